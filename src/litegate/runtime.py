@@ -1,0 +1,216 @@
+"""Run an artifact on arrays with LiteRT: the only place that imports its interpreter."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from litegate.errors import ArtifactError, MeasurementError
+from litegate.spec import Artifact
+
+BATCH = 1000
+"""Samples to one invocation where the model's batch can be resized."""
+
+
+class Kernels(StrEnum):
+    """Which implementation of the operators runs; int8 results differ by a quantum between them."""
+
+    XNNPACK = "xnnpack"
+    """LiteRT's default: the optimized kernels that phones and servers run."""
+    REFERENCE = "reference"
+    """The plain kernels that microcontrollers' results are held to; ten times slower."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Port:
+    """An input or output of a model."""
+
+    index: int
+    name: str
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    """The signature's shape; -1 where the size is free."""
+    scale: float
+    """Size of a quantum; 0 where the port is not quantized."""
+    zero_point: int
+
+    def quantize(self, real: NDArray[Any]) -> NDArray[Any]:
+        """Real values as this port takes them: rounded half away from zero, saturating."""
+        if not np.issubdtype(self.dtype, np.integer):
+            return np.ascontiguousarray(real, dtype=self.dtype)
+        if not self.scale:
+            raise ArtifactError(
+                f"{self.name} is {self.dtype} and has no scale", remedy="quantize it, or use floats"
+            )
+        if np.isnan(real).any():
+            raise MeasurementError(f"NaN cannot be quantized for {self.name}")
+        steps = np.asarray(real, dtype=np.float64) / self.scale
+        rounded = np.trunc(steps + np.copysign(0.5, steps)) + self.zero_point
+        limits = np.iinfo(self.dtype)
+        return np.clip(rounded, limits.min, limits.max).astype(self.dtype)
+
+    def real(self, raw: NDArray[Any]) -> NDArray[np.float32]:
+        """What raw values of this port mean, float32."""
+        if not self.scale:
+            return raw.astype(np.float32)
+        return ((raw.astype(np.float64) - self.zero_point) * self.scale).astype(np.float32)
+
+
+@final
+class Runner:
+    """One interpreter with one input and one output, ready to invoke. Not safe across threads."""
+
+    def __init__(
+        self,
+        tflite: bytes,
+        *,
+        subject: str = "the model",
+        kernels: Kernels = Kernels.XNNPACK,
+        threads: int = 1,
+    ) -> None:
+        """Load and allocate `tflite`; ArtifactError where LiteRT refuses it."""
+        self._subject = subject
+        try:
+            self._interpreter = _interpreter(tflite, kernels, threads)
+            self._interpreter.allocate_tensors()
+            self.input = _only(self._interpreter.get_input_details(), "input", subject)
+            self.output = _only(self._interpreter.get_output_details(), "output", subject)
+        except (ValueError, RuntimeError) as error:
+            raise ArtifactError(
+                f"LiteRT cannot load {subject}",
+                got=str(error).strip(),
+                remedy="build it again, or look whether it needs a custom or Flex operator",
+            ) from error
+
+    def resize(self, batch: int) -> None:
+        """Make one invocation take `batch` samples; ArtifactError where the model cannot."""
+        try:
+            self._interpreter.resize_tensor_input(
+                self.input.index, (batch, *self.input.shape[1:]), strict=False
+            )
+            self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise ArtifactError(f"{self._subject} takes no batch of {batch}") from error
+
+    def feed(self, raw: NDArray[Any]) -> None:
+        """Set the input, in the input's own type and shape."""
+        try:
+            self._interpreter.set_tensor(self.input.index, raw)
+        except ValueError as error:
+            raise ArtifactError(
+                f"{self._subject} does not take these samples",
+                expected=f"{self.input.dtype} of shape {self.input.shape}",
+                got=f"{raw.dtype} of shape {raw.shape}",
+                remedy="compare the data set's preprocessing with the network's input",
+            ) from error
+
+    def invoke(self) -> None:
+        """Run once on what was fed."""
+        self._interpreter.invoke()
+
+    def fetch(self) -> NDArray[Any]:
+        """A copy of the output, in the output's own type."""
+        out: NDArray[Any] = self._interpreter.get_tensor(self.output.index)
+        return out
+
+    def run(self, raw: NDArray[Any]) -> NDArray[Any]:
+        """Feed, invoke and fetch; shape (batch, ...) in and out."""
+        self.feed(raw)
+        try:
+            self.invoke()
+        except RuntimeError as error:
+            raise ArtifactError(f"LiteRT cannot run {self._subject}", got=str(error)) from error
+        return self.fetch()
+
+
+def _interpreter(tflite: bytes, kernels: Kernels, threads: int) -> Any:
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    resolver = {
+        Kernels.XNNPACK: OpResolverType.AUTO,
+        Kernels.REFERENCE: OpResolverType.BUILTIN_REF,
+    }[kernels]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return Interpreter(
+            model_content=tflite, num_threads=threads, experimental_op_resolver_type=resolver
+        )
+
+
+def _only(details: list[dict[str, Any]], what: str, subject: str) -> Port:
+    if len(details) != 1:
+        raise ArtifactError(f"{subject} has {len(details)} {what}s", expected=f"one {what}")
+    one = details[0]
+    scales = one["quantization_parameters"]["scales"]
+    zeros = one["quantization_parameters"]["zero_points"]
+    return Port(
+        index=one["index"],
+        name=one["name"],
+        dtype=np.dtype(one["dtype"]),
+        shape=tuple(int(size) for size in one["shape_signature"]),
+        scale=float(scales[0]) if len(scales) else 0.0,
+        zero_point=int(zeros[0]) if len(zeros) else 0,
+    )
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outputs:
+    """What a model answered to n samples."""
+
+    raw: NDArray[Any]
+    """In the output's own type, shape (n, ...)."""
+    real: NDArray[np.float32]
+    """What the raw values mean, same shape."""
+    quantum: float
+    """Size of one step of the output; 0 for a float output."""
+
+
+@lru_cache(maxsize=64)
+def predict(artifact: Artifact, kernels: Kernels = Kernels.XNNPACK, most: int = 0) -> Outputs:
+    """Run an artifact on its evaluation split, one thread; on the first `most` samples if given.
+
+    Kept for the rest of the process: an artifact's answers to one split do not change.
+    Raises ArtifactError where LiteRT refuses the file, MeasurementError for an empty split.
+    """
+    samples = artifact.evaluation.x[: most or None]
+    return outputs(artifact.tflite, samples, subject=artifact.name, kernels=kernels)
+
+
+def outputs(
+    tflite: bytes,
+    samples: NDArray[Any],
+    *,
+    subject: str = "the model",
+    kernels: Kernels = Kernels.XNNPACK,
+    batch: int = BATCH,
+) -> Outputs:
+    """Run `tflite` on real-valued samples of shape (n, ...), n at least 1, in batches if it can."""
+    if not len(samples):
+        raise MeasurementError(f"there is no sample to run {subject} on", expected="at least one")
+    runner = Runner(tflite, subject=subject, kernels=kernels)
+    raw = np.concatenate(list(_batches(runner, samples, batch)))
+    if len(raw) != len(samples):
+        raise ArtifactError(
+            f"{subject} gave another number of answers than it was given samples",
+            expected=str(len(samples)),
+            got=str(len(raw)),
+        )
+    return Outputs(raw=raw, real=runner.output.real(raw), quantum=runner.output.scale)
+
+
+def _batches(runner: Runner, samples: NDArray[Any], batch: int) -> Iterator[NDArray[Any]]:
+    size = min(batch, len(samples)) if runner.input.shape[:1] == (-1,) else 1
+    for start in range(0, len(samples), size):
+        chunk = samples[start : start + size]
+        if start == 0 or len(chunk) != size:
+            runner.resize(len(chunk))
+        yield runner.run(runner.input.quantize(chunk))

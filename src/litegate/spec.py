@@ -1,0 +1,300 @@
+"""The nouns: what a file in `models/` declares and what is built from it.
+
+Frozen dataclasses of the standard library alone. Arrays are typed `Any` here, with their shape and
+type in words, so that reading a model file costs no import of NumPy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, final
+
+from litegate.errors import ConfigError
+from litegate.units import Number, Quantity, Unit
+
+Array = Any
+"""A NumPy array."""
+
+
+class Kind(StrEnum):
+    """The ways from a network to a `.tflite` file."""
+
+    FLOAT32 = "float32"
+    INT8_QAT = "int8_qat"
+    INT8_PTQ = "int8_ptq"
+    DYNAMIC_RANGE = "dynamic_range"
+    FLOAT16 = "float16"
+    INT16X8 = "int16x8"
+
+
+IO_TYPES = ("float32", "int8", "uint8")
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """How a network is trained; everything here is part of an artifact's key."""
+
+    epochs: int = 1
+    """Passes over the training split."""
+    batch_size: int = 32
+    seed: int = 7
+    """Seeds the initial weights, the order of the batches and every random layer."""
+    optimizer: str = "adam"
+    """A Keras optimizer by name."""
+    learning_rate: float | None = None
+    """None leaves the optimizer's own default."""
+    fine_tune_learning_rate: float | None = None
+    """The rate of fine-tuning, and of the float reference beside it; None leaves `learning_rate`."""
+    loss: str = "sparse_categorical_crossentropy"
+    """A Keras loss by name."""
+    from_logits: bool = True
+    """For a cross-entropy: the network's last layer has no softmax."""
+    threads: int = 1
+    """Threads of one operation. Fixed, not the machine's: float sums depend on it, so do the bytes."""
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "threads"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"Training({name}=...) must be at least 1", got=str(getattr(self, name)))
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """What a model promises: the limits that its measurements must keep.
+
+    A field left unset collects no check. `unit` in a field's metadata names the unit of its limit.
+    """
+
+    accuracy: Quantity | None = field(default=None, metadata={"unit": Unit.PERCENT})
+    """Least top-1 accuracy on the evaluation split."""
+    accuracy_drop: Quantity | None = field(default=None, metadata={"unit": Unit.POINTS})
+    """Most top-1 accuracy that quantizing may cost against the float reference."""
+    extra_errors: Quantity | None = field(default=None, metadata={"unit": Unit.PER_THOUSAND})
+    """Most additional wrong answers for each thousand samples."""
+    class_drop: Quantity | None = field(default=None, metadata={"unit": Unit.POINTS})
+    """Most accuracy that quantizing may cost any one class."""
+    keras_agreement: Quantity | None = field(default=None, metadata={"unit": Unit.PERCENT})
+    """Least share of equal decisions of the Keras fake-quant network and the `.tflite`."""
+    keras_difference: Quantity | None = field(default=None, metadata={"unit": Unit.QUANTA})
+    """Largest difference of their outputs, in steps of the output's quantization."""
+    kernel_agreement: Quantity | None = field(default=None, metadata={"unit": Unit.PERCENT})
+    """Least share of equal decisions of the optimized and the reference kernels."""
+    size: Quantity | None = field(default=None, metadata={"unit": Unit.BYTES})
+    """Largest `.tflite` file."""
+    size_ratio: Number | None = field(default=None, metadata={"unit": Unit.RATIO})
+    """Largest size as a share of the float reference's."""
+    compressed_size: Quantity | None = field(default=None, metadata={"unit": Unit.BYTES})
+    """Largest size after zlib at level 9, near what an app store or an update sends."""
+    latency: Quantity | None = field(default=None, metadata={"unit": Unit.SECONDS})
+    """Longest median time of one invocation, one sample, one thread."""
+    latency_ratio: Number | None = field(default=None, metadata={"unit": Unit.RATIO})
+    """Longest time of one invocation as a share of the float reference's."""
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            _check_limit(each.name, each.metadata["unit"], getattr(self, each.name))
+
+    def over(self, other: Budget) -> Budget:
+        """This budget, with the other's limits where this one leaves a field unset."""
+        mine = {f.name: getattr(self, f.name) for f in fields(self)}
+        return Budget(**{k: getattr(other, k) if v is None else v for k, v in mine.items()})
+
+    def unset(self) -> tuple[str, ...]:
+        """The names of the fields that hold no limit."""
+        return tuple(f.name for f in fields(self) if getattr(self, f.name) is None)
+
+
+def _check_limit(name: str, unit: Unit, limit: object) -> None:
+    if limit is None:
+        return
+    plain = isinstance(limit, int | float | Fraction) and not isinstance(limit, bool)
+    if unit is Unit.RATIO:
+        if not plain:
+            raise ConfigError(f"Budget({name}=...) is a plain ratio", got=repr(limit))
+        return
+    if not isinstance(limit, Quantity) or limit.unit is not unit:
+        got = f"{limit} ({limit.unit})" if isinstance(limit, Quantity) else repr(limit)
+        raise ConfigError(
+            f"Budget({name}=...) has the wrong unit",
+            expected=f"a quantity in {unit}",
+            got=got,
+            remedy="use litegate.percent, points, per_thousand, kib, byte, ms, us or quanta",
+        )
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """A named way from network to `.tflite`; made by a function of `litegate.recipes`."""
+
+    name: str
+    """Unique in its model; names the test id, the report's row and the exported file."""
+    kind: Kind
+    gate: bool = True
+    """False: built, measured and shown beside the others, never judged."""
+    budget: Budget | None = None
+    """Limits that take the place of the model's own, field by field."""
+    from_scratch: bool = False
+    """int8_qat: quantization-aware from the first batch, in place of fine-tuning."""
+    fine_tune_epochs: int = 0
+    """Epochs after the model's own; for `float32`, those of a fair control."""
+    input_type: str = "float32"
+    output_type: str = "float32"
+    annotate: Callable[..., Any] | None = None
+    """int8_qat: ``annotate(network, tfmot)`` returns the network annotated by tfmot's own API."""
+    custom_objects: Callable[[], Mapping[str, Any]] | None = None
+    """int8_qat: returns the custom layers and QuantizeConfigs that `annotate` uses, by name."""
+    calibration_samples: int = 500
+    """int8_ptq, int16x8: samples of the training split that set the activations' ranges."""
+
+    def __post_init__(self) -> None:
+        for name in ("input_type", "output_type"):
+            if getattr(self, name) not in IO_TYPES:
+                raise ConfigError(
+                    f"recipe {self.name}: {name} is not supported",
+                    expected=", ".join(IO_TYPES),
+                    got=repr(getattr(self, name)),
+                )
+        for hook in (self.annotate, self.custom_objects):
+            if hook is not None and not hook.__qualname__.isidentifier():
+                raise ConfigError(
+                    f"recipe {self.name}: {hook.__qualname__} is not a function of a module",
+                    expected="a named function at the top of the model's file",
+                    remedy="move it there: its source is part of the artifact's key",
+                )
+
+    @property
+    def reference(self) -> Recipe:
+        """The float recipe with the same start, epochs and batches as this one."""
+        extra = 0 if self.from_scratch else self.fine_tune_epochs
+        name = f"float32+{extra}" if extra else "float32"
+        return Recipe(name=name, kind=Kind.FLOAT32, gate=False, fine_tune_epochs=extra)
+
+    def spec(self) -> dict[str, Any]:
+        """What of this recipe makes the bytes, in JSON's types; names and budgets do not."""
+        hooks = {k: h.__qualname__ if h else None for k, h in self._hooks().items()}
+        kept = ("kind", "from_scratch", "fine_tune_epochs", "input_type", "output_type")
+        values = {name: getattr(self, name) for name in kept}
+        return values | hooks | {"calibration_samples": self.calibration_samples}
+
+    def _hooks(self) -> dict[str, Callable[..., Any] | None]:
+        return {"annotate": self.annotate, "custom_objects": self.custom_objects}
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Splits:
+    """A data set in memory: samples first, equal lengths in each split."""
+
+    x_train: Array
+    """Training samples, shape (n, ...)."""
+    y_train: Array
+    """Integer class labels, shape (n,)."""
+    x_test: Array
+    """Samples of the evaluation split, shape (m, ...)."""
+    y_test: Array
+    """Their labels, shape (m,)."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataLocations:
+    """Where data may be looked for."""
+
+    directory: Path | None = None
+    """The data directory setting."""
+    cache: Path | None = None
+    """Where a download is kept; None forbids downloading."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Data:
+    """A data set: how it is had, what it must be, and what its inputs may be."""
+
+    name: str
+    load: Callable[[DataLocations], Splits]
+    """Gives the raw arrays. Runs only when something must be built."""
+    digests: Mapping[str, str]
+    """SHA-256 of each raw array's bytes, by its name in `Splits`; verified at every load."""
+    preprocess: Callable[[Array], Array]
+    """Raw samples, shape (n, ...), to what the network is fed, float32, shape (n, ...)."""
+    domain: tuple[float, float]
+    """The least and greatest value of a preprocessed input."""
+    classes: tuple[str, ...]
+    """The name of each class, in the order of the network's outputs."""
+    preprocess_digest: str = ""
+    """Digest of the preprocessing's source where the model's own file does not hold it."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """What a builder function in `models/` declares."""
+
+    name: str
+    file: Path
+    line: int
+    """Where the builder stands, for messages."""
+    build: Callable[..., Any]
+    """Takes the `tf_keras` module, returns a network."""
+    summary: str
+    """The first line of the builder's docstring."""
+    data: Data
+    training: Training
+    recipes: tuple[Recipe, ...]
+    budget: Budget
+
+    def budget_of(self, recipe: Recipe) -> Budget:
+        """The limits of one recipe: its own over the model's."""
+        return recipe.budget.over(self.budget) if recipe.budget else self.budget
+
+    def recipe(self, name: str) -> Recipe:
+        """The recipe of that name, among this model's own and their references."""
+        known = {r.name: r for r in self.recipes}
+        known |= {r.reference.name: r.reference for r in self.recipes if r.reference.name not in known}
+        return known[name]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Evaluation:
+    """The evaluation split, as the networks are fed it; the same object for every artifact of it."""
+
+    digest: str
+    """SHA-256 over the arrays' digests."""
+    x: Array
+    """float32, shape (n, ...)."""
+    y: Array
+    """Integer labels, shape (n,)."""
+    classes: tuple[str, ...]
+    domain: tuple[float, float]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """One built `.tflite` with its birth certificate. Equal where the bytes and the split are equal."""
+
+    model: str
+    recipe: Recipe = field(compare=False)
+    tflite: bytes = field(repr=False, compare=False)
+    sha256: str
+    certificate: Mapping[str, Any] = field(repr=False, compare=False)
+    """Every input that made it: key, versions, processor, digests, seeds."""
+    history: tuple[Mapping[str, Any], ...] = field(default=(), repr=False, compare=False)
+    """One row an epoch: stage, epoch, loss, accuracy, val_loss, val_accuracy."""
+    evaluation: Evaluation = field(repr=False, compare=False)
+    keras_outputs: Array = field(default=None, repr=False, compare=False)
+    """Outputs of the Keras network that was converted, float32, shape (n, classes)."""
+
+    @property
+    def name(self) -> str:
+        """The subject of a sentence: "mnist_cnn/int8_qat"."""
+        return f"{self.model}/{self.recipe.name}"
