@@ -224,13 +224,12 @@ class Data:
     digests: Mapping[str, str]
     """SHA-256 of each raw array's bytes, by its name in `Splits`; verified at every load."""
     preprocess: Callable[[Array], Array]
-    """Raw samples, shape (n, ...), to what the network is fed, float32, shape (n, ...)."""
+    """Raw samples, shape (n, ...), to what the network is fed, float32, shape (n, ...). A named
+    function: its source is part of the artifact's key."""
     domain: tuple[float, float]
     """The least and greatest value of a preprocessed input."""
     classes: tuple[str, ...]
     """The name of each class, in the order of the network's outputs."""
-    preprocess_digest: str = ""
-    """Digest of the preprocessing's source where the model's own file does not hold it."""
 
 
 @final
@@ -268,7 +267,7 @@ class Evaluation:
     """The evaluation split, as the networks are fed it; the same object for every artifact of it."""
 
     digest: str
-    """SHA-256 over the arrays' digests."""
+    """The data set's key: its raw arrays' digests and its preprocessing."""
     x: Array
     """float32, shape (n, ...)."""
     y: Array
@@ -290,7 +289,7 @@ class Artifact:
     """Every input that made it: key, versions, processor, digests, seeds."""
     history: tuple[Mapping[str, Any], ...] = field(default=(), repr=False, compare=False)
     """One row an epoch: stage, epoch, loss, accuracy, val_loss, val_accuracy."""
-    evaluation: Evaluation = field(repr=False, compare=False)
+    evaluation: Evaluation = field(repr=False)
     keras_outputs: Array = field(default=None, repr=False, compare=False)
     """Outputs of the Keras network that was converted, float32, shape (n, classes)."""
 

@@ -1,0 +1,7 @@
+"""Where bytes come from, their digests and their splits."""
+
+from litegate.datasets.digits import digits
+from litegate.datasets.mnist import mnist
+from litegate.datasets.prepare import prepare
+
+__all__ = ["digits", "mnist", "prepare"]

@@ -1,0 +1,74 @@
+"""From a declared data set to verified, preprocessed arrays."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, fields, replace
+from typing import Any
+
+from litegate.errors import DataError
+from litegate.spec import Array, Data, DataLocations, Splits
+
+
+def prepare(data: Data, locations: DataLocations) -> Splits:
+    """Load a data set, verify every array's digest, and preprocess the samples of both splits.
+
+    Samples come back as float32. Raises DataUnavailable where it cannot be had, DataError where it
+    is not what was promised.
+    """
+    raw = data.load(locations)
+    verify(data, raw)
+    return replace(
+        raw, x_train=_preprocessed(data, raw.x_train), x_test=_preprocessed(data, raw.x_test)
+    )
+
+
+def array_digest(array: Array) -> str:
+    """SHA-256 of an array's bytes in C order, as they are: shape and type are checked apart."""
+    import numpy as np
+
+    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
+
+
+def verify(data: Data, raw: Splits) -> None:
+    """Raise DataError unless every raw array has the digest that `data` promises."""
+    got = {each.name: array_digest(getattr(raw, each.name)) for each in fields(Splits)}
+    wrong = [name for name, digest in got.items() if data.digests.get(name) != digest]
+    if wrong:
+        raise DataError(
+            f"the data set {data.name} is not the one that was promised: {', '.join(wrong)}",
+            expected=_listed({name: data.digests.get(name, "no digest") for name in wrong}),
+            got=_listed({name: got[name] for name in wrong}),
+            remedy="restore the data, or put these digests into the data set if the change is meant",
+        )
+    _same_lengths(data, raw)
+
+
+def _listed(digests: dict[str, str]) -> str:
+    return ", ".join(f"{name} {digest}" for name, digest in digests.items())
+
+
+def _same_lengths(data: Data, raw: Splits) -> None:
+    sizes: dict[str, Any] = {name: len(array) for name, array in asdict(raw).items()}
+    for split in ("train", "test"):
+        if sizes[f"x_{split}"] != sizes[f"y_{split}"] or not sizes[f"x_{split}"]:
+            raise DataError(
+                f"the {split} split of {data.name} has {sizes[f'x_{split}']} samples and "
+                f"{sizes[f'y_{split}']} labels",
+                expected="as many of each, and at least one",
+            )
+
+
+def _preprocessed(data: Data, samples: Array) -> Array:
+    import numpy as np
+
+    made = np.ascontiguousarray(data.preprocess(samples), dtype=np.float32)
+    low, high = data.domain
+    if not np.isfinite(made).all() or made.min() < low or made.max() > high:
+        raise DataError(
+            f"preprocessed samples of {data.name} leave their declared domain",
+            expected=f"{low} to {high}",
+            got=f"{made.min()} to {made.max()}",
+            remedy="correct the preprocessing, or the domain that the data set declares",
+        )
+    return made

@@ -1,0 +1,99 @@
+"""`models/*.py` to models by name: files are loaded by path, builders are not run."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+from litegate.errors import ConfigError
+from litegate.spec import Model
+
+
+def discover(models: Path, project: Path) -> dict[str, Model]:
+    """Every model of the folder `models`, by name, in the order of the files.
+
+    Raises ConfigError for a missing folder, a file that does not load, or a name used twice.
+    """
+    if not models.is_dir():
+        raise ConfigError(
+            f"there is no folder {models}",
+            expected="a folder with one file a model",
+            remedy="create it, or name yours in the setting litegate_models",
+        )
+    found: dict[str, Model] = {}
+    for file in sorted(models.glob("*.py")):
+        if not file.name.startswith("_"):
+            for model in load_file(file, project).values():
+                _add(found, model)
+    return found
+
+
+def _add(found: dict[str, Model], model: Model) -> None:
+    if model.name in found:
+        raise ConfigError(
+            f"two models are named {model.name}",
+            got=f"{found[model.name].file}:{found[model.name].line} and {model.file}:{model.line}",
+            remedy="rename one; the name is the test id and the report's row",
+        )
+    found[model.name] = model
+
+
+def load_file(path: Path, project: Path) -> dict[str, Model]:
+    """The models that one file declares, by name.
+
+    Modules beside the file and below the project may be imported by it.
+    Raises ConfigError, with the file and line, for a file that raises.
+    """
+    path = path.resolve()
+    module = _load(path, project.resolve())
+    models = {id(m): m for m in vars(module).values() if isinstance(m, Model) and m.file == path}
+    found: dict[str, Model] = {}
+    for model in models.values():
+        _add(found, model)
+    return found
+
+
+def _load(path: Path, project: Path) -> ModuleType:
+    name = f"litegate_models_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ConfigError(f"{path} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    with _importable(path.parent, project):
+        try:
+            spec.loader.exec_module(module)
+        except ConfigError:
+            raise
+        except Exception as error:
+            place = _place(error, project) or str(path)
+            raise ConfigError(
+                f"{path.name} does not load: {type(error).__name__}: {error}",
+                got=f"raised at {place}",
+                remedy=f"run `python {path.name}` in its folder to see the whole traceback",
+            ) from error
+    return module
+
+
+@contextmanager
+def _importable(*folders: Path) -> Iterator[None]:
+    before = list(sys.path)
+    sys.path[:0] = [str(folder) for folder in folders]
+    try:
+        yield
+    finally:
+        sys.path[:] = before
+
+
+def _place(error: Exception, project: Path) -> str:
+    """The innermost line of the project's own code that an exception passed through."""
+    if isinstance(error, SyntaxError):
+        return f"{error.filename}:{error.lineno}"
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [f for f in frames if Path(f.filename).is_relative_to(project)]
+    return f"{own[-1].filename}:{own[-1].lineno}" if own else ""

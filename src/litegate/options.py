@@ -1,0 +1,215 @@
+"""Every option of the gate, declared once: flag, setting, environment variable, default, help."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, final
+
+from litegate.errors import ConfigError
+
+
+def _path(text: str) -> Path:
+    return Path(text).expanduser()
+
+
+def _folder_or_none(text: str) -> Path | None:
+    return _path(text) if text else None
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name for name in text.replace(",", " ").split() if name)
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise ValueError(text)
+    return value
+
+
+def _switch(text: str) -> bool:
+    words = {"1": True, "true": True, "yes": True, "on": True}
+    words |= {"0": False, "false": False, "no": False, "off": False}
+    return words[text.strip().lower()]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """One option of the gate; the flag beats the environment, which beats the setting."""
+
+    name: str
+    """Of the setting in pyproject.toml; the flag is the same with dashes."""
+    parse: Callable[[str], Any]
+    allowed: str
+    """What a value may be, for the message that refuses another."""
+    default: str
+    help: str
+    env: str = ""
+    metavar: str = "VALUE"
+    repeated: bool = False
+
+    @property
+    def flag(self) -> str:
+        """The option on the command line."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def ini_type(self) -> Literal["string", "bool", "args"]:
+        """How pytest reads the setting."""
+        if self.is_switch:
+            return "bool"
+        return "args" if self.repeated else "string"
+
+    @property
+    def is_switch(self) -> bool:
+        """Whether the flag takes no value."""
+        return self.parse is _switch
+
+
+OPTIONS = (
+    Option(
+        name="litegate_model",
+        parse=_names,
+        allowed="names of models",
+        default="",
+        help="gate only this model (may be given several times)",
+        metavar="NAME",
+        repeated=True,
+    ),
+    Option(
+        name="litegate_recipe",
+        parse=_names,
+        allowed="names of recipes",
+        default="",
+        help="build and gate only this recipe and its reference (may be given several times)",
+        metavar="NAME",
+        repeated=True,
+    ),
+    Option(
+        name="litegate_strict",
+        parse=_switch,
+        allowed="true or false",
+        default="false",
+        help="an inconclusive verdict fails",
+    ),
+    Option(
+        name="litegate_store",
+        parse=_path,
+        allowed="a folder",
+        default=".litegate/store",
+        help="where artifacts are kept",
+        env="LITEGATE_STORE",
+        metavar="DIR",
+    ),
+    Option(
+        name="litegate_data",
+        parse=_folder_or_none,
+        allowed="a folder",
+        default="",
+        help="where data sets are looked for first",
+        env="LITEGATE_DATA",
+        metavar="DIR",
+    ),
+    Option(
+        name="litegate_report",
+        parse=_path,
+        allowed="a folder",
+        default=".litegate/report",
+        help="where report.json and failing inputs are written",
+        metavar="DIR",
+    ),
+    Option(
+        name="litegate_build_timeout",
+        parse=_seconds,
+        allowed="seconds above 0",
+        default="600",
+        help="a build that gives no sign of life for so many seconds is ended",
+        metavar="SECONDS",
+    ),
+    Option(
+        name="litegate_checks",
+        parse=_path,
+        allowed="a folder",
+        default="checks",
+        help="the folder of checks; the gate acts only below it",
+        metavar="DIR",
+    ),
+    Option(
+        name="litegate_models",
+        parse=_path,
+        allowed="a folder",
+        default="models",
+        help="the folder of model files",
+        metavar="DIR",
+    ),
+)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateOptions:
+    """The options of one run, parsed; paths are absolute."""
+
+    project: Path
+    models: Path
+    checks: Path
+    store: Path
+    data: Path | None
+    report: Path
+    only_models: tuple[str, ...]
+    only_recipes: tuple[str, ...]
+    strict: bool
+    build_timeout: float
+    in_ci: bool
+    """Whether the environment variable CI is set: missing data is an error there."""
+
+
+def parse(
+    project: Path,
+    flags: Mapping[str, Any],
+    settings: Mapping[str, str],
+    environment: Mapping[str, str] | None = None,
+) -> GateOptions:
+    """Read every option once, at the edge. ConfigError names a wrong value and the allowed ones."""
+    env = os.environ if environment is None else environment
+    read = {o.name: _value(o, flags.get(o.name), env, settings.get(o.name, "")) for o in OPTIONS}
+    data = read["litegate_data"]
+    return GateOptions(
+        project=project,
+        models=project / read["litegate_models"],
+        checks=project / read["litegate_checks"],
+        store=project / read["litegate_store"],
+        data=project / data if data else None,
+        report=project / read["litegate_report"],
+        only_models=read["litegate_model"],
+        only_recipes=read["litegate_recipe"],
+        strict=read["litegate_strict"],
+        build_timeout=read["litegate_build_timeout"],
+        in_ci=env.get("CI", "").lower() not in ("", "0", "false"),
+    )
+
+
+def _value(option: Option, flag: Any, env: Mapping[str, str], setting: str) -> Any:
+    places = (
+        (option.flag, _text(flag)),
+        (option.env, env.get(option.env, "") if option.env else ""),
+        (f"the setting {option.name}", setting),
+        ("the default", option.default),
+    )
+    where, text = next((p for p in places if p[1]), ("the default", option.default))
+    try:
+        return option.parse(text)
+    except (ValueError, KeyError):
+        raise ConfigError(
+            f"{where} has a value that it cannot have", expected=option.allowed, got=repr(text)
+        ) from None
+
+
+def _text(flag: Any) -> str:
+    if flag is None:
+        return ""
+    return ",".join(flag) if isinstance(flag, list) else str(flag)

@@ -1,0 +1,116 @@
+"""Keys change with what makes an artifact, and with nothing else."""
+
+import textwrap
+
+import pytest
+
+from litegate.digests import artifact_key, module_digest, source_digest
+from litegate.discovery import load_file
+from litegate.errors import ConfigError
+
+MODEL = '''
+"""A model."""
+import litegate as lg
+import layers
+
+@lg.model(
+    data=lg.datasets.digits(),
+    training=lg.Training(epochs=2),
+    recipes=[lg.recipes.int8_qat(), lg.recipes.dynamic_range()],
+    budget=lg.Budget(size=lg.kib(9)),
+)
+def net(keras):
+    """A network."""
+    return layers.build(keras, 16)  # filters
+'''
+LAYERS = "def build(keras, filters):\n    return keras.Sequential([keras.layers.Dense(filters)])\n"
+
+
+@pytest.fixture
+def key(tmp_path):
+    """A function that gives the key of the model as written, with replacements."""
+    (tmp_path / "models").mkdir()
+
+    def make(old="", new="", *, layers=LAYERS, recipe="int8_qat"):
+        file = tmp_path / "models" / "net.py"
+        file.write_text(MODEL.replace(old, new) if old else MODEL)
+        (tmp_path / "models" / "layers.py").write_text(layers)
+        import sys
+
+        sys.modules.pop("layers", None)
+        model = load_file(file, tmp_path)["net"]
+        return artifact_key(model, model.recipe(recipe), tmp_path, "toolchain")
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("kib(9)", "kib(10)"),
+        ("# filters", "# so many filters"),
+        ("A network.", "Another text."),
+        (", lg.recipes.dynamic_range()", ""),
+        ("int8_qat()", "int8_qat(gate=False)"),
+        ("int8_qat()", "int8_qat(budget=lg.Budget(size_ratio=0.4))"),
+    ],
+)
+def test_what_does_not_make_the_bytes_leaves_the_key(key, old, new):
+    """Limits, other recipes, comments and docstrings build nothing again."""
+    assert key(old, new) == key()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("16", "17"),
+        ("epochs=2", "epochs=3"),
+        ("int8_qat()", "int8_qat(fine_tune_epochs=2)"),
+        ("int8_qat()", 'int8_qat(input_type="uint8")'),
+    ],
+)
+def test_what_makes_the_bytes_changes_the_key(key, old, new):
+    """The network, the training and the recipe are part of it."""
+    assert key(old, new) != key()
+
+
+def test_an_imported_local_module_is_part_of_the_key(key):
+    """A layer in a module beside the model's file makes the bytes too."""
+    assert key(layers=LAYERS + "# more\n") == key()
+    assert key(layers=LAYERS.replace("Dense", "Conv1D")) != key()
+
+
+def test_two_recipes_have_two_keys(key):
+    """Each recipe's artifact is its own."""
+    assert key(recipe="int8_qat") != key(recipe="dynamic_range") != key(recipe="float32")
+
+
+def test_the_key_does_not_depend_on_where_the_checkout_lies(key, tmp_path, tmp_path_factory):
+    """Everyone who shares a store finds the same entry."""
+    here = key()
+    elsewhere = tmp_path_factory.mktemp("other")
+    (elsewhere / "models").mkdir()
+    for name, text in (("net.py", MODEL), ("layers.py", LAYERS)):
+        (elsewhere / "models" / name).write_text(text)
+    model = load_file(elsewhere / "models" / "net.py", elsewhere)["net"]
+    assert artifact_key(model, model.recipe("int8_qat"), elsewhere, "toolchain") == here
+
+
+def test_import_cycles_end(tmp_path):
+    """Two modules that import each other are each read once."""
+    (tmp_path / "a.py").write_text("import b\n")
+    (tmp_path / "b.py").write_text("import a\n")
+    assert module_digest(tmp_path / "a.py", tmp_path)
+
+
+def test_layout_is_no_content():
+    """Formatting a file builds nothing again."""
+    tidy = textwrap.dedent("def f(a):\n    return (a,\n        1)\n")
+    assert source_digest(tidy) == source_digest("def f( a ): return (a, 1)\n")
+
+
+def test_a_file_that_does_not_parse_is_a_clear_error(tmp_path):
+    """The file is named."""
+    (tmp_path / "a.py").write_text("def f(:\n")
+    with pytest.raises(ConfigError, match=r"a\.py cannot be read"):
+        module_digest(tmp_path / "a.py", tmp_path)
