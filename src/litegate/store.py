@@ -1,0 +1,210 @@
+"""The store: files named by the SHA-256 of their bytes, and manifests that name them by key.
+
+    objects/ab/abcd...   immutable bytes
+    GROUP/KEY.json       a manifest: file name -> digest of its bytes
+    locks/, tmp/         of running builds
+
+Objects are written before the manifest that names them, each under a temporary name and moved into
+place, so a process killed at any moment leaves either an entry or none. Every read is verified.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import final
+
+from litegate.errors import StoreCorrupt, StoreError
+
+BUILDS = "builds"
+EVALUATIONS = "evaluations"
+
+
+@final
+class Store:
+    """A folder of artifacts, shared by every run that names it."""
+
+    def __init__(self, root: Path) -> None:
+        """Nothing is created before something is put."""
+        self.root = root
+
+    def has(self, group: str, key: str) -> bool:
+        """Whether there is a manifest; its files are verified when they are read."""
+        return self._manifest(group, key).is_file()
+
+    def get(self, group: str, key: str) -> dict[str, bytes]:
+        """The files of an entry by name, each verified.
+
+        Raises KeyError where there is no entry, StoreCorrupt where bytes or manifest are damaged.
+        """
+        path = self._manifest(group, key)
+        try:
+            listed = json.loads(path.read_bytes())
+            return {name: self._object(digest) for name, digest in listed["files"].items()}
+        except FileNotFoundError:
+            raise KeyError(key) from None
+        except (ValueError, TypeError, AttributeError, KeyError) as error:
+            raise StoreCorrupt(f"the manifest {path} is damaged: {error}") from error
+        except OSError as error:
+            raise _cannot("read", path, error) from error
+
+    def put(self, group: str, key: str, files: Mapping[str, Path]) -> None:
+        """Store copies of `files` under `key`; an entry that is already there stays as it is."""
+        if self.has(group, key):
+            return
+        digests = {name: self._add(path.read_bytes()) for name, path in files.items()}
+        text = json.dumps({"key": key, "files": digests}, indent=1, sort_keys=True)
+        self._write(self._manifest(group, key), text.encode())
+
+    def forget(self, group: str, key: str) -> None:
+        """Remove an entry and those of its objects that are damaged; a missing one is forgotten."""
+        path = self._manifest(group, key)
+        with suppress(OSError, ValueError, KeyError, AttributeError):
+            for digest in json.loads(path.read_bytes())["files"].values():
+                with suppress(KeyError):
+                    try:
+                        self._object(digest)
+                    except StoreCorrupt:
+                        self._place(digest).unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
+
+    def prune(self, group: str, keep: Iterable[str]) -> int:
+        """Remove the entries of `group` that are not in `keep`; the number of bytes set free."""
+        kept = set(keep)
+        for path in (self.root / group).glob("*.json"):
+            if path.stem not in kept:
+                path.unlink(missing_ok=True)
+        return self._collect()
+
+    @contextmanager
+    def lock(self, keys: Iterable[str], on_wait: Callable[[], None]) -> Iterator[None]:
+        """Hold the locks of all `keys`; `on_wait` is called once if another process holds one."""
+        from filelock import FileLock, Timeout
+
+        folder = self._folder("locks")
+        with ExitStack() as held:
+            for key in sorted(set(keys)):
+                lock = FileLock(folder / f"{key}.lock")
+                try:
+                    lock.acquire(timeout=0)
+                except Timeout:
+                    on_wait()
+                    lock.acquire()
+                held.callback(lock.release)
+            yield
+
+    @contextmanager
+    def staging(self) -> Iterator[Path]:
+        """A folder of the store's own file system to build in; gone afterwards."""
+        tmp = self._folder("tmp")
+        _sweep(tmp)
+        folder = Path(tempfile.mkdtemp(dir=tmp, prefix=_prefix()))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _manifest(self, group: str, key: str) -> Path:
+        return self.root / group / f"{key}.json"
+
+    def _place(self, digest: str) -> Path:
+        return self.root / "objects" / digest[:2] / digest
+
+    def _object(self, digest: str) -> bytes:
+        path = self._place(digest)
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            raise StoreCorrupt(f"{path} is missing from the store") from None
+        got = hashlib.sha256(data).hexdigest()
+        if got != digest:
+            raise StoreCorrupt(f"{path} is damaged", expected=f"SHA-256 {digest}", got=got)
+        return data
+
+    def _add(self, data: bytes) -> str:
+        digest = hashlib.sha256(data).hexdigest()
+        try:
+            self._object(digest)
+        except StoreCorrupt:
+            self._write(self._place(digest), data)
+        return digest
+
+    def _write(self, path: Path, data: bytes) -> None:
+        """Write under a temporary name, to the disk, and move into place."""
+        name = ""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            tmp = self._folder("tmp")
+            with tempfile.NamedTemporaryFile(dir=tmp, prefix=_prefix(), delete=False) as file:
+                name = file.name
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(name, path)
+        except OSError as error:
+            with suppress(OSError):
+                Path(name).unlink(missing_ok=True)
+            raise _cannot("write", path, error) from error
+
+    def _folder(self, name: str) -> Path:
+        folder = self.root / name
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _cannot("create", folder, error) from error
+        return folder
+
+    def _collect(self) -> int:
+        """Remove the objects that no manifest names."""
+        named: set[str] = set()
+        for path in self.root.glob("*/*.json"):
+            named |= set(json.loads(path.read_bytes())["files"].values())
+        freed = 0
+        for path in self.root.glob("objects/*/*"):
+            if path.name not in named:
+                freed += path.stat().st_size
+                path.unlink(missing_ok=True)
+        return freed
+
+
+def _cannot(verb: str, path: Path, error: OSError) -> StoreError:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    remedy = "free some space, or run `litegate store prune`" if full else "name a folder of yours"
+    return StoreError(
+        f"the store cannot {verb} {path}",
+        got=str(error.strerror or error),
+        remedy=f"{remedy}, or set LITEGATE_STORE to another place",
+    )
+
+
+def _prefix() -> str:
+    return f"{socket.gethostname()}-{os.getpid()}-"
+
+
+def _sweep(tmp: Path) -> None:
+    """Remove what processes of this machine left that are gone."""
+    here = f"{socket.gethostname()}-"
+    for left in tmp.glob(f"{here}*"):
+        pid = left.name.removeprefix(here).partition("-")[0]
+        if pid.isdigit() and not _alive(int(pid)):
+            shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink()
+
+
+def _alive(pid: int) -> bool:
+    if os.name == "nt":  # there, signal 0 is Ctrl-C
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

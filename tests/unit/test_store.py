@@ -1,0 +1,173 @@
+"""The store: verified reads, whole entries or none, one writer a key."""
+
+import errno
+import multiprocessing
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from litegate.errors import StoreCorrupt, StoreError
+from litegate.store import BUILDS, Store
+
+
+@pytest.fixture
+def store(tmp_path):
+    """An empty store."""
+    return Store(tmp_path / "store")
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Two files to put."""
+    made = {"a.bin": tmp_path / "a.bin", "b.json": tmp_path / "b.json"}
+    made["a.bin"].write_bytes(b"\x00weights")
+    made["b.json"].write_bytes(b"{}")
+    return made
+
+
+def _object(store, name):
+    """The path of the stored object with these bytes."""
+    return next(p for p in store.root.glob("objects/*/*") if p.read_bytes() == name)
+
+
+def test_what_was_put_is_got(store, files):
+    """An entry comes back byte for byte."""
+    store.put(BUILDS, "k", files)
+    assert store.has(BUILDS, "k")
+    assert store.get(BUILDS, "k") == {"a.bin": b"\x00weights", "b.json": b"{}"}
+
+
+def test_a_missing_entry_is_a_key_error(store):
+    """Absence is told, and creates nothing."""
+    with pytest.raises(KeyError):
+        store.get(BUILDS, "k")
+    assert not store.root.exists()
+
+
+def test_the_first_writer_wins(store, files):
+    """Everyone who shares a store gets the same bytes."""
+    store.put(BUILDS, "k", files)
+    files["a.bin"].write_bytes(b"other")
+    store.put(BUILDS, "k", files)
+    assert store.get(BUILDS, "k")["a.bin"] == b"\x00weights"
+
+
+def test_a_flipped_byte_is_found_on_reading(store, files):
+    """Never a wrong artifact: the digest decides."""
+    store.put(BUILDS, "k", files)
+    _object(store, b"\x00weights").write_bytes(b"\x01weights")
+    with pytest.raises(StoreCorrupt, match="damaged"):
+        store.get(BUILDS, "k")
+
+
+def test_a_missing_object_is_found_on_reading(store, files):
+    """A manifest that names what is not there is damage, not absence."""
+    store.put(BUILDS, "k", files)
+    _object(store, b"{}").unlink()
+    with pytest.raises(StoreCorrupt, match="missing"):
+        store.get(BUILDS, "k")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"files": 3}', '{"files": {"a": "../../x"}}'])
+def test_a_damaged_manifest_is_found_on_reading(store, files, text):
+    """Any manifest that is not whole is damage."""
+    store.put(BUILDS, "k", files)
+    (store.root / BUILDS / "k.json").write_text(text)
+    with pytest.raises(StoreCorrupt):
+        store.get(BUILDS, "k")
+
+
+def test_a_forgotten_entry_can_be_put_again(store, files):
+    """Repair: what was damaged goes, what is rebuilt is read."""
+    store.put(BUILDS, "k", files)
+    _object(store, b"\x00weights").write_bytes(b"\x01weights")
+    store.forget(BUILDS, "k")
+    assert not store.has(BUILDS, "k")
+    store.put(BUILDS, "k", files)
+    assert store.get(BUILDS, "k")["a.bin"] == b"\x00weights"
+
+
+def test_a_damaged_object_is_written_again(store, files):
+    """A put of the same bytes mends the object, though its name is taken."""
+    store.put(BUILDS, "k", files)
+    _object(store, b"\x00weights").write_bytes(b"")
+    store.put(BUILDS, "other", files)
+    assert store.get(BUILDS, "k")["a.bin"] == b"\x00weights"
+
+
+def test_prune_keeps_what_is_named(store, files, tmp_path):
+    """Unnamed entries and their objects go; shared objects stay."""
+    store.put(BUILDS, "old", files)
+    (tmp_path / "new").write_bytes(b"new!")
+    store.put(BUILDS, "kept", {"b.json": files["b.json"], "new": tmp_path / "new"})
+    assert store.prune(BUILDS, ["kept"]) == len(b"\x00weights")
+    assert store.get(BUILDS, "kept") == {"b.json": b"{}", "new": b"new!"}
+    assert not store.has(BUILDS, "old")
+
+
+def test_a_full_disk_is_a_clear_error_and_leaves_no_entry(store, files, monkeypatch):
+    """The remedy is told; the store holds nothing half-written."""
+
+    def full(_fd):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("litegate.store.os.fsync", full)
+    with pytest.raises(StoreError, match="free some space"):
+        store.put(BUILDS, "k", files)
+    monkeypatch.undo()
+    assert not store.has(BUILDS, "k")
+    assert not list(store.root.glob("tmp/*"))
+    store.put(BUILDS, "k", files)
+    assert store.get(BUILDS, "k")["b.json"] == b"{}"
+
+
+def test_staging_is_gone_afterwards(store):
+    """Also when the build raises."""
+    with pytest.raises(ZeroDivisionError), store.staging() as folder:
+        (folder / "half").write_bytes(b"x")
+        raise ZeroDivisionError
+    assert not folder.exists()
+
+
+def test_staging_of_a_dead_process_is_swept(store):
+    """A killed run leaves a folder; the next run removes it."""
+    code = (
+        "import os, sys; from litegate.store import Store; from pathlib import Path\n"
+        "s = Store(Path(sys.argv[1])).staging(); print(s.__enter__(), flush=True); os.kill(os.getpid(), 9)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(store.root)], capture_output=True, text=True, check=False
+    )
+    left = Path(done.stdout.strip())
+    assert left.is_dir()
+    with store.staging() as mine:
+        assert not left.exists()
+        assert mine.is_dir()
+
+
+def _add_one(root, counter, calls):
+    """Under the lock, read, wait and write: a lost update shows a broken lock."""
+    store = Store(Path(root))
+    for _ in range(calls):
+        with store.lock(["one", "two"], lambda: None):
+            value = int(Path(counter).read_text())
+            Path(counter).write_text(str(value + 1))
+
+
+def test_a_lock_admits_one_process(store, tmp_path):
+    """Two processes count to 60 together without losing one."""
+    counter = tmp_path / "counter"
+    counter.write_text("0")
+    spawn = multiprocessing.get_context("spawn")
+    workers = [
+        spawn.Process(target=_add_one, args=(str(store.root), str(counter), 30)) for _ in range(2)
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert [worker.exitcode for worker in workers] == [0, 0]
+    assert counter.read_text() == "60"
