@@ -16,8 +16,9 @@ import litegate as lg
         keras_agreement=lg.percent(99),
         kernel_agreement=lg.percent(99),
         size=lg.kib(12),
-        size_ratio=0.60,
+        size_ratio=0.70,
         latency=lg.ms(1),
+        latency_ratio=4,
     ),
 )
 def digits_cnn(keras):

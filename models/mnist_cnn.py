@@ -25,6 +25,7 @@ import litegate as lg
         size_ratio=0.30,
         compressed_size=lg.kib(24),
         latency=lg.ms(1),
+        latency_ratio=4,
     ),
 )
 def mnist_cnn(keras):

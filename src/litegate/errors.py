@@ -48,6 +48,11 @@ class DataError(LitegateError):
 class BuildError(LitegateError):
     """Training, quantizing or converting did not give an artifact."""
 
+    recipe: str = ""
+    """The recipe that it stopped; empty where that is unknown."""
+    shared: bool = True
+    """Whether it stands in the way of the model's other recipes too."""
+
 
 class StoreError(LitegateError):
     """The store could not be read or written."""

@@ -132,7 +132,7 @@ def _decimals(value: float, places: int) -> str:
     """Fixed decimals, with one significant digit kept for small numbers that are not zero."""
     if value and abs(value) < 0.5 * 10**-places:
         return f"{value:.1g}"
-    return f"{value:.{places}f}"
+    return f"{round(value, places) + 0.0:.{places}f}"  # + 0.0: no "-0.00"
 
 
 def _seconds(value: float) -> str:

@@ -11,7 +11,11 @@ from litegate.units import Unit, byte, percent, points
 from litegate.wording import sentence
 
 DROP = Measurement(
-    name="accuracy drop", subject="m/int8_qat", value=Fraction(50, 10_000), unit=Unit.POINTS, n=10_000
+    name="accuracy drop",
+    subject="m/int8_qat",
+    value=Fraction(50, 10_000),
+    unit=Unit.POINTS,
+    n=10_000,
 )
 
 

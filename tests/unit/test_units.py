@@ -55,3 +55,8 @@ def test_a_sign_is_written_where_it_is_asked_for():
     """A margin shows which side of the limit it is on."""
     assert text(Fraction(1, 100), Unit.POINTS, signed=True) == "+1.00 points"
     assert text(Fraction(-1, 100), Unit.POINTS, signed=True) == "-1.00 points"
+
+
+def test_zero_has_no_sign():
+    """A drop of nothing, negated, is still nothing."""
+    assert text(-0.0, Unit.POINTS) == "0.00 points"

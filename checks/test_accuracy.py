@@ -1,0 +1,23 @@
+"""Accuracy: quantizing must not cost a model its ability."""
+
+from litegate.measures.accuracy import accuracy, accuracy_drop, class_drop, extra_errors
+
+
+def test_accuracy_reaches_its_floor(candidate, budget, require):
+    """The bytes that would ship answer at least as many samples right as the model promises."""
+    require(accuracy(candidate) >= budget.accuracy)
+
+
+def test_accuracy_stays_within_tolerance(candidate, reference, budget, require):
+    """Quantization costs at most the accuracy that the model allows."""
+    require(accuracy_drop(reference, candidate) <= budget.accuracy_drop)
+
+
+def test_errors_stay_within_tolerance(candidate, reference, budget, require):
+    """Quantization adds at most the wrong answers in a thousand that the model allows."""
+    require(extra_errors(reference, candidate) <= budget.extra_errors)
+
+
+def test_no_class_collapses(candidate, reference, budget, require):
+    """Quantization costs no single class more than the model allows."""
+    require(class_drop(reference, candidate) <= budget.class_drop)

@@ -1,0 +1,18 @@
+"""Latency: one sample, one thread, the median; run last and never beside another check."""
+
+import pytest
+
+from litegate.measures.latency import latency, latency_ratio
+
+pytestmark = pytest.mark.latency
+
+
+def test_latency_stays_within_budget(candidate, budget, benchmark, require):
+    """One invocation takes at most the model's time, in the median."""
+    require(latency(candidate, benchmark) <= budget.latency)
+
+
+def test_latency_stays_near_its_reference(candidate, reference, budget, require):
+    """One invocation takes at most the promised multiple of the float reference's time."""
+    limit = budget.latency_ratio
+    require(latency_ratio(candidate, reference, limit) <= limit)

@@ -1,0 +1,59 @@
+"""Where a run takes place: versions, kernels, processor. Reads metadata; imports nothing heavy."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from litegate.options import GateOptions
+from litegate.toolchain.pins import PINS
+
+KERNELS = "XNNPACK"
+THREADS = 1
+
+
+def describe(options: GateOptions) -> dict[str, Any]:
+    """What a report must say so that its numbers can be compared with another's."""
+    return {
+        "litegate": _installed("litegate"),
+        "litert": _installed("ai-edge-litert"),
+        "python": platform.python_version(),
+        "toolchain": dict(PINS),
+        "kernels": KERNELS,
+        "threads": THREADS,
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "store": str(options.store),
+        "data": str(options.data) if options.data else None,
+    }
+
+
+def header(found: Mapping[str, Any]) -> list[str]:
+    """The same as lines of pytest's header."""
+    chain = ", ".join(f"{name} {pin}" for name, pin in found["toolchain"].items())
+    return [
+        f"litegate {found['litegate']}: LiteRT {found['litert']}, {found['kernels']} kernels, "
+        f"{found['threads']} thread, {found['processor']}",
+        f"tool chain: {chain}",
+        f"store: {found['store']}; data: {found['data'] or 'no directory set'}",
+    ]
+
+
+def processor() -> str:
+    """The processor's own name where the system tells it."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            names = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
+    except OSError:
+        names = []
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _installed(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"

@@ -1,0 +1,180 @@
+"""Model and recipe to artifact: out of the store, or built once and put there."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, final
+
+from litegate import child
+from litegate.digests import artifact_key, data_key, toolchain_digest
+from litegate.errors import BuildError, LitegateError, StoreCorrupt
+from litegate.spec import Array, Artifact, DataLocations, Evaluation, Model
+from litegate.store import BUILDS, EVALUATIONS, Store
+from litegate.toolchain.pins import PINS
+
+FILES = ("model.tflite", "keras_outputs.npy", "history.json", "certificate.json")
+"""What the store keeps of a build."""
+SAMPLES = ("x.npy", "y.npy")
+"""What it keeps of a data set: the evaluation split."""
+
+Built = Artifact | LitegateError
+
+
+@final
+@dataclass(slots=True, kw_only=True)
+class Pipeline:
+    """Gives artifacts; builds what the store does not hold."""
+
+    store: Store
+    project: Path
+    locations: DataLocations
+    timeout: float
+    on_event: Callable[[str, child.Event], None]
+    """Called with the model's name and what the tool chain reports."""
+    on_notice: Callable[[str], None]
+    """Called with a line for the person: waiting for another run, damage that is repaired."""
+    _toolchain: str = field(default="", init=False)
+    _evaluations: dict[str, Evaluation] = field(default_factory=dict, init=False)
+    _found: dict[str, Artifact] = field(default_factory=dict, init=False)
+
+    def key(self, model: Model, recipe: str) -> str:
+        """The key of one artifact."""
+        if not self._toolchain:
+            self._toolchain = toolchain_digest(Path(__file__).with_name("toolchain"), PINS)
+        return artifact_key(model, model.recipe(recipe), self.project, self._toolchain)
+
+    def find(self, model: Model, recipe: str) -> Artifact | None:
+        """The artifact out of the store, or None; never builds. Damage is reported and forgotten."""
+        key = self.key(model, recipe)
+        try:
+            if key not in self._found:
+                self._found[key] = self._load(model, recipe, key)
+        except KeyError:
+            return None
+        except StoreCorrupt as damage:
+            self.on_notice(f"{damage.what}: {model.name}/{recipe} is built again")
+            self.store.forget(BUILDS, key)
+            self.store.forget(EVALUATIONS, data_key(model.data))
+            return None
+        return self._found[key]
+
+    def ensure(self, model: Model, recipes: Iterable[str]) -> dict[str, Built]:
+        """Each recipe's artifact, built where it must be, or the error that prevented it."""
+        wanted = list(dict.fromkeys(recipes))
+        built: dict[str, Built] = {}
+        missing = [name for name in wanted if self._keep(built, model, name)]
+        if missing:
+            keys = [self.key(model, name) for name in missing]
+            try:
+                with self.store.lock(keys, self._waiting(model)):
+                    self._build_missing(model, missing, built)
+            except LitegateError as error:
+                built |= {name: error for name in missing if name not in built}
+        return built
+
+    def _keep(self, built: dict[str, Built], model: Model, recipe: str) -> bool:
+        """Put what the store holds into `built`; whether it holds nothing."""
+        artifact = self.find(model, recipe)
+        if artifact:
+            built[recipe] = artifact
+        return artifact is None
+
+    def _waiting(self, model: Model) -> Callable[[], None]:
+        return lambda: self.on_notice(f"waiting for another run that is building {model.name}")
+
+    def _build_missing(self, model: Model, missing: list[str], built: dict[str, Built]) -> None:
+        """Build until each recipe has its artifact or its error."""
+        waiting = [name for name in missing if self._keep(built, model, name)]
+        while waiting:
+            error = self._run_child(model, self._distinct(model, waiting))
+            left = [name for name in waiting if self._keep(built, model, name)]
+            if error is None and left:
+                error = BuildError(f"the tool chain ended without {', '.join(left)} of {model.name}")
+            failed = left if _concerns_all(error, left) else [getattr(error, "recipe", "")]
+            built |= {name: error for name in failed if error}
+            waiting = [name for name in left if name not in failed]
+
+    def _distinct(self, model: Model, recipes: list[str]) -> tuple[str, ...]:
+        """One recipe of each key: two names for the same thing are built once."""
+        return tuple({self.key(model, name): name for name in reversed(recipes)}.values())[::-1]
+
+    def _run_child(self, model: Model, recipes: tuple[str, ...]) -> LitegateError | None:
+        with self.store.staging() as staging:
+            request = child.Request(
+                file=model.file,
+                project=self.project,
+                model=model.name,
+                recipes=recipes,
+                locations=self.locations,
+                staging=staging,
+            )
+
+            def on_event(event: child.Event) -> None:
+                self.on_event(model.name, event)
+                if isinstance(event, child.Ready):
+                    self._put(model, event.recipe, staging)
+
+            try:
+                child.build(request, on_event, self.timeout)
+            except LitegateError as error:
+                return error
+        return None
+
+    def _put(self, model: Model, recipe: str, staging: Path) -> None:
+        samples = {name: staging / "evaluation" / name for name in SAMPLES}
+        self.store.put(EVALUATIONS, data_key(model.data), samples)
+        files = {name: staging / recipe / name for name in FILES}
+        self.store.put(BUILDS, self.key(model, recipe), files)
+
+    def _load(self, model: Model, recipe: str, key: str) -> Artifact:
+        import hashlib
+
+        files = self.store.get(BUILDS, key)
+        return Artifact(
+            model=model.name,
+            recipe=model.recipe(recipe),
+            tflite=files["model.tflite"],
+            sha256=hashlib.sha256(files["model.tflite"]).hexdigest(),
+            certificate=_json(files, "certificate.json"),
+            history=tuple(_json(files, "history.json")),
+            evaluation=self._evaluation(model),
+            keras_outputs=_array(files, "keras_outputs.npy"),
+        )
+
+    def _evaluation(self, model: Model) -> Evaluation:
+        key = data_key(model.data)
+        if key not in self._evaluations:
+            files = self.store.get(EVALUATIONS, key)
+            self._evaluations[key] = Evaluation(
+                digest=key,
+                x=_array(files, "x.npy"),
+                y=_array(files, "y.npy"),
+                classes=model.data.classes,
+                domain=model.data.domain,
+            )
+        return self._evaluations[key]
+
+
+def _concerns_all(error: LitegateError | None, left: list[str]) -> bool:
+    """Whether an error stands in the way of every recipe that is left, not of one alone."""
+    return getattr(error, "recipe", None) not in left or getattr(error, "shared", True)
+
+
+def _json(files: Mapping[str, bytes], name: str) -> Any:
+    try:
+        return json.loads(files[name])
+    except ValueError as error:
+        raise StoreCorrupt(f"{name} in the store is no JSON: {error}") from error
+
+
+def _array(files: Mapping[str, bytes], name: str) -> Array:
+    import numpy as np
+
+    try:
+        return np.load(io.BytesIO(files[name]), allow_pickle=False)
+    except ValueError as error:
+        raise StoreCorrupt(f"{name} in the store is no array: {error}") from error

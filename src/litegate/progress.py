@@ -1,0 +1,89 @@
+"""What a person sees while artifacts are built: a live line on a terminal, plain lines in CI."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import final
+
+import pytest
+
+from litegate import child
+
+EVERY = 10.0
+"""Seconds between plain lines of one stage."""
+
+
+@final
+@dataclass
+class Progress:
+    """Where the tool chain's reports go. Silent until `shown`."""
+
+    _reporter: pytest.TerminalReporter | None = None
+    _ready: bool = False
+    _live: bool = False
+    _stage: tuple[str, ...] = ()
+    _last: float = 0.0
+    _notices: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def shown(self, config: pytest.Config) -> Iterator[None]:
+        """Show what comes in through pytest's terminal, or through stderr in a worker."""
+        worker = hasattr(config, "workerinput")  # whose terminal reporter writes to nowhere
+        self._reporter = None if worker else config.pluginmanager.getplugin("terminalreporter")
+        self._live = bool(self._reporter and self._reporter.isatty)
+        self._ready = True
+        for notice in self._notices:
+            self._line(notice)
+        self._notices.clear()
+        try:
+            yield
+        finally:
+            self._clear()
+
+    def on_notice(self, notice: str) -> None:
+        """Show a line for the person; kept until there is a terminal to show it on."""
+        if self._ready:
+            self._line(notice)
+        else:
+            self._notices.append(notice)
+
+    def on_event(self, model: str, event: child.Event) -> None:
+        """Show where a build stands."""
+        if isinstance(event, child.Ready):
+            return
+        whose = f"{model}/{event.recipe}" if event.recipe else model
+        line = f"{whose}: {_words(event)}"
+        now = time.monotonic()
+        stage = (model, event.recipe, event.stage)
+        if self._live and self._reporter:
+            self._reporter.rewrite(line[: self._width()], erase=True)
+        elif stage != self._stage or now - self._last > EVERY:
+            self._line(line)
+            self._last = now
+        self._stage = stage
+
+    def _line(self, line: str) -> None:
+        if self._reporter is None:
+            print(f"litegate: {line}", file=sys.__stderr__, flush=True)  # noqa: T201 a worker
+            return
+        self._clear()
+        self._reporter.write_line(f"litegate: {line}")
+
+    def _clear(self) -> None:
+        if self._live and self._reporter:
+            self._reporter.rewrite("", erase=True)
+
+    def _width(self) -> int:
+        return self._reporter._tw.fullwidth - 1 if self._reporter else 79  # noqa: SLF001 no public one
+
+
+def _words(event: child.Stage | child.Progress) -> str:
+    """The stage, and for training the epoch, loss, accuracy and time left."""
+    if isinstance(event, child.Stage):
+        return event.stage
+    done = f"{event.stage} epoch {event.epoch}/{event.epochs} step {event.step}/{event.steps}"
+    return f"{done}, loss {event.loss:.4f}, accuracy {event.accuracy:.4f}, {event.eta:.0f} s left"

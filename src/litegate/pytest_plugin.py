@@ -1,0 +1,152 @@
+"""The pytest plugin: options, fixtures and hooks. Light at start, silent outside the checks."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from litegate import gate
+from litegate.errors import ConfigError, LitegateError
+from litegate.options import OPTIONS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from litegate.requirement import Require
+    from litegate.selection import Case
+    from litegate.spec import Artifact, Budget, Model
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare each option's flag and setting out of the one table."""
+    group = parser.getgroup("litegate", "quality gate for .tflite models")
+    for option in OPTIONS:
+        env = f" [environment: {option.env}]" if option.env else ""
+        text = f"{option.help}{env} (default: {option.default or 'none'})"
+        shape: dict[str, Any] = {"action": "append" if option.repeated else "store"}
+        shape["metavar"] = option.metavar
+        if option.is_switch:
+            shape = {"action": "store_const", "const": "true"}
+        group.addoption(option.flag, dest=option.name, default=None, help=text, **shape)
+        parser.addini(option.name, text, type=option.ini_type, default=None)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Parse the options once; a wrong value ends the run at once with the allowed ones."""
+    config.addinivalue_line("markers", "latency: measures time; runs last, alone and never under xdist")
+    try:
+        config.stash[gate.KEY] = found = gate.Gate.of(config)
+    except (LitegateError, ValueError, TypeError) as error:
+        raise pytest.UsageError(str(error)) from error
+    config.pluginmanager.register(gate.Collector(found), "litegate-collector")
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say what the numbers of this run depend on."""
+    return config.stash[gate.KEY].header()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run each check once for each model, or for each gated recipe of each model."""
+    metafunc.config.stash[gate.KEY].parametrize(metafunc)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Drop checks without a limit, refuse those without a requirement, put latency last."""
+    config.stash[gate.KEY].arrange(items)
+
+
+def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
+    """Name the limits that are not set, since no check guards them."""
+    return config.stash[gate.KEY].unset_limits()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
+    """Build what the selected checks need, before the first one runs; in workers too."""
+    session.config.stash[gate.KEY].build(session)
+    return (yield)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Say of a latency check that cannot be measured here that it is not."""
+    gate.refuse_unmeasurable(item)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Attach the verdicts to the report, and let no skip or xfail pass for one."""
+    report = yield
+    return gate.annotate(item, call, report)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write the report; a run of checks that gated nothing is no success."""
+    session.config.stash[gate.KEY].finish(session)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the closing table."""
+    terminalreporter.config.stash[gate.KEY].summarize(terminalreporter)
+
+
+@pytest.fixture
+def litegate_case(request: pytest.FixtureRequest) -> Case:
+    """The model and recipe of this test; parametrized by the plugin."""
+    if not hasattr(request, "param"):
+        raise ConfigError(
+            "this test asks for a model outside the folder of checks",
+            remedy="move it there, or set litegate_checks",
+        )
+    case: Case = request.param
+    return case
+
+
+@pytest.fixture
+def model(litegate_case: Case) -> Model:
+    """The model under test."""
+    return litegate_case.model
+
+
+@pytest.fixture
+def budget(litegate_case: Case) -> Budget:
+    """The limits of the model, and of its recipe where that has its own."""
+    return litegate_case.budget
+
+
+@pytest.fixture
+def candidate(request: pytest.FixtureRequest, litegate_case: Case) -> Artifact:
+    """The quantized artifact under test."""
+    return gate.artifact(request, litegate_case, "candidate")
+
+
+@pytest.fixture
+def reference(request: pytest.FixtureRequest, litegate_case: Case) -> Artifact:
+    """The float artifact with the same start, epochs and batches as the candidate."""
+    return gate.artifact(request, litegate_case, "reference")
+
+
+@pytest.fixture
+def baseline(request: pytest.FixtureRequest, litegate_case: Case) -> Artifact:
+    """The model's plain `float32` artifact."""
+    return gate.artifact(request, litegate_case, "baseline")
+
+
+@pytest.fixture
+def keep(request: pytest.FixtureRequest) -> Path:
+    """A folder for what a failing check should leave behind; uploaded with the report."""
+    return request.config.stash[gate.KEY].keep()
+
+
+@pytest.fixture
+def require(request: pytest.FixtureRequest) -> Iterator[Require]:
+    """Record a verdict: ``require(measurement <= limit)``. Asking and never calling is an error."""
+    yield from gate.requirer(request)

@@ -1,0 +1,1 @@
+"""Verdicts to text: pure functions of what a run found."""

@@ -1,0 +1,40 @@
+"""`report.json`: everything a run found, for other programs. Described by `report.schema.json`."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from litegate.reports.record import SCHEMA_VERSION, Run
+
+
+def document(run: Run) -> dict[str, Any]:
+    """The run as a JSON object."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "verdict": run.verdict,
+        "strict": run.strict,
+        "environment": dict(run.environment),
+        "verdicts": [dict(row) for row in run.verdicts],
+        "errors": [dict(row) for row in run.errors],
+        "not_gated": [{"model": m, "reason": why} for m, why in sorted(run.not_gated.items())],
+        "not_measured": [{"id": i, "reason": why} for i, why in sorted(run.not_measured.items())],
+        "recipes": [dict(row) for row in run.recipes],
+        "artifacts": {digest: dict(born) for digest, born in sorted(run.artifacts.items())},
+        "notes": list(run.notes),
+    }
+
+
+def write(report: Mapping[str, Any], folder: Path) -> Path:
+    """Write `report.json` into `folder` under a temporary name and move it into place."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "report.json"
+    with tempfile.NamedTemporaryFile("w", dir=folder, delete=False, encoding="utf-8") as file:
+        json.dump(report, file, indent=1, allow_nan=False)
+        file.write("\n")
+    os.replace(file.name, path)
+    return path

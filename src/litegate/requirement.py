@@ -1,0 +1,41 @@
+"""`require`: records a verdict, and raises where the promise is broken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import final
+
+from litegate.errors import ConfigError
+from litegate.measurement import Outcome, Verdict
+from litegate.wording import sentence
+
+
+class PromiseBroken(AssertionError):
+    """A verdict that fails its check; its text is the verdict's sentence."""
+
+
+@final
+@dataclass(slots=True)
+class Require:
+    """Handed to a check: ``require(measurement <= limit)``."""
+
+    strict: bool
+    record: Callable[[Verdict], None]
+
+    def __call__(self, verdict: Verdict) -> None:
+        """Record the verdict; raise PromiseBroken where it fails, or is unproven under strict.
+
+        Raises ConfigError for anything that is not the comparison of a measurement with a limit.
+        """
+        __tracebackhide__ = True
+        if not isinstance(verdict, Verdict):
+            raise ConfigError(
+                "require was handed something that is no verdict",
+                expected="a comparison, as in require(accuracy_drop(...) <= budget.accuracy_drop)",
+                got=repr(verdict),
+            )
+        self.record(verdict)
+        refused = (Outcome.FAIL, Outcome.INCONCLUSIVE) if self.strict else (Outcome.FAIL,)
+        if verdict.outcome in refused:
+            raise PromiseBroken(sentence(verdict))

@@ -1,0 +1,100 @@
+"""Which check runs on which model and recipe."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, final
+
+from litegate.errors import ConfigError
+from litegate.spec import Budget, Model, Recipe
+
+LIMITS = tuple(field.name for field in fields(Budget))
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A model, and the candidate's recipe for a check that looks at one."""
+
+    model: Model
+    recipe: Recipe | None
+
+    @property
+    def id(self) -> str:
+        """The part of the test id in brackets."""
+        return f"{self.model.name}-{self.recipe.name}" if self.recipe else self.model.name
+
+    @property
+    def budget(self) -> Budget:
+        """The limits that hold here."""
+        return self.model.budget_of(self.recipe) if self.recipe else self.model.budget
+
+
+def choose(models: Mapping[str, Model], names: Iterable[str]) -> dict[str, Model]:
+    """The models to gate: those named, or all. ConfigError lists the known for a misspelt one."""
+    wanted = list(names)
+    unknown = [name for name in wanted if name not in models]
+    if unknown:
+        raise ConfigError(
+            f"--litegate-model: there is no model {', '.join(unknown)}",
+            expected=", ".join(models) or "a folder with models; it has none",
+        )
+    return {name: model for name, model in models.items() if not wanted or name in wanted}
+
+
+def recipes_of(model: Model, names: Iterable[str]) -> tuple[Recipe, ...]:
+    """The recipes of a model to build: those named, or all."""
+    wanted = list(names)
+    return tuple(r for r in model.recipes if not wanted or r.name in wanted)
+
+
+def check_recipes(models: Mapping[str, Model], names: Iterable[str]) -> None:
+    """Raise ConfigError for a recipe that no chosen model has."""
+    known = {recipe.name for model in models.values() for recipe in model.recipes}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ConfigError(
+            f"--litegate-recipe: no model has a recipe {', '.join(unknown)}",
+            expected=", ".join(sorted(known)),
+        )
+
+
+def cases(
+    models: Mapping[str, Model], only: Iterable[str], function: Callable[..., Any], *, each: bool
+) -> list[Case]:
+    """The cases of one check: `each` gated recipe, or each model, whose limits are all set."""
+    wanted = list(only)
+    found = [
+        Case(model=model, recipe=recipe)
+        for model in models.values()
+        for recipe in (_gated(model, wanted) if each else [None])
+    ]
+    used = limits_used(function)
+    return [c for c in found if all(getattr(c.budget, name) is not None for name in used)]
+
+
+def _gated(model: Model, only: Iterable[str]) -> list[Recipe]:
+    return [recipe for recipe in recipes_of(model, only) if recipe.gate]
+
+
+def limits_used(function: Callable[..., Any]) -> frozenset[str]:
+    """The fields of `budget` that a check names. ConfigError for one that does not exist."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    used = {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "budget"
+    }
+    unknown = sorted(used - set(LIMITS) - set(dir(Budget)))
+    if unknown:
+        raise ConfigError(
+            f"{function.__name__} names a limit that a budget does not have: {', '.join(unknown)}",
+            expected=", ".join(LIMITS),
+        )
+    return frozenset(used & set(LIMITS))

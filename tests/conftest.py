@@ -1,0 +1,17 @@
+"""What the tests share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+
+@pytest.fixture(scope="session")
+def data_directory():
+    """The folder of data sets that the setting names; tests that need it skip without it."""
+    named = os.environ.get("LITEGATE_DATA")
+    if not named:
+        pytest.skip("LITEGATE_DATA names no folder of data sets")
+    return Path(named)

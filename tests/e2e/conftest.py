@@ -1,0 +1,44 @@
+"""The real gate as a user starts it, on a store that all tests of a session share."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def shared_store(tmp_path_factory):
+    """A store that is filled once a session; tests that damage a store take one of their own."""
+    return tmp_path_factory.mktemp("shared") / "store"
+
+
+@pytest.fixture
+def gate(tmp_path, shared_store):
+    """Run `pytest checks/` in the project; gives the finished process, and its report folder."""
+
+    def run(*args, store=shared_store, cwd=PROJECT, timeout=300, **env):
+        clean = {k: v for k, v in os.environ.items() if k not in ("CI", "LITEGATE_DATA")}
+        clean |= {"LITEGATE_STORE": str(store), "COLUMNS": "200"}
+        argv = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "checks/",
+            f"--litegate-report={tmp_path / 'report'}",
+        ]
+        return subprocess.run(
+            [*argv, *args],
+            cwd=cwd,
+            env={k: v for k, v in (clean | env).items() if v is not None},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    run.report = tmp_path / "report" / "report.json"
+    return run

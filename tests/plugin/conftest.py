@@ -1,0 +1,86 @@
+"""A small project with planted artifacts, and pytest run on it from outside."""
+
+import shutil
+from pathlib import Path
+
+import ai_edge_litert.interpreter  # noqa: F401 stays loaded: its C part cannot be loaded twice
+import pytest
+
+import litegate.measures.properties
+import litegate.measures.tensors
+import litegate.runtime  # noqa: F401 stays loaded between runs in this process
+from litegate.spec import Kind
+from litegate.testing import tiny
+from litegate.testing.planted import plant
+
+MODEL = '''
+"""A tiny network, planted ready-made."""
+import litegate as lg
+
+def _load(locations):
+    raise AssertionError("the store holds everything")
+
+def _as_it_is(samples):
+    return samples
+
+DATA = lg.Data(
+    name="tiny", load=_load, digests={{}}, preprocess=_as_it_is, domain=(0.0, 1.0),
+    classes=tuple(f"class {{i}}" for i in range(4)),
+)
+
+@lg.model(data=DATA, recipes=[{recipes}], budget=lg.Budget({budget}))
+def {name}(keras):
+    "Planted."
+'''
+SCRATCH = "lg.recipes.int8_qat(name='int8_qat', from_scratch=True)"
+CHECKS = Path(__file__).resolve().parents[2] / "checks"
+
+
+@pytest.fixture
+def project(pytester, monkeypatch):
+    """A project whose model `tiny` has an `int8_qat` candidate; its parts can be set."""
+    for name in ("CI", "LITEGATE_STORE", "LITEGATE_DATA"):
+        monkeypatch.delenv(name, raising=False)
+    return Project(pytester)
+
+
+class Project:
+    """Writes the project's files, plants artifacts, runs pytest."""
+
+    def __init__(self, pytester):
+        self.pytester = pytester
+        self.path = pytester.path
+        (self.path / "models").mkdir()
+        (self.path / "checks").mkdir()
+        pytester.makeini("[pytest]\naddopts = -p no:randomly\n")
+
+    def model(self, budget="", *, name="tiny", recipes=SCRATCH, **planted):
+        """Declare a model and plant its artifacts: int8 for a float reference."""
+        text = MODEL.format(name=name, recipes=recipes, budget=budget)
+        (self.path / "models" / f"{name}.py").write_text(text)
+        files = planted.pop("files", None) or {
+            "float32": tiny(Kind.FLOAT32),
+            "int8_qat": tiny(Kind.INT8_QAT),
+        }
+        plant(self.path, name, files, **planted)
+        return self
+
+    def check(self, body, *, head="", args="candidate, require", name="test_it", doc="It holds."):
+        """Write a check of one function."""
+        indented = "\n".join("    " + line for line in body.splitlines())
+        docstring = f'    """{doc}"""\n' if doc else ""
+        text = f"{head}\ndef {name}({args}):\n{docstring}{indented}\n"
+        (self.path / "checks" / "test_one.py").write_text(text)
+        return self
+
+    def real_checks(self):
+        """Use the project's own checks."""
+        shutil.copytree(CHECKS, self.path / "checks", dirs_exist_ok=True)
+        return self
+
+    def run(self, *args, apart=False):
+        """Run `pytest checks/`; `apart` in a process of its own."""
+        chosen = ("-p", "no:cacheprovider", *(args or ("checks/",)))
+        if apart:
+            return self.pytester.runpytest_subprocess(*chosen)
+        return self.pytester.runpytest_inprocess(*chosen)

@@ -1,0 +1,132 @@
+"""What a check must do, and what its verdict does to the run."""
+
+import json
+
+import pytest
+
+SIZE = "from litegate.measures.size import size\nfrom litegate import byte, kib"
+KEPT = "require(size(candidate) <= kib(100))"
+BROKEN = "require(size(candidate) <= byte(10))"
+
+
+def test_a_kept_promise_passes_and_is_listed(project):
+    """The table and the report show the passing row with its margin."""
+    done = project.model().check(KEPT, head=SIZE).run()
+    assert done.ret == 0
+    done.stdout.fnmatch_lines(
+        ["PASS*tiny/int8_qat*size*<= 102,400 B*", "litegate: 1 model: 1 pass"]
+    )
+
+
+def test_a_broken_promise_fails_with_its_sentence(project):
+    """What, by how much; the check's own line; exit status 1."""
+    done = project.model().check(BROKEN, head=SIZE).run()
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(
+        ["E*size of tiny/int8_qat is * B, must be at most 10 B (over by * B)", "FAIL*size*"]
+    )
+
+
+def test_asking_and_never_requiring_is_an_error(project):
+    """A check that promises nothing must not be green."""
+    done = project.model().check("pass").run()
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(["*never called it*", "litegate: *1 without a verdict"])
+
+
+def test_a_check_that_returns_before_its_promise_is_an_error(project):
+    """The fault of an accuracy test that returned before its assertion."""
+    done = project.model().check(f"return\n{BROKEN}", head=SIZE).run()
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(["*never called it*"])
+
+
+@pytest.mark.parametrize("body", ["pytest.skip('later')", "pytest.importorskip('no_such_module')"])
+def test_a_check_that_skips_itself_fails(project, body):
+    """A skip is not a pass, whoever wrote it."""
+    done = project.model().check(body, head="import pytest").run()
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(["*skipped itself*"])
+
+
+@pytest.mark.parametrize(
+    ("mark", "body", "said"),
+    [
+        ("xfail", BROKEN, "*must be at most 10 B*"),
+        ("xfail", KEPT, "*is marked xfail: a check that does not judge is no check*"),
+        ("skip(reason='later')", BROKEN, "*skipped itself: a check that does not judge*"),
+        ("skipif(True, reason='x')", BROKEN, "*skipped itself: a check that does not judge*"),
+    ],
+)
+def test_a_mark_does_not_silence_a_check(project, mark, body, said):
+    """An exception to a promise is a waiver, not a mark."""
+    head = f"{SIZE}\nimport pytest\npytestmark = pytest.mark.{mark}"
+    done = project.model().check(body, head=head).run()
+    assert done.ret == 1
+    done.stdout.fnmatch_lines([said])
+
+
+def test_a_check_without_a_requirement_is_refused(project):
+    """The docstring's first line is the row's label: without one nothing runs."""
+    done = project.model().check(KEPT, head=SIZE, doc="").run()
+    assert done.ret == 4
+    done.stderr.fnmatch_lines(["*test_it* has no docstring*"])
+
+
+@pytest.mark.parametrize("value", ["True", "1", "size(candidate)", "None"])
+def test_require_takes_only_a_verdict(project, value):
+    """A bare truth value carries no evidence."""
+    done = project.model().check(f"require({value})", head=SIZE).run()
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(["*require was handed something that is no verdict*"])
+
+
+def test_a_run_of_plain_tests_alone_is_an_error(project):
+    """A test that does not ask for require gates nothing, and a run that gated nothing is no pass."""
+    done = project.model().check("assert True", args="").run()
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(["litegate: 0 models: nothing was gated, which is no pass"])
+
+
+def test_plain_tests_may_stand_beside_checks(project):
+    """They are pytest's own."""
+    head = f"{SIZE}\ndef test_plain():\n    pass\n"
+    done = project.model().check(KEPT, head=head).run()
+    assert done.ret == 0
+    done.assert_outcomes(passed=2)
+
+
+def test_a_nan_is_an_error_and_no_verdict(project):
+    """NaN compares false with everything; here it decides nothing."""
+    head = f"{SIZE}\nfrom dataclasses import replace"
+    done = (
+        project.model()
+        .check("require(replace(size(candidate), value=float('nan')) <= kib(1))", head=head)
+        .run()
+    )
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(["*not a finite number*", "litegate: *without a verdict"])
+
+
+def test_every_verdict_of_a_check_is_listed(project):
+    """Two promises in one check are two rows, up to the first that is broken."""
+    done = project.model().check(f"{KEPT}\n{BROKEN}\n{KEPT}", head=SIZE).run()
+    done.stdout.fnmatch_lines(["litegate: 1 model: 1 fail, 1 pass"])
+
+
+def test_values_reach_junit_and_the_report(project):
+    """For other programs: the properties of the test case, and report.json."""
+    done = project.model().check(KEPT, head=SIZE).run("checks/", "--junitxml=junit.xml")
+    assert done.ret == 0
+    assert '<property name="size" value="' in (project.path / "junit.xml").read_text()
+    report = json.loads((project.path / ".litegate/report/report.json").read_text())
+    assert report["verdict"] == "pass"
+    assert report["verdicts"][0]["id"] == "checks/test_one.py::test_it[tiny-int8_qat]"
+    assert report["verdicts"][0]["requirement"] == "It holds."
+
+
+def test_a_stale_report_does_not_outlive_a_run(project):
+    """Whoever reads report.json after a crash must not read yesterday's pass."""
+    project.model().check(KEPT, head=SIZE).run()
+    project.check("import os\nos._exit(3)").run(apart=True)
+    assert not (project.path / ".litegate/report/report.json").exists()

@@ -1,0 +1,233 @@
+"""Data is looked for in order, verified by digest, and missing within a bounded time."""
+
+import dataclasses
+import http.server
+import io
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from litegate.datasets import prepare
+from litegate.datasets.download import download
+from litegate.datasets.mnist import DIGESTS, mnist
+from litegate.datasets.prepare import array_digest, verify
+from litegate.errors import DataError, DataUnavailable
+from litegate.spec import Data, DataLocations, Splits
+
+SMALL = Splits(
+    x_train=np.zeros((3, 2), np.uint8),
+    y_train=np.array([0, 1, 0]),
+    x_test=np.ones((2, 2), np.uint8),
+    y_test=np.array([1, 0]),
+)
+
+
+def _halves(samples):
+    return samples / 2
+
+
+def _data(splits=SMALL, **changes):
+    digests = {f.name: array_digest(getattr(splits, f.name)) for f in dataclasses.fields(Splits)}
+    made = Data(
+        name="small",
+        load=lambda _: splits,
+        digests=digests,
+        preprocess=_halves,
+        domain=(0.0, 0.5),
+        classes=("no", "yes"),
+    )
+    return dataclasses.replace(made, **changes)
+
+
+def _as_npz(**arrays):
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    return file.getvalue()
+
+
+@pytest.fixture
+def serve():
+    """Start a local HTTP server that answers as it is told; gives its URL."""
+    started = []
+
+    def start(answer):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                answer(self)
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        started.append(server)
+        return f"http://127.0.0.1:{server.server_port}/mnist.npz"
+
+    yield start
+    for server in started:
+        server.shutdown()
+        server.server_close()
+
+
+def _sends(body):
+    def answer(request):
+        request.send_response(200)
+        request.send_header("Content-Length", str(len(body)))
+        request.end_headers()
+        request.wfile.write(body)
+
+    return answer
+
+
+@pytest.fixture
+def nowhere(tmp_path, monkeypatch):
+    """No data directory, an empty Keras cache, a cache of our own."""
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    return DataLocations(cache=tmp_path / "cache")
+
+
+@pytest.fixture
+def real_mnist(data_directory):
+    """The bytes of the real file."""
+    return (data_directory / "mnist.npz").read_bytes()
+
+
+def test_samples_come_preprocessed_as_float32():
+    """Both splits by the same function, labels untouched."""
+    made = prepare(_data(), DataLocations())
+    assert made.x_test.dtype == np.float32
+    assert made.x_test.tolist() == [[0.5, 0.5], [0.5, 0.5]]
+    assert made.y_test is SMALL.y_test
+
+
+@pytest.mark.parametrize("name", ["x_train", "y_train", "x_test", "y_test"])
+def test_every_array_is_verified(name):
+    """One changed value anywhere is found and named."""
+    wrong = getattr(SMALL, name).copy()
+    wrong.flat[0] += 1
+    with pytest.raises(DataError, match=f"not the one that was promised: {name}"):
+        verify(_data(), dataclasses.replace(SMALL, **{name: wrong}))
+
+
+def test_an_array_without_a_digest_is_refused_and_its_digest_told():
+    """A new data set: the message holds the line to paste."""
+    with pytest.raises(DataError, match=array_digest(SMALL.x_test)):
+        prepare(_data(digests={}), DataLocations())
+
+
+@pytest.mark.parametrize("domain", [(0.0, 0.49), (0.01, 0.5)])
+def test_samples_outside_the_declared_domain_are_refused(domain):
+    """The properties are searched for in the domain; it must be true."""
+    with pytest.raises(DataError, match="domain"):
+        prepare(_data(domain=domain), DataLocations())
+
+
+def _to_nan(samples):
+    return samples * np.float32("nan")
+
+
+def test_samples_that_are_no_numbers_are_refused():
+    """NaN in the data would be trained on without a word."""
+    with pytest.raises(DataError, match="domain"):
+        prepare(_data(preprocess=_to_nan), DataLocations())
+
+
+def test_unequal_lengths_are_refused():
+    """A label for each sample."""
+    short = dataclasses.replace(SMALL, y_test=SMALL.y_test[:1])
+    with pytest.raises(DataError, match="2 samples and 1 labels"):
+        prepare(_data(short), DataLocations())
+
+
+def test_mnist_is_taken_from_the_data_directory(data_directory, nowhere):
+    """The setting comes first; the arrays are the published ones."""
+    made = prepare(mnist(url="http://127.0.0.1:9/"), DataLocations(directory=data_directory))
+    assert made.x_train.shape == (60_000, 28, 28)
+    assert made.x_test.max() == 1.0
+
+
+def test_mnist_is_taken_from_the_keras_cache(data_directory, nowhere, tmp_path):
+    """Whoever ran a Keras tutorial has it already."""
+    place = tmp_path / "keras" / "datasets"
+    place.mkdir(parents=True)
+    (place / "mnist.npz").symlink_to(data_directory / "mnist.npz")
+    assert len(mnist(url="http://127.0.0.1:9/").load(nowhere).y_test) == 10_000
+
+
+def test_mnist_is_downloaded_once(serve, real_mnist, nowhere):
+    """A right answer is verified, kept and found again."""
+    asked = []
+    url = serve(lambda request: (asked.append(1), _sends(real_mnist)(request)))
+    for _ in range(2):
+        verify(mnist(), mnist(url=url).load(nowhere))
+    assert asked == [1]
+    assert [p.name for p in nowhere.cache.iterdir()] == ["mnist.npz"]
+
+
+def test_a_download_of_other_arrays_is_refused_and_not_kept(serve, nowhere):
+    """The digests decide, not the name."""
+    arrays = {name: np.zeros(3, np.uint8) for name in DIGESTS}
+    with pytest.raises(DataError, match="is not MNIST"):
+        mnist(url=serve(_sends(_as_npz(**arrays)))).load(nowhere)
+    assert not list(nowhere.cache.iterdir())
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"PK\x03\x04 cut off"])
+def test_a_download_that_is_no_npz_is_refused(serve, nowhere, body):
+    """A login page or a cut file is no data."""
+    with pytest.raises(DataError, match="is not MNIST"):
+        mnist(url=serve(_sends(body))).load(nowhere)
+    assert not list(nowhere.cache.iterdir())
+
+
+def test_a_hanging_server_counts_as_none(serve, tmp_path):
+    """No byte for the patience that was given: told, and nothing left behind."""
+    release = threading.Event()
+    url = serve(lambda _: release.wait(20))
+    began = time.monotonic()
+    with pytest.raises(DataUnavailable, match=r"no answer .* for 0\.3 s|timed out"):
+        download(url, tmp_path / "file", patience=0.3)
+    assert time.monotonic() - began < 10
+    assert not list(tmp_path.iterdir())
+    release.set()
+
+
+def test_a_server_that_stops_half_way_counts_as_none(serve, tmp_path):
+    """Half a file is no file."""
+    release = threading.Event()
+
+    def half(request):
+        request.send_response(200)
+        request.send_header("Content-Length", "100")
+        request.end_headers()
+        request.wfile.write(b"x" * 50)
+        request.wfile.flush()
+        release.wait(20)
+
+    with pytest.raises(DataUnavailable):
+        download(serve(half), tmp_path / "file", patience=0.3)
+    assert not list(tmp_path.iterdir())
+    release.set()
+
+
+def test_a_server_that_refuses_counts_as_none(serve, nowhere):
+    """The remedy says where to put the file."""
+    url = serve(lambda request: request.send_error(404))
+    with pytest.raises(DataUnavailable, match=r"404[\s\S]*LITEGATE_DATA"):
+        mnist(url=url).load(nowhere)
+
+
+def test_a_damaged_file_in_the_data_directory_is_an_error(tmp_path, nowhere):
+    """What the user named is used or refused, never passed over."""
+    (tmp_path / "mnist.npz").write_bytes(b"PK")
+    with pytest.raises(DataError, match="cannot be read as MNIST"):
+        mnist().load(DataLocations(directory=tmp_path, cache=nowhere.cache))
+
+
+def test_no_cache_forbids_downloading(nowhere, serve):
+    """Without a place to keep it, nothing is fetched."""
+    url = serve(lambda _: pytest.fail("asked"))
+    with pytest.raises(DataUnavailable, match="not on this machine"):
+        mnist(url=url).load(dataclasses.replace(nowhere, cache=None))

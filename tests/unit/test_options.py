@@ -1,0 +1,64 @@
+"""Options: the flag beats the environment beats the setting; wrong values are refused."""
+
+from pathlib import Path
+
+import pytest
+
+from litegate.errors import ConfigError
+from litegate.options import OPTIONS, parse
+
+HERE = Path("/project")
+
+
+def test_defaults():
+    """What holds where nothing is said."""
+    got = parse(HERE, {}, {}, {})
+    assert got.store == HERE / ".litegate/store"
+    assert got.checks == HERE / "checks"
+    assert got.data is None
+    assert not got.strict
+    assert not got.in_ci
+
+
+def test_the_flag_beats_the_environment_beats_the_setting():
+    """The nearer to the person, the stronger."""
+    settings, env = {"litegate_store": "a"}, {"LITEGATE_STORE": "b"}
+    assert parse(HERE, {}, settings, {}).store == HERE / "a"
+    assert parse(HERE, {}, settings, env).store == HERE / "b"
+    assert parse(HERE, {"litegate_store": "c"}, settings, env).store == HERE / "c"
+
+
+def test_absolute_paths_stay():
+    """A shared store lies anywhere."""
+    assert parse(HERE, {}, {}, {"LITEGATE_DATA": "/data"}).data == Path("/data")
+
+
+def test_names_may_be_repeated_or_listed():
+    """Both ways people write lists."""
+    flags = {"litegate_model": ["a", "b,c"]}
+    assert parse(HERE, flags, {}, {}).only_models == ("a", "b", "c")
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "soon"])
+def test_a_wrong_number_of_seconds_is_refused(text):
+    """The message names the option, what is allowed and what was got."""
+    with pytest.raises(ConfigError, match=r"--litegate-build-timeout[\s\S]*above 0[\s\S]*" + text):
+        parse(HERE, {"litegate_build_timeout": text}, {}, {})
+
+
+def test_a_wrong_switch_in_a_setting_is_refused():
+    """A setting is named as a setting."""
+    with pytest.raises(ConfigError, match="the setting litegate_strict"):
+        parse(HERE, {}, {"litegate_strict": "maybe"}, {})
+
+
+@pytest.mark.parametrize(("text", "set_"), [("", False), ("0", False), ("true", True), ("1", True)])
+def test_ci_is_read_from_the_environment(text, set_):
+    """Missing data is an error there."""
+    assert parse(HERE, {}, {}, {"CI": text}).in_ci is set_
+
+
+def test_every_option_has_a_flag_of_its_own():
+    """No two options share a name, and each says what it allows."""
+    assert len({o.flag for o in OPTIONS}) == len(OPTIONS)
+    assert all(o.help and o.allowed for o in OPTIONS)

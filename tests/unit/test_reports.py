@@ -1,0 +1,148 @@
+"""Reports are pure functions of what a run found, and keep to their schema."""
+
+import json
+from importlib.resources import files
+
+import jsonschema
+import pytest
+
+from litegate.measurement import Interval, Measurement
+from litegate.reports.json_report import document, write
+from litegate.reports.record import Place, Run, error_row, verdict_row
+from litegate.reports.terminal import lines
+from litegate.units import Unit, points
+
+PLACE = Place(
+    id="checks/test_a.py::test_drop[m-int8_qat]",
+    model="m",
+    recipe="int8_qat",
+    check="test_drop",
+    requirement="Quantizing costs little.",
+)
+SCHEMA = json.loads((files("litegate.reports") / "report.schema.json").read_text("utf-8"))
+ENVIRONMENT = {
+    "litegate": "0",
+    "litert": "0",
+    "python": "3",
+    "toolchain": {"tensorflow": "0"},
+    "kernels": "XNNPACK",
+    "threads": 1,
+    "processor": "p",
+    "cores": 2,
+    "store": "s",
+    "data": None,
+}
+
+
+def _drop(value, limit, high=None):
+    found = Measurement(
+        name="accuracy drop",
+        subject="m/int8_qat",
+        value=value,
+        unit=Unit.POINTS,
+        n=1000,
+        high=high,
+        interval=Interval(low=value - 0.001, high=value + 0.001, method="Tango's score, paired"),
+        artifacts=("a" * 64,),
+    )
+    return verdict_row(PLACE, found <= points(limit))
+
+
+@pytest.fixture
+def run():
+    """A run with a verdict of each outcome, an error and an omission."""
+    return Run(
+        environment=ENVIRONMENT,
+        strict=False,
+        verdicts=[_drop(0.001, 0.5), _drop(0.007, 0.5), _drop(0.004, 0.5, high=0.006)],
+        errors=[error_row(PLACE, "the store is full")],
+        not_gated={"mnist_cnn": "MNIST is not on this machine"},
+        not_measured={"checks/test_l.py::test_l": "--benchmark-disable was given"},
+        artifacts={"a" * 64: {"seed": 7}},
+        notes=["a lint"],
+    )
+
+
+def _text(run, **kwargs):
+    return "\n".join(line for _, line in lines(run, **({"width": 0} | kwargs)))
+
+
+def test_the_document_keeps_to_its_schema(run):
+    """Every field is described; later versions only add."""
+    jsonschema.validate(document(run) | {"exit_status": 1}, SCHEMA)
+
+
+def test_the_schema_refuses_a_missing_field(run):
+    """The validation can fail."""
+    broken = document(run) | {"exit_status": 1}
+    del broken["verdicts"][0]["sentence"]
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(broken, SCHEMA)
+
+
+def test_the_report_is_written_whole(run, tmp_path):
+    """Under a temporary name, then moved; read back it is the same."""
+    path = write(document(run), tmp_path / "report")
+    assert json.loads(path.read_text("utf-8")) == document(run)
+    assert [p.name for p in path.parent.iterdir()] == ["report.json"]
+
+
+def test_a_number_that_is_none_is_never_written(run, tmp_path):
+    """JSON knows no NaN, and neither does a verdict."""
+    run.verdicts[0]["value"] = float("nan")
+    with pytest.raises(ValueError, match="JSON"):
+        write(document(run), tmp_path)
+
+
+def test_what_got_worse_stands_on_top(run):
+    """Failures first, then what is unproven, then what passed."""
+    rows = _text(run).splitlines()
+    assert [row.split()[0] for row in rows[1:4]] == ["FAIL", "INCONCLUSIVE", "PASS"]
+
+
+def test_a_row_says_value_limit_margin_and_evidence(run):
+    """All that a person needs without opening the report."""
+    row = _text(run).splitlines()[1]
+    for part in ("m/int8_qat", "0.70 points", "<= 0.50 points", "-0.20 points", "n = 1,000"):
+        assert part in row
+
+
+def test_what_was_not_gated_is_said_loudly(run):
+    """One line, with the reason."""
+    assert "mnist_cnn was NOT GATED: MNIST is not on this machine" in _text(run)
+    assert "NOT MEASURED checks/test_l.py::test_l" in _text(run)
+
+
+def test_brief_leaves_out_what_passed(run):
+    """`-q`: what needs eyes stays."""
+    said = _text(run, brief=True)
+    assert "PASS" not in said
+    assert "FAIL" in said
+
+
+def test_lines_end_where_the_terminal_ends(run):
+    """The table is cut, never wrapped into a puzzle."""
+    assert all(len(line) <= 70 for mark, line in lines(run, width=70) if mark in ("fail", "head"))
+
+
+@pytest.mark.parametrize(
+    ("keep", "errors", "word"),
+    [
+        ([0], [], "pass"),
+        ([0, 2], [], "inconclusive"),
+        ([0, 1, 2], [], "fail"),
+        ([0], [1], "error"),
+        ([], [], "nothing gated"),
+        ([], [1], "error"),
+    ],
+)
+def test_the_runs_one_word(run, keep, errors, word):
+    """Nothing measured is never a pass."""
+    run.verdicts = [run.verdicts[i] for i in keep]
+    run.errors = run.errors if errors else []
+    assert run.verdict == word
+
+
+def test_the_closing_line_says_when_nothing_was_gated():
+    """A run without a verdict says so in the last line."""
+    assert "nothing was gated" in _text(Run(environment=ENVIRONMENT, strict=False))
