@@ -1,8 +1,9 @@
 """Claim: gating a model from nothing takes no longer than a plain script that does the same work.
 
-Ours is `pytest checks/` for `mnist_cnn` and its `int8_qat` on an empty store, latency excluded. Theirs
-trains one epoch with Keras's `fit`, quantizes, fine-tunes one epoch, trains the float control one
-epoch, converts the three and evaluates each on the 10,000 samples one by one, as the tutorial does.
+Ours is `pytest checks/` for `mnist_cnn` and its `int8_qat` on an empty store, latency excluded.
+Theirs trains one epoch with Keras's `fit`, quantizes, fine-tunes one epoch, trains the float
+control one epoch, converts the three and evaluates each on the 10,000 samples one by one, as the
+tutorial does.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from side_by_side import Command, compare
 
 PROJECT = Path(__file__).resolve().parent.parent
 ROUNDS = 3
-PLAIN = '''
+PLAIN = """
 import os
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 import numpy as np, tensorflow as tf, tf_keras as keras, tensorflow_model_optimization as tfmot
@@ -61,7 +62,7 @@ quantized_file = converter.convert()
 train(base)
 control_file = tf.lite.TFLiteConverter.from_keras_model(base).convert()
 print(*(evaluate(each) for each in (float_file, control_file, quantized_file)))
-'''
+"""
 
 
 def main() -> None:

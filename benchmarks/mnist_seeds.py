@@ -33,7 +33,8 @@ def main() -> None:
     for recipe in SHOWN:
         made = [artifacts[recipe] for artifacts in found]
         for seed, artifact in zip(SEEDS, made, strict=True):
-            print(f"{recipe:18} {seed:4} {_train(artifact):8.2f} {_top1(artifact):10.2f} {len(artifact.tflite):7,}")
+            shares = f"{_train(artifact):8.2f} {_top1(artifact):10.2f}"
+            print(f"{recipe:18} {seed:4} {shares} {len(artifact.tflite):7,}")
         means = (statistics.mean(map(f, made)) for f in (_train, _top1))
         print("{:18} mean {:8.2f} {:10.2f}".format(recipe, *means))
     print("\ndrop of int8_qat against its fair control and against float32, points; flips")

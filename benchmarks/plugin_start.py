@@ -18,8 +18,11 @@ ROUNDS = 40
 
 def main() -> None:
     """Print the ratio, and what importing the plugin loads."""
-    code = "import sys, litegate.pytest_plugin; print(sorted({'numpy', 'tensorflow'} & set(sys.modules)))"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    heavy = "sorted({'numpy', 'tensorflow'} & set(sys.modules))"
+    code = f"import sys, litegate.pytest_plugin; print({heavy})"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
     print(f"heavy modules that the plugin loads: {loaded.stdout.strip()}")
     with TemporaryDirectory() as folder:
         base = [sys.executable, "-m", "pytest", "--version"]

@@ -27,7 +27,7 @@ def seconds(command: Command) -> float:
     began = time.perf_counter()
     done = subprocess.run(
         command.argv,
-        env=dict(command.env),
+        env={k: v for k, v in command.env.items() if k != "PYTHONDONTWRITEBYTECODE"},
         cwd=command.cwd,
         capture_output=True,
         text=True,

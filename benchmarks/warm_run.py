@@ -22,7 +22,7 @@ from litegate.session import Session
 PROJECT = Path(__file__).resolve().parent.parent
 ROUNDS = 5
 SELECT = ["-m", "not latency", "-k", "not property and not kernels"]
-BARE = '''
+BARE = """
 from pathlib import Path
 import numpy as np
 import pytest
@@ -45,9 +45,10 @@ def test_top1(file):
             part = np.round(part / scale + zero).astype(source["dtype"])
         interpreter.set_tensor(source["index"], part)
         interpreter.invoke()
-        right += int((interpreter.get_tensor(sink["index"]).argmax(1) == y[start:start + size]).sum())
+        answers = interpreter.get_tensor(sink["index"]).argmax(1)
+        right += int((answers == y[start:start + size]).sum())
     assert right / len(x) > 0.9
-'''
+"""
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """Agreement: the file decides as the network that was trained, on either set of kernels."""
 
-from litegate.measures.agreement import kernel_agreement, keras_agreement, keras_difference
+from litegate.measures.agreement import keras_agreement, keras_difference, kernel_agreement
 
 
 def test_file_decides_as_keras(candidate, budget, require):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -29,7 +29,7 @@ def _session() -> Session:
 
 @app.command("list")
 def list_models(
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    *, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False
 ) -> None:
     """List the models of this project, their recipes and whether the store holds them."""
     session = _session()
@@ -45,14 +45,12 @@ def list_models(
             typer.echo(f"  {recipe['name']:20} {state}  {kept}")
 
 
-def _described(session: Session, model: Model) -> dict[str, object]:
+def _described(session: Session, model: Model) -> dict[str, Any]:
     recipes = [
         {
             "name": recipe.name,
             "gate": recipe.gate,
-            "stored": session.pipeline.store.has(
-                BUILDS, session.pipeline.key(model, recipe.name)
-            ),
+            "stored": session.pipeline.store.has(BUILDS, session.pipeline.key(model, recipe.name)),
         }
         for recipe in model.recipes
     ]

@@ -114,7 +114,9 @@ def _local_imports(tree: ast.AST, roots: tuple[Path, ...]) -> Iterator[Path]:
         for root in roots:
             for length in range(1, len(parts) + 1):
                 base = root.joinpath(*parts[:length])
-                yield from (p for p in (base.with_suffix(".py"), base / "__init__.py") if p.is_file())
+                yield from (
+                    p for p in (base.with_suffix(".py"), base / "__init__.py") if p.is_file()
+                )
 
 
 def _imported(tree: ast.AST) -> Iterator[str]:

@@ -6,6 +6,7 @@ import os
 import platform
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from litegate.options import GateOptions
@@ -34,9 +35,10 @@ def describe(options: GateOptions) -> dict[str, Any]:
 def header(found: Mapping[str, Any]) -> list[str]:
     """The same as lines of pytest's header."""
     chain = ", ".join(f"{name} {pin}" for name, pin in found["toolchain"].items())
+    where = f"{found['threads']} thread, {found['processor']}"
+    runtime = f"LiteRT {found['litert']}, {found['kernels']} kernels"
     return [
-        f"litegate {found['litegate']}: LiteRT {found['litert']}, {found['kernels']} kernels, "
-        f"{found['threads']} thread, {found['processor']}",
+        f"litegate {found['litegate']}: {runtime}, {where}",
         f"tool chain: {chain}",
         f"store: {found['store']}; data: {found['data'] or 'no directory set'}",
     ]
@@ -45,8 +47,10 @@ def header(found: Mapping[str, Any]) -> list[str]:
 def processor() -> str:
     """The processor's own name where the system tells it."""
     try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            names = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
+        with Path("/proc/cpuinfo").open(encoding="utf-8") as file:
+            names = [
+                line.partition(":")[2].strip() for line in file if line.startswith("model name")
+            ]
     except OSError:
         names = []
     return names[0] if names else platform.processor() or platform.machine()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, final
 
@@ -236,13 +238,15 @@ def refuse_unmeasurable(item: pytest.Item) -> None:
     """Omit a latency check where the person asked for it; raise where it cannot be measured."""
     if not (item.config.stash[KEY].is_check(item.path) and is_latency(item)):
         return
-    asked = [f"--benchmark-{w}" for w in ("disable", "skip") if _given(item, f"benchmark_{w}")]
-    if asked:
-        item.stash[_OMITTED] = f"{asked[0]} was given"
-        pytest.skip(f"latency was not measured: {asked[0]} was given")
-    if item.config.stash[KEY].is_worker:
+    from litegate.measures.fixture import omission
+
+    omitted = omission(partial(item.config.getoption, default=None), os.environ)
+    if omitted and omitted.asked:
+        item.stash[_OMITTED] = str(omitted)
+        pytest.skip(f"latency was not measured: {omitted}")
+    if omitted:
         raise MeasurementError(
-            "latency was not measured: other checks run beside it under pytest-xdist",
+            f"latency was not measured: {omitted}",
             remedy="run it apart (`pytest checks/ -m latency`), and the rest with "
             '`-n ... -m "not latency"`, or leave it out with --benchmark-disable',
         )
@@ -359,5 +363,3 @@ def _uncaptured(config: pytest.Config) -> Any:
 
 def _width(reporter: pytest.TerminalReporter) -> int:
     return reporter._tw.fullwidth if reporter.isatty else 0  # noqa: SLF001 pytest offers no other way
-
-

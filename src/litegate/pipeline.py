@@ -36,7 +36,7 @@ class Pipeline:
     on_event: Callable[[str, child.Event], None]
     """Called with the model's name and what the tool chain reports."""
     on_notice: Callable[[str], None]
-    """Called with a line for the person: waiting for another run, damage that is repaired."""
+    """Called with a line for the person: waiting for another run, damage under repair."""
     _toolchain: str = field(default="", init=False)
     _evaluations: dict[str, Evaluation] = field(default_factory=dict, init=False)
     _found: dict[str, Artifact] = field(default_factory=dict, init=False)
@@ -48,7 +48,7 @@ class Pipeline:
         return artifact_key(model, model.recipe(recipe), self.project, self._toolchain)
 
     def find(self, model: Model, recipe: str) -> Artifact | None:
-        """The artifact out of the store, or None; never builds. Damage is reported and forgotten."""
+        """The artifact out of the store, or None; never builds. Damage is told and forgotten."""
         key = self.key(model, recipe)
         try:
             if key not in self._found:
@@ -93,7 +93,9 @@ class Pipeline:
             error = self._run_child(model, self._distinct(model, waiting))
             left = [name for name in waiting if self._keep(built, model, name)]
             if error is None and left:
-                error = BuildError(f"the tool chain ended without {', '.join(left)} of {model.name}")
+                error = BuildError(
+                    f"the tool chain ended without {', '.join(left)} of {model.name}"
+                )
             failed = left if _concerns_all(error, left) else [getattr(error, "recipe", "")]
             built |= {name: error for name in failed if error}
             waiting = [name for name in left if name not in failed]

@@ -68,7 +68,7 @@ class Progress:
 
     def _line(self, line: str) -> None:
         if self._reporter is None:
-            print(f"litegate: {line}", file=sys.__stderr__, flush=True)  # noqa: T201 a worker
+            print(f"litegate: {line}", file=sys.__stderr__, flush=True)
             return
         self._clear()
         self._reporter.write_line(f"litegate: {line}")

@@ -35,7 +35,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Parse the options once; a wrong value ends the run at once with the allowed ones."""
-    config.addinivalue_line("markers", "latency: measures time; runs last, alone and never under xdist")
+    config.addinivalue_line(
+        "markers", "latency: measures time; runs last, alone and never under xdist"
+    )
     try:
         config.stash[gate.KEY] = found = gate.Gate.of(config)
     except (LitegateError, ValueError, TypeError) as error:
@@ -138,6 +140,12 @@ def reference(request: pytest.FixtureRequest, litegate_case: Case) -> Artifact:
 def baseline(request: pytest.FixtureRequest, litegate_case: Case) -> Artifact:
     """The model's plain `float32` artifact."""
     return gate.artifact(request, litegate_case, "baseline")
+
+
+@pytest.fixture
+def gated(request: pytest.FixtureRequest) -> int:
+    """How many candidates this run gates; comparisons in time share the chance of a false alarm."""
+    return max(1, len(request.config.stash[gate.KEY].unset))
 
 
 @pytest.fixture

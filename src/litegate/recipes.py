@@ -18,7 +18,7 @@ def float32() -> Recipe:
     return Recipe(name="float32", kind=Kind.FLOAT32, gate=False)
 
 
-def int8_qat(
+def int8_qat(  # noqa: PLR0913 keywords only, each with a default
     *,
     name: str | None = None,
     fine_tune_epochs: int = 1,
@@ -33,7 +33,7 @@ def int8_qat(
     """Quantization-aware training by tfmot, then conversion without a representative data set.
 
     Fine-tunes the trained float network for `fine_tune_epochs`, or trains the quantized network
-    `from_scratch` for the model's own epochs. `quantize_model` quantizes all of it; with `annotate`,
+    `from_scratch` for the model's own epochs. `quantize_model` quantizes all of it; else
     ``annotate(network, tfmot)`` returns a network annotated by tfmot's own API.
     """
     return Recipe(

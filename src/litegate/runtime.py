@@ -55,7 +55,8 @@ class Port:
         steps = np.asarray(real, dtype=np.float64) / self.scale
         rounded = np.trunc(steps + np.copysign(0.5, steps)) + self.zero_point
         limits = np.iinfo(self.dtype)
-        return np.clip(rounded, limits.min, limits.max).astype(self.dtype)
+        quantized: NDArray[Any] = np.clip(rounded, limits.min, limits.max).astype(self.dtype)
+        return quantized
 
     def real(self, raw: NDArray[Any]) -> NDArray[np.float32]:
         """What raw values of this port mean, float32."""

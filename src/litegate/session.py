@@ -21,7 +21,7 @@ from litegate.store import Store
 BASELINE = "float32"
 
 
-class NotGated(Exception):  # noqa: N818 it is no error: a laptop without the data may go on
+class NotGated(Exception):
     """A model that nothing can be said about here; the text says why and what to do."""
 
 
@@ -55,9 +55,7 @@ class Session:
         return Pipeline(
             store=Store(options.store),
             project=options.project,
-            locations=DataLocations(
-                directory=options.data, cache=options.store.parent / "data"
-            ),
+            locations=DataLocations(directory=options.data, cache=options.store.parent / "data"),
             timeout=options.build_timeout,
             on_event=self.on_event,
             on_notice=self.on_notice,
@@ -99,7 +97,7 @@ class Session:
         self._built |= {(model.name, name): one for name, one in built.items()}
 
     def stored(self, model: Model) -> Mapping[str, Artifact]:
-        """The artifacts of a model that the store holds, by recipe: its own and their references."""
+        """The artifacts that the store holds of a model, by recipe, references included."""
         recipes = recipes_of(model, self.options.only_recipes)
         wanted = [BASELINE, *(r.reference.name for r in recipes), *(r.name for r in recipes)]
         found = {name: self.pipeline.find(model, name) for name in dict.fromkeys(wanted)}

@@ -49,18 +49,20 @@ class Training:
     learning_rate: float | None = None
     """None leaves the optimizer's own default."""
     fine_tune_learning_rate: float | None = None
-    """The rate of fine-tuning, and of the float reference beside it; None leaves `learning_rate`."""
+    """That of fine-tuning, and of the reference beside it; None leaves `learning_rate`."""
     loss: str = "sparse_categorical_crossentropy"
     """A Keras loss by name."""
     from_logits: bool = True
     """For a cross-entropy: the network's last layer has no softmax."""
     threads: int = 1
-    """Threads of one operation. Fixed, not the machine's: float sums depend on it, so do the bytes."""
+    """Threads of one operation. Not the machine's: float sums depend on it, so do the bytes."""
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "threads"):
             if getattr(self, name) < 1:
-                raise ConfigError(f"Training({name}=...) must be at least 1", got=str(getattr(self, name)))
+                raise ConfigError(
+                    f"Training({name}=...) must be at least 1", got=str(getattr(self, name))
+                )
 
 
 @final
@@ -101,7 +103,7 @@ class Budget:
             _check_limit(each.name, each.metadata["unit"], getattr(self, each.name))
 
     def over(self, other: Budget) -> Budget:
-        """This budget, with the other's limits where this one leaves a field unset."""
+        """The limits set here, and the other's where a field is unset here."""
         mine = {f.name: getattr(self, f.name) for f in fields(self)}
         return Budget(**{k: getattr(other, k) if v is None else v for k, v in mine.items()})
 
@@ -257,14 +259,16 @@ class Model:
     def recipe(self, name: str) -> Recipe:
         """The recipe of that name, among this model's own and their references."""
         known = {r.name: r for r in self.recipes}
-        known |= {r.reference.name: r.reference for r in self.recipes if r.reference.name not in known}
+        known |= {
+            r.reference.name: r.reference for r in self.recipes if r.reference.name not in known
+        }
         return known[name]
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Evaluation:
-    """The evaluation split, as the networks are fed it; the same object for every artifact of it."""
+    """The evaluation split, as networks are fed it; one object for every artifact of it."""
 
     digest: str
     """The data set's key: its raw arrays' digests and its preprocessing."""
@@ -279,7 +283,7 @@ class Evaluation:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Artifact:
-    """One built `.tflite` with its birth certificate. Equal where the bytes and the split are equal."""
+    """One built `.tflite` with its birth certificate. Equal where bytes and split are equal."""
 
     model: str
     recipe: Recipe = field(compare=False)

@@ -105,7 +105,7 @@ def text(value: Number, unit: Unit, *, signed: bool = False) -> str:
     return sign + _plain(value, unit)
 
 
-def _plain(value: Number, unit: Unit) -> str:
+def _plain(value: Number, unit: Unit) -> str:  # noqa: PLR0911 a unit, a way to write it
     if not math.isfinite(value):
         return "not a number" if math.isnan(value) else "infinite"
     if unit in _HUNDREDTHS:

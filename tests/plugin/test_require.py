@@ -82,7 +82,7 @@ def test_require_takes_only_a_verdict(project, value):
 
 
 def test_a_run_of_plain_tests_alone_is_an_error(project):
-    """A test that does not ask for require gates nothing, and a run that gated nothing is no pass."""
+    """They gate nothing, and a run that gated nothing is no pass."""
     done = project.model().check("assert True", args="").run()
     assert done.ret == 1
     done.stdout.fnmatch_lines(["litegate: 0 models: nothing was gated, which is no pass"])

@@ -45,7 +45,7 @@ def test_a_misspelt_recipe_is_refused_with_the_known_ones(sized):
 
 
 def test_an_empty_selection_is_not_green(sized):
-    """pytest's own exit status 5."""
+    """Exit status 5, as pytest has it."""
     assert sized.run("checks/", "-k", "nothing_like_it").ret == 5
 
 

@@ -1,5 +1,6 @@
 """Keys change with what makes an artifact, and with nothing else."""
 
+import sys
 import textwrap
 
 import pytest
@@ -35,8 +36,6 @@ def key(tmp_path):
         file = tmp_path / "models" / "net.py"
         file.write_text(MODEL.replace(old, new) if old else MODEL)
         (tmp_path / "models" / "layers.py").write_text(layers)
-        import sys
-
         sys.modules.pop("layers", None)
         model = load_file(file, tmp_path)["net"]
         return artifact_key(model, model.recipe(recipe), tmp_path, "toolchain")
@@ -85,7 +84,7 @@ def test_two_recipes_have_two_keys(key):
     assert key(recipe="int8_qat") != key(recipe="dynamic_range") != key(recipe="float32")
 
 
-def test_the_key_does_not_depend_on_where_the_checkout_lies(key, tmp_path, tmp_path_factory):
+def test_the_key_does_not_depend_on_where_the_checkout_lies(key, tmp_path_factory):
     """Everyone who shares a store finds the same entry."""
     here = key()
     elsewhere = tmp_path_factory.mktemp("other")

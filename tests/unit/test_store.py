@@ -126,17 +126,25 @@ def test_a_full_disk_is_a_clear_error_and_leaves_no_entry(store, files, monkeypa
 
 def test_staging_is_gone_afterwards(store):
     """Also when the build raises."""
-    with pytest.raises(ZeroDivisionError), store.staging() as folder:
-        (folder / "half").write_bytes(b"x")
-        raise ZeroDivisionError
-    assert not folder.exists()
+    seen = []
+
+    def fail():
+        with store.staging() as folder:
+            seen.append(folder)
+            (folder / "half").write_bytes(b"x")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert not seen[0].exists()
 
 
 def test_staging_of_a_dead_process_is_swept(store):
     """A killed run leaves a folder; the next run removes it."""
     code = (
         "import os, sys; from litegate.store import Store; from pathlib import Path\n"
-        "s = Store(Path(sys.argv[1])).staging(); print(s.__enter__(), flush=True); os.kill(os.getpid(), 9)"
+        "s = Store(Path(sys.argv[1])).staging(); print(s.__enter__(), flush=True)\n"
+        "os.kill(os.getpid(), 9)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(store.root)], capture_output=True, text=True, check=False

@@ -16,7 +16,7 @@ EVALUATION = 360
 
 
 def digits() -> Data:
-    """scikit-learn's bundled digits, shuffled once and for all, scaled to 0..1. Needs no network."""
+    """scikit-learn's digits, shuffled once and for all, scaled to 0..1. Needs no network."""
     return Data(
         name="digits",
         load=_load,
@@ -45,7 +45,7 @@ def _load(_locations: DataLocations) -> Splits:
         ) from error
     bunch = load_digits()
     # RandomState, not Generator: its stream is frozen across NumPy's versions.
-    order = np.random.RandomState(0).permutation(len(bunch.target))  # noqa: NPY002
+    order = np.random.RandomState(0).permutation(len(bunch.target))
     images = bunch.images[order].astype(np.uint8)
     labels = bunch.target[order].astype(np.uint8)
     return Splits(

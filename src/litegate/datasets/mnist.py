@@ -73,7 +73,9 @@ def _downloaded(url: str, locations: DataLocations) -> Splits:
         verify(mnist(), splits)
         os.replace(fresh, locations.cache / FILE)
     except DataUnavailable as error:
-        raise DataUnavailable(f"MNIST is not on this machine and {error.what}", remedy=remedy) from None
+        raise DataUnavailable(
+            f"MNIST is not on this machine and {error.what}", remedy=remedy
+        ) from None
     except LitegateError as error:
         raise DataError(f"what {url} sent is not MNIST: {error}", remedy=remedy) from error
     finally:

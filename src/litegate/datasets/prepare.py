@@ -39,7 +39,7 @@ def verify(data: Data, raw: Splits) -> None:
             f"the data set {data.name} is not the one that was promised: {', '.join(wrong)}",
             expected=_listed({name: data.digests.get(name, "no digest") for name in wrong}),
             got=_listed({name: got[name] for name in wrong}),
-            remedy="restore the data, or put these digests into the data set if the change is meant",
+            remedy="restore the data, or declare these digests if the change is meant",
         )
     _same_lengths(data, raw)
 

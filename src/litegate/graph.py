@@ -1,0 +1,110 @@
+"""What a `.tflite` file holds: tensors, the operators that compute them, buffers, metadata."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import final
+
+ABSENT = -1
+"""Stands in an operator's inputs or outputs for an optional one that is left out."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Buffer:
+    """Bytes that tensors and metadata refer to by index."""
+
+    data: memoryview = field(repr=False)
+    """A read-only view into the file; empty where nothing is stored."""
+
+    @property
+    def size(self) -> int:
+        """How many bytes it holds."""
+        return self.data.nbytes
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tensor:
+    """One tensor of a subgraph."""
+
+    index: int
+    name: str
+    dtype: str
+    """The schema's name in lower case: "int8", "float32"."""
+    shape: tuple[int, ...]
+    shape_signature: tuple[int, ...]
+    """The shape with -1 where a size is free; the shape itself where the file has no signature."""
+    scales: tuple[float, ...] = ()
+    """One for the tensor or one for each channel; none where it is not quantized."""
+    zero_points: tuple[int, ...] = ()
+    """As many as there are scales."""
+    quantized_dimension: int = 0
+    """The dimension that several scales run along."""
+    buffer: int = 0
+    nbytes: int = 0
+    """Bytes of the file that its buffer takes."""
+    is_variable: bool = False
+    """Keeps its value from one invocation to the next."""
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether the file holds its values."""
+        return self.nbytes > 0
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operator:
+    """One step of a subgraph, in the order of execution."""
+
+    index: int
+    name: str
+    """The schema's name: "CONV_2D"; "CUSTOM" for one that LiteRT does not bring along."""
+    version: int
+    custom_code: str = ""
+    """The name of a custom operator; Flex operators begin with "Flex"."""
+    inputs: tuple[int, ...]
+    """Tensor indices; ABSENT for an optional input that is left out."""
+    outputs: tuple[int, ...]
+    activation: str = "NONE"
+    """The fused activation: "NONE", "RELU", "RELU6", ..."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subgraph:
+    """Tensors and the operators that compute them; the first subgraph of a file is its main one."""
+
+    index: int
+    name: str
+    tensors: tuple[Tensor, ...]
+    operators: tuple[Operator, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metadata:
+    """A named buffer that no tensor refers to, such as "min_runtime_version"."""
+
+    name: str
+    buffer: int
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Graph:
+    """What a `.tflite` file holds."""
+
+    description: str
+    subgraphs: tuple[Subgraph, ...]
+    """At least one."""
+    buffers: tuple[Buffer, ...]
+    metadata: tuple[Metadata, ...]
+
+    @property
+    def main(self) -> Subgraph:
+        """The subgraph whose inputs and outputs are the model's."""
+        return self.subgraphs[0]

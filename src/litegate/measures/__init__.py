@@ -1,0 +1,1 @@
+"""Measures: artifacts in, a measurement with its evidence out."""

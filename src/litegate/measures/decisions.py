@@ -1,0 +1,67 @@
+"""From a model's outputs to its decisions: the class with the highest score."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from litegate.errors import MeasurementError
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Decisions:
+    """What was decided on n samples."""
+
+    chosen: NDArray[np.intp]
+    """The class of the highest score, shape (n,); of equal scores the lowest index."""
+    classes: int
+    """How many classes there are to choose from."""
+    ties: int
+    """Samples with more than one highest score."""
+
+
+def decide(scores: NDArray[Any], subject: str) -> Decisions:
+    """Decide on scores of shape (n, classes), in any numeric type.
+
+    MeasurementError for no sample, a score that is NaN or infinite, or fewer than two classes.
+    """
+    flat = finite(scores, subject).reshape(len(scores), -1)
+    if flat.shape[1] < 2:
+        raise MeasurementError(
+            f"{subject} does not choose between classes",
+            expected="one score for each of at least two classes",
+            got=f"outputs of shape {scores.shape}",
+            remedy="measure accuracy only of networks that end in one output a class",
+        )
+    highest = flat.max(axis=1, keepdims=True)
+    ties = int(((flat == highest).sum(axis=1) > 1).sum())
+    return Decisions(chosen=flat.argmax(axis=1), classes=flat.shape[1], ties=ties)
+
+
+def finite(values: NDArray[Any], subject: str) -> NDArray[Any]:
+    """The values themselves, shape (n, ...); MeasurementError for none, or NaN or infinity."""
+    if not values.size:
+        raise MeasurementError(f"there are no outputs of {subject}", expected="at least one sample")
+    sound = np.isfinite(values).reshape(len(values), -1).all(axis=1)
+    if not sound.all():
+        first = int(np.flatnonzero(~sound)[0])
+        raise MeasurementError(
+            f"outputs of {subject} are NaN or infinite for {int((~sound).sum()):,} of"
+            f" {len(values):,} samples",
+            expected="finite outputs",
+            got=f"sample {first} is the first",
+            remedy="look for NaN or infinity in its weights and biases, and in the data",
+        )
+    return values
+
+
+def tied(ties: int, whose: str = "") -> tuple[str, ...]:
+    """The evidence of ties, or nothing where there is none."""
+    if not ties:
+        return ()
+    noun = "tie" if ties == 1 else "ties"
+    return (f"{ties:,} {noun}{whose}, decided for the lowest index",)

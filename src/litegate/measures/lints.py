@@ -1,0 +1,117 @@
+"""Lints: limits that an evaluation split of this size cannot decide, told when a model is read.
+
+A lint is a sentence, never a verdict. The thresholds are those of the verdicts themselves:
+
+- A tolerance is too fine where not even a run without a flip would prove it: Tango's one-sided
+  95 % limit is then z^2 / (n + z^2), about 2.7 samples.
+- A floor is too high where not even a run with every sample right would prove it: Wilson's limit.
+- A limit for each class is too fine below three samples of a class: one or two flip by chance,
+  and from three on a run without a flip proves it.
+- A drop is worth a second look where it lets the errors double, since points hide that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from litegate.errors import MeasurementError
+from litegate.measures.agreement import KERNEL_SAMPLES
+from litegate.measures.paired import n_deciding, n_least, unseen
+from litegate.spec import Budget
+from litegate.units import Number, Quantity, Unit, text
+
+LEAST_OF_A_CLASS = 3
+"""Samples of a class that a limit for each class must be worth."""
+GROWN = 2
+"""How many times the errors may grow before a tolerance is worth a second look."""
+USUAL_FLIPS = 0.01
+"""The share of flips for which the samples needed are told; a small MNIST network flips 0.1 %."""
+
+
+def lints(
+    budget: Budget, n: int, per_class: Mapping[str, int], *, accuracy: Number | None = None
+) -> tuple[str, ...]:
+    """What a person should know of the limits in `budget` before trusting them.
+
+    `n` is the size of the evaluation split, `per_class` its samples of each class by name, and
+    `accuracy` the reference's where it is known, a share; the budget's floor stands in for it.
+    MeasurementError for an empty split.
+    """
+    if n < 1:
+        raise MeasurementError("the evaluation split is empty", expected="at least one sample")
+    floor = budget.accuracy.value if budget.accuracy else None
+    known = floor if accuracy is None else accuracy
+    drops = {"accuracy_drop": budget.accuracy_drop, "extra_errors": budget.extra_errors}
+    floors = {
+        "accuracy": (budget.accuracy, n),
+        "keras_agreement": (budget.keras_agreement, n),
+        "kernel_agreement": (budget.kernel_agreement, min(n, KERNEL_SAMPLES)),
+    }
+    found = [_too_high(name, limit, of) for name, (limit, of) in floors.items() if limit]
+    found += [_too_fine(name, limit, n) for name, limit in drops.items() if limit]
+    found += [
+        _multiplies(name, limit, known)
+        for name, limit in drops.items()
+        if limit and known is not None
+    ]
+    found += [_class_too_fine(budget.class_drop, per_class)] if budget.class_drop else []
+    return tuple(sentence for sentence in found if sentence)
+
+
+def _too_high(name: str, limit: Quantity, n: int) -> str:
+    best = 1 - unseen(n)
+    if limit.value <= best:
+        return ""
+    room = 1 - limit.value
+    need = f"{n_least(room):,} samples are the least" if room > 0 else "no number of samples can"
+    return (
+        f"{name}: at least {limit} cannot be proven with {n:,} samples: with every one of them"
+        f" right the one-sided 95 % lower limit is {text(best, limit.unit)}; {need}"
+    )
+
+
+def _too_fine(name: str, limit: Quantity, n: int) -> str:
+    if limit.value >= unseen(n):
+        return ""
+    return (
+        f"{name}: {limit} of {n:,} samples is {_count(limit, n)} samples: even without a flip"
+        f" the one-sided 95 % upper limit is {text(unseen(n), limit.unit)}; {_need(limit.value)}"
+    )
+
+
+def _need(tolerance: Number) -> str:
+    if tolerance <= 0:
+        return "no number of samples proves it"
+    usual = n_deciding(USUAL_FLIPS / 2, USUAL_FLIPS / 2, tolerance)
+    return (
+        f"{n_least(tolerance):,} samples prove it where none flips,"
+        f" {usual:,} nine times in ten where {text(USUAL_FLIPS, Unit.PERCENT)} do"
+    )
+
+
+def _multiplies(name: str, limit: Quantity, accuracy: Number) -> str:
+    errors = 1 - accuracy
+    if limit.value < (GROWN - 1) * errors or limit.value <= 0:
+        return ""
+    grow = f"grow {text(1 + limit.value / errors, Unit.RATIO)} times" if errors > 0 else "begin"
+    extra = text(limit.value, Unit.PER_THOUSAND)
+    allows = "" if limit.unit is Unit.PER_THOUSAND else f" allows extra errors of {extra}"
+    known = text(accuracy, Unit.PERCENT)
+    return f"{name}: {limit}{allows}; at an accuracy of {known} that lets the errors {grow}"
+
+
+def _class_too_fine(limit: Quantity, per_class: Mapping[str, int]) -> str:
+    fine = [name for name, n in per_class.items() if limit.value * n < LEAST_OF_A_CLASS]
+    if not fine:
+        return ""
+    least = min(fine, key=per_class.__getitem__)
+    n = per_class[least]
+    return (
+        f'class_drop: {limit} of the {n:,} samples of class "{least}" is {_count(limit, n)}'
+        f" samples, less than {LEAST_OF_A_CLASS}; so it is for {len(fine)} of"
+        f" {len(per_class)} classes"
+    )
+
+
+def _count(limit: Quantity, n: int) -> str:
+    return text(limit.value * n, Unit.COUNT)

@@ -1,0 +1,89 @@
+"""Which operators of a graph break the promise of a recipe, each by index, name and version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from litegate.graph import ABSENT, Graph, Operator, Subgraph, Tensor
+from litegate.measures.promises import OPERATORS, OperatorPromise, Place
+from litegate.spec import Recipe
+
+_FLOATS = frozenset({"float16", "bfloat16", "float32", "float64"})
+
+
+def operator_breaches(graph: Graph, recipe: Recipe) -> tuple[str, ...]:
+    """A sentence for each operator of a graph that breaks the recipe's promise."""
+    promise = OPERATORS[recipe.kind]
+    return tuple(
+        f"{part(subgraph)}{named(operator)} {breach}"
+        for subgraph in graph.subgraphs
+        for operator in subgraph.operators
+        if (breach := _breach(subgraph, operator, promise))
+    )
+
+
+def named(operator: Operator) -> str:
+    """An operator in words: "operator 5 CONV_2D v3"."""
+    return f"operator {operator.index} {operator.name} v{operator.version}"
+
+
+def part(subgraph: Subgraph) -> str:
+    """What precedes the name of a tensor or operator that is not in the main subgraph."""
+    return f"graph {subgraph.index}, " if subgraph.index else ""
+
+
+def _breach(subgraph: Subgraph, operator: Operator, promise: OperatorPromise) -> str:
+    match operator.name:
+        case "SHAPE":
+            return ""
+        case "CUSTOM":
+            kind = "Flex" if operator.custom_code.startswith("Flex") else "custom"
+            return f"is the {kind} operator {operator.custom_code}; promised built-in ones alone"
+        case "QUANTIZE" | "FAKE_QUANT":
+            return _misplaced(subgraph, operator, promise.quantize)
+        case "DEQUANTIZE":
+            return _misplaced(subgraph, operator, promise.dequantize)
+        case _:
+            return _computes(subgraph, operator, promise)
+
+
+def _tensors(subgraph: Subgraph, indices: tuple[int, ...]) -> Iterator[Tensor]:
+    return (subgraph.tensors[index] for index in indices if index != ABSENT)
+
+
+def _misplaced(subgraph: Subgraph, operator: Operator, place: Place) -> str:
+    if _stands(subgraph, operator, place):
+        return ""
+    source, result = (
+        ", ".join(tensor.dtype for tensor in _tensors(subgraph, indices)) or "nothing"
+        for indices in (operator.inputs, operator.outputs)
+    )
+    return f"turns {source} into {result}; promised {place}"
+
+
+def _stands(subgraph: Subgraph, operator: Operator, place: Place) -> bool:
+    match place:
+        case Place.ANYWHERE:
+            return True
+        case Place.CONSTANTS:
+            return all(tensor.is_constant for tensor in _tensors(subgraph, operator.inputs))
+        case Place.PORTS:
+            read = set(operator.inputs) & set(subgraph.inputs)
+            written = set(operator.outputs) & set(subgraph.outputs)
+            return subgraph.index == 0 and bool(read or written)
+        case Place.NOWHERE:
+            return False
+
+
+def _computes(subgraph: Subgraph, operator: Operator, promise: OperatorPromise) -> str:
+    read = list(_tensors(subgraph, operator.inputs))
+    floats = [t for t in (*read, *_tensors(subgraph, operator.outputs)) if t.dtype in _FLOATS]
+    packed = [t for t in read if t.scales and t.dtype not in _FLOATS]
+    if floats and packed and not promise.hybrid:
+        return (
+            f"is a hybrid kernel: {packed[0].dtype} {packed[0].name!r} beside "
+            f"{floats[0].dtype} {floats[0].name!r}; promised none"
+        )
+    if floats and not promise.floats:
+        return f"computes in floats: {floats[0].dtype} {floats[0].name!r}; promised integers"
+    return ""

@@ -1,0 +1,85 @@
+"""All recipes of a model side by side: what each one costs and saves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from litegate.errors import LitegateError
+from litegate.measurement import Measurement
+from litegate.measures.accuracy import accuracy, accuracy_drop, answers
+from litegate.measures.lints import lints
+from litegate.measures.size import size, size_ratio
+from litegate.spec import Artifact, Model, Recipe
+
+
+def overview(
+    model: Model, artifacts: Mapping[str, Artifact], baseline: str
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """A row for each recipe in `artifacts`, gated or shown beside, and a note for each that failed.
+
+    `artifacts` holds the plain float artifact under `baseline`, and the candidates' references.
+    """
+    rows, notes = [], []
+    own = {recipe.name: recipe for recipe in model.recipes}
+    for name, artifact in artifacts.items():
+        try:
+            rows.append(_row(model, artifact, own.get(name), artifacts, baseline))
+        except LitegateError as error:
+            notes.append(f"{artifact.name} cannot be shown beside the others: {error.what}")
+    return rows, notes
+
+
+def advice(model: Model, artifacts: Mapping[str, Artifact]) -> list[str]:
+    """The lints of every gated recipe's limits, given what the evaluation split can show."""
+    found: list[str] = []
+    for recipe in model.recipes:
+        own = artifacts.get(recipe.reference.name)
+        if recipe.gate and own and recipe.name in artifacts:
+            whose = f"{model.name}/{recipe.name}"
+            found += [f"{whose}: {lint}" for lint in _lints(model, recipe, own)]
+    return found
+
+
+def _lints(model: Model, recipe: Recipe, reference: Artifact) -> tuple[str, ...]:
+    try:
+        marked = answers(reference)
+    except LitegateError:
+        return ()  # the checks say what is wrong
+    classes = reference.evaluation.classes
+    per_class = {name: int((marked.labels == i).sum()) for i, name in enumerate(classes)}
+    share = float(marked.right.mean())
+    return lints(model.budget_of(recipe), len(marked.right), per_class, accuracy=share)
+
+
+def _row(
+    model: Model,
+    artifact: Artifact,
+    recipe: Recipe | None,
+    artifacts: Mapping[str, Artifact],
+    baseline: str,
+) -> dict[str, Any]:
+    plain = artifacts[baseline] if artifact.recipe.name != baseline else None
+    own = artifacts.get(recipe.reference.name) if recipe and plain else None
+    return {
+        "model": model.name,
+        "recipe": artifact.recipe.name,
+        "kind": artifact.recipe.kind.value,
+        "role": _role(recipe),
+        "artifact": artifact.sha256,
+        "accuracy": _value(accuracy(artifact)),
+        "drop": _value(accuracy_drop(own, artifact)) if own else None,
+        "drop_from_baseline": _value(accuracy_drop(plain, artifact)) if plain else None,
+        "bytes": int(size(artifact).value),
+        "size_ratio": _value(size_ratio(artifact, plain)) if plain else None,
+    }
+
+
+def _role(recipe: Recipe | None) -> str:
+    if recipe is None:
+        return "reference"
+    return "gated" if recipe.gate else "shown"
+
+
+def _value(found: Measurement) -> float:
+    return float(found.value)

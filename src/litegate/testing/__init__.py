@@ -1,0 +1,34 @@
+"""Artifacts for tests without TensorFlow: a tiny network as a real `.tflite`, and faults to plant.
+
+``artifact(float_layer(tiny(), "dense"))`` is an int8 model with one float layer, which
+`litegate.measures.tensors` must name.
+"""
+
+from litegate.testing.artifacts import artifact, evaluation, tiny_artifact
+from litegate.testing.draft import Draft, edit
+from litegate.testing.edits import (
+    custom_operator,
+    float_layer,
+    pad,
+    requantize,
+    retype,
+    revalue,
+    round_trip,
+)
+from litegate.testing.tiny import tiny
+
+__all__ = [
+    "Draft",
+    "artifact",
+    "custom_operator",
+    "edit",
+    "evaluation",
+    "float_layer",
+    "pad",
+    "requantize",
+    "retype",
+    "revalue",
+    "round_trip",
+    "tiny",
+    "tiny_artifact",
+]

@@ -1,0 +1,108 @@
+"""A `.tflite` file unpacked into the schema's own objects, to change and to pack again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import copy
+from typing import Any, final
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from numpy.typing import NDArray
+
+from litegate.errors import ConfigError
+from litegate.testing.writer import pack
+
+
+def edit(tflite: bytes, change: Callable[[Any], None]) -> bytes:
+    """Unpack a file, let `change` alter the `schema_py_generated.ModelT`, and pack it again."""
+    model = schema.ModelT.InitFromPackedBuf(tflite, 0)
+    change(model)
+    return pack(model)
+
+
+@final
+class Draft:
+    """The main graph of an unpacked model: finds tensors by name and puts operators in between."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self.graph = model.subgraphs[0]
+
+    def index(self, name: str) -> int:
+        """The index of the tensor called `name`; ConfigError where there is none."""
+        names = [tensor.name.decode() for tensor in self.graph.tensors]
+        if name not in names:
+            raise ConfigError(f"no tensor is called {name}", expected=f"one of {', '.join(names)}")
+        return names.index(name)
+
+    def tensor(self, name: str) -> Any:
+        """The `TensorT` called `name`."""
+        return self.graph.tensors[self.index(name)]
+
+    def writer(self, name: str) -> int:
+        """The number of the operator that writes the tensor; ConfigError where none does."""
+        index = self.index(name)
+        numbers = [n for n, op in enumerate(self.graph.operators) if index in op.outputs]
+        if not numbers:
+            raise ConfigError(f"no operator writes the tensor {name}")
+        return numbers[0]
+
+    def holds(self, tensor: Any) -> bool:
+        """Whether a tensor is a constant."""
+        return self.model.buffers[tensor.buffer].data is not None
+
+    def values(self, tensor: Any) -> NDArray[Any]:
+        """What a constant holds, in its own type and shape; ConfigError for a computed tensor."""
+        if not self.holds(tensor):
+            raise ConfigError(f"tensor {tensor.name.decode()} is computed", expected="a constant")
+        data = self.model.buffers[tensor.buffer].data
+        return np.frombuffer(bytes(data), _dtype(tensor)).reshape(tensor.shape)
+
+    def store(self, tensor: Any, values: NDArray[Any]) -> None:
+        """Give a constant other values, and their type."""
+        raw = np.frombuffer(values.tobytes(), np.uint8)
+        self.model.buffers[tensor.buffer].data = raw
+        tensor.type = getattr(schema.TensorType, values.dtype.name.upper())
+
+    def beside(self, index: int, suffix: str) -> int:
+        """Add a tensor like that of `index`, its name followed by `suffix`; return its index."""
+        twin = copy(self.graph.tensors[index])
+        twin.name = twin.name + suffix.encode()
+        self.graph.tensors.append(twin)
+        return len(self.graph.tensors) - 1
+
+    def beside_float(self, index: int) -> int:
+        """Add a float32 tensor of the same shape; return its index."""
+        number = self.beside(index, "/float")
+        twin = self.graph.tensors[number]
+        twin.type, twin.quantization = schema.TensorType.FLOAT32, None
+        return number
+
+    def read_instead(self, index: int, other: int) -> None:
+        """Let whoever reads tensor `index` read `other`."""
+        for operator in self.graph.operators:
+            operator.inputs = [other if i == index else i for i in operator.inputs]
+        self.graph.outputs = [other if i == index else i for i in self.graph.outputs]
+
+    def step(self, name: str, source: int, result: int) -> Any:
+        """An operator of the schema's name, version 1, without options; not yet in the graph."""
+        code = self.code(getattr(schema.BuiltinOperator, name), 1)
+        return schema.OperatorT(opcodeIndex=code, inputs=[source], outputs=[result])
+
+    def code(self, number: int, version: int, custom: str | None = None) -> int:
+        """Add an operator code; return its index."""
+        deprecated = min(number, 127)
+        code = schema.OperatorCodeT(
+            builtinCode=number,
+            deprecatedBuiltinCode=deprecated,
+            version=version,
+            customCode=custom,
+        )
+        self.model.operatorCodes.append(code)
+        return len(self.model.operatorCodes) - 1
+
+
+def _dtype(tensor: Any) -> str:
+    names = {number: name for name, number in vars(schema.TensorType).items()}
+    return str(names[tensor.type]).lower()

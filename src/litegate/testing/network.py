@@ -1,0 +1,90 @@
+"""The tiny network that test artifacts hold: its weights, and what it answers in plain NumPy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+SIDE, CHANNELS, CLASSES = 10, 4, 4
+FEATURES = (SIDE - 2) ** 2 * CHANNELS
+"""256: with 4 classes the dense layer has 1,024 weights, the least that `dynamic_range` packs."""
+
+Floats = NDArray[np.float32]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """Convolution 3x3 and ReLU, depthwise convolution 3x3 and ReLU, dense."""
+
+    conv: Floats
+    """Shape (channels, 3, 3, 1)."""
+    conv_bias: Floats
+    depthwise: Floats
+    """Shape (1, 3, 3, channels)."""
+    depthwise_bias: Floats
+    dense: Floats
+    """Shape (classes, features)."""
+    dense_bias: Floats
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activations:
+    """What each layer gives for n samples."""
+
+    conv: Floats
+    """Shape (n, 8, 8, channels)."""
+    depthwise: Floats
+    """Shape (n, 8, 8, channels)."""
+    logits: Floats
+    """Shape (n, classes)."""
+
+
+def network(seed: int = 7) -> Network:
+    """Weights drawn from `seed`; the last bias makes every class about as frequent."""
+    rng = np.random.default_rng(seed)
+
+    def draw(*shape: int, inputs: int) -> Floats:
+        drawn: Floats = rng.normal(0, inputs**-0.5, shape).astype(np.float32)
+        return drawn
+
+    centred = Network(
+        conv=draw(CHANNELS, 3, 3, 1, inputs=3),
+        conv_bias=draw(CHANNELS, inputs=9),
+        depthwise=draw(1, 3, 3, CHANNELS, inputs=3),
+        depthwise_bias=draw(CHANNELS, inputs=9),
+        dense=draw(CLASSES, FEATURES, inputs=4),
+        dense_bias=np.zeros(CLASSES, np.float32),
+    )
+    usual = activations(centred, samples(512, seed)).logits.mean(axis=0)
+    return replace(centred, dense_bias=-usual)
+
+
+def samples(n: int, seed: int = 7) -> Floats:
+    """Images of bright and dark rows and columns, from 0 to 1, shape (n, 10, 10, 1)."""
+    rng = np.random.default_rng(seed)
+    rows = rng.random((n, SIDE, 1, 1), dtype=np.float32)
+    return rows * rng.random((n, 1, SIDE, 1), dtype=np.float32)
+
+
+def activations(net: Network, x: Floats) -> Activations:
+    """Run the network on samples of shape (n, 10, 10, 1)."""
+    conv = _relu(np.einsum("nhwiyx,oyxi->nhwo", _windows(x), net.conv) + net.conv_bias)
+    around = np.pad(conv, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    sums = np.einsum("nhwcyx,yxc->nhwc", _windows(around), net.depthwise[0])
+    deep = _relu(sums + net.depthwise_bias)
+    logits = deep.reshape(len(x), -1) @ net.dense.T + net.dense_bias
+    return Activations(conv=conv, depthwise=deep, logits=logits)
+
+
+def _windows(x: Floats) -> NDArray[Any]:
+    return np.lib.stride_tricks.sliding_window_view(x, (3, 3), axis=(1, 2))
+
+
+def _relu(x: NDArray[Any]) -> Floats:
+    positive: Floats = np.maximum(x, np.float32(0))
+    return positive

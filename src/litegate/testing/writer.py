@@ -1,0 +1,116 @@
+"""Write a `.tflite` file tensor by tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+import flatbuffers
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from numpy.typing import NDArray
+
+
+def pack(model: Any) -> bytes:
+    """The bytes of a `schema_py_generated.ModelT`."""
+    builder = flatbuffers.Builder(4096)
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    return bytes(builder.Output())
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steps:
+    """How integers stand for real numbers: ``real = scale * (integer - zero_point)``."""
+
+    scales: tuple[float, ...]
+    """One, or one for each channel."""
+    zero_point: int = 0
+    axis: int = 0
+    """The dimension that several scales run along."""
+
+    def written(self) -> Any:
+        """As the schema wants it."""
+        return schema.QuantizationParametersT(
+            scale=list(self.scales),
+            zeroPoint=[self.zero_point] * len(self.scales),
+            quantizedDimension=self.axis,
+        )
+
+
+@final
+class Writer:
+    """Collects the tensors and operators of one graph; tensors are known by their index."""
+
+    def __init__(self, description: str) -> None:
+        self._graph = schema.SubGraphT(tensors=[], operators=[], inputs=[], outputs=[], name="main")
+        self._model = schema.ModelT(
+            version=3,
+            description=description,
+            operatorCodes=[],
+            subgraphs=[self._graph],
+            buffers=[schema.BufferT()],
+        )
+
+    def constant(self, name: str, values: NDArray[Any], steps: Steps | None = None) -> int:
+        """Add a tensor with the values and type of an array."""
+        data = np.frombuffer(values.tobytes(), np.uint8)
+        self._model.buffers.append(schema.BufferT(data=data))
+        buffer = len(self._model.buffers) - 1
+        return self._tensor(name, str(values.dtype), values.shape, steps, buffer=buffer)
+
+    def computed(
+        self, name: str, dtype: str, shape: Sequence[int], steps: Steps | None = None
+    ) -> int:
+        """Add a tensor without values; a first size of -1 is a free batch."""
+        return self._tensor(name, dtype, shape, steps)
+
+    def operator(
+        self,
+        name: str,
+        version: int,
+        inputs: Sequence[int],
+        output: int,
+        options: Any = None,
+    ) -> int:
+        """Add an operator of the schema's name, with its options object; return its output."""
+        number = getattr(schema.BuiltinOperator, name)
+        code = schema.OperatorCodeT(
+            builtinCode=number, deprecatedBuiltinCode=min(number, 127), version=version
+        )
+        self._model.operatorCodes.append(code)
+        operator = schema.OperatorT(
+            opcodeIndex=len(self._model.operatorCodes) - 1,
+            inputs=list(inputs),
+            outputs=[output],
+            builtinOptions=options,
+            builtinOptionsType=_options_type(options),
+        )
+        self._graph.operators.append(operator)
+        return output
+
+    def finish(self, inputs: Sequence[int], outputs: Sequence[int]) -> bytes:
+        """The file, with these tensors as the model's inputs and outputs."""
+        self._graph.inputs, self._graph.outputs = list(inputs), list(outputs)
+        return pack(self._model)
+
+    def _tensor(
+        self, name: str, dtype: str, shape: Sequence[int], steps: Steps | None, buffer: int = 0
+    ) -> int:
+        tensor = schema.TensorT(
+            name=name,
+            type=getattr(schema.TensorType, dtype.upper()),
+            shape=[abs(size) for size in shape],
+            shapeSignature=list(shape),
+            buffer=buffer,
+            quantization=steps.written() if steps else None,
+        )
+        self._graph.tensors.append(tensor)
+        return len(self._graph.tensors) - 1
+
+
+def _options_type(options: Any) -> int:
+    name = type(options).__name__.removesuffix("T") if options else "NONE"
+    number: int = getattr(schema.BuiltinOptions, name)
+    return number

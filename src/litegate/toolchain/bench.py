@@ -1,0 +1,146 @@
+"""The recipes of one model, made one after another from one trained float network."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import final
+
+import numpy as np
+
+from litegate.spec import Kind, Model, Recipe
+from litegate.toolchain.convert import calibration_of, converted
+from litegate.toolchain.environment import Frameworks, facts
+from litegate.toolchain.networks import Network, Samples, Weights, fresh, reseed, restored
+from litegate.toolchain.quantize import quantized
+from litegate.toolchain.reporter import Reporter
+from litegate.toolchain.train import Course, Trained, Trainer
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Base:
+    """The trained float network that recipes start from."""
+
+    weights: Weights
+    trained: Trained
+    seconds: dict[str, float]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """What every recipe of a run needs."""
+
+    model: Model
+    frameworks: Frameworks
+    samples: Samples
+    report: Reporter
+    staging: Path
+
+    def make(self, recipes: Sequence[Recipe]) -> None:
+        """Make each recipe's files; the float network is trained once, when it is first needed.
+
+        Every network is built anew and seeded, so no recipe's bytes depend on another recipe.
+        """
+        base: _Base | None = None
+        for recipe in recipes:
+            if base is None and not recipe.from_scratch:
+                base = self._train_base(recipe)
+            self._make_one(recipe, None if recipe.from_scratch else base)
+
+    def _train_base(self, recipe: Recipe) -> _Base:
+        self.report.stage(recipe.name, "train", shared=True)
+        network = fresh(self.frameworks, self.model, self.samples.shape)
+        trained = self._trainer().train(network, self._first_course(recipe))
+        seconds = self.report.seconds(recipe.name)
+        return _Base(weights=network.get_weights(), trained=trained, seconds=seconds)
+
+    def _make_one(self, recipe: Recipe, base: _Base | None) -> None:
+        network, trained = self._network(recipe, base)
+        self.report.stage(recipe.name, "convert")
+        tflite = self._convert(recipe, network)
+        seconds = (base.seconds if base else {}) | self.report.seconds(recipe.name)
+        self._write(recipe, tflite, trained, seconds)
+        self.report.ready(recipe.name)
+
+    def _network(self, recipe: Recipe, base: _Base | None) -> tuple[Network, Trained]:
+        """The network to convert and what its training gave; without a base, from scratch."""
+        aware = recipe.kind is Kind.INT8_QAT
+        self.report.stage(recipe.name, "quantize" if aware else "convert")
+        network = self._start(base)
+        if aware:
+            reseed(self.frameworks, self.model.training)
+            network = quantized(self.frameworks, network, recipe, self.samples)
+        if base is None:
+            self.report.stage(recipe.name, "train")
+            return network, self._trainer().train(network, self._first_course(recipe))
+        if aware or recipe.fine_tune_epochs:
+            return network, self._fine_tune(network, recipe, base)
+        return network, base.trained
+
+    def _start(self, base: _Base | None) -> Network:
+        shape = self.samples.shape
+        if base is None:
+            return fresh(self.frameworks, self.model, shape)
+        return restored(self.frameworks, self.model, shape, base.weights)
+
+    def _fine_tune(self, network: Network, recipe: Recipe, base: _Base) -> Trained:
+        """Train on after the model's own epochs, with a fresh optimizer."""
+        self.report.stage(recipe.name, "fine-tune")
+        training = self.model.training
+        rate = training.fine_tune_learning_rate
+        course = Course(
+            recipe=recipe.name,
+            stage="fine-tune",
+            epochs=range(training.epochs, training.epochs + recipe.fine_tune_epochs),
+            rate=training.learning_rate if rate is None else rate,
+        )
+        tuned = self._trainer().train(network, course)
+        return Trained(outputs=tuned.outputs, rows=base.trained.rows + tuned.rows)
+
+    def _first_course(self, recipe: Recipe) -> Course:
+        training = self.model.training
+        epochs = range(training.epochs)
+        return Course(recipe=recipe.name, stage="train", epochs=epochs, rate=training.learning_rate)
+
+    def _trainer(self) -> Trainer:
+        return Trainer(
+            frameworks=self.frameworks,
+            samples=self.samples,
+            training=self.model.training,
+            report=self.report,
+        )
+
+    def _convert(self, recipe: Recipe, network: Network) -> bytes:
+        training = self.model.training
+        reseed(self.frameworks, training)
+        calibration = calibration_of(
+            self.frameworks, self.samples, recipe, training, self.report.alive
+        )
+        return converted(self.frameworks, network, recipe, calibration)
+
+    def _write(
+        self, recipe: Recipe, tflite: bytes, trained: Trained, seconds: dict[str, float]
+    ) -> None:
+        """Write the four files that the store keeps of a build."""
+        folder = self.staging / recipe.name
+        folder.mkdir()
+        certificate = facts() | {
+            "model": self.model.name,
+            "training": asdict(self.model.training),
+            "recipe": recipe.spec(),
+            "seed": self.model.training.seed,
+            "threads": self.model.training.threads,
+            "seconds": seconds,
+        }
+        (folder / "model.tflite").write_bytes(tflite)
+        np.save(folder / "keras_outputs.npy", trained.outputs, allow_pickle=False)
+        (folder / "history.json").write_text(_json([asdict(row) for row in trained.rows]))
+        (folder / "certificate.json").write_text(_json(certificate))
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, indent=1, sort_keys=True, allow_nan=False)

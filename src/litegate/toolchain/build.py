@@ -1,0 +1,71 @@
+"""From a request to artifacts: versions, model and data first, TensorFlow only then."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from litegate.datasets import prepare
+from litegate.discovery import load_file
+from litegate.errors import ConfigError
+from litegate.spec import Model, Recipe, Splits
+from litegate.toolchain.bench import Bench
+from litegate.toolchain.environment import check_versions, load_frameworks
+from litegate.toolchain.networks import samples_of
+from litegate.toolchain.protocol import Request
+from litegate.toolchain.reporter import Reporter
+
+
+def build(request: Request, report: Reporter) -> None:
+    """Make what is asked for, a folder for each recipe in the staging folder.
+
+    Missing data is known before TensorFlow's slow import. Raises what the user's code raises, and
+    LitegateError for what is foreseen.
+    """
+    report.stage("", "data", shared=True)
+    check_versions()
+    model = _model(request)
+    recipes = [_recipe(model, name) for name in request.recipes]
+    splits = prepare(model.data, request.locations)
+    _keep_evaluation(request.staging, splits)
+    report.stage(recipes[0].name, "train", shared=True)
+    frameworks = load_frameworks(model.training.threads)
+    samples = samples_of(frameworks, splits)
+    del splits
+    bench = Bench(
+        model=model,
+        frameworks=frameworks,
+        samples=samples,
+        report=report,
+        staging=request.staging,
+    )
+    bench.make(recipes)
+
+
+def _model(request: Request) -> Model:
+    # For imports inside the user's functions; last, so that they shadow nothing of the library's.
+    sys.path += [str(request.file.parent), str(request.project)]
+    found = load_file(request.file, request.project)
+    if request.model not in found:
+        raise ConfigError(
+            f"{request.file.name} declares no model {request.model}",
+            expected=", ".join(sorted(found)) or "at least one model",
+        )
+    return found[request.model]
+
+
+def _recipe(model: Model, name: str) -> Recipe:
+    try:
+        return model.recipe(name)
+    except KeyError:
+        known = ", ".join(recipe.name for recipe in model.recipes)
+        raise ConfigError(f"{model.name} has no recipe {name}", expected=known) from None
+
+
+def _keep_evaluation(staging: Path, splits: Splits) -> None:
+    folder = staging / "evaluation"
+    folder.mkdir(parents=True)
+    np.save(folder / "x.npy", splits.x_test, allow_pickle=False)
+    np.save(folder / "y.npy", splits.y_test, allow_pickle=False)

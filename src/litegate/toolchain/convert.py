@@ -1,0 +1,86 @@
+"""Conversion: what each kind of recipe asks of TensorFlow's converter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from litegate.spec import Kind, Recipe, Training
+from litegate.toolchain.environment import Frameworks
+from litegate.toolchain.networks import Network, Samples
+
+Calibration = Callable[[], Iterator[list[NDArray[np.float32]]]]
+"""Gives single samples, each as the list of the network's inputs."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Way:
+    """What the converter is asked for."""
+
+    optimize: bool = True
+    """Its default optimization: quantize what can be quantized."""
+    calibrate: bool = False
+    """Show it samples, to learn the activations' ranges."""
+    ports: bool = False
+    """Give input and output the types that the recipe declares."""
+    operators: str = ""
+    """The only operators allowed, by their name in `tf.lite.OpsSet`."""
+    weights: str = ""
+    """The type of the weights, where the optimization's own is not meant."""
+
+
+_WAYS = {
+    Kind.FLOAT32: _Way(optimize=False),
+    Kind.INT8_QAT: _Way(ports=True),
+    Kind.INT8_PTQ: _Way(calibrate=True, ports=True, operators="TFLITE_BUILTINS_INT8"),
+    Kind.DYNAMIC_RANGE: _Way(),
+    Kind.FLOAT16: _Way(weights="float16"),
+    Kind.INT16X8: _Way(
+        calibrate=True,
+        operators="EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8",
+    ),
+}
+
+
+def converted(
+    frameworks: Frameworks, network: Network, recipe: Recipe, calibration: Calibration
+) -> bytes:
+    """The `.tflite` file of a network."""
+    tf, way = frameworks.tf, _WAYS[recipe.kind]
+    converter = tf.lite.TFLiteConverter.from_keras_model(network)
+    if way.optimize:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if way.calibrate:
+        converter.representative_dataset = calibration
+    if way.ports:
+        converter.inference_input_type = tf.dtypes.as_dtype(recipe.input_type)
+        converter.inference_output_type = tf.dtypes.as_dtype(recipe.output_type)
+    if way.operators:
+        converter.target_spec.supported_ops = [tf.lite.OpsSet[way.operators]]
+    if way.weights:
+        converter.target_spec.supported_types = [tf.dtypes.as_dtype(way.weights)]
+    return bytes(converter.convert())
+
+
+def calibration_of(
+    frameworks: Frameworks,
+    samples: Samples,
+    recipe: Recipe,
+    training: Training,
+    alive: Callable[[], None],
+) -> Calibration:
+    """The first `calibration_samples` of a seeded permutation of the training split."""
+    order = np.random.default_rng(training.seed).permutation(len(samples))
+    picked = order[: recipe.calibration_samples].astype(np.int32)
+
+    def calibration() -> Iterator[list[NDArray[np.float32]]]:
+        for sample in frameworks.tf.gather(samples.x_train, picked).numpy():
+            alive()
+            yield [sample[np.newaxis]]
+
+    return calibration

@@ -1,0 +1,86 @@
+"""Exceptions to failures: what went wrong in words, and where in the user's own code."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from pathlib import Path
+from types import TracebackType
+from typing import final
+
+from litegate.errors import (
+    BuildError,
+    ConfigError,
+    DataError,
+    DataUnavailable,
+    LitegateError,
+)
+from litegate.toolchain.protocol import Failure
+
+_LONGEST = 1500
+_LITEGATE = Path(__file__).resolve().parents[1]
+_KINDS: dict[type[LitegateError], str] = {
+    DataUnavailable: "data-unavailable",
+    DataError: "data",
+    ConfigError: "config",
+}
+
+
+@final
+class ToolchainError(BuildError):
+    """A build that the tool chain gives up, with the kind of the failure."""
+
+    def __init__(
+        self, kind: str, what: str, *, expected: str = "", got: str = "", remedy: str = ""
+    ) -> None:
+        super().__init__(what, expected=expected, got=got, remedy=remedy)
+        self.kind = kind
+
+
+def failure(error: BaseException, *, stage: str, project: Path) -> Failure:
+    """What an exception that ended the build in `stage` means to the person who started it."""
+    if isinstance(error, LitegateError):
+        return _foreseen(error)
+    file, line = own_place(error.__traceback__, project)
+    text = f"{type(error).__name__}: {error}"[:_LONGEST]
+    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+        remedy = "free memory, or make Training(batch_size=...) or the network smaller"
+        return Failure(kind="memory", what="out of memory", got=text, remedy=remedy)
+    if file:
+        return Failure(
+            kind="builder",
+            what="the model's own code raised an exception",
+            got=text,
+            remedy=f"correct {Path(file).name}, line {line}",
+            file=file,
+            line=line,
+        )
+    if stage == "convert":
+        remedy = "look for a layer or a shape that TensorFlow Lite does not have"
+        return Failure(kind="convert", what="the conversion failed", got=text, remedy=remedy)
+    remedy = "look whether TensorFlow's documentation knows this message"
+    return Failure(kind="other", what="an unforeseen exception", got=text, remedy=remedy)
+
+
+def _foreseen(error: LitegateError) -> Failure:
+    kind = error.kind if isinstance(error, ToolchainError) else _KINDS.get(type(error), "other")
+    return Failure(
+        kind=kind, what=error.what, expected=error.expected, got=error.got, remedy=error.remedy
+    )
+
+
+def own_place(trace: TracebackType | None, project: Path) -> tuple[str, int]:
+    """File and line of the innermost frame in the user's own code; empty and 0 without one."""
+    own = [frame for frame in traceback.extract_tb(trace) if is_own(frame.filename, project)]
+    return (own[-1].filename, own[-1].lineno or 0) if own else ("", 0)
+
+
+def is_own(filename: str, project: Path) -> bool:
+    """Whether a file is the user's: below the project, not installed, not part of litegate."""
+    path = Path(filename).resolve()
+    installed = path.is_relative_to(Path(sys.prefix).resolve()) or "site-packages" in path.parts
+    return (
+        path.is_relative_to(project.resolve())
+        and not installed
+        and not path.is_relative_to(_LITEGATE)
+    )

@@ -1,0 +1,210 @@
+"""Training: the same batches in the same order for a reference and its candidate."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from litegate.spec import Training
+from litegate.toolchain.environment import Frameworks
+from litegate.toolchain.failures import ToolchainError
+from litegate.toolchain.networks import Network, Samples, compile_network, outputs, reseed
+from litegate.toolchain.protocol import Progress
+from litegate.toolchain.reporter import Reporter
+
+_CALL = 0.25
+"""Seconds that one call into TensorFlow should take: long enough to be cheap."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One epoch of a training history."""
+
+    stage: str
+    epoch: int
+    """Counted from 1 over the network's whole life."""
+    loss: float
+    accuracy: float
+    """Running means on the training split, as Keras's `fit` gives them."""
+    val_loss: float
+    val_accuracy: float
+    """On the evaluation split, after the epoch."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """Which epochs are trained, and how."""
+
+    recipe: str
+    stage: str
+    epochs: range
+    """Counted from 0 over the network's whole life."""
+    rate: float | None
+    """Learning rate; None leaves the optimizer's own default."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """What a training gives beside the network's new weights."""
+
+    outputs: NDArray[np.float32]
+    """The network's answers to the evaluation split, shape (m, classes)."""
+    rows: tuple[Row, ...]
+
+
+def order_of(training: Training, epoch: int, count: int) -> NDArray[np.int32]:
+    """The order of `count` samples in an epoch, counted from 0: of seed and epoch alone."""
+    drawn = np.random.default_rng([training.seed, epoch]).permutation(count)
+    return drawn.astype(np.int32)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trainer:
+    """What every training of a run needs."""
+
+    frameworks: Frameworks
+    samples: Samples
+    training: Training
+    report: Reporter
+
+    def train(self, network: Network, course: Course) -> Trained:
+        """Train a network in place, with a fresh optimizer; no epochs at all only evaluate it.
+
+        Refuses a loss that is not finite, with its epoch and step.
+        """
+        reseed(self.frameworks, self.training)
+        compile_network(self.frameworks, network, self.training, course.rate)
+        steps = self._compiled_steps(network)
+        rows, answers = [], None
+        for epoch in course.epochs:
+            found = self._epoch(network, course, epoch, steps)
+            answers, judged = self._evaluate(network, course, last=epoch + 1 == course.epochs.stop)
+            rows.append(_row(course, epoch, found, judged))
+        if answers is None:
+            answers, _ = self._evaluate(network, course, last=True)
+        return Trained(outputs=answers, rows=tuple(rows))
+
+    def _compiled_steps(self, network: Network) -> Callable[[Any, int, int], None]:
+        """A function of (order, first, last) that trains on the batches from first to last.
+
+        The loop runs inside TensorFlow on arrays that are there already; each step is Keras's own
+        `train_step`, so the losses are those of `fit` to the last bit.
+        """
+        tf, size = self.frameworks.tf, self.training.batch_size
+        x, y = self.samples.x_train, self.samples.y_train
+        self._create_variables(network)
+        number = tf.TensorSpec([], tf.int32)
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.int32), number, number])  # type: ignore[untyped-decorator]
+        def steps(order: Any, first: Any, last: Any) -> None:
+            for step in tf.range(first, last):
+                picked = order[step * size : (step + 1) * size]
+                network.train_step((tf.gather(x, picked), tf.gather(y, picked)))
+
+        return lambda order, first, last: steps(order, tf.constant(first), tf.constant(last))
+
+    def _create_variables(self, network: Network) -> None:
+        """Make Keras create what it would create in the first step: a loop must not."""
+        network.optimizer.build(network.trainable_variables)
+        x, y = self.samples.x_test[:1], self.samples.y_test[:1]
+        self._judge(network, network(x, training=False), x, y)
+
+    def _judge(self, network: Network, answers: Any, x: Any, y: Any) -> dict[str, float]:
+        """Loss and accuracy of the network's answers to samples, as Keras's `evaluate` has them."""
+        answers = self.frameworks.tf.convert_to_tensor(answers)
+        network.reset_metrics()
+        network.compute_loss(x, y, answers)
+        network.compute_metrics(x, y, answers, None)
+        return _results(network)
+
+    def _epoch(
+        self, network: Network, course: Course, epoch: int, steps: Callable[[Any, int, int], None]
+    ) -> dict[str, float]:
+        count = len(self.samples)
+        order = self.frameworks.tf.constant(order_of(self.training, epoch, count))
+        total = math.ceil(count / self.training.batch_size)
+        network.reset_metrics()
+        done, size, began = 0, 1, time.monotonic()
+        while done < total:
+            called = time.monotonic()
+            goal = min(total, done + size)
+            steps(order, done, goal)
+            found = _results(network)
+            done, now = goal, time.monotonic()
+            size = size * 2 if now - called < _CALL else size
+            self._tell(course, epoch, found, (done, total), now - began)
+        return found
+
+    def _tell(
+        self,
+        course: Course,
+        epoch: int,
+        found: dict[str, float],
+        steps: tuple[int, int],
+        spent: float,
+    ) -> None:
+        done, total = steps
+        _check_finite(
+            found, f"in epoch {epoch + 1} of {course.epochs.stop}, step {done} of {total}"
+        )
+        left = total - done + (course.epochs.stop - epoch - 1) * total
+        self.report.progress(
+            Progress(
+                recipe=course.recipe,
+                stage=course.stage,
+                epoch=epoch + 1,
+                epochs=course.epochs.stop,
+                step=done,
+                steps=total,
+                loss=found["loss"],
+                accuracy=found["accuracy"],
+                eta=round(spent / done * left, 1),
+            )
+        )
+
+    def _evaluate(
+        self, network: Network, course: Course, *, last: bool
+    ) -> tuple[NDArray[np.float32], dict[str, float]]:
+        if last:
+            self.report.stage(course.recipe, "evaluate", shared=self.report.now.shared)
+        x, y = self.samples.x_test, self.samples.y_test
+        answers = outputs(self.frameworks, network, x, self.report.alive)
+        judged = self._judge(network, answers, x, y)
+        _check_finite(judged, "on the evaluation split")
+        return answers, judged
+
+
+def _results(network: Network) -> dict[str, float]:
+    return {name: float(value) for name, value in network.get_metrics_result().items()}
+
+
+def _row(course: Course, epoch: int, found: dict[str, float], judged: dict[str, float]) -> Row:
+    return Row(
+        stage=course.stage,
+        epoch=epoch + 1,
+        loss=found["loss"],
+        accuracy=found["accuracy"],
+        val_loss=judged["loss"],
+        val_accuracy=judged["accuracy"],
+    )
+
+
+def _check_finite(found: dict[str, float], where: str) -> None:
+    if not math.isfinite(found["loss"]):
+        raise ToolchainError(
+            "non-finite-loss",
+            f"the loss is {found['loss']} {where}",
+            expected="a finite number",
+            remedy="lower Training(learning_rate=...), look whether from_logits suits the last "
+            "layer, and whether labels and preprocessing are right",
+        )

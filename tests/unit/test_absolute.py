@@ -1,0 +1,241 @@
+"""Latency against a budget: verdicts from made-up samples, and a fixture that is not there."""
+
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from litegate.errors import ConfigError, MeasurementError
+from litegate.measurement import Measurement, Outcome
+from litegate.measures import absolute, timing
+from litegate.measures.absolute import Renewal, Summary, budget_rule, latency, summary
+from litegate.measures.fixture import Omission, omission
+from litegate.units import Unit, ms
+
+
+def verdict(median, floor, budget, elapsed=3.0):
+    """What the rule says of a median and a floor in milliseconds."""
+    found = Summary(median=median / 1e3, floor=floor / 1e3, p95=1.0, epochs=9, elapsed=elapsed)
+    measured = Measurement(
+        name="latency",
+        subject="net",
+        value=found.median,
+        unit=Unit.SECONDS,
+        rule=budget_rule(found),
+    )
+    return measured <= ms(budget)
+
+
+@pytest.mark.parametrize(
+    ("median", "floor", "outcome"),
+    [
+        (0.9999, 0.5, Outcome.PASS),
+        (1.0, 1.0, Outcome.PASS),
+        (1.0001, 0.5, Outcome.INCONCLUSIVE),
+        (1.4, 1.0, Outcome.INCONCLUSIVE),
+        (1.4, 1.0299, Outcome.INCONCLUSIVE),
+        (1.4, 1.03, Outcome.INCONCLUSIVE),
+        (1.4, 1.0301, Outcome.FAIL),
+    ],
+)
+def test_a_pass_is_by_the_median_and_a_fail_by_the_floor(median, floor, outcome):
+    """At the budget passes; 3 % over it in the machine's best moment does not fail yet."""
+    assert verdict(median, floor, 1.0).outcome is outcome
+
+
+def test_an_undecided_budget_blames_the_machine_in_figures():
+    """How busy it was, what the model can do, and what was asked."""
+    assert verdict(1.4, 1.0, 1.02).note == "machine busy x1.40, floor 1.00 ms, budget 1.02 ms"
+
+
+def test_a_broken_budget_names_the_best_moment():
+    """The sentence says why waiting would not help."""
+    assert "best moment, 1.20 ms, is over the budget of 1.00 ms" in verdict(1.4, 1.2, 1.0).note
+
+
+@pytest.mark.parametrize(("median", "floor"), [(0.5, 0.4), (2.0, 2.0)])
+def test_a_recording_of_less_than_three_seconds_decides_nothing(median, floor):
+    """It may have missed the machine's good moments, or its usual ones."""
+    assert verdict(median, floor, 1.0, elapsed=2.99).outcome is Outcome.INCONCLUSIVE
+    assert verdict(median, floor, 1.0, elapsed=3.0).outcome is not Outcome.INCONCLUSIVE
+
+
+def test_a_latency_has_no_least_value():
+    """Asking that a model take at least so long is a slip."""
+    measured = verdict(1.0, 1.0, 1.0).measurement
+    with pytest.raises(ConfigError, match="compare it by <="):
+        measured >= ms(1)  # noqa: B015 - comparing raises
+
+
+def test_the_median_is_that_of_the_epochs():
+    """An epoch with many samples weighs no more than one with few."""
+    samples = np.array([1.0] * 7 + [2.0] * 3 + [3.0] * 3) / 1e3
+    assert summary(samples, [0, 7, 10], 3.0).median == 0.002
+    assert summary(samples, [0, 7, 10], 3.0).epochs == 3
+
+
+def test_the_floor_is_the_best_blocks_median():
+    """Three milliseconds are a block: one lucky sample is not the machine's best moment."""
+    samples = np.array([2.0, 2.0, 1.5, 0.1, 1.6, 2.0, 2.0]) / 1e3
+    assert summary(samples, [0], 3.0).floor == pytest.approx(1.5e-3)
+
+
+def test_a_long_invocation_is_a_block_by_itself():
+    """Then the floor is the shortest invocation."""
+    assert summary(np.array([5.0, 4.0, 9.0]) / 1e3, [0], 3.0).floor == pytest.approx(4e-3)
+
+
+def test_a_block_does_not_reach_into_the_next_epoch():
+    """What is left of an epoch joins its last block, and alone is one."""
+    samples = np.array([1.0, 1.0, 1.0, 0.2, 0.5, 0.5]) / 1e3
+    assert summary(samples, [0, 4], 3.0).floor == pytest.approx(5e-4)
+
+
+def test_starts_beyond_the_recording_are_ignored():
+    """A profiler's extra round may start an epoch without a sample."""
+    assert summary(np.array([1.0, 1.0]), [0, 2, 3], 3.0).epochs == 1
+
+
+def test_the_inflation_and_the_tail_are_shown():
+    """p95 of all invocations, and the median over the floor."""
+    samples = np.array([4.0] * 10 + [5.0] * 81 + [9.0] * 9) / 1e3
+    found = summary(samples, [0], 3.0)
+    assert (found.p95, found.inflation) == (pytest.approx(9e-3), pytest.approx(1.25))
+
+
+class Clock:
+    """A clock that moves by what is invoked."""
+
+    def __init__(self, microseconds=1000):
+        self.now, self.step, self.created = 0, microseconds * 1000, 0
+
+    def create(self):
+        """A new interpreter."""
+        self.created += 1
+
+        def invoke():
+            self.now += self.step
+
+        return invoke
+
+    def __call__(self):
+        """Nanoseconds."""
+        return self.now
+
+
+@pytest.mark.parametrize(("microseconds", "rounds"), [(100, 150), (1250, 12), (5000, 12)])
+def test_an_epoch_lasts_15_ms_and_twelve_rounds(microseconds, rounds):
+    """A new interpreter every epoch, and rounds enough for a median."""
+    clock = Clock(microseconds)
+    renewal = Renewal(clock.create, clock)
+    for _ in range(2 * rounds + 1):
+        (invoke,), _ = renewal()
+        invoke()
+    assert renewal.starts == [0, rounds, 2 * rounds]
+    assert clock.created == 1 + 3
+
+
+@pytest.mark.parametrize("microseconds", [5, 100, 20_000, 5_000_000])
+def test_the_rounds_last_three_seconds(microseconds):
+    """And some to spare for a machine that speeds up, but four at least."""
+    clock = Clock(microseconds)
+    rounds = Renewal(clock.create, clock).rounds
+    assert rounds >= 4
+    assert rounds * (microseconds + 2) / 1e6 >= 3.0
+
+
+ARTIFACT = SimpleNamespace(
+    name="net/int8_qat",
+    tflite=b"",
+    sha256="int8_qat",
+    evaluation=SimpleNamespace(x=np.zeros((1, 4), np.float32)),
+)
+
+
+class Fixture:
+    """A `benchmark` that records what it is told."""
+
+    def __init__(self, data, *, timer=time.perf_counter, disabled=False):
+        self.disabled, self.extra_info, self.stats = disabled, {}, None
+        self._data, self._timer = data, timer
+
+    def pedantic(self, target, *, setup, rounds):
+        """Run one round and claim to have run all."""
+        assert rounds >= 4
+        arguments, _ = setup()
+        target(*arguments)
+        if self._data is not None:
+            self.stats = SimpleNamespace(
+                stats=SimpleNamespace(data=self._data), options={"timer": self._timer}
+            )
+
+
+@pytest.fixture
+def no_litert(monkeypatch):
+    """Interpreters that do nothing, quickly."""
+    monkeypatch.setattr(timing, "fresh", lambda *_: lambda: lambda: None)
+    monkeypatch.setattr(absolute, "_TRIAL", 0.0)
+
+
+@pytest.mark.usefixtures("no_litert")
+def test_the_measurement_is_made_of_the_fixtures_own_samples():
+    """Value, count and evidence, and the figures for pytest-benchmark's JSON."""
+    fixture = Fixture([0.002] * 50)
+    found = latency(ARTIFACT, fixture)
+    assert (found.value, found.n, found.artifacts) == (0.002, 50, ("int8_qat",))
+    assert {"floor 2.00 ms", "p95 2.00 ms", "inflation x1.00"} <= set(found.evidence)
+    assert fixture.extra_info["litegate"]["median_s"] == 0.002
+    assert fixture.extra_info["litegate"]["sha256"] == "int8_qat"
+
+
+@pytest.mark.usefixtures("no_litert")
+@pytest.mark.parametrize(
+    ("fixture", "said"),
+    [
+        (Fixture([], disabled=True), "NOT measured"),
+        (Fixture(None), "NOT measured"),
+        (Fixture([]), "NOT measured"),
+        (Fixture([0.001, float("nan")]), "1 of 2 latency samples"),
+        (Fixture([0.001, 0.0]), "1 of 2 latency samples"),
+        (Fixture([0.001, -1.0]), "1 of 2 latency samples"),
+        (Fixture([0.001], timer=time.process_time), "not measured by the wall clock"),
+    ],
+)
+def test_a_fixture_that_measured_nothing_is_an_error(fixture, said):
+    """Switched off, unused, empty, no times, or another clock: never a pass."""
+    with pytest.raises(MeasurementError, match=said) as caught:
+        latency(ARTIFACT, fixture)
+    assert "net/int8_qat" in str(caught.value)
+
+
+@pytest.mark.parametrize("worker", [True, False])
+def test_the_message_knows_pytest_xdist(worker, monkeypatch):
+    """A worker is told that it is one; anybody is told what to do."""
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+    if worker:
+        monkeypatch.setenv("PYTEST_XDIST_WORKER", "gw0")
+    with pytest.raises(MeasurementError, match="without -n") as caught:
+        latency(ARTIFACT, Fixture([], disabled=True))
+    assert ("pytest-xdist" in caught.value.got) is worker
+
+
+@pytest.mark.parametrize(
+    ("options", "worker", "why"),
+    [
+        ({}, "", None),
+        ({"dist": "no"}, "", None),
+        ({"benchmark_disable": True}, "", Omission.DISABLED),
+        ({"benchmark_disable": True, "benchmark_enable": True}, "", None),
+        ({"benchmark_skip": True}, "", Omission.SKIPPED),
+        ({"benchmark_skip": True, "benchmark_only": True}, "", None),
+        ({"dist": "load"}, "", Omission.XDIST),
+        ({}, "gw1", Omission.XDIST),
+        ({"benchmark_enable": True}, "gw1", Omission.XDIST),
+        ({"benchmark_disable": True}, "gw1", Omission.DISABLED),
+    ],
+)
+def test_why_latency_is_not_measured(options, worker, why):
+    """What was asked for comes before what pytest-xdist does; enabling does not help under it."""
+    assert omission(options.get, {"PYTEST_XDIST_WORKER": worker}) is why
+    assert why is None or why.asked is (why is not Omission.XDIST)

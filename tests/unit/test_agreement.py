@@ -1,0 +1,196 @@
+"""Keras and other kernels against the bytes that ship, in decisions and in quanta."""
+
+import numpy as np
+import pytest
+from tiny import artifact, rounder, selector
+
+from litegate import percent, quanta
+from litegate.errors import MeasurementError
+from litegate.measurement import Outcome
+from litegate.measures.agreement import (
+    KERNEL_SAMPLES,
+    keras_agreement,
+    keras_difference,
+    kernel_agreement,
+    spread,
+)
+from litegate.measures.grid import output_grid
+from litegate.recipes import int8_ptq
+from litegate.wording import sentence
+
+TWO = selector(2, [0, 1])
+
+
+def decided(n, differing):
+    """An artifact whose Keras network decides otherwise on the first `differing` of n samples."""
+    x = np.tile([1.0, 0.0], (n, 1))
+    keras = x.copy()
+    keras[:differing] = [0, 1]
+    return artifact(TWO, x, keras_outputs=keras.astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("floor", "outcome"),
+    [(99.51, Outcome.FAIL), (99.5, Outcome.INCONCLUSIVE), (99.01, "inconclusive"), (98.9, "pass")],
+)
+def test_share_of_equal_decisions(floor, outcome):
+    """Five of 1,000 decided otherwise is 99.5 %, and Wilson's one-sided limit 98.98 %."""
+    verdict = keras_agreement(decided(1000, 5)) >= percent(floor)
+    assert verdict.outcome == outcome
+    assert "995 of 1,000 decisions equal" in sentence(verdict)
+
+
+def test_agreement_is_not_accuracy():
+    """Two networks that are both wrong agree."""
+    x = np.tile([0.0, 1.0], (400, 1))
+    assert keras_agreement(artifact(TWO, x, keras_outputs=x)).value == 1
+
+
+def test_ties_are_told_on_their_side():
+    """A tie in Keras goes to the lowest index too."""
+    x = np.array([[0.0, 1.0], [1.0, 0.0]])
+    keras = np.array([[0.5, 0.5], [0.5, 0.5]])
+    found = keras_agreement(artifact(TWO, x, keras_outputs=keras))
+    assert found.value * found.n == 1
+    assert found.evidence[1:] == ("2 ties in Keras, decided for the lowest index",)
+
+
+@pytest.mark.parametrize("measure", [keras_agreement, keras_difference])
+@pytest.mark.parametrize(
+    ("keras", "text"),
+    [
+        (None, "has no outputs of its Keras network"),
+        (np.zeros((3, 2)), "outputs of different shapes"),
+        (np.zeros((4, 3)), "outputs of different shapes"),
+        (
+            np.array([[0, 1], [0, 1], [np.nan, 0], [0, 1]]),
+            "in Keras are NaN or infinite for 1 of 4",
+        ),
+    ],
+)
+def test_keras_outputs_that_say_nothing_are_an_error(measure, keras, text):
+    """None at all, for other samples or classes, or not finite."""
+    tflite = rounder(2, scale=0.1)
+    with pytest.raises(MeasurementError, match=text):
+        measure(artifact(tflite, np.zeros((4, 2)), keras_outputs=keras))
+
+
+def test_outputs_that_are_not_finite_are_an_error():
+    """NaN in the bytes that ship, where Keras is sound."""
+    x = np.zeros((4, 2))
+    broken = artifact(selector(2, [0, 1], bias=[np.nan, 0]), x, keras_outputs=x)
+    for measure in (keras_agreement, kernel_agreement, keras_difference):
+        with pytest.raises(MeasurementError, match="NaN or infinite for 4 of 4"):
+            measure(broken)
+
+
+def apart(steps, **grid):
+    """An artifact on a grid of 0.1 whose Keras network is so many quanta off in one output."""
+    x = np.round(np.random.default_rng(5).integers(-9, 10, (50, 3)) / 10, 1)
+    keras = x.astype(np.float32)
+    keras[7, 2] += np.float32(steps * 0.1)
+    return artifact(rounder(3, scale=0.1, **grid), x, keras_outputs=keras)
+
+
+@pytest.mark.parametrize(
+    "grid",
+    [{"floats": True}, {"floats": False}, {"floats": False, "dtype": "uint8", "zero_point": 128}],
+)
+@pytest.mark.parametrize(
+    ("limit", "outcome"), [(0.99, Outcome.FAIL), (1, Outcome.PASS), (1.01, Outcome.PASS)]
+)
+def test_difference_counts_quanta(grid, limit, outcome):
+    """One quantum is one, whether the outputs are integers or floats that a DEQUANTIZE gives."""
+    verdict = keras_difference(apart(1, **grid)) <= quanta(limit)
+    assert verdict.outcome is outcome
+    assert "sample 7:" in sentence(verdict)
+    assert "1 of 150 outputs differ by half of one" in sentence(verdict)
+
+
+@pytest.mark.parametrize(("steps", "value"), [(0, 0), (0.25, 0.25), (-3, 3), (1.504, 1.5)])
+def test_difference_is_rounded_to_the_hundredth(steps, value):
+    """Float noise adds nothing to a whole number of quanta."""
+    assert float(keras_difference(apart(steps)).value) == value
+
+
+def test_float_outputs_have_no_quanta():
+    """A float network's outputs lie on no grid, and the error says what to do."""
+    x = np.zeros((4, 2))
+    with pytest.raises(MeasurementError, match="are not quantized") as error:
+        keras_difference(artifact(TWO, x, keras_outputs=x))
+    assert "leave keras_difference unset" in error.value.remedy
+
+
+def test_grid_of_an_output():
+    """The step and the ends, of the output or of what its DEQUANTIZE reads."""
+    for floats in (True, False):
+        grid = output_grid(rounder(2, scale=0.5, zero_point=-28, floats=floats), "x")
+        assert (grid.quantum, grid.low, grid.high) == (0.5, -50, 77.5)
+    assert output_grid(TWO, "x") is None
+
+
+def test_kernels_agree_on_what_needs_no_rounding():
+    """Moving numbers about is the same in any kernel."""
+    x = np.random.default_rng(1).random((700, 2))
+    found = kernel_agreement(artifact(TWO, x))
+    assert found.value == 1
+    assert found.n == KERNEL_SAMPLES
+    assert (found >= percent(99.4)).outcome is Outcome.PASS
+    assert (found >= percent(99.5)).outcome is Outcome.INCONCLUSIVE
+    assert found.evidence[:3] == (
+        "XNNPACK against reference kernels",
+        "1 thread",
+        "500 of 700 samples",
+    )
+
+
+def test_kernels_that_decide_otherwise(monkeypatch):
+    """Every decision that differs counts, on the samples that both were given."""
+    x = np.random.default_rng(1).random((2000, 2))
+    candidate = artifact(TWO, x)
+    chosen = spread(2000, KERNEL_SAMPLES)
+
+    def other(tflite, samples, **settings):
+        assert (samples == candidate.evaluation.x[chosen]).all()
+        assert settings["kernels"] == "reference"
+        samples = samples.copy()
+        samples[:10] = samples[:10, ::-1]
+        return real_outputs(tflite, samples, **settings)
+
+    from litegate.measures import agreement
+
+    real_outputs = agreement.outputs
+    monkeypatch.setattr(agreement, "outputs", other)
+    assert kernel_agreement(candidate).value == percent(98).value
+
+
+@pytest.mark.parametrize("n", [501, 1797, 10_000])
+def test_samples_are_spread_evenly(n):
+    """One of each stretch, the same in every run, and not in step with the classes."""
+    chosen = spread(n, 500)
+    edges = np.arange(501) * n // 500
+    assert ((edges[:-1] <= chosen) & (chosen < edges[1:])).all()
+    assert (chosen == spread(n, 500)).all()
+
+
+def test_samples_meet_every_class_of_a_cyclic_order():
+    """Every 20th of samples whose classes come in turn would meet one class alone."""
+    classes = spread(10_000, 500) % 10
+    assert min(np.bincount(classes, minlength=10)) > 25
+
+
+def test_all_samples_where_there_are_few():
+    """A split of 500 or fewer is compared whole."""
+    assert spread(500, 500).tolist() == list(range(500))
+    assert spread(1, 500).tolist() == [0]
+
+
+@pytest.mark.slow
+def test_kernels_differ_on_a_real_network(data_directory):
+    """The published int8 ResNet8 decides one image in twenty otherwise on reference kernels."""
+    x = np.load(data_directory / "cifar10_test.npz")["x_test"][::20]
+    tflite = (data_directory / "mlperf_tiny/resnet8_int8.tflite").read_bytes()
+    recipe = int8_ptq(input_type="int8", output_type="int8")
+    found = kernel_agreement(artifact(tflite, x, recipe=recipe, classes=10))
+    assert 0.9 < found.value < 1
+    assert (found >= percent(99)).outcome is Outcome.FAIL

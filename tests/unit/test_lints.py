@@ -1,0 +1,126 @@
+"""Limits that a split of this size cannot decide are told, those that it can are not."""
+
+import pytest
+
+from litegate import Budget, per_thousand, percent, points, quanta
+from litegate.errors import MeasurementError
+from litegate.measures.lints import lints
+from litegate.measures.paired import Pairs, drop_limits, unseen, wilson
+from litegate.units import Quantity, Unit
+
+EVEN = {"cat": 36, "dog": 36, "ship": 36}
+
+
+def told(budget, n=360, per_class=EVEN, **known):
+    """The lints, each by the budget's field that it is about."""
+    found = lints(budget, n, per_class, **known)
+    return {sentence.partition(":")[0]: sentence for sentence in found}
+
+
+def test_budget_without_limits_has_no_lints():
+    """Nothing asked, nothing told; nor of limits that have nothing to do with samples."""
+    assert lints(Budget(), 360, EVEN) == ()
+    assert lints(Budget(keras_difference=quanta(1), size_ratio=0.3), 360, EVEN) == ()
+
+
+@pytest.mark.parametrize(
+    ("limit", "n", "lint"),
+    [(0.5, 360, True), (0.74, 360, True), (0.75, 360, False), (0.5, 539, False), (0.5, 538, True)],
+)
+def test_tolerance_finer_than_the_split(limit, n, lint):
+    """A tolerance is too fine exactly where a run without flips would not prove it."""
+    none = Pairs(n=n, broken=0, fixed=0)
+    assert (drop_limits(none)[1] > points(limit).value) is lint
+    assert ("accuracy_drop" in told(Budget(accuracy_drop=points(limit)), n)) is lint
+    in_errors = Budget(extra_errors=per_thousand(10 * limit))
+    assert ("extra_errors" in told(in_errors, n)) is lint
+
+
+def test_tolerance_is_told_in_samples():
+    """Half a point of 360 samples is 1.8 samples, and it is told how many would do."""
+    sentence = told(Budget(accuracy_drop=points(0.5)))["accuracy_drop"]
+    assert sentence == (
+        "accuracy_drop: 0.50 points of 360 samples is 1.8 samples: even without a flip the"
+        " one-sided 95 % upper limit is 0.75 points; 539 samples prove it where none flips,"
+        " 3,809 nine times in ten where 1.00 % do"
+    )
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+def test_tolerance_of_nothing_is_never_proven(limit):
+    """No drop at all cannot be proven by samples."""
+    sentence = told(Budget(accuracy_drop=points(limit)), 10**6)["accuracy_drop"]
+    assert sentence.endswith("no number of samples proves it")
+
+
+@pytest.mark.parametrize(
+    ("field", "n", "samples"),
+    [("accuracy", 360, 360), ("keras_agreement", 360, 360), ("kernel_agreement", 10_000, 500)],
+)
+def test_floor_above_what_the_split_can_show(field, n, samples):
+    """A floor is too high exactly where every sample right would not prove it."""
+    best = 1 - unseen(samples)
+    assert best == pytest.approx(wilson(samples, samples)[0], abs=1e-12)
+    for step, lint in ((-1e-9, False), (0, False), (1e-9, True)):
+        floor = Quantity(best + step, Unit.PERCENT)
+        assert (field in told(Budget(**{field: floor}), n)) is lint
+
+
+def test_floor_is_told_with_what_would_do():
+    """The least number of samples, where there is one."""
+    sentence = told(Budget(accuracy=percent(99.5)))["accuracy"]
+    assert "at least 99.50 % cannot be proven with 360 samples" in sentence
+    assert "lower limit is 99.25 %; 539 samples are the least" in sentence
+    assert "no number of samples can" in told(Budget(accuracy=percent(100)))["accuracy"]
+
+
+@pytest.mark.parametrize(("samples", "lint"), [(59, True), (60, False), (61, False)])
+def test_class_limit_finer_than_three_samples(samples, lint):
+    """Five points are three samples of sixty."""
+    per_class = {"cat": 100, "dog": samples}
+    found = told(Budget(class_drop=points(5)), 160, per_class)
+    assert ("class_drop" in found) is lint
+
+
+def test_class_limit_names_the_smallest_class():
+    """The class with the fewest samples, and how many more are too small."""
+    per_class = {"cat": 20, "dog": 10, "ship": 400}
+    sentence = told(Budget(class_drop=points(5)), 430, per_class)["class_drop"]
+    assert sentence == (
+        'class_drop: 5.00 points of the 10 samples of class "dog" is 0.5 samples, less than 3;'
+        " so it is for 2 of 3 classes"
+    )
+
+
+@pytest.mark.parametrize(("limit", "lint"), [(0.49, False), (0.5, True), (1, True)])
+def test_tolerance_that_lets_the_errors_double(limit, lint):
+    """At 99.5 % accuracy half a point doubles the errors."""
+    budget = Budget(accuracy_drop=points(limit))
+    assert ("accuracy_drop" in told(budget, 10_000, accuracy=percent(99.5).value)) is lint
+
+
+def test_one_point_triples_the_errors():
+    """The tolerance in extra errors for each thousand, and what it makes of the errors."""
+    budget = Budget(accuracy=percent(99.5), accuracy_drop=points(1))
+    assert told(budget, 10_000)["accuracy_drop"] == (
+        "accuracy_drop: 1.00 points allows extra errors of 10.0 per 1000; at an accuracy of"
+        " 99.50 % that lets the errors grow 3.000 times"
+    )
+    errors = Budget(accuracy=percent(99.5), extra_errors=per_thousand(10))
+    assert told(errors, 10_000)["extra_errors"] == (
+        "extra_errors: 10.0 per 1000; at an accuracy of 99.50 % that lets the errors grow"
+        " 3.000 times"
+    )
+
+
+def test_reference_without_errors():
+    """No ratio where there is nothing to multiply."""
+    budget = Budget(accuracy_drop=points(1))
+    sentence = told(budget, 10_000, accuracy=1)["accuracy_drop"]
+    assert sentence.endswith("at an accuracy of 100.00 % that lets the errors begin")
+
+
+def test_empty_split_is_an_error():
+    """There is nothing to say of a split without samples."""
+    with pytest.raises(MeasurementError, match="empty"):
+        lints(Budget(accuracy=percent(90)), 0, {})
