@@ -2,12 +2,13 @@
 
 from litegate import datasets, recipes
 from litegate.authoring import model
-from litegate.spec import Budget, Data, Splits, Training
+from litegate.spec import Budget, Data, Regression, Splits, Training
 from litegate.units import byte, kib, ms, per_thousand, percent, points, quanta, us
 
 __all__ = [
     "Budget",
     "Data",
+    "Regression",
     "Splits",
     "Training",
     "byte",

@@ -21,11 +21,13 @@ def model(
     training: Training | None = None,
     budget: Budget = NO_BUDGET,
     name: str | None = None,
+    renamed_from: str | None = None,
 ) -> Callable[[Callable[..., Any]], Model]:
     """Declare the network that the decorated builder returns as a model to gate.
 
     The builder takes the `tf_keras` module and returns an uncompiled network. Its name is the
-    model's (or `name`), its docstring's first line the model's summary.
+    model's (or `name`), its docstring's first line the model's summary. `renamed_from` is what the
+    base knows the model by.
 
     Raises ConfigError for two recipes of one name or a model without a recipe.
     """
@@ -42,6 +44,7 @@ def model(
             training=training or Training(),
             recipes=_checked(called, recipes),
             budget=budget,
+            renamed_from=renamed_from,
         )
 
     return declare

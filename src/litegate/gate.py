@@ -32,7 +32,7 @@ _ENDED = pytest.StashKey[bool]()
 
 
 @final
-@dataclass
+@dataclass(eq=False)
 class Gate:
     """The gate of one pytest process."""
 
@@ -159,7 +159,7 @@ class Gate:
 
 
 @final
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Collector:
     """Takes in every report; a plugin of its own, since this hook is not told the run it is of."""
 

@@ -25,7 +25,7 @@ Built = Artifact | LitegateError
 
 
 @final
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Pipeline:
     """Gives artifacts; builds what the store does not hold."""
 

@@ -18,7 +18,7 @@ EVERY = 10.0
 
 
 @final
-@dataclass
+@dataclass(eq=False)
 class Progress:
     """Where the tool chain's reports go. Silent until `shown`."""
 

@@ -29,6 +29,7 @@ def int8_qat(  # noqa: PLR0913 keywords only, each with a default
     custom_objects: Callable[[], Mapping[str, Any]] | None = None,
     gate: bool = True,
     budget: Budget | None = None,
+    shipped: str | None = None,
 ) -> Recipe:
     """Quantization-aware training by tfmot, then conversion without a representative data set.
 
@@ -47,6 +48,7 @@ def int8_qat(  # noqa: PLR0913 keywords only, each with a default
         custom_objects=custom_objects,
         gate=gate,
         budget=budget,
+        shipped=shipped,
     )
 
 
@@ -58,6 +60,7 @@ def int8_ptq(
     output_type: str = "float32",
     gate: bool = True,
     budget: Budget | None = None,
+    shipped: str | None = None,
 ) -> Recipe:
     """Full integer quantization after training, calibrated on samples of the training split."""
     return Recipe(
@@ -68,19 +71,30 @@ def int8_ptq(
         output_type=output_type,
         gate=gate,
         budget=budget,
+        shipped=shipped,
     )
 
 
 def dynamic_range(
-    *, name: str = "dynamic_range", gate: bool = True, budget: Budget | None = None
+    *,
+    name: str = "dynamic_range",
+    gate: bool = True,
+    budget: Budget | None = None,
+    shipped: str | None = None,
 ) -> Recipe:
     """int8 weights, float activations: smaller, and not for a device without float arithmetic."""
-    return Recipe(name=name, kind=Kind.DYNAMIC_RANGE, gate=gate, budget=budget)
+    return Recipe(name=name, kind=Kind.DYNAMIC_RANGE, gate=gate, budget=budget, shipped=shipped)
 
 
-def float16(*, name: str = "float16", gate: bool = True, budget: Budget | None = None) -> Recipe:
+def float16(
+    *,
+    name: str = "float16",
+    gate: bool = True,
+    budget: Budget | None = None,
+    shipped: str | None = None,
+) -> Recipe:
     """float16 weights, float arithmetic."""
-    return Recipe(name=name, kind=Kind.FLOAT16, gate=gate, budget=budget)
+    return Recipe(name=name, kind=Kind.FLOAT16, gate=gate, budget=budget, shipped=shipped)
 
 
 def int16x8(
@@ -89,6 +103,7 @@ def int16x8(
     calibration_samples: int = 500,
     gate: bool = True,
     budget: Budget | None = None,
+    shipped: str | None = None,
 ) -> Recipe:
     """int16 activations and int8 weights, calibrated on samples of the training split."""
     return Recipe(
@@ -97,4 +112,5 @@ def int16x8(
         calibration_samples=calibration_samples,
         gate=gate,
         budget=budget,
+        shipped=shipped,
     )

@@ -6,13 +6,13 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, final
 
 from litegate.errors import ConfigError
 from litegate.spec import Budget, Model, Recipe
 
-LIMITS = tuple(field.name for field in fields(Budget))
+LIMITS = Budget().unset()
 
 
 @final

@@ -26,7 +26,7 @@ class NotGated(Exception):
 
 
 @final
-@dataclass
+@dataclass(eq=False)
 class Session:
     """One run of the gate. Models are loaded and artifacts built when they are first asked for."""
 

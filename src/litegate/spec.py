@@ -7,7 +7,7 @@ type in words, so that reading a model file costs no import of NumPy.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
@@ -65,6 +65,31 @@ class Training:
                 )
 
 
+_HALF_A_POINT = Quantity(Fraction(5, 1000), Unit.POINTS)
+_ONE_PERCENT = Quantity(Fraction(1, 100), Unit.PERCENT)
+_TWO_AND_A_HALF_PERCENT = Quantity(Fraction(25, 1000), Unit.PERCENT)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Regression:
+    """How much worse than the base a change may make a model; the defaults where none is set."""
+
+    accuracy: Quantity = _HALF_A_POINT
+    """Most top-1 accuracy that may be lost against the base."""
+    size: Quantity = _ONE_PERCENT
+    """Most that the file may grow, as a share of the base's bytes."""
+    latency: Quantity = _TWO_AND_A_HALF_PERCENT
+    """Most that one invocation may take longer, as a share of the base's time; at least 1 %."""
+    lost_types: int = 0
+    """Most tensors that may lose their integer type."""
+
+    def __post_init__(self) -> None:
+        _check_limit("Regression", "accuracy", Unit.POINTS, self.accuracy)
+        _check_limit("Regression", "size", Unit.PERCENT, self.size)
+        _check_limit("Regression", "latency", Unit.PERCENT, self.latency)
+
+
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
@@ -98,9 +123,12 @@ class Budget:
     latency_ratio: Number | None = field(default=None, metadata={"unit": Unit.RATIO})
     """Longest time of one invocation as a share of the float reference's."""
 
+    regression: Regression | None = None
+    """How much worse than the base a change may make it; None takes `Regression`'s defaults."""
+
     def __post_init__(self) -> None:
-        for each in fields(self):
-            _check_limit(each.name, each.metadata["unit"], getattr(self, each.name))
+        for each in _limits():
+            _check_limit("Budget", each.name, each.metadata["unit"], getattr(self, each.name))
 
     def over(self, other: Budget) -> Budget:
         """The limits set here, and the other's where a field is unset here."""
@@ -109,21 +137,25 @@ class Budget:
 
     def unset(self) -> tuple[str, ...]:
         """The names of the fields that hold no limit."""
-        return tuple(f.name for f in fields(self) if getattr(self, f.name) is None)
+        return tuple(f.name for f in _limits() if getattr(self, f.name) is None)
 
 
-def _check_limit(name: str, unit: Unit, limit: object) -> None:
+def _limits() -> tuple[Field[Any], ...]:
+    return tuple(each for each in fields(Budget) if "unit" in each.metadata)
+
+
+def _check_limit(owner: str, name: str, unit: Unit, limit: object) -> None:
     if limit is None:
         return
     plain = isinstance(limit, int | float | Fraction) and not isinstance(limit, bool)
     if unit is Unit.RATIO:
         if not plain:
-            raise ConfigError(f"Budget({name}=...) is a plain ratio", got=repr(limit))
+            raise ConfigError(f"{owner}({name}=...) is a plain ratio", got=repr(limit))
         return
     if not isinstance(limit, Quantity) or limit.unit is not unit:
         got = f"{limit} ({limit.unit})" if isinstance(limit, Quantity) else repr(limit)
         raise ConfigError(
-            f"Budget({name}=...) has the wrong unit",
+            f"{owner}({name}=...) has the wrong unit",
             expected=f"a quantity in {unit}",
             got=got,
             remedy="use litegate.percent, points, per_thousand, kib, byte, ms, us or quanta",
@@ -154,6 +186,8 @@ class Recipe:
     """int8_qat: returns the custom layers and QuantizeConfigs that `annotate` uses, by name."""
     calibration_samples: int = 500
     """int8_ptq, int16x8: samples of the training split that set the activations' ranges."""
+    shipped: str | None = None
+    """The file of the project that ships, relative to its root: it must hold the gated bytes."""
 
     def __post_init__(self) -> None:
         for name in ("input_type", "output_type"):
@@ -251,6 +285,8 @@ class Model:
     training: Training
     recipes: tuple[Recipe, ...]
     budget: Budget
+    renamed_from: str | None = None
+    """The name that the base knows this model by."""
 
     def budget_of(self, recipe: Recipe) -> Budget:
         """The limits of one recipe: its own over the model's."""

@@ -59,4 +59,5 @@ def _end_with_parent(requests: BinaryIO) -> None:
     os._exit(1)
 
 
-main()
+if __name__ == "__main__":
+    main()
