@@ -283,6 +283,14 @@ def test_a_batch_matmul_quantizes_its_constant_like_an_activation(zero_point):
     assert [len(one) for one in broken] == [int(zero_point != 0), 0]
 
 
+@pytest.mark.parametrize("name", ["FULLY_CONNECTED", "BATCH_MATMUL"])
+def test_dynamic_range_packs_every_large_weight(name):
+    """A float operand of a product is a weight that was left as it is."""
+    graph = renamed(parse(tiny(Kind.FLOAT32)), 6, name)
+    (found,) = tensor_breaches(graph, recipe(Kind.DYNAMIC_RANGE))
+    assert "'dense/weight', weight of operator 6" in found
+
+
 @pytest.mark.parametrize("kind", Kind)
 def test_layers_that_cannot_be_judged_are_named(kind):
     """A recurrent layer's weights have no row here: nothing but a float reference may have one."""
