@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from litegate import cli_github, matrix
+from litegate.cli_accept import accept
+from litegate.cli_export import export
+from litegate.cli_init import init
+from litegate.cli_noise import noise
 from litegate.errors import LitegateError
+from litegate.escaping import plain
 from litegate.options import parse
 from litegate.session import Session
-from litegate.spec import Model
 from litegate.store import BUILDS, Store
 
 app = typer.Typer(
@@ -21,40 +27,43 @@ app = typer.Typer(
 )
 store = typer.Typer(help="Look after the store of artifacts.", no_args_is_help=True)
 app.add_typer(store, name="store")
+app.command()(accept)
+app.command()(export)
+app.command()(noise)
+app.command()(init)
+for each in cli_github.COMMANDS:
+    app.command()(each)
 
 
-def _session() -> Session:
-    return Session(parse(Path.cwd(), {}, {}), lambda _model, _event: None, typer.echo)
+def _session(**flags: str) -> Session:
+    notice = partial(typer.echo, err=True)
+    return Session(parse(Path.cwd(), flags, {}), lambda _model, _event: None, notice)
 
 
 @app.command("list")
 def list_models(
-    *, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False
+    *,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="For programs, such as a matrix.")
+    ] = False,
+    against: Annotated[str, typer.Option(help="The base whose keys are listed, too.")] = "none",
+    model: Annotated[str, typer.Option(help="Only this model.")] = "",
 ) -> None:
-    """List the models of this project, their recipes and whether the store holds them."""
-    session = _session()
-    rows = [_described(session, model) for model in session.models.values()]
+    """List the models of this project, their recipes and whether the store holds them.
+
+    With --json on GitHub, the outputs `matrix`, `models`, `key` and `base_key` are set, too.
+    """
+    rows = matrix.described(_session(litegate_against=against, litegate_model=model))
     if as_json:
         typer.echo(json.dumps(rows, indent=1))
+        cli_github.set_outputs(matrix.outputs(rows))
         return
     for row in rows:
-        typer.echo(f"{row['model']}: {row['summary']}")
+        typer.echo(plain(f"{row['model']}: {row['summary']}"))
         for recipe in row["recipes"]:
             state = "gated" if recipe["gate"] else "shown"
             kept = "in the store" if recipe["stored"] else "not built"
-            typer.echo(f"  {recipe['name']:20} {state}  {kept}")
-
-
-def _described(session: Session, model: Model) -> dict[str, Any]:
-    recipes = [
-        {
-            "name": recipe.name,
-            "gate": recipe.gate,
-            "stored": session.pipeline.store.has(BUILDS, session.pipeline.key(model, recipe.name)),
-        }
-        for recipe in model.recipes
-    ]
-    return {"model": model.name, "summary": model.summary, "recipes": recipes}
+            typer.echo(plain(f"  {recipe['name']:20} {state}  {kept}"))
 
 
 @store.command()

@@ -11,7 +11,7 @@ import hashlib
 import inspect
 import json
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,11 +23,13 @@ FORMAT = 1
 """Changes when what an entry of the store holds changes."""
 
 
-def artifact_key(model: Model, recipe: Recipe, project: Path, toolchain: str) -> str:
-    """The key of the artifact that `recipe` makes of `model`.
+def artifact_key(stem: str, toolchain: str) -> str:
+    """The key of an artifact: what the user made it of, and the tool chain that built it."""
+    return digest_of([stem, toolchain])
 
-    `toolchain` stands for the tool chain's source and pinned versions.
-    """
+
+def artifact_stem(model: Model, recipe: Recipe, project: Path) -> str:
+    """What the user makes an artifact of: model, training, recipe and data."""
     made_of = {
         "format": FORMAT,
         "source": module_digest(model.file, project),
@@ -35,7 +37,6 @@ def artifact_key(model: Model, recipe: Recipe, project: Path, toolchain: str) ->
         "training": asdict(model.training),
         "recipe": recipe.spec(),
         "data": data_key(model.data),
-        "toolchain": toolchain,
     }
     return digest_of(made_of)
 
@@ -58,10 +59,10 @@ def _function_digest(data: Data) -> str:
         ) from error
 
 
-def toolchain_digest(folder: Path, pins: Mapping[str, str]) -> str:
-    """A digest of the tool chain's source files and pinned versions."""
+def toolchain_digest(folder: Path) -> str:
+    """A digest of the tool chain's source files; its pinned versions stand in one of them."""
     files = {file.name: source_digest(file.read_text("utf-8")) for file in folder.glob("*.py")}
-    return digest_of([files, dict(pins)])
+    return digest_of(files)
 
 
 def digest_of(value: Any) -> str:

@@ -23,7 +23,7 @@ def discover(models: Path, project: Path) -> dict[str, Model]:
         raise ConfigError(
             f"there is no folder {models}",
             expected="a folder with one file a model",
-            remedy="create it, or name yours in the setting litegate_models",
+            remedy="run `litegate init`, or name yours in the setting litegate_models",
         )
     found: dict[str, Model] = {}
     for file in sorted(models.glob("*.py")):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from litegate.escaping import plain_lines
+
 
 class LitegateError(Exception):
     """A fault that litegate foresees; its text is written for the person who runs the gate.
@@ -21,7 +23,7 @@ class LitegateError(Exception):
         parts += [f"expected: {self.expected}"] if self.expected else []
         parts += [f"got: {self.got}"] if self.got else []
         parts += [f"what to do: {self.remedy}"] if self.remedy else []
-        return "\n  ".join(parts)
+        return plain_lines("\n  ".join(parts))
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (type(self), self.what, self.expected, self.got, self.remedy)

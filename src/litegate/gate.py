@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping
+import shlex
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from functools import partial
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, final
 
 import pytest
 
+from litegate import waiverfile
 from litegate.environment import header
-from litegate.errors import ConfigError, LitegateError, MeasurementError
-from litegate.measurement import Verdict
+from litegate.errors import ConfigError, LitegateError
+from litegate.escaping import plain
+from litegate.items import (
+    CASE,
+    cases_of,
+    fixtures_of,
+    functions_of,
+    has_case,
+    is_latency,
+    requirement_of,
+    requires,
+)
+from litegate.loosening import Loosenings, of_model, of_project
 from litegate.options import OPTIONS, GateOptions, parse
 from litegate.progress import Progress
-from litegate.reports.record import Place, error_row, verdict_row
-from litegate.requirement import PromiseBroken, Require
 from litegate.selection import Case, cases
-from litegate.session import BASELINE, NotGated, Session, conclude
-from litegate.spec import Artifact
-from litegate.units import text
+from litegate.session import Session, conclude
+from litegate.waivers import Waiver, covering, notes
 
-CASE = "litegate_case"
-_VERDICTS = pytest.StashKey[list[Verdict]]()
-_OMITTED = pytest.StashKey[str]()
-_NOT_GATED = pytest.StashKey[str]()
-_ENDED = pytest.StashKey[bool]()
+_OF_RECIPES = frozenset({"candidate", "reference", "base", "shipped"})
+"""Fixtures that make a check run once for each gated recipe."""
 
 
 @final
@@ -43,9 +49,17 @@ class Gate:
     session: Session
     progress: Progress
     unset: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    new: list[str] = field(default_factory=list)
+    """The cases that the base does not know."""
+    functions: dict[str, Any] = field(default_factory=dict)
+    """The function of every test below the folder of checks, by node id without brackets."""
     ran: bool = False
     """Whether a test below the folder of checks ran, in this process or one of its workers."""
     report: Mapping[str, Any] | None = None
+    waivers: tuple[Waiver, ...] = ()
+    """The exceptions that the project's reviewed file names."""
+    told: set[str] = field(default_factory=set)
+    """The errors that were printed in full."""
 
     @classmethod
     def of(cls, config: pytest.Config) -> Gate:
@@ -60,6 +74,9 @@ class Gate:
         gate = cls(config, options, _concerned(config, options.checks), session, progress)
         if gate.active and (options.only_models or options.only_recipes):
             _ = session.models
+        if gate.active:
+            _ = session.base
+            gate.waivers = waiverfile.load(config.rootpath, today())
         return gate
 
     @property
@@ -69,7 +86,25 @@ class Gate:
 
     def header(self) -> list[str]:
         """Lines for pytest's header."""
-        return header(self.session.run.environment) if self.active else []
+        if not self.active:
+            return []
+        base = self.session.base
+        held = (
+            [f"against {base.commit.short}, the merge base with {base.commit.ref}"] if base else []
+        )
+        return header(self.session.run.environment) + held
+
+    def declaration(self) -> dict[str, Any]:
+        """What this checkout declares, once its checks are collected."""
+        from litegate import declarations
+
+        project = self.config.rootpath
+        settings = {name: _setting(self.config, name) for name in _SETTINGS}
+        return self.session.declared | {
+            "checks": declarations.declared_checks(self.functions),
+            "settings": settings | {"addopts": shlex.join(self.config.getini("addopts"))},
+            "conftests": declarations.declared_conftests(project, self.options.checks),
+        }
 
     def is_check(self, path: Path) -> bool:
         """Whether a test file lies below the folder of checks."""
@@ -79,46 +114,107 @@ class Gate:
         """Give a check its cases."""
         if CASE not in metafunc.fixturenames or not self.is_check(metafunc.definition.path):
             return
-        each = not {"candidate", "reference"}.isdisjoint(metafunc.fixturenames)
+        each = not _OF_RECIPES.isdisjoint(metafunc.fixturenames)
         only = self.options.only_recipes
         try:
             found = cases(self.session.models, only, metafunc.function, each=each)
         except LitegateError as error:
             raise pytest.Collector.CollectError(str(error)) from error
+        if "shipped" in metafunc.fixturenames:
+            found = [case for case in found if case.shipped is not None]
+        if "base" in metafunc.fixturenames:
+            found = [case for case in found if self.session.in_base(case)]
+        if "loosenings" in metafunc.fixturenames:
+            found = found if self.session.base else []
         metafunc.parametrize(CASE, found, ids=[case.id for case in found], indirect=True)
 
     def arrange(self, items: list[pytest.Item]) -> None:
         """Drop items that got no case, refuse checks without a requirement, put latency last."""
-        kept = [item for item in items if _has_case(item)]
-        if len(kept) < len(items):
-            self.config.hook.pytest_deselected(items=[i for i in items if not _has_case(i)])
-        checks = [item for item in kept if self.is_check(item.path) and _requires(item)]
+        self.functions |= functions_of(item for item in items if self.is_check(item.path))
+        kept = [item for item in items if self._has_what_it_asks_for(item)]
+        if dropped := [item for item in items if item not in kept]:
+            self.config.hook.pytest_deselected(items=dropped)
+        checks = [item for item in kept if self.is_check(item.path) and requires(item)]
         for item in checks:
-            if not _requirement(item):
+            if not requirement_of(item):
                 raise pytest.UsageError(
                     f"{item.nodeid} has no docstring: its first line is the requirement"
                 )
-        self.unset = {case.id: case.budget.unset() for case in _cases_of(checks)}
+        found = cases_of(checks)
+        self.unset = {case.id: case.budget.unset() for case in found if case.recipe}
+        self.new = [case.id for case in self.session.new_cases()] if checks else []
+        self._refuse_unguarded(items)
         items[:] = sorted(kept, key=is_latency)
 
-    def unset_limits(self) -> list[str]:
-        """Lines that name the limits no check guards, for each model and recipe."""
-        return [f"no limit for {n}: {', '.join(names)}" for n, names in self.unset.items() if names]
+    def _has_what_it_asks_for(self, item: pytest.Item) -> bool:
+        """Whether an item has its case, and a base where it compares with one."""
+        compares = self.is_check(item.path) and "loosenings" in fixtures_of(item)
+        return has_case(item) and not (compares and self.session.base is None)
+
+    def _refuse_unguarded(self, items: list[pytest.Item]) -> None:
+        """A change held against a base must not take out the check that says what it loosens."""
+        guards = [item for item in items if "loosenings" in fixtures_of(item)]
+        base = self.session.base if self.active else None
+        if base and base.models and self._asked_for(self.options.checks) and not guards:
+            raise pytest.UsageError(
+                "no check asks for the fixture `loosenings`: a change could loosen what it likes\n"
+                "  what to do: add checks/test_loosening.py; `litegate init` writes it"
+            )
+
+    def _asked_for(self, path: Path) -> bool:
+        """Whether the command line names this path, or a folder that holds it."""
+        start = self.config.invocation_params.dir
+        asked = ((start / Path(arg)).resolve() for arg in self.config.args if "::" not in arg)
+        return any(path.resolve().is_relative_to(each) for each in asked)
+
+    def loosenings(self, case: Case | None) -> Loosenings:
+        """What this change loosens of one model, or of the project. ConfigError without a base."""
+        base = self.session.base
+        if base is None:
+            raise ConfigError("nothing is loosened without a base", remedy="run with --against REF")
+        mine = self.declaration()
+        asked = (id_ for id_ in base.declaration["checks"] if self._asked_for_node(id_))
+        theirs = dict(base.declaration) | {
+            "checks": {id_: base.declaration["checks"][id_] for id_ in asked}
+        }
+        return of_model(theirs, mine, case.model.name) if case else of_project(theirs, mine)
+
+    def _asked_for_node(self, node: str) -> bool:
+        return self._asked_for(self.config.rootpath / node.partition("::")[0])
+
+    def selection_lines(self) -> list[str]:
+        """Lines that name the limits no check guards, and what the base does not know."""
+        unset = ((name, limits) for name, limits in self.unset.items() if limits)
+        lines = [f"no limit for {plain(name)}: {', '.join(limits)}" for name, limits in unset]
+        new = (
+            f"{plain(name)} is new: the base has none, its budget alone holds" for name in self.new
+        )
+        return [*lines, *new]
 
     def build(self, session: pytest.Session) -> None:
         """Build what the selected checks need, showing progress."""
-        found = _cases_of(getattr(session, "items", []))
+        items = getattr(session, "items", [])
+        found = cases_of(items)
         if not found or session.config.option.collectonly or session.testsfailed:
             return
         self.options.report.joinpath("report.json").unlink(missing_ok=True)
         with _uncaptured(self.config), self.progress.shown(self.config):
             self.session.build(found)
+            self.session.build_base(cases_of([i for i in items if "base" in fixtures_of(i)]))
 
     def keep(self) -> Path:
         """The folder for what failing checks leave behind."""
         folder = self.options.report / "failing"
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+    def tell(self, error: LitegateError) -> str:
+        """An error in full where it is met first; after that, the line that names it."""
+        whole = str(error)
+        if whole in self.told:
+            return f"{error.what}\n  (in full above)"
+        self.told.add(whole)
+        return whole
 
     def collect(self, report: pytest.TestReport) -> None:
         """Take a report's rows into the run's record; on the controller alone."""
@@ -141,9 +237,22 @@ class Gate:
         run = self.session.run
         if run.verdict == "nothing gated" and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        run.waivers = [waiver.to_row() for waiver in self.waivers]
+        run.notes += notes(self.waivers, run.verdicts, today(), whole=self._is_whole())
         report = conclude(self.session) | {"exit_status": int(session.exitstatus)}
         path = write(report, self.options.report)
         self.report = report | {"path": str(path)}
+
+    def excuse(self, row: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """The waiver that covers a verdict's row, as it stands in the report; or None."""
+        found = covering(self.waivers, row, today())
+        return found.to_row() if found else None
+
+    def _is_whole(self) -> bool:
+        """Whether this run was asked for every check of every model."""
+        ways = ("keyword", "markexpr", "lf", "deselect")
+        narrowed = any(self.config.getoption(way, default=None) for way in ways)
+        return not (narrowed or self.options.only_models or self.options.only_recipes)
 
     def summarize(self, reporter: pytest.TerminalReporter) -> None:
         """Print the closing table."""
@@ -171,15 +280,23 @@ class Collector:
 
 
 KEY = pytest.StashKey[Gate]()
+_SETTINGS = tuple(o.name for o in OPTIONS if not o.personal)
+"""Settings that a checkout shares, and that a change may loosen."""
 
 _MARKUP: Mapping[str, Mapping[str, bool]] = {
     "fail": {"red": True},
     "error": {"red": True, "bold": True},
     "inconclusive": {"yellow": True},
+    "waived": {"yellow": True},
     "pass": {"green": True},
     "head": {"bold": True},
     "plain": {},
 }
+
+
+def today() -> date:
+    """The day by which waivers expire, the same everywhere: in UTC."""
+    return datetime.now(UTC).date()
 
 
 def _setting(config: pytest.Config, name: str) -> str:
@@ -197,163 +314,6 @@ def _concerned(config: pytest.Config, checks: Path) -> bool:
     paths = [(config.invocation_params.dir / path).resolve() for path in given]
     folder = checks.resolve()
     return any(p.is_relative_to(folder) or folder.is_relative_to(p) for p in paths)
-
-
-def _has_case(item: pytest.Item) -> bool:
-    params = item.callspec.params if isinstance(item, pytest.Function) and _called(item) else {}
-    return CASE not in params or isinstance(params[CASE], Case)
-
-
-def _called(item: pytest.Function) -> bool:
-    return hasattr(item, "callspec")
-
-
-def _case(item: pytest.Item) -> Case | None:
-    params = item.callspec.params if isinstance(item, pytest.Function) and _called(item) else {}
-    found = params.get(CASE)
-    return found if isinstance(found, Case) else None
-
-
-def _cases_of(items: list[pytest.Item]) -> list[Case]:
-    found = [case for item in items if (case := _case(item))]
-    return list({case.id: case for case in found}.values())
-
-
-def _requires(item: pytest.Item) -> bool:
-    return "require" in getattr(item, "fixturenames", ())
-
-
-def _requirement(item: pytest.Item) -> str:
-    doc = getattr(getattr(item, "function", None), "__doc__", None) or ""
-    return str(doc).strip().partition("\n")[0]
-
-
-def is_latency(item: pytest.Item) -> bool:
-    """Whether an item measures time."""
-    benchmarks = "benchmark" in getattr(item, "fixturenames", ())
-    return benchmarks or item.get_closest_marker("latency") is not None
-
-
-def refuse_unmeasurable(item: pytest.Item) -> None:
-    """Omit a latency check where the person asked for it; raise where it cannot be measured."""
-    if not (item.config.stash[KEY].is_check(item.path) and is_latency(item)):
-        return
-    from litegate.measures.fixture import omission
-
-    omitted = omission(partial(item.config.getoption, default=None), os.environ)
-    if omitted and omitted.asked:
-        item.stash[_OMITTED] = str(omitted)
-        pytest.skip(f"latency was not measured: {omitted}")
-    if omitted:
-        raise MeasurementError(
-            f"latency was not measured: {omitted}",
-            remedy="run it apart (`pytest checks/ -m latency`), and the rest with "
-            '`-n ... -m "not latency"`, or leave it out with --benchmark-disable',
-        )
-
-
-def _given(item: pytest.Item, option: str) -> bool:
-    return bool(item.config.getoption(option, default=False))
-
-
-def artifact(request: pytest.FixtureRequest, case: Case, role: str) -> Artifact:
-    """The artifact of one role, or a skip that says NOT GATED, or the error that prevented it."""
-    __tracebackhide__ = True
-    if case.recipe is None and role != "baseline":
-        raise ConfigError(f"this check has no recipe, so it has no {role}")
-    recipe = BASELINE
-    if case.recipe and role != "baseline":
-        recipe = case.recipe.name if role == "candidate" else case.recipe.reference.name
-    try:
-        return request.config.stash[KEY].session.artifact(case.model, recipe)
-    except NotGated as reason:
-        request.node.stash[_NOT_GATED] = str(reason)
-        pytest.skip(f"{case.model.name} was NOT GATED: {reason}")
-
-
-def requirer(request: pytest.FixtureRequest) -> Iterator[Require]:
-    """Record this item's verdicts; an item that made none although nothing failed is an error."""
-    item = request.node
-    verdicts: list[Verdict] = []
-    item.stash[_VERDICTS] = verdicts
-
-    def record(verdict: Verdict) -> None:
-        verdicts.append(verdict)
-        found = verdict.measurement
-        item.user_properties.append((found.name, text(found.value, found.unit)))
-
-    yield Require(request.config.stash[KEY].options.strict, record)
-    if not verdicts and not item.stash.get(_ENDED, False):
-        raise ConfigError(
-            "this check asked for require and never called it, so it promised nothing",
-            remedy="call require(measurement <= limit), or drop the argument",
-        )
-
-
-def annotate(
-    item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport
-) -> pytest.TestReport:
-    """Attach a check's rows to its report; no skip and no xfail of a check counts for a pass."""
-    if not item.config.stash[KEY].is_check(item.path):
-        return report
-    if not _requires(item):
-        report.__dict__["litegate"] = _NO_ROWS
-        return report
-    _refuse_silence(item, report)
-    error = call.excinfo.value if call.excinfo else None
-    if call.excinfo and isinstance(error, LitegateError):
-        report.longrepr = call.excinfo.getrepr(style="value")
-    elif call.excinfo and isinstance(error, PromiseBroken):
-        call.excinfo.traceback = call.excinfo.traceback.cut(path=item.path)
-        report.longrepr = call.excinfo.getrepr(style="short")
-    if call.when == "call" or report.outcome != "passed":
-        item.stash[_ENDED] = report.outcome != "passed"
-        report.__dict__["litegate"] = _rows(item, call, report)
-    return report
-
-
-_NO_ROWS: Mapping[str, Any] = {"verdicts": [], "errors": [], "not_gated": {}, "not_measured": {}}
-
-
-def _rows(
-    item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport
-) -> dict[str, Any]:
-    place = _place(item)
-    error = call.excinfo.value if call.excinfo else None
-    verdicts = item.stash.get(_VERDICTS, []) if call.when == "call" else []
-    failed = report.outcome == "failed" and not isinstance(error, PromiseBroken)
-    message = str(error) if isinstance(error, LitegateError) else report.longreprtext
-    omitted, not_gated = item.stash.get(_OMITTED, ""), item.stash.get(_NOT_GATED, "")
-    return {
-        "verdicts": [verdict_row(place, verdict) for verdict in verdicts],
-        "errors": [error_row(place, message)] if failed else [],
-        "not_gated": {place.model: not_gated} if not_gated else {},
-        "not_measured": {place.id: omitted} if omitted else {},
-    }
-
-
-def _place(item: pytest.Item) -> Place:
-    case = _case(item)
-    return Place(
-        id=item.nodeid,
-        model=case.model.name if case else "",
-        recipe=case.recipe.name if case and case.recipe else "",
-        check=getattr(item, "originalname", item.name),
-        requirement=_requirement(item),
-    )
-
-
-def _refuse_silence(item: pytest.Item, report: pytest.TestReport) -> None:
-    """A check that skips itself, or is expected to fail, gates nothing: that is a failure."""
-    said = _OMITTED in item.stash or _NOT_GATED in item.stash or _given(item, "benchmark_only")
-    expected = hasattr(report, "wasxfail")
-    if (report.outcome != "skipped" or said) and not expected:
-        return
-    report.outcome = "failed"
-    how = "is marked xfail" if expected else "skipped itself"
-    report.longrepr = f"{item.nodeid} {how}: a check that does not judge is no check"
-    if expected:
-        del report.wasxfail
 
 
 def _uncaptured(config: pytest.Config) -> Any:

@@ -51,11 +51,15 @@ class Option:
     env: str = ""
     metavar: str = "VALUE"
     repeated: bool = False
+    personal: bool = False
+    """Whether it says where things lie on one machine, and loosens nothing."""
+    dropped: str = ""
+    """The prefix that the flag does without."""
 
     @property
     def flag(self) -> str:
         """The option on the command line."""
-        return "--" + self.name.replace("_", "-")
+        return "--" + self.name.removeprefix(self.dropped).replace("_", "-")
 
     @property
     def ini_type(self) -> Literal["string", "bool", "args"]:
@@ -90,6 +94,16 @@ OPTIONS = (
         repeated=True,
     ),
     Option(
+        name="litegate_against",
+        parse=str.strip,
+        allowed="a git ref, auto or none",
+        default="none",
+        help="hold the change against its merge base with this ref; auto finds the target branch",
+        metavar="REF",
+        dropped="litegate_",
+        personal=True,
+    ),
+    Option(
         name="litegate_strict",
         parse=_switch,
         allowed="true or false",
@@ -104,6 +118,7 @@ OPTIONS = (
         help="where artifacts are kept",
         env="LITEGATE_STORE",
         metavar="DIR",
+        personal=True,
     ),
     Option(
         name="litegate_data",
@@ -113,6 +128,7 @@ OPTIONS = (
         help="where data sets are looked for first",
         env="LITEGATE_DATA",
         metavar="DIR",
+        personal=True,
     ),
     Option(
         name="litegate_report",
@@ -121,6 +137,7 @@ OPTIONS = (
         default=".litegate/report",
         help="where report.json and failing inputs are written",
         metavar="DIR",
+        personal=True,
     ),
     Option(
         name="litegate_build_timeout",
@@ -129,6 +146,7 @@ OPTIONS = (
         default="600",
         help="a build that gives no sign of life for so many seconds is ended",
         metavar="SECONDS",
+        personal=True,
     ),
     Option(
         name="litegate_checks",
@@ -162,6 +180,8 @@ class GateOptions:
     report: Path
     only_models: tuple[str, ...]
     only_recipes: tuple[str, ...]
+    against: str
+    """The ref to be held against, "auto" or "none"."""
     strict: bool
     build_timeout: float
     in_ci: bool
@@ -187,6 +207,7 @@ def parse(
         report=project / read["litegate_report"],
         only_models=read["litegate_model"],
         only_recipes=read["litegate_recipe"],
+        against=read["litegate_against"],
         strict=read["litegate_strict"],
         build_timeout=read["litegate_build_timeout"],
         in_ci=env.get("CI", "").lower() not in ("", "0", "false"),

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any, final
 
 from litegate import child
-from litegate.digests import artifact_key, data_key, toolchain_digest
+from litegate.digests import artifact_key, artifact_stem, data_key, toolchain_digest
 from litegate.errors import BuildError, LitegateError, StoreCorrupt
 from litegate.spec import Array, Artifact, DataLocations, Evaluation, Model
 from litegate.store import BUILDS, EVALUATIONS, Store
-from litegate.toolchain.pins import PINS
 
 FILES = ("model.tflite", "keras_outputs.npy", "history.json", "certificate.json")
 """What the store keeps of a build."""
@@ -22,6 +21,24 @@ SAMPLES = ("x.npy", "y.npy")
 """What it keeps of a data set: the evaluation split."""
 
 Built = Artifact | LitegateError
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A model as the tool chain finds it: this checkout's, or the base's in its worktree."""
+
+    model: str
+    """The name in its file."""
+    file: Path
+    project: Path
+    keys: Mapping[str, str]
+    """Artifact keys by recipe."""
+    stems: Mapping[str, str]
+    """What each key holds besides the tool chain."""
+    data_key: str
+    seed: int | None = None
+    """Takes the place of the seed that the file declares."""
 
 
 @final
@@ -44,8 +61,12 @@ class Pipeline:
     def key(self, model: Model, recipe: str) -> str:
         """The key of one artifact."""
         if not self._toolchain:
-            self._toolchain = toolchain_digest(Path(__file__).with_name("toolchain"), PINS)
-        return artifact_key(model, model.recipe(recipe), self.project, self._toolchain)
+            self._toolchain = toolchain_digest(Path(__file__).with_name("toolchain"))
+        return artifact_key(self.stem(model, recipe), self._toolchain)
+
+    def stem(self, model: Model, recipe: str) -> str:
+        """The part of the key that this project makes, whichever tool chain builds it."""
+        return artifact_stem(model, model.recipe(recipe), self.project)
 
     def find(self, model: Model, recipe: str) -> Artifact | None:
         """The artifact out of the store, or None; never builds. Damage is told and forgotten."""
@@ -90,7 +111,17 @@ class Pipeline:
         """Build until each recipe has its artifact or its error."""
         waiting = [name for name in missing if self._keep(built, model, name)]
         while waiting:
-            error = self._run_child(model, self._distinct(model, waiting))
+            keys = {name: self.key(model, name) for name in waiting}
+            target = Target(
+                model=model.name,
+                file=model.file,
+                project=self.project,
+                keys=keys,
+                stems={name: self.stem(model, name) for name in waiting},
+                data_key=data_key(model.data),
+                seed=model.training.seed,
+            )
+            error = self._run_child(target, _distinct(keys))
             left = [name for name in waiting if self._keep(built, model, name)]
             if error is None and left:
                 error = BuildError(
@@ -100,25 +131,22 @@ class Pipeline:
             built |= {name: error for name in failed if error}
             waiting = [name for name in left if name not in failed]
 
-    def _distinct(self, model: Model, recipes: list[str]) -> tuple[str, ...]:
-        """One recipe of each key: two names for the same thing are built once."""
-        return tuple({self.key(model, name): name for name in reversed(recipes)}.values())[::-1]
-
-    def _run_child(self, model: Model, recipes: tuple[str, ...]) -> LitegateError | None:
+    def _run_child(self, target: Target, recipes: tuple[str, ...]) -> LitegateError | None:
         with self.store.staging() as staging:
             request = child.Request(
-                file=model.file,
-                project=self.project,
-                model=model.name,
+                file=target.file,
+                project=target.project,
+                model=target.model,
                 recipes=recipes,
                 locations=self.locations,
                 staging=staging,
+                seed=target.seed,
             )
 
             def on_event(event: child.Event) -> None:
-                self.on_event(model.name, event)
+                self.on_event(target.model, event)
                 if isinstance(event, child.Ready):
-                    self._put(model, event.recipe, staging)
+                    self._put(target, event.recipe, staging)
 
             try:
                 child.build(request, on_event, self.timeout)
@@ -126,11 +154,32 @@ class Pipeline:
                 return error
         return None
 
-    def _put(self, model: Model, recipe: str, staging: Path) -> None:
+    def _put(self, target: Target, recipe: str, staging: Path) -> None:
         samples = {name: staging / "evaluation" / name for name in SAMPLES}
-        self.store.put(EVALUATIONS, data_key(model.data), samples)
+        self.store.put(EVALUATIONS, target.data_key, samples)
         files = {name: staging / recipe / name for name in FILES}
-        self.store.put(BUILDS, self.key(model, recipe), files)
+        self.store.put(BUILDS, target.keys[recipe], files, stem=target.stems[recipe])
+
+    def find_other(self, model: Model, recipe: str, key: str) -> Artifact | None:
+        """The artifact under a key of another checkout, to be judged on this one's split."""
+        try:
+            return self._load(model, recipe, key)
+        except KeyError:
+            return None
+        except StoreCorrupt as damage:
+            self.on_notice(f"{damage.what}: the base's {model.name}/{recipe} is built again")
+            self.store.forget(BUILDS, key)
+            return None
+
+    def build_other(self, target: Target, recipe: str) -> None:
+        """Build one recipe of another checkout's model, unless the store holds it by now."""
+        key = target.keys[recipe]
+        notice = f"waiting for another run that is building the base's {target.model}"
+        with self.store.lock([key], lambda: self.on_notice(notice)):
+            if not self.store.has(BUILDS, key):
+                error = self._run_child(target, (recipe,))
+                if error:
+                    raise error
 
     def _load(self, model: Model, recipe: str, key: str) -> Artifact:
         import hashlib
@@ -159,6 +208,11 @@ class Pipeline:
                 domain=model.data.domain,
             )
         return self._evaluations[key]
+
+
+def _distinct(keys: Mapping[str, str]) -> tuple[str, ...]:
+    """One recipe of each key: two names for the same thing are built once."""
+    return tuple({key: name for name, key in reversed(list(keys.items()))}.values())[::-1]
 
 
 def _concerns_all(error: LitegateError | None, left: list[str]) -> bool:

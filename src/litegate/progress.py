@@ -12,6 +12,7 @@ from typing import final
 import pytest
 
 from litegate import child
+from litegate.escaping import plain
 
 EVERY = 10.0
 """Seconds between plain lines of one stage."""
@@ -56,7 +57,7 @@ class Progress:
         if isinstance(event, child.Ready):
             return
         whose = f"{model}/{event.recipe}" if event.recipe else model
-        line = f"{whose}: {_words(event)}"
+        line = plain(f"{whose}: {_words(event)}")
         now = time.monotonic()
         stage = (model, event.recipe, event.stage)
         if self._live and self._reporter:
@@ -66,7 +67,8 @@ class Progress:
             self._last = now
         self._stage = stage
 
-    def _line(self, line: str) -> None:
+    def _line(self, text: str) -> None:
+        line = plain(text)
         if self._reporter is None:
             print(f"litegate: {line}", file=sys.__stderr__, flush=True)
             return

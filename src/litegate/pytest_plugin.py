@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from litegate import gate
+from litegate import checking, gate
 from litegate.errors import ConfigError, LitegateError
 from litegate.options import OPTIONS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from litegate.loosening import Loosenings
     from litegate.requirement import Require
     from litegate.selection import Case
-    from litegate.spec import Artifact, Budget, Model
+    from litegate.spec import Artifact, Budget, Model, Regression
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -62,8 +63,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
-    """Name the limits that are not set, since no check guards them."""
-    return config.stash[gate.KEY].unset_limits()
+    """Name the limits that are not set, since no check guards them, and what is new."""
+    return config.stash[gate.KEY].selection_lines()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -76,7 +77,7 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Say of a latency check that cannot be measured here that it is not."""
-    gate.refuse_unmeasurable(item)
+    checking.refuse_unmeasurable(item)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -85,7 +86,7 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Attach the verdicts to the report, and let no skip or xfail pass for one."""
     report = yield
-    return gate.annotate(item, call, report)
+    return checking.annotate(item, call, report)
 
 
 @pytest.hookimpl(trylast=True)
@@ -127,19 +128,54 @@ def budget(litegate_case: Case) -> Budget:
 @pytest.fixture
 def candidate(request: pytest.FixtureRequest, litegate_case: Case) -> Artifact:
     """The quantized artifact under test."""
-    return gate.artifact(request, litegate_case, "candidate")
+    return checking.artifact(request, litegate_case, "candidate")
 
 
 @pytest.fixture
 def reference(request: pytest.FixtureRequest, litegate_case: Case) -> Artifact:
     """The float artifact with the same start, epochs and batches as the candidate."""
-    return gate.artifact(request, litegate_case, "reference")
+    return checking.artifact(request, litegate_case, "reference")
 
 
 @pytest.fixture
 def baseline(request: pytest.FixtureRequest, litegate_case: Case) -> Artifact:
     """The model's plain `float32` artifact."""
-    return gate.artifact(request, litegate_case, "baseline")
+    return checking.artifact(request, litegate_case, "baseline")
+
+
+@pytest.fixture
+def base(request: pytest.FixtureRequest, litegate_case: Case) -> Artifact:
+    """The same candidate as the merge base has it; a check that asks for it needs --against."""
+    return checking.artifact(request, litegate_case, "base")
+
+
+@pytest.fixture
+def loosenings(request: pytest.FixtureRequest) -> Loosenings:
+    """What this change promises less of than its base: of the model, or of the whole project."""
+    of_model = "litegate_case" in request.fixturenames
+    case = request.getfixturevalue("litegate_case") if of_model else None
+    return request.config.stash[gate.KEY].loosenings(case)
+
+
+@pytest.fixture
+def regression(litegate_case: Case) -> Regression:
+    """How much worse than the base this change may make the model."""
+    return litegate_case.regression
+
+
+@pytest.fixture
+def noise(request: pytest.FixtureRequest, litegate_case: Case) -> float | None:
+    """The SD of the candidate's accuracy from seed to seed, where `litegate noise` measured it."""
+    from litegate.noise_record import known
+
+    recipe = litegate_case.recipe.name if litegate_case.recipe else ""
+    return known(request.config.rootpath, litegate_case.model, recipe)
+
+
+@pytest.fixture
+def shipped(request: pytest.FixtureRequest, litegate_case: Case) -> Path:
+    """The file that ships; a check that asks for it runs where the recipe names one."""
+    return request.config.rootpath / str(litegate_case.shipped)
 
 
 @pytest.fixture
@@ -157,4 +193,4 @@ def keep(request: pytest.FixtureRequest) -> Path:
 @pytest.fixture
 def require(request: pytest.FixtureRequest) -> Iterator[Require]:
     """Record a verdict: ``require(measurement <= limit)``. Asking and never calling is an error."""
-    yield from gate.requirer(request)
+    yield from checking.requirer(request)

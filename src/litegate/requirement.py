@@ -21,7 +21,8 @@ class Require:
     """Handed to a check: ``require(measurement <= limit)``."""
 
     strict: bool
-    record: Callable[[Verdict], None]
+    record: Callable[[Verdict], Verdict | None]
+    """Takes the verdict down; what is left of it to hold against the check."""
 
     def __call__(self, verdict: Verdict) -> None:
         """Record the verdict; raise PromiseBroken where it fails, or is unproven under strict.
@@ -35,7 +36,7 @@ class Require:
                 expected="a comparison, as in require(accuracy_drop(...) <= budget.accuracy_drop)",
                 got=repr(verdict),
             )
-        self.record(verdict)
+        left = self.record(verdict)
         refused = (Outcome.FAIL, Outcome.INCONCLUSIVE) if self.strict else (Outcome.FAIL,)
-        if verdict.outcome in refused:
-            raise PromiseBroken(sentence(verdict))
+        if left is not None and left.outcome in refused:
+            raise PromiseBroken(sentence(left))

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from litegate.errors import ConfigError
-from litegate.spec import Budget, Model, Recipe
+from litegate.escaping import plain
+from litegate.spec import Budget, Model, Recipe, Regression
 
 LIMITS = Budget().unset()
 
@@ -26,12 +27,23 @@ class Case:
     @property
     def id(self) -> str:
         """The part of the test id in brackets."""
-        return f"{self.model.name}-{self.recipe.name}" if self.recipe else self.model.name
+        name = plain(self.model.name)
+        return f"{name}-{self.recipe.name}" if self.recipe else name
 
     @property
     def budget(self) -> Budget:
         """The limits that hold here."""
         return self.model.budget_of(self.recipe) if self.recipe else self.model.budget
+
+    @property
+    def regression(self) -> Regression:
+        """How much worse than the base is allowed here."""
+        return self.budget.regression or Regression()
+
+    @property
+    def shipped(self) -> str | None:
+        """The file of the project that must hold the candidate's bytes."""
+        return self.recipe.shipped if self.recipe else None
 
 
 def choose(models: Mapping[str, Model], names: Iterable[str]) -> dict[str, Model]:
@@ -71,13 +83,14 @@ def cases(
     found = [
         Case(model=model, recipe=recipe)
         for model in models.values()
-        for recipe in (_gated(model, wanted) if each else [None])
+        for recipe in (gated(model, wanted) if each else [None])
     ]
     used = limits_used(function)
     return [c for c in found if all(getattr(c.budget, name) is not None for name in used)]
 
 
-def _gated(model: Model, only: Iterable[str]) -> list[Recipe]:
+def gated(model: Model, only: Iterable[str]) -> list[Recipe]:
+    """The recipes of a model that are judged: those named, or all."""
     return [recipe for recipe in recipes_of(model, only) if recipe.gate]
 
 

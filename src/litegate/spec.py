@@ -6,6 +6,7 @@ type in words, so that reading a model file costs no import of NumPy.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from enum import StrEnum
@@ -63,6 +64,8 @@ class Training:
                 raise ConfigError(
                     f"Training({name}=...) must be at least 1", got=str(getattr(self, name))
                 )
+        if self.seed < 0:
+            raise ConfigError("Training(seed=...) must not be negative", got=str(self.seed))
 
 
 _HALF_A_POINT = Quantity(Fraction(5, 1000), Unit.POINTS)
@@ -190,6 +193,13 @@ class Recipe:
     """The file of the project that ships, relative to its root: it must hold the gated bytes."""
 
     def __post_init__(self) -> None:
+        if not re.fullmatch(r"\w[\w+-]*", self.name):
+            raise ConfigError(
+                f"a recipe cannot be called {self.name!r}: it names a folder and a test",
+                expected="letters, digits, _, + and -",
+            )
+        if self.calibration_samples < 1 or self.fine_tune_epochs < 0:
+            raise ConfigError(f"recipe {self.name}: a number of samples or epochs is too low")
         for name in ("input_type", "output_type"):
             if getattr(self, name) not in IO_TYPES:
                 raise ConfigError(
@@ -197,6 +207,13 @@ class Recipe:
                     expected=", ".join(IO_TYPES),
                     got=repr(getattr(self, name)),
                 )
+        if self.shipped is not None and not (self.shipped and self.gate):
+            raise ConfigError(
+                f"recipe {self.name} ships what nothing judges",
+                expected="a gated recipe, and the path of a file",
+                got=f"shipped={self.shipped!r}, gate={self.gate}",
+                remedy="drop shipped=... or gate=False",
+            )
         for hook in (self.annotate, self.custom_objects):
             if hook is not None and not hook.__qualname__.isidentifier():
                 raise ConfigError(
@@ -293,12 +310,10 @@ class Model:
         return recipe.budget.over(self.budget) if recipe.budget else self.budget
 
     def recipe(self, name: str) -> Recipe:
-        """The recipe of that name, among this model's own and their references."""
-        known = {r.name: r for r in self.recipes}
-        known |= {
-            r.reference.name: r.reference for r in self.recipes if r.reference.name not in known
-        }
-        return known[name]
+        """The recipe of that name, among this model's own, their references and the baseline."""
+        baseline = Recipe(name="float32", kind=Kind.FLOAT32, gate=False)
+        implied = (baseline, *(recipe.reference for recipe in self.recipes))
+        return {recipe.name: recipe for recipe in (*implied, *self.recipes)}[name]
 
 
 @final

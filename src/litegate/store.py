@@ -56,13 +56,26 @@ class Store:
         except OSError as error:
             raise _cannot("read", path, error) from error
 
-    def put(self, group: str, key: str, files: Mapping[str, Path]) -> None:
-        """Store copies of `files` under `key`; an entry that is already there stays as it is."""
+    def put(self, group: str, key: str, files: Mapping[str, Path], *, stem: str = "") -> None:
+        """Store copies of `files` under `key`; an entry that is already there stays as it is.
+
+        `stem` is what the entry may be found by besides its key.
+        """
         if self.has(group, key):
             return
         digests = {name: self._add(path.read_bytes()) for name, path in files.items()}
-        text = json.dumps({"key": key, "files": digests}, indent=1, sort_keys=True)
+        listed = {"key": key, "stem": stem, "files": digests}
+        text = json.dumps(listed, indent=1, sort_keys=True)
         self._write(self._manifest(group, key), text.encode())
+
+    def keys_of(self, group: str, stem: str) -> list[str]:
+        """The keys of the entries that were put with `stem`, the newest first."""
+        found: list[tuple[float, str]] = []
+        for path in (self.root / group).glob("*.json"):
+            with suppress(OSError, ValueError, KeyError):
+                if json.loads(path.read_bytes())["stem"] == stem:
+                    found.append((path.stat().st_mtime, path.stem))
+        return [key for _, key in sorted(found, reverse=True)]
 
     def forget(self, group: str, key: str) -> None:
         """Remove an entry and those of its objects that are damaged; a missing one is forgotten."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from litegate.escaping import plain
 from litegate.measurement import Interval, Outcome, Relation, Verdict
 from litegate.units import Unit, text
 
@@ -11,14 +12,14 @@ _MOST = 8
 def sentence(verdict: Verdict) -> str:
     """Say what was measured, against what limit, by how much, and how sure it is."""
     found = verdict.measurement
-    parts = [f"{found.name} of {found.subject} is {text(found.value, found.unit)}"]
+    parts = [f"{plain(found.name)} of {plain(found.subject)} is {text(found.value, found.unit)}"]
     parts.append(f", must be {limit(verdict)} ({margin(verdict)})")
     if verdict.note:
-        parts.append(f"; {verdict.note}")
+        parts.append(f"; {plain(verdict.note)}")
     if found.interval:
         parts.append(f"; {interval(found.interval, found.unit)}")
     if found.evidence:
-        parts.append(f"; {', '.join(found.evidence)}")
+        parts.append(f"; {plain(', '.join(found.evidence))}")
     return "".join(parts) + _named(found.offenders)
 
 
@@ -46,7 +47,7 @@ def interval(found: Interval, unit: Unit) -> str:
 def _named(offenders: tuple[str, ...]) -> str:
     if not offenders:
         return ""
-    lines = [f"\n  - {one}" for one in offenders[:_MOST]]
+    lines = [f"\n  - {plain(one)}" for one in offenders[:_MOST]]
     if len(offenders) > _MOST:
         lines.append(f"\n  - and {len(offenders) - _MOST} more")
     return ":" + "".join(lines)

@@ -170,7 +170,10 @@ def compiled_already(keras):
     return network
 
 
-@declared(lg.Training(fine_tune_learning_rate=0.0), [float32(), int8_qat()])
+UNTUNED = int8_qat(name="untuned", fine_tune_epochs=0)
+
+
+@declared(lg.Training(fine_tune_learning_rate=0.0), [float32(), int8_qat(), UNTUNED])
 def stands_still(keras):
     return layers(keras)
 
@@ -592,6 +595,16 @@ def test_fine_tuning_has_its_own_rate(project: Project) -> None:
     built = project.build("stands_still", "float32", "float32+1")
     before, after = ((built / name / "model.tflite").read_bytes() for name in ALL[:2])
     assert before == after
+
+
+def test_quantizing_without_fine_tuning(project: Project) -> None:
+    """No extra epoch: the history is the float network's, the outputs are not."""
+    built = project.build("stands_still", "float32", "untuned")
+    float32, untuned = (built / name for name in ("float32", "untuned"))
+    history = (untuned / "history.json").read_text()
+    assert history == (float32 / "history.json").read_text()
+    kept = (np.load(each / "keras_outputs.npy") for each in (float32, untuned))
+    assert not np.array_equal(*kept)
 
 
 def test_prints_of_user_code_do_not_reach_the_protocol(project: Project) -> None:

@@ -28,9 +28,10 @@ DATA = lg.Data(
     classes=tuple(f"class {{i}}" for i in range(4)),
 )
 
-@lg.model(data=DATA, recipes=[{recipes}], budget=lg.Budget({budget}))
+@lg.model(data=DATA, recipes=[{recipes}], budget=lg.Budget({budget}), {arguments})
 def {name}(keras):
     "Planted."
+    return {network!r}
 '''
 SCRATCH = "lg.recipes.int8_qat(name='int8_qat', from_scratch=True)"
 CHECKS = Path(__file__).resolve().parents[2] / "checks"
@@ -54,9 +55,13 @@ class Project:
         (self.path / "checks").mkdir()
         pytester.makeini("[pytest]\naddopts = -p no:randomly\n")
 
-    def model(self, budget="", *, name="tiny", recipes=SCRATCH, **planted):
+    def model(
+        self, budget="", *, name="tiny", recipes=SCRATCH, arguments="", network="", **planted
+    ):
         """Declare a model and plant its artifacts: int8 for a float reference."""
-        text = MODEL.format(name=name, recipes=recipes, budget=budget)
+        text = MODEL.format(
+            name=name, recipes=recipes, budget=budget, arguments=arguments, network=network
+        )
         (self.path / "models" / f"{name}.py").write_text(text)
         files = planted.pop("files", None) or {
             "float32": tiny(Kind.FLOAT32),
@@ -79,8 +84,12 @@ class Project:
         return self
 
     def run(self, *args, apart=False):
-        """Run `pytest checks/`; `apart` in a process of its own."""
-        chosen = ("-p", "no:cacheprovider", *(args or ("checks/",)))
+        """Run `pytest checks/`; `apart` in a process of its own.
+
+        Imported by path: this process may hold a test module of the same name as a check's.
+        """
+        apart_from_ours = ("-p", "no:cacheprovider", "--import-mode=importlib")
+        chosen = (*apart_from_ours, *(args or ("checks/",)))
         if apart:
             return self.pytester.runpytest_subprocess(*chosen)
         return self.pytester.runpytest_inprocess(*chosen)

@@ -130,3 +130,19 @@ def test_a_stale_report_does_not_outlive_a_run(project):
     project.model().check(KEPT, head=SIZE).run()
     project.check("import os\nos._exit(3)").run(apart=True)
     assert not (project.path / ".litegate/report/report.json").exists()
+
+
+def test_an_error_is_told_in_full_once(project):
+    """What stands in the way of every check is read once, and named at each."""
+    second = 'def test_second(candidate, require):\n    """It holds, too."""\n'
+    project.model().check(KEPT, head=f"{SIZE}\n{second}    {KEPT}\n")
+    file = project.path / "models" / "tiny.py"
+    file.write_text(file.read_text().replace("return samples", "return samples * 1"))
+    done = project.run()
+    assert done.ret == 1
+    said = done.stdout.str()
+    assert said.count("tiny could not be built, stage data") == 2
+    assert said.count("the store holds everything") == 1
+    assert said.count("(in full above)") == 1
+    report = json.loads((project.path / ".litegate/report/report.json").read_text())
+    assert all("the store holds everything" in row["message"] for row in report["errors"])

@@ -1,5 +1,6 @@
 """Data is looked for in order, verified by digest, and missing within a bounded time."""
 
+import ast
 import dataclasses
 import http.server
 import io
@@ -117,6 +118,17 @@ def test_an_array_without_a_digest_is_refused_and_its_digest_told():
         prepare(_data(digests={}), DataLocations())
 
 
+@pytest.mark.parametrize(
+    ("digests", "said"), [({}, "has no digests yet"), ({"x_test": "0" * 64}, "not the one")]
+)
+def test_the_error_holds_the_code_to_paste(digests, said):
+    """Put into the data set as it is printed, it makes the next load succeed."""
+    with pytest.raises(DataError, match=said) as caught:
+        prepare(_data(digests=digests), DataLocations())
+    code = str(caught.value).partition("    digests=")[2].removesuffix(",")
+    prepare(_data(digests=ast.literal_eval(code)), DataLocations())
+
+
 @pytest.mark.parametrize("domain", [(0.0, 0.49), (0.01, 0.5)])
 def test_samples_outside_the_declared_domain_are_refused(domain):
     """The properties are searched for in the domain; it must be true."""
@@ -132,6 +144,30 @@ def test_samples_that_are_no_numbers_are_refused():
     """NaN in the data would be trained on without a word."""
     with pytest.raises(DataError, match="domain"):
         prepare(_data(preprocess=_to_nan), DataLocations())
+
+
+@pytest.mark.parametrize(
+    ("labels", "fine"),
+    [
+        ([0, 1], True),
+        ([0, 2], False),
+        ([-1, 0], False),
+        ([[1, 0], [0, 1]], False),
+        ([0.0, 1.0], False),
+    ],
+    ids=["numbers", "above", "below", "one-hot", "floats"],
+)
+@pytest.mark.parametrize("name", ["y_train", "y_test"])
+def test_labels_are_numbers_of_classes(name, labels, fine):
+    """Known before TensorFlow is imported, and not by a message of its own."""
+    labels = np.array(labels)
+    samples = np.zeros((2, 2), np.uint8)
+    splits = dataclasses.replace(SMALL, **{name: labels, f"x{name[1:]}": samples})
+    if fine:
+        assert prepare(_data(splits), DataLocations()).y_test.ndim == 1
+        return
+    with pytest.raises(DataError, match=rf"{name} of small[^$]*from 0 to 1[^$]*argmax"):
+        prepare(_data(splits), DataLocations())
 
 
 def test_unequal_lengths_are_refused():

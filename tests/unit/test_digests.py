@@ -5,7 +5,7 @@ import textwrap
 
 import pytest
 
-from litegate.digests import artifact_key, module_digest, source_digest
+from litegate.digests import artifact_stem, module_digest, source_digest
 from litegate.discovery import load_file
 from litegate.errors import ConfigError
 
@@ -38,7 +38,7 @@ def key(tmp_path):
         (tmp_path / "models" / "layers.py").write_text(layers)
         sys.modules.pop("layers", None)
         model = load_file(file, tmp_path)["net"]
-        return artifact_key(model, model.recipe(recipe), tmp_path, "toolchain")
+        return artifact_stem(model, model.recipe(recipe), tmp_path)
 
     return make
 
@@ -92,7 +92,7 @@ def test_the_key_does_not_depend_on_where_the_checkout_lies(key, tmp_path_factor
     for name, text in (("net.py", MODEL), ("layers.py", LAYERS)):
         (elsewhere / "models" / name).write_text(text)
     model = load_file(elsewhere / "models" / "net.py", elsewhere)["net"]
-    assert artifact_key(model, model.recipe("int8_qat"), elsewhere, "toolchain") == here
+    assert artifact_stem(model, model.recipe("int8_qat"), elsewhere) == here
 
 
 def test_import_cycles_end(tmp_path):

@@ -17,6 +17,7 @@ from litegate.measures.tensors import (
 )
 from litegate.spec import Kind
 from litegate.testing import (
+    Draft,
     artifact,
     custom_operator,
     edit,
@@ -77,8 +78,21 @@ def test_a_float_layer_between_float_ports_is_an_island():
     assert found == ("operator 1 RELU v1 computes in floats: float32 'conv'; promised integers",)
 
 
-def test_a_rescaling_in_the_middle_is_out_of_place():
-    """QUANTIZE from int8 to int8 stands on no input or output either."""
+def test_a_rescaling_between_integers_is_in_place():
+    """QUANTIZE from int8 to int8: honest QAT files have it before a CONCATENATION."""
+
+    def rescale(model):
+        draft = Draft(model)
+        index, after = draft.index("conv"), draft.writer("conv") + 1
+        again = draft.beside(index, "/again")
+        draft.read_instead(index, again)
+        draft.graph.operators[after:after] = [draft.step("QUANTIZE", index, again)]
+
+    assert operators(Kind.INT8_QAT, edit(tiny(), rescale)) == ()
+
+
+def test_a_change_of_type_in_the_middle_is_out_of_place():
+    """QUANTIZE into int8 from another type stands on an input or output alone."""
     found = operator_breaches(renamed(GRAPH, 6, "QUANTIZE"), recipe(Kind.INT8_QAT))
     assert found == (
         (

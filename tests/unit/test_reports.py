@@ -18,6 +18,8 @@ PLACE = Place(
     recipe="int8_qat",
     check="test_drop",
     requirement="Quantizing costs little.",
+    file="models/m.py",
+    line=6,
 )
 SCHEMA = json.loads((files("litegate.reports") / "report.schema.json").read_text("utf-8"))
 ENVIRONMENT = {

@@ -18,6 +18,7 @@ def prepare(data: Data, locations: DataLocations) -> Splits:
     """
     raw = data.load(locations)
     verify(data, raw)
+    _class_numbers(data, raw)
     return replace(
         raw, x_train=_preprocessed(data, raw.x_train), x_test=_preprocessed(data, raw.x_test)
     )
@@ -31,17 +32,31 @@ def array_digest(array: Array) -> str:
 
 
 def verify(data: Data, raw: Splits) -> None:
-    """Raise DataError unless every raw array has the digest that `data` promises."""
+    """Raise DataError unless every raw array has the digest that `data` promises.
+
+    Its text holds the line of code that promises the arrays as they are, ready to be pasted.
+    """
     got = {each.name: array_digest(getattr(raw, each.name)) for each in fields(Splits)}
     wrong = [name for name, digest in got.items() if data.digests.get(name) != digest]
+    if not data.digests:
+        raise DataError(
+            f"the data set {data.name} has no digests yet",
+            expected="one for each array, so that nobody trains on other data unnoticed",
+            remedy=f"if its arrays are as you mean them, its lg.Data needs this:{_code(got)}",
+        )
     if wrong:
         raise DataError(
             f"the data set {data.name} is not the one that was promised: {', '.join(wrong)}",
             expected=_listed({name: data.digests.get(name, "no digest") for name in wrong}),
             got=_listed({name: got[name] for name in wrong}),
-            remedy="restore the data, or declare these digests if the change is meant",
+            remedy=f"restore the data; if the change is meant, its lg.Data needs this:{_code(got)}",
         )
     _same_lengths(data, raw)
+
+
+def _code(digests: dict[str, str]) -> str:
+    lines = (f'        "{name}": "{digest}",' for name, digest in digests.items())
+    return "\n".join(["", "    digests={", *lines, "    },"])
 
 
 def _listed(digests: dict[str, str]) -> str:
@@ -56,6 +71,21 @@ def _same_lengths(data: Data, raw: Splits) -> None:
                 f"the {split} split of {data.name} has {sizes[f'x_{split}']} samples and "
                 f"{sizes[f'y_{split}']} labels",
                 expected="as many of each, and at least one",
+            )
+
+
+def _class_numbers(data: Data, raw: Splits) -> None:
+    import numpy as np
+
+    for name in ("y_train", "y_test"):
+        labels = np.asarray(getattr(raw, name))
+        shaped = labels.ndim == 1 and labels.dtype.kind in "iu"
+        if not shaped or labels.min() < 0 or labels.max() >= len(data.classes):
+            raise DataError(
+                f"{name} of {data.name} holds what is no number of a class",
+                expected=f"integers from 0 to {len(data.classes) - 1}, shape (n,)",
+                got=f"{labels.dtype} from {labels.min()} to {labels.max()}, shape {labels.shape}",
+                remedy="one-hot labels become numbers by labels.argmax(axis=1); count from 0",
             )
 
 

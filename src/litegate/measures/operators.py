@@ -70,9 +70,16 @@ def _stands(subgraph: Subgraph, operator: Operator, place: Place) -> bool:
         case Place.PORTS:
             read = set(operator.inputs) & set(subgraph.inputs)
             written = set(operator.outputs) & set(subgraph.outputs)
-            return subgraph.index == 0 and bool(read or written)
+            ports = subgraph.index == 0 and bool(read or written)
+            return ports or _rescales(subgraph, operator)
         case Place.NOWHERE:
             return False
+
+
+def _rescales(subgraph: Subgraph, operator: Operator) -> bool:
+    """Whether a QUANTIZE goes from an integer type to itself, as before a CONCATENATION of QAT."""
+    types = {tensor.dtype for tensor in _tensors(subgraph, operator.inputs + operator.outputs)}
+    return len(types) == 1 and not types & _FLOATS
 
 
 def _computes(subgraph: Subgraph, operator: Operator, promise: OperatorPromise) -> str:

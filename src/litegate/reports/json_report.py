@@ -19,12 +19,14 @@ def document(run: Run) -> dict[str, Any]:
         "verdict": run.verdict,
         "strict": run.strict,
         "environment": dict(run.environment),
+        "base": dict(run.base) if run.base else None,
         "verdicts": [dict(row) for row in run.verdicts],
         "errors": [dict(row) for row in run.errors],
         "not_gated": [{"model": m, "reason": why} for m, why in sorted(run.not_gated.items())],
         "not_measured": [{"id": i, "reason": why} for i, why in sorted(run.not_measured.items())],
         "recipes": [dict(row) for row in run.recipes],
         "artifacts": {digest: dict(born) for digest, born in sorted(run.artifacts.items())},
+        "waivers": [dict(row) for row in run.waivers],
         "notes": list(run.notes),
     }
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, final
 
 from litegate.measurement import Verdict
+from litegate.reports.view import outcome_of, word
 from litegate.wording import sentence
 
 SCHEMA_VERSION = 1
@@ -25,10 +26,19 @@ class Place:
     """The name of the check's function."""
     requirement: str
     """The first line of its docstring."""
+    file: str
+    """The model's file, or that of a check without one; posix, from the project's root."""
+    line: int
+    """The line there."""
 
 
-def verdict_row(place: Place, verdict: Verdict) -> dict[str, Any]:
-    """One verdict as a row of the report; numbers as floats in the measurement's own unit."""
+def verdict_row(
+    place: Place, verdict: Verdict, waived: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """One verdict as a row of the report; numbers as floats in the measurement's own unit.
+
+    `waived` is the waiver that excuses it, as the waiver writes itself.
+    """
     found = verdict.measurement
     interval = found.interval
     return asdict(place) | {
@@ -47,6 +57,7 @@ def verdict_row(place: Place, verdict: Verdict) -> dict[str, Any]:
         },
         "n": found.n,
         "verdict": verdict.outcome.value,
+        "waived": waived,
         "note": verdict.note,
         "evidence": list(found.evidence),
         "offenders": list(found.offenders),
@@ -68,6 +79,8 @@ class Run:
     environment: Mapping[str, Any]
     """Versions, kernels, threads, processor, places."""
     strict: bool
+    base: Mapping[str, Any] | None = None
+    """The commit that the run was held against: commit, ref."""
     verdicts: list[Mapping[str, Any]] = field(default_factory=list)
     errors: list[Mapping[str, Any]] = field(default_factory=list)
     not_gated: dict[str, str] = field(default_factory=dict)
@@ -78,20 +91,16 @@ class Run:
     """A row for each recipe that was built, gated or shown beside."""
     artifacts: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     """Birth certificates by SHA-256."""
+    waivers: list[Mapping[str, Any]] = field(default_factory=list)
+    """Every waiver of the project, used or not."""
     notes: list[str] = field(default_factory=list)
     """Lints, repairs, and what else a person should read."""
 
     def count(self, outcome: str) -> int:
         """How many verdicts have this outcome."""
-        return sum(row["verdict"] == outcome for row in self.verdicts)
+        return sum(outcome_of(row) == outcome for row in self.verdicts)
 
     @property
     def verdict(self) -> str:
         """The run's one word: "fail", "error", "inconclusive", "pass", or "nothing gated"."""
-        if self.count("fail"):
-            return "fail"
-        if self.errors:
-            return "error"
-        if not self.verdicts:
-            return "nothing gated"
-        return "inconclusive" if self.count("inconclusive") else "pass"
+        return word(self.verdicts, self.errors)

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from litegate.escaping import plain
 from litegate.reports.record import Run
-from litegate.units import Unit, text
+from litegate.reports.view import OUTCOMES, figures, outcome_of, recipe_figures, whose
 
 Line = tuple[str, str]
-"""A mark ("fail", "error", "inconclusive", "pass", "plain", "head") and the text."""
-
-_ORDER = ("fail", "inconclusive", "pass")
+"""A mark ("fail", "error", "inconclusive", "waived", "pass", "plain", "head") and the text."""
 
 
 def lines(run: Run, *, width: int, brief: bool = False) -> Iterator[Line]:
-    """The whole closing section; `brief` leaves out what passed."""
+    """The whole closing section; `brief` leaves out what passed. No line is more than text."""
+    for mark, line in _lines(run, width, brief=brief):
+        yield mark, plain(line)
+
+
+def _lines(run: Run, width: int, *, brief: bool) -> Iterator[Line]:
     yield from _verdicts(run, width, brief=brief)
     if not brief:
         yield from _recipes(run)
@@ -26,35 +30,18 @@ def lines(run: Run, *, width: int, brief: bool = False) -> Iterator[Line]:
 
 
 def _verdicts(run: Run, width: int, *, brief: bool) -> Iterator[Line]:
-    rows = sorted(run.verdicts, key=lambda row: _ORDER.index(row["verdict"]))
-    shown = [row for row in rows if not (brief and row["verdict"] == "pass")]
+    rows = sorted(run.verdicts, key=lambda row: OUTCOMES.index(outcome_of(row)))
+    shown = [row for row in rows if not (brief and outcome_of(row) == "pass")]
     if not shown:
         return
     head = ("verdict", "model/recipe", "measurement", "value", "limit", "margin", "evidence")
     cells = [_cells(row) for row in shown]
-    marks = [row["verdict"] for row in shown]
+    marks = [outcome_of(row) for row in shown]
     yield from _table(head, cells, ["head", *marks], width)
 
 
 def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
-    unit = Unit(row["unit"])
-    return (
-        row["verdict"].upper(),
-        f"{row['model']}/{row['recipe']}" if row["recipe"] else row["model"],
-        row["measurement"],
-        text(row["value"], unit),
-        f"{row['relation']} {text(row['limit'], unit)}",
-        text(row["margin"], unit, signed=True),
-        _evidence(row, unit),
-    )
-
-
-def _evidence(row: Mapping[str, Any], unit: Unit) -> str:
-    parts = [f"n = {row['n']:,}"] if row["n"] else []
-    if row["interval"]:
-        low, high = (text(row["interval"][end], unit) for end in ("low", "high"))
-        parts.append(f"{low} to {high}")
-    return ", ".join(parts) or "exact"
+    return (outcome_of(row).upper(), whose(row), row["measurement"], *figures(row))
 
 
 def _recipes(run: Run) -> Iterator[Line]:
@@ -67,22 +54,14 @@ def _recipes(run: Run) -> Iterator[Line]:
 
 
 def _recipe_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
-    drops = (row["drop"], row["drop_from_baseline"])
-    return (
-        f"{row['model']}/{row['recipe']}",
-        row["role"],
-        text(row["accuracy"], Unit.PERCENT),
-        *("" if d is None else text(-d, Unit.POINTS, signed=True) for d in drops),
-        text(row["bytes"], Unit.BYTES),
-        "" if row["size_ratio"] is None else text(row["size_ratio"], Unit.RATIO),
-    )
+    return (f"{row['model']}/{row['recipe']}", row["role"], *recipe_figures(row))
 
 
 def _table(
     head: Sequence[str], cells: Sequence[Sequence[str]], marks: Sequence[str], width: int
 ) -> Iterator[Line]:
     """Columns as wide as their widest cell; the last one is cut where the terminal ends."""
-    rows = [head, *cells]
+    rows = [head, *([plain(cell) for cell in row] for row in cells)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
     for mark, row in zip(marks, rows, strict=True):
         padded = (cell.ljust(size) for cell, size in zip(row, widths, strict=True))
@@ -91,8 +70,8 @@ def _table(
 
 
 def _closing(run: Run) -> Line:
-    models = len({row["model"] for row in run.verdicts})
-    counts = [f"{run.count(each)} {each}" for each in _ORDER if run.count(each)]
+    models = len({row["model"] for row in run.verdicts if row["model"]})
+    counts = [f"{run.count(each)} {each}" for each in OUTCOMES if run.count(each)]
     counts += [f"{len(run.errors)} without a verdict"] if run.errors else []
     said = ", ".join(counts) or "nothing was gated, which is no pass"
     mark = "error" if run.verdict in ("error", "nothing gated") else run.verdict

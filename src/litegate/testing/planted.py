@@ -64,4 +64,5 @@ def _put(
     files = {name: folder / name for name in (*written, "keras_outputs.npy")}
     key = session.pipeline.key(model, recipe)
     session.pipeline.store.forget(BUILDS, key)
-    session.pipeline.store.put(BUILDS, key, files)
+    stem = session.pipeline.stem(model, recipe)
+    session.pipeline.store.put(BUILDS, key, files, stem=stem)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,11 @@ def _model(request: Request) -> Model:
             f"{request.file.name} declares no model {request.model}",
             expected=", ".join(sorted(found)) or "at least one model",
         )
-    return found[request.model]
+    return _seeded(found[request.model], request.seed)
+
+
+def _seeded(model: Model, seed: int | None) -> Model:
+    return model if seed is None else replace(model, training=replace(model.training, seed=seed))
 
 
 def _recipe(model: Model, name: str) -> Recipe:

@@ -169,15 +169,22 @@ def _classes(module: Any) -> dict[str, Any]:
     return {name.lower(): each for name, each in vars(module).items() if isinstance(each, type)}
 
 
-def outputs(
+def inference(
     frameworks: Frameworks, network: Network, x: Any, alive: Callable[[], None]
-) -> NDArray[np.float32]:
-    """What the network answers to samples of shape (n, ...), in inference mode: shape (n, ...)."""
+) -> Callable[[], NDArray[np.float32]]:
+    """A function that gives the network's answers to samples of shape (n, ...): shape (n, ...).
+
+    It runs in inference mode, and is compiled once, however often the network's weights change.
+    """
     tf = frameworks.tf
     signature = tf.TensorSpec([None, *x.shape[1:]], x.dtype)
     infer = tf.function(lambda batch: network(batch, training=False), input_signature=[signature])
-    answers = []
-    for start in range(0, len(x), _BATCH):
-        answers.append(infer(x[start : start + _BATCH]).numpy())
-        alive()
-    return np.concatenate(answers).astype(np.float32)
+
+    def answers() -> NDArray[np.float32]:
+        parts = []
+        for start in range(0, len(x), _BATCH):
+            parts.append(infer(x[start : start + _BATCH]).numpy())
+            alive()
+        return np.concatenate(parts).astype(np.float32)
+
+    return answers

@@ -29,6 +29,8 @@ class Request:
     locations: DataLocations
     staging: Path
     """An empty folder for what is made; a folder for each recipe appears in it."""
+    seed: int | None = None
+    """Takes the place of the model's own; None leaves it."""
 
     def encode(self) -> bytes:
         """The request as a line."""
@@ -36,7 +38,7 @@ class Request:
         places = {"directory": self.locations.directory, "cache": self.locations.cache}
         written = {name: None if path is None else str(path) for name, path in places.items()}
         rest = {"recipes": self.recipes, "locations": written, "staging": str(self.staging)}
-        return _line(fields | rest)
+        return _line(fields | rest | ({} if self.seed is None else {"seed": self.seed}))
 
     @classmethod
     def decode(cls, line: bytes) -> Request:
@@ -50,6 +52,7 @@ class Request:
             recipes=tuple(got["recipes"]),
             locations=DataLocations(**places),
             staging=Path(got["staging"]),
+            seed=got.get("seed"),
         )
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from litegate.spec import Training
 from litegate.toolchain.environment import Frameworks
 from litegate.toolchain.failures import ToolchainError
-from litegate.toolchain.networks import Network, Samples, compile_network, outputs, reseed
+from litegate.toolchain.networks import Network, Samples, compile_network, inference, reseed
 from litegate.toolchain.protocol import Progress
 from litegate.toolchain.reporter import Reporter
 
@@ -85,13 +85,17 @@ class Trainer:
         reseed(self.frameworks, self.training)
         compile_network(self.frameworks, network, self.training, course.rate)
         steps = self._compiled_steps(network)
+        infer = inference(self.frameworks, network, self.samples.x_test, self.report.alive)
         rows, answers = [], None
         for epoch in course.epochs:
             found = self._epoch(network, course, epoch, steps)
-            answers, judged = self._evaluate(network, course, last=epoch + 1 == course.epochs.stop)
-            rows.append(_row(course, epoch, found, judged))
+            if epoch + 1 == course.epochs.stop:
+                self.report.stage(course.recipe, "evaluate", shared=self.report.now.shared)
+            answers = infer()
+            rows.append(_row(course, epoch, found, self._validate(network, answers)))
         if answers is None:
-            answers, _ = self._evaluate(network, course, last=True)
+            answers = infer()
+            self._validate(network, answers)
         return Trained(outputs=answers, rows=tuple(rows))
 
     def _compiled_steps(self, network: Network) -> Callable[[Any, int, int], None]:
@@ -172,16 +176,10 @@ class Trainer:
             )
         )
 
-    def _evaluate(
-        self, network: Network, course: Course, *, last: bool
-    ) -> tuple[NDArray[np.float32], dict[str, float]]:
-        if last:
-            self.report.stage(course.recipe, "evaluate", shared=self.report.now.shared)
-        x, y = self.samples.x_test, self.samples.y_test
-        answers = outputs(self.frameworks, network, x, self.report.alive)
-        judged = self._judge(network, answers, x, y)
+    def _validate(self, network: Network, answers: NDArray[np.float32]) -> dict[str, float]:
+        judged = self._judge(network, answers, self.samples.x_test, self.samples.y_test)
         _check_finite(judged, "on the evaluation split")
-        return answers, judged
+        return judged
 
 
 def _results(network: Network) -> dict[str, float]:

@@ -1,0 +1,105 @@
+"""The base: the merge base's declarations and artifacts, read from its own files.
+
+Its models are loaded in a child process that runs in a worktree of the commit, never in this one.
+What a commit declares does not change, so it is kept in the store by the commit's hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, final
+
+from litegate.digests import digest_of
+from litegate.errors import ConfigError, StoreCorrupt
+from litegate.git import Commit, worktree
+from litegate.store import Store
+
+DECLARATIONS = "declarations"
+_TIMEOUT = 300.0
+"""Seconds that loading the base's models and collecting its checks may take."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Base:
+    """The commit that a change is held against, and what it declares."""
+
+    commit: Commit
+    project: Path
+    declaration: Mapping[str, Any]
+
+    @property
+    def models(self) -> Mapping[str, Any]:
+        """The base's models by name; empty where it had no litegate yet."""
+        found: Mapping[str, Any] = self.declaration["models"]
+        return found
+
+    @contextmanager
+    def files(self) -> Iterator[Path]:
+        """The base's files, for as long as something is built from them."""
+        with worktree(self.project, self.commit) as folder:
+            yield folder
+
+
+def read_base(
+    commit: Commit, project: Path, store: Store, on_notice: Callable[[str], None]
+) -> Base:
+    """What a commit declares: out of the store, or by a child process in a worktree.
+
+    ConfigError where the base's models do not load.
+    """
+    key = digest_of([commit.sha, _own_source()])
+    declaration = _kept(store, key)
+    if declaration is None:
+        on_notice(f"reading what the base {commit.short} declares")
+        declaration = _described(commit, project, store, key)
+    return Base(commit=commit, project=project, declaration=declaration)
+
+
+def _own_source() -> str:
+    """A digest of litegate itself, which reads the base's files."""
+    here = Path(__file__).parent
+    digest = hashlib.sha256()
+    for file in sorted(here.rglob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _kept(store: Store, key: str) -> Any:
+    try:
+        return json.loads(store.get(DECLARATIONS, key)["declaration.json"])
+    except (KeyError, ValueError):
+        return None
+    except StoreCorrupt:
+        store.forget(DECLARATIONS, key)
+        return None
+
+
+def _described(commit: Commit, project: Path, store: Store, key: str) -> Any:
+    with worktree(project, commit) as tree, TemporaryDirectory() as folder:
+        answer = Path(folder) / "declaration.json"
+        done = subprocess.run(  # noqa: S603 our own interpreter
+            [sys.executable, "-P", "-m", "litegate.describe", str(answer)],
+            cwd=tree,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT,
+            check=False,
+        )
+        if done.returncode or not answer.is_file():
+            raise ConfigError(
+                f"the models of the base {commit.short} do not load",
+                got=(done.stderr.strip() or done.stdout.strip())[-2000:],
+                remedy="mend the base, or compare with another commit: --against REF",
+            )
+        store.put(DECLARATIONS, key, {"declaration.json": answer})
+        return json.loads(answer.read_bytes())

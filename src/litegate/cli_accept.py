@@ -1,0 +1,197 @@
+"""`litegate accept`: a failing verdict of the last report becomes a waiver, with a reason."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from litegate import amounts
+from litegate.errors import ConfigError
+from litegate.escaping import plain, plain_lines
+from litegate.options import parse
+from litegate.reports.record import SCHEMA_VERSION
+from litegate.units import Unit
+from litegate.waiverfile import add, within_a_year
+from litegate.waivers import FILE, Waiver, bare
+
+_DAYS = 90
+
+Row = Mapping[str, Any]
+
+
+def accept(
+    which: Annotated[
+        list[str] | None,
+        typer.Argument(help="Checks, models or model/recipe, as the report names them."),
+    ] = None,
+    *,
+    reason: Annotated[str | None, typer.Option(help="Why; asked for where it is left out.")] = None,
+    expires: Annotated[
+        str | None, typer.Option(help=f"The last day, as 2026-12-31 (default: {_DAYS} days).")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="The folder of report.json, where it is another.")
+    ] = None,
+) -> None:
+    """Accept failing verdicts of the last run: each is written down as a waiver.
+
+    A waiver covers what was found and nothing worse, until it expires. Have it reviewed.
+    """
+    options = parse(Path.cwd(), {}, {})
+    today = datetime.now(tz=UTC).astimezone().date()
+    if options.in_ci:
+        raise ConfigError(
+            "litegate accept is refused where CI is set: accepting is a person's decision",
+            remedy=f"run it on your own machine, commit {FILE} and have it reviewed",
+        )
+    found = _report(report or options.report)
+    until = _until(expires, today)
+    rows = _named(found, which) if which else _asked(_broken(found))
+    why = _why(reason)
+    waivers = [waiver_of(row, _check(row, found["verdicts"]), why, until) for row in rows]
+    path = add(options.project, waivers, today)
+    for row in rows:
+        typer.echo(f"accepted until {until}: {plain_lines(row['sentence'])}")
+    typer.echo(f"{path.name} is written: commit it")
+
+
+def waiver_of(row: Row, check: str, reason: str, expires: date) -> Waiver:
+    """The waiver that covers a row of the report and nothing worse."""
+    return Waiver(
+        check=check,
+        measurement=row["measurement"],
+        reason=reason,
+        expires=expires,
+        model=row["model"],
+        recipe=row["recipe"],
+        offenders=tuple(row["offenders"]),
+        value="" if row["offenders"] else _value(row),
+    )
+
+
+def _check(row: Row, rows: Sequence[Row]) -> str:
+    """The check's node id; with its brackets where one measurement of it was judged repeatedly."""
+    node = bare(row["id"])
+    same = [each for each in rows if bare(each["id"]) == node and _subject(each) == _subject(row)]
+    return node if len(same) == 1 else str(row["id"])
+
+
+def _subject(row: Row) -> tuple[str, str, str]:
+    return row["model"], row["recipe"], row["measurement"]
+
+
+def _value(row: Row) -> str:
+    return amounts.outward(row["value"], Unit(row["unit"]), up=row["relation"] == "<=")
+
+
+def _report(folder: Path) -> Mapping[str, Any]:
+    path = folder / "report.json"
+    again = "run `pytest checks/` first"
+    try:
+        report = json.loads(path.read_bytes())
+        version = report["schema_version"]
+    except FileNotFoundError:
+        raise ConfigError(f"there is no report at {path}", remedy=again) from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{path} cannot be read", got=str(error), remedy=again) from error
+    if version != SCHEMA_VERSION:
+        raise ConfigError(
+            f"{path} is of another version",
+            expected=str(SCHEMA_VERSION),
+            got=str(version),
+            remedy=again,
+        )
+    found: Mapping[str, Any] = report
+    return found
+
+
+def _broken(report: Mapping[str, Any]) -> list[Row]:
+    """The verdicts that failed the run and are not waived; ConfigError where there is none."""
+    refused = ("fail", "inconclusive") if report["strict"] else ("fail",)
+    rows = [r for r in report["verdicts"] if r["verdict"] in refused and not r.get("waived")]
+    if not rows:
+        raise ConfigError(
+            "the last report has no failing verdict to accept",
+            got=_errors(report["errors"]) or "every verdict is kept or waived",
+        )
+    return rows
+
+
+def _errors(errors: Sequence[Row]) -> str:
+    if not errors:
+        return ""
+    return "; ".join(f"{e['id']} came to no verdict: {e['message']}" for e in errors)
+
+
+def _named(report: Mapping[str, Any], which: Sequence[str]) -> list[Row]:
+    """The failing rows that the words name; ConfigError for a word that names none."""
+    for word in which:
+        errors = [row for row in report["errors"] if word in _names(row)]
+        if errors:
+            raise ConfigError(
+                f"{word} came to no verdict: an error cannot be accepted",
+                got=_errors(errors),
+                remedy="mend it, and run `pytest checks/` again",
+            )
+    broken = _broken(report)
+    unknown = [word for word in which if not any(word in _names(row) for row in broken)]
+    if unknown:
+        raise ConfigError(
+            f"no failing verdict is named {', '.join(unknown)}",
+            expected="one of: " + ", ".join(row["id"] for row in broken),
+        )
+    return [row for row in broken if not _names(row).isdisjoint(which)]
+
+
+def _names(row: Row) -> set[str]:
+    """What a person may call a row."""
+    recipe = f"{row['model']}/{row['recipe']}"
+    names = {row["id"], bare(row["id"]), row["check"], row["model"], recipe}
+    return names - {"", "/"}
+
+
+def _asked(rows: Sequence[Row]) -> list[Row]:
+    """Show the rows and ask which."""
+    for number, row in enumerate(rows, 1):
+        typer.echo(f"{number}  {plain(row['id'])}\n   {plain_lines(row['sentence'])}")
+    said = typer.prompt("Accept which? (numbers, or all)")
+    if said.strip().lower() == "all":
+        return list(rows)
+    words = said.replace(",", " ").split()
+    chosen = [int(word) for word in words if word.isdecimal() and 0 < int(word) <= len(rows)]
+    if not words or len(chosen) < len(words):
+        raise ConfigError(
+            "nothing was accepted",
+            expected=f"numbers from 1 to {len(rows)}, or all",
+            got=repr(said),
+        )
+    return [rows[number - 1] for number in dict.fromkeys(chosen)]
+
+
+def _why(reason: str | None) -> str:
+    said = typer.prompt("Why?", default="", show_default=False) if reason is None else reason
+    if not said.strip():
+        raise ConfigError(
+            "nothing was accepted: there is no reason",
+            remedy="say it, as in --reason 'the new class costs half a point, agreed in #12'",
+        )
+    return str(said).strip()
+
+
+def _until(expires: str | None, today: date) -> date:
+    if expires is None:
+        return today + timedelta(days=_DAYS)
+    try:
+        chosen = date.fromisoformat(expires)
+    except ValueError:
+        raise ConfigError(
+            "--expires is no date", expected="a date such as 2026-12-31", got=repr(expires)
+        ) from None
+    if chosen < today:
+        raise ConfigError("--expires is past", expected=f"{today} or later", got=str(chosen))
+    return within_a_year(chosen, "--expires", today)

@@ -1,0 +1,78 @@
+"""`litegate export`: the bytes that ship are the bytes that were judged."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from litegate.acceptance import demand_accepted, not_judged, read_report
+from litegate.collected import collect
+from litegate.errors import ConfigError
+from litegate.session import Session
+from litegate.spec import Artifact, Model, Recipe
+
+
+def export(
+    model: Annotated[str, typer.Argument(help="A model of this project.")],
+    recipe: Annotated[str, typer.Argument(help="One of its gated recipes.")],
+    to: Annotated[Path, typer.Option(help="The file to write.", dir_okay=False)],
+) -> None:
+    """Write the accepted bytes of a recipe to a file.
+
+    They come out of the store, and only where the last run of `pytest checks/`
+    judged exactly these bytes by every check, without a fail or an error.
+    """
+    gate, checks = collect()
+    artifact = _stored(gate.session, *_declared(gate.session, model, recipe))
+    needed = [c.id for c in checks if c.concerns(model, recipe) and "shipped" not in c.fixtures]
+    report = read_report(gate.options.report, artifact.name)
+    demand_accepted(report, artifact, needed, strict=gate.options.strict)
+    write(artifact.tflite, to)
+    typer.echo(f"{to}: sha256 {artifact.sha256}, {len(artifact.tflite):,} B")
+
+
+def write(data: bytes, to: Path) -> None:
+    """Write under a temporary name beside it and move into place; ConfigError where it fails."""
+    part = to.with_name(f".{to.name}.{os.getpid()}.part")
+    try:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(data)
+        os.replace(part, to)
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise ConfigError(
+            f"{to} cannot be written",
+            got=str(error.strerror or error),
+            remedy="name a file in a folder of yours",
+        ) from error
+
+
+def _declared(session: Session, model: str, recipe: str) -> tuple[Model, Recipe]:
+    """The model and its gated recipe; ConfigError lists the known ones for any other name."""
+    found = session.models.get(model)
+    if found is None:
+        known = ", ".join(session.models)
+        raise ConfigError(f"there is no model {model}", expected=known)
+    recipes = {each.name: each for each in found.recipes}
+    gated = ", ".join(name for name, each in recipes.items() if each.gate) or "none"
+    if recipe not in recipes:
+        raise ConfigError(f"{model} has no recipe {recipe}", expected=f"a gated one: {gated}")
+    if not recipes[recipe].gate:
+        raise ConfigError(
+            f"{model}/{recipe} is shown and not gated, so nothing judges it",
+            expected=f"a gated recipe: {gated}",
+            remedy="drop gate=False from the recipe",
+        )
+    return found, recipes[recipe]
+
+
+def _stored(session: Session, model: Model, recipe: Recipe) -> Artifact:
+    artifact = session.pipeline.find(model, recipe.name)
+    if artifact is None:
+        raise not_judged(f"{model.name}/{recipe.name}", "nothing in the store for it as it stands")
+    return artifact

@@ -1,0 +1,185 @@
+"""`litegate merge`, `summary`, `annotate`, `badge`, `comment`: reports on GitHub, or on a laptop.
+
+Reads `report.json` as data; imports nothing that reads or runs a model.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from litegate.errors import ConfigError
+from litegate.escaping import plain, plain_lines
+from litegate.reports.annotations import annotations as annotations_of
+from litegate.reports.badge import badge as badge_of
+from litegate.reports.json_report import write
+from litegate.reports.markdown import comment as comment_of
+from litegate.reports.markdown import summary as summary_of
+from litegate.reports.merge import failure
+from litegate.reports.merge import merge as merged
+from litegate.reports.reading import read
+from litegate.reports.view import Report, counts, having, is_good
+
+REPORT = Path(".litegate/report/report.json")
+PAGE = "summary.md"
+"""The report as a text to read, beside the merged report.json."""
+
+ReportFile = Annotated[Path, typer.Option("--report", help="The report.json to read.")]
+
+
+def merge(
+    folders: Annotated[list[Path], typer.Argument(help="Folders with the legs' reports.")],
+    *,
+    expect: Annotated[str, typer.Option(help="The models: a JSON list, or names.")],
+    out: Annotated[Path, typer.Option(help="Where the merged report.json goes.")] = REPORT.parent,
+) -> None:
+    """Merge the reports of several runs, a leg a model, into one verdict and its exit status."""
+    reports, damaged = _legs(folders)
+    report = merged(reports, _names(expect), damaged)
+    path = write(report, out)
+    _show(report)
+    (out / PAGE).write_text(summary_of(report), "utf-8")
+    if os.environ.get("GITHUB_STEP_SUMMARY"):
+        _append("GITHUB_STEP_SUMMARY", summary_of(report))
+    if os.environ.get("GITHUB_ACTIONS"):
+        _print(annotations_of(report))
+    typer.echo(f"report: {path}")
+    raise typer.Exit(0 if is_good(report) else 1)
+
+
+def summary(report: ReportFile = REPORT) -> None:
+    """Print the report as Markdown; on GitHub, put it into the step's summary."""
+    found, readable = _read(report)
+    if os.environ.get("GITHUB_STEP_SUMMARY"):
+        _append("GITHUB_STEP_SUMMARY", summary_of(found))
+    else:
+        typer.echo(summary_of(found))
+    set_outputs(f"verdict={found['verdict']}\n")
+    raise typer.Exit(0 if readable else 1)
+
+
+def annotate(report: ReportFile = REPORT) -> None:
+    """Print GitHub's `::error` lines: what failed, at the model's file and line."""
+    found, readable = _read(report)
+    _print(annotations_of(found))
+    raise typer.Exit(0 if readable else 1)
+
+
+def badge(
+    *,
+    to: Annotated[Path, typer.Option(help="The file to write.")],
+    report: ReportFile = REPORT,
+    publish: Annotated[bool, typer.Option(help="Put it on the badge's branch, too.")] = False,
+) -> None:
+    """Write the JSON of a shields endpoint badge."""
+    made = badge_of(_read(report)[0])
+    to.parent.mkdir(parents=True, exist_ok=True)
+    to.write_text(json.dumps(made) + "\n", "utf-8")
+    if publish:
+        from litegate import github
+
+        github.publish(made, _environment("GITHUB_REPOSITORY"), to.name)
+
+
+def comment(report: ReportFile = REPORT) -> None:
+    """Write the pull request's one comment; for a workflow that runs after the gate."""
+    from litegate import github
+
+    repository = _environment("GITHUB_REPOSITORY")
+    number = github.pull_request_of(_event(), repository)
+    if number is None:
+        typer.echo("no open pull request has this head any more: nothing to write")
+        return
+    github.post(comment_of(_read(report)[0]), repository, number)
+    typer.echo(f"comment written on pull request {number}")
+
+
+COMMANDS = (merge, summary, annotate, badge, comment)
+
+
+def _legs(folders: Iterable[Path]) -> tuple[dict[str, Report], dict[str, str]]:
+    """The reports below the folders by leg, and why those that cannot be read cannot."""
+    reports: dict[str, Report] = {}
+    damaged: dict[str, str] = {}
+    for leg in (leg for folder in folders for leg in _legs_in(folder)):
+        try:
+            reports[str(leg)] = read(leg / REPORT.name)
+        except ConfigError as error:
+            damaged[str(leg)] = str(error)
+    return reports, damaged
+
+
+def _legs_in(folder: Path) -> list[Path]:
+    """The folder itself where it holds a report, or else its subfolders, each a leg."""
+    if (folder / REPORT.name).is_file() or not folder.is_dir():
+        return [folder]
+    return sorted(path for path in folder.iterdir() if path.is_dir())
+
+
+def _names(expect: str) -> list[str]:
+    """Names out of a JSON list of them or of what `litegate list --json` prints, or plain ones."""
+    if not expect.lstrip().startswith("["):
+        return expect.replace(",", " ").split()
+    try:
+        listed = json.loads(expect)
+        names = [each if isinstance(each, str) else each["model"] for each in listed]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError(
+            "--expect is not what it can be",
+            expected='names, or JSON such as ["digits_cnn", "mnist_cnn"]',
+            got=expect[:200],
+        ) from error
+    return names
+
+
+def _read(path: Path) -> tuple[Report, bool]:
+    """The report, or one that says why there is none; whether it could be read."""
+    try:
+        return read(path), True
+    except ConfigError as error:
+        return failure(str(error)), False
+
+
+def _show(report: Report) -> None:
+    for row in having(report, "fail"):
+        typer.echo(plain_lines(f"FAIL {row['sentence']}"))
+    for row in report["errors"]:
+        typer.echo(plain_lines(f"ERROR {row['message']}"))
+    typer.echo(f"litegate: {counts(report)}")
+
+
+def _print(lines: Iterable[str]) -> None:
+    for line in lines:
+        typer.echo(line)
+
+
+def set_outputs(lines: str) -> None:
+    """On GitHub, set outputs of the workflow's step; elsewhere nothing."""
+    if os.environ.get("GITHUB_OUTPUT"):
+        _append("GITHUB_OUTPUT", lines)
+
+
+def _append(variable: str, text: str) -> None:
+    with Path(os.environ[variable]).open("a", encoding="utf-8") as file:
+        file.write(text)
+
+
+def _environment(name: str) -> str:
+    value = os.environ.get(name, "")
+    if not value:
+        raise ConfigError(f"the environment variable {name} is not set", expected="as on GitHub")
+    return value
+
+
+def _event() -> Mapping[str, Any]:
+    path = _environment("GITHUB_EVENT_PATH")
+    try:
+        event: Mapping[str, Any] = json.loads(Path(path).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"GitHub's event {plain(path)} cannot be read", got=str(error)) from error
+    return event

@@ -1,0 +1,122 @@
+"""`litegate noise`: how far a model's accuracy moves when nothing but the seed changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from litegate.child import Event
+from litegate.errors import ConfigError, LitegateError, MeasurementError
+from litegate.escaping import plain
+from litegate.measures.accuracy import answers
+from litegate.measures.noise import HONEST, LEAST_SEEDS, METHOD
+from litegate.noise_record import Row, keep
+from litegate.options import parse
+from litegate.selection import Case
+from litegate.session import Session
+from litegate.spec import Artifact, Model, Recipe
+from litegate.units import Quantity, Unit, text
+
+
+def noise(
+    model: Annotated[str, typer.Argument(help="A model of this project.")],
+    seeds: Annotated[int, typer.Option(min=LEAST_SEEDS, help="How many seeds to train.")] = 12,
+    recipe: Annotated[str, typer.Option(help="One of its recipes; the first gated one.")] = "",
+) -> None:
+    """Train a model from several seeds and say how far its accuracy moves.
+
+    A limit on what a change may cost that is below twice this SD is broken by honest changes too.
+    """
+    session = Session(parse(Path.cwd(), {}, {}), _silent, typer.echo)
+    declared = _model(session, model)
+    chosen = _recipe(declared, recipe)
+    row = _measured(session, declared, chosen, seeds)
+    for line in summary(row, Case(model=declared, recipe=chosen).regression.accuracy):
+        typer.echo(line)
+    typer.echo(f"kept in {keep(session.options.project, row)}")
+
+
+def _silent(_model: str, _event: Event) -> None:
+    """Say nothing of a build's steps: each seed has a line of its own."""
+
+
+def _model(session: Session, name: str) -> Model:
+    if name not in session.models:
+        known = ", ".join(session.models)
+        raise ConfigError(f"there is no model {plain(name)}", expected=known)
+    return session.models[name]
+
+
+def _recipe(model: Model, name: str) -> Recipe:
+    found = [each for each in model.recipes if (each.name == name if name else each.gate)]
+    if not found:
+        what = f"has no recipe {plain(name)}" if name else "gates no recipe"
+        known = ", ".join(each.name for each in model.recipes)
+        raise ConfigError(f"{model.name} {what}", expected=f"--recipe with one of: {known}")
+    return found[0]
+
+
+def _measured(session: Session, model: Model, recipe: Recipe, count: int) -> Row:
+    first = model.training.seed
+    seeds = tuple(range(first, first + count))
+    built = []
+    right = []
+    for seed in seeds:
+        built.append(_built(session, _seeded(model, seed), recipe.name))
+        marked = answers(built[-1]).right
+        right.append(int(marked.sum()))
+        share = text(float(marked.mean()), Unit.PERCENT)
+        typer.echo(f"seed {seed}: {share}, {right[-1]:,} of {len(marked):,} samples right")
+    _check_seeds_matter(built)
+    return Row(
+        model=model.name,
+        recipe=recipe.name,
+        data=built[0].evaluation.digest,
+        samples=len(built[0].evaluation.y),
+        seeds=seeds,
+        right=tuple(right),
+    )
+
+
+def _seeded(model: Model, seed: int) -> Model:
+    return replace(model, training=replace(model.training, seed=seed))
+
+
+def _built(session: Session, model: Model, recipe: str) -> Artifact:
+    built = session.pipeline.ensure(model, [recipe])[recipe]
+    if isinstance(built, LitegateError):
+        raise built
+    return built
+
+
+def _check_seeds_matter(built: list[Artifact]) -> None:
+    if len({artifact.sha256 for artifact in built}) == 1:
+        raise MeasurementError(
+            f"every seed gives the same bytes of {built[0].name}",
+            expected="weights that depend on Training(seed=...)",
+            remedy="look for a seed that the builder sets itself",
+        )
+
+
+def summary(row: Row, limit: Quantity) -> Iterator[str]:
+    """What a person should know of a model's noise; `limit` is that of its loss against a base."""
+    found = row.noise
+    spread = [text(value, Unit.PERCENT) for value in (found.mean, *_ends(row))]
+    yield f"{row.model}/{row.recipe}: {len(row.seeds)} seeds, {row.samples:,} samples"
+    yield "mean {}, lowest {}, highest {}".format(*spread)
+    ends = (text(end, Unit.POINTS) for end in (found.interval.low, found.interval.high))
+    between = " to ".join(ends)
+    yield f"SD {text(found.sd, Unit.POINTS)} (95 % interval {between}, {METHOD})"
+    share = f"{float(found.differing(limit.value)):.0%}".replace("%", " %")
+    yield f"{share} of all pairs of seeds differ by more than {limit}"
+    least = f"the least limit that honest changes can keep: {found.least_limit}, {HONEST} SD"
+    below = limit.value < found.least_limit.value
+    yield f"{least}; {limit}, which holds now, is {'below' if below else 'not below'} it"
+
+
+def _ends(row: Row) -> tuple[float, float]:
+    return min(row.right) / row.samples, max(row.right) / row.samples

@@ -1,0 +1,151 @@
+"""What litegate asks of git: which commit a change is held against, and that commit's files."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+from litegate.errors import ConfigError
+
+NONE, AUTO = "none", "auto"
+_NOTHING = "0" * 40
+"""What GitHub names as the commit before a new branch's first push."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """The commit that a change is held against."""
+
+    sha: str
+    ref: str
+    """What was asked for, and how it was understood: "main", "auto: origin/main"."""
+
+    @property
+    def short(self) -> str:
+        """The hash as people write it."""
+        return self.sha[:10]
+
+
+def merge_base(against: str, project: Path, env: Mapping[str, str] | None = None) -> Commit | None:
+    """The merge base of HEAD with a ref, with the target that `auto` finds, or None for `none`.
+
+    ConfigError, with the remedy, for a folder outside git, an unknown ref, a shallow clone that
+    does not reach the merge base, unrelated histories, or an `auto` that finds no target.
+    """
+    if against == NONE:
+        return None
+    if _git(project, "rev-parse", "--show-toplevel") is None:
+        raise ConfigError(
+            f"{project} is not in a git repository, so there is no base",
+            remedy="run inside one, or with --against none",
+        )
+    target = _target(project, os.environ if env is None else env) if against == AUTO else against
+    shown = f"{AUTO}: {target}" if against == AUTO else target
+    if _git(project, "rev-parse", "--verify", "--quiet", f"{target}^{{commit}}") is None:
+        raise ConfigError(
+            f"--against {against}: git knows no commit {target}",
+            remedy=_deepen(project)
+            or f"fetch it: git fetch origin {target.removeprefix('origin/')}",
+        )
+    sha = _git(project, "merge-base", "HEAD", target)
+    if sha is None:
+        raise ConfigError(
+            f"HEAD and {target} have no common commit here",
+            remedy=_deepen(project) or "name a ref that HEAD branched off from",
+        )
+    return Commit(sha=sha, ref=shown)
+
+
+def _deepen(project: Path) -> str:
+    if _git(project, "rev-parse", "--is-shallow-repository") != "true":
+        return ""
+    return "the clone is shallow: git fetch --unshallow, or fetch-depth: 0 for actions/checkout"
+
+
+def _target(project: Path, env: Mapping[str, str]) -> str:
+    found = _from_github(env) or _git(
+        project, "rev-parse", "--abbrev-ref", "--symbolic-full-name", "@{upstream}"
+    )
+    found = found or _git(project, "rev-parse", "--abbrev-ref", "origin/HEAD")
+    if not found:
+        raise ConfigError(
+            "--against auto finds no target branch",
+            expected="a GitHub event, an upstream branch, or origin/HEAD",
+            remedy="name it: --against origin/main",
+        )
+    return found
+
+
+def _from_github(env: Mapping[str, str]) -> str:
+    """The target that GitHub's event names; "" outside GitHub Actions."""
+    path = env.get("GITHUB_EVENT_PATH", "")
+    if not path:
+        return ""
+    try:
+        event: Mapping[str, Any] = json.loads(Path(path).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"GitHub's event {path} cannot be read", got=str(error)) from error
+    if "pull_request" in event:
+        return str(event["pull_request"]["base"]["sha"])
+    if "merge_group" in event:
+        return str(event["merge_group"]["base_sha"])
+    return _pushed(event)
+
+
+def _pushed(event: Mapping[str, Any]) -> str:
+    """A push to the default branch is held against what was there; another against that branch."""
+    default = str(event.get("repository", {}).get("default_branch", ""))
+    before = str(event.get("before", ""))
+    if event.get("ref") == f"refs/heads/{default}":
+        return before if before and before != _NOTHING else "HEAD"
+    return f"origin/{default}" if default else ""
+
+
+@contextmanager
+def worktree(project: Path, commit: Commit) -> Iterator[Path]:
+    """The files of `commit`, in a temporary folder, as `project` lies in its repository."""
+    top = _git(project, "rev-parse", "--show-toplevel")
+    if top is None:
+        raise ConfigError(f"{project} is not in a git repository")
+    with tempfile.TemporaryDirectory(prefix="litegate-base-") as folder:
+        place = Path(folder).resolve() / "tree"
+        added = _run(project, "worktree", "add", "--detach", "--force", str(place), commit.sha)
+        if added.returncode:
+            raise ConfigError(
+                f"git cannot lay out the base {commit.short}", got=added.stderr.strip()
+            )
+        try:
+            yield place / project.resolve().relative_to(Path(top).resolve())
+        finally:
+            _run(project, "worktree", "remove", "--force", str(place))
+
+
+def _git(project: Path, *args: str) -> str | None:
+    """What git prints, or None where it fails."""
+    done = _run(project, *args)
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _run(project: Path, *args: str) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(  # noqa: S603 arguments are a list; refs are verified by git
+            ["git", "-C", str(project), *args],  # noqa: S607 the user's own git
+            capture_output=True,
+            text=True,
+            check=False,
+            env={k: v for k, v in os.environ.items() if k not in _GIT_ENV},
+        )
+    except OSError as error:
+        raise ConfigError("git cannot be run", got=str(error), remedy="install git") from error
+
+
+_GIT_ENV = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
+"""What a git hook that runs us sets, and what would misdirect the worktree's commands."""

@@ -1,0 +1,165 @@
+"""What a model promises less of: its limits, its recipes, its data."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+from litegate.amounts import exactly
+from litegate.loosening.nouns import Change, Loosening, differs
+from litegate.units import Unit
+
+Declaration = Mapping[str, Any]
+"""A model, a recipe or a limit as a checkout declares it."""
+
+LEAST = frozenset({"accuracy", "keras_agreement", "kernel_agreement"})
+"""Limits of a budget that are lower bounds."""
+MOST = frozenset(
+    (
+        "accuracy_drop",
+        "extra_errors",
+        "class_drop",
+        "keras_difference",
+        "size",
+        "size_ratio",
+        "compressed_size",
+        "latency",
+        "latency_ratio",
+    )
+)
+"""Those that are upper bounds. Of one in neither set, any change counts."""
+
+
+def predecessor(base: Declaration, head: Declaration, name: str) -> str | None:
+    """The name that the base knows a model of the head by; None for a new model."""
+    candidates = (name, head["models"][name]["renamed_from"])
+    return next((each for each in candidates if each in base["models"]), None)
+
+
+def loosened_models(base: Declaration, head: Declaration) -> Iterator[Loosening]:
+    """What the models of the head promise less of than those of the base, and which are gone."""
+    known = {name: predecessor(base, head, name) for name in head["models"]}
+    for gone in sorted(base["models"].keys() - set(known.values())):
+        yield Loosening(
+            kind=Change.MODEL_REMOVED,
+            field=gone,
+            before="gated",
+            after="gone",
+            remedy=f"if it was renamed, say renamed_from={gone!r} in its @model",
+        )
+    for name, before in known.items():
+        if before is not None:
+            found = _model(base["models"][before], head["models"][name])
+            yield from (replace(one, model=name) for one in found)
+
+
+def _model(base: Declaration, head: Declaration) -> Iterator[Loosening]:
+    own = list(_limits(base["budget"], head["budget"]))
+    yield from own
+    yield from _regression(base["regression"], head["regression"])
+    yield from _data(base["data"], head["data"])
+    for name, before in base["recipes"].items():
+        for one in _recipe(name, before, head["recipes"].get(name)):
+            if one not in own:
+                yield replace(one, recipe=name)
+
+
+def _recipe(name: str, base: Declaration, head: Declaration | None) -> Iterator[Loosening]:
+    """A recipe that the base does not gate promises nothing; its limits are the merged ones."""
+    if not base["gate"]:
+        return
+    if head is None:
+        yield Loosening(kind=Change.RECIPE_REMOVED, field=name, before="gated", after="gone")
+    elif not head["gate"]:
+        yield Loosening(kind=Change.NOT_GATED, field=name, before="gated", after="shown beside")
+    else:
+        yield from _quantization(base, head)
+        yield from _limits(base["budget"], head["budget"])
+
+
+_STRENGTH = {
+    "int8_qat": 4,
+    "int8_ptq": 4,
+    "int16x8": 3,
+    "dynamic_range": 2,
+    "float16": 1,
+    "float32": 0,
+}
+"""Kinds of recipe by what they promise of their tensors."""
+
+
+def _quantization(base: Declaration, head: Declaration) -> Iterator[Loosening]:
+    """What a recipe promises less of: an integer type, an integer port, the file that ships."""
+    before, after = base["kind"], head["kind"]
+    ranked = before in _STRENGTH and after in _STRENGTH
+    if before != after and not (ranked and _STRENGTH[after] >= _STRENGTH[before]):
+        yield Loosening(kind=Change.RECIPE_CHANGED, field="kind", before=before, after=after)
+    for port in ("input_type", "output_type"):
+        before, after = base["spec"][port], head["spec"][port]
+        if before != after and after == "float32":
+            yield Loosening(kind=Change.RECIPE_CHANGED, field=port, before=before, after=after)
+    before, after = base["shipped"], head["shipped"]
+    if before not in (None, after):
+        shown = str(after or "nothing")
+        yield Loosening(kind=Change.RECIPE_CHANGED, field="shipped", before=before, after=shown)
+
+
+def _limits(base: Declaration, head: Declaration) -> Iterator[Loosening]:
+    for field, before in base.items():
+        after = head.get(field)
+        if before is not None and _weaker(field, before, after):
+            yield Loosening(
+                kind=Change.BUDGET, field=field, before=_shown(before), after=_shown(after)
+            )
+
+
+def _weaker(field: str, before: Declaration, after: Declaration | None) -> bool:
+    if after is None or before["unit"] != after["unit"]:
+        return True
+    old, new = Fraction(before["value"]), Fraction(after["value"])
+    if field in LEAST:
+        return new < old
+    return new > old if field in MOST else new != old
+
+
+def _shown(limit: Declaration | None) -> str:
+    return "no limit" if limit is None else exactly(Fraction(limit["value"]), Unit(limit["unit"]))
+
+
+def _regression(base: Declaration, head: Declaration) -> Iterator[Loosening]:
+    """The limits against a base; all are upper bounds."""
+    for field, before in base.items():
+        old, new = _limit(before), _limit(head[field])
+        if Fraction(new["value"]) > Fraction(old["value"]):
+            name = f"regression.{field}"
+            yield Loosening(kind=Change.BUDGET, field=name, before=_shown(old), after=_shown(new))
+
+
+def _limit(declared: Declaration | int) -> Declaration:
+    return {"value": declared, "unit": "count"} if isinstance(declared, int) else declared
+
+
+def _data(base: Declaration, head: Declaration) -> Iterator[Loosening]:
+    """The evaluation split and how it is fed; the training split is the training's affair."""
+    for array, before in base["digests"].items():
+        after = head["digests"].get(array)
+        if before != after and not array.endswith("_train"):
+            yield differs(Change.EVALUATION, array, before, after)
+    if base["preprocessing"] != head["preprocessing"]:
+        yield differs(Change.PREPROCESSING, "source", base["preprocessing"], head["preprocessing"])
+    (low, high), (new_low, new_high) = base["domain"], head["domain"]
+    if not (new_low <= low and new_high >= high):
+        before, after = f"{low} to {high}", f"{new_low} to {new_high}"
+        yield Loosening(kind=Change.DOMAIN, field="of inputs", before=before, after=after)
+    if base["classes"] != head["classes"]:
+        before, after = _listed(base["classes"]), _listed(head["classes"])
+        yield Loosening(kind=Change.CLASSES, field="names", before=before, after=after)
+
+
+def _listed(names: list[str]) -> str:
+    digest = hashlib.sha256(json.dumps(names).encode()).hexdigest()
+    return f"{len(names)} ({digest[:16]})"

@@ -1,0 +1,77 @@
+"""What CI fans out over: the models to gate, each with the key that its artifacts are cached by."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from litegate.digests import digest_of
+from litegate.errors import LitegateError
+from litegate.session import Session
+from litegate.spec import Model
+from litegate.store import BUILDS
+
+
+def described(session: Session) -> list[dict[str, Any]]:
+    """A row for each model of the project, in JSON's types.
+
+    `key` changes exactly when something of the model must be built again; `base_key` is that of the
+    merge base, empty where there is none.
+    """
+    declared = session.declared["models"]
+    base = _base_models(session)
+    return [
+        _row(session, model, declared[name], base.get(model.renamed_from or name))
+        for name, model in session.models.items()
+    ]
+
+
+def _row(
+    session: Session, model: Model, declared: Mapping[str, Any], base: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    has = session.pipeline.store.has
+    recipes = [
+        {"name": r.name, "gate": r.gate, "stored": has(BUILDS, session.pipeline.key(model, r.name))}
+        for r in model.recipes
+    ]
+    return {
+        "model": model.name,
+        "summary": model.summary,
+        "file": declared["file"],
+        "line": declared["line"],
+        "key": _content(declared),
+        "base_key": _content(base) if base else "",
+        "recipes": recipes,
+    }
+
+
+def _content(declared: Mapping[str, Any]) -> str:
+    return digest_of(sorted(set(declared["keys"].values())))
+
+
+def _base_models(session: Session) -> Mapping[str, Any]:
+    """The base's models; none where it cannot be read, which is the gate's to judge."""
+    try:
+        return session.base.models if session.base else {}
+    except LitegateError as error:
+        session.on_notice(str(error))
+        return {}
+
+
+def outputs(rows: Iterable[Mapping[str, Any]]) -> str:
+    """What later jobs of a workflow read, as lines for `$GITHUB_OUTPUT`.
+
+    `matrix` is a leg for each model that has a gated recipe, `models` their names; `key` and
+    `base_key` stand for all of them, where one job gates them.
+    """
+    gated = [row for row in rows if any(recipe["gate"] for recipe in row["recipes"])]
+    legs = [{name: row[name] for name in ("model", "key", "base_key")} for row in gated]
+    bases = [leg["base_key"] for leg in legs if leg["base_key"]]
+    values = {
+        "matrix": json.dumps(legs),
+        "models": json.dumps([leg["model"] for leg in legs]),
+        "key": digest_of([leg["key"] for leg in legs]),
+        "base_key": digest_of(bases) if bases else "",
+    }
+    return "".join(f"{name}={value}\n" for name, value in values.items())

@@ -1,0 +1,106 @@
+"""Noise of training: how far accuracy moves when nothing but the seed changes.
+
+Standard library alone. The interval of the SD is the chi-square interval of a normal sample.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+from itertools import combinations
+from statistics import fmean, stdev
+from typing import final
+
+from litegate.errors import MeasurementError
+from litegate.measurement import Interval
+from litegate.units import Number, Quantity, Unit
+
+LEAST_SEEDS = 2
+"""An SD needs two numbers; an interval that is of use needs about ten."""
+HONEST = 2
+"""A limit on the loss against the base that honest changes keep is at least so many SD."""
+METHOD = "chi-square"
+_TAIL = 0.025
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noise:
+    """Accuracies of one model and recipe, each from another seed, and what they say."""
+
+    accuracies: tuple[Fraction, ...]
+    """Shares of one evaluation split."""
+
+    def __post_init__(self) -> None:
+        if len(self.accuracies) < LEAST_SEEDS:
+            raise MeasurementError(
+                "the noise of training needs several seeds",
+                expected=f"at least {LEAST_SEEDS}",
+                got=str(len(self.accuracies)),
+            )
+
+    @property
+    def mean(self) -> float:
+        return fmean(self.accuracies)
+
+    @property
+    def sd(self) -> float:
+        """The standard deviation of accuracy from seed to seed, with n - 1, a share."""
+        return float(stdev(self.accuracies))
+
+    @property
+    def interval(self) -> Interval:
+        """The two-sided 95 % interval of the SD."""
+        free = len(self.accuracies) - 1
+        low, high = (
+            self.sd * math.sqrt(free / chi_square(share, free)) for share in (1 - _TAIL, _TAIL)
+        )
+        return Interval(low=low, high=high, method=METHOD)
+
+    @property
+    def least_limit(self) -> Quantity:
+        """The lowest limit of the loss against the base that honest changes can keep: two SD."""
+        return Quantity(HONEST * self.sd, Unit.POINTS)
+
+    def differing(self, limit: Number) -> Fraction:
+        """The share of pairs of seeds whose accuracies differ by more than `limit`, a share."""
+        return differing(self.accuracies, limit)
+
+
+def differing(accuracies: Sequence[Fraction], limit: Number) -> Fraction:
+    """The share of pairs of numbers, of at least two, that differ by more than `limit`."""
+    pairs = [abs(one - other) > limit for one, other in combinations(accuracies, 2)]
+    return Fraction(sum(pairs), len(pairs))
+
+
+@cache
+def chi_square(share: float, free: int) -> float:
+    """The number that `share` of the chi-square distribution of `free` degrees lies below."""
+    high = float(free)
+    while _below(high, free) < share:
+        high *= 2
+    return _edge(lambda x: _below(x, free) < share, 0.0, high)
+
+
+def _below(x: float, free: int) -> float:
+    """The chi-square distribution function: the series of the lower incomplete gamma function."""
+    half, a = x / 2, free / 2
+    if half <= 0:
+        return 0.0
+    term = total = math.exp(a * math.log(half) - half - math.lgamma(a + 1))
+    step = a
+    while term > total * 1e-17:
+        step += 1
+        term *= half / step
+        total += term
+    return total
+
+
+def _edge(holds: Callable[[float], bool], low: float, high: float) -> float:
+    """Where `holds` ends, true below and false above, by bisection to the last bit."""
+    while low < (middle := (low + high) / 2) < high:
+        low, high = (middle, high) if holds(middle) else (low, middle)
+    return high

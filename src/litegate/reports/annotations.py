@@ -1,0 +1,45 @@
+"""`::error` lines: what failed, at the model's own file and line, within GitHub's counts."""
+
+from litegate.escaping import command_message, command_property
+from litegate.reports.view import Report, Row, counts, having, is_good, whose
+
+MOST = 10
+"""GitHub shows so many errors of one step and hides the others."""
+
+
+def annotations(report: Report) -> list[str]:
+    """One workflow command for each broken promise and error, the worst first.
+
+    Where there are more than GitHub shows, the last one says how many more. A report that is no
+    pass always gets one.
+    """
+    found = [_of_verdict(row) for row in _failing(report)]
+    found += [_of_error(row) for row in report["errors"]]
+    if not found and not is_good(report):
+        found = [_command({}, "litegate", f"no pass: {counts(report)}")]
+    if len(found) <= MOST:
+        return found
+    more = len(found) - (MOST - 1)
+    rest = _command({}, "litegate", f"and {more} more: the step summary lists them")
+    return [*found[: MOST - 1], rest]
+
+
+def _failing(report: Report) -> list[Row]:
+    unproven = having(report, "inconclusive") if report["strict"] else []
+    return having(report, "fail") + unproven
+
+
+def _of_verdict(row: Row) -> str:
+    return _command(row, f"{row['measurement']}: {whose(row)}", row["sentence"])
+
+
+def _of_error(row: Row) -> str:
+    return _command(row, f"no verdict: {whose(row) or row['check']}", row["message"])
+
+
+def _command(row: Row, title: str, message: str) -> str:
+    properties = {"title": title}
+    if row.get("file"):
+        properties = {"file": str(row["file"]), "line": str(row.get("line") or 1)} | properties
+    listed = ",".join(f"{name}={command_property(value)}" for name, value in properties.items())
+    return f"::error {listed}::{command_message(message)}"

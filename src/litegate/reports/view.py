@@ -1,0 +1,92 @@
+"""What reports show of a `report.json` document: which rows, in which order, in which words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from litegate.units import Unit, text
+
+Report = Mapping[str, Any]
+Row = Mapping[str, Any]
+
+OUTCOMES = ("fail", "inconclusive", "waived", "pass")
+
+
+def outcome_of(row: Row) -> str:
+    """What a row counts for: "fail", "inconclusive", "waived" or "pass"."""
+    return "waived" if row.get("waived") else str(row["verdict"])
+
+
+def word(verdicts: Sequence[Row], errors: Sequence[Row]) -> str:
+    """A run's one word: "fail", "error", "inconclusive", "pass", or "nothing gated"."""
+    found = {outcome_of(row) for row in verdicts}
+    if "fail" in found:
+        return "fail"
+    if errors:
+        return "error"
+    if not found:
+        return "nothing gated"
+    return "inconclusive" if "inconclusive" in found else "pass"
+
+
+def is_good(report: Report) -> bool:
+    """Whether a run may be merged: it ended well, and no row of it says otherwise."""
+    said = word(report["verdicts"], report["errors"])
+    unproven = said == "inconclusive" and not report["strict"]
+    return report["exit_status"] == 0 and report["verdict"] == said and (said == "pass" or unproven)
+
+
+def having(report: Report, outcome: str) -> list[Row]:
+    """The verdicts of one outcome, the worst first."""
+    return sorted((r for r in report["verdicts"] if outcome_of(r) == outcome), key=severity)
+
+
+def severity(row: Row) -> float:
+    """The room to the limit as a share of the limit; the less, the worse."""
+    margin, limit = float(row["margin"]), abs(float(row["limit"]))
+    return margin / limit if limit else margin * 1e12
+
+
+def counts(report: Report) -> str:
+    """How many models and verdicts: "2 models: 1 fail, 7 pass"."""
+    models = len({row["model"] for row in report["verdicts"] if row["model"]})
+    found = [outcome_of(row) for row in report["verdicts"]]
+    said = [f"{found.count(each)} {each}" for each in OUTCOMES if each in found]
+    said += [f"{len(report['errors'])} without a verdict"] if report["errors"] else []
+    listed = ", ".join(said) or "nothing was gated, which is no pass"
+    return f"{models} model{'' if models == 1 else 's'}: {listed}"
+
+
+def whose(row: Row) -> str:
+    """The row's subject: "mnist_cnn/int8_qat"."""
+    return f"{row['model']}/{row['recipe']}" if row["recipe"] else row["model"]
+
+
+def figures(row: Row) -> tuple[str, str, str, str]:
+    """Value, limit, margin and evidence of a verdict, as a table shows them."""
+    unit = Unit(row["unit"])
+    limit = f"{row['relation']} {text(row['limit'], unit)}"
+    margin = text(row["margin"], unit, signed=True)
+    return text(row["value"], unit), limit, margin, evidence(row)
+
+
+def evidence(row: Row) -> str:
+    """How many samples, and the interval; "exact" where there is neither."""
+    unit = Unit(row["unit"])
+    parts = [f"n = {row['n']:,}"] if row["n"] else []
+    if row["interval"]:
+        low, high = (text(row["interval"][end], unit) for end in ("low", "high"))
+        parts.append(f"{low} to {high}")
+    return ", ".join(parts) or "exact"
+
+
+def recipe_figures(row: Row) -> tuple[str, ...]:
+    """Top-1, both drops, bytes and ratio of a recipe, as a table shows them."""
+    drops = (row["drop"], row["drop_from_baseline"])
+    return (
+        text(row["accuracy"], Unit.PERCENT),
+        *("" if d is None else text(-d, Unit.POINTS, signed=True) for d in drops),
+        text(row["bytes"], Unit.BYTES),
+        "" if row["size_ratio"] is None else text(row["size_ratio"], Unit.RATIO),
+    )

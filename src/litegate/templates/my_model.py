@@ -1,0 +1,36 @@
+"""An example that runs as it stands: handwritten digits, 8x8, out of scikit-learn.
+
+Put your own data, network and limits in its place, and give the file and the function a name.
+"""
+
+import litegate as lg
+
+
+@lg.model(
+    # In place of this, your own arrays: lg.Data(name=..., load=..., digests={}, ...)
+    data=lg.datasets.digits(),
+    training=lg.Training(epochs=20, batch_size=32, seed=7),
+    # What ships. With shipped="app/digits.tflite" that file must hold the gated bytes.
+    recipes=[lg.recipes.int8_qat(fine_tune_epochs=5, input_type="uint8", output_type="uint8")],
+    # What it promises. A limit that is left out collects no check.
+    budget=lg.Budget(
+        accuracy=lg.percent(94),
+        accuracy_drop=lg.points(2),
+        keras_agreement=lg.percent(99),
+        size=lg.kib(12),
+        size_ratio=0.70,
+        latency=lg.ms(1),
+    ),
+)
+def my_model(keras):
+    """Sixteen 3x3 filters, one pooling step, ten logits."""
+    return keras.Sequential(
+        [
+            keras.layers.InputLayer(input_shape=(8, 8)),
+            keras.layers.Reshape(target_shape=(8, 8, 1)),
+            keras.layers.Conv2D(filters=16, kernel_size=3, activation="relu"),
+            keras.layers.MaxPooling2D(pool_size=2),
+            keras.layers.Flatten(),
+            keras.layers.Dense(10),
+        ]
+    )

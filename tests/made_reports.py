@@ -1,0 +1,120 @@
+"""Reports made by hand, as a run would have written them, and the names a hostile one holds."""
+
+from litegate.measurement import Interval, Measurement
+from litegate.reports.json_report import document
+from litegate.reports.record import Place, Run, error_row, verdict_row
+from litegate.units import Unit, points
+
+ENVIRONMENT = {
+    "litegate": "0",
+    "litert": "0",
+    "python": "3",
+    "toolchain": {"tensorflow": "0"},
+    "kernels": "XNNPACK",
+    "threads": 1,
+    "processor": "p",
+    "cores": 2,
+    "store": "s",
+    "data": None,
+}
+HOSTILE = (
+    "**bold** _it_ ~~gone~~ # head\n# head\n\n- item\n1. item\n---",
+    "`code` ``` fence ``` [link](javascript:alert(1)) ![image](https://example.org/x.png)",
+    "<script>alert(1)</script><img src=x onerror=alert(1)></code></li></ul></details><!--",
+    "| a | b |\n|---|---|\n\\| $x^2$ $$y$$ :tada:",
+    "@everyone @octocat #1 GH-1 octo/cat#1 https://example.org www.example.org a@example.org",
+    "\x1b[31mred\x1b[0m \x1b]8;;https://example.org\x07link \x9b2J",
+    "\x00 \x07 \x7f \u202etxet \u2028 \u200b",
+    "::error file=a,line=1::fake\n::set-output name=x::y\r\n  ::stop-commands::z",
+    "##[error]fake ##[group]fake ]] %0A::error::fake %25 , : ::",
+    "&lt;b&gt; &amp; &#64;all \\n \ud800 " + "long " * 2000,
+)
+
+
+def place(**over):
+    """A check's place."""
+    values = {
+        "id": "checks/test_a.py::test_drop[m-int8_qat]",
+        "model": "m",
+        "recipe": "int8_qat",
+        "check": "test_drop",
+        "requirement": "Quantizing costs little.",
+        "file": "models/m.py",
+        "line": 6,
+    }
+    return Place(**(values | over))
+
+
+def verdict(outcome="pass", *, value=None, name="accuracy drop", offenders=(), **over):
+    """A verdict's row, by default against a limit of half a point."""
+    spot = place(**over)
+    values = {"pass": 0.001, "fail": 0.007, "inconclusive": 0.004}
+    number = values[outcome] if value is None else value
+    found = Measurement(
+        name=name,
+        subject=f"{spot.model}/{spot.recipe}",
+        value=number,
+        unit=Unit.POINTS,
+        n=1000,
+        high=0.006 if outcome == "inconclusive" else None,
+        interval=Interval(low=number - 0.001, high=number + 0.001, method="a method"),
+        offenders=offenders,
+    )
+    row = verdict_row(spot, found <= points(0.5))
+    assert row["verdict"] == outcome
+    return row
+
+
+def error(message="the store is full", **over):
+    """An error's row."""
+    return error_row(place(**over), message)
+
+
+def recipe(model="m", name="int8_qat"):
+    """A row of the table of recipes."""
+    return {
+        "model": model,
+        "recipe": name,
+        "kind": "int8_qat",
+        "role": "gated",
+        "artifact": "a" * 64,
+        "accuracy": 0.97,
+        "drop": 0.001,
+        "drop_from_baseline": None,
+        "bytes": 25144,
+        "size_ratio": None,
+    }
+
+
+def report(*verdicts, errors=(), strict=False, exit_status=None, environment=None, **more):
+    """A whole report; the exit status is pytest's unless one is given."""
+    run = Run(
+        environment=ENVIRONMENT | (environment or {}),
+        strict=strict,
+        verdicts=list(verdicts),
+        errors=list(errors),
+        recipes=more.pop("recipes", []),
+        not_gated=more.pop("not_gated", {}),
+        not_measured=more.pop("not_measured", {}),
+        notes=more.pop("notes", []),
+    )
+    bad = run.verdict not in ("pass", "inconclusive") or (strict and run.verdict != "pass")
+    status = int(bad) if exit_status is None else exit_status
+    return document(run) | {"exit_status": status} | more
+
+
+def full(name):
+    """A report with a row of every kind, in which `name` stands wherever a name or a text can."""
+    over = {"model": name, "recipe": name, "check": name, "id": name, "file": name}
+    rows = [verdict(o, name=name, offenders=(name,), **over) for o in ("pass", "fail")]
+    return report(
+        *rows,
+        verdict("inconclusive", name=name, **over),
+        errors=[error(name, **over)],
+        recipes=[recipe(name, name)],
+        not_gated={name: name},
+        not_measured={name: name},
+        notes=[name],
+        base={"commit": name, "ref": name, "note": name},
+        waivers=[{"model": name, "reason": name}],
+    )

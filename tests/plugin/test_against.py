@@ -1,0 +1,121 @@
+"""--against: the base's artifacts beside the head's, judged on the head's samples."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from litegate.spec import Kind
+from litegate.testing import pad, tiny
+
+CHECKS = Path(__file__).resolve().parents[2] / "checks"
+SIZE = "from litegate.measures.size import size\nfrom litegate import byte"
+SMALLER = "require(size(candidate) <= byte(int(size(base).value)))"
+
+
+@pytest.fixture
+def repository(project):
+    """The project as a git repository with a base on main and a branch that is checked out."""
+
+    def git(*args):
+        identity = ["-c", "user.name=a", "-c", "user.email=a@example.com"]
+        argv = ["git", *identity, *args]
+        subprocess.run(argv, cwd=project.path, check=True, capture_output=True)
+
+    def commit(text):
+        git("add", "-A")
+        git("commit", "-qm", text, "--allow-empty")
+
+    git("init", "-q", "-b", "main")
+    shutil.copy(CHECKS / "test_loosening.py", project.path / "checks")
+    (project.path / ".gitignore").write_text(".litegate\n__pycache__\n")
+    project.git, project.commit = git, commit
+    return project
+
+
+@pytest.fixture
+def branched(repository):
+    """A base with the model `tiny` and a check against the base; the branch changes nothing yet."""
+    repository.model().check(SMALLER, head=SIZE, args="candidate, base, require")
+    repository.commit("base")
+    repository.git("checkout", "-qb", "topic")
+    return repository
+
+
+def _grown(extra):
+    return {"float32": tiny(Kind.FLOAT32), "int8_qat": pad(tiny(Kind.INT8_QAT), extra)}
+
+
+def test_without_against_nothing_is_compared(branched):
+    """No base, no check of one; what is left decides."""
+    assert branched.run().ret == 5
+
+
+def test_the_base_is_named_and_the_same_bytes_pass(branched):
+    """The header and the report say which commit."""
+    (branched.path / "notes.md").write_text("documentation\n")
+    branched.commit("docs")
+    done = branched.run("checks/", "--against", "main")
+    assert done.ret == 0
+    done.stdout.fnmatch_lines(["against *, the merge base with main"])
+    report = json.loads((branched.path / ".litegate/report/report.json").read_text())
+    assert report["base"]["ref"] == "main"
+    assert len(report["base"]["commit"]) == 40
+
+
+@pytest.mark.parametrize(("extra", "status"), [(0, 0), (1, 1)])
+def test_a_larger_file_fails(branched, extra, status):
+    """One byte more than the base is over the limit of this check."""
+    branched.model("size=lg.kib(99)", files=_grown(extra), network="changed")
+    assert branched.run("checks/", "--against", "main").ret == status
+
+
+def test_a_new_model_has_no_base(branched):
+    """Said as such; the model that was there is still compared."""
+    branched.model(name="fresh")
+    done = branched.run("checks/", "--against", "main")
+    assert done.ret == 0
+    done.stdout.fnmatch_lines(["*fresh-int8_qat is new*"])
+    done.stdout.no_fnmatch_line("PASS*fresh/int8_qat*")
+
+
+def test_a_base_without_litegate(repository):
+    """Budgets still apply; the comparison is said to be missing."""
+    repository.commit("nothing yet")
+    repository.git("checkout", "-qb", "topic")
+    repository.model("size=lg.kib(99)").check(
+        "require(size(candidate) <= budget.size)", head=SIZE, args="candidate, budget, require"
+    )
+    done = repository.run("checks/", "--against", "main")
+    assert done.ret == 0
+    done.stdout.fnmatch_lines(["*tiny-int8_qat is new*"])
+
+
+def test_an_unknown_ref_ends_the_run(branched):
+    """Exit status 4 and the remedy."""
+    done = branched.run("checks/", "--against", "nowhere")
+    assert done.ret == 4
+    done.stderr.fnmatch_lines(["*git knows no commit nowhere*"])
+
+
+def test_a_base_whose_models_do_not_load_ends_the_run(repository):
+    """With the base's own file and line."""
+    repository.model().check(SMALLER, head=SIZE, args="candidate, base, require")
+    (repository.path / "models" / "broken.py").write_text("x = 1 / 0\n")
+    repository.commit("base")
+    repository.git("checkout", "-qb", "topic")
+    (repository.path / "models" / "broken.py").unlink()
+    done = repository.run("checks/", "--against", "main")
+    assert done.ret == 4
+    done.stderr.fnmatch_lines(["*models of the base * do not load*"])
+
+
+def test_a_renamed_model_is_followed(branched):
+    """renamed_from names what the base calls it."""
+    (branched.path / "models" / "tiny.py").unlink()
+    branched.model(name="small", arguments="renamed_from='tiny'", files=_grown(1))
+    done = branched.run("checks/", "--against", "main")
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(["*over by 1 B*"])

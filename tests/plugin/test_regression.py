@@ -1,0 +1,141 @@
+"""The project's own checks against the base, in a real repository, on planted artifacts."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from litegate.digests import data_key
+from litegate.discovery import discover
+from litegate.noise_record import PLACE, Row, keep
+from litegate.spec import Kind
+from litegate.testing import float_layer, pad, revalue, tiny
+
+CHECKS = Path(__file__).resolve().parents[2] / "checks"
+GOOD = tiny(Kind.INT8_QAT)
+ACCURACY, SIZE, TYPES, LATENCY = (
+    "test_accuracy_is_not_lost",
+    "test_file_does_not_grow",
+    "test_no_integer_type_is_lost",
+    "test_latency_does_not_grow",
+)
+WIDE = (
+    "regression=lg.Regression(accuracy=lg.points(5), size=lg.percent({size}), lost_types={types})"
+)
+
+
+@pytest.fixture
+def repository(project):
+    """A base with the model `tiny` and the checks against the base; a branch is checked out."""
+    path = project.path
+
+    def git(*args):
+        identity = ["-c", "user.name=a", "-c", "user.email=a@example.com"]
+        subprocess.run(["git", *identity, *args], cwd=path, check=True, capture_output=True)
+
+    for name in ("test_regression.py", "test_loosening.py"):
+        shutil.copy(CHECKS / name, path / "checks")
+    (path / ".gitignore").write_text(".litegate\n__pycache__\n")
+    project.model()
+    git("init", "-q", "-b", "main")
+    git("add", "-A")
+    git("commit", "-qm", "base")
+    git("checkout", "-qb", "topic")
+    return project
+
+
+@pytest.fixture
+def judged(repository):
+    """Plant what a change made of the model and run the checks; the report's rows by check."""
+
+    def run(tflite, *args, budget=""):
+        if tflite != GOOD:
+            files = {"float32": tiny(Kind.FLOAT32), "int8_qat": tflite}
+            repository.model(budget, files=files, network="another")
+        done = repository.run("checks/test_regression.py", "--against", "main", *(args or ("-m", "not latency")))
+        report = repository.path / ".litegate" / "report" / "report.json"
+        rows = json.loads(report.read_text("utf-8"))["verdicts"]
+        return done, {row["check"]: row for row in rows}
+
+    return run
+
+
+def failed(rows):
+    return {check for check, row in rows.items() if row["verdict"] == "fail"}
+
+
+def test_an_unchanged_model_passes_every_check_for_nothing(judged):
+    """Exact verdicts, latency included, of which nothing was run."""
+    done, rows = judged(GOOD, "--benchmark-enable")
+    assert done.ret == 0
+    assert set(rows) == {ACCURACY, SIZE, TYPES, LATENCY}
+    for row in rows.values():
+        assert (row["verdict"], row["value"], row["interval"]) == ("pass", 0, None)
+        assert row["evidence"] == ["the same bytes"]
+
+
+def test_a_lost_class_fails_its_check_alone(judged):
+    """A bias that drowns every other class: the sentence names the worst one."""
+    biased = revalue(GOOD, "dense/bias", lambda bias: bias + np.array([0, 0, 0, 10**6], bias.dtype))
+    done, rows = judged(biased)
+    assert done.ret == 1
+    assert failed(rows) == {ACCURACY}
+    assert "worst class" in rows[ACCURACY]["sentence"]
+
+
+@pytest.mark.parametrize(("extra", "status"), [(43, 0), (44, 1)])
+def test_a_larger_file_fails_its_check_alone(judged, extra, status):
+    """One per cent of 4,304 bytes is 43."""
+    done, rows = judged(pad(GOOD, extra))
+    assert done.ret == status
+    assert failed(rows) == ({SIZE} if status else set())
+
+
+@pytest.mark.parametrize(("size", "types", "broken"), [(1, 0, {SIZE, TYPES}), (7, 3, set())])
+def test_a_layer_that_fell_back_to_float_fails(judged, size, types, broken):
+    """It is larger, too; limits of the model's own take the place of the defaults."""
+    budget = WIDE.format(size=size, types=types)
+    _, rows = judged(float_layer(GOOD, "conv"), budget=budget)
+    assert failed(rows) == broken
+    assert "weight, was int8 and is float32" in rows[TYPES]["sentence"]
+
+
+def measured(repository, right):
+    """Write what `litegate noise` would have."""
+    model = discover(repository.path / "models", repository.path)["tiny"]
+    row = Row(
+        model="tiny",
+        recipe="int8_qat",
+        data=data_key(model.data),
+        samples=200,
+        seeds=(7, 8),
+        right=right,
+    )
+    keep(repository.path, row)
+
+
+@pytest.mark.parametrize(("right", "warned"), [((199, 200), True), ((200, 200), False)])
+def test_a_limit_below_the_noise_is_said_to_be(repository, judged, right, warned):
+    """The SD stands in the sentence once it was measured, with a lint where the limit is finer."""
+    measured(repository, right)
+    _, rows = judged(pad(GOOD, 1))
+    assert "SD from seed to seed" in rows[ACCURACY]["sentence"]
+    assert ("honest changes break it too" in rows[ACCURACY]["sentence"]) is warned
+
+
+def test_noise_that_was_not_measured_is_not_mentioned(judged):
+    """No record, no SD and no lint."""
+    _, rows = judged(pad(GOOD, 1))
+    assert "seed" not in rows[ACCURACY]["sentence"]
+
+
+def test_a_damaged_record_of_noise_is_an_error(repository, judged):
+    """Not a run without noise."""
+    (repository.path / PLACE).write_text("{")
+    done, rows = judged(pad(GOOD, 1))
+    assert done.ret == 1
+    assert ACCURACY not in rows
+    done.stdout.fnmatch_lines(["*is not what `litegate noise` writes*"])

@@ -1,0 +1,287 @@
+"""`litegate accept` through the command line: what it writes, asks and refuses."""
+
+import json
+import tomllib
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from typer.testing import CliRunner
+
+from litegate.cli import app
+from litegate.errors import ConfigError
+from litegate.measurement import Measurement, violations
+from litegate.reports.record import Place, error_row, verdict_row
+from litegate.units import Unit, points
+from litegate.waiverfile import FILE, LONGEST, load
+from litegate.waivers import covers
+
+TODAY = datetime.now(tz=UTC).astimezone().date()
+REASON = ("--reason", "agreed in #12")
+
+
+def _place(check, model="digits", recipe="int8_qat", param=""):
+    case = "-".join(part for part in (model, recipe, param) if part)
+    return Place(
+        id=f"checks/test_a.py::{check}[{case}]",
+        model=model,
+        recipe=recipe,
+        check=check,
+        requirement="It holds.",
+        file=f"models/{model}.py",
+        line=1,
+    )
+
+
+def _drop(value, place=None, **changed):
+    found = Measurement(name="accuracy drop", subject="s", value=value, unit=Unit.POINTS)
+    return verdict_row(place or _place("test_drop"), found <= points(0.5)) | changed
+
+
+def _tensors(*names, model="digits"):
+    found = violations("broken tensor promises", "s", names, n=9)
+    return verdict_row(_place("test_tensors", model), found <= 0)
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A project whose last run is as the test says."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CI", raising=False)
+    return Project(tmp_path)
+
+
+class Project:
+    """Writes the report, runs the command, reads the waivers."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def ran(self, *verdicts, errors=(), strict=False, **changed):
+        """The last run's report."""
+        folder = self.path / ".litegate" / "report"
+        folder.mkdir(parents=True)
+        report = {"schema_version": 1, "verdicts": verdicts, "errors": errors, "strict": strict}
+        (folder / "report.json").write_text(json.dumps(report | changed))
+        return self
+
+    def accept(self, *args, says=""):
+        """What the command did; a foreseen fault is in `exception`."""
+        return CliRunner().invoke(app, ["accept", *args], input=says)
+
+    def refused(self, *args, says=""):
+        """The text of the fault that it ended with; nothing was written."""
+        before = self.text
+        done = self.accept(*args, says=says)
+        assert isinstance(done.exception, ConfigError), done.output
+        assert self.text == before
+        return str(done.exception)
+
+    @property
+    def text(self):
+        file = self.path / FILE
+        return file.read_text("utf-8") if file.exists() else None
+
+    @property
+    def waivers(self):
+        return load(self.path, TODAY)
+
+
+def test_a_named_verdict_becomes_a_waiver_that_covers_it(project):
+    """It covers exactly what failed, for ninety days, and nothing worse."""
+    rows = _drop(1 / 140), _tensors("t", model="mnist")
+    done = project.ran(*rows).accept("digits", *REASON)
+    assert done.exit_code == 0, done.output
+    (waiver,) = project.waivers
+    assert (waiver.reason, waiver.expires) == ("agreed in #12", TODAY + timedelta(days=90))
+    assert waiver.value == "0.714286 points"
+    assert covers(waiver, rows[0], TODAY)
+    assert not covers(waiver, _drop(0.0072), TODAY)
+    assert not covers(waiver, rows[1], TODAY)
+    assert FILE in done.output
+    assert "accuracy drop of s is 0.71 points" in done.output
+
+
+def test_offenders_are_accepted_by_name(project):
+    """A count alone would cover any others."""
+    project.ran(_tensors("tensor 1 'a'", "tensor 2 'b'")).accept("test_tensors", *REASON)
+    (waiver,) = project.waivers
+    assert waiver.offenders == ("tensor 1 'a'", "tensor 2 'b'")
+    assert not waiver.value
+
+
+@pytest.mark.parametrize(
+    ("word", "models"),
+    [
+        ("test_drop", ["digits", "mnist"]),
+        ("checks/test_a.py::test_drop", ["digits", "mnist"]),
+        ("checks/test_a.py::test_drop[mnist-int8_qat]", ["mnist"]),
+        ("mnist", ["mnist"]),
+        ("digits/int8_qat", ["digits"]),
+    ],
+)
+def test_a_verdict_is_named_as_the_report_names_it(project, word, models):
+    """By check, node id, model, or model/recipe."""
+    project.ran(_drop(0.007), _drop(0.008, _place("test_drop", "mnist")))
+    assert project.accept(word, *REASON).exit_code == 0
+    assert [one.model for one in project.waivers] == models
+
+
+def test_one_of_several_cases_of_a_check_is_told_from_the_others(project):
+    """A user's own parameters: the accepted value of one must not cover another."""
+    rows = [_drop(v, _place("test_drop", param=p)) for v, p in ((0.02, "a"), (0.007, "b"))]
+    project.ran(*rows).accept(rows[0]["id"], *REASON)
+    (waiver,) = project.waivers
+    assert [covers(waiver, row, TODAY) for row in rows] == [True, False]
+
+
+def test_without_a_name_it_shows_and_asks(project):
+    """Which, then why."""
+    project.ran(_drop(0.007), _drop(0.008, _place("test_drop", "mnist")), _drop(0.001))
+    done = project.accept(says="2\nagreed\n")
+    assert done.exit_code == 0, done.output
+    assert "1  checks/test_a.py::test_drop[digits-int8_qat]" in done.output
+    assert [(one.model, one.reason) for one in project.waivers] == [("mnist", "agreed")]
+
+
+@pytest.mark.parametrize(("said", "count"), [("all", 2), ("1, 2", 2), ("1 1", 1)])
+def test_several_may_be_chosen(project, said, count):
+    """By numbers, or all of them."""
+    project.ran(_drop(0.007), _tensors("t"))
+    project.accept(*REASON, says=f"{said}\n")
+    assert len(project.waivers) == count
+
+
+@pytest.mark.parametrize("said", ["0", "3", "x", "1 3", "-1", "²"])
+def test_a_choice_that_is_none_accepts_nothing(project, said):
+    """A slip of the finger is no decision."""
+    project.ran(_drop(0.007), _tensors("t"))
+    assert "numbers from 1 to 2" in project.refused(*REASON, says=f"{said}\n")
+
+
+@pytest.mark.parametrize("args", [(), ("digits",)])
+def test_an_end_of_input_accepts_nothing(project, args):
+    """Nobody is there to answer."""
+    done = project.ran(_drop(0.007)).accept(*args)
+    assert done.exit_code != 0
+    assert project.text is None
+
+
+@pytest.mark.parametrize(
+    ("reason", "says"), [(("--reason", ""), ""), (("--reason", " \t"), ""), ((), " \n")]
+)
+def test_an_empty_reason_is_refused(project, reason, says):
+    """Given or typed."""
+    assert "there is no reason" in project.ran(_drop(0.007)).refused("digits", *reason, says=says)
+
+
+@pytest.mark.parametrize("value", ["1", "true", "yes"])
+def test_it_is_refused_in_ci(project, monkeypatch, value):
+    """Accepting is a person's decision."""
+    monkeypatch.setenv("CI", value)
+    assert "refused where CI is set" in project.ran(_drop(0.007)).refused("digits", *REASON)
+
+
+def test_an_error_cannot_be_accepted(project):
+    """There is no value to hold it to."""
+    error = error_row(_place("test_size"), "the store is full")
+    project.ran(_drop(0.007), errors=[error])
+    assert "an error cannot be accepted" in project.refused("test_size", *REASON)
+    assert "the store is full" in project.refused("digits", *REASON)
+
+
+@pytest.mark.parametrize(
+    ("row", "strict", "accepted"),
+    [
+        (_drop(0.004), True, False),
+        (_drop(0.004, verdict="inconclusive"), False, False),
+        (_drop(0.004, verdict="inconclusive"), True, True),
+        (_drop(0.007, waived={"reason": "r"}), False, False),
+        (_drop(0.007, waived=None), False, True),
+    ],
+)
+def test_only_what_failed_the_run_is_accepted(project, row, strict, accepted):
+    """Not what is kept, nor what is waived already; what is unproven, where the run was strict."""
+    project.ran(row, strict=strict)
+    if accepted:
+        assert project.accept("digits", *REASON).exit_code == 0
+        assert covers(project.waivers[0], row, TODAY)
+    else:
+        assert "no failing verdict" in project.refused("digits", *REASON)
+
+
+def test_a_misspelt_name_lists_the_failing_ones(project):
+    """Even beside one that is right: all or nothing."""
+    said = project.ran(_drop(0.007)).refused("digits", "digist", *REASON)
+    assert "digist" in said
+    assert "checks/test_a.py::test_drop[digits-int8_qat]" in said
+
+
+def test_an_empty_name_names_nothing(project):
+    """A project's own verdict has no model; an unset variable of a script is not its name."""
+    project.ran(_drop(0.007, _place("test_loosening", "", "")))
+    assert "no failing verdict is named" in project.refused("", *REASON)
+    assert project.accept("test_loosening", *REASON).exit_code == 0
+    assert project.waivers[0].model == ""
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("tomorrow", "is no date"),
+        ("2026-02-30", "is no date"),
+        ((TODAY - timedelta(days=1)).isoformat(), "is past"),
+        ((TODAY + LONGEST + timedelta(days=1)).isoformat(), "more than a year ahead"),
+    ],
+)
+def test_a_day_that_cannot_be_is_refused(project, given, said):
+    """Past, too far, or none."""
+    assert said in project.ran(_drop(0.007)).refused("digits", *REASON, "--expires", given)
+
+
+@pytest.mark.parametrize("day", [TODAY, TODAY + LONGEST])
+def test_the_first_and_the_last_possible_day(project, day):
+    """Both count."""
+    project.ran(_drop(0.007)).accept("digits", *REASON, "--expires", day.isoformat())
+    assert project.waivers[0].expires == day
+
+
+@pytest.mark.parametrize("content", [None, "{", "[]", '{"schema_version": 99}'])
+def test_no_usable_report_is_an_error(project, content):
+    """Nothing is accepted that was not measured."""
+    if content is not None:
+        project.ran()
+        (project.path / ".litegate/report/report.json").write_text(content)
+    assert "pytest checks/" in project.refused("digits", *REASON)
+
+
+def test_another_folder_of_the_report(project):
+    """Where the run wrote it elsewhere."""
+    project.ran(_drop(0.007))
+    (project.path / ".litegate/report").rename(project.path / "out")
+    assert project.accept("digits", *REASON, "--report", "out").exit_code == 0
+
+
+def test_a_faulty_file_is_not_added_to(project):
+    """It is mended first."""
+    (project.path / FILE).write_text("[[waiver]]\nreason = 1\n")
+    assert f"{FILE}:1" in project.ran(_drop(0.007)).refused("digits", *REASON)
+
+
+def test_hostile_text_is_text(project):
+    """In names, offenders and reasons; in the file and on the terminal."""
+    evil = 'x"]\n[[waiver]]\nmodel = "y" # \x1b[31m\u202e::error::'
+    row = _tensors(evil)
+    done = project.ran(row).accept("digits", "--reason", evil)
+    assert done.exit_code == 0, done.output
+    assert all(line.isprintable() for line in done.output.splitlines())
+    (waiver,) = project.waivers
+    assert waiver.offenders == (evil,)
+    assert waiver.reason == evil
+    assert len(tomllib.loads(project.text)["waiver"]) == 1
+
+
+def test_it_is_read_back_on_the_day_it_ends(project):
+    """The date in the file is a date, readable by any TOML reader."""
+    project.ran(_drop(0.007)).accept("digits", *REASON)
+    (entry,) = tomllib.loads(project.text)["waiver"]
+    assert isinstance(entry["expires"], date)

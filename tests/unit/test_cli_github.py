@@ -1,0 +1,102 @@
+"""`litegate merge`, `summary`, `annotate`, `badge` as commands."""
+
+import json
+
+import pytest
+from made_reports import report, verdict
+from typer.testing import CliRunner
+
+from litegate.cli import app
+from litegate.errors import ConfigError
+
+
+@pytest.fixture
+def litegate(tmp_path, monkeypatch):
+    """Run a command in an empty folder, outside of GitHub unless a variable is given."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT", "GITHUB_REPOSITORY"):
+        monkeypatch.delenv(name, raising=False)
+
+    def run(*args, **env):
+        return CliRunner().invoke(app, list(args), env=env)
+
+    return run
+
+
+def _put(folder, made):
+    folder.mkdir(parents=True)
+    (folder / "report.json").write_text(json.dumps(made))
+
+
+@pytest.fixture
+def legs(tmp_path):
+    """A good leg and a bad one."""
+    _put(tmp_path / "legs" / "one", report(verdict(model="one")))
+    _put(tmp_path / "legs" / "two", report(verdict("fail", model="two")))
+
+
+@pytest.mark.parametrize("expect", ["one,two", "one two", '["one", "two"]', '[{"model": "one"}]'])
+def test_merge_takes_names_or_json(litegate, legs, expect):
+    """A list of names, or what `litegate list --json` prints."""
+    done = litegate("merge", "legs", "--expect", expect)
+    assert done.exit_code == 1
+    assert "FAIL accuracy drop of two/int8_qat is 0.70 points" in done.output
+    assert "litegate: 2 models: 1 fail, 1 pass\n" in done.output
+
+
+def test_merge_passes_where_all_is_well(litegate, legs, tmp_path):
+    """Folders may be named one by one; the whole report goes where it is told to."""
+    done = litegate("merge", "legs/one", "--expect", "one", "--out", "whole")
+    assert done.exit_code == 0
+    made = json.loads((tmp_path / "whole" / "report.json").read_text())
+    assert (made["verdict"], made["exit_status"]) == ("pass", 0)
+    assert (tmp_path / "whole" / "summary.md").read_text().startswith("## litegate: pass")
+    assert "::error" not in done.output
+
+
+def test_merge_fails_for_a_folder_that_is_not_there(litegate):
+    """No leg came, which is no pass."""
+    done = litegate("merge", "nowhere", "--expect", "one")
+    assert done.exit_code == 1
+    assert "ERROR no leg reported one" in done.output
+
+
+@pytest.mark.parametrize("expect", ["[", "[1]", '[{"name": "one"}]', "[[]]"])
+def test_merge_refuses_json_that_names_no_models(litegate, legs, expect):
+    """A matrix that was built wrongly must not expect less."""
+    done = litegate("merge", "legs", "--expect", expect)
+    assert isinstance(done.exception, ConfigError)
+
+
+def test_merge_writes_summary_and_annotations_on_github(litegate, legs, tmp_path):
+    """Into the file that GitHub names, and to the log."""
+    page = tmp_path / "page.md"
+    env = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(page)}
+    done = litegate("merge", "legs", "--expect", "one two", **env)
+    assert "::error file=models/m.py,line=6,title=accuracy drop%3A two/int8_qat::" in done.output
+    assert page.read_text().startswith("## litegate: fail")
+
+
+def test_a_missing_report_is_an_error_on_every_page(litegate, tmp_path):
+    """And never a silent exit status 0."""
+    for command in ("summary", "annotate"):
+        done = litegate(command)
+        assert done.exit_code == 1
+        assert "cannot be read" in done.output
+    assert litegate("badge", "--to", "b.json").exit_code == 0
+    assert json.loads((tmp_path / "b.json").read_text())["message"] == "error"
+
+
+def test_a_page_is_no_verdict(litegate, legs):
+    """`summary` and `annotate` show what pytest's exit status has said already."""
+    done = litegate("summary", "--report", "legs/two/report.json")
+    assert done.exit_code == 0
+    assert done.output.startswith("## litegate: fail")
+    assert litegate("annotate", "--report", "legs/one/report.json").output == ""
+
+
+def test_a_comment_needs_github(litegate):
+    """The command says which variable it misses."""
+    done = litegate("comment")
+    assert isinstance(done.exception, ConfigError)
+    assert "GITHUB_REPOSITORY" in str(done.exception)

@@ -1,0 +1,153 @@
+"""The base is a commit: the merge base with the target, found or refused with the remedy."""
+
+import json
+import subprocess
+
+import pytest
+
+from litegate.errors import ConfigError
+from litegate.git import merge_base, worktree
+
+
+class Repository:
+    """A real repository; commits are named by their text."""
+
+    def __init__(self, path):
+        self.path = path
+        self.git("init", "-q", "-b", "main", str(path), cwd=path.parent)
+
+    def git(self, *args, cwd=None):
+        """Run git; what it printed."""
+        identity = ["-c", "user.name=a", "-c", "user.email=a@example.com"]
+        done = subprocess.run(
+            ["git", *identity, *args],
+            cwd=cwd or self.path,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout.strip()
+
+    def commit(self, text):
+        """Write `text` to the one file and commit it; the hash."""
+        (self.path / "file").write_text(text)
+        self.git("add", "-A")
+        self.git("commit", "-qm", text)
+        return self.git("rev-parse", "HEAD")
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """A repository with one commit on main."""
+    made = Repository(tmp_path / "origin")
+    made.first = made.commit("first")
+    return made
+
+
+def _event(tmp_path, **payload):
+    path = tmp_path / "event.json"
+    path.write_text(json.dumps(payload))
+    return {"GITHUB_EVENT_PATH": str(path)}
+
+
+def test_none_asks_nothing(tmp_path):
+    """Not even for a repository."""
+    assert merge_base("none", tmp_path) is None
+
+
+def test_the_merge_base_counts_not_the_tip(repository):
+    """Main moved on after the branch: what it gained there is not this change's doing."""
+    repository.git("checkout", "-qb", "topic")
+    repository.commit("topic")
+    repository.git("checkout", "-q", "main")
+    repository.commit("main moved on")
+    repository.git("checkout", "-q", "topic")
+    found = merge_base("main", repository.path)
+    assert found.sha == repository.first
+    assert found.ref == "main"
+
+
+def test_auto_is_the_upstream_branch(repository, tmp_path):
+    """On a laptop."""
+    clone = Repository(tmp_path / "clone")
+    clone.git("remote", "add", "origin", str(repository.path))
+    clone.git("fetch", "-q")
+    clone.git("checkout", "-qb", "topic", "--track", "origin/main")
+    clone.commit("topic")
+    found = merge_base("auto", clone.path, {})
+    assert found.sha == repository.first
+    assert found.ref == "auto: origin/main"
+
+
+def test_auto_without_a_target_is_refused(repository):
+    """The remedy is to name it."""
+    with pytest.raises(ConfigError, match="finds no target branch"):
+        merge_base("auto", repository.path, {})
+
+
+@pytest.mark.parametrize("kind", ["pull_request", "merge_group", "push to main", "push elsewhere"])
+def test_auto_reads_githubs_event(repository, tmp_path, kind):
+    """The pull request's target, the queue's base, what was pushed to, or the default branch."""
+    repository.git("update-ref", "refs/remotes/origin/main", repository.first)
+    default = {"repository": {"default_branch": "main"}}
+    payload = {
+        "pull_request": {"pull_request": {"base": {"sha": repository.first}}},
+        "merge_group": {"merge_group": {"base_sha": repository.first}},
+        "push to main": default | {"ref": "refs/heads/main", "before": repository.first},
+        "push elsewhere": default | {"ref": "refs/heads/topic", "before": "0" * 40},
+    }[kind]
+    repository.commit("second")
+    assert merge_base("auto", repository.path, _event(tmp_path, **payload)).sha == repository.first
+
+
+def test_the_first_push_of_all_is_held_against_itself(repository, tmp_path):
+    """There was nothing before it."""
+    event = {"repository": {"default_branch": "main"}, "ref": "refs/heads/main", "before": "0" * 40}
+    assert merge_base("auto", repository.path, _event(tmp_path, **event)).sha == repository.first
+
+
+def test_an_unknown_ref_is_refused_with_the_remedy(repository):
+    """Fetch it."""
+    with pytest.raises(ConfigError, match=r"no commit origin/main[\s\S]*git fetch origin main"):
+        merge_base("origin/main", repository.path)
+
+
+def test_a_shallow_clone_is_refused_with_the_remedy(repository, tmp_path):
+    """The merge base lies beyond what was fetched."""
+    repository.git("checkout", "-qb", "topic")
+    repository.commit("topic")
+    url = f"file://{repository.path}"
+    repository.git("clone", "-q", "--depth=1", "--branch=topic", url, str(tmp_path / "clone"))
+    clone = tmp_path / "clone"
+    repository.git("fetch", "-q", "--depth=1", "origin", "main:refs/remotes/origin/main", cwd=clone)
+    with pytest.raises(ConfigError, match="fetch-depth: 0"):
+        merge_base("origin/main", clone)
+
+
+def test_unrelated_histories_are_refused(repository):
+    """There is no common commit."""
+    repository.git("checkout", "-q", "--orphan", "other")
+    repository.commit("other")
+    with pytest.raises(ConfigError, match="no common commit"):
+        merge_base("main", repository.path)
+
+
+def test_a_folder_outside_git_is_refused(tmp_path, monkeypatch):
+    """With what to do."""
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    with pytest.raises(ConfigError, match="--against none"):
+        merge_base("main", tmp_path)
+
+
+def test_a_worktree_holds_the_commits_files_and_goes(repository):
+    """Also for a project in a folder of its repository; uncommitted changes stay where they are."""
+    (repository.path / "sub").mkdir()
+    (repository.path / "sub" / "model").write_text("base")
+    repository.commit("with a folder")
+    commit = merge_base("main", repository.path)
+    (repository.path / "sub" / "model").write_text("head")
+    with worktree(repository.path / "sub", commit) as tree:
+        assert (tree / "model").read_text() == "base"
+    assert not tree.exists()
+    assert (repository.path / "sub" / "model").read_text() == "head"
+    assert len(repository.git("worktree", "list").splitlines()) == 1

@@ -1,0 +1,350 @@
+"""What counts as promising less than the base, and what does not."""
+
+import json
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+
+from litegate.declarations import declared_model
+from litegate.discovery import discover
+from litegate.errors import MeasurementError
+from litegate.loosening import Loosenings, loosened, loosening, of_model, of_project
+from litegate.loosening.models import LEAST, MOST
+from litegate.measurement import Outcome
+from litegate.selection import LIMITS
+
+PROJECT = Path(__file__).resolve().parents[2]
+SIZE_CHECK = "checks/test_size.py::test_size_stays_within_budget"
+
+
+def _limit(value, unit):
+    return {"value": value, "unit": unit}
+
+
+BUDGET = dict.fromkeys(LIMITS) | {
+    "accuracy": _limit("97/100", "%"),
+    "keras_agreement": _limit("99/100", "%"),
+    "kernel_agreement": _limit("99/100", "%"),
+    "accuracy_drop": _limit("1/200", "points"),
+    "size": _limit("12288", "B"),
+    "latency": _limit("1/1000", "s"),
+}
+RECIPE = {
+    "gate": True,
+    "kind": "int8_qat",
+    "spec": {"input_type": "uint8", "output_type": "int8", "fine_tune_epochs": 1},
+    "budget": BUDGET,
+    "shipped": "app/model.tflite",
+    "key": "k",
+}
+MODEL = {
+    "file": "models/digits.py",
+    "line": 7,
+    "renamed_from": None,
+    "data": {
+        "digests": {"x_train": "1" * 64, "y_train": "2" * 64, "x_test": "3" * 64},
+        "preprocessing": "a" * 64,
+        "domain": [0, 1],
+        "classes": ["zero", "one"],
+    },
+    "training": {"epochs": 1},
+    "budget": BUDGET,
+    "regression": {
+        "accuracy": _limit("1/200", "points"),
+        "size": _limit("1/100", "%"),
+        "latency": _limit("1/40", "%"),
+        "lost_types": 0,
+    },
+    "recipes": {"int8_qat": RECIPE, "float32": RECIPE | {"gate": False, "kind": "float32"}},
+}
+_DECLARED = {
+    "models": {"digits": MODEL},
+    "checks": {SIZE_CHECK: "5" * 64, "checks/test_latency.py::test_latency": "6" * 64},
+    "settings": {"litegate_strict": "true", "addopts": "-ra --strict-markers"},
+    "conftests": {"checks/conftest.py": "7" * 64},
+}
+BASE = json.loads(json.dumps(_DECLARED))
+"""As it comes: no two parts of it are one object."""
+
+
+def _changed(*path, to, of=BASE):
+    """The base with one value set, or removed where `to` is ellipsis."""
+    head = deepcopy(of)
+    place = head
+    for step in path[:-1]:
+        place = place[step]
+    if to is ...:
+        del place[path[-1]]
+    else:
+        place[path[-1]] = to
+    return head
+
+
+def _digits(*path, to):
+    return _changed("models", "digits", *path, to=to)
+
+
+def _recipe(*path, to):
+    return _digits("recipes", "int8_qat", *path, to=to)
+
+
+def _found(head, base=BASE):
+    return [(one.kind, one.field) for one in loosened(base, head)]
+
+
+def test_nothing_changed_is_nothing_loosened():
+    """The usual pull request."""
+    assert loosened(BASE, deepcopy(BASE)) == ()
+
+
+def test_the_real_models_are_compared():
+    """The declarations that this project makes have the shape that is compared."""
+    models = discover(PROJECT / "models", PROJECT)
+    declared = {n: declared_model(m, PROJECT, str, str) for n, m in models.items()}
+    base = BASE | {"models": declared}
+    assert loosened(base, deepcopy(base)) == ()
+    head = deepcopy(base)
+    head["models"]["mnist_cnn"]["budget"]["size_ratio"]["value"] = "31/100"
+    assert [one.sentence for one in loosened(base, head)] == [
+        "mnist_cnn: budget size_ratio: 0.3 -> 0.31"
+    ]
+
+
+def test_each_limit_of_a_budget_has_a_direction():
+    """A limit that is added to Budget must be put in one of the two sets."""
+    assert LEAST | MOST == set(LIMITS)
+    assert not LEAST & MOST
+
+
+@pytest.mark.parametrize("field", sorted(LEAST | MOST))
+@pytest.mark.parametrize(("value", "higher"), [("1/3", False), ("1/2", None), ("2/3", True)])
+def test_a_limit_is_loosened_in_its_own_direction(field, value, higher):
+    """Just below, at and above the base's: a floor may rise, a ceiling may fall."""
+    base = _digits("budget", field, to=_limit("1/2", "%"))
+    head = _digits("budget", field, to=_limit(value, "%"))
+    looser = higher is not None and higher is (field in MOST)
+    assert _found(head, base) == ([("budget", field)] if looser else [])
+
+
+@pytest.mark.parametrize("field", ["accuracy", "size"])
+def test_a_limit_removed_is_loosened_and_one_added_is_not(field):
+    """No limit collects no check."""
+    without = _digits("budget", field, to=None)
+    assert _found(without) == [("budget", field)]
+    assert _found(BASE, without) == []
+
+
+def test_a_limit_in_another_unit_cannot_be_compared():
+    """What cannot be ranked counts as loosened."""
+    assert _found(_digits("budget", "size", to=_limit("1", "%"))) == [("budget", "size")]
+
+
+def test_a_limit_that_nobody_ranked_may_not_change():
+    """A field of a later version: fail closed."""
+    base = _digits("budget", "flash", to=_limit("2", "B"))
+    assert _found(_digits("budget", "flash", to=_limit("1", "B")), base) == [("budget", "flash")]
+
+
+def test_the_merged_limits_of_a_recipe_count():
+    """recipe(budget=...) loosens as the model's own budget does."""
+    (one,) = loosened(BASE, _recipe("budget", "size", to=_limit("12289", "B")))
+    assert one.sentence == "digits/int8_qat: budget size: 12288 B -> 12289 B"
+
+
+def test_one_edit_of_the_models_budget_is_said_once():
+    """Each recipe inherits it; nobody wants to read it for each of them."""
+    head = _recipe("budget", "size", to=_limit("12289", "B"))
+    head["models"]["digits"]["budget"]["size"] = _limit("12289", "B")
+    assert [one.sentence for one in loosened(BASE, head)] == [
+        "digits: budget size: 12288 B -> 12289 B"
+    ]
+
+
+def test_limits_are_told_apart_to_the_last_digit():
+    """96.996 % is not 97.00 %, though it rounds to that: a waiver of one is none of the other."""
+    (one,) = loosened(BASE, _digits("budget", "accuracy", to=_limit("96996/100000", "%")))
+    assert (one.before, one.after) == ("97 %", "96.996 %")
+
+
+@pytest.mark.parametrize(
+    ("field", "tighter", "looser", "said"),
+    [
+        ("accuracy", _limit("1/250", "points"), _limit("3/500", "points"), "0.6 points"),
+        ("size", _limit("0", "%"), _limit("2/100", "%"), "2 %"),
+        ("latency", _limit("1/50", "%"), _limit("1/10", "%"), "10 %"),
+        ("lost_types", 0, 1, "1"),
+    ],
+)
+def test_the_limits_against_the_base_count(field, tighter, looser, said):
+    """Regression's are all upper bounds."""
+    assert _found(_digits("regression", field, to=tighter)) == []
+    (one,) = loosened(BASE, _digits("regression", field, to=looser))
+    assert (one.kind, one.field, one.after) == ("budget", f"regression.{field}", said)
+
+
+@pytest.mark.parametrize(
+    ("head", "found"),
+    [
+        (_recipe("gate", to=False), [("no longer gated", "int8_qat")]),
+        (_digits("recipes", "int8_qat", to=...), [("recipe removed", "int8_qat")]),
+        (_digits("recipes", "float32", to=...), []),
+        (_digits("recipes", "new", to=RECIPE), []),
+        (_recipe("kind", to="dynamic_range"), [("recipe changed", "kind")]),
+        (_recipe("kind", to="int8_ptq"), []),
+        (_recipe("kind", to="of_tomorrow"), [("recipe changed", "kind")]),
+        (_recipe("spec", "input_type", to="float32"), [("recipe changed", "input_type")]),
+        (_recipe("spec", "output_type", to="float32"), [("recipe changed", "output_type")]),
+        (_recipe("spec", "input_type", to="int8"), []),
+        (_recipe("spec", "fine_tune_epochs", to=0), []),
+        (_recipe("shipped", to=None), [("recipe changed", "shipped")]),
+        (_digits("training", "epochs", to=9), []),
+        (_digits("data", "digests", "x_test", to="4" * 64), [("evaluation split", "x_test")]),
+        (_digits("data", "digests", "x_test", to=...), [("evaluation split", "x_test")]),
+        (_digits("data", "digests", "y_test", to="4" * 64), []),
+        (_digits("data", "digests", "x_train", to="4" * 64), []),
+        (_digits("data", "preprocessing", to="b" * 64), [("preprocessing", "source")]),
+        (_digits("data", "domain", to=[0, 2]), []),
+        (_digits("data", "domain", to=[0, 0.9]), [("domain", "of inputs")]),
+        (_digits("data", "domain", to=[0.1, 1]), [("domain", "of inputs")]),
+        (_digits("data", "domain", to=[0, float("nan")]), [("domain", "of inputs")]),
+        (_digits("data", "classes", to=["one", "zero"]), [("classes", "names")]),
+        (_changed("checks", SIZE_CHECK, to=...), [("check removed", SIZE_CHECK)]),
+        (_changed("checks", SIZE_CHECK, to="8" * 64), [("check changed", SIZE_CHECK)]),
+        (_changed("checks", "checks/test_new.py::test_new", to="8" * 64), []),
+        (_changed("conftests", "checks/conftest.py", to="8" * 64), [("conftest",) * 2]),
+        (_changed("conftests", "checks/conftest.py", to=...), [("conftest",) * 2]),
+        (_changed("conftests", "conftest.py", to="8" * 64), [("conftest",) * 2]),
+        (_changed("settings", "litegate_strict", to="false"), [("strict", "litegate_strict")]),
+        (_changed("settings", "litegate_strict", to=...), [("strict", "litegate_strict")]),
+        (_changed("settings", "litegate_strict", to="on"), []),
+        (_changed("settings", "litegate_model", to="other"), [("deselection", "litegate_model")]),
+        (_changed("settings", "litegate_checks", to="c"), [("setting", "litegate_checks")]),
+        (_changed("settings", "litegate_checks", to="checks"), []),
+        (_changed("settings", "litegate_store", to="s"), [("setting", "litegate_store")]),
+        (_changed("settings", "litegate_build_timeout", to="9"), []),
+        (_changed("settings", "litegate_against", to="auto"), []),
+        (_changed("settings", "python_functions", to="x_*"), [("setting", "python_functions")]),
+    ],
+)
+def test_what_counts_and_what_does_not(head, found):
+    """One change at a time, against the same base."""
+    assert [(k, f.rpartition("/")[2] if k == "conftest" else f) for k, f in _found(head)] == [
+        (k, "conftest.py" if k == "conftest" else f) for k, f in found
+    ]
+
+
+def test_a_setting_taken_back_widens_the_run():
+    """A model that was deselected is gated again."""
+    base = _changed("settings", "litegate_model", to="other")
+    assert _found(BASE, base) == []
+    assert _found(
+        _changed("settings", "litegate_against", to="none"),
+        base={**BASE, "settings": BASE["settings"] | {"litegate_against": "auto"}},
+    ) == [("setting", "litegate_against")]
+
+
+def test_strict_may_move_from_addopts_to_the_setting():
+    """What counts is whether an inconclusive verdict fails."""
+    base = _changed("settings", to={"addopts": "--litegate-strict"})
+    assert _found(_changed("settings", to={"litegate_strict": "true", "addopts": ""}), base) == []
+    assert _found(_changed("settings", to={"addopts": ""}), base) == [("strict", "litegate_strict")]
+
+
+def test_a_check_that_moved_as_it_was_is_followed():
+    """Another file, the same function with the same source."""
+    head = _changed("checks", SIZE_CHECK, to=...)
+    head["checks"]["checks/test_bytes.py::test_size_stays_within_budget"] = "5" * 64
+    assert _found(head) == []
+    head["checks"]["checks/test_bytes.py::test_size_stays_within_budget"] = "9" * 64
+    assert _found(head) == [("check removed", SIZE_CHECK)]
+
+
+def _renamed(name, origin):
+    return BASE | {"models": {name: MODEL | {"renamed_from": origin}}}
+
+
+def test_a_model_that_vanished_says_what_to_write():
+    """Renamed without saying so, or deleted: it fails either way."""
+    (one,) = loosened(BASE, _renamed("numbers", None))
+    assert one.kind == "model removed"
+    assert one.sentence.endswith("if it was renamed, say renamed_from='digits' in its @model")
+
+
+def test_a_model_that_was_renamed_is_followed():
+    """Its limits are held against those that it had under its old name."""
+    head = _renamed("numbers", "digits")
+    assert _found(head) == []
+    head = deepcopy(head)
+    head["models"]["numbers"]["budget"]["size"] = None
+    assert [one.sentence for one in loosened(BASE, head)] == [
+        "numbers: budget size: 12288 B -> no limit"
+    ]
+
+
+def test_a_rename_that_the_base_has_too_changes_nothing():
+    """After the merge the base knows the new name; the old word in the file does no harm."""
+    merged = _renamed("numbers", "digits")
+    assert _found(merged, merged) == []
+    assert of_model(merged, merged, "numbers").compared > 1
+
+
+def test_the_measurement_names_each_offender():
+    """`loosening(...) <= 0` fails with before and after; kept, it passes with what it rests on."""
+    head = _digits("budget", "size", to=None)
+    broken = loosening(of_model(BASE, head, "digits")) <= 0
+    kept = loosening(of_model(BASE, BASE, "digits")) <= 0
+    assert (broken.outcome, kept.outcome) == (Outcome.FAIL, Outcome.PASS)
+    assert broken.measurement.offenders == ("digits: budget size: 12288 B -> no limit",)
+    assert kept.measurement.n > 10
+
+
+def test_the_project_answers_for_what_is_no_models():
+    """Checks, settings, conftests, and models that are gone; a model for the rest."""
+    head = _renamed("numbers", None) | {"checks": {}}
+    verdict = loosening(of_project(BASE, head)) <= 0
+    assert [line.split()[0] for line in verdict.measurement.offenders] == [
+        "model",
+        "check",
+        "check",
+    ]
+    assert of_model(BASE, head, "numbers").found == ()
+
+
+def test_every_loosening_is_somebodys():
+    """None falls between the models and the project."""
+    head = _digits("budget", "size", to=None)
+    head["models"]["other"] = deepcopy(MODEL)
+    head["checks"] = {}
+    parts = [of_project(BASE, head), *(of_model(BASE, head, name) for name in head["models"])]
+    assert sorted(map(str, loosened(BASE, head))) == sorted(
+        str(one) for part in parts for one in part.found
+    )
+
+
+def test_a_new_model_passes_and_says_so():
+    """There is nothing to loosen, and that is what the row says."""
+    head = _renamed("numbers", None)
+    verdict = loosening(of_model(BASE, head, "numbers")) <= 0
+    assert verdict.outcome is Outcome.PASS
+    assert verdict.measurement.evidence == ("new in this change",)
+
+
+def test_a_base_without_litegate_passes_and_says_so():
+    """It promised nothing, so nothing can be loosened; budgets still apply."""
+    empty = {"models": {}, "checks": {}, "settings": {"addopts": ""}, "conftests": {}}
+    verdict = loosening(of_project(empty, BASE)) <= 0
+    assert verdict.measurement.evidence == ("new in this change",)
+
+
+def test_nothing_compared_is_an_error():
+    """No pass without having looked."""
+    with pytest.raises(MeasurementError, match="nothing was looked at"):
+        loosening(Loosenings(subject="digits", found=(), compared=0))
+
+
+@pytest.mark.parametrize("part", ["models", "checks", "settings", "conftests"])
+def test_a_declaration_that_lacks_a_part_is_an_error(part):
+    """It must not read as one that declares nothing there."""
+    with pytest.raises(KeyError, match=part):
+        loosened(BASE, {name: value for name, value in BASE.items() if name != part})

@@ -1,0 +1,129 @@
+"""Slack: the limits that hold nothing, and those that do."""
+
+import pytest
+
+from litegate import kib, percent, points, us
+from litegate.measurement import Interval, Measurement, violations
+from litegate.reports.record import Place, verdict_row
+from litegate.reports.slack import slack
+from litegate.spec import Budget
+from litegate.units import Unit, byte, per_thousand, quanta
+
+PLACE = Place(id="x", model="net", recipe="int8_qat", check="c", requirement="r", file="f", line=1)
+
+
+def found(name, value, unit, interval=None):
+    ends = interval and Interval(low=interval[0], high=interval[1], method="m")
+    return Measurement(name=name, subject="net/int8_qat", value=value, unit=unit, interval=ends)
+
+
+def size(value):
+    return found("size", value, Unit.BYTES)
+
+
+def notes(budget, *verdicts):
+    return slack(budget, [verdict_row(PLACE, verdict) for verdict in verdicts])
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(6000, True), (6500, True), (6702, True), (6703, False), (12288, False)]
+)
+def test_a_size_far_below_its_limit(value, said):
+    """With a tenth on top, 6,702 B are 60 % of 12 KiB and 6,703 are more."""
+    budget = Budget(size=kib(12))
+    assert bool(notes(budget, size(value) <= budget.size)) is said
+
+
+def test_the_note_gives_the_limit_as_it_is_written():
+    """6,000 B and a tenth are 6.45 KiB, so 6.5 is the limit to write."""
+    budget = Budget(size=kib(12))
+    (note,) = notes(budget, size(6000) <= budget.size)
+    assert note == (
+        "net/int8_qat: size 6,000 B is far from its limit, <= 12,288 B; "
+        "size=kib(6.5) would hold it there"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "limit", "value", "unit", "proposed"),
+    [
+        ("size ratio", "size_ratio", 0.9, 0.3, Unit.RATIO, "size_ratio=0.33"),
+        ("compressed size", "compressed_size", kib(24), 5120, Unit.BYTES, "size=kib(5.5)"),
+        ("largest difference from Keras", "keras_difference", quanta(8), 1, Unit.QUANTA, "(1.1)"),
+    ],
+)
+def test_exact_limits(name, field, limit, value, unit, proposed):
+    """Each in the unit that its author writes."""
+    budget = Budget(**{field: limit})
+    (note,) = notes(budget, found(name, value, unit) <= limit)
+    assert note.endswith(f"{proposed} would hold it there")
+
+
+@pytest.mark.parametrize(
+    ("low", "proposed"), [(0.98, "accuracy=percent(98)"), (0.97, "percent(97)"), (0.9699, None)]
+)
+def test_a_floor_is_judged_by_what_it_allows_to_be_wrong(low, proposed):
+    """Of 5 % wrong answers allowed, 60 % are 3: the interval's lower end decides."""
+    budget = Budget(accuracy=percent(95))
+    measured = found("accuracy", 0.99, Unit.PERCENT, (low, 0.995))
+    told = notes(budget, measured >= budget.accuracy)
+    assert (proposed in told[0]) if proposed else not told
+
+
+@pytest.mark.parametrize(("high", "said"), [(0.0059, True), (0.006, True), (0.0061, False)])
+def test_a_drop_is_judged_by_its_interval(high, said):
+    """A gain that is not proven to be one leaves no slack to take away."""
+    budget = Budget(accuracy_drop=points(1))
+    measured = found("accuracy drop", -0.001, Unit.POINTS, (-0.008, high))
+    assert bool(notes(budget, measured <= budget.accuracy_drop)) is said
+
+
+def test_extra_errors_are_told_per_thousand():
+    """The proposal is rounded up to two digits."""
+    budget = Budget(extra_errors=per_thousand(20))
+    measured = found("number of extra errors", 0, Unit.PER_THOUSAND, (-0.002, 0.00412))
+    assert "extra_errors=per_thousand(4.2)" in notes(budget, measured <= budget.extra_errors)[0]
+
+
+def test_only_what_passed_has_slack():
+    """A failed or unproven limit is never called too wide."""
+    budget = Budget(accuracy=percent(50))
+    measured = Measurement(
+        name="accuracy",
+        subject="s",
+        value=0.9,
+        unit=Unit.PERCENT,
+        low=0.4,
+        interval=Interval(low=0.85, high=0.95, method="m"),
+    )
+    assert not notes(budget, measured >= budget.accuracy)
+    assert not notes(Budget(size=byte(10)), size(11) <= byte(10))
+
+
+def test_other_limits_have_no_note():
+    """Times, counts, limits that the budget does not set, and limits of a check's own."""
+    time = found("latency", 1e-6, Unit.SECONDS) <= us(500)
+    count = violations("broken tensor promises", "s", (), n=9) <= 0
+    budget = Budget(latency=us(500), size=kib(12))
+    assert not notes(budget, time, count, size(10) <= kib(50))
+    assert not notes(Budget(), size(10) <= kib(12))
+
+
+def test_a_limit_that_allows_nothing_has_no_slack():
+    """A floor of 100 %, a drop of 0."""
+    budget = Budget(accuracy=percent(100), accuracy_drop=points(0))
+    perfect = found("accuracy", 1, Unit.PERCENT, (1, 1)) >= budget.accuracy
+    no_drop = found("accuracy drop", 0, Unit.POINTS, (0, 0)) <= budget.accuracy_drop
+    assert not notes(budget, perfect, no_drop)
+
+
+@pytest.mark.parametrize("value", [1, 37, 999, 6000])
+def test_the_proposed_limit_is_kept_and_has_no_slack_itself(value):
+    """Whoever follows a note gets no second one, and no failure."""
+    budget = Budget(size=kib(12))
+    (note,) = notes(budget, size(value) <= budget.size)
+    written = note.partition("size=kib(")[2].partition(")")[0]
+    tighter = Budget(size=kib(float(written)))
+    verdict = size(value) <= tighter.size
+    assert verdict.outcome == "pass"
+    assert not notes(tighter, verdict)

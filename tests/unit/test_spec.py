@@ -1,0 +1,74 @@
+"""The nouns refuse what cannot be: wrong units, names that are no names, numbers too low."""
+
+import pytest
+
+import litegate as lg
+from litegate.errors import ConfigError
+from litegate.spec import Budget, Kind, Recipe, Regression
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: lg.Budget(accuracy=lg.points(97)),
+        lambda: lg.Budget(accuracy=0.97),
+        lambda: lg.Budget(size=25),
+        lambda: lg.Budget(size_ratio=lg.percent(30)),
+        lambda: lg.Budget(latency=lg.kib(1)),
+        lambda: lg.Regression(size=lg.kib(1)),
+        lambda: lg.Training(epochs=0),
+        lambda: lg.Training(batch_size=0),
+        lambda: lg.Training(threads=0),
+        lambda: lg.Training(seed=-1),
+        lambda: lg.recipes.int8_ptq(calibration_samples=0),
+        lambda: lg.recipes.int8_qat(fine_tune_epochs=-1),
+        lambda: lg.recipes.int8_qat(input_type="int4"),
+        lambda: lg.recipes.int8_qat(name="../int8"),
+        lambda: lg.recipes.int8_qat(name=" "),
+        lambda: lg.recipes.int8_qat(annotate=lambda network, _tfmot: network),
+    ],
+)
+def test_what_cannot_be_is_refused(make):
+    """At the line that declares it, not in the middle of a run."""
+    with pytest.raises(ConfigError):
+        make()
+
+
+def test_the_least_values_are_taken():
+    """One epoch, one sample, seed 0."""
+    assert lg.Training(epochs=1, batch_size=1, seed=0, threads=1).seed == 0
+    assert lg.recipes.int8_ptq(calibration_samples=1).calibration_samples == 1
+
+
+def test_a_wrong_unit_is_told_with_the_right_one():
+    """What was expected, what was got, what to write."""
+    with pytest.raises(ConfigError, match=r"quantity in %[\s\S]*points[\s\S]*litegate\.percent"):
+        lg.Budget(accuracy=lg.points(1))
+
+
+def test_a_recipes_budget_stands_over_the_models():
+    """Field by field."""
+    model = Budget(size=lg.kib(10), size_ratio=0.5)
+    assert Budget(size=lg.kib(5)).over(model) == Budget(size=lg.kib(5), size_ratio=0.5)
+
+
+def test_unset_limits_are_named():
+    """Limits alone: the regression against a base has defaults."""
+    unset = Budget(size=lg.kib(5)).unset()
+    assert "size" not in unset
+    assert "regression" not in unset
+    assert {"accuracy", "latency"} <= set(unset)
+
+
+def test_the_reference_sees_as_many_epochs():
+    """Fine-tuning is matched by a float control; other recipes need none."""
+    assert lg.recipes.int8_qat(fine_tune_epochs=2).reference.name == "float32+2"
+    assert lg.recipes.int8_qat(from_scratch=True).reference.name == "float32"
+    assert lg.recipes.int8_ptq().reference == Recipe(name="float32", kind=Kind.FLOAT32, gate=False)
+
+
+def test_the_defaults_against_a_base():
+    """0.5 points, 1 % of bytes, 2.5 % of time, no lost integer type."""
+    assert Regression() == Regression(
+        accuracy=lg.points(0.5), size=lg.percent(1), latency=lg.percent(2.5), lost_types=0
+    )

@@ -1,0 +1,326 @@
+"""Waivers cover what they name, up to the value they name, until the day they name."""
+
+import json
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from litegate.errors import ConfigError
+from litegate.measurement import Measurement, violations
+from litegate.reports.record import Place, verdict_row
+from litegate.units import Unit, percent, points
+from litegate.waiverfile import FILE, LONGEST, add, load, parse, written
+from litegate.waivers import Waiver, covering, covers, notes
+
+TODAY = date(2026, 6, 1)
+DAY = timedelta(days=1)
+NODE = "checks/test_accuracy.py::test_accuracy_stays_within_tolerance"
+PLACE = Place(
+    id=f"{NODE}[digits-int8_qat]",
+    model="digits",
+    recipe="int8_qat",
+    check="test_accuracy_stays_within_tolerance",
+    requirement="Quantization costs little.",
+    file="models/digits.py",
+    line=7,
+)
+WAIVER = Waiver(
+    check=NODE,
+    model="digits",
+    recipe="int8_qat",
+    measurement="accuracy drop",
+    value="0.71 points",
+    reason="a new class",
+    expires=TODAY,
+)
+TEXT = f"""
+# our own words
+[[waiver]]
+model = "digits"
+recipe = "int8_qat"
+check = "{NODE}"
+reason = "a new class"
+expires = 2026-06-01
+accepts = {{ measurement = "accuracy drop", value = "0.71 points" }}
+"""
+
+
+def _drop(value, limit=0.5, **changed):
+    found = Measurement(
+        name="accuracy drop", subject="digits/int8_qat", value=value, unit=Unit.POINTS, n=1000
+    )
+    return verdict_row(PLACE, found <= points(limit)) | changed
+
+
+def _offending(*names):
+    found = violations("broken tensor promises", "digits/int8_qat", names, n=20)
+    return verdict_row(PLACE, found <= 0)
+
+
+@pytest.mark.parametrize(
+    ("value", "covered"), [(0.00709, True), (0.0071, True), (0.00711, False), (0.01, False)]
+)
+def test_a_waiver_covers_no_more_than_its_value(value, covered):
+    """Within it and at it; not above."""
+    assert covers(WAIVER, _drop(value), TODAY) is covered
+
+
+@pytest.mark.parametrize(("value", "covered"), [(0.93, True), (0.92, True), (0.91999, False)])
+def test_a_floor_is_waived_downward(value, covered):
+    """Where the limit is the least, so is the accepted value."""
+    found = Measurement(name="accuracy", subject="s", value=value, unit=Unit.PERCENT)
+    row = verdict_row(PLACE, found >= percent(94))
+    waiver = replace(WAIVER, measurement="accuracy", value="92 %")
+    assert covers(waiver, row, TODAY) is covered
+
+
+@pytest.mark.parametrize(("days", "covered"), [(-1, True), (0, True), (1, False)])
+def test_a_waiver_expires_by_itself(days, covered):
+    """The day that it names is the last one on which it counts."""
+    assert covers(WAIVER, _drop(0.007), TODAY + days * DAY) is covered
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"model": "mnist"},
+        {"recipe": "int8_ptq"},
+        {"recipe": ""},
+        {"check": "test_errors", "id": "checks/test_accuracy.py::test_errors[digits-int8_qat]"},
+        {"id": f"other/{PLACE.id}"},
+        {"measurement": "class drop"},
+        {"unit": "%"},
+    ],
+)
+def test_a_waiver_covers_no_other_verdict(other):
+    """Another model, recipe, check, file, measurement or unit."""
+    assert covers(WAIVER, _drop(0.007), TODAY)
+    assert not covers(WAIVER, _drop(0.007) | other, TODAY)
+
+
+@pytest.mark.parametrize(
+    "check", ["test_accuracy_stays_within_tolerance", NODE, f"{NODE}[digits-int8_qat]"]
+)
+def test_a_check_is_named_in_any_of_three_ways(check):
+    """By its function, its node id, and its node id with brackets."""
+    assert covers(replace(WAIVER, check=check), _drop(0.007), TODAY)
+    assert not covers(replace(WAIVER, check=check + "_2"), _drop(0.007), TODAY)
+
+
+def test_a_kept_promise_needs_no_waiver():
+    """So that one which is no longer needed shows."""
+    assert not covers(WAIVER, _drop(0.004), TODAY)
+
+
+def test_an_unproven_verdict_is_covered_like_a_broken_one():
+    """Under strict it fails too; the caller asks only for what failed."""
+    assert covers(WAIVER, _drop(0.004, verdict="inconclusive"), TODAY)
+
+
+@pytest.mark.parametrize(
+    ("named", "found", "covered"),
+    [
+        (("a", "b"), ("a", "b"), True),
+        (("a", "b"), ("b",), True),
+        (("a", "b"), ("a", "c"), False),
+        (("a", "b"), ("a", "b", "c"), False),
+    ],
+)
+def test_offenders_are_covered_by_name(named, found, covered):
+    """Not by their number: another tensor in place of an accepted one is another fault."""
+    waiver = replace(WAIVER, measurement="broken tensor promises", value="", offenders=named)
+    assert covers(waiver, _offending(*found), TODAY) is covered
+
+
+def test_a_number_covers_no_offenders_and_names_cover_no_number():
+    """The two kinds of waiver do not stand in for each other."""
+    numbered = replace(WAIVER, measurement="broken tensor promises", value="9")
+    assert not covers(numbered, _offending("a"), TODAY)
+    named = replace(WAIVER, value="", offenders=("a",))
+    assert not covers(named, _drop(0.007), TODAY)
+
+
+def test_the_waiver_that_covers_is_found():
+    """The first that does."""
+    expired = replace(WAIVER, expires=TODAY - DAY)
+    assert covering([expired, WAIVER], _drop(0.007), TODAY) is WAIVER
+    assert covering([expired], _drop(0.007), TODAY) is None
+
+
+@pytest.mark.parametrize(
+    ("waiver", "rows", "whole", "said"),
+    [
+        (
+            WAIVER,
+            [_drop(0.007)],
+            True,
+            "accepts 0.71 points until 2026-06-01, because: a new class",
+        ),
+        (WAIVER, [_drop(0.008)], True, "it accepts 0.71 points, and this is 0.8 points"),
+        (WAIVER, [_drop(0.004)], True, "is not used, the promise is kept: remove it"),
+        (WAIVER, [], True, "is not used: remove it"),
+        (WAIVER, [], False, "was not looked at in this run"),
+        (replace(WAIVER, expires=TODAY - DAY), [], False, "expired on 2026-05-31: remove it"),
+        (replace(WAIVER, expires=TODAY - DAY), [_drop(0.007)], True, "it expired on 2026-05-31"),
+    ],
+)
+def test_every_waiver_is_printed_with_its_state(waiver, rows, whole, said):
+    """Used, exceeded, expired, unused, or not looked at."""
+    (note,) = notes([waiver], rows, TODAY, whole=whole)
+    assert note.startswith(f"waiver of accuracy drop of digits/int8_qat ({FILE})")
+    assert note.endswith(said)
+
+
+def test_a_waiver_stands_in_the_report_as_json():
+    """Whose verdict, what it accepts, why and until when."""
+    row = json.loads(json.dumps(replace(WAIVER, line=3).to_row()))
+    assert row["accepts"] == "0.71 points"
+    assert row["expires"] == "2026-06-01"
+    assert {row[k] for k in ("model", "recipe", "check")} == {"digits", "int8_qat", NODE}
+
+
+def test_a_note_is_one_line_of_text():
+    """Whatever the reason holds."""
+    hostile = replace(WAIVER, reason="x\n::error::no\x1b[31m\u202e")
+    (note,) = notes([hostile], [_drop(0.007)], TODAY, whole=True)
+    assert note.isprintable()
+
+
+def test_a_file_is_read():
+    """As a person writes it, with the line where it stands."""
+    assert parse(TEXT, TODAY) == (replace(WAIVER, line=3),)
+
+
+def test_no_file_is_no_waiver(tmp_path):
+    """Most projects need none."""
+    assert load(tmp_path, TODAY) == ()
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "said"),
+    [
+        ('reason = "a new class"\n', "", "reason is missing or empty"),
+        ('"a new class"', '" "', "reason is missing or empty"),
+        ('"a new class"', "7", "reason is missing or empty"),
+        ("expires = 2026-06-01\n", "", "expires is missing or no date"),
+        ("2026-06-01", '"2026-06-01"', "expires is missing or no date"),
+        ("2026-06-01", "2026-06-01T00:00:00", "expires is missing or no date"),
+        ("2026-06-01", "2026-13-01", "is not TOML"),
+        ("2026-06-01", "2027-06-03", "more than a year ahead"),
+        ('model = "digits"', 'modell = "digits"', "there is no 'modell' here"),
+        ('model = "digits"', 'model = ""', "model is missing or empty"),
+        ("check =", "chekc =", "there is no 'chekc' here"),
+        ('value = "0.71 points"', "value = 0.71", "value is missing or empty"),
+        ("0.71 points", "0.71 furlongs", "the accepted value cannot be read"),
+        (', value = "0.71 points"', "", "accepts says nothing, or two things"),
+        ("value =", 'offenders = ["a"], value =', "accepts says nothing, or two things"),
+        ('value = "0.71 points"', "offenders = []", "offenders is no list of names"),
+        ('value = "0.71 points"', "offenders = [1]", "offenders is no list of names"),
+        ('measurement = "accuracy drop", ', "", "measurement is missing or empty"),
+        ("value =", "limit = 1, value =", "there is no 'limit' here"),
+        ("[[waiver]]", "[waiver]", "waiver is no list"),
+        ("[[waiver]]", "[[wavier]]", "there is no 'wavier' here"),
+        ("# our own words", "strict = true", "there is no 'strict' here"),
+    ],
+)
+def test_a_faulty_file_is_refused(was, becomes, said):
+    """Each fault by its own words; nothing is guessed."""
+    assert TEXT.count(was) == 1
+    with pytest.raises(ConfigError, match=said):
+        parse(TEXT.replace(was, becomes), TODAY)
+
+
+def test_a_fault_names_its_line():
+    """The second of two, by the line of its header."""
+    faulty = TEXT.replace("a new class", " ")
+    with pytest.raises(ConfigError, match=rf"{FILE}:12: reason is missing"):
+        parse(TEXT + faulty, TODAY)
+
+
+@pytest.mark.parametrize(("over", "refused"), [(-DAY, False), (0 * DAY, False), (DAY, True)])
+def test_a_waiver_lasts_a_year_at_most(over, refused):
+    """The same day next year is the last that may be named."""
+    expires = TODAY + LONGEST + over
+    text = TEXT.replace("2026-06-01", expires.isoformat())
+    if refused:
+        with pytest.raises(ConfigError, match="more than a year ahead"):
+            parse(text, TODAY)
+    else:
+        assert parse(text, TODAY)[0].expires == expires
+
+
+def test_an_unreadable_file_is_an_error(tmp_path):
+    """Not the same as no file."""
+    (tmp_path / FILE).write_bytes(b"\xff")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load(tmp_path, TODAY)
+
+
+texts = st.text(st.characters(codec="utf-8"), min_size=1).filter(str.strip)
+
+
+@given(texts, texts, texts, texts)
+@example('"""', "\\", "]\n[[waiver]]\n", "'''\x7f\x00\u2028\u202e#")
+def test_any_text_survives_the_file(reason, model, check, offender):
+    """Hostile names are text, and what was written is what is read."""
+    waiver = Waiver(
+        check=check,
+        model=model,
+        measurement="m",
+        offenders=(offender, reason),
+        reason=reason,
+        expires=TODAY,
+    )
+    (found,) = parse(written(waiver), TODAY)
+    assert replace(found, line=0) == waiver
+    assert all(line.isprintable() for line in written(waiver).splitlines())
+
+
+def test_half_a_character_is_refused(tmp_path):
+    """TOML cannot hold it; the file stays as it is."""
+    with pytest.raises(ConfigError, match="half of a character"):
+        add(tmp_path, [replace(WAIVER, reason="\ud800")], TODAY)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("end", ["\n", "", "\r\n"])
+def test_what_stands_in_the_file_stays(tmp_path, end):
+    """Comments, layout and line ends; the new waiver comes last."""
+    before = ("# ours\n" + TEXT.strip() + "  # why\n# the end").encode() + end.encode()
+    (tmp_path / FILE).write_bytes(before)
+    (tmp_path / FILE).chmod(0o640)
+    more = replace(WAIVER, model="mnist")
+    path = add(tmp_path, [more, WAIVER], TODAY)
+    assert path.read_bytes().startswith(before)
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert [one.model for one in load(tmp_path, TODAY)] == ["digits", "mnist", "digits"]
+    assert [entry.name for entry in tmp_path.iterdir()] == [FILE]
+
+
+def test_a_new_file_says_what_it_is_for(tmp_path):
+    """Whoever reviews it need not look it up, and everybody may read it."""
+    path = add(tmp_path, [WAIVER], TODAY)
+    assert path.read_text("utf-8").startswith("# Exceptions to the gate's verdicts")
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize("text", ["waiver = []\n", "[[waiver]]\n"])
+def test_a_file_that_cannot_take_a_waiver_is_left_alone(tmp_path, text):
+    """Nothing is half written."""
+    (tmp_path / FILE).write_text(text)
+    with pytest.raises(ConfigError):
+        add(tmp_path, [WAIVER], TODAY)
+    assert (tmp_path / FILE).read_text() == text
+    assert [entry.name for entry in tmp_path.iterdir()] == [FILE]
+
+
+def test_a_linked_file_stays_a_link(tmp_path):
+    """What it points at is replaced."""
+    (tmp_path / "real.toml").write_text("")
+    (tmp_path / FILE).symlink_to("real.toml")
+    add(tmp_path, [WAIVER], TODAY)
+    assert (tmp_path / FILE).is_symlink()
+    assert len(load(tmp_path, TODAY)) == 1
