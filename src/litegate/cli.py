@@ -16,7 +16,7 @@ from litegate.cli_init import init
 from litegate.cli_noise import noise
 from litegate.errors import LitegateError
 from litegate.escaping import plain
-from litegate.options import parse
+from litegate.options import parse, settings
 from litegate.session import Session
 from litegate.store import BUILDS, Store
 
@@ -37,7 +37,8 @@ for each in cli_github.COMMANDS:
 
 def _session(**flags: str) -> Session:
     notice = partial(typer.echo, err=True)
-    return Session(parse(Path.cwd(), flags, {}), lambda _model, _event: None, notice)
+    options = parse(Path.cwd(), flags, settings(Path.cwd()))
+    return Session(options, lambda _model, _event: None, notice)
 
 
 @app.command("list")

@@ -13,7 +13,7 @@ import typer
 from litegate import amounts
 from litegate.errors import ConfigError
 from litegate.escaping import plain, plain_lines
-from litegate.options import parse
+from litegate.options import parse, settings
 from litegate.reports.record import SCHEMA_VERSION
 from litegate.units import Unit
 from litegate.waiverfile import add, within_a_year
@@ -42,7 +42,7 @@ def accept(
 
     A waiver covers what was found and nothing worse, until it expires. Have it reviewed.
     """
-    options = parse(Path.cwd(), {}, {})
+    options = parse(Path.cwd(), {}, settings(Path.cwd()))
     today = datetime.now(tz=UTC).astimezone().date()
     if options.in_ci:
         raise ConfigError(

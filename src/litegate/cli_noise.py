@@ -15,7 +15,7 @@ from litegate.escaping import plain
 from litegate.measures.accuracy import answers
 from litegate.measures.noise import HONEST, LEAST_SEEDS, METHOD
 from litegate.noise_record import Row, keep
-from litegate.options import parse
+from litegate.options import parse, settings
 from litegate.selection import Case
 from litegate.session import Session
 from litegate.spec import Artifact, Model, Recipe
@@ -31,7 +31,8 @@ def noise(
 
     A limit on what a change may cost that is below twice this SD is broken by honest changes too.
     """
-    session = Session(parse(Path.cwd(), {}, {}), _silent, typer.echo)
+    options = parse(Path.cwd(), {}, settings(Path.cwd()))
+    session = Session(options, _silent, typer.echo)
     declared = _model(session, model)
     chosen = _recipe(declared, recipe)
     row = _measured(session, declared, chosen, seeds)

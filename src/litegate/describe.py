@@ -15,6 +15,7 @@ from typing import Any, final
 import pytest
 
 from litegate.gate import KEY, Gate
+from litegate.options import settings
 
 _REWRITE = "ignore:Module already imported:pytest.PytestAssertRewriteWarning"
 """litegate is imported here before pytest; a project with warnings as errors must not stumble."""
@@ -63,15 +64,7 @@ def main(answer: Path) -> int:
 
 def _folder(name: str) -> Path:
     """The folder of checks or of models, as the checkout's own settings name it."""
-    import tomllib
-
-    file = Path("pyproject.toml")
-    settings: Mapping[str, Any] = tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
-    pytest_tables = settings.get("tool", {}).get("pytest", {})
-    for table in (pytest_tables, pytest_tables.get("ini_options", {})):
-        if f"litegate_{name}" in table:
-            return Path(table[f"litegate_{name}"])
-    return Path(name)
+    return Path(settings(Path.cwd()).get(f"litegate_{name}", name))
 
 
 if __name__ == "__main__":

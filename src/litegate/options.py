@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -214,6 +215,21 @@ def parse(
     )
 
 
+def settings(project: Path) -> dict[str, str]:
+    """The settings of a project's pyproject.toml, for commands that run outside pytest.
+
+    ConfigError for a file that is no TOML. pytest.ini, tox.ini and setup.cfg are pytest's alone.
+    """
+    file = project / "pyproject.toml"
+    try:
+        tool = tomllib.loads(file.read_text("utf-8")).get("tool", {}) if file.is_file() else {}
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{file} cannot be read", got=str(error)) from error
+    table = tool.get("pytest", {})
+    found = table | table.get("ini_options", {})
+    return {o.name: _text(found[o.name]) for o in OPTIONS if o.name in found}
+
+
 def _value(option: Option, flag: Any, env: Mapping[str, str], setting: str) -> Any:
     places = (
         (option.flag, _text(flag)),
@@ -233,4 +249,6 @@ def _value(option: Option, flag: Any, env: Mapping[str, str], setting: str) -> A
 def _text(flag: Any) -> str:
     if flag is None:
         return ""
+    if isinstance(flag, bool):
+        return str(flag).lower()
     return ",".join(flag) if isinstance(flag, list) else str(flag)

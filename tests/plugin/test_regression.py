@@ -55,7 +55,9 @@ def judged(repository):
         if tflite != GOOD:
             files = {"float32": tiny(Kind.FLOAT32), "int8_qat": tflite}
             repository.model(budget, files=files, network="another")
-        done = repository.run("checks/test_regression.py", "--against", "main", *(args or ("-m", "not latency")))
+        done = repository.run(
+            "checks/test_regression.py", "--against", "main", *(args or ("-m", "not latency"))
+        )
         report = repository.path / ".litegate" / "report" / "report.json"
         rows = json.loads(report.read_text("utf-8"))["verdicts"]
         return done, {row["check"]: row for row in rows}

@@ -151,8 +151,8 @@ def test_growth_names_what_caused_it():
     candidate = artifact(float_layer(BASE.tflite, "conv"))
     told = sentence(size_growth(BASE, candidate) <= percent(1))
     assert "4,576 B against 4,304 B of the base" in told
-    assert "\n  - tensor 'conv/weight' (int8 to float32) +108 B" in told
-    assert "\n  - new operators (1 DEQUANTIZE, 1 QUANTIZE) +72 B" in told
+    assert "tensor 'conv/weight' (int8 to float32) +108 B" in told
+    assert "new operators (1 DEQUANTIZE, 1 QUANTIZE) +72 B" in told
 
 
 def test_a_smaller_file_is_growth_below_zero():

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from litegate.errors import ConfigError
-from litegate.options import OPTIONS, parse
+from litegate.options import OPTIONS, parse, settings
 
 HERE = Path("/project")
 
@@ -62,3 +62,21 @@ def test_every_option_has_a_flag_of_its_own():
     """No two options share a name, and each says what it allows."""
     assert len({o.flag for o in OPTIONS}) == len(OPTIONS)
     assert all(o.help and o.allowed for o in OPTIONS)
+
+
+@pytest.mark.parametrize("table", ["[tool.pytest]", "[tool.pytest.ini_options]"])
+def test_commands_outside_pytest_read_the_same_settings(tmp_path, table):
+    """In either way that pytest has of writing them; other settings are not ours."""
+    text = f'{table}\nlitegate_models = "nets"\nlitegate_strict = true\naddopts = ["-q"]\n'
+    (tmp_path / "pyproject.toml").write_text(text)
+    found = settings(tmp_path)
+    assert found == {"litegate_models": "nets", "litegate_strict": "true"}
+    assert parse(tmp_path, {}, found, {}).models == tmp_path / "nets"
+
+
+def test_a_project_without_settings_has_none(tmp_path):
+    """And a file that is no TOML is an error."""
+    assert settings(tmp_path) == {}
+    (tmp_path / "pyproject.toml").write_text("[tool")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        settings(tmp_path)

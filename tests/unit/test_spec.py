@@ -72,3 +72,16 @@ def test_the_defaults_against_a_base():
     assert Regression() == Regression(
         accuracy=lg.points(0.5), size=lg.percent(1), latency=lg.percent(2.5), lost_types=0
     )
+
+
+def test_the_baseline_is_known_where_no_recipe_declares_it():
+    """A fine-tuned recipe's reference is another float network, with more epochs."""
+
+    @lg.model(data=lg.datasets.digits(), recipes=[lg.recipes.int8_qat(fine_tune_epochs=2)])
+    def fine_tuned(keras):
+        """Never built."""
+
+    for name, epochs in (("float32", 0), ("float32+2", 2), ("int8_qat", 2)):
+        assert fine_tuned.recipe(name).fine_tune_epochs == epochs
+    with pytest.raises(KeyError):
+        fine_tuned.recipe("float32+1")

@@ -47,8 +47,7 @@ def size_growth(base: Artifact, candidate: Artifact) -> Measurement:
         subject=candidate.name,
         value=growth,
         unit=Unit.PERCENT,
-        evidence=(both,) if growth > 0 else (both, *parts),
-        offenders=parts if growth > 0 else (),
+        evidence=(both, *parts),
         artifacts=(base.sha256, candidate.sha256),
     )
 
