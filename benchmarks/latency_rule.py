@@ -27,11 +27,11 @@ from numpy.typing import NDArray
 from scipy.stats import beta
 
 from litegate.measurement import Outcome
-from litegate.measures.contest import Contest, Result, confirmed, fresh_process
-from litegate.measures.epochs import fresh_pairs
 from litegate.measures.latency import DEFAULT_LIMIT
-from litegate.measures.sequential import hodges_lehmann
-from litegate.measures.timing import Pair, clocks, fresh, no_collection, pace
+from litegate.measures.latency_rule.contest import Contest, Result, confirmed, fresh_process
+from litegate.measures.latency_rule.epochs import fresh_pairs
+from litegate.measures.latency_rule.sequential import hodges_lehmann
+from litegate.measures.latency_rule.timing import Pair, clocks, fresh, no_collection, pace
 from litegate.runtime import Runner
 
 DEFAULT = "mlperf_tiny/resnet8_int8.tflite"

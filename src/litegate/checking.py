@@ -32,7 +32,7 @@ def refuse_unmeasurable(item: pytest.Item) -> None:
     """Omit a latency check where the person asked for it; raise where it cannot be measured."""
     if not (item.config.stash[KEY].is_check(item.path) and is_latency(item)):
         return
-    from litegate.measures.fixture import omission
+    from litegate.measures.latency_rule.fixture import omission
 
     omitted = omission(partial(item.config.getoption, default=None), os.environ)
     if omitted and omitted.asked:

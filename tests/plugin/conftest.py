@@ -40,7 +40,7 @@ CHECKS = Path(__file__).resolve().parents[2] / "checks"
 @pytest.fixture
 def project(pytester, monkeypatch):
     """A project whose model `tiny` has an `int8_qat` candidate; its parts can be set."""
-    for name in ("CI", "LITEGATE_STORE", "LITEGATE_DATA"):
+    for name in ("CI", "LITEGATE_STORE", "LITEGATE_DATA", "PYTEST_XDIST_WORKER"):
         monkeypatch.delenv(name, raising=False)
     return Project(pytester)
 

@@ -8,9 +8,9 @@ import pytest
 
 from litegate.errors import ConfigError, MeasurementError
 from litegate.measurement import Measurement, Outcome
-from litegate.measures import absolute, timing
-from litegate.measures.absolute import Renewal, Summary, budget_rule, latency, summary
-from litegate.measures.fixture import Omission, omission
+from litegate.measures.latency_rule import absolute, timing
+from litegate.measures.latency_rule.absolute import Renewal, Summary, budget_rule, latency, summary
+from litegate.measures.latency_rule.fixture import Omission, omission
 from litegate.units import Unit, ms
 
 

@@ -23,7 +23,7 @@ from litegate.measures.against_base import (
     operator_changes,
     size_growth,
 )
-from litegate.measures.pairs import Decision
+from litegate.measures.latency_rule.pairs import Decision
 from litegate.spec import Kind
 from litegate.testing import (
     artifact,

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from litegate.errors import MeasurementError
-from litegate.measures.epochs import Epoch, fresh_pairs
-from litegate.measures.timing import (
+from litegate.measures.latency_rule.epochs import Epoch, fresh_pairs
+from litegate.measures.latency_rule.timing import (
     Clocks,
     Pace,
     Pair,

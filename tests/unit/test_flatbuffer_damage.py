@@ -10,7 +10,7 @@ from graphs import tensor
 
 from litegate.errors import ArtifactError
 from litegate.flatbuffer import ABSENT, Graph, parse
-from litegate.measures.operators import operator_breaches
+from litegate.measures.tensor_rule.operators import operator_breaches
 from litegate.measures.tensors import tensor_breaches
 from litegate.spec import Kind, Recipe
 from litegate.testing import Draft, edit, tiny

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from litegate.cli import app
-from litegate.cli_init import TEMPLATES, checks, put
+from litegate.cli.init import TEMPLATES, checks, put
 from litegate.discovery import discover
 from litegate.errors import ConfigError
 from litegate.options import OPTIONS

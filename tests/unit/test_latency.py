@@ -9,7 +9,7 @@ from litegate import recipes, wording
 from litegate.errors import ConfigError, MeasurementError
 from litegate.measurement import Outcome
 from litegate.measures.latency import latency_ratio
-from litegate.measures.pairs import Decision
+from litegate.measures.latency_rule.pairs import Decision
 from litegate.spec import Artifact, Evaluation
 from litegate.units import ms
 

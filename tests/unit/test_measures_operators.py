@@ -8,7 +8,7 @@ from graphs import altered, recipe, renamed
 from litegate.errors import ArtifactError, MeasurementError
 from litegate.flatbuffer import ABSENT, parse
 from litegate.measurement import Outcome
-from litegate.measures.operators import operator_breaches
+from litegate.measures.tensor_rule.operators import operator_breaches
 from litegate.measures.tensors import (
     operator_violations,
     reference_violations,

@@ -6,7 +6,7 @@ import pytest
 
 from litegate.flatbuffer import ABSENT, parse
 from litegate.graph import Operator, Subgraph, Tensor
-from litegate.measures.roles import Role, roles, uses
+from litegate.measures.tensor_rule.roles import Role, roles, uses
 from litegate.spec import Kind
 from litegate.testing import Draft, edit, tiny
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from litegate import recipes
 from litegate.cli import app
-from litegate.cli_noise import summary
+from litegate.cli.noise import summary
 from litegate.digests import data_key
 from litegate.discovery import discover
 from litegate.errors import BuildError, ConfigError, LitegateError, MeasurementError

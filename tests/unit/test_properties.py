@@ -11,18 +11,6 @@ from tiny import artifact, rounder, selector
 
 from litegate.errors import ArtifactError, MeasurementError
 from litegate.measurement import Outcome
-from litegate.measures.bench import ROWS, Bench
-from litegate.measures.patterns import (
-    TOP,
-    Canvas,
-    Constant,
-    Hot,
-    Noise,
-    Perturbed,
-    Stripes,
-    extremes,
-    families,
-)
 from litegate.measures.properties import (
     PROPERTIES,
     TOLERANCE,
@@ -32,6 +20,18 @@ from litegate.measures.properties import (
     in_range,
     property_violations,
     repeatable,
+)
+from litegate.measures.property_search.bench import ROWS, Bench
+from litegate.measures.property_search.patterns import (
+    TOP,
+    Canvas,
+    Constant,
+    Hot,
+    Noise,
+    Perturbed,
+    Stripes,
+    extremes,
+    families,
 )
 from litegate.recipes import float32, int8_ptq
 from litegate.wording import sentence

@@ -13,12 +13,12 @@ from litegate.errors import ConfigError, MeasurementError
 from litegate.flatbuffer import parse
 from litegate.measurement import Interval, Measurement, Relation, Rule, Ruling, violations
 from litegate.measures.accuracy import accuracy_drop, answers
-from litegate.measures.attribution import attribution
-from litegate.measures.contest import Trial, fresh_process, trial
+from litegate.measures.base_rule.attribution import attribution
+from litegate.measures.base_rule.flips import flips_by_class
+from litegate.measures.base_rule.lost import changes, looked_at, lost
 from litegate.measures.decisions import decide
-from litegate.measures.flips import flips_by_class
 from litegate.measures.latency import latency_ratio
-from litegate.measures.lost import changes, looked_at, lost
+from litegate.measures.latency_rule.contest import Trial, fresh_process, trial
 from litegate.measures.shares import share
 from litegate.measures.size import size
 from litegate.runtime import predict

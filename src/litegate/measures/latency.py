@@ -10,10 +10,17 @@ from fractions import Fraction
 
 from litegate.errors import ConfigError
 from litegate.measurement import Interval, Measurement, Outcome, Relation, Rule, Ruling
-from litegate.measures.absolute import latency
-from litegate.measures.contest import Contest, Result, Trial, confirmed, fresh_process, trial
-from litegate.measures.pairs import MIN_EPOCHS, Decision
-from litegate.measures.timing import one_sample
+from litegate.measures.latency_rule.absolute import latency
+from litegate.measures.latency_rule.contest import (
+    Contest,
+    Result,
+    Trial,
+    confirmed,
+    fresh_process,
+    trial,
+)
+from litegate.measures.latency_rule.pairs import MIN_EPOCHS, Decision
+from litegate.measures.latency_rule.timing import one_sample
 from litegate.spec import Artifact
 from litegate.units import Number, Quantity, Unit, text
 

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.measurement import Measurement, violations
-from litegate.measures.bench import ROWS, Bench, Sample
 from litegate.measures.grid import Grid
-from litegate.measures.patterns import Pattern, extremes, families
+from litegate.measures.property_search.bench import ROWS, Bench, Sample
+from litegate.measures.property_search.patterns import Pattern, extremes, families
 from litegate.spec import Artifact
 
 EXAMPLES = 100

@@ -9,10 +9,10 @@ from dataclasses import replace
 from litegate.flatbuffer import parse
 from litegate.graph import Graph, Operator, Subgraph, Tensor
 from litegate.measurement import Measurement, violations
-from litegate.measures.forms import Form, Grain, breach, product_breach
-from litegate.measures.operators import named, operator_breaches, part
-from litegate.measures.promises import OPERATORS, promised
-from litegate.measures.roles import UNKNOWN_LAYERS, Layer, Role, Use, roles, uses
+from litegate.measures.tensor_rule.forms import Form, Grain, breach, product_breach
+from litegate.measures.tensor_rule.operators import named, operator_breaches, part
+from litegate.measures.tensor_rule.promises import OPERATORS, promised
+from litegate.measures.tensor_rule.roles import UNKNOWN_LAYERS, Layer, Role, Use, roles, uses
 from litegate.spec import Artifact, Kind, Recipe
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from litegate.graph import ABSENT, Graph, Operator, Subgraph, Tensor
-from litegate.measures.promises import OPERATORS, OperatorPromise, Place
+from litegate.measures.tensor_rule.promises import OPERATORS, OperatorPromise, Place
 from litegate.spec import Recipe
 
 _FLOATS = frozenset({"float16", "bfloat16", "float32", "float64"})

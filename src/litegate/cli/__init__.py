@@ -9,11 +9,12 @@ from typing import Annotated
 
 import typer
 
-from litegate import cli_github, matrix
-from litegate.cli_accept import accept
-from litegate.cli_export import export
-from litegate.cli_init import init
-from litegate.cli_noise import noise
+from litegate import matrix
+from litegate.cli import github as cli_github
+from litegate.cli.accept import accept
+from litegate.cli.export import export
+from litegate.cli.init import init
+from litegate.cli.noise import noise
 from litegate.errors import LitegateError
 from litegate.escaping import plain
 from litegate.options import parse, settings

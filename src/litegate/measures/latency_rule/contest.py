@@ -1,7 +1,8 @@
 """A contest of two files: timed here, and once more in a fresh process where it fails.
 
-`python -m litegate.measures.contest DIRECTORY` is that process: it reads `candidate.tflite`,
-`reference.tflite`, `sample.npy` and `terms.json`, and prints its decision as one line of JSON.
+`python -m litegate.measures.latency_rule.contest DIRECTORY` is that process: it reads
+`candidate.tflite`, `reference.tflite`, `sample.npy` and `terms.json` there, and prints its decision
+as one line of JSON.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from numpy.typing import NDArray
 
 from litegate.errors import ConfigError, MeasurementError
 from litegate.measurement import Outcome
-from litegate.measures.epochs import fresh_pairs
-from litegate.measures.pairs import (
+from litegate.measures.latency_rule.epochs import fresh_pairs
+from litegate.measures.latency_rule.pairs import (
     Decision,
     Terms,
     affordable,
@@ -31,7 +32,7 @@ from litegate.measures.pairs import (
     decide,
     unaffordable,
 )
-from litegate.measures.timing import Pair, clocks, fresh, no_collection, pace
+from litegate.measures.latency_rule.timing import Pair, clocks, fresh, no_collection, pace
 
 START_UP = 60.0
 """Seconds that a fresh process may take beside its budget."""
@@ -133,7 +134,7 @@ def _write(contest: Contest, directory: Path) -> None:
 
 
 def _run(directory: str, timeout: float) -> str:
-    command = [sys.executable, "-P", "-m", "litegate.measures.contest", directory]
+    command = [sys.executable, "-P", "-m", "litegate.measures.latency_rule.contest", directory]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     try:
         done = subprocess.run(  # noqa: S603 - our own interpreter and module

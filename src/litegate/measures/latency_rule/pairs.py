@@ -16,8 +16,8 @@ import numpy as np
 
 from litegate.errors import MeasurementError
 from litegate.measurement import Outcome
-from litegate.measures.epochs import Epoch
-from litegate.measures.sequential import (
+from litegate.measures.latency_rule.epochs import Epoch
+from litegate.measures.latency_rule.sequential import (
     Floats,
     SignedRank,
     convinced,
@@ -25,7 +25,7 @@ from litegate.measures.sequential import (
     sign_interval,
     signed_rank,
 )
-from litegate.measures.timing import Pace
+from litegate.measures.latency_rule.timing import Pace
 
 MIN_EPOCHS = 8
 """Fewer epochs decide nothing."""

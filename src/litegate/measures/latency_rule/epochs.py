@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.errors import MeasurementError
-from litegate.measures.timing import EPOCH, Clock, Clocks, Invoke, Pace, Pair
+from litegate.measures.latency_rule.timing import EPOCH, Clock, Clocks, Invoke, Pace, Pair
 
 _PADS = 6
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import final
 
-from litegate.measures.forms import Form, Grain
-from litegate.measures.roles import Role
+from litegate.measures.tensor_rule.forms import Form, Grain
+from litegate.measures.tensor_rule.roles import Role
 from litegate.spec import Kind, Recipe
 
 FLOAT32 = Form(dtype="float32")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from litegate.errors import MeasurementError
 from litegate.measures.grid import output_grid
-from litegate.measures.patterns import Canvas
+from litegate.measures.property_search.patterns import Canvas
 from litegate.runtime import Runner
 from litegate.spec import Artifact
 

@@ -16,9 +16,9 @@ import numpy as np
 
 from litegate.errors import ConfigError, MeasurementError
 from litegate.measurement import Measurement, Outcome, Relation, Rule, Ruling
-from litegate.measures import timing
-from litegate.measures.fixture import Benchmark, recorded_seconds, require_enabled
-from litegate.measures.sequential import Floats
+from litegate.measures.latency_rule import timing
+from litegate.measures.latency_rule.fixture import Benchmark, recorded_seconds, require_enabled
+from litegate.measures.latency_rule.sequential import Floats
 from litegate.spec import Artifact
 from litegate.units import Quantity, Unit, text
 

@@ -10,7 +10,7 @@ import typer
 
 from litegate.errors import ConfigError
 
-TEMPLATES = Path(__file__).with_name("templates")
+TEMPLATES = Path(__file__).parents[1] / "templates"
 EXAMPLE = Path("models/my_model.py")
 WORKFLOW = Path(".github/workflows/gate.yml")
 IGNORED = ".litegate/"
@@ -52,7 +52,7 @@ def put(project: Path) -> Iterator[str]:
 def checks() -> Path:
     """The folder of checks: packaged in a wheel, beside `src` in a checkout of litegate."""
     packaged = TEMPLATES / "checks"
-    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "checks"
+    return packaged if packaged.is_dir() else Path(__file__).parents[3] / "checks"
 
 
 def _example(project: Path) -> Iterator[str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar, final
 
 from litegate.graph import ABSENT, Graph, Operator, Subgraph, Tensor
-from litegate.measures.roles import Role, roles
+from litegate.measures.tensor_rule.roles import Role, roles
 
 FLOATS = frozenset({"float16", "bfloat16", "float32", "float64"})
 

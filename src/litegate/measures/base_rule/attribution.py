@@ -8,8 +8,13 @@ from dataclasses import dataclass
 from typing import final
 
 from litegate.graph import Tensor
-from litegate.measures.matching import PlacedOperator, match_operators, match_tensors, operators
-from litegate.measures.weighing import Weighed, weigh
+from litegate.measures.base_rule.matching import (
+    PlacedOperator,
+    match_operators,
+    match_tensors,
+    operators,
+)
+from litegate.measures.base_rule.weighing import Weighed, weigh
 from litegate.spec import Artifact
 
 REST = "structure and padding"

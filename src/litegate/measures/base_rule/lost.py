@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from litegate.graph import Graph
-from litegate.measures.matching import (
+from litegate.measures.base_rule.matching import (
     FLOATS,
     Matching,
     PlacedOperator,
@@ -16,7 +16,7 @@ from litegate.measures.matching import (
     operators,
     tensors,
 )
-from litegate.measures.operators import named
+from litegate.measures.tensor_rule.operators import named
 
 _NO_ARITHMETIC = frozenset({"QUANTIZE", "DEQUANTIZE", "FAKE_QUANT", "SHAPE"})
 """Operators that stand between the types, or read a tensor's shape alone."""

@@ -15,7 +15,7 @@ from typing import Any, final
 from litegate.errors import ArtifactError
 from litegate.flatbuffer import parse
 from litegate.graph import Graph
-from litegate.measures.matching import PlacedOperator, PlacedTensor, tensors
+from litegate.measures.base_rule.matching import PlacedOperator, PlacedTensor, tensors
 from litegate.spec import Artifact
 
 DESCRIPTIONS = "names and scales of tensors"

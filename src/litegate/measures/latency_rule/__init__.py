@@ -1,0 +1,1 @@
+"""How the two latency rules are carried out; `measures/latency.py` is their face."""

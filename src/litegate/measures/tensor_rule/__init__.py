@@ -1,0 +1,1 @@
+"""What a recipe promises of tensors and operators; `measures/tensors.py` is its face."""
