@@ -20,7 +20,7 @@ from litegate.options import parse
 from litegate.session import Session
 
 PROJECT = Path(__file__).resolve().parent.parent
-ROUNDS = 5
+ROUNDS = 15
 SELECT = ["-m", "not latency", "-k", "not property and not kernels"]
 BARE = """
 from pathlib import Path

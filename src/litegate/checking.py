@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from litegate.errors import ConfigError, LitegateError, MeasurementError
-from litegate.gate import KEY
+from litegate.gate import KEY, ROLES
 from litegate.items import case_of, fixtures_of, is_latency, requirement_of, requires
 from litegate.measurement import Outcome, Verdict
 from litegate.reports.record import Place, error_row, verdict_row
@@ -53,8 +53,8 @@ def _given(item: pytest.Item, option: str) -> bool:
 def artifact(request: pytest.FixtureRequest, case: Case, role: str) -> Artifact:
     """The artifact of one role, or a skip that says NOT GATED, or the error that prevented it."""
     __tracebackhide__ = True
-    if role == "base":
-        return request.config.stash[KEY].session.base_artifact(case)
+    if role in ROLES:
+        return request.config.stash[KEY].session.counterparts[role].artifact(case)
     if case.recipe is None and role != "baseline":
         raise ConfigError(f"this check has no recipe, so it has no {role}")
     recipe = BASELINE
@@ -92,8 +92,9 @@ def requirer(request: pytest.FixtureRequest) -> Iterator[Require]:
 def _as_separated(item: pytest.Item, verdict: Verdict) -> Verdict:
     """No verdict against a base that another tool chain had to build again."""
     case = case_of(item)
-    unseparated = item.config.stash[KEY].session.unseparated
-    if case is None or "base" not in fixtures_of(item) or case.id not in unseparated:
+    sides = item.config.stash[KEY].session.counterparts
+    asked = (side for role, side in sides.items() if role in fixtures_of(item))
+    if case is None or not any(case.id in side.unseparated for side in asked):
         return verdict
     note = "tool chain changed, its effect is not separated"
     return replace(verdict, outcome=Outcome.INCONCLUSIVE, note=note)

@@ -33,8 +33,10 @@ from litegate.selection import Case, cases
 from litegate.session import Session, conclude
 from litegate.waivers import Waiver, covering, notes
 
-_OF_RECIPES = frozenset({"candidate", "reference", "base", "shipped"})
+_OF_RECIPES = frozenset({"candidate", "reference", "base", "anchor", "shipped"})
 """Fixtures that make a check run once for each gated recipe."""
+ROLES = frozenset({"base", "anchor"})
+"""Fixtures that give an artifact of another commit."""
 
 
 @final
@@ -75,7 +77,7 @@ class Gate:
         if gate.active and (options.only_models or options.only_recipes):
             _ = session.models
         if gate.active:
-            _ = session.base
+            _ = session.base, session.anchor
             gate.waivers = waiverfile.load(config.rootpath, today())
         return gate
 
@@ -88,10 +90,10 @@ class Gate:
         """Lines for pytest's header."""
         if not self.active:
             return []
-        base = self.session.base
-        held = (
-            [f"against {base.commit.short}, the merge base with {base.commit.ref}"] if base else []
-        )
+        words = {"base": "against {}, the merge base with {}", "anchor": "and {}, the anchor {}"}
+        sides = self.session.counterparts.items()
+        commits = ((role, side.base.commit) for role, side in sides)
+        held = [words[role].format(commit.short, plain(commit.ref)) for role, commit in commits]
         return header(self.session.run.environment) + held
 
     def declaration(self) -> dict[str, Any]:
@@ -122,8 +124,8 @@ class Gate:
             raise pytest.Collector.CollectError(str(error)) from error
         if "shipped" in metafunc.fixturenames:
             found = [case for case in found if case.shipped is not None]
-        if "base" in metafunc.fixturenames:
-            found = [case for case in found if self.session.in_base(case)]
+        for role in ROLES.intersection(metafunc.fixturenames):
+            found = [case for case in found if self.session.knows(role, case)]
         if "loosenings" in metafunc.fixturenames:
             found = found if self.session.base else []
         metafunc.parametrize(CASE, found, ids=[case.id for case in found], indirect=True)
@@ -200,7 +202,8 @@ class Gate:
         self.options.report.joinpath("report.json").unlink(missing_ok=True)
         with _uncaptured(self.config), self.progress.shown(self.config):
             self.session.build(found)
-            self.session.build_base(cases_of([i for i in items if "base" in fixtures_of(i)]))
+            for role, side in self.session.counterparts.items():
+                side.build(cases_of([item for item in items if role in fixtures_of(item)]))
 
     def keep(self) -> Path:
         """The folder for what failing checks leave behind."""

@@ -64,6 +64,19 @@ def merge_base(against: str, project: Path, env: Mapping[str, str] | None = None
     return Commit(sha=sha, ref=shown)
 
 
+def pinned(ref: str, project: Path) -> Commit | None:
+    """The commit that a ref names, or None for `none`. ConfigError for an unknown ref."""
+    if ref == NONE:
+        return None
+    sha = _git(project, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
+    if sha is None:
+        raise ConfigError(
+            f"--anchor {ref}: git knows no such commit in {project}",
+            remedy=_deepen(project) or f"fetch it: git fetch origin tag {ref}",
+        )
+    return Commit(sha=sha, ref=ref)
+
+
 def _deepen(project: Path) -> str:
     if _git(project, "rev-parse", "--is-shallow-repository") != "true":
         return ""

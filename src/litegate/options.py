@@ -105,6 +105,15 @@ OPTIONS = (
         personal=True,
     ),
     Option(
+        name="litegate_anchor",
+        parse=str.strip,
+        allowed="a git ref or none",
+        default="none",
+        help="hold models against this pinned commit too, such as the last release's tag",
+        metavar="REF",
+        dropped="litegate_",
+    ),
+    Option(
         name="litegate_strict",
         parse=_switch,
         allowed="true or false",
@@ -183,6 +192,8 @@ class GateOptions:
     only_recipes: tuple[str, ...]
     against: str
     """The ref to be held against, "auto" or "none"."""
+    anchor: str
+    """The pinned ref to be held against too, or "none"."""
     strict: bool
     build_timeout: float
     in_ci: bool
@@ -209,6 +220,7 @@ def parse(
         only_models=read["litegate_model"],
         only_recipes=read["litegate_recipe"],
         against=read["litegate_against"],
+        anchor=read["litegate_anchor"],
         strict=read["litegate_strict"],
         build_timeout=read["litegate_build_timeout"],
         in_ci=env.get("CI", "").lower() not in ("", "0", "false"),

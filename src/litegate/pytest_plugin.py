@@ -150,6 +150,12 @@ def base(request: pytest.FixtureRequest, litegate_case: Case) -> Artifact:
 
 
 @pytest.fixture
+def anchor(request: pytest.FixtureRequest, litegate_case: Case) -> Artifact:
+    """The same candidate as a pinned commit has it; a check that asks for it needs --anchor."""
+    return checking.artifact(request, litegate_case, "anchor")
+
+
+@pytest.fixture
 def loosenings(request: pytest.FixtureRequest) -> Loosenings:
     """What this change promises less of than its base: of the model, or of the whole project."""
     of_model = "litegate_case" in request.fixturenames

@@ -5,22 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from pathlib import Path
 from typing import Any, final
 
 from litegate.base import Base, read_base
 from litegate.child import Event
+from litegate.counterpart import Counterpart
 from litegate.discovery import discover
 from litegate.environment import describe
-from litegate.errors import BuildError, ConfigError, DataUnavailable, LitegateError
-from litegate.git import merge_base
-from litegate.loosening import predecessor
+from litegate.errors import ConfigError, DataUnavailable, LitegateError
+from litegate.git import Commit, merge_base, pinned
 from litegate.options import GateOptions
-from litegate.pipeline import Built, Pipeline, Target
+from litegate.pipeline import Built, Pipeline
 from litegate.reports.record import Run
 from litegate.selection import Case, check_recipes, choose, gated, recipes_of
 from litegate.spec import Artifact, DataLocations, Model
-from litegate.store import BUILDS, Store
+from litegate.store import Store
 
 BASELINE = "float32"
 
@@ -38,9 +37,6 @@ class Session:
     on_event: Callable[[str, Event], None]
     on_notice: Callable[[str], None]
     _built: dict[tuple[str, str], Built] = field(default_factory=dict)
-    _base_built: dict[str, Built] = field(default_factory=dict)
-    unseparated: set[str] = field(default_factory=set)
-    """Cases whose base was built again by another tool chain than it was accepted with."""
 
     @cached_property
     def all_models(self) -> dict[str, Model]:
@@ -77,7 +73,14 @@ class Session:
     @cached_property
     def base(self) -> Base | None:
         """The base that this run is held against. ConfigError where there is none to be had."""
-        commit = merge_base(self.options.against, self.options.project)
+        return self._read(merge_base(self.options.against, self.options.project))
+
+    @cached_property
+    def anchor(self) -> Base | None:
+        """The pinned commit that this run is held against too, such as the last release."""
+        return self._read(pinned(self.options.anchor, self.options.project))
+
+    def _read(self, commit: Commit | None) -> Base | None:
         if commit is None:
             return None
         return read_base(commit, self.options.project, self.pipeline.store, self.on_notice)
@@ -100,36 +103,19 @@ class Session:
         return {"models": models, "toolchain": declared_toolchain(project)}
 
     @cached_property
-    def _toolchain_moved(self) -> bool:
-        """Whether this change moves what builds artifacts."""
-        from litegate.declarations import declared_toolchain
+    def counterparts(self) -> Mapping[str, Counterpart]:
+        """The commits that this run is held against, by the fixture that gives their artifacts."""
+        sides = {"base": self.base, "anchor": self.anchor}
+        return {
+            role: Counterpart(base=side, role=role, pipeline=self.pipeline, declared=self.declared)
+            for role, side in sides.items()
+            if side
+        }
 
-        here = declared_toolchain(self.options.project)
-        return bool(self.base and self.base.models and self.base.declaration["toolchain"] != here)
-
-    def _older(self, case: Case, key: str, stem: str) -> str:
-        """The key of the base as the old tool chain built it; without one, `key`."""
-        older = [k for k in self.pipeline.store.keys_of(BUILDS, stem) if k != key]
-        if not older:
-            self.unseparated.add(case.id)
-        return older[0] if older else key
-
-    def build_base(self, cases: Iterable[Case]) -> None:
-        """Have the base's artifact of each case; what prevents one is told by its checks."""
-        for case in cases:
-            if case.id not in self._base_built:
-                try:
-                    self._base_built[case.id] = self._base_of(case)
-                except LitegateError as error:
-                    self._base_built[case.id] = error
-
-    def in_base(self, case: Case) -> tuple[str, str] | None:
-        """The model and recipe of a case as the base knows them, or None for a new one."""
-        if self.base is None or case.recipe is None:
-            return None
-        before = predecessor(self.base.declaration, self.declared, case.model.name)
-        known = before is not None and case.recipe.name in self.base.models[before]["recipes"]
-        return (before, case.recipe.name) if before is not None and known else None
+    def knows(self, role: str, case: Case) -> bool:
+        """Whether there is that commit, and it has the model and recipe of a case."""
+        side = self.counterparts.get(role)
+        return side is not None and side.knows(case) is not None
 
     def new_cases(self) -> list[Case]:
         """The gated recipes that the base does not know; none without a base."""
@@ -140,38 +126,17 @@ class Session:
             for model in self.models.values()
             for recipe in gated(model, self.options.only_recipes)
         )
-        return [case for case in cases if not self.in_base(case)]
-
-    def base_artifact(self, case: Case) -> Artifact:
-        """The base's artifact of a case, built if it must be, or the error that prevented it."""
-        self.build_base([case])
-        built = self._base_built[case.id]
-        if isinstance(built, LitegateError):
-            raise built
-        return built
-
-    def _base_of(self, case: Case) -> Artifact:
-        found = self.in_base(case)
-        if self.base is None or found is None or case.recipe is None:
-            raise ConfigError(f"{case.id} has no counterpart in a base")
-        declared, recipe = self.base.models[found[0]], found[1]
-        key = declared["keys"][recipe]
-        if self._toolchain_moved:
-            key = self._older(case, key, declared["stems"][recipe])
-        kept = self.pipeline.find_other(case.model, case.recipe.name, key)
-        if kept is None:
-            with self.base.files() as tree:
-                self.pipeline.build_other(_target(found[0], declared, tree), recipe)
-            kept = self.pipeline.find_other(case.model, case.recipe.name, key)
-        if kept is None:
-            raise BuildError(f"the base's {found[0]}/{recipe} was built and is not in the store")
-        return kept
+        return [case for case in cases if not self.knows("base", case)]
 
     @cached_property
     def run(self) -> Run:
         """What was found so far."""
-        base = self.base and {"commit": self.base.commit.sha, "ref": self.base.commit.ref}
-        return Run(environment=describe(self.options), strict=self.options.strict, base=base)
+        return Run(
+            environment=describe(self.options),
+            strict=self.options.strict,
+            base=_named(self.base),
+            anchor=_named(self.anchor),
+        )
 
     def build(self, cases: Iterable[Case]) -> None:
         """Have every artifact that these cases and the table beside them need."""
@@ -211,15 +176,8 @@ class Session:
         return {name: artifact for name, artifact in found.items() if artifact}
 
 
-def _target(name: str, declared: Mapping[str, Any], tree: Path) -> Target:
-    return Target(
-        model=name,
-        file=tree / declared["file"],
-        project=tree,
-        keys=declared["keys"],
-        stems=declared["stems"],
-        data_key=declared["data"]["key"],
-    )
+def _named(side: Base | None) -> dict[str, Any] | None:
+    return {"commit": side.commit.sha, "ref": side.commit.ref} if side else None
 
 
 def _needs(case: Case) -> list[str]:

@@ -119,3 +119,28 @@ def test_a_renamed_model_is_followed(branched):
     done = branched.run("checks/", "--against", "main")
     assert done.ret == 1
     done.stdout.fnmatch_lines(["*over by 1 B*"])
+
+
+def test_an_anchor_bounds_slow_drift(branched):
+    """Each step is within the limit against its base; both together are not against the anchor."""
+    branched.git("tag", "v1")
+    drift = "regression=lg.Regression(size=lg.percent(1), accuracy=lg.points(9))"
+    shutil.copy(CHECKS / "test_drift.py", branched.path / "checks")
+    shutil.copy(CHECKS / "test_regression.py", branched.path / "checks")
+    (branched.path / "checks" / "test_one.py").unlink()
+    for step in (1, 2):
+        branched.model(drift, files=_grown(30 * step), network=f"step {step}")
+        branched.commit(f"step {step}")
+    steps = ("checks/test_regression.py", "checks/test_drift.py", "-m", "not latency")
+    done = branched.run(*steps, "--against", "HEAD~1")
+    assert done.ret == 0, done.stdout.str()
+    done = branched.run(*steps, "--against", "HEAD~1", "--anchor", "v1")
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(["and *, the anchor v1", "FAIL*size growth since the anchor*1.39 %*"])
+
+
+def test_an_unknown_anchor_ends_the_run(branched):
+    """Exit status 4 and the remedy."""
+    done = branched.run("checks/", "--anchor", "v9")
+    assert done.ret == 4
+    done.stderr.fnmatch_lines(["*--anchor v9: git knows no such commit*"])

@@ -220,6 +220,13 @@ def _of_ratio(ratio: Measurement, limit: Quantity) -> Rule:
     return rule
 
 
+def since_anchor(found: Measurement) -> Measurement:
+    """The same measurement, worded for a pinned commit in place of the merge base."""
+    name = f"{found.name.removesuffix(' against the base')} since the anchor"
+    evidence = tuple(fact.replace("the base", "the anchor") for fact in found.evidence)
+    return replace(found, name=name, evidence=evidence)
+
+
 def same_bytes(base: Artifact, candidate: Artifact) -> bool:
     """Whether both files hold the same bytes; an empty file is like no other."""
     return bool(base.tflite) and base.tflite == candidate.tflite

@@ -20,6 +20,7 @@ def document(run: Run) -> dict[str, Any]:
         "strict": run.strict,
         "environment": dict(run.environment),
         "base": dict(run.base) if run.base else None,
+        "anchor": dict(run.anchor) if run.anchor else None,
         "verdicts": [dict(row) for row in run.verdicts],
         "errors": [dict(row) for row in run.errors],
         "not_gated": [{"model": m, "reason": why} for m, why in sorted(run.not_gated.items())],

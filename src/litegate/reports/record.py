@@ -81,6 +81,8 @@ class Run:
     strict: bool
     base: Mapping[str, Any] | None = None
     """The commit that the run was held against: commit, ref."""
+    anchor: Mapping[str, Any] | None = None
+    """The pinned commit that it was held against too."""
     verdicts: list[Mapping[str, Any]] = field(default_factory=list)
     errors: list[Mapping[str, Any]] = field(default_factory=list)
     not_gated: dict[str, str] = field(default_factory=dict)
