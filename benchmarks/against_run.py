@@ -1,8 +1,8 @@
 """Claim: holding a change that touches no model against its base costs at most half a run more.
 
 In a clone of this repository with one commit of documentation on top: `pytest checks/` with
-`--against main` and without, in turn, on a warm store, with a `tensorflow` package first on the path
-that raises on import. A run that fails ends the benchmark, so the number of rounds is also the
+`--against main` and without, in turn, on a warm store, a `tensorflow` package first on the path
+raising on import. A run that fails ends the benchmark, so the number of rounds is also the
 number of runs without a false failure.
 """
 

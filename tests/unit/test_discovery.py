@@ -1,5 +1,8 @@
 """Model files are loaded by path; what is wrong with one is told with its file and line."""
 
+import os
+import sys
+
 import pytest
 
 from litegate.discovery import discover
@@ -70,10 +73,20 @@ def test_two_recipes_of_one_name_are_refused(models):
 
 def test_a_helper_beside_the_file_can_be_imported(models):
     """And the path is as before afterwards."""
-    import sys
-
     (models / "_beside_it.py").write_text("FILTERS = 3\n")
     (models / "a.py").write_text("import _beside_it\n" + GOOD.format(name="one"))
     before = list(sys.path)
     assert discover(models, models.parent)
     assert sys.path == before
+
+
+def test_a_file_changed_within_a_second_is_read_anew(models, monkeypatch):
+    """Python's own cache goes by time and size; a gate must not judge yesterday's model."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    file = models / "a.py"
+    file.write_text(GOOD.format(name="one"))
+    stamp = file.stat().st_mtime
+    assert list(discover(models, models.parent)) == ["one"]
+    file.write_text(GOOD.format(name="two"))
+    os.utime(file, (stamp, stamp))
+    assert list(discover(models, models.parent)) == ["two"]
