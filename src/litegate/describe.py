@@ -17,6 +17,8 @@ import pytest
 from litegate.gate import KEY, Gate
 from litegate.options import settings
 
+_COLLECT = ("--collect-only", "-q", "-p", "no:cacheprovider", "--against=none", "--anchor=none")
+"""Held against nothing: the base of a base is not asked for."""
 _REWRITE = "ignore:Module already imported:pytest.PytestAssertRewriteWarning"
 """litegate is imported here before pytest; a project with warnings as errors must not stumble."""
 NOTHING: Mapping[str, Any] = {"models": {}, "checks": {}, "settings": {}, "conftests": {}}
@@ -52,7 +54,7 @@ def main(answer: Path) -> int:
         answer.write_text(json.dumps(NOTHING), "utf-8")
         return 0
     status = pytest.main(
-        ["--collect-only", "-q", "-p", "no:cacheprovider", "-W", _REWRITE, str(folder)],
+        [*_COLLECT, "-W", _REWRITE, str(folder)],
         plugins=[collector],
     )
     if collector.declared is None or (status not in (0, 5) and collector.errors):

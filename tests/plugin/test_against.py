@@ -144,3 +144,14 @@ def test_an_unknown_anchor_ends_the_run(branched):
     done = branched.run("checks/", "--anchor", "v9")
     assert done.ret == 4
     done.stderr.fnmatch_lines(["*--anchor v9: git knows no such commit*"])
+
+
+def test_the_ref_may_stand_in_the_settings(repository):
+    """Reading the base does not go on to read the base's own base."""
+    repository.pytester.makeini("[pytest]\nlitegate_against = main\nlitegate_anchor = main\n")
+    repository.model().check(SMALLER, head=SIZE, args="candidate, base, require")
+    repository.commit("base")
+    repository.git("checkout", "-qb", "topic")
+    done = repository.run("checks/")
+    assert done.ret == 0
+    done.stdout.fnmatch_lines(["against *, the merge base with main"])
