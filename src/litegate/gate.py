@@ -86,6 +86,11 @@ class Gate:
         """Whether this is a worker of pytest-xdist."""
         return hasattr(self.config, "workerinput")
 
+    def start(self) -> None:
+        """Take the last run's report away: nobody must read yesterday's pass for today's."""
+        if self.active and not (self.is_worker or self.config.option.collectonly):
+            self.options.report.joinpath("report.json").unlink(missing_ok=True)
+
     def header(self) -> list[str]:
         """Lines for pytest's header."""
         if not self.active:
@@ -199,7 +204,6 @@ class Gate:
         found = cases_of(items)
         if not found or session.config.option.collectonly or session.testsfailed:
             return
-        self.options.report.joinpath("report.json").unlink(missing_ok=True)
         with _uncaptured(self.config), self.progress.shown(self.config):
             self.session.build(found)
             for role, side in self.session.counterparts.items():

@@ -46,6 +46,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(gate.Collector(found), "litegate-collector")
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Take the last run's report away."""
+    session.config.stash[gate.KEY].start()
+
+
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Say what the numbers of this run depend on."""
     return config.stash[gate.KEY].header()

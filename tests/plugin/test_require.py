@@ -132,6 +132,20 @@ def test_a_stale_report_does_not_outlive_a_run(project):
     assert not (project.path / ".litegate/report/report.json").exists()
 
 
+def test_a_stale_report_does_not_outlive_a_check_that_does_not_load(project):
+    """Nor where the run ends before a check ran."""
+    project.model().check(KEPT, head=SIZE).run()
+    assert project.check("pass", head="import no_such_module").run().ret == 2
+    assert not (project.path / ".litegate/report/report.json").exists()
+
+
+def test_looking_at_the_checks_leaves_the_report(project):
+    """--collect-only judges nothing and takes nothing away."""
+    project.model().check(KEPT, head=SIZE).run()
+    project.run("checks/", "--collect-only")
+    assert (project.path / ".litegate/report/report.json").exists()
+
+
 def test_an_error_is_told_in_full_once(project):
     """What stands in the way of every check is read once, and named at each."""
     second = 'def test_second(candidate, require):\n    """It holds, too."""\n'
