@@ -1,5 +1,6 @@
 """--against: the base's artifacts beside the head's, judged on the head's samples."""
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -155,3 +156,63 @@ def test_the_ref_may_stand_in_the_settings(repository):
     done = repository.run("checks/")
     assert done.ret == 0
     done.stdout.fnmatch_lines(["against *, the merge base with main"])
+
+
+@pytest.fixture
+def repinned(repository):
+    """A change that moves the tool chain's pins and nothing else."""
+    pins = repository.path / "requirements.txt"
+    pins.write_text("tensorflow==2.20.0\nrequests==2\n")
+    repository.model().check(SMALLER, head=SIZE, args="candidate, base, require")
+    repository.commit("base")
+    repository.git("checkout", "-qb", "topic")
+    pins.write_text("tensorflow==2.21.0\nrequests==2\n")
+    return repository
+
+
+def test_a_moved_tool_chain_is_not_separated_without_the_old_artifact(repinned):
+    """The base was built by the new pins too: what they cost cannot be told from this run."""
+    done = repinned.run("checks/test_one.py", "--against", "main")
+    assert done.ret == 0
+    done.stdout.fnmatch_lines(["INCONCLUSIVE*size*"])
+    report = json.loads((repinned.path / ".litegate/report/report.json").read_text())
+    (row,) = report["verdicts"]
+    assert row["note"] == "tool chain changed, its effect is not separated"
+    assert repinned.run("checks/test_one.py", "--against", "main", "--litegate-strict").ret == 1
+
+
+def test_a_moved_tool_chain_is_held_against_the_old_artifact(repinned):
+    """What the old pins built is in the store: a byte more than that fails."""
+    store = repinned.path / ".litegate" / "store" / "builds"
+    manifests = {path: json.loads(path.read_text()) for path in store.glob("*.json")}
+    smallest = min(manifests.values(), key=lambda m: _size(repinned.path, m))
+    for name, size in (("older", -1), ("other", None)):
+        old = dict(smallest, key=name, files=dict(smallest["files"]))
+        old["stem"] = smallest["stem"] if size else "of another model"
+        shorter = _stored(repinned.path, old)[:size]
+        digest = hashlib.sha256(shorter).hexdigest()
+        place = repinned.path / ".litegate" / "store" / "objects" / digest[:2] / digest
+        place.parent.mkdir(exist_ok=True)
+        place.write_bytes(shorter)
+        old["files"]["model.tflite"] = digest
+        (store / f"{name}.json").write_text(json.dumps(old))
+    done = repinned.run("checks/test_one.py", "--against", "main")
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(["*over by 1 B*"])
+
+
+def test_other_requirements_are_no_tool_chain(repinned):
+    """A pin that builds nothing moves nothing."""
+    (repinned.path / "requirements.txt").write_text("tensorflow==2.20.0\nrequests==3\n")
+    done = repinned.run("checks/test_one.py", "--against", "main")
+    assert done.ret == 0
+    done.stdout.fnmatch_lines(["PASS*size*"])
+
+
+def _stored(project, manifest):
+    digest = manifest["files"]["model.tflite"]
+    return (project / ".litegate" / "store" / "objects" / digest[:2] / digest).read_bytes()
+
+
+def _size(project, manifest):
+    return len(_stored(project, manifest))
