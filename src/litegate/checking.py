@@ -64,7 +64,7 @@ def artifact(request: pytest.FixtureRequest, case: Case, role: str) -> Artifact:
         return request.config.stash[KEY].session.artifact(case.model, recipe)
     except NotGated as reason:
         request.node.stash[_NOT_GATED] = str(reason)
-        pytest.skip(f"{case.model.name} was NOT GATED: {reason}")
+        pytest.skip(f"{case.model.name} was NOT GATED, for the reason told below")
 
 
 def requirer(request: pytest.FixtureRequest) -> Iterator[Require]:

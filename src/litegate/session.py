@@ -158,7 +158,8 @@ class Session:
         built = self._built[model.name, recipe]
         if isinstance(built, DataUnavailable) and not self.options.in_ci:
             remedy = f"; {built.remedy}" if built.remedy else ""
-            raise NotGated(f"{built.what}{remedy}")
+            what = built.what.removeprefix(f"{model.name} could not be built, stage data: ")
+            raise NotGated(f"{what}{remedy}")
         if isinstance(built, LitegateError):
             raise built
         return built
