@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +20,7 @@ from typing import Any, final
 
 from litegate.digests import digest_of
 from litegate.errors import ConfigError, StoreCorrupt
-from litegate.git import Commit, worktree
+from litegate.git import Commit, prefix, worktree
 from litegate.store import Store
 
 DECLARATIONS = "declarations"
@@ -56,7 +57,7 @@ def read_base(
 
     ConfigError where the base's models do not load.
     """
-    key = digest_of([commit.sha, _own_source()])
+    key = digest_of([commit.sha, prefix(project), _own_source()])
     declaration = _kept(store, key)
     if declaration is None:
         on_notice(f"reading what the base {commit.short} declares")
@@ -73,6 +74,25 @@ def _own_source() -> str:
     return digest.hexdigest()
 
 
+def _run(tree: Path, answer: Path, commit: Commit) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(  # noqa: S603 our own interpreter
+            [sys.executable, "-P", "-m", "litegate.describe", str(answer)],
+            cwd=tree,
+            env={k: v for k, v in os.environ.items() if k != "PYTEST_ADDOPTS"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ConfigError(
+            f"the base {commit.short} could not be read within {_TIMEOUT:g} s",
+            remedy="look for a model file or a conftest there that hangs",
+        ) from error
+
+
 def _kept(store: Store, key: str) -> Any:
     try:
         return json.loads(store.get(DECLARATIONS, key)["declaration.json"])
@@ -86,15 +106,7 @@ def _kept(store: Store, key: str) -> Any:
 def _described(commit: Commit, project: Path, store: Store, key: str) -> Any:
     with worktree(project, commit) as tree, TemporaryDirectory() as folder:
         answer = Path(folder) / "declaration.json"
-        done = subprocess.run(  # noqa: S603 our own interpreter
-            [sys.executable, "-P", "-m", "litegate.describe", str(answer)],
-            cwd=tree,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_TIMEOUT,
-            check=False,
-        )
+        done = _run(tree, answer, commit)
         if done.returncode or not answer.is_file():
             raise ConfigError(
                 f"the models of the base {commit.short} do not load",

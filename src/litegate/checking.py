@@ -110,6 +110,7 @@ def annotate(
         report.__dict__["litegate"] = _NO_ROWS
         return report
     _refuse_silence(item, report)
+    _refuse_swallowed(item, report)
     error = call.excinfo.value if call.excinfo else None
     if call.excinfo and isinstance(error, LitegateError):
         report.longrepr = item.config.stash[KEY].tell(error)
@@ -160,6 +161,22 @@ def _pointed_at(item: pytest.Item, case: Case | None) -> dict[str, Any]:
     root = item.config.rootpath.resolve()
     shown = file.relative_to(root) if file.is_relative_to(root) else Path(file.name)
     return {"file": shown.as_posix(), "line": line if case else line + 1}
+
+
+def _refuse_swallowed(item: pytest.Item, report: pytest.TestReport) -> None:
+    """A check that passes although a promise is broken, or although nothing was required, fails."""
+    if report.when != "call" or report.outcome != "passed":
+        return
+    rows = item.stash.get(_ROWS, None)
+    strict = item.config.stash[KEY].options.strict
+    bad = ("fail", "inconclusive") if strict else ("fail",)
+    broken = [r for r in rows or () if r["verdict"] in bad and not r["waived"]]
+    if rows is None:
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} has a `require` of its own, which judges nothing"
+    elif broken:
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} caught its own failure: {broken[0]['sentence']}"
 
 
 def _refuse_silence(item: pytest.Item, report: pytest.TestReport) -> None:

@@ -50,7 +50,7 @@ def main(answer: Path) -> int:
     """Write what the working directory declares to `answer`; exit status 1 where it cannot."""
     collector = _Collector()
     folder = _folder("checks")
-    if not (any(folder.rglob("test_*.py")) and any(_folder("models").glob("*.py"))):
+    if not (any(folder.rglob("*.py")) and any(_folder("models").glob("*.py"))):
         answer.write_text(json.dumps(NOTHING), "utf-8")
         return 0
     status = pytest.main(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -26,9 +26,10 @@ from litegate.items import (
     requirement_of,
     requires,
 )
-from litegate.loosening import Loosenings, of_model, of_project
+from litegate.loosening import LOOSENED, Loosenings, of_model, of_project
 from litegate.options import OPTIONS, GateOptions, parse
 from litegate.progress import Progress
+from litegate.reports.record import Place, error_row
 from litegate.selection import Case, cases
 from litegate.session import Session, conclude
 from litegate.waivers import Waiver, covering, notes
@@ -60,6 +61,10 @@ class Gate:
     report: Mapping[str, Any] | None = None
     waivers: tuple[Waiver, ...] = ()
     """The exceptions that the project's reviewed file names."""
+    seen: set[str] = field(default_factory=set)
+    """The checks that reported, by node id."""
+    skipped_files: list[str] = field(default_factory=list)
+    """Files of checks that skipped themselves when they were loaded."""
     told: set[str] = field(default_factory=set)
     """The errors that were printed in full."""
 
@@ -88,8 +93,12 @@ class Gate:
 
     def start(self) -> None:
         """Take the last run's report away: nobody must read yesterday's pass for today's."""
-        if self.active and not (self.is_worker or self.config.option.collectonly):
+        if not self.active or self.is_worker or self.config.option.collectonly:
+            return
+        try:
             self.options.report.joinpath("report.json").unlink(missing_ok=True)
+        except OSError as error:
+            raise pytest.UsageError(f"the report cannot be written: {error}") from error
 
     def header(self) -> list[str]:
         """Lines for pytest's header."""
@@ -230,6 +239,7 @@ class Gate:
             return
         run = self.session.run
         self.ran = True
+        self.seen.add(report.nodeid)
         run.verdicts += rows["verdicts"]
         run.errors += rows["errors"]
         run.not_gated |= rows["not_gated"]
@@ -242,7 +252,9 @@ class Gate:
         from litegate.reports.json_report import write
 
         run = self.session.run
-        if run.verdict == "nothing gated" and session.exitstatus == pytest.ExitCode.OK:
+        self._close_holes(session)
+        good = ("pass", "inconclusive")
+        if run.verdict not in good and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         run.waivers = [waiver.to_row() for waiver in self.waivers]
         run.notes += notes(self.waivers, run.verdicts, today(), whole=self._is_whole())
@@ -260,6 +272,32 @@ class Gate:
         ways = ("keyword", "markexpr", "lf", "deselect")
         narrowed = any(self.config.getoption(way, default=None) for way in ways)
         return not (narrowed or self.options.only_models or self.options.only_recipes)
+
+    def _close_holes(self, session: pytest.Session) -> None:
+        """What was selected and never reported, skipped as a whole file, or loosened unseen."""
+        items = [item for item in getattr(session, "items", []) if self.is_check(item.path)]
+        silent = [item.nodeid for item in items if item.nodeid not in self.seen]
+        if session.exitstatus == pytest.ExitCode.OK:
+            self._blame(f"{plain(one)} was selected and never reported" for one in silent)
+        self._blame(f"{plain(one)} skipped itself as a whole" for one in self.skipped_files)
+        base = self.session.base
+        if base and base.models and self.functions and self._asked_for(self.options.checks):
+            self._blame(self._unseen_loosenings())
+
+    def _blame(self, messages: Iterable[str]) -> None:
+        nowhere = Place(id="", model="", recipe="", check="", requirement="-", file="", line=0)
+        self.session.run.errors += [error_row(nowhere, message) for message in messages]
+
+    def _unseen_loosenings(self) -> Iterator[str]:
+        """What this change loosens, where no check of this run said so."""
+        subjects = [None, *(Case(model=m, recipe=None) for m in self.session.models.values())]
+        for case in subjects:
+            name = case.model.name if case else ""
+            found = self.loosenings(case).found
+            rows = [r for r in self.session.run.verdicts if r["model"] == name]
+            said = [r for r in rows if r["measurement"] == LOOSENED and r["verdict"] == "fail"]
+            if found and not said:
+                yield f"loosened, and no check of this run said so: {plain(found[0].sentence)}"
 
     def summarize(self, reporter: pytest.TerminalReporter) -> None:
         """Print the closing table."""
@@ -280,6 +318,12 @@ class Collector:
     """Takes in every report; a plugin of its own, since this hook is not told the run it is of."""
 
     gate: Gate
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Called for each file; one of checks that skips itself gates nothing."""
+        path = self.gate.config.rootpath / report.nodeid
+        if report.skipped and report.nodeid and self.gate.is_check(path):
+            self.gate.skipped_files.append(report.nodeid)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Called for each phase of each test, on the controller and on its workers."""

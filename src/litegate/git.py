@@ -122,6 +122,11 @@ def _pushed(event: Mapping[str, Any]) -> str:
     return f"origin/{default}" if default else ""
 
 
+def prefix(project: Path) -> str:
+    """Where a project lies in its repository; empty at the top."""
+    return _git(project, "rev-parse", "--show-prefix") or ""
+
+
 @contextmanager
 def worktree(project: Path, commit: Commit) -> Iterator[Path]:
     """The files of `commit`, in a temporary folder, as `project` lies in its repository."""

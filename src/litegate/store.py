@@ -14,6 +14,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import socket
 import tempfile
@@ -24,6 +25,7 @@ from typing import final
 
 from litegate.errors import StoreCorrupt, StoreError
 
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 BUILDS = "builds"
 EVALUATIONS = "evaluations"
 
@@ -48,6 +50,8 @@ class Store:
         path = self._manifest(group, key)
         try:
             listed = json.loads(path.read_bytes())
+            if listed["key"] != key:
+                raise StoreCorrupt(f"the manifest {path} is that of another key")
             return {name: self._object(digest) for name, digest in listed["files"].items()}
         except FileNotFoundError:
             raise KeyError(key) from None
@@ -82,7 +86,7 @@ class Store:
         path = self._manifest(group, key)
         with suppress(OSError, ValueError, KeyError, AttributeError):
             for digest in json.loads(path.read_bytes())["files"].values():
-                with suppress(KeyError):
+                with suppress(KeyError, StoreCorrupt):
                     try:
                         self._object(digest)
                     except StoreCorrupt:
@@ -129,6 +133,8 @@ class Store:
         return self.root / group / f"{key}.json"
 
     def _place(self, digest: str) -> Path:
+        if not _DIGEST.fullmatch(digest):
+            raise StoreCorrupt(f"a manifest names {digest!r}, which is no digest")
         return self.root / "objects" / digest[:2] / digest
 
     def _object(self, digest: str) -> bytes:

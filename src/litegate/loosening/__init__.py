@@ -28,6 +28,7 @@ from litegate.loosening.project import loosened_checks, loosened_conftests, loos
 from litegate.measurement import Measurement, violations
 
 __all__ = [
+    "LOOSENED",
     "Change",
     "Loosening",
     "Loosenings",
@@ -37,6 +38,9 @@ __all__ = [
     "of_project",
     "predecessor",
 ]
+
+LOOSENED = "loosened promises"
+"""What is counted, as it stands in a report's row."""
 
 Declaration = Mapping[str, Any]
 """What a checkout declares; the shape stands above."""
@@ -48,7 +52,7 @@ def loosening(what: Loosenings) -> Measurement:
     MeasurementError where nothing was compared.
     """
     counted = violations(
-        "loosened promises",
+        LOOSENED,
         what.subject,
         tuple(one.sentence for one in what.found),
         n=1 if what.new else what.compared,

@@ -1,0 +1,139 @@
+"""Ways to be green although a promise is broken or nothing was judged: none may work."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from litegate.spec import Kind
+from litegate.testing import tiny
+
+CHECKS = Path(__file__).resolve().parents[2] / "checks"
+SIZE = "import pytest\nfrom litegate.measures.size import size\nfrom litegate import byte, kib"
+KEPT = "require(size(candidate) <= kib(100))"
+BROKEN = "require(size(candidate) <= byte(10))"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"with pytest.raises(AssertionError):\n    {BROKEN}",
+        f"try:\n    {BROKEN}\nexcept AssertionError:\n    pass",
+    ],
+)
+def test_a_check_that_catches_its_own_failure_fails(project, body):
+    """The verdict counts, not what the check did with it."""
+    done = project.model().check(body, head=SIZE).run()
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(["*caught its own failure*"])
+
+
+def test_a_require_of_ones_own_is_refused(project):
+    """A fixture that judges nothing in the place of the one that does."""
+    head = f"{SIZE}\n@pytest.fixture\ndef require():\n    return lambda verdict: None\n"
+    done = project.model().check(BROKEN, head=head).run()
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(["*has a `require` of its own*"])
+
+
+def test_an_early_exit_with_status_0_is_no_pass(project):
+    """What was selected and never reported is told."""
+    head = f"{SIZE}\ndef test_a(candidate, require):\n    'It holds.'\n    {KEPT}\n"
+    head += "def test_b():\n    pytest.exit('bye', returncode=0)\n"
+    done = project.model().check(BROKEN, head=head).run()
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(["litegate: *without a verdict"])
+
+
+def test_a_file_of_checks_that_skips_itself_is_no_pass(project):
+    """A module-level importorskip takes every promise of the file away."""
+    text = "import pytest\npytest.importorskip('no_such_module')\n"
+    project.model().check(KEPT, head=SIZE)
+    (project.path / "checks" / "test_two.py").write_text(text)
+    done = project.run()
+    assert done.ret == 1
+    report = json.loads((project.path / ".litegate/report/report.json").read_text())
+    assert report["verdict"] == "error"
+    assert "test_two.py skipped itself as a whole" in report["errors"][0]["message"]
+
+
+def test_a_manifest_of_another_key_is_damage(project):
+    """The store does not hand out one model's bytes as another's."""
+    project.model().model(name="other", network="another")
+    project.check(KEPT, head=SIZE)
+    builds = project.path / ".litegate" / "store" / "builds"
+    first, *others = sorted(builds.glob("*.json"))
+    for other in others:
+        shutil.copy(first, other)
+    done = project.run()
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(["*is that of another key*"])
+
+
+def test_a_report_that_cannot_be_written_is_told(project):
+    """Exit status 4, not a traceback."""
+    (project.path / "taken").write_text("a file")
+    done = project.model().check(KEPT, head=SIZE).run("checks/", "--litegate-report=taken")
+    assert done.ret == 4
+    done.stderr.fnmatch_lines(["*the report cannot be written*"])
+
+
+@pytest.fixture
+def loosened(project):
+    """A base with a limit and the guard; the branch raises the limit."""
+
+    def git(*args):
+        identity = ["-c", "user.name=a", "-c", "user.email=a@example.com"]
+        argv = ["git", *identity, *args]
+        subprocess.run(argv, cwd=project.path, check=True, capture_output=True)
+
+    files = {"float32": tiny(Kind.FLOAT32), "int8_qat": tiny(Kind.INT8_QAT)}
+    shutil.copy(CHECKS / "test_loosening.py", project.path / "checks")
+    (project.path / ".gitignore").write_text(".litegate\n__pycache__\n")
+    project.model("size=lg.kib(9)", files=files)
+    project.check(
+        "require(size(candidate) <= budget.size)", head=SIZE, args="candidate, budget, require"
+    )
+    git("init", "-q", "-b", "main")
+    git("add", "-A")
+    git("commit", "-qm", "base")
+    git("checkout", "-qb", "topic")
+    project.model("size=lg.kib(10)", files=files)
+    return project
+
+
+def test_loosening_is_seen(loosened):
+    """The control: the guard itself says it."""
+    done = loosened.run("checks/", "--against", "main")
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(["FAIL*tiny*loosened promises*"])
+
+
+@pytest.mark.parametrize(
+    "how",
+    ["deselect", "keyword", "limit raised", "dummy", "fixture"],
+)
+def test_the_guard_cannot_be_switched_off_by_the_change_itself(loosened, how):
+    """Whatever the head does to the check, the gate compares the declarations itself."""
+    guard = loosened.path / "checks" / "test_loosening.py"
+    if how == "deselect":
+        options = "addopts = --deselect checks/test_loosening.py"
+        loosened.pytester.makeini(f"[pytest]\n{options}\n")
+    elif how == "keyword":
+        loosened.pytester.makeini('[pytest]\naddopts = -k "not promises"\n')
+    elif how == "limit raised":
+        guard.write_text(guard.read_text().replace("<= 0", "<= 99"))
+    elif how == "dummy":
+        guard.write_text("def test_x(loosenings):\n    pass\n")
+    else:
+        (loosened.path / "checks" / "conftest.py").write_text(
+            "import pytest\nfrom litegate.loosening import Loosenings\n"
+            "@pytest.fixture\ndef loosenings():\n"
+            "    return Loosenings(subject='x', found=(), compared=1)\n"
+        )
+    done = loosened.run("checks/", "--against", "main")
+    assert done.ret == 1, done.stdout.str()
+    report = json.loads((loosened.path / ".litegate/report/report.json").read_text())
+    assert report["verdict"] in ("fail", "error")
