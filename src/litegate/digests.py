@@ -49,9 +49,7 @@ def data_key(data: Data) -> str:
 
 def _function_digest(data: Data) -> str:
     try:
-        module = inspect.getmodule(data.preprocess)
-        named = inspect.getsource(data.preprocess)
-        return source_digest(inspect.getsource(module) if module else textwrap.dedent(named))
+        return source_digest(textwrap.dedent(inspect.getsource(data.preprocess)))
     except (OSError, TypeError, SyntaxError) as error:
         raise ConfigError(
             f"the source of the preprocessing of {data.name} cannot be read",
