@@ -59,8 +59,9 @@ def _row(
     artifacts: Mapping[str, Artifact],
     baseline: str,
 ) -> dict[str, Any]:
-    plain = artifacts[baseline] if artifact.recipe.name != baseline else None
-    own = artifacts.get(recipe.reference.name) if recipe and plain else None
+    is_plain = artifact.recipe.name == baseline
+    plain = None if is_plain else artifacts.get(baseline)
+    own = artifacts.get(recipe.reference.name) if recipe and not is_plain else None
     return {
         "model": model.name,
         "recipe": artifact.recipe.name,
