@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import Any, final
 
 from litegate import child
-from litegate.digests import artifact_key, artifact_stem, data_key, toolchain_digest
+from litegate.digests import (
+    artifact_key,
+    artifact_stem,
+    data_key,
+    digest_of,
+    module_digest,
+    toolchain_digest,
+)
 from litegate.errors import BuildError, LitegateError, StoreCorrupt
 from litegate.spec import Array, Artifact, DataLocations, Evaluation, Model
 from litegate.store import BUILDS, EVALUATIONS, Store
@@ -64,6 +71,10 @@ class Pipeline:
             self._toolchain = toolchain_digest(Path(__file__).with_name("toolchain"))
         return artifact_key(self.stem(model, recipe), self._toolchain)
 
+    def split_key(self, model: Model) -> str:
+        """The key of the evaluation split: the data, and all source that preprocessing may use."""
+        return digest_of([data_key(model.data), module_digest(model.file, self.project)])
+
     def stem(self, model: Model, recipe: str) -> str:
         """The part of the key that this project makes, whichever tool chain builds it."""
         return artifact_stem(model, model.recipe(recipe), self.project)
@@ -79,7 +90,7 @@ class Pipeline:
         except StoreCorrupt as damage:
             self.on_notice(f"{damage.what}: {model.name}/{recipe} is built again")
             self.store.forget(BUILDS, key)
-            self.store.forget(EVALUATIONS, data_key(model.data))
+            self.store.forget(EVALUATIONS, self.split_key(model))
             return None
         return self._found[key]
 
@@ -118,7 +129,7 @@ class Pipeline:
                 project=self.project,
                 keys=keys,
                 stems={name: self.stem(model, name) for name in waiting},
-                data_key=data_key(model.data),
+                data_key=self.split_key(model),
                 seed=model.training.seed,
             )
             error = self._run_child(target, _distinct(keys))
@@ -197,7 +208,7 @@ class Pipeline:
         )
 
     def _evaluation(self, model: Model) -> Evaluation:
-        key = data_key(model.data)
+        key = self.split_key(model)
         if key not in self._evaluations:
             files = self.store.get(EVALUATIONS, key)
             self._evaluations[key] = Evaluation(

@@ -1,5 +1,6 @@
 """Ways to be green although a promise is broken or nothing was judged: none may work."""
 
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -8,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from litegate.spec import Kind
-from litegate.testing import tiny
+from litegate.testing import evaluation, tiny
+from litegate.testing.planted import plant
 
 CHECKS = Path(__file__).resolve().parents[2] / "checks"
 SIZE = "import pytest\nfrom litegate.measures.size import size\nfrom litegate import byte, kib"
@@ -137,3 +139,23 @@ def test_the_guard_cannot_be_switched_off_by_the_change_itself(loosened, how):
     assert done.ret == 1, done.stdout.str()
     report = json.loads((loosened.path / ".litegate/report/report.json").read_text())
     assert report["verdict"] in ("fail", "error")
+
+
+def test_a_constant_of_the_preprocessing_makes_another_split(project):
+    """What the old preprocessing left in the store is not what the new artifact is judged on."""
+    head = "from litegate.measures.accuracy import accuracy\nfrom litegate import percent"
+    require = "require(accuracy(candidate) >= percent(50))"
+    project.model().check(require, head=head)
+    file = project.path / "models" / "tiny.py"
+    scaled = "SCALE = 1\n\ndef _as_it_is(samples):\n    return samples * SCALE\n"
+    before = "def _as_it_is(samples):\n    return samples\n"
+    file.write_text(file.read_text().replace(before, scaled))
+    plant(project.path, "tiny", {"float32": tiny(Kind.FLOAT32), "int8_qat": tiny(Kind.INT8_QAT)})
+    assert project.run().ret == 0
+    file.write_text(file.read_text().replace("SCALE = 1", "SCALE = 0"))
+    split = evaluation()
+    files = {"float32": tiny(Kind.FLOAT32), "int8_qat": tiny(Kind.INT8_QAT)}
+    plant(project.path, "tiny", files, split=dataclasses.replace(split, x=split.x * 0))
+    done = project.run()
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(["FAIL*accuracy*"])

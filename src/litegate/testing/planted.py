@@ -9,7 +9,6 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from litegate.digests import data_key
 from litegate.options import parse
 from litegate.runtime import outputs
 from litegate.session import Session
@@ -47,7 +46,7 @@ def _put_samples(session: Session, model: Model, samples: Evaluation, folder: Pa
     np.save(folder / "x.npy", samples.x, allow_pickle=False)
     np.save(folder / "y.npy", samples.y, allow_pickle=False)
     files = {name: folder / name for name in ("x.npy", "y.npy")}
-    session.pipeline.store.put(EVALUATIONS, data_key(model.data), files)
+    session.pipeline.store.put(EVALUATIONS, session.pipeline.split_key(model), files)
 
 
 def _put(
