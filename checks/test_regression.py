@@ -2,12 +2,24 @@
 
 import pytest
 
-from litegate.measures.against_base import accuracy_loss, latency_growth, lost_types, size_growth
+from litegate.measures.against_base import (
+    accuracy_loss,
+    agreement_with_base,
+    latency_growth,
+    lost_types,
+    operator_changes,
+    size_growth,
+)
 
 
 def test_accuracy_is_not_lost(candidate, base, regression, noise, require):
     """A change costs at most the accuracy that the model allows against its base."""
     require(accuracy_loss(base, candidate, noise=noise) <= regression.accuracy)
+
+
+def test_decisions_stay(candidate, base, regression, require):
+    """The file decides as its base does, on at least the share of samples that the model asks."""
+    require(agreement_with_base(base, candidate) >= regression.agreement)
 
 
 def test_file_does_not_grow(candidate, base, regression, require):
@@ -18,6 +30,11 @@ def test_file_does_not_grow(candidate, base, regression, require):
 def test_no_integer_type_is_lost(candidate, base, regression, require):
     """No tensor and no operator that was integer in the base falls back to float."""
     require(lost_types(base, candidate) <= regression.lost_types)
+
+
+def test_operators_stay(candidate, base, regression, require):
+    """A change brings and takes at most the number of operators that the model allows."""
+    require(operator_changes(base, candidate) <= regression.operators)
 
 
 @pytest.mark.latency

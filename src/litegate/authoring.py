@@ -22,21 +22,24 @@ def model(
     budget: Budget = NO_BUDGET,
     name: str | None = None,
     renamed_from: str | None = None,
+    files: Sequence[str | Path] = (),
 ) -> Callable[[Callable[..., Any]], Model]:
     """Declare the network that the decorated builder returns as a model to gate.
 
-    The builder takes the `tf_keras` module and returns an uncompiled network. Its name is the
-    model's (or `name`), its docstring's first line the model's summary. `renamed_from` is what the
-    base knows the model by.
+    The builder takes the `tf_keras` module and returns an uncompiled network, of tf_keras or of
+    Keras 3. Its name is the model's (or `name`), its docstring's first line the model's summary.
+    `renamed_from` is what the base knows the model by. `files` names what the builder reads, such
+    as trained weights, by paths that start at the model's folder: their bytes are part of the key.
 
     Raises ConfigError for two recipes of one name or a model without a recipe.
     """
 
     def declare(builder: Callable[..., Any]) -> Model:
         called = name or builder.__name__
+        file = Path(inspect.getfile(builder)).resolve()
         return Model(
             name=called,
-            file=Path(inspect.getfile(builder)).resolve(),
+            file=file,
             line=builder.__code__.co_firstlineno,
             build=builder,
             summary=(inspect.getdoc(builder) or "").partition("\n")[0],
@@ -45,6 +48,7 @@ def model(
             recipes=_checked(called, recipes),
             budget=budget,
             renamed_from=renamed_from,
+            files=_beside(file, files),
         )
 
     return declare
@@ -61,3 +65,9 @@ def _checked(called: str, recipes: Sequence[Recipe]) -> tuple[Recipe, ...]:
     if not recipes:
         raise ConfigError(f"model {called} has no recipe", expected="at least one")
     return tuple(recipes)
+
+
+def _beside(file: Path, files: Sequence[str | Path]) -> tuple[Path, ...]:
+    if isinstance(files, str):
+        raise ConfigError("files=... is a list", expected=f"[{files!r}]", got=repr(files))
+    return tuple(file.parent / each for each in files)

@@ -20,10 +20,13 @@ from typing import Any, final
 
 from litegate.digests import digest_of
 from litegate.errors import ConfigError, StoreCorrupt
-from litegate.git import Commit, prefix, worktree
+from litegate.git import Commit, left_behind, prefix, worktree
 from litegate.store import Store
 
 DECLARATIONS = "declarations"
+_FILES = ("declaration.json",)
+NOTHING: Mapping[str, Any] = {"models": {}, "checks": {}, "settings": {}, "conftests": {}}
+"""What a checkout declares that has no litegate yet."""
 _TIMEOUT = 300.0
 """Seconds that loading the base's models and collecting its checks may take."""
 
@@ -51,18 +54,36 @@ class Base:
 
 
 def read_base(
-    commit: Commit, project: Path, store: Store, on_notice: Callable[[str], None]
+    commit: Commit, project: Path, models: Path, store: Store, on_notice: Callable[[str], None]
 ) -> Base:
     """What a commit declares: out of the store, or by a child process in a worktree.
 
-    ConfigError where the base's models do not load.
+    ConfigError where the base's models do not load, or where it has models that its settings, read
+    as those of this `project`, do not name; `models` is the folder of this checkout's.
     """
     key = digest_of([commit.sha, prefix(project), _own_source()])
     declaration = _kept(store, key)
     if declaration is None:
         on_notice(f"reading what the base {commit.short} declares")
         declaration = _described(commit, project, store, key)
+    if not declaration["models"]:
+        _refuse_moved(commit, project, models)
     return Base(commit=commit, project=project, declaration=declaration)
+
+
+def _refuse_moved(commit: Commit, project: Path, models: Path) -> None:
+    """A project that moved, or was named on the command line alone, is not a new one."""
+    moved = left_behind(project, commit, models)
+    if moved:
+        folder = prefix(project) or "the repository's top"
+        raise ConfigError(
+            f"the base {commit.short} declares models, but not as a project in {folder}",
+            expected="the same project in both: its models would all pass for new ones",
+            got=", ".join(moved[:3]) + (f" and {len(moved) - 3} more" if moved[3:] else ""),
+            remedy="name litegate_models and litegate_checks in pytest's settings, not on the "
+            "command line; a project that moves to another folder does so in a change that nothing "
+            "else is part of, held against nothing: --against none",
+        )
 
 
 def _own_source() -> str:
@@ -95,16 +116,18 @@ def _run(tree: Path, answer: Path, commit: Commit) -> subprocess.CompletedProces
 
 def _kept(store: Store, key: str) -> Any:
     try:
-        return json.loads(store.get(DECLARATIONS, key)["declaration.json"])
-    except (KeyError, ValueError):
+        return json.loads(store.get(DECLARATIONS, key, _FILES)["declaration.json"])
+    except KeyError:
         return None
-    except StoreCorrupt:
+    except (StoreCorrupt, ValueError):
         store.forget(DECLARATIONS, key)
         return None
 
 
 def _described(commit: Commit, project: Path, store: Store, key: str) -> Any:
     with worktree(project, commit) as tree, TemporaryDirectory() as folder:
+        if not tree.is_dir():
+            return NOTHING
         answer = Path(folder) / "declaration.json"
         done = _run(tree, answer, commit)
         if done.returncode or not answer.is_file():
@@ -113,5 +136,5 @@ def _described(commit: Commit, project: Path, store: Store, key: str) -> Any:
                 got=(done.stderr.strip() or done.stdout.strip())[-2000:],
                 remedy="mend the base, or compare with another commit: --against REF",
             )
-        store.put(DECLARATIONS, key, {"declaration.json": answer})
+        store.put(DECLARATIONS, key, dict.fromkeys(_FILES, answer))
         return json.loads(answer.read_bytes())

@@ -2,57 +2,53 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from litegate.errors import ConfigError, LitegateError, MeasurementError
+from litegate.errors import ConfigError, LitegateError
 from litegate.gate import KEY, ROLES
-from litegate.items import case_of, fixtures_of, is_latency, requirement_of, requires
+from litegate.items import (
+    case_of,
+    fixtures_of,
+    overridden,
+    requirement_of,
+    requires,
+)
 from litegate.measurement import Outcome, Verdict
+from litegate.refusals import (
+    CANDIDATE,
+    NOT_GATED,
+    OMITTED,
+    ROWS,
+    refuse_silence,
+    refuse_swallowed,
+    refuse_unloadable,
+)
 from litegate.reports.record import Place, error_row, verdict_row
 from litegate.requirement import PromiseBroken, Require
+from litegate.scope import looks
 from litegate.selection import Case
 from litegate.session import BASELINE, NotGated
 from litegate.spec import Artifact
 from litegate.units import text
 
-_ROWS = pytest.StashKey[list[dict[str, Any]]]()
-_OMITTED = pytest.StashKey[str]()
-_NOT_GATED = pytest.StashKey[str]()
+if TYPE_CHECKING:
+    from litegate.faults import Scene
+
 _ENDED = pytest.StashKey[bool]()
-
-
-def refuse_unmeasurable(item: pytest.Item) -> None:
-    """Omit a latency check where the person asked for it; raise where it cannot be measured."""
-    if not (item.config.stash[KEY].is_check(item.path) and is_latency(item)):
-        return
-    from litegate.measures.latency_rule.fixture import omission
-
-    omitted = omission(partial(item.config.getoption, default=None), os.environ)
-    if omitted and omitted.asked:
-        item.stash[_OMITTED] = str(omitted)
-        pytest.skip(f"latency was not measured: {omitted}")
-    if omitted:
-        raise MeasurementError(
-            f"latency was not measured: {omitted}",
-            remedy="run it apart (`pytest checks/ -m latency`), and the rest with "
-            '`-n ... -m "not latency"`, or leave it out with --benchmark-disable',
-        )
-
-
-def _given(item: pytest.Item, option: str) -> bool:
-    return bool(item.config.getoption(option, default=False))
+_TOLD = pytest.StashKey[int]()
+"""How many of an item's rows its reports hold."""
 
 
 def artifact(request: pytest.FixtureRequest, case: Case, role: str) -> Artifact:
     """The artifact of one role, or a skip that says NOT GATED, or the error that prevented it."""
     __tracebackhide__ = True
+    if scene := request.config.stash[KEY].scene:
+        return _planted(scene, role)
     if role in ROLES:
         return request.config.stash[KEY].session.counterparts[role].artifact(case)
     if case.recipe is None and role != "baseline":
@@ -61,17 +57,53 @@ def artifact(request: pytest.FixtureRequest, case: Case, role: str) -> Artifact:
     if case.recipe and role != "baseline":
         recipe = case.recipe.name if role == "candidate" else case.recipe.reference.name
     try:
-        return request.config.stash[KEY].session.artifact(case.model, recipe)
+        found = request.config.stash[KEY].session.artifact(case.model, recipe)
     except NotGated as reason:
-        request.node.stash[_NOT_GATED] = str(reason)
+        request.node.stash[NOT_GATED] = str(reason)
         pytest.skip(f"{case.model.name} was NOT GATED, for the reason told below")
+    if role == "candidate":
+        request.node.stash[CANDIDATE] = found
+    return found
+
+
+def _planted(scene: Scene, role: str) -> Artifact:
+    """What a proof puts in the place of an artifact."""
+    found = scene.base if role in ROLES else getattr(scene, role)
+    if isinstance(found, LitegateError):
+        raise found
+    artifact: Artifact = found
+    return artifact
+
+
+def played(item: pytest.Item, case: Case) -> Case:
+    """A check's case; in a proof with the model as the scene has it."""
+    scene = item.config.stash[KEY].scene
+    if scene is None:
+        return case
+    return Case(model=scene.model, recipe=case.recipe and scene.recipe)
+
+
+def shipped(request: pytest.FixtureRequest, case: Case) -> Path:
+    """The file that ships; in a proof, a file that holds what the scene ships."""
+    gate = request.config.stash[KEY]
+    if gate.scene is None:
+        return request.config.rootpath / str(case.shipped)
+    path = gate.keep() / "shipped.tflite"
+    path.write_bytes(gate.scene.shipped)
+    return path
+
+
+def forget(item: pytest.Item) -> None:
+    """Let a check that has run be run again as if it never had."""
+    item.stash = pytest.Stash()
+    item.user_properties.clear()
 
 
 def requirer(request: pytest.FixtureRequest) -> Iterator[Require]:
     """Record this item's verdicts; an item that made none although nothing failed is an error."""
     item, gate = request.node, request.config.stash[KEY]
     rows: list[dict[str, Any]] = []
-    item.stash[_ROWS] = rows
+    item.stash[ROWS] = rows
 
     def record(said: Verdict) -> Verdict | None:
         verdict = _as_separated(item, said)
@@ -82,7 +114,7 @@ def requirer(request: pytest.FixtureRequest) -> Iterator[Require]:
         return None if rows[-1]["waived"] else verdict
 
     yield Require(gate.options.strict, record)
-    if not rows and not item.stash.get(_ENDED, False):
+    if not (rows or item.stash.get(_ENDED, False) or looks(item.config)):
         raise ConfigError(
             "this check asked for require and never called it, so it promised nothing",
             remedy="call require(measurement <= limit), or drop the argument",
@@ -109,37 +141,52 @@ def annotate(
     if not requires(item):
         report.__dict__["litegate"] = _NO_ROWS
         return report
-    _refuse_silence(item, report)
-    _refuse_swallowed(item, report)
+    fresh = item.stash.get(ROWS, [])[item.stash.get(_TOLD, 0) :]
+    refuse_silence(item, report)
+    refuse_swallowed(item, report, fresh)
+    refuse_unloadable(item, report)
     error = call.excinfo.value if call.excinfo else None
     if call.excinfo and isinstance(error, LitegateError):
         report.longrepr = item.config.stash[KEY].tell(error)
     elif call.excinfo and isinstance(error, PromiseBroken):
         call.excinfo.traceback = call.excinfo.traceback.cut(path=item.path)
         report.longrepr = call.excinfo.getrepr(style="short")
-    if call.when == "call" or report.outcome != "passed":
-        item.stash[_ENDED] = report.outcome != "passed"
-        report.__dict__["litegate"] = _rows(item, call, report)
+    if call.when != "setup" or report.outcome != "passed":
+        item.stash[_ENDED] = item.stash.get(_ENDED, False) or report.outcome != "passed"
+        item.stash[_TOLD] = item.stash.get(_TOLD, 0) + len(fresh)
+        report.__dict__["litegate"] = _rows(item, error, report, fresh)
     return report
 
 
-_NO_ROWS: Mapping[str, Any] = {"verdicts": [], "errors": [], "not_gated": {}, "not_measured": {}}
+_NO_ROWS: Mapping[str, Any] = {
+    "verdicts": [],
+    "errors": [],
+    "not_gated": {},
+    "not_measured": {},
+    "notes": [],
+}
 
 
 def _rows(
-    item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport
+    item: pytest.Item,
+    error: BaseException | None,
+    report: pytest.TestReport,
+    verdicts: list[dict[str, Any]],
 ) -> dict[str, Any]:
     place = _place(item)
-    error = call.excinfo.value if call.excinfo else None
-    verdicts = item.stash.get(_ROWS, []) if call.when == "call" else []
     failed = report.outcome == "failed" and not isinstance(error, PromiseBroken)
     message = str(error) if isinstance(error, LitegateError) else report.longreprtext
-    omitted, not_gated = item.stash.get(_OMITTED, ""), item.stash.get(_NOT_GATED, "")
+    omitted, not_gated = item.stash.get(OMITTED, ""), item.stash.get(NOT_GATED, "")
     return {
         "verdicts": verdicts,
         "errors": [error_row(place, message)] if failed else [],
+        "crashed": failed and not isinstance(error, LitegateError | AssertionError),
         "not_gated": {place.model: not_gated} if not_gated else {},
         "not_measured": {place.id: omitted} if omitted else {},
+        "notes": [
+            f"the fixture `{name}` is overridden in {where}: what it gives is what was judged"
+            for name, where in overridden(item).items()
+        ],
     }
 
 
@@ -161,32 +208,3 @@ def _pointed_at(item: pytest.Item, case: Case | None) -> dict[str, Any]:
     root = item.config.rootpath.resolve()
     shown = file.relative_to(root) if file.is_relative_to(root) else Path(file.name)
     return {"file": shown.as_posix(), "line": line if case else line + 1}
-
-
-def _refuse_swallowed(item: pytest.Item, report: pytest.TestReport) -> None:
-    """A check that passes although a promise is broken, or although nothing was required, fails."""
-    if report.when != "call" or report.outcome != "passed":
-        return
-    rows = item.stash.get(_ROWS, None)
-    strict = item.config.stash[KEY].options.strict
-    bad = ("fail", "inconclusive") if strict else ("fail",)
-    broken = [r for r in rows or () if r["verdict"] in bad and not r["waived"]]
-    if rows is None:
-        report.outcome = "failed"
-        report.longrepr = f"{item.nodeid} has a `require` of its own, which judges nothing"
-    elif broken:
-        report.outcome = "failed"
-        report.longrepr = f"{item.nodeid} caught its own failure: {broken[0]['sentence']}"
-
-
-def _refuse_silence(item: pytest.Item, report: pytest.TestReport) -> None:
-    """A check that skips itself, or is expected to fail, gates nothing: that is a failure."""
-    said = _OMITTED in item.stash or _NOT_GATED in item.stash or _given(item, "benchmark_only")
-    expected = hasattr(report, "wasxfail")
-    if (report.outcome != "skipped" or said) and not expected:
-        return
-    report.outcome = "failed"
-    how = "is marked xfail" if expected else "skipped itself"
-    report.longrepr = f"{item.nodeid} {how}: a check that does not judge is no check"
-    if expected:
-        del report.wasxfail

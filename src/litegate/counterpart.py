@@ -62,9 +62,7 @@ class Counterpart:
         if found is None or case.recipe is None:
             raise ConfigError(f"{case.id} has no counterpart in the {self.role}")
         declared, recipe = self.base.models[found[0]], found[1]
-        key = declared["keys"][recipe]
-        if self._toolchain_moved():
-            key = self._older(case, key, declared["stems"][recipe])
+        key = self._key(case, declared, recipe)
         kept = self.pipeline.find_other(case.model, case.recipe.name, key)
         if kept is None:
             with self.base.files() as tree:
@@ -74,6 +72,19 @@ class Counterpart:
             whose = f"the {self.role}'s {found[0]}/{recipe}"
             raise BuildError(f"{whose} was built and is not in the store")
         return kept
+
+    def stored(self, case: Case) -> Artifact | None:
+        """The artifact of a case where the store holds it, or None; never builds."""
+        found, built = self.knows(case), self._built.get(case.id)
+        if isinstance(built, Artifact) or found is None or case.recipe is None:
+            return built if isinstance(built, Artifact) else None
+        key = self._key(case, self.base.models[found[0]], found[1])
+        return self.pipeline.find_other(case.model, case.recipe.name, key)
+
+    def _key(self, case: Case, declared: Mapping[str, Any], recipe: str) -> str:
+        """The key of the other commit's recipe; where its tool chain is gone, of what is kept."""
+        key = str(declared["keys"][recipe])
+        return self._older(case, key, declared["stems"][recipe]) if self._toolchain_moved() else key
 
     def _toolchain_moved(self) -> bool:
         """Whether that commit pins another tool chain than this checkout."""

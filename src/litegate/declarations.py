@@ -5,26 +5,26 @@ Two of them, of the base and of the head, show what a change loosens.
 
 from __future__ import annotations
 
-import ast
-import hashlib
-import inspect
+import os
 import re
-import textwrap
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, fields
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import Field, asdict, fields
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from litegate.digests import data_key, digest_of, source_digest, toolchain_digest
+from litegate.digests import data_key, digest_of, module_digest, toolchain_digest
+from litegate.errors import ConfigError
+from litegate.reach import check_digest, function_digest
 from litegate.spec import Budget, Data, Model, Recipe, Regression
+from litegate.targets import load
 from litegate.units import Quantity
 
 Declaration = Mapping[str, Any]
 
 
 _PINNED_IN = ("pyproject.toml", "*requirements*.txt", "*constraints*.txt", "uv.lock")
-_PINS = re.compile(r"\b(tensorflow|tf[-_]keras|litegate)\b", re.IGNORECASE)
+_PINS = re.compile(r"\b(tensorflow|(tf[-_])?keras|litegate)\b", re.IGNORECASE)
 
 
 def declared_model(
@@ -32,17 +32,21 @@ def declared_model(
 ) -> dict[str, Any]:
     """One model; `keys` and `stems` give the artifact key of a recipe, and its stem, by name."""
     return {
-        "file": model.file.relative_to(project.resolve()).as_posix(),
+        "file": _relative(model.file, project.resolve()),
         "line": model.line,
         "renamed_from": model.renamed_from,
-        "data": _data(model.data),
+        "data": _data(model.data, project),
         "training": asdict(model.training),
         "budget": _limits(model.budget),
-        "regression": _limits(model.budget.regression or Regression()),
-        "recipes": {each.name: _recipe(model, each, keys) for each in model.recipes},
+        "recipes": {each.name: _recipe(model, each, project, keys) for each in model.recipes},
         "keys": {name: keys(name) for name in _built(model)},
         "stems": {name: stems(name) for name in _built(model)},
     }
+
+
+def _relative(file: Path, project: Path) -> str:
+    """A path as it reads from the project, which may lie beside it."""
+    return Path(os.path.relpath(file, project)).as_posix()
 
 
 def declared_toolchain(project: Path) -> str:
@@ -64,66 +68,74 @@ def _built(model: Model) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _data(data: Data) -> dict[str, Any]:
-    source = textwrap.dedent(inspect.getsource(data.preprocess))
+def _data(data: Data, project: Path) -> dict[str, Any]:
     return {
         "key": data_key(data),
         "digests": dict(data.digests),
-        "preprocessing": source_digest(source),
+        "preprocessing": function_digest(data.preprocess, project),
         "domain": list(data.domain),
         "classes": list(data.classes),
     }
 
 
-def _recipe(model: Model, recipe: Recipe, keys: Callable[[str], str]) -> dict[str, Any]:
+def _recipe(
+    model: Model, recipe: Recipe, project: Path, keys: Callable[[str], str]
+) -> dict[str, Any]:
     return {
         "gate": recipe.gate,
         "kind": recipe.kind.value,
         "spec": recipe.spec(),
         "budget": _limits(model.budget_of(recipe)),
         "shipped": recipe.shipped,
+        "target": _target(model.budget_of(recipe).target, project),
         "key": keys(recipe.name),
     }
 
 
-def _limits(owner: Budget | Regression) -> dict[str, Any]:
-    kept = (f.name for f in fields(owner) if f.name not in ("regression", "lost_types"))
-    lost = {"lost_types": owner.lost_types} if isinstance(owner, Regression) else {}
-    return {name: _limit(getattr(owner, name)) for name in kept} | lost
+def _target(name: str | None, project: Path) -> str | None:
+    """A target by its name, a file of the project's with a digest; the check says what is amiss."""
+    try:
+        return str(load(name, project)) if name else None
+    except ConfigError:
+        return name
 
 
-def _limit(limit: Any) -> Any:
+def _limits(budget: Budget) -> dict[str, Any]:
+    """Every limit by its name, those against a base included."""
+    against = budget.regression or Regression()
+    own = {f.name: _limit(f, budget) for f in fields(budget) if "unit" in f.metadata}
+    return own | {f"regression.{f.name}": _limit(f, against) for f in fields(against)}
+
+
+def _limit(field: Field[Any], owner: Budget | Regression) -> dict[str, str] | None:
+    limit = getattr(owner, field.name)
     if limit is None:
         return None
-    if isinstance(limit, Quantity):
-        return {"value": str(Fraction(limit.value)), "unit": limit.unit.value}
-    return {"value": str(Fraction(str(limit))), "unit": "ratio"}
+    value = limit.value if isinstance(limit, Quantity) else Fraction(str(limit))
+    return {"value": str(Fraction(value)), "unit": field.metadata["unit"].value}
 
 
-def declared_checks(functions: Mapping[str, Callable[..., Any]]) -> dict[str, str]:
-    """The digest of each check's source, by its node id without the part in brackets."""
-    return {name: _source(function) for name, function in functions.items()}
+def declared_checks(nodes: Iterable[str], project: Path, paths: Iterable[Path]) -> dict[str, str]:
+    """A digest of each check by its node id: all of its module but the other checks, and imports.
 
-
-def _source(function: Callable[..., Any]) -> str:
-    """A digest of a check and of what its module holds besides other tests."""
-    tree = ast.parse(inspect.getsource(inspect.getmodule(function) or function))
-    name = function.__name__
-    tree.body = [node for node in tree.body if not _is_other_test(node, name)]
-    return source_digest(ast.unparse(tree))
-
-
-def _is_other_test(node: ast.stmt, name: str) -> bool:
-    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-        return False
-    return node.name.startswith("test") and node.name != name
-
-
-def declared_conftests(project: Path, checks: Path) -> dict[str, str]:
-    """The digest of each conftest that pytest reads for the folder of checks."""
-    places = [project / "conftest.py", *sorted(checks.rglob("conftest.py"))]
+    `paths` are folders besides the project's that pytest puts on the import path.
+    """
+    found = [(node, *node.split("::", 1)) for node in nodes]
+    names: dict[str, set[str]] = {}
+    for _, file, name in found:
+        names.setdefault(file, set()).add(name)
     return {
-        place.relative_to(project).as_posix(): hashlib.sha256(place.read_bytes()).hexdigest()
-        for place in dict.fromkeys(places)
+        node: check_digest(project / file, names[file] - {name}, project, *paths)
+        for node, file, name in found
+    }
+
+
+def declared_conftests(project: Path, checks: Path, paths: Iterable[Path]) -> dict[str, str]:
+    """The digest of each conftest that pytest reads for the folder of checks, and its imports."""
+    above = (folder for folder in checks.parents if folder.is_relative_to(project))
+    places = (*(folder / "conftest.py" for folder in above), *sorted(checks.rglob("conftest.py")))
+    return {
+        _relative(place, project): module_digest(place, project, *paths)
+        for place in dict.fromkeys((project / "conftest.py", *places))
         if place.is_file()
     }

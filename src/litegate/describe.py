@@ -7,22 +7,25 @@ conftest or an option that hides a check shows.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
 import pytest
 
+from litegate.base import NOTHING
+from litegate.errors import ConfigError, LitegateError
 from litegate.gate import KEY, Gate
-from litegate.options import settings
+from litegate.git import submodules, top
+from litegate.settings import settings
 
 _COLLECT = ("--collect-only", "-q", "-p", "no:cacheprovider", "--against=none", "--anchor=none")
 """Held against nothing: the base of a base is not asked for."""
 _REWRITE = "ignore:Module already imported:pytest.PytestAssertRewriteWarning"
 """litegate is imported here before pytest; a project with warnings as errors must not stumble."""
-NOTHING: Mapping[str, Any] = {"models": {}, "checks": {}, "settings": {}, "conftests": {}}
-"""What a checkout declares that has no litegate yet."""
 
 
 @final
@@ -31,6 +34,7 @@ class _Collector:
 
     def __init__(self) -> None:
         self.declared: Mapping[str, Any] | None = None
+        self.root = Path()
         self.errors: list[str] = []
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -42,31 +46,79 @@ class _Collector:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Describe the checkout, once everything is collected."""
         gate: Gate = session.config.stash[KEY]
+        self.root = gate.options.project
         if gate.options.models.is_dir() and gate.options.checks.is_dir():
             self.declared = gate.declaration()
 
 
 def main(answer: Path) -> int:
     """Write what the working directory declares to `answer`; exit status 1 where it cannot."""
-    collector = _Collector()
-    folder = _folder("checks")
-    if not (any(folder.rglob("*.py")) and any(_folder("models").glob("*.py"))):
-        answer.write_text(json.dumps(NOTHING), "utf-8")
-        return 0
-    status = pytest.main(
-        [*_COLLECT, "-W", _REWRITE, str(folder)],
-        plugins=[collector],
-    )
-    if collector.declared is None or (status not in (0, 5) and collector.errors):
-        sys.stderr.write("\n".join(collector.errors) or f"pytest ended with {status}")
+    try:
+        declared = _declared(Path.cwd())
+    except LitegateError as error:
+        sys.stderr.write(str(error))
         return 1
-    answer.write_text(json.dumps(collector.declared), "utf-8")
+    answer.write_text(json.dumps(declared), "utf-8")
     return 0
 
 
-def _folder(name: str) -> Path:
-    """The folder of checks or of models, as the checkout's own settings name it."""
-    return Path(settings(Path.cwd()).get(f"litegate_{name}", name))
+def _declared(project: Path) -> Mapping[str, Any]:
+    """What a checkout declares. ConfigError where that cannot be read from its own files."""
+    named = settings(project)
+    checks, models = (project / named.get(f"litegate_{it}", it) for it in ("checks", "models"))
+    if not (os.path.lexists(checks) and os.path.lexists(models)):
+        return NOTHING
+    if not Path(os.path.normpath(checks)).is_relative_to(project):
+        raise ConfigError(
+            f"the folder of checks lies outside the project, in {named['litegate_checks']}",
+            expected="checks below the folder with pytest's settings: pytest names them from there",
+        )
+    held = _Held(top=top(project).resolve(), submodules=submodules(project))
+    held.demand(checks, models)
+    if not (any(checks.rglob("*.py")) and any(models.rglob("*.py"))):
+        return NOTHING
+    declared = _collected(project, checks)
+    held.demand(*(project / model["file"] for model in declared["models"].values()))
+    return declared
+
+
+def _collected(project: Path, checks: Path) -> Mapping[str, Any]:
+    collector = _Collector()
+    status = pytest.main([*_COLLECT, "-W", _REWRITE, str(checks)], plugins=[collector])
+    if collector.declared is None or (status not in (0, 5) and collector.errors):
+        raise ConfigError("\n".join(collector.errors) or f"pytest ended with {status}")
+    if collector.root != project:
+        raise ConfigError(
+            f"pytest takes {collector.root} for the project's folder there",
+            expected=f"{project}, where its settings are in this change",
+        )
+    return collector.declared
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Held:
+    """What the commit that is laid out here holds itself."""
+
+    top: Path
+    submodules: list[Path]
+
+    def demand(self, *paths: Path) -> None:
+        """Raise ConfigError for a path that leads to files of no commit, or of another one."""
+        for path in paths:
+            real = path.resolve()
+            where = ""
+            if any(real.is_relative_to(folder) for folder in self.submodules):
+                where = "lies in a git submodule"
+            elif not real.is_relative_to(self.top):
+                where = "leads out of the repository"
+            if where:
+                inside = path.is_relative_to(self.top)
+                raise ConfigError(
+                    f"{path.relative_to(self.top) if inside else path} {where}: "
+                    "what it held at that commit cannot be read",
+                    expected="models and checks in the repository itself",
+                )
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import hashlib
 import inspect
 import json
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from typing import Any
 from litegate.errors import ConfigError
 from litegate.spec import Data, Model, Recipe
 
+Roots = tuple[Path, ...]
+"""Folders in which imports are looked up, in their order."""
 FORMAT = 1
 """Changes when what an entry of the store holds changes."""
 
@@ -29,7 +31,7 @@ def artifact_key(stem: str, toolchain: str) -> str:
 
 
 def artifact_stem(model: Model, recipe: Recipe, project: Path) -> str:
-    """What the user makes an artifact of: model, training, recipe and data."""
+    """What the user makes an artifact of: model, training, recipe, data and the builder's files."""
     made_of = {
         "format": FORMAT,
         "source": module_digest(model.file, project),
@@ -38,7 +40,19 @@ def artifact_stem(model: Model, recipe: Recipe, project: Path) -> str:
         "recipe": recipe.spec(),
         "data": data_key(model.data),
     }
-    return digest_of(made_of)
+    return digest_of(made_of | ({"files": _file_digests(model)} if model.files else {}))
+
+
+def _file_digests(model: Model) -> list[str]:
+    """SHA-256 of each file that the builder reads, in their order."""
+    try:
+        return [hashlib.sha256(file.read_bytes()).hexdigest() for file in model.files]
+    except OSError as error:
+        raise ConfigError(
+            f"a file that the builder of {model.name} reads cannot be read",
+            got=str(error),
+            remedy=f"correct files=[...] in {model.file.name}: paths start at its folder",
+        ) from error
 
 
 def data_key(data: Data) -> str:
@@ -49,7 +63,7 @@ def data_key(data: Data) -> str:
 
 def _function_digest(data: Data) -> str:
     try:
-        return source_digest(textwrap.dedent(inspect.getsource(data.preprocess)))
+        return source_digest(_source(data.preprocess))
     except (OSError, TypeError, SyntaxError) as error:
         raise ConfigError(
             f"the source of the preprocessing of {data.name} cannot be read",
@@ -59,9 +73,19 @@ def _function_digest(data: Data) -> str:
         ) from error
 
 
+def _source(function: Callable[..., Any]) -> str:
+    """The source of a function at the top of a module; TypeError for anything else."""
+    if not getattr(function, "__qualname__", "").isidentifier():
+        raise TypeError(function)
+    return textwrap.dedent(inspect.getsource(function))
+
+
 def toolchain_digest(folder: Path) -> str:
     """A digest of the tool chain's source files; its pinned versions stand in one of them."""
-    files = {file.name: source_digest(file.read_text("utf-8")) for file in folder.glob("*.py")}
+    files = {
+        file.relative_to(folder).as_posix(): source_digest(file.read_text("utf-8"))
+        for file in folder.rglob("*.py")
+    }
     return digest_of(files)
 
 
@@ -73,35 +97,53 @@ def digest_of(value: Any) -> str:
 
 def source_digest(source: str) -> str:
     """SHA-256 of Python source without comments, docstrings, layout and `@model` arguments."""
-    tree = _Bare().visit(ast.parse(source))
-    return hashlib.sha256(ast.unparse(tree).encode()).hexdigest()
+    return tree_digest(ast.parse(source))
 
 
-def module_digest(file: Path, project: Path) -> str:
-    """Digest of a module and of every local module that it imports, directly or not."""
-    roots = (file.parent.resolve(), project.resolve())
+def tree_digest(tree: ast.AST) -> str:
+    """As `source_digest`, of a syntax tree; takes out of the tree what does not count."""
+    return hashlib.sha256(ast.unparse(_Bare().visit(tree)).encode()).hexdigest()
+
+
+def module_digest(file: Path, project: Path, *paths: Path) -> str:
+    """Digest of a module and of every local module that it imports, directly or not.
+
+    Local is what lies in the module's folder, in one above it up to the project's, or in `paths`.
+    """
+    return modules_digest([file.resolve()], roots(file, project, *paths))
+
+
+def modules_digest(files: Iterable[Path], roots: Roots) -> str:
+    """Digest of some modules, named by their paths, and of every local module that they import."""
     seen: dict[Path, str] = {}
-    waiting = [file.resolve()]
+    waiting = list(files)
     while waiting:
         each = waiting.pop()
         if each in seen:
             continue
-        source = _read(each)
-        seen[each] = source_digest(source)
-        waiting += _local_imports(ast.parse(source), roots)
+        tree = parsed(each)
+        waiting += local_imports(tree, each, roots)
+        seen[each] = tree_digest(tree)
     return digest_of({_relative(path, roots): digest for path, digest in seen.items()})
 
 
-def _read(file: Path) -> str:
+def roots(file: Path, project: Path, *paths: Path) -> Roots:
+    """Where a module's imports are looked up: its folder, those above it, the project, `paths`."""
+    folders, root = file.resolve().parents, project.resolve()
+    above = (folder for folder in folders if folder.is_relative_to(root))
+    found = (folders[0], *above, root, *(path.resolve() for path in paths))
+    return tuple(dict.fromkeys(found))
+
+
+def parsed(file: Path) -> ast.Module:
+    """A module's syntax tree. ConfigError where it cannot be read as Python."""
     try:
-        source = file.read_text("utf-8")
-        ast.parse(source)
+        return ast.parse(file.read_text("utf-8"))
     except (OSError, SyntaxError, ValueError) as error:
         raise ConfigError(f"{file} cannot be read as Python", got=str(error)) from error
-    return source
 
 
-def _relative(path: Path, roots: tuple[Path, ...]) -> str:
+def _relative(path: Path, roots: Roots) -> str:
     """The path as it reads from the first root that holds it: the same in every checkout."""
     for root in roots:
         if path.is_relative_to(root):
@@ -109,10 +151,11 @@ def _relative(path: Path, roots: tuple[Path, ...]) -> str:
     return path.name
 
 
-def _local_imports(tree: ast.AST, roots: tuple[Path, ...]) -> Iterator[Path]:
-    for name in _imported(tree):
+def local_imports(tree: ast.AST, file: Path, roots: Roots) -> Iterator[Path]:
+    """The files of the local modules that a part of a module imports, packages included."""
+    for name, level in _imported(tree):
         parts = name.split(".")
-        for root in roots:
+        for root in (file.parents[level - 1],) if level else roots:
             for length in range(1, len(parts) + 1):
                 base = root.joinpath(*parts[:length])
                 yield from (
@@ -120,12 +163,14 @@ def _local_imports(tree: ast.AST, roots: tuple[Path, ...]) -> Iterator[Path]:
                 )
 
 
-def _imported(tree: ast.AST) -> Iterator[str]:
+def _imported(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    """What is imported, and for a relative import its number of dots."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            yield from ((alias.name, 0) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            start = f"{node.module}." if node.module else ""
+            yield from ((f"{start}{alias.name}", node.level) for alias in node.names)
 
 
 class _Bare(ast.NodeTransformer):

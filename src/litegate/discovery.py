@@ -1,4 +1,4 @@
-"""`models/*.py` to models by name: files are loaded by path, builders are not run."""
+"""The files below `models/` to models by name: loaded by path, builders are not run."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -15,7 +16,10 @@ from litegate.spec import Model
 
 
 def discover(models: Path, project: Path) -> dict[str, Model]:
-    """Every model of the folder `models`, by name, in the order of the files.
+    """Every model of the folder `models` and of those below, by name, in the order of the files.
+
+    Files and folders that begin with an underscore or a dot are helpers; a model of theirs belongs
+    to the file that imports it.
 
     Raises ConfigError for a missing folder, a file that does not load, or a name used twice.
     """
@@ -26,11 +30,16 @@ def discover(models: Path, project: Path) -> dict[str, Model]:
             remedy="run `litegate init`, or name yours in the setting litegate_models",
         )
     found: dict[str, Model] = {}
-    for file in sorted(models.glob("*.py")):
-        if not file.name.startswith("_"):
-            for model in load_file(file, project).values():
-                _add(found, model)
+    files = sorted(file.resolve() for file in models.rglob("*.py") if _declares(file, models))
+    for file in files:
+        for model in load_file(file, project).values():
+            if model.file == file or model.file not in files:
+                _add(found, model if model.file == file else replace(model, file=file, line=1))
     return found
+
+
+def _declares(file: Path, models: Path) -> bool:
+    return not any(part.startswith(("_", ".")) for part in file.relative_to(models).parts)
 
 
 def _add(found: dict[str, Model], model: Model) -> None:
@@ -44,22 +53,23 @@ def _add(found: dict[str, Model], model: Model) -> None:
 
 
 def load_file(path: Path, project: Path) -> dict[str, Model]:
-    """The models that one file declares, by name.
+    """The models that one file declares, by name; and those that it imports, under other names.
 
     Modules beside the file and below the project may be imported by it.
     Raises ConfigError, with the file and line, for a file that raises.
     """
     path = path.resolve()
     module = _load(path, project.resolve())
-    models = {id(m): m for m in vars(module).values() if isinstance(m, Model) and m.file == path}
+    held = {id(m): m for m in vars(module).values() if isinstance(m, Model)}.values()
     found: dict[str, Model] = {}
-    for model in models.values():
+    for model in (m for m in held if m.file == path):
         _add(found, model)
-    return found
+    return {m.name: m for m in held if m.file != path} | found
 
 
 def _load(path: Path, project: Path) -> ModuleType:
-    name = f"litegate_models_{path.stem}"
+    shown = path.relative_to(project) if path.is_relative_to(project) else Path(path.name)
+    name = "_".join(("litegate", *shown.with_suffix("").parts))
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ConfigError(f"{path} is not a Python file")
@@ -71,7 +81,7 @@ def _load(path: Path, project: Path) -> ModuleType:
             exec(compile(path.read_bytes(), str(path), "exec"), vars(module))  # noqa: S102 the user's own file
         except ConfigError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             place = _place(error, project) or str(path)
             raise ConfigError(
                 f"{path.name} does not load: {type(error).__name__}: {error}",
@@ -91,7 +101,7 @@ def _importable(*folders: Path) -> Iterator[None]:
         sys.path[:] = before
 
 
-def _place(error: Exception, project: Path) -> str:
+def _place(error: BaseException, project: Path) -> str:
     """The innermost line of the project's own code that an exception passed through."""
     if isinstance(error, SyntaxError):
         return f"{error.filename}:{error.lineno}"

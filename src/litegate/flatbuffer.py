@@ -7,14 +7,13 @@ brings NumPy in turn. Every index, length and reference is checked before it is 
 from __future__ import annotations
 
 import math
-import re
 import struct
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any, final
 
 from litegate.errors import ArtifactError
-from litegate.graph import ABSENT, Buffer, Graph, Metadata, Operator, Subgraph, Tensor
+from litegate.graph import ABSENT, Buffer, Graph, Metadata, Operator, Subgraph, Tensor, bits
 
 __all__ = ["ABSENT", "Buffer", "Graph", "Metadata", "Operator", "Subgraph", "Tensor", "parse"]
 
@@ -23,6 +22,22 @@ _SCHEMA_VERSION = 3
 _MOST_DIMENSIONS = 64
 _REREAD = 4
 """How often the bytes of a file may be read: vectors may share some, not multiply them."""
+
+
+_OPTIONS = {
+    "StrideD": "stride_d",
+    "StrideH": "stride_h",
+    "StrideW": "stride_w",
+    "DilationDFactor": "dilation_d",
+    "DilationHFactor": "dilation_h",
+    "DilationWFactor": "dilation_w",
+    "FilterHeight": "filter_h",
+    "FilterWidth": "filter_w",
+    "DepthMultiplier": "depth_multiplier",
+    "AdjX": "adj_x",
+    "AdjY": "adj_y",
+}
+"""The schema's accessors of an operator's options, and what they are called here."""
 
 
 class _MalformedError(ValueError):
@@ -214,6 +229,7 @@ def _operator(
     what = f"operator {index}"
     name, version, custom_code = kinds[_within(raw.OpcodeIndex(), len(kinds), f"kind of {what}")]
     inputs, outputs = raw.InputsAsNumpy(), raw.OutputsAsNumpy()
+    options = _options(schema, raw)
     return Operator(
         index=index,
         name=name,
@@ -221,20 +237,36 @@ def _operator(
         custom_code=custom_code,
         inputs=_indices(file, inputs, tensors, f"input of {what}", optional=True),
         outputs=_indices(file, outputs, tensors, f"output of {what}", optional=True),
-        activation=_activation(schema, raw),
+        activation=_activation(schema, options),
+        options=_numbered(options),
     )
 
 
-def _activation(schema: Any, operator: Any) -> str:
+def _options(schema: Any, operator: Any) -> Any:
+    """The table of an operator's options, as the class of its kind; None where it has none."""
     kind = _name(schema.BuiltinOptions, operator.BuiltinOptionsType(), "an operator's options")
     table = operator.BuiltinOptions()
-    options_class: Any = getattr(schema, kind, None)
-    if table is None or not hasattr(options_class, "FusedActivationFunction"):
-        return "NONE"
-    options = options_class()
+    if table is None or not hasattr(schema, kind):
+        return None
+    options = getattr(schema, kind)()
     options.Init(table.Bytes, table.Pos)
+    return options
+
+
+def _activation(schema: Any, options: Any) -> str:
+    if not hasattr(options, "FusedActivationFunction"):
+        return "NONE"
     number = options.FusedActivationFunction()
     return _name(schema.ActivationFunctionType, number, "a fused activation")
+
+
+def _numbered(options: Any) -> tuple[tuple[str, int], ...]:
+    """Those of `_OPTIONS` that an operator's kind has."""
+    return tuple(
+        (name, int(getattr(options, field)()))
+        for field, name in _OPTIONS.items()
+        if hasattr(options, field)
+    )
 
 
 def _tensor(schema: Any, file: _File, index: int, raw: Any, buffers: tuple[Buffer, ...]) -> Tensor:
@@ -282,15 +314,9 @@ def _check_bytes(what: str, tensor: Tensor) -> None:
         raise _MalformedError(f"{what} has {len(tensor.shape)} dimensions")
     if any(size < 0 for size in tensor.shape):
         raise _MalformedError(f"{what} has the shape {tensor.shape}")
-    needed = math.ceil(math.prod(tensor.shape) * _bits(tensor.dtype) / 8)
-    if tensor.is_constant and needed != tensor.nbytes and _bits(tensor.dtype):
+    needed = math.ceil(math.prod(tensor.shape) * bits(tensor.dtype) / 8)
+    if tensor.is_constant and needed != tensor.nbytes and bits(tensor.dtype):
         raise _MalformedError(f"{what} holds {tensor.nbytes} bytes, its shape needs {needed}")
-
-
-def _bits(dtype: str) -> int:
-    """Bits of one element, as its type's name says; 0 for types without a fixed size."""
-    digits = re.search(r"\d+", dtype)
-    return int(digits[0]) if digits else 8 * (dtype == "bool")
 
 
 def _check_order(subgraph: Subgraph) -> None:

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import pytest
 
-from litegate import waiverfile
+from litegate import holes, waiverfile
 from litegate.environment import header
 from litegate.errors import ConfigError, LitegateError
 from litegate.escaping import plain
 from litegate.items import (
     CASE,
+    case_of,
     cases_of,
     fixtures_of,
     functions_of,
@@ -26,15 +27,20 @@ from litegate.items import (
     requirement_of,
     requires,
 )
-from litegate.loosening import LOOSENED, Loosenings, of_model, of_project
+from litegate.loosening import Loosenings, of_model, of_project
 from litegate.options import OPTIONS, GateOptions, parse
 from litegate.progress import Progress
 from litegate.reports.record import Place, error_row
+from litegate.scope import asked_for, concerned, looks, narrowed, refuse_hidden_look, whole_folder
 from litegate.selection import Case, cases
 from litegate.session import Session, conclude
 from litegate.waivers import Waiver, covering, notes
 
-_OF_RECIPES = frozenset({"candidate", "reference", "base", "anchor", "shipped"})
+if TYPE_CHECKING:
+    from litegate.faults import Scene
+    from litegate.reports.html.gathering import Comparison
+
+_OF_RECIPES = frozenset({"candidate", "reference", "base", "anchor", "shipped", "target"})
 """Fixtures that make a check run once for each gated recipe."""
 ROLES = frozenset({"base", "anchor"})
 """Fixtures that give an artifact of another commit."""
@@ -61,24 +67,23 @@ class Gate:
     report: Mapping[str, Any] | None = None
     waivers: tuple[Waiver, ...] = ()
     """The exceptions that the project's reviewed file names."""
-    seen: set[str] = field(default_factory=set)
-    """The checks that reported, by node id."""
-    skipped_files: list[str] = field(default_factory=list)
-    """Files of checks that skipped themselves when they were loaded."""
+    tally: holes.Tally = field(default_factory=holes.Tally)
+    shown: Mapping[str, str] = field(default_factory=dict)
+    """The models that no recipe of is gated."""
     told: set[str] = field(default_factory=set)
     """The errors that were printed in full."""
+    aside: list[pytest.Item] = field(default_factory=list)
+    """Checks that compare with a base that this run does not have: for the proof alone."""
+    scene: Scene | None = None
+    """What checks are handed in a proof, in place of what the run has accepted."""
 
     @classmethod
     def of(cls, config: pytest.Config) -> Gate:
         """Parse this run's options. ConfigError for a wrong value or a misspelt model."""
-        options = parse(
-            config.rootpath,
-            {option.name: config.getoption(option.name) for option in OPTIONS},
-            {option.name: _setting(config, option.name) for option in OPTIONS},
-        )
+        options = _options(config)
         progress = Progress()
         session = Session(options, progress.on_event, progress.on_notice)
-        gate = cls(config, options, _concerned(config, options.checks), session, progress)
+        gate = cls(config, options, concerned(config, options.checks), session, progress)
         if gate.active and (options.only_models or options.only_recipes):
             _ = session.models
         if gate.active:
@@ -92,13 +97,19 @@ class Gate:
         return hasattr(self.config, "workerinput")
 
     def start(self) -> None:
-        """Take the last run's report away: nobody must read yesterday's pass for today's."""
-        if not self.active or self.is_worker or self.config.option.collectonly:
+        """See that there is a place to write, and take the last run's report away.
+
+        Nobody must read yesterday's pass for today's.
+        """
+        if not self.active or self.is_worker or looks(self.config):
             return
+        from litegate.reports.json_report import make_room
+
         try:
-            self.options.report.joinpath("report.json").unlink(missing_ok=True)
-        except OSError as error:
-            raise pytest.UsageError(f"the report cannot be written: {error}") from error
+            self.session.pipeline.store.demand_folder()
+            make_room(self.options.report)
+        except LitegateError as error:
+            raise pytest.UsageError(str(error)) from error
 
     def header(self) -> list[str]:
         """Lines for pytest's header."""
@@ -114,17 +125,19 @@ class Gate:
         """What this checkout declares, once its checks are collected."""
         from litegate import declarations
 
-        project = self.config.rootpath
+        project, paths = self.config.rootpath, self.config.getini("pythonpath")
         settings = {name: _setting(self.config, name) for name in _SETTINGS}
+        checks = self.options.checks
         return self.session.declared | {
-            "checks": declarations.declared_checks(self.functions),
+            "checks": self.tally.digests
+            or declarations.declared_checks(self.functions, project, paths),
             "settings": settings | {"addopts": shlex.join(self.config.getini("addopts"))},
-            "conftests": declarations.declared_conftests(project, self.options.checks),
+            "conftests": declarations.declared_conftests(project, checks, paths),
         }
 
     def is_check(self, path: Path) -> bool:
         """Whether a test file lies below the folder of checks."""
-        return path.is_relative_to(self.options.checks)
+        return path.resolve().is_relative_to(self.options.checks.resolve())
 
     def parametrize(self, metafunc: pytest.Metafunc) -> None:
         """Give a check its cases."""
@@ -133,16 +146,21 @@ class Gate:
         each = not _OF_RECIPES.isdisjoint(metafunc.fixturenames)
         only = self.options.only_recipes
         try:
+            self.shown = holes.shown_models(self.session.models.values())
             found = cases(self.session.models, only, metafunc.function, each=each)
         except LitegateError as error:
             raise pytest.Collector.CollectError(str(error)) from error
         if "shipped" in metafunc.fixturenames:
             found = [case for case in found if case.shipped is not None]
+        if "target" in metafunc.fixturenames:
+            found = [case for case in found if case.target is not None]
         for role in ROLES.intersection(metafunc.fixturenames):
-            found = [case for case in found if self.session.knows(role, case)]
+            found = [case for case in found if self._compares(role, case)]
         if "loosenings" in metafunc.fixturenames:
-            found = found if self.session.base else []
-        metafunc.parametrize(CASE, found, ids=[case.id for case in found], indirect=True)
+            found = found if self.session.base or self.options.prove else []
+        # Without a case there is one item, dropped later: what pytest makes of none is a setting.
+        ids = [case.id for case in found] or ["none"]
+        metafunc.parametrize(CASE, found or [None], ids=ids, indirect=True)
 
     def arrange(self, items: list[pytest.Item]) -> None:
         """Drop items that got no case, refuse checks without a requirement, put latency last."""
@@ -157,46 +175,69 @@ class Gate:
                     f"{item.nodeid} has no docstring: its first line is the requirement"
                 )
         found = cases_of(checks)
-        self.unset = {case.id: case.budget.unset() for case in found if case.recipe}
+        self.unset = {
+            case.id: case.unset(compared=self.session.knows("base", case))
+            for case in found
+            if case.recipe
+        }
         self.new = [case.id for case in self.session.new_cases()] if checks else []
         self._refuse_unguarded(items)
-        items[:] = sorted(kept, key=is_latency)
+        self.aside = [item for item in kept if self._lacks_base(item)]
+        items[:] = sorted((item for item in kept if item not in self.aside), key=is_latency)
+        self.tally.offered = [item.nodeid for item in items if item in checks]
+
+    def _compares(self, role: str, case: Case) -> bool:
+        """Whether a check of this case has something to compare with; in a proof it has."""
+        return self.session.knows(role, case) or self.options.prove
+
+    def _lacks_base(self, item: pytest.Item) -> bool:
+        """Whether a check asks for another commit than this run has."""
+        if not (self.options.prove and self.is_check(item.path)):
+            return False
+        asked, case = set(fixtures_of(item)), case_of(item)
+        if "loosenings" in asked:
+            return self.session.base is None
+        return case is not None and not all(self.session.knows(r, case) for r in ROLES & asked)
 
     def _has_what_it_asks_for(self, item: pytest.Item) -> bool:
         """Whether an item has its case, and a base where it compares with one."""
         compares = self.is_check(item.path) and "loosenings" in fixtures_of(item)
-        return has_case(item) and not (compares and self.session.base is None)
+        alone = compares and self.session.base is None and not self.options.prove
+        return has_case(item) and not alone
 
     def _refuse_unguarded(self, items: list[pytest.Item]) -> None:
         """A change held against a base must not take out the check that says what it loosens."""
         guards = [item for item in items if "loosenings" in fixtures_of(item)]
         base = self.session.base if self.active else None
-        if base and base.models and self._asked_for(self.options.checks) and not guards:
+        if base and base.models and self._is_asked_for_all() and not guards:
             raise pytest.UsageError(
                 "no check asks for the fixture `loosenings`: a change could loosen what it likes\n"
                 "  what to do: add checks/test_loosening.py; `litegate init` writes it"
             )
 
-    def _asked_for(self, path: Path) -> bool:
-        """Whether the command line names this path, or a folder that holds it."""
-        start = self.config.invocation_params.dir
-        asked = ((start / Path(arg)).resolve() for arg in self.config.args if "::" not in arg)
-        return any(path.resolve().is_relative_to(each) for each in asked)
+    def _is_asked_for_all(self) -> bool:
+        """Whether the command line names the whole folder of checks."""
+        return whole_folder(self.config, self.options.checks)
 
     def loosenings(self, case: Case | None) -> Loosenings:
         """What this change loosens of one model, or of the project. ConfigError without a base."""
+        mine = self.declaration()
+        theirs = dict(self.scene.declared_before(mine)) if self.scene else self._asked_of_base()
+        return of_model(theirs, mine, case.model.name) if case else of_project(theirs, mine)
+
+    def _asked_of_base(self) -> dict[str, Any]:
+        """What the base declares, with those of its checks that this run was asked for."""
         base = self.session.base
         if base is None:
             raise ConfigError("nothing is loosened without a base", remedy="run with --against REF")
-        mine = self.declaration()
-        asked = (id_ for id_ in base.declaration["checks"] if self._asked_for_node(id_))
-        theirs = dict(base.declaration) | {
-            "checks": {id_: base.declaration["checks"][id_] for id_ in asked}
+        declared = base.declaration["checks"].items()
+        return dict(base.declaration) | {
+            "checks": {id_: digest for id_, digest in declared if self._asked_for_node(id_)}
         }
-        return of_model(theirs, mine, case.model.name) if case else of_project(theirs, mine)
 
     def _asked_for_node(self, node: str) -> bool:
-        return self._asked_for(self.config.rootpath / node.partition("::")[0])
+        file = self.config.rootpath / node.partition("::")[0]
+        return self._is_asked_for_all() or asked_for(self.config, file)
 
     def selection_lines(self) -> list[str]:
         """Lines that name the limits no check guards, and what the base does not know."""
@@ -205,28 +246,44 @@ class Gate:
         new = (
             f"{plain(name)} is new: the base has none, its budget alone holds" for name in self.new
         )
-        return [*lines, *new]
+        shown = (f"{plain(name)} is NOT GATED: {why}" for name, why in self.shown.items())
+        return [*lines, *new, *shown, *self._part()]
+
+    def select(self, items: list[pytest.Item]) -> None:
+        """Take down which checks are left, now that every plugin has chosen."""
+        chosen = {item.nodeid for item in items}
+        self.tally.chosen = [one for one in self.tally.offered if one in chosen]
+
+    def _part(self) -> list[str]:
+        """Lines that say how this run is a part of the checks; none where it is all of them."""
+        gone = self.tally.left_out
+        how = ", ".join(narrowed(self.config, self.options.checks, left_out=bool(gone)))
+        said = [f"only a part of the checks was gated: {plain(how)}"] if how else []
+        of = f"{len(gone)} of {len(self.tally.offered)} checks were left out"
+        return [*said, *([f"{of}, such as {plain(gone[0])}"] if gone else [])]
 
     def build(self, session: pytest.Session) -> None:
         """Build what the selected checks need, showing progress."""
         items = getattr(session, "items", [])
         found = cases_of(items)
-        if not found or session.config.option.collectonly or session.testsfailed:
+        if not found or looks(session.config) or session.testsfailed:
             return
-        with _uncaptured(self.config), self.progress.shown(self.config):
+        with uncaptured(self.config), self.progress.shown(self.config):
             self.session.build(found)
             for role, side in self.session.counterparts.items():
                 side.build(cases_of([item for item in items if role in fixtures_of(item)]))
 
     def keep(self) -> Path:
         """The folder for what failing checks leave behind."""
-        folder = self.options.report / "failing"
+        folder = self.options.report / ("planted" if self.scene else "failing")
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     def tell(self, error: LitegateError) -> str:
         """An error in full where it is met first; after that, the line that names it."""
         whole = str(error)
+        if self.scene:
+            return whole
         if whole in self.told:
             return f"{error.what}\n  (in full above)"
         self.told.add(whole)
@@ -235,32 +292,54 @@ class Gate:
     def collect(self, report: pytest.TestReport) -> None:
         """Take a report's rows into the run's record; on the controller alone."""
         rows = getattr(report, "litegate", None)
+        failed_alone = report.failed and not (rows and (rows["verdicts"] or rows["errors"]))
+        if failed_alone:
+            self.tally.failures.append(f"{report.nodeid} failed")
         if rows is None or self.is_worker:
             return
         run = self.session.run
         self.ran = True
-        self.seen.add(report.nodeid)
+        self.tally.seen.add(report.nodeid)
         run.verdicts += rows["verdicts"]
         run.errors += rows["errors"]
         run.not_gated |= rows["not_gated"]
         run.not_measured |= rows["not_measured"]
+        run.notes += [note for note in rows["notes"] if note not in run.notes]
+
+    def hand_over(self) -> Mapping[str, Any]:
+        """What a worker of pytest-xdist tells its controller."""
+        if self.session.base:
+            self.tally.digests = self.declaration()["checks"]
+        return self.tally.handed_over()
 
     def finish(self, session: pytest.Session) -> None:
         """Write the report; a run of checks that gated nothing is no success."""
-        if self.is_worker or not self.ran or session.config.option.collectonly:
+        if self.is_worker or not self.ran or looks(session.config):
             return
         from litegate.reports.json_report import write
+        from litegate.showing import compared, rows
 
         run = self.session.run
-        self._close_holes(session)
-        good = ("pass", "inconclusive")
-        if run.verdict not in good and session.exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        self._settle(session)
         run.waivers = [waiver.to_row() for waiver in self.waivers]
         run.notes += notes(self.waivers, run.verdicts, today(), whole=self._is_whole())
-        report = conclude(self.session) | {"exit_status": int(session.exitstatus)}
-        path = write(report, self.options.report)
-        self.report = report | {"path": str(path)}
+        comparisons = compared(self.session)
+        found = conclude(self.session) | rows(comparisons)
+        report = found | {"exit_status": int(session.exitstatus)}
+        try:
+            path = str(write(report, self.options.report))
+        except LitegateError as error:
+            session.exitstatus, path = pytest.ExitCode.TESTS_FAILED, f"none; {error}"
+        self.report = report | {"path": path, "page": self._page(report, comparisons)}
+
+    def _page(self, report: Mapping[str, Any], comparisons: list[Comparison]) -> str:
+        """Write report.html; what prevents it is said, and judges nothing."""
+        from litegate.showing import show_run
+
+        try:
+            return str(show_run(report, comparisons, self.options.report))
+        except LitegateError as error:
+            return f"none; {error}"
 
     def excuse(self, row: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """The waiver that covers a verdict's row, as it stands in the report; or None."""
@@ -269,38 +348,35 @@ class Gate:
 
     def _is_whole(self) -> bool:
         """Whether this run was asked for every check of every model."""
-        ways = ("keyword", "markexpr", "lf", "deselect")
-        narrowed = any(self.config.getoption(way, default=None) for way in ways)
-        return not (narrowed or self.options.only_models or self.options.only_recipes)
+        return not (self._part() or self.options.only_models or self.options.only_recipes)
 
-    def _close_holes(self, session: pytest.Session) -> None:
-        """What was selected and never reported, skipped as a whole file, or loosened unseen."""
-        items = [item for item in getattr(session, "items", []) if self.is_check(item.path)]
-        silent = [item.nodeid for item in items if item.nodeid not in self.seen]
-        if session.exitstatus == pytest.ExitCode.OK:
-            self._blame(f"{plain(one)} was selected and never reported" for one in silent)
-        self._blame(f"{plain(one)} skipped itself as a whole" for one in self.skipped_files)
-        base = self.session.base
-        if base and base.models and self.functions and self._asked_for(self.options.checks):
-            self._blame(self._unseen_loosenings())
+    def _settle(self, session: pytest.Session) -> None:
+        """Close the holes; the exit status and the run's one word are both good, or neither."""
+        run, base = self.session.run, self.session.base
+        ended_well = session.exitstatus == pytest.ExitCode.OK
+        self.blame(holes.silences(self.tally, ended_well=ended_well))
+        self.blame(holes.nothing_gated(self.session))
+        if base and base.models and self.tally.offered and self._is_asked_for_all():
+            self.blame(holes.unseen_loosenings(self.session, self.loosenings))
+        run.notes += self._part()
+        if not ended_well and self.tally.silent:
+            run.notes.append(f"selected checks that never ran: {len(self.tally.silent)}")
+        good = run.verdict in (("pass",) if run.strict else ("pass", "inconclusive"))
+        if good and not ended_well:
+            why = str(session.shouldfail or session.shouldstop or "")
+            self.blame([holes.bad_end(self.tally, int(session.exitstatus), why)])
+        elif ended_well and not good:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
-    def _blame(self, messages: Iterable[str]) -> None:
+    def blame(self, messages: Iterable[str]) -> None:
+        """Take down errors that are no single check's: the run did not do what it should."""
         nowhere = Place(id="", model="", recipe="", check="", requirement="-", file="", line=0)
         self.session.run.errors += [error_row(nowhere, message) for message in messages]
 
-    def _unseen_loosenings(self) -> Iterator[str]:
-        """What this change loosens, where no check of this run said so."""
-        subjects = [None, *(Case(model=m, recipe=None) for m in self.session.models.values())]
-        for case in subjects:
-            name = case.model.name if case else ""
-            found = self.loosenings(case).found
-            rows = [r for r in self.session.run.verdicts if r["model"] == name]
-            said = [r for r in rows if r["measurement"] == LOOSENED and r["verdict"] == "fail"]
-            if found and not said:
-                yield f"loosened, and no check of this run said so: {plain(found[0].sentence)}"
-
     def summarize(self, reporter: pytest.TerminalReporter) -> None:
         """Print the closing table."""
+        if self.tally.offered and (option := looks(self.config)):
+            reporter.write_line(f"litegate: nothing was gated: {option} only looks")
         if self.report is None:
             return
         from litegate.reports.terminal import lines
@@ -310,6 +386,7 @@ class Gate:
         for mark, line in lines(self.session.run, width=_width(reporter), brief=brief):
             reporter.write_line(line, **_MARKUP[mark])
         reporter.write_line(f"report: {self.report['path']}")
+        reporter.write_line(f"page: {self.report['page']}")
 
 
 @final
@@ -323,7 +400,20 @@ class Collector:
         """Called for each file; one of checks that skips itself gates nothing."""
         path = self.gate.config.rootpath / report.nodeid
         if report.skipped and report.nodeid and self.gate.is_check(path):
-            self.gate.skipped_files.append(report.nodeid)
+            self.gate.tally.skipped_files.append(report.nodeid)
+        if report.failed:
+            self.gate.tally.failures.append(f"{report.nodeid} could not be collected")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Called once every plugin has chosen among what was collected."""
+        self.gate.select(session.items)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Called on the controller of pytest-xdist for each worker that ended."""
+        if handed := getattr(node, "workeroutput", {}).get("litegate"):
+            self.gate.tally.take(handed)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Called for each phase of each test, on the controller and on its workers."""
@@ -350,6 +440,18 @@ def today() -> date:
     return datetime.now(UTC).date()
 
 
+def refuse_to_look(config: pytest.Config) -> None:
+    """UsageError where a setting ends every run of the checks without a verdict."""
+    refuse_hidden_look(config, _options(config).checks)
+
+
+def _options(config: pytest.Config) -> GateOptions:
+    flags = {option.name: config.getoption(option.name) for option in OPTIONS}
+    return parse(
+        config.rootpath, flags, {option.name: _setting(config, option.name) for option in OPTIONS}
+    )
+
+
 def _setting(config: pytest.Config, name: str) -> str:
     value = config.getini(name)
     if value is None:
@@ -359,15 +461,8 @@ def _setting(config: pytest.Config, name: str) -> str:
     return ",".join(value) if isinstance(value, list) else str(value)
 
 
-def _concerned(config: pytest.Config, checks: Path) -> bool:
-    """Whether an argument of the command line lies in the folder of checks, or holds it."""
-    given = [Path(arg.partition("::")[0]) for arg in config.args]
-    paths = [(config.invocation_params.dir / path).resolve() for path in given]
-    folder = checks.resolve()
-    return any(p.is_relative_to(folder) or folder.is_relative_to(p) for p in paths)
-
-
-def _uncaptured(config: pytest.Config) -> Any:
+def uncaptured(config: pytest.Config) -> Any:
+    """A context in which what is written is seen, not captured."""
     capture: Any = config.pluginmanager.getplugin("capturemanager")
     return capture.global_and_fixture_disabled() if capture else nullcontext()
 

@@ -123,16 +123,41 @@ def _pushed(event: Mapping[str, Any]) -> str:
 
 
 def prefix(project: Path) -> str:
-    """Where a project lies in its repository; empty at the top."""
+    """Where a project lies in its repository, as "ml/"; empty at the top, and outside of one."""
     return _git(project, "rev-parse", "--show-prefix") or ""
+
+
+def top(project: Path) -> Path:
+    """The top of the repository that holds a project. ConfigError where none does."""
+    found = _git(project, "rev-parse", "--show-toplevel")
+    if found is None:
+        raise ConfigError(f"{project} is not in a git repository")
+    return Path(found)
+
+
+def submodules(project: Path) -> list[Path]:
+    """The folders of the repository that are submodules: no commit of it holds their files."""
+    listed = _git(project, "ls-files", "--stage", "--full-name", "-z", ":/") or ""
+    names = (entry.partition("\t")[2] for entry in listed.split("\0") if entry[:6] == "160000")
+    return [(top(project) / name).resolve() for name in names]
+
+
+def left_behind(project: Path, commit: Commit, models: Path) -> list[str]:
+    """Files of a commit that declare a model there, and now are gone or lie below `models`."""
+    here = top(project).resolve()
+    patterns = ("-e", r"^@.*\bmodel\b", "-e", r"(import|from) +litegate\b")
+    found = _git(
+        project, "grep", "-lzE", "--full-name", "--all-match", *patterns, commit.sha, "--", ":/*.py"
+    )
+    names = [one.partition(":")[2] for one in (found or "").split("\0") if one]
+    folder = models.resolve()
+    return [n for n in names if not (here / n).exists() or (here / n).is_relative_to(folder)]
 
 
 @contextmanager
 def worktree(project: Path, commit: Commit) -> Iterator[Path]:
     """The files of `commit`, in a temporary folder, as `project` lies in its repository."""
-    top = _git(project, "rev-parse", "--show-toplevel")
-    if top is None:
-        raise ConfigError(f"{project} is not in a git repository")
+    within = project.resolve().relative_to(top(project).resolve())
     with tempfile.TemporaryDirectory(prefix="litegate-base-") as folder:
         place = Path(folder).resolve() / "tree"
         added = _run(project, "worktree", "add", "--detach", "--force", str(place), commit.sha)
@@ -141,7 +166,7 @@ def worktree(project: Path, commit: Commit) -> Iterator[Path]:
                 f"git cannot lay out the base {commit.short}", got=added.stderr.strip()
             )
         try:
-            yield place / project.resolve().relative_to(Path(top).resolve())
+            yield place / within
         finally:
             _run(project, "worktree", "remove", "--force", str(place))
 

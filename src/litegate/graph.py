@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import dataclass, field
 from typing import final
 
@@ -52,6 +54,18 @@ class Tensor:
         """Whether the file holds its values."""
         return self.nbytes > 0
 
+    @property
+    def memory(self) -> int | None:
+        """Bytes that its values take unpacked, shape by type; None for types without a size."""
+        size = bits(self.dtype)
+        return math.ceil(math.prod(self.shape) * size / 8) if size else None
+
+
+def bits(dtype: str) -> int:
+    """Bits of one element, as its type's name says; 0 for types without a fixed size."""
+    digits = re.search(r"\d+", dtype)
+    return int(digits[0]) if digits else 8 * (dtype == "bool")
+
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +83,12 @@ class Operator:
     outputs: tuple[int, ...]
     activation: str = "NONE"
     """The fused activation: "NONE", "RELU", "RELU6", ..."""
+    options: tuple[tuple[str, int], ...] = ()
+    """What shapes alone do not say: ("stride_h", 2), ("dilation_w", 1), ("adj_x", 0)."""
+
+    def option(self, name: str, default: int) -> int:
+        """One of its options; `default` where its kind has none of that name."""
+        return dict(self.options).get(name, default)
 
 
 @final

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import ast
+import inspect
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +14,15 @@ from litegate.selection import Case
 
 CASE = "litegate_case"
 """The parameter that holds an item's case."""
+FIXTURES = frozenset(
+    (
+        *(CASE, "model", "candidate", "reference", "baseline", "base", "anchor"),
+        *("budget", "regression", "loosenings", "noise", "gated", "shipped", "target"),
+    )
+)
+"""What the gate hands to checks; `require` apart, which nobody may bring along."""
+_OURS = "litegate.pytest_plugin"
+_NAMED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 def has_case(item: pytest.Item) -> bool:
@@ -39,6 +51,54 @@ def cases_of(items: list[pytest.Item]) -> list[Case]:
 def fixtures_of(item: pytest.Item) -> tuple[str, ...]:
     """The fixtures that an item asks for."""
     return tuple(getattr(item, "fixturenames", ()))
+
+
+def overridden(item: pytest.Item) -> dict[str, str]:
+    """The gate's fixtures that a check asks for and another stands in for: name to place.
+
+    A parameter of the check's own stands in for one, too.
+    """
+    info = getattr(item, "_fixtureinfo", None)  # pytest offers no other way
+    found = info.name2fixturedefs.items() if info else ()
+    stands_in = {name: defs[-1].func for name, defs in found if name in FIXTURES}
+    return {
+        name: _place(item, function)
+        for name, function in stands_in.items()
+        if function.__module__ != _OURS
+    }
+
+
+def _place(item: pytest.Item, function: Callable[..., Any]) -> str:
+    code = inspect.unwrap(function).__code__
+    file = Path(code.co_filename)
+    if not file.is_relative_to(item.config.rootpath):
+        return item.nodeid
+    return f"{file.relative_to(item.config.rootpath).as_posix()}:{code.co_firstlineno}"
+
+
+def hidden(module: pytest.Module) -> Iterator[str]:
+    """A sentence for each test or class of tests that a later one of its name hides."""
+    tree = ast.parse(module.path.read_bytes())
+    bodies = [tree.body, *(node.body for node in ast.walk(tree) if isinstance(node, ast.ClassDef))]
+    for body in bodies:
+        lines: dict[str, int] = {}
+        for node in body:
+            if not isinstance(node, _NAMED) or not _is_collected(module, node):
+                continue
+            if node.name in lines:
+                yield (
+                    f"{module.nodeid} defines {node.name} on lines {lines[node.name]} and"
+                    f" {node.lineno}: the second hides the first\n  what to do: rename one"
+                )
+            lines[node.name] = node.lineno
+
+
+def _is_collected(
+    module: pytest.Module, node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+) -> bool:
+    if isinstance(node, ast.ClassDef):
+        return module.classnamefilter(node.name)
+    return module.funcnamefilter(node.name)
 
 
 def requires(item: pytest.Item) -> bool:

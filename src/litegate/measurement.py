@@ -7,8 +7,8 @@ nothing is raised until `require` is handed the verdict.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
 from typing import NoReturn, final
@@ -85,6 +85,8 @@ class Measurement:
     """Decides in place of the interval rule, where the measure has one of its own."""
     artifacts: tuple[str, ...] = ()
     """SHA-256 digests of the artifacts that were measured."""
+    series: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    """The numbers behind the value, for a page to draw, by what they are of."""
 
     def __le__(self, limit: Quantity | Number) -> Verdict:
         return _judge(self, Relation.AT_MOST, limit)
@@ -129,6 +131,12 @@ class Verdict:
         """The room left to the limit, in the measurement's unit; below zero where it is broken."""
         room = _number(self.limit.value) - _number(self.measurement.value)
         return room if self.relation is Relation.AT_MOST else -room
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether comparing its measurement with its limit gives this outcome."""
+        again = _judge(self.measurement, self.relation, self.limit)
+        return again.outcome is self.outcome
 
     def __bool__(self) -> NoReturn:
         raise TypeError("a verdict is not a truth value: hand it to require(...)")

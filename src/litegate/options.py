@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +42,7 @@ class Option:
     """One option of the gate; the flag beats the environment, which beats the setting."""
 
     name: str
-    """Of the setting in pyproject.toml; the flag is the same with dashes."""
+    """Of the setting; the flag is the same with dashes."""
     parse: Callable[[str], Any]
     allowed: str
     """What a value may be, for the message that refuses another."""
@@ -159,6 +158,56 @@ OPTIONS = (
         personal=True,
     ),
     Option(
+        name="litegate_prove",
+        parse=_switch,
+        allowed="true or false",
+        default="false",
+        help="plant known faults in what was accepted, and say which of them these checks notice",
+        dropped="litegate_",
+        personal=True,
+    ),
+    Option(
+        name="litegate_prove_family",
+        parse=_names,
+        allowed="families of faults",
+        default="",
+        help="with --prove, plant only the faults of this family (may be given several times)",
+        metavar="FAMILY",
+        repeated=True,
+        dropped="litegate_",
+        personal=True,
+    ),
+    Option(
+        name="litegate_prove_seed",
+        parse=int,
+        allowed="a whole number",
+        default="0",
+        help="with --prove, draws what a fault leaves to chance",
+        metavar="N",
+        dropped="litegate_",
+        personal=True,
+    ),
+    Option(
+        name="litegate_prove_budget",
+        parse=_seconds,
+        allowed="seconds above 0",
+        default="300",
+        help="with --prove, time for one candidate; what is not planted by then is told",
+        metavar="SECONDS",
+        dropped="litegate_",
+        personal=True,
+    ),
+    Option(
+        name="litegate_prove_full",
+        parse=_switch,
+        allowed="true or false",
+        default="false",
+        help="with --prove, what a night has time for: latency under every fault, 100 comparisons "
+        "of identical models, 20 rebuilds from other seeds",
+        dropped="litegate_",
+        personal=True,
+    ),
+    Option(
         name="litegate_checks",
         parse=_path,
         allowed="a folder",
@@ -196,6 +245,13 @@ class GateOptions:
     """The pinned ref to be held against too, or "none"."""
     strict: bool
     build_timeout: float
+    prove: bool
+    """Whether faults are planted in what was accepted."""
+    prove_families: tuple[str, ...]
+    prove_seed: int
+    prove_budget: float
+    """Seconds for one candidate."""
+    prove_full: bool
     in_ci: bool
     """Whether the environment variable CI is set: missing data is an error there."""
 
@@ -223,23 +279,13 @@ def parse(
         anchor=read["litegate_anchor"],
         strict=read["litegate_strict"],
         build_timeout=read["litegate_build_timeout"],
+        prove=read["litegate_prove"],
+        prove_families=read["litegate_prove_family"],
+        prove_seed=read["litegate_prove_seed"],
+        prove_budget=read["litegate_prove_budget"],
+        prove_full=read["litegate_prove_full"],
         in_ci=env.get("CI", "").lower() not in ("", "0", "false"),
     )
-
-
-def settings(project: Path) -> dict[str, str]:
-    """The settings of a project's pyproject.toml, for commands that run outside pytest.
-
-    ConfigError for a file that is no TOML. pytest.ini, tox.ini and setup.cfg are pytest's alone.
-    """
-    file = project / "pyproject.toml"
-    try:
-        tool = tomllib.loads(file.read_text("utf-8")).get("tool", {}) if file.is_file() else {}
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{file} cannot be read", got=str(error)) from error
-    table = tool.get("pytest", {})
-    found = table | table.get("ini_options", {})
-    return {o.name: _text(found[o.name]) for o in OPTIONS if o.name in found}
 
 
 def _value(option: Option, flag: Any, env: Mapping[str, str], setting: str) -> Any:

@@ -195,7 +195,7 @@ class Pipeline:
     def _load(self, model: Model, recipe: str, key: str) -> Artifact:
         import hashlib
 
-        files = self.store.get(BUILDS, key)
+        files = self.store.get(BUILDS, key, FILES)
         return Artifact(
             model=model.name,
             recipe=model.recipe(recipe),
@@ -210,7 +210,7 @@ class Pipeline:
     def _evaluation(self, model: Model) -> Evaluation:
         key = self.split_key(model)
         if key not in self._evaluations:
-            files = self.store.get(EVALUATIONS, key)
+            files = self.store.get(EVALUATIONS, key, SAMPLES)
             self._evaluations[key] = Evaluation(
                 digest=key,
                 x=_array(files, "x.npy"),
@@ -233,15 +233,23 @@ def _concerns_all(error: LitegateError | None, left: list[str]) -> bool:
 
 def _json(files: Mapping[str, bytes], name: str) -> Any:
     try:
-        return json.loads(files[name])
+        return json.loads(files[name], parse_constant=_refuse)
     except ValueError as error:
         raise StoreCorrupt(f"{name} in the store is no JSON: {error}") from error
+
+
+def _refuse(number: str) -> None:
+    """Python reads NaN and Infinity; a report that holds one could not be written."""
+    raise ValueError(f"{number} is no number of JSON's")
 
 
 def _array(files: Mapping[str, bytes], name: str) -> Array:
     import numpy as np
 
     try:
-        return np.load(io.BytesIO(files[name]), allow_pickle=False)
-    except ValueError as error:
+        found = np.load(io.BytesIO(files[name]), allow_pickle=False)
+    except (ValueError, EOFError) as error:
         raise StoreCorrupt(f"{name} in the store is no array: {error}") from error
+    if not found.ndim:
+        raise StoreCorrupt(f"{name} in the store is no array: one number, without a shape")
+    return found

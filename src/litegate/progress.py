@@ -67,6 +67,15 @@ class Progress:
             self._last = now
         self._stage = stage
 
+    def on_step(self, step: str) -> None:
+        """Show how far a long piece of work has come."""
+        now = time.monotonic()
+        if self._live and self._reporter:
+            self._reporter.rewrite(plain(step)[: self._width()], erase=True)
+        elif now - self._last > EVERY:
+            self._line(step)
+            self._last = now
+
     def _line(self, text: str) -> None:
         line = plain(text)
         if self._reporter is None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from litegate import checking, gate
+from litegate import checking, gate, refusals
 from litegate.errors import ConfigError, LitegateError
 from litegate.options import OPTIONS
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from litegate.requirement import Require
     from litegate.selection import Case
     from litegate.spec import Artifact, Budget, Model, Regression
+    from litegate.targets import Target
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -46,6 +47,15 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(gate.Collector(found), "litegate-collector")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Refuse settings that end every run of the checks without a verdict."""
+    try:
+        gate.refuse_to_look(config)
+    except (LitegateError, ValueError, TypeError) as error:
+        raise pytest.UsageError(str(error)) from error
+
+
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Take the last run's report away."""
     session.config.stash[gate.KEY].start()
@@ -62,9 +72,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.Item]) -> None:
     """Drop checks without a limit, refuse those without a requirement, put latency last."""
-    config.stash[gate.KEY].arrange(items)
+    found = session.config.stash[gate.KEY]
+    try:
+        found.arrange(items)
+    except pytest.UsageError as error:
+        if not found.is_worker:
+            raise
+        items[:], session.shouldfail = [], str(error)  # the one way to end a run from a worker
 
 
 def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
@@ -73,16 +89,34 @@ def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Refuse a file of checks in which one hides another."""
+    report = yield
+    return refusals.refuse_hidden(collector, report)
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
     """Build what the selected checks need, before the first one runs; in workers too."""
-    session.config.stash[gate.KEY].build(session)
-    return (yield)
+    found = session.config.stash[gate.KEY]
+    if not (found.options.prove and found.active):
+        found.build(session)
+        return (yield)
+    from litegate.prover import faults_of, prove
+
+    faults = faults_of(found)
+    found.build(session)
+    ended = yield
+    prove(found, session, faults)
+    return ended
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Say of a latency check that cannot be measured here that it is not."""
-    checking.refuse_unmeasurable(item)
+    refusals.refuse_unmeasurable(item)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -98,6 +132,8 @@ def pytest_runtest_makereport(
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Write the report; a run of checks that gated nothing is no success."""
     session.config.stash[gate.KEY].finish(session)
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["litegate"] = session.config.stash[gate.KEY].hand_over()
 
 
 @pytest.hookimpl(trylast=True)
@@ -114,8 +150,7 @@ def litegate_case(request: pytest.FixtureRequest) -> Case:
             "this test asks for a model outside the folder of checks",
             remedy="move it there, or set litegate_checks",
         )
-    case: Case = request.param
-    return case
+    return checking.played(request.node, request.param)
 
 
 @pytest.fixture
@@ -186,7 +221,15 @@ def noise(request: pytest.FixtureRequest, litegate_case: Case) -> float | None:
 @pytest.fixture
 def shipped(request: pytest.FixtureRequest, litegate_case: Case) -> Path:
     """The file that ships; a check that asks for it runs where the recipe names one."""
-    return request.config.rootpath / str(litegate_case.shipped)
+    return checking.shipped(request, litegate_case)
+
+
+@pytest.fixture
+def target(request: pytest.FixtureRequest, litegate_case: Case) -> Target:
+    """What must take every operator; a check that asks for it runs where the budget names one."""
+    from litegate.targets import load
+
+    return load(str(litegate_case.target), request.config.rootpath)
 
 
 @pytest.fixture

@@ -30,9 +30,9 @@ class Require:
         Raises ConfigError for anything that is not the comparison of a measurement with a limit.
         """
         __tracebackhide__ = True
-        if not isinstance(verdict, Verdict):
+        if not (isinstance(verdict, Verdict) and verdict.is_sound):
             raise ConfigError(
-                "require was handed something that is no verdict",
+                "require was handed something that no comparison gave",
                 expected="a comparison, as in require(accuracy_drop(...) <= budget.accuracy_drop)",
                 got=repr(verdict),
             )

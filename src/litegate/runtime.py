@@ -79,17 +79,9 @@ class Runner:
     ) -> None:
         """Load and allocate `tflite`; ArtifactError where LiteRT refuses it."""
         self._subject = subject
-        try:
-            self._interpreter = _interpreter(tflite, kernels, threads)
-            self._interpreter.allocate_tensors()
-            self.input = _only(self._interpreter.get_input_details(), "input", subject)
-            self.output = _only(self._interpreter.get_output_details(), "output", subject)
-        except (ValueError, RuntimeError) as error:
-            raise ArtifactError(
-                f"LiteRT cannot load {subject}",
-                got=str(error).strip(),
-                remedy="build it again, or look whether it needs a custom or Flex operator",
-            ) from error
+        self._interpreter = _loaded(tflite, subject, kernels, threads)
+        self.input = _only(self._interpreter.get_input_details(), "input", subject)
+        self.output = _only(self._interpreter.get_output_details(), "output", subject)
 
     def resize(self, batch: int) -> None:
         """Make one invocation take `batch` samples; ArtifactError where the model cannot."""
@@ -114,8 +106,11 @@ class Runner:
             ) from error
 
     def invoke(self) -> None:
-        """Run once on what was fed."""
-        self._interpreter.invoke()
+        """Run once on what was fed; ArtifactError where an operator fails."""
+        try:
+            self._interpreter.invoke()
+        except RuntimeError as error:
+            raise ArtifactError(f"LiteRT cannot run {self._subject}", got=str(error)) from error
 
     def fetch(self) -> NDArray[Any]:
         """A copy of the output, in the output's own type."""
@@ -125,11 +120,27 @@ class Runner:
     def run(self, raw: NDArray[Any]) -> NDArray[Any]:
         """Feed, invoke and fetch; shape (batch, ...) in and out."""
         self.feed(raw)
-        try:
-            self.invoke()
-        except RuntimeError as error:
-            raise ArtifactError(f"LiteRT cannot run {self._subject}", got=str(error)) from error
+        self.invoke()
         return self.fetch()
+
+
+@lru_cache(maxsize=64)
+def demand_loadable(artifact: Artifact) -> None:
+    """Raise ArtifactError where LiteRT refuses to load an artifact, or to give it its memory."""
+    _loaded(artifact.tflite, artifact.name, Kernels.XNNPACK, 1)
+
+
+def _loaded(tflite: bytes, subject: str, kernels: Kernels, threads: int) -> Any:
+    try:
+        interpreter = _interpreter(tflite, kernels, threads)
+        interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        raise ArtifactError(
+            f"LiteRT cannot load {subject}",
+            got=str(error).strip(),
+            remedy="build it again, or look whether it needs a custom or Flex operator",
+        ) from error
+    return interpreter
 
 
 def _interpreter(tflite: bytes, kernels: Kernels, threads: int) -> Any:
@@ -180,10 +191,25 @@ def predict(artifact: Artifact, kernels: Kernels = Kernels.XNNPACK, most: int = 
     """Run an artifact on its evaluation split, one thread; on the first `most` samples if given.
 
     Kept for the rest of the process: an artifact's answers to one split do not change.
-    Raises ArtifactError where LiteRT refuses the file, MeasurementError for an empty split.
+    Raises ArtifactError where LiteRT refuses the file, MeasurementError for an empty split and for
+    samples that are NaN or infinite: an integer file answers them like any other.
     """
     samples = artifact.evaluation.x[: most or None]
+    _check_finite(samples, artifact.name)
     return outputs(artifact.tflite, samples, subject=artifact.name, kernels=kernels)
+
+
+def _check_finite(samples: NDArray[Any], subject: str) -> None:
+    if np.isfinite(samples).all():
+        return
+    broken = ~np.isfinite(samples).reshape(len(samples), -1).all(axis=1)
+    raise MeasurementError(
+        f"the evaluation split of {subject} holds NaN or infinity in {int(broken.sum()):,} of"
+        f" {len(samples):,} samples",
+        expected="finite samples",
+        got=f"sample {int(broken.argmax())} is the first",
+        remedy="correct the data or their preprocessing, and build again",
+    )
 
 
 def outputs(

@@ -6,14 +6,17 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, final
 
 from litegate.errors import ConfigError
 from litegate.escaping import plain
 from litegate.spec import Budget, Model, Recipe, Regression
 
-LIMITS = Budget().unset()
+_OWNERS: Mapping[str, type] = {"budget": Budget, "regression": Regression}
+"""What holds limits, by the name of its fixture."""
+LIMITS = (*Budget().unset(), *(f"regression.{each.name}" for each in fields(Regression)))
+"""Every limit by its name: "size", "regression.size"."""
 
 
 @final
@@ -39,6 +42,21 @@ class Case:
     def regression(self) -> Regression:
         """How much worse than the base is allowed here."""
         return self.budget.regression or Regression()
+
+    def limit(self, name: str) -> Any:
+        """One of `LIMITS`; None where it is unset."""
+        owner, _, field = name.rpartition(".")
+        return getattr(self.regression if owner else self.budget, field)
+
+    def unset(self, *, compared: bool) -> tuple[str, ...]:
+        """The names of unset limits; `compared`: of those against a base too."""
+        against = (f"regression.{name}" for name in self.regression.unset())
+        return (*self.budget.unset(), *(against if compared else ()))
+
+    @property
+    def target(self) -> str | None:
+        """The name or the file of what must take every operator."""
+        return self.budget.target
 
     @property
     def shipped(self) -> str | None:
@@ -86,7 +104,7 @@ def cases(
         for recipe in (gated(model, wanted) if each else [None])
     ]
     used = limits_used(function)
-    return [c for c in found if all(getattr(c.budget, name) is not None for name in used)]
+    return [case for case in found if all(case.limit(name) is not None for name in used)]
 
 
 def gated(model: Model, only: Iterable[str]) -> list[Recipe]:
@@ -95,19 +113,20 @@ def gated(model: Model, only: Iterable[str]) -> list[Recipe]:
 
 
 def limits_used(function: Callable[..., Any]) -> frozenset[str]:
-    """The fields of `budget` that a check names. ConfigError for one that does not exist."""
+    """Those of `LIMITS` that a check names. ConfigError for one that does not exist."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     used = {
-        node.attr
+        (node.value.id, node.attr)
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute)
         and isinstance(node.value, ast.Name)
-        and node.value.id == "budget"
+        and node.value.id in _OWNERS
     }
-    unknown = sorted(used - set(LIMITS) - set(dir(Budget)))
-    if unknown:
-        raise ConfigError(
-            f"{function.__name__} names a limit that a budget does not have: {', '.join(unknown)}",
-            expected=", ".join(LIMITS),
-        )
-    return frozenset(used & set(LIMITS))
+    for owner, name in sorted(used):
+        if not hasattr(_OWNERS[owner], name):
+            raise ConfigError(
+                f"{function.__name__} names a limit that a {owner} does not have: {name}",
+                expected=", ".join(LIMITS),
+            )
+    named = (name if owner == "budget" else f"{owner}.{name}" for owner, name in used)
+    return frozenset(named) & frozenset(LIMITS)

@@ -83,7 +83,10 @@ class Session:
     def _read(self, commit: Commit | None) -> Base | None:
         if commit is None:
             return None
-        return read_base(commit, self.options.project, self.pipeline.store, self.on_notice)
+        options = self.options
+        return read_base(
+            commit, options.project, options.models, self.pipeline.store, self.on_notice
+        )
 
     @cached_property
     def declared(self) -> dict[str, Any]:

@@ -41,7 +41,7 @@ class Training:
     """How a network is trained; everything here is part of an artifact's key."""
 
     epochs: int = 1
-    """Passes over the training split."""
+    """Passes over the training split; 0 leaves the weights as the builder gives them."""
     batch_size: int = 32
     seed: int = 7
     """Seeds the initial weights, the order of the batches and every random layer."""
@@ -59,10 +59,10 @@ class Training:
     """Threads of one operation. Not the machine's: float sums depend on it, so do the bytes."""
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "threads"):
-            if getattr(self, name) < 1:
+        for name, least in (("epochs", 0), ("batch_size", 1), ("threads", 1)):
+            if getattr(self, name) < least:
                 raise ConfigError(
-                    f"Training({name}=...) must be at least 1", got=str(getattr(self, name))
+                    f"Training({name}=...) must be at least {least}", got=str(getattr(self, name))
                 )
         if self.seed < 0:
             raise ConfigError("Training(seed=...) must not be negative", got=str(self.seed))
@@ -78,19 +78,26 @@ _TWO_AND_A_HALF_PERCENT = Quantity(Fraction(25, 1000), Unit.PERCENT)
 class Regression:
     """How much worse than the base a change may make a model; the defaults where none is set."""
 
-    accuracy: Quantity = _HALF_A_POINT
+    accuracy: Quantity = field(default=_HALF_A_POINT, metadata={"unit": Unit.POINTS})
     """Most top-1 accuracy that may be lost against the base."""
-    size: Quantity = _ONE_PERCENT
+    size: Quantity = field(default=_ONE_PERCENT, metadata={"unit": Unit.PERCENT})
     """Most that the file may grow, as a share of the base's bytes."""
-    latency: Quantity = _TWO_AND_A_HALF_PERCENT
+    latency: Quantity = field(default=_TWO_AND_A_HALF_PERCENT, metadata={"unit": Unit.PERCENT})
     """Most that one invocation may take longer, as a share of the base's time; at least 1 %."""
-    lost_types: int = 0
+    lost_types: int = field(default=0, metadata={"unit": Unit.COUNT})
     """Most tensors that may lose their integer type."""
+    agreement: Quantity | None = field(default=None, metadata={"unit": Unit.PERCENT})
+    """Least share of samples that both must decide alike; None judges nothing by it."""
+    operators: int | None = field(default=None, metadata={"unit": Unit.COUNT})
+    """Most operators that may come or go; None judges nothing by it."""
 
     def __post_init__(self) -> None:
-        _check_limit("Regression", "accuracy", Unit.POINTS, self.accuracy)
-        _check_limit("Regression", "size", Unit.PERCENT, self.size)
-        _check_limit("Regression", "latency", Unit.PERCENT, self.latency)
+        for each in fields(self):
+            _check_limit("Regression", each.name, each.metadata["unit"], getattr(self, each.name))
+
+    def unset(self) -> tuple[str, ...]:
+        """The names of the fields that hold no limit."""
+        return tuple(f.name for f in fields(self) if getattr(self, f.name) is None)
 
 
 @final
@@ -126,10 +133,22 @@ class Budget:
     latency_ratio: Number | None = field(default=None, metadata={"unit": Unit.RATIO})
     """Longest time of one invocation as a share of the float reference's."""
 
+    macs: int | None = field(default=None, metadata={"unit": Unit.COUNT})
+    """Most multiply-accumulates of one invocation."""
+    arena: Quantity | None = field(default=None, metadata={"unit": Unit.BYTES})
+    """Most memory that the activations of one invocation need at once."""
+
+    target: str | None = None
+    """What must take every operator: "tflm", "edgetpu", "ethos-u", "xnnpack-int8", or the path of a
+    TOML file of the project's, from its root."""
     regression: Regression | None = None
     """How much worse than the base a change may make it; None takes `Regression`'s defaults."""
 
     def __post_init__(self) -> None:
+        if self.target is not None and not (isinstance(self.target, str) and self.target):
+            raise ConfigError(
+                "Budget(target=...) is a name or the path of a .toml file", got=repr(self.target)
+            )
         for each in _limits():
             _check_limit("Budget", each.name, each.metadata["unit"], getattr(self, each.name))
 
@@ -154,6 +173,14 @@ def _check_limit(owner: str, name: str, unit: Unit, limit: object) -> None:
     if unit is Unit.RATIO:
         if not plain:
             raise ConfigError(f"{owner}({name}=...) is a plain ratio", got=repr(limit))
+        return
+    if unit is Unit.COUNT:
+        if not isinstance(limit, int) or isinstance(limit, bool) or limit < 0:
+            raise ConfigError(
+                f"{owner}({name}=...) is a plain number of things",
+                expected="0, 1, 2, ...",
+                got=repr(limit),
+            )
         return
     if not isinstance(limit, Quantity) or limit.unit is not unit:
         got = f"{limit} ({limit.unit})" if isinstance(limit, Quantity) else repr(limit)
@@ -304,6 +331,8 @@ class Model:
     budget: Budget
     renamed_from: str | None = None
     """The name that the base knows this model by."""
+    files: tuple[Path, ...] = ()
+    """What the builder reads; their bytes are part of the artifact's key."""
 
     def budget_of(self, recipe: Recipe) -> Budget:
         """The limits of one recipe: its own over the model's."""

@@ -38,12 +38,22 @@ class Store:
         """Nothing is created before something is put."""
         self.root = root
 
+    def demand_folder(self) -> None:
+        """Raise StoreError where the store is a file, or would lie below one."""
+        for place in (self.root, *self.root.parents):
+            if place.exists() and not place.is_dir():
+                raise StoreError(
+                    f"the store {self.root} is no folder",
+                    got=f"{place} is a file",
+                    remedy="name a folder of yours: --litegate-store DIR, or LITEGATE_STORE",
+                )
+
     def has(self, group: str, key: str) -> bool:
         """Whether there is a manifest; its files are verified when they are read."""
         return self._manifest(group, key).is_file()
 
-    def get(self, group: str, key: str) -> dict[str, bytes]:
-        """The files of an entry by name, each verified.
+    def get(self, group: str, key: str, names: Iterable[str] = ()) -> dict[str, bytes]:
+        """The files of an entry by name, each verified; `names` must be among them.
 
         Raises KeyError where there is no entry, StoreCorrupt where bytes or manifest are damaged.
         """
@@ -52,6 +62,8 @@ class Store:
             listed = json.loads(path.read_bytes())
             if listed["key"] != key:
                 raise StoreCorrupt(f"the manifest {path} is that of another key")
+            if missing := [name for name in names if name not in listed["files"]]:
+                raise StoreCorrupt(f"the manifest {path} does not list {', '.join(missing)}")
             return {name: self._object(digest) for name, digest in listed["files"].items()}
         except FileNotFoundError:
             raise KeyError(key) from None
@@ -80,6 +92,14 @@ class Store:
                 if json.loads(path.read_bytes())["stem"] == stem:
                     found.append((path.stat().st_mtime, path.stem))
         return [key for _, key in sorted(found, reverse=True)]
+
+    def keys_by_object(self, group: str, name: str) -> dict[str, str]:
+        """A key of each file called `name`, by the SHA-256 of its bytes."""
+        found: dict[str, str] = {}
+        for path in (self.root / group).glob("*.json"):
+            with suppress(OSError, ValueError, KeyError, TypeError):
+                found[json.loads(path.read_bytes())["files"][name]] = path.stem
+        return found
 
     def forget(self, group: str, key: str) -> None:
         """Remove an entry and those of its objects that are damaged; a missing one is forgotten."""

@@ -208,13 +208,6 @@ def forgets(keras):
 
 
 @declared()
-def keras3(keras):
-    import keras
-
-    return keras.Sequential([keras.layers.Input((8, 8)), keras.layers.Flatten()])
-
-
-@declared()
 def no_network(keras):
     return None
 
@@ -434,6 +427,7 @@ def test_certificate_names_everything_that_made_the_file(together: Path) -> None
         "tensorflow",
         "tf-keras",
         "tensorflow-model-optimization",
+        "keras",
         "numpy",
     }
     assert all(found["versions"].values())
@@ -641,7 +635,6 @@ def test_annotation_that_loses_the_weights(project: Project) -> None:
 @pytest.mark.parametrize(
     ("model", "what", "got"),
     [
-        ("keras3", "the builder gave a Keras 3 network", "keras."),
         ("no_network", "the builder gave no network", "NoneType"),
         ("other_shape", "does not take the data set's samples", "(8, 8, 1)"),
         ("moody", "another network each time", "weights"),

@@ -1,6 +1,7 @@
 """A small project with planted artifacts, and pytest run on it from outside."""
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import ai_edge_litert.interpreter  # noqa: F401 stays loaded: its C part cannot be loaded twice
@@ -81,6 +82,15 @@ class Project:
     def real_checks(self):
         """Use the project's own checks."""
         shutil.copytree(CHECKS, self.path / "checks", dirs_exist_ok=True)
+        return self
+
+    def as_base(self):
+        """Commit everything as the base, and check a branch out."""
+        (self.path / ".gitignore").write_text(".litegate\n__pycache__\n")
+        identity = ["-c", "user.name=a", "-c", "user.email=a@example.com"]
+        for step in ("init -q -b main", "add -A", "commit -qm base", "checkout -qb topic"):
+            argv = ["git", *identity, *step.split()]
+            subprocess.run(argv, cwd=self.path, check=True, capture_output=True)
         return self
 
     def run(self, *args, apart=False):

@@ -103,6 +103,7 @@ def loosened(project):
     git("commit", "-qm", "base")
     git("checkout", "-qb", "topic")
     project.model("size=lg.kib(10)", files=files)
+    project.git = git
     return project
 
 
@@ -117,7 +118,8 @@ def test_loosening_is_seen(loosened):
     "how",
     ["deselect", "keyword", "limit raised", "dummy", "fixture"],
 )
-def test_the_guard_cannot_be_switched_off_by_the_change_itself(loosened, how):
+@pytest.mark.parametrize("workers", [[], ["-n", "1"]], ids=["alone", "xdist"])
+def test_the_guard_cannot_be_switched_off_by_the_change_itself(loosened, how, workers):
     """Whatever the head does to the check, the gate compares the declarations itself."""
     guard = loosened.path / "checks" / "test_loosening.py"
     if how == "deselect":
@@ -135,10 +137,46 @@ def test_the_guard_cannot_be_switched_off_by_the_change_itself(loosened, how):
             "@pytest.fixture\ndef loosenings():\n"
             "    return Loosenings(subject='x', found=(), compared=1)\n"
         )
-    done = loosened.run("checks/", "--against", "main")
+    done = loosened.run("checks/", "--against", "main", *workers)
     assert done.ret == 1, done.stdout.str()
     report = json.loads((loosened.path / ".litegate/report/report.json").read_text())
     assert report["verdict"] in ("fail", "error")
+
+
+OWN = "import pytest\n@pytest.fixture\ndef candidate(candidate):\n    return candidate\n"
+
+
+def test_a_fixture_of_ones_own_that_a_change_brings_is_a_loosening(loosened):
+    """It can hand the checks something else than what was built."""
+    loosened.model("size=lg.kib(9)")
+    assert loosened.run("checks/", "--against", "main").ret == 0
+    (loosened.path / "checks" / "conftest.py").write_text(OWN)
+    done = loosened.run("checks/", "--against", "main")
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(["*conftest checks/conftest.py: none*", "FAIL*loosened promises*"])
+
+
+def test_every_file_by_its_name_is_the_whole_folder(loosened):
+    """`pytest checks/*.py` is held to the guard as `pytest checks/` is."""
+    (loosened.path / "checks" / "test_loosening.py").unlink()
+    done = loosened.run("checks/test_one.py", "--against", "main")
+    assert done.ret == 4
+    done.stderr.fnmatch_lines(["*no check asks for the fixture `loosenings`*"])
+
+
+def test_a_file_that_is_gone_is_missed_by_a_glob(loosened):
+    """A check that the base had and the shell no longer names."""
+    loosened.model("size=lg.kib(9)")
+    text = f"{SIZE}\ndef test_two(candidate, require):\n    'It holds.'\n    {KEPT}\n"
+    (loosened.path / "checks" / "test_two.py").write_text(text)
+    loosened.git("add", "-A")
+    loosened.git("commit", "-qm", "a second check")
+    loosened.git("branch", "-f", "main")
+    (loosened.path / "checks" / "test_two.py").unlink()
+    files = ["checks/test_loosening.py", "checks/test_one.py"]
+    done = loosened.run(*files, "--against", "main")
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(["*checks/test_two.py::test_two*"])
 
 
 def test_a_constant_of_the_preprocessing_makes_another_split(project):

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-import subprocess
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -22,29 +22,33 @@ ACCURACY, SIZE, TYPES, LATENCY = (
     "test_no_integer_type_is_lost",
     "test_latency_does_not_grow",
 )
+DECISIONS, OPERATORS = "test_decisions_stay", "test_operators_stay"
 WIDE = (
     "regression=lg.Regression(accuracy=lg.points(5), size=lg.percent({size}), lost_types={types})"
 )
+WAIVER = f"""
+[[waiver]]
+model = "tiny"
+recipe = "int8_qat"
+check = "{OPERATORS}"
+reason = "the last layer needs floats"
+expires = {datetime.now(UTC).date() + timedelta(days=1)}
+
+[waiver.accepts]
+measurement = "operator changes against the base"
+offenders = [
+    "1 DEQUANTIZE came (1 in the base, 2 now)",
+    "1 QUANTIZE came (1 in the base, 2 now)",
+]
+"""
 
 
 @pytest.fixture
 def repository(project):
     """A base with the model `tiny` and the checks against the base; a branch is checked out."""
-    path = project.path
-
-    def git(*args):
-        identity = ["-c", "user.name=a", "-c", "user.email=a@example.com"]
-        subprocess.run(["git", *identity, *args], cwd=path, check=True, capture_output=True)
-
     for name in ("test_regression.py", "test_loosening.py"):
-        shutil.copy(CHECKS / name, path / "checks")
-    (path / ".gitignore").write_text(".litegate\n__pycache__\n")
-    project.model()
-    git("init", "-q", "-b", "main")
-    git("add", "-A")
-    git("commit", "-qm", "base")
-    git("checkout", "-qb", "topic")
-    return project
+        shutil.copy(CHECKS / name, project.path / "checks")
+    return project.model().as_base()
 
 
 @pytest.fixture
@@ -103,6 +107,57 @@ def test_a_layer_that_fell_back_to_float_fails(judged, size, types, broken):
     _, rows = judged(float_layer(GOOD, "conv"), budget=budget)
     assert failed(rows) == broken
     assert "weight, was int8 and is float32" in rows[TYPES]["sentence"]
+
+
+NO_ACCURACY = "regression=lg.Regression(accuracy=lg.points(100), agreement=lg.percent({agree}))"
+
+
+@pytest.mark.parametrize(
+    ("agree", "verdict"),
+    [(94, "pass"), (96, "inconclusive"), (97.5, "inconclusive"), (97.6, "fail")],
+)
+def test_decisions_that_changed_fail_their_check_alone(judged, agree, verdict):
+    """Right or wrong, and whatever accuracy says; 195 of 200 are the same, at least 94.95 %."""
+    biased = revalue(GOOD, "dense/bias", lambda bias: bias + np.array([0, 0, 0, 4000], bias.dtype))
+    done, rows = judged(biased, budget=NO_ACCURACY.format(agree=agree))
+    assert rows[DECISIONS]["verdict"] == verdict, rows[DECISIONS]["sentence"]
+    assert failed(rows) == ({DECISIONS} if verdict == "fail" else set())
+    assert done.ret == (verdict == "fail")
+
+
+@pytest.mark.parametrize(("operators", "broken"), [(1, {OPERATORS}), (2, set())])
+def test_operators_that_came_fail_their_check_alone(judged, operators, broken):
+    """Two came with the float layer; the sentence names them."""
+    budget = WIDE.format(size=7, types=f"3, operators={operators}")
+    _, rows = judged(float_layer(GOOD, "conv"), budget=budget)
+    assert failed(rows) == broken
+    assert "\n  - 1 DEQUANTIZE came (1 in the base, 2 now)" in rows[OPERATORS]["sentence"]
+
+
+def test_operators_that_came_can_be_waived(repository, judged):
+    """As any verdict that names what breaks it."""
+    (repository.path / "litegate-waivers.toml").write_text(WAIVER)
+    budget = WIDE.format(size=7, types="3, operators=1")
+    done, rows = judged(float_layer(GOOD, "conv"), budget=budget)
+    assert (done.ret, failed(rows)) == (0, {OPERATORS})
+    assert rows[OPERATORS]["waived"]["reason"] == "the last layer needs floats"
+
+
+def test_unset_limits_against_the_base_collect_no_check_and_are_named(judged):
+    """Only where there is a base."""
+    done, rows = judged(pad(GOOD, 1))
+    assert {DECISIONS, OPERATORS}.isdisjoint(rows)
+    done.stdout.fnmatch_lines(
+        ["no limit for tiny-int8_qat: *regression.agreement, regression.operators"]
+    )
+
+
+def test_without_a_base_its_unset_limits_are_not_named(repository):
+    """Nothing could be held to them."""
+    shutil.copy(CHECKS / "test_tensors.py", repository.path / "checks")
+    done = repository.run("checks/test_tensors.py")
+    done.stdout.fnmatch_lines(["no limit for tiny-int8_qat: *"])
+    done.stdout.no_fnmatch_line("*regression.*")
 
 
 def measured(repository, right):

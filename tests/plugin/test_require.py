@@ -78,7 +78,7 @@ def test_require_takes_only_a_verdict(project, value):
     """A bare truth value carries no evidence."""
     done = project.model().check(f"require({value})", head=SIZE).run()
     assert done.ret == 1
-    done.stdout.fnmatch_lines(["*require was handed something that is no verdict*"])
+    done.stdout.fnmatch_lines(["*require was handed something that no comparison gave*"])
 
 
 def test_a_run_of_plain_tests_alone_is_an_error(project):

@@ -1,5 +1,7 @@
 """Which checks run: cases, limits that are not set, and pytest's own ways to select."""
 
+import json
+
 import pytest
 
 from litegate.measures.accuracy import accuracy
@@ -172,6 +174,8 @@ def test_strict_fails_what_is_inconclusive(project):
     assert done.ret == 0
     done.stdout.fnmatch_lines(["INCONCLUSIVE*accuracy*", "litegate: 1 model: 1 inconclusive"])
     assert project.run("checks/", "--litegate-strict").ret == 1
+    report = json.loads((project.path / ".litegate/report/report.json").read_text())
+    assert (report["verdict"], report["errors"]) == ("inconclusive", [])
     project.pytester.makeini("[pytest]\nlitegate_strict = true\n")
     assert project.run().ret == 1
 

@@ -1,5 +1,7 @@
 """Accuracy and what quantizing costs of it, at the limits and where nothing can be said."""
 
+import time
+
 import numpy as np
 import pytest
 from tiny import artifact, rounder, selector
@@ -15,30 +17,33 @@ from litegate.measures.accuracy import (
     flips,
     growth,
 )
+from litegate.measures.distinct import originals
 from litegate.measures.paired import Pairs, drop_limits, n_deciding
 from litegate.recipes import float32, int8_ptq
 from litegate.units import Quantity, Unit
 from litegate.wording import sentence
 
 
-def pair(labels, before, after, *, classes=2):
-    """A reference and a candidate that decide as told on samples of these labels."""
-    one_hot = np.eye(classes)
-    x = np.concatenate([one_hot[np.asarray(before)], one_hot[np.asarray(after)]], axis=1)
-    columns = list(range(2 * classes))
-    reference = artifact(selector(2 * classes, columns[:classes]), x, labels, classes=classes)
-    candidate = artifact(selector(2 * classes, columns[classes:]), x, labels, classes=classes)
-    return reference, candidate
+def pair(labels, before, after, *, classes=2, numbers=None):
+    """A reference and a candidate that decide as told on samples of these labels.
+
+    Samples are numbered, so that no two are the same, or by `numbers`.
+    """
+    one_hot, numbers = np.eye(classes), np.arange(len(labels)) if numbers is None else numbers
+    told = [one_hot[np.asarray(before)], one_hot[np.asarray(after)], np.reshape(numbers, (-1, 1))]
+    x, columns = np.concatenate(told, axis=1), list(range(2 * classes))
+    one, other = (selector(len(x[0]), each) for each in (columns[:classes], columns[classes:]))
+    return tuple(artifact(each, x, labels, classes=classes) for each in (one, other))
 
 
-def flipped(n, *, broken=0, fixed=0, wrong=0):
+def flipped(n, *, broken=0, fixed=0, wrong=0, numbers=None):
     """A pair on n samples of class 0: so many broken, fixed, and wrong in both."""
     before, after = np.zeros(n, int), np.zeros(n, int)
     after[:broken] = 1
     before[broken : broken + fixed] = 1
     both = slice(broken + fixed, broken + fixed + wrong)
     before[both] = after[both] = 1
-    return pair(np.zeros(n, int), before, after)
+    return pair(np.zeros(n, int), before, after, numbers=numbers)
 
 
 @pytest.mark.parametrize(
@@ -324,3 +329,73 @@ def test_mlperf_resnet8_on_all_of_cifar10(data_directory):
     verdict = accuracy_drop(reference, candidate) <= points(0.5)
     assert verdict.outcome is Outcome.PASS
     assert "380 flips: 193 broken, 187 fixed" in sentence(verdict)
+
+
+def copied(distinct, times, **flips):
+    """A pair on `distinct` samples, of which each stands there `times`."""
+    groups = np.tile(np.arange(distinct), times)
+    marks = {name: np.isin(groups, np.arange(count)) for name, count in flips.items()}
+    after = marks.get("broken", np.zeros(len(groups), bool)).astype(int)
+    return pair(np.zeros(len(groups), int), np.zeros(len(groups), int), after, numbers=groups)
+
+
+def test_copies_prove_no_more_than_the_samples_that_they_are_copies_of():
+    """45 samples without a flip leave 5.7 points open; eight copies of each leave as much."""
+    few, many = (accuracy_drop(*copied(45, times)) for times in (1, 8))
+    assert (few.n, many.n) == (45, 360)
+    assert (many.high, many.low) == (few.high, few.low)
+    assert (accuracy_drop(*flipped(360)) <= points(2)).outcome is Outcome.PASS
+    verdict = many <= points(2)
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "360 samples, 45 distinct" in sentence(verdict)
+    assert "132 distinct samples would prove it" in sentence(verdict)
+
+
+@pytest.mark.parametrize("measure", [accuracy_drop, extra_errors, class_drop])
+def test_copies_do_not_narrow_a_drop(measure):
+    """Two of 45 flip, whether each is there once or eight times."""
+    few, many = (measure(*copied(45, times, broken=2)) for times in (1, 8))
+    assert many.value == few.value
+    assert many.high == pytest.approx(few.high)
+    assert any("360 samples, 45 distinct" in fact for fact in many.evidence)
+    assert not any("distinct" in fact for fact in few.evidence)
+
+
+def test_copies_do_not_narrow_an_accuracy():
+    """Wilson's limits of 43 in 45, not of 344 in 360."""
+    few, many = (accuracy(copied(45, times, broken=2)[1]) for times in (1, 8))
+    assert (many.value, many.low, many.high) == (few.value, few.low, few.high)
+    assert many.evidence[-1] == "360 samples, 45 distinct"
+
+
+def test_uneven_copies_give_the_outer_of_both_intervals():
+    """One wrong sample of 45 that stands there 100 times breaks what each once would keep."""
+    groups = np.concatenate([np.zeros(100, int), np.arange(1, 45)])
+    right = pair(np.zeros(144, int), np.zeros(144, int), (groups == 0).astype(int), numbers=groups)
+    found = accuracy_drop(*right)
+    every, once = Pairs(n=144, broken=100, fixed=0), Pairs(n=45, broken=1, fixed=0)
+    assert found.value == every.drop
+    assert float(found.high) == drop_limits(every)[1]
+    assert float(found.low) == drop_limits(once)[0]
+
+
+def test_class_is_counted_by_its_own_distinct_samples():
+    """The copies of one class open its interval, though the other has none."""
+    labels = np.repeat([0, 1], 400)
+    numbers = np.concatenate([np.arange(400), np.tile(400 + np.arange(50), 8)])
+    found = class_drop(*pair(labels, labels, labels, numbers=numbers))
+    assert float(found.high) == drop_limits(Pairs(n=50, broken=0, fixed=0))[1]
+    assert 'class "b" (400 samples, 50 distinct)' in sentence(found <= points(1))
+
+
+def test_ten_thousand_images_are_compared_in_a_moment():
+    """Each file is compared once, and quickly."""
+    x = np.random.default_rng(0).random((10_000, 28, 28), np.float32)
+    x[9_999] = x[0]
+    split = artifact(b"", x, classes=2).evaluation
+    started = time.perf_counter()
+    found = originals(split)
+    assert time.perf_counter() - started < 1
+    assert (found[:-1] == np.arange(9_999)).all()
+    assert found[-1] == 0
+    assert originals(split) is found

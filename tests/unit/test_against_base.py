@@ -76,9 +76,9 @@ def flipped(n, *, broken=0, fixed=0, labels=None):
     before, after = labels.copy(), labels.copy()
     after[:broken] = 1 - after[:broken]
     before[broken : broken + fixed] = 1 - before[broken : broken + fixed]
-    x = np.concatenate([np.eye(2)[before], np.eye(2)[after]], axis=1)
+    x = np.concatenate([np.eye(2)[before], np.eye(2)[after], np.arange(n)[:, None]], axis=1)
     return (
-        selected(selector(4, columns), x, labels, classes=2, model="net")
+        selected(selector(5, columns), x, labels, classes=2, model="net")
         for columns in ([0, 1], [2, 3])
     )
 
@@ -107,6 +107,7 @@ def test_every_difference_is_exactly_zero(nothing_runs):
         (size_growth(BASE, grown(0)), percent(0)),
         (accuracy_loss(BASE, grown(0), noise=0.5), points(0)),
         (lost_types(BASE, grown(0)), 0),
+        (operator_changes(BASE, grown(0)), 0),
         (latency_growth(BASE, grown(0), percent(1)), percent(1)),
     ):
         assert (found.value, found.interval, found.evidence) == (0, None, (SAME,))
@@ -115,10 +116,10 @@ def test_every_difference_is_exactly_zero(nothing_runs):
 
 
 def test_they_agree_on_everything(nothing_runs):
-    """All decisions, and no operator came or went."""
+    """All decisions, exactly: the strictest limit is kept without a sample."""
     found = agreement_with_base(BASE, grown(0))
     assert (found.value, found.interval, found.evidence) == (1, None, (SAME,))
-    assert operator_changes(BASE, grown(0)) == ()
+    assert (found >= percent(100)).outcome is Outcome.PASS
 
 
 def test_one_byte_more_is_not_the_same(nothing_runs):
@@ -262,6 +263,16 @@ def test_agreement_counts_decisions_right_or_wrong():
     assert found.evidence == ("197 of 200 decisions equal",)
 
 
+@pytest.mark.parametrize(
+    ("limit", "outcome"),
+    [(96, Outcome.PASS), (98, Outcome.INCONCLUSIVE), (98.5, "inconclusive"), (98.6, "fail")],
+)
+def test_three_verdicts_of_an_agreement(limit, outcome):
+    """98.5 % agree; the one-sided lower limit is 96.3 %."""
+    found = agreement_with_base(*flipped(200, broken=2, fixed=1))
+    assert (found >= percent(limit)).outcome == outcome
+
+
 def test_a_layer_that_fell_back_to_float_is_named():
     """Its weights, its bias, and the operator; what came with it is evidence."""
     found = lost_types(BASE, artifact(float_layer(BASE.tflite, "conv")))
@@ -331,12 +342,24 @@ def test_a_float_base_has_nothing_to_lose():
     assert lost_types(tiny_artifact(Kind.FLOAT32), BASE).value == 0
 
 
-def test_operators_that_came_and_went():
-    """Counted by kind, custom ones by their code."""
-    assert operator_changes(BASE, artifact(custom_operator(BASE.tflite, "conv", "FlexConv2D"))) == (
+@pytest.mark.parametrize(
+    ("limit", "outcome"), [(1, Outcome.FAIL), (2, Outcome.PASS), (3, Outcome.PASS)]
+)
+def test_operators_that_came_and_went(limit, outcome):
+    """Counted one by one, named by kind, custom ones by their code."""
+    found = operator_changes(BASE, artifact(custom_operator(BASE.tflite, "conv", "FlexConv2D")))
+    assert (found.value, found.unit) == (2, Unit.COUNT)
+    assert found.offenders == (
         "1 CONV_2D went (1 in the base, 0 now)",
         "1 CUSTOM FlexConv2D came (0 in the base, 1 now)",
     )
+    assert (found <= limit).outcome is outcome
+
+
+def test_a_change_without_other_operators_brings_none():
+    """Other weights and more bytes are other checks' matter."""
+    for candidate in (grown(1), artifact(tiny(seed=8))):
+        assert operator_changes(BASE, candidate).value == 0
 
 
 def slower(outcome=Outcome.PASS, limit=2.5, **other):

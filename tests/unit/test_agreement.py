@@ -23,8 +23,8 @@ TWO = selector(2, [0, 1])
 
 def decided(n, differing):
     """An artifact whose Keras network decides otherwise on the first `differing` of n samples."""
-    x = np.tile([1.0, 0.0], (n, 1))
-    keras = x.copy()
+    x = np.stack([1 + np.arange(n), np.zeros(n)], axis=1)
+    keras = np.tile([1.0, 0.0], (n, 1))
     keras[:differing] = [0, 1]
     return artifact(TWO, x, keras_outputs=keras.astype(np.float32))
 
@@ -194,3 +194,15 @@ def test_kernels_differ_on_a_real_network(data_directory):
     found = kernel_agreement(artifact(tflite, x, recipe=recipe, classes=10))
     assert 0.9 < found.value < 1
     assert (found >= percent(99)).outcome is Outcome.FAIL
+
+
+def test_copies_prove_no_agreement():
+    """Forty samples, each there 25 times, say what forty say; both kernels, and Keras."""
+    x = np.tile(np.stack([1 + np.arange(40), np.zeros(40)], axis=1), (25, 1))
+    keras = np.tile([1.0, 0.0], (1000, 1)).astype(np.float32)
+    copied = artifact(TWO, x, keras_outputs=keras)
+    for found in (keras_agreement(copied), kernel_agreement(copied)):
+        verdict = found >= percent(99)
+        assert verdict.outcome is Outcome.INCONCLUSIVE
+        assert "40 distinct" in sentence(verdict)
+    assert (keras_agreement(decided(1000, 0)) >= percent(99)).outcome is Outcome.PASS

@@ -35,6 +35,14 @@ def test_a_broken_promise_points_at_its_model():
     ]
 
 
+def test_a_project_in_a_folder_is_pointed_at_from_the_repositorys_top():
+    """Where GitHub looks for the file; a row without one stays without."""
+    rows = [verdict("fail"), verdict("fail", file="")]
+    first, second = map(_parsed, annotations(report(*rows), "ml/"))
+    assert first["file"] == "ml/models/m.py"
+    assert "file" not in second
+
+
 def test_reserved_characters_are_escaped_as_github_asks():
     """In a message % and line ends, in a property the colon and the comma, too."""
     line = annotations(report(errors=[error("50 %\nof it: a, b", file="a,b:c.py")]))[0]

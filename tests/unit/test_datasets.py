@@ -104,6 +104,21 @@ def test_samples_come_preprocessed_as_float32():
 
 
 @pytest.mark.parametrize("name", ["x_train", "y_train", "x_test", "y_test"])
+def test_a_lone_number_is_no_array_of_samples(name):
+    """Shape (): it has no length, which is said of its split."""
+    lone = dataclasses.replace(SMALL, **{name: np.array(1, np.uint8)})
+    with pytest.raises(DataError, match=rf"the {name[2:]} split .* \d samples and \d labels"):
+        prepare(_data(lone), DataLocations())
+
+
+@pytest.mark.parametrize("made", [lambda x: x.max(), lambda x: x[:-1], lambda x: x[:0]])
+def test_preprocessing_keeps_the_number_of_samples(made):
+    """A label each: one that folds, drops or forgets samples is refused."""
+    with pytest.raises(DataError, match="changes the number of samples"):
+        prepare(_data(preprocess=made), DataLocations())
+
+
+@pytest.mark.parametrize("name", ["x_train", "y_train", "x_test", "y_test"])
 def test_every_array_is_verified(name):
     """One changed value anywhere is found and named."""
     wrong = getattr(SMALL, name).copy()

@@ -5,7 +5,14 @@ import textwrap
 
 import pytest
 
-from litegate.digests import artifact_stem, module_digest, source_digest
+import litegate as lg
+from litegate.digests import (
+    artifact_stem,
+    data_key,
+    module_digest,
+    source_digest,
+    toolchain_digest,
+)
 from litegate.discovery import load_file
 from litegate.errors import ConfigError
 
@@ -79,6 +86,42 @@ def test_an_imported_local_module_is_part_of_the_key(key):
     assert key(layers=LAYERS.replace("Dense", "Conv1D")) != key()
 
 
+def test_a_file_that_the_builder_reads_is_part_of_the_key(key, tmp_path):
+    """Its bytes, once it is named; another model's key stays as it is."""
+    reads = ("recipes=", 'files=["weights.h5"], recipes=')
+    weights = tmp_path / "models" / "weights.h5"
+    keys = [key()]
+    for content in (b"1", b"2"):
+        weights.write_bytes(content)
+        keys.append(key(*reads))
+    assert len(set(keys)) == 3
+    weights.write_bytes(b"1")
+    assert key(*reads) == keys[1]
+
+
+def test_a_file_that_the_builder_reads_and_that_is_missing_is_named(key):
+    """With the model's name and what to correct."""
+    with pytest.raises(ConfigError, match=r"builder of net reads(?s:.*)none\.h5(?s:.*)files="):
+        key("recipes=", 'files=["none.h5"], recipes=')
+
+
+def test_one_file_in_place_of_a_list_is_refused(key):
+    """A string is no list of letters."""
+    with pytest.raises(ConfigError, match=r"expected: \['weights\.h5'\]"):
+        key("recipes=", 'files="weights.h5", recipes=')
+
+
+def test_the_tool_chains_digest_covers_its_folders(tmp_path):
+    """A changed module in a package below it changes the digest; its name counts too."""
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "a.py").write_text("x = 1\n")
+    before = toolchain_digest(tmp_path)
+    (tmp_path / "inner" / "a.py").write_text("x = 2\n")
+    after = toolchain_digest(tmp_path)
+    (tmp_path / "inner" / "a.py").rename(tmp_path / "a.py")
+    assert len({before, after, toolchain_digest(tmp_path)}) == 3
+
+
 def test_two_recipes_have_two_keys(key):
     """Each recipe's artifact is its own."""
     assert key(recipe="int8_qat") != key(recipe="dynamic_range") != key(recipe="float32")
@@ -113,3 +156,20 @@ def test_a_file_that_does_not_parse_is_a_clear_error(tmp_path):
     (tmp_path / "a.py").write_text("def f(:\n")
     with pytest.raises(ConfigError, match=r"a\.py cannot be read"):
         module_digest(tmp_path / "a.py", tmp_path)
+
+
+def _made(factor):
+    def scaled(samples):
+        return samples * factor
+
+    return scaled
+
+
+@pytest.mark.parametrize("preprocess", [_made(2), lambda samples: samples, print, "x".join])
+def test_a_preprocessing_whose_source_is_not_all_of_it_is_refused(preprocess):
+    """What a closure holds would be in no key."""
+    data = lg.Data(
+        name="d", load=print, digests={}, preprocess=preprocess, domain=(0, 1), classes=("a", "b")
+    )
+    with pytest.raises(ConfigError, match="preprocessing of d cannot be read"):
+        data_key(data)

@@ -1,11 +1,12 @@
 """Model files are loaded by path; what is wrong with one is told with its file and line."""
 
+import inspect
 import os
 import sys
 
 import pytest
 
-from litegate.discovery import discover
+from litegate.discovery import discover, load_file
 from litegate.errors import ConfigError
 
 GOOD = """
@@ -90,3 +91,76 @@ def test_a_file_changed_within_a_second_is_read_anew(models, monkeypatch):
     file.write_text(GOOD.format(name="two"))
     os.utime(file, (stamp, stamp))
     assert list(discover(models, models.parent)) == ["two"]
+
+
+def test_models_in_folders_below_are_found(models):
+    """But for folders of helpers, hidden ones and Python's own."""
+    for folder in ("more", "more/deep", "_helpers", "__pycache__", ".hidden"):
+        (models / folder).mkdir()
+        name = folder.replace("/", "_").strip("_.")
+        (models / folder / "net.py").write_text(GOOD.format(name=name))
+    found = discover(models, models.parent)
+    assert sorted(found) == ["more", "more_deep"]
+    assert found["more_deep"].file == models / "more" / "deep" / "net.py"
+
+
+def test_files_of_one_name_in_two_folders_are_two_modules(models):
+    """What one of them says of itself is not lost to the other."""
+    for folder in ("one", "two"):
+        (models / folder).mkdir()
+        (models / folder / "net.py").write_text(GOOD.format(name=folder))
+    builders = [model.build for model in discover(models, models.parent).values()]
+    assert [inspect.getmodule(build).__file__ for build in builders] == [
+        str(models / name / "net.py") for name in ("one", "two")
+    ]
+
+
+def test_a_name_used_in_two_folders_is_refused(models):
+    """Both places are told."""
+    (models / "more").mkdir()
+    for file in (models / "a.py", models / "more" / "a.py"):
+        file.write_text(GOOD.format(name="one"))
+    with pytest.raises(ConfigError, match=r"models/a\.py:4 and .*more/a\.py:4"):
+        discover(models, models.parent)
+
+
+@pytest.fixture
+def shared(models):
+    """A helper that declares the model `shared`."""
+    (models / "_shared_nets.py").write_text(GOOD.format(name="shared"))
+    yield models
+    sys.modules.pop("_shared_nets", None)
+
+
+def test_a_model_of_a_helper_belongs_to_the_file_that_imports_it(shared):
+    """The file that is loaded again to build it."""
+    (shared / "a.py").write_text("from _shared_nets import shared\n")
+    found = discover(shared, shared.parent)
+    assert [(name, model.file.name) for name, model in found.items()] == [("shared", "a.py")]
+    assert load_file(found["shared"].file, shared.parent)["shared"].summary == "A network."
+
+
+def test_a_model_of_a_helper_that_nobody_imports_is_none(shared):
+    """The underscore says so."""
+    (shared / "a.py").write_text(GOOD.format(name="one"))
+    assert list(discover(shared, shared.parent)) == ["one"]
+
+
+def test_a_model_of_a_helper_that_two_import_is_refused(shared):
+    """Which file builds it would be a matter of their order."""
+    for file in ("a.py", "b.py"):
+        (shared / file).write_text("from _shared_nets import shared\n")
+    with pytest.raises(ConfigError, match=r"a\.py:1 and .*b\.py:1"):
+        discover(shared, shared.parent)
+
+
+def test_a_model_that_another_model_file_declares_is_that_files(models, monkeypatch):
+    """It may be imported, and is one model all the same."""
+    (models / "a_net.py").write_text(GOOD.format(name="one"))
+    (models / "b_net.py").write_text("from a_net import one\n" + GOOD.format(name="two"))
+    found = discover(models, models.parent)
+    sys.modules.pop("a_net", None)
+    assert {name: model.file.name for name, model in found.items()} == {
+        "one": "a_net.py",
+        "two": "b_net.py",
+    }

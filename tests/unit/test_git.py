@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from litegate.errors import ConfigError
-from litegate.git import merge_base, worktree
+from litegate.git import Commit, left_behind, merge_base, prefix, submodules, worktree
 
 
 class Repository:
@@ -151,3 +151,36 @@ def test_a_worktree_holds_the_commits_files_and_goes(repository):
     assert not tree.exists()
     assert (repository.path / "sub" / "model").read_text() == "head"
     assert len(repository.git("worktree", "list").splitlines()) == 1
+
+
+MODEL = "import litegate as lg\n\n\n@lg.model(data=lg.datasets.digits())\ndef net(keras): ...\n"
+
+
+@pytest.mark.parametrize("name", ["a.py", "one two.py", "gr\u00f6\u00dfe.py", "new\nline.py"])
+def test_models_that_a_commit_leaves_behind_are_named(repository, name):
+    """Gone from where they were, or there still and below the folder of models now."""
+    old, models = repository.path / "nets", repository.path / "ml" / "models"
+    old.mkdir()
+    (old / name).write_text(MODEL)
+    (old / "plain.py").write_text("import litegate\n")
+    (old / "other.py").write_text(MODEL.replace("litegate", "otherlib"))
+    sha = repository.commit("with a model")
+    commit = Commit(sha=sha, ref="main")
+    models.mkdir(parents=True)
+    assert left_behind(models.parent, commit, models) == []
+    assert left_behind(models.parent, commit, old) == [f"nets/{name}"]
+    (old / name).rename(models / name)
+    assert left_behind(models.parent, commit, models) == [f"nets/{name}"]
+    assert prefix(models.parent) == "ml/"
+
+
+def test_submodules_are_found_from_any_folder(repository, tmp_path):
+    """Of the whole repository, by their real path; their own files do not count."""
+    assert submodules(repository.path) == []
+    inner = Repository(tmp_path / "inner")
+    inner.commit("first")
+    allowed = ("-c", "protocol.file.allow=always")
+    repository.git(*allowed, "submodule", "add", "-q", str(inner.path), "deep/one two")
+    (repository.path / "project").mkdir()
+    found = [repository.path.resolve() / "deep" / "one two"]
+    assert submodules(repository.path / "project") == found

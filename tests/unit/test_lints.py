@@ -2,7 +2,7 @@
 
 import pytest
 
-from litegate import Budget, per_thousand, percent, points, quanta
+from litegate import Budget, Regression, per_thousand, percent, points, quanta
 from litegate.errors import MeasurementError
 from litegate.measures.lints import lints
 from litegate.measures.paired import Pairs, drop_limits, unseen, wilson
@@ -124,3 +124,20 @@ def test_empty_split_is_an_error():
     """There is nothing to say of a split without samples."""
     with pytest.raises(MeasurementError, match="empty"):
         lints(Budget(accuracy=percent(90)), 0, {})
+
+
+@pytest.mark.parametrize(
+    ("per_class", "lint"),
+    [({"cat": 360}, True), ({"cat": 360, "dog": 0}, True), ({"cat": 359, "dog": 1}, False)],
+)
+def test_a_split_of_one_class_proves_nothing(per_class, lint):
+    """Whatever the limits are; one sample of another class is enough to end it."""
+    sentence = told(Budget(), per_class=per_class).get("evaluation split", "")
+    assert ('every sample is of class "cat"' in sentence) is lint
+
+
+def test_agreement_with_a_base_finer_than_the_split():
+    """As any other floor."""
+    for floor, lint in ((99, False), (99.9, True)):
+        budget = Budget(regression=Regression(agreement=percent(floor)))
+        assert ("regression.agreement" in told(budget)) is lint

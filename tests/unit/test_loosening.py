@@ -29,6 +29,12 @@ BUDGET = dict.fromkeys(LIMITS) | {
     "accuracy_drop": _limit("1/200", "points"),
     "size": _limit("12288", "B"),
     "latency": _limit("1/1000", "s"),
+    "regression.accuracy": _limit("1/200", "points"),
+    "regression.size": _limit("1/100", "%"),
+    "regression.latency": _limit("1/40", "%"),
+    "regression.lost_types": _limit("0", "count"),
+    "regression.agreement": _limit("99/100", "%"),
+    "regression.operators": _limit("2", "count"),
 }
 RECIPE = {
     "gate": True,
@@ -50,12 +56,6 @@ MODEL = {
     },
     "training": {"epochs": 1},
     "budget": BUDGET,
-    "regression": {
-        "accuracy": _limit("1/200", "points"),
-        "size": _limit("1/100", "%"),
-        "latency": _limit("1/40", "%"),
-        "lost_types": 0,
-    },
     "recipes": {"int8_qat": RECIPE, "float32": RECIPE | {"gate": False, "kind": "float32"}},
 }
 _DECLARED = {
@@ -152,6 +152,12 @@ def test_the_merged_limits_of_a_recipe_count():
     assert one.sentence == "digits/int8_qat: budget size: 12288 B -> 12289 B"
 
 
+def test_a_recipes_own_limit_against_the_base_counts():
+    """recipe(budget=Budget(regression=...)) is as much of a promise as the model's."""
+    (one,) = loosened(BASE, _recipe("budget", "regression.size", to=_limit("1/50", "%")))
+    assert one.sentence == "digits/int8_qat: budget regression.size: 1 % -> 2 %"
+
+
 def test_one_edit_of_the_models_budget_is_said_once():
     """Each recipe inherits it; nobody wants to read it for each of them."""
     head = _recipe("budget", "size", to=_limit("12289", "B"))
@@ -173,14 +179,19 @@ def test_limits_are_told_apart_to_the_last_digit():
         ("accuracy", _limit("1/250", "points"), _limit("3/500", "points"), "0.6 points"),
         ("size", _limit("0", "%"), _limit("2/100", "%"), "2 %"),
         ("latency", _limit("1/50", "%"), _limit("1/10", "%"), "10 %"),
-        ("lost_types", 0, 1, "1"),
+        ("lost_types", _limit("0", "count"), _limit("1", "count"), "1"),
+        ("agreement", _limit("1", "%"), _limit("49/50", "%"), "98 %"),
+        ("agreement", _limit("1", "%"), None, "no limit"),
+        ("operators", _limit("1", "count"), _limit("3", "count"), "3"),
+        ("operators", _limit("0", "count"), None, "no limit"),
     ],
 )
 def test_the_limits_against_the_base_count(field, tighter, looser, said):
-    """Regression's are all upper bounds."""
-    assert _found(_digits("regression", field, to=tighter)) == []
-    (one,) = loosened(BASE, _digits("regression", field, to=looser))
-    assert (one.kind, one.field, one.after) == ("budget", f"regression.{field}", said)
+    """They stand among the budget's."""
+    name = f"regression.{field}"
+    assert _found(_digits("budget", name, to=tighter)) == []
+    (one,) = loosened(BASE, _digits("budget", name, to=looser))
+    assert (one.kind, one.field, one.after) == ("budget", name, said)
 
 
 @pytest.mark.parametrize(

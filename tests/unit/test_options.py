@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from litegate.errors import ConfigError
-from litegate.options import OPTIONS, parse, settings
+from litegate.options import OPTIONS, parse
+from litegate.settings import settings
 
 HERE = Path("/project")
 
@@ -70,13 +71,34 @@ def test_commands_outside_pytest_read_the_same_settings(tmp_path, table):
     text = f'{table}\nlitegate_models = "nets"\nlitegate_strict = true\naddopts = ["-q"]\n'
     (tmp_path / "pyproject.toml").write_text(text)
     found = settings(tmp_path)
-    assert found == {"litegate_models": "nets", "litegate_strict": "true"}
-    assert parse(tmp_path, {}, found, {}).models == tmp_path / "nets"
+    assert set(found) == {"litegate_models", "litegate_strict"}
+    got = parse(tmp_path, {}, found, {})
+    assert got.models == tmp_path / "nets"
+    assert got.strict
 
 
 def test_a_project_without_settings_has_none(tmp_path):
-    """And a file that is no TOML is an error."""
-    assert settings(tmp_path) == {}
-    (tmp_path / "pyproject.toml").write_text("[tool")
+    """A file further up is another project's."""
+    (tmp_path / "pytest.ini").write_text("[pytest]\nlitegate_models = nets\n")
+    (tmp_path / "inner").mkdir()
+    assert settings(tmp_path / "inner") == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("pyproject.toml", "[tool"),
+        ("pyproject.toml", "tool = 3"),
+        ("pyproject.toml", "[tool]\npytest = 3"),
+        ("pytest.toml", "litegate_models = 'nets'"),
+        ("pytest.ini", "[pytest\n"),
+        ("tox.ini", "\0[pytest]\nx"),
+        ("setup.cfg", "[pytest]\nx = 1\n"),
+        ("pytest.ini", b"\xff\xfe"),
+    ],
+)
+def test_settings_that_cannot_be_read_are_an_error(tmp_path, name, text):
+    """Whatever pytest does with such a file, a command says what is wrong with it."""
+    (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(ConfigError, match="cannot be read"):
         settings(tmp_path)

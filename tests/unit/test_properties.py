@@ -256,6 +256,21 @@ def test_batch_changes_nothing(moved, floats, found):
     assert found or not fault
 
 
+def test_a_batch_answered_in_reverse_is_found():
+    """The order of the two inputs in a batch is no palindrome."""
+    bench = answering([1, 4], [2, 3], together=lambda rows: np.stack(rows)[::-1])
+    fault = batch_invariant.fault(bench, [np.float32([1, 4]), np.float32([2, 3])])
+    assert fault.startswith("gives other outputs in row 0 of a batch than alone")
+
+
+@pytest.mark.filterwarnings("error")
+def test_nan_in_floats_is_compared_without_a_warning():
+    """Finite outputs set the share that others may move by; NaN equals NaN."""
+    batch = np.tile(np.float32([np.nan, 4]), (ROWS, 1))
+    bench = answering([np.nan, 4], [np.nan, 4], floats=True, together=lambda _: batch)
+    assert not batch_invariant.fault(bench, [X[0], X[1]])
+
+
 def test_batch_is_answered_row_by_row():
     """A network that folds its batch into one answer breaks the promise; it does not crash."""
     bench = answering([1, 4], [1, 4], together=lambda _: np.ones((1, 2), np.float32))

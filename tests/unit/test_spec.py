@@ -16,7 +16,7 @@ from litegate.spec import Budget, Kind, Recipe, Regression
         lambda: lg.Budget(size_ratio=lg.percent(30)),
         lambda: lg.Budget(latency=lg.kib(1)),
         lambda: lg.Regression(size=lg.kib(1)),
-        lambda: lg.Training(epochs=0),
+        lambda: lg.Training(epochs=-1),
         lambda: lg.Training(batch_size=0),
         lambda: lg.Training(threads=0),
         lambda: lg.Training(seed=-1),
@@ -36,7 +36,7 @@ def test_what_cannot_be_is_refused(make):
 
 def test_the_least_values_are_taken():
     """One epoch, one sample, seed 0."""
-    assert lg.Training(epochs=1, batch_size=1, seed=0, threads=1).seed == 0
+    assert lg.Training(epochs=0, batch_size=1, seed=0, threads=1).seed == 0
     assert lg.recipes.int8_ptq(calibration_samples=1).calibration_samples == 1
 
 
@@ -68,10 +68,29 @@ def test_the_reference_sees_as_many_epochs():
 
 
 def test_the_defaults_against_a_base():
-    """0.5 points, 1 % of bytes, 2.5 % of time, no lost integer type."""
+    """0.5 points, 1 % of bytes, 2.5 % of time, no lost integer type; the rest is unset."""
     assert Regression() == Regression(
         accuracy=lg.points(0.5), size=lg.percent(1), latency=lg.percent(2.5), lost_types=0
     )
+    assert Regression().unset() == ("agreement", "operators")
+    assert Regression(agreement=lg.percent(99), operators=0).unset() == ()
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"agreement": lg.points(1)},
+        {"agreement": 0.99},
+        {"operators": -1},
+        {"operators": 1.0},
+        {"operators": True},
+        {"lost_types": lg.percent(1)},
+    ],
+)
+def test_a_limit_against_a_base_in_another_unit_is_refused(limits):
+    """A count is a plain number from 0 on."""
+    with pytest.raises(ConfigError, match=next(iter(limits))):
+        Regression(**limits)
 
 
 def test_the_baseline_is_known_where_no_recipe_declares_it():

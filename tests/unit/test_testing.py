@@ -4,6 +4,7 @@ import hashlib
 
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 from graphs import tensor
 
 from litegate.errors import ConfigError
@@ -138,6 +139,59 @@ def test_a_draft_lets_readers_read_another_tensor():
 
     main = parse(edit(tiny(), change)).main
     assert [main.tensors[index].name for index in main.outputs] == ["conv"]
+
+
+def test_storing_a_constant_leaves_alone_what_shares_its_bytes():
+    """Converters keep equal values once."""
+
+    def change(model):
+        draft = Draft(model)
+        conv, depthwise = draft.tensor("conv/bias"), draft.tensor("depthwise/bias")
+        depthwise.buffer = conv.buffer
+        before = draft.values(depthwise)
+        draft.store(conv, before + 1)
+        assert (draft.values(depthwise) == before).all()
+        assert (draft.values(conv) == before + 1).all()
+
+    edit(tiny(), change)
+
+
+def test_a_float_layer_leaves_alone_who_shares_its_constants():
+    """Two layers read one bias; only one of them becomes float."""
+
+    def share(model):
+        draft = Draft(model)
+        depthwise = draft.graph.operators[draft.writer("depthwise")]
+        depthwise.inputs = [*depthwise.inputs[:2], draft.index("conv/bias")]
+
+    shared = edit(tiny(), share)
+    assert (decided(float_layer(shared, "conv")) == decided(shared)).all()
+
+
+def test_a_drafts_new_constant_holds_its_values():
+    """In a buffer of its own."""
+
+    def change(model):
+        draft = Draft(model)
+        added = draft.graph.tensors[draft.constant("order", np.array([0, 2, 1], np.int32))]
+        assert draft.values(added).tolist() == [0, 2, 1]
+
+    added = tensor(parse(edit(tiny(), change)), "order")
+    assert (added.dtype, added.shape, added.nbytes) == ("int32", (3,), 12)
+
+
+def test_a_signature_follows_its_output():
+    """It names the tensor that the graph gives now."""
+
+    def change(model):
+        draft = Draft(model)
+        output, other = draft.index("output"), draft.index("conv")
+        port = schema.TensorMapT(name=b"scores", tensorIndex=output)
+        model.signatureDefs = [schema.SignatureDefT(inputs=[], outputs=[port])]
+        draft.read_instead(output, other)
+        assert port.tensorIndex == other
+
+    edit(tiny(), change)
 
 
 def test_an_artifact_wraps_bytes_under_their_digest():

@@ -51,9 +51,9 @@ def plant_caches(repository, tmp_path):
         rows, caches = planted(repository), {}
         for key in pick(rows):
             kept = tmp_path / "kept" / key
-            shutil.copytree(repository.work / ".litegate" / "store", kept)
+            shutil.copytree(repository.project / ".litegate" / "store", kept)
             caches[f"litegate-v1-Linux-X64-{key}"] = kept
-        shutil.rmtree(repository.work / ".litegate")
+        shutil.rmtree(repository.project / ".litegate")
         return caches
 
     return fill

@@ -161,7 +161,7 @@ class Run:
         }
         done = subprocess.run(
             ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
-            cwd=work,
+            cwd=work / resolved(step.get("working-directory", "."), context),
             env=env | self.env | resolved(step.get("env", {}), context),
             capture_output=True,
             text=True,

@@ -44,6 +44,7 @@ class Repository:
 
     def __init__(self, folder):
         self.origin, self.work = folder / "origin.git", folder / "author"
+        self.project = self.work
         self.git("init", "-q", "--bare", "-b", "main", str(self.origin), cwd=folder)
         self.git("clone", "-q", str(self.origin), str(self.work), cwd=folder)
         self.write("pyproject.toml", "[tool.pytest.ini_options]\n")
@@ -71,9 +72,16 @@ class Repository:
 
     def write(self, name, text):
         """Write a file of the project."""
-        path = self.work / name
+        path = self.project / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+
+    def into(self, folder):
+        """Move the project into a folder of the repository."""
+        self.project = self.work / folder
+        self.project.mkdir()
+        for name in ("pyproject.toml", "models", "checks"):
+            (self.work / name).rename(self.project / name)
 
     def model(self, name, size=100_000):
         """Declare a model that may have so many bytes."""
@@ -117,8 +125,8 @@ def planted(repository):
 
     files = {"float32": tiny(Kind.FLOAT32), "int8_qat": tiny(Kind.INT8_QAT)}
     for name in ("first", "second"):
-        plant(repository.work, name, files)
-    return described(Session(parse(repository.work, {}, {}, {}), print, print))
+        plant(repository.project, name, files)
+    return described(Session(parse(repository.project, {}, {}, {}), print, print))
 
 
 def asked(folder):

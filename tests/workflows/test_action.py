@@ -30,7 +30,7 @@ def test_four_lines_gate_a_repository(used):
     """Verdict, summary, and the report as an artifact."""
     run, result, given = used()
     assert result == "success", run.log
-    assert given == {"verdict": "pass", "report-path": ".litegate/report/report.json"}
+    assert given == {"verdict": "pass", "report-path": "./.litegate/report/report.json"}
     assert run.summary.startswith("## litegate: pass")
     made = json.loads((run.artifacts["gate-report"] / "report.json").read_text())
     assert {row["model"] for row in made["verdicts"] if row["model"]} == {"first", "second"}
@@ -66,6 +66,21 @@ def test_a_gate_that_does_not_start_is_an_error_with_a_summary(started, reposito
     assert result == "failure"
     assert given["verdict"] == "error"
     assert "cannot be read" in run.summary
+
+
+def test_a_project_in_a_folder_of_its_repository(used, repository):
+    """Each command runs there; caches and the report lie there; GitHub finds the model's file."""
+    repository.into("ml")
+    repository.base = repository.push("main")
+    repository.model("second", size=9)
+    repository.head = repository.push("change")
+    run, result, given = used({"working-directory": "ml"})
+    assert result == "failure", run.log
+    assert given == {"verdict": "fail", "report-path": "ml/.litegate/report/report.json"}
+    assert "::error file=ml/models/second.py" in run.log
+    made = json.loads((run.artifacts["gate-report"] / "report.json").read_text())
+    assert made["base"]["commit"] == repository.base
+    assert {row["model"] for row in made["verdicts"] if row["model"]} == {"first", "second"}
 
 
 def test_every_input_is_described():

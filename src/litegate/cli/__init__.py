@@ -15,10 +15,12 @@ from litegate.cli.accept import accept
 from litegate.cli.export import export
 from litegate.cli.init import init
 from litegate.cli.noise import noise
+from litegate.cli.report import report
 from litegate.errors import LitegateError
 from litegate.escaping import plain
-from litegate.options import parse, settings
+from litegate.options import parse
 from litegate.session import Session
+from litegate.settings import settings
 from litegate.store import BUILDS, Store
 
 app = typer.Typer(
@@ -31,6 +33,7 @@ app.add_typer(store, name="store")
 app.command()(accept)
 app.command()(export)
 app.command()(noise)
+app.command()(report)
 app.command()(init)
 for each in cli_github.COMMANDS:
     app.command()(each)

@@ -13,8 +13,9 @@ import typer
 from litegate import amounts
 from litegate.errors import ConfigError
 from litegate.escaping import plain, plain_lines
-from litegate.options import parse, settings
+from litegate.options import parse
 from litegate.reports.record import SCHEMA_VERSION
+from litegate.settings import settings
 from litegate.units import Unit
 from litegate.waiverfile import add, within_a_year
 from litegate.waivers import FILE, Waiver, bare

@@ -15,6 +15,7 @@ import typer
 
 from litegate.errors import ConfigError
 from litegate.escaping import plain, plain_lines
+from litegate.git import prefix
 from litegate.reports.annotations import annotations as annotations_of
 from litegate.reports.badge import badge as badge_of
 from litegate.reports.json_report import write
@@ -44,12 +45,20 @@ def merge(
     path = write(report, out)
     _show(report)
     (out / PAGE).write_text(summary_of(report), "utf-8")
+    _page(report, out)
     if os.environ.get("GITHUB_STEP_SUMMARY"):
         _append("GITHUB_STEP_SUMMARY", summary_of(report))
     if os.environ.get("GITHUB_ACTIONS"):
-        _print(annotations_of(report))
+        _print(annotations_of(report, prefix(Path.cwd())))
     typer.echo(f"report: {path}")
     raise typer.Exit(0 if is_good(report) else 1)
+
+
+def _page(report: Report, out: Path) -> None:
+    from litegate.reports.html import page, write
+
+    gap = "the samples that changed sides are in the report.html of each leg, which has its store"
+    write(page(report, gaps=[gap] if report.get("comparisons") else []), out / "report.html")
 
 
 def summary(report: ReportFile = REPORT) -> None:
@@ -66,7 +75,7 @@ def summary(report: ReportFile = REPORT) -> None:
 def annotate(report: ReportFile = REPORT) -> None:
     """Print GitHub's `::error` lines: what failed, at the model's file and line."""
     found, readable = _read(report)
-    _print(annotations_of(found))
+    _print(annotations_of(found, prefix(Path.cwd())))
     raise typer.Exit(0 if readable else 1)
 
 

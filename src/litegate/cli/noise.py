@@ -15,9 +15,10 @@ from litegate.escaping import plain
 from litegate.measures.accuracy import answers
 from litegate.measures.noise import HONEST, LEAST_SEEDS, METHOD
 from litegate.noise_record import Row, keep
-from litegate.options import parse, settings
+from litegate.options import parse
 from litegate.selection import Case
 from litegate.session import Session
+from litegate.settings import settings
 from litegate.spec import Artifact, Model, Recipe
 from litegate.units import Quantity, Unit, text
 

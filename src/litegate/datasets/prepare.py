@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, fields, replace
-from typing import Any
+from dataclasses import fields, replace
 
 from litegate.errors import DataError
 from litegate.spec import Array, Data, DataLocations, Splits
@@ -64,7 +63,7 @@ def _listed(digests: dict[str, str]) -> str:
 
 
 def _same_lengths(data: Data, raw: Splits) -> None:
-    sizes: dict[str, Any] = {name: len(array) for name, array in asdict(raw).items()}
+    sizes = {each.name: _length(getattr(raw, each.name)) for each in fields(Splits)}
     for split in ("train", "test"):
         if sizes[f"x_{split}"] != sizes[f"y_{split}"] or not sizes[f"x_{split}"]:
             raise DataError(
@@ -72,6 +71,13 @@ def _same_lengths(data: Data, raw: Splits) -> None:
                 f"{sizes[f'y_{split}']} labels",
                 expected="as many of each, and at least one",
             )
+
+
+def _length(array: Array) -> int:
+    """How many samples or labels an array holds; a lone number, of shape (), is none."""
+    import numpy as np
+
+    return len(array) if np.ndim(array) else 0
 
 
 def _class_numbers(data: Data, raw: Splits) -> None:
@@ -94,6 +100,13 @@ def _preprocessed(data: Data, samples: Array) -> Array:
 
     made = np.ascontiguousarray(data.preprocess(samples), dtype=np.float32)
     low, high = data.domain
+    if len(made) != len(samples):
+        raise DataError(
+            f"the preprocessing of {data.name} changes the number of samples",
+            expected=f"{len(samples):,}, one for each label",
+            got=f"an array of shape {made.shape}",
+            remedy="correct the preprocessing: it takes a whole array, and gives one",
+        )
     if not np.isfinite(made).all() or made.min() < low or made.max() > high:
         raise DataError(
             f"preprocessed samples of {data.name} leave their declared domain",

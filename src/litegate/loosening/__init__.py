@@ -4,12 +4,11 @@ Pure functions of two declarations, of the base's checkout and of the head's, in
 (`declarations.py` makes them):
 
     models     {name: {renamed_from, data: {digests, preprocessing, domain, classes},
-                       budget: {field: {value: "97/100", unit: "%"} or None},
-                       regression: likewise, and lost_types: 0,
-                       recipes: {name: {gate, kind, spec, shipped, budget: the merged limits}}}}
-    checks     {node id without brackets: digest of its source}
+                       budget: {limit: {value: "97/100", unit: "%"} or None},
+                       recipes: {name: {gate, kind, spec, shipped, target, budget: the merged limits}}}}
+    checks     {node id without brackets: digest of its source and of what that imports}
     settings   {name: text}
-    conftests  {path: digest}
+    conftests  {path: likewise}
 
 A limit that is tightened or added is no loosening, nor is a new model, recipe or check. Training is
 not compared: it changes the artifact, which is judged. A source that differs cannot be ranked, so a
@@ -93,5 +92,5 @@ def loosened(base: Declaration, head: Declaration) -> tuple[Loosening, ...]:
 
 
 def _size(model: Declaration) -> int:
-    limits = (*model["budget"].values(), *model["regression"].values())
+    limits = model["budget"].values()
     return len(model["recipes"]) + len(model["data"]) + sum(one is not None for one in limits)

@@ -16,7 +16,7 @@ from litegate.units import Unit
 Declaration = Mapping[str, Any]
 """A model, a recipe or a limit as a checkout declares it."""
 
-LEAST = frozenset({"accuracy", "keras_agreement", "kernel_agreement"})
+LEAST = frozenset({"accuracy", "keras_agreement", "kernel_agreement", "regression.agreement"})
 """Limits of a budget that are lower bounds."""
 MOST = frozenset(
     (
@@ -27,8 +27,15 @@ MOST = frozenset(
         "size",
         "size_ratio",
         "compressed_size",
+        "macs",
+        "arena",
         "latency",
         "latency_ratio",
+        "regression.accuracy",
+        "regression.size",
+        "regression.latency",
+        "regression.lost_types",
+        "regression.operators",
     )
 )
 """Those that are upper bounds. Of one in neither set, any change counts."""
@@ -60,7 +67,6 @@ def loosened_models(base: Declaration, head: Declaration) -> Iterator[Loosening]
 def _model(base: Declaration, head: Declaration) -> Iterator[Loosening]:
     own = list(_limits(base["budget"], head["budget"]))
     yield from own
-    yield from _regression(base["regression"], head["regression"])
     yield from _data(base["data"], head["data"])
     for name, before in base["recipes"].items():
         for one in _recipe(name, before, head["recipes"].get(name)):
@@ -93,7 +99,7 @@ _STRENGTH = {
 
 
 def _quantization(base: Declaration, head: Declaration) -> Iterator[Loosening]:
-    """What a recipe promises less of: an integer type, an integer port, the file that ships."""
+    """What a recipe promises less of: integer types and ports, the file that ships, a target."""
     before, after = base["kind"], head["kind"]
     ranked = before in _STRENGTH and after in _STRENGTH
     if before != after and not (ranked and _STRENGTH[after] >= _STRENGTH[before]):
@@ -102,10 +108,11 @@ def _quantization(base: Declaration, head: Declaration) -> Iterator[Loosening]:
         before, after = base["spec"][port], head["spec"][port]
         if before != after and after == "float32":
             yield Loosening(kind=Change.RECIPE_CHANGED, field=port, before=before, after=after)
-    before, after = base["shipped"], head["shipped"]
-    if before not in (None, after):
-        shown = str(after or "nothing")
-        yield Loosening(kind=Change.RECIPE_CHANGED, field="shipped", before=before, after=shown)
+    for promise in ("shipped", "target"):
+        before, after = base.get(promise), head.get(promise)
+        if before not in (None, after):
+            shown = str(after or "nothing")
+            yield Loosening(kind=Change.RECIPE_CHANGED, field=promise, before=before, after=shown)
 
 
 def _limits(base: Declaration, head: Declaration) -> Iterator[Loosening]:
@@ -128,19 +135,6 @@ def _weaker(field: str, before: Declaration, after: Declaration | None) -> bool:
 
 def _shown(limit: Declaration | None) -> str:
     return "no limit" if limit is None else exactly(Fraction(limit["value"]), Unit(limit["unit"]))
-
-
-def _regression(base: Declaration, head: Declaration) -> Iterator[Loosening]:
-    """The limits against a base; all are upper bounds."""
-    for field, before in base.items():
-        old, new = _limit(before), _limit(head[field])
-        if Fraction(new["value"]) > Fraction(old["value"]):
-            name = f"regression.{field}"
-            yield Loosening(kind=Change.BUDGET, field=name, before=_shown(old), after=_shown(new))
-
-
-def _limit(declared: Declaration | int) -> Declaration:
-    return {"value": declared, "unit": "count"} if isinstance(declared, int) else declared
 
 
 def _data(base: Declaration, head: Declaration) -> Iterator[Loosening]:

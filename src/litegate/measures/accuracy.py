@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from litegate.errors import MeasurementError
 from litegate.measurement import Measurement
 from litegate.measures.decisions import decide, tied
+from litegate.measures.distinct import firsts, originals
 from litegate.measures.paired import Pairs
-from litegate.measures.shares import drop, share, worst_drop
+from litegate.measures.shares import Counted, drop, share, worst_drop
 from litegate.runtime import predict
 from litegate.spec import Artifact
 from litegate.units import Unit
@@ -74,8 +75,8 @@ def accuracy(artifact: Artifact) -> Measurement:
     return share(
         "accuracy",
         artifact.name,
-        right,
-        n,
+        marked.right,
+        originals(artifact.evaluation),
         evidence=(f"{right:,} of {n:,} samples right", *tied(marked.ties)),
         artifacts=(artifact.sha256,),
     )
@@ -96,6 +97,12 @@ def pairs(before: Marks, after: Marks) -> Pairs:
     )
 
 
+def _counted(reference: Artifact, before: Marks, after: Marks) -> Counted:
+    """The flips of all samples and of the distinct ones, of the reference's evaluation split."""
+    once = firsts(originals(reference.evaluation))
+    return Counted(every=pairs(before, after), distinct=pairs(before[once], after[once]))
+
+
 def _both(reference: Artifact, candidate: Artifact) -> tuple[Answers, Answers]:
     one, other = reference.evaluation.digest, candidate.evaluation.digest
     if one != other:
@@ -114,7 +121,7 @@ def accuracy_drop(reference: Artifact, candidate: Artifact) -> Measurement:
     return drop(
         "accuracy drop",
         candidate.name,
-        pairs(before.right, after.right),
+        _counted(reference, before.right, after.right),
         evidence=_ties(before, after),
         artifacts=(reference.sha256, candidate.sha256),
     )
@@ -127,7 +134,7 @@ def extra_errors(reference: Artifact, candidate: Artifact) -> Measurement:
     return drop(
         "number of extra errors",
         candidate.name,
-        pairs(before.right, after.right),
+        _counted(reference, before.right, after.right),
         unit=Unit.PER_THOUSAND,
         evidence=(growth(*wrong), *_ties(before, after)),
         artifacts=(reference.sha256, candidate.sha256),
@@ -151,11 +158,17 @@ def class_drop(reference: Artifact, candidate: Artifact) -> Measurement:
     MeasurementError where a class has no sample in the evaluation split.
     """
     before, after = _both(reference, candidate)
-    names = candidate.evaluation.classes
+    names, groups = candidate.evaluation.classes, originals(reference.evaluation)
+    once = firsts(groups * len(names) + before.labels)
+    by_class = zip(
+        class_pairs(before.labels, before.right, after.right, names),
+        class_pairs(before.labels[once], before.right[once], after.right[once], names),
+        strict=True,
+    )
     return worst_drop(
         candidate.name,
         names,
-        class_pairs(before.labels, before.right, after.right, names),
+        [Counted(every=every, distinct=distinct) for every, distinct in by_class],
         evidence=_ties(before, after),
         artifacts=(reference.sha256, candidate.sha256),
     )

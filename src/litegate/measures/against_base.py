@@ -15,8 +15,9 @@ from litegate.measurement import Interval, Measurement, Relation, Rule, Ruling, 
 from litegate.measures.accuracy import accuracy_drop, answers
 from litegate.measures.base_rule.attribution import attribution
 from litegate.measures.base_rule.flips import flips_by_class
-from litegate.measures.base_rule.lost import changes, looked_at, lost
+from litegate.measures.base_rule.lost import changed, changes, looked_at, lost
 from litegate.measures.decisions import decide
+from litegate.measures.distinct import originals
 from litegate.measures.latency import latency_ratio
 from litegate.measures.latency_rule.contest import Trial, fresh_process, trial
 from litegate.measures.shares import share
@@ -108,13 +109,13 @@ def agreement_with_base(base: Artifact, candidate: Artifact) -> Measurement:
         return _unchanged(name, base, candidate, Unit.PERCENT, Fraction(1))
     _check_split(base, candidate)
     one, other = (decide(predict(each).raw, each.name) for each in (_named(base), candidate))
-    n, equal = len(other.chosen), int((one.chosen == other.chosen).sum())
+    same = one.chosen == other.chosen
     return share(
         name,
         candidate.name,
-        equal,
-        n,
-        evidence=(f"{equal:,} of {n:,} decisions equal",),
+        same,
+        originals(candidate.evaluation),
+        evidence=(f"{int(same.sum()):,} of {len(same):,} decisions equal",),
         artifacts=(base.sha256, candidate.sha256),
     )
 
@@ -149,14 +150,23 @@ def lost_types(base: Artifact, candidate: Artifact) -> Measurement:
     return replace(found, evidence=changes(before, after))
 
 
-def operator_changes(base: Artifact, candidate: Artifact) -> tuple[str, ...]:
-    """A line for each kind of operator that came or went: "1 QUANTIZE came (1 in the base, ...)".
+def operator_changes(base: Artifact, candidate: Artifact) -> Measurement:
+    """Count the operators that came or went; each kind is named with its numbers.
 
     ArtifactError where a file cannot be read.
     """
+    name = "operator changes against the base"
     if same_bytes(base, candidate):
-        return ()
-    return changes(*(parse(each.tflite, subject=each.name) for each in (_named(base), candidate)))
+        return _unchanged(name, base, candidate, Unit.COUNT)
+    before, after = (parse(each.tflite, subject=each.name) for each in (_named(base), candidate))
+    return Measurement(
+        name=name,
+        subject=candidate.name,
+        value=changed(before, after),
+        unit=Unit.COUNT,
+        offenders=changes(before, after),
+        artifacts=(base.sha256, candidate.sha256),
+    )
 
 
 def latency_growth(

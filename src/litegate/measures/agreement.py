@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from litegate.errors import MeasurementError
 from litegate.measurement import Measurement
 from litegate.measures.decisions import decide, finite, tied
+from litegate.measures.distinct import originals
 from litegate.measures.grid import output_grid
 from litegate.measures.shares import share
 from litegate.runtime import Kernels, outputs, predict
@@ -31,14 +32,14 @@ def keras_agreement(candidate: Artifact) -> Measurement:
     """
     keras = decide(_keras_outputs(candidate), f"{candidate.name} in Keras")
     ours = decide(predict(candidate).raw, candidate.name)
-    n, equal = len(ours.chosen), int((keras.chosen == ours.chosen).sum())
+    same = keras.chosen == ours.chosen
     return share(
         "agreement with Keras",
         candidate.name,
-        equal,
-        n,
+        same,
+        originals(candidate.evaluation),
         evidence=(
-            f"{equal:,} of {n:,} decisions equal",
+            f"{int(same.sum()):,} of {len(same):,} decisions equal",
             *tied(keras.ties, " in Keras"),
             *tied(ours.ties, " in the .tflite"),
         ),
@@ -117,8 +118,8 @@ def kernel_agreement(candidate: Artifact) -> Measurement:
     return share(
         "agreement of kernels",
         name,
-        int(same.sum()),
-        len(chosen),
+        same,
+        originals(candidate.evaluation)[chosen],
         evidence=(
             "XNNPACK against reference kernels",
             "1 thread",

@@ -74,6 +74,7 @@ def latency_ratio(
         evidence=_evidence(result, reference.name),
         rule=_decided(contest.limit, result),
         artifacts=(candidate.sha256, reference.sha256),
+        series={"candidate": last.candidates, "reference": last.references},
     )
 
 

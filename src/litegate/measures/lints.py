@@ -8,6 +8,7 @@ A lint is a sentence, never a verdict. The thresholds are those of the verdicts 
 - A limit for each class is too fine below three samples of a class: one or two flip by chance,
   and from three on a run without a flip proves it.
 - A drop is worth a second look where it lets the errors double, since points hide that.
+- Samples of a single class prove nothing: a network that knows no other answer gets all right.
 """
 
 from __future__ import annotations
@@ -42,8 +43,10 @@ def lints(
     floor = budget.accuracy.value if budget.accuracy else None
     known = floor if accuracy is None else accuracy
     drops = {"accuracy_drop": budget.accuracy_drop, "extra_errors": budget.extra_errors}
+    against = budget.regression.agreement if budget.regression else None
     floors = {
         "accuracy": (budget.accuracy, n),
+        "regression.agreement": (against, n),
         "keras_agreement": (budget.keras_agreement, n),
         "kernel_agreement": (budget.kernel_agreement, min(n, KERNEL_SAMPLES)),
     }
@@ -55,6 +58,7 @@ def lints(
         if limit and known is not None
     ]
     found += [_class_too_fine(budget.class_drop, per_class)] if budget.class_drop else []
+    found += [_one_class(per_class)]
     return tuple(sentence for sentence in found if sentence)
 
 
@@ -110,6 +114,16 @@ def _class_too_fine(limit: Quantity, per_class: Mapping[str, int]) -> str:
         f'class_drop: {limit} of the {n:,} samples of class "{least}" is {_count(limit, n)}'
         f" samples, less than {LEAST_OF_A_CLASS}; so it is for {len(fine)} of"
         f" {len(per_class)} classes"
+    )
+
+
+def _one_class(per_class: Mapping[str, int]) -> str:
+    present = [name for name, n in per_class.items() if n]
+    if len(present) != 1:
+        return ""
+    return (
+        f'evaluation split: every sample is of class "{present[0]}": a network that always answers'
+        " this gets all right, so no limit of accuracy or agreement proves anything"
     )
 
 

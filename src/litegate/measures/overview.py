@@ -8,6 +8,7 @@ from typing import Any
 from litegate.errors import LitegateError
 from litegate.measurement import Measurement
 from litegate.measures.accuracy import accuracy, accuracy_drop, answers
+from litegate.measures.distinct import counted, firsts, originals
 from litegate.measures.lints import lints
 from litegate.measures.size import size, size_ratio
 from litegate.spec import Artifact, Model, Recipe
@@ -49,7 +50,10 @@ def _lints(model: Model, recipe: Recipe, reference: Artifact) -> tuple[str, ...]
     classes = reference.evaluation.classes
     per_class = {name: int((marked.labels == i).sum()) for i, name in enumerate(classes)}
     share = float(marked.right.mean())
-    return lints(model.budget_of(recipe), len(marked.right), per_class, accuracy=share)
+    n, distinct = len(marked.right), len(firsts(originals(reference.evaluation)))
+    copied = f"evaluation split: {counted(n, distinct)}; copies prove nothing"
+    found = lints(model.budget_of(recipe), distinct, per_class, accuracy=share)
+    return found if n == distinct else (copied, *found)
 
 
 def _row(

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from litegate.measurement import Measurement, violations
 from litegate.measures.grid import Grid
-from litegate.measures.property_search.bench import ROWS, Bench, Sample
+from litegate.measures.property_search.bench import ORDER, ROWS, Bench, Sample
 from litegate.measures.property_search.patterns import Pattern, extremes, families
 from litegate.spec import Artifact
 
@@ -76,12 +76,11 @@ def _not_repeated(bench: Bench, inputs: Sequence[Sample]) -> str:
 
 
 def _not_batched(bench: Bench, inputs: Sequence[Sample]) -> str:
-    rows = [row % len(inputs) for row in range(ROWS)]
     alone = [bench.alone(sample)[0] for sample in inputs]
-    batch = bench.together([inputs[k] for k in rows])
+    batch = bench.together([inputs[k] for k in ORDER])
     if len(batch) != ROWS:
         return f"gives {len(batch)} answers to a batch of {ROWS}"
-    for row, k in enumerate(rows):
+    for row, k in enumerate(ORDER):
         moved = _moved(alone[k], batch[row], TOLERANCE if bench.floats else 0.0)
         if moved:
             return f"gives other outputs in row {row} of a batch than alone: {moved}"
@@ -92,7 +91,8 @@ def _moved(before: NDArray[Any], after: NDArray[Any], tolerance: float = 0.0) ->
     """Where outputs differ by more than a share of the largest; in any bit for a share of 0."""
     a, b = before.reshape(-1), after.reshape(-1)
     if tolerance:
-        reach = tolerance * float(np.abs(a).max())
+        finite = np.abs(a[np.isfinite(a)])
+        reach = tolerance * float(finite.max(initial=0.0))
         bad = np.flatnonzero(~np.isclose(b, a, rtol=0, atol=reach, equal_nan=True))
     else:
         bits = f"u{a.itemsize}"

@@ -1,14 +1,19 @@
 """Measurements of shares: one share of n samples, and what a candidate loses of a reference's.
 
 Broken on the evaluation split, a limit fails; kept there, it passes only where the one-sided 95 %
-limit keeps it too, and is inconclusive otherwise.
+limit keeps it too, and is inconclusive otherwise. Where samples are copies of others, limits and
+intervals are the outer ones of two: of all samples, and of each distinct sample once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from litegate.measurement import (
     Interval,
@@ -19,6 +24,7 @@ from litegate.measurement import (
     Ruling,
     interval_rule,
 )
+from litegate.measures.distinct import counted, firsts
 from litegate.measures.paired import TAIL, Pairs, drop_limits, n_deciding, wilson
 from litegate.units import Quantity, Unit, text
 
@@ -26,17 +32,49 @@ TANGO = "Tango's score, paired"
 WILSON = "Wilson's score"
 
 
+Limits = tuple[float, float]
+"""A lower and an upper one."""
+
+
+def _outer(*each: Limits) -> Limits:
+    return min(low for low, _ in each), max(high for _, high in each)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """Paired counts of all samples, and of each distinct sample once."""
+
+    every: Pairs
+    distinct: Pairs
+
+    def limits(self, tail: float = TAIL) -> Limits:
+        """The outer limits of the drop, each missed with the chance `tail`."""
+        return _outer(drop_limits(self.every, tail), drop_limits(self.distinct, tail))
+
+    def __str__(self) -> str:
+        return counted(self.every.n, self.distinct.n)
+
+
 def share(
     name: str,
     subject: str,
-    count: int,
-    n: int,
+    marks: NDArray[np.bool_],
+    groups: NDArray[np.intp],
     *,
     evidence: tuple[str, ...],
     artifacts: tuple[str, ...],
 ) -> Measurement:
-    """`count` of n samples, n at least 1, with Wilson's interval and one-sided limits."""
-    interval, (low, high) = wilson(count, n, TAIL / 2), wilson(count, n)
+    """The share of marks that are set, with Wilson's interval and one-sided limits.
+
+    `marks` has shape (n,), n at least 1; `groups` too, and holds equal numbers for equal samples.
+    """
+    once = marks[firsts(groups)]
+    counts = [(int(each.sum()), len(each)) for each in (marks, once)]
+    interval = _outer(*(wilson(*each, TAIL / 2) for each in counts))
+    low, high = _outer(*(wilson(*each) for each in counts))
+    count, n = counts[0]
+    told = () if len(once) == n else (counted(n, len(once)),)
     return Measurement(
         name=name,
         subject=subject,
@@ -46,7 +84,7 @@ def share(
         interval=Interval(low=interval[0], high=interval[1], method=WILSON),
         low=low,
         high=high,
-        evidence=evidence,
+        evidence=(*evidence, *told),
         artifacts=artifacts,
     )
 
@@ -54,14 +92,14 @@ def share(
 def drop(
     name: str,
     subject: str,
-    pairs: Pairs,
+    counts: Counted,
     *,
     unit: Unit = Unit.POINTS,
     evidence: tuple[str, ...] = (),
     artifacts: tuple[str, ...] = (),
 ) -> Measurement:
     """What the candidate loses of the reference's share, with Tango's interval and limits."""
-    interval, (low, high) = drop_limits(pairs, TAIL / 2), drop_limits(pairs)
+    pairs, interval, (low, high) = counts.every, counts.limits(TAIL / 2), counts.limits()
     return Measurement(
         name=name,
         subject=subject,
@@ -71,18 +109,18 @@ def drop(
         interval=Interval(low=interval[0], high=interval[1], method=TANGO),
         low=low,
         high=high,
-        evidence=(f"{pairs.n:,} samples", flips_in_words(pairs), *evidence),
-        rule=_drop_rule(pairs),
+        evidence=(str(counts), flips_in_words(pairs), *evidence),
+        rule=_drop_rule(counts),
         artifacts=artifacts,
     )
 
 
-def _drop_rule(pairs: Pairs) -> Rule:
+def _drop_rule(counts: Counted) -> Rule:
     def rule(found: Measurement, relation: Relation, limit: Quantity) -> Ruling:
         ruling = interval_rule(found, relation, limit)
         if ruling.outcome is not Outcome.INCONCLUSIVE or relation is not Relation.AT_MOST:
             return ruling
-        return replace(ruling, note=f"{ruling.note}; {_what_decides(pairs, limit)}")
+        return replace(ruling, note=f"{ruling.note}; {_what_decides(counts, limit)}")
 
     return rule
 
@@ -90,7 +128,7 @@ def _drop_rule(pairs: Pairs) -> Rule:
 def worst_drop(
     subject: str,
     names: Sequence[str],
-    by_class: Sequence[Pairs],
+    by_class: Sequence[Counted],
     *,
     evidence: tuple[str, ...] = (),
     artifacts: tuple[str, ...] = (),
@@ -102,32 +140,38 @@ def worst_drop(
     5 % (Berger 1982, Technometrics 24:295). The interval shown is that of a class picked for being
     the worst, so it is widened to hold for all classes at once (Bonferroni).
     """
-    worst = max(range(len(by_class)), key=lambda k: by_class[k].drop)
+    worst = max(range(len(by_class)), key=lambda k: by_class[k].every.drop)
     each = TAIL / len(by_class)
-    low, high = drop_limits(by_class[worst], each / 2)
+    low, high = by_class[worst].limits(each / 2)
+    samples, distinct = (
+        sum(pairs.n for pairs in kind)
+        for kind in zip(*((one.every, one.distinct) for one in by_class), strict=True)
+    )
+    told = () if samples == distinct else (counted(samples, distinct),)
     method = f"{TANGO}, Bonferroni over {len(by_class)} classes"
     return Measurement(
         name="worst class's accuracy drop",
         subject=subject,
-        value=by_class[worst].drop,
+        value=by_class[worst].every.drop,
         unit=Unit.POINTS,
-        n=by_class[worst].n,
+        n=by_class[worst].every.n,
         interval=Interval(low=low, high=high, method=method),
-        low=max(drop_limits(pairs, each)[0] for pairs in by_class),
-        high=max(drop_limits(pairs)[1] for pairs in by_class),
-        evidence=evidence,
+        low=max(counts.limits(each)[0] for counts in by_class),
+        high=max(counts.limits()[1] for counts in by_class),
+        evidence=(*evidence, *told),
         rule=_worst_rule(names, by_class, worst),
         artifacts=artifacts,
     )
 
 
-def _worst_rule(names: Sequence[str], by_class: Sequence[Pairs], worst: int) -> Rule:
+def _worst_rule(names: Sequence[str], by_class: Sequence[Counted], worst: int) -> Rule:
     def rule(found: Measurement, relation: Relation, limit: Quantity) -> Ruling:
         ruling = interval_rule(found, relation, limit)
-        note = f"{_loss(names[worst], by_class[worst])}, {_samples(limit, by_class[worst])}"
+        lost = by_class[worst].every
+        note = f"{_loss(names[worst], lost)}, {_samples(limit, lost)}"
         if ruling.outcome is Outcome.INCONCLUSIVE and relation is Relation.AT_MOST:
-            loose = max(range(len(by_class)), key=lambda k: drop_limits(by_class[k])[1])
-            whose = f'for class "{names[loose]}" ({by_class[loose].n:,} samples)'
+            loose = max(range(len(by_class)), key=lambda k: by_class[k].limits()[1])
+            whose = f'for class "{names[loose]}" ({by_class[loose]})'
             note += f"; {ruling.note} {whose}; {_what_decides(by_class[loose], limit)}"
         return replace(ruling, note=note)
 
@@ -146,13 +190,15 @@ def _samples(limit: Quantity, pairs: Pairs) -> str:
     return f"the limit of {limit} is {text(limit.value * pairs.n, Unit.COUNT)} samples"
 
 
-def _what_decides(pairs: Pairs, limit: Quantity) -> str:
+def _what_decides(counts: Counted, limit: Quantity) -> str:
+    pairs = counts.distinct
     needed = n_deciding(
         Fraction(pairs.broken, pairs.n), Fraction(pairs.fixed, pairs.n), limit.value
     )
     if needed is None:
         return "at the limit itself no number of samples proves it"
-    return f"at these rates {needed:,} samples would prove it nine times in ten"
+    kind = "samples" if pairs.n == counts.every.n else "distinct samples"
+    return f"at these rates {needed:,} {kind} would prove it nine times in ten"
 
 
 def flips_in_words(pairs: Pairs) -> str:

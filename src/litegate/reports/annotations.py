@@ -7,14 +7,15 @@ MOST = 10
 """GitHub shows so many errors of one step and hides the others."""
 
 
-def annotations(report: Report) -> list[str]:
+def annotations(report: Report, folder: str = "") -> list[str]:
     """One workflow command for each broken promise and error, the worst first.
 
-    Where there are more than GitHub shows, the last one says how many more. A report that is no
-    pass always gets one.
+    `folder` is where the project lies in its repository, with a slash at its end. Where there are
+    more than GitHub shows, the last one says how many more. A report that is no pass always gets
+    one.
     """
-    found = [_of_verdict(row) for row in _failing(report)]
-    found += [_of_error(row) for row in report["errors"]]
+    found = [_of_verdict(_from_top(row, folder)) for row in _failing(report)]
+    found += [_of_error(_from_top(row, folder)) for row in report["errors"]]
     if not found and not is_good(report):
         found = [_command({}, "litegate", f"no pass: {counts(report)}")]
     if len(found) <= MOST:
@@ -22,6 +23,11 @@ def annotations(report: Report) -> list[str]:
     more = len(found) - (MOST - 1)
     rest = _command({}, "litegate", f"and {more} more: the step summary lists them")
     return [*found[: MOST - 1], rest]
+
+
+def _from_top(row: Row, folder: str) -> Row:
+    """A row whose file reads from the repository's top, as GitHub wants it."""
+    return {**row, "file": folder + row["file"]} if row.get("file") else row
 
 
 def _failing(report: Report) -> list[Row]:

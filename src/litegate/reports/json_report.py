@@ -9,7 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from litegate.errors import ConfigError
 from litegate.reports.record import SCHEMA_VERSION, Run
+
+NAME, PAGE = "report.json", "report.html"
 
 
 def document(run: Run) -> dict[str, Any]:
@@ -28,16 +31,41 @@ def document(run: Run) -> dict[str, Any]:
         "recipes": [dict(row) for row in run.recipes],
         "artifacts": {digest: dict(born) for digest, born in sorted(run.artifacts.items())},
         "waivers": [dict(row) for row in run.waivers],
+        "proofs": [dict(row) for row in run.proofs],
         "notes": list(run.notes),
     }
 
 
+def make_room(folder: Path) -> None:
+    """Make the folder of the report, without the last one. ConfigError where that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in (NAME, PAGE):
+            (folder / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise _cannot(folder, error) from error
+
+
 def write(report: Mapping[str, Any], folder: Path) -> Path:
-    """Write `report.json` into `folder` under a temporary name and move it into place."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "report.json"
-    with tempfile.NamedTemporaryFile("w", dir=folder, delete=False, encoding="utf-8") as file:
-        json.dump(report, file, indent=1, allow_nan=False)
-        file.write("\n")
-    os.replace(file.name, path)
+    """Write `report.json` into `folder` under a temporary name and move it into place.
+
+    ConfigError where that cannot be.
+    """
+    path = folder / NAME
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=folder, delete=False, encoding="utf-8") as file:
+            json.dump(report, file, indent=1, allow_nan=False)
+            file.write("\n")
+        os.replace(file.name, path)
+    except OSError as error:
+        raise _cannot(folder, error) from error
     return path
+
+
+def _cannot(folder: Path, error: OSError) -> ConfigError:
+    return ConfigError(
+        f"the report cannot be written into {folder}",
+        got=str(error.strerror or error),
+        remedy="name a folder of yours with room in it: --litegate-report DIR",
+    )

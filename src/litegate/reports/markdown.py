@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from litegate.escaping import markdown as text
+from litegate.reports import proof
 from litegate.reports.view import (
     Report,
     Row,
@@ -88,6 +89,10 @@ def _sections(report: Report) -> Iterator[_Section]:
     yield _Section(title="NOT GATED", rows=_each(report["not_gated"], _not_gated))
     yield _Section(title="Waived", rows=_each(having(report, "waived"), _sentence))
     yield _Section(title="Waivers", rows=_each(report.get("waivers") or [], _waiver))
+    proofs = report.get("proofs") or []
+    troubles = [line for row in proofs for line in proof.troubles(row)]
+    yield _Section(title="What the gate would let through", rows=_each(troubles, _note))
+    yield _Section(title="Proof of the gate", rows=_each(proofs, _proof))
     yield _Section(title="Recipes", rows=_each(report["recipes"], _recipe), head=_RECIPE_HEAD)
     yield _Section(title="Notes", rows=_each(report["notes"], _note), folded=True)
     yield _Section(
@@ -126,6 +131,10 @@ def _waiver(waiver: Any) -> str:
 
 def _note(note: str) -> str:
     return _item(text(note))
+
+
+def _proof(row: Row) -> str:
+    return _item(text(proof.title(row)))
 
 
 def _passed(row: Row) -> str:

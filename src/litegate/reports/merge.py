@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -112,6 +113,7 @@ def _take(run: Run, report: Report) -> None:
     run.not_gated |= {row["model"]: row["reason"] for row in report["not_gated"]}
     run.not_measured |= {row["id"]: row["reason"] for row in report["not_measured"]}
     run.artifacts |= report["artifacts"]
+    run.proofs += _new(report.get("proofs") or [], run.proofs)
     run.notes += [note for note in report["notes"] if note not in run.notes]
 
 
@@ -143,7 +145,7 @@ def _differences(reports: Mapping[str, Report]) -> Iterator[str]:
 
 
 def _carried(reports: Mapping[str, Report]) -> dict[str, Any]:
-    """What a comparison with a base adds to a report."""
+    """What a comparison with a base adds to a report, and what its page is made of."""
     carried: dict[str, Any] = {}
     bases = [report["base"] for report in reports.values() if report.get("base")]
     if any("base" in report for report in reports.values()):
@@ -151,4 +153,6 @@ def _carried(reports: Mapping[str, Report]) -> dict[str, Any]:
     waivers = [waiver for r in reports.values() for waiver in r.get("waivers") or []]
     if any("waivers" in report for report in reports.values()):
         carried["waivers"] = list({_written(waiver): waiver for waiver in waivers}.values())
-    return carried
+    compared = [row for r in reports.values() for row in r.get("comparisons") or []]
+    splits = [r.get("splits") or {} for r in reports.values()]
+    return carried | {"comparisons": compared, "splits": dict(ChainMap(*splits))}

@@ -6,6 +6,7 @@ A report may come from anybody's pull request; nothing of it is believed but its
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from litegate.errors import ConfigError
 from litegate.reports.record import SCHEMA_VERSION
 from litegate.reports.view import Report
+from litegate.spec import Kind
 from litegate.units import Unit
 
 MOST_BYTES = 64 * 2**20
@@ -20,6 +22,7 @@ MOST_BYTES = 64 * 2**20
 
 Test = Callable[[Any], bool]
 
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _VERDICTS = ("pass", "inconclusive", "fail")
 
 
@@ -45,15 +48,21 @@ def read(path: Path) -> Report:
 def check(report: Any, name: str) -> None:
     """Raise ConfigError where a document is not a report of this version; `name` says whose."""
     _check(report, _REPORT, name)
-    for key, shape in _ROWS.items():
-        for number, row in enumerate(report.get(key, [])):
-            _check(row, shape, f"{name}: {key}[{number}]")
-    for number, row in enumerate(report["verdicts"]):
-        if row["interval"] is not None:
-            _check(row["interval"], _INTERVAL, f"{name}: verdicts[{number}].interval")
     for key, test in _OPTIONAL.items():
         if not test(report.get(key)):
             raise ConfigError(f"{name}: {key} is not what a report holds")
+    for key, shape in _ROWS.items():
+        for number, row in enumerate(report.get(key) or []):
+            _check(row, shape, f"{name}: {key}[{number}]")
+    for number, row in enumerate(report["verdicts"]):
+        if not _series(row.get("series") or {}):
+            raise ConfigError(
+                f"{name}: verdicts[{number}].series holds something else than numbers"
+            )
+        if row["interval"] is not None:
+            _check(row["interval"], _INTERVAL, f"{name}: verdicts[{number}].interval")
+    for digest, split in (report.get("splits") or {}).items():
+        _check(split, _SPLIT, f"{name}: splits[{digest}]")
 
 
 def _check(value: Any, shape: Mapping[str, Test], where: str) -> None:
@@ -101,6 +110,26 @@ def _object_or_none(value: Any) -> bool:
     return value is None or isinstance(value, dict)
 
 
+def _digest(value: Any) -> bool:
+    return isinstance(value, str) and bool(_DIGEST.fullmatch(value))
+
+
+def _digest_or_none(value: Any) -> bool:
+    return value is None or _digest(value)
+
+
+def _rows_or_none(value: Any) -> bool:
+    return value is None or (_list(value) and all(map(_object, value)))
+
+
+def _series(value: Any) -> bool:
+    return _object(value) and all(_list(v) and all(map(_number, v)) for v in value.values())
+
+
+def _two_numbers(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(map(_number, value))
+
+
 def _one_of(*allowed: Any) -> Test:
     return lambda value: value in allowed
 
@@ -135,9 +164,18 @@ _ROWS: Mapping[str, Mapping[str, Test]] = {
         **dict.fromkeys(("accuracy", "bytes"), _number),
         **dict.fromkeys(("drop", "drop_from_baseline", "size_ratio"), _number_or_none),
     },
+    "comparisons": {
+        **dict.fromkeys(("model", "recipe"), _text),
+        "kind": _one_of(*(kind.value for kind in Kind)),
+        **dict.fromkeys(("candidate", "split"), _digest),
+        **dict.fromkeys(("reference", "base"), _digest_or_none),
+    },
 }
 _OPTIONAL: Mapping[str, Test] = {
     "base": _object_or_none,
-    "waivers": lambda value: value is None or isinstance(value, list),
+    "waivers": _rows_or_none,
+    "comparisons": _rows_or_none,
+    "splits": _object_or_none,
 }
+_SPLIT: Mapping[str, Test] = {"classes": _texts, "domain": _two_numbers}
 _INTERVAL = dict.fromkeys(("low", "high"), _number)

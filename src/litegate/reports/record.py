@@ -63,6 +63,7 @@ def verdict_row(
         "offenders": list(found.offenders),
         "sentence": sentence(verdict),
         "artifacts": list(found.artifacts),
+        "series": {name: list(numbers) for name, numbers in found.series.items()},
     }
 
 
@@ -95,6 +96,8 @@ class Run:
     """Birth certificates by SHA-256."""
     waivers: list[Mapping[str, Any]] = field(default_factory=list)
     """Every waiver of the project, used or not."""
+    proofs: list[Mapping[str, Any]] = field(default_factory=list)
+    """With --prove, what the checks noticed of the faults planted in each candidate."""
     notes: list[str] = field(default_factory=list)
     """Lints, repairs, and what else a person should read."""
 

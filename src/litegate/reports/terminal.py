@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from litegate.escaping import plain
+from litegate.reports import proof
 from litegate.reports.record import Run
 from litegate.reports.view import OUTCOMES, figures, outcome_of, recipe_figures, whose
 
@@ -23,6 +24,8 @@ def _lines(run: Run, width: int, *, brief: bool) -> Iterator[Line]:
     yield from _verdicts(run, width, brief=brief)
     if not brief:
         yield from _recipes(run)
+    yield from _proofs(run, width, brief=brief)
+    yield from (("error", row["message"]) for row in run.errors if not row["id"])
     yield from (("plain", f"note: {note}") for note in run.notes)
     yield from (("plain", f"NOT MEASURED {i}: {why}") for i, why in run.not_measured.items())
     yield from (("error", f"{m} was NOT GATED: {why}") for m, why in run.not_gated.items())
@@ -42,6 +45,25 @@ def _verdicts(run: Run, width: int, *, brief: bool) -> Iterator[Line]:
 
 def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     return (outcome_of(row).upper(), whose(row), row["measurement"], *figures(row))
+
+
+def _proofs(run: Run, width: int, *, brief: bool) -> Iterator[Line]:
+    for row in run.proofs:
+        if not brief:
+            yield "plain", ""
+            head = ("fault", "smallest noticed", "must be from", "noticed by, from grade")
+            cells = [_fault_cells(fault) for fault in row["faults"]]
+            yield from _table(head, cells, ["head", *["plain"] * len(cells)], width)
+        yield from (("error", line) for line in proof.troubles(row))
+        yield from (("plain", f"note: {line}") for line in proof.asides(row))
+        if row["holds"]:
+            yield "pass", proof.title(row)
+
+
+def _fault_cells(fault: Mapping[str, Any]) -> tuple[str, ...]:
+    must = proof.grade(fault, fault["must"])
+    named = f"{fault['family']}/{fault['name']}"
+    return (named, proof.smallest(fault), must, proof.noticed_by(fault))
 
 
 def _recipes(run: Run) -> Iterator[Line]:

@@ -5,8 +5,8 @@
 """
 
 from litegate.testing.artifacts import artifact, evaluation, tiny_artifact
-from litegate.testing.draft import Draft, edit
-from litegate.testing.edits import (
+from litegate.faults.draft import Draft, edit
+from litegate.faults.edits import (
     custom_operator,
     float_layer,
     pad,

@@ -10,7 +10,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from litegate.spec import Kind
 from litegate.testing.network import FEATURES, SIDE, Floats, Network, activations, network, samples
-from litegate.testing.writer import Steps, Writer
+from litegate.faults.writer import Steps, Writer
 
 _CALIBRATION = 512
 """Samples that set the ranges of the activations."""

@@ -15,11 +15,12 @@ from litegate.toolchain.pins import INSTALL, PINS, installed
 
 FLAGS = {
     "TF_USE_LEGACY_KERAS": "1",
+    "KERAS_BACKEND": "tensorflow",
     "TF_ENABLE_ONEDNN_OPTS": "1",
     "TF_CPP_MIN_LOG_LEVEL": "2",
     "CUDA_VISIBLE_DEVICES": "-1",
 }
-"""Environment variables that TensorFlow reads when it is imported."""
+"""Environment variables that TensorFlow and Keras 3 read when they are imported."""
 _STRAY = ("TF_XLA_FLAGS", "XLA_FLAGS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 
 

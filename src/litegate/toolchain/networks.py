@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from litegate.spec import Model, Splits, Training
 from litegate.toolchain.environment import Frameworks
 from litegate.toolchain.failures import ToolchainError
+from litegate.toolchain.translation import loaded_keras3, translated
 
 Network = Any
 """A tf_keras model."""
@@ -55,20 +56,35 @@ def samples_of(frameworks: Frameworks, splits: Splits) -> Samples:
 
 def reseed(frameworks: Frameworks, training: Training) -> None:
     """Seed Python, NumPy and TensorFlow before a stage, so that no stage depends on another."""
-    frameworks.keras.utils.set_random_seed(training.seed)
+    for keras in _in_use(frameworks):
+        keras.utils.set_random_seed(training.seed)
 
 
 def fresh(frameworks: Frameworks, model: Model, shape: tuple[int, ...]) -> Network:
-    """The network as its builder makes it, with the seed's initial weights.
-
-    Keras's own state is cleared first: automatic layer names carry a counter that reaches the file.
-    """
-    frameworks.keras.backend.clear_session()
-    reseed(frameworks, model.training)
-    network = model.build(frameworks.keras)
+    """The network as its builder makes it, with the seed's initial weights; always of tf_keras."""
+    network = translated(frameworks, _made(frameworks, model))
     _check_kind(frameworks, network, model)
     _check_ports(network, model, shape)
     return network
+
+
+def _made(frameworks: Frameworks, model: Model) -> Network:
+    """What the builder gives on cleared ground.
+
+    Keras's own state is cleared: automatic layer names carry a counter that reaches the file. The
+    import of Keras 3 draws random numbers: a builder in which it happens is called once more.
+    """
+    keras3 = loaded_keras3()
+    for keras in _in_use(frameworks):
+        keras.backend.clear_session()
+    reseed(frameworks, model.training)
+    network = model.build(frameworks.keras)
+    return network if loaded_keras3() is keras3 else _made(frameworks, model)
+
+
+def _in_use(frameworks: Frameworks) -> list[Any]:
+    """Keras 3, where it is imported, and tf_keras."""
+    return [keras for keras in (loaded_keras3(), frameworks.keras) if keras]
 
 
 def restored(
@@ -91,15 +107,12 @@ def restored(
 def _check_kind(frameworks: Frameworks, network: Network, model: Model) -> None:
     if isinstance(network, frameworks.keras.Model):
         return
-    origin = f"{type(network).__module__}.{type(network).__qualname__}"
-    keras3 = origin.startswith("keras.")
     raise ToolchainError(
-        "keras3" if keras3 else "builder",
-        "the builder gave a Keras 3 network" if keras3 else "the builder gave no network",
-        expected="a network made of the module that the builder is handed (tf_keras)",
-        got=origin,
-        remedy=f"make every layer of {model.name} from the builder's own argument, "
-        "not from an import of keras",
+        "builder",
+        "the builder gave no network",
+        expected="a network of tf_keras, the module that the builder is handed, or of Keras 3",
+        got=f"{type(network).__module__}.{type(network).__qualname__}",
+        remedy=f"let {model.name} return keras.Sequential(...) or keras.Model(inputs, outputs)",
     )
 
 

@@ -7,7 +7,12 @@ from importlib.metadata import PackageNotFoundError, version
 from types import MappingProxyType
 
 PINS: Mapping[str, str] = MappingProxyType(
-    {"tensorflow": "2.21.0", "tf-keras": "2.21.0", "tensorflow-model-optimization": "0.8.1"}
+    {
+        "tensorflow": "2.21.0",
+        "tf-keras": "2.21.0",
+        "tensorflow-model-optimization": "0.8.1",
+        "keras": "3.15.1",
+    }
 )
 """Distribution name to version."""
 _STAND_INS = {"tensorflow": "tensorflow-cpu"}

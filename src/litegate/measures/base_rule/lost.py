@@ -56,14 +56,14 @@ def _arithmetic(graph: Graph) -> tuple[PlacedOperator, ...]:
 
 def _lost_operators(matching: Matching[PlacedOperator]) -> Iterator[str]:
     for before, after in matching.pairs:
-        found = _floating(after)
-        if found and not _floating(before):
+        found = floating(after)
+        if found and not floating(before):
             other = "" if before.kind == after.kind else f", {before.kind} in the base,"
             whose = f"{_part(after.graph)}{named(after.operator)}{other}"
             yield f"{whose} computed in integers and now {found}"
 
 
-def _floating(one: PlacedOperator) -> str:
+def floating(one: PlacedOperator) -> str:
     """How an operator computes where it is not in integers alone; empty where it is."""
     around = (*one.reads, *one.writes)
     if all(tensor.dtype not in FLOATS for tensor in around):
@@ -76,14 +76,24 @@ def _part(graph: int) -> str:
     return f"graph {graph}, " if graph else ""
 
 
+def changed(base: Graph, candidate: Graph) -> int:
+    """How many operators came or went; one that is replaced by another kind is two."""
+    before, after = _kinds(base), _kinds(candidate)
+    return ((before - after) + (after - before)).total()
+
+
 def changes(base: Graph, candidate: Graph) -> tuple[str, ...]:
     """A line for each kind of operator whose number changed, in the order of the alphabet."""
-    before, after = (Counter(one.kind for one in operators(each)) for each in (base, candidate))
+    before, after = _kinds(base), _kinds(candidate)
     return tuple(
         _change(kind, before[kind], after[kind])
         for kind in sorted(before | after)
         if before[kind] != after[kind]
     )
+
+
+def _kinds(graph: Graph) -> Counter[str]:
+    return Counter(one.kind for one in operators(graph))
 
 
 def _change(kind: str, before: int, after: int) -> str:

@@ -7,7 +7,7 @@ undecided by design; between R and R squared the chance of a fail rises from hal
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import final
@@ -38,6 +38,8 @@ QUICK, SLOW = 3.0, 10.0
 SLOW_INVOKE = 0.002
 REPORT = 1.0
 """Seconds spent where there is no limit to decide."""
+MOST_KEPT = 80
+"""Epochs whose times a report keeps."""
 _POWER = 0.90
 """How surely the time that an undecided measurement asks for would decide it."""
 
@@ -89,6 +91,10 @@ class Decision:
     needs: float = math.inf
     """Seconds that would probably decide what is undecided."""
     clock: str
+    candidates: Sequence[float] = ()
+    """Seconds of one invocation in each epoch, or in evenly chosen ones where there are many."""
+    references: Sequence[float] = ()
+    """The same epochs'."""
 
 
 def budget_for(cost: Pace) -> float:
@@ -165,6 +171,7 @@ def _concluded(seen: list[Epoch], terms: Terms, early: Outcome | None, clock: st
     over, under = _signs(x.tolist(), terms.limit)
     outcome, needs = (early, math.inf) if early else _last_look(x, terms, seen[-1].elapsed)
     low, high, method = _interval(x, by_signs=early is not None)
+    kept = [seen[number] for number in _evenly(len(seen), MOST_KEPT)]
     return Decision(
         outcome=outcome,
         stage="early" if early else "at the last look",
@@ -182,7 +189,20 @@ def _concluded(seen: list[Epoch], terms: Terms, early: Outcome | None, clock: st
         budget=terms.budget,
         needs=needs,
         clock=clock,
+        candidates=[_short(each.candidate) for each in kept],
+        references=[_short(each.reference) for each in kept],
     )
+
+
+def _short(seconds: float) -> float:
+    """To four digits: the series is there to be looked at."""
+    return float(f"{seconds:.4g}")
+
+
+def _evenly(count: int, most: int) -> list[int]:
+    """At most so many of the first `count` numbers, evenly."""
+    spread = np.linspace(0, count - 1, min(count, most))
+    return [int(number) for number in spread.round()]
 
 
 def _last_look(x: Floats, terms: Terms, elapsed: float) -> tuple[Outcome | None, float]:

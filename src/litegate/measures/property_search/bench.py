@@ -14,8 +14,9 @@ from litegate.measures.property_search.patterns import Canvas
 from litegate.runtime import Runner
 from litegate.spec import Artifact
 
-ROWS = 5
-"""Samples in a batch: two inputs in turns, so that every second row must answer alike."""
+ORDER = (0, 1, 1, 0, 1)
+"""Which of two inputs stands in each row of a batch; reversed, it is another order."""
+ROWS = len(ORDER)
 
 Sample = NDArray[np.float32]
 

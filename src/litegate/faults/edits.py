@@ -9,8 +9,9 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
-from litegate.testing.draft import Draft, edit
-from litegate.testing.writer import Steps
+from litegate.faults.draft import Draft, edit
+from litegate.faults.floats import compute_in_floats, through_floats
+from litegate.faults.writer import Steps
 
 
 def pad(tflite: bytes, count: int) -> bytes:
@@ -64,13 +65,8 @@ def round_trip(tflite: bytes, name: str) -> bytes:
 
     def change(model: Any) -> None:
         draft = Draft(model)
-        index, after = draft.index(name), draft.writer(name) + 1
-        floats, back = draft.beside_float(index), draft.beside(index, "/back")
-        draft.read_instead(index, back)
-        draft.graph.operators[after:after] = [
-            draft.step("DEQUANTIZE", index, floats),
-            draft.step("QUANTIZE", floats, back),
-        ]
+        draft.writer(name)
+        through_floats(draft, draft.index(name))
 
     return edit(tflite, change)
 
@@ -83,29 +79,9 @@ def float_layer(tflite: bytes, name: str) -> bytes:
 
     def change(model: Any) -> None:
         draft = Draft(model)
-        number = draft.writer(name)
-        layer = draft.graph.operators[number]
-        data, output = layer.inputs[0], layer.outputs[0]
-        for constant in layer.inputs[1:]:
-            _as_float(draft, draft.graph.tensors[constant])
-        layer.inputs = [draft.beside_float(data), *layer.inputs[1:]]
-        layer.outputs = [draft.beside_float(output)]
-        builtin = model.operatorCodes[layer.opcodeIndex].builtinCode
-        layer.opcodeIndex = draft.code(builtin, 1)
-        before = draft.step("DEQUANTIZE", data, layer.inputs[0])
-        after = draft.step("QUANTIZE", layer.outputs[0], output)
-        draft.graph.operators[number : number + 1] = [before, layer, after]
+        compute_in_floats(draft, draft.graph.operators[draft.writer(name)])
 
     return edit(tflite, change)
-
-
-def _as_float(draft: Draft, tensor: Any) -> None:
-    steps, integers = tensor.quantization, draft.values(tensor)
-    shape = np.ones(integers.ndim, int)
-    shape[steps.quantizedDimension] = -1
-    scales = np.reshape(np.asarray(steps.scale), shape if len(steps.scale) > 1 else -1)
-    draft.store(tensor, (integers * scales).astype(np.float32))
-    tensor.quantization = None
 
 
 def custom_operator(tflite: bytes, name: str, code: str) -> bytes:
@@ -113,8 +89,12 @@ def custom_operator(tflite: bytes, name: str, code: str) -> bytes:
 
     def change(model: Any) -> None:
         draft = Draft(model)
-        operator = draft.graph.operators[draft.writer(name)]
-        operator.opcodeIndex = draft.code(schema.BuiltinOperator.CUSTOM, 1, code)
-        operator.builtinOptions, operator.builtinOptionsType = None, 0
+        make_custom(draft, draft.graph.operators[draft.writer(name)], code)
 
     return edit(tflite, change)
+
+
+def make_custom(draft: Draft, operator: Any, code: str) -> None:
+    """Make an operator the custom one called `code`, without options."""
+    operator.opcodeIndex = draft.code(schema.BuiltinOperator.CUSTOM, 1, code)
+    operator.builtinOptions, operator.builtinOptionsType = None, 0

@@ -11,7 +11,7 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from litegate.errors import ConfigError
-from litegate.testing.writer import pack
+from litegate.faults.writer import pack
 
 
 def edit(tflite: bytes, change: Callable[[Any], None]) -> bytes:
@@ -60,8 +60,12 @@ class Draft:
         return np.frombuffer(bytes(data), _dtype(tensor)).reshape(tensor.shape)
 
     def store(self, tensor: Any, values: NDArray[Any]) -> None:
-        """Give a constant other values, and their type."""
+        """Give a constant other values, and their type; no other tensor changes with it."""
         raw = np.frombuffer(values.tobytes(), np.uint8)
+        tensors = [one for graph in self.model.subgraphs for one in graph.tensors]
+        if sum(one.buffer == tensor.buffer for one in tensors) > 1:
+            self.model.buffers.append(schema.BufferT())
+            tensor.buffer = len(self.model.buffers) - 1
         self.model.buffers[tensor.buffer].data = raw
         tensor.type = getattr(schema.TensorType, values.dtype.name.upper())
 
@@ -79,16 +83,34 @@ class Draft:
         twin.type, twin.quantization = schema.TensorType.FLOAT32, None
         return number
 
+    def constant(self, name: str, values: NDArray[Any]) -> int:
+        """Add a tensor that holds values; return its index."""
+        self.model.buffers.append(schema.BufferT())
+        tensor = schema.TensorT(
+            name=name.encode(), shape=list(values.shape), buffer=len(self.model.buffers) - 1
+        )
+        self.store(tensor, values)
+        self.graph.tensors.append(tensor)
+        return len(self.graph.tensors) - 1
+
     def read_instead(self, index: int, other: int) -> None:
         """Let whoever reads tensor `index` read `other`."""
         for operator in self.graph.operators:
             operator.inputs = [other if i == index else i for i in operator.inputs]
         self.graph.outputs = [other if i == index else i for i in self.graph.outputs]
+        for signature in self.model.signatureDefs or ():
+            for port in signature.outputs:
+                port.tensorIndex = other if port.tensorIndex == index else port.tensorIndex
 
     def step(self, name: str, source: int, result: int) -> Any:
         """An operator of the schema's name, version 1, without options; not yet in the graph."""
         code = self.code(getattr(schema.BuiltinOperator, name), 1)
         return schema.OperatorT(opcodeIndex=code, inputs=[source], outputs=[result])
+
+    def builtin(self, operator: Any) -> int:
+        """The number of an operator's kind, of the schema's `BuiltinOperator`."""
+        code = self.model.operatorCodes[operator.opcodeIndex]
+        return int(max(code.builtinCode, code.deprecatedBuiltinCode))
 
     def code(self, number: int, version: int, custom: str | None = None) -> int:
         """Add an operator code; return its index."""

@@ -1,0 +1,118 @@
+"""What checks are handed in a proof, in place of what the run has accepted."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, final
+
+from litegate.errors import LitegateError
+from litegate.faults.draft import Draft, edit
+from litegate.spec import Array, Artifact, Model, Recipe
+
+Declaration = Mapping[str, Any]
+"""What a checkout declares, as `litegate.loosening` compares it."""
+
+
+class Unplantable(LitegateError):
+    """A fault that this model cannot have, such as a clipped weight where nothing has weights."""
+
+
+def same(declared: Declaration) -> Declaration:
+    """The declaration as it is."""
+    return declared
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Scene:
+    """One candidate and all that it is held against. A fault makes a faulty scene of a sound one.
+
+    In a sound scene the base and the anchor are the candidate itself, written again: whatever a
+    check notices of a faulty one is the fault.
+    """
+
+    model: Model
+    recipe: Recipe
+    candidate: Artifact
+    reference: Artifact
+    baseline: Artifact
+    base: Artifact | LitegateError
+    """What `base` and `anchor` give, or the error that they raise."""
+    shipped: bytes
+    """What the file that ships holds."""
+    declared_before: Callable[[Declaration], Declaration] = same
+    """Makes what the base declared of what this checkout declares."""
+    seed: int = 0
+    """Draws what a fault leaves to chance."""
+
+    @property
+    def name(self) -> str:
+        """The candidate's name: "mnist_cnn/int8_qat"."""
+        return f"{self.model.name}/{self.recipe.name}"
+
+    def with_candidate(self, tflite: bytes) -> Scene:
+        """The scene with other bytes for a candidate; they ship, too."""
+        return replace(self, candidate=with_bytes(self.candidate, tflite), shipped=tflite)
+
+    def with_edited(self, change: Callable[[Draft], None]) -> Scene:
+        """The scene with a candidate whose unpacked bytes `change` alters."""
+        return self.with_candidate(edit(self.candidate.tflite, lambda model: change(Draft(model))))
+
+    def with_reference(self, tflite: bytes) -> Scene:
+        """The scene with other bytes for a float reference."""
+        return replace(self, reference=with_bytes(self.reference, tflite))
+
+    def with_samples(self, x: Array) -> Scene:
+        """The candidate is fed other samples than the reference, under the same labels.
+
+        `x` is float32 of the evaluation split's shape. The candidate's bytes get another name, so
+        that nothing takes the two for the same artifact.
+        """
+        split = replace(self.candidate.evaluation, x=x)
+        renamed = edit(self.candidate.tflite, _describe)
+        return replace(
+            self.with_candidate(renamed),
+            candidate=replace(with_bytes(self.candidate, renamed), evaluation=split),
+        )
+
+    def with_split(self, x: Array, y: Array) -> Scene:
+        """Every artifact is judged on other samples, float32 (n, ...), and labels, shape (n,)."""
+        split = replace(self.candidate.evaluation, x=x, y=y, digest=digest(x, y))
+
+        def moved(artifact: Artifact) -> Artifact:
+            return replace(artifact, evaluation=split, keras_outputs=None)
+
+        return replace(
+            self,
+            candidate=moved(self.candidate),
+            reference=moved(self.reference),
+            baseline=moved(self.baseline),
+            base=moved(self.base) if isinstance(self.base, Artifact) else self.base,
+        )
+
+
+def sound(scene: Scene) -> Scene:
+    """Grade 0 of every fault: the candidate written again, and held against itself.
+
+    Writing a file again with the flatbuffer tools alone changes its size by about 100 bytes, so
+    that faults count from the size of what was written again.
+    """
+    again = scene.with_candidate(edit(scene.candidate.tflite, lambda _model: None))
+    return replace(again, base=again.candidate)
+
+
+def with_bytes(artifact: Artifact, tflite: bytes) -> Artifact:
+    """The artifact with other bytes."""
+    return replace(artifact, tflite=tflite, sha256=hashlib.sha256(tflite).hexdigest())
+
+
+def digest(x: Array, y: Array) -> str:
+    """A digest of samples and labels."""
+    return hashlib.sha256(x.tobytes() + y.tobytes()).hexdigest()
+
+
+def _describe(model: Any) -> None:
+    text = model.description or b""
+    model.description = text[:-1] + (b"!" if text[-1:] != b"!" else b"?")

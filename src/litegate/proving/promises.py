@@ -1,0 +1,133 @@
+"""Which measurement guards which promise of a model, and the check that would require it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import final
+
+from litegate.faults import Scene
+from litegate.loosening import LOOSENED
+from litegate.measures.target import NAME as OUTSIDE
+from litegate.measures.shipped import NAME as WRONG_SHIPPED
+
+Made = Callable[[Scene], bool]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promise:
+    """A measurement that a gate should require."""
+
+    made: Made
+    """Whether the model makes it."""
+    check: str
+    """The check that requires it."""
+
+
+def always(_: Scene) -> bool:
+    """A promise that every candidate makes."""
+    return True
+
+
+def _budget(limit: str) -> Made:
+    return lambda scene: getattr(scene.model.budget_of(scene.recipe), limit, None) is not None
+
+
+def _compared(limit: str) -> Made:
+    """For a limit against the base that has no default."""
+
+    def made(scene: Scene) -> bool:
+        regression = scene.model.budget_of(scene.recipe).regression
+        return regression is not None and getattr(regression, limit) is not None
+
+    return made
+
+
+def _has_target(scene: Scene) -> bool:
+    return scene.model.budget_of(scene.recipe).target is not None
+
+
+def _ships(scene: Scene) -> bool:
+    return scene.recipe.shipped is not None
+
+
+def _limited(limit: str, measure: str, arguments: str, file: str, relation: str) -> Promise:
+    check = f"require({measure}({arguments}) {relation} budget.{limit}), as in checks/{file}.py"
+    return Promise(made=_budget(limit), check=check)
+
+
+def _regression(measure: str, limit: str) -> Promise:
+    """One that holds without a limit of the model's own: the defaults apply."""
+    check = f"require({measure} <= regression.{limit}), as in checks/test_regression.py"
+    return Promise(made=always, check=check)
+
+
+def _whole(expression: str, file: str, made: Made = always) -> Promise:
+    return Promise(made=made, check=f"require({expression}), as in checks/{file}.py")
+
+
+_PAIR = "reference, candidate"
+
+PROMISES = {
+    "accuracy": _limited("accuracy", "accuracy", "candidate", "test_accuracy", ">="),
+    "accuracy drop": _limited("accuracy_drop", "accuracy_drop", _PAIR, "test_accuracy", "<="),
+    "number of extra errors": _limited(
+        "extra_errors", "extra_errors", _PAIR, "test_accuracy", "<="
+    ),
+    "worst class's accuracy drop": _limited(
+        "class_drop", "class_drop", _PAIR, "test_accuracy", "<="
+    ),
+    "agreement with Keras": _limited(
+        "keras_agreement", "keras_agreement", "candidate", "test_agreement", ">="
+    ),
+    "largest difference from Keras": _limited(
+        "keras_difference", "keras_difference", "candidate", "test_agreement", "<="
+    ),
+    "agreement of kernels": _limited(
+        "kernel_agreement", "kernel_agreement", "candidate", "test_agreement", ">="
+    ),
+    "size": _limited("size", "size", "candidate", "test_size", "<="),
+    "size ratio": _limited("size_ratio", "size_ratio", "candidate, reference", "test_size", "<="),
+    "compressed size": _limited(
+        "compressed_size", "compressed_size", "candidate", "test_size", "<="
+    ),
+    "number of multiply-accumulates": _limited("macs", "macs", "candidate", "test_memory", "<="),
+    "arena": _limited("arena", "arena", "candidate", "test_memory", "<="),
+    OUTSIDE: _whole("target_violations(candidate, target) <= 0", "test_memory", _has_target),
+    "size saving": _whole("bytes_saved(candidate, reference) >= byte(1)", "test_size"),
+    "broken tensor promises": _whole("tensor_violations(candidate) <= 0", "test_tensors"),
+    "broken operator promises": _whole("operator_violations(candidate) <= 0", "test_tensors"),
+    "broken float promises": _whole("reference_violations(reference) <= 0", "test_tensors"),
+    "latency": _limited("latency", "latency", "candidate, benchmark", "test_latency", "<="),
+    "latency ratio": _limited(
+        "latency_ratio", "latency_ratio", "candidate, reference, limit", "test_latency", "<="
+    ),
+    "accuracy lost against the base": _regression("accuracy_loss(base, candidate)", "accuracy"),
+    "size growth": _regression("size_growth(base, candidate)", "size"),
+    "integer types lost against the base": _regression("lost_types(base, candidate)", "lost_types"),
+    "agreement with the base": Promise(
+        made=_compared("agreement"),
+        check="require(agreement_with_base(base, candidate) >= regression.agreement), as in "
+        "checks/test_regression.py",
+    ),
+    "operator changes against the base": Promise(
+        made=_compared("operators"),
+        check="require(operator_changes(base, candidate) <= regression.operators), as in "
+        "checks/test_regression.py",
+    ),
+    "latency growth": _regression("latency_growth(base, candidate, limit)", "latency"),
+    WRONG_SHIPPED: _whole("shipped_violations(candidate, shipped) <= 0", "test_shipped", _ships),
+    LOOSENED: _whole("loosening(loosenings) <= 0", "test_loosening"),
+}
+"""Measurement to promise. One that is not here is promised where a check requires it."""
+
+for _property in (
+    "finite outputs",
+    "outputs in their range",
+    "repeatable outputs",
+    "outputs that a batch leaves alone",
+):
+    PROMISES[f"number of counterexamples to {_property}"] = _whole(
+        "property_violations(candidate, prop, keep=keep) <= 0", "test_properties"
+    )

@@ -1,0 +1,102 @@
+"""Survivors: faults that nobody noticed, and promises that no check could be seen to keep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import final
+
+from litegate.faults import Scene
+from litegate.proving.ladders import Climb
+from litegate.proving.promises import PROMISES
+from litegate.proving.result import Result, Said
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survivor:
+    """Something that the gate would let through."""
+
+    what: str
+    """The fault that nobody noticed, or the measurement that noticed nothing."""
+    sentence: str
+    remedy: str
+
+
+def survivors(
+    scene: Scene, climbs: Sequence[Climb], before: Mapping[str, Result]
+) -> tuple[Survivor, ...]:
+    """What survived; `before` is what each check said of the sound scene."""
+    return (*_unnoticed(scene, climbs), *_idle(scene, climbs, before))
+
+
+def _unnoticed(scene: Scene, climbs: Iterable[Climb]) -> Iterator[Survivor]:
+    """Faults that no check noticed although they are as gross as their documented grade."""
+    for climb in climbs:
+        ladder = climb.fault.ladder
+        missed = [g for g in climb.results if g >= ladder.must and not climb.noticed(g)]
+        if not missed:
+            continue
+        crashed = [
+            one.sentence for one in climb.results[max(missed)].values() if one.said is Said.CRASH
+        ]
+        how = f", but crashed: {crashed[0]}" if crashed else ""
+        yield Survivor(
+            what=climb.fault.name,
+            sentence=f"nobody noticed {_named(climb, max(missed))}{how}: {climb.fault.summary}",
+            remedy=_would_catch(scene, climb.fault.noticed_by),
+        )
+
+
+def _would_catch(scene: Scene, names: Iterable[str]) -> str:
+    known = [(name, PROMISES[name]) for name in names if name in PROMISES]
+    made = [promise.check for _, promise in known if promise.made(scene)]
+    unset = [f"a limit on the {name}" for name, promise in known if not promise.made(scene)]
+    return " or ".join(made[:2] or unset[:2]) or "a check of your own"
+
+
+def _idle(
+    scene: Scene, climbs: Sequence[Climb], before: Mapping[str, Result]
+) -> Iterator[Survivor]:
+    """Promised measurements that no check takes, or that noticed not even the grossest grade."""
+    for name, climbing in _meant(climbs).items():
+        promise = PROMISES.get(name)
+        takers = [id_ for id_, one in before.items() if name in one.measured]
+        if promise and promise.made(scene) and not takers:
+            yield Survivor(
+                what=name,
+                sentence=f"no check measures the {name}",
+                remedy=promise.check,
+            )
+        sound = [id_ for id_ in takers if not before[id_].measured[name].is_alarm]
+        missed = [one for one in climbing if sound and not _saw(one, sound, name)]
+        if missed:
+            grades = ", ".join(_named(one, max(one.results)) for one in missed)
+            yield Survivor(
+                what=name,
+                sentence=f"the {name} noticed nothing of {grades}",
+                remedy="look at its limit, its sign and the order of its arguments",
+            )
+
+
+def _meant(climbs: Iterable[Climb]) -> dict[str, list[Climb]]:
+    """The faults that were planted, by the measurements that are meant to notice them."""
+    found: dict[str, list[Climb]] = {}
+    for climb in climbs:
+        for name in climb.fault.noticed_by if climb.results else ():
+            found.setdefault(name, []).append(climb)
+    return found
+
+
+def _saw(climb: Climb, ids: Iterable[str], name: str) -> bool:
+    """Whether one of these checks noticed the grossest grade that was played, by this name."""
+    results = climb.results[max(climb.results)]
+    asked = [results[id_] for id_ in ids if id_ in results]
+    if not asked or all(one.said is Said.OMITTED for one in asked):
+        return True  # it was not asked: a check that times looks at faults of latency alone
+    return any(one.notices(climb.fault.expect, name) for one in asked)
+
+
+def _named(climb: Climb, grade: float) -> str:
+    said = climb.fault.ladder.text(grade)
+    return f"{climb.fault.name} at {said}" if said else climb.fault.name

@@ -1,0 +1,41 @@
+"""What a project sets for pytest, in whatever file it does: for all that runs outside pytest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from _pytest.config.findpaths import locate_config
+
+from litegate.errors import ConfigError
+from litegate.options import OPTIONS
+
+
+def settings(project: Path) -> dict[str, str]:
+    """The options that a project sets, as text, read from the file that pytest itself reads.
+
+    That is the first with settings for pytest of pytest.toml, .pytest.toml, pytest.ini,
+    .pytest.ini, pyproject.toml, tox.ini and setup.cfg. ConfigError for one that cannot be read.
+    """
+    found = _table(project.absolute())
+    return {o.name: _text(found[o.name].value) for o in OPTIONS if o.name in found}
+
+
+def _table(project: Path) -> Any:
+    """What pytest's own finder finds; a file further up makes another folder the project."""
+    try:
+        _, file, table, *_ = locate_config(project, [project])
+    except (OSError, ValueError, AttributeError, pytest.UsageError, pytest.fail.Exception) as error:
+        raise ConfigError(
+            f"the settings for pytest in {project} cannot be read",
+            got=str(error),
+            remedy="correct the file, until `pytest --version --version` starts there",
+        ) from error
+    return table if file and file.parent == project else {}
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,81 @@
+"""From a run to its page: which artifacts it compared, and the page that shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from litegate.reports.html import page, write
+from litegate.reports.html.gathering import Comparison, Lookup, at_hand, gather
+from litegate.reports.json_report import PAGE
+from litegate.reports.view import Report
+from litegate.selection import Case, gated
+from litegate.session import Session
+from litegate.spec import Artifact, Model, Recipe
+
+
+def compared(session: Session) -> list[Comparison]:
+    """Each gated candidate of the models with a verdict, beside its reference and its base."""
+    judged = dict.fromkeys(row["model"] for row in session.run.verdicts if row["model"])
+    return [one for name in judged for one in _of_model(session, session.models[name])]
+
+
+def _of_model(session: Session, model: Model) -> Iterator[Comparison]:
+    artifacts = session.stored(model)
+    for recipe in gated(model, session.options.only_recipes):
+        if candidate := artifacts.get(recipe.name):
+            yield Comparison(
+                model=model.name,
+                recipe=recipe.name,
+                candidate=candidate,
+                reference=artifacts.get(recipe.reference.name),
+                base=_base(session, model, recipe),
+            )
+
+
+def _base(session: Session, model: Model, recipe: Recipe) -> Artifact | None:
+    """The base's artifact, called as `measures.against_base` calls it: its answers are at hand."""
+    side, case = session.counterparts.get("base"), Case(model=model, recipe=recipe)
+    found = side.stored(case) if side else None
+    return found and replace(found, model=f"the base's {found.model}")
+
+
+def rows(comparisons: Iterable[Comparison]) -> dict[str, Any]:
+    """What a report keeps of them, so that its page can be made again from the store."""
+    found = list(comparisons)
+    return {
+        "comparisons": [_row(one) for one in found],
+        "splits": {one.candidate.evaluation.digest: _split(one) for one in found},
+    }
+
+
+def _row(one: Comparison) -> dict[str, Any]:
+    sides = {role: artifact.sha256 for role, artifact in one.sides.items()}
+    return {
+        "model": one.model,
+        "recipe": one.recipe,
+        "kind": one.candidate.recipe.kind.value,
+        "split": one.candidate.evaluation.digest,
+        "reference": None,
+        "base": None,
+        **sides,
+    }
+
+
+def _split(one: Comparison) -> Mapping[str, Any]:
+    split = one.candidate.evaluation
+    return {"classes": list(split.classes), "domain": [float(end) for end in split.domain]}
+
+
+def show(report: Report, lookup: Lookup, path: Path) -> Path:
+    """Write the page of a report. ConfigError where the file cannot be written."""
+    facts, gaps = gather(report, lookup)
+    return write(page(report, facts, gaps), path)
+
+
+def show_run(report: Report, comparisons: Iterable[Comparison], folder: Path) -> Path:
+    """Write the page of a run that has just ended, from what it has at hand."""
+    artifacts = (artifact for one in comparisons for artifact in one.sides.values())
+    return show(report, at_hand(artifacts), folder / PAGE)

@@ -1,0 +1,145 @@
+"""`--prove` from outside: the project's own checks, run on planted faults."""
+
+import json
+
+from litegate.spec import Kind
+from litegate.testing import tiny
+
+BUDGET = "accuracy=lg.percent(90), accuracy_drop=lg.points(5), size=lg.kib(8)"
+DEAD_CHANNELS = """
+from litegate.faults import Draft, Ladder, edit, fault, layers
+
+@fault(
+    family="accuracy",
+    ladder=Ladder(1, 6, unit="channels", must=6),
+    noticed_by=("accuracy drop",),
+)
+def dead_channels(scene, grade):
+    "The first channels of the first layer answer nothing."
+    def change(model):
+        draft = Draft(model)
+        first = layers(draft)[0]
+        values = draft.values(first.weight).copy()
+        values[: int(grade)] = 0
+        draft.store(first.weight, values)
+    return scene.with_candidate(edit(scene.candidate.tflite, change))
+"""
+QUICK = ("checks/", "--prove", "-m", "not latency")
+
+
+def rows(project):
+    path = project.path / ".litegate" / "report" / "report.json"
+    return json.loads(path.read_text("utf-8"))
+
+
+def test_a_projects_own_fault_is_planted_and_noticed(project):
+    project.model(BUDGET).real_checks()
+    (project.path / "checks" / "faults.py").write_text(DEAD_CHANNELS)
+    done = project.run(*QUICK, "--prove-family", "accuracy")
+    done.stdout.fnmatch_lines(["*accuracy/dead_channels*test_accuracy_stays_within_tolerance*"])
+    (proof,) = rows(project)["proofs"]
+    mine = next(row for row in proof["faults"] if row["name"] == "dead_channels")
+    assert mine["noticed_by"]["test_accuracy_stays_within_tolerance"] <= 6
+
+
+def test_a_gate_of_one_check_is_not_proven_and_is_told_what_it_lacks(project):
+    project.model(BUDGET).check(
+        "require(size(candidate) <= budget.size)",
+        head="from litegate.measures.size import size",
+        args="candidate, budget, require",
+    )
+    done = project.run(*QUICK, "--prove-family", "size")
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(
+        [
+            "*SURVIVED: no check measures the size growth*regression.size*",
+            "*tiny/int8_qat: the gate is NOT proven*",
+        ]
+    )
+    report = rows(project)
+    assert report["verdict"] == "error"
+    assert report["exit_status"] == 1
+    assert not report["proofs"][0]["holds"]
+
+
+def test_an_ordinary_run_plants_nothing(project):
+    project.model(BUDGET).real_checks()
+    done = project.run("checks/", "-m", "not latency")
+    assert done.ret == 0
+    assert rows(project)["proofs"] == []
+
+
+def test_what_was_not_accepted_is_not_proven(project):
+    project.model("accuracy=lg.percent(99.9999), size=lg.byte(10)").real_checks()
+    done = project.run(*QUICK)
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(["*tiny-int8_qat was not accepted, so it is not proven*"])
+    assert rows(project)["proofs"] == []
+
+
+def test_a_test_without_require_notices_nothing(project):
+    """A plain assertion gates nothing, so deleting `require` leaves survivors."""
+    project.model(BUDGET).check(
+        "assert size(candidate).value <= 8192",
+        head="from litegate.measures.size import size",
+        args="candidate",
+    )
+    (project.path / "checks" / "test_two.py").write_text(
+        "from litegate.measures.accuracy import accuracy\n\n"
+        "def test_floor(candidate, budget, require):\n"
+        '    """It answers right."""\n'
+        "    require(accuracy(candidate) >= budget.accuracy)\n"
+    )
+    done = project.run(*QUICK, "--prove-family", "size")
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(["*SURVIVED: no check measures the size;*"])
+    done.stdout.fnmatch_lines(
+        ["*tests that gate nothing, for they do not ask for require: *test_it*"]
+    )
+
+
+def test_an_unknown_family_is_refused_before_anything_runs(project):
+    project.model(BUDGET).real_checks()
+    done = project.run(*QUICK, "--prove-family", "colour")
+    assert done.ret == 4
+    done.stderr.fnmatch_lines(["*no family colour*", "*accuracy, types, size*"])
+
+
+def test_own_faults_that_cannot_be_loaded_are_told(project):
+    project.model(BUDGET).real_checks()
+    (project.path / "checks" / "faults.py").write_text("import nothing_of_the_kind\n")
+    done = project.run(*QUICK)
+    assert done.ret == 4
+    done.stderr.fnmatch_lines(["*faults.py cannot be loaded*", "*nothing_of_the_kind*"])
+
+
+def test_workers_of_xdist_are_refused(project):
+    project.model(BUDGET).real_checks()
+    done = project.run(*QUICK, "-n", "2", apart=True)
+    assert done.ret == 4
+    done.stderr.fnmatch_lines(["*--prove*without -n*"])
+
+
+def test_the_benchmark_table_holds_no_planted_model(project):
+    project.model("latency=lg.ms(50), " + BUDGET).real_checks()
+    done = project.run("checks/", "--prove", "--prove-family", "latency", "--prove-budget", "1")
+    assert done.stdout.str().count("test_latency_stays_within_budget[") == 1
+    done.stdout.fnmatch_lines(["*NO TIME LEFT*--prove-budget*"])
+    assert done.ret == 1
+
+
+def test_what_failing_checks_keep_of_planted_models_is_cleared_away(project):
+    project.model(BUDGET).real_checks()
+    project.run(*QUICK, "--prove-family", "accuracy")
+    assert not (project.path / ".litegate" / "report" / "planted").exists()
+    assert not (project.path / ".litegate" / "report" / "failing").exists()
+
+
+def test_each_gated_recipe_is_proven_apart(project):
+    recipes = (
+        "lg.recipes.int8_qat(name='int8_qat', from_scratch=True), lg.recipes.int8_ptq(name='ptq')"
+    )
+    files = {"float32": tiny(Kind.FLOAT32), "int8_qat": tiny(), "ptq": tiny(Kind.INT8_PTQ)}
+    project.model(BUDGET, recipes=recipes, files=files).real_checks()
+    project.run(*QUICK, "--prove-family", "size")
+    assert [row["recipe"] for row in rows(project)["proofs"]] == ["int8_qat", "ptq"]

@@ -1,0 +1,296 @@
+"""The proof: what counts as noticed, what survives, and what is told of it."""
+
+import itertools
+from dataclasses import replace
+
+import pytest
+from scenes import scene
+
+from litegate import points
+from litegate.errors import ConfigError, LitegateError
+from litegate.faults import Expect, Ladder, Unplantable, edit, fault
+from litegate.measures.accuracy import accuracy, accuracy_drop
+from litegate.measures.size import size
+from litegate.proving.proof import Effort, prove
+from litegate.proving.result import Check, Result, Said
+from litegate.proving.rows import alarm_rate_below, proof_row
+from litegate.reports import proof as words
+
+DROP, SIZE, FLOOR = "test_drop", "test_size", "test_floor"
+
+
+def drop(s):
+    return accuracy_drop(s.reference, s.candidate) <= s.model.budget.accuracy_drop
+
+
+def bytes_(s):
+    return size(s.candidate) <= s.model.budget.size
+
+
+def floor(s):
+    return accuracy(s.candidate) >= s.model.budget.accuracy
+
+
+GATE = {DROP: drop, SIZE: bytes_, FLOOR: floor}
+
+
+@fault(
+    family="accuracy",
+    ladder=Ladder(1, 20, 100, unit="samples", must=100),
+    noticed_by=("accuracy drop", "accuracy"),
+)
+def other_samples(s, grade):
+    """The candidate is fed samples of other classes."""
+    split = s.candidate.evaluation
+    x, n = split.x.copy(), int(grade)
+    others = [next(i for i, label in enumerate(split.y) if label != split.y[k]) for k in range(n)]
+    x[:n] = split.x[others]
+    return s.with_samples(x)
+
+
+@fault(
+    family="size",
+    ladder=Ladder(100, 100_000, unit="bytes", must=100_000),
+    noticed_by=("size",),
+)
+def padded(s, grade):
+    """Zeros follow the model."""
+    return s.with_candidate(s.candidate.tflite + bytes(int(grade)))
+
+
+FAULTS = (other_samples, padded)
+
+
+def playing(gate):
+    """Runs a gate of plain functions, each of which gives a verdict."""
+
+    def play(s, ids):
+        return {id_: _result(gate[id_], s) for id_ in ids}
+
+    return play
+
+
+def _result(check, s):
+    try:
+        verdict = check(s)
+    except LitegateError as error:
+        return Result(said=Said.ERROR, sentence=str(error))
+    except ZeroDivisionError as error:
+        return Result(said=Said.CRASH, sentence=repr(error))
+    said = Said(verdict.outcome.value)
+    return Result(said=said, measured={verdict.measurement.name: said}, sentence="worse")
+
+
+def proven(gate=None, faults=FAULTS, *, seconds=60.0, clock=None, of=None, **effort):
+    gate = gate or GATE
+    checks = [Check(id=i, name=i, is_latency=False, compares=i == DROP) for i in gate]
+    return prove(
+        of or scene(),
+        faults,
+        checks,
+        playing(gate),
+        Effort(seconds=seconds, **effort),
+        clock=clock or (lambda: 0.0),
+        tell=lambda _step: None,
+    )
+
+
+def test_a_sound_gate_is_proven_and_tells_the_smallest_grade_that_it_noticed():
+    found = proven()
+    assert found.holds, [*found.survivors, *found.alarms, *found.errors]
+    assert [one.smallest for one in found.climbs] == [20, 100_000]
+    row = proof_row(found, 1.0)
+    assert words.would_notice(row).startswith(
+        "would notice 20 samples (other_samples), 100000 bytes (padded); 0 of 4 false alarms"
+    )
+
+
+def test_a_check_that_missed_a_grade_is_not_asked_about_finer_ones():
+    found = proven()
+    results = found.climbs[0].results
+    assert set(results[100]) == set(GATE)
+    assert SIZE not in results[20]
+
+
+def test_a_deleted_check_survives_by_name_although_others_notice():
+    found = proven({DROP: drop, SIZE: bytes_})
+    (survivor,) = found.survivors
+    assert survivor.sentence == "no check measures the accuracy"
+    assert "accuracy(candidate) >= budget.accuracy" in survivor.remedy
+    assert not found.holds
+
+
+def test_a_limit_that_nothing_can_break_survives():
+    loose = replace(scene().model.budget, accuracy_drop=points(500))
+    plain = scene(budget=loose)
+    (survivor,) = proven(of=plain).survivors
+    assert survivor.sentence == "the accuracy drop noticed nothing of other_samples at 100 samples"
+
+
+def test_swapped_arguments_survive():
+    def swapped(s):
+        return accuracy_drop(s.candidate, s.reference) <= s.model.budget.accuracy_drop
+
+    (survivor,) = proven({**GATE, DROP: swapped}).survivors
+    assert "the order of its arguments" in survivor.remedy
+
+
+def test_a_wrong_sign_is_a_false_alarm_or_survives():
+    def wrong(s):
+        return accuracy_drop(s.reference, s.candidate) >= s.model.budget.accuracy_drop
+
+    found = proven({**GATE, DROP: wrong})
+    assert found.alarms
+    assert not found.holds
+
+
+def test_a_fault_that_nobody_notices_survives_with_what_would_catch_it():
+    found = proven({DROP: drop, FLOOR: floor})
+    said = {one.sentence for one in found.survivors}
+    assert any(one.startswith("nobody noticed padded at 100000 bytes") for one in said)
+    assert "no check measures the size" in said
+
+
+@pytest.mark.parametrize(("must", "survives"), [(1, True), (20, False), (100, False)])
+def test_a_grade_below_the_documented_one_may_go_unnoticed(must, survives):
+    ladder = Ladder(1, 20, 100, unit="samples", must=must)
+    found = proven(faults=(replace(other_samples, ladder=ladder), padded))
+    assert bool(found.survivors) is survives
+
+
+def test_a_promise_that_the_model_does_not_make_is_not_asked_for():
+    silent = replace(scene().model.budget, accuracy=None)
+    assert proven({DROP: drop, SIZE: bytes_}, of=scene(budget=silent)).holds
+
+
+def test_a_crash_is_no_clear_refusal():
+    @fault(family="operators", noticed_by=(), expect=Expect.REFUSED)
+    def refused(s, _grade):
+        """Bytes that nothing reads."""
+        return s.with_candidate(b"")
+
+    def crashing(s):
+        return 1 / len(s.candidate.tflite) and bytes_(s)
+
+    found = proven({DROP: drop, "test_crash": crashing}, (refused,))
+    assert found.climbs[0].noticed(1) == (DROP,)
+    (survivor,) = proven({"test_crash": crashing}, (refused,)).survivors
+    assert "but crashed" in survivor.sentence
+
+
+def test_an_inconclusive_verdict_notices_what_can_show_nothing():
+    @fault(family="plumbing", noticed_by=("accuracy drop",), expect=Expect.UNPROVEN)
+    def too_fine(s, _grade):
+        """A tolerance far below one sample."""
+        budget = replace(s.model.budget, accuracy_drop=points(0.001))
+        return replace(s, model=replace(s.model, budget=budget))
+
+    assert proven({DROP: drop}, (too_fine,)).holds
+    strict = replace(too_fine, expect=Expect.FAIL)
+    assert not proven({DROP: drop}, (strict,)).holds
+
+
+def test_a_fault_that_the_model_cannot_have_is_told_and_no_survivor():
+    @fault(family="types", noticed_by=("accuracy drop",))
+    def impossible(_scene, _grade):
+        """Cannot be."""
+        raise Unplantable("the model has no such layer")
+
+    found = proven(faults=(*FAULTS, impossible))
+    assert found.holds
+    assert words.smallest(proof_row(found, 0)["faults"][2]) == "not in this model"
+
+
+@pytest.mark.parametrize("error", [LitegateError("no such tensor"), KeyError("conv")])
+def test_a_fault_that_can_no_longer_be_planted_is_an_error_not_a_pass(error):
+    @fault(family="types", noticed_by=())
+    def outdated(_scene, _grade):
+        """Names what is no longer there."""
+        raise error
+
+    found = proven(faults=(*FAULTS, outdated))
+    assert not found.holds
+    assert found.errors[0].startswith("outdated: ")
+
+
+def test_a_planted_file_that_does_not_run_is_an_error():
+    @fault(family="types", noticed_by=("size",))
+    def truncated(s, _grade):
+        """Half a file."""
+        return s.with_candidate(s.candidate.tflite[:100])
+
+    found = proven(faults=(truncated,))
+    assert found.errors
+    assert proven(faults=(replace(truncated, expect=Expect.REFUSED),)).errors == []
+
+
+def test_time_that_does_not_suffice_is_told_and_proves_nothing():
+    ticks = itertools.count()
+    found = proven(seconds=1.5, clock=lambda: float(next(ticks)))
+    assert found.unproven == ["padded"]
+    assert not found.holds
+    assert any("--prove-budget" in line for line in words.troubles(proof_row(found, 0)))
+
+
+def test_a_check_that_fails_without_a_fault_is_an_alarm():
+    def strict(s):
+        return size(s.candidate) <= points(0)
+
+    found = proven({DROP: drop, FLOOR: floor, SIZE: strict})
+    assert len(found.alarms) == 1
+    assert not found.holds
+
+
+def test_rounds_of_identical_models_count_only_what_compares():
+    assert len(proven(rounds=5).calm) == len(GATE) + 5
+
+
+@pytest.mark.parametrize("missing", ["faults", "checks"])
+def test_nothing_to_plant_or_to_run_is_an_error(missing):
+    gate, faults = ({}, FAULTS) if missing == "checks" else (GATE, ())
+    checks = [Check(id=i, name=i, is_latency=False, compares=False) for i in gate]
+    with pytest.raises(ConfigError, match="nothing proves the gate"):
+        prove(
+            scene(),
+            faults,
+            checks,
+            playing(gate),
+            Effort(seconds=1),
+            clock=lambda: 0.0,
+            tell=print,
+        )
+
+
+@pytest.mark.parametrize(
+    ("alarms", "n", "below"), [(0, 50, 0.0582), (1, 50, 0.0914), (2, 20, 0.2826), (5, 5, 1.0)]
+)
+def test_alarm_rate_below_is_clopper_and_pearsons_limit(alarms, n, below):
+    assert alarm_rate_below(alarms, n) == pytest.approx(below, abs=1e-4)
+
+
+def test_no_comparison_has_no_rate():
+    assert alarm_rate_below(0, 0) is None
+
+
+@pytest.mark.parametrize("grades", [(), (2, 1), (0, 1), (1, 1)])
+def test_a_ladder_rises_from_above_nothing(grades):
+    with pytest.raises(ConfigError):
+        Ladder(*grades, unit="samples", must=1)
+
+
+def test_a_ladder_holds_the_grade_that_must_be_noticed():
+    with pytest.raises(ConfigError, match="none of the ladder's"):
+        Ladder(1, 2, unit="samples", must=3)
+
+
+def test_a_fault_has_a_docstring_and_a_known_family():
+    with pytest.raises(ConfigError, match="no docstring"):
+        fault(family="size", noticed_by=())(lambda s, _g: s)
+    with pytest.raises(ConfigError, match="no family"):
+        fault(family="colour", noticed_by=())
+
+
+def test_the_sound_scene_is_the_candidate_written_again_and_its_own_base():
+    plain = scene()
+    assert plain.base is plain.candidate
+    assert plain.candidate.tflite == edit(plain.candidate.tflite, lambda _model: None)
