@@ -1,4 +1,4 @@
-"""Ways out of the integers: a layer that computes in floats, a tensor that passes through floats."""
+"""Ways out of the integers: a layer that computes in floats, a tensor that goes through them."""
 
 from __future__ import annotations
 

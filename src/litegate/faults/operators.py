@@ -13,6 +13,7 @@ from litegate.faults.edits import make_custom
 from litegate.faults.fault import Expect, Family, Ladder, fault
 from litegate.faults.layers import layers
 from litegate.faults.scene import Scene, Unplantable
+from litegate.measures.target import NAME as OUTSIDE
 
 _CHANGES = "operator changes against the base"
 _LOSS = "accuracy lost against the base"
@@ -84,6 +85,25 @@ def useless_transposes(scene: Scene, grade: float) -> Scene:
     def change(draft: Draft) -> None:
         for _ in range(int(grade)):
             _transpose_and_back(draft, layers(draft)[0].operator.outputs[0])
+
+    return scene.with_edited(change)
+
+
+@fault(family=Family.OPERATORS, noticed_by=(OUTSIDE,))
+def operator_outside_target(scene: Scene, _: float) -> Scene:
+    """An operator is not on the target's list: BITCAST, from a type to the same one.
+
+    It stands behind the last layer. LiteRT runs it; no list that comes along has it.
+    """
+    if scene.model.budget_of(scene.recipe).target is None:
+        raise Unplantable("the model promises no target")
+
+    def change(draft: Draft) -> None:
+        last = layers(draft)[-1]
+        output = last.operator.outputs[0]
+        same = draft.beside(output, "/same")
+        draft.read_instead(output, same)
+        draft.graph.operators.insert(last.number + 1, draft.step("BITCAST", output, same))
 
     return scene.with_edited(change)
 

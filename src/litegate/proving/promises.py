@@ -8,8 +8,8 @@ from typing import final
 
 from litegate.faults import Scene
 from litegate.loosening import LOOSENED
-from litegate.measures.target import NAME as OUTSIDE
 from litegate.measures.shipped import NAME as WRONG_SHIPPED
+from litegate.measures.target import NAME as OUTSIDE
 
 Made = Callable[[Scene], bool]
 

@@ -133,7 +133,7 @@ def _climb_all(
     for gross in (True, False):
         for number, one in enumerate(proof.climbs):
             while in_time() and one.next_grade is not None and gross is not bool(one.results):
-                step = one.fault.ladder.text(one.next_grade)
-                tell(f"{one.fault.name}, {step} ({number + 1} of {total})")
+                step = f"{one.fault.name} {one.fault.ladder.text(one.next_grade)}".rstrip()
+                tell(f"{step} ({number + 1} of {total})")
                 ids = watching(one.fault, proof.checks, everything=effort.everything)
                 climb(proof.scene, one, ids, play)

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from litegate.proving.ladders import Climb
+from litegate.proving.promises import PROMISES
 from litegate.proving.proof import Proof
 from litegate.proving.result import Said
 
@@ -53,7 +54,7 @@ def _fault_row(climb: Climb, names: dict[str, str]) -> dict[str, Any]:
 
 
 def _idle(proof: Proof) -> list[str]:
-    """The checks that noticed no fault at all, and were asked about one."""
+    """Checks of other measurements than litegate's that were asked and noticed no fault at all."""
     noticed = {id_ for one in proof.climbs for grade in one.results for id_ in one.noticed(grade)}
     asked = {
         id_
@@ -62,7 +63,8 @@ def _idle(proof: Proof) -> list[str]:
         for id_, result in results.items()
         if result.said is not Said.OMITTED
     }
-    return [check.name for check in proof.checks if check.id in asked - noticed]
+    known = {id_ for id_, one in proof.before.items() if PROMISES.keys() & one.measured.keys()}
+    return [check.name for check in proof.checks if check.id in asked - noticed - known]
 
 
 def alarm_rate_below(alarms: int, comparisons: int) -> float | None:

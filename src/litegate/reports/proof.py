@@ -16,12 +16,12 @@ def title(row: Row) -> str:
     if row["holds"]:
         return f"{whose}: the gate is proven; {would_notice(row)}"
     counts = (
-        (len(row["survivors"]), "survivors"),
-        (len(row["alarms"]), "false alarms"),
-        (len(row["errors"]), "faults that could not be planted"),
-        (len(row["unproven"]), "faults without enough time"),
+        (len(row["survivors"]), "survivor", "survivors"),
+        (len(row["alarms"]), "false alarm", "false alarms"),
+        (len(row["errors"]), "fault that could not be planted", "faults that could not be planted"),
+        (len(row["unproven"]), "fault without enough time", "faults without enough time"),
     )
-    said = ", ".join(f"{count} {what}" for count, what in counts if count)
+    said = ", ".join(f"{n} {one if n == 1 else many}" for n, one, many in counts if n)
     return f"{whose}: the gate is NOT proven: {said}; {would_notice(row)}"
 
 

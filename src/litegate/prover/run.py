@@ -18,17 +18,17 @@ from litegate.faults import Family, Fault, Scene
 from litegate.faults.catalogue import chosen, own_faults, shipped_faults
 from litegate.gate import Gate, uncaptured
 from litegate.items import case_of, cases_of, requires
+from litegate.prover.rebuilds import add_rebuilds
+from litegate.prover.replay import check_of, play
+from litegate.prover.wiring import wiring
 from litegate.proving.proof import Effort, Proof
 from litegate.proving.proof import prove as prove_scene
 from litegate.proving.result import Play
 from litegate.proving.rows import proof_row
-from litegate.rebuilds import add_rebuilds
-from litegate.replay import check_of, play
 from litegate.reports.proof import title
 from litegate.reports.view import outcome_of
 from litegate.selection import Case
 from litegate.session import BASELINE
-from litegate.wiring import wiring
 
 ROUNDS = 100
 """Comparisons of identical models in a full proof."""
@@ -99,7 +99,11 @@ class _Prover:
             run.notes.append(f"{plain(case.id)} was not accepted, so it is not proven: {reason}")
             return
         started = self.clock()
-        proof = self._proof(case)
+        try:
+            proof = self._proof(case)
+        except LitegateError as error:
+            self.gate.blame([f"{plain(case.id)}: the gate is NOT proven: {error}"])
+            return
         row = proof_row(proof, self.clock() - started)
         run.proofs.append(row)
         if not proof.holds:

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import pytest
 
 from litegate.faults import ONCE, Expect, Family, Fault, Scene
+from litegate.prover.replay import play_emptied
 from litegate.proving.ladders import Climb
 from litegate.proving.result import Result, Said
-from litegate.replay import play_emptied
 from litegate.reports.merge import merge
 from litegate.reports.view import is_good
 

@@ -1,0 +1,149 @@
+"""Faults in the latency: files that answer as before, and compute more.
+
+What is added has a reader: LiteRT leaves out operators that nobody reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import copy
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from litegate.faults.draft import Draft, edit
+from litegate.faults.fault import Family, Ladder, fault
+from litegate.faults.layers import Layer, layers
+from litegate.faults.scene import Scene, Unplantable
+from litegate.faults.work import Maxima, computed_again, with_maxima
+from litegate.measures.latency_rule.timing import clocks, fresh, one_sample, quickest
+
+_TRIAL, _SAMPLE = 32, 0.05
+"""Operators by which the price of one is found, and seconds that are timed for it."""
+_LEAST = 20e-9
+"""Seconds that no operator undercuts: a price below is the clock's noise."""
+
+
+@fault(
+    family=Family.LATENCY,
+    ladder=Ladder(2, 5, 10, 25, 100, unit="%", must=10),
+    noticed_by=("latency growth",),
+)
+def added_operators(scene: Scene, grade: float) -> Scene:
+    """Operators without an effect stand behind a layer: maxima of a tensor and itself.
+
+    The largest layer. The grade is the time that they add, in per cent, by the price of one as
+    timed on this machine; at least one.
+    """
+    tflite = scene.candidate.tflite
+    whole, each = _prices(scene)
+    count = max(1, round(grade / 100 * whole / each))
+    return scene.with_candidate(with_maxima(tflite, count))
+
+
+@fault(
+    family=Family.LATENCY,
+    ladder=Ladder(1, 3, 10, 50, 300, unit="times more", must=1),
+    noticed_by=("latency growth", "latency ratio", "latency"),
+)
+def repeated_work(scene: Scene, grade: float) -> Scene:
+    """The model computes its scores again and again, and the greatest of equal scores is taken."""
+
+    def change(draft: Draft) -> None:
+        last = layers(draft)[-1]
+        once = draft.graph.operators[: last.number + 1]
+        maxima = Maxima(draft, last)
+        for number in range(int(grade)):
+            maxima.take(computed_again(maxima, once, f"/again{number}"))
+        maxima.put()
+
+    return _changed(scene, change)
+
+
+@fault(
+    family=Family.LATENCY,
+    ladder=Ladder(2, 8, 32, unit="times as wide", must=8),
+    noticed_by=("latency growth",),
+)
+def wider_layer(scene: Scene, grade: float) -> Scene:
+    """A layer has more channels than are read: what is added is cut off behind it.
+
+    The first layer that is no depthwise convolution. Its weights grow with it.
+    """
+
+    def change(draft: Draft) -> None:
+        found = [one for one in layers(draft) if one.channel == 0]
+        if not found:
+            raise Unplantable("every layer is a depthwise convolution")
+        _widen(draft, found[0], int(grade))
+
+    return _changed(scene, change)
+
+
+def _widen(draft: Draft, layer: Layer, times: int) -> None:
+    output = int(layer.operator.outputs[0])
+    wide = draft.beside(output, "/wide")
+    tensor, shape = draft.graph.tensors[wide], list(draft.graph.tensors[output].shape)
+    for one in (layer.weight, layer.bias):
+        if one is not None:
+            _repeat_channels(draft, one, times)
+    tensor.shape = [*shape[:-1], shape[-1] * times]
+    if tensor.shapeSignature is not None:
+        tensor.shapeSignature = [*tensor.shapeSignature[:-1], shape[-1] * times]
+    layer.operator.outputs = [wide]
+    cut = draft.step("SLICE", wide, output)
+    begin = _constant(draft, "begin", np.zeros(len(shape), np.int32))
+    size = _constant(draft, "size", np.array([-1] * (len(shape) - 1) + [shape[-1]], np.int32))
+    cut.inputs = [wide, begin, size]
+    cut.builtinOptions = schema.SliceOptionsT()
+    cut.builtinOptionsType = schema.BuiltinOptions.SliceOptions
+    draft.model.operatorCodes[cut.opcodeIndex].version = 2
+    draft.graph.operators.insert(layer.number + 1, cut)
+
+
+def _repeat_channels(draft: Draft, tensor: Any, times: int) -> None:
+    """Repeat a constant's values along its first dimension, and their scales."""
+    values = draft.values(tensor)
+    draft.store(tensor, np.concatenate([values] * times))
+    tensor.shape = [len(values) * times, *values.shape[1:]]
+    steps = tensor.quantization
+    if steps is not None and steps.scale is not None and len(steps.scale) > 1:
+        tensor.quantization = steps = copy(steps)
+        steps.scale = list(steps.scale) * times
+        steps.zeroPoint = list(steps.zeroPoint) * times
+
+
+def _constant(draft: Draft, name: str, values: Any) -> int:
+    buffer = schema.BufferT(data=np.frombuffer(values.tobytes(), np.uint8))
+    draft.model.buffers.append(buffer)
+    tensor = schema.TensorT(
+        name=f"planted/{name}".encode(),
+        type=schema.TensorType.INT32,
+        shape=list(values.shape),
+        buffer=len(draft.model.buffers) - 1,
+    )
+    draft.graph.tensors.append(tensor)
+    return len(draft.graph.tensors) - 1
+
+
+@lru_cache(maxsize=1)
+def _prices(scene: Scene) -> tuple[float, float]:
+    """Seconds of one invocation of the sound file, and of one maximum."""
+    tflite = scene.candidate.tflite
+    whole, more = (_seconds(scene, each) for each in (tflite, with_maxima(tflite, _TRIAL)))
+    return whole, max((more - whole) / _TRIAL, _LEAST)
+
+
+def _seconds(scene: Scene, tflite: bytes) -> float:
+    invoke = fresh(tflite, one_sample(scene.candidate), scene.name)()
+    invoke()
+    return quickest(invoke, clocks().deciding, _SAMPLE)
+
+
+def _changed(scene: Scene, change: Callable[[Draft], None]) -> Scene:
+    def on(model: Any) -> None:
+        change(Draft(model))
+
+    return scene.with_candidate(edit(scene.candidate.tflite, on))

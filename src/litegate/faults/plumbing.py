@@ -1,0 +1,201 @@
+"""Faults around the model: nothing to compare with, nothing to compare on, promises withdrawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from litegate.errors import BuildError
+from litegate.faults.draft import Draft, edit
+from litegate.faults.fault import Expect, Family, Ladder, fault
+from litegate.faults.layers import layers
+from litegate.faults.scene import Declaration, Scene, Unplantable, digest
+from litegate.loosening import LOOSENED
+from litegate.loosening.models import LEAST, MOST
+from litegate.measures.accuracy import accuracy_drop
+from litegate.measures.shipped import NAME as SHIPPED
+from litegate.spec import Artifact
+from litegate.units import Quantity, Unit
+
+_DROPS = ("accuracy drop", "number of extra errors", "worst class's accuracy drop")
+_SHARES = ("accuracy", "agreement with Keras", "agreement of kernels")
+_AGAINST_BASE = (
+    "accuracy lost against the base",
+    "size growth",
+    "integer types lost against the base",
+)
+
+
+@fault(family=Family.PLUMBING, noticed_by=_AGAINST_BASE)
+def no_base(scene: Scene, _: float) -> Scene:
+    """The base cannot be built, so that there is nothing to compare with."""
+    why = BuildError(f"the base's {scene.name} could not be built", remedy="look at its build log")
+    return replace(scene, base=why)
+
+
+@fault(family=Family.PLUMBING, noticed_by=("accuracy lost against the base",))
+def stale_base(scene: Scene, _: float) -> Scene:
+    """The base was judged on another evaluation split."""
+    if not isinstance(scene.base, Artifact):
+        raise Unplantable("there is no base")
+    older = replace(scene.base.evaluation, digest=digest(scene.base.evaluation.y, np.zeros(1)))
+    renamed = scene.with_samples(scene.candidate.evaluation.x)
+    return replace(renamed, base=replace(scene.base, evaluation=older))
+
+
+@fault(family=Family.PLUMBING, noticed_by=(SHIPPED,))
+def stale_shipped_file(scene: Scene, _: float) -> Scene:
+    """The file that ships is of an older build."""
+    if scene.recipe.shipped is None:
+        raise Unplantable("the recipe names no file that ships")
+    older = scene.with_samples(scene.candidate.evaluation.x).shipped
+    return replace(scene, shipped=older)
+
+
+@fault(family=Family.PLUMBING, noticed_by=(*_DROPS, *_SHARES))
+def no_samples(scene: Scene, _: float) -> Scene:
+    """The evaluation split is empty."""
+    return _on(scene, np.zeros(0, np.intp))
+
+
+@fault(family=Family.PLUMBING, noticed_by=(*_DROPS, *_SHARES), expect=Expect.UNPROVEN)
+def one_sample(scene: Scene, _: float) -> Scene:
+    """The evaluation split holds a single sample, which is answered right."""
+    return _on(scene, _right(scene)[:1])
+
+
+@fault(
+    family=Family.PLUMBING,
+    ladder=Ladder(2, 8, 32, unit="times", must=2),
+    noticed_by=(*_DROPS, *_SHARES),
+    expect=Expect.UNPROVEN,
+)
+def copied_samples(scene: Scene, grade: float) -> Scene:
+    """The evaluation split holds each sample several times, so that it seems to prove more.
+
+    Samples that are answered right, as many as keep every limit only if copies count.
+    """
+    right, times = _right(scene), int(grade)
+    distinct = -(-_needed(scene) // times)
+    if len(right) < distinct:
+        raise Unplantable("there are too few samples that are answered right")
+    return _on(scene, np.tile(right[:distinct], times))
+
+
+@fault(family=Family.PLUMBING, noticed_by=(*_DROPS, *_SHARES))
+def nan_sample(scene: Scene, _: float) -> Scene:
+    """A sample of the evaluation split is NaN."""
+    whole = scene.candidate.evaluation
+    x = np.array(whole.x, np.float32)
+    x[scene.seed % len(x)] = np.nan
+    return scene.with_split(x, whole.y)
+
+
+@fault(family=Family.PLUMBING, noticed_by=_DROPS)
+def nan_reference(scene: Scene, _: float) -> Scene:
+    """The float reference answers NaN, for its last layer holds nothing else."""
+
+    def change(model: Any) -> None:
+        draft = Draft(model)
+        last = layers(draft)[-1].weight
+        values = draft.values(last)
+        if not np.issubdtype(values.dtype, np.floating):
+            raise Unplantable("the reference has no float weights")
+        draft.store(last, np.full_like(values, np.nan))
+
+    return scene.with_reference(edit(scene.reference.tflite, change))
+
+
+@fault(family=Family.PLUMBING, noticed_by=("accuracy drop",), expect=Expect.UNPROVEN)
+def unresolvable_tolerance(scene: Scene, _: float) -> Scene:
+    """The accuracy drop may be a thousandth of a sample, which no split of this size can show."""
+    if scene.model.budget_of(scene.recipe).accuracy_drop is None:
+        raise Unplantable("the budget limits no accuracy drop")
+    limit = Quantity(Fraction(1, 1000 * len(scene.candidate.evaluation.y)), Unit.POINTS)
+    high = accuracy_drop(scene.reference, scene.candidate).high
+    if high is None or high <= limit.value:
+        raise Unplantable("the candidate is surely better than its reference")
+    budget = replace(scene.model.budget_of(scene.recipe), accuracy_drop=limit)
+    return replace(scene, recipe=replace(scene.recipe, budget=budget))
+
+
+@fault(family=Family.PLUMBING, noticed_by=(LOOSENED,))
+def model_renamed(scene: Scene, _: float) -> Scene:
+    """The model had another name in the base, and does not say so: it seems new."""
+
+    def before(models: dict[str, Any], name: str) -> None:
+        models[f"{name}_before"] = models.pop(name)
+
+    return _declared(scene, before)
+
+
+@fault(family=Family.PLUMBING, noticed_by=(LOOSENED,))
+def model_vanished(scene: Scene, _: float) -> Scene:
+    """A model that the base gates is gone."""
+
+    def before(models: dict[str, Any], name: str) -> None:
+        models[f"{name}_vanished"] = models[name]
+
+    return _declared(scene, before)
+
+
+@fault(
+    family=Family.PLUMBING,
+    ladder=Ladder(0.1, 1, 10, 100, unit="%", must=0.1),
+    noticed_by=(LOOSENED,),
+)
+def limit_loosened(scene: Scene, grade: float) -> Scene:
+    """A limit was tighter in the base: the first one of the candidate that is not 0.
+
+    The grade is by how much, in per cent of the limit in the base.
+    """
+
+    def before(models: dict[str, Any], name: str) -> None:
+        limits = models[name]["recipes"][scene.recipe.name]["budget"]
+        field = next(one for one in limits if _can_loosen(one, limits[one]))
+        factor = 1 + Fraction(str(grade)) / 100
+        value = Fraction(limits[field]["value"])
+        tighter = value * factor if field in LEAST else value / factor
+        limits[field]["value"] = str(tighter)
+
+    return _declared(scene, before)
+
+
+@fault(family=Family.PLUMBING, noticed_by=(LOOSENED,))
+def check_removed(scene: Scene, _: float) -> Scene:
+    """A check that the base has is gone."""
+
+    def before(declared: Declaration) -> Declaration:
+        gone = {"checks/test_planted.py::test_that_is_gone": "0" * 64}
+        return {**declared, "checks": {**declared["checks"], **gone}}
+
+    return replace(scene, declared_before=before)
+
+
+def _declared(scene: Scene, change: Callable[[dict[str, Any], str], None]) -> Scene:
+    """A scene in which the base declared other models; `change` alters a copy of them."""
+
+    def before(declared: Declaration) -> Declaration:
+        models = deepcopy(dict(declared["models"]))
+        change(models, scene.model.name)
+        return {**declared, "models": models}
+
+    return replace(scene, declared_before=before)
+
+
+def _can_loosen(field: str, limit: Mapping[str, str] | None) -> bool:
+    return limit is not None and field in LEAST | MOST and Fraction(limit["value"]) != 0
+
+
+def _on(scene: Scene, chosen: NDArray[np.intp]) -> Scene:
+    """A scene judged on some of its samples, with what Keras answered to them."""
+    split, keras = scene.candidate.evaluation, scene.candidate.keras_outputs
+    moved = scene.with_split(split.x[chosen], split.y[chosen])
+    kept = None if keras is None else keras[chosen]
+    return replace(moved, candidate=replace(moved.candidate, keras_outputs=kept))
