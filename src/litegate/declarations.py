@@ -41,6 +41,7 @@ def declared_model(
         "recipes": {each.name: _recipe(model, each, project, keys) for each in model.recipes},
         "keys": {name: keys(name) for name in _built(model)},
         "stems": {name: stems(name) for name in _built(model)},
+        "prebuilt": {name: asdict(file) for name, file in model.prebuilt.items()},
     }
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
-from pathlib import Path
-
-import numpy as np
+from dataclasses import fields, replace
 
 from litegate.datasets import prepare
+from litegate.datasets.prepare import keep_evaluation
 from litegate.discovery import load_file
 from litegate.errors import ConfigError
 from litegate.spec import Model, Recipe, Splits
@@ -29,8 +27,9 @@ def build(request: Request, report: Reporter) -> None:
     check_versions()
     model = _model(request)
     recipes = [_recipe(model, name) for name in request.recipes]
-    splits = prepare(model.data, request.locations)
-    _keep_evaluation(request.staging, splits)
+    splits = prepare(model.data, replace(request.locations, project=request.project))
+    _check_trainable(model, splits)
+    keep_evaluation(splits, request.staging / "evaluation")
     report.stage(recipes[0].name, "train", shared=True)
     frameworks = load_frameworks(model.training.threads)
     samples = samples_of(frameworks, splits)
@@ -69,8 +68,11 @@ def _recipe(model: Model, name: str) -> Recipe:
         raise ConfigError(f"{model.name} has no recipe {name}", expected=known) from None
 
 
-def _keep_evaluation(staging: Path, splits: Splits) -> None:
-    folder = staging / "evaluation"
-    folder.mkdir(parents=True)
-    np.save(folder / "x.npy", splits.x_test, allow_pickle=False)
-    np.save(folder / "y.npy", splits.y_test, allow_pickle=False)
+def _check_trainable(model: Model, splits: Splits) -> None:
+    missing = [each.name for each in fields(Splits) if getattr(splits, each.name) is None]
+    if missing:
+        raise ConfigError(
+            f"{model.name} cannot be trained on {model.data.name}: it has no {', '.join(missing)}",
+            expected="a training split and labels",
+            remedy="a data set without them serves `litegate.prebuilt` alone",
+        )

@@ -72,7 +72,7 @@ def _made(frameworks: Frameworks, model: Model) -> Network:
     """What the builder gives on cleared ground.
 
     Keras's own state is cleared: automatic layer names carry a counter that reaches the file. The
-    import of Keras 3 draws random numbers: a builder in which it happens is called once more.
+    import of Keras 3 may draw random numbers: a builder in which it happens is called once more.
     """
     keras3 = loaded_keras3()
     for keras in _in_use(frameworks):
