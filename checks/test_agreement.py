@@ -1,6 +1,22 @@
-"""Agreement: the file decides as the network that was trained, on either set of kernels."""
+"""Agreement: the file decides as its reference and as Keras do, on either set of kernels."""
 
-from litegate.measures.agreement import keras_agreement, keras_difference, kernel_agreement
+from litegate.measures.agreement import (
+    agreement_with_reference,
+    keras_agreement,
+    keras_difference,
+    kernel_agreement,
+)
+from litegate.measures.output_error import output_error
+
+
+def test_file_decides_as_its_reference(candidate, reference, budget, require):
+    """The float reference and the file decide alike, right or wrong."""
+    require(agreement_with_reference(reference, candidate) >= budget.agreement)
+
+
+def test_file_answers_as_its_reference(candidate, reference, budget, require):
+    """Their outputs differ by a small share of the reference's at most."""
+    require(output_error(reference, candidate) <= budget.output_error)
 
 
 def test_file_decides_as_keras(candidate, budget, require):

@@ -24,7 +24,7 @@ import litegate as lg
         size=lg.kib(25),
         size_ratio=0.30,
         compressed_size=lg.kib(24),
-        latency=lg.ms(1),
+        latency=lg.ms(0.25),
         latency_ratio=10,  # int8 is often slower than float on x86-64: no promise of a speed-up
     ),
 )

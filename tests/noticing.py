@@ -1,5 +1,7 @@
 """Which measurements notice a planted fault, at limits like those of a repository's models."""
 
+from pathlib import Path
+
 from litegate import byte, per_thousand, percent, points, quanta
 from litegate.errors import LitegateError
 from litegate.measurement import Outcome
@@ -7,8 +9,13 @@ from litegate.measures import accuracy as acc
 from litegate.measures import against_base as base
 from litegate.measures import agreement as agree
 from litegate.measures import tensors
+from litegate.measures.arena import arena
+from litegate.measures.macs import macs
+from litegate.measures.output_error import output_error
 from litegate.measures.properties import PROPERTIES, property_violations
-from litegate.measures.size import bytes_saved
+from litegate.measures.size import bytes_saved, compressed_size, size, size_ratio
+from litegate.measures.target import target_violations
+from litegate.targets import load
 
 CHECKS = {
     "accuracy": lambda s: acc.accuracy(s.candidate) >= percent(90),
@@ -20,20 +27,38 @@ CHECKS = {
     "agreement with Keras": lambda s: agree.keras_agreement(s.candidate) >= percent(99),
     "largest difference from Keras": lambda s: agree.keras_difference(s.candidate) <= quanta(8),
     "agreement of kernels": lambda s: agree.kernel_agreement(s.candidate) >= percent(99),
+    "agreement with the reference": lambda s: (
+        agree.agreement_with_reference(s.reference, s.candidate) >= percent(95)
+    ),
+    "agreement with the base": lambda s: (
+        base.agreement_with_base(s.base, s.candidate) >= percent(98)
+    ),
+    "output error": lambda s: output_error(s.reference, s.candidate) <= percent(20),
     "accuracy lost against the base": lambda s: (
         base.accuracy_loss(s.base, s.candidate) <= points(0.5)
     ),
+    "size": lambda s: size(s.candidate) <= byte(6_000),
+    "size ratio": lambda s: size_ratio(s.candidate, s.reference) <= 0.7,
+    "compressed size": lambda s: compressed_size(s.candidate) <= byte(5_000),
+    "size growth": lambda s: base.size_growth(s.base, s.candidate) <= percent(1),
+    "number of multiply-accumulates": lambda s: macs(s.candidate) <= 40_000,
+    "arena": lambda s: arena(s.candidate) <= byte(4_000),
     "size saving": lambda s: bytes_saved(s.candidate, s.reference) >= byte(1),
     "broken tensor promises": lambda s: tensors.tensor_violations(s.candidate) <= 0,
     "broken operator promises": lambda s: tensors.operator_violations(s.candidate) <= 0,
     "broken float promises": lambda s: tensors.reference_violations(s.reference) <= 0,
     "integer types lost against the base": lambda s: base.lost_types(s.base, s.candidate) <= 0,
     "operator changes against the base": lambda s: base.operator_changes(s.base, s.candidate) <= 0,
+    "operators outside the target": lambda s: target_violations(s.candidate, _target(s)) <= 0,
 }
 CHECKS |= {
     prop.title: lambda s, prop=prop: property_violations(s.candidate, prop, examples=20) <= 0
     for prop in PROPERTIES
 }
+
+
+def _target(scene):
+    return load(scene.model.budget_of(scene.recipe).target or "tflm", Path())
 
 
 def notices(name, scene):

@@ -1,13 +1,14 @@
 """litegate: a pytest-driven quality gate for `.tflite` models."""
 
 from litegate import datasets, recipes
-from litegate.authoring import model
-from litegate.spec import Budget, Data, Regression, Splits, Training
+from litegate.authoring import model, prebuilt
+from litegate.spec import Budget, Data, File, Regression, Splits, Training
 from litegate.units import byte, kib, ms, per_thousand, percent, points, quanta, us
 
 __all__ = [
     "Budget",
     "Data",
+    "File",
     "Regression",
     "Splits",
     "Training",
@@ -19,6 +20,7 @@ __all__ = [
     "per_thousand",
     "percent",
     "points",
+    "prebuilt",
     "quanta",
     "recipes",
     "us",

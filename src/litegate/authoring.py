@@ -1,15 +1,16 @@
-"""`@model`: a builder function becomes a Model. Nothing is registered, nothing is run."""
+"""`@model` and `prebuilt`: what a model file declares becomes a Model. Nothing is run."""
 
 from __future__ import annotations
 
 import inspect
+import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from litegate.errors import ConfigError
-from litegate.spec import Budget, Data, Model, Recipe, Training
+from litegate.spec import OF_LABELS, Budget, Data, File, Kind, Model, Recipe, Training
 
 NO_BUDGET = Budget()
 
@@ -31,11 +32,13 @@ def model(
     `renamed_from` is what the base knows the model by. `files` names what the builder reads, such
     as trained weights, by paths that start at the model's folder: their bytes are part of the key.
 
-    Raises ConfigError for two recipes of one name or a model without a recipe.
+    Raises ConfigError for two recipes of one name, a model without a recipe, or limits that need
+    labels where the data set has none.
     """
 
     def declare(builder: Callable[..., Any]) -> Model:
         called = name or builder.__name__
+        _check_labels(called, data, budget, *(each.budget for each in recipes if each.budget))
         file = Path(inspect.getfile(builder)).resolve()
         return Model(
             name=called,
@@ -52,6 +55,77 @@ def model(
         )
 
     return declare
+
+
+def prebuilt(  # noqa: PLR0913 keywords only
+    *,
+    reference: str | File,
+    candidate: str | File,
+    data: Data,
+    budget: Budget = NO_BUDGET,
+    kind: str = Kind.INT8_PTQ,
+    input_type: str | None = None,
+    output_type: str | None = None,
+    name: str = "",
+    renamed_from: str | None = None,
+    shipped: str | None = None,
+) -> Model:
+    """Declare two ready-made `.tflite` files as a model to gate; nothing is trained or converted.
+
+    The variable that it is assigned to names the model, or `name` does. Paths start at the
+    project's root; `litegate.File` names a file that git does not hold. The recipe is called as
+    `kind`, whose promises its tensors must keep. The types of its ports are int8 for an int8 kind,
+    else float32, where `input_type` and `output_type` do not say otherwise.
+
+    Raises ConfigError for a kind that is none, or limits that need labels without them.
+    """
+    if kind not in set(Kind) - {Kind.FLOAT32}:
+        known = ", ".join(each for each in Kind if each is not Kind.FLOAT32)
+        raise ConfigError("prebuilt(kind=...) is no way to quantize", expected=known, got=kind)
+    _check_labels(name or str(candidate), data, budget)
+    frame = sys._getframe(1)  # noqa: SLF001 where the declaration stands
+    port = "int8" if kind in (Kind.INT8_QAT, Kind.INT8_PTQ) else "float32"
+    recipe = Recipe(
+        name=Kind(kind).value,
+        kind=Kind(kind),
+        input_type=input_type or port,
+        output_type=output_type or port,
+        shipped=shipped,
+    )
+    return Model(
+        name=name,
+        file=Path(frame.f_code.co_filename).resolve(),
+        line=frame.f_lineno,
+        build=_nothing_to_build,
+        summary=f"{candidate}, prebuilt",
+        data=data,
+        training=Training(),
+        recipes=(recipe,),
+        budget=budget,
+        renamed_from=renamed_from,
+        prebuilt={recipe.reference.name: _file(reference), recipe.name: _file(candidate)},
+    )
+
+
+def _file(named: str | File) -> File:
+    return named if isinstance(named, File) else File(path=named)
+
+
+def _nothing_to_build(_keras: object) -> NoReturn:
+    raise ConfigError("a prebuilt model has no network to build")
+
+
+def _check_labels(called: str, data: Data, *budgets: Budget) -> None:
+    """Raise ConfigError for a limit of accuracy on data without labels."""
+    if data.labels:
+        return
+    unset = set.intersection(*(set(budget.unset()) for budget in budgets))
+    if needless := sorted(OF_LABELS.difference(unset, {"regression.accuracy"})):
+        raise ConfigError(
+            f"{called} limits {', '.join(needless)}, and its data set {data.name} has no labels",
+            expected="labels, or limits that need none",
+            remedy="agreement=... and output_error=... hold it to its reference instead",
+        )
 
 
 def _checked(called: str, recipes: Sequence[Recipe]) -> tuple[Recipe, ...]:

@@ -12,7 +12,7 @@ from litegate.errors import BuildError, ConfigError, LitegateError
 from litegate.loosening import predecessor
 from litegate.pipeline import Built, Pipeline, Target
 from litegate.selection import Case
-from litegate.spec import Artifact
+from litegate.spec import Artifact, File
 from litegate.store import BUILDS
 
 
@@ -84,7 +84,8 @@ class Counterpart:
     def _key(self, case: Case, declared: Mapping[str, Any], recipe: str) -> str:
         """The key of the other commit's recipe; where its tool chain is gone, of what is kept."""
         key = str(declared["keys"][recipe])
-        return self._older(case, key, declared["stems"][recipe]) if self._toolchain_moved() else key
+        built = self._toolchain_moved() and not declared["prebuilt"]
+        return self._older(case, key, declared["stems"][recipe]) if built else key
 
     def _toolchain_moved(self) -> bool:
         """Whether that commit pins another tool chain than this checkout."""
@@ -106,4 +107,5 @@ def _target(name: str, declared: Mapping[str, Any], tree: Path) -> Target:
         keys=declared["keys"],
         stems=declared["stems"],
         data_key=declared["data"]["key"],
+        prebuilt={recipe: File(**file) for recipe, file in declared["prebuilt"].items()},
     )

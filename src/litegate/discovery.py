@@ -60,11 +60,20 @@ def load_file(path: Path, project: Path) -> dict[str, Model]:
     """
     path = path.resolve()
     module = _load(path, project.resolve())
-    held = {id(m): m for m in vars(module).values() if isinstance(m, Model)}.values()
+    held = _held(module)
     found: dict[str, Model] = {}
     for model in (m for m in held if m.file == path):
         _add(found, model)
     return {m.name: m for m in held if m.file != path} | found
+
+
+def _held(module: ModuleType) -> list[Model]:
+    """The models of a module; one without a name of its own is called as the variable is."""
+    found: dict[int, Model] = {}
+    for variable, value in vars(module).items():
+        if isinstance(value, Model):
+            found.setdefault(id(value), value if value.name else replace(value, name=variable))
+    return list(found.values())
 
 
 def _load(path: Path, project: Path) -> ModuleType:

@@ -256,6 +256,8 @@ class Gate:
 
     def _part(self) -> list[str]:
         """Lines that say how this run is a part of the checks; none where it is all of them."""
+        if not self.active:
+            return []
         gone = self.tally.left_out
         how = ", ".join(narrowed(self.config, self.options.checks, left_out=bool(gone)))
         said = [f"only a part of the checks was gated: {plain(how)}"] if how else []

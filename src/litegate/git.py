@@ -142,6 +142,12 @@ def submodules(project: Path) -> list[Path]:
     return [(top(project) / name).resolve() for name in names]
 
 
+def ignores(file: Path) -> bool:
+    """Whether a repository's rules keep a file out of its commits; False outside of one."""
+    listed = _git(file.parent, "check-ignore", "-q", "--", file.name)
+    return listed is not None
+
+
 def left_behind(project: Path, commit: Commit, models: Path) -> list[str]:
     """Files of a commit that declare a model there, and now are gone or lie below `models`."""
     here = top(project).resolve()

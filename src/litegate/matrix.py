@@ -32,7 +32,7 @@ def _row(
 ) -> dict[str, Any]:
     has = session.pipeline.store.has
     recipes = [
-        {"name": r.name, "gate": r.gate, "stored": has(BUILDS, session.pipeline.key(model, r.name))}
+        {"name": r.name, "gate": r.gate, "stored": has(BUILDS, declared["keys"][r.name])}
         for r in model.recipes
     ]
     return {

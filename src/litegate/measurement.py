@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fractions import Fraction
 from typing import NoReturn, final
@@ -85,6 +85,8 @@ class Measurement:
     """Decides in place of the interval rule, where the measure has one of its own."""
     artifacts: tuple[str, ...] = ()
     """SHA-256 digests of the artifacts that were measured."""
+    why: Callable[[], tuple[str, ...]] | None = None
+    """Gives more evidence, at a cost that only a failing verdict is worth; it raises nothing."""
     series: Mapping[str, Sequence[float]] = field(default_factory=dict)
     """The numbers behind the value, for a page to draw, by what they are of."""
 
@@ -137,6 +139,14 @@ class Verdict:
         """Whether comparing its measurement with its limit gives this outcome."""
         again = _judge(self.measurement, self.relation, self.limit)
         return again.outcome is self.outcome
+
+    def explained(self) -> Verdict:
+        """The verdict itself; where it fails, with the evidence that costs more."""
+        found = self.measurement
+        if self.outcome is not Outcome.FAIL or found.why is None:
+            return self
+        told = replace(found, evidence=(*found.evidence, *found.why()), why=None)
+        return replace(self, measurement=told)
 
     def __bool__(self) -> NoReturn:
         raise TypeError("a verdict is not a truth value: hand it to require(...)")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, final
 
@@ -18,14 +19,17 @@ from litegate.digests import (
     module_digest,
     toolchain_digest,
 )
-from litegate.errors import BuildError, LitegateError, StoreCorrupt
-from litegate.spec import Array, Artifact, DataLocations, Evaluation, Model
+from litegate.errors import BuildError, DataUnavailable, LitegateError, StoreCorrupt
+from litegate.intake import Intake
+from litegate.spec import Array, Artifact, DataLocations, Evaluation, File, Model
 from litegate.store import BUILDS, EVALUATIONS, Store
 
-FILES = ("model.tflite", "keras_outputs.npy", "history.json", "certificate.json")
-"""What the store keeps of a build."""
-SAMPLES = ("x.npy", "y.npy")
-"""What it keeps of a data set: the evaluation split."""
+FILES = ("model.tflite", "history.json", "certificate.json")
+"""What the store keeps of every artifact."""
+KERAS = "keras_outputs.npy"
+"""What it keeps besides of one that the tool chain built."""
+SAMPLES, LABELS = "x.npy", "y.npy"
+"""What it keeps of a data set: the evaluation split, with labels where it has any."""
 
 Built = Artifact | LitegateError
 
@@ -46,10 +50,12 @@ class Target:
     data_key: str
     seed: int | None = None
     """Takes the place of the seed that the file declares."""
+    prebuilt: Mapping[str, File] = field(default_factory=dict)
+    """As `Model.prebuilt`."""
 
 
 @final
-@dataclass(slots=True, kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False)
 class Pipeline:
     """Gives artifacts; builds what the store does not hold."""
 
@@ -63,10 +69,25 @@ class Pipeline:
     """Called with a line for the person: waiting for another run, damage under repair."""
     _toolchain: str = field(default="", init=False)
     _evaluations: dict[str, Evaluation] = field(default_factory=dict, init=False)
-    _found: dict[str, Artifact] = field(default_factory=dict, init=False)
+    _found: dict[tuple[str, str, str], Artifact] = field(default_factory=dict, init=False)
+
+    @cached_property
+    def intake(self) -> Intake:
+        """Where ready-made artifacts come from."""
+        return Intake(
+            store=self.store,
+            locations=self.locations,
+            timeout=self.timeout,
+            on_notice=self.on_notice,
+        )
 
     def key(self, model: Model, recipe: str) -> str:
-        """The key of one artifact."""
+        """The key of one artifact; of a ready-made file the digest of its bytes.
+
+        For such a file, raises what keeps it from being had.
+        """
+        if model.prebuilt:
+            return self.intake.key(model.prebuilt[recipe])
         if not self._toolchain:
             self._toolchain = toolchain_digest(Path(__file__).with_name("toolchain"))
         return artifact_key(self.stem(model, recipe), self._toolchain)
@@ -77,14 +98,23 @@ class Pipeline:
 
     def stem(self, model: Model, recipe: str) -> str:
         """The part of the key that this project makes, whichever tool chain builds it."""
+        if model.prebuilt:
+            return self.key(model, recipe)
         return artifact_stem(model, model.recipe(recipe), self.project)
 
     def find(self, model: Model, recipe: str) -> Artifact | None:
         """The artifact out of the store, or None; never builds. Damage is told and forgotten."""
-        key = self.key(model, recipe)
         try:
-            if key not in self._found:
-                self._found[key] = self._load(model, recipe, key)
+            key = self.key(model, recipe)
+        except LitegateError:
+            if model.prebuilt:
+                return None  # `ensure` says why
+            raise
+        place = (model.name, recipe, key)
+        try:
+            if place not in self._found:
+                needed = FILES if model.prebuilt else (*FILES, KERAS)
+                self._found[place] = self._load(model, recipe, key, needed)
         except KeyError:
             return None
         except StoreCorrupt as damage:
@@ -92,11 +122,14 @@ class Pipeline:
             self.store.forget(BUILDS, key)
             self.store.forget(EVALUATIONS, self.split_key(model))
             return None
-        return self._found[key]
+        return self._found[place]
 
     def ensure(self, model: Model, recipes: Iterable[str]) -> dict[str, Built]:
         """Each recipe's artifact, built where it must be, or the error that prevented it."""
         wanted = list(dict.fromkeys(recipes))
+        if model.prebuilt:
+            taken = self._taken_together(model)
+            return {name: taken[name] for name in wanted}
         built: dict[str, Built] = {}
         missing = [name for name in wanted if self._keep(built, model, name)]
         if missing:
@@ -107,6 +140,24 @@ class Pipeline:
             except LitegateError as error:
                 built |= {name: error for name in missing if name not in built}
         return built
+
+    def _taken_together(self, model: Model) -> dict[str, Built]:
+        """Each ready-made artifact; where one is not to be had here, the model is none to judge."""
+        taken = {name: self._taken(model, name) for name in model.prebuilt}
+        missing = [one for one in taken.values() if isinstance(one, DataUnavailable)]
+        return dict.fromkeys(taken, missing[0]) if missing else taken
+
+    def _taken(self, model: Model, recipe: str) -> Built:
+        """A ready-made artifact, taken into the store where it must be."""
+        try:
+            if found := self.find(model, recipe):
+                return found
+            self.intake.take_split(model.data, self.split_key(model))
+            key = self.key(model, recipe)
+            self.intake.take(model.prebuilt[recipe], key)
+            return self._load(model, recipe, key, FILES)
+        except LitegateError as error:
+            return error
 
     def _keep(self, built: dict[str, Built], model: Model, recipe: str) -> bool:
         """Put what the store holds into `built`; whether it holds nothing."""
@@ -166,15 +217,15 @@ class Pipeline:
         return None
 
     def _put(self, target: Target, recipe: str, staging: Path) -> None:
-        samples = {name: staging / "evaluation" / name for name in SAMPLES}
+        samples = {name: staging / "evaluation" / name for name in (SAMPLES, LABELS)}
         self.store.put(EVALUATIONS, target.data_key, samples)
-        files = {name: staging / recipe / name for name in FILES}
+        files = {name: staging / recipe / name for name in (*FILES, KERAS)}
         self.store.put(BUILDS, target.keys[recipe], files, stem=target.stems[recipe])
 
     def find_other(self, model: Model, recipe: str, key: str) -> Artifact | None:
         """The artifact under a key of another checkout, to be judged on this one's split."""
         try:
-            return self._load(model, recipe, key)
+            return self._load(model, recipe, key, FILES)
         except KeyError:
             return None
         except StoreCorrupt as damage:
@@ -185,6 +236,10 @@ class Pipeline:
     def build_other(self, target: Target, recipe: str) -> None:
         """Build one recipe of another checkout's model, unless the store holds it by now."""
         key = target.keys[recipe]
+        if target.prebuilt:
+            there = replace(self.locations, project=target.project)
+            self.intake.take(target.prebuilt[recipe], key, there)
+            return
         notice = f"waiting for another run that is building the base's {target.model}"
         with self.store.lock([key], lambda: self.on_notice(notice)):
             if not self.store.has(BUILDS, key):
@@ -192,10 +247,10 @@ class Pipeline:
                 if error:
                     raise error
 
-    def _load(self, model: Model, recipe: str, key: str) -> Artifact:
+    def _load(self, model: Model, recipe: str, key: str, needed: Iterable[str]) -> Artifact:
         import hashlib
 
-        files = self.store.get(BUILDS, key, FILES)
+        files = self.store.get(BUILDS, key, needed)
         return Artifact(
             model=model.name,
             recipe=model.recipe(recipe),
@@ -204,17 +259,18 @@ class Pipeline:
             certificate=_json(files, "certificate.json"),
             history=tuple(_json(files, "history.json")),
             evaluation=self._evaluation(model),
-            keras_outputs=_array(files, "keras_outputs.npy"),
+            keras_outputs=_array(files, KERAS) if KERAS in files else None,
         )
 
     def _evaluation(self, model: Model) -> Evaluation:
         key = self.split_key(model)
         if key not in self._evaluations:
-            files = self.store.get(EVALUATIONS, key, SAMPLES)
+            needed = (SAMPLES, LABELS) if model.data.labels else (SAMPLES,)
+            files = self.store.get(EVALUATIONS, key, needed)
             self._evaluations[key] = Evaluation(
                 digest=key,
-                x=_array(files, "x.npy"),
-                y=_array(files, "y.npy"),
+                x=_array(files, SAMPLES),
+                y=_array(files, LABELS) if LABELS in files else None,
                 classes=model.data.classes,
                 domain=model.data.domain,
             )

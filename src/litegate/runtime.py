@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -26,6 +26,8 @@ class Kernels(StrEnum):
     """LiteRT's default: the optimized kernels that phones and servers run."""
     REFERENCE = "reference"
     """The plain kernels that microcontrollers' results are held to; ten times slower."""
+    BUILTIN = "builtin"
+    """The optimized kernels without a delegate; every tensor between two operators can be read."""
 
 
 @final
@@ -117,6 +119,11 @@ class Runner:
         out: NDArray[Any] = self._interpreter.get_tensor(self.output.index)
         return out
 
+    def tensor(self, index: int) -> NDArray[Any]:
+        """A copy of any tensor of the main graph, in its own type; for `Kernels.BUILTIN` alone."""
+        out: NDArray[Any] = self._interpreter.get_tensor(index)
+        return out
+
     def run(self, raw: NDArray[Any]) -> NDArray[Any]:
         """Feed, invoke and fetch; shape (batch, ...) in and out."""
         self.feed(raw)
@@ -149,11 +156,15 @@ def _interpreter(tflite: bytes, kernels: Kernels, threads: int) -> Any:
     resolver = {
         Kernels.XNNPACK: OpResolverType.AUTO,
         Kernels.REFERENCE: OpResolverType.BUILTIN_REF,
+        Kernels.BUILTIN: OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
     }[kernels]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return Interpreter(
-            model_content=tflite, num_threads=threads, experimental_op_resolver_type=resolver
+            model_content=tflite,
+            num_threads=threads,
+            experimental_op_resolver_type=resolver,
+            experimental_preserve_all_tensors=kernels is Kernels.BUILTIN,
         )
 
 
@@ -232,6 +243,20 @@ def outputs(
             got=str(len(raw)),
         )
     return Outputs(raw=raw, real=runner.output.real(raw), quantum=runner.output.scale)
+
+
+def inner(
+    tflite: bytes, samples: NDArray[Any], tensors: Sequence[int], *, subject: str = "the model"
+) -> Iterator[dict[int, NDArray[Any]]]:
+    """What tensors of the main graph hold, by their index, after each real-valued sample.
+
+    `samples` has shape (n, ...). One sample is one invocation, so memory stays flat. Raises
+    ArtifactError where LiteRT refuses the file or a sample.
+    """
+    runner = Runner(tflite, subject=subject, kernels=Kernels.BUILTIN)
+    for sample in samples:
+        runner.run(runner.input.quantize(sample[np.newaxis]))
+        yield {index: runner.tensor(index) for index in tensors}
 
 
 def _batches(runner: Runner, samples: NDArray[Any], batch: int) -> Iterator[NDArray[Any]]:

@@ -11,7 +11,7 @@ from typing import Any, final
 
 from litegate.errors import ConfigError
 from litegate.escaping import plain
-from litegate.spec import Budget, Model, Recipe, Regression
+from litegate.spec import OF_LABELS, Budget, Model, Recipe, Regression
 
 _OWNERS: Mapping[str, type] = {"budget": Budget, "regression": Regression}
 """What holds limits, by the name of its fixture."""
@@ -44,7 +44,9 @@ class Case:
         return self.budget.regression or Regression()
 
     def limit(self, name: str) -> Any:
-        """One of `LIMITS`; None where it is unset."""
+        """One of `LIMITS`; None where it is unset, or needs labels that there are not."""
+        if name in OF_LABELS and not self.model.data.labels:
+            return None
         owner, _, field = name.rpartition(".")
         return getattr(self.regression if owner else self.budget, field)
 

@@ -64,7 +64,11 @@ class Session:
         return Pipeline(
             store=Store(options.store),
             project=options.project,
-            locations=DataLocations(directory=options.data, cache=options.store.parent / "data"),
+            locations=DataLocations(
+                directory=options.data,
+                cache=options.store.parent / "data",
+                project=options.project,
+            ),
             timeout=options.build_timeout,
             on_event=self.on_event,
             on_notice=self.on_notice,
@@ -98,8 +102,8 @@ class Session:
             name: declared_model(
                 model,
                 project,
-                partial(self.pipeline.key, model),
-                partial(self.pipeline.stem, model),
+                partial(_declared_key, self.pipeline.key, model),
+                partial(_declared_key, self.pipeline.stem, model),
             )
             for name, model in self.all_models.items()
         }
@@ -180,6 +184,16 @@ class Session:
         return {name: artifact for name, artifact in found.items() if artifact}
 
 
+def _declared_key(key: Callable[[Model, str], str], model: Model, recipe: str) -> str:
+    """A key; empty for a ready-made file that cannot be had, which its checks tell."""
+    try:
+        return key(model, recipe)
+    except LitegateError:
+        if model.prebuilt:
+            return ""
+        raise
+
+
 def _named(side: Base | None) -> dict[str, Any] | None:
     return {"commit": side.commit.sha, "ref": side.commit.ref} if side else None
 
@@ -192,7 +206,7 @@ def _needs(case: Case) -> list[str]:
 
 def conclude(session: Session) -> dict[str, Any]:
     """Fill in what stands beside the verdicts, and give the report as a JSON object."""
-    from litegate.measures.overview import advice, overview
+    from litegate.measures.overview import advice, overview, unlabelled
     from litegate.reports.json_report import document
     from litegate.reports.slack import slack
 
@@ -202,7 +216,7 @@ def conclude(session: Session) -> dict[str, Any]:
         artifacts = session.stored(model)
         rows, notes = overview(model, artifacts, BASELINE)
         run.recipes += rows
-        run.notes += [*notes, *advice(model, artifacts)]
+        run.notes += [*notes, *unlabelled(model), *advice(model, artifacts)]
         for recipe in gated(model, session.options.only_recipes):
             its = (row for row in run.verdicts if row["model"] == model.name)
             mine = [row for row in its if row["recipe"] == recipe.name]

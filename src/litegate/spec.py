@@ -120,6 +120,10 @@ class Budget:
     """Least share of equal decisions of the Keras fake-quant network and the `.tflite`."""
     keras_difference: Quantity | None = field(default=None, metadata={"unit": Unit.QUANTA})
     """Largest difference of their outputs, in steps of the output's quantization."""
+    agreement: Quantity | None = field(default=None, metadata={"unit": Unit.PERCENT})
+    """Least share of equal decisions of the float reference and the candidate."""
+    output_error: Quantity | None = field(default=None, metadata={"unit": Unit.PERCENT})
+    """Largest RMS of what their outputs differ by, as a share of the reference's RMS."""
     kernel_agreement: Quantity | None = field(default=None, metadata={"unit": Unit.PERCENT})
     """Least share of equal decisions of the optimized and the reference kernels."""
     size: Quantity | None = field(default=None, metadata={"unit": Unit.BYTES})
@@ -160,6 +164,12 @@ class Budget:
     def unset(self) -> tuple[str, ...]:
         """The names of the fields that hold no limit."""
         return tuple(f.name for f in _limits() if getattr(self, f.name) is None)
+
+
+OF_LABELS = frozenset(
+    {"accuracy", "accuracy_drop", "extra_errors", "class_drop", "regression.accuracy"}
+)
+"""The limits of what only labels can tell."""
 
 
 def _limits() -> tuple[Field[Any], ...]:
@@ -270,15 +280,18 @@ class Recipe:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Splits:
-    """A data set in memory: samples first, equal lengths in each split."""
+    """A data set in memory: samples first, equal lengths in each split.
 
-    x_train: Array
+    The training split is None where nothing is trained, `y_test` where there are no labels.
+    """
+
+    x_train: Array = None
     """Training samples, shape (n, ...)."""
-    y_train: Array
+    y_train: Array = None
     """Integer class labels, shape (n,)."""
     x_test: Array
     """Samples of the evaluation split, shape (m, ...)."""
-    y_test: Array
+    y_test: Array = None
     """Their labels, shape (m,)."""
 
 
@@ -287,6 +300,8 @@ class Splits:
 class DataLocations:
     """Where data may be looked for."""
 
+    project: Path | None = None
+    """The folder that paths of the user's own start from."""
     directory: Path | None = None
     """The data directory setting."""
     cache: Path | None = None
@@ -310,17 +325,56 @@ class Data:
     """The least and greatest value of a preprocessed input."""
     classes: tuple[str, ...]
     """The name of each class, in the order of the network's outputs."""
+    labels: bool = True
+    """Whether the evaluation split has labels; without them accuracy cannot be measured."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A file of the user's own. It lies in git, or is pinned by its digest, or is made.
+
+    ConfigError where what is given does not say so.
+    """
+
+    path: str = ""
+    """From the project's root, or absolute; ``~`` and ``$NAME`` are filled in."""
+    url: str = ""
+    """Fetched once, in place of `path`; needs `sha256`."""
+    sha256: str = ""
+    """What the bytes must be; needed for whatever lies outside the project."""
+    command: str = ""
+    """Makes `path`; run in the project's root, once in each run, without a shell."""
+
+    def __post_init__(self) -> None:
+        if bool(self.path) is bool(self.url) or (self.command and self.url):
+            raise ConfigError(
+                "File(...) names a path or a url, and a command only beside a path",
+                got=repr(self),
+            )
+        if not re.fullmatch("[0-9a-f]{64}", self.sha256 or "0" * 64):
+            raise ConfigError(
+                "File(sha256=...) is no SHA-256", expected="64 hexadecimal digits", got=self.sha256
+            )
+        if self.url and not self.sha256:
+            raise ConfigError(
+                f"File(url={self.url!r}) has no sha256",
+                expected="the digest of its bytes: what a server sends may change",
+            )
+
+    def __str__(self) -> str:
+        return self.path or self.url
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """What a builder function in `models/` declares."""
+    """What a builder function or `prebuilt` declares in `models/`."""
 
     name: str
     file: Path
     line: int
-    """Where the builder stands, for messages."""
+    """Where it stands, for messages."""
     build: Callable[..., Any]
     """Takes the `tf_keras` module, returns a network."""
     summary: str
@@ -333,6 +387,8 @@ class Model:
     """The name that the base knows this model by."""
     files: tuple[Path, ...] = ()
     """What the builder reads; their bytes are part of the artifact's key."""
+    prebuilt: Mapping[str, File] = field(default_factory=dict)
+    """The ready-made file of each recipe, the reference included; empty for what is built."""
 
     def budget_of(self, recipe: Recipe) -> Budget:
         """The limits of one recipe: its own over the model's."""
@@ -355,7 +411,7 @@ class Evaluation:
     x: Array
     """float32, shape (n, ...)."""
     y: Array
-    """Integer labels, shape (n,)."""
+    """Integer labels, shape (n,); None where there are none."""
     classes: tuple[str, ...]
     domain: tuple[float, float]
 

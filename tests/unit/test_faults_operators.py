@@ -1,10 +1,12 @@
 """Faults in the operators: which come, which go, and who notices."""
 
 from collections import Counter
+from dataclasses import replace
+from functools import partial
 
 import pytest
+import scenes
 from noticing import CHECKS, notices
-from scenes import scene
 
 from litegate import percent
 from litegate.errors import ArtifactError
@@ -12,10 +14,13 @@ from litegate.faults import Expect, Unplantable, edit, operators
 from litegate.faults.catalogue import _of
 from litegate.flatbuffer import parse
 from litegate.measures.against_base import latency_growth
+from litegate.measures.target import target_breaches
 from litegate.measures.tensors import operator_violations
 from litegate.runtime import Kernels, outputs
 from litegate.spec import Kind
+from litegate.targets import KNOWN, load
 
+scene = partial(scenes.scene, budget=replace(scenes.BUDGET, target="tflm"))
 FAULTS = _of(operators)
 REFUSED = tuple(fault for fault in FAULTS if fault.expect is Expect.REFUSED)
 LOADED = tuple(fault for fault in FAULTS if fault.expect is not Expect.REFUSED)
@@ -26,6 +31,7 @@ READ = (
     "broken float promises",
     "integer types lost against the base",
     "operator changes against the base",
+    "operators outside the target",
 )
 """Measurements that run nothing."""
 PORTS = ("float32", "int8", "uint8")
@@ -51,6 +57,7 @@ def test_the_module_holds_its_faults():
         "unsupported_version",
         "unfused_activations",
         "useless_transposes",
+        "operator_outside_target",
     ]
 
 
@@ -103,6 +110,18 @@ def test_a_pair_goes_through_nchw_and_back():
     assert (turned, back) == ((-1, 4, 8, 8), (-1, 8, 8, 4))
 
 
+@pytest.mark.parametrize("name", KNOWN)
+def test_no_target_that_comes_along_has_the_operator(name, tmp_path):
+    planted = operators.operator_outside_target(scene(), 1).candidate
+    found = target_breaches(parse(planted.tflite), load(name, tmp_path))
+    assert any("BITCAST v1: it is not on the list" in sentence for sentence in found)
+
+
+def test_a_model_that_promises_no_target_has_nothing_outside_it():
+    with pytest.raises(Unplantable, match="promises no target"):
+        operators.operator_outside_target(scenes.scene(), 1)
+
+
 def test_a_model_without_activations_cannot_have_them_apart():
     def unfuse(model):
         for operator in model.subgraphs[0].operators:
@@ -133,13 +152,14 @@ def test_other_kinds_have_them_too(fault, kind):
 )
 def test_the_last_layer_is_named(fault, said):
     found = operator_violations(fault(scene(), 1).candidate)
-    assert len(found.offenders) == 1 and said in found.offenders[0]
+    assert len(found.offenders) == 1
+    assert said in found.offenders[0]
 
 
 @refused
 @pytest.mark.parametrize("name", CHECKS)
 def test_whatever_runs_a_file_notices_that_it_is_refused(fault, name):
-    """And whatever only reads it gives a verdict: `notices` lets an error of another kind through."""
+    """And whatever only reads it gives a verdict: `notices` hides only litegate's own errors."""
     assert notices(name, fault(scene(), 1)) or name in READ
 
 

@@ -6,10 +6,11 @@ from dataclasses import replace
 import pytest
 from scenes import scene
 
-from litegate import points
+from litegate import percent, points
 from litegate.errors import ConfigError, LitegateError
 from litegate.faults import Expect, Ladder, Unplantable, edit, fault
 from litegate.measures.accuracy import accuracy, accuracy_drop
+from litegate.measures.against_base import since_anchor, size_growth
 from litegate.measures.size import size
 from litegate.proving.proof import Effort, prove
 from litegate.proving.result import Check, Result, Said
@@ -156,6 +157,38 @@ def test_a_grade_below_the_documented_one_may_go_unnoticed(must, survives):
     ladder = Ladder(1, 20, 100, unit="samples", must=must)
     found = proven(faults=(replace(other_samples, ladder=ladder), padded))
     assert bool(found.survivors) is survives
+
+
+@fault(family="size", noticed_by=("size growth",))
+def grown(s, _grade):
+    """The file is twice as large."""
+    return s.with_candidate(s.candidate.tflite + bytes(len(s.candidate.tflite)))
+
+
+def growth(s):
+    return size_growth(s.base, s.candidate) <= percent(1)
+
+
+def drifted(s):
+    return since_anchor(size_growth(s.base, s.candidate)) <= percent(1)
+
+
+@pytest.mark.parametrize("anchored", [True, False])
+def test_a_deleted_check_of_drift_survives_where_the_run_has_an_anchor(anchored):
+    found = proven({"test_growth": growth}, (grown,), of=replace(scene(), anchored=anchored))
+    said = [one.sentence for one in found.survivors]
+    assert said == ["no check measures the size growth since the anchor"] * anchored
+    assert all("since_anchor(size_growth(anchor, candidate))" in s.remedy for s in found.survivors)
+
+
+def test_a_check_of_drift_with_a_loose_limit_survives():
+    def loose(s):
+        return since_anchor(size_growth(s.base, s.candidate)) <= percent(101)
+
+    held = replace(scene(), anchored=True)
+    assert proven({"test_growth": growth, "test_drift": drifted}, (grown,), of=held).holds
+    (survivor,) = proven({"test_growth": growth, "test_drift": loose}, (grown,), of=held).survivors
+    assert survivor.sentence == "the size growth since the anchor noticed nothing of grown"
 
 
 def test_a_promise_that_the_model_does_not_make_is_not_asked_for():

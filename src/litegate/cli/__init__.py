@@ -12,8 +12,10 @@ import typer
 from litegate import matrix
 from litegate.cli import github as cli_github
 from litegate.cli.accept import accept
+from litegate.cli.compare import compare_files
 from litegate.cli.export import export
 from litegate.cli.init import init
+from litegate.cli.inspect import inspect
 from litegate.cli.noise import noise
 from litegate.cli.report import report
 from litegate.errors import LitegateError
@@ -32,6 +34,8 @@ store = typer.Typer(help="Look after the store of artifacts.", no_args_is_help=T
 app.add_typer(store, name="store")
 app.command()(accept)
 app.command()(export)
+app.command()(inspect)
+app.command("compare")(compare_files)
 app.command()(noise)
 app.command()(report)
 app.command()(init)

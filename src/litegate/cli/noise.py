@@ -50,6 +50,11 @@ def _model(session: Session, name: str) -> Model:
     if name not in session.models:
         known = ", ".join(session.models)
         raise ConfigError(f"there is no model {plain(name)}", expected=known)
+    if session.models[name].prebuilt:
+        raise ConfigError(
+            f"{plain(name)} is prebuilt: it is not trained, so no seed moves it",
+            expected="a model that litegate trains",
+        )
     return session.models[name]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import fields, replace
+from pathlib import Path
 
 from litegate.errors import DataError
 from litegate.spec import Array, Data, DataLocations, Splits
@@ -18,9 +19,21 @@ def prepare(data: Data, locations: DataLocations) -> Splits:
     raw = data.load(locations)
     verify(data, raw)
     _class_numbers(data, raw)
-    return replace(
-        raw, x_train=_preprocessed(data, raw.x_train), x_test=_preprocessed(data, raw.x_test)
-    )
+    samples = {name: getattr(raw, name) for name in ("x_train", "x_test")}
+    made = {k: _preprocessed(data, x) for k, x in samples.items() if x is not None}
+    return replace(raw, **made)
+
+
+def keep_evaluation(splits: Splits, folder: Path) -> dict[str, Path]:
+    """Write what the store keeps of a prepared data set, by the files' names."""
+    import numpy as np
+
+    folder.mkdir(parents=True)
+    arrays = {"x.npy": splits.x_test, "y.npy": splits.y_test}
+    kept = {name: array for name, array in arrays.items() if array is not None}
+    for name, array in kept.items():
+        np.save(folder / name, array, allow_pickle=False)
+    return {name: folder / name for name in kept}
 
 
 def array_digest(array: Array) -> str:
@@ -35,8 +48,8 @@ def verify(data: Data, raw: Splits) -> None:
 
     Its text holds the line of code that promises the arrays as they are, ready to be pasted.
     """
-    got = {each.name: array_digest(getattr(raw, each.name)) for each in fields(Splits)}
-    wrong = [name for name, digest in got.items() if data.digests.get(name) != digest]
+    got = {name: array_digest(array) for name, array in _arrays(raw).items()}
+    wrong = [n for n in {**got, **data.digests} if data.digests.get(n) != got.get(n)]
     if not data.digests:
         raise DataError(
             f"the data set {data.name} has no digests yet",
@@ -47,10 +60,21 @@ def verify(data: Data, raw: Splits) -> None:
         raise DataError(
             f"the data set {data.name} is not the one that was promised: {', '.join(wrong)}",
             expected=_listed({name: data.digests.get(name, "no digest") for name in wrong}),
-            got=_listed({name: got[name] for name in wrong}),
+            got=_listed({name: got.get(name, "no array") for name in wrong}),
             remedy=f"restore the data; if the change is meant, its lg.Data needs this:{_code(got)}",
         )
+    if data.labels != ("y_test" in got):
+        found = "labels" if "y_test" in got else "no labels"
+        raise DataError(
+            f"the evaluation split of {data.name} has {found}",
+            expected=f"as its lg.Data(labels={data.labels}) says",
+        )
     _same_lengths(data, raw)
+
+
+def _arrays(raw: Splits) -> dict[str, Array]:
+    found = {each.name: getattr(raw, each.name) for each in fields(Splits)}
+    return {name: array for name, array in found.items() if array is not None}
 
 
 def _code(digests: dict[str, str]) -> str:
@@ -63,12 +87,15 @@ def _listed(digests: dict[str, str]) -> str:
 
 
 def _same_lengths(data: Data, raw: Splits) -> None:
-    sizes = {each.name: _length(getattr(raw, each.name)) for each in fields(Splits)}
+    sizes = {name: _length(array) for name, array in _arrays(raw).items()}
     for split in ("train", "test"):
-        if sizes[f"x_{split}"] != sizes[f"y_{split}"] or not sizes[f"x_{split}"]:
+        samples, labels = (sizes.get(f"{axis}_{split}") for axis in "xy")
+        if (samples, labels) == (None, None) or (labels is None and samples and split == "test"):
+            continue
+        if samples != labels or not samples:
             raise DataError(
-                f"the {split} split of {data.name} has {sizes[f'x_{split}']} samples and "
-                f"{sizes[f'y_{split}']} labels",
+                f"the {split} split of {data.name} has {samples or 0} samples and "
+                f"{labels or 0} labels",
                 expected="as many of each, and at least one",
             )
 
@@ -83,8 +110,9 @@ def _length(array: Array) -> int:
 def _class_numbers(data: Data, raw: Splits) -> None:
     import numpy as np
 
-    for name in ("y_train", "y_test"):
-        labels = np.asarray(getattr(raw, name))
+    found = _arrays(raw)
+    for name in [name for name in ("y_train", "y_test") if name in found]:
+        labels = np.asarray(found[name])
         shaped = labels.ndim == 1 and labels.dtype.kind in "iu"
         if not shaped or labels.min() < 0 or labels.max() >= len(data.classes):
             raise DataError(

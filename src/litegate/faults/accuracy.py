@@ -18,13 +18,15 @@ from litegate.measures.accuracy import answers
 
 _NETS = ("accuracy drop", "number of extra errors", "accuracy lost against the base")
 """The measurements that count net losses."""
+_OTHER = ("agreement with the reference", "agreement with the base", "output error")
+"""The measurements that notice other answers, right or wrong."""
 _FINITE = "number of counterexamples to finite outputs"
 
 
 @fault(
     family=Family.ACCURACY,
     ladder=Ladder(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 20, unit="points", must=1),
-    noticed_by=(*_NETS, "agreement with Keras"),
+    noticed_by=(*_NETS, *_OTHER, "agreement with Keras"),
 )
 def wrong_answers(scene: Scene, grade: float) -> Scene:
     """The candidate answers some samples wrong that it and its reference answered right.
@@ -59,7 +61,7 @@ def collapsed_class(scene: Scene, grade: float) -> Scene:
 @fault(
     family=Family.ACCURACY,
     ladder=Ladder(0.1, 0.5, 1, 2, 5, 20, 80, unit="points", must=1),
-    noticed_by=("accuracy", "accuracy lost against the base"),
+    noticed_by=("accuracy", "accuracy lost against the base", "agreement with the base"),
 )
 def equally_wrong(scene: Scene, grade: float) -> Scene:
     """Candidate, reference and Keras are wrong on the same samples, so that they agree.
@@ -89,7 +91,7 @@ def samples_too_large(scene: Scene, grade: float) -> Scene:
 @fault(
     family=Family.ACCURACY,
     ladder=Ladder(1.02, 1.1, 1.5, 2, 5, 16, 255, unit="times", must=2),
-    noticed_by=(*_NETS, "agreement with Keras"),
+    noticed_by=(*_NETS, *_OTHER, "agreement with Keras"),
 )
 def samples_too_small(scene: Scene, grade: float) -> Scene:
     """The candidate is fed samples that were divided twice, such as 0-1/255 in place of 0-1.
@@ -102,7 +104,7 @@ def samples_too_small(scene: Scene, grade: float) -> Scene:
 @fault(
     family=Family.ACCURACY,
     ladder=Ladder(0.5, 1, 2, 5, 10, 20, 50, 100, unit="% of the domain", must=20),
-    noticed_by=(*_NETS, "agreement with Keras", _FINITE),
+    noticed_by=(*_NETS, *_OTHER, "agreement with Keras", _FINITE),
 )
 def samples_shifted(scene: Scene, grade: float) -> Scene:
     """The candidate is fed samples whose mean is shifted, as where nobody subtracted it.

@@ -57,7 +57,7 @@ class Draft:
         if not self.holds(tensor):
             raise ConfigError(f"tensor {tensor.name.decode()} is computed", expected="a constant")
         data = self.model.buffers[tensor.buffer].data
-        return np.frombuffer(bytes(data), _dtype(tensor)).reshape(tensor.shape)
+        return np.frombuffer(bytes(data), dtype_of(tensor)).reshape(tensor.shape)
 
     def store(self, tensor: Any, values: NDArray[Any]) -> None:
         """Give a constant other values, and their type; no other tensor changes with it."""
@@ -125,6 +125,7 @@ class Draft:
         return len(self.model.operatorCodes) - 1
 
 
-def _dtype(tensor: Any) -> str:
+def dtype_of(tensor: Any) -> str:
+    """The name of a `TensorT`'s type as NumPy has it."""
     names = {number: name for name, number in vars(schema.TensorType).items()}
     return str(names[tensor.type]).lower()

@@ -11,13 +11,12 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from ai_edge_litert import schema_py_generated as schema
 
 from litegate.faults.draft import Draft, edit
 from litegate.faults.fault import Family, Ladder, fault
 from litegate.faults.layers import Layer, layers
 from litegate.faults.scene import Scene, Unplantable
-from litegate.faults.work import Maxima, computed_again, with_maxima
+from litegate.faults.work import cut, repeat, with_maxima
 from litegate.measures.latency_rule.timing import clocks, fresh, one_sample, quickest
 
 _TRIAL, _SAMPLE = 32, 0.05
@@ -45,19 +44,14 @@ def added_operators(scene: Scene, grade: float) -> Scene:
 
 @fault(
     family=Family.LATENCY,
-    ladder=Ladder(1, 3, 10, 50, 300, unit="times more", must=1),
-    noticed_by=("latency growth", "latency ratio", "latency"),
+    ladder=Ladder(1, 3, 10, 50, 200, unit="times more", must=1),
+    noticed_by=("latency growth", "latency ratio", "latency", "number of multiply-accumulates"),
 )
 def repeated_work(scene: Scene, grade: float) -> Scene:
-    """The model computes its scores again and again, and the greatest of equal scores is taken."""
+    """The model computes its scores again and again, to no effect."""
 
     def change(draft: Draft) -> None:
-        last = layers(draft)[-1]
-        once = draft.graph.operators[: last.number + 1]
-        maxima = Maxima(draft, last)
-        for number in range(int(grade)):
-            maxima.take(computed_again(maxima, once, f"/again{number}"))
-        maxima.put()
+        repeat(draft, int(grade))
 
     return _changed(scene, change)
 
@@ -65,7 +59,7 @@ def repeated_work(scene: Scene, grade: float) -> Scene:
 @fault(
     family=Family.LATENCY,
     ladder=Ladder(2, 8, 32, unit="times as wide", must=8),
-    noticed_by=("latency growth",),
+    noticed_by=("latency growth", "number of multiply-accumulates", "arena"),
 )
 def wider_layer(scene: Scene, grade: float) -> Scene:
     """A layer has more channels than are read: what is added is cut off behind it.
@@ -93,14 +87,8 @@ def _widen(draft: Draft, layer: Layer, times: int) -> None:
     if tensor.shapeSignature is not None:
         tensor.shapeSignature = [*tensor.shapeSignature[:-1], shape[-1] * times]
     layer.operator.outputs = [wide]
-    cut = draft.step("SLICE", wide, output)
-    begin = _constant(draft, "begin", np.zeros(len(shape), np.int32))
-    size = _constant(draft, "size", np.array([-1] * (len(shape) - 1) + [shape[-1]], np.int32))
-    cut.inputs = [wide, begin, size]
-    cut.builtinOptions = schema.SliceOptionsT()
-    cut.builtinOptionsType = schema.BuiltinOptions.SliceOptions
-    draft.model.operatorCodes[cut.opcodeIndex].version = 2
-    draft.graph.operators.insert(layer.number + 1, cut)
+    narrow = cut(draft, wide, output, {-1: int(shape[-1])})
+    draft.graph.operators.insert(layer.number + 1, narrow)
 
 
 def _repeat_channels(draft: Draft, tensor: Any, times: int) -> None:
@@ -113,19 +101,6 @@ def _repeat_channels(draft: Draft, tensor: Any, times: int) -> None:
         tensor.quantization = steps = copy(steps)
         steps.scale = list(steps.scale) * times
         steps.zeroPoint = list(steps.zeroPoint) * times
-
-
-def _constant(draft: Draft, name: str, values: Any) -> int:
-    buffer = schema.BufferT(data=np.frombuffer(values.tobytes(), np.uint8))
-    draft.model.buffers.append(buffer)
-    tensor = schema.TensorT(
-        name=f"planted/{name}".encode(),
-        type=schema.TensorType.INT32,
-        shape=list(values.shape),
-        buffer=len(draft.model.buffers) - 1,
-    )
-    draft.graph.tensors.append(tensor)
-    return len(draft.graph.tensors) - 1
 
 
 @lru_cache(maxsize=1)

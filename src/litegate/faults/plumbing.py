@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import replace
@@ -15,12 +16,13 @@ from litegate.errors import BuildError
 from litegate.faults.draft import Draft, edit
 from litegate.faults.fault import Expect, Family, Ladder, fault
 from litegate.faults.layers import layers
-from litegate.faults.scene import Declaration, Scene, Unplantable, digest
+from litegate.faults.scene import Declaration, Scene, Unplantable
 from litegate.loosening import LOOSENED
 from litegate.loosening.models import LEAST, MOST
-from litegate.measures.accuracy import accuracy_drop
+from litegate.measures.accuracy import accuracy_drop, answers
+from litegate.measures.paired import n_least
 from litegate.measures.shipped import NAME as SHIPPED
-from litegate.spec import Artifact
+from litegate.spec import Array, Artifact
 from litegate.units import Quantity, Unit
 
 _DROPS = ("accuracy drop", "number of extra errors", "worst class's accuracy drop")
@@ -44,7 +46,7 @@ def stale_base(scene: Scene, _: float) -> Scene:
     """The base was judged on another evaluation split."""
     if not isinstance(scene.base, Artifact):
         raise Unplantable("there is no base")
-    older = replace(scene.base.evaluation, digest=digest(scene.base.evaluation.y, np.zeros(1)))
+    older = replace(scene.base.evaluation, digest="of older samples")
     renamed = scene.with_samples(scene.candidate.evaluation.x)
     return replace(renamed, base=replace(scene.base, evaluation=older))
 
@@ -79,22 +81,19 @@ def one_sample(scene: Scene, _: float) -> Scene:
 def copied_samples(scene: Scene, grade: float) -> Scene:
     """The evaluation split holds each sample several times, so that it seems to prove more.
 
-    Samples that are answered right, as many as keep every limit only if copies count.
+    Samples that are answered right, half as many as the easiest limit needs to be proven.
     """
-    right, times = _right(scene), int(grade)
-    distinct = -(-_needed(scene) // times)
-    if len(right) < distinct:
-        raise Unplantable("there are too few samples that are answered right")
-    return _on(scene, np.tile(right[:distinct], times))
+    right = _right(scene)
+    distinct = math.ceil(_needed(scene, len(right)) / 2)
+    return _on(scene, np.tile(right[:distinct], int(grade)))
 
 
 @fault(family=Family.PLUMBING, noticed_by=(*_DROPS, *_SHARES))
 def nan_sample(scene: Scene, _: float) -> Scene:
     """A sample of the evaluation split is NaN."""
-    whole = scene.candidate.evaluation
-    x = np.array(whole.x, np.float32)
+    x = np.array(scene.candidate.evaluation.x, np.float32)
     x[scene.seed % len(x)] = np.nan
-    return scene.with_split(x, whole.y)
+    return _on(scene, np.arange(len(x)), x)
 
 
 @fault(family=Family.PLUMBING, noticed_by=_DROPS)
@@ -193,9 +192,30 @@ def _can_loosen(field: str, limit: Mapping[str, str] | None) -> bool:
     return limit is not None and field in LEAST | MOST and Fraction(limit["value"]) != 0
 
 
-def _on(scene: Scene, chosen: NDArray[np.intp]) -> Scene:
-    """A scene judged on some of its samples, with what Keras answered to them."""
+def _right(scene: Scene) -> NDArray[np.intp]:
+    """The samples that candidate and reference answer right. Unplantable where there is none."""
+    right = np.flatnonzero(answers(scene.candidate).right & answers(scene.reference).right)
+    if not len(right):
+        raise Unplantable("no sample is answered right")
+    return right
+
+
+def _needed(scene: Scene, most: int) -> int:
+    """The fewest samples by which one of the limits is proven, of those that `most` prove."""
+    budget = scene.model.budget_of(scene.recipe)
+    floors = (budget.accuracy, budget.keras_agreement, budget.kernel_agreement)
+    drops = (budget.accuracy_drop, budget.extra_errors)
+    tolerances = [1 - one.value for one in floors if one] + [one.value for one in drops if one]
+    needed = [n_least(one) for one in tolerances if one > 0]
+    found = [n for n in needed if 1 < n <= most]
+    if not found:
+        raise Unplantable("no limit of the budget is proven by counting this split's samples")
+    return min(found)
+
+
+def _on(scene: Scene, chosen: NDArray[np.intp], x: Array = None) -> Scene:
+    """A scene judged on some of its samples, or of `x`, with what Keras answered to them."""
     split, keras = scene.candidate.evaluation, scene.candidate.keras_outputs
-    moved = scene.with_split(split.x[chosen], split.y[chosen])
+    moved = scene.with_split((split.x if x is None else x)[chosen], split.y[chosen])
     kept = None if keras is None else keras[chosen]
     return replace(moved, candidate=replace(moved.candidate, keras_outputs=kept))

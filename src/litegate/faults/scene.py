@@ -40,6 +40,8 @@ class Scene:
     baseline: Artifact
     base: Artifact | LitegateError
     """What `base` and `anchor` give, or the error that they raise."""
+    anchored: bool = False
+    """Whether the run is held against an anchor, so that checks of drift are promised, too."""
     shipped: bytes
     """What the file that ships holds."""
     declared_before: Callable[[Declaration], Declaration] = same

@@ -15,13 +15,16 @@ from litegate.faults.edits import pad
 from litegate.faults.fault import Family, Ladder, fault
 from litegate.faults.layers import layers
 from litegate.faults.scene import Scene
+from litegate.faults.work import add_buffer
 
 _LADDER = Ladder(0.25, 0.5, 1, 2, 5, 20, 100, 400, unit="% of the file", must=2)
 """Bytes added, in per cent of the sound file's."""
 _NOTICED = ("size", "size ratio", "size saving", "size growth")
+_SMALL = Ladder(0.25, 0.5, 1, 2, 5, 20, unit="% of the file", must=2)
+"""For what a limit of some per cent is meant to notice, and one of 100 % would not."""
 
 
-@fault(family=Family.SIZE, ladder=_LADDER, noticed_by=_NOTICED)
+@fault(family=Family.SIZE, ladder=_SMALL, noticed_by=("size growth",))
 def padding(scene: Scene, grade: float) -> Scene:
     """Zeros follow the model in its file."""
     return scene.with_candidate(pad(scene.candidate.tflite, _bytes(scene, grade)))
@@ -32,7 +35,7 @@ def unread_buffer(scene: Scene, grade: float) -> Scene:
     """A buffer holds copies of the weights, and no tensor refers to it."""
 
     def change(draft: Draft, count: int) -> None:
-        _store(draft, np.resize(_weights(draft), count))
+        add_buffer(draft, np.resize(_weights(draft), count))
 
     return _grown(scene, grade, change)
 
@@ -48,7 +51,7 @@ def weights_stored_twice(scene: Scene, grade: float) -> Scene:
         for layer in cycle(layers(draft)):
             twin = draft.graph.tensors[draft.beside(draft.graph.tensors.index(layer.weight), "/2")]
             data = np.frombuffer(draft.values(layer.weight).tobytes(), np.uint8)[:count]
-            twin.buffer, twin.type = _store(draft, data), schema.TensorType.UINT8
+            twin.buffer, twin.type = add_buffer(draft, data), schema.TensorType.UINT8
             twin.shape, twin.shapeSignature, twin.quantization = [len(data)], None, None
             count -= len(data)
             if not count:
@@ -63,7 +66,7 @@ def metadata_grown(scene: Scene, grade: float) -> Scene:
 
     def change(draft: Draft, count: int) -> None:
         noise = np.random.default_rng(scene.seed).integers(0, 256, count, np.uint8)
-        entry = schema.MetadataT(name=b"planted", buffer=_store(draft, noise))
+        entry = schema.MetadataT(name=b"planted", buffer=add_buffer(draft, noise))
         draft.model.metadata = [*(draft.model.metadata or ()), entry]
 
     return _grown(scene, grade, change)
@@ -80,12 +83,6 @@ def _grown(scene: Scene, grade: float, change: Callable[[Draft, int], None]) -> 
         change(Draft(model), _bytes(scene, grade))
 
     return scene.with_candidate(edit(scene.candidate.tflite, on))
-
-
-def _store(draft: Draft, data: NDArray[np.uint8]) -> int:
-    """Add a buffer; return its index."""
-    draft.model.buffers.append(schema.BufferT(data=data))
-    return len(draft.model.buffers) - 1
 
 
 def _weights(draft: Draft) -> NDArray[np.uint8]:

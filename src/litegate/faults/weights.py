@@ -26,6 +26,9 @@ _LOSSES = (
     "agreement with Keras",
     "largest difference from Keras",
     "accuracy lost against the base",
+    "agreement with the reference",
+    "agreement with the base",
+    "output error",
 )
 """The measurements that notice a candidate which no longer works."""
 

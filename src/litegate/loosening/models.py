@@ -16,7 +16,9 @@ from litegate.units import Unit
 Declaration = Mapping[str, Any]
 """A model, a recipe or a limit as a checkout declares it."""
 
-LEAST = frozenset({"accuracy", "keras_agreement", "kernel_agreement", "regression.agreement"})
+LEAST = frozenset(
+    {"accuracy", "agreement", "keras_agreement", "kernel_agreement", "regression.agreement"}
+)
 """Limits of a budget that are lower bounds."""
 MOST = frozenset(
     (
@@ -24,6 +26,7 @@ MOST = frozenset(
         "extra_errors",
         "class_drop",
         "keras_difference",
+        "output_error",
         "size",
         "size_ratio",
         "compressed_size",

@@ -6,6 +6,7 @@ A drop is paired: the same samples through both artifacts.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, final
 
 import numpy as np
@@ -13,8 +14,9 @@ from numpy.typing import NDArray
 
 from litegate.errors import MeasurementError
 from litegate.measurement import Measurement
-from litegate.measures.decisions import decide, tied
+from litegate.measures.decisions import decide, demand_same_split, tied
 from litegate.measures.distinct import firsts, originals
+from litegate.measures.layer_error import divergence
 from litegate.measures.paired import Pairs
 from litegate.measures.shares import Counted, drop, share, worst_drop
 from litegate.runtime import predict
@@ -49,6 +51,11 @@ def answers(artifact: Artifact) -> Answers:
 
 def _labels(artifact: Artifact, n: int, classes: int) -> NDArray[Any]:
     split = artifact.evaluation
+    if split.y is None:
+        raise MeasurementError(
+            f"the evaluation split of {artifact.name} has no labels, so it has no accuracy",
+            remedy="hold it to its reference: agreement=..., output_error=...",
+        )
     labels = np.asarray(split.y)
     if labels.shape != (n,) or not np.issubdtype(labels.dtype, np.integer):
         raise MeasurementError(
@@ -104,14 +111,7 @@ def _counted(reference: Artifact, before: Marks, after: Marks) -> Counted:
 
 
 def _both(reference: Artifact, candidate: Artifact) -> tuple[Answers, Answers]:
-    one, other = reference.evaluation.digest, candidate.evaluation.digest
-    if one != other:
-        raise MeasurementError(
-            f"{reference.name} and {candidate.name} have different evaluation splits",
-            expected=f"{one[:12]} for both",
-            got=f"{other[:12]} for {candidate.name}",
-            remedy="build both again from the same data",
-        )
+    demand_same_split(reference, candidate)
     return answers(reference), answers(candidate)
 
 
@@ -124,6 +124,7 @@ def accuracy_drop(reference: Artifact, candidate: Artifact) -> Measurement:
         _counted(reference, before.right, after.right),
         evidence=_ties(before, after),
         artifacts=(reference.sha256, candidate.sha256),
+        why=partial(divergence, reference, candidate),
     )
 
 
@@ -138,6 +139,7 @@ def extra_errors(reference: Artifact, candidate: Artifact) -> Measurement:
         unit=Unit.PER_THOUSAND,
         evidence=(growth(*wrong), *_ties(before, after)),
         artifacts=(reference.sha256, candidate.sha256),
+        why=partial(divergence, reference, candidate),
     )
 
 
@@ -171,6 +173,7 @@ def class_drop(reference: Artifact, candidate: Artifact) -> Measurement:
         [Counted(every=every, distinct=distinct) for every, distinct in by_class],
         evidence=_ties(before, after),
         artifacts=(reference.sha256, candidate.sha256),
+        why=partial(divergence, reference, candidate),
     )
 
 

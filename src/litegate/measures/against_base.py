@@ -232,9 +232,13 @@ def _of_ratio(ratio: Measurement, limit: Quantity) -> Rule:
 
 def since_anchor(found: Measurement) -> Measurement:
     """The same measurement, worded for a pinned commit in place of the merge base."""
-    name = f"{found.name.removesuffix(' against the base')} since the anchor"
     evidence = tuple(fact.replace("the base", "the anchor") for fact in found.evidence)
-    return replace(found, name=name, evidence=evidence)
+    return replace(found, name=named_since_anchor(found.name), evidence=evidence)
+
+
+def named_since_anchor(name: str) -> str:
+    """What `since_anchor` calls a measurement: "size growth since the anchor"."""
+    return f"{name.removesuffix(' against the base')} since the anchor"
 
 
 def same_bytes(base: Artifact, candidate: Artifact) -> bool:

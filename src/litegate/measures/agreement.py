@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,10 @@ from numpy.typing import NDArray
 
 from litegate.errors import MeasurementError
 from litegate.measurement import Measurement
-from litegate.measures.decisions import decide, finite, tied
+from litegate.measures.decisions import decide, demand_same_split, finite, tied
 from litegate.measures.distinct import originals
 from litegate.measures.grid import output_grid
+from litegate.measures.layer_error import divergence
 from litegate.measures.shares import share
 from litegate.runtime import Kernels, outputs, predict
 from litegate.spec import Artifact
@@ -44,6 +46,30 @@ def keras_agreement(candidate: Artifact) -> Measurement:
             *tied(ours.ties, " in the .tflite"),
         ),
         artifacts=(candidate.sha256,),
+    )
+
+
+def agreement_with_reference(reference: Artifact, candidate: Artifact) -> Measurement:
+    """The share of the evaluation split that the reference and the candidate decide alike.
+
+    Right or wrong: it needs no labels. Wilson's one-sided limit decides a floor. MeasurementError
+    for different evaluation splits, or outputs that are not finite.
+    """
+    demand_same_split(reference, candidate)
+    theirs, ours = (decide(predict(each).raw, each.name) for each in (reference, candidate))
+    same = theirs.chosen == ours.chosen
+    return share(
+        "agreement with the reference",
+        candidate.name,
+        same,
+        originals(candidate.evaluation),
+        evidence=(
+            f"{int(same.sum()):,} of {len(same):,} decisions equal",
+            *tied(theirs.ties, " in the reference"),
+            *tied(ours.ties, " in the candidate"),
+        ),
+        artifacts=(reference.sha256, candidate.sha256),
+        why=partial(divergence, reference, candidate),
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.errors import MeasurementError
+from litegate.spec import Artifact
 
 
 @final
@@ -57,6 +58,18 @@ def finite(values: NDArray[Any], subject: str) -> NDArray[Any]:
             remedy="look for NaN or infinity in its weights and biases, and in the data",
         )
     return values
+
+
+def demand_same_split(reference: Artifact, candidate: Artifact) -> None:
+    """Raise MeasurementError where two artifacts have different evaluation splits."""
+    one, other = reference.evaluation.digest, candidate.evaluation.digest
+    if one != other:
+        raise MeasurementError(
+            f"{reference.name} and {candidate.name} have different evaluation splits",
+            expected=f"{one[:12]} for both",
+            got=f"{other[:12]} for {candidate.name}",
+            remedy="build both again from the same data",
+        )
 
 
 def tied(ties: int, whose: str = "") -> tuple[str, ...]:

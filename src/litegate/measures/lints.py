@@ -47,6 +47,7 @@ def lints(
     floors = {
         "accuracy": (budget.accuracy, n),
         "regression.agreement": (against, n),
+        "agreement": (budget.agreement, n),
         "keras_agreement": (budget.keras_agreement, n),
         "kernel_agreement": (budget.kernel_agreement, min(n, KERNEL_SAMPLES)),
     }

@@ -42,6 +42,15 @@ def advice(model: Model, artifacts: Mapping[str, Artifact]) -> list[str]:
     return found
 
 
+def unlabelled(model: Model) -> tuple[str, ...]:
+    """A note where accuracy cannot be measured."""
+    note = (
+        f"{model.name}: accuracy was not measured: its evaluation split has no labels; what holds "
+        "it to its reference is agreement or output_error, where the budget sets them"
+    )
+    return () if model.data.labels else (note,)
+
+
 def _lints(model: Model, recipe: Recipe, reference: Artifact) -> tuple[str, ...]:
     try:
         marked = answers(reference)
@@ -66,15 +75,16 @@ def _row(
     is_plain = artifact.recipe.name == baseline
     plain = None if is_plain else artifacts.get(baseline)
     own = artifacts.get(recipe.reference.name) if recipe and not is_plain else None
+    labels = artifact.evaluation.y is not None
     return {
         "model": model.name,
         "recipe": artifact.recipe.name,
         "kind": artifact.recipe.kind.value,
         "role": _role(recipe),
         "artifact": artifact.sha256,
-        "accuracy": _value(accuracy(artifact)),
-        "drop": _value(accuracy_drop(own, artifact)) if own else None,
-        "drop_from_baseline": _value(accuracy_drop(plain, artifact)) if plain else None,
+        "accuracy": _value(accuracy(artifact)) if labels else None,
+        "drop": _value(accuracy_drop(own, artifact)) if own and labels else None,
+        "drop_from_baseline": _value(accuracy_drop(plain, artifact)) if plain and labels else None,
         "bytes": int(size(artifact).value),
         "size_ratio": _value(size_ratio(artifact, plain)) if plain else None,
     }

@@ -7,7 +7,7 @@ intervals are the outer ones of two: of all samples, and of each distinct sample
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import final
@@ -34,6 +34,8 @@ WILSON = "Wilson's score"
 
 Limits = tuple[float, float]
 """A lower and an upper one."""
+Why = Callable[[], tuple[str, ...]]
+"""As `Measurement.why`."""
 
 
 def _outer(*each: Limits) -> Limits:
@@ -64,6 +66,7 @@ def share(
     *,
     evidence: tuple[str, ...],
     artifacts: tuple[str, ...],
+    why: Why | None = None,
 ) -> Measurement:
     """The share of marks that are set, with Wilson's interval and one-sided limits.
 
@@ -86,6 +89,7 @@ def share(
         high=high,
         evidence=(*evidence, *told),
         artifacts=artifacts,
+        why=why,
     )
 
 
@@ -97,6 +101,7 @@ def drop(
     unit: Unit = Unit.POINTS,
     evidence: tuple[str, ...] = (),
     artifacts: tuple[str, ...] = (),
+    why: Why | None = None,
 ) -> Measurement:
     """What the candidate loses of the reference's share, with Tango's interval and limits."""
     pairs, interval, (low, high) = counts.every, counts.limits(TAIL / 2), counts.limits()
@@ -112,6 +117,7 @@ def drop(
         evidence=(str(counts), flips_in_words(pairs), *evidence),
         rule=_drop_rule(counts),
         artifacts=artifacts,
+        why=why,
     )
 
 
@@ -132,6 +138,7 @@ def worst_drop(
     *,
     evidence: tuple[str, ...] = (),
     artifacts: tuple[str, ...] = (),
+    why: Why | None = None,
 ) -> Measurement:
     """The greatest drop of any class; of equal drops that of the first class.
 
@@ -161,6 +168,7 @@ def worst_drop(
         evidence=(*evidence, *told),
         rule=_worst_rule(names, by_class, worst),
         artifacts=artifacts,
+        why=why,
     )
 
 

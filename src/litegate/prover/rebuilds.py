@@ -23,6 +23,9 @@ def add_rebuilds(proof: Proof, gate: Gate, play: Play, count: int = REBUILDS) ->
     What moves between seeds is the model's training noise: it is told, and no alarm. Raises what
     kept a rebuild from being built.
     """
+    if proof.scene.model.prebuilt:
+        proof.noise = "training noise: none, for it is prebuilt"
+        return
     own = [check.id for check in proof.checks if not (check.compares or check.is_latency)]
     first, declared = proof.scene.model.training.seed, proof.scene.model
     shares = []

@@ -38,7 +38,7 @@ def _name(item: pytest.Item) -> str:
 def play(items: Mapping[str, pytest.Item], scene: Scene, ids: Sequence[str]) -> dict[str, Result]:
     """Run the items of these ids on a scene, one after the other."""
     chosen = [items[id_] for id_ in ids]
-    following = [*chosen[1:], None]
+    following = [*chosen, None][1:]
     return {
         item.nodeid: _result(_run(item, after, scene))
         for item, after in zip(chosen, following, strict=True)

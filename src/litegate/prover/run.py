@@ -158,6 +158,7 @@ class _Prover:
             reference=get(case.recipe.reference.name),
             baseline=get(BASELINE),
             base=candidate,
+            anchored=self.gate.session.anchor is not None,
             shipped=candidate.tflite,
             seed=self.gate.options.prove_seed,
         )

@@ -48,6 +48,10 @@ def _has_target(scene: Scene) -> bool:
     return scene.model.budget_of(scene.recipe).target is not None
 
 
+def _anchored(scene: Scene) -> bool:
+    return scene.anchored
+
+
 def _ships(scene: Scene) -> bool:
     return scene.recipe.shipped is not None
 
@@ -61,6 +65,13 @@ def _regression(measure: str, limit: str) -> Promise:
     """One that holds without a limit of the model's own: the defaults apply."""
     check = f"require({measure} <= regression.{limit}), as in checks/test_regression.py"
     return Promise(made=always, check=check)
+
+
+def _drift(measure: str, limit: str) -> Promise:
+    """One that a run makes which is held against an anchor."""
+    measured = f"since_anchor({measure}(anchor, candidate))"
+    check = f"require({measured} <= regression.{limit}), as in checks/test_drift.py"
+    return Promise(made=_anchored, check=check)
 
 
 def _whole(expression: str, file: str, made: Made = always) -> Promise:
@@ -78,6 +89,10 @@ PROMISES = {
     "worst class's accuracy drop": _limited(
         "class_drop", "class_drop", _PAIR, "test_accuracy", "<="
     ),
+    "agreement with the reference": _limited(
+        "agreement", "agreement_with_reference", _PAIR, "test_agreement", ">="
+    ),
+    "output error": _limited("output_error", "output_error", _PAIR, "test_agreement", "<="),
     "agreement with Keras": _limited(
         "keras_agreement", "keras_agreement", "candidate", "test_agreement", ">="
     ),
@@ -117,6 +132,9 @@ PROMISES = {
         "checks/test_regression.py",
     ),
     "latency growth": _regression("latency_growth(base, candidate, limit)", "latency"),
+    "accuracy lost since the anchor": _drift("accuracy_loss", "accuracy"),
+    "size growth since the anchor": _drift("size_growth", "size"),
+    "integer types lost since the anchor": _drift("lost_types", "lost_types"),
     WRONG_SHIPPED: _whole("shipped_violations(candidate, shipped) <= 0", "test_shipped", _ships),
     LOOSENED: _whole("loosening(loosenings) <= 0", "test_loosening"),
 }

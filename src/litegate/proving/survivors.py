@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from typing import final
 
 from litegate.faults import Scene
+from litegate.measures.against_base import named_since_anchor
 from litegate.proving.ladders import Climb
 from litegate.proving.promises import PROMISES
 from litegate.proving.result import Result, Said
+
+_SHOWN = 3
+"""Faults that a survivor's sentence names."""
 
 
 @final
@@ -71,20 +75,23 @@ def _idle(
         sound = [id_ for id_ in takers if not before[id_].measured[name].is_alarm]
         missed = [one for one in climbing if sound and not _saw(one, sound, name)]
         if missed:
-            grades = ", ".join(_named(one, max(one.results)) for one in missed)
             yield Survivor(
                 what=name,
-                sentence=f"the {name} noticed nothing of {grades}",
+                sentence=f"the {name} noticed nothing of {_listed(missed)}",
                 remedy="look at its limit, its sign and the order of its arguments",
             )
 
 
 def _meant(climbs: Iterable[Climb]) -> dict[str, list[Climb]]:
-    """The faults that were planted, by the measurements that are meant to notice them."""
+    """The faults that were planted, by the measurements that are meant to notice them.
+
+    What notices a fault against the base notices it since the anchor, too.
+    """
     found: dict[str, list[Climb]] = {}
     for climb in climbs:
         for name in climb.fault.noticed_by if climb.results else ():
             found.setdefault(name, []).append(climb)
+            found.setdefault(named_since_anchor(name), []).append(climb)
     return found
 
 
@@ -95,6 +102,13 @@ def _saw(climb: Climb, ids: Iterable[str], name: str) -> bool:
     if not asked or all(one.said is Said.OMITTED for one in asked):
         return True  # it was not asked: a check that times looks at faults of latency alone
     return any(one.notices(climb.fault.expect, name) for one in asked)
+
+
+def _listed(climbs: Sequence[Climb]) -> str:
+    """The first faults with their grossest grades, and how many more there are."""
+    shown = ", ".join(_named(one, max(one.results)) for one in climbs[:_SHOWN])
+    more = len(climbs) - _SHOWN
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def _named(climb: Climb, grade: float) -> str:

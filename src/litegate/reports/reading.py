@@ -161,8 +161,8 @@ _ROWS: Mapping[str, Mapping[str, Test]] = {
     "not_measured": {"id": _text, "reason": _text},
     "recipes": {
         **dict.fromkeys(("model", "recipe", "role"), _text),
-        **dict.fromkeys(("accuracy", "bytes"), _number),
-        **dict.fromkeys(("drop", "drop_from_baseline", "size_ratio"), _number_or_none),
+        "bytes": _number,
+        **dict.fromkeys(("accuracy", "drop", "drop_from_baseline", "size_ratio"), _number_or_none),
     },
     "comparisons": {
         **dict.fromkeys(("model", "recipe"), _text),

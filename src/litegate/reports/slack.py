@@ -50,6 +50,8 @@ _FIELDS: Mapping[str, _Written] = {
     "worst class's accuracy drop": _Written("class_drop", "points", _HUNDRED),
     "agreement with Keras": _Written("keras_agreement", "percent", _HUNDRED, _ONE),
     "largest difference from Keras": _Written("keras_difference", "quanta"),
+    "agreement with the reference": _Written("agreement", "percent", _HUNDRED, _ONE),
+    "output error": _Written("output_error", "percent", _HUNDRED),
     "agreement of kernels": _Written("kernel_agreement", "percent", _HUNDRED, _ONE),
     "size": _Written("size", "kib", Fraction(1, 1024)),
     "size ratio": _Written("size_ratio", ""),

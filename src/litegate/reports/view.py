@@ -85,7 +85,7 @@ def recipe_figures(row: Row) -> tuple[str, ...]:
     """Top-1, both drops, bytes and ratio of a recipe, as a table shows them."""
     drops = (row["drop"], row["drop_from_baseline"])
     return (
-        text(row["accuracy"], Unit.PERCENT),
+        "" if row["accuracy"] is None else text(row["accuracy"], Unit.PERCENT),
         *("" if d is None else text(-d, Unit.POINTS, signed=True) for d in drops),
         text(row["bytes"], Unit.BYTES),
         "" if row["size_ratio"] is None else text(row["size_ratio"], Unit.RATIO),

@@ -18,7 +18,7 @@ from litegate.measures.base_rule.matching import (
 )
 from litegate.measures.tensor_rule.operators import named
 
-_NO_ARITHMETIC = frozenset({"QUANTIZE", "DEQUANTIZE", "FAKE_QUANT", "SHAPE"})
+NO_ARITHMETIC = frozenset({"QUANTIZE", "DEQUANTIZE", "FAKE_QUANT", "SHAPE"})
 """Operators that stand between the types, or read a tensor's shape alone."""
 
 
@@ -51,7 +51,7 @@ def _place(pair: tuple[PlacedTensor, PlacedTensor]) -> tuple[int, int]:
 
 
 def _arithmetic(graph: Graph) -> tuple[PlacedOperator, ...]:
-    return tuple(one for one in operators(graph) if one.operator.name not in _NO_ARITHMETIC)
+    return tuple(one for one in operators(graph) if one.operator.name not in NO_ARITHMETIC)
 
 
 def _lost_operators(matching: Matching[PlacedOperator]) -> Iterator[str]:

@@ -1,0 +1,30 @@
+"""How Sphinx makes a site of these pages: `sphinx-build --fail-on-warning docs site`."""
+
+import re
+
+from sphinx.application import Sphinx
+
+project = "litegate"
+extensions = ["myst_parser"]
+html_theme = "furo"
+html_title = "litegate"
+html_copy_source = False
+myst_heading_anchors = 3
+nitpicky = True
+
+_SECTION = re.compile(r"^## (.+)\n((?:(?!#).*\n)*)", re.MULTILINE)
+_ENTRY = re.compile(r"^- \[.+?\]\((\w+)\.md\)", re.MULTILINE)
+
+
+def setup(app: Sphinx) -> None:
+    """Sphinx calls this once."""
+    app.connect("source-read", _navigate)
+
+
+def _navigate(_app: Sphinx, page: str, source: list[str]) -> None:
+    """The sidebar is made of the index: a heading is a caption, a linked page in a list an entry."""
+    if page != "index":
+        return
+    for caption, body in _SECTION.findall(source[0]):
+        if entries := "\n".join(_ENTRY.findall(body)):
+            source[0] += f"\n```{{toctree}}\n:hidden:\n:caption: {caption}\n\n{entries}\n```\n"

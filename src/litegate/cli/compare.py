@@ -1,0 +1,65 @@
+"""`litegate compare`: two files, outside any project; the exit status is the verdict."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from litegate.cli.files import read
+from litegate.datasets.samples import Samples, read_samples
+from litegate.errors import LitegateError
+from litegate.measurement import Outcome
+from litegate.measures.comparison import Comparison, compare, side, still
+from litegate.reports.compared import as_json, show
+
+ERROR = 2
+"""Exit status where no verdict came about; 1 is "B is worse"."""
+
+
+def compare_files(
+    a: Annotated[Path, typer.Argument(help="A .tflite file, the base.", metavar="A")],
+    b: Annotated[Path, typer.Argument(help="A .tflite file, the change.", metavar="B")],
+    *,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="An .npz file: samples x as the network takes them, labels y."),
+    ] = None,
+    latency: Annotated[bool, typer.Option(help="Time both, by fresh interleaved pairs.")] = False,
+    to_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Hold file B against file A: size, types, operators, MACs, memory, and what --data shows.
+
+    The limits are those of a change against its base. Exit status 0: B keeps them; 1: B is worse;
+    2: they could not be compared.
+    """
+    try:
+        found = _compared(a, b, data, latency=latency)
+    except LitegateError as error:
+        typer.secho(f"litegate: {error}", err=True, fg="red")
+        raise typer.Exit(ERROR) from None
+    if to_json:
+        typer.echo(json.dumps({"a": str(a), "b": str(b)} | as_json(found), indent=1))
+    else:
+        show(found, str(a), str(b))
+    raise typer.Exit(int(found.outcome is Outcome.FAIL))
+
+
+def _compared(a: Path, b: Path, data: Path | None, *, latency: bool) -> Comparison:
+    files = [read(path) for path in (a, b)]
+    samples = read_samples(data) if data else _none(files[1], latency=latency)
+    sides = [
+        side(letter, path.stem, tflite, samples.x, samples.y)
+        for letter, path, tflite in zip("AB", (a, b), files, strict=True)
+    ]
+    labelled = samples.y is not None
+    return compare(*sides, run=data is not None, labelled=labelled, latency=latency)
+
+
+def _none(tflite: bytes, *, latency: bool) -> Samples:
+    """No samples; one of zeros where the files are timed."""
+    x = still(tflite, "B") if latency else np.empty(0, dtype=np.float32)
+    return Samples(x=x)

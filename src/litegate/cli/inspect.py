@@ -1,0 +1,38 @@
+"""`litegate inspect`: all that a file tells without being run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from litegate.cli.files import read
+from litegate.measures.inspection import inspection
+from litegate.reports.inspected import show
+from litegate.reports.inspected_json import as_json
+from litegate.targets import KNOWN, load
+
+
+def inspect(
+    file: Annotated[Path, typer.Argument(help="A .tflite file.")],
+    *,
+    target: Annotated[
+        list[str] | None, typer.Option(help="A target's name or .toml file; else all known ones.")
+    ] = None,
+    to_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Say what a file holds: operators, tensors, MACs, memory, what each target takes of it.
+
+    The file is read and checked, never run.
+    """
+    targets = tuple(load(name, Path.cwd()) for name in target or KNOWN)
+    tflite = read(file)
+    found = inspection(tflite, targets, subject=str(file))
+    digest = hashlib.sha256(tflite).hexdigest()
+    if to_json:
+        typer.echo(json.dumps({"file": str(file), "sha256": digest} | as_json(found), indent=1))
+        return
+    show(found, f"{file}: {len(tflite):,} B, sha256 {digest[:16]}")

@@ -1,0 +1,91 @@
+"""What TensorFlow's converter wrote of itself into a file: its version, and how it quantized.
+
+The buffer called CONVERSION_METADATA is a flatbuffer of its own (schema: tensorflow/compiler/mlir/
+lite/schema/conversion_metadata.fbs): a table of an environment, whose first field is the version,
+and of options, whose first field lists the optimization modes.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import final
+
+NAME = "CONVERSION_METADATA"
+_MODES = {
+    1001: "post-training, float16 weights",
+    1002: "post-training, dynamic range",
+    1003: "post-training, integers with a representative data set",
+    1004: "post-training, int16 activations",
+    2000: "quantization-aware training",
+    3001: "random sparsity",
+    3002: "block sparsity",
+    3003: "structured sparsity",
+}
+"""`ModelOptimizationMode` of the schema."""
+_FIRST, _SECOND = 4, 6
+"""Where a table's list of fields has its first and its second one."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversion:
+    """What the converter says; empty where it says nothing, or nothing that can be read."""
+
+    version: str = ""
+    """TensorFlow's."""
+    modes: tuple[str, ...] = ()
+    """How it quantized or pruned, in words."""
+
+
+def read(data: bytes) -> Conversion:
+    """Read the metadata; what is damaged reads as empty, for nothing is judged by it."""
+    try:
+        root = _follow(data, 0)
+        version = _string(data, _field(data, _table(data, root, _FIRST), _FIRST))
+        modes = _vector(data, _field(data, _table(data, root, _SECOND), _FIRST))
+    except struct.error:
+        return Conversion()
+    return Conversion(
+        version=version, modes=tuple(_MODES.get(one, f"unknown mode {one}") for one in modes)
+    )
+
+
+def _number(data: bytes, kind: str, at: int) -> int:
+    if at < 0:
+        raise struct.error("before the start")
+    found: int = struct.unpack_from(f"<{kind}", data, at)[0]
+    return found
+
+
+def _follow(data: bytes, at: int) -> int:
+    return at + _number(data, "I", at)
+
+
+def _field(data: bytes, table: int, slot: int) -> int:
+    """Where a table has a field; 0 for a table or a field that is absent."""
+    if not table:
+        return 0
+    fields = table - _number(data, "i", table)
+    offset = _number(data, "H", fields + slot) if slot < _number(data, "H", fields) else 0
+    return table + offset if offset else 0
+
+
+def _table(data: bytes, table: int, slot: int) -> int:
+    at = _field(data, table, slot)
+    return _follow(data, at) if at else 0
+
+
+def _string(data: bytes, at: int) -> str:
+    if not at:
+        return ""
+    start = _follow(data, at)
+    length = _number(data, "I", start)
+    return data[start + 4 : start + 4 + length].decode("utf-8", "backslashreplace")
+
+
+def _vector(data: bytes, at: int) -> tuple[int, ...]:
+    if not at:
+        return ()
+    start = _follow(data, at)
+    return struct.unpack_from(f"<{_number(data, 'I', start)}i", data, start + 4)

@@ -1,0 +1,91 @@
+"""An evaluation split out of an `.npz` file of the user's own; nothing is trained on it."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from litegate.datasets.files import expanded, locate
+from litegate.errors import ConfigError, DataError, DataUnavailable
+from litegate.spec import Array, Data, DataLocations, File, Splits
+
+
+def as_float32(samples: Array) -> Array:
+    """Samples as they are, float32."""
+    import numpy as np
+
+    return samples.astype(np.float32)
+
+
+def npz(
+    file: str | File,
+    *,
+    x: str,
+    y: str | None = None,
+    digests: Mapping[str, str],
+    domain: tuple[float, float],
+    preprocess: Callable[[Array], Array] = as_float32,
+    classes: tuple[str, ...] = (),
+) -> Data:
+    """An evaluation split for `litegate.prebuilt`: the samples `x`, shape (n, ...), labels `y`.
+
+    `file` is looked for in the data directory setting, then from the project's root; it may be
+    absolute, hold ``$NAME``, or be a `litegate.File`. `y` names integers of shape (n,), the number
+    of a class in `classes`; without it accuracy cannot be measured. `digests` holds the SHA-256 of
+    both arrays' bytes, as "x_test" and "y_test": leave it empty, and the error says what to write.
+
+    Raises ConfigError for labels without classes.
+    """
+    if y is not None and len(classes) < 2:
+        raise ConfigError(
+            f"the labels {y!r} of {file} need classes",
+            expected="the name of each class, in the order of the network's outputs",
+            got=repr(classes),
+        )
+    return Data(
+        name=Path(str(file)).stem,
+        load=_loader(file, x, y),
+        digests=digests,
+        preprocess=preprocess,
+        domain=domain,
+        classes=classes,
+        labels=y is not None,
+    )
+
+
+def _loader(file: str | File, x: str, y: str | None) -> Callable[[DataLocations], Splits]:
+    def load(locations: DataLocations) -> Splits:
+        path = _found(file, locations) if isinstance(file, str) else locate(file, locations)
+        return _read(path, x, y)
+
+    return load
+
+
+def _found(name: str, locations: DataLocations) -> Path:
+    """The file in the data directory, else from the project's root; its arrays are verified."""
+    folders = dict.fromkeys((locations.directory or locations.project, locations.project))
+    places = [expanded(name, folder) for folder in folders]
+    for place in places:
+        if place.is_file():
+            return place
+    listed = " or ".join(dict.fromkeys(str(place) for place in places))
+    raise DataUnavailable(
+        f"there is no file {listed}",
+        remedy="correct the path in the model's file, or name the file's folder in LITEGATE_DATA",
+    )
+
+
+def _read(path: Path, x: str, y: str | None) -> Splits:
+    import numpy as np
+
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return Splits(x_test=arrays[x], y_test=None if y is None else arrays[y])
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        wanted = " and ".join(name for name in (x, y) if name)
+        raise DataError(
+            f"{path} cannot be read: {error}",
+            expected=f"an .npz with the arrays {wanted}",
+            remedy="replace the file with a whole one, or correct the names of its arrays",
+        ) from error

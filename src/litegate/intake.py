@@ -1,0 +1,116 @@
+"""Ready-made files on their way into the store: the digest of their bytes is their key."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import final
+
+from litegate.datasets import prepare
+from litegate.datasets.files import digest, expanded, locate
+from litegate.datasets.prepare import keep_evaluation
+from litegate.digests import digest_of
+from litegate.errors import BuildError, ConfigError, DataError, LitegateError
+from litegate.git import ignores
+from litegate.spec import Data, DataLocations, File, Splits
+from litegate.store import BUILDS, EVALUATIONS, Store
+
+
+@final
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Intake:
+    """Takes files and evaluation splits into a store; trains and converts nothing."""
+
+    store: Store
+    locations: DataLocations
+    timeout: float
+    """Seconds that a command may take."""
+    on_notice: Callable[[str], None]
+    _keys: dict[File, str] = field(default_factory=dict)
+
+    def key(self, file: File) -> str:
+        """The SHA-256 of a file's bytes: as it is pinned where it is not here, else as it is read.
+
+        Looked at once: a run judges the same bytes to its end. Raises as `locate`, and ConfigError
+        for a file of the project that no commit would hold.
+        """
+        if file not in self._keys:
+            with self._alone(file):
+                self._keys[file] = self._looked_at(file)
+        return self._keys[file]
+
+    def _looked_at(self, file: File) -> str:
+        path = None if file.url else expanded(file.path, self.locations.project)
+        if file.sha256 and (path is None or file.command or not path.is_file()):
+            return file.sha256
+        found = locate(file, self.locations, timeout=self.timeout)
+        if not (file.sha256 or file.command) and ignores(found):
+            raise ConfigError(
+                f"git ignores {file}, so that no commit says what it holds",
+                expected="a file in git, or its digest, or a command that makes it",
+                remedy=f"litegate.File(path={file.path!r}, sha256={digest(found)!r})",
+            )
+        return digest(found)
+
+    def take(self, file: File, key: str, locations: DataLocations | None = None) -> None:
+        """Put a file into the store under its key, with a birth certificate.
+
+        `locations` are those of another checkout. Raises as `locate`, and BuildError where the
+        bytes are not those of `key`.
+        """
+        with self.store.staging() as staging, self._alone(file):
+            path = locate(file, locations or self.locations, timeout=self.timeout)
+            written = {
+                "model.tflite": path.read_bytes(),
+                "history.json": b"[]",
+                "certificate.json": json.dumps(_certificate(file, key), indent=1).encode(),
+            }
+            for name, data in written.items():
+                (staging / name).write_bytes(data)
+            _check_same(file, key, digest(staging / "model.tflite"))
+            self.store.put(BUILDS, key, {name: staging / name for name in written}, stem=key)
+
+    def take_split(self, data: Data, key: str) -> None:
+        """Put a data set's evaluation split into the store, unless it is there.
+
+        Raises as `prepare`, and DataError for whatever else the user's own functions raise.
+        """
+        if not self.store.has(EVALUATIONS, key):
+            splits = _prepared(data, self.locations)
+            with self.store.staging() as staging:
+                self.store.put(EVALUATIONS, key, keep_evaluation(splits, staging / "evaluation"))
+
+    def _alone(self, file: File) -> AbstractContextManager[None]:
+        """A command is run by one process at a time."""
+        if not file.command:
+            return nullcontext()
+        notice = f"waiting for another run of `{file.command}`"
+        return self.store.lock([digest_of(file.command)], lambda: self.on_notice(notice))
+
+
+def _certificate(file: File, key: str) -> dict[str, object]:
+    told = {name: getattr(file, name) for name in ("path", "url", "command")}
+    return {"prebuilt": {name: text for name, text in told.items() if text}, "sha256": key}
+
+
+def _check_same(file: File, key: str, got: str) -> None:
+    if got != key:
+        raise BuildError(
+            f"{file} is not what it was when it was first looked at",
+            expected=f"SHA-256 {key}",
+            got=got,
+            remedy="its command must give the same bytes each time" if file.command else "",
+        )
+
+
+def _prepared(data: Data, locations: DataLocations) -> Splits:
+    try:
+        return prepare(data, locations)
+    except LitegateError:
+        raise
+    except Exception as error:
+        raise DataError(
+            f"the data set {data.name} cannot be loaded", got=f"{type(error).__name__}: {error}"
+        ) from error

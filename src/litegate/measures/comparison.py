@@ -1,0 +1,179 @@
+"""Comparison: two files side by side, B judged against A as a change is against its base."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+from typing import final
+
+import numpy as np
+
+from litegate.errors import ArtifactError, LitegateError
+from litegate.flatbuffer import parse
+from litegate.graph import Graph
+from litegate.measurement import Measurement, Outcome, Verdict
+from litegate.measures.accuracy import accuracy
+from litegate.measures.against_base import (
+    accuracy_loss,
+    agreement_with_base,
+    latency_growth,
+    lost_types,
+    operator_changes,
+    size_growth,
+)
+from litegate.measures.inspection import Inspection, inspection
+from litegate.runtime import predict
+from litegate.spec import Array, Artifact, Evaluation, Kind, Recipe, Regression
+from litegate.units import Number, Unit
+
+_MOST_CLASSES = 1_000_000
+_MOST_ELEMENTS = 1 << 26
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One thing of both files; nothing is judged by it."""
+
+    what: str
+    a: Number | str | None
+    """None where it is not known."""
+    b: Number | str | None
+    unit: Unit = Unit.COUNT
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Two files side by side."""
+
+    verdicts: tuple[Verdict, ...]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...]
+    """What changed, and what could not be compared."""
+
+    @property
+    def outcome(self) -> Outcome:
+        """The worst of the verdicts."""
+        found = {one.outcome for one in self.verdicts}
+        order = (Outcome.FAIL, Outcome.INCONCLUSIVE)
+        return next((one for one in order if one in found), Outcome.PASS)
+
+
+def side(letter: str, name: str, tflite: bytes, x: Array, y: Array | None) -> Artifact:
+    """A file as an artifact called "A/name", with the samples that both files are run on.
+
+    `x` is float32, shape (n, ...); n may be 0 where nothing is run. ArtifactError for bytes that
+    are no `.tflite` file.
+    """
+    graph = parse(tflite, subject=letter)
+    labels = np.zeros(len(x), dtype=np.int64) if y is None else y
+    return Artifact(
+        model=letter,
+        recipe=Recipe(name=re.sub(r"[^\w+-]+", "_", name) or "file", kind=Kind.FLOAT32),
+        tflite=tflite,
+        sha256=hashlib.sha256(tflite).hexdigest(),
+        certificate={},
+        evaluation=Evaluation(
+            digest=hashlib.sha256(x.tobytes() + labels.tobytes()).hexdigest(),
+            x=x,
+            y=labels,
+            classes=() if y is None else _classes(graph),
+            domain=(float(x.min()), float(x.max())) if x.size else (0.0, 0.0),
+        ),
+    )
+
+
+def _classes(graph: Graph) -> tuple[str, ...]:
+    """The numbers of the classes that the first output chooses from."""
+    outputs = graph.main.outputs
+    width = prod(graph.main.tensors[outputs[0]].shape[1:]) if outputs else 0
+    return tuple(map(str, range(width))) if width <= _MOST_CLASSES else ()
+
+
+def still(tflite: bytes, subject: str) -> Array:
+    """One sample of zeros for the first input: enough to time by. ArtifactError without one."""
+    main = parse(tflite, subject=subject).main
+    shape = main.tensors[main.inputs[0]].shape if main.inputs else ()
+    if not 0 < prod(shape) <= _MOST_ELEMENTS:
+        raise ArtifactError(
+            f"{subject} cannot be timed on a sample of zeros",
+            expected=f"an input of at most {_MOST_ELEMENTS:,} numbers",
+            got=f"shape {shape}",
+            remedy="give samples by --data",
+        )
+    return np.zeros(shape, dtype=np.float32)
+
+
+def compare(a: Artifact, b: Artifact, *, run: bool, labelled: bool, latency: bool) -> Comparison:
+    """Compare two files, B held to the default limits of a change.
+
+    `run` on the samples, `labelled` where their labels are known; `latency` times both. Raises as
+    the measures do.
+    """
+    limits = Regression()
+    verdicts = [
+        size_growth(a, b) <= limits.size,
+        lost_types(a, b) <= limits.lost_types,
+    ]
+    if labelled:
+        verdicts.append(accuracy_loss(a, b) <= limits.accuracy)
+    if latency:
+        verdicts.append(latency_growth(a, b, limits.latency) <= limits.latency)
+    found = [inspection(one.tflite, (), subject=one.name) for one in (a, b)]
+    rows = [*_told(*found), *(_accuracies(a, b) if labelled else ())]
+    notes = [*operator_changes(a, b).offenders]
+    if run:
+        rows += _agreement(a, b, notes)
+        notes += _differences(a, b)
+    return Comparison(verdicts=tuple(verdicts), rows=tuple(rows), notes=tuple(notes))
+
+
+def _told(a: Inspection, b: Inspection) -> Iterator[Row]:
+    """What both files tell without being run."""
+    yield Row(what="size", a=a.size, b=b.size, unit=Unit.BYTES)
+    yield Row(what="types", a=a.origin.form, b=b.origin.form)
+    yield Row(what="operators", a=len(a.costs), b=len(b.costs))
+    yield Row(what="MACs", a=_macs(a), b=_macs(b))
+    yield Row(what="weights", a=a.weight_bytes, b=b.weight_bytes, unit=Unit.BYTES)
+    yield Row(what="arena", a=_arena(a), b=_arena(b), unit=Unit.BYTES)
+
+
+def _macs(found: Inspection) -> int | None:
+    return None if found.uncounted else found.macs
+
+
+def _arena(found: Inspection) -> int | None:
+    return found.plan.arena if found.plan else None
+
+
+def _accuracies(a: Artifact, b: Artifact) -> Iterator[Row]:
+    one, other = (accuracy(each).value for each in (a, b))
+    yield Row(what="accuracy", a=one, b=other, unit=Unit.PERCENT)
+
+
+def _agreement(a: Artifact, b: Artifact, notes: list[str]) -> Iterator[Row]:
+    """The share of equal decisions; a note where the files do not decide between classes."""
+    try:
+        found: Measurement = agreement_with_base(a, b)
+    except LitegateError as error:
+        notes.append(f"agreement is not known: {error.what}")
+        return
+    yield Row(what="equal decisions", a=None, b=found.value, unit=found.unit)
+
+
+def _differences(a: Artifact, b: Artifact) -> Iterator[str]:
+    """How far the outputs are apart, in their own real values."""
+    one, other = (predict(each).real.astype(np.float64) for each in (a, b))
+    if one.shape != other.shape:
+        yield f"the outputs have different shapes: {one.shape} and {other.shape}"
+        return
+    apart = np.abs(one - other)
+    spread = float(one.std())
+    yield (
+        f"outputs of {len(one):,} samples differ by {apart.mean():.4g} in the mean, by "
+        f"{apart.max():.4g} at most; their SD in A is {spread:.4g}"
+    )

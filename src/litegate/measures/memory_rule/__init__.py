@@ -1,0 +1,1 @@
+"""How buffers are placed in memory; `measures/arena.py` is its face."""

@@ -1,0 +1,142 @@
+"""Output error: how far a candidate's outputs lie from its reference's, whatever they mean.
+
+For networks that do not choose between classes, such as autoencoders, and data without labels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from litegate.errors import MeasurementError
+from litegate.measurement import Interval, Measurement
+from litegate.measures.decisions import demand_same_split, finite
+from litegate.measures.distinct import counted, firsts, originals
+from litegate.measures.layer_error import divergence
+from litegate.measures.paired import TAIL
+from litegate.runtime import predict
+from litegate.spec import Artifact
+from litegate.units import Unit, text
+
+RESAMPLES = 2000
+SEED = 20
+"""Draws the resamples: the limits are the same in every run."""
+METHOD = f"BCa bootstrap, {RESAMPLES:,} resamples"
+
+Real = NDArray[np.float64]
+Sums = NDArray[np.float64]
+"""float64; a sum of squares for each sample, shape (n,)."""
+
+
+def output_error(reference: Artifact, candidate: Artifact) -> Measurement:
+    """The RMS of the outputs' differences, as a share of the RMS of the reference's outputs.
+
+    ``sqrt(sum((c - r)^2) / sum(r^2))`` over all samples and outputs, in real values. The limits are
+    those of Efron's BCa bootstrap over distinct samples (JASA 1987, 82:171). MeasurementError for
+    different evaluation splits or shapes, outputs that are not finite, a reference that answers
+    zeros alone, or fewer than two distinct samples.
+    """
+    r, c = _outputs(reference, candidate)
+    off, whole = _squares(c - r), _squares(r)
+    if not whole.sum():
+        raise MeasurementError(f"{reference.name} answers zero to every sample: no share of it")
+    found, groups = _error(off.sum(), whole.sum()), originals(candidate.evaluation)
+    limits = _limits(found, _by_group(off, groups), _by_group(whole, groups))
+    (low, high), (least, most) = limits(TAIL / 2), limits(TAIL)
+    worst = int(off.argmax())
+    return Measurement(
+        name="output error",
+        subject=candidate.name,
+        value=found,
+        unit=Unit.PERCENT,
+        n=len(r),
+        interval=Interval(low=low, high=high, method=METHOD),
+        low=least,
+        high=most,
+        evidence=(
+            f"RMS {math.sqrt(off.sum() / c.size):.4g} of {math.sqrt(whole.sum() / r.size):.4g}",
+            counted(len(r), len(firsts(groups))),
+            f"sample {worst} is the worst: {_of_sample(off[worst], whole[worst])}",
+        ),
+        artifacts=(reference.sha256, candidate.sha256),
+        why=partial(divergence, reference, candidate),
+    )
+
+
+def _outputs(reference: Artifact, candidate: Artifact) -> tuple[Real, Real]:
+    """The real-valued outputs of both, float64, of one shape (n, ...)."""
+    demand_same_split(reference, candidate)
+    r, c = (finite(predict(each).real, each.name) for each in (reference, candidate))
+    distinct = len(firsts(originals(candidate.evaluation)))
+    if r.shape != c.shape or distinct < 2:
+        raise MeasurementError(
+            f"the outputs of {candidate.name} and its reference cannot be compared",
+            expected="the same shape, and at least two distinct samples",
+            got=f"{c.shape} and {r.shape}, {counted(len(r), distinct)}",
+        )
+    return r.astype(np.float64), c.astype(np.float64)
+
+
+def _by_group(sums: Sums, groups: NDArray[np.intp]) -> Sums:
+    """The sums of equal samples added up: copies are drawn together."""
+    added: Sums = np.bincount(groups, weights=sums)[firsts(groups)].astype(np.float64)
+    return added
+
+
+def _limits(found: float, off: Sums, whole: Sums) -> Callable[[float], tuple[float, float]]:
+    """Gives the lower and the upper limit, each missed with a given chance."""
+    return partial(_bca, found, _drawn(off, whole), _without_each(off, whole))
+
+
+def _squares(values: NDArray[Any]) -> Sums:
+    sums: Sums = np.square(values).reshape(len(values), -1).sum(axis=1)
+    return sums
+
+
+def _error(off: Any, whole: Any) -> float:
+    return math.sqrt(float(off) / float(whole))
+
+
+def _of_sample(off: float, whole: float) -> str:
+    return text(_error(off, whole), Unit.PERCENT) if whole else "its reference answers zeros"
+
+
+def _drawn(off: Sums, whole: Sums) -> Sums:
+    """The error of each resample, sorted; a resample of zeros alone is left out."""
+    rng, n = np.random.default_rng(SEED), len(off)
+    picks = (rng.integers(n, size=n) for _ in range(RESAMPLES))
+    sums = ((off[picked].sum(), whole[picked].sum()) for picked in picks)
+    return np.sort([_error(a, b) for a, b in sums if b])
+
+
+def _without_each(off: Sums, whole: Sums) -> Sums:
+    """The error without each sample in turn: the jackknife's values."""
+    rest = np.maximum(whole.sum() - whole, np.finfo(np.float64).tiny)
+    left: Sums = np.sqrt(np.maximum(off.sum() - off, 0) / rest)
+    return left
+
+
+def _bca(found: float, drawn: Sums, left: Sums, tail: float) -> tuple[float, float]:
+    """The lower and the upper limit, each missed with the chance `tail`.
+
+    The bootstrap's quantiles, corrected for bias and for skewness (the acceleration).
+    """
+    below = float((drawn < found).mean() + (drawn == found).mean() / 2)
+    spread = left.mean() - left
+    scale = float((spread**2).sum()) ** 1.5
+    if not 0 < below < 1 or not scale:
+        return float(drawn[0]), float(drawn[-1])
+    normal = NormalDist()
+    bias, acceleration = normal.inv_cdf(below), float((spread**3).sum()) / (6 * scale)
+
+    def limit(share: float) -> float:
+        z = bias + normal.inv_cdf(share)
+        return float(np.quantile(drawn, normal.cdf(bias + z / (1 - acceleration * z))))
+
+    return limit(tail), limit(1 - tail)

@@ -1,0 +1,97 @@
+"""A comparison of two files, for a person at a terminal of any width and for programs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from litegate.escaping import plain, plain_lines
+from litegate.measurement import Outcome, Verdict
+from litegate.measures.comparison import Comparison, Row
+from litegate.reports.record import Place, verdict_row
+from litegate.units import Number, Unit, text
+from litegate.wording import headline, sentence
+
+_LAST = {
+    Outcome.PASS: "B keeps the limits of a change to A",
+    Outcome.INCONCLUSIVE: "B keeps the limits of a change to A; not all of it is proven",
+    Outcome.FAIL: "B is worse than A",
+}
+_MOST_FACTS = 6
+_STYLES = {Outcome.PASS: "green", Outcome.INCONCLUSIVE: "yellow", Outcome.FAIL: "red"}
+
+
+def show(found: Comparison, a: str, b: str) -> None:
+    """Print both files side by side, the verdicts as sentences, and the last word."""
+    console = Console(highlight=False)
+    console.print(Text(plain(f"A, the base: {a}")))
+    console.print(Text(plain(f"B: {b}")))
+    console.print(_table(found))
+    for verdict in found.verdicts:
+        word = Text(headline(verdict.outcome), style=_STYLES[verdict.outcome])
+        console.print(word.append(f" {plain_lines(sentence(_brief(verdict)))}", style="default"))
+    for note in found.notes:
+        console.print(Text(plain(note)))
+    console.print(Text(_LAST[found.outcome], style=f"bold {_STYLES[found.outcome]}"))
+
+
+def _brief(verdict: Verdict) -> Verdict:
+    """The verdict with the first facts of its evidence; --json has them all."""
+    found = verdict.measurement
+    return replace(verdict, measurement=replace(found, evidence=found.evidence[:_MOST_FACTS]))
+
+
+def _table(found: Comparison) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    table.add_column("", overflow="fold")
+    for head in ("A", "B", "B - A"):
+        table.add_column(head, justify="right", overflow="fold")
+    for row in found.rows:
+        cells = (row.what, _shown(row.a, row.unit), _shown(row.b, row.unit), _change(row))
+        table.add_row(*(Text(plain(cell)) for cell in cells))
+    return table
+
+
+def _shown(value: Number | str | None, unit: Unit) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else text(value, unit)
+
+
+def _change(row: Row) -> str:
+    if row.a is None or row.b is None or isinstance(row.a, str) or isinstance(row.b, str):
+        return ""
+    unit = Unit.POINTS if row.unit is Unit.PERCENT else row.unit
+    return text(row.b - row.a, unit, signed=True) if row.b != row.a else "="
+
+
+def as_json(found: Comparison) -> dict[str, Any]:
+    """Everything, in JSON's types; verdicts as they stand in `report.json`."""
+    return {
+        "verdict": found.outcome.value,
+        "rows": [
+            {
+                "what": row.what,
+                "a": _plain_number(row.a),
+                "b": _plain_number(row.b),
+                "unit": row.unit.value,
+            }
+            for row in found.rows
+        ],
+        "verdicts": [_verdict(one) for one in found.verdicts],
+        "notes": list(found.notes),
+    }
+
+
+def _plain_number(value: Number | str | None) -> int | float | str | None:
+    return value if value is None or isinstance(value, int | str) else float(value)
+
+
+def _verdict(verdict: Verdict) -> dict[str, Any]:
+    place = Place(id="", model="B", recipe="", check="", requirement="", file="", line=0)
+    row = verdict_row(place, verdict)
+    return {name: value for name, value in row.items() if name not in place.__slots__}

@@ -1,0 +1,77 @@
+"""All recipes of a model: accuracy over bytes, with the line that none of them is better than."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from litegate.reports.html.charts.svg import Scale, dot, label, line, plot, share, tag
+from litegate.units import Unit, text
+
+Row = Mapping[str, Any]
+
+_HEIGHT, _TOP, _BOTTOM, _LEFT = 220, 0.06, 0.86, 0.16
+_NEAR = 0.06
+"""Of the width or height: nearer dots share a label."""
+
+
+def pareto(rows: Sequence[Row]) -> Markup:
+    """Draw the recipes' rows of a report, numbered from 1 as the table beside it numbers them.
+
+    Empty where one of them has no accuracy.
+    """
+    if any(row["accuracy"] is None for row in rows):
+        return Markup()
+    across, up = Scale([r["bytes"] for r in rows], 0.1), Scale([r["accuracy"] for r in rows], 0.12)
+    spots = [(_x(across(row["bytes"])), _y(up(row["accuracy"]))) for row in rows]
+    shapes = [*_frame(rows, across, up), *_frontier(spots)]
+    for row, (x, y) in zip(rows, spots, strict=True):
+        shapes.append(dot(f"recipe {row['role']}", x, share(y), 6))
+    shapes += _numbers(spots)
+    said = f"Accuracy over bytes of {len(rows)} recipes; the table says the same in numbers"
+    return plot("pareto", said, *shapes, height=_HEIGHT)
+
+
+def _x(across: float) -> float:
+    return _LEFT + (1 - _LEFT) * across
+
+
+def _y(up: float) -> float:
+    return _BOTTOM - (_BOTTOM - _TOP) * up
+
+
+def _frame(rows: Sequence[Row], across: Scale, up: Scale) -> Iterator[Markup]:
+    scores, sizes = ([row[key] for row in rows] for key in ("accuracy", "bytes"))
+    for score in dict.fromkeys((min(scores), max(scores))):
+        y = share(_y(up(score)))
+        yield tag("line", class_="ground", x1="0", x2="100%", y1=y, y2=y)
+        yield tag("text", text(score, Unit.PERCENT), class_="tick", x="0", y=y, dy=-4)
+    for size in dict.fromkeys((min(sizes), max(sizes))):
+        x = _x(across(size))
+        yield line("ground", (x, x), (share(_TOP), share(_BOTTOM)))
+        yield label("tick", text(size, Unit.BYTES), x, "96%")
+
+
+def _frontier(spots: Sequence[tuple[float, float]]) -> Iterator[Markup]:
+    """Steps through the recipes that no other is both smaller and better than."""
+    best, corner = 2.0, None
+    for x, y in sorted(spots):
+        if y >= best:
+            continue
+        if corner:
+            yield line("frontier", (corner[0], x), (share(corner[1]), share(corner[1])))
+            yield line("frontier", (x, x), (share(corner[1]), share(y)))
+        best, corner = y, (x, y)
+
+
+def _numbers(spots: Sequence[tuple[float, float]]) -> Iterator[Markup]:
+    """The recipes' numbers above their dots; those of dots that touch stand together."""
+    together: dict[tuple[float, float], list[int]] = {}
+    for number, (x, y) in enumerate(spots, start=1):
+        near = (one for one in together if abs(one[0] - x) < _NEAR and abs(one[1] - y) < _NEAR)
+        together.setdefault(next(near, (x, y)), []).append(number)
+    for (x, y), numbers in together.items():
+        said = ", ".join(map(str, numbers))
+        yield tag("text", said, class_="name", x=share(x), y=share(y), dy=-11, text_anchor="middle")

@@ -1,0 +1,59 @@
+"""What an artifact answered on its evaluation split, and how sure it was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from litegate.measures.accuracy import answers
+from litegate.measures.decisions import decide
+from litegate.runtime import predict
+from litegate.spec import Artifact
+
+_TOLERANCE = 0.05
+"""How far the sum of quantized shares may be from 1."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Answered:
+    """The answers of one artifact to n samples."""
+
+    labels: NDArray[Any]
+    """The true classes, shape (n,)."""
+    chosen: NDArray[np.intp]
+    right: NDArray[np.bool_]
+    scores: NDArray[np.float32]
+    """Its real outputs, shape (n, classes)."""
+
+    def confidence(self, sample: int) -> float:
+        """The share of its choice: the output itself where outputs are shares, else softmax."""
+        return float(shares(self.scores[sample])[self.chosen[sample]])
+
+
+def answered(artifact: Artifact) -> Answered:
+    """Run an artifact on its split, or take what it answered before.
+
+    MeasurementError where it does not choose between the split's classes.
+    """
+    marked, outputs = answers(artifact), predict(artifact)
+    return Answered(
+        labels=marked.labels,
+        chosen=decide(outputs.raw, artifact.name).chosen,
+        right=marked.right,
+        scores=outputs.real.reshape(len(marked.right), -1),
+    )
+
+
+def shares(scores: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The scores of one sample, shape (classes,), as shares of 1."""
+    exact = scores.astype(np.float64)
+    if exact.min() >= 0 and abs(exact.sum() - 1) <= _TOLERANCE:
+        powers = exact
+    else:
+        powers = np.exp(exact - exact.max())
+    found: NDArray[np.float64] = powers / powers.sum()
+    return found

@@ -1,0 +1,136 @@
+"""From a report and its facts to one self-contained page: no script, no request."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from litegate.errors import ConfigError
+from litegate.escaping import plain
+from litegate.reports.html import words
+from litegate.reports.html.charts.bars import bar
+from litegate.reports.html.charts.classes import class_change, class_scale
+from litegate.reports.html.charts.curves import curves
+from litegate.reports.html.charts.interval import interval
+from litegate.reports.html.charts.matrix import difference, matrix
+from litegate.reports.html.charts.pareto import pareto
+from litegate.reports.html.charts.samples import sample
+from litegate.reports.html.charts.timing import epochs, is_timed, times
+from litegate.reports.html.charts.treemap import treemap
+from litegate.reports.html.facts import CandidateFacts
+from litegate.reports.html.pairs import pairs
+from litegate.reports.view import (
+    Report,
+    counts,
+    figures,
+    having,
+    outcome_of,
+    recipe_figures,
+    whose,
+    word,
+)
+from litegate.units import Unit, text
+
+LATENCY = "latency"
+"""The measurement that the table of recipes shows, too."""
+_TEMPLATES = Path(__file__).with_name("templates")
+_SHOWN = {
+    f.__name__: f
+    for f in (
+        *(bar, class_change, class_scale, curves, difference, epochs, interval, matrix, pareto),
+        *(sample, times, treemap, counts, figures, having, outcome_of, recipe_figures, text, whose),
+    )
+}
+
+
+def page(
+    report: Report, candidates: Sequence[CandidateFacts] = (), gaps: Sequence[str] = ()
+) -> str:
+    """The page of one report. `gaps` say which evidence cannot be shown, and why."""
+    models = [_model(report, name, candidates) for name in _models(report)]
+    return _render("page.html", report=report, models=models, gaps=gaps, said=_said(report))
+
+
+def compared(before: Report, after: Report, names: tuple[str, str]) -> str:
+    """The page that holds one report against another; `names` are what the two are called."""
+    found = pairs(before, after)
+    said = (_said(before), _said(after))
+    return _render("compared.html", before=before, after=after, names=names, pairs=found, said=said)
+
+
+def write(html: str, path: Path) -> Path:
+    """Write a page under a temporary name and move it into place. ConfigError where it cannot."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(
+            "w", dir=path.parent, delete=False, encoding="utf-8"
+        ) as file:
+            file.write(html)
+        os.replace(file.name, path)
+    except OSError as error:
+        raise ConfigError(
+            f"the page {path} cannot be written",
+            got=str(error.strerror or error),
+            remedy="name another file with --to",
+        ) from error
+    return path
+
+
+def _said(report: Report) -> str:
+    """The verdict of the rows: a report's own word is not believed where they say otherwise."""
+    found = word(report["verdicts"], report["errors"])
+    if found == report["verdict"] and (found != "pass" or report["exit_status"] == 0):
+        return found
+    return "error"
+
+
+def _models(report: Report) -> list[str]:
+    """Every model with a row, in the order of the verdicts."""
+    rows = (row for key in ("verdicts", "recipes") for row in report[key])
+    return list(dict.fromkeys(row["model"] for row in rows if row["model"]))
+
+
+def _model(report: Report, name: str, candidates: Sequence[CandidateFacts]) -> Mapping[str, Any]:
+    mine = [row for row in report["verdicts"] if row["model"] == name]
+    return {
+        "name": name,
+        "said": word(mine, [row for row in report["errors"] if row["model"] == name]),
+        "recipes": [row for row in report["recipes"] if row["model"] == name],
+        "latency": {
+            row["recipe"]: figures(row)[0] for row in mine if row["measurement"] == LATENCY
+        },
+        "timed": [row for row in mine if is_timed(row)],
+        "candidates": [one for one in candidates if one.model == name],
+    }
+
+
+def _render(template: str, **context: Any) -> str:
+    return _environment().get_template(template).render(**context)
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_text,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style = (_TEMPLATES / "style.css").read_text("utf-8")
+    made.globals |= {**_SHOWN, "words": words, "Unit": Unit}
+    made.globals["style"] = Markup(style)  # noqa: S704 a file of this package
+    return made
+
+
+def _text(value: object) -> object:
+    """What a template is given to show: markup as it is, all else as text that can be seen."""
+    return value if isinstance(value, Markup) else plain(str(value))

@@ -1,0 +1,64 @@
+"""Whether a command line of the documents could be typed in: its program, options and files."""
+
+import re
+import shlex
+import tomllib
+
+import typer
+from documents import PROJECT
+
+from litegate.cli import app
+
+OTHERS = {"bash", "cd", "git", "if", "mkdir", "rm", "source", "test"}
+"""Programs of every machine."""
+_TOOLS = {"lint-imports", "mypy", "ruff", "sphinx-build"}
+_EXTRA = re.compile(r"\[(\w+)\]")
+
+
+def lines(text):
+    """The commands of a block of shell, each as its words."""
+    joined = text.replace("\\\n", " ")
+    for line in re.split(r"\n|&&|;", joined):
+        if words := shlex.split(line, comments=True):
+            yield [word for word in words if word != "..."]
+
+
+def check(words, parse_pytest):
+    """Raise where a command cannot be given like that; `parse_pytest` takes pytest's arguments."""
+    while re.fullmatch(r"\w+=.*", words[0]):
+        words = words[1:]
+    program, *rest = words[0].rpartition("/")[2], *words[1:]
+    if program in {"then", "do"}:
+        return check(rest, parse_pytest)
+    if program == "litegate":
+        return _check_litegate(rest)
+    if program == "pytest":
+        return parse_pytest(rest)
+    if program in {"pip", "uv"}:
+        return _check_install(rest)
+    if program in {"python", "python3"}:
+        return _check_script(rest)
+    assert program in OTHERS | _TOOLS | {"fi"}, f"{program}: an unknown program"
+    return None
+
+
+def _check_litegate(arguments):
+    """Parsed by the command itself, which is not run."""
+    command, name = typer.main.get_command(app), "litegate"
+    while hasattr(command, "commands"):
+        name, *arguments = arguments
+        command = command.commands[name]
+    command.make_context(name, arguments)
+
+
+def _check_install(arguments):
+    metadata = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))
+    for extra in _EXTRA.findall(" ".join(arguments)):
+        assert extra in metadata["project"]["optional-dependencies"], extra
+
+
+def _check_script(arguments):
+    if arguments[0] == "-m":
+        assert arguments[1] == "venv", arguments
+        return
+    assert (PROJECT / arguments[0]).is_file(), arguments[0]

@@ -1,0 +1,63 @@
+"""README.md and the pages of docs/, as Markdown's own parser reads them."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from markdown_it import MarkdownIt
+
+PROJECT = Path(__file__).resolve().parents[1]
+PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
+_NOT_RUN = re.compile(r"<!-- not run: (.+) -->")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """A code block of a page."""
+
+    page: Path
+    line: int
+    kind: str
+    """The language that its fence names; empty for what a program prints."""
+    text: str
+    not_run: str
+    """Why it cannot be run: the comment `<!-- not run: why -->` on the line before it."""
+
+    def __str__(self):
+        return f"{name(self.page)}:{self.line}"
+
+
+def name(page):
+    return page.relative_to(PROJECT).as_posix()
+
+
+def blocks(*kinds, pages=None):
+    """The code blocks of these languages, or all, in order."""
+    found = (block for page in pages or PAGES for block in _of(page))
+    return [block for block in found if not kinds or block.kind in kinds]
+
+
+def spans(page):
+    """What stands between backticks in the running text."""
+    tokens = MarkdownIt().enable("table").parse(page.read_text("utf-8"))
+    return [
+        part.content
+        for token in tokens
+        for part in token.children or ()
+        if part.type == "code_inline"
+    ]
+
+
+def _of(page):
+    before = ""
+    for token in MarkdownIt().parse(page.read_text("utf-8")):
+        if token.type in {"fence", "code_block"}:
+            said = _NOT_RUN.search(before)
+            yield Block(
+                page=page,
+                line=token.map[0] + 1,
+                kind=token.info.strip(),
+                text=token.content,
+                not_run=said[1] if said else "",
+            )
+        before = token.content if token.type == "html_block" else ""

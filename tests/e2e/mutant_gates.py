@@ -1,0 +1,155 @@
+"""Copies of this project's gate in which one thing is wrong, and what `--prove` says of each.
+
+    python tests/e2e/mutant_gates.py
+
+proves them all, in the better part of an hour, and prints the tables of docs/prove.md.
+"""
+
+import ast
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from mutants import DIGITS, EDITS, GUARDS, LOOSENED, MNIST, PROJECT, Mutant, model, mutants
+
+SHIPPED = "shipped/digits_cnn.tflite"
+IDENTITY = ("-c", "user.name=a", "-c", "user.email=a@example.com")
+CACHES = shutil.ignore_patterns("__pycache__", ".litegate", ".hypothesis")
+
+
+class Gate:
+    """A copy of this project's gate in a repository of its own; its runs share a store."""
+
+    def __init__(self, path: Path, store: Path):
+        self.path, self.store = path, store
+
+    @property
+    def report(self) -> dict:
+        """The last run's."""
+        return json.loads((self.path / ".litegate/report/report.json").read_text("utf-8"))
+
+    def weakened(self, mutant: Mutant, path: Path) -> "Gate":
+        """A copy with the mutant's edit."""
+        shutil.copytree(self.path, path, ignore=CACHES)
+        tree = ast.parse((path / mutant.file).read_bytes())
+        mutant.weaken(tree)
+        copy = Gate(path, self.store)
+        copy.write(mutant.file, tree)
+        return copy
+
+    def write(self, file: str, tree: ast.Module) -> None:
+        """Write a module."""
+        (self.path / file).write_text(ast.unparse(tree) + "\n", "utf-8")
+
+    def run(self, *args: str) -> subprocess.CompletedProcess[str]:
+        """Run the checks."""
+        return self.python("-m", "pytest", "checks/", *args)
+
+    def python(self, *args: str) -> subprocess.CompletedProcess[str]:
+        """Run Python here."""
+        env = {k: v for k, v in os.environ.items() if k != "CI"}
+        return subprocess.run(
+            [sys.executable, *args],
+            cwd=self.path,
+            env=env | {"LITEGATE_STORE": str(self.store), "COLUMNS": "200"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def git(self, *args: str) -> None:
+        """Run git here."""
+        subprocess.run(["git", *IDENTITY, *args], cwd=self.path, check=True)
+
+
+def sound_gate(path: Path, store: Path) -> Gate:
+    """The gate as it is, with a file that ships; committed."""
+    shutil.copytree(PROJECT / "checks", path / "checks", ignore=CACHES)
+    (path / "models").mkdir()
+    (path / "pytest.ini").write_text("[pytest]\n")
+    (path / ".gitignore").write_text(".litegate\n__pycache__\n.hypothesis\n")
+    gate = Gate(path, store)
+    for name in (DIGITS, MNIST):
+        gate.write(f"models/{name}.py", model(name))
+    _ship(gate)
+    gate.git("init", "-q", "-b", "main")
+    gate.git("add", "-A")
+    gate.git("commit", "-qm", "sound")
+    return gate
+
+
+def _ship(gate: Gate) -> None:
+    """Export the accepted file of `digits_cnn`, and declare that it ships."""
+    cli = "from litegate.cli import main; main()"
+    for command in (
+        ("-m", "pytest", "checks/", "--litegate-model", DIGITS, "--against", "none"),
+        ("-c", cli, "export", DIGITS, "int8_qat", "--to", SHIPPED),
+    ):
+        done = gate.python(*command)
+        assert done.returncode == 0, done.stdout + done.stderr
+    file = gate.path / "models" / f"{DIGITS}.py"
+    before, after = "lg.recipes.int8_qat(", f"lg.recipes.int8_qat(shipped={SHIPPED!r}, "
+    assert before in file.read_text("utf-8")
+    file.write_text(file.read_text("utf-8").replace(before, after), "utf-8")
+
+
+def named(report: Mapping, mutant: Mutant) -> list[str]:
+    """What a run says of what was weakened, by the name of its measurement or of its check."""
+    proofs = report["proofs"]
+    survivors = [one for proof in proofs for one in proof["survivors"]]
+    alarms = [one for proof in proofs for one in proof["alarms"]]
+    failed = [row for row in report["verdicts"] if row["verdict"] == "fail"]
+    said = (
+        *(f"survived: {s['sentence']}" for s in survivors if s["what"] == mutant.measurement),
+        *(f"false alarm: {one}" for one in alarms if mutant.check in one),
+        *(f"red: {row['sentence']}" for row in failed if row["check"] == mutant.check),
+        *(f"red: {row['message']}" for row in report["errors"] if mutant.check in row["id"]),
+    )
+    return [" ".join(one.split()) for one in said]
+
+
+def tables(said: Mapping[tuple[str, str, str], str]) -> str:
+    """Markdown: checks by edits, then limits. `said` holds a sentence by edit, model and name."""
+    of_checks = [["check", "measurement that is named", *(one.replace("_", " ") for one in EDITS)]]
+    for check, (measurement, _) in GUARDS.items():
+        cells = (said.get((edit, DIGITS, check), "").partition(":")[0] for edit in EDITS)
+        of_checks.append([f"`{check}`", measurement, *cells])
+    of_limits = [["limit, a hundred times as loose", "what `--prove` says"]]
+    for (edit, name, limit), sentence in said.items():
+        if edit == LOOSENED:
+            of_limits.append([f"`{limit}` of {name}", sentence])
+    return _markdown(of_checks) + "\n" + _markdown(of_limits)
+
+
+def _markdown(rows: list[list[str]]) -> str:
+    marked = [rows[0], ["---"] * len(rows[0]), *rows[1:]]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in marked)
+
+
+def main() -> None:
+    """Prove every mutant, or those whose name holds the words that are given."""
+    said = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        store = Path(os.environ.get("LITEGATE_STORE", folder / "store"))
+        sound = sound_gate(folder / "sound", store)
+        for mutant in mutants():
+            if not all(word in mutant.id for word in sys.argv[1:]):
+                continue
+            copy = sound.weakened(mutant, folder / "mutant")
+            done = copy.run(*mutant.arguments)
+            found = named(copy.report, mutant) if done.returncode == 1 else []
+            told = found[0] if found else f"NOT CAUGHT: exit status {done.returncode}"
+            said[mutant.edit, mutant.model, mutant.of] = told
+            sys.stderr.write(f"{mutant.id}: {told}\n")
+            shutil.rmtree(copy.path)
+    sys.stdout.write(tables(said))
+
+
+if __name__ == "__main__":
+    main()

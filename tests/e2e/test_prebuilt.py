@@ -1,0 +1,154 @@
+"""Ready-made files as models: MLPerf Tiny's pairs, judged without training and without TensorFlow."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+
+CHECKS = Path(__file__).resolve().parents[2] / "checks"
+RESNET8 = '''
+"""MLPerf Tiny's image classification, from elsewhere."""
+import litegate as lg
+
+resnet8 = lg.prebuilt(
+    reference="files/resnet8_float32.tflite",
+    candidate="files/resnet8_int8.tflite",
+    data=lg.datasets.npz(
+        "cifar10_test.npz",
+        x="x_test",
+        y="y_test",
+        digests={
+            "x_test": "5a6aa8185204d80b65d3dfb540696dadd5f10d185ded226a96665d3e0fc6259f",
+            "y_test": "a054c239a40ee7f2a5745e7e4bc11a51e9cb40c98134b602c1068e6a207487c6",
+        },
+        domain=(0.0, 255.0),
+        classes=tuple("airplane automobile bird cat deer dog frog horse ship truck".split()),
+    ),
+    budget=lg.Budget(
+        accuracy=lg.percent(74),
+        accuracy_drop=lg.points(1),
+        agreement=lg.percent(94),
+        kernel_agreement=lg.percent(92),
+        size=lg.kib(97),
+        size_ratio=0.32,
+    ),
+)
+'''
+AD01 = '''
+"""MLPerf Tiny's anomaly detection: an autoencoder, and no labels."""
+import litegate as lg
+
+ad01 = lg.prebuilt(
+    reference="files/ad01_float32.tflite",
+    candidate="files/ad01_int8.tflite",
+    data=lg.datasets.npz(
+        "spectra.npz", x="x", digests={{"x_test": "{digest}"}}, domain=(-83.0, 14.0)
+    ),
+    budget=lg.Budget(output_error=lg.percent({output_error}), size_ratio=0.27),
+)
+'''
+
+
+@pytest.fixture
+def project(tmp_path, data_directory):
+    """A project of ready-made files, and pytest run on it with a TensorFlow that cannot be had."""
+    return Project(tmp_path / "project", data_directory)
+
+
+class Project:
+    """Writes the project's files, runs the gate in a process of its own."""
+
+    def __init__(self, path, data):
+        self.path, self.data = path, data
+        shutil.copytree(CHECKS, path / "checks", ignore=shutil.ignore_patterns("__pycache__"))
+        (path / "models").mkdir()
+        (path / "files").mkdir()
+        (path / "pytest.ini").write_text("[pytest]\n")
+        poison = path / "poison"
+        for name in ("tensorflow", "tf_keras", "keras", "tensorflow_model_optimization"):
+            (poison / name).mkdir(parents=True)
+            text = f"raise ImportError('{name} was imported')\n"
+            (poison / name / "__init__.py").write_text(text)
+
+    def pair(self, name):
+        """Copy a pair of MLPerf Tiny's files."""
+        for kind in ("float32", "int8"):
+            shutil.copy(self.data / "mlperf_tiny" / f"{name}_{kind}.tflite", self.path / "files")
+        return self
+
+    def model(self, name, text):
+        (self.path / "models" / f"{name}.py").write_text(text)
+        return self
+
+    def run(self, *args, module="pytest", **env):
+        """Run a module of Python's; by default the gate, without latency."""
+        clean = {k: v for k, v in os.environ.items() if k not in ("CI", "LITEGATE_STORE")}
+        clean |= {"LITEGATE_DATA": str(self.data), "COLUMNS": "200"}
+        clean |= {"PYTHONPATH": str(self.path / "poison")} | env
+        chosen = ("checks/", "-m", "not latency", *args) if module == "pytest" else args
+        return subprocess.run(
+            [sys.executable, "-m", module, *chosen],
+            cwd=self.path,
+            env=clean,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    @property
+    def report(self):
+        """The last run's report, after it was held against its schema."""
+        path = self.path / ".litegate" / "report" / "report.json"
+        report = json.loads(path.read_text("utf-8"))
+        schema = json.loads((files("litegate.reports") / "report.schema.json").read_text("utf-8"))
+        jsonschema.validate(report, schema)
+        return report
+
+
+@pytest.mark.slow
+def test_resnet8_has_the_accuracies_that_are_published_for_these_images(project):
+    """Float 75.48 %, int8 75.42 %, to the hundredth, without TensorFlow."""
+    done = project.pair("resnet8").model("resnet8", RESNET8).run()
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = project.report
+    rows = {row["recipe"]: row for row in report["recipes"]}
+    assert rows["float32"]["accuracy"] == 0.7548
+    assert rows["int8_ptq"]["accuracy"] == 0.7542
+    assert {row["verdict"] for row in report["verdicts"]} == {"pass"}
+    [born] = [report["artifacts"][rows["int8_ptq"]["artifact"]]]
+    told = {"prebuilt": {"path": "files/resnet8_int8.tflite"}, "sha256": rows["int8_ptq"]["artifact"]}
+    assert born == told
+
+
+def spectra(project, samples=300):
+    """Write samples like a microphone's log spectra; gives the digest of their bytes."""
+    rng = np.random.default_rng(0)
+    walk = np.cumsum(rng.normal(0, 0.6, (samples, 640)), axis=1)
+    x = (rng.normal(-10, 6, (samples, 1)) + walk).clip(-83, 14).astype(np.float32)
+    np.savez(project.path / "spectra.npz", x=x)
+    from litegate.datasets.prepare import array_digest
+
+    return array_digest(x)
+
+
+@pytest.mark.parametrize(("output_error", "status"), [(10, 0), (5, 1)])
+def test_an_autoencoder_without_labels_is_held_to_its_reference(project, output_error, status):
+    """Its outputs are compared; the report says that accuracy was not measured, and why."""
+    text = AD01.format(digest=spectra(project), output_error=output_error)
+    done = project.pair("ad01").model("ad01", text).run()
+    assert done.returncode == status, done.stdout + done.stderr
+    assert "ad01: accuracy was not measured: its evaluation split has no labels" in done.stdout
+    report = project.report
+    assert "accuracy" not in {row["measurement"] for row in report["verdicts"]}
+    [row] = [row for row in report["verdicts"] if row["measurement"] == "output error"]
+    assert row["verdict"] == ("fail" if status else "pass")
+    assert 0.06 < row["interval"]["low"] < row["value"] < row["interval"]["high"] < 0.09
+    assert [row["accuracy"] for row in report["recipes"]] == [None, None]

@@ -1,0 +1,333 @@
+"""Prebuilt models: files that a user brings, gated like any other, and what may be wrong with them."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from litegate.datasets.prepare import array_digest
+from litegate.spec import Kind
+from litegate.testing import evaluation, pad, tiny
+
+CHECKS = Path(__file__).resolve().parents[2] / "checks"
+FLOAT, INT8 = tiny(Kind.FLOAT32), tiny(Kind.INT8_PTQ)
+MODEL = """
+import litegate as lg
+
+mine = lg.prebuilt(
+    reference="files/float32.tflite",
+    candidate={candidate},
+    data=lg.datasets.npz(
+        "samples.npz", x="x", y={y!r}, digests={digests!r}, domain=(0.0, 1.0), classes={classes!r}
+    ),
+    budget=lg.Budget({budget}),
+    input_type="float32",
+    output_type="float32",
+)
+"""
+CANDIDATE = '"files/int8.tflite"'
+ONE = ("-k", "accuracy_reaches")
+ACCURACY = "accuracy=lg.percent(95), accuracy_drop=lg.points(3)"
+
+
+@pytest.fixture
+def ready(project):
+    """A project with a prebuilt model `mine`; what it says can be changed, as can its files."""
+    return Ready(project).write()
+
+
+class Ready:
+    """Writes the files, the samples and the declaration."""
+
+    def __init__(self, project):
+        self.project, self.path = project, project.path
+        for name in ("accuracy", "agreement", "loosening", "regression", "size", "tensors"):
+            shutil.copy(CHECKS / f"test_{name}.py", project.path / "checks")
+        (self.path / "files").mkdir()
+        (self.path / "files" / "float32.tflite").write_bytes(FLOAT)
+        (self.path / "files" / "int8.tflite").write_bytes(INT8)
+        split = evaluation()
+        self.arrays = {"x": split.x, "y": split.y}
+        np.savez(self.path / "samples.npz", **self.arrays)
+        self.digests = {f"{k}_test": array_digest(each) for k, each in self.arrays.items()}
+
+    def write(self, budget=ACCURACY, *, candidate=CANDIDATE, labels=True):
+        text = MODEL.format(
+            candidate=candidate,
+            budget=budget,
+            y="y" if labels else None,
+            digests={k: v for k, v in self.digests.items() if labels or k == "x_test"},
+            classes=tuple(f"class {i}" for i in range(4)) if labels else (),
+        )
+        (self.path / "models" / "mine.py").write_text(text)
+        return self
+
+    def file(self, **fields):
+        """Name the candidate by a `litegate.File`."""
+        written = ", ".join(f"{name}={value!r}" for name, value in fields.items())
+        return self.write(candidate=f"lg.File({written})")
+
+    def git(self, *args):
+        identity = ["-c", "user.name=a", "-c", "user.email=a@example.com"]
+        argv = ["git", *identity, *args]
+        subprocess.run(argv, cwd=self.path, check=True, capture_output=True)
+
+    def as_base(self):
+        """Commit everything on main and go on, on a branch."""
+        ignored = self.path / ".gitignore"
+        ignored.write_text(".litegate\n__pycache__\nout\n")
+        self.git("init", "-q", "-b", "main")
+        self.git("add", "-A")
+        self.git("commit", "-qm", "base")
+        self.git("checkout", "-qb", "topic")
+        return self
+
+    def commit(self):
+        self.git("commit", "-qam", "change")
+        return self
+
+    def run(self, *args):
+        return self.project.run("checks/", "-m", "not latency", *args)
+
+    def against(self):
+        return self.run("--against", "main")
+
+    @property
+    def report(self):
+        return json.loads((self.path / ".litegate" / "report" / "report.json").read_text())
+
+    def measured(self, name):
+        return next(row for row in self.report["verdicts"] if row["measurement"] == name)
+
+
+def said(done, text):
+    done.stdout.fnmatch_lines([f"*{text.replace('[', '[[]')}*"])
+
+
+def test_two_files_are_a_model_like_any_other(ready):
+    """Called as its variable, gated by the project's checks; its birth certificate says prebuilt."""
+    assert ready.run().ret == 0
+    report = ready.report
+    assert {row["model"] for row in report["verdicts"]} == {"mine"}
+    assert ready.measured("accuracy")["value"] > 0.95
+    sha256 = hashlib.sha256(INT8).hexdigest()
+    born = {"prebuilt": {"path": "files/int8.tflite"}, "sha256": sha256}
+    assert report["artifacts"][sha256] == born
+
+
+def test_a_changed_file_is_judged_without_ado(ready):
+    """The key is the bytes' digest: nothing is left of what the file held before."""
+    assert ready.run().ret == 0
+    (ready.path / "files" / "int8.tflite").write_bytes(FLOAT)
+    done = ready.run()
+    assert done.ret == 1
+    said(done, "broken tensor promises of mine/int8_ptq is")
+
+
+def test_the_same_files_under_two_names_keep_their_own_data(ready):
+    """One key, two models: neither is shown the other's samples."""
+    file = ready.path / "models" / "mine.py"
+    text = file.read_text()
+    half = {k: v[:100] for k, v in ready.arrays.items()}
+    np.savez(ready.path / "half.npz", **half)
+    other = text.replace("samples.npz", "half.npz").replace("mine =", "other =")
+    for name, array in half.items():
+        other = other.replace(ready.digests[f"{name}_test"], array_digest(array))
+    (ready.path / "models" / "other.py").write_text(other)
+    assert ready.run("-k", "accuracy_reaches").ret == 0
+    assert {row["model"]: row["n"] for row in ready.report["verdicts"]} == {"mine": 200, "other": 100}
+
+
+def test_a_base_is_read_out_of_git(ready):
+    """The base's own bytes are the other side, whatever the checkout holds now."""
+    ready.as_base()
+    (ready.path / "files" / "int8.tflite").write_bytes(pad(INT8, 400))
+    done = ready.commit().against()
+    assert done.ret == 1
+    assert ready.measured("size growth")["value"] == pytest.approx(
+        len(pad(INT8, 400)) / len(INT8) - 1
+    )
+    assert ready.measured("accuracy lost against the base")["value"] == 0
+
+
+def test_an_unchanged_file_is_the_base_itself(ready):
+    """A change elsewhere makes no difference, and says so."""
+    ready.as_base()
+    (ready.path / "notes.md").write_text("documentation")
+    ready.git("add", "-A")
+    assert ready.commit().against().ret == 0
+    assert ready.measured("size growth")["evidence"] == ["the same bytes"]
+
+
+def test_a_lowered_limit_is_a_loosening(ready):
+    """As of any model."""
+    ready.as_base().write(ACCURACY.replace("95", "90")).commit()
+    done = ready.against()
+    assert done.ret == 1
+    said(done, "budget accuracy: 95 % -> 90 %")
+
+
+def test_a_base_whose_file_no_commit_holds_is_an_error_of_its_checks(ready):
+    """Not a base that cannot be read: the other checks have their verdicts."""
+    ready.file(path="out/int8.tflite").as_base()
+    ready.write().commit()
+    done = ready.against()
+    assert done.ret == 1
+    said(done, "there is no file *out/int8.tflite")
+    assert ready.measured("accuracy")["verdict"] == "pass"
+
+
+def test_a_base_that_is_pinned_by_its_digest_comes_out_of_the_store(ready):
+    """Bytes that were judged once need not be in git."""
+    (ready.path / "out").mkdir()
+    (ready.path / "out" / "int8.tflite").write_bytes(INT8)
+    ready.file(path="out/int8.tflite", sha256=hashlib.sha256(INT8).hexdigest()).as_base()
+    assert ready.run().ret == 0
+    larger = pad(INT8, 400)
+    (ready.path / "out" / "int8.tflite").write_bytes(larger)
+    ready.file(path="out/int8.tflite", sha256=hashlib.sha256(larger).hexdigest()).commit()
+    assert ready.against().ret == 1
+    assert ready.measured("size growth")["verdict"] == "fail"
+
+
+def test_a_file_that_git_ignores_is_refused_with_its_digest(ready):
+    """No commit would say what was judged."""
+    (ready.path / "out").mkdir()
+    (ready.path / "out" / "int8.tflite").write_bytes(INT8)
+    done = ready.file(path="out/int8.tflite").as_base().run(*ONE)
+    assert done.ret == 1
+    said(done, "git ignores out/int8.tflite, so that no commit says what it holds")
+    said(done, f"sha256='{hashlib.sha256(INT8).hexdigest()}'")
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (INT8[:1000], "is not a sound .tflite file"),
+        (b"", "is not a sound .tflite file"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "run `git lfs pull`"),
+    ],
+)
+def test_a_file_that_is_no_model_is_no_pass(ready, data, text):
+    """Cut off, empty, or a pointer."""
+    (ready.path / "files" / "int8.tflite").write_bytes(data)
+    done = ready.run(*ONE)
+    assert done.ret == 1
+    assert "INTERNALERROR" not in done.stdout.str()
+    assert "pass" not in {r["verdict"] for r in ready.report["verdicts"] if "accuracy" in r["check"]}
+    assert text in done.stdout.str()
+
+
+def test_a_missing_file_is_told_with_its_place(ready):
+    """An error of every check that needs it; the run ends as it should."""
+    (ready.path / "files" / "float32.tflite").unlink()
+    done = ready.run()
+    assert done.ret == 1
+    said(done, "there is no file *files/float32.tflite")
+    assert ready.measured("accuracy")["verdict"] == "pass"
+
+
+@pytest.mark.parametrize("ci", [False, True])
+def test_a_file_elsewhere_may_be_missing_on_a_laptop_alone(ready, monkeypatch, ci):
+    """There, the model is NOT GATED, which with no other model is no pass either."""
+    if ci:
+        monkeypatch.setenv("CI", "true")
+    ready.file(path="$MODELS_OF_MINE/int8.tflite", sha256=hashlib.sha256(INT8).hexdigest())
+    done = ready.run(*ONE)
+    assert done.ret == 1
+    said(done, "MODELS_OF_MINE is not set")
+    assert bool(ready.report["not_gated"]) is not ci
+
+
+def test_the_samples_may_be_missing_on_a_laptop_alone(ready):
+    """Their place is told."""
+    (ready.path / "samples.npz").unlink()
+    done = ready.run(*ONE)
+    assert done.ret == 1
+    said(done, "there is no file *samples.npz")
+    assert ready.report["not_gated"][0]["model"] == "mine"
+
+
+def test_samples_that_are_not_the_promised_ones_are_an_error(ready):
+    """The error says what to write where the change is meant."""
+    np.savez(ready.path / "samples.npz", x=ready.arrays["x"][::-1], y=ready.arrays["y"])
+    done = ready.run(*ONE)
+    assert done.ret == 1
+    said(done, "is not the one that was promised: x_test")
+
+
+def test_limits_of_accuracy_need_labels(ready):
+    """Refused when the model is read, with what to take instead."""
+    done = ready.write(labels=False).run()
+    assert done.ret != 0
+    said(done, "limits accuracy, accuracy_drop, and its data set samples has no labels")
+    said(done, "agreement=... and output_error=...")
+
+
+def test_without_labels_agreement_stands_in(ready):
+    """The report says that accuracy was not measured; against a base too, nothing asks for it."""
+    ready.write("agreement=lg.percent(95)", labels=False).as_base()
+    (ready.path / "files" / "int8.tflite").write_bytes(pad(INT8, 8))
+    done = ready.commit().against()
+    assert done.ret == 0, done.stdout.str()
+    measured = {row["measurement"] for row in ready.report["verdicts"]}
+    assert "agreement with the reference" in measured
+    assert not [name for name in measured if "accuracy" in name]
+    said(done, "mine: accuracy was not measured: its evaluation split has no labels")
+
+
+def test_a_candidate_that_decides_otherwise_fails_without_labels(ready):
+    """Another network's file is noticed by agreement alone."""
+    (ready.path / "files" / "int8.tflite").write_bytes(tiny(Kind.INT8_PTQ, seed=8))
+    done = ready.write("agreement=lg.percent(95)", labels=False).run()
+    assert done.ret == 1
+    assert ready.measured("agreement with the reference")["verdict"] == "fail"
+
+
+def test_a_command_makes_the_file_in_each_run(ready):
+    """What it leaves is judged, not what lay there before; a base's command runs in its worktree."""
+    make = ready.path / "make.py"
+    copy = "import shutil; shutil.os.makedirs('out', exist_ok=True); shutil.copy('files/{}', 'out/m')"
+    make.write_text(copy.format("int8.tflite"))
+    ready.file(path="out/m", command="python make.py").as_base()
+    assert ready.run().ret == 0
+    make.write_text(copy.format("float32.tflite"))
+    done = ready.commit().against()
+    assert done.ret == 1
+    assert ready.measured("size growth")["value"] == pytest.approx(len(FLOAT) / len(INT8) - 1)
+
+
+@pytest.mark.parametrize(
+    ("command", "text"),
+    [
+        ("python -c 'print(6 * 7); raise SystemExit(3)'", "exit status 3, no file; it printed last: 42"),
+        ("python -c pass", "exit status 0, no file"),
+        ("no-such-program-here", "not started"),
+        ("python 'unclosed", "not started: No closing quotation"),
+    ],
+)
+def test_a_command_that_makes_nothing_is_told(ready, command, text):
+    """Never a pass on what is not there."""
+    done = ready.file(path="out/m", command=command).run(*ONE)
+    assert done.ret == 1
+    said(done, text)
+
+
+@pytest.mark.slow
+def test_xdist_runs_the_command_once_at_a_time(ready):
+    """Workers wait for each other."""
+    (ready.path / "make.py").write_text(
+        "import os, shutil, time\n"
+        "os.mkdir('busy')\n"
+        "time.sleep(0.3)\n"
+        "os.makedirs('out', exist_ok=True)\n"
+        "shutil.copy('files/int8.tflite', 'out/m')\n"
+        "os.rmdir('busy')\n"
+    )
+    ready.file(path="out/m", command="python make.py")
+    done = ready.project.run("checks/", "-m", "not latency", "-n", "2", apart=True)
+    assert done.ret == 0, done.stdout.str()

@@ -1,0 +1,158 @@
+"""`litegate compare`: the exit status is the verdict."""
+
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from litegate.cli import app
+from litegate.faults.draft import edit
+from litegate.spec import Kind
+from litegate.testing import evaluation, float_layer, pad, tiny
+
+FLOAT, INT8 = tiny(Kind.FLOAT32), tiny(Kind.INT8_QAT)
+
+
+@pytest.fixture
+def compare(tmp_path, monkeypatch):
+    """Run the command on two files' bytes; gives what it did."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "120")
+
+    def run(a, b, *args):
+        (tmp_path / "a.tflite").write_bytes(a)
+        (tmp_path / "b.tflite").write_bytes(b)
+        return CliRunner().invoke(app, ["compare", "a.tflite", "b.tflite", *args])
+
+    return run
+
+
+@pytest.fixture
+def samples(tmp_path):
+    """A file of samples that the tiny network decides clearly, with their labels."""
+    split = evaluation()
+    np.savez(tmp_path / "data.npz", x=split.x, y=split.y)
+    np.savez(tmp_path / "unlabelled.npz", x=split.x)
+    return split
+
+
+def rows(done):
+    return {row["what"]: (row["a"], row["b"]) for row in json.loads(done.stdout)["rows"]}
+
+
+def test_quantizing_keeps_the_limits(compare):
+    done = compare(FLOAT, INT8)
+    assert done.exit_code == 0
+    assert "B keeps the limits of a change to A" in done.stdout
+    assert "PASS size growth of B/b" in done.stdout
+
+
+def test_going_back_to_floats_is_worse(compare):
+    done = compare(INT8, FLOAT)
+    assert done.exit_code == 1
+    assert "FAIL size growth of B/b" in done.stdout
+    assert "FAIL integer types lost against the base of B/b" in done.stdout
+    assert done.stdout.rstrip().endswith("B is worse than A")
+
+
+def test_the_same_file_is_the_same(compare):
+    done = compare(INT8, INT8, "--json")
+    assert done.exit_code == 0
+    assert all(a == b for a, b in rows(done).values())
+
+
+@pytest.mark.parametrize(("more", "status"), [(0.009, 0), (0.012, 1)])
+def test_one_per_cent_of_growth_is_the_limit(compare, more, status):
+    assert compare(INT8, pad(INT8, int(len(INT8) * more))).exit_code == status
+
+
+def test_json_says_what_the_terminal_says(compare, samples):
+    done = compare(FLOAT, INT8, "--data", "data.npz", "--json")
+    found = json.loads(done.stdout)
+    assert done.exit_code == 0  # 200 samples prove no half point: the gate lets that pass, too
+    assert found["verdict"] == "inconclusive"
+    assert rows(done)["MACs"] == (5632, 5632)
+    assert rows(done)["arena"] == (2064, 528)
+    assert rows(done)["types"] == ("float32", "int8")
+    (accuracy,) = [one for one in found["verdicts"] if one["measurement"].startswith("accuracy")]
+    assert accuracy["n"] == len(samples.y)
+    assert accuracy["interval"]["level"] == 0.95
+    assert any("outputs of 200 samples differ" in note for note in found["notes"])
+
+
+def test_labels_judge_accuracy(compare, samples):
+    """A network of another seed knows nothing of this one's classes."""
+    done = compare(INT8, tiny(Kind.INT8_QAT, seed=8), "--data", "data.npz")
+    assert done.exit_code == 1
+    assert "FAIL accuracy lost against the base of B/b" in done.stdout
+
+
+def test_without_labels_agreement_is_told_and_not_judged(compare, samples):
+    done = compare(INT8, tiny(Kind.INT8_QAT, seed=8), "--data", "unlabelled.npz", "--json")
+    assert done.exit_code == 0
+    assert rows(done)["equal decisions"][1] < 0.9
+    assert not [
+        one for one in json.loads(done.stdout)["verdicts"] if "accuracy" in one["measurement"]
+    ]
+
+
+@pytest.mark.slow
+def test_latency_is_judged_where_it_is_asked_for(compare):
+    done = compare(INT8, INT8, "--latency")
+    assert done.exit_code == 0
+    assert "latency growth of B/b is 0.00 %" in done.stdout
+    timed = compare(INT8, FLOAT, "--latency")
+    assert "latency growth of B/b" in timed.stdout
+
+
+@pytest.mark.parametrize(
+    ("arrays", "said"),
+    [
+        ({"x": np.zeros((2, 10, 10, 1)), "y": np.zeros(3, int)}, "y is int64 of shape"),
+        ({"x": np.zeros((2, 10, 10, 1)), "y": np.zeros(2)}, "y is float64"),
+        ({"x": np.zeros((0, 10, 10, 1))}, "of shape (0,"),
+        ({"x": np.array(["a", "b"])}, "x is <U1"),
+        ({"images": np.zeros((2, 10, 10, 1))}, "got: images"),
+        ({"x": np.array([{}], dtype=object)}, "allow_pickle"),
+        ({"x": np.full((2, 10, 10, 1), np.nan)}, "NaN"),
+        ({"x": np.zeros((2, 3))}, "does not take these samples"),
+    ],
+)
+def test_data_that_cannot_be_used_are_an_error(compare, tmp_path, arrays, said):
+    np.savez(tmp_path / "data.npz", **arrays)
+    done = compare(FLOAT, INT8, "--data", "data.npz")
+    assert done.exit_code == 2
+    assert said in done.stderr
+
+
+@pytest.mark.parametrize("data", [b"", b"no archive", b"PK\x03\x04 cut"])
+def test_a_file_that_is_no_archive_is_an_error(compare, tmp_path, data):
+    (tmp_path / "data.npz").write_bytes(data)
+    done = compare(FLOAT, INT8, "--data", "data.npz")
+    assert done.exit_code == 2
+    assert "holds no samples" in done.stderr
+
+
+def test_missing_files_are_an_error(compare):
+    assert compare(FLOAT, INT8, "--data", "gone.npz").exit_code == 2
+    done = CliRunner().invoke(app, ["compare", "gone.tflite", "b.tflite"])
+    assert done.exit_code == 2
+    assert "gone.tflite cannot be read" in done.stderr
+
+
+@pytest.mark.parametrize("cut", [0, 10, 1000])
+def test_a_truncated_file_is_an_error_that_says_which(compare, cut):
+    done = compare(INT8, INT8[:cut])
+    assert done.exit_code == 2
+    assert "B is not a sound .tflite file" in done.stderr
+
+
+def test_what_changed_is_named_and_hostile_names_stay_text(compare):
+    def rename(model):
+        model.subgraphs[0].tensors[0].name = "\x1b[31m[bold]red"
+
+    done = compare(INT8, edit(float_layer(INT8, "dense"), rename))
+    assert done.exit_code == 1
+    assert "DEQUANTIZE came" in done.stdout
+    assert "\x1b" not in done.stdout

@@ -1,0 +1,213 @@
+"""Faults around the model: what is compared, on what, and what was promised before."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scenes import BUDGET, scene, small
+
+from litegate import percent, points
+from litegate.errors import BuildError, LitegateError
+from litegate.faults import Expect, Unplantable, plumbing
+from litegate.faults.catalogue import _of
+from litegate.loosening import of_model, of_project
+from litegate.measurement import Outcome
+from litegate.measures.accuracy import accuracy, accuracy_drop, class_drop, extra_errors
+from litegate.measures.against_base import accuracy_loss
+from litegate.measures.agreement import keras_agreement, kernel_agreement
+from litegate.measures.shipped import shipped_violations
+from litegate.spec import Artifact, Budget
+from litegate.testing import evaluation
+from litegate.units import per_thousand
+
+FAULTS = _of(plumbing)
+PROMISES = plumbing.LOOSENED
+JUDGED = {
+    "accuracy": lambda s: accuracy(s.candidate) >= percent(90),
+    "accuracy drop": lambda s: (
+        accuracy_drop(s.reference, s.candidate) <= s.model.budget_of(s.recipe).accuracy_drop
+    ),
+    "number of extra errors": lambda s: extra_errors(s.reference, s.candidate) <= per_thousand(50),
+    "worst class's accuracy drop": lambda s: class_drop(s.reference, s.candidate) <= points(10),
+    "agreement with Keras": lambda s: keras_agreement(s.candidate) >= percent(95),
+    "agreement of kernels": lambda s: kernel_agreement(s.candidate) >= percent(95),
+    "accuracy lost against the base": lambda s: accuracy_loss(s.base, s.candidate) <= points(0.5),
+}
+ON_SAMPLES = [fault for fault in FAULTS if set(fault.noticed_by) <= JUDGED.keys()]
+LOOSENED = [fault for fault in FAULTS if fault.noticed_by == (PROMISES,)]
+
+DECLARED = {
+    "models": {
+        "tiny": {
+            "renamed_from": None,
+            "data": {
+                "digests": {},
+                "preprocessing": "p",
+                "domain": [0.0, 1.0],
+                "classes": ["a", "b"],
+            },
+            "budget": {"accuracy": {"value": "9/10", "unit": "%"}},
+            "recipes": {
+                "int8_qat": {
+                    "gate": True,
+                    "kind": "int8_qat",
+                    "spec": {"input_type": "float32", "output_type": "float32"},
+                    "shipped": None,
+                    "budget": {
+                        "accuracy": {"value": "9/10", "unit": "%"},
+                        "regression.lost_types": {"value": "0", "unit": ""},
+                    },
+                }
+            },
+        }
+    },
+    "checks": {"checks/test_size.py::test_size": "d" * 64},
+    "settings": {},
+    "conftests": {},
+}
+
+
+@pytest.fixture(scope="module")
+def sound():
+    """A scene of enough samples to prove each limit of `JUDGED`."""
+    return scene(split=evaluation(800))
+
+
+def outcome(name, planted):
+    """What a measurement says: a verdict's outcome, or "error"."""
+    try:
+        return JUDGED[name](planted).outcome
+    except LitegateError:
+        return "error"
+
+
+def test_each_fault_stands_in_the_module():
+    assert [fault.name for fault in FAULTS] == [
+        "no_base",
+        "stale_base",
+        "stale_shipped_file",
+        "no_samples",
+        "one_sample",
+        "copied_samples",
+        "nan_sample",
+        "nan_reference",
+        "unresolvable_tolerance",
+        "model_renamed",
+        "model_vanished",
+        "limit_loosened",
+        "check_removed",
+    ]
+
+
+@pytest.mark.parametrize("fault", ON_SAMPLES, ids=lambda fault: fault.name)
+def test_every_named_measurement_notices_the_top_grade_and_no_sound_scene(fault, sound):
+    allowed = {Outcome.FAIL, "error"}
+    if fault.expect is Expect.UNPROVEN:
+        allowed.add(Outcome.INCONCLUSIVE)
+    planted = fault(sound, fault.ladder.top)
+    said = {name: outcome(name, planted) for name in fault.noticed_by}
+    assert set(said.values()) <= allowed, said
+    before = {name: outcome(name, sound) for name in fault.noticed_by}
+    assert set(before.values()) == {Outcome.PASS}, before
+
+
+def test_a_base_that_cannot_be_built_is_an_error_and_no_artifact(sound):
+    planted = plumbing.no_base(sound, 1)
+    assert isinstance(planted.base, BuildError)
+    assert planted.candidate is sound.candidate
+
+
+def test_a_base_of_another_split_is_refused_for_its_split(sound):
+    planted = plumbing.stale_base(sound, 1)
+    with pytest.raises(LitegateError, match="different evaluation splits"):
+        accuracy_loss(planted.base, planted.candidate)
+    with pytest.raises(Unplantable, match="no base"):
+        plumbing.stale_base(replace(sound, base=BuildError("none")), 1)
+
+
+def test_a_shipped_file_of_an_older_build_is_noticed(sound, tmp_path):
+    with pytest.raises(Unplantable, match="ships"):
+        plumbing.stale_shipped_file(sound, 1)
+    ships = replace(sound, recipe=replace(sound.recipe, shipped="app/model.tflite"))
+    file = tmp_path / "model.tflite"
+    for given, wrong in ((ships, 0), (plumbing.stale_shipped_file(ships, 1), 1)):
+        file.write_bytes(given.shipped)
+        found = shipped_violations(given.candidate, file)
+        assert (found.name, found.value) == (plumbing.SHIPPED, wrong)
+
+
+@pytest.mark.parametrize("times", [2, 8, 32])
+def test_copies_would_prove_what_the_samples_do_not(sound, times):
+    """Counted as samples they keep the easiest limit; counted once they leave it open."""
+    planted = plumbing.copied_samples(sound, times)
+    split = planted.candidate.evaluation
+    distinct = len(np.unique(split.x.reshape(len(split.x), -1), axis=0))
+    assert len(split.x) == times * distinct
+    numbered = planted.with_split(
+        split.x + np.arange(len(split.x)).reshape(-1, 1, 1, 1) * 1e-7, split.y
+    )
+    assert outcome("accuracy", planted) is Outcome.INCONCLUSIVE
+    assert outcome("accuracy", numbered) is Outcome.PASS
+    with pytest.raises(Unplantable, match="no limit"):
+        plumbing.copied_samples(replace(sound, model=replace(sound.model, budget=Budget())), times)
+
+
+def test_nan_sample_is_one_of_all(sound):
+    planted = plumbing.nan_sample(sound, 1)
+    broken = np.isnan(planted.candidate.evaluation.x).reshape(800, -1).any(axis=1)
+    assert broken.sum() == 1
+    assert not np.isnan(sound.candidate.evaluation.x).any()
+
+
+def test_reference_of_integers_holds_no_nan(sound):
+    with pytest.raises(Unplantable, match="float"):
+        plumbing.nan_reference(replace(sound, reference=sound.candidate), 1)
+
+
+def test_tolerance_is_below_any_sample_and_needs_a_limit(sound):
+    planted = plumbing.unresolvable_tolerance(sound, 1)
+    limit = planted.model.budget_of(planted.recipe).accuracy_drop
+    assert 0 < limit.value < 1 / 800
+    assert planted.model.budget_of(planted.recipe).accuracy == BUDGET.accuracy
+    unlimited = replace(sound, model=replace(sound.model, budget=Budget(accuracy=percent(90))))
+    with pytest.raises(Unplantable, match="no accuracy drop"):
+        plumbing.unresolvable_tolerance(unlimited, 1)
+
+
+def test_no_sample_that_is_answered_right_cannot_be_picked(sound):
+    wrong = small(sound, 4)
+    split = wrong.candidate.evaluation
+    with pytest.raises(Unplantable, match="right"):
+        plumbing.one_sample(wrong.with_split(split.x, (split.y + 1) % 4), 1)
+
+
+@pytest.mark.parametrize("fault", LOOSENED, ids=lambda fault: fault.name)
+def test_every_grade_of_a_withdrawn_promise_is_found(fault, sound):
+    for grade in fault.ladder.grades:
+        before = fault(sound, grade).declared_before(DECLARED)
+        found = (*of_project(before, DECLARED).found, *of_model(before, DECLARED, "tiny").found)
+        assert found, grade
+        assert all(isinstance(one.sentence, str) for one in found)
+    same = sound.declared_before(DECLARED)
+    assert not (*of_project(same, DECLARED).found, *of_model(same, DECLARED, "tiny").found)
+
+
+def test_limit_was_tighter_by_the_grade(sound):
+    before = plumbing.limit_loosened(sound, 10).declared_before(DECLARED)
+    was = before["models"]["tiny"]["recipes"]["int8_qat"]["budget"]["accuracy"]["value"]
+    assert was == "99/100"
+    assert (
+        DECLARED["models"]["tiny"]["recipes"]["int8_qat"]["budget"]["accuracy"]["value"] == "9/10"
+    )
+
+
+def test_scenes_stay_as_they_were(sound):
+    """A fault makes a scene of its own and leaves the sound one alone."""
+    before = (sound.candidate.sha256, sound.candidate.evaluation.digest, sound.shipped)
+    for fault in FAULTS:
+        try:
+            planted = fault(sound, fault.ladder.top)
+        except Unplantable:
+            continue
+        assert isinstance(planted.candidate, Artifact)
+    assert before == (sound.candidate.sha256, sound.candidate.evaluation.digest, sound.shipped)

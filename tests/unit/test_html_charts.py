@@ -1,0 +1,186 @@
+"""Plots: what is drawn is where the numbers say."""
+
+import re
+
+import made_reports
+import pytest
+
+from litegate.reports.html.charts.classes import class_change, class_scale
+from litegate.reports.html.charts.curves import curves
+from litegate.reports.html.charts.interval import interval
+from litegate.reports.html.charts.matrix import difference, matrix
+from litegate.reports.html.charts.pareto import pareto
+from litegate.reports.html.charts.svg import Scale, tag, thinned
+from litegate.reports.html.charts.timing import epochs, is_timed, times
+from litegate.reports.html.charts.treemap import Box, squarified, treemap
+from litegate.reports.html.facts import ClassChange, Confusions, Epoch, Part
+
+
+def at(drawn, what):
+    """The share of the width at which the first shape of a class stands."""
+    found = re.search(rf'class="{what}"[^>]*? (?:x1|cx|x)="([\d.e-]+)%"', drawn)
+    return float(found[1])
+
+
+@pytest.mark.parametrize(("outcome", "beyond"), [("pass", False), ("fail", True)])
+def test_a_value_stands_on_its_side_of_the_limit(outcome, beyond):
+    drawn = interval(made_reports.verdict(outcome))
+    assert (at(drawn, f"dot {outcome}") > at(drawn, "limit")) is beyond
+
+
+def test_the_interval_is_drawn_around_the_value():
+    drawn = interval(made_reports.verdict("pass"))
+    x1, x2 = map(float, re.search(r'bar pass" x1="([\d.]+)%" x2="([\d.]+)%"', drawn).groups())
+    assert x1 < at(drawn, "dot pass") < x2
+
+
+def test_the_allowed_side_follows_the_relation():
+    row = made_reports.verdict("pass")
+    most, least = interval(row), interval(row | {"relation": ">="})
+    assert at(most, "kept") == 0
+    assert at(least, "broken") == 0
+
+
+@pytest.mark.parametrize("value", [0.0, 5e-324, 1e18, -0.25])
+def test_a_value_at_its_limit_is_drawn(value):
+    row = made_reports.verdict("pass") | {"value": value, "limit": value, "interval": None}
+    drawn = interval(row)
+    assert at(drawn, "dot pass") == at(drawn, "limit") == 50
+    assert "nan" not in drawn
+
+
+def test_a_scale_keeps_order_and_room():
+    scale = Scale([2.0, 4.0])
+    assert 0 < scale(2.0) < scale(3.0) < scale(4.0) < 1
+    assert scale(-100) == 0
+    assert scale(100) == 1
+
+
+@pytest.mark.parametrize("sizes", [[1], [6, 6, 4, 3, 2, 2, 1], [10**9, 1, 1], [5] * 40])
+def test_a_treemap_fills_its_whole_by_area(sizes):
+    boxes = squarified(sizes, Box(0.0, 0.0, 2.8, 1.0))
+    for size, box in zip(sizes, boxes, strict=True):
+        assert box.width * box.height == pytest.approx(2.8 * size / sum(sizes), rel=1e-6)
+        assert -1e-9 <= box.x <= box.x + box.width <= 2.8 + 1e-6
+        assert -1e-9 <= box.y <= box.y + box.height <= 1.0 + 1e-6
+    for number, one in enumerate(boxes):
+        for other in boxes[number + 1 :]:
+            apart_x = min(one.x + one.width, other.x + other.width) - max(one.x, other.x)
+            apart_y = min(one.y + one.height, other.y + other.height) - max(one.y, other.y)
+            assert apart_x <= 1e-6 or apart_y <= 1e-6
+
+
+def test_a_treemap_names_parts_by_the_end_of_their_path():
+    drawn = treemap([Part(name="a/b/dense/MatMul;a/c", kind="weight", bytes=9)])
+    assert "<b>dense/MatMul</b>" in drawn
+    assert 'title="a/b/dense/MatMul;a/c, 9 B"' in drawn
+
+
+FOUND = Confusions(
+    names=("cat", "dog"),
+    left_out=0,
+    counts={"base": ((9, 1), (2, 8)), "candidate": ((4, 6), (1, 9))},
+)
+
+
+def cells(drawn):
+    return re.findall(r"<td(?: class=(\w)\d)?>([^<]*)", drawn)
+
+
+def test_a_matrix_tells_right_answers_from_mistakes():
+    assert cells(matrix(FOUND, "base")) == [("r", "9"), ("e", "1"), ("e", "2"), ("r", "8")]
+
+
+def test_a_difference_tells_worse_from_better():
+    """A right answer less is worse, a mistake less is better."""
+    found = cells(difference(FOUND, "base"))
+    assert found == [("e", "-5"), ("e", "+5"), ("r", "-1"), ("r", "+1")]
+
+
+def test_a_class_that_lost_is_marked_worse():
+    changes = [ClassChange(name="cat", n=10, before=0.9, after=0.4)]
+    drawn = class_change(changes[0], class_scale(changes))
+    assert at(drawn, "dot worse") < at(drawn, "dot before")
+    assert "from 90.00 % to 40.00 %" in drawn
+
+
+def history(*accuracies, stage="train"):
+    return [
+        Epoch(stage=stage, number=n, scores={"accuracy": a, "val_accuracy": a - 0.1})
+        for n, a in enumerate(accuracies, start=1)
+    ]
+
+
+def test_curves_draw_both_splits_of_every_side():
+    drawn = curves("accuracy", [("reference", history(0.5, 0.9)), ("candidate", history(0.6, 0.8))])
+    for role in ("reference", "candidate"):
+        for split in ("train", "evaluation"):
+            assert f'class="curve {role} {split}"' in drawn
+
+
+def test_curves_of_one_epoch_are_dots():
+    drawn = curves("accuracy", [("candidate", history(0.9))])
+    assert drawn.count("<circle") == 2
+    assert 'cx="50%"' in drawn
+
+
+def test_curves_say_where_the_training_goes_on_in_another_way():
+    epochs_ = [*history(0.5, 0.6), Epoch(stage="fine-tune", number=3, scores={"accuracy": 0.7})]
+    assert "fine-tune" in curves("accuracy", [("candidate", epochs_)])
+
+
+def test_without_a_history_there_is_no_curve():
+    assert not curves("loss", [("candidate", history(0.9))])
+
+
+def test_the_frontier_goes_through_the_best_recipes_alone():
+    rows = [
+        made_reports.recipe(name=name) | {"bytes": size, "accuracy": accuracy}
+        for name, size, accuracy in (("a", 100, 0.9), ("b", 200, 0.8), ("c", 300, 0.95))
+    ]
+    drawn = pareto(rows)
+    assert drawn.count('class="frontier"') == 2
+    assert [drawn.count(f">{number}</text>") for number in (1, 2, 3)] == [1, 1, 1]
+
+
+def test_recipes_without_labels_have_no_accuracy_to_draw():
+    rows = [made_reports.recipe(), made_reports.recipe(name="b") | {"accuracy": None}]
+    assert not pareto(rows)
+
+
+def timed(ratio, **more):
+    series = {"candidate": [ratio * 1e-5] * 9, "reference": [1e-5] * 9}
+    return made_reports.verdict("pass") | {"unit": "ratio", "limit": 1.025, "series": series} | more
+
+
+def test_epochs_above_the_limit_are_marked():
+    assert epochs(timed(1.10)).count('class="epoch over"') == 9
+    assert epochs(timed(1.00)).count('class="epoch over"') == 0
+
+
+def test_growth_is_held_against_one_and_its_limit():
+    drawn = epochs(timed(1.10, unit="%", limit=0.25))
+    assert "limit 1.250" in drawn
+    assert "epoch over" not in drawn
+
+
+def test_both_distributions_are_drawn_on_one_scale():
+    drawn = times(timed(2.0))
+    assert at(drawn, "bin candidate") > at(drawn, "bin reference")
+
+
+@pytest.mark.parametrize("series", [{}, None, {"candidate": [1.0]}, {"candidate": [0.0] * 9}])
+def test_a_row_without_enough_times_is_not_timed(series):
+    assert not is_timed(made_reports.verdict() | {"series": series})
+
+
+@pytest.mark.parametrize("hostile", made_reports.HOSTILE)
+def test_hostile_text_stays_text_in_an_element(hostile):
+    drawn = tag("text", hostile, title=hostile)
+    assert drawn.count("<") == 2
+    assert drawn.count('"') == 2
+
+
+def test_a_long_series_is_thinned_with_both_ends():
+    assert thinned(range(1000), 5) == [0, 250, 500, 749, 999]
+    assert thinned([1, 2], 5) == [1, 2]

@@ -1,0 +1,241 @@
+"""The page: what stands on top, the same words as elsewhere, and hostile text as text."""
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import made_reports
+import pytest
+
+from litegate.errors import ConfigError
+from litegate.escaping import plain
+from litegate.reports.html import compared, page, write
+from litegate.reports.html.facts import (
+    Answer,
+    CandidateFacts,
+    ClassChange,
+    Confusions,
+    Epoch,
+    Flip,
+    FlippedClass,
+    FlipSheet,
+    Growth,
+    Numbers,
+    Part,
+    SideFacts,
+    Step,
+)
+from litegate.reports.html.pairs import Fate, pairs
+from litegate.reports.html.words import capped, flipped
+from litegate.reports.reading import check
+
+TAGS = """
+    html head meta title link style body a header p h1 h2 h3 h4 h5 nav ul ol li main section
+    article span div dl dt dd details summary table caption thead tbody tr th td figure
+    figcaption svg line rect circle text polyline img b code pre strong small footer br
+"""
+ALLOWED = frozenset(TAGS.split())
+
+
+class Seen(HTMLParser):
+    """Every tag, attribute and text of a page."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.tags, self.attributes, self.texts = set(), [], []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.attributes += attrs
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+
+def facts(name, model="m"):
+    """Facts of every kind in which `name` stands wherever a name can."""
+    side = SideFacts(
+        role="base",
+        artifact=name,
+        bytes=9,
+        operators=1,
+        floating=0,
+        accuracy=0.5,
+        epochs=(Epoch(stage=name, number=1, scores={"accuracy": 0.5, "val_loss": 1.0}),),
+    )
+    answer = Answer(chosen=name, confidence=0.5)
+    flip = Flip(
+        sample=3,
+        broken=True,
+        before=answer,
+        after=answer,
+        picture=Numbers(values=(1.0,), left_out=2),
+    )
+    of_class = FlippedClass(name=name, n=9, broken=2, fixed=0, shown=(flip,))
+    return CandidateFacts(
+        model=model,
+        recipe=name,
+        sides=(side, replace(side, role="candidate")),
+        sheet=FlipSheet(
+            role="base", n=9, broken=2, fixed=0, confused_with=name, taken=1, classes=(of_class,)
+        ),
+        confusions=Confusions(
+            names=(name,), left_out=1, counts={"base": ((2,),), "candidate": ((1,),)}
+        ),
+        classes=(ClassChange(name=name, n=9, before=0.5, after=0.25),),
+        parts=(Part(name=name, kind="weight", bytes=9),),
+        grown=(Growth(name=name, bytes=4),),
+        grown_more=1,
+        steps=(
+            Step(number="0", name=name, reads=name, writes=name, activation=name, floating=name),
+        ),
+        steps_left_out=1,
+        gaps=(name,),
+    )
+
+
+@pytest.mark.parametrize("hostile", made_reports.HOSTILE)
+def test_hostile_names_stay_text(hostile):
+    """Nothing of them is markup, and nothing invisible is left of them."""
+    report = made_reports.full(hostile) | {"exit_status": 1}
+    html = page(report, [facts(hostile, model=hostile)], [hostile])
+    seen = Seen(html)
+    assert seen.tags <= ALLOWED
+    assert not any(name.startswith("on") for name, _ in seen.attributes)
+    sources = [value for name, value in seen.attributes if name in ("src", "href")]
+    assert all(source.startswith(("#", "data:")) for source in sources)
+    assert plain(hostile)[:40] in " ".join(seen.texts)
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f\u200b\u202e\u2028]", html)
+    html.encode("utf-8")
+
+
+@pytest.mark.parametrize("hostile", made_reports.HOSTILE)
+def test_hostile_names_stay_text_where_two_reports_are_compared(hostile):
+    one = made_reports.full(hostile)
+    seen = Seen(compared(one, made_reports.report(), (hostile, hostile)))
+    assert seen.tags <= ALLOWED
+    assert not any(name.startswith("on") for name, _ in seen.attributes)
+
+
+def test_a_page_forbids_itself_scripts_and_requests():
+    html = page(made_reports.full("m"))
+    assert "default-src 'none'; style-src 'unsafe-inline'; img-src data:" in html
+    assert "<script" not in html
+    assert not re.search(r"https?:", html)
+
+
+def test_what_failed_stands_before_what_passed():
+    rows = [made_reports.verdict(o, name=o) for o in ("pass", "inconclusive", "fail")]
+    html = page(made_reports.report(*rows, errors=[made_reports.error("the store is full")]))
+    places = [html.index(f'class="name">{name}<') for name in ("fail", "inconclusive", "pass")]
+    assert places == sorted(places)
+    assert places[0] < html.index("the store is full") < places[1]
+
+
+def test_a_page_says_every_sentence_of_the_report():
+    rows = [made_reports.verdict(o, offenders=("tensor 3",)) for o in ("pass", "fail")]
+    text = " ".join(Seen(page(made_reports.report(*rows))).texts)
+    for row in rows:
+        first, *offenders = row["sentence"].split("\n")
+        assert first in text
+        assert offenders
+        assert "tensor 3" in text
+
+
+def test_a_report_whose_word_its_rows_deny_is_an_error():
+    told = made_reports.report(made_reports.verdict("fail")) | {"verdict": "pass"}
+    assert "<title>litegate: error</title>" in page(told)
+    status = made_reports.report(made_reports.verdict()) | {"exit_status": 2}
+    assert "<title>litegate: error</title>" in page(status)
+
+
+def test_nothing_gated_is_no_pass():
+    html = page(made_reports.report(not_gated={"m": "its data are missing"}))
+    assert "<title>litegate: nothing gated</title>" in html
+    assert "its data are missing" in html
+
+
+def test_the_flip_sheet_says_the_cause_in_words():
+    sheet = facts("cat").sheet
+    assert flipped(sheet) == (
+        "Against its base, 2 samples were broken and 0 fixed, of 9. "
+        "Class “cat” loses most: 2 broken, 1 of them taken for “cat” now."
+    )
+    assert capped(sheet) == "1 of 2 are shown."
+
+
+def test_a_change_that_flips_nothing_says_so():
+    sheet = replace(facts("cat").sheet, broken=0, fixed=0, classes=(), taken=0)
+    assert flipped(sheet) == "Against its base, no sample of 9 changed sides."
+    assert capped(sheet) == ""
+
+
+def test_reports_are_compared_verdict_by_verdict():
+    worse = [made_reports.verdict("fail"), made_reports.verdict("pass", check="new")]
+    before = made_reports.report(
+        made_reports.verdict("pass"),
+        made_reports.verdict("pass", check="gone"),
+        made_reports.verdict("pass", check="same"),
+        made_reports.verdict("pass", value=0.002, check="moved"),
+    )
+    kept = [made_reports.verdict("pass", check=name) for name in ("same", "moved")]
+    found = pairs(before, made_reports.report(*worse, *kept))
+    fates = {fate: [pair.row["check"] for pair in those] for fate, those in found.items()}
+    assert fates == {
+        Fate.BROKE.value: ["test_drop"],
+        Fate.GONE.value: ["gone"],
+        Fate.NEW.value: ["new"],
+        Fate.MOVED.value: ["moved"],
+        Fate.SAME.value: ["same"],
+    }
+
+
+def test_a_better_verdict_is_no_worse_one():
+    one, other = (made_reports.report(made_reports.verdict(o)) for o in ("fail", "pass"))
+    assert list(pairs(one, other)) == [Fate.MENDED.value]
+
+
+def test_a_page_that_cannot_be_written_says_what_to_do(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="--to"):
+        write("<p>", tmp_path / "file" / "page.html")
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"comparisons": [{}]},
+        {"comparisons": 5},
+        {"comparisons": ["x"]},
+        {"splits": {"0" * 64: {"classes": ["a"], "domain": [0]}}},
+        {"splits": []},
+        {"waivers": ["x"]},
+    ],
+)
+def test_a_report_with_other_comparisons_is_refused(broken):
+    with pytest.raises(ConfigError):
+        check(made_reports.report(made_reports.verdict()) | broken, "r")
+
+
+def test_a_comparison_cannot_name_a_path():
+    """Its digests become the names of files."""
+    row = {"model": "m", "recipe": "r", "kind": "int8_qat", "reference": None, "base": None}
+    good = row | {"candidate": "0" * 64, "split": "0" * 64}
+    check(made_reports.report() | {"comparisons": [good]}, "r")
+    for key in ("candidate", "split"):
+        with pytest.raises(ConfigError):
+            check(made_reports.report() | {"comparisons": [good | {key: "../../x"}]}, "r")
+
+
+def test_a_series_of_something_else_is_refused():
+    row = made_reports.verdict() | {"series": {"candidate": ["fast"]}}
+    with pytest.raises(ConfigError, match="series"):
+        check(made_reports.report(row), "r")
+
+
+def test_recipes_without_accuracy_are_a_table_alone():
+    row = made_reports.recipe() | dict.fromkeys(("accuracy", "drop", "drop_from_baseline"))
+    html = page(made_reports.report(made_reports.verdict(), recipes=[row]))
+    assert "All recipes" in html
+    assert 'class="plot pareto"' not in html

@@ -1,0 +1,167 @@
+"""`litegate inspect`: what it prints, at any width, of any file, and what it says in JSON."""
+
+import json
+import random
+
+import pytest
+from typer.testing import CliRunner
+
+from litegate.cli import app
+from litegate.errors import LitegateError
+from litegate.faults.draft import edit
+from litegate.measures.inspection import inspection
+from litegate.reports.inspected import show
+from litegate.reports.inspected_json import as_json
+from litegate.spec import Kind
+from litegate.targets import KNOWN, load
+from litegate.testing import custom_operator, float_layer, tiny
+
+INT8 = tiny(Kind.INT8_QAT, input_type="int8", output_type="int8")
+
+
+@pytest.fixture
+def inspect(tmp_path, monkeypatch):
+    """Run the command on some bytes; gives what it did."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(tflite, *args, width=100):
+        (tmp_path / "model.tflite").write_bytes(tflite)
+        monkeypatch.setenv("COLUMNS", str(width))
+        return CliRunner().invoke(app, ["inspect", "model.tflite", *args])
+
+    return run
+
+
+def told(inspect, tflite, *args):
+    done = inspect(tflite, "--json", *args)
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+def test_terminal_says_what_the_file_holds(inspect):
+    said = inspect(INT8).stdout
+    for part in (
+        "types                int8",
+        "MACs                 5,632",
+        "arena                528 B",
+        "fully integer        yes",
+        "target tflm          yes",
+        "DEPTHWISE_CONV_2D",
+        "?x10x10x1",
+    ):
+        assert part in said
+
+
+def test_json_holds_every_operator_and_tensor(inspect):
+    found = told(inspect, INT8)
+    assert found["bytes"] == len(INT8)
+    assert found["macs"] == sum(one["macs"] for one in found["operators"]) == 5632
+    assert sum(one["count"] for one in found["operator_counts"]) == len(found["operators"])
+    roles = {one["name"]: one["role"] for one in found["tensors"]}
+    assert roles["conv/weight"] == "weight"
+    assert roles["conv/bias"] == "bias"
+    assert found["inputs"][0]["shape_signature"] == [-1, 10, 10, 1]
+    assert found["inputs"][0]["scales"]
+
+
+def test_bytes_add_up(inspect):
+    found = told(inspect, INT8)
+    learned = [one for one in found["tensors"] if one["role"] in ("weight", "bias")]
+    assert found["weight_bytes"] == sum(one["file_bytes"] for one in learned)
+    computed = [one for one in found["tensors"] if not one["file_bytes"]]
+    assert found["activation_bytes"] == sum(one["bytes"] for one in computed)
+    assert found["arena_least"] <= found["arena"] <= found["activation_bytes"] + 16 * len(computed)
+
+
+def test_what_keeps_it_from_integers_is_named(inspect):
+    found = told(inspect, float_layer(tiny(), "dense"))
+    assert any("FULLY_CONNECTED" in one and "floats" in one for one in found["not_integer"])
+    assert any("input 'input' is float32" in one for one in found["not_integer"])
+    said = inspect(float_layer(tiny(), "dense"))
+    assert "what keeps it from being fully integer" in said.stdout
+
+
+def test_an_unknown_cost_is_named_and_no_total_given(inspect):
+    custom = custom_operator(tiny(), "dense", "Mine")
+    found = told(inspect, custom)
+    assert found["macs"] is None
+    assert any("CUSTOM" in one for one in found["macs_unknown"])
+    said = inspect(custom, width=200).stdout
+    assert "at least" in said
+    assert "not known for 1" in said
+
+
+def test_only_the_asked_target_is_told(inspect, tmp_path):
+    (tmp_path / "own.toml").write_text("source = 'x'\n[operators]\nADD = {}\n")
+    found = told(inspect, INT8, "--target", "own.toml")
+    assert list(found["targets"]) == ["own.toml"]
+    assert len(found["targets"]["own.toml"]) == len(found["operators"])
+
+
+@pytest.mark.parametrize("width", [20, 40, 80, 200])
+def test_no_line_is_wider_than_the_terminal(inspect, width):
+    done = inspect(float_layer(tiny(), "dense"), width=width)
+    assert done.exit_code == 0
+    assert max(map(len, done.stdout.splitlines())) <= width
+
+
+def test_hostile_names_stay_text(inspect):
+    hostile = "\x1b[31mred[/bold] [link=file:///x]\n::error::boo\u202e"
+
+    def rename(model):
+        for one in model.subgraphs[0].tensors:
+            one.name = hostile + str(one.name)
+        model.description = hostile
+
+    said = inspect(edit(tiny(), rename), width=300).stdout
+    assert "\x1b" not in said
+    assert "\u202e" not in said
+    assert "\n::error" not in said
+    assert "[/bold]" in said
+
+
+@pytest.mark.parametrize("length", [0, 3, 8, 100, len(INT8) // 2, len(INT8) - 1])
+def test_a_truncated_file_is_a_message_and_no_traceback(inspect, length):
+    done = inspect(INT8[:length])
+    assert done.exit_code == 1
+    assert isinstance(done.exception, LitegateError)
+    assert "model.tflite is not a sound .tflite file" in str(done.exception)
+
+
+def test_a_missing_file_a_folder_and_a_misspelt_target(inspect, tmp_path):
+    for args in (["inspect", "gone.tflite"], ["inspect", str(tmp_path)]):
+        done = CliRunner().invoke(app, args)
+        assert "cannot be read" in str(done.exception)
+    assert "there is no target 'tfml'" in str(inspect(INT8, "--target", "tfml").exception)
+
+
+def test_damaged_files_are_refused_or_told_and_never_crash(tmp_path, capsys):
+    """Cut, flipped, zeroed and spliced; whatever parses can be shown and written."""
+    targets = tuple(load(name, tmp_path) for name in KNOWN)
+    whole = [tiny(kind) for kind in (Kind.INT8_QAT, Kind.DYNAMIC_RANGE)]
+    rng = random.Random(5)
+    shown = 0
+    for number in range(300):
+        try:
+            found = inspection(_damaged(rng, number, whole), targets, subject="it")
+        except LitegateError:
+            continue
+        json.dumps(as_json(found))
+        show(found, "it")
+        shown += 1
+    assert shown > 10
+
+
+def _damaged(rng, number, whole):
+    data, other = bytearray(rng.choice(whole)), rng.choice(whole)
+    place = rng.randrange(len(data))
+    match number % 4:
+        case 0:
+            return bytes(data[:place])
+        case 1:
+            data[place] ^= 1 << rng.randrange(8)
+        case 2:
+            data[place : place + 8] = bytes(len(data[place : place + 8]))
+        case 3:
+            data[place : place + 16] = other[: len(data[place : place + 16])]
+    return bytes(data)

@@ -1,0 +1,81 @@
+"""Loosening of MACs, the arena and the target, as two checkouts declare them."""
+
+import pytest
+
+from litegate.declarations import _limits, _target
+from litegate.loosening.models import loosened_models
+from litegate.spec import Budget
+from litegate.units import byte
+
+OWN = "source = 'x'\n[operators]\nADD = {}\n"
+
+
+def declared(budget, target=None):
+    """A checkout with one model of one recipe, as far as limits and targets go."""
+    limits = _limits(budget)
+    recipe = {
+        "gate": True,
+        "kind": "int8_qat",
+        "spec": {"input_type": "int8", "output_type": "int8"},
+        "shipped": None,
+        "target": target,
+        "budget": limits,
+    }
+    data = {"digests": {}, "preprocessing": "", "domain": [0, 1], "classes": []}
+    model = {"renamed_from": None, "data": data, "budget": limits, "recipes": {"int8_qat": recipe}}
+    return {"models": {"tiny": model}}
+
+
+def loosened(base, head):
+    return [(one.field, one.before, one.after) for one in loosened_models(base, head)]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "found"),
+    [
+        (Budget(macs=5000), Budget(macs=5001), [("macs", "5000", "5001")]),
+        (Budget(macs=5000), Budget(macs=5000), []),
+        (Budget(macs=5000), Budget(macs=4999), []),
+        (Budget(macs=5000), Budget(), [("macs", "5000", "no limit")]),
+        (Budget(arena=byte(528)), Budget(arena=byte(529)), [("arena", "528 B", "529 B")]),
+        (Budget(arena=byte(528)), Budget(arena=byte(527)), []),
+        (Budget(), Budget(macs=1, arena=byte(1)), []),
+    ],
+)
+def test_a_raised_or_dropped_limit_is_named(before, after, found):
+    assert loosened(declared(before), declared(after)) == found
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "found"),
+    [
+        ("tflm", "tflm", []),
+        (None, "tflm", []),
+        ("tflm", None, [("target", "tflm", "nothing")]),
+        ("edgetpu", "tflm", [("target", "edgetpu", "tflm")]),
+    ],
+)
+def test_another_target_or_none_is_named(before, after, found):
+    assert loosened(declared(Budget(), before), declared(Budget(), after)) == found
+
+
+def test_a_base_of_before_there_were_targets_loosens_nothing():
+    base = declared(Budget())
+    del base["models"]["tiny"]["recipes"]["int8_qat"]["target"]
+    assert loosened(base, declared(Budget(), "tflm")) == []
+
+
+def test_a_changed_list_of_the_project_is_another_target(tmp_path):
+    place = tmp_path / "own.toml"
+    place.write_text(OWN)
+    before = _target("own.toml", tmp_path)
+    place.write_text(f"{OWN}SUB = {{}}\n")
+    after = _target("own.toml", tmp_path)
+    found = loosened(declared(Budget(), before), declared(Budget(), after))
+    assert found == [("target", before, after)]
+    assert before.startswith("own.toml (")
+
+
+def test_a_list_that_is_gone_is_declared_by_its_name(tmp_path):
+    assert _target("own.toml", tmp_path) == "own.toml"
+    assert _target(None, tmp_path) is None

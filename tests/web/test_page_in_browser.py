@@ -1,0 +1,115 @@
+"""The page in a real browser: quiet, whole at every width and in both colour schemes."""
+
+import pytest
+
+from litegate.reports.html import compared, write
+
+WIDTHS = (360, 768, 1440)
+SCHEMES = ("light", "dark")
+PLOTS = {
+    "interval",
+    "change",
+    "curves",
+    "treemap",
+    "pareto",
+    "epochs",
+    "times",
+    "sample",
+    "bar",
+}
+OPEN_ALL = "document.querySelectorAll('details').forEach(one => one.open = true)"
+SHOWN = """[...document.querySelectorAll('.plot')].map(plot => {
+    const box = plot.getBoundingClientRect(), style = getComputedStyle(plot)
+    const marks = [...plot.querySelectorAll('line, rect, circle, polyline, text, li')]
+    const size = mark => { const at = mark.getBoundingClientRect(); return at.width + at.height }
+    return {
+        kind: plot.classList[1],
+        left: box.left, right: box.right, width: box.width, height: box.height,
+        hidden: style.visibility !== 'visible' || style.display === 'none',
+        marks: plot.tagName === 'IMG' ? plot.naturalWidth : marks.filter(size).length,
+    }
+})"""
+OUTSIDE = """[...document.querySelectorAll('svg text')].filter(text => {
+    const box = text.getBoundingClientRect()
+    return box.width && (box.left < -1 || box.right > innerWidth + 1)
+}).map(text => text.textContent)"""
+
+
+@pytest.fixture(params=SCHEMES)
+def scheme(request):
+    """The colour scheme that the reader's system asks for."""
+    return request.param
+
+
+@pytest.fixture(params=WIDTHS)
+def width(request):
+    """The width of the window in pixels: a phone, a tablet, a desktop."""
+    return request.param
+
+
+def test_every_plot_is_seen_and_nothing_is_asked_for(opened, rich_page, width, scheme):
+    tab, complaints = opened(rich_page, width=width, scheme=scheme)
+    tab.evaluate(OPEN_ALL)
+    plots = tab.evaluate(SHOWN)
+    assert {plot["kind"] for plot in plots} == PLOTS
+    for plot in plots:
+        assert not plot["hidden"], plot
+        assert min(plot["width"], plot["height"]) > 8, plot
+        assert -1 <= plot["left"] < plot["right"] <= width + 1, plot
+        assert plot["marks"], plot
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    assert not tab.evaluate(OUTSIDE)
+    assert not complaints
+
+
+def test_nobody_is_left_out(opened, rich_page, width, scheme):
+    """What axe-core finds: contrast, names, landmarks, order of headings, keyboard."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    tab, _ = opened(rich_page, width=width, scheme=scheme, scripts=True)
+    tab.evaluate(OPEN_ALL)
+    found = Axe().run(tab)
+    assert not found.response["violations"], found.generate_report()
+
+
+def test_the_colour_schemes_differ(opened, rich_page):
+    backgrounds = set()
+    for each in SCHEMES:
+        tab, _ = opened(rich_page, scheme=each)
+        backgrounds.add(tab.evaluate("getComputedStyle(document.body).backgroundColor"))
+    assert len(backgrounds) == 2
+
+
+def test_details_open_by_keyboard_without_a_script(chromium, rich_page):
+    context = chromium.new_context(java_script_enabled=False)
+    tab = context.new_page()
+    tab.goto(rich_page.as_uri())
+    summary = tab.locator("section.candidate details:not([open]) > summary").first
+    hidden = tab.locator("table.matrix").first
+    assert not hidden.is_visible()
+    summary.focus()
+    tab.keyboard.press("Enter")
+    assert hidden.is_visible()
+    context.close()
+
+
+def test_print_shows_what_is_folded(opened, rich_page):
+    tab, _ = opened(rich_page)
+    tab.emulate_media(media="print")
+    box = tab.locator("table.matrix").first.bounding_box()
+    assert box["height"] > 50
+    assert not tab.locator("nav").is_visible()
+
+
+def test_two_reports_compared_are_seen_too(opened, rich_page, scheme, tmp_path):
+    import made_reports
+
+    one, other = (made_reports.report(made_reports.verdict(o)) for o in ("pass", "fail"))
+    path = write(compared(one, other, ("a.json", "b.json")), tmp_path / "compared.html")
+    tab, complaints = opened(path, width=360, scheme=scheme, scripts=True)
+    from axe_playwright_python.sync_playwright import Axe
+
+    assert not Axe().run(tab).response["violations"]
+    assert [plot["kind"] for plot in tab.evaluate(SHOWN)] == ["interval"]
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 360
+    assert not complaints
