@@ -54,6 +54,7 @@ def prove(gate: Gate, session: pytest.Session, faults: tuple[Fault, ...]) -> Non
     if session.config.option.collectonly or session.shouldstop:
         return
     items = [item for item in (*session.items, *gate.aside) if gate.is_check(item.path)]
+    gate.tally.digests = gate.tally.digests or gate.declaration()["checks"]
     prover = _Prover(gate=gate, items=items, faults=faults)
     silent = sorted({item.nodeid.partition("[")[0] for item in items if not requires(item)})
     if silent:

@@ -8,6 +8,7 @@ from typing import final
 
 from litegate.errors import LitegateError
 from litegate.faults import Expect, Family, Fault, Scene, Unplantable
+from litegate.proving.promises import COSTLY
 from litegate.proving.result import Check, Play, Result
 from litegate.runtime import outputs
 
@@ -56,13 +57,38 @@ class Climb:
         return played is not None and (played <= self.fault.ladder.must or not self.noticed(played))
 
 
-def watching(fault: Fault, checks: Sequence[Check], *, everything: bool) -> list[str]:
-    """The checks that look at a fault: those that time at faults of latency alone."""
-    timed = everything or fault.family is Family.LATENCY
-    return [check.id for check in checks if timed or not check.is_latency]
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """Which checks look at which fault."""
+
+    checks: Sequence[Check]
+    before: Mapping[str, Result]
+    """What each check said of the sound scene, so what it measures."""
+    everything: bool = False
+    """Whether every check looks at every fault."""
+
+    def over(self, fault: Fault) -> list[str]:
+        """The checks that look at a fault at once: costly ones only where it is meant for them."""
+        return [check.id for check in self._in_time(fault) if self._at_once(check, fault)]
+
+    def over_unnoticed(self, fault: Fault) -> list[str]:
+        """The checks that look at it too where nobody noticed."""
+        first = self.over(fault)
+        return [check.id for check in self._in_time(fault) if check.id not in first]
+
+    def _in_time(self, fault: Fault) -> list[Check]:
+        """Checks that time look at faults of latency alone."""
+        timed = self.everything or fault.family is Family.LATENCY
+        return [check for check in self.checks if timed or not check.is_latency]
+
+    def _at_once(self, check: Check, fault: Fault) -> bool:
+        names = self.before[check.id].measured
+        costly = any(name in COSTLY for name in names)
+        return self.everything or not costly or any(name in fault.noticed_by for name in names)
 
 
-def climb(sound: Scene, climb: Climb, ids: Sequence[str], play: Play) -> None:
+def climb(sound: Scene, climb: Climb, watch: Watch, play: Play) -> None:
     """Plant the next grade of a fault and take down what the checks say.
 
     A check that did not notice a grade is not asked about a finer one.
@@ -71,7 +97,7 @@ def climb(sound: Scene, climb: Climb, ids: Sequence[str], play: Play) -> None:
     if grade is None:
         return
     played = min(climb.results, default=None)
-    asked = ids if played is None else climb.noticed(played)
+    asked = watch.over(climb.fault) if played is None else climb.noticed(played)
     try:
         scene = climb.fault(sound, grade)
         if climb.fault.expect is not Expect.REFUSED:
@@ -84,6 +110,9 @@ def climb(sound: Scene, climb: Climb, ids: Sequence[str], play: Play) -> None:
         climb.error = f"{_at(climb.fault, grade)}{type(error).__name__}: {error}"
     else:
         climb.results[grade] = play(scene, asked)
+        if played is None and not climb.noticed(grade):
+            rest = play(scene, watch.over_unnoticed(climb.fault))
+            climb.results[grade] = {**climb.results[grade], **rest}
 
 
 def _at(fault: Fault, grade: float) -> str:

@@ -61,10 +61,14 @@ def _limited(limit: str, measure: str, arguments: str, file: str, relation: str)
     return Promise(made=_budget(limit), check=check)
 
 
-def _regression(measure: str, limit: str) -> Promise:
+def _has_labels(scene: Scene) -> bool:
+    return scene.candidate.evaluation.y is not None
+
+
+def _regression(measure: str, limit: str, made: Made = always) -> Promise:
     """One that holds without a limit of the model's own: the defaults apply."""
     check = f"require({measure} <= regression.{limit}), as in checks/test_regression.py"
-    return Promise(made=always, check=check)
+    return Promise(made=made, check=check)
 
 
 def _drift(measure: str, limit: str) -> Promise:
@@ -107,6 +111,10 @@ PROMISES = {
     "compressed size": _limited(
         "compressed_size", "compressed_size", "candidate", "test_size", "<="
     ),
+    "sparsity": _limited("sparsity", "sparsity", "candidate", "test_weights", ">="),
+    "number of unique weights": _limited(
+        "unique_weights", "unique_weights", "candidate", "test_weights", "<="
+    ),
     "number of multiply-accumulates": _limited("macs", "macs", "candidate", "test_memory", "<="),
     "arena": _limited("arena", "arena", "candidate", "test_memory", "<="),
     OUTSIDE: _whole("target_violations(candidate, target) <= 0", "test_memory", _has_target),
@@ -118,7 +126,9 @@ PROMISES = {
     "latency ratio": _limited(
         "latency_ratio", "latency_ratio", "candidate, reference, limit", "test_latency", "<="
     ),
-    "accuracy lost against the base": _regression("accuracy_loss(base, candidate)", "accuracy"),
+    "accuracy lost against the base": _regression(
+        "accuracy_loss(base, candidate)", "accuracy", _has_labels
+    ),
     "size growth": _regression("size_growth(base, candidate)", "size"),
     "integer types lost against the base": _regression("lost_types(base, candidate)", "lost_types"),
     "agreement with the base": Promise(
@@ -140,12 +150,18 @@ PROMISES = {
 }
 """Measurement to promise. One that is not here is promised where a check requires it."""
 
-for _property in (
-    "finite outputs",
-    "outputs in their range",
-    "repeatable outputs",
-    "outputs that a batch leaves alone",
-):
-    PROMISES[f"number of counterexamples to {_property}"] = _whole(
-        "property_violations(candidate, prop, keep=keep) <= 0", "test_properties"
+_SEARCHED = tuple(
+    f"number of counterexamples to {what}"
+    for what in (
+        "finite outputs",
+        "outputs in their range",
+        "repeatable outputs",
+        "outputs that a batch leaves alone",
     )
+)
+PROMISES |= dict.fromkeys(
+    _SEARCHED,
+    _whole("property_violations(candidate, prop, keep=keep) <= 0", "test_properties"),
+)
+COSTLY = frozenset(_SEARCHED)
+"""Measurements that take long: they look only at faults meant for them, or that nobody noticed."""

@@ -9,7 +9,7 @@ from typing import Any, final
 from litegate.errors import ConfigError
 from litegate.faults import Fault, Scene, edit, sound
 from litegate.faults.scene import with_bytes
-from litegate.proving.ladders import Climb, Told, climb, watching
+from litegate.proving.ladders import Climb, Told, Watch, climb
 from litegate.proving.result import Check, Play, Result, Said
 from litegate.proving.survivors import Survivor, survivors
 
@@ -24,7 +24,7 @@ class Effort:
     rounds: int = 1
     """Comparisons of identical models by each check that compares with the base."""
     everything: bool = False
-    """Whether checks that time look at every fault, not only at those of latency."""
+    """Whether checks that time or search look at every fault, not only at those meant for them."""
 
 
 @final
@@ -130,10 +130,10 @@ def _climb_all(
 ) -> None:
     """The grossest grade of every fault, then each ladder down."""
     total = len(proof.climbs)
+    watch = Watch(checks=proof.checks, before=proof.before, everything=effort.everything)
     for gross in (True, False):
         for number, one in enumerate(proof.climbs):
             while in_time() and one.next_grade is not None and gross is not bool(one.results):
                 step = f"{one.fault.name} {one.fault.ladder.text(one.next_grade)}".rstrip()
                 tell(f"{step} ({number + 1} of {total})")
-                ids = watching(one.fault, proof.checks, everything=effort.everything)
-                climb(proof.scene, one, ids, play)
+                climb(proof.scene, one, watch, play)
