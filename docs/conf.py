@@ -1,4 +1,4 @@
-"""How Sphinx makes a site of these pages: `sphinx-build --fail-on-warning docs site`."""
+"""How Sphinx makes a site of the repository's pages: `sphinx-build -W -c docs . site`."""
 
 import re
 
@@ -6,14 +6,18 @@ from sphinx.application import Sphinx
 
 project = "litegate"
 extensions = ["myst_parser"]
+include_patterns = ["*.md", "docs/*.md"]
+exclude_patterns = [".*", "site", "src", "tests"]
+root_doc = "docs/index"
 html_theme = "furo"
 html_title = "litegate"
 html_copy_source = False
+highlight_language = "none"
 myst_heading_anchors = 3
 nitpicky = True
 
 _SECTION = re.compile(r"^## (.+)\n((?:(?!#).*\n)*)", re.MULTILINE)
-_ENTRY = re.compile(r"^- \[.+?\]\((\w+)\.md\)", re.MULTILINE)
+_ENTRY = re.compile(r"^- \[(.+?)\]\(([./\w]+)\.md\)", re.MULTILINE)
 
 
 def setup(app: Sphinx) -> None:
@@ -22,9 +26,9 @@ def setup(app: Sphinx) -> None:
 
 
 def _navigate(_app: Sphinx, page: str, source: list[str]) -> None:
-    """The sidebar is made of the index: a heading is a caption, a linked page in a list an entry."""
-    if page != "index":
+    """The sidebar is the index: a heading is a caption, a linked page in a list an entry."""
+    if page != root_doc:
         return
     for caption, body in _SECTION.findall(source[0]):
-        if entries := "\n".join(_ENTRY.findall(body)):
+        if entries := "\n".join(f"{text} <{file}>" for text, file in _ENTRY.findall(body)):
             source[0] += f"\n```{{toctree}}\n:hidden:\n:caption: {caption}\n\n{entries}\n```\n"

@@ -3,6 +3,7 @@
 import re
 import shlex
 import tomllib
+from itertools import groupby
 
 import typer
 from documents import PROJECT
@@ -12,15 +13,20 @@ from litegate.cli import app
 OTHERS = {"bash", "cd", "git", "if", "mkdir", "rm", "source", "test"}
 """Programs of every machine."""
 _TOOLS = {"lint-imports", "mypy", "ruff", "sphinx-build"}
+UsageError = typer.BadParameter.__base__
+"""What a command raises for an option that it does not have."""
+_BETWEEN = ";&|"
 _EXTRA = re.compile(r"\[(\w+)\]")
 
 
 def lines(text):
     """The commands of a block of shell, each as its words."""
-    joined = text.replace("\\\n", " ")
-    for line in re.split(r"\n|&&|;", joined):
-        if words := shlex.split(line, comments=True):
-            yield [word for word in words if word != "..."]
+    for line in text.replace("\\\n", " ").splitlines():
+        lexer = shlex.shlex(line, posix=True, punctuation_chars=_BETWEEN)
+        lexer.whitespace_split = True
+        for between, words in groupby(lexer, lambda word: set(word) <= set(_BETWEEN)):
+            if not between:
+                yield list(words)
 
 
 def check(words, parse_pytest):
@@ -43,12 +49,13 @@ def check(words, parse_pytest):
 
 
 def _check_litegate(arguments):
-    """Parsed by the command itself, which is not run."""
+    """Parsed by the command itself, which is not run; alone it is only named."""
     command, name = typer.main.get_command(app), "litegate"
     while hasattr(command, "commands"):
         name, *arguments = arguments
         command = command.commands[name]
-    command.make_context(name, arguments)
+    if arguments:
+        command.make_context(name, arguments)
 
 
 def _check_install(arguments):

@@ -15,7 +15,7 @@ _NOT_RUN = re.compile(r"<!-- not run: (.+) -->")
 class Block:
     """A code block of a page."""
 
-    page: Path
+    page: Path | None
     line: int
     kind: str
     """The language that its fence names; empty for what a program prints."""
@@ -33,7 +33,8 @@ def name(page):
 
 def blocks(*kinds, pages=None):
     """The code blocks of these languages, or all, in order."""
-    found = (block for page in pages or PAGES for block in _of(page))
+    read = ((page, page.read_text("utf-8")) for page in pages or PAGES)
+    found = (block for page, text in read for block in parsed(text, page))
     return [block for block in found if not kinds or block.kind in kinds]
 
 
@@ -48,9 +49,10 @@ def spans(page):
     ]
 
 
-def _of(page):
+def parsed(text, page=None):
+    """The code blocks of a text, in order, indented ones and those in lists too."""
     before = ""
-    for token in MarkdownIt().parse(page.read_text("utf-8")):
+    for token in MarkdownIt().parse(text):
         if token.type in {"fence", "code_block"}:
             said = _NOT_RUN.search(before)
             yield Block(

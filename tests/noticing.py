@@ -8,7 +8,7 @@ from litegate.measurement import Outcome
 from litegate.measures import accuracy as acc
 from litegate.measures import against_base as base
 from litegate.measures import agreement as agree
-from litegate.measures import tensors
+from litegate.measures import tensors, weights
 from litegate.measures.arena import arena
 from litegate.measures.macs import macs
 from litegate.measures.output_error import output_error
@@ -42,6 +42,8 @@ CHECKS = {
     "compressed size": lambda s: compressed_size(s.candidate) <= byte(5_000),
     "size growth": lambda s: base.size_growth(s.base, s.candidate) <= percent(1),
     "number of multiply-accumulates": lambda s: macs(s.candidate) <= 40_000,
+    "sparsity": lambda s: weights.sparsity(s.candidate) >= percent(30),
+    "number of unique weights": lambda s: weights.unique_weights(s.candidate) <= 3,
     "arena": lambda s: arena(s.candidate) <= byte(4_000),
     "size saving": lambda s: bytes_saved(s.candidate, s.reference) >= byte(1),
     "broken tensor promises": lambda s: tensors.tensor_violations(s.candidate) <= 0,

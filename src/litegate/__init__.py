@@ -2,13 +2,24 @@
 
 from litegate import datasets, recipes
 from litegate.authoring import model, prebuilt
-from litegate.spec import Budget, Data, File, Regression, Splits, Training
+from litegate.spec import (
+    Budget,
+    Clustering,
+    Data,
+    File,
+    Pruning,
+    Regression,
+    Splits,
+    Training,
+)
 from litegate.units import byte, kib, ms, per_thousand, percent, points, quanta, us
 
 __all__ = [
     "Budget",
+    "Clustering",
     "Data",
     "File",
+    "Pruning",
     "Regression",
     "Splits",
     "Training",

@@ -118,6 +118,7 @@ def _graph(schema: Any, file: _File) -> Graph:
         subgraphs=subgraphs,
         buffers=buffers,
         metadata=tuple(_metadata(file, model, len(buffers))),
+        output_names=tuple(_output_names(file, model, subgraphs[0])),
     )
 
 
@@ -175,6 +176,15 @@ def _metadata(file: _File, model: Any, buffers: int) -> Iterator[Metadata]:
     for raw in _tables(file, model.MetadataLength(), model.Metadata):
         name = _text(raw.Name())
         yield Metadata(name=name, buffer=_within(raw.Buffer(), buffers, f"buffer of {name}"))
+
+
+def _output_names(file: _File, model: Any, main: Subgraph) -> Iterator[tuple[int, str]]:
+    for signature in _tables(file, model.SignatureDefsLength(), model.SignatureDefs):
+        if signature.SubgraphIndex() == main.index:
+            for raw in _tables(file, signature.OutputsLength(), signature.Outputs):
+                name = _text(raw.Name())
+                index = _within(raw.TensorIndex(), len(main.tensors), f"signature's output {name}")
+                yield index, name
 
 
 def _subgraphs(

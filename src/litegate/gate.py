@@ -183,8 +183,9 @@ class Gate:
         self.new = [case.id for case in self.session.new_cases()] if checks else []
         self._refuse_unguarded(items)
         self.aside = [item for item in kept if self._lacks_base(item)]
-        items[:] = sorted((item for item in kept if item not in self.aside), key=is_latency)
-        self.tally.offered = [item.nodeid for item in items if item in checks]
+        items[:] = sorted(kept, key=is_latency)
+        offered = [item for item in items if item in checks and item not in self.aside]
+        self.tally.offered = [item.nodeid for item in offered]
 
     def _compares(self, role: str, case: Case) -> bool:
         """Whether a check of this case has something to compare with; in a proof it has."""
@@ -250,7 +251,12 @@ class Gate:
         return [*lines, *new, *shown, *self._part()]
 
     def select(self, items: list[pytest.Item]) -> None:
-        """Take down which checks are left, now that every plugin has chosen."""
+        """Take down which checks are left, now that every plugin has chosen.
+
+        Those that are for the proof alone go out of `items`, whoever chose among them.
+        """
+        self.aside = [item for item in items if item in self.aside]
+        items[:] = [item for item in items if item not in self.aside]
         chosen = {item.nodeid for item in items}
         self.tally.chosen = [one for one in self.tally.offered if one in chosen]
 

@@ -123,6 +123,8 @@ class Graph:
     """At least one."""
     buffers: tuple[Buffer, ...]
     metadata: tuple[Metadata, ...]
+    output_names: tuple[tuple[int, str], ...] = ()
+    """Outputs of the main subgraph by tensor index, and what the file's signature calls them."""
 
     @property
     def main(self) -> Subgraph:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import final
 
 from litegate.datasets import prepare
 from litegate.datasets.files import digest, expanded, locate
 from litegate.datasets.prepare import keep_evaluation
 from litegate.digests import digest_of
-from litegate.errors import BuildError, ConfigError, DataError, LitegateError
+from litegate.errors import BuildError, ConfigError, DataError, LitegateError, StoreError
 from litegate.git import ignores
 from litegate.spec import Data, DataLocations, File, Splits
 from litegate.store import BUILDS, EVALUATIONS, Store
@@ -60,7 +61,7 @@ class Intake:
         `locations` are those of another checkout. Raises as `locate`, and BuildError where the
         bytes are not those of `key`.
         """
-        with self.store.staging() as staging, self._alone(file):
+        with self._staging() as staging, self._alone(file):
             path = locate(file, locations or self.locations, timeout=self.timeout)
             written = {
                 "model.tflite": path.read_bytes(),
@@ -79,8 +80,21 @@ class Intake:
         """
         if not self.store.has(EVALUATIONS, key):
             splits = _prepared(data, self.locations)
-            with self.store.staging() as staging:
+            with self._staging() as staging:
                 self.store.put(EVALUATIONS, key, keep_evaluation(splits, staging / "evaluation"))
+
+    @contextmanager
+    def _staging(self) -> Iterator[Path]:
+        """A folder of the store's to write in; StoreError where that fails, as on a full disk."""
+        try:
+            with self.store.staging() as staging:
+                yield staging
+        except OSError as error:
+            raise StoreError(
+                f"the store {self.store.root} cannot take a file",
+                got=str(error),
+                remedy="free some space, or set LITEGATE_STORE to another place",
+            ) from error
 
     def _alone(self, file: File) -> AbstractContextManager[None]:
         """A command is run by one process at a time."""

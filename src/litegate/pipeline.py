@@ -23,6 +23,7 @@ from litegate.errors import BuildError, DataUnavailable, LitegateError, StoreCor
 from litegate.intake import Intake
 from litegate.spec import Array, Artifact, DataLocations, Evaluation, File, Model
 from litegate.store import BUILDS, EVALUATIONS, Store
+from litegate.toolchain.protocol import CONVERTED
 
 FILES = ("model.tflite", "history.json", "certificate.json")
 """What the store keeps of every artifact."""
@@ -218,6 +219,8 @@ class Pipeline:
 
     def _put(self, target: Target, recipe: str, staging: Path) -> None:
         samples = {name: staging / "evaluation" / name for name in (SAMPLES, LABELS)}
+        if (staging / recipe / CONVERTED).exists():
+            _demand_same_answers(target, recipe, staging)
         self.store.put(EVALUATIONS, target.data_key, samples)
         files = {name: staging / recipe / name for name in (*FILES, KERAS)}
         self.store.put(BUILDS, target.keys[recipe], files, stem=target.stems[recipe])
@@ -275,6 +278,22 @@ class Pipeline:
                 domain=model.data.domain,
             )
         return self._evaluations[key]
+
+
+def _demand_same_answers(target: Target, recipe: str, staging: Path) -> None:
+    """A stripped file answers as the converted one does; BuildError of this recipe otherwise."""
+    import numpy as np
+
+    from litegate.finishing import demand_same_answers
+
+    before, after = (staging / recipe / name for name in (CONVERTED, "model.tflite"))
+    samples = np.load(staging / "evaluation" / SAMPLES, allow_pickle=False)
+    subject = f"{target.model}/{recipe}"
+    try:
+        demand_same_answers(before.read_bytes(), after.read_bytes(), samples, subject=subject)
+    except BuildError as error:
+        error.recipe, error.shared = recipe, False
+        raise
 
 
 def _distinct(keys: Mapping[str, str]) -> tuple[str, ...]:

@@ -51,9 +51,10 @@ class Case:
         return getattr(self.regression if owner else self.budget, field)
 
     def unset(self, *, compared: bool) -> tuple[str, ...]:
-        """The names of unset limits; `compared`: of those against a base too."""
+        """The names of limits that could be set; `compared`: of those against a base too."""
         against = (f"regression.{name}" for name in self.regression.unset())
-        return (*self.budget.unset(), *(against if compared else ()))
+        every = (*self.budget.unset(), *(against if compared else ()))
+        return tuple(name for name in every if self.model.data.labels or name not in OF_LABELS)
 
     @property
     def target(self) -> str | None:

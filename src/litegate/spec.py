@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import Field, asdict, dataclass, field, fields
 from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
@@ -132,6 +132,10 @@ class Budget:
     """Largest size as a share of the float reference's."""
     compressed_size: Quantity | None = field(default=None, metadata={"unit": Unit.BYTES})
     """Largest size after zlib at level 9, near what an app store or an update sends."""
+    sparsity: Quantity | None = field(default=None, metadata={"unit": Unit.PERCENT})
+    """Least share of weights that are zero."""
+    unique_weights: int | None = field(default=None, metadata={"unit": Unit.COUNT})
+    """Most different weights that share one scale, in any layer."""
     latency: Quantity | None = field(default=None, metadata={"unit": Unit.SECONDS})
     """Longest median time of one invocation, one sample, one thread."""
     latency_ratio: Number | None = field(default=None, metadata={"unit": Unit.RATIO})
@@ -204,6 +208,42 @@ def _check_limit(owner: str, name: str, unit: Unit, limit: object) -> None:
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pruning:
+    """Magnitude pruning: the weights nearest to zero become zero, and stay it."""
+
+    sparsity: Quantity
+    """The share of each layer's weights that become zero: ``percent(60)``."""
+    epochs: int = 2
+    """Epochs of training with the pruned weights, before anything else of the recipe."""
+
+    def __post_init__(self) -> None:
+        _check_limit("Pruning", "sparsity", Unit.PERCENT, self.sparsity)
+        if self.sparsity is None or not 0 < self.sparsity.value < 1 or self.epochs < 1:
+            raise ConfigError(
+                "Pruning(...) needs a share between 0 and 100 % and at least one epoch",
+                got=repr(self),
+            )
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clustering:
+    """Weight clustering: the weights of a layer share a few values."""
+
+    clusters: int
+    """How many values each layer is left with."""
+    epochs: int = 1
+    """Epochs of training with the shared values, after pruning and before quantizing."""
+
+    def __post_init__(self) -> None:
+        if self.clusters < 2 or self.epochs < 1:  # noqa: PLR2004 one value is no layer
+            raise ConfigError(
+                "Clustering(...) needs at least two clusters and one epoch", got=repr(self)
+            )
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """A named way from network to `.tflite`; made by a function of `litegate.recipes`."""
 
@@ -224,8 +264,17 @@ class Recipe:
     """int8_qat: ``annotate(network, tfmot)`` returns the network annotated by tfmot's own API."""
     custom_objects: Callable[[], Mapping[str, Any]] | None = None
     """int8_qat: returns the custom layers and QuantizeConfigs that `annotate` uses, by name."""
+    float_layers: tuple[str, ...] = ()
+    """int8_qat: layers that are left float, by name. The file must compute them in floats, and
+    nothing else."""
+    pruning: Pruning | None = None
+    """int8_qat: makes weights zero before quantizing, which keeps them so."""
+    clustering: Clustering | None = None
+    """int8_qat: makes weights alike before quantizing, which keeps them so."""
     calibration_samples: int = 500
     """int8_ptq, int16x8: samples of the training split that set the activations' ranges."""
+    strip: bool = False
+    """Take out of the file what no device reads; its answers stay the same to the bit."""
     shipped: str | None = None
     """The file of the project that ships, relative to its root: it must hold the gated bytes."""
 
@@ -251,6 +300,7 @@ class Recipe:
                 got=f"shipped={self.shipped!r}, gate={self.gate}",
                 remedy="drop shipped=... or gate=False",
             )
+        self._check_training()
         for hook in (self.annotate, self.custom_objects):
             if hook is not None and not hook.__qualname__.isidentifier():
                 raise ConfigError(
@@ -259,10 +309,37 @@ class Recipe:
                     remedy="move it there: its source is part of the artifact's key",
                 )
 
+    def _check_training(self) -> None:
+        compressed = [each for each in (self.pruning, self.clustering) if each]
+        trained = (self.annotate, self.custom_objects, self.float_layers, compressed)
+        if any(trained) and self.kind is not Kind.INT8_QAT:
+            raise ConfigError(
+                f"recipe {self.name}: {self.kind} takes none of annotate, custom_objects, "
+                "float_layers, pruning and clustering",
+                expected="int8_qat",
+            )
+        if compressed and self.from_scratch:
+            raise ConfigError(
+                f"recipe {self.name}: pruning and clustering start from trained weights",
+                expected="no from_scratch beside them",
+            )
+        if isinstance(self.float_layers, str) or not all(self.float_layers):
+            raise ConfigError(
+                f"recipe {self.name}: float_layers is no tuple of names",
+                expected='names of layers: ("dense",)',
+                got=repr(self.float_layers),
+            )
+
+    @property
+    def epochs(self) -> int:
+        """Epochs after the model's own: those of pruning, of clustering and of fine-tuning."""
+        steps = (each.epochs for each in (self.pruning, self.clustering) if each)
+        return self.fine_tune_epochs + sum(steps)
+
     @property
     def reference(self) -> Recipe:
         """The float recipe with the same start, epochs and batches as this one."""
-        extra = 0 if self.from_scratch else self.fine_tune_epochs
+        extra = 0 if self.from_scratch else self.epochs
         name = f"float32+{extra}" if extra else "float32"
         return Recipe(name=name, kind=Kind.FLOAT32, gate=False, fine_tune_epochs=extra)
 
@@ -271,7 +348,21 @@ class Recipe:
         hooks = {k: h.__qualname__ if h else None for k, h in self._hooks().items()}
         kept = ("kind", "from_scratch", "fine_tune_epochs", "input_type", "output_type")
         values = {name: getattr(self, name) for name in kept}
-        return values | hooks | {"calibration_samples": self.calibration_samples}
+        return values | hooks | self._rare() | {"calibration_samples": self.calibration_samples}
+
+    def _rare(self) -> dict[str, Any]:
+        """What few recipes say, by name; nothing of what is left out."""
+        found: dict[str, Any] = {}
+        if self.float_layers:
+            found["float_layers"] = sorted(self.float_layers)
+        if self.pruning:
+            sparsity = str(Fraction(self.pruning.sparsity.value))
+            found["pruning"] = {"sparsity": sparsity, "epochs": self.pruning.epochs}
+        if self.clustering:
+            found["clustering"] = asdict(self.clustering)
+        if self.strip:
+            found["strip"] = True
+        return found
 
     def _hooks(self) -> dict[str, Callable[..., Any] | None]:
         return {"annotate": self.annotate, "custom_objects": self.custom_objects}

@@ -1,4 +1,4 @@
-"""Ready-made files as models: MLPerf Tiny's pairs, judged without training and without TensorFlow."""
+"""MLPerf Tiny's ready-made pairs, judged without training and without TensorFlow."""
 
 import json
 import os
@@ -124,7 +124,10 @@ def test_resnet8_has_the_accuracies_that_are_published_for_these_images(project)
     assert rows["int8_ptq"]["accuracy"] == 0.7542
     assert {row["verdict"] for row in report["verdicts"]} == {"pass"}
     [born] = [report["artifacts"][rows["int8_ptq"]["artifact"]]]
-    told = {"prebuilt": {"path": "files/resnet8_int8.tflite"}, "sha256": rows["int8_ptq"]["artifact"]}
+    told = {
+        "prebuilt": {"path": "files/resnet8_int8.tflite"},
+        "sha256": rows["int8_ptq"]["artifact"],
+    }
     assert born == told
 
 

@@ -79,6 +79,14 @@ def test_an_ordinary_run_plants_nothing(project):
     assert rows(project)["proofs"] == []
 
 
+def test_a_check_that_was_not_selected_is_not_asked_though_it_is_for_the_proof_alone(project):
+    project.model(BUDGET).real_checks()
+    selected = ("-k", "test_size_stays or test_file_does_not_grow")
+    project.run("checks/", "--prove", "--prove-family", "size", *selected)
+    (proof,) = rows(project)["proofs"]
+    assert set(proof["checks"]) == {"test_size_stays_within_budget", "test_file_does_not_grow"}
+
+
 def test_what_was_not_accepted_is_not_proven(project):
     project.model("accuracy=lg.percent(99.9999), size=lg.byte(10)").real_checks()
     done = project.run(*QUICK)

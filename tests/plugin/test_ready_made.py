@@ -1,4 +1,4 @@
-"""Prebuilt models: files that a user brings, gated like any other, and what may be wrong with them."""
+"""Prebuilt models: files that a user brings, gated like any other, and what may be amiss."""
 
 import hashlib
 import json
@@ -109,7 +109,7 @@ def said(done, text):
 
 
 def test_two_files_are_a_model_like_any_other(ready):
-    """Called as its variable, gated by the project's checks; its birth certificate says prebuilt."""
+    """Called as its variable, gated by the project's checks; its certificate says prebuilt."""
     assert ready.run().ret == 0
     report = ready.report
     assert {row["model"] for row in report["verdicts"]} == {"mine"}
@@ -139,7 +139,10 @@ def test_the_same_files_under_two_names_keep_their_own_data(ready):
         other = other.replace(ready.digests[f"{name}_test"], array_digest(array))
     (ready.path / "models" / "other.py").write_text(other)
     assert ready.run("-k", "accuracy_reaches").ret == 0
-    assert {row["model"]: row["n"] for row in ready.report["verdicts"]} == {"mine": 200, "other": 100}
+    assert {row["model"]: row["n"] for row in ready.report["verdicts"]} == {
+        "mine": 200,
+        "other": 100,
+    }
 
 
 def test_a_base_is_read_out_of_git(ready):
@@ -207,8 +210,8 @@ def test_a_file_that_git_ignores_is_refused_with_its_digest(ready):
 @pytest.mark.parametrize(
     ("data", "text"),
     [
-        (INT8[:1000], "is not a sound .tflite file"),
-        (b"", "is not a sound .tflite file"),
+        (INT8[:1000], "LiteRT cannot load mine/int8_ptq"),
+        (b"", "LiteRT cannot load mine/int8_ptq"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "run `git lfs pull`"),
     ],
 )
@@ -218,7 +221,9 @@ def test_a_file_that_is_no_model_is_no_pass(ready, data, text):
     done = ready.run(*ONE)
     assert done.ret == 1
     assert "INTERNALERROR" not in done.stdout.str()
-    assert "pass" not in {r["verdict"] for r in ready.report["verdicts"] if "accuracy" in r["check"]}
+    assert "pass" not in {
+        r["verdict"] for r in ready.report["verdicts"] if "accuracy" in r["check"]
+    }
     assert text in done.stdout.str()
 
 
@@ -289,9 +294,11 @@ def test_a_candidate_that_decides_otherwise_fails_without_labels(ready):
 
 
 def test_a_command_makes_the_file_in_each_run(ready):
-    """What it leaves is judged, not what lay there before; a base's command runs in its worktree."""
+    """What it leaves is judged, not what lay there; a base's command runs in its worktree."""
     make = ready.path / "make.py"
-    copy = "import shutil; shutil.os.makedirs('out', exist_ok=True); shutil.copy('files/{}', 'out/m')"
+    copy = (
+        "import shutil; shutil.os.makedirs('out', exist_ok=True); shutil.copy('files/{}', 'out/m')"
+    )
     make.write_text(copy.format("int8.tflite"))
     ready.file(path="out/m", command="python make.py").as_base()
     assert ready.run().ret == 0
@@ -304,7 +311,10 @@ def test_a_command_makes_the_file_in_each_run(ready):
 @pytest.mark.parametrize(
     ("command", "text"),
     [
-        ("python -c 'print(6 * 7); raise SystemExit(3)'", "exit status 3, no file; it printed last: 42"),
+        (
+            "python -c 'print(6 * 7); raise SystemExit(3)'",
+            "exit status 3, no file; it printed last: 42",
+        ),
         ("python -c pass", "exit status 0, no file"),
         ("no-such-program-here", "not started"),
         ("python 'unclosed", "not started: No closing quotation"),
@@ -331,3 +341,15 @@ def test_xdist_runs_the_command_once_at_a_time(ready):
     ready.file(path="out/m", command="python make.py")
     done = ready.project.run("checks/", "-m", "not latency", "-n", "2", apart=True)
     assert done.ret == 0, done.stdout.str()
+
+
+@pytest.mark.slow
+def test_a_proof_without_labels_plants_what_needs_none(ready):
+    """Faults in answers need labels, and say so; none is an error."""
+    ready.write("agreement=lg.percent(95)", labels=False)
+    ready.project.run("checks/", "-m", "not latency", "--prove", "--prove-family", "accuracy")
+    [proof] = ready.report["proofs"]
+    faults = {row["name"]: row for row in proof["faults"]}
+    assert proof["errors"] == []
+    assert faults["wrong_answers"]["unplantable"] == "the evaluation split has no labels"
+    assert faults["samples_too_small"]["smallest"] is not None

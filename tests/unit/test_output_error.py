@@ -31,7 +31,9 @@ def test_it_is_the_rms_of_the_difference_over_that_of_the_reference():
 )
 def test_a_gain_of_one_per_cent_is_an_error_of_one_per_cent(limit, outcome):
     """It is the same for each sample, so the bootstrap has nothing to doubt."""
-    assert (output_error(artifact(SAME, X), artifact(LARGER, X)) <= percent(limit)).outcome is outcome
+    assert (
+        output_error(artifact(SAME, X), artifact(LARGER, X)) <= percent(limit)
+    ).outcome is outcome
 
 
 def test_few_bad_samples_leave_a_limit_unproven():
@@ -46,7 +48,9 @@ def test_few_bad_samples_leave_a_limit_unproven():
 
 
 def test_no_difference_is_zero_and_proven():
-    assert (output_error(artifact(SAME, X), artifact(SAME, X)) <= percent(0)).outcome is Outcome.PASS
+    assert (
+        output_error(artifact(SAME, X), artifact(SAME, X)) <= percent(0)
+    ).outcome is Outcome.PASS
 
 
 def test_the_limits_are_the_same_each_time():
@@ -74,7 +78,8 @@ def test_copies_prove_nothing_more():
     """Eight copies of each sample have the limits of one of each."""
     copies = np.repeat(X[:30], 8, axis=0)
     once, often = (
-        output_error(artifact(SAME, x), artifact(rounder(2, scale=0.5), x)) for x in (X[:30], copies)
+        output_error(artifact(SAME, x), artifact(rounder(2, scale=0.5), x))
+        for x in (X[:30], copies)
     )
     assert often.value == pytest.approx(once.value)
     assert often.high == pytest.approx(once.high)

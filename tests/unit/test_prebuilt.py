@@ -75,7 +75,7 @@ def test_limits_of_accuracy_are_refused_without_labels():
 
 
 def test_labels_need_classes():
-    with pytest.raises(ConfigError, match="the labels 'y' of samples.npz need classes"):
+    with pytest.raises(ConfigError, match=r"the labels 'y' of samples\.npz need classes"):
         data(x="x", y="y", digests={})
 
 
@@ -100,9 +100,7 @@ def test_the_data_directory_comes_first(places, tmp_path):
 
 def test_a_file_may_be_pinned_in_place_of_a_path(places):
     file = File(path=str(places.project / "samples.npz"))
-    np.testing.assert_array_equal(
-        prepare(npz(file, domain=(0.0, 1.0), **BARE), places).x_test, X
-    )
+    np.testing.assert_array_equal(prepare(npz(file, domain=(0.0, 1.0), **BARE), places).x_test, X)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from harness import ROOT, load
 WORKFLOWS = sorted(path.relative_to(ROOT) for path in (ROOT / ".github/workflows").glob("*.yml"))
 ACTIONS = [Path("action.yml"), Path(".github/actions/comment/action.yml")]
 TOOLS = Path(sys.executable).parent
-COMMAND = re.compile(r"(pip install|pytest|litegate|ruff|mypy|lint-imports)\b[^;|\n]*")
+COMMAND = re.compile(r"(pip install|pytest|litegate|ruff|mypy|lint-imports|sphinx-build)\b[^;|\n]*")
 
 
 def _steps(path):

@@ -18,6 +18,7 @@ from litegate.cli.init import init
 from litegate.cli.inspect import inspect
 from litegate.cli.noise import noise
 from litegate.cli.report import report
+from litegate.cli.strip import strip
 from litegate.errors import LitegateError
 from litegate.escaping import plain
 from litegate.options import parse
@@ -38,6 +39,7 @@ app.command()(inspect)
 app.command("compare")(compare_files)
 app.command()(noise)
 app.command()(report)
+app.command()(strip)
 app.command()(init)
 for each in cli_github.COMMANDS:
     app.command()(each)

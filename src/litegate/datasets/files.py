@@ -83,13 +83,13 @@ def _check_there(file: File, path: Path, locations: DataLocations) -> None:
 
 
 def _check_digest(file: File, path: Path) -> None:
+    got = digest(path)
     with path.open("rb") as opened:
         if opened.read(len(_POINTER)) == _POINTER:
             raise DataUnavailable(
                 f"{file} is a pointer that Git LFS left, not the file itself",
                 remedy="run `git lfs pull`",
             )
-    got = digest(path)
     if file.sha256 and got != file.sha256:
         raise DataError(
             f"{file} does not hold the bytes that were promised",

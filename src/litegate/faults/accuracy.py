@@ -133,6 +133,7 @@ class _Marks:
 
 
 def _marks(scene: Scene) -> _Marks:
+    _ = scene.labels
     mine, its = answers(scene.candidate), answers(scene.reference)
     both = mine.right & its.right
     if len(np.unique(mine.labels[both])) < 2:

@@ -20,6 +20,7 @@ FILES = (
     "types",
     "operators",
     "size",
+    "compression",
     "latency",
     "plumbing",
 )

@@ -49,7 +49,7 @@ def class_never_answered(scene: Scene, grade: float) -> Scene:
             raise Unplantable("the last layer has no integer bias")
         steps = draft.graph.tensors[layer.operator.outputs[0]].quantization
         scales = layer.bias.quantization.scale
-        rarest = int(np.argmin(np.bincount(scene.candidate.evaluation.y)))
+        rarest = int(np.argmin(np.bincount(scene.labels)))
         bias = draft.values(layer.bias).copy()
         bias[rarest] -= round(grade * steps.scale[0] / scales[rarest % len(scales)])
         draft.store(layer.bias, bias)

@@ -31,7 +31,7 @@ class Draft:
 
     def index(self, name: str) -> int:
         """The index of the tensor called `name`; ConfigError where there is none."""
-        names = [tensor.name.decode() for tensor in self.graph.tensors]
+        names = [name_of(tensor) for tensor in self.graph.tensors]
         if name not in names:
             raise ConfigError(f"no tensor is called {name}", expected=f"one of {', '.join(names)}")
         return names.index(name)
@@ -55,7 +55,7 @@ class Draft:
     def values(self, tensor: Any) -> NDArray[Any]:
         """What a constant holds, in its own type and shape; ConfigError for a computed tensor."""
         if not self.holds(tensor):
-            raise ConfigError(f"tensor {tensor.name.decode()} is computed", expected="a constant")
+            raise ConfigError(f"tensor {name_of(tensor)} is computed", expected="a constant")
         data = self.model.buffers[tensor.buffer].data
         return np.frombuffer(bytes(data), dtype_of(tensor)).reshape(tensor.shape)
 
@@ -72,7 +72,7 @@ class Draft:
     def beside(self, index: int, suffix: str) -> int:
         """Add a tensor like that of `index`, its name followed by `suffix`; return its index."""
         twin = copy(self.graph.tensors[index])
-        twin.name = twin.name + suffix.encode()
+        twin.name = (twin.name or b"") + suffix.encode()
         self.graph.tensors.append(twin)
         return len(self.graph.tensors) - 1
 
@@ -123,6 +123,11 @@ class Draft:
         )
         self.model.operatorCodes.append(code)
         return len(self.model.operatorCodes) - 1
+
+
+def name_of(tensor: Any) -> str:
+    """A tensor's name; empty in a stripped file."""
+    return bytes(tensor.name or b"").decode()
 
 
 def dtype_of(tensor: Any) -> str:

@@ -116,7 +116,7 @@ def unresolvable_tolerance(scene: Scene, _: float) -> Scene:
     """The accuracy drop may be a thousandth of a sample, which no split of this size can show."""
     if scene.model.budget_of(scene.recipe).accuracy_drop is None:
         raise Unplantable("the budget limits no accuracy drop")
-    limit = Quantity(Fraction(1, 1000 * len(scene.candidate.evaluation.y)), Unit.POINTS)
+    limit = Quantity(Fraction(1, 1000 * len(scene.labels)), Unit.POINTS)
     high = accuracy_drop(scene.reference, scene.candidate).high
     if high is None or high <= limit.value:
         raise Unplantable("the candidate is surely better than its reference")
@@ -194,6 +194,7 @@ def _can_loosen(field: str, limit: Mapping[str, str] | None) -> bool:
 
 def _right(scene: Scene) -> NDArray[np.intp]:
     """The samples that candidate and reference answer right. Unplantable where there is none."""
+    _ = scene.labels
     right = np.flatnonzero(answers(scene.candidate).right & answers(scene.reference).right)
     if not len(right):
         raise Unplantable("no sample is answered right")
@@ -216,6 +217,7 @@ def _needed(scene: Scene, most: int) -> int:
 def _on(scene: Scene, chosen: NDArray[np.intp], x: Array = None) -> Scene:
     """A scene judged on some of its samples, or of `x`, with what Keras answered to them."""
     split, keras = scene.candidate.evaluation, scene.candidate.keras_outputs
-    moved = scene.with_split((split.x if x is None else x)[chosen], split.y[chosen])
+    labels = None if split.y is None else split.y[chosen]
+    moved = scene.with_split((split.x if x is None else x)[chosen], labels)
     kept = None if keras is None else keras[chosen]
     return replace(moved, candidate=replace(moved.candidate, keras_outputs=kept))

@@ -54,6 +54,14 @@ class Scene:
         """The candidate's name: "mnist_cnn/int8_qat"."""
         return f"{self.model.name}/{self.recipe.name}"
 
+    @property
+    def labels(self) -> Array:
+        """The labels of the evaluation split, shape (n,). Unplantable where there are none."""
+        found = self.candidate.evaluation.y
+        if found is None:
+            raise Unplantable("the evaluation split has no labels")
+        return found
+
     def with_candidate(self, tflite: bytes) -> Scene:
         """The scene with other bytes for a candidate; they ship, too."""
         return replace(self, candidate=with_bytes(self.candidate, tflite), shipped=tflite)
@@ -80,7 +88,10 @@ class Scene:
         )
 
     def with_split(self, x: Array, y: Array) -> Scene:
-        """Every artifact is judged on other samples, float32 (n, ...), and labels, shape (n,)."""
+        """Every artifact is judged on other samples, float32 (n, ...), and labels, shape (n,).
+
+        `y` is None where there are no labels.
+        """
         split = replace(self.candidate.evaluation, x=x, y=y, digest=digest(x, y))
 
         def moved(artifact: Artifact) -> Artifact:
@@ -112,7 +123,8 @@ def with_bytes(artifact: Artifact, tflite: bytes) -> Artifact:
 
 def digest(x: Array, y: Array) -> str:
     """A digest of samples and labels."""
-    return hashlib.sha256(x.tobytes() + y.tobytes()).hexdigest()
+    labels = b"" if y is None else y.tobytes()
+    return hashlib.sha256(x.tobytes() + labels).hexdigest()
 
 
 def _describe(model: Any) -> None:

@@ -183,7 +183,7 @@ def _largest(draft: Draft) -> Layer:
 def _rescale(tensor: Any, factor: float) -> None:
     steps = tensor.quantization
     if steps is None or steps.scale is None or not len(steps.scale):
-        raise Unplantable(f"{tensor.name.decode()} is not quantized")
+        raise Unplantable("a tensor of the layer is not quantized")
     steps.scale = [float(scale) * factor for scale in steps.scale]
 
 

@@ -17,7 +17,14 @@ Declaration = Mapping[str, Any]
 """A model, a recipe or a limit as a checkout declares it."""
 
 LEAST = frozenset(
-    {"accuracy", "agreement", "keras_agreement", "kernel_agreement", "regression.agreement"}
+    {
+        "accuracy",
+        "agreement",
+        "keras_agreement",
+        "kernel_agreement",
+        "sparsity",
+        "regression.agreement",
+    }
 )
 """Limits of a budget that are lower bounds."""
 MOST = frozenset(
@@ -32,6 +39,7 @@ MOST = frozenset(
         "compressed_size",
         "macs",
         "arena",
+        "unique_weights",
         "latency",
         "latency_ratio",
         "regression.accuracy",
@@ -111,6 +119,14 @@ def _quantization(base: Declaration, head: Declaration) -> Iterator[Loosening]:
         before, after = base["spec"][port], head["spec"][port]
         if before != after and after == "float32":
             yield Loosening(kind=Change.RECIPE_CHANGED, field=port, before=before, after=after)
+    before, after = ({*each["spec"].get("float_layers", ())} for each in (base, head))
+    if after - before:
+        yield Loosening(
+            kind=Change.RECIPE_CHANGED,
+            field="float_layers",
+            before=", ".join(sorted(before)) or "none",
+            after=", ".join(sorted(after)),
+        )
     for promise in ("shipped", "target"):
         before, after = base.get(promise), head.get(promise)
         if before not in (None, after):

@@ -9,9 +9,10 @@ from dataclasses import replace
 from litegate.flatbuffer import parse
 from litegate.graph import Graph, Operator, Subgraph, Tensor
 from litegate.measurement import Measurement, violations
+from litegate.measures.tensor_rule.exempt import float_operators
 from litegate.measures.tensor_rule.forms import Form, Grain, breach, product_breach
 from litegate.measures.tensor_rule.operators import named, operator_breaches, part
-from litegate.measures.tensor_rule.promises import OPERATORS, promised
+from litegate.measures.tensor_rule.promises import FLOAT32, OPERATORS, PROMISES, promised
 from litegate.measures.tensor_rule.roles import UNKNOWN_LAYERS, Layer, Role, Use, roles, uses
 from litegate.spec import Artifact, Kind, Recipe
 
@@ -89,18 +90,23 @@ Breaches = Iterator[tuple[int, str]]
 """The index of a tensor, -1 for an operator, and what is wrong with it."""
 
 
-def _unknown(_: Graph, subgraph: Subgraph, recipe: Recipe) -> Breaches:
+def _unknown(graph: Graph, subgraph: Subgraph, recipe: Recipe) -> Breaches:
+    floats = float_operators(graph, subgraph, recipe)
     for operator in subgraph.operators:
-        if operator.name in UNKNOWN_LAYERS and recipe.kind is not Kind.FLOAT32:
+        if recipe.kind is Kind.FLOAT32 or operator.index in floats:
+            continue
+        if operator.name in UNKNOWN_LAYERS:
             yield (
                 -1,
                 f"{named(operator)} has weights that litegate cannot judge; promised none such",
             )
 
 
-def _weights(_: Graph, subgraph: Subgraph, recipe: Recipe) -> Breaches:
+def _weights(graph: Graph, subgraph: Subgraph, recipe: Recipe) -> Breaches:
+    floats = float_operators(graph, subgraph, recipe)
     for use in uses(subgraph):
-        forms = _weight_forms(recipe, use.layer)
+        is_float = use.operator.index in floats
+        forms = (FLOAT32,) if is_float else _weight_forms(recipe, use.layer)
         for weight in use.weights:
             if found := breach(weight, forms, channel=use.layer.channel):
                 yield _said(weight, f"weight of {named(use.operator)}", found)
@@ -117,9 +123,13 @@ def _weight_forms(recipe: Recipe, layer: Layer) -> tuple[Form, ...]:
 
 def _biases(graph: Graph, subgraph: Subgraph, recipe: Recipe) -> Breaches:
     """Each operator's bias; zeros that operators share have one scale, so one match is enough."""
-    forms = promised(recipe, Role.BIAS)
+    floats = float_operators(graph, subgraph, recipe)
+    own = promised(recipe, Role.BIAS)
     judged = [
-        (use, use.bias, _bias_breach(use.bias, forms, use)) for use in uses(subgraph) if use.bias
+        (use, use.bias, _bias_breach(use.bias, forms, use))
+        for use in uses(subgraph)
+        for forms in ((FLOAT32,) if use.operator.index in floats else own,)
+        if use.bias
     ]
     kept = {bias.index for _, bias, found in judged if not found}
     for use, bias, found in judged:
@@ -135,16 +145,27 @@ def _bias_breach(bias: Tensor, forms: tuple[Form, ...], use: Use) -> str:
     return product_breach(bias, use.data, use.weights[0] if use.weights else None)
 
 
-def _others(_: Graph, subgraph: Subgraph, recipe: Recipe) -> Breaches:
+def _others(graph: Graph, subgraph: Subgraph, recipe: Recipe) -> Breaches:
     writers, readers = _neighbours(subgraph)
+    floats = float_operators(graph, subgraph, recipe)
     for tensor, role in zip(subgraph.tensors, roles(subgraph), strict=True):
         computed_shape = role is Role.CONSTANT and not tensor.is_constant
         if computed_shape or role in (Role.WEIGHT, Role.BIAS):
             continue
         read_by = [operator.name for operator in readers[tensor.index]]
-        if found := breach(tensor, promised(recipe, role), readers=read_by):
+        forms = promised(recipe, role)
+        if _is_float(writers[tensor.index], readers[tensor.index], floats):
+            forms = PROMISES[Kind.FLOAT32].get(role, forms)
+        if found := breach(tensor, forms, readers=read_by):
             near = (*writers[tensor.index], *readers[tensor.index])
             yield _said(tensor, f"{role} of {named(near[0])}" if near else role, found)
+
+
+def _is_float(writers: list[Operator], readers: list[Operator], floats: frozenset[int]) -> bool:
+    """Whether a tensor belongs to layers declared float: written by one, or on its way to them."""
+    computed = [one for one in writers if one.name != "DEQUANTIZE"]
+    owners = computed or readers
+    return bool(owners) and all(one.index in floats for one in owners)
 
 
 def _neighbours(

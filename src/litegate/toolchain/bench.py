@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,11 +12,14 @@ from typing import final
 import numpy as np
 
 from litegate.spec import Kind, Model, Recipe
+from litegate.toolchain.compress import compressions
 from litegate.toolchain.convert import calibration_of, converted
 from litegate.toolchain.environment import Frameworks, facts
 from litegate.toolchain.networks import Network, Samples, Weights, fresh, reseed, restored
+from litegate.toolchain.protocol import CONVERTED
 from litegate.toolchain.quantize import quantized
 from litegate.toolchain.reporter import Reporter
+from litegate.toolchain.strip import stripped
 from litegate.toolchain.train import Course, Trained, Trainer
 
 
@@ -70,16 +74,34 @@ class Bench:
         """The network to convert and what its training gave; without a base, from scratch."""
         aware = recipe.kind is Kind.INT8_QAT
         self.report.stage(recipe.name, "quantize" if aware else "convert")
-        network = self._start(base)
+        network, trained = self._compressed(self._start(base), recipe, base)
         if aware:
             reseed(self.frameworks, self.model.training)
             network = quantized(self.frameworks, network, recipe, self.samples)
-        if base is None:
+        if trained is None:
             self.report.stage(recipe.name, "train")
             return network, self._trainer().train(network, self._first_course(recipe))
         if aware or recipe.fine_tune_epochs:
-            return network, self._fine_tune(network, recipe, base)
-        return network, base.trained
+            trained = self._train_on(
+                network, recipe, trained, "fine-tune", recipe.fine_tune_epochs
+            )
+        return network, trained
+
+    def _compressed(
+        self, network: Network, recipe: Recipe, base: _Base | None
+    ) -> tuple[Network, Trained | None]:
+        """The float network pruned and clustered, as the recipe wants it."""
+        if base is None:
+            return network, None
+        trained = base.trained
+        steps = math.ceil(len(self.samples) / self.model.training.batch_size)
+        for each in compressions(self.frameworks, recipe, steps):
+            self.report.stage(recipe.name, each.stage)
+            reseed(self.frameworks, self.model.training)
+            network = each.wrap(network)
+            trained = self._train_on(network, recipe, trained, each.stage, each.epochs)
+            network = each.strip(network)
+        return network, trained
 
     def _start(self, base: _Base | None) -> Network:
         shape = self.samples.shape
@@ -87,19 +109,21 @@ class Bench:
             return fresh(self.frameworks, self.model, shape)
         return restored(self.frameworks, self.model, shape, base.weights)
 
-    def _fine_tune(self, network: Network, recipe: Recipe, base: _Base) -> Trained:
-        """Train on after the model's own epochs, with a fresh optimizer."""
-        self.report.stage(recipe.name, "fine-tune")
-        training = self.model.training
+    def _train_on(
+        self, network: Network, recipe: Recipe, before: Trained, stage: str, epochs: int
+    ) -> Trained:
+        """Train for `epochs` after those before, with a fresh optimizer."""
+        self.report.stage(recipe.name, stage)
+        training, done = self.model.training, len(before.rows)
         rate = training.fine_tune_learning_rate
         course = Course(
             recipe=recipe.name,
-            stage="fine-tune",
-            epochs=range(training.epochs, training.epochs + recipe.fine_tune_epochs),
+            stage=stage,
+            epochs=range(done, done + epochs),
             rate=training.learning_rate if rate is None else rate,
         )
         tuned = self._trainer().train(network, course)
-        return Trained(outputs=tuned.outputs, rows=base.trained.rows + tuned.rows)
+        return Trained(outputs=tuned.outputs, rows=before.rows + tuned.rows)
 
     def _first_course(self, recipe: Recipe) -> Course:
         training = self.model.training
@@ -136,6 +160,9 @@ class Bench:
             "threads": self.model.training.threads,
             "seconds": seconds,
         }
+        if recipe.strip:
+            (folder / CONVERTED).write_bytes(tflite)
+            tflite = stripped(tflite, subject=f"{self.model.name}/{recipe.name}")
         (folder / "model.tflite").write_bytes(tflite)
         np.save(folder / "keras_outputs.npy", trained.outputs, allow_pickle=False)
         (folder / "history.json").write_text(_json([asdict(row) for row in trained.rows]))

@@ -13,6 +13,9 @@ from typing import Any, ClassVar, final
 
 from litegate.spec import DataLocations
 
+CONVERTED = "converted.tflite"
+"""Beside a recipe's files where its `.tflite` was stripped: what it was made of."""
+
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +68,7 @@ class Stage:
     recipe: str
     """The recipe it is done for; empty for the data."""
     stage: str
-    """data, train, fine-tune, quantize, convert or evaluate."""
+    """data, train, prune, cluster, quantize, fine-tune, convert or evaluate."""
     shared: bool = False
     """Whether other recipes of the request rest on it too."""
 

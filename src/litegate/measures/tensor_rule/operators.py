@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from litegate.graph import ABSENT, Graph, Operator, Subgraph, Tensor
+from litegate.measures.tensor_rule.exempt import float_operators
 from litegate.measures.tensor_rule.promises import OPERATORS, OperatorPromise, Place
 from litegate.spec import Recipe
 
@@ -13,13 +14,24 @@ _FLOATS = frozenset({"float16", "bfloat16", "float32", "float64"})
 
 def operator_breaches(graph: Graph, recipe: Recipe) -> tuple[str, ...]:
     """A sentence for each operator of a graph that breaks the recipe's promise."""
-    promise = OPERATORS[recipe.kind]
     return tuple(
         f"{part(subgraph)}{named(operator)} {breach}"
         for subgraph in graph.subgraphs
-        for operator in subgraph.operators
-        if (breach := _breach(subgraph, operator, promise))
+        for operator, breach in _broken(graph, subgraph, recipe)
     )
+
+
+def _broken(graph: Graph, subgraph: Subgraph, recipe: Recipe) -> Iterator[tuple[Operator, str]]:
+    promise, floats = OPERATORS[recipe.kind], float_operators(graph, subgraph, recipe)
+    for operator in subgraph.operators:
+        if operator.index in floats:
+            breach = _float_breach(subgraph, operator)
+        elif _leads(subgraph, operator, floats):
+            continue
+        else:
+            breach = _breach(subgraph, operator, promise)
+        if breach:
+            yield operator, breach
 
 
 def named(operator: Operator) -> str:
@@ -37,14 +49,18 @@ def _breach(subgraph: Subgraph, operator: Operator, promise: OperatorPromise) ->
         case "SHAPE":
             return ""
         case "CUSTOM":
-            kind = "Flex" if operator.custom_code.startswith("Flex") else "custom"
-            return f"is the {kind} operator {operator.custom_code}; promised built-in ones alone"
+            return _custom(operator)
         case "QUANTIZE" | "FAKE_QUANT":
             return _misplaced(subgraph, operator, promise.quantize)
         case "DEQUANTIZE":
             return _misplaced(subgraph, operator, promise.dequantize)
         case _:
             return _computes(subgraph, operator, promise)
+
+
+def _custom(operator: Operator) -> str:
+    kind = "Flex" if operator.custom_code.startswith("Flex") else "custom"
+    return f"is the {kind} operator {operator.custom_code}; promised built-in ones alone"
 
 
 def _tensors(subgraph: Subgraph, indices: tuple[int, ...]) -> Iterator[Tensor]:
@@ -74,6 +90,26 @@ def _stands(subgraph: Subgraph, operator: Operator, place: Place) -> bool:
             return ports or _rescales(subgraph, operator)
         case Place.NOWHERE:
             return False
+
+
+def _leads(subgraph: Subgraph, operator: Operator, floats: frozenset[int]) -> bool:
+    """Whether it turns integers to floats for layers declared float alone, or back after them."""
+    if operator.name == "DEQUANTIZE":
+        read = {one.index for one in subgraph.operators if {*one.inputs} & {*operator.outputs}}
+        return bool(read) and read <= floats
+    written = {one.index for one in subgraph.operators if {*one.outputs} & {*operator.inputs}}
+    return operator.name == "QUANTIZE" and bool(written) and written <= floats
+
+
+def _float_breach(subgraph: Subgraph, operator: Operator) -> str:
+    """What is wrong with an operator of a layer declared float; empty where nothing is."""
+    if operator.name == "CUSTOM":
+        return _custom(operator)
+    near = _tensors(subgraph, operator.inputs + operator.outputs)
+    found = next((one for one in near if one.scales), None)
+    if found is None or operator.name == "SHAPE":
+        return ""
+    return f"computes in integers: {found.dtype} {found.name!r}; its layer is declared float"
 
 
 def _rescales(subgraph: Subgraph, operator: Operator) -> bool:

@@ -1,0 +1,35 @@
+"""`litegate strip`: a smaller file with the same answers."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from litegate.cli.export import write
+from litegate.cli.files import read
+from litegate.escaping import plain
+from litegate.finishing import demand_same_answers, drawn
+from litegate.toolchain.strip import stripped
+
+
+def strip(
+    file: Annotated[Path, typer.Argument(help="A .tflite file.")],
+    to: Annotated[Path, typer.Option(help="The file to write.", dir_okay=False)],
+) -> None:
+    """Take out of a file what no device reads: names of tensors, notes, debug metadata.
+
+    It is written only where both files give the same bits on drawn samples, by each of LiteRT's
+    kernels.
+    """
+    tflite = read(file)
+    samples = drawn(tflite, subject=str(file))
+    smaller = stripped(tflite, subject=str(file))
+    demand_same_answers(tflite, smaller, samples, subject=str(file))
+    write(smaller, to)
+    saved = 1 - len(smaller) / len(tflite)
+    digest = hashlib.sha256(smaller).hexdigest()
+    typer.echo(plain(f"{to}: {len(tflite):,} B to {len(smaller):,} B ({saved:.1%} less)"))
+    typer.echo(f"the same answers to the bit on {len(samples):,} samples; sha256 {digest}")

@@ -1,0 +1,157 @@
+"""Which gates are weakened on purpose, and what the proof of each must name."""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import weakening
+from weakening import Weaken
+
+PROJECT = Path(__file__).resolve().parents[2]
+DIGITS, MNIST = "digits_cnn", "mnist_cnn"
+WHOLE = """
+    extra_errors=lg.per_thousand(20), class_drop=lg.points(6), agreement=lg.percent(95),
+    output_error=lg.percent(30), keras_difference=lg.quanta(8), compressed_size=lg.kib(6),
+    macs=20_000, arena=lg.kib(6), target="tflm", regression=lg.Regression(
+        accuracy=lg.points(0.5), size=lg.percent(1), latency=lg.percent(2.5), lost_types=0,
+        agreement=lg.percent(98), operators=2,
+    ),
+"""
+"""The limits that `digits_cnn` does not set, so that every check has a case."""
+GUARDS = {
+    "test_accuracy_reaches_its_floor": ("accuracy", "accuracy"),
+    "test_accuracy_stays_within_tolerance": ("accuracy drop", "accuracy"),
+    "test_errors_stay_within_tolerance": ("number of extra errors", "accuracy"),
+    "test_no_class_collapses": ("worst class's accuracy drop", "accuracy"),
+    "test_file_decides_as_its_reference": ("agreement with the reference", "accuracy"),
+    "test_file_answers_as_its_reference": ("output error", "accuracy"),
+    "test_file_decides_as_keras": ("agreement with Keras", "accuracy"),
+    "test_file_answers_as_keras": ("largest difference from Keras", "accuracy"),
+    "test_kernels_decide_alike": ("agreement of kernels", "accuracy"),
+    "test_property_holds_for_any_input": (
+        "number of counterexamples to outputs in their range",
+        "accuracy",
+    ),
+    "test_accuracy_is_not_lost": ("accuracy lost against the base", "accuracy"),
+    "test_decisions_stay": ("agreement with the base", "accuracy"),
+    "test_accuracy_has_not_drifted": ("accuracy lost since the anchor", "accuracy"),
+    "test_tensors_keep_their_types": ("broken tensor promises", "types"),
+    "test_operators_are_builtin_and_integer": ("broken operator promises", "types"),
+    "test_reference_is_really_float": ("broken float promises", "types"),
+    "test_no_integer_type_is_lost": ("integer types lost against the base", "types"),
+    "test_no_integer_type_has_drifted": ("integer types lost since the anchor", "types"),
+    "test_file_is_smaller_than_its_reference": ("size saving", "size"),
+    "test_size_stays_within_budget": ("size", "size"),
+    "test_size_ratio_stays_within_budget": ("size ratio", "size"),
+    "test_compressed_size_stays_within_budget": ("compressed size", "size"),
+    "test_file_does_not_grow": ("size growth", "size"),
+    "test_size_has_not_drifted": ("size growth since the anchor", "size"),
+    "test_operators_stay": ("operator changes against the base", "operators"),
+    "test_target_takes_every_operator": ("operators outside the target", "operators"),
+    "test_latency_stays_within_budget": ("latency", "latency"),
+    "test_latency_stays_near_its_reference": ("latency ratio", "latency"),
+    "test_latency_does_not_grow": ("latency growth", "latency"),
+    "test_macs_stay_within_budget": ("number of multiply-accumulates", "latency"),
+    "test_arena_stays_within_budget": ("arena", "latency"),
+    "test_shipped_file_is_the_gated_one": ("wrong shipped files", "plumbing"),
+    "test_model_promises_no_less_than_its_base": ("loosened promises", "plumbing"),
+    "test_project_promises_no_less_than_its_base": ("loosened promises", "plumbing"),
+}
+"""What a proof must name where a check is weakened, and the family of faults that shows it."""
+FLOORS = ("accuracy", "agreement", "keras_agreement", "kernel_agreement", "regression.agreement")
+SYMMETRIC = (
+    "test_file_decides_as_its_reference",
+    "test_file_answers_as_its_reference",
+    "test_decisions_stay",
+    "test_operators_stay",
+)
+"""Checks whose measures give the same, or nearly so, when their arguments are swapped."""
+EDITS = ("deleted", "forgotten", "never_called", "wrong_sign", "swapped")
+LOOSENED = "loosened"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mutant:
+    """A gate with one edit."""
+
+    edit: str
+    of: str
+    """The check, or the limit, that is weakened."""
+    check: str
+    """The check that is weakened by it."""
+    file: str
+    """What is edited, from the project's root."""
+    weaken: Weaken
+    model: str = DIGITS
+    """The model that shows it."""
+
+    @property
+    def id(self) -> str:
+        """As pytest shows it."""
+        return f"{self.edit}-{self.model}-{self.of}"
+
+    @property
+    def measurement(self) -> str:
+        """What the proof must name."""
+        return GUARDS[self.check][0]
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """What a proof is asked for: the family that shows it."""
+        anchor = ("--anchor", "HEAD") if "anchor" in self.measurement else ()
+        model = ("--litegate-model", self.model, "--against", "none", *anchor)
+        return ("--prove", "--prove-family", GUARDS[self.check][1], *model, "-k", self._chosen())
+
+    def _chosen(self) -> str:
+        """The checks that are run. Comparisons in time take long, and so do properties.
+
+        A deleted one is missed among all others; another mutant needs sound ones beside it, and those of size are quick.
+        """
+        family = GUARDS[self.check][1]
+        if self.edit != "deleted" or family == "latency":
+            return f"{self.check} or test_size_"
+        return "not latency" if "property" in self.check else "not latency and not property"
+
+
+def checks() -> dict[str, tuple[str, ast.FunctionDef]]:
+    """Every check of this project with its file."""
+    return {
+        name: (f"checks/{path.name}", function)
+        for path in sorted((PROJECT / "checks").glob("test_*.py"))
+        for name, function in weakening.checks_of(ast.parse(path.read_bytes())).items()
+    }
+
+
+def model(name: str) -> ast.Module:
+    """A model's file; that of `digits_cnn` sets every limit."""
+    text = (PROJECT / "models" / f"{name}.py").read_text("utf-8")
+    head = "budget=lg.Budget("
+    return ast.parse(text.replace(head, head + WHOLE) if name == DIGITS else text)
+
+
+def mutants() -> Iterator[Mutant]:
+    """Every known check edited in every way, and every limit of every model."""
+    known = {name: found for name, found in checks().items() if name in GUARDS}
+    for name, (file, function) in known.items():
+        for edit in EDITS:
+            if edit != "swapped" or (weakening.pair_of(function) and name not in SYMMETRIC):
+                weaken = getattr(weakening, edit)(name)
+                yield Mutant(edit=edit, of=name, check=name, file=file, weaken=weaken)
+    limits = {weakening.limit_named(function): name for name, (_, function) in known.items()}
+    for name in (DIGITS, MNIST):
+        for limit in weakening.limits_of(model(name)):
+            if limit in limits:
+                yield _loosened(limit, limits[limit], name)
+
+
+def _loosened(limit: str, check: str, name: str) -> Mutant:
+    """A limit a hundred times as loose."""
+    return Mutant(
+        edit=LOOSENED,
+        of=limit,
+        check=check,
+        file=f"models/{name}.py",
+        weaken=weakening.scaled(limit, 0.01 if limit in FLOORS else 100),
+        model=name,
+    )

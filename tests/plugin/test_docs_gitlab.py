@@ -1,0 +1,61 @@
+"""docs/gitlab.md: the job's commands, run as a runner would, leave what it says it keeps."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from documents import PROJECT, blocks
+from ruamel.yaml import YAML
+
+PAGE = PROJECT / "docs" / "gitlab.md"
+RULES = {
+    "$CI_MERGE_REQUEST_TARGET_BRANCH_SHA": "$CI_MERGE_REQUEST_TARGET_BRANCH_SHA",
+    "$CI_MERGE_REQUEST_DIFF_BASE_SHA": "$CI_MERGE_REQUEST_DIFF_BASE_SHA",
+    "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH && $CI_COMMIT_BEFORE_SHA =~ /^0+$/": "none",
+    "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH": "$CI_COMMIT_BEFORE_SHA",
+}
+
+
+@pytest.fixture(scope="module")
+def job():
+    first, *_ = blocks("yaml", pages=[PAGE])
+    return YAML(typ="safe").load(first.text)["model-gate"]
+
+
+def test_each_pipeline_has_its_base(job):
+    """The order counts: the first rule that holds gives the base."""
+    found = {rule["if"]: rule["variables"]["AGAINST"] for rule in job["rules"]}
+    assert list(found.items()) == list(RULES.items())
+
+
+def test_the_job_gates_and_leaves_what_it_keeps(job, project):
+    """With the variables of a merge request, in a repository that has its base."""
+    project.model("size=lg.kib(50)").real_checks()
+    for file in (project.path / "checks").glob("test_*.py"):
+        if file.stem not in {"test_size", "test_loosening"}:
+            file.unlink()
+    project.as_base()
+    said = _run(project.path, [*job["script"], *job["after_script"]], AGAINST="main")
+    assert "PASS     tiny/int8_qat" in said
+    assert "## litegate: pass" in said
+    (kept,) = job["artifacts"]["paths"]
+    assert (project.path / kept / "report.html").is_file()
+    assert (project.path / job["artifacts"]["reports"]["junit"]).is_file()
+    assert (project.path / job["cache"]["paths"][0]).is_dir()
+
+
+def _run(folder, lines, **variables):
+    """What the lines of a job print; each of them must succeed."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", "\n".join(lines)],
+        cwd=folder,
+        env={**os.environ, "PATH": path, "CI": "true", **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout

@@ -1,0 +1,40 @@
+"""docs/troubleshooting.md quotes messages that litegate still has, word for word."""
+
+import ast
+import re
+
+import pytest
+from documents import PROJECT
+
+HEADINGS = re.findall(
+    r"^### (.+)$", (PROJECT / "docs" / "troubleshooting.md").read_text("utf-8"), re.MULTILINE
+)
+
+
+def _quoted(node):
+    """A text of the source as the page quotes it: "..." where something is filled in."""
+    parts = [each.value if isinstance(each, ast.Constant) else "..." for each in node.values]
+    return "".join(parts)
+
+
+@pytest.fixture(scope="module")
+def messages():
+    """Every text of the source."""
+    found = set()
+    for file in (PROJECT / "src" / "litegate").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                found.add(_quoted(node))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.add(node.value)
+    return found
+
+
+def test_the_page_has_messages():
+    assert len(HEADINGS) > 25
+    assert len(set(HEADINGS)) == len(HEADINGS)
+
+
+@pytest.mark.parametrize("heading", HEADINGS)
+def test_a_quoted_message_is_one_of_the_source(heading, messages):
+    assert any(message.partition("\n")[0] == heading for message in messages)

@@ -1,0 +1,104 @@
+"""Ready-made files and evaluation splits on their way into the store."""
+
+import hashlib
+import resource
+
+import numpy as np
+import pytest
+
+from litegate.datasets import npz
+from litegate.errors import BuildError, DataError, StoreError
+from litegate.intake import Intake
+from litegate.spec import Data, DataLocations, File
+from litegate.store import BUILDS, EVALUATIONS, Store
+
+BYTES = bytes(5000)
+KEY = hashlib.sha256(BYTES).hexdigest()
+FILE = File(path="m.tflite")
+
+
+@pytest.fixture
+def intake(tmp_path):
+    """A store, and a project with a file."""
+    (tmp_path / "m.tflite").write_bytes(BYTES)
+    return Intake(
+        store=Store(tmp_path / "store"),
+        locations=DataLocations(project=tmp_path),
+        timeout=10,
+        on_notice=print,
+    )
+
+
+@pytest.fixture
+def full_disk():
+    """No file may grow beyond 1,000 bytes, so that writing fails as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_the_key_is_the_digest_of_the_bytes(intake):
+    assert intake.key(FILE) == KEY
+    intake.take(FILE, KEY)
+    assert intake.store.get(BUILDS, KEY)["model.tflite"] == BYTES
+
+
+def test_a_file_is_looked_at_once(intake):
+    """What changes while a run lasts is told, and never judged as what was looked at."""
+    intake.key(FILE)
+    (intake.locations.project / "m.tflite").write_bytes(b"another")
+    assert intake.key(FILE) == KEY
+    with pytest.raises(BuildError, match="is not what it was when it was first looked at"):
+        intake.take(FILE, KEY)
+    assert not intake.store.has(BUILDS, KEY)
+
+
+def test_a_pin_stands_for_a_file_that_is_elsewhere(intake):
+    """A URL is not fetched to know its key; a file that is here must hold what is pinned."""
+    assert intake.key(File(url="http://127.0.0.1:9/m.tflite", sha256=KEY)) == KEY
+    assert intake.key(File(path="gone.tflite", sha256=KEY)) == KEY
+    with pytest.raises(DataError, match="does not hold the bytes that were promised"):
+        intake.key(File(path="m.tflite", sha256="0" * 64))
+
+
+def test_a_command_must_give_the_same_bytes_each_time(intake):
+    file = File(
+        path="now", command='python -c \'import os; open("now", "wb").write(os.urandom(9))\''
+    )
+    key = intake.key(file)
+    with pytest.raises(BuildError, match="its command must give the same bytes each time"):
+        intake.take(file, key)
+
+
+def test_a_full_disk_is_an_error_with_what_to_do(intake, full_disk):
+    with pytest.raises(StoreError, match="free some space"):
+        intake.take(FILE, KEY)
+    np.savez(intake.locations.project / "s.npz", x=np.zeros(4))
+    split = npz("s.npz", x="x", digests={"x_test": _digest(np.zeros(4))}, domain=(0, 1))
+    assert not intake.store.has(BUILDS, KEY)
+    intake.take_split(split, "small")
+    assert intake.store.has(EVALUATIONS, "small")
+
+
+def _digest(array):
+    return hashlib.sha256(array.tobytes()).hexdigest()
+
+
+def test_what_a_loader_raises_is_told(intake):
+    """It runs in this process: its mistakes are errors of the model alone."""
+
+    def broken(locations):
+        raise RuntimeError("the loader's own")
+
+    split = Data(
+        name="s",
+        load=broken,
+        digests={},
+        preprocess=broken,
+        domain=(0, 1),
+        classes=(),
+        labels=False,
+    )
+    with pytest.raises(DataError, match="RuntimeError: the loader's own"):
+        intake.take_split(split, "key")

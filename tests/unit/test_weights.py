@@ -1,0 +1,141 @@
+"""Weights: zeros and different values, by layer, by scale, just below, at and above a limit."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+
+from litegate import percent
+from litegate.errors import MeasurementError
+from litegate.measurement import Outcome
+from litegate.measures.weights import layer_weights, sparsity, unique_weights
+from litegate.spec import Kind
+from litegate.testing import Draft, artifact, edit, float_layer, tiny
+
+NAMES = ("conv", "depthwise", "dense")
+
+
+def stored(change, kind=Kind.INT8_QAT, names=NAMES):
+    """The tiny network with `change` applied to the stored weights of layers."""
+
+    def apply(model):
+        draft = Draft(model)
+        for name in names:
+            tensor = draft.graph.tensors[draft.index(f"{name}/weight")]
+            values = draft.values(tensor)
+            draft.store(tensor, change(values.copy()).astype(values.dtype))
+
+    return artifact(edit(tiny(kind), apply), kind)
+
+
+def half(weights):
+    weights.ravel()[::2] = 0
+    weights.ravel()[1::2] = 5
+    return weights
+
+
+@pytest.mark.parametrize("kind", [Kind.INT8_QAT, Kind.INT16X8, Kind.FLOAT32, Kind.FLOAT16])
+def test_zeros_are_counted_in_every_kind(kind):
+    found = layer_weights(stored(half, kind))
+    assert [one.zeros for one in found] == [(one.size + 1) // 2 for one in found]
+    assert [one.unique for one in found] == [2, 2, 2]
+
+
+def test_the_share_is_that_of_all_weights_together():
+    found = sparsity(stored(lambda w: w * 0, names=("dense",)))
+    total = sum(one.size for one in layer_weights(found_in := stored(half)))
+    dense = layer_weights(found_in)[-1].size
+    others = sum(one.zeros for one in layer_weights(artifact(tiny()))[:2])
+    assert float(found.value) == pytest.approx((dense + others) / total)
+    assert "CONV_2D" in found.evidence[0]
+    assert "FULLY_CONNECTED" in found.evidence[-1]
+    assert "100.00 %" in found.evidence[-1]
+
+
+@pytest.mark.parametrize(
+    ("limit", "outcome"), [(49.9, Outcome.PASS), (50, Outcome.PASS), (50.1, Outcome.FAIL)]
+)
+def test_sparsity_just_below_at_and_above(limit, outcome):
+    made = stored(half, names=("conv", "dense"))
+    other = sum(one.size - 2 * one.zeros for one in layer_weights(made))
+
+    def even(weights):
+        weights = np.where(weights == 0, 1, weights)
+        weights.ravel()[: weights.size // 2] = 0
+        return weights
+
+    assert other != 0
+    assert (sparsity(stored(even)) >= percent(limit)).outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("limit", "outcome"), [(4, Outcome.FAIL), (5, Outcome.PASS), (6, Outcome.PASS)]
+)
+def test_unique_weights_just_below_at_and_above(limit, outcome):
+    made = stored(lambda w: np.arange(w.size).reshape(w.shape) % 5)
+    assert (unique_weights(made) <= limit).outcome is outcome
+
+
+def test_channels_with_scales_of_their_own_are_counted_apart():
+    """The same two values in real numbers are other integers in each channel."""
+    made = stored(lambda w: np.arange(len(w)).reshape(-1, 1, 1, 1) + 0 * w, names=("conv",))
+    assert layer_weights(made)[0].unique == 1
+
+
+def test_a_zero_is_what_stands_for_zero():
+    """In an asymmetric tensor that is its zero point."""
+
+    def shift(model):
+        draft = Draft(model)
+        tensor = draft.graph.tensors[draft.index("dense/weight")]
+        tensor.quantization.zeroPoint = [3] * len(tensor.quantization.scale)
+        draft.store(tensor, np.full_like(draft.values(tensor), 3))
+
+    dense = layer_weights(artifact(edit(tiny(), shift)))[-1]
+    assert dense.zeros == dense.size
+
+
+def test_weights_that_two_operators_share_count_once():
+    def share(model):
+        draft = Draft(model)
+        twin = draft.beside(draft.index("dense"), "/twin")
+        again = draft.writer("dense")
+        operator = draft.graph.operators[again]
+        copy = schema.OperatorT(
+            opcodeIndex=operator.opcodeIndex,
+            inputs=list(operator.inputs),
+            outputs=[twin],
+            builtinOptionsType=operator.builtinOptionsType,
+            builtinOptions=operator.builtinOptions,
+        )
+        draft.graph.operators.insert(again + 1, copy)
+
+    assert len(layer_weights(artifact(edit(tiny(), share)))) == len(NAMES)
+
+
+def test_layers_declared_float_are_left_out():
+    made = artifact(float_layer(tiny(), "dense"))
+    recipe = replace(made.recipe, float_layers=("dense",))
+    assert len(layer_weights(replace(made, recipe=recipe))) == len(NAMES) - 1
+    assert len(layer_weights(made)) == len(NAMES)
+
+
+def test_weights_of_another_type_are_refused():
+    def pack(model):
+        draft = Draft(model)
+        tensor = draft.graph.tensors[draft.index("dense/weight")]
+        draft.store(tensor, draft.values(tensor).ravel()[::2])
+        tensor.type = schema.TensorType.INT4
+
+    with pytest.raises(MeasurementError, match="cannot be counted") as raised:
+        sparsity(artifact(edit(tiny(), pack)))
+    assert "int4" in raised.value.got
+    assert "dense/weight" in str(raised.value)
+
+
+def test_a_file_without_weights_is_refused():
+    made = artifact(float_layer(tiny(), "dense"))
+    recipe = replace(made.recipe, float_layers=NAMES)
+    with pytest.raises(MeasurementError, match="no weights"):
+        unique_weights(replace(made, recipe=recipe))
