@@ -106,7 +106,8 @@ class Mutant:
     def _chosen(self) -> str:
         """The checks that are run. Comparisons in time take long, and so do properties.
 
-        A deleted one is missed among all others; another mutant needs sound ones beside it, and those of size are quick.
+        A deleted one is missed among all others. Other mutants need some sound check beside
+        them: those of the size are quick.
         """
         family = GUARDS[self.check][1]
         if self.edit != "deleted" or family == "latency":

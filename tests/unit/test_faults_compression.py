@@ -23,7 +23,7 @@ def compressed():
         draft = Draft(model)
         for layer in layers(draft):
             values = draft.values(layer.weight)
-            alike = np.where(np.abs(values) < 50, 0, np.sign(values) * 90)
+            alike = np.where(np.abs(values) < 30, 0, np.sign(values) * 90)
             draft.store(layer.weight, alike.astype(np.int8))
 
     before = scene()

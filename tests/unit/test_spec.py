@@ -1,10 +1,16 @@
 """The nouns refuse what cannot be: wrong units, names that are no names, numbers too low."""
 
+import json
+
 import pytest
 
 import litegate as lg
 from litegate.errors import ConfigError
 from litegate.spec import Budget, Kind, Recipe, Regression
+
+
+PRUNING = lg.Pruning(sparsity=lg.percent(60), epochs=2)
+CLUSTERING = lg.Clustering(clusters=16, epochs=3)
 
 
 @pytest.mark.parametrize(
@@ -26,6 +32,20 @@ from litegate.spec import Budget, Kind, Recipe, Regression
         lambda: lg.recipes.int8_qat(name="../int8"),
         lambda: lg.recipes.int8_qat(name=" "),
         lambda: lg.recipes.int8_qat(annotate=lambda network, _tfmot: network),
+        lambda: lg.recipes.int8_qat(float_layers="dense"),
+        lambda: lg.recipes.int8_qat(float_layers=[""]),
+        lambda: lg.recipes.int8_qat(from_scratch=True, pruning=PRUNING),
+        lambda: lg.recipes.int8_qat(from_scratch=True, clustering=CLUSTERING),
+        lambda: Recipe(name="float32", kind=Kind.FLOAT32, pruning=PRUNING),
+        lambda: Recipe(name="int8_ptq", kind=Kind.INT8_PTQ, float_layers=("dense",)),
+        lambda: lg.Pruning(sparsity=0.6),
+        lambda: lg.Pruning(sparsity=lg.percent(0)),
+        lambda: lg.Pruning(sparsity=lg.percent(100)),
+        lambda: lg.Pruning(sparsity=lg.percent(60), epochs=0),
+        lambda: lg.Clustering(clusters=1),
+        lambda: lg.Clustering(clusters=16, epochs=0),
+        lambda: lg.Budget(sparsity=0.6),
+        lambda: lg.Budget(unique_weights=lg.percent(60)),
     ],
 )
 def test_what_cannot_be_is_refused(make):
@@ -65,6 +85,38 @@ def test_the_reference_sees_as_many_epochs():
     assert lg.recipes.int8_qat(fine_tune_epochs=2).reference.name == "float32+2"
     assert lg.recipes.int8_qat(from_scratch=True).reference.name == "float32"
     assert lg.recipes.int8_ptq().reference == Recipe(name="float32", kind=Kind.FLOAT32, gate=False)
+
+
+def test_pruning_and_clustering_name_the_recipe_and_lengthen_its_reference():
+    """As the field calls them; every epoch after the model's own is matched."""
+    pruned = lg.recipes.int8_qat(pruning=PRUNING)
+    clustered = lg.recipes.int8_qat(clustering=CLUSTERING)
+    both = lg.recipes.int8_qat(pruning=PRUNING, clustering=CLUSTERING, fine_tune_epochs=4)
+    found = [(one.name, one.reference.name) for one in (pruned, clustered, both)]
+    assert found == [
+        ("int8_pqat", "float32+3"),
+        ("int8_cqat", "float32+4"),
+        ("int8_pcqat", "float32+9"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lg.recipes.int8_qat(),
+        lg.recipes.int8_qat(pruning=lg.Pruning(sparsity=lg.percent(61), epochs=2)),
+        lg.recipes.int8_qat(pruning=lg.Pruning(sparsity=lg.percent(60), epochs=1)),
+        lg.recipes.int8_qat(pruning=PRUNING, clustering=CLUSTERING),
+        lg.recipes.int8_qat(pruning=PRUNING, float_layers=("dense",)),
+    ],
+)
+def test_what_changes_the_bytes_is_part_of_the_spec(other):
+    """In JSON's types; the order in which float layers are named is not."""
+    spec = lg.recipes.int8_qat(pruning=PRUNING).spec()
+    assert json.loads(json.dumps(spec)) == spec
+    assert other.spec() != spec
+    one, same = (lg.recipes.int8_qat(float_layers=names).spec() for names in (["a", "b"], ["b", "a"]))
+    assert one == same
 
 
 def test_the_defaults_against_a_base():

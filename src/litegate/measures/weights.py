@@ -24,8 +24,8 @@ from litegate.measures.tensor_rule.roles import Use, uses
 from litegate.spec import Artifact, Recipe
 from litegate.units import Unit, text
 
-_TOLD = 8
-"""Layers that the evidence names."""
+_TOLD = 3
+"""Layers that the evidence names, the worst ones."""
 _DTYPES = {each: np.dtype(each) for each in ("int8", "uint8", "int16", "float16", "float32")}
 
 

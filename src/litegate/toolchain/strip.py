@@ -22,9 +22,9 @@ def stripped(tflite: bytes, *, subject: str = "the model") -> bytes:
 
     Out go the names of tensors and graphs, but for the model's inputs and outputs, the description,
     the converter's notes and debug metadata, the ranges seen in calibration (scales and zero points
-    stay), and buffers that nothing refers to. Signatures stay. `tflite` is what a converter wrote, or
-    what `litegate.flatbuffer` has parsed. Raises ArtifactError where it cannot be unpacked, or keeps
-    data outside the part that can be written again.
+    stay), and buffers that nothing refers to. Signatures stay. `tflite` is what a converter wrote,
+    or what `litegate.flatbuffer` has parsed. Raises ArtifactError where it cannot be unpacked, or
+    keeps data outside the part that can be written again.
     """
     from ai_edge_litert import schema_py_generated as schema
 
@@ -97,13 +97,14 @@ def _strip_metadata(model: Any) -> None:
 def _strip_buffers(schema: Any, model: Any) -> None:
     """Keep each buffer with data that something refers to, behind an empty one.
 
-    A tensor without values needs no buffer of its own: it refers to buffer 0, as the schema says.
+    A tensor without values needs no buffer of its own: it refers to buffer 0, as the schema says,
+    whose bytes nobody reads.
     """
     places: dict[int, int] = {}
     kept = [schema.BufferT()]
     for owner in _owners(model):
         number, held = owner.buffer, model.buffers[owner.buffer]
-        if held.data is not None and number not in places:
+        if number and held.data is not None and number not in places:
             places[number] = len(kept)
             kept.append(held)
         owner.buffer = places.get(number, 0)

@@ -1,0 +1,67 @@
+"""docs/faults.md lists every fault; `python tests/unit/test_faults_page.py` writes it again."""
+
+from itertools import groupby
+from pathlib import Path
+
+import pytest
+
+from litegate.errors import ConfigError
+from litegate.faults import Expect, Family, Fault, fault
+from litegate.faults.catalogue import chosen, shipped_faults
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "faults.md"
+INTRODUCTION = """# The faults
+
+What `pytest checks/ --prove` plants ([how it goes](prove.md)). "From" is the grade from which up
+some check must notice; *refused* means that LiteRT need not load the file, if the verdict is clear;
+*unproven* means that an inconclusive verdict counts. Each measurement that is meant to notice, and
+that the model promises, must notice the grossest grade.
+"""
+
+
+def page() -> str:
+    """The page as the catalogue has it."""
+    parts = [INTRODUCTION]
+    for family, faults in groupby(shipped_faults(), key=lambda one: one.family):
+        head = (
+            "| fault | what is wrong | grades | from | meant to notice |\n|---|---|---|---|---|\n"
+        )
+        parts.append(f"## {family.value.capitalize()}\n\n{head}{''.join(map(_row, faults))}")
+    return "\n".join(parts)
+
+
+def _row(one: Fault) -> str:
+    ladder = one.ladder
+    grades = ", ".join(f"{grade:g}" for grade in ladder.grades) if ladder.unit else ""
+    must = ladder.text(ladder.must) or "always"
+    kind = "" if one.expect is Expect.FAIL else f" ({one.expect.value})"
+    cells = (f"`{one.name}`", one.summary, f"{grades} {ladder.unit}".strip(), must + kind)
+    return f"| {' | '.join(cells)} | {', '.join(one.noticed_by)} |\n"
+
+
+def test_the_page_lists_every_fault_as_it_is():
+    assert PAGE.read_text("utf-8") == page(), f"write it again: python {Path(__file__).name}"
+
+
+def test_every_family_has_faults_and_every_fault_a_name_of_its_own():
+    faults = chosen(shipped_faults(), ())
+    assert {one.family for one in faults} == set(Family)
+    assert all(one.summary.endswith(".") for one in faults)
+
+
+def test_one_family_can_be_chosen():
+    assert {one.family for one in chosen(shipped_faults(), ["size"])} == {Family.SIZE}
+
+
+def test_two_faults_of_one_name_are_refused():
+    @fault(family="size", noticed_by=())
+    def padding(scene, _grade):
+        """Zeros."""
+        return scene
+
+    with pytest.raises(ConfigError, match="two faults are called padding"):
+        chosen((*shipped_faults(), padding), ())
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), "utf-8")
