@@ -69,3 +69,25 @@ def notices(name, scene):
         return CHECKS[name](scene).outcome is Outcome.FAIL
     except LitegateError:
         return True
+
+
+READ = frozenset(
+    {
+        "size",
+        "size ratio",
+        "size saving",
+        "size growth",
+        "compressed size",
+        "sparsity",
+        "number of unique weights",
+        "number of multiply-accumulates",
+        "arena",
+        "broken tensor promises",
+        "broken operator promises",
+        "broken float promises",
+        "integer types lost against the base",
+        "operator changes against the base",
+        "operators outside the target",
+    }
+)
+"""Measurements that read a file and run nothing."""

@@ -21,7 +21,8 @@ def gate(tmp_path, shared_store):
     """Run `pytest checks/` in the project; gives the finished process, and its report folder."""
 
     def run(*args, store=shared_store, cwd=PROJECT, timeout=300, **env):
-        clean = {k: v for k, v in os.environ.items() if k not in ("CI", "LITEGATE_DATA")}
+        ours = ("CI", "LITEGATE_DATA", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT")
+        clean = {k: v for k, v in os.environ.items() if k not in ours}
         clean |= {"LITEGATE_STORE": str(store), "COLUMNS": "200"}
         argv = [
             sys.executable,

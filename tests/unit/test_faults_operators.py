@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 import scenes
-from noticing import CHECKS, notices
+from noticing import CHECKS, READ, notices
 
 from litegate import percent
 from litegate.errors import ArtifactError
@@ -24,16 +24,6 @@ scene = partial(scenes.scene, budget=replace(scenes.BUDGET, target="tflm"))
 FAULTS = _of(operators)
 REFUSED = tuple(fault for fault in FAULTS if fault.expect is Expect.REFUSED)
 LOADED = tuple(fault for fault in FAULTS if fault.expect is not Expect.REFUSED)
-READ = (
-    "size saving",
-    "broken tensor promises",
-    "broken operator promises",
-    "broken float promises",
-    "integer types lost against the base",
-    "operator changes against the base",
-    "operators outside the target",
-)
-"""Measurements that run nothing."""
 PORTS = ("float32", "int8", "uint8")
 by_name = pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 refused = pytest.mark.parametrize("fault", REFUSED, ids=lambda fault: fault.name)

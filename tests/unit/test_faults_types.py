@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from graphs import tensor
-from noticing import CHECKS, notices
+from noticing import CHECKS, READ, notices
 from scenes import scene
 
 from litegate.errors import ArtifactError
@@ -229,11 +229,6 @@ def test_weights_off_centre_are_refused_by_litert_and_crash_no_measurement(kind)
     planted = types.weights_off_centre(scene(kind), 1)
     with pytest.raises(ArtifactError, match="zero_point"):
         decided(planted.candidate)
-    assert {name for name in CHECKS if not notices(name, planted)} == {
-        "size saving",
-        "broken operator promises",
-        "broken float promises",
-        "integer types lost against the base",
-        "operator changes against the base",
-        "operators outside the target",
-    }
+    missed = {name for name in CHECKS if not notices(name, planted)}
+    assert missed <= READ
+    assert "broken tensor promises" not in missed

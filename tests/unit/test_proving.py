@@ -12,7 +12,8 @@ from litegate.faults import Expect, Ladder, Unplantable, edit, fault
 from litegate.measures.accuracy import accuracy, accuracy_drop
 from litegate.measures.against_base import since_anchor, size_growth
 from litegate.measures.size import size
-from litegate.proving.proof import Effort, prove
+from litegate.prover.rebuilds import noise
+from litegate.proving.proof import Effort, count_rebuild, prove
 from litegate.proving.result import Check, Result, Said
 from litegate.proving.rows import alarm_rate_below, proof_row
 from litegate.reports import proof as words
@@ -276,6 +277,27 @@ def test_a_check_that_fails_without_a_fault_is_an_alarm():
 
 def test_rounds_of_identical_models_count_only_what_compares():
     assert len(proven(rounds=5).calm) == len(GATE) + 5
+
+
+def test_a_rebuild_is_an_alarm_only_against_its_own_reference():
+    """A floor that another seed does not reach is noise of the training."""
+    found = proven()
+    found.checks = [replace(check, refers=check.id == DROP) for check in found.checks]
+    counted = len(found.calm)
+    broken = Result(said=Said.FAIL, sentence="worse")
+    assert count_rebuild(found, {DROP: Result(said=Said.PASS), FLOOR: broken}) == [FLOOR]
+    assert len(found.calm) == counted + 1
+    assert not found.alarms
+    assert count_rebuild(found, {DROP: broken, FLOOR: broken}) == [FLOOR]
+    assert len(found.alarms) == 1
+
+
+def test_the_noise_of_rebuilds_is_told_with_what_they_would_break():
+    said = noise([0.95, 0.96, 0.97], {FLOOR: 1})
+    assert said == (
+        "training noise: 3 rebuilds from other seeds have an accuracy of 95.00 % to 97.00 %, "
+        "SD 1.00 points; 1 of them would break test_floor"
+    )
 
 
 @pytest.mark.parametrize("missing", ["faults", "checks"])

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import stdev
 
 from litegate.errors import LitegateError
 from litegate.gate import Gate
 from litegate.measures.accuracy import answers
-from litegate.proving.proof import Proof, count_calm
+from litegate.proving.proof import Proof, count_rebuild
 from litegate.proving.result import Play
 from litegate.spec import Artifact, Model, Recipe
 from litegate.units import Unit, text
@@ -28,20 +30,28 @@ def add_rebuilds(proof: Proof, gate: Gate, play: Play, count: int = REBUILDS) ->
         return
     own = [check.id for check in proof.checks if not (check.compares or check.is_latency)]
     first, declared = proof.scene.model.training.seed, proof.scene.model
-    shares = []
+    shares: list[float] = []
+    broken: Counter[str] = Counter()
     for seed in range(first + 1, first + 1 + count):
         gate.progress.on_step(f"proving {proof.scene.name}: rebuild from seed {seed}")
         model = replace(declared, training=replace(declared.training, seed=seed))
         candidate, reference = _built(gate, model, proof.scene.recipe)
         scene = proof.scene.with_candidate(candidate.tflite)
         scene = replace(scene, candidate=candidate, reference=reference)
-        count_calm(proof, play(scene, own))
+        broken.update(count_rebuild(proof, play(scene, own)))
         shares.append(float(answers(candidate).right.mean()))
-    sd = text(stdev(shares), Unit.POINTS)
-    proof.noise = (
-        f"training noise: {count} rebuilds from other seeds have an accuracy of "
-        f"{text(min(shares), Unit.PERCENT)} to {text(max(shares), Unit.PERCENT)}, SD {sd}"
+    proof.noise = noise(shares, broken)
+
+
+def noise(shares: Sequence[float], broken: Mapping[str, int]) -> str:
+    """What training from other seeds moves: the accuracies, and the checks that some broke."""
+    ends = (text(end, Unit.PERCENT) for end in (min(shares), max(shares)))
+    told = (
+        f"training noise: {len(shares)} rebuilds from other seeds have an accuracy of "
+        f"{' to '.join(ends)}, SD {text(stdev(shares), Unit.POINTS)}"
     )
+    also = (f"{times} of them would break {name}" for name, times in broken.items())
+    return "; ".join([told, *also])
 
 
 def _built(gate: Gate, model: Model, recipe: Recipe) -> list[Artifact]:

@@ -23,6 +23,7 @@ def check_of(item: pytest.Item) -> Check:
         id=item.nodeid,
         name=_name(item),
         is_latency=is_latency(item),
+        refers="reference" in fixtures_of(item),
         compares=bool({"base", "anchor"}.intersection(fixtures_of(item))),
     )
 

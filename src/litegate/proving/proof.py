@@ -114,6 +114,18 @@ def count_calm(proof: Proof, results: Mapping[str, Result]) -> None:
     proof.alarms += [f"{id_}: {one.sentence}" for id_, one in said.items() if one.said.is_alarm]
 
 
+def count_rebuild(proof: Proof, results: Mapping[str, Result]) -> list[str]:
+    """Take down what checks said of an honest rebuild; gives the names of others that it broke.
+
+    A rebuild is held against its own reference: only a check that asks for one can raise a false
+    alarm. What another says, such as a floor of the accuracy, is the model's training noise.
+    """
+    paired = {check.id for check in proof.checks if check.refers}
+    count_calm(proof, {id_: one for id_, one in results.items() if id_ in paired})
+    rest = {id_ for id_, one in results.items() if one.said.is_alarm and id_ not in paired}
+    return [check.name for check in proof.checks if check.id in rest]
+
+
 def _renamed(plain: Scene) -> Scene:
     """The sound scene with a candidate of the same content and other bytes."""
 

@@ -63,3 +63,5 @@ class Check:
     is_latency: bool
     compares: bool
     """Whether it asks for the base or the anchor."""
+    refers: bool = False
+    """Whether it asks for the float reference."""
