@@ -17,6 +17,7 @@ from litegate.errors import BuildError, ConfigError, DataError, LitegateError, S
 from litegate.git import ignores
 from litegate.spec import Data, DataLocations, File, Splits
 from litegate.store import BUILDS, EVALUATIONS, Store
+from litegate.trial import demand_trial
 
 
 @final
@@ -27,7 +28,7 @@ class Intake:
     store: Store
     locations: DataLocations
     timeout: float
-    """Seconds that a command may take."""
+    """Seconds that a command may take, and a trial."""
     on_notice: Callable[[str], None]
     _keys: dict[File, str] = field(default_factory=dict)
 
@@ -58,8 +59,8 @@ class Intake:
     def take(self, file: File, key: str, locations: DataLocations | None = None) -> None:
         """Put a file into the store under its key, with a birth certificate.
 
-        `locations` are those of another checkout. Raises as `locate`, and BuildError where the
-        bytes are not those of `key`.
+        `locations` are those of another checkout. What the store holds has stood its trial. Raises
+        as `locate` and `demand_trial`, and BuildError where the bytes are not those of `key`.
         """
         with self._staging() as staging, self._alone(file):
             path = locate(file, locations or self.locations, timeout=self.timeout)
@@ -71,6 +72,7 @@ class Intake:
             for name, data in written.items():
                 (staging / name).write_bytes(data)
             _check_same(file, key, digest(staging / "model.tflite"))
+            demand_trial(written["model.tflite"], subject=str(file), timeout=self.timeout)
             self.store.put(BUILDS, key, {name: staging / name for name in written}, stem=key)
 
     def take_split(self, data: Data, key: str) -> None:

@@ -5,8 +5,8 @@ activations (`int8_pqat` of a pruned network, `int8_cqat` of a clustered one, `i
 that is both), `int8_ptq` post-training quantization with a representative data set, `dynamic_range`
 int8 weights with float activations, `int16x8` int16 activations with int8 weights.
 
-`strip=True` takes out of the file what no device reads: names of tensors, the converter's notes. Its
-answers stay the same to the bit, which each build proves.
+`strip=True` takes out of the file what no device reads: names of tensors, the converter's notes.
+Its answers stay the same to the bit, which each build proves.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def int8_qat(  # noqa: PLR0913 keywords only, each with a default
     output_type: str = "float32",
     annotate: Callable[..., Any] | None = None,
     custom_objects: Callable[[], Mapping[str, Any]] | None = None,
-    float_layers: Iterable[str] = (),
+    float_layers: str | Iterable[str] = (),
     pruning: Pruning | None = None,
     clustering: Clustering | None = None,
     gate: bool = True,
@@ -56,7 +56,7 @@ def int8_qat(  # noqa: PLR0913 keywords only, each with a default
         output_type=output_type,
         annotate=annotate,
         custom_objects=custom_objects,
-        float_layers=float_layers if isinstance(float_layers, str) else tuple(float_layers),
+        float_layers=(float_layers,) if isinstance(float_layers, str) else tuple(float_layers),
         pruning=pruning,
         clustering=clustering,
         gate=gate,

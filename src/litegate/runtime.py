@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -82,8 +82,8 @@ class Runner:
         """Load and allocate `tflite`; ArtifactError where LiteRT refuses it."""
         self._subject = subject
         self._interpreter = _loaded(tflite, subject, kernels, threads)
-        self.input = _only(self._interpreter.get_input_details(), "input", subject)
-        self.output = _only(self._interpreter.get_output_details(), "output", subject)
+        self.input = _only(self._interpreter.get_input_details, "input", subject)
+        self.output = _only(self._interpreter.get_output_details, "output", subject)
 
     def resize(self, batch: int) -> None:
         """Make one invocation take `batch` samples; ArtifactError where the model cannot."""
@@ -168,7 +168,16 @@ def _interpreter(tflite: bytes, kernels: Kernels, threads: int) -> Any:
         )
 
 
-def _only(details: list[dict[str, Any]], what: str, subject: str) -> Port:
+def _only(read: Callable[[], list[dict[str, Any]]], what: str, subject: str) -> Port:
+    try:
+        details = read()
+    except UnicodeDecodeError as error:
+        raise ArtifactError(
+            f"the name of an {what} of {subject} is no text",
+            expected="UTF-8",
+            got=repr(error.object[:80]),
+            remedy="build it again, or fetch it again if it came from elsewhere",
+        ) from error
     if len(details) != 1:
         raise ArtifactError(f"{subject} has {len(details)} {what}s", expected=f"one {what}")
     one = details[0]

@@ -214,7 +214,9 @@ def conclude(session: Session) -> dict[str, Any]:
     judged = dict.fromkeys(row["model"] for row in run.verdicts if row["model"])
     for model in (session.models[name] for name in judged):
         artifacts = session.stored(model)
-        rows, notes = overview(model, artifacts, BASELINE)
+        mine = [row["measurement"] for row in run.verdicts if row["model"] == model.name]
+        timed = any(name.startswith("latency") for name in mine)
+        rows, notes = overview(model, artifacts, BASELINE, timed=timed)
         run.recipes += rows
         run.notes += [*notes, *unlabelled(model), *advice(model, artifacts)]
         for recipe in gated(model, session.options.only_recipes):

@@ -236,7 +236,7 @@ class Clustering:
     """Epochs of training with the shared values, after pruning and before quantizing."""
 
     def __post_init__(self) -> None:
-        if self.clusters < 2 or self.epochs < 1:  # noqa: PLR2004 one value is no layer
+        if self.clusters < 2 or self.epochs < 1:
             raise ConfigError(
                 "Clustering(...) needs at least two clusters and one epoch", got=repr(self)
             )
@@ -301,6 +301,7 @@ class Recipe:
                 remedy="drop shipped=... or gate=False",
             )
         self._check_training()
+        self._check_float_layers()
         for hook in (self.annotate, self.custom_objects):
             if hook is not None and not hook.__qualname__.isidentifier():
                 raise ConfigError(
@@ -308,6 +309,19 @@ class Recipe:
                     expected="a named function at the top of the model's file",
                     remedy="move it there: its source is part of the artifact's key",
                 )
+
+    def _check_float_layers(self) -> None:
+        if not all(isinstance(each, str) and each for each in self.float_layers):
+            raise ConfigError(
+                f"recipe {self.name}: float_layers is no tuple of names",
+                expected='names of layers: ("dense",)',
+                got=repr(self.float_layers),
+            )
+        if self.float_layers and self.strip:
+            raise ConfigError(
+                f"recipe {self.name}: a stripped file no longer tells which layers are float",
+                expected="float_layers or strip",
+            )
 
     def _check_training(self) -> None:
         compressed = [each for each in (self.pruning, self.clustering) if each]
@@ -322,12 +336,6 @@ class Recipe:
             raise ConfigError(
                 f"recipe {self.name}: pruning and clustering start from trained weights",
                 expected="no from_scratch beside them",
-            )
-        if isinstance(self.float_layers, str) or not all(self.float_layers):
-            raise ConfigError(
-                f"recipe {self.name}: float_layers is no tuple of names",
-                expected='names of layers: ("dense",)',
-                got=repr(self.float_layers),
             )
 
     @property

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from mutants import DIGITS, EDITS, GUARDS, LOOSENED, MNIST, PROJECT, Mutant, model, mutants
+from mutants import DIGITS, EDITS, GUARDS, LOOSENED, MNIST, PROJECT, RECIPE, Mutant, model, mutants
 
 SHIPPED = "shipped/digits_cnn.tflite"
 IDENTITY = ("-c", "user.name=a", "-c", "user.email=a@example.com")
@@ -87,15 +87,15 @@ def _ship(gate: Gate) -> None:
     """Export the accepted file of `digits_cnn`, and declare that it ships."""
     cli = "from litegate.cli import main; main()"
     for command in (
-        ("-m", "pytest", "checks/", "--litegate-model", DIGITS, "--against", "none"),
-        ("-c", cli, "export", DIGITS, "int8_qat", "--to", SHIPPED),
+        ("-m", "pytest", "checks/", "--litegate-model", DIGITS, "--litegate-recipe", RECIPE),
+        ("-c", cli, "export", DIGITS, RECIPE, "--to", SHIPPED),
     ):
         done = gate.python(*command)
         assert done.returncode == 0, done.stdout + done.stderr
     file = gate.path / "models" / f"{DIGITS}.py"
-    before, after = "lg.recipes.int8_qat(", f"lg.recipes.int8_qat(shipped={SHIPPED!r}, "
-    assert before in file.read_text("utf-8")
-    file.write_text(file.read_text("utf-8").replace(before, after), "utf-8")
+    text, before = file.read_text("utf-8"), "input_type='uint8'"
+    assert text.count(before) == 1
+    file.write_text(text.replace(before, f"shipped={SHIPPED!r}, {before}"), "utf-8")
 
 
 def named(report: Mapping, mutant: Mutant) -> list[str]:

@@ -4,10 +4,13 @@ import ast
 
 import pytest
 from mutant_gates import named, sound_gate
-from mutants import DIGITS, GUARDS, MNIST, PROJECT, checks, model, mutants
+from mutants import DIGITS, GUARDS, LEAN, MNIST, PROJECT, RECIPE, checks, model, mutants
 from weakening import limit_named, limits_of
 
+from litegate.faults import Family
+
 MUTANTS = sorted(mutants(), key=lambda mutant: mutant.id)
+FAMILIES = [*((family, RECIPE) for family in Family), (Family.SIZE, LEAN)]
 
 
 def test_every_check_and_every_limit_has_a_mutant():
@@ -51,9 +54,10 @@ def test_a_weakened_gate_is_named_by_its_proof(mutant, sound, tmp_path, has_data
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("family", sorted({family for _, family in GUARDS.values()}))
-def test_the_gate_that_mutants_are_made_of_is_proven(family, sound):
+@pytest.mark.parametrize(("family", "recipe"), FAMILIES)
+def test_the_gate_that_mutants_are_made_of_is_proven(family, recipe, sound):
     """With every limit set and an anchor; so what a mutant's proof names is its edit."""
-    model = ("--litegate-model", DIGITS, "--against", "none", "--anchor", "HEAD")
-    done = sound.run("--prove", "--prove-family", family, *model)
+    of = ("--litegate-model", DIGITS, "--litegate-recipe", recipe)
+    held = ("--against", "none", "--anchor", "HEAD")
+    done = sound.run("--prove", "--prove-family", family, *of, *held)
     assert done.returncode == 0, done.stdout + done.stderr

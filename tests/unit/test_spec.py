@@ -8,7 +8,6 @@ import litegate as lg
 from litegate.errors import ConfigError
 from litegate.spec import Budget, Kind, Recipe, Regression
 
-
 PRUNING = lg.Pruning(sparsity=lg.percent(60), epochs=2)
 CLUSTERING = lg.Clustering(clusters=16, epochs=3)
 
@@ -32,8 +31,9 @@ CLUSTERING = lg.Clustering(clusters=16, epochs=3)
         lambda: lg.recipes.int8_qat(name="../int8"),
         lambda: lg.recipes.int8_qat(name=" "),
         lambda: lg.recipes.int8_qat(annotate=lambda network, _tfmot: network),
-        lambda: lg.recipes.int8_qat(float_layers="dense"),
+        lambda: lg.recipes.int8_qat(float_layers=[1]),
         lambda: lg.recipes.int8_qat(float_layers=[""]),
+        lambda: lg.recipes.int8_qat(float_layers=["dense"], strip=True),
         lambda: lg.recipes.int8_qat(from_scratch=True, pruning=PRUNING),
         lambda: lg.recipes.int8_qat(from_scratch=True, clustering=CLUSTERING),
         lambda: Recipe(name="float32", kind=Kind.FLOAT32, pruning=PRUNING),
@@ -115,8 +115,10 @@ def test_what_changes_the_bytes_is_part_of_the_spec(other):
     spec = lg.recipes.int8_qat(pruning=PRUNING).spec()
     assert json.loads(json.dumps(spec)) == spec
     assert other.spec() != spec
-    one, same = (lg.recipes.int8_qat(float_layers=names).spec() for names in (["a", "b"], ["b", "a"]))
+    ways = (["a", "b"], ["b", "a"])
+    one, same = (lg.recipes.int8_qat(float_layers=names).spec() for names in ways)
     assert one == same
+    assert lg.recipes.int8_qat(float_layers="dense").float_layers == ("dense",)
 
 
 def test_the_defaults_against_a_base():

@@ -123,13 +123,28 @@ def test_weights_of_another_type_are_refused():
     def pack(model):
         draft = Draft(model)
         tensor = draft.graph.tensors[draft.index("dense/weight")]
-        draft.store(tensor, draft.values(tensor).ravel()[::2])
-        tensor.type = schema.TensorType.INT4
+        draft.store(tensor, draft.values(tensor).ravel()[::4])
+        tensor.type = schema.TensorType.INT2
 
     with pytest.raises(MeasurementError, match="cannot be counted") as raised:
         sparsity(artifact(edit(tiny(), pack)))
-    assert "int4" in raised.value.got
+    assert "int2" in raised.value.got
     assert "dense/weight" in str(raised.value)
+
+
+def test_weights_of_four_bits_are_unpacked():
+    """The lower half of a byte comes first; the sign is that of the half."""
+
+    def pack(model):
+        draft = Draft(model)
+        tensor = draft.graph.tensors[draft.index("dense/weight")]
+        pairs = np.tile(np.array([0x70, 0x0F, 0x98], np.uint8), tensor.shape[0] * tensor.shape[1])
+        draft.store(tensor, pairs[: np.prod(tensor.shape) // 2].view(np.int8))
+        tensor.type = schema.TensorType.INT4
+
+    dense = layer_weights(artifact(edit(tiny(), pack)))[-1]
+    assert dense.unique == len({0, 7, -1, -8, -7})
+    assert dense.sparsity == pytest.approx(1 / 3, abs=0.01)
 
 
 def test_a_file_without_weights_is_refused():

@@ -13,8 +13,9 @@ from litegate.cli.files import read
 from litegate.datasets.samples import Samples, read_samples
 from litegate.errors import LitegateError
 from litegate.measurement import Outcome
-from litegate.measures.comparison import Comparison, compare, side, still
+from litegate.measures.comparison import FileComparison, compare, side, still
 from litegate.reports.compared import as_json, show
+from litegate.trial import demand_trial
 
 ERROR = 2
 """Exit status where no verdict came about; 1 is "B is worse"."""
@@ -48,13 +49,16 @@ def compare_files(
     raise typer.Exit(int(found.outcome is Outcome.FAIL))
 
 
-def _compared(a: Path, b: Path, data: Path | None, *, latency: bool) -> Comparison:
+def _compared(a: Path, b: Path, data: Path | None, *, latency: bool) -> FileComparison:
     files = [read(path) for path in (a, b)]
     samples = read_samples(data) if data else _none(files[1], latency=latency)
     sides = [
         side(letter, path.stem, tflite, samples.x, samples.y)
         for letter, path, tflite in zip("AB", (a, b), files, strict=True)
     ]
+    if data or latency:
+        for one in sides:
+            demand_trial(one.tflite, subject=one.name)
     labelled = samples.y is not None
     return compare(*sides, run=data is not None, labelled=labelled, latency=latency)
 

@@ -13,6 +13,7 @@ from litegate.cli.files import read
 from litegate.escaping import plain
 from litegate.finishing import demand_same_answers, drawn
 from litegate.toolchain.strip import stripped
+from litegate.trial import demand_trial
 
 
 def strip(
@@ -26,6 +27,7 @@ def strip(
     """
     tflite = read(file)
     samples = drawn(tflite, subject=str(file))
+    demand_trial(tflite, subject=str(file))
     smaller = stripped(tflite, subject=str(file))
     demand_same_answers(tflite, smaller, samples, subject=str(file))
     write(smaller, to)

@@ -17,7 +17,8 @@ from litegate.faults.layers import layers
 from litegate.faults.scene import Scene, Unplantable
 
 Weights = NDArray[Any]
-_SHARES = Ladder(1, 10, 50, 100, unit="%", must=50)
+_SHARES = Ladder(1, 10, 50, 90, unit="%", must=50)
+"""A tenth stays: where nothing does, a limit notices that is a hundred times too loose."""
 
 
 @fault(family=Family.SIZE, ladder=_SHARES, noticed_by=("sparsity",))

@@ -47,7 +47,7 @@ class Row:
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+class FileComparison:
     """Two files side by side."""
 
     verdicts: tuple[Verdict, ...]
@@ -108,7 +108,7 @@ def still(tflite: bytes, subject: str) -> Array:
     return np.zeros(shape, dtype=np.float32)
 
 
-def compare(a: Artifact, b: Artifact, *, run: bool, labelled: bool, latency: bool) -> Comparison:
+def compare(a: Artifact, b: Artifact, *, run: bool, labelled: bool, latency: bool) -> FileComparison:
     """Compare two files, B held to the default limits of a change.
 
     `run` on the samples, `labelled` where their labels are known; `latency` times both. Raises as
@@ -129,7 +129,7 @@ def compare(a: Artifact, b: Artifact, *, run: bool, labelled: bool, latency: boo
     if run:
         rows += _agreement(a, b, notes)
         notes += _differences(a, b)
-    return Comparison(verdicts=tuple(verdicts), rows=tuple(rows), notes=tuple(notes))
+    return FileComparison(verdicts=tuple(verdicts), rows=tuple(rows), notes=tuple(notes))
 
 
 def _told(a: Inspection, b: Inspection) -> Iterator[Row]:

@@ -5,30 +5,35 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from litegate.errors import LitegateError
+from litegate.errors import LitegateError, MeasurementError
 from litegate.measurement import Measurement
 from litegate.measures.accuracy import accuracy, accuracy_drop, answers
+from litegate.measures.arena import arena
 from litegate.measures.distinct import counted, firsts, originals
+from litegate.measures.latency_rule.glance import glance
 from litegate.measures.lints import lints
-from litegate.measures.size import size, size_ratio
+from litegate.measures.size import compressed_size, size, size_ratio
 from litegate.spec import Artifact, Model, Recipe
 
 
 def overview(
-    model: Model, artifacts: Mapping[str, Artifact], baseline: str
+    model: Model, artifacts: Mapping[str, Artifact], baseline: str, *, timed: bool = False
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """A row for each recipe in `artifacts`, gated or shown beside, and a note for each that failed.
 
     `artifacts` holds the plain float artifact under `baseline`, and the candidates' references.
+    Only a run that times (`timed`) has time for a glance at each one's latency.
     """
-    rows, notes = [], []
+    rows, shown, notes = [], {}, []
     own = {recipe.name: recipe for recipe in model.recipes}
     for name, artifact in artifacts.items():
         try:
             rows.append(_row(model, artifact, own.get(name), artifacts, baseline))
+            shown[name] = artifact
         except LitegateError as error:
             notes.append(f"{artifact.name} cannot be shown beside the others: {error.what}")
-    return rows, notes
+    seconds = glance(shown) if timed else {}
+    return [row | {"latency": seconds.get(row["recipe"])} for row in rows], notes
 
 
 def advice(model: Model, artifacts: Mapping[str, Artifact]) -> list[str]:
@@ -87,7 +92,16 @@ def _row(
         "drop_from_baseline": _value(accuracy_drop(plain, artifact)) if plain and labels else None,
         "bytes": int(size(artifact).value),
         "size_ratio": _value(size_ratio(artifact, plain)) if plain else None,
+        "compressed_bytes": int(compressed_size(artifact).value),
+        "arena": _arena(artifact),
     }
+
+
+def _arena(artifact: Artifact) -> int | None:
+    try:
+        return int(arena(artifact).value)
+    except MeasurementError:
+        return None  # control flow, or a type without a size: there is no plan
 
 
 def _role(recipe: Recipe | None) -> str:

@@ -6,10 +6,11 @@ Both are properties of the stored integers or floats, and both show in the compr
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import final
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,9 @@ from litegate.units import Unit, text
 
 _TOLD = 3
 """Layers that the evidence names, the worst ones."""
-_DTYPES = {each: np.dtype(each) for each in ("int8", "uint8", "int16", "float16", "float32")}
+_PACKED = "int4"
+"""Two weights in a byte, the first one in its lower half."""
+_DTYPES = (_PACKED, "int8", "uint8", "int16", "float16", "float32")
 
 
 @final
@@ -83,11 +86,19 @@ def _centred(weight: Tensor, data: memoryview) -> NDArray[np.float32]:
             got=f"{len(data):,} bytes of {weight.dtype} for the shape {weight.shape}",
             remedy="leave sparsity and unique_weights out of the budget",
         )
-    values = np.frombuffer(data, _DTYPES[weight.dtype]).reshape(weight.shape).astype(np.float32)
+    values = _unpacked(weight, data).reshape(weight.shape).astype(np.float32)
     if len(weight.scales) > 1:
         values = np.moveaxis(values, weight.quantized_dimension, 0)
     rows = values.reshape(max(1, len(weight.scales)), -1)
     return rows - np.array(weight.zero_points or [0], np.float32)[:, np.newaxis]
+
+
+def _unpacked(weight: Tensor, data: memoryview) -> NDArray[Any]:
+    if weight.dtype != _PACKED:
+        return np.frombuffer(data, weight.dtype)
+    pairs = np.frombuffer(data, np.int8)
+    both = np.stack([np.left_shift(pairs, 4) >> 4, pairs >> 4], axis=1)
+    return both.ravel()[: math.prod(weight.shape)]
 
 
 def _counted(name: str, graph: Graph, weight: Tensor) -> LayerWeights:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from litegate.escaping import plain, plain_lines
 from litegate.measurement import Outcome, Verdict
-from litegate.measures.comparison import Comparison, Row
+from litegate.measures.comparison import FileComparison, Row
 from litegate.reports.record import Place, verdict_row
 from litegate.units import Number, Unit, text
 from litegate.wording import headline, sentence
@@ -25,7 +25,7 @@ _MOST_FACTS = 6
 _STYLES = {Outcome.PASS: "green", Outcome.INCONCLUSIVE: "yellow", Outcome.FAIL: "red"}
 
 
-def show(found: Comparison, a: str, b: str) -> None:
+def show(found: FileComparison, a: str, b: str) -> None:
     """Print both files side by side, the verdicts as sentences, and the last word."""
     console = Console(highlight=False)
     console.print(Text(plain(f"A, the base: {a}")))
@@ -45,7 +45,7 @@ def _brief(verdict: Verdict) -> Verdict:
     return replace(verdict, measurement=replace(found, evidence=found.evidence[:_MOST_FACTS]))
 
 
-def _table(found: Comparison) -> Table:
+def _table(found: FileComparison) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     table.add_column("", overflow="fold")
     for head in ("A", "B", "B - A"):
@@ -69,7 +69,7 @@ def _change(row: Row) -> str:
     return text(row.b - row.a, unit, signed=True) if row.b != row.a else "="
 
 
-def as_json(found: Comparison) -> dict[str, Any]:
+def as_json(found: FileComparison) -> dict[str, Any]:
     """Everything, in JSON's types; verdicts as they stand in `report.json`."""
     return {
         "verdict": found.outcome.value,

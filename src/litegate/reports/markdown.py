@@ -14,6 +14,7 @@ from typing import Any, final
 from litegate.escaping import markdown as text
 from litegate.reports import proof
 from litegate.reports.view import (
+    RECIPE_HEAD,
     Report,
     Row,
     counts,
@@ -32,15 +33,6 @@ _FRAME = 400
 """Bytes kept free for a section's own lines, the one that counts what was left out included."""
 
 _VERDICT_HEAD = ("model/recipe", "measurement", "value", "limit", "margin", "evidence")
-_RECIPE_HEAD = (
-    "recipe",
-    "",
-    "top-1",
-    "against its reference",
-    "against float32",
-    "bytes",
-    "ratio",
-)
 
 
 @final
@@ -93,7 +85,7 @@ def _sections(report: Report) -> Iterator[_Section]:
     troubles = [line for row in proofs for line in proof.troubles(row)]
     yield _Section(title="What the gate would let through", rows=_each(troubles, _note))
     yield _Section(title="Proof of the gate", rows=_each(proofs, _proof))
-    yield _Section(title="Recipes", rows=_each(report["recipes"], _recipe), head=_RECIPE_HEAD)
+    yield _Section(title="Recipes", rows=_each(report["recipes"], _recipe), head=RECIPE_HEAD)
     yield _Section(title="Notes", rows=_each(report["notes"], _note), folded=True)
     yield _Section(
         title="Not measured", rows=_each(report["not_measured"], _not_measured), folded=True

@@ -73,6 +73,11 @@ def troubles(row: Row) -> Iterator[str]:
     """What keeps the proof from holding, each with what to do."""
     for one in row["survivors"]:
         yield f"SURVIVED: {one['sentence']}; what would catch it: {one['remedy']}"
+    yield from failings(row)
+
+
+def failings(row: Row) -> Iterator[str]:
+    """What keeps the proof from holding besides survivors."""
     yield from (f"FALSE ALARM: {one}" for one in row["alarms"])
     yield from (f"NOT PLANTED: {one}" for one in row["errors"])
     if row["unproven"]:

@@ -8,7 +8,14 @@ from typing import Any
 from litegate.escaping import plain
 from litegate.reports import proof
 from litegate.reports.record import Run
-from litegate.reports.view import OUTCOMES, figures, outcome_of, recipe_figures, whose
+from litegate.reports.view import (
+    OUTCOMES,
+    RECIPE_HEAD,
+    figures,
+    outcome_of,
+    recipe_figures,
+    whose,
+)
 
 Line = tuple[str, str]
 """A mark ("fail", "error", "inconclusive", "waived", "pass", "plain", "head") and the text."""
@@ -70,9 +77,8 @@ def _recipes(run: Run) -> Iterator[Line]:
     if not run.recipes:
         return
     yield "plain", ""
-    head = ("recipe", "", "top-1", "against its reference", "against float32", "bytes", "ratio")
     cells = [_recipe_cells(row) for row in run.recipes]
-    yield from _table(head, cells, ["head", *["plain"] * len(cells)], 0)
+    yield from _table(RECIPE_HEAD, cells, ["head", *["plain"] * len(cells)], 0)
 
 
 def _recipe_cells(row: Mapping[str, Any]) -> tuple[str, ...]:

@@ -81,12 +81,26 @@ def evidence(row: Row) -> str:
     return ", ".join(parts) or "exact"
 
 
+RECIPE_HEAD = (
+    *("recipe", "", "top-1", "against its reference", "against float32"),
+    *("bytes", "ratio", "compressed", "arena", "latency"),
+)
+"""What a recipe's name, its role and its figures stand under."""
+_BESIDE = {"compressed_bytes": Unit.BYTES, "arena": Unit.BYTES, "latency": Unit.SECONDS}
+"""Figures of a recipe that older reports do not hold."""
+
+
 def recipe_figures(row: Row) -> tuple[str, ...]:
-    """Top-1, both drops, bytes and ratio of a recipe, as a table shows them."""
+    """Top-1, both drops, bytes, ratio, compressed bytes, arena and latency, as a table has them."""
     drops = (row["drop"], row["drop_from_baseline"])
     return (
         "" if row["accuracy"] is None else text(row["accuracy"], Unit.PERCENT),
         *("" if d is None else text(-d, Unit.POINTS, signed=True) for d in drops),
         text(row["bytes"], Unit.BYTES),
         "" if row["size_ratio"] is None else text(row["size_ratio"], Unit.RATIO),
+        *(_told(row.get(name), unit) for name, unit in _BESIDE.items()),
     )
+
+
+def _told(value: float | None, unit: Unit) -> str:
+    return "" if value is None else text(value, unit)

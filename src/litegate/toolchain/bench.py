@@ -73,18 +73,17 @@ class Bench:
     def _network(self, recipe: Recipe, base: _Base | None) -> tuple[Network, Trained]:
         """The network to convert and what its training gave; without a base, from scratch."""
         aware = recipe.kind is Kind.INT8_QAT
-        self.report.stage(recipe.name, "quantize" if aware else "convert")
+        self.report.stage(recipe.name, _first_stage(recipe))
         network, trained = self._compressed(self._start(base), recipe, base)
         if aware:
+            self.report.stage(recipe.name, "quantize")
             reseed(self.frameworks, self.model.training)
             network = quantized(self.frameworks, network, recipe, self.samples)
         if trained is None:
             self.report.stage(recipe.name, "train")
             return network, self._trainer().train(network, self._first_course(recipe))
         if aware or recipe.fine_tune_epochs:
-            trained = self._train_on(
-                network, recipe, trained, "fine-tune", recipe.fine_tune_epochs
-            )
+            trained = self._train_on(network, recipe, trained, "fine-tune", recipe.fine_tune_epochs)
         return network, trained
 
     def _compressed(
@@ -167,6 +166,14 @@ class Bench:
         np.save(folder / "keras_outputs.npy", trained.outputs, allow_pickle=False)
         (folder / "history.json").write_text(_json([asdict(row) for row in trained.rows]))
         (folder / "certificate.json").write_text(_json(certificate))
+
+
+def _first_stage(recipe: Recipe) -> str:
+    if recipe.pruning:
+        return "prune"
+    if recipe.clustering:
+        return "cluster"
+    return "quantize" if recipe.kind is Kind.INT8_QAT else "convert"
 
 
 def _json(value: object) -> str:

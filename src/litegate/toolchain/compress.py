@@ -37,9 +37,7 @@ def compressions(frameworks: Frameworks, recipe: Recipe, steps: int) -> Iterator
         yield _clustering(frameworks, recipe, recipe.clustering)
 
 
-def _pruning(
-    frameworks: Frameworks, recipe: Recipe, pruning: Pruning, steps: int
-) -> Compression:
+def _pruning(frameworks: Frameworks, recipe: Recipe, pruning: Pruning, steps: int) -> Compression:
     """More and more weights become zero in the first half of the steps, tfmot's PolynomialDecay."""
     import tensorflow_model_optimization as tfmot
 
@@ -76,7 +74,6 @@ def _wrappers(network: Network) -> list[Any]:
 def _clustering(frameworks: Frameworks, recipe: Recipe, clustering: Clustering) -> Compression:
     """The centroids begin as k-means++ draws them, and are trained; a pruned weight stays zero."""
     import tensorflow_model_optimization as tfmot
-
     from tensorflow_model_optimization.python.core.clustering.keras.experimental import cluster
 
     api = tfmot.clustering.keras

@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from litegate.errors import ConfigError
 from litegate.escaping import plain
+from litegate.reports import proof
 from litegate.reports.html import words
 from litegate.reports.html.charts.bars import bar
 from litegate.reports.html.charts.classes import class_change, class_scale
@@ -38,8 +39,6 @@ from litegate.reports.view import (
 )
 from litegate.units import Unit, text
 
-LATENCY = "latency"
-"""The measurement that the table of recipes shows, too."""
 _TEMPLATES = Path(__file__).with_name("templates")
 _SHOWN = {
     f.__name__: f
@@ -103,9 +102,6 @@ def _model(report: Report, name: str, candidates: Sequence[CandidateFacts]) -> M
         "name": name,
         "said": word(mine, [row for row in report["errors"] if row["model"] == name]),
         "recipes": [row for row in report["recipes"] if row["model"] == name],
-        "latency": {
-            row["recipe"]: figures(row)[0] for row in mine if row["measurement"] == LATENCY
-        },
         "timed": [row for row in mine if is_timed(row)],
         "candidates": [one for one in candidates if one.model == name],
     }
@@ -126,7 +122,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     style = (_TEMPLATES / "style.css").read_text("utf-8")
-    made.globals |= {**_SHOWN, "words": words, "Unit": Unit}
+    made.globals |= {**_SHOWN, "proof": proof, "words": words, "Unit": Unit}
     made.globals["style"] = Markup(style)  # noqa: S704 a file of this package
     return made
 

@@ -1,0 +1,82 @@
+"""The table of recipes: what each costs beside the others."""
+
+import json
+import zlib
+from dataclasses import replace
+
+import pytest
+from made_reports import recipe, report
+from scenes import scene
+
+from litegate.errors import ConfigError
+from litegate.faults.latency import added_operators
+from litegate.measures.arena import arena
+from litegate.measures.latency_rule.glance import glance
+from litegate.measures.overview import overview
+from litegate.reports.reading import check
+from litegate.reports.view import RECIPE_HEAD, recipe_figures
+from litegate.spec import Kind
+from litegate.testing import custom_operator, tiny_artifact
+
+
+def rows(artifacts, **options):
+    found, notes = overview(scene().model, artifacts, "float32", **options)
+    assert notes == []
+    return {row["recipe"]: row for row in found}
+
+
+def test_every_kind_is_shown_with_its_bytes_and_its_memory():
+    artifacts = {kind.value: tiny_artifact(kind) for kind in Kind}
+    found = rows(artifacts)
+    assert list(found) == list(artifacts)
+    for name, row in found.items():
+        made = artifacts[name]
+        assert row["compressed_bytes"] == len(zlib.compress(made.tflite, 9))
+        assert row["arena"] == arena(made).value
+        assert row["latency"] is None
+    assert found["float32"]["arena"] > found["int16x8"]["arena"] > found["int8_qat"]["arena"]
+
+
+def test_a_run_that_times_ranks_them():
+    quick = tiny_artifact()
+    slow = replace(
+        added_operators(scene(), 400).candidate, recipe=replace(quick.recipe, name="slow")
+    )
+    found = rows({"int8_qat": quick, "slow": slow}, timed=True)
+    assert 0 < found["int8_qat"]["latency"] < found["slow"]["latency"] < 1
+
+
+def test_what_litert_refuses_is_noted_and_not_timed():
+    broken = tiny_artifact()
+    bad = custom_operator(broken.tflite, "dense", "MyOwn")
+    artifacts = {"float32": tiny_artifact(Kind.FLOAT32), "int8_qat": replace(broken, tflite=bad)}
+    found, notes = overview(scene().model, artifacts, "float32", timed=True)
+    assert [row["recipe"] for row in found] == ["float32"]
+    assert found[0]["latency"] > 0
+    assert "cannot be shown beside" in notes[0]
+
+
+def test_a_glance_at_nothing_is_nothing():
+    assert glance({}) == {}
+
+
+def test_a_report_of_an_older_run_is_shown_without_the_new_figures():
+    row = rows({"float32": tiny_artifact(Kind.FLOAT32)})["float32"]
+    assert len(recipe_figures(row)) == len(RECIPE_HEAD) - 2
+    older = {k: v for k, v in row.items() if k not in ("compressed_bytes", "arena", "latency")}
+    assert recipe_figures(older)[-3:] == ("", "", "")
+    assert recipe_figures(older)[:-3] == recipe_figures(row)[:-3]
+
+
+@pytest.mark.parametrize("name", ["compressed_bytes", "arena", "latency"])
+def test_a_report_with_other_figures_is_refused(name):
+    """It may come from anywhere."""
+    check(json.loads(json.dumps(report(recipes=[recipe()]))), "mine")
+    with pytest.raises(ConfigError, match="recipes"):
+        check(report(recipes=[recipe() | {name: "<b>1</b>"}]), "mine")
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(30.9e-6, "30.9 us"), (0.0021, "2.10 ms")])
+def test_a_latency_reads_as_in_a_verdict(seconds, said):
+    row = rows({"float32": tiny_artifact(Kind.FLOAT32)})["float32"]
+    assert recipe_figures(row | {"latency": seconds})[-1] == said

@@ -1,0 +1,149 @@
+"""Trials: what LiteRT crashes on, or never ends with, is found out in another process."""
+
+import hashlib
+
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+from typer.testing import CliRunner
+
+from litegate import trial
+from litegate.cli import app
+from litegate.errors import ArtifactError
+from litegate.flatbuffer import parse
+from litegate.intake import Intake
+from litegate.runtime import outputs
+from litegate.spec import DataLocations, File, Kind
+from litegate.store import BUILDS, Store
+from litegate.testing import Draft, edit, evaluation, tiny
+from litegate.trial import demand_trial
+
+
+def zero_point_out_of_range(model):
+    Draft(model).tensor("input/quantized").quantization.zeroPoint = [231]
+
+
+def run_for_ever(model):
+    """While true, do nothing."""
+    kind = schema.BuiltinOperator.WHILE
+    model.operatorCodes = [schema.OperatorCodeT(deprecatedBuiltinCode=kind, builtinCode=kind)]
+    model.buffers = [schema.BufferT(), schema.BufferT(data=np.ones(1, np.uint8))]
+    given, answer = (schema.TensorT(name=name, shape=[1, 4], buffer=0) for name in "xy")
+    true = schema.TensorT(name="true", shape=[], buffer=1, type=schema.TensorType.BOOL)
+    loop = schema.OperatorT(
+        inputs=[0],
+        outputs=[1],
+        builtinOptionsType=schema.BuiltinOptions.WhileOptions,
+        builtinOptions=schema.WhileOptionsT(condSubgraphIndex=1, bodySubgraphIndex=2),
+    )
+    model.signatureDefs = []
+    model.subgraphs = [
+        schema.SubGraphT(tensors=[given, answer], inputs=[0], outputs=[1], operators=[loop]),
+        schema.SubGraphT(tensors=[given, true], inputs=[0], outputs=[1], operators=[]),
+        schema.SubGraphT(tensors=[given], inputs=[0], outputs=[0], operators=[]),
+    ]
+
+
+SOUND = tiny(Kind.INT8_QAT)
+CRASHING = edit(SOUND, zero_point_out_of_range)
+ENDLESS = edit(SOUND, run_for_ever)
+
+
+@pytest.fixture
+def intake(tmp_path):
+    """A store, and a project that holds a file on which LiteRT crashes."""
+    (tmp_path / "m.tflite").write_bytes(CRASHING)
+    locations = DataLocations(project=tmp_path)
+    return Intake(
+        store=Store(tmp_path / "store"), locations=locations, timeout=60, on_notice=print
+    )
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with a sound file, a crashing one, and samples."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sound.tflite").write_bytes(SOUND)
+    (tmp_path / "crashing.tflite").write_bytes(CRASHING)
+    np.savez(tmp_path / "data.npz", x=evaluation().x)
+    return tmp_path
+
+
+def litegate(*args):
+    return CliRunner().invoke(app, args)
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_sound_files_stand_the_trial(kind):
+    demand_trial(tiny(kind))
+
+
+@pytest.mark.parametrize("tflite", [b"", SOUND[:1000], b"no model"], ids=("empty", "cut", "text"))
+def test_a_refusal_in_words_is_no_crash(tflite):
+    """It is told where the file is run."""
+    demand_trial(tflite)
+    with pytest.raises(ArtifactError, match="LiteRT cannot load"):
+        outputs(tflite, evaluation().x)
+
+
+def test_a_crash_is_told_with_its_signal_and_its_step():
+    parse(CRASHING)
+    with pytest.raises(ArtifactError, match="LiteRT crashes on board.tflite") as caught:
+        demand_trial(CRASHING, subject="board.tflite")
+    assert caught.value.got == "SIGSEGV while it was loaded, xnnpack kernels"
+
+
+def test_what_never_ends_is_ended():
+    parse(ENDLESS)
+    with pytest.raises(ArtifactError, match="LiteRT does not come to an end with") as caught:
+        demand_trial(ENDLESS, timeout=4)
+    assert caught.value.expected == "an answer within 4 s"
+    assert "none, " in caught.value.got
+
+
+def test_a_trial_that_cannot_be_held_is_not_stood(monkeypatch):
+    """Python itself ends with another status than 0."""
+    monkeypatch.setattr(trial, "COMMAND", (*trial.COMMAND[:-1], "litegate.gone"))
+    with pytest.raises(ArtifactError, match="crashes on the model") as caught:
+        demand_trial(SOUND)
+    assert caught.value.got == "exit code 1 before it was loaded"
+
+
+def test_every_step_is_told_before_it_is_taken():
+    steps = []
+    trial.attempt(SOUND, steps.append)
+    assert len(steps) == 3 * 3
+    assert steps[-1] == "while it was made ready for a batch, builtin kernels"
+
+
+def test_the_store_takes_no_file_on_which_litert_crashes(intake):
+    key = hashlib.sha256(CRASHING).hexdigest()
+    with pytest.raises(ArtifactError, match=r"LiteRT crashes on m\.tflite"):
+        intake.take(File(path="m.tflite"), key)
+    assert not intake.store.has(BUILDS, key)
+
+
+def test_compare_says_which_file_litert_crashes_on(folder):
+    done = litegate("compare", "sound.tflite", "crashing.tflite", "--data", "data.npz")
+    assert done.exit_code == 2
+    assert "LiteRT crashes on B/crashing" in done.stderr
+
+
+def test_compare_without_samples_and_inspect_run_nothing(folder):
+    assert litegate("compare", "sound.tflite", "crashing.tflite").exit_code == 0
+    assert litegate("inspect", "crashing.tflite").exit_code == 0
+
+
+def test_strip_is_as_careful(folder):
+    done = litegate("strip", "crashing.tflite", "--to", "out.tflite")
+    assert "LiteRT crashes on crashing.tflite" in str(done.exception)
+    assert not (folder / "out.tflite").exists()
+
+
+def test_the_name_of_an_input_that_is_no_text_is_refused():
+    """LiteRT's interpreter raises an error of Unicode's for it, no word of the file."""
+    tflite = SOUND.replace(b"\5\0\0\0input\0", b"\5\0\0\0in\xffut\0")
+    assert tflite != SOUND
+    parse(tflite)
+    with pytest.raises(ArtifactError, match="the name of an input of the model is no text"):
+        outputs(tflite, evaluation().x)
