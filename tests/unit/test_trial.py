@@ -54,9 +54,7 @@ def intake(tmp_path):
     """A store, and a project that holds a file on which LiteRT crashes."""
     (tmp_path / "m.tflite").write_bytes(CRASHING)
     locations = DataLocations(project=tmp_path)
-    return Intake(
-        store=Store(tmp_path / "store"), locations=locations, timeout=60, on_notice=print
-    )
+    return Intake(store=Store(tmp_path / "store"), locations=locations, timeout=60, on_notice=print)
 
 
 @pytest.fixture
@@ -88,7 +86,7 @@ def test_a_refusal_in_words_is_no_crash(tflite):
 
 def test_a_crash_is_told_with_its_signal_and_its_step():
     parse(CRASHING)
-    with pytest.raises(ArtifactError, match="LiteRT crashes on board.tflite") as caught:
+    with pytest.raises(ArtifactError, match=r"LiteRT crashes on board\.tflite") as caught:
         demand_trial(CRASHING, subject="board.tflite")
     assert caught.value.got == "SIGSEGV while it was loaded, xnnpack kernels"
 

@@ -108,7 +108,9 @@ def still(tflite: bytes, subject: str) -> Array:
     return np.zeros(shape, dtype=np.float32)
 
 
-def compare(a: Artifact, b: Artifact, *, run: bool, labelled: bool, latency: bool) -> FileComparison:
+def compare(
+    a: Artifact, b: Artifact, *, run: bool, labelled: bool, latency: bool
+) -> FileComparison:
     """Compare two files, B held to the default limits of a change.
 
     `run` on the samples, `labelled` where their labels are known; `latency` times both. Raises as

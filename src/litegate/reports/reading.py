@@ -6,6 +6,7 @@ A report may come from anybody's pull request; nothing of it is believed but its
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from litegate.reports.shapes import (
     Shape,
     is_series,
 )
-from litegate.reports.view import Report
+from litegate.reports.view import Report, Row
 
 MOST_BYTES = 64 * 2**20
 """A larger file is not read."""
@@ -54,23 +55,28 @@ def check(report: Any, name: str) -> None:
         if not test(report.get(key)):
             raise ConfigError(f"{name}: {key} is not what a report holds")
     for key, shape in ROWS.items():
-        for number, row in enumerate(report.get(key) or []):
-            _check(row, shape, f"{name}: {key}[{number}]")
-    for number, row in enumerate(report["recipes"]):
-        _check({**FIGURES_OF_NONE, **row}, FIGURES, f"{name}: recipes[{number}]")
+        _check_all(report.get(key) or (), shape, f"{name}: {key}")
+    figures = [{**FIGURES_OF_NONE, **row} for row in report["recipes"]]
+    _check_all(figures, FIGURES, f"{name}: recipes")
     for number, row in enumerate(report["verdicts"]):
-        if not is_series(row.get("series") or {}):
-            raise ConfigError(
-                f"{name}: verdicts[{number}].series holds something else than numbers"
-            )
-        if row["interval"] is not None:
-            _check(row["interval"], INTERVAL, f"{name}: verdicts[{number}].interval")
+        _check_verdict(row, f"{name}: verdicts[{number}]")
     for digest, split in (report.get("splits") or {}).items():
         _check(split, SPLIT, f"{name}: splits[{digest}]")
-    for number, proof in enumerate(report.get("proofs") or []):
+    for number, proof in enumerate(report.get("proofs") or ()):
         for key, shape in PROOF_ROWS.items():
-            for row in proof[key]:
-                _check(row, shape, f"{name}: proofs[{number}].{key}")
+            _check_all(proof[key], shape, f"{name}: proofs[{number}].{key}")
+
+
+def _check_verdict(row: Row, where: str) -> None:
+    if not is_series(row.get("series") or {}):
+        raise ConfigError(f"{where}.series holds something else than numbers")
+    if row["interval"] is not None:
+        _check(row["interval"], INTERVAL, f"{where}.interval")
+
+
+def _check_all(rows: Iterable[Any], shape: Shape, where: str) -> None:
+    for number, row in enumerate(rows):
+        _check(row, shape, f"{where}[{number}]")
 
 
 def _check(value: Any, shape: Shape, where: str) -> None:

@@ -4,7 +4,6 @@
 `litegate.measures.tensors` must name.
 """
 
-from litegate.testing.artifacts import artifact, evaluation, tiny_artifact
 from litegate.faults.draft import Draft, edit
 from litegate.faults.edits import (
     custom_operator,
@@ -15,6 +14,7 @@ from litegate.faults.edits import (
     revalue,
     round_trip,
 )
+from litegate.testing.artifacts import artifact, evaluation, tiny_artifact
 from litegate.testing.tiny import tiny
 
 __all__ = [

@@ -54,7 +54,9 @@ def page(
 ) -> str:
     """The page of one report. `gaps` say which evidence cannot be shown, and why."""
     models = [_model(report, name, candidates) for name in _models(report)]
-    return _render("page.html", report=report, models=models, gaps=gaps, said=_said(report))
+    proofs = report.get("proofs") or ()
+    context = {"models": models, "gaps": gaps, "proofs": proofs, "said": _said(report)}
+    return _render("page.html", report=report, **context)
 
 
 def compared(before: Report, after: Report, names: tuple[str, str]) -> str:
