@@ -83,6 +83,7 @@ def test_nothing_but_depthwise_layers_cannot_be_wider():
         latency.wider_layer(bare, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 @pytest.mark.parametrize("kind", [Kind.INT8_QAT, Kind.FLOAT32])
 def test_must_grade_is_a_regression(fault, kind):
@@ -92,6 +93,7 @@ def test_must_grade_is_a_regression(fault, kind):
     assert (found <= limit).outcome is Outcome.FAIL
 
 
+@pytest.mark.slow
 def test_top_grade_is_more_than_any_honest_budget():
     planted = latency.repeated_work(scene(), latency.repeated_work.ladder.top)
     found = latency_ratio(planted.candidate, planted.reference, 10)
