@@ -23,7 +23,7 @@ from collections.abc import Callable
 from random import Random
 
 from damage import KINDS, Source, sources
-from judging import OUTCOMES, Bench, bench, judge
+from judging import OUTCOMES, REFUSED, Bench, bench, judge
 
 from litegate.errors import ArtifactError, LitegateError
 from litegate.measures.inspection import inspection
@@ -87,13 +87,24 @@ def outcome(sound: Bench, tflite: bytes, seconds: int) -> str:
         inspection(tflite, TARGETS, subject="B")
     except LitegateError:
         return PARSER
-    said, end = forked(lambda: attempt(tflite, lambda _: None) or "", seconds)
+    said, end = forked(lambda: tried(tflite), seconds)
     if end:
         return confirmed(tflite, end, seconds)
+    if said:
+        return said
     said, end = forked(lambda: judge(sound, tflite), 4 * seconds)
     if end or said not in OUTCOMES:
         raise AssertionError(said or f"{signal.Signals(end).name} after the trial")
     return said
+
+
+def tried(tflite: bytes) -> str:
+    """REFUSED, or nothing where the trial was stood."""
+    try:
+        attempt(tflite, lambda _: None)
+    except LitegateError:
+        return REFUSED
+    return ""
 
 
 def confirmed(tflite: bytes, end: int, seconds: int) -> str:

@@ -333,6 +333,7 @@ def _check_order(subgraph: Subgraph) -> None:
     """Every tensor has its values before an operator, or the graph's caller, reads it."""
     ready = {t.index for t in subgraph.tensors if t.is_constant or t.is_variable or 0 in t.shape}
     ready |= {ABSENT, *subgraph.inputs}
+    _check_variables(subgraph)
     for operator in subgraph.operators:
         if not ready.issuperset(operator.inputs):
             raise _MalformedError(
@@ -341,3 +342,11 @@ def _check_order(subgraph: Subgraph) -> None:
         ready.update(operator.outputs)
     if not ready.issuperset(subgraph.outputs):
         raise _MalformedError(f"graph {subgraph.index} has an output that nothing writes")
+
+
+def _check_variables(subgraph: Subgraph) -> None:
+    """A variable is a state that operators read and change, never what is fed or computed."""
+    fed = {*subgraph.inputs, *(index for one in subgraph.operators for index in one.outputs)}
+    for tensor in subgraph.tensors:
+        if tensor.is_variable and tensor.index in fed:
+            raise _MalformedError(f"tensor {tensor.index} is a variable, and is fed or computed")

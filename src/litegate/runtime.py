@@ -16,7 +16,8 @@ from litegate.errors import ArtifactError, MeasurementError
 from litegate.spec import Artifact
 
 BATCH = 1000
-"""Samples to one invocation where the model's batch can be resized."""
+"""Samples to one invocation where the model's batch can be resized. The answers are the same to the
+bit; of 1,000, the activations of MNIST's float file leave the cache and take 2.5 times as long."""
 
 
 class Kernels(StrEnum):
@@ -81,7 +82,7 @@ class Runner:
     ) -> None:
         """Load and allocate `tflite`; ArtifactError where LiteRT refuses it."""
         self._subject = subject
-        self._interpreter = _loaded(tflite, subject, kernels, threads)
+        self._interpreter = load(tflite, subject, kernels, threads)
         self.input = _only(self._interpreter.get_input_details, "input", subject)
         self.output = _only(self._interpreter.get_output_details, "output", subject)
 
@@ -134,10 +135,11 @@ class Runner:
 @lru_cache(maxsize=64)
 def demand_loadable(artifact: Artifact) -> None:
     """Raise ArtifactError where LiteRT refuses to load an artifact, or to give it its memory."""
-    _loaded(artifact.tflite, artifact.name, Kernels.XNNPACK, 1)
+    load(artifact.tflite, artifact.name, Kernels.XNNPACK)
 
 
-def _loaded(tflite: bytes, subject: str, kernels: Kernels, threads: int) -> Any:
+def load(tflite: bytes, subject: str, kernels: Kernels, threads: int = 1) -> Any:
+    """LiteRT's interpreter with its memory; ArtifactError where it refuses the file."""
     try:
         interpreter = _interpreter(tflite, kernels, threads)
         interpreter.allocate_tensors()

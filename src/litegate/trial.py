@@ -12,22 +12,28 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from litegate.errors import ArtifactError, LitegateError
+
+if TYPE_CHECKING:
+    from litegate.runtime import Kernels
 
 COMMAND = (sys.executable, "-P", "-m", "litegate.trial")
 TIMEOUT = 300.0
 """Seconds; a large network takes a few by the reference kernels."""
 
-_SAMPLES = 2
+_REFUSED = 3
+"""The child's exit status for words of LiteRT's, which stand in the last line of its stdout."""
+_BATCH = 8
 _REMEDY = "fetch or build the file again; if it stays, this LiteRT cannot run it"
 
 
 def demand_trial(tflite: bytes, *, subject: str = "the model", timeout: float = TIMEOUT) -> None:
     """Load a file in a child process and run it, by each set of LiteRT's kernels.
 
-    Raises ArtifactError where the child crashes, or has not ended after `timeout` seconds. A file
-    that LiteRT refuses in words stands the trial: whoever runs it here is told those words.
+    Raises ArtifactError where the child crashes, has not ended after `timeout` seconds, or as
+    `attempt` does.
     """
     path = os.pathsep.join(filter(None, sys.path))
     try:
@@ -46,6 +52,12 @@ def demand_trial(tflite: bytes, *, subject: str = "the model", timeout: float = 
             got=f"none, {_last(error.stdout)}",
             remedy=_REMEDY,
         ) from None
+    if done.returncode == _REFUSED:
+        raise ArtifactError(
+            f"LiteRT cannot load {subject}",
+            got=_last(done.stdout),
+            remedy="build it again, or look whether it needs a custom or Flex operator",
+        )
     if done.returncode:
         raise ArtifactError(
             f"LiteRT crashes on {subject}",
@@ -71,38 +83,52 @@ def _end(code: int) -> str:
 def attempt(tflite: bytes, tell: Callable[[str], None]) -> None:
     """Run a file by each set of kernels, in this process; `tell` hears of each step before it.
 
-    On zeros and on drawn samples, one at a time; where the batch is free, memory for a whole batch
-    is taken too, as an evaluation does. What LiteRT refuses in words ends only that set of kernels.
+    Raises ArtifactError where LiteRT's kernels without a delegate refuse to load the file. They go
+    first: they check operands that XNNPACK's delegate reads unchecked, which crashes on one day and
+    not on another. What is refused in words after that ends one set of kernels, and is told
+    wherever the file is run by them.
     """
-    from litegate.runtime import Kernels
+    from litegate.runtime import Kernels, load
 
-    for kernels in Kernels:
+    tell(f"while it was loaded, {Kernels.BUILTIN} kernels")
+    load(tflite, "it", Kernels.BUILTIN)
+    for kernels in (Kernels.BUILTIN, Kernels.REFERENCE, Kernels.XNNPACK):
         with suppress(LitegateError, MemoryError):
-            _attempt(tflite, kernels, tell)
+            _run(tflite, kernels, tell)
 
 
-def _attempt(tflite: bytes, kernels: str, tell: Callable[[str], None]) -> None:
+def _run(tflite: bytes, kernels: Kernels, tell: Callable[[str], None]) -> None:
+    """Run zeros and drawn samples, one and, where the batch is free, several at a time."""
     import numpy as np
 
-    from litegate.runtime import BATCH, Kernels, Runner
+    from litegate.runtime import BATCH, Runner
 
     tell(f"while it was loaded, {kernels} kernels")
-    runner = Runner(tflite, kernels=Kernels(kernels))
-    tell(f"while it was run, {kernels} kernels")
-    runner.resize(1)
-    shape = tuple(1 if size == -1 else size for size in (1, *runner.input.shape[1:]))
-    runner.run(runner.input.quantize(np.zeros(shape)))
+    runner = Runner(tflite, kernels=kernels)
+    free = runner.input.shape[:1] == (-1,)
+    shape = [1 if size == -1 else size for size in runner.input.shape[1:]]
     rng = np.random.default_rng(0)
-    for _ in range(_SAMPLES):
-        runner.run(runner.input.quantize(rng.normal(scale=100, size=shape)))
-    if runner.input.shape[:1] == (-1,):
-        tell(f"while it was made ready for a batch, {kernels} kernels")
+    for batch in (1, _BATCH) if free else (1,):
+        tell(f"while it was run on {batch}, {kernels} kernels")
+        runner.resize(batch)
+        runner.run(runner.input.quantize(np.zeros((batch, *shape))))
+        runner.run(runner.input.quantize(rng.normal(scale=100, size=(batch, *shape))))
+    if free:
+        tell(f"while memory was taken for {BATCH}, {kernels} kernels")
         runner.resize(BATCH)
 
 
 def main() -> None:
     """Run the file that stands in stdin, and end as LiteRT ends."""
-    attempt(sys.stdin.buffer.read(), lambda step: print(step, flush=True))  # noqa: T201
+    try:
+        attempt(sys.stdin.buffer.read(), _tell)
+    except ArtifactError as error:
+        _tell(" ".join(error.got.split()))
+        sys.exit(_REFUSED)
+
+
+def _tell(line: str) -> None:
+    print(line, flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -210,8 +210,8 @@ def test_a_file_that_git_ignores_is_refused_with_its_digest(ready):
 @pytest.mark.parametrize(
     ("data", "text"),
     [
-        (INT8[:1000], "LiteRT cannot load mine/int8_ptq"),
-        (b"", "LiteRT cannot load mine/int8_ptq"),
+        (INT8[:1000], "LiteRT cannot load files/int8.tflite"),
+        (b"", "LiteRT cannot load files/int8.tflite"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "run `git lfs pull`"),
     ],
 )

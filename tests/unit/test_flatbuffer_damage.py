@@ -109,6 +109,14 @@ def unwritten_output(model):
     del Draft(model).graph.operators[-1]
 
 
+def variable_input(model):
+    Draft(model).tensor("input").isVariable = True
+
+
+def variable_output(model):
+    Draft(model).tensor("output").isVariable = True
+
+
 def too_few_zero_points(model):
     Draft(model).tensor("conv/weight").quantization.zeroPoint = [0]
 
@@ -168,6 +176,8 @@ def other_file(model):
         (missing_output, "output of graph 0 is number 999 of"),
         (unwritten_input, "operator 1 reads a tensor that nothing has written"),
         (unwritten_output, "graph 0 has an output that nothing writes"),
+        (variable_input, r"tensor \d+ is a variable, and is fed or computed"),
+        (variable_output, r"tensor \d+ is a variable, and is fed or computed"),
         (too_few_zero_points, r"tensor \d+ has 4 scales and 1 zero points"),
         (too_many_scales, r"tensor \d+ has 5 scales for 4 channels"),
         (no_such_dimension, r"quantized dimension of tensor \d+ is number 4 of 4"),

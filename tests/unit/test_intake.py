@@ -11,8 +11,9 @@ from litegate.errors import BuildError, DataError, StoreError
 from litegate.intake import Intake
 from litegate.spec import Data, DataLocations, File
 from litegate.store import BUILDS, EVALUATIONS, Store
+from litegate.testing import tiny
 
-BYTES = bytes(5000)
+BYTES = tiny()
 KEY = hashlib.sha256(BYTES).hexdigest()
 FILE = File(path="m.tflite")
 

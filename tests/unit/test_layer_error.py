@@ -25,7 +25,7 @@ from litegate.measures.layer_error import (
 )
 from litegate.runtime import Kernels, outputs
 from litegate.spec import Kind
-from litegate.testing import tiny
+from litegate.testing import edit, tiny
 from litegate.testing.artifacts import artifact, evaluation
 
 SPLIT = evaluation()
@@ -201,3 +201,18 @@ def test_a_verdict_that_does_not_fail_is_not_explained():
     found = replace(accuracy_drop(REFERENCE, of(tiny(Kind.INT8_QAT))), why=why)
     verdict = found <= points(50)
     assert verdict.explained() is verdict
+
+
+def test_a_layer_of_another_size_than_its_file_says_is_told():
+    """Padding moved from one layer to the next: the answers keep their shape."""
+
+    def swap(model):
+        conv, depthwise = (one.builtinOptions for one in model.subgraphs[0].operators[1:3])
+        conv.padding, depthwise.padding = depthwise.padding, conv.padding
+
+    candidate = of(edit(tiny(Kind.INT8_QAT), swap))
+    with pytest.raises(MeasurementError, match="has another size when it is run") as caught:
+        layer_errors(REFERENCE, candidate)
+    assert (caught.value.expected, caught.value.got) == ("256 values, as the reference", "400")
+    (told,) = divergence(REFERENCE, candidate)
+    assert told.startswith("the first layer that diverges is not known: a layer of")

@@ -144,8 +144,19 @@ def _powers(
     with np.errstate(over="ignore", invalid="ignore"):
         for ours, theirs in held:
             for (one, other), power in powers.items():
+                _demand_same_size(ours[one], theirs[other], candidate.name)
                 power.add(ours[one], theirs[other])
     return powers
+
+
+def _demand_same_size(ours: NDArray[Any], theirs: NDArray[Any], subject: str) -> None:
+    """What a file says of a shape need not be what comes out of an operator."""
+    if ours.shape != theirs.shape:
+        raise MeasurementError(
+            f"a layer of {subject} has another size when it is run than its file says",
+            expected=f"{ours.size:,} values, as the reference",
+            got=f"{theirs.size:,}",
+        )
 
 
 def _held(artifact: Artifact, tensors: Sequence[Tensor]) -> Iterator[Held]:
