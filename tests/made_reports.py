@@ -86,6 +86,46 @@ def recipe(model="m", name="int8_qat"):
     }
 
 
+def fault(name="padding", *, by=None, unit="% of the file", **over):
+    """What checks noticed of one fault; `by` is the smallest grade that each of them noticed."""
+    by = by or {}
+    values = {
+        "name": name,
+        "family": "size",
+        "unit": unit,
+        "must": 2,
+        "grades": [1, 2, 20],
+        "played": [1, 2, 20],
+        "smallest": min(by.values(), default=None),
+        "noticed_by": by,
+        "unplantable": "",
+    }
+    return values | over
+
+
+def proof(*faults, survivors=(), **over):
+    """The proof of one candidate; `survivors` are what survived, what is told, what to do."""
+    holds = not survivors
+    values = {
+        "model": "m",
+        "recipe": "int8_qat",
+        "holds": holds,
+        "comparisons": 32,
+        "alarms": [],
+        "alarm_rate_below": 0.089,
+        "checks": list(dict.fromkeys(name for one in faults for name in one["noticed_by"])),
+        "faults": list(faults),
+        "survivors": [
+            dict(zip(("what", "sentence", "remedy"), one, strict=True)) for one in survivors
+        ],
+        "errors": [],
+        "unproven": [],
+        "idle": [],
+        "noise": "",
+    }
+    return values | over
+
+
 def report(*verdicts, errors=(), strict=False, exit_status=None, environment=None, **more):
     """A whole report; the exit status is pytest's unless one is given."""
     run = Run(
@@ -117,4 +157,15 @@ def full(name):
         notes=[name],
         base={"commit": name, "ref": name, "note": name},
         waivers=[{"model": name, "reason": name}],
+        proofs=[
+            proof(
+                fault(name, by={name: 1}, unit=name),
+                fault(name, unplantable=name, played=[]),
+                survivors=[(name, name, name)],
+                model=name,
+                recipe=name,
+                **{key: [name] for key in ("alarms", "errors", "unproven", "idle")},
+                noise=name,
+            )
+        ],
     )

@@ -390,8 +390,8 @@ class Gate:
         from litegate.reports.terminal import lines
 
         reporter.write_sep("=", "litegate")
-        brief = self.config.get_verbosity() < 0
-        for mark, line in lines(self.session.run, width=_width(reporter), brief=brief):
+        verbosity = self.config.get_verbosity()
+        for mark, line in lines(self.session.run, width=_width(reporter), verbosity=verbosity):
             reporter.write_line(line, **_MARKUP[mark])
         reporter.write_line(f"report: {self.report['path']}")
         reporter.write_line(f"page: {self.report['page']}")

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from litegate.errors import ArtifactError, MeasurementError
 from litegate.spec import Artifact
 
-BATCH = 1000
+BATCH = 100
 """Samples to one invocation where the model's batch can be resized. The answers are the same to the
 bit; of 1,000, the activations of MNIST's float file leave the cache and take 2.5 times as long."""
 

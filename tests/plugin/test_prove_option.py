@@ -1,5 +1,6 @@
 """`--prove` from outside: the project's own checks, run on planted faults."""
 
+import html
 import json
 
 import pytest
@@ -70,6 +71,9 @@ def test_a_gate_of_one_check_is_not_proven_and_is_told_what_it_lacks(project):
     assert report["verdict"] == "error"
     assert report["exit_status"] == 1
     assert not report["proofs"][0]["holds"]
+    page = (project.path / ".litegate" / "report" / "report.html").read_text("utf-8")
+    survivor = next(one for one in report["proofs"][0]["survivors"] if one["what"] == "size growth")
+    assert page.index(html.escape(survivor["remedy"])) < page.index('<table class="kills">')
 
 
 def test_an_ordinary_run_plants_nothing(project):

@@ -138,6 +138,22 @@ def test_float_operators_are_marked():
     assert after - before == len(marked) - before > 0
 
 
+def test_the_layer_that_was_broken_is_the_first_to_diverge():
+    """Its weights are in a random order; the layers after it get what it gives."""
+    draw = np.random.default_rng(0)
+    worse = revalue(GOOD, "depthwise/weight", lambda w: draw.permuted(w).astype(np.int8))
+    layers = facts_of(comparison(worse)).layers
+    kinds = ["CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"]
+    assert [one.operator for one in layers] == kinds
+    assert [one.diverges for one in layers] == [False, True, False]
+    assert layers[1].difference > 5 * layers[0].difference
+
+
+def test_layers_without_a_difference_are_no_chart():
+    one = comparison(tiny(Kind.FLOAT32), base=None)
+    assert facts_of(one).layers == ()
+
+
 def test_matrices_hold_every_sample():
     facts = facts_of(comparison())
     assert list(facts.confusions.counts) == ["reference", "base", "candidate"]

@@ -20,6 +20,7 @@ from litegate.reports.html.facts import (
     FlippedClass,
     FlipSheet,
     Growth,
+    LayerDifference,
     Numbers,
     Part,
     SideFacts,
@@ -91,6 +92,9 @@ def facts(name, model="m"):
             Step(number="0", name=name, reads=name, writes=name, activation=name, floating=name),
         ),
         steps_left_out=1,
+        layers=(
+            LayerDifference(name=name, operator=name, sqnr=name, difference=0.2, diverges=True),
+        ),
         gaps=(name,),
     )
 
@@ -165,6 +169,12 @@ def test_the_flip_sheet_says_the_cause_in_words():
     assert capped(sheet) == "1 of 2 are shown."
 
 
+def test_the_flip_sheet_names_the_first_layer_that_diverges():
+    html = page(made_reports.report(made_reports.verdict()), [facts("conv_1")])
+    said = "The first layer that diverges from the reference: conv_1, SQNR conv_1."
+    assert html.index("Flip sheet") < html.index(said) < html.index('class="layers"')
+
+
 def test_a_change_that_flips_nothing_says_so():
     sheet = replace(facts("cat").sheet, broken=0, fixed=0, classes=(), taken=0)
     assert flipped(sheet) == "Against its base, no sample of 9 changed sides."
@@ -232,6 +242,73 @@ def test_a_series_of_something_else_is_refused():
     row = made_reports.verdict() | {"series": {"candidate": ["fast"]}}
     with pytest.raises(ConfigError, match="series"):
         check(made_reports.report(row), "r")
+
+
+def cells(html):
+    """The kill matrix's rows, each as its texts."""
+    table = re.search(r'<table class="kills">.*?</table>', html, re.DOTALL)[0]
+    rows = re.findall(r"<tr.*?</tr>", table, re.DOTALL)
+    return [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in rows]
+
+
+def test_the_kill_matrix_says_which_check_noticed_what_from_which_grade():
+    faults = (
+        made_reports.fault("padding", by={"test_size": 1, "test_growth": 20}),
+        made_reports.fault("float_model", unit="", by={"test_types": 1}),
+        made_reports.fault("metadata"),
+        made_reports.fault("zeros_lost", played=[], unplantable="the recipe prunes nothing"),
+    )
+    html = page(made_reports.report(proofs=[made_reports.proof(*faults)]))
+    assert cells(html) == [
+        ["fault", "must be noticed", "size", "growth", "types"],
+        ["padding", "2 % of the file", "1", "20", ""],
+        ["float model", "yes", "", "", "✓"],
+        ["metadata", "2 % of the file", "", "", ""],
+    ]
+    assert '<tr class="missed"><th scope="row">metadata' in html
+    assert html.count('scope="col"') == 5
+    assert "zeros lost: the recipe prunes nothing" in html
+    assert "0 of 32 false alarms (rate below 8.9 % with 95 % confidence)" in html
+
+
+def test_survivors_stand_above_the_matrix_with_what_would_catch_them():
+    survivors = [("size", "no check measures the size", "require(size(candidate)...)")]
+    proof = made_reports.proof(made_reports.fault(by={"test_size": 1}), survivors=survivors)
+    html = page(made_reports.report(made_reports.verdict(), proofs=[proof], exit_status=1))
+    places = [
+        html.index(said)
+        for said in (
+            "the gate is NOT proven: 1 survivor",
+            'id="verdicts"',
+            "no check measures the size",
+            "require(size(candidate)...)",
+            'class="kills"',
+        )
+    ]
+    assert places == sorted(places)
+
+
+def test_a_report_without_proofs_has_no_proof_on_its_page():
+    report = made_reports.report(made_reports.verdict())
+    assert 'id="proof"' not in page(report)
+    assert page({k: v for k, v in report.items() if k != "proofs"}) == page(report)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"proofs": [{}]},
+        {"proofs": "x"},
+        {"proofs": [made_reports.proof() | {"faults": ["x"]}]},
+        {"proofs": [made_reports.proof(made_reports.fault(must="2"))]},
+        {"proofs": [made_reports.proof(made_reports.fault(noticed_by={"a": "b"}))]},
+        {"proofs": [made_reports.proof() | {"survivors": [{"what": "size"}]}]},
+    ],
+)
+def test_a_report_with_another_proof_is_refused(broken):
+    check(made_reports.report(proofs=[made_reports.proof(made_reports.fault())]), "r")
+    with pytest.raises(ConfigError, match="proofs"):
+        check(made_reports.report(**broken), "r")
 
 
 def test_recipes_without_accuracy_are_a_table_alone():

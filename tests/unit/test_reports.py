@@ -117,9 +117,36 @@ def test_what_was_not_gated_is_said_loudly(run):
 
 def test_brief_leaves_out_what_passed(run):
     """`-q`: what needs eyes stays."""
-    said = _text(run, brief=True)
+    said = _text(run, verbosity=-1)
     assert "PASS" not in said
     assert "FAIL" in said
+
+
+@pytest.mark.parametrize(("verbosity", "rows", "told"), [(0, 30, True), (1, 35, False)])
+def test_many_that_passed_are_those_nearest_their_limits(run, verbosity, rows, told):
+    """All is well: a screen says it. -v says all of it."""
+    run.verdicts = [_drop(number / 10_000, 0.5) for number in range(35)]
+    said = _text(run, verbosity=verbosity)
+    assert said.count("PASS") == rows
+    assert ("and 5 more passed" in said) is told
+    assert "0.34 points" in said
+    assert ("  0.04 points" in said) is not told
+
+
+def test_exactly_a_screen_of_passes_is_shown_whole(run):
+    run.verdicts = [_drop(number / 10_000, 0.5) for number in range(30)]
+    assert _text(run).count("PASS") == 30
+    assert "more passed" not in _text(run)
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_a_narrow_terminal_shows_every_value_and_limit(run, width):
+    """Evidence goes first; a number is never cut."""
+    marks = ("fail", "inconclusive", "pass", "head")
+    rows = [line for mark, line in lines(run, width=width) if mark in marks][:-1]
+    assert all(len(line) <= width for line in rows)
+    assert all(f"{value} points" in " ".join(rows) for value in ("0.10", "0.70", "0.40"))
+    assert " ".join(rows).count("<= 0.50 points") == 3
 
 
 def test_lines_end_where_the_terminal_ends(run):

@@ -128,6 +128,9 @@ def _report():
         }
         for name, size in sizes.items()
     ]
+    survivor = ("size", "no check measures the size", "require(size(candidate) <= budget.size)")
+    noticed = {f"test_the_file_keeps_promise_{number}": number for number in range(1, 25)}
+    faults = (made_reports.fault("weights_stored_twice", by=noticed), made_reports.fault())
     return made_reports.report(
         *(made_reports.verdict(outcome) for outcome in ("fail", "inconclusive", "pass", "pass")),
         passed | {"waived": {"reason": "known", "expires": "2999-01-01"}},
@@ -140,4 +143,5 @@ def _report():
         notes=["a note", "another"],
         base={"commit": "0123456789abcdef" * 2, "ref": "main"},
         waivers=[{"model": "m", "reason": "known"}],
+        proofs=[made_reports.proof(*faults, survivors=[survivor])],
     )

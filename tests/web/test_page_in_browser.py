@@ -33,6 +33,9 @@ OUTSIDE = """[...document.querySelectorAll('svg text')].filter(text => {
     const box = text.getBoundingClientRect()
     return box.width && (box.left < -1 || box.right > innerWidth + 1)
 }).map(text => text.textContent)"""
+CUT = """[...document.querySelectorAll('table')].filter(table => !table.closest('.scroll')
+    && table.getBoundingClientRect().right > table.closest('section').getBoundingClientRect().right
+).map(table => table.className)"""
 
 
 @pytest.fixture(params=SCHEMES)
@@ -59,6 +62,7 @@ def test_every_plot_is_seen_and_nothing_is_asked_for(opened, rich_page, width, s
         assert plot["marks"], plot
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
     assert not tab.evaluate(OUTSIDE)
+    assert not tab.evaluate(CUT)
     assert not complaints
 
 
@@ -70,6 +74,18 @@ def test_nobody_is_left_out(opened, rich_page, width, scheme):
     tab.evaluate(OPEN_ALL)
     found = Axe().run(tab)
     assert not found.response["violations"], found.generate_report()
+
+
+def test_a_fault_is_named_however_far_its_row_is_scrolled(opened, rich_page):
+    tab, _ = opened(rich_page, width=360)
+    table = tab.locator("table.kills")
+    named = table.locator("tbody th").first
+    before = named.bounding_box()["x"]
+    table.locator("tbody tr").first.locator("td").last.scroll_into_view_if_needed()
+    after = named.bounding_box()
+    assert table.evaluate("table => table.parentElement.scrollLeft") > 100
+    assert abs(after["x"] - before) <= 1
+    assert after["width"] < 180
 
 
 def test_the_colour_schemes_differ(opened, rich_page):

@@ -13,6 +13,7 @@ from litegate import matrix
 from litegate.cli import github as cli_github
 from litegate.cli.accept import accept
 from litegate.cli.compare import compare_files
+from litegate.cli.complaint import complain
 from litegate.cli.export import export
 from litegate.cli.init import init
 from litegate.cli.inspect import inspect
@@ -96,5 +97,5 @@ def main() -> None:
     try:
         app()
     except LitegateError as error:
-        typer.secho(f"litegate: {error}", err=True, fg="red")
+        complain(error)
         raise SystemExit(1) from None

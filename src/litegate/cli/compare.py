@@ -9,6 +9,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from litegate.cli.complaint import complain
 from litegate.cli.files import read
 from litegate.datasets.samples import Samples, read_samples
 from litegate.errors import LitegateError
@@ -40,7 +41,7 @@ def compare_files(
     try:
         found = _compared(a, b, data, latency=latency)
     except LitegateError as error:
-        typer.secho(f"litegate: {error}", err=True, fg="red")
+        complain(error)
         raise typer.Exit(ERROR) from None
     if to_json:
         typer.echo(json.dumps({"a": str(a), "b": str(b)} | as_json(found), indent=1))

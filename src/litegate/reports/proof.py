@@ -11,10 +11,15 @@ Row = Mapping[str, Any]
 
 
 def title(row: Row) -> str:
+    """Whether the proof of a candidate holds, and what the gate would notice."""
+    return f"{headline(row)}; {would_notice(row)}"
+
+
+def headline(row: Row) -> str:
     """Whether the proof of a candidate holds: "digits_cnn/int8_qat: the gate is proven"."""
     whose = f"{row['model']}/{row['recipe']}"
     if row["holds"]:
-        return f"{whose}: the gate is proven; {would_notice(row)}"
+        return f"{whose}: the gate is proven"
     counts = (
         (len(row["survivors"]), "survivor", "survivors"),
         (len(row["alarms"]), "false alarm", "false alarms"),
@@ -22,7 +27,7 @@ def title(row: Row) -> str:
         (len(row["unproven"]), "fault without enough time", "faults without enough time"),
     )
     said = ", ".join(f"{n} {one if n == 1 else many}" for n, one, many in counts if n)
-    return f"{whose}: the gate is NOT proven: {said}; {would_notice(row)}"
+    return f"{whose}: the gate is NOT proven: {said}"
 
 
 def would_notice(row: Row) -> str:

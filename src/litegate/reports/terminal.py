@@ -7,6 +7,7 @@ from typing import Any
 
 from litegate.escaping import plain
 from litegate.reports import proof
+from litegate.reports.columns import Cells, columns
 from litegate.reports.record import Run
 from litegate.reports.view import (
     OUTCOMES,
@@ -14,6 +15,7 @@ from litegate.reports.view import (
     figures,
     outcome_of,
     recipe_figures,
+    severity,
     whose,
 )
 
@@ -21,16 +23,27 @@ Line = tuple[str, str]
 """A mark ("fail", "error", "inconclusive", "waived", "pass", "plain", "head") and the text."""
 
 
-def lines(run: Run, *, width: int, brief: bool = False) -> Iterator[Line]:
-    """The whole closing section; `brief` leaves out what passed. No line is more than text."""
-    for mark, line in _lines(run, width, brief=brief):
+MOST_PASSED = 30
+"""Verdicts that passed, where more are not asked for."""
+_HEAD = ("verdict", "model/recipe", "measurement", "value", "limit", "margin", "evidence")
+_PROOF_HEAD = ("fault", "smallest noticed", "must be from", "noticed by, from grade")
+
+
+def lines(run: Run, *, width: int, verbosity: int = 0) -> Iterator[Line]:
+    """The whole closing section. No line is more than text.
+
+    `width` is the terminal's, 0 where lines may be of any length. What passed is left out for a
+    `verbosity` below 0; above 0 all of it is shown, else at most `MOST_PASSED`.
+    """
+    for mark, line in _lines(run, width, verbosity):
         yield mark, plain(line)
 
 
-def _lines(run: Run, width: int, *, brief: bool) -> Iterator[Line]:
-    yield from _verdicts(run, width, brief=brief)
+def _lines(run: Run, width: int, verbosity: int) -> Iterator[Line]:
+    brief = verbosity < 0
+    yield from _verdicts(run, width, 0 if brief else MOST_PASSED if verbosity == 0 else None)
     if not brief:
-        yield from _recipes(run)
+        yield from _recipes(run, width)
     yield from _proofs(run, width, brief=brief)
     yield from (("error", row["message"]) for row in run.errors if not row["id"])
     yield from (("plain", f"note: {note}") for note in run.notes)
@@ -39,15 +52,20 @@ def _lines(run: Run, width: int, *, brief: bool) -> Iterator[Line]:
     yield _closing(run)
 
 
-def _verdicts(run: Run, width: int, *, brief: bool) -> Iterator[Line]:
+def _verdicts(run: Run, width: int, most: int | None) -> Iterator[Line]:
+    """The verdicts, the worst first; of those that passed the nearest to their limits."""
+    passed = sorted((row for row in run.verdicts if outcome_of(row) == "pass"), key=severity)
+    left_out = {id(row) for row in passed[most:]} if most is not None else set()
     rows = sorted(run.verdicts, key=lambda row: OUTCOMES.index(outcome_of(row)))
-    shown = [row for row in rows if not (brief and outcome_of(row) == "pass")]
-    if not shown:
-        return
-    head = ("verdict", "model/recipe", "measurement", "value", "limit", "margin", "evidence")
-    cells = [_cells(row) for row in shown]
-    marks = [outcome_of(row) for row in shown]
-    yield from _table(head, cells, ["head", *marks], width)
+    shown = [row for row in rows if id(row) not in left_out]
+    if shown:
+        marks = [outcome_of(row) for row in shown]
+        yield from _table(_HEAD, [_cells(row) for row in shown], marks, width, lead=3, spare=2)
+    if left_out and most:
+        yield (
+            "plain",
+            f"and {len(left_out):,} more passed, further from their limits: -v shows them",
+        )
 
 
 def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -58,9 +76,8 @@ def _proofs(run: Run, width: int, *, brief: bool) -> Iterator[Line]:
     for row in run.proofs:
         if not brief:
             yield "plain", ""
-            head = ("fault", "smallest noticed", "must be from", "noticed by, from grade")
             cells = [_fault_cells(fault) for fault in row["faults"]]
-            yield from _table(head, cells, ["head", *["plain"] * len(cells)], width)
+            yield from _table(_PROOF_HEAD, cells, (), width, lead=1, spare=1)
         yield from (("error", line) for line in proof.troubles(row))
         yield from (("plain", f"note: {line}") for line in proof.asides(row))
         if row["holds"]:
@@ -73,12 +90,12 @@ def _fault_cells(fault: Mapping[str, Any]) -> tuple[str, ...]:
     return (named, proof.smallest(fault), must, proof.noticed_by(fault))
 
 
-def _recipes(run: Run) -> Iterator[Line]:
+def _recipes(run: Run, width: int) -> Iterator[Line]:
     if not run.recipes:
         return
     yield "plain", ""
     cells = [_recipe_cells(row) for row in run.recipes]
-    yield from _table(RECIPE_HEAD, cells, ["head", *["plain"] * len(cells)], 0)
+    yield from _table(RECIPE_HEAD, cells, (), width, lead=2, spare=0)
 
 
 def _recipe_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -86,15 +103,11 @@ def _recipe_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _table(
-    head: Sequence[str], cells: Sequence[Sequence[str]], marks: Sequence[str], width: int
+    head: Cells, rows: Sequence[Cells], marks: Sequence[str], width: int, **fit: int
 ) -> Iterator[Line]:
-    """Columns as wide as their widest cell; the last one is cut where the terminal ends."""
-    rows = [head, *([plain(cell) for cell in row] for row in cells)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
-    for mark, row in zip(marks, rows, strict=True):
-        padded = (cell.ljust(size) for cell, size in zip(row, widths, strict=True))
-        line = "  ".join(padded).rstrip()
-        yield mark, line[:width] if width else line
+    """The rows with their marks, "plain" where there are none."""
+    for number, line in columns(head, rows, width, **fit):
+        yield "head" if number < 0 else marks[number] if marks else "plain", line
 
 
 def _closing(run: Run) -> Line:

@@ -164,6 +164,22 @@ class Step:
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LayerDifference:
+    """How far a layer of the candidate is from its counterpart in the reference."""
+
+    name: str
+    operator: str
+    """The kind of its operator: "CONV_2D"."""
+    sqnr: str
+    """The signal-to-quantization-noise ratio in words: "31.2 dB"."""
+    difference: float
+    """RMS of the difference as a share of the reference's RMS; infinite where it has none."""
+    diverges: bool
+    """Whether it is the first layer that diverges."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Epoch:
     """One epoch of a training."""
 
@@ -211,6 +227,8 @@ class CandidateFacts:
     """How many more parts differ."""
     steps: tuple[Step, ...]
     steps_left_out: int
+    layers: tuple[LayerDifference, ...]
+    """In the candidate's order; empty where nothing differs from the reference."""
     gaps: tuple[str, ...]
     """What cannot be shown, each with the reason."""
 

@@ -16,7 +16,7 @@ from litegate.errors import ConfigError
 from litegate.escaping import plain
 from litegate.reports import proof
 from litegate.reports.html import words
-from litegate.reports.html.charts.bars import bar
+from litegate.reports.html.charts.bars import bar, layer_bar
 from litegate.reports.html.charts.classes import class_change, class_scale
 from litegate.reports.html.charts.curves import curves
 from litegate.reports.html.charts.interval import interval
@@ -43,8 +43,9 @@ _TEMPLATES = Path(__file__).with_name("templates")
 _SHOWN = {
     f.__name__: f
     for f in (
-        *(bar, class_change, class_scale, curves, difference, epochs, interval, matrix, pareto),
-        *(sample, times, treemap, counts, figures, having, outcome_of, recipe_figures, text, whose),
+        *(bar, class_change, class_scale, curves, difference, epochs, interval, layer_bar, matrix),
+        *(pareto, sample, times, treemap),
+        *(counts, figures, having, outcome_of, recipe_figures, text, whose),
     )
 }
 

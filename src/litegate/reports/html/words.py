@@ -32,6 +32,19 @@ def capped(sheet: FlipSheet) -> str:
     return "" if sheet.shown == found else f"{sheet.shown:,} of {found:,} are shown."
 
 
+def diverged(facts: CandidateFacts) -> str:
+    """Which layer is the first to diverge from the reference; empty where none does."""
+    first = next((one for one in facts.layers if one.diverges), None)
+    if not first:
+        return ""
+    return f"The first layer that diverges from the reference: {first.name}, SQNR {first.sqnr}."
+
+
+def share(difference: float) -> str:
+    """A share in percent, two figures: "3.1 %"."""
+    return f"{100 * difference:.2g} %" if difference < 10 else "over 1000 %"
+
+
 def side_by_side(facts: CandidateFacts) -> list[tuple[str, ...]]:
     """A row for each quantity: its name, then each side's value in the order of `facts.sides`."""
     sides = facts.sides

@@ -1,10 +1,11 @@
-"""What grew and what shrank, as bars to the right and to the left."""
+"""A quantity as a bar: what grew to the right and what shrank to the left; an error as a share."""
 
 from __future__ import annotations
 
 from markupsafe import Markup
 
 from litegate.reports.html.charts.svg import plot, share, tag
+from litegate.reports.html.facts import LayerDifference
 
 
 def bar(value: float, most: float, said: str) -> Markup:
@@ -16,5 +17,24 @@ def bar(value: float, most: float, said: str) -> Markup:
         said,
         tag("line", class_="ground", x1="50%", x2="50%", y1=0, y2=18),
         tag("rect", class_=word, x=share(x), width=share(max(length, 0.004)), y=3, height=12),
+        height=18,
+    )
+
+
+def layer_bar(one: LayerDifference, most: float) -> Markup:
+    """Draw how far a layer is from its reference; the whole width is `most`, at most 1."""
+    whole = min(1.0, most) or 1.0
+    return plot(
+        "bar",
+        f"{one.name}: {one.sqnr}",
+        tag("line", class_="ground", x1="0", x2="0", y1=0, y2=18),
+        tag(
+            "rect",
+            class_="worse" if one.diverges else "error",
+            x="0",
+            width=share(min(1.0, max(one.difference / whole, 0.004))),
+            y=3,
+            height=12,
+        ),
         height=18,
     )

@@ -9,12 +9,19 @@ from typing import TypeVar, final
 from litegate.errors import LitegateError
 from litegate.flatbuffer import parse
 from litegate.graph import Graph
-from litegate.reports.html.facts import CandidateFacts, Epoch, Growth, SideFacts
+from litegate.reports.html.facts import (
+    CandidateFacts,
+    Epoch,
+    Growth,
+    LayerDifference,
+    SideFacts,
+)
 from litegate.reports.html.gathering import files
 from litegate.reports.html.gathering.answered import Answered, answered
 from litegate.reports.html.gathering.comparison import Comparison, Lookup, comparisons
 from litegate.reports.html.gathering.confusion import class_changes, confusions
 from litegate.reports.html.gathering.flips import Change, flip_sheet
+from litegate.reports.html.gathering.layers import layers
 from litegate.reports.view import Report
 from litegate.spec import Artifact
 
@@ -71,6 +78,7 @@ def _gathered(one: Comparison, room: int) -> CandidateFacts:
         grown_more=more,
         steps=steps,
         steps_left_out=hidden,
+        layers=attempts.have("layers", lambda: _layers(one), ()),
         gaps=tuple(attempts.gaps),
     )
 
@@ -92,6 +100,10 @@ def _graphs(one: Comparison) -> dict[str, Graph]:
 
 def _grown(one: Comparison) -> tuple[tuple[Growth, ...], int]:
     return files.grown(one.base, one.candidate) if one.base else _NOTHING_GROWN
+
+
+def _layers(one: Comparison) -> tuple[LayerDifference, ...]:
+    return layers(one.reference, one.candidate) if one.reference else ()
 
 
 def _sides(
