@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, final
 import pytest
 
 from litegate import holes, waiverfile
+from litegate.configured import options_of, setting
 from litegate.environment import header
 from litegate.errors import ConfigError, LitegateError
 from litegate.escaping import plain
@@ -28,10 +28,10 @@ from litegate.items import (
     requires,
 )
 from litegate.loosening import Loosenings, of_model, of_project
-from litegate.options import OPTIONS, GateOptions, parse
-from litegate.progress import Progress
+from litegate.options import OPTIONS, GateOptions
+from litegate.progress import Progress, uncaptured
 from litegate.reports.record import Place, error_row
-from litegate.scope import asked_for, concerned, looks, narrowed, refuse_hidden_look, whole_folder
+from litegate.scope import asked_for, concerned, looks, narrowed, whole_folder
 from litegate.selection import Case, cases
 from litegate.session import Session, conclude
 from litegate.waivers import Waiver, covering, notes
@@ -80,7 +80,7 @@ class Gate:
     @classmethod
     def of(cls, config: pytest.Config) -> Gate:
         """Parse this run's options. ConfigError for a wrong value or a misspelt model."""
-        options = _options(config)
+        options = options_of(config)
         progress = Progress()
         session = Session(options, progress.on_event, progress.on_notice)
         gate = cls(config, options, concerned(config, options.checks), session, progress)
@@ -126,7 +126,7 @@ class Gate:
         from litegate import declarations
 
         project, paths = self.config.rootpath, self.config.getini("pythonpath")
-        settings = {name: _setting(self.config, name) for name in _SETTINGS}
+        settings = {name: setting(self.config, name) for name in _SETTINGS}
         checks = self.options.checks
         return self.session.declared | {
             "checks": self.tally.digests
@@ -381,99 +381,12 @@ class Gate:
         nowhere = Place(id="", model="", recipe="", check="", requirement="-", file="", line=0)
         self.session.run.errors += [error_row(nowhere, message) for message in messages]
 
-    def summarize(self, reporter: pytest.TerminalReporter) -> None:
-        """Print the closing table."""
-        if self.tally.offered and (option := looks(self.config)):
-            reporter.write_line(f"litegate: nothing was gated: {option} only looks")
-        if self.report is None:
-            return
-        from litegate.reports.terminal import lines
-
-        reporter.write_sep("=", "litegate")
-        verbosity = self.config.get_verbosity()
-        for mark, line in lines(self.session.run, width=_width(reporter), verbosity=verbosity):
-            reporter.write_line(line, **_MARKUP[mark])
-        reporter.write_line(f"report: {self.report['path']}")
-        reporter.write_line(f"page: {self.report['page']}")
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class Collector:
-    """Takes in every report; a plugin of its own, since this hook is not told the run it is of."""
-
-    gate: Gate
-
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Called for each file; one of checks that skips itself gates nothing."""
-        path = self.gate.config.rootpath / report.nodeid
-        if report.skipped and report.nodeid and self.gate.is_check(path):
-            self.gate.tally.skipped_files.append(report.nodeid)
-        if report.failed:
-            self.gate.tally.failures.append(f"{report.nodeid} could not be collected")
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Called once every plugin has chosen among what was collected."""
-        self.gate.select(session.items)
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_testnodedown(self, node: Any) -> None:
-        """Called on the controller of pytest-xdist for each worker that ended."""
-        if handed := getattr(node, "workeroutput", {}).get("litegate"):
-            self.gate.tally.take(handed)
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Called for each phase of each test, on the controller and on its workers."""
-        self.gate.collect(report)
-
 
 KEY = pytest.StashKey[Gate]()
 _SETTINGS = tuple(o.name for o in OPTIONS if not o.personal)
 """Settings that a checkout shares, and that a change may loosen."""
 
-_MARKUP: Mapping[str, Mapping[str, bool]] = {
-    "fail": {"red": True},
-    "error": {"red": True, "bold": True},
-    "inconclusive": {"yellow": True},
-    "waived": {"yellow": True},
-    "pass": {"green": True},
-    "head": {"bold": True},
-    "plain": {},
-}
-
 
 def today() -> date:
     """The day by which waivers expire, the same everywhere: in UTC."""
     return datetime.now(UTC).date()
-
-
-def refuse_to_look(config: pytest.Config) -> None:
-    """UsageError where a setting ends every run of the checks without a verdict."""
-    refuse_hidden_look(config, _options(config).checks)
-
-
-def _options(config: pytest.Config) -> GateOptions:
-    flags = {option.name: config.getoption(option.name) for option in OPTIONS}
-    return parse(
-        config.rootpath, flags, {option.name: _setting(config, option.name) for option in OPTIONS}
-    )
-
-
-def _setting(config: pytest.Config, name: str) -> str:
-    value = config.getini(name)
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return ",".join(value) if isinstance(value, list) else str(value)
-
-
-def uncaptured(config: pytest.Config) -> Any:
-    """A context in which what is written is seen, not captured."""
-    capture: Any = config.pluginmanager.getplugin("capturemanager")
-    return capture.global_and_fixture_disabled() if capture else nullcontext()
-
-
-def _width(reporter: pytest.TerminalReporter) -> int:
-    return reporter._tw.fullwidth if reporter.isatty else 0  # noqa: SLF001 pytest offers no other way

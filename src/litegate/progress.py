@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import final
+from typing import Any, final
 
 import pytest
 
@@ -90,6 +90,12 @@ class Progress:
 
     def _width(self) -> int:
         return self._reporter._tw.fullwidth - 1 if self._reporter else 79  # noqa: SLF001 no public one
+
+
+def uncaptured(config: pytest.Config) -> Any:
+    """A context in which what is written is seen, not captured."""
+    capture: Any = config.pluginmanager.getplugin("capturemanager")
+    return capture.global_and_fixture_disabled() if capture else nullcontext()
 
 
 def _words(event: child.Stage | child.Progress) -> str:

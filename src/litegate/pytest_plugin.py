@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from litegate import checking, gate, refusals
+from litegate.closing import summarize
+from litegate.configured import refuse_to_look
 from litegate.errors import ConfigError, LitegateError
+from litegate.listener import Listener
 from litegate.options import OPTIONS
 
 if TYPE_CHECKING:
@@ -44,14 +47,14 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[gate.KEY] = found = gate.Gate.of(config)
     except (LitegateError, ValueError, TypeError) as error:
         raise pytest.UsageError(str(error)) from error
-    config.pluginmanager.register(gate.Collector(found), "litegate-collector")
+    config.pluginmanager.register(Listener(found), "litegate-listener")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
     """Refuse settings that end every run of the checks without a verdict."""
     try:
-        gate.refuse_to_look(config)
+        refuse_to_look(config)
     except (LitegateError, ValueError, TypeError) as error:
         raise pytest.UsageError(str(error)) from error
 
@@ -139,7 +142,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the closing table."""
-    terminalreporter.config.stash[gate.KEY].summarize(terminalreporter)
+    summarize(terminalreporter.config.stash[gate.KEY], terminalreporter)
 
 
 @pytest.fixture

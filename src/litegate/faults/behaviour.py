@@ -10,6 +10,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from litegate.faults.draft import Draft, edit
 from litegate.faults.fault import Family, Ladder, fault
+from litegate.faults.losses import LOSSES
 from litegate.faults.scene import Scene, Unplantable
 from litegate.faults.tail import Tail, behind_last_layer, behind_output
 from litegate.faults.writer import Steps
@@ -22,16 +23,8 @@ _KEEP = schema.ReducerOptionsT(keepDims=True)
     family=Family.ACCURACY,
     noticed_by=(
         "accuracy",
-        "accuracy drop",
-        "number of extra errors",
-        "worst class's accuracy drop",
-        "agreement with Keras",
-        "largest difference from Keras",
+        *LOSSES,
         "agreement of kernels",
-        "accuracy lost against the base",
-        "agreement with the reference",
-        "agreement with the base",
-        "output error",
         f"{_TO} finite outputs",
         f"{_TO} outputs in their range",
     ),

@@ -11,20 +11,8 @@ from numpy.typing import NDArray
 from litegate.faults.draft import Draft, edit
 from litegate.faults.fault import Family, Ladder, fault
 from litegate.faults.layers import Layer, layers
+from litegate.faults.losses import LOSSES
 from litegate.faults.scene import Scene, Unplantable
-
-_LOSSES = (
-    "accuracy drop",
-    "number of extra errors",
-    "worst class's accuracy drop",
-    "agreement with Keras",
-    "largest difference from Keras",
-    "accuracy lost against the base",
-    "agreement with the reference",
-    "agreement with the base",
-    "output error",
-)
-"""The measurements that notice classes which are mistaken for each other."""
 
 Reorder = Callable[[int], NDArray[np.intp]]
 """From how many channels there are to which one is put in the place of each."""
@@ -60,7 +48,7 @@ def class_never_answered(scene: Scene, grade: float) -> Scene:
 @fault(
     family=Family.ACCURACY,
     ladder=Ladder(1, 2, 5, unit="pairs", must=1),
-    noticed_by=_LOSSES,
+    noticed_by=LOSSES,
 )
 def swapped_classes(scene: Scene, grade: float) -> Scene:
     """Classes are taken for each other: outputs in another order than the labels.
@@ -70,7 +58,7 @@ def swapped_classes(scene: Scene, grade: float) -> Scene:
     return _reordered(scene, _swaps(grade), _last)
 
 
-@fault(family=Family.ACCURACY, noticed_by=_LOSSES)
+@fault(family=Family.ACCURACY, noticed_by=LOSSES)
 def shuffled_labels(scene: Scene, _grade: float) -> Scene:
     """The candidate answers as one that was trained on shuffled labels.
 
@@ -90,7 +78,7 @@ def shuffled_labels(scene: Scene, _grade: float) -> Scene:
 @fault(
     family=Family.ACCURACY,
     ladder=Ladder(1, 2, 4, 8, 32, unit="pairs", must=8),
-    noticed_by=_LOSSES,
+    noticed_by=LOSSES,
 )
 def swapped_channels(scene: Scene, grade: float) -> Scene:
     """Output channels of the first layer are swapped; the next layer takes them for each other.

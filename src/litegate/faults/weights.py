@@ -15,28 +15,16 @@ from numpy.typing import NDArray
 from litegate.faults.draft import Draft, edit
 from litegate.faults.fault import Family, Ladder, fault
 from litegate.faults.layers import Layer, layers
+from litegate.faults.losses import LOSSES
 from litegate.faults.scene import Scene, Unplantable
 
 Weights = NDArray[Any]
-
-_LOSSES = (
-    "accuracy drop",
-    "number of extra errors",
-    "worst class's accuracy drop",
-    "agreement with Keras",
-    "largest difference from Keras",
-    "accuracy lost against the base",
-    "agreement with the reference",
-    "agreement with the base",
-    "output error",
-)
-"""The measurements that notice a candidate which no longer works."""
 
 
 @fault(
     family=Family.ACCURACY,
     ladder=Ladder(1, 5, 20, 50, 100, 400, 1600, 6400, unit="%", must=400),
-    noticed_by=_LOSSES,
+    noticed_by=LOSSES,
 )
 def scale_too_large(scene: Scene, grade: float) -> Scene:
     """A layer's scale is shifted: its sums count for more than they are.
@@ -56,7 +44,7 @@ def scale_too_large(scene: Scene, grade: float) -> Scene:
 @fault(
     family=Family.ACCURACY,
     ladder=Ladder(1, 2, 4, 8, 16, 32, 64, 128, unit="steps", must=8),
-    noticed_by=_LOSSES,
+    noticed_by=LOSSES,
 )
 def zero_point_shifted(scene: Scene, grade: float) -> Scene:
     """A layer takes the zero point of what it reads to be lower than it is.
@@ -82,7 +70,7 @@ def zero_point_shifted(scene: Scene, grade: float) -> Scene:
 @fault(
     family=Family.ACCURACY,
     ladder=Ladder(1, 5, 20, 50, 80, 95, 100, unit="% of the weights", must=20),
-    noticed_by=_LOSSES,
+    noticed_by=LOSSES,
 )
 def clipped_weights(scene: Scene, grade: float) -> Scene:
     """A layer's largest weights are clipped to the size of a smaller one.
@@ -100,7 +88,7 @@ def clipped_weights(scene: Scene, grade: float) -> Scene:
 @fault(
     family=Family.ACCURACY,
     ladder=Ladder(1, 5, 20, 50, 80, 95, 100, unit="% of the weights", must=80),
-    noticed_by=_LOSSES,
+    noticed_by=LOSSES,
 )
 def pruned_weights(scene: Scene, grade: float) -> Scene:
     """A layer's smallest weights are 0.
@@ -120,7 +108,7 @@ def pruned_weights(scene: Scene, grade: float) -> Scene:
 @fault(
     family=Family.ACCURACY,
     ladder=Ladder(0.01, 0.1, 0.5, 2, 10, 50, unit="% of the bits", must=2),
-    noticed_by=_LOSSES,
+    noticed_by=LOSSES,
 )
 def flipped_bits(scene: Scene, grade: float) -> Scene:
     """Random bits of a layer's weights are flipped.
@@ -139,7 +127,7 @@ def flipped_bits(scene: Scene, grade: float) -> Scene:
 @fault(
     family=Family.ACCURACY,
     ladder=Ladder(0.1, 1, 5, 20, 50, 100, unit="% of the weights", must=5),
-    noticed_by=_LOSSES,
+    noticed_by=LOSSES,
 )
 def saturated_weights(scene: Scene, grade: float) -> Scene:
     """Random weights of a layer are as large as its type holds, in their own direction.

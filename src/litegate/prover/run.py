@@ -16,8 +16,9 @@ from litegate.errors import ConfigError, LitegateError
 from litegate.escaping import plain
 from litegate.faults import Family, Fault, Scene
 from litegate.faults.catalogue import chosen, own_faults, shipped_faults
-from litegate.gate import Gate, uncaptured
+from litegate.gate import Gate
 from litegate.items import case_of, cases_of, requires
+from litegate.progress import uncaptured
 from litegate.prover.rebuilds import add_rebuilds
 from litegate.prover.replay import check_of, play
 from litegate.prover.wiring import wiring

@@ -1,0 +1,40 @@
+"""The closing section of a run, on pytest's terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from litegate.gate import Gate
+from litegate.scope import looks
+
+_MARKUP: Mapping[str, Mapping[str, bool]] = {
+    "fail": {"red": True},
+    "error": {"red": True, "bold": True},
+    "inconclusive": {"yellow": True},
+    "waived": {"yellow": True},
+    "pass": {"green": True},
+    "head": {"bold": True},
+    "plain": {},
+}
+
+
+def summarize(gate: Gate, reporter: pytest.TerminalReporter) -> None:
+    """Print the closing table."""
+    if gate.tally.offered and (option := looks(gate.config)):
+        reporter.write_line(f"litegate: nothing was gated: {option} only looks")
+    if gate.report is None:
+        return
+    from litegate.reports.terminal import lines
+
+    reporter.write_sep("=", "litegate")
+    verbosity = gate.config.get_verbosity()
+    for mark, line in lines(gate.session.run, width=_width(reporter), verbosity=verbosity):
+        reporter.write_line(line, **_MARKUP[mark])
+    reporter.write_line(f"report: {gate.report['path']}")
+    reporter.write_line(f"page: {gate.report['page']}")
+
+
+def _width(reporter: pytest.TerminalReporter) -> int:
+    return reporter._tw.fullwidth if reporter.isatty else 0  # noqa: SLF001 pytest offers no other way

@@ -1,0 +1,31 @@
+"""The nouns: what a file in `models/` declares and what is built from it.
+
+Frozen dataclasses of the standard library alone. Arrays are typed `Any` here, with their shape and
+type in words, so that reading a model file costs no import of NumPy.
+"""
+
+from litegate.spec.arrays import Array
+from litegate.spec.artifact import Artifact, Evaluation
+from litegate.spec.budget import OF_LABELS, Budget, Regression
+from litegate.spec.model import Data, DataLocations, File, Model, Splits, Training
+from litegate.spec.recipe import IO_TYPES, Clustering, Kind, Pruning, Recipe
+
+__all__ = [
+    "IO_TYPES",
+    "OF_LABELS",
+    "Array",
+    "Artifact",
+    "Budget",
+    "Clustering",
+    "Data",
+    "DataLocations",
+    "Evaluation",
+    "File",
+    "Kind",
+    "Model",
+    "Pruning",
+    "Recipe",
+    "Regression",
+    "Splits",
+    "Training",
+]

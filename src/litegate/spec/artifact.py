@@ -1,0 +1,48 @@
+"""What is built of a model, and the samples that it is judged on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, final
+
+from litegate.spec.arrays import Array
+from litegate.spec.recipe import Recipe
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Evaluation:
+    """The evaluation split, as networks are fed it; one object for every artifact of it."""
+
+    digest: str
+    """The data set's key: its raw arrays' digests and its preprocessing."""
+    x: Array
+    """float32, shape (n, ...)."""
+    y: Array
+    """Integer labels, shape (n,); None where there are none."""
+    classes: tuple[str, ...]
+    domain: tuple[float, float]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """One built `.tflite` with its birth certificate. Equal where bytes and split are equal."""
+
+    model: str
+    recipe: Recipe = field(compare=False)
+    tflite: bytes = field(repr=False, compare=False)
+    sha256: str
+    certificate: Mapping[str, Any] = field(repr=False, compare=False)
+    """Every input that made it: key, versions, processor, digests, seeds."""
+    history: tuple[Mapping[str, Any], ...] = field(default=(), repr=False, compare=False)
+    """One row an epoch: stage, epoch, loss, accuracy, val_loss, val_accuracy."""
+    evaluation: Evaluation = field(repr=False)
+    keras_outputs: Array = field(default=None, repr=False, compare=False)
+    """Outputs of the Keras network that was converted, float32, shape (n, classes)."""
+
+    @property
+    def name(self) -> str:
+        """The subject of a sentence: "mnist_cnn/int8_qat"."""
+        return f"{self.model}/{self.recipe.name}"

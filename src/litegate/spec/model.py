@@ -1,0 +1,171 @@
+"""What a file in `models/` declares: training, data, files, the model itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, final
+
+from litegate.errors import ConfigError
+from litegate.spec.arrays import Array
+from litegate.spec.budget import Budget
+from litegate.spec.recipe import Kind, Recipe
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """How a network is trained; everything here is part of an artifact's key."""
+
+    epochs: int = 1
+    """Passes over the training split; 0 leaves the weights as the builder gives them."""
+    batch_size: int = 32
+    seed: int = 7
+    """Seeds the initial weights, the order of the batches and every random layer."""
+    optimizer: str = "adam"
+    """A Keras optimizer by name."""
+    learning_rate: float | None = None
+    """None leaves the optimizer's own default."""
+    fine_tune_learning_rate: float | None = None
+    """That of fine-tuning, and of the reference beside it; None leaves `learning_rate`."""
+    loss: str = "sparse_categorical_crossentropy"
+    """A Keras loss by name."""
+    from_logits: bool = True
+    """For a cross-entropy: the network's last layer has no softmax."""
+    threads: int = 1
+    """Threads of one operation. Not the machine's: float sums depend on it, so do the bytes."""
+
+    def __post_init__(self) -> None:
+        for name, least in (("epochs", 0), ("batch_size", 1), ("threads", 1)):
+            if getattr(self, name) < least:
+                raise ConfigError(
+                    f"Training({name}=...) must be at least {least}", got=str(getattr(self, name))
+                )
+        if self.seed < 0:
+            raise ConfigError("Training(seed=...) must not be negative", got=str(self.seed))
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Splits:
+    """A data set in memory: samples first, equal lengths in each split.
+
+    The training split is None where nothing is trained, `y_test` where there are no labels.
+    """
+
+    x_train: Array = None
+    """Training samples, shape (n, ...)."""
+    y_train: Array = None
+    """Integer class labels, shape (n,)."""
+    x_test: Array
+    """Samples of the evaluation split, shape (m, ...)."""
+    y_test: Array = None
+    """Their labels, shape (m,)."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataLocations:
+    """Where data may be looked for."""
+
+    project: Path | None = None
+    """The folder that paths of the user's own start from."""
+    directory: Path | None = None
+    """The data directory setting."""
+    cache: Path | None = None
+    """Where a download is kept; None forbids downloading."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Data:
+    """A data set: how it is had, what it must be, and what its inputs may be."""
+
+    name: str
+    load: Callable[[DataLocations], Splits]
+    """Gives the raw arrays. Runs only when something must be built."""
+    digests: Mapping[str, str]
+    """SHA-256 of each raw array's bytes, by its name in `Splits`; verified at every load."""
+    preprocess: Callable[[Array], Array]
+    """Raw samples, shape (n, ...), to what the network is fed, float32, shape (n, ...). A named
+    function: its source is part of the artifact's key."""
+    domain: tuple[float, float]
+    """The least and greatest value of a preprocessed input."""
+    classes: tuple[str, ...]
+    """The name of each class, in the order of the network's outputs."""
+    labels: bool = True
+    """Whether the evaluation split has labels; without them accuracy cannot be measured."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A file of the user's own. It lies in git, or is pinned by its digest, or is made.
+
+    ConfigError where what is given does not say so.
+    """
+
+    path: str = ""
+    """From the project's root, or absolute; ``~`` and ``$NAME`` are filled in."""
+    url: str = ""
+    """Fetched once, in place of `path`; needs `sha256`."""
+    sha256: str = ""
+    """What the bytes must be; needed for whatever lies outside the project."""
+    command: str = ""
+    """Makes `path`; run in the project's root, once in each run, without a shell."""
+
+    def __post_init__(self) -> None:
+        if bool(self.path) is bool(self.url) or (self.command and self.url):
+            raise ConfigError(
+                "File(...) names a path or a url, and a command only beside a path",
+                got=repr(self),
+            )
+        if not re.fullmatch("[0-9a-f]{64}", self.sha256 or "0" * 64):
+            raise ConfigError(
+                "File(sha256=...) is no SHA-256", expected="64 hexadecimal digits", got=self.sha256
+            )
+        if self.url and not self.sha256:
+            raise ConfigError(
+                f"File(url={self.url!r}) has no sha256",
+                expected="the digest of its bytes: what a server sends may change",
+            )
+
+    def __str__(self) -> str:
+        return self.path or self.url
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """What a builder function or `prebuilt` declares in `models/`."""
+
+    name: str
+    file: Path
+    line: int
+    """Where it stands, for messages."""
+    build: Callable[..., Any]
+    """Takes the `tf_keras` module, returns a network."""
+    summary: str
+    """The first line of the builder's docstring."""
+    data: Data
+    training: Training
+    recipes: tuple[Recipe, ...]
+    budget: Budget
+    renamed_from: str | None = None
+    """The name that the base knows this model by."""
+    files: tuple[Path, ...] = ()
+    """What the builder reads; their bytes are part of the artifact's key."""
+    prebuilt: Mapping[str, File] = field(default_factory=dict)
+    """The ready-made file of each recipe, the reference included; empty for what is built."""
+
+    def budget_of(self, recipe: Recipe) -> Budget:
+        """The limits of one recipe: its own over the model's."""
+        return recipe.budget.over(self.budget) if recipe.budget else self.budget
+
+    def recipe(self, name: str) -> Recipe:
+        """The recipe of that name, among this model's own, their references and the baseline."""
+        baseline = Recipe(name="float32", kind=Kind.FLOAT32, gate=False)
+        implied = (baseline, *(recipe.reference for recipe in self.recipes))
+        return {recipe.name: recipe for recipe in (*implied, *self.recipes)}[name]
