@@ -2,6 +2,7 @@
 
 import hashlib
 import resource
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -30,13 +31,18 @@ def intake(tmp_path):
     )
 
 
-@pytest.fixture
+@contextmanager
 def full_disk():
-    """No file may grow beyond 1,000 bytes, so that writing fails as on a full disk."""
+    """No file may grow beyond 1,000 bytes, so that writing fails as on a full disk.
+
+    The test's own body alone: pytest's own output may be a file, too.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_the_key_is_the_digest_of_the_bytes(intake):
@@ -72,13 +78,14 @@ def test_a_command_must_give_the_same_bytes_each_time(intake):
         intake.take(file, key)
 
 
-def test_a_full_disk_is_an_error_with_what_to_do(intake, full_disk):
-    with pytest.raises(StoreError, match="free some space"):
-        intake.take(FILE, KEY)
+def test_a_full_disk_is_an_error_with_what_to_do(intake):
     np.savez(intake.locations.project / "s.npz", x=np.zeros(4))
     split = npz("s.npz", x="x", digests={"x_test": _digest(np.zeros(4))}, domain=(0, 1))
-    assert not intake.store.has(BUILDS, KEY)
-    intake.take_split(split, "small")
+    with full_disk():
+        with pytest.raises(StoreError, match="free some space"):
+            intake.take(FILE, KEY)
+        assert not intake.store.has(BUILDS, KEY)
+        intake.take_split(split, "small")
     assert intake.store.has(EVALUATIONS, "small")
 
 
