@@ -341,13 +341,17 @@ class Gate:
         self.report = report | {"path": path, "page": self._page(report, comparisons)}
 
     def _page(self, report: Mapping[str, Any], comparisons: list[Comparison]) -> str:
-        """Write report.html; what prevents it is said, and judges nothing."""
+        """Write report.html and keep the verdicts; what prevents it is said, and judges nothing."""
+        from litegate.reports.kept import keep
         from litegate.showing import show_run
 
+        path = "none"
         try:
-            return str(show_run(report, comparisons, self.options.report))
+            path = str(show_run(report, comparisons, self.options))
+            keep(report, self.options.history)
         except LitegateError as error:
-            return f"none; {error}"
+            return f"{path}; {error}"
+        return path
 
     def excuse(self, row: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """The waiver that covers a verdict's row, as it stands in the report; or None."""

@@ -34,6 +34,44 @@ class Commit:
         return self.sha[:10]
 
 
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The commit that is checked out."""
+
+    commit: str
+    subject: str
+    """The first line of its message, as whoever wrote it chose it."""
+    time: int
+    """When it was committed, in seconds since 1970."""
+    changed: bool
+    """Whether the files of the project are other than the commit has them."""
+
+
+def head(project: Path) -> Head | None:
+    """What is checked out, or None outside of git and before the first commit."""
+    try:
+        told = _git(project, "log", "-1", "--format=%H%n%ct%n%s")
+        changed = _git(project, "status", "--porcelain", "--", ".")
+    except ConfigError:
+        return None
+    if not told:
+        return None
+    commit, time, *subject = told.split("\n", 2)
+    said = "".join(subject).encode("utf-8", "replace").decode()
+    return Head(commit=commit, subject=said, time=int(time), changed=changed != "")
+
+
+def ancestors(project: Path, most: int) -> list[str] | None:
+    """HEAD and the commits before it, the newest first; None where git does not know them all."""
+    try:
+        is_whole = _git(project, "rev-parse", "--is-shallow-repository") == "false"
+        found = _git(project, "rev-list", f"--max-count={most}", "HEAD") if is_whole else None
+    except ConfigError:
+        return None
+    return None if found is None else found.split()
+
+
 def merge_base(against: str, project: Path, env: Mapping[str, str] | None = None) -> Commit | None:
     """The merge base of HEAD with a ref, with the target that `auto` finds, or None for `none`.
 
@@ -189,6 +227,7 @@ def _run(project: Path, *args: str) -> subprocess.CompletedProcess[str]:
             ["git", "-C", str(project), *args],  # noqa: S607 the user's own git
             capture_output=True,
             text=True,
+            errors="surrogateescape",  # of names and messages in any encoding
             check=False,
             env={k: v for k, v in os.environ.items() if k not in _GIT_ENV},
         )

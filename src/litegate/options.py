@@ -149,6 +149,15 @@ OPTIONS = (
         personal=True,
     ),
     Option(
+        name="litegate_history",
+        parse=_path,
+        allowed="a folder",
+        default=".litegate/history",
+        help="where the verdicts of each commit are kept, which the page draws as lines",
+        metavar="DIR",
+        personal=True,
+    ),
+    Option(
         name="litegate_build_timeout",
         parse=_seconds,
         allowed="seconds above 0",
@@ -237,6 +246,7 @@ class GateOptions:
     store: Path
     data: Path | None
     report: Path
+    history: Path
     only_models: tuple[str, ...]
     only_recipes: tuple[str, ...]
     against: str
@@ -273,6 +283,7 @@ def parse(
         store=project / read["litegate_store"],
         data=project / data if data else None,
         report=project / read["litegate_report"],
+        history=project / read["litegate_history"],
         only_models=read["litegate_model"],
         only_recipes=read["litegate_recipe"],
         against=read["litegate_against"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
 from typing import Any, final
 
@@ -13,7 +13,7 @@ from litegate.counterpart import Counterpart
 from litegate.discovery import discover
 from litegate.environment import describe
 from litegate.errors import ConfigError, DataUnavailable, LitegateError
-from litegate.git import Commit, merge_base, pinned
+from litegate.git import Commit, head, merge_base, pinned
 from litegate.options import GateOptions
 from litegate.pipeline import Built, Pipeline
 from litegate.reports.record import Run
@@ -211,6 +211,8 @@ def conclude(session: Session) -> dict[str, Any]:
     from litegate.reports.slack import slack
 
     run = session.run
+    if found := head(session.options.project):
+        run.head = asdict(found)
     judged = dict.fromkeys(row["model"] for row in run.verdicts if row["model"])
     for model in (session.models[name] for name in judged):
         artifacts = session.stored(model)

@@ -7,9 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from litegate.options import GateOptions
 from litegate.reports.html import page, write
 from litegate.reports.html.gathering import Comparison, Lookup, at_hand, gather
 from litegate.reports.json_report import PAGE
+from litegate.reports.kept import before
 from litegate.reports.view import Report
 from litegate.selection import Case, gated
 from litegate.session import Session
@@ -69,13 +71,23 @@ def _split(one: Comparison) -> Mapping[str, Any]:
     return {"classes": list(split.classes), "domain": [float(end) for end in split.domain]}
 
 
-def show(report: Report, lookup: Lookup, path: Path) -> Path:
-    """Write the page of a report. ConfigError where the file cannot be written."""
-    facts, gaps = gather(report, lookup)
-    return write(page(report, facts, gaps), path)
+def show(
+    report: Report,
+    lookup: Lookup,
+    path: Path,
+    kept: Iterable[Report] = (),
+    gaps: Iterable[str] = (),
+) -> Path:
+    """Write the page of a report, with what was `kept` of earlier commits.
+
+    `gaps` are what the caller could not have. ConfigError where the file cannot be written.
+    """
+    facts, more = gather(report, lookup)
+    return write(page(report, facts, [*gaps, *more], kept), path)
 
 
-def show_run(report: Report, comparisons: Iterable[Comparison], folder: Path) -> Path:
+def show_run(report: Report, comparisons: Iterable[Comparison], options: GateOptions) -> Path:
     """Write the page of a run that has just ended, from what it has at hand."""
     artifacts = (artifact for one in comparisons for artifact in one.sides.values())
-    return show(report, at_hand(artifacts), folder / PAGE)
+    kept = before(options.project, options.history)
+    return show(report, at_hand(artifacts), options.report / PAGE, kept)

@@ -4,6 +4,7 @@ import html as markup
 import json
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -130,3 +131,85 @@ def test_against_a_base_the_page_shows_what_the_change_broke(project):
     assert f"{lead[1]} flips: {lead[1]} broken" in row["sentence"]
     assert "taken for “class 3” now" in html
     assert html.count('<li class="lost"><img class="plot sample"') == 40
+
+
+@pytest.fixture
+def committed(judged):
+    """The project, committed, with the store outside of what git sees."""
+    (judged.path / ".gitignore").write_text(".litegate\n__pycache__\n.pytest_cache\n")
+    git(judged, "init", "-q", "-b", "main")
+    commit(judged, "first <b>commit</b>")
+    return judged
+
+
+def git(project, *args):
+    """Run git in a project."""
+    identity = ["-c", "user.name=a", "-c", "user.email=a@example.com"]
+    subprocess.run(["git", *identity, *args], cwd=project.path, check=True)
+
+
+def commit(project, subject):
+    """Commit everything, as `subject`."""
+    git(project, "add", "-A")
+    git(project, "commit", "-qm", subject)
+
+
+def kept(project):
+    """What a project keeps of its commits."""
+    return sorted((project.path / ".litegate" / "history").glob("*.json"))
+
+
+def tighten(project, limit):
+    """Let the check allow another limit, in points."""
+    project.check(BODY.format(limit=limit), head=HOLDS, args="reference, candidate, require")
+
+
+def test_every_commit_keeps_its_verdicts_and_the_page_draws_them(committed):
+    assert committed.run().ret == 0
+    assert 'id="history"' not in (committed.path / PAGE).read_text("utf-8")
+    tighten(committed, -1)
+    assert committed.run().ret == 1
+    html = (committed.path / PAGE).read_text("utf-8")
+    assert len(kept(committed)) == 1, "a checkout with changes is no commit"
+    assert 'class="plot over-commits"' in html
+    assert "first &lt;b&gt;commit&lt;/b&gt;" in html
+    commit(committed, "second")
+    committed.run()
+    assert len(kept(committed)) == 2
+    html = (committed.path / PAGE).read_text("utf-8")
+    assert re.search(r"outside its limit since <code>\w{7}</code> second", html)
+
+
+def test_a_commit_of_another_branch_is_not_in_the_history(committed):
+    committed.run()
+    git(committed, "checkout", "-qb", "aside")
+    tighten(committed, 4)
+    commit(committed, "aside")
+    committed.run()
+    assert len(kept(committed)) == 2
+    git(committed, "checkout", "-q", "main")
+    committed.run()
+    assert 'id="history"' not in (committed.path / PAGE).read_text("utf-8")
+
+
+def test_the_command_draws_a_folder_of_reports(committed, litegate, tmp_path):
+    committed.run()
+    first = json.loads((committed.path / REPORT).read_text("utf-8"))
+    (tmp_path / "artifacts" / "one").mkdir(parents=True)
+    (tmp_path / "artifacts" / "one" / "report.json").write_text(json.dumps(first))
+    tighten(committed, 4)
+    commit(committed, "second")
+    committed.run()
+    assert litegate("--history", tmp_path / "artifacts", "--to", "again.html").exit_code == 0
+    assert 'class="plot over-commits"' in (committed.path / "again.html").read_text("utf-8")
+    assert litegate("--history", "nowhere").exit_code == 1
+    assert litegate(REPORT, REPORT, "--history", tmp_path).exit_code == 1
+
+
+def test_a_history_that_cannot_be_kept_changes_no_verdict(committed):
+    (committed.path / ".litegate").mkdir(exist_ok=True)
+    (committed.path / ".litegate" / "history").write_text("")
+    done = committed.run()
+    assert done.ret == 0
+    done.stdout.fnmatch_lines(["page: *; the history in * cannot be written*"])
+    assert (committed.path / PAGE).exists()

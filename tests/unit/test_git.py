@@ -6,7 +6,16 @@ import subprocess
 import pytest
 
 from litegate.errors import ConfigError
-from litegate.git import Commit, left_behind, merge_base, prefix, submodules, worktree
+from litegate.git import (
+    Commit,
+    ancestors,
+    head,
+    left_behind,
+    merge_base,
+    prefix,
+    submodules,
+    worktree,
+)
 
 
 class Repository:
@@ -184,3 +193,54 @@ def test_submodules_are_found_from_any_folder(repository, tmp_path):
     (repository.path / "project").mkdir()
     found = [repository.path.resolve() / "deep" / "one two"]
     assert submodules(repository.path / "project") == found
+
+
+def test_the_head_is_the_commit_and_whether_its_files_are_others(repository):
+    found = head(repository.path)
+    assert (found.commit, found.subject, found.changed) == (repository.first, "first", False)
+    assert found.time == int(repository.git("log", "-1", "--format=%ct"))
+    (repository.path / "file").write_text("other")
+    assert head(repository.path).changed
+    repository.git("checkout", "-q", "file")
+    (repository.path / "new").write_text("")
+    assert head(repository.path).changed
+
+
+def test_a_head_elsewhere_in_the_repository_is_not_this_projects(repository):
+    (repository.path / "project").mkdir()
+    (repository.path / "other").write_text("")
+    assert not head(repository.path / "project").changed
+
+
+def test_no_head_outside_of_git_and_before_the_first_commit(tmp_path):
+    assert head(tmp_path) is None
+    assert ancestors(tmp_path, 9) is None
+    empty = Repository(tmp_path / "empty")
+    assert head(empty.path) is None
+
+
+def test_a_subject_in_any_bytes_is_text(repository):
+    identity = ["-c", "user.name=a", "-c", "user.email=a@example.com"]
+    blob = b"caf\xe9 \x1b[31m<b>"
+    subprocess.run(
+        ["git", *identity, "commit", "-q", "--allow-empty", "--cleanup=verbatim", "-F", "-"],
+        cwd=repository.path,
+        input=blob,
+        check=True,
+    )
+    found = head(repository.path)
+    assert found.subject.startswith("caf")
+    found.subject.encode("utf-8")
+
+
+def test_ancestors_are_the_newest_first(repository):
+    second = repository.commit("second")
+    assert ancestors(repository.path, 9) == [second, repository.first]
+    assert ancestors(repository.path, 1) == [second]
+
+
+def test_a_shallow_clone_does_not_know_its_ancestors(repository, tmp_path):
+    repository.commit("second")
+    shallow = tmp_path / "shallow"
+    repository.git("clone", "-q", "--depth=1", repository.path.as_uri(), str(shallow))
+    assert ancestors(shallow, 9) is None

@@ -107,7 +107,20 @@ def rich_page(tmp_path_factory):
     told = _report() | rows([one])
     facts, gaps = gather(told, at_hand(one.sides.values()))
     folder = tmp_path_factory.mktemp("page")
-    return write(page(told, facts, gaps), folder / "report.html")
+    return write(page(told, facts, gaps, _kept()), folder / "report.html")
+
+
+def _kept():
+    """Four commits before the run, of which the last two broke a promise."""
+    for number in range(4):
+        outcome = "pass" if number < 2 else "fail"
+        row = made_reports.verdict(outcome, value=0.002 + 0.002 * number)
+        yield made_reports.report(row) | {"head": _head(number, f"commit {number} " + "long " * 9)}
+
+
+def _head(number, subject):
+    commit = f"{number:x}" * 40
+    return {"commit": commit, "subject": subject, "time": number, "changed": False}
 
 
 def _report():
@@ -141,6 +154,7 @@ def _report():
         not_gated={"other": "its data are missing"},
         not_measured={"checks/test_latency.py::test_it": "--benchmark-disable"},
         notes=["a note", "another"],
+        head=_head(9, "the run itself"),
         base={"commit": "0123456789abcdef" * 2, "ref": "main"},
         waivers=[{"model": "m", "reason": "known"}],
         proofs=[made_reports.proof(*faults, survivors=[survivor])],

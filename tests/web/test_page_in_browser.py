@@ -13,6 +13,7 @@ PLOTS = {
     "treemap",
     "pareto",
     "epochs",
+    "over-commits",
     "times",
     "sample",
     "bar",

@@ -6,8 +6,11 @@ import pytest
 from made_reports import report, verdict
 from places import given, planted, put_leg
 
+from litegate.reports.kept import keep
+
 GATE = ".github/workflows/gate.yml"
 EVENTS = ("push", "pull_request", "merge_group")
+COMMITS = (("a", "the one before", 1), ("b", "this one", 2))
 BOTH = json.dumps(["first", "second"])
 
 
@@ -15,8 +18,9 @@ BOTH = json.dumps(["first", "second"])
 def merged(tmp_path, repository, started):
     """Run the last job alone, after legs that left these reports; the run."""
 
-    def merge(legs, result="success", models=BOTH):
+    def merge(legs, result="success", models=BOTH, caches=None):
         run = started()
+        run.caches |= caches or {}
         for name, made in legs.items():
             put_leg(run, f"gate-leg-{name}", made)
         run.results = {
@@ -84,7 +88,8 @@ def test_a_push_to_main_saves_what_is_new_and_makes_the_badge(
     assert set(results.values()) == {"success"}, run.log
     legs = json.loads(run.results["list"]["outputs"]["matrix"])
     assert legs[1]["key"] != legs[1]["base_key"] == old[1]["key"]
-    assert set(run.caches) - set(caches) == {f"litegate-v1-Linux-X64-{legs[1]['key']}"}
+    store = f"litegate-v1-Linux-X64-{legs[1]['key']}"
+    assert set(run.caches) - set(caches) == {store, "litegate-history-7-1"}
     assert [entry["path"] for entry in given(gh, 0)["tree"]] == ["model-gate.json"]
 
 
@@ -100,6 +105,23 @@ def test_a_pull_request_saves_nothing(started, repository, plant_caches):
     run.caches |= caches
     assert run.workflow(GATE)["model-gate"] == "success", run.log
     assert set(run.caches) == set(caches)
+
+
+def test_the_page_draws_what_earlier_runs_of_main_kept(merged, tmp_path):
+    """The last job takes the newest history, and its page has the lines."""
+    heads = [{"commit": c * 40, "subject": s, "time": t, "changed": False} for c, s, t in COMMITS]
+    kept = [
+        report(verdict(model="first", value=t / 1000)) | {"head": h}
+        for (*_, t), h in zip(COMMITS, heads, strict=True)
+    ]
+    keep(kept[0], tmp_path / "history")
+    run = merged(
+        {0: kept[1]}, models='["first"]', caches={"litegate-history-1": tmp_path / "history"}
+    )
+    page = (run.artifacts["gate-report"] / "report.html").read_text("utf-8")
+    assert 'class="plot over-commits"' in page
+    assert "the one before" in page
+    assert set(run.caches) == {"litegate-history-1"}, "a pull request saves nothing"
 
 
 def test_good_legs_pass(merged):

@@ -27,6 +27,7 @@ from litegate.reports.reading import read
 from litegate.reports.view import Report, counts, having, is_good
 
 REPORT = Path(".litegate/report/report.json")
+HISTORY = Path(".litegate/history")
 PAGE = "summary.md"
 """The report as a text to read, beside the merged report.json."""
 
@@ -38,6 +39,9 @@ def merge(
     *,
     expect: Annotated[str, typer.Option(help="The models: a JSON list, or names.")],
     out: Annotated[Path, typer.Option(help="Where the merged report.json goes.")] = REPORT.parent,
+    history: Annotated[
+        Path, typer.Option(help="Where the verdicts of each commit are kept.")
+    ] = HISTORY,
 ) -> None:
     """Merge the reports of several runs, a leg a model, into one verdict and its exit status."""
     reports, damaged = _legs(folders)
@@ -45,7 +49,7 @@ def merge(
     path = write(report, out)
     _show(report)
     (out / PAGE).write_text(summary_of(report), "utf-8")
-    _page(report, out)
+    _page(report, out, history)
     if os.environ.get("GITHUB_STEP_SUMMARY"):
         _append("GITHUB_STEP_SUMMARY", summary_of(report))
     if os.environ.get("GITHUB_ACTIONS"):
@@ -54,11 +58,14 @@ def merge(
     raise typer.Exit(0 if is_good(report) else 1)
 
 
-def _page(report: Report, out: Path) -> None:
+def _page(report: Report, out: Path, history: Path) -> None:
     from litegate.reports.html import page, write
+    from litegate.reports.kept import before, keep
 
     gap = "the samples that changed sides are in the report.html of each leg, which has its store"
-    write(page(report, gaps=[gap] if report.get("comparisons") else []), out / "report.html")
+    gaps = [gap] if report.get("comparisons") else []
+    write(page(report, gaps=gaps, kept=before(Path.cwd(), history)), out / "report.html")
+    keep(report, history)
 
 
 def summary(report: ReportFile = REPORT) -> None:

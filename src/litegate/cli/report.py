@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from litegate.errors import ConfigError
-from litegate.options import parse
+from litegate.options import GateOptions, parse
 from litegate.reports.json_report import NAME, PAGE
 from litegate.reports.reading import read
 from litegate.settings import settings
@@ -26,6 +26,9 @@ def report(
         Path | None, typer.Option("--json", help="The report.json, where it is another.")
     ] = None,
     to: Annotated[Path | None, typer.Option(help="The page to write.")] = None,
+    history: Annotated[
+        Path | None, typer.Option(help="A folder of kept reports, such as artifacts of CI.")
+    ] = None,
 ) -> None:
     """Make report.html again from report.json and the store, or hold two reports together.
 
@@ -35,20 +38,26 @@ def report(
     given = [*([json] if json else []), *(reports or [])]
     if len(given) > 2 or (json and reports):
         raise ConfigError("one report is shown, or two are compared", got=f"{len(given)} reports")
+    if len(given) == 2 and history:
+        raise ConfigError("a history stands on the page of one report", got="two reports")
     if len(given) == 2:
         path = _compared(given[0], given[1], to or options.report / COMPARED)
     else:
         source = given[0] if given else options.report / NAME
-        path = _shown(source, to or source.with_name(PAGE), Store(options.store))
+        path = _shown(source, to or source.with_name(PAGE), options, history)
     typer.echo(f"page: {path}")
 
 
-def _shown(source: Path, to: Path, store: Store) -> Path:
+def _shown(source: Path, to: Path, options: GateOptions, history: Path | None) -> Path:
     from litegate.reports.html.gathering import in_store
+    from litegate.reports.kept import before, of_folder
     from litegate.showing import show
 
     found = read(source)
-    return show(found, in_store(store, found.get("splits") or {}), to)
+    lookup = in_store(Store(options.store), found.get("splits") or {})
+    if history:
+        return show(found, lookup, to, *of_folder(history))
+    return show(found, lookup, to, before(options.project, options.history))
 
 
 def _compared(before: Path, after: Path, to: Path) -> Path:

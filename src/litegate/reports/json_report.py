@@ -22,6 +22,7 @@ def document(run: Run) -> dict[str, Any]:
         "verdict": run.verdict,
         "strict": run.strict,
         "environment": dict(run.environment),
+        "head": dict(run.head) if run.head else None,
         "base": dict(run.base) if run.base else None,
         "anchor": dict(run.anchor) if run.anchor else None,
         "verdicts": [dict(row) for row in run.verdicts],

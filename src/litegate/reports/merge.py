@@ -146,7 +146,9 @@ def _differences(reports: Mapping[str, Report]) -> Iterator[str]:
 
 def _carried(reports: Mapping[str, Report]) -> dict[str, Any]:
     """What a comparison with a base adds to a report, and what its page is made of."""
-    carried: dict[str, Any] = {}
+    carried: dict[str, Any] = {
+        "head": next((r["head"] for r in reports.values() if r.get("head")), None)
+    }
     bases = [report["base"] for report in reports.values() if report.get("base")]
     if any("base" in report for report in reports.values()):
         carried["base"] = bases[0] if bases else None

@@ -14,7 +14,10 @@ from litegate.errors import ConfigError
 from litegate.reports.shapes import (
     FIGURES,
     FIGURES_OF_NONE,
+    HEAD,
     INTERVAL,
+    KEPT,
+    KEPT_ROW,
     OPTIONAL,
     PROOF_ROWS,
     REPORT,
@@ -34,18 +37,31 @@ def read(path: Path) -> Report:
 
     Raises ConfigError for one that is missing, too large, no JSON, or of another shape.
     """
+    report = _loaded(path)
+    check(report, str(path))
+    return dict(report)
+
+
+def read_kept(path: Path) -> Report:
+    """What the history needs of a report, from a file that holds at least that; as `read`."""
+    report = _loaded(path)
+    _check(report, KEPT, str(path))
+    _check(report["head"], HEAD, f"{path}: head")
+    _check_all(report["verdicts"], KEPT_ROW, f"{path}: verdicts")
+    return dict(report)
+
+
+def _loaded(path: Path) -> Any:
     try:
         if path.stat().st_size > MOST_BYTES:
             raise ConfigError(f"{path} is too large", expected=f"at most {MOST_BYTES:,} B")
-        report = json.loads(path.read_bytes())
+        return json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(
             f"the report {path} cannot be read",
             got=str(error),
             remedy="run `pytest checks/`, which writes it, or name another with --report",
         ) from error
-    check(report, str(path))
-    return dict(report)
 
 
 def check(report: Any, name: str) -> None:
@@ -54,6 +70,8 @@ def check(report: Any, name: str) -> None:
     for key, test in OPTIONAL.items():
         if not test(report.get(key)):
             raise ConfigError(f"{name}: {key} is not what a report holds")
+    if report.get("head"):
+        _check(report["head"], HEAD, f"{name}: head")
     for key, shape in ROWS.items():
         _check_all(report.get(key) or (), shape, f"{name}: {key}")
     figures = [{**FIGURES_OF_NONE, **row} for row in report["recipes"]]

@@ -80,6 +80,8 @@ class Run:
     environment: Mapping[str, Any]
     """Versions, kernels, threads, processor, places."""
     strict: bool
+    head: Mapping[str, Any] | None = None
+    """The commit that was judged: commit, subject, time, changed."""
     base: Mapping[str, Any] | None = None
     """The commit that the run was held against: commit, ref."""
     anchor: Mapping[str, Any] | None = None

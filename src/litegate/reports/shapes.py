@@ -139,7 +139,32 @@ PROOF_ROWS: Mapping[str, Shape] = {
 FIGURES = dict.fromkeys(("compressed_bytes", "arena", "latency"), _number_or_none)
 FIGURES_OF_NONE = dict.fromkeys(FIGURES)
 """What the rows of recipes in older reports do not hold."""
+_COMMIT = re.compile(r"[0-9a-f]{40,64}")
+
+
+def _commit(value: Any) -> bool:
+    return _text(value) and bool(_COMMIT.fullmatch(value))
+
+
+HEAD: Shape = {
+    "commit": _commit,
+    "subject": _text,
+    "time": _whole,
+    "changed": lambda value: isinstance(value, bool),
+}
+KEPT: Shape = {key: REPORT[key] for key in ("schema_version", "verdict", "verdicts")} | {
+    "head": _object
+}
+"""What the history needs of a report."""
+KEPT_ROW: Shape = {
+    key: ROWS["verdicts"][key]
+    for key in (
+        *("model", "recipe", "check", "measurement", "unit"),
+        *("relation", "value", "limit", "verdict"),
+    )
+}
 OPTIONAL: Shape = {
+    "head": _object_or_none,
     "base": _object_or_none,
     "waivers": _rows_or_none,
     "comparisons": _rows_or_none,

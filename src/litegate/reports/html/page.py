@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,13 @@ from litegate.reports.html.charts.classes import class_change, class_scale
 from litegate.reports.html.charts.curves import curves
 from litegate.reports.html.charts.interval import interval
 from litegate.reports.html.charts.matrix import difference, matrix
+from litegate.reports.html.charts.over_commits import over_commits
 from litegate.reports.html.charts.pareto import pareto
 from litegate.reports.html.charts.samples import sample
 from litegate.reports.html.charts.timing import epochs, is_timed, times
 from litegate.reports.html.charts.treemap import treemap
 from litegate.reports.html.facts import CandidateFacts
+from litegate.reports.html.history import history
 from litegate.reports.html.pairs import pairs
 from litegate.reports.view import (
     Report,
@@ -44,20 +46,26 @@ _SHOWN = {
     f.__name__: f
     for f in (
         *(bar, class_change, class_scale, curves, difference, epochs, interval, layer_bar, matrix),
-        *(pareto, sample, times, treemap),
+        *(over_commits, pareto, sample, times, treemap),
         *(counts, figures, having, outcome_of, recipe_figures, text, whose),
     )
 }
 
 
 def page(
-    report: Report, candidates: Sequence[CandidateFacts] = (), gaps: Sequence[str] = ()
+    report: Report,
+    candidates: Sequence[CandidateFacts] = (),
+    gaps: Sequence[str] = (),
+    kept: Iterable[Report] = (),
 ) -> str:
-    """The page of one report. `gaps` say which evidence cannot be shown, and why."""
+    """The page of one report. `gaps` say which evidence cannot be shown, and why.
+
+    `kept` are the reports of earlier commits, the oldest first.
+    """
     models = [_model(report, name, candidates) for name in _models(report)]
     proofs = report.get("proofs") or ()
     context = {"models": models, "gaps": gaps, "proofs": proofs, "said": _said(report)}
-    return _render("page.html", report=report, **context)
+    return _render("page.html", report=report, history=history(kept, report), **context)
 
 
 def compared(before: Report, after: Report, names: tuple[str, str]) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import final
 
+from litegate.reports.kept import key_of
 from litegate.reports.view import OUTCOMES, Report, Row, outcome_of, severity
 
 
@@ -61,13 +62,9 @@ def _paired(before: Sequence[Row], after: Sequence[Row]) -> Iterator[Pair]:
     """Paired by model, recipe, check and measurement, in their order where there are several."""
     waiting: defaultdict[tuple[str, ...], list[Row]] = defaultdict(list)
     for row in before:
-        waiting[_key(row)].append(row)
+        waiting[key_of(row)].append(row)
     for row in after:
-        same = waiting[_key(row)]
+        same = waiting[key_of(row)]
         yield Pair(before=same.pop(0) if same else None, after=row)
     for rows in waiting.values():
         yield from (Pair(before=row, after=None) for row in rows)
-
-
-def _key(row: Row) -> tuple[str, ...]:
-    return tuple(row[key] for key in ("model", "recipe", "check", "measurement", "unit"))
