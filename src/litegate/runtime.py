@@ -6,13 +6,16 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
+from functools import lru_cache, partial
+from itertools import chain
 from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from litegate.datasets.rows import chunks
 from litegate.errors import ArtifactError, MeasurementError
+from litegate.quantizing import meant, quantized
 from litegate.spec import Artifact
 
 BATCH = 100
@@ -53,19 +56,16 @@ class Port:
             raise ArtifactError(
                 f"{self.name} is {self.dtype} and has no scale", remedy="quantize it, or use floats"
             )
-        if np.isnan(real).any():
-            raise MeasurementError(f"NaN cannot be quantized for {self.name}")
-        steps = np.asarray(real, dtype=np.float64) / self.scale
-        rounded = np.trunc(steps + np.copysign(0.5, steps)) + self.zero_point
-        limits = np.iinfo(self.dtype)
-        quantized: NDArray[Any] = np.clip(rounded, limits.min, limits.max).astype(self.dtype)
-        return quantized
+        try:
+            return quantized(real, self.dtype, self.scale, self.zero_point)
+        except ValueError as error:
+            raise MeasurementError(f"NaN cannot be quantized for {self.name}") from error
 
     def real(self, raw: NDArray[Any]) -> NDArray[np.float32]:
-        """What raw values of this port mean, float32."""
+        """What raw values of this port mean, float32; floats are given back, not copied."""
         if not self.scale:
-            return raw.astype(np.float32)
-        return ((raw.astype(np.float64) - self.zero_point) * self.scale).astype(np.float32)
+            return raw.astype(np.float32, copy=False)
+        return meant(raw, self.scale, self.zero_point)
 
 
 @final
@@ -202,10 +202,17 @@ class Outputs:
 
     raw: NDArray[Any]
     """In the output's own type, shape (n, ...)."""
-    real: NDArray[np.float32]
-    """What the raw values mean, same shape."""
-    quantum: float
-    """Size of one step of the output; 0 for a float output."""
+    port: Port
+
+    @property
+    def real(self) -> NDArray[np.float32]:
+        """What the raw values mean, same shape; made anew each time where they are quantized."""
+        return self.port.real(self.raw)
+
+    @property
+    def quantum(self) -> float:
+        """Size of one step of the output; 0 for a float output."""
+        return self.port.scale
 
 
 @lru_cache(maxsize=64)
@@ -216,15 +223,17 @@ def predict(artifact: Artifact, kernels: Kernels = Kernels.XNNPACK, most: int = 
     Raises ArtifactError where LiteRT refuses the file, MeasurementError for an empty split and for
     samples that are NaN or infinite: an integer file answers them like any other.
     """
-    samples = artifact.evaluation.x[: most or None]
-    _check_finite(samples, artifact.name)
-    return outputs(artifact.tflite, samples, subject=artifact.name, kernels=kernels)
+    samples = artifact.evaluation.x[:most] if most else artifact.evaluation.x
+    check = partial(_check_finite, samples, artifact.name)
+    return outputs(artifact.tflite, samples, subject=artifact.name, kernels=kernels, on_chunk=check)
 
 
-def _check_finite(samples: NDArray[Any], subject: str) -> None:
-    if np.isfinite(samples).all():
+def _check_finite(samples: NDArray[Any], subject: str, chunk: NDArray[Any]) -> None:
+    """Raise MeasurementError where a chunk of the samples holds NaN or infinity."""
+    if np.isfinite(chunk).all():
         return
-    broken = ~np.isfinite(samples).reshape(len(samples), -1).all(axis=1)
+    sound = [np.isfinite(x).reshape(len(x), -1).all(axis=1) for _, x in chunks(samples)]
+    broken = ~np.concatenate(sound)
     raise MeasurementError(
         f"the evaluation split of {subject} holds NaN or infinity in {int(broken.sum()):,} of"
         f" {len(samples):,} samples",
@@ -241,19 +250,34 @@ def outputs(
     subject: str = "the model",
     kernels: Kernels = Kernels.XNNPACK,
     batch: int = BATCH,
+    on_chunk: Callable[[NDArray[Any]], None] = lambda _: None,
 ) -> Outputs:
-    """Run `tflite` on real-valued samples of shape (n, ...), n at least 1, in batches if it can."""
+    """Run `tflite` on real-valued samples of shape (n, ...), n at least 1, in batches if it can.
+
+    `samples` may be `Rows`: a batch is read at a time. `on_chunk` is called with each beforehand.
+    """
     if not len(samples):
         raise MeasurementError(f"there is no sample to run {subject} on", expected="at least one")
     runner = Runner(tflite, subject=subject, kernels=kernels)
-    raw = np.concatenate(list(_batches(runner, samples, batch)))
-    if len(raw) != len(samples):
+    parts = _batches(runner, samples, batch, on_chunk)
+    return Outputs(raw=_gathered(parts, len(samples), subject), port=runner.output)
+
+
+def _gathered(parts: Iterator[NDArray[Any]], n: int, subject: str) -> NDArray[Any]:
+    """The parts one after another in one array of n rows; ArtifactError for more or fewer."""
+    first = next(parts)
+    whole, done = np.empty((n, *first.shape[1:]), first.dtype), 0
+    for part in chain([first], parts):
+        if done + len(part) <= n:
+            whole[done : done + len(part)] = part
+        done += len(part)
+    if done != n:
         raise ArtifactError(
             f"{subject} gave another number of answers than it was given samples",
-            expected=str(len(samples)),
-            got=str(len(raw)),
+            expected=str(n),
+            got=str(done),
         )
-    return Outputs(raw=raw, real=runner.output.real(raw), quantum=runner.output.scale)
+    return whole
 
 
 def inner(
@@ -270,10 +294,16 @@ def inner(
         yield {index: runner.tensor(index) for index in tensors}
 
 
-def _batches(runner: Runner, samples: NDArray[Any], batch: int) -> Iterator[NDArray[Any]]:
+def _batches(
+    runner: Runner,
+    samples: NDArray[Any],
+    batch: int,
+    on_chunk: Callable[[NDArray[Any]], None],
+) -> Iterator[NDArray[Any]]:
     size = min(batch, len(samples)) if runner.input.shape[:1] == (-1,) else 1
     for start in range(0, len(samples), size):
         chunk = samples[start : start + size]
+        on_chunk(chunk)
         if start == 0 or len(chunk) != size:
             runner.resize(len(chunk))
         yield runner.run(runner.input.quantize(chunk))

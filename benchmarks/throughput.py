@@ -1,0 +1,90 @@
+"""Claim: evaluating a file costs at most 1.1 times what LiteRT's own `invoke` takes.
+
+Whole `runtime.predict` against the sum of bare `invoke` calls at the same batch size: what is over
+is the check of the samples, quantizing them, the copies in and out, and what the outputs mean. Both
+in turn in one process, medians over the rounds. Needs LITEGATE_DATA for the MLPerf Tiny files and
+MNIST; builds `mnist_cnn` where the store does not hold it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from litegate.errors import LitegateError
+from litegate.measures.comparison import side
+from litegate.options import parse
+from litegate.runtime import BATCH, Runner, predict
+from litegate.session import Session
+from litegate.spec import Artifact
+
+PROJECT = Path(__file__).resolve().parent.parent
+MNIST = ("float32", "int8_qat")
+PAIRS = ("resnet8_float32", "resnet8_int8", "ad01_float32", "ad01_int8")
+
+
+def main() -> None:
+    """Print a line for each file."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=15)
+    rounds = parser.parse_args().rounds
+    for artifact in (*_mnist(), *_published(Path(os.environ["LITEGATE_DATA"]))):
+        pairs = [_pair(artifact) for _ in range(rounds)]
+        whole, bare = (statistics.median(times) for times in zip(*pairs, strict=True))
+        ratio = statistics.median(one / other for one, other in pairs)
+        print(
+            f"{artifact.name}: {ratio:.3f} times: {1e3 * whole:.1f} ms whole,"
+            f" {1e3 * bare:.1f} ms of invoke, {len(artifact.evaluation.x):,} samples"
+        )
+
+
+def _pair(artifact: Artifact) -> tuple[float, float]:
+    """Seconds of a whole evaluation, and of its invocations alone."""
+    predict.cache_clear()
+    began = time.perf_counter()
+    predict(artifact)
+    return time.perf_counter() - began, _bare(artifact)
+
+
+def _bare(artifact: Artifact) -> float:
+    runner = Runner(artifact.tflite)
+    size = BATCH if runner.input.shape[:1] == (-1,) else 1
+    runner.resize(size)
+    spent = 0.0
+    for start in range(0, len(artifact.evaluation.x), size):
+        runner.feed(runner.input.quantize(artifact.evaluation.x[start : start + size]))
+        began = time.perf_counter()
+        runner.invoke()
+        spent += time.perf_counter() - began
+    return spent
+
+
+def _mnist() -> Iterator[Artifact]:
+    session = Session(parse(PROJECT, {}, {}), lambda _model, _event: None, print)
+    for built in session.pipeline.ensure(session.models["mnist_cnn"], MNIST).values():
+        if isinstance(built, LitegateError):
+            raise built
+        yield built
+
+
+def _published(data: Path) -> Iterator[Artifact]:
+    """ResNet8 on 2,000 of CIFAR-10's images, the autoencoder on 10,000 random walks."""
+    with np.load(data / "cifar10_test.npz") as arrays:
+        images = arrays["x_test"][::5].astype(np.float32)
+    steps = np.random.default_rng(20).normal(0, 1, (10_000, 640))
+    walks = np.cumsum(steps, axis=1).astype(np.float32)
+    for name in PAIRS:
+        x = images if name.startswith("resnet8") else walks
+        tflite = (data / "mlperf_tiny" / f"{name}.tflite").read_bytes()
+        yield replace(side("A", name, tflite, x, None), model=name)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""Samples that stay on disk: an `.npy` file whose rows are read when they are asked for.
+
+Plain reads, no memory map: the pages of a map count as the process's own until they are dropped,
+and a file that shrinks under a map kills the process.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterator
+from math import prod
+from pathlib import Path
+from typing import Any, NoReturn, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from litegate.errors import DataError, StoreCorrupt
+
+IN_MEMORY = 128 << 20
+"""Bytes up to which an array is held in memory as a whole."""
+_READERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+CHUNK = 4 << 20
+"""Bytes of samples that are walked over at a time, at least one sample."""
+
+
+@final
+class Rows:
+    """A C-ordered array on disk, shape (n, ...), in part like a NumPy array.
+
+    ``rows[3]``, ``rows[2:9]`` and ``rows[indices]`` are read into arrays of their own. Whatever
+    asks for all of it at once gets a DataError. Not safe across threads.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open a `.npy` file; StoreCorrupt where it is none, or is cut off."""
+        self._file = path.open("rb", buffering=0)
+        self.shape, self.dtype, self._offset = _header(self._file, path)
+        self._row = prod(self.shape[1:]) * self.dtype.itemsize
+        if path.stat().st_size != self._offset + len(self) * self._row:
+            raise StoreCorrupt(
+                f"{path.name} in the store is no array: it has another length than it says",
+                expected=f"{self._offset + len(self) * self._row:,} bytes",
+                got=f"{path.stat().st_size:,}",
+            )
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    @property
+    def ndim(self) -> int:
+        """How many dimensions there are, at least one."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """How many values there are."""
+        return prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes all values take."""
+        return len(self) * self._row
+
+    def __getitem__(self, picked: Any) -> NDArray[Any]:
+        if isinstance(picked, slice):
+            start, stop, step = picked.indices(len(self))
+            return (
+                self._read(start, max(0, stop - start))[::step]
+                if step > 0
+                else self._each(range(start, stop, step))
+            )
+        if np.ndim(picked):
+            return self._each(np.arange(len(self))[picked])
+        index = operator.index(picked)
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"sample {index} of {len(self):,}")
+        row: NDArray[Any] = self._read(index % len(self), 1)[0]
+        return row
+
+    def __array__(self, *_: object, **__: object) -> NoReturn:
+        raise DataError(
+            f"something asks for all {len(self):,} samples at once, which stay on disk",
+            expected="to walk over them in parts",
+            got=f"{self.nbytes:,} bytes; more than {IN_MEMORY:,} are not held in memory",
+            remedy="go over `litegate.datasets.rows.chunks(samples)`, or take x[start:stop]",
+        )
+
+    def __iter__(self) -> Iterator[NDArray[Any]]:
+        for _, chunk in chunks(self):
+            yield from chunk
+
+    def _each(self, indices: Any) -> NDArray[Any]:
+        found = np.empty((len(indices), *self.shape[1:]), self.dtype)
+        for place, index in enumerate(indices):
+            found[place] = self._read(int(index), 1)[0]
+        return found
+
+    def _read(self, start: int, count: int) -> NDArray[Any]:
+        found = np.empty((count, *self.shape[1:]), self.dtype)
+        left = memoryview(found.reshape(-1).view(np.uint8).data)
+        self._file.seek(self._offset + start * self._row)
+        while left and (got := self._file.readinto(left)):
+            left = left[got:]
+        if left:
+            raise StoreCorrupt(f"{self._file.name} was cut off while it was read")
+        return found
+
+
+def _header(file: Any, path: Path) -> tuple[tuple[int, ...], np.dtype[Any], int]:
+    """The shape, the type and where the values begin."""
+    try:
+        shape, fortran, dtype = _READERS[np.lib.format.read_magic(file)](file)
+    except (ValueError, KeyError, EOFError) as error:
+        raise StoreCorrupt(f"{path.name} in the store is no array: {error}") from error
+    if not shape:
+        raise StoreCorrupt(f"{path.name} in the store is no array: one number, without a shape")
+    if dtype.hasobject or (fortran and len(shape) > 1):
+        raise StoreCorrupt(f"{path.name} in the store is no array of numbers, samples first")
+    return shape, dtype, file.tell()
+
+
+def opened(path: Path) -> Any:
+    """The array of a `.npy` file, shape (n, ...): in memory up to `IN_MEMORY`, else `Rows`.
+
+    StoreCorrupt where it is none.
+    """
+    rows = Rows(path)
+    return rows if rows.nbytes > IN_MEMORY else rows[:]
+
+
+def chunks(samples: Any, most: int = CHUNK) -> Iterator[tuple[int, Any]]:
+    """Walk over samples of shape (n, ...), some at a time: where each part begins, and the part.
+
+    A part has at most `most` bytes, or one sample. Of an array in memory it is a view.
+    """
+    count = step(samples, most)
+    for start in range(0, len(samples), count):
+        yield start, samples[start : start + count]
+
+
+def step(samples: Any, most: int = CHUNK) -> int:
+    """How many samples of shape (n, ...) have at most `most` bytes, at least one."""
+    row: int = prod(samples.shape[1:]) * samples.dtype.itemsize
+    return max(1, most // max(1, row))
