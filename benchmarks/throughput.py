@@ -55,11 +55,10 @@ def _pair(artifact: Artifact) -> tuple[float, float]:
 
 def _bare(artifact: Artifact) -> float:
     runner = Runner(artifact.tflite)
-    size = BATCH if runner.input.shape[:1] == (-1,) else 1
-    runner.resize(size)
+    size = BATCH if runner.batches else 1
     spent = 0.0
     for start in range(0, len(artifact.evaluation.x), size):
-        runner.feed(runner.input.quantize(artifact.evaluation.x[start : start + size]))
+        runner.take(artifact.evaluation.x[start : start + size])
         began = time.perf_counter()
         runner.invoke()
         spent += time.perf_counter() - began

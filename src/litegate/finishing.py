@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from litegate.errors import ArtifactError, BuildError, LitegateError
 from litegate.flatbuffer import parse
-from litegate.runtime import Kernels, outputs
+from litegate.graph import Graph, Tensor
+from litegate.runtime import Kernels, all_outputs
+from litegate.spec import Inputs, Samples
 
 SAMPLES = 16
 """Samples that both files are run on, evenly spread over those given."""
 _SEED = 20
 """Draws samples where there are none."""
 _MOST = 1 << 24
+_Answered = tuple[tuple[str, str, tuple[int, ...], bytes], ...]
 
 
 def demand_same_answers(
-    converted: bytes, stripped: bytes, samples: NDArray[Any], *, subject: str = "the model"
+    converted: bytes,
+    stripped: bytes,
+    samples: Samples,
+    *,
+    subject: str = "the model",
+    signature: str = "",
 ) -> None:
     """Run both files on real-valued samples of shape (n, ...), by each of LiteRT's kernels.
 
@@ -28,48 +35,83 @@ def demand_same_answers(
     """
     chosen = samples[np.unique(np.linspace(0, len(samples) - 1, SAMPLES).astype(int))]
     for kernels in Kernels:
-        before, after = (_answers(each, chosen, subject, kernels) for each in (converted, stripped))
+        before, after = (
+            _answers(each, chosen, subject, kernels, signature) for each in (converted, stripped)
+        )
         if before != after:
             raise BuildError(
                 f"stripping {subject} changed what it answers",
                 expected=f"the same bits on {len(chosen):,} samples by the {kernels} kernels",
-                got=f"{before[0]} outputs that differ",
+                got=f"{_differing(before, after)} outputs that differ",
                 remedy="leave strip=True out, and report the file",
             )
 
 
+def _differing(before: _Answered, after: _Answered) -> str:
+    found = (one for one, other in zip(before, after, strict=False) if one != other)
+    name, dtype, *_ = next(found, before[0])
+    return f"{dtype}" if len(before) == 1 else f"{dtype} {name}"
+
+
 def _answers(
-    tflite: bytes, samples: NDArray[Any], subject: str, kernels: Kernels
-) -> tuple[str, tuple[int, ...], bytes]:
-    """The type, the shape and every bit of the outputs."""
+    tflite: bytes, samples: Samples, subject: str, kernels: Kernels, signature: str
+) -> _Answered:
+    """The name, the type, the shape and every bit of each output."""
     try:
-        raw = outputs(tflite, samples, subject=subject, kernels=kernels).raw
+        found = all_outputs(tflite, samples, subject=subject, kernels=kernels, signature=signature)
     except LitegateError as error:
         raise BuildError(
             f"it cannot be proved that {subject} answers the same when it is stripped",
             got=str(error),
             remedy="leave strip=True out",
         ) from error
-    return str(raw.dtype), raw.shape, raw.tobytes()
+    raws = {name: one.raw for name, one in found.items()}
+    return tuple((name, str(raw.dtype), raw.shape, raw.tobytes()) for name, raw in raws.items())
 
 
-def drawn(tflite: bytes, *, subject: str = "the model") -> NDArray[np.float32]:
-    """`SAMPLES` samples for the first input of a file, float32, shape (n, ...).
+def drawn(tflite: bytes, *, subject: str = "the model", signature: str = "") -> Samples:
+    """`SAMPLES` samples for the inputs of a file, float32, shape (n, ...); `Inputs` of several.
 
-    Real values, uniform over what a quantized input can hold, standard normal for a float one.
-    ArtifactError where the file has no input, or the input no fixed shape.
+    Real values, uniform over what a quantized input can hold, standard normal for a float one,
+    zeros and ones for an integer or bool one without a scale. ArtifactError where the file has no
+    input, or an input no fixed shape.
     """
-    main = parse(tflite, subject=subject).main
-    entry = main.tensors[main.inputs[0]] if main.inputs else None
-    if entry is None or not entry.shape or not 0 < prod(entry.shape) <= _MOST:
-        raise ArtifactError(
-            f"no samples can be drawn for {subject}",
-            expected=f"an input of at most {_MOST:,} numbers",
-            got=f"shape {entry.shape}" if entry else "no input",
-        )
-    draw, shape = np.random.default_rng(_SEED), (SAMPLES, *entry.shape[1:])
-    if not entry.scales:
+    graph = parse(tflite, subject=subject, signature=signature)
+    entries = [graph.main.tensors[index] for index in graph.main.inputs]
+    if not entries:
+        raise _undrawn(subject, "no input")
+    names = input_names(graph, signature)
+    draw = np.random.default_rng(_SEED)
+    found = {names[one.index]: _drawn(draw, one, subject) for one in entries}
+    return Inputs(found) if len(found) > 1 else next(iter(found.values()))
+
+
+def input_names(graph: Graph, signature: str = "") -> dict[int, str]:
+    """What the inputs of the main graph are called, by tensor index: as LiteRT's runner does."""
+    main = graph.main
+    called = {index: main.tensors[index].name for index in main.inputs}
+    for one in graph.signatures:
+        if one.graph == graph.entry and signature in ("", one.name):
+            called |= {index: name for index, name in one.inputs if index in called}
+    return called
+
+
+def _drawn(draw: np.random.Generator, entry: Tensor, subject: str) -> NDArray[np.float32]:
+    if not entry.shape or not 0 < prod(entry.shape) <= _MOST:
+        raise _undrawn(subject, f"shape {entry.shape}")
+    shape = (SAMPLES, *entry.shape[1:])
+    if entry.scales:
+        held = np.iinfo(entry.dtype)
+        integers = draw.integers(held.min, held.max, shape, endpoint=True) - entry.zero_points[0]
+        return (integers * entry.scales[0]).astype(np.float32)
+    if "float" in entry.dtype:
         return draw.standard_normal(shape, dtype=np.float32)
-    held = np.iinfo(entry.dtype)
-    integers = draw.integers(held.min, held.max, shape, endpoint=True) - entry.zero_points[0]
-    return (integers * entry.scales[0]).astype(np.float32)
+    return draw.integers(0, 1, shape, endpoint=True).astype(np.float32)
+
+
+def _undrawn(subject: str, got: str) -> ArtifactError:
+    return ArtifactError(
+        f"no samples can be drawn for {subject}",
+        expected=f"inputs of at most {_MOST:,} numbers each",
+        got=got,
+    )

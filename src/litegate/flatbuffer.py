@@ -9,11 +9,22 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, final
 
 from litegate.errors import ArtifactError
-from litegate.graph import ABSENT, Buffer, Graph, Metadata, Operator, Subgraph, Tensor, bits
+from litegate.graph import (
+    ABSENT,
+    Buffer,
+    Graph,
+    Metadata,
+    Operator,
+    Signature,
+    Subgraph,
+    Tensor,
+    bits,
+)
 
 __all__ = ["ABSENT", "Buffer", "Graph", "Metadata", "Operator", "Subgraph", "Tensor", "parse"]
 
@@ -73,20 +84,34 @@ class _File(bytes):
             raise _MalformedError("its vectors hold more than the file can")
 
 
-def parse(tflite: bytes, *, subject: str = "the model") -> Graph:
-    """Read the bytes of a `.tflite` file.
+def parse(tflite: bytes, *, subject: str = "the model", signature: str = "") -> Graph:
+    """Read the bytes of a `.tflite` file; its main graph is that of `signature`, else the first.
 
     Takes time and memory in proportion to the file, whatever its bytes are. Raises ArtifactError,
-    naming `subject`, where they are not one whole TFLite file that this LiteRT can know.
+    naming `subject`, where they are not one whole TFLite file that this LiteRT can know, or have no
+    such signature.
     """
     from ai_edge_litert import schema_py_generated as schema
 
     try:
-        return _graph(schema, _File(tflite))
+        return _entered(_graph(schema, _File(tflite)), signature, subject)
     except _MalformedError as error:
         raise _refusal(tflite, subject, str(error)) from None
     except (struct.error, ValueError, TypeError) as error:
         raise _refusal(tflite, subject, "a part of it lies outside the file") from error
+
+
+def _entered(graph: Graph, signature: str, subject: str) -> Graph:
+    if not signature:
+        return graph
+    places = {one.name: one.graph for one in graph.signatures}
+    if signature not in places:
+        raise ArtifactError(
+            f"{subject} has no signature {signature!r}",
+            expected=", ".join(places) or "no name, for the file has no signature",
+            remedy="correct the name of the signature",
+        )
+    return replace(graph, entry=places[signature])
 
 
 def _refusal(tflite: bytes, subject: str, got: str) -> ArtifactError:
@@ -113,12 +138,14 @@ def _graph(schema: Any, file: _File) -> Graph:
     subgraphs = tuple(_subgraphs(schema, file, model, buffers))
     if not subgraphs:
         raise _MalformedError("it holds no graph")
+    signatures = tuple(_signatures(file, model, subgraphs))
+    signed = {one.graph for one in signatures}
     return Graph(
         description=_text(model.Description()),
-        subgraphs=subgraphs,
+        subgraphs=tuple(replace(one, signed=one.index in signed) for one in subgraphs),
         buffers=buffers,
         metadata=tuple(_metadata(file, model, len(buffers))),
-        output_names=tuple(_output_names(file, model, subgraphs[0])),
+        signatures=signatures,
     )
 
 
@@ -178,13 +205,25 @@ def _metadata(file: _File, model: Any, buffers: int) -> Iterator[Metadata]:
         yield Metadata(name=name, buffer=_within(raw.Buffer(), buffers, f"buffer of {name}"))
 
 
-def _output_names(file: _File, model: Any, main: Subgraph) -> Iterator[tuple[int, str]]:
-    for signature in _tables(file, model.SignatureDefsLength(), model.SignatureDefs):
-        if signature.SubgraphIndex() == main.index:
-            for raw in _tables(file, signature.OutputsLength(), signature.Outputs):
-                name = _text(raw.Name())
-                index = _within(raw.TensorIndex(), len(main.tensors), f"signature's output {name}")
-                yield index, name
+def _signatures(file: _File, model: Any, subgraphs: tuple[Subgraph, ...]) -> Iterator[Signature]:
+    for raw in _tables(file, model.SignatureDefsLength(), model.SignatureDefs):
+        name = _text(raw.SignatureKey())
+        index = _within(raw.SubgraphIndex(), len(subgraphs), f"graph of signature {name}")
+        tensors = len(subgraphs[index].tensors)
+        yield Signature(
+            name=name,
+            graph=index,
+            inputs=tuple(_named(file, raw.InputsLength(), raw.Inputs, tensors, "input")),
+            outputs=tuple(_named(file, raw.OutputsLength(), raw.Outputs, tensors, "output")),
+        )
+
+
+def _named(
+    file: _File, length: int, get: Callable[[int], Any], tensors: int, what: str
+) -> Iterator[tuple[int, str]]:
+    for raw in _tables(file, length, get):
+        name = _text(raw.Name())
+        yield _within(raw.TensorIndex(), tensors, f"signature's {what} {name}"), name
 
 
 def _subgraphs(

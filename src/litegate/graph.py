@@ -94,7 +94,7 @@ class Operator:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subgraph:
-    """Tensors and the operators that compute them; the first subgraph of a file is its main one."""
+    """Tensors and the operators that compute them."""
 
     index: int
     name: str
@@ -102,6 +102,25 @@ class Subgraph:
     operators: tuple[Operator, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    signed: bool = False
+    """Whether a signature of the file names it."""
+
+    @property
+    def is_entry(self) -> bool:
+        """Whether its inputs and outputs are a model's: the first graph, and each that is named."""
+        return self.index == 0 or self.signed
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """A name for one of a file's graphs, and names for the graph's inputs and outputs."""
+
+    name: str
+    graph: int
+    inputs: tuple[tuple[int, str], ...]
+    """Tensor indices and names."""
+    outputs: tuple[tuple[int, str], ...]
 
 
 @final
@@ -123,10 +142,16 @@ class Graph:
     """At least one."""
     buffers: tuple[Buffer, ...]
     metadata: tuple[Metadata, ...]
-    output_names: tuple[tuple[int, str], ...] = ()
-    """Outputs of the main subgraph by tensor index, and what the file's signature calls them."""
+    signatures: tuple[Signature, ...] = ()
+    entry: int = 0
+    """Which subgraph is judged: that of a named signature, else the first."""
 
     @property
     def main(self) -> Subgraph:
         """The subgraph whose inputs and outputs are the model's."""
-        return self.subgraphs[0]
+        return self.subgraphs[self.entry]
+
+    def output_names(self, graph: int) -> dict[int, str]:
+        """Outputs of a subgraph by tensor index, and what its signatures call them."""
+        signed = (one.outputs for one in self.signatures if one.graph == graph)
+        return {index: name for outputs in signed for index, name in outputs}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache, partial
@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.datasets.rows import chunks
+from litegate.entries import entry, told
 from litegate.errors import ArtifactError, MeasurementError
-from litegate.quantizing import meant, quantized
-from litegate.spec import Artifact
+from litegate.ports import Port, matched, matching
+from litegate.spec import Artifact, Samples, by_input
 
 BATCH = 100
 """Samples to one invocation where the model's batch can be resized. The answers are the same to the
@@ -35,42 +36,12 @@ class Kernels(StrEnum):
 
 
 @final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Port:
-    """An input or output of a model."""
-
-    index: int
-    name: str
-    dtype: np.dtype[Any]
-    shape: tuple[int, ...]
-    """The signature's shape; -1 where the size is free."""
-    scale: float
-    """Size of a quantum; 0 where the port is not quantized."""
-    zero_point: int
-
-    def quantize(self, real: NDArray[Any]) -> NDArray[Any]:
-        """Real values as this port takes them: rounded half away from zero, saturating."""
-        if not np.issubdtype(self.dtype, np.integer):
-            return np.ascontiguousarray(real, dtype=self.dtype)
-        if not self.scale:
-            raise ArtifactError(
-                f"{self.name} is {self.dtype} and has no scale", remedy="quantize it, or use floats"
-            )
-        try:
-            return quantized(real, self.dtype, self.scale, self.zero_point)
-        except ValueError as error:
-            raise MeasurementError(f"NaN cannot be quantized for {self.name}") from error
-
-    def real(self, raw: NDArray[Any]) -> NDArray[np.float32]:
-        """What raw values of this port mean, float32; floats are given back, not copied."""
-        if not self.scale:
-            return raw.astype(np.float32, copy=False)
-        return meant(raw, self.scale, self.zero_point)
-
-
-@final
 class Runner:
-    """One interpreter with one input and one output, ready to invoke. Not safe across threads."""
+    """One interpreter, ready to invoke. Not safe across threads.
+
+    `inputs` and `outputs` are the ports by their names, in the order of the file's signature (which
+    converters sort by name), else in the file's own.
+    """
 
     def __init__(
         self,
@@ -79,57 +50,105 @@ class Runner:
         subject: str = "the model",
         kernels: Kernels = Kernels.XNNPACK,
         threads: int = 1,
+        signature: str = "",
     ) -> None:
-        """Load and allocate `tflite`; ArtifactError where LiteRT refuses it."""
+        """Load and allocate `tflite`; ArtifactError where LiteRT refuses it.
+
+        Of a file with several signatures `signature` names the one that is run.
+        """
         self._subject = subject
-        self._interpreter = load(tflite, subject, kernels, threads)
-        self.input = _only(self._interpreter.get_input_details, "input", subject)
-        self.output = _only(self._interpreter.get_output_details, "output", subject)
+        self._entry = entry(load(tflite, subject, kernels, threads), signature, subject)
+        self.inputs, self.outputs = self._entry.inputs, self._entry.outputs
+        self._shapes = {name: one.allocated for name, one in self.inputs.items()}
+        for what, ports in (("input", self.inputs), ("output", self.outputs)):
+            if not ports:
+                raise ArtifactError(f"{subject} has no {what}", expected=f"at least one {what}")
 
-    def resize(self, batch: int) -> None:
-        """Make one invocation take `batch` samples; ArtifactError where the model cannot."""
-        try:
-            self._interpreter.resize_tensor_input(
-                self.input.index, (batch, *self.input.shape[1:]), strict=False
-            )
-            self._interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
-            raise ArtifactError(f"{self._subject} takes no batch of {batch}") from error
+    @property
+    def input(self) -> Port:
+        """The one input; ArtifactError where there are several."""
+        return _only(self.inputs, "input", self._subject)
 
-    def feed(self, raw: NDArray[Any]) -> None:
-        """Set the input, in the input's own type and shape."""
+    @property
+    def output(self) -> Port:
+        """The one output; ArtifactError where there are several."""
+        return _only(self.outputs, "output", self._subject)
+
+    @property
+    def batches(self) -> bool:
+        """Whether one invocation takes as many samples as it is given."""
+        return all(one.shape[:1] == (-1,) for one in self.inputs.values())
+
+    def take(self, samples: Samples) -> None:
+        """Feed real-valued samples, shape (batch, ...), after fitting free sizes to theirs.
+
+        `Inputs` where there are several inputs. ArtifactError where the model cannot take them,
+        MeasurementError for values that an input cannot hold.
+        """
+        arrays = matched(self.inputs, samples, self._subject)
+        self._fit({name: self.inputs[name].fitted(each.shape) for name, each in arrays.items()})
+        raw = {name: self.inputs[name].quantize(each) for name, each in arrays.items()}
+        if any(each.shape != self._shapes[name] for name, each in raw.items()):
+            raise self._refusal(raw)
         try:
-            self._interpreter.set_tensor(self.input.index, raw)
+            self._entry.feed(raw)
         except ValueError as error:
+            raise self._refusal(raw) from error
+
+    def _fit(self, shapes: dict[str, tuple[int, ...]]) -> None:
+        if shapes == self._shapes:
+            return
+        try:
+            self._entry.resize(shapes)
+        except (ValueError, RuntimeError) as error:
+            batch = next(iter(shapes.values()))[0]
             raise ArtifactError(
-                f"{self._subject} does not take these samples",
-                expected=f"{self.input.dtype} of shape {self.input.shape}",
-                got=f"{raw.dtype} of shape {raw.shape}",
-                remedy="compare the data set's preprocessing with the network's input",
+                f"{self._subject} takes no batch of {batch}", got=str(error).strip()
             ) from error
+        self._shapes = shapes
+
+    def _refusal(self, raw: Mapping[str, NDArray[Any]]) -> ArtifactError:
+        ports = self.inputs.items()
+        name = {one: f"{one}: " if len(raw) > 1 else "" for one in raw}
+        return ArtifactError(
+            f"{self._subject} does not take these samples",
+            expected="; ".join(f"{name[k]}{one.dtype} of shape {one.shape}" for k, one in ports),
+            got="; ".join(f"{name[k]}{x.dtype} of shape {x.shape}" for k, x in raw.items()),
+            remedy="compare the data set's preprocessing with the network's input",
+        )
 
     def invoke(self) -> None:
         """Run once on what was fed; ArtifactError where an operator fails."""
         try:
-            self._interpreter.invoke()
-        except RuntimeError as error:
+            self._entry.invoke()
+        except (RuntimeError, ValueError) as error:
             raise ArtifactError(f"LiteRT cannot run {self._subject}", got=str(error)) from error
 
-    def fetch(self) -> NDArray[Any]:
-        """A copy of the output, in the output's own type."""
-        out: NDArray[Any] = self._interpreter.get_tensor(self.output.index)
-        return out
+    def fetch(self) -> dict[str, NDArray[Any]]:
+        """A copy of each output by its name, in the output's own type."""
+        return self._entry.fetch()
 
     def tensor(self, index: int) -> NDArray[Any]:
-        """A copy of any tensor of the main graph, in its own type; for `Kernels.BUILTIN` alone."""
-        out: NDArray[Any] = self._interpreter.get_tensor(index)
-        return out
+        """A copy of any tensor of the graph, in its own type; for `Kernels.BUILTIN` alone."""
+        return self._entry.tensor(index)
 
-    def run(self, raw: NDArray[Any]) -> NDArray[Any]:
-        """Feed, invoke and fetch; shape (batch, ...) in and out."""
-        self.feed(raw)
+    def run(self, samples: Samples) -> dict[str, NDArray[Any]]:
+        """Take, invoke and fetch; shape (batch, ...) in and out."""
+        self.take(samples)
         self.invoke()
         return self.fetch()
+
+
+def _only(ports: Mapping[str, Port], what: str, subject: str) -> Port:
+    if len(ports) != 1:
+        raise ArtifactError(f"{subject} has {len(ports)} {what}s", expected=f"one {what}")
+    return next(iter(ports.values()))
+
+
+def signatures(tflite: bytes, *, subject: str = "the model") -> tuple[str, ...]:
+    """The names of a file's signatures. ArtifactError where LiteRT refuses the file."""
+    read = load(tflite, subject, Kernels.BUILTIN).get_signature_list
+    return tuple(told(read, "a signature", subject))
 
 
 @lru_cache(maxsize=64)
@@ -170,31 +189,6 @@ def _interpreter(tflite: bytes, kernels: Kernels, threads: int) -> Any:
         )
 
 
-def _only(read: Callable[[], list[dict[str, Any]]], what: str, subject: str) -> Port:
-    try:
-        details = read()
-    except UnicodeDecodeError as error:
-        raise ArtifactError(
-            f"the name of an {what} of {subject} is no text",
-            expected="UTF-8",
-            got=repr(error.object[:80]),
-            remedy="build it again, or fetch it again if it came from elsewhere",
-        ) from error
-    if len(details) != 1:
-        raise ArtifactError(f"{subject} has {len(details)} {what}s", expected=f"one {what}")
-    one = details[0]
-    scales = one["quantization_parameters"]["scales"]
-    zeros = one["quantization_parameters"]["zero_points"]
-    return Port(
-        index=one["index"],
-        name=one["name"],
-        dtype=np.dtype(one["dtype"]),
-        shape=tuple(int(size) for size in one["shape_signature"]),
-        scale=float(scales[0]) if len(scales) else 0.0,
-        zero_point=int(zeros[0]) if len(zeros) else 0,
-    )
-
-
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Outputs:
@@ -203,6 +197,7 @@ class Outputs:
     raw: NDArray[Any]
     """In the output's own type, shape (n, ...)."""
     port: Port
+    """Which output it is."""
 
     @property
     def real(self) -> NDArray[np.float32]:
@@ -215,28 +210,51 @@ class Outputs:
         return self.port.scale
 
 
-@lru_cache(maxsize=64)
-def predict(artifact: Artifact, kernels: Kernels = Kernels.XNNPACK, most: int = 0) -> Outputs:
+def predict(
+    artifact: Artifact, kernels: Kernels = Kernels.XNNPACK, most: int = 0, output: str = ""
+) -> Outputs:
     """Run an artifact on its evaluation split, one thread; on the first `most` samples if given.
 
-    Kept for the rest of the process: an artifact's answers to one split do not change.
-    Raises ArtifactError where LiteRT refuses the file, MeasurementError for an empty split and for
-    samples that are NaN or infinite: an integer file answers them like any other.
+    Gives one output: the one that is named, else the one that the data set says decides, else the
+    first of the file's signature. Kept for the rest of the process: an artifact's answers to one
+    split do not change. Raises ArtifactError where LiteRT refuses the file or there is no such
+    output, MeasurementError for an empty split and for samples that are NaN or infinite: an integer
+    file answers them like any other.
     """
+    found = predict_all(artifact, kernels, most)
+    return _one(found, output or artifact.evaluation.output, artifact.name)
+
+
+@lru_cache(maxsize=64)
+def predict_all(
+    artifact: Artifact, kernels: Kernels = Kernels.XNNPACK, most: int = 0
+) -> dict[str, Outputs]:
+    """As `predict`, each output by its name; the first of the file's signature is first."""
     samples = artifact.evaluation.x[:most] if most else artifact.evaluation.x
-    check = partial(_check_finite, samples, artifact.name)
-    return outputs(artifact.tflite, samples, subject=artifact.name, kernels=kernels, on_chunk=check)
+    return all_outputs(
+        artifact.tflite,
+        samples,
+        subject=artifact.name,
+        kernels=kernels,
+        signature=artifact.signature,
+        on_chunk=partial(_check_finite, samples, artifact.name),
+    )
 
 
-def _check_finite(samples: NDArray[Any], subject: str, chunk: NDArray[Any]) -> None:
+def _check_finite(samples: Samples, subject: str, chunk: Samples) -> None:
     """Raise MeasurementError where a chunk of the samples holds NaN or infinity."""
-    if np.isfinite(chunk).all():
-        return
-    sound = [np.isfinite(x).reshape(len(x), -1).all(axis=1) for _, x in chunks(samples)]
+    for name, part in by_input(chunk):
+        if not np.isfinite(part).all():
+            raise _not_finite(dict(by_input(samples))[name], name, subject)
+
+
+def _not_finite(array: NDArray[Any], name: str, subject: str) -> MeasurementError:
+    sound = [np.isfinite(x).reshape(len(x), -1).all(axis=1) for _, x in chunks(array)]
     broken = ~np.concatenate(sound)
-    raise MeasurementError(
-        f"the evaluation split of {subject} holds NaN or infinity in {int(broken.sum()):,} of"
-        f" {len(samples):,} samples",
+    where = f" in the input {name}" if name else ""
+    return MeasurementError(
+        f"the evaluation split of {subject} holds NaN or infinity{where} in"
+        f" {int(broken.sum()):,} of {len(array):,} samples",
         expected="finite samples",
         got=f"sample {int(broken.argmax())} is the first",
         remedy="correct the data or their preprocessing, and build again",
@@ -245,65 +263,102 @@ def _check_finite(samples: NDArray[Any], subject: str, chunk: NDArray[Any]) -> N
 
 def outputs(
     tflite: bytes,
-    samples: NDArray[Any],
+    samples: Samples,
     *,
     subject: str = "the model",
     kernels: Kernels = Kernels.XNNPACK,
     batch: int = BATCH,
-    on_chunk: Callable[[NDArray[Any]], None] = lambda _: None,
+    output: str = "",
 ) -> Outputs:
+    """As `all_outputs`, the one that is named, else the first."""
+    found = all_outputs(tflite, samples, subject=subject, kernels=kernels, batch=batch)
+    return _one(found, output, subject)
+
+
+def _one(found: Mapping[str, Outputs], output: str, subject: str) -> Outputs:
+    if not output:
+        return next(iter(found.values()))
+    ports = {name: one.port for name, one in found.items()}
+    return found[matching(ports, output, "output", subject)]
+
+
+def all_outputs(
+    tflite: bytes,
+    samples: Samples,
+    *,
+    subject: str = "the model",
+    kernels: Kernels = Kernels.XNNPACK,
+    batch: int = BATCH,
+    signature: str = "",
+    on_chunk: Callable[[Samples], None] = lambda _: None,
+) -> dict[str, Outputs]:
     """Run `tflite` on real-valued samples of shape (n, ...), n at least 1, in batches if it can.
 
-    `samples` may be `Rows`: a batch is read at a time. `on_chunk` is called with each beforehand.
+    Gives each output by its name, in the order of the file's signature. `Inputs` where there are
+    several inputs. An array may be `Rows`: a batch is read at a time. `on_chunk` is called with
+    each beforehand. Raises as `Runner.take`.
     """
     if not len(samples):
         raise MeasurementError(f"there is no sample to run {subject} on", expected="at least one")
-    runner = Runner(tflite, subject=subject, kernels=kernels)
-    parts = _batches(runner, samples, batch, on_chunk)
-    return Outputs(raw=_gathered(parts, len(samples), subject), port=runner.output)
+    runner = Runner(tflite, subject=subject, kernels=kernels, signature=signature)
+    raw = _gathered(_batches(runner, samples, batch, on_chunk), len(samples), subject)
+    return {name: Outputs(raw=raw[name], port=one) for name, one in runner.outputs.items()}
 
 
-def _gathered(parts: Iterator[NDArray[Any]], n: int, subject: str) -> NDArray[Any]:
-    """The parts one after another in one array of n rows; ArtifactError for more or fewer."""
+def _gathered(
+    parts: Iterator[dict[str, NDArray[Any]]], n: int, subject: str
+) -> dict[str, NDArray[Any]]:
+    """The parts of each output one after another in one array of n rows.
+
+    ArtifactError for more or fewer.
+    """
     first = next(parts)
-    whole, done = np.empty((n, *first.shape[1:]), first.dtype), 0
-    for part in chain([first], parts):
-        if done + len(part) <= n:
-            whole[done : done + len(part)] = part
-        done += len(part)
-    if done != n:
-        raise ArtifactError(
-            f"{subject} gave another number of answers than it was given samples",
-            expected=str(n),
-            got=str(done),
-        )
+    whole = {name: np.empty((n, *part.shape[1:]), part.dtype) for name, part in first.items()}
+    done = dict.fromkeys(whole, 0)
+    for each in chain([first], parts):
+        for name, part in each.items():
+            if done[name] + len(part) <= n:
+                whole[name][done[name] : done[name] + len(part)] = part
+            done[name] += len(part)
+    for name, got in done.items():
+        _check_count(got, n, name if len(done) > 1 else "", subject)
     return whole
 
 
+def _check_count(got: int, expected: int, output: str, subject: str) -> None:
+    if got != expected:
+        where = f" in the output {output}" if output else ""
+        raise ArtifactError(
+            f"{subject} gave another number of answers than it was given samples{where}",
+            expected=str(expected),
+            got=str(got),
+        )
+
+
 def inner(
-    tflite: bytes, samples: NDArray[Any], tensors: Sequence[int], *, subject: str = "the model"
+    tflite: bytes,
+    samples: Samples,
+    tensors: Sequence[int],
+    *,
+    subject: str = "the model",
+    signature: str = "",
 ) -> Iterator[dict[int, NDArray[Any]]]:
-    """What tensors of the main graph hold, by their index, after each real-valued sample.
+    """What tensors of the graph that is run hold, by their index, after each real-valued sample.
 
     `samples` has shape (n, ...). One sample is one invocation, so memory stays flat. Raises
     ArtifactError where LiteRT refuses the file or a sample.
     """
-    runner = Runner(tflite, subject=subject, kernels=Kernels.BUILTIN)
-    for sample in samples:
-        runner.run(runner.input.quantize(sample[np.newaxis]))
+    runner = Runner(tflite, subject=subject, kernels=Kernels.BUILTIN, signature=signature)
+    for number in range(len(samples)):
+        runner.run(samples[number : number + 1])
         yield {index: runner.tensor(index) for index in tensors}
 
 
 def _batches(
-    runner: Runner,
-    samples: NDArray[Any],
-    batch: int,
-    on_chunk: Callable[[NDArray[Any]], None],
-) -> Iterator[NDArray[Any]]:
-    size = min(batch, len(samples)) if runner.input.shape[:1] == (-1,) else 1
+    runner: Runner, samples: Samples, batch: int, on_chunk: Callable[[Samples], None]
+) -> Iterator[dict[str, NDArray[Any]]]:
+    size = min(batch, len(samples)) if runner.batches else 1
     for start in range(0, len(samples), size):
         chunk = samples[start : start + size]
         on_chunk(chunk)
-        if start == 0 or len(chunk) != size:
-            runner.resize(len(chunk))
-        yield runner.run(runner.input.quantize(chunk))
+        yield runner.run(chunk)

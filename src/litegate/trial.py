@@ -10,14 +10,15 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from litegate.errors import ArtifactError, LitegateError
 
 if TYPE_CHECKING:
-    from litegate.runtime import Kernels
+    from litegate.runtime import Kernels, Runner
+    from litegate.spec import Inputs
 
 COMMAND = (sys.executable, "-P", "-m", "litegate.trial")
 TIMEOUT = 300.0
@@ -93,29 +94,52 @@ def attempt(tflite: bytes, tell: Callable[[str], None]) -> None:
     tell(f"while it was loaded, {Kernels.BUILTIN} kernels")
     load(tflite, "it", Kernels.BUILTIN)
     for kernels in (Kernels.BUILTIN, Kernels.REFERENCE, Kernels.XNNPACK):
-        with suppress(LitegateError, MemoryError):
-            _run(tflite, kernels, tell)
+        for signature in _entries(tflite):
+            with suppress(LitegateError, MemoryError):
+                _run(tflite, kernels, signature, tell)
 
 
-def _run(tflite: bytes, kernels: Kernels, tell: Callable[[str], None]) -> None:
+def _entries(tflite: bytes) -> tuple[str, ...]:
+    """Every signature, where there are several; else one that needs no name."""
+    from litegate.runtime import signatures
+
+    try:
+        found = signatures(tflite)
+    except LitegateError:
+        found = ()
+    return found if len(found) > 1 else ("",)
+
+
+def _run(tflite: bytes, kernels: Kernels, signature: str, tell: Callable[[str], None]) -> None:
     """Run zeros and drawn samples, one and, where the batch is free, several at a time."""
-    import numpy as np
-
     from litegate.runtime import BATCH, Runner
 
     tell(f"while it was loaded, {kernels} kernels")
-    runner = Runner(tflite, kernels=kernels)
-    free = runner.input.shape[:1] == (-1,)
-    shape = [1 if size == -1 else size for size in runner.input.shape[1:]]
-    rng = np.random.default_rng(0)
+    runner = Runner(tflite, kernels=kernels, signature=signature)
+    free = runner.batches
+    which = f" of {signature}" if signature else ""
     for batch in (1, _BATCH) if free else (1,):
-        tell(f"while it was run on {batch}, {kernels} kernels")
-        runner.resize(batch)
-        runner.run(runner.input.quantize(np.zeros((batch, *shape))))
-        runner.run(runner.input.quantize(rng.normal(scale=100, size=(batch, *shape))))
+        tell(f"while it was run on {batch}{which}, {kernels} kernels")
+        for samples in _samples(runner, batch):
+            runner.run(samples)
     if free:
-        tell(f"while memory was taken for {BATCH}, {kernels} kernels")
-        runner.resize(BATCH)
+        tell(f"while memory was taken for {BATCH}{which}, {kernels} kernels")
+        runner.take(next(_samples(runner, BATCH)))
+
+
+def _samples(runner: Runner, batch: int) -> Iterator[Inputs]:
+    """Zeros, then drawn values; ones where an input takes whole numbers."""
+    import numpy as np
+
+    from litegate.spec import Inputs
+
+    rng = np.random.default_rng(0)
+    ports = runner.inputs.items()
+    shapes = {k: (batch, *(max(size, 1) for size in one.shape[1:])) for k, one in ports}
+    yield Inputs({name: np.zeros(shape) for name, shape in shapes.items()})
+    drawn = {name: rng.normal(scale=100, size=shape) for name, shape in shapes.items()}
+    ones = {name: np.ones_like(drawn[name]) for name, one in ports if one.counts}
+    yield Inputs(drawn | ones)
 
 
 def main() -> None:

@@ -91,7 +91,7 @@ def nothing_runs(monkeypatch):
         raise AssertionError("the same bytes were run or read")
 
     for name in (
-        "predict",
+        "decided",
         "parse",
         "answers",
         "accuracy_drop",

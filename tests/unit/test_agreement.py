@@ -159,8 +159,8 @@ def test_kernels_that_decide_otherwise(monkeypatch):
 
     from litegate.measures import agreement
 
-    real_outputs = agreement.outputs
-    monkeypatch.setattr(agreement, "outputs", other)
+    real_outputs = agreement.all_outputs
+    monkeypatch.setattr(agreement, "all_outputs", other)
     assert kernel_agreement(candidate).value == percent(98).value
 
 

@@ -194,8 +194,8 @@ def test_outputs_of_another_type_than_declared():
 def answering(*answers, **more):
     """A bench that gives these outputs, one after another."""
     rows = [np.asarray(answer, np.float32) for answer in answers]
-    settings = {"floats": False, "grid": None, "real": lambda raw: raw}
-    return SimpleNamespace(alone=lambda _: rows.pop(0)[None], **(settings | more))
+    settings = {"grids": {"out": object()}, "real": lambda _, raw: raw}
+    return SimpleNamespace(alone=lambda _: {"out": rows.pop(0)[None]}, **(settings | more))
 
 
 @pytest.mark.parametrize(
@@ -212,14 +212,16 @@ def answering(*answers, **more):
 def test_range_of_a_quantized_output(output, fault):
     """The ends of the grid are in, a step beyond is out; NaN is never in."""
     grid = SimpleNamespace(quantum=1.0, low=-1.0, high=1.0)
-    bench = answering([0, output], grid=grid, artifact=SOUND)
+    bench = answering([0, output], grids={"out": grid}, artifact=SOUND)
     assert in_range.fault(bench, [X[0]]) == fault
 
 
 def test_range_of_a_float_output():
     """Any finite float32 is in range."""
-    assert in_range.fault(answering([3.4e38], artifact=SOUND), [X[0]]) == ""
-    assert in_range.fault(answering([np.inf], artifact=SOUND), [X[0]]).startswith("gives inf")
+    assert in_range.fault(answering([3.4e38], grids={"out": None}, artifact=SOUND), [X[0]]) == ""
+    assert in_range.fault(
+        answering([np.inf], grids={"out": None}, artifact=SOUND), [X[0]]
+    ).startswith("gives inf")
 
 
 @pytest.mark.parametrize(
@@ -250,7 +252,8 @@ def test_batch_changes_nothing(moved, floats, found):
     """Bit for bit on a grid; for floats within a share of the largest output, here 4."""
     batch = np.tile(np.float32([1, 4]), (ROWS, 1))
     batch[3, 0] += moved
-    bench = answering([1, 4], [1, 4], floats=floats, together=lambda _: batch)
+    grids = {"out": None if floats else object()}
+    bench = answering([1, 4], [1, 4], grids=grids, together=lambda _: {"out": batch})
     fault = batch_invariant.fault(bench, [X[0], X[1]])
     assert fault.startswith("gives other outputs in row 3 of a batch than alone") is found
     assert found or not fault
@@ -258,7 +261,7 @@ def test_batch_changes_nothing(moved, floats, found):
 
 def test_a_batch_answered_in_reverse_is_found():
     """The order of the two inputs in a batch is no palindrome."""
-    bench = answering([1, 4], [2, 3], together=lambda rows: np.stack(rows)[::-1])
+    bench = answering([1, 4], [2, 3], together=lambda rows: {"out": np.stack(rows)[::-1]})
     fault = batch_invariant.fault(bench, [np.float32([1, 4]), np.float32([2, 3])])
     assert fault.startswith("gives other outputs in row 0 of a batch than alone")
 
@@ -267,13 +270,15 @@ def test_a_batch_answered_in_reverse_is_found():
 def test_nan_in_floats_is_compared_without_a_warning():
     """Finite outputs set the share that others may move by; NaN equals NaN."""
     batch = np.tile(np.float32([np.nan, 4]), (ROWS, 1))
-    bench = answering([np.nan, 4], [np.nan, 4], floats=True, together=lambda _: batch)
+    bench = answering(
+        [np.nan, 4], [np.nan, 4], grids={"out": None}, together=lambda _: {"out": batch}
+    )
     assert not batch_invariant.fault(bench, [X[0], X[1]])
 
 
 def test_batch_is_answered_row_by_row():
     """A network that folds its batch into one answer breaks the promise; it does not crash."""
-    bench = answering([1, 4], [1, 4], together=lambda _: np.ones((1, 2), np.float32))
+    bench = answering([1, 4], [1, 4], together=lambda _: {"out": np.ones((1, 2), np.float32)})
     fault = batch_invariant.fault(bench, [X[0], X[1]])
     assert fault == "gives 1 answers to a batch of 5"
 

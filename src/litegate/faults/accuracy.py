@@ -6,6 +6,7 @@ the number of wrong answers is exact, on the real bytes and the real kernels.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, final
 
@@ -13,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.faults.fault import Family, Ladder, fault
-from litegate.faults.scene import Scene, Unplantable
+from litegate.faults.scene import Scene, Unplantable, picked
 from litegate.measures.accuracy import answers
+from litegate.runtime import Runner
+from litegate.spec import Inputs, Samples, by_input, domain_of
 
 _NETS = ("accuracy drop", "number of extra errors", "accuracy lost against the base")
 """The measurements that count net losses."""
@@ -71,7 +74,9 @@ def equally_wrong(scene: Scene, grade: float) -> Scene:
     order = _misled(scene, grade)
     fed = scene.with_samples(scene.candidate.evaluation.x[order])
     split, keras = fed.candidate.evaluation, scene.candidate.keras_outputs
-    candidate = replace(fed.candidate, keras_outputs=None if keras is None else keras[order])
+    candidate = replace(
+        fed.candidate, keras_outputs=None if keras is None else picked(keras, order)
+    )
     return replace(fed, candidate=candidate, reference=replace(fed.reference, evaluation=split))
 
 
@@ -85,7 +90,7 @@ def samples_too_large(scene: Scene, grade: float) -> Scene:
 
     The grade is how many times too large they are.
     """
-    return scene.with_samples(_float32(scene.candidate.evaluation.x * grade))
+    return scene.with_samples(_changed(scene, lambda x, _: x * grade))
 
 
 @fault(
@@ -98,7 +103,7 @@ def samples_too_small(scene: Scene, grade: float) -> Scene:
 
     The grade is how many times too small they are.
     """
-    return scene.with_samples(_float32(scene.candidate.evaluation.x / grade))
+    return scene.with_samples(_changed(scene, lambda x, _: x / grade))
 
 
 @fault(
@@ -111,8 +116,7 @@ def samples_shifted(scene: Scene, grade: float) -> Scene:
 
     The grade is the shift upwards, in per cent of the domain's width.
     """
-    low, high = scene.candidate.evaluation.domain
-    return scene.with_samples(_float32(scene.candidate.evaluation.x + grade / 100 * (high - low)))
+    return scene.with_samples(_changed(scene, lambda x, width: x + grade / 100 * width))
 
 
 @final
@@ -161,5 +165,16 @@ def _drawn(scene: Scene, fit: NDArray[np.bool_]) -> NDArray[np.intp]:
     return np.random.default_rng(scene.seed).permutation(np.flatnonzero(fit))
 
 
-def _float32(x: NDArray[Any]) -> NDArray[np.float32]:
-    return np.asarray(x, np.float32)
+def _changed(scene: Scene, change: Callable[[NDArray[Any], float], NDArray[Any]]) -> Samples:
+    """The samples with every input changed, float32; `change` is told the domain's width.
+
+    Unplantable where an input takes whole numbers, such as token ids, which nobody scales.
+    """
+    split, made = scene.candidate.evaluation, {}
+    takes = Runner(scene.candidate.tflite, signature=scene.candidate.signature).inputs
+    if any(port.counts for port in takes.values()):
+        raise Unplantable("an input takes whole numbers as they are, which nobody scales or shifts")
+    for name, array in by_input(split.x):
+        low, high = domain_of(split.domain, name)
+        made[name] = np.asarray(change(array, high - low), np.float32)
+    return made[""] if set(made) == {""} else Inputs(made)

@@ -112,7 +112,7 @@ def _prices(scene: Scene) -> tuple[float, float]:
 
 
 def _seconds(scene: Scene, tflite: bytes) -> float:
-    invoke = fresh(tflite, one_sample(scene.candidate), scene.name)()
+    invoke = fresh(tflite, one_sample(scene.candidate), scene.name, scene.candidate.signature)()
     invoke()
     return quickest(invoke, clocks().deciding, _SAMPLE)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,13 +17,13 @@ from litegate.errors import BuildError
 from litegate.faults.draft import Draft, edit
 from litegate.faults.fault import Expect, Family, Ladder, fault
 from litegate.faults.layers import layers
-from litegate.faults.scene import Declaration, Scene, Unplantable
+from litegate.faults.scene import Declaration, Scene, Unplantable, picked
 from litegate.loosening import LOOSENED
 from litegate.loosening.models import LEAST, MOST
 from litegate.measures.accuracy import accuracy_drop, answers
 from litegate.measures.paired import n_least
 from litegate.measures.shipped import NAME as SHIPPED
-from litegate.spec import Array, Artifact
+from litegate.spec import Artifact, Samples, mapped
 from litegate.units import Quantity, Unit
 
 _DROPS = ("accuracy drop", "number of extra errors", "worst class's accuracy drop")
@@ -91,9 +92,16 @@ def copied_samples(scene: Scene, grade: float) -> Scene:
 @fault(family=Family.PLUMBING, noticed_by=(*_DROPS, *_SHARES))
 def nan_sample(scene: Scene, _: float) -> Scene:
     """A sample of the evaluation split is NaN."""
-    x = np.array(scene.candidate.evaluation.x, np.float32)
-    x[scene.seed % len(x)] = np.nan
-    return _on(scene, np.arange(len(x)), x)
+    samples = scene.candidate.evaluation.x
+    broken = np.arange(len(samples)) == scene.seed % len(samples)
+    x = mapped(samples, partial(_with_nan, broken))
+    return _on(scene, np.arange(len(samples)), x)
+
+
+def _with_nan(broken: NDArray[np.bool_], x: NDArray[Any]) -> NDArray[np.float32]:
+    made = np.array(x, np.float32)
+    made[broken] = np.nan
+    return made
 
 
 @fault(family=Family.PLUMBING, noticed_by=_DROPS)
@@ -214,10 +222,10 @@ def _needed(scene: Scene, most: int) -> int:
     return min(found)
 
 
-def _on(scene: Scene, chosen: NDArray[np.intp], x: Array = None) -> Scene:
+def _on(scene: Scene, chosen: NDArray[np.intp], x: Samples | None = None) -> Scene:
     """A scene judged on some of its samples, or of `x`, with what Keras answered to them."""
     split, keras = scene.candidate.evaluation, scene.candidate.keras_outputs
     labels = None if split.y is None else split.y[chosen]
     moved = scene.with_split((split.x if x is None else x)[chosen], labels)
-    kept = None if keras is None else keras[chosen]
+    kept = None if keras is None else picked(keras, chosen)
     return replace(moved, candidate=replace(moved.candidate, keras_outputs=kept))

@@ -9,7 +9,7 @@ from typing import Any, final
 
 from litegate.errors import LitegateError
 from litegate.faults.draft import Draft, edit
-from litegate.spec import Array, Artifact, Model, Recipe
+from litegate.spec import Array, Artifact, Model, Recipe, Samples, by_input
 
 Declaration = Mapping[str, Any]
 """What a checkout declares, as `litegate.loosening` compares it."""
@@ -74,11 +74,11 @@ class Scene:
         """The scene with other bytes for a float reference."""
         return replace(self, reference=with_bytes(self.reference, tflite))
 
-    def with_samples(self, x: Array) -> Scene:
+    def with_samples(self, x: Samples) -> Scene:
         """The candidate is fed other samples than the reference, under the same labels.
 
-        `x` is float32 of the evaluation split's shape. The candidate's bytes get another name, so
-        that nothing takes the two for the same artifact.
+        `x` is float32 of the evaluation split's shape, `Inputs` where there are several inputs. The
+        candidate's bytes get another name, so that nothing takes the two for the same artifact.
         """
         split = replace(self.candidate.evaluation, x=x)
         renamed = edit(self.candidate.tflite, _describe)
@@ -87,7 +87,7 @@ class Scene:
             candidate=replace(with_bytes(self.candidate, renamed), evaluation=split),
         )
 
-    def with_split(self, x: Array, y: Array) -> Scene:
+    def with_split(self, x: Samples, y: Array) -> Scene:
         """Every artifact is judged on other samples, float32 (n, ...), and labels, shape (n,).
 
         `y` is None where there are no labels.
@@ -121,10 +121,18 @@ def with_bytes(artifact: Artifact, tflite: bytes) -> Artifact:
     return replace(artifact, tflite=tflite, sha256=hashlib.sha256(tflite).hexdigest())
 
 
-def digest(x: Array, y: Array) -> str:
+def digest(x: Samples, y: Array) -> str:
     """A digest of samples and labels."""
+    samples = b"".join(name.encode() + array.tobytes() for name, array in by_input(x))
     labels = b"" if y is None else y.tobytes()
-    return hashlib.sha256(x.tobytes() + labels).hexdigest()
+    return hashlib.sha256(samples + labels).hexdigest()
+
+
+def picked(outputs: Any, chosen: Any) -> Any:
+    """The answers of Keras to some samples, shape (n, ...), or a mapping of such by output."""
+    if isinstance(outputs, Mapping):
+        return {name: array[chosen] for name, array in outputs.items()}
+    return outputs[chosen]
 
 
 def _describe(model: Any) -> None:

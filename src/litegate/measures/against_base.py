@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
+
+from numpy.typing import NDArray
 
 from litegate.errors import ConfigError, MeasurementError
 from litegate.flatbuffer import parse
@@ -18,11 +21,11 @@ from litegate.measures.base_rule.flips import flips_by_class
 from litegate.measures.base_rule.lost import changed, changes, looked_at, lost
 from litegate.measures.decisions import decide
 from litegate.measures.distinct import originals
+from litegate.measures.every_output import decided, worst
 from litegate.measures.latency import latency_ratio
 from litegate.measures.latency_rule.contest import Trial, fresh_process, trial
 from litegate.measures.shares import share
 from litegate.measures.size import size
-from litegate.runtime import predict
 from litegate.spec import Artifact
 from litegate.units import Number, Quantity, Unit, text
 
@@ -102,22 +105,28 @@ def _with_noise(found: Measurement, noise: float | None) -> Rule | None:
 def agreement_with_base(base: Artifact, candidate: Artifact) -> Measurement:
     """The share of the evaluation split that both decide alike, right or wrong.
 
-    MeasurementError where the two have different evaluation splits.
+    Of several outputs the worst counts. MeasurementError where the two have different evaluation
+    splits.
     """
     name = "agreement with the base"
     if same_bytes(base, candidate):
         return _unchanged(name, base, candidate, Unit.PERCENT, Fraction(1))
     _check_split(base, candidate)
-    one, other = (decide(predict(each).raw, each.name) for each in (_named(base), candidate))
-    same = one.chosen == other.chosen
-    return share(
-        name,
-        candidate.name,
-        same,
-        originals(candidate.evaluation),
-        evidence=(f"{int(same.sum()):,} of {len(same):,} decisions equal",),
-        artifacts=(base.sha256, candidate.sha256),
-    )
+    before = _named(base)
+
+    def measure(_: str, pair: tuple[NDArray[Any], NDArray[Any]]) -> Measurement:
+        one, other = decide(pair[0], before.name), decide(pair[1], candidate.name)
+        same = one.chosen == other.chosen
+        return share(
+            name,
+            candidate.name,
+            same,
+            originals(candidate.evaluation),
+            evidence=(f"{int(same.sum()):,} of {len(same):,} decisions equal",),
+            artifacts=(base.sha256, candidate.sha256),
+        )
+
+    return worst(decided(before, candidate), measure, high=False)
 
 
 def _check_split(base: Artifact, candidate: Artifact) -> None:

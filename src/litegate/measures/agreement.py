@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from typing import Any
@@ -11,12 +13,13 @@ from numpy.typing import NDArray
 
 from litegate.errors import MeasurementError
 from litegate.measurement import Measurement
-from litegate.measures.decisions import decide, demand_same_split, finite, tied
+from litegate.measures.decisions import Decisions, decide, demand_same_split, finite, tied
 from litegate.measures.distinct import originals
-from litegate.measures.grid import output_grid
+from litegate.measures.every_output import choosing, decided, demand_all, place, worst
+from litegate.measures.grid import grid_of
 from litegate.measures.layer_error import divergence
 from litegate.measures.shares import share
-from litegate.runtime import Kernels, outputs, predict
+from litegate.runtime import Kernels, Outputs, all_outputs, predict_all
 from litegate.spec import Artifact
 from litegate.units import Unit
 
@@ -25,82 +28,115 @@ KERNEL_SAMPLES = 500
 SEED = 20
 """Draws the samples on which the kernels are compared."""
 
+_Scores = tuple[NDArray[Any], NDArray[Any]]
+
 
 def keras_agreement(candidate: Artifact) -> Measurement:
     """The share of the evaluation split that Keras and the `.tflite` decide alike.
 
-    For QAT the Keras network is the fake-quantized one. Wilson's one-sided limit decides a floor.
-    MeasurementError where the artifact has no Keras outputs, or outputs that are not finite.
+    For QAT the Keras network is the fake-quantized one. Of several outputs the worst counts.
+    Wilson's one-sided limit decides a floor. MeasurementError where the artifact has no Keras
+    outputs, or outputs that are not finite.
     """
-    keras = decide(_keras_outputs(candidate), f"{candidate.name} in Keras")
-    ours = decide(predict(candidate).raw, candidate.name)
-    same = keras.chosen == ours.chosen
-    return share(
-        "agreement with Keras",
-        candidate.name,
-        same,
-        originals(candidate.evaluation),
-        evidence=(
-            f"{int(same.sum()):,} of {len(same):,} decisions equal",
-            *tied(keras.ties, " in Keras"),
-            *tied(ours.ties, " in the .tflite"),
-        ),
-        artifacts=(candidate.sha256,),
-    )
+    found = {name: (keras, ours.raw) for name, (keras, ours) in _beside_keras(candidate).items()}
+
+    def measure(_: str, pair: _Scores) -> Measurement:
+        keras = decide(pair[0], f"{candidate.name} in Keras")
+        ours = decide(pair[1], candidate.name)
+        return _alike(
+            "agreement with Keras",
+            candidate,
+            (keras, ours),
+            (*tied(keras.ties, " in Keras"), *tied(ours.ties, " in the .tflite")),
+        )
+
+    return worst(choosing(found, candidate.name), measure, high=False)
 
 
 def agreement_with_reference(reference: Artifact, candidate: Artifact) -> Measurement:
     """The share of the evaluation split that the reference and the candidate decide alike.
 
-    Right or wrong: it needs no labels. Wilson's one-sided limit decides a floor. MeasurementError
-    for different evaluation splits, or outputs that are not finite.
+    Right or wrong: it needs no labels. Of several outputs the worst counts. Wilson's one-sided
+    limit decides a floor. MeasurementError for different evaluation splits, or outputs that are not
+    finite.
     """
     demand_same_split(reference, candidate)
-    theirs, ours = (decide(predict(each).raw, each.name) for each in (reference, candidate))
-    same = theirs.chosen == ours.chosen
+
+    def measure(_: str, pair: _Scores) -> Measurement:
+        theirs, ours = decide(pair[0], reference.name), decide(pair[1], candidate.name)
+        ties = (*tied(theirs.ties, " in the reference"), *tied(ours.ties, " in the candidate"))
+        found = _alike("agreement with the reference", candidate, (theirs, ours), ties)
+        return replace(
+            found,
+            artifacts=(reference.sha256, candidate.sha256),
+            why=partial(divergence, reference, candidate),
+        )
+
+    return worst(decided(reference, candidate), measure, high=False)
+
+
+def _alike(
+    name: str, candidate: Artifact, pair: tuple[Decisions, Decisions], ties: tuple[str, ...]
+) -> Measurement:
+    same = pair[0].chosen == pair[1].chosen
     return share(
-        "agreement with the reference",
+        name,
         candidate.name,
         same,
         originals(candidate.evaluation),
-        evidence=(
-            f"{int(same.sum()):,} of {len(same):,} decisions equal",
-            *tied(theirs.ties, " in the reference"),
-            *tied(ours.ties, " in the candidate"),
-        ),
-        artifacts=(reference.sha256, candidate.sha256),
-        why=partial(divergence, reference, candidate),
+        evidence=(f"{int(same.sum()):,} of {len(same):,} decisions equal", *ties),
+        artifacts=(candidate.sha256,),
     )
 
 
-def _keras_outputs(candidate: Artifact) -> NDArray[Any]:
-    if candidate.keras_outputs is None:
+def _beside_keras(candidate: Artifact) -> dict[str, tuple[NDArray[Any], Outputs]]:
+    """What Keras and the file answered, output by output."""
+    kept, ours = candidate.keras_outputs, predict_all(candidate)
+    if kept is None:
         raise MeasurementError(
             f"{candidate.name} has no outputs of its Keras network",
             expected="the outputs that a build stores beside the .tflite",
             remedy="build it again; for a file from elsewhere leave the keras limits unset",
         )
-    keras, shape = np.asarray(candidate.keras_outputs), predict(candidate).raw.shape
-    if keras.shape != shape:
+    if not isinstance(kept, Mapping):
+        kept = {candidate.evaluation.output or next(iter(ours)): kept}
+    places = {name: place(ours, name, candidate.name) for name in kept}
+    demand_all(places.values(), ours, candidate.name, "its Keras network")
+    found = {name: (np.asarray(kept[name]), ours[at]) for name, at in places.items()}
+    for keras, one in found.values():
+        _demand_same_shape(keras.shape, one.raw.shape, candidate.name)
+    return found
+
+
+def _demand_same_shape(keras: tuple[int, ...], shape: tuple[int, ...], subject: str) -> None:
+    if keras != shape:
         raise MeasurementError(
-            f"{candidate.name} and its Keras network have outputs of different shapes",
+            f"{subject} and its Keras network have outputs of different shapes",
             expected=str(shape),
-            got=str(keras.shape),
+            got=str(keras),
             remedy="build it again: the two do not belong together",
         )
-    return keras
 
 
 def keras_difference(candidate: Artifact) -> Measurement:
     """The largest difference of any output from Keras's, in quanta of the output.
 
-    A float output counts in quanta of what its last DEQUANTIZE reads. Rounded to the hundredth of
-    a quantum, for float32 holds an int16 output no finer. MeasurementError where the artifact has
-    no Keras outputs, outputs that are not finite, or outputs that are not quantized.
+    A float output counts in quanta of what its last DEQUANTIZE reads. Of several outputs the worst
+    counts. Rounded to the hundredth of a quantum, for float32 holds an int16 output no finer.
+    MeasurementError where the artifact has no Keras outputs, outputs that are not finite, or
+    outputs that are not quantized.
     """
-    keras = finite(_keras_outputs(candidate), f"{candidate.name} in Keras").astype(np.float64)
-    ours = finite(predict(candidate).real, candidate.name).astype(np.float64)
-    quantum = _quantum(candidate)
+
+    def measure(_: str, pair: tuple[NDArray[Any], Outputs]) -> Measurement:
+        return _difference(candidate, *pair)
+
+    return worst(_beside_keras(candidate), measure, high=True)
+
+
+def _difference(candidate: Artifact, keras: NDArray[Any], answered: Outputs) -> Measurement:
+    keras = finite(keras, f"{candidate.name} in Keras").astype(np.float64)
+    ours = finite(answered.real, candidate.name).astype(np.float64)
+    quantum = _quantum(candidate, answered)
     steps = np.abs(ours - keras) / quantum
     sample, *rest = np.unravel_index(int(steps.argmax()), steps.shape)
     where = (sample, *rest)
@@ -119,8 +155,8 @@ def keras_difference(candidate: Artifact) -> Measurement:
     )
 
 
-def _quantum(candidate: Artifact) -> float:
-    grid = output_grid(candidate.tflite, candidate.name)
+def _quantum(candidate: Artifact, answered: Outputs) -> float:
+    grid = grid_of(candidate, answered.port)
     if grid is None:
         raise MeasurementError(
             f"the outputs of {candidate.name} are not quantized, so they have no quanta",
@@ -134,12 +170,30 @@ def kernel_agreement(candidate: Artifact) -> Measurement:
     """The share of 500 samples that XNNPACK and the reference kernels decide alike.
 
     The samples are the same in every run, spread over the whole evaluation split: one of each of
-    500 equal stretches, or all samples where there are fewer.
+    500 equal stretches, or all samples where there are fewer. Of several outputs the worst counts.
     """
-    samples, name = candidate.evaluation.x, candidate.name
+    samples = candidate.evaluation.x
     chosen = spread(len(samples), KERNEL_SAMPLES)
-    fast = predict(candidate).real[chosen]
-    plain = outputs(candidate.tflite, samples[chosen], subject=name, kernels=Kernels.REFERENCE).real
+    plain = all_outputs(
+        candidate.tflite,
+        samples[chosen],
+        subject=candidate.name,
+        kernels=Kernels.REFERENCE,
+        signature=candidate.signature,
+    )
+    fast = predict_all(candidate)
+    found = {name: (one.real[chosen], plain[name].real) for name, one in fast.items()}
+
+    def measure(_: str, pair: _Scores) -> Measurement:
+        return _of_kernels(candidate, chosen, *pair)
+
+    return worst(choosing(found, candidate.name), measure, high=False)
+
+
+def _of_kernels(
+    candidate: Artifact, chosen: NDArray[np.intp], fast: NDArray[Any], plain: NDArray[Any]
+) -> Measurement:
+    name, n = candidate.name, len(candidate.evaluation.x)
     same = decide(fast, name).chosen == decide(plain, name).chosen
     return share(
         "agreement of kernels",
@@ -149,7 +203,7 @@ def kernel_agreement(candidate: Artifact) -> Measurement:
         evidence=(
             "XNNPACK against reference kernels",
             "1 thread",
-            f"{len(chosen):,} of {len(samples):,} samples",
+            f"{len(chosen):,} of {n:,} samples",
             f"{int(same.sum()):,} decisions equal",
             f"outputs at most {np.abs(fast - plain).max():.3g} apart",
         ),

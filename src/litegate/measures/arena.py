@@ -136,7 +136,7 @@ def arena(artifact: Artifact) -> Measurement:
 
     ArtifactError where the file cannot be read; MeasurementError as `plan`.
     """
-    graph = parse(artifact.tflite, subject=artifact.name)
+    graph = parse(artifact.tflite, subject=artifact.name, signature=artifact.signature)
     found = plan(graph, artifact.name)
     variables = (f"{found.variables:,} B of it variables",) if found.variables else ()
     return Measurement(

@@ -7,11 +7,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
-from typing import final
+from typing import Any, final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from litegate.errors import ArtifactError, LitegateError
+from litegate.errors import ArtifactError, LitegateError, MeasurementError
 from litegate.flatbuffer import parse
 from litegate.graph import Graph
 from litegate.measurement import Measurement, Outcome, Verdict
@@ -24,8 +25,9 @@ from litegate.measures.against_base import (
     operator_changes,
     size_growth,
 )
+from litegate.measures.every_output import paired
 from litegate.measures.inspection import Inspection, inspection
-from litegate.runtime import predict
+from litegate.runtime import predict_all
 from litegate.spec import Array, Artifact, Evaluation, Kind, Recipe, Regression
 from litegate.units import Number, Unit
 
@@ -169,13 +171,23 @@ def _agreement(a: Artifact, b: Artifact, notes: list[str]) -> Iterator[Row]:
 
 def _differences(a: Artifact, b: Artifact) -> Iterator[str]:
     """How far the outputs are apart, in their own real values."""
-    one, other = (predict(each).real.astype(np.float64) for each in (a, b))
-    if one.shape != other.shape:
-        yield f"the outputs have different shapes: {one.shape} and {other.shape}"
+    for each in (a, b):
+        predict_all(each)
+    try:
+        pairs = paired(a, b)
+    except MeasurementError as error:
+        yield f"the outputs cannot be compared: {error.what}"
         return
+    for name, pair in pairs.items():
+        which = f" of {name}" if len(pairs) > 1 else ""
+        yield _apart(which, *(each.real.astype(np.float64) for each in pair))
+
+
+def _apart(which: str, one: NDArray[Any], other: NDArray[Any]) -> str:
+    if one.shape != other.shape:
+        return f"the outputs{which} have different shapes: {one.shape} and {other.shape}"
     apart = np.abs(one - other)
-    spread = float(one.std())
-    yield (
-        f"outputs of {len(one):,} samples differ by {apart.mean():.4g} in the mean, by "
-        f"{apart.max():.4g} at most; their SD in A is {spread:.4g}"
+    return (
+        f"outputs{which} of {len(one):,} samples differ by {apart.mean():.4g} in the mean, by "
+        f"{apart.max():.4g} at most; their SD in A is {float(one.std()):.4g}"
     )

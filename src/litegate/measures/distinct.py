@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.spec import Evaluation
+from litegate.spec import Evaluation, by_input
 
 
 @lru_cache(maxsize=4)
@@ -20,9 +20,10 @@ def originals(split: Evaluation) -> NDArray[np.intp]:
 
     Bytes are compared, so a copy that somebody moved by a hair counts as another sample.
     """
-    rows = np.ascontiguousarray(split.x)
+    arrays = [np.ascontiguousarray(array) for _, array in by_input(split.x)]
     seen: dict[bytes, int] = {}
-    found = [seen.setdefault(row.tobytes(), index) for index, row in enumerate(rows)]
+    rows = (b"".join(row.tobytes() for row in rows) for rows in zip(*arrays, strict=True))
+    found = [seen.setdefault(row, index) for index, row in enumerate(rows)]
     return np.array(found, np.intp)
 
 

@@ -9,6 +9,8 @@ import numpy as np
 
 from litegate.flatbuffer import parse
 from litegate.graph import Subgraph, Tensor
+from litegate.ports import Port
+from litegate.spec import Artifact
 
 
 @final
@@ -22,13 +24,23 @@ class Grid:
     high: float
 
 
-def output_grid(tflite: bytes, subject: str) -> Grid | None:
-    """The grid of the output itself or, for a float output, of what its DEQUANTIZE reads.
+def grid_of(artifact: Artifact, port: Port) -> Grid | None:
+    """The grid of an output itself or, for a float output, of what its DEQUANTIZE reads.
 
-    None where the outputs are computed in floats. ArtifactError where the file cannot be read.
+    None where it is computed in floats. ArtifactError where the file cannot be read.
     """
+    graph = parse(artifact.tflite, subject=artifact.name, signature=artifact.signature)
+    return _grid(graph.main, port.index)
+
+
+def output_grid(tflite: bytes, subject: str) -> Grid | None:
+    """As `grid_of`, of the output that a file lists first."""
     main = parse(tflite, subject=subject).main
-    tensor = main.tensors[main.outputs[0]]
+    return _grid(main, main.outputs[0])
+
+
+def _grid(main: Subgraph, index: int) -> Grid | None:
+    tensor = main.tensors[index]
     if tensor.dtype == "float32":
         tensor = _dequantized(main, tensor) or tensor
     if len(tensor.scales) != 1:

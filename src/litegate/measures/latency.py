@@ -58,6 +58,7 @@ def latency_ratio(
         candidate=candidate.tflite,
         reference=reference.tflite,
         sample=one_sample(candidate),
+        signatures=(candidate.signature, reference.signature),
         limit=_checked(limit),
         models=models,
         budget=budget,

@@ -92,7 +92,10 @@ def layer_errors(reference: Artifact, candidate: Artifact) -> tuple[LayerError, 
     counterpart; ArtifactError where a file cannot be read or run.
     """
     demand_same_split(reference, candidate)
-    graphs = [parse(one.tflite, subject=one.name) for one in (reference, candidate)]
+    graphs = [
+        parse(one.tflite, subject=one.name, signature=one.signature)
+        for one in (reference, candidate)
+    ]
     matched = pairs(*graphs)
     if not matched:
         raise MeasurementError(
@@ -164,7 +167,14 @@ def _held(artifact: Artifact, tensors: Sequence[Tensor]) -> Iterator[Held]:
     x = artifact.evaluation.x
     chosen = np.unique(np.linspace(0, len(x) - 1, SAMPLES).astype(int))
     distinct = {one.index: one for one in tensors}
-    for raw in inner(artifact.tflite, x[chosen], list(distinct), subject=artifact.name):
+    held = inner(
+        artifact.tflite,
+        x[chosen],
+        list(distinct),
+        subject=artifact.name,
+        signature=artifact.signature,
+    )
+    for raw in held:
         yield {index: _real(raw[index], one) for index, one in distinct.items()}
 
 

@@ -157,7 +157,7 @@ def macs(artifact: Artifact) -> Measurement:
     ArtifactError where the file cannot be read; MeasurementError where the cost of an operator is
     not known, which it names.
     """
-    graph = parse(artifact.tflite, subject=artifact.name)
+    graph = parse(artifact.tflite, subject=artifact.name, signature=artifact.signature)
     if missing := unknown(graph):
         raise MeasurementError(
             f"the multiply-accumulates of {artifact.name} cannot be counted",

@@ -18,9 +18,10 @@ from litegate.errors import MeasurementError
 from litegate.measurement import Interval, Measurement
 from litegate.measures.decisions import demand_same_split, finite
 from litegate.measures.distinct import counted, firsts, originals
+from litegate.measures.every_output import paired, worst
 from litegate.measures.layer_error import divergence
 from litegate.measures.paired import TAIL
-from litegate.runtime import predict
+from litegate.runtime import Outputs
 from litegate.spec import Artifact
 from litegate.units import Unit, text
 
@@ -35,14 +36,24 @@ Sums = NDArray[np.float64]
 
 
 def output_error(reference: Artifact, candidate: Artifact) -> Measurement:
-    """The RMS of the outputs' differences, as a share of the RMS of the reference's outputs.
+    """The RMS of an output's differences, as a share of the RMS of the reference's output.
 
-    ``sqrt(sum((c - r)^2) / sum(r^2))`` over all samples and outputs, in real values. The limits are
-    those of Efron's BCa bootstrap over distinct samples (JASA 1987, 82:171). MeasurementError for
-    different evaluation splits or shapes, outputs that are not finite, a reference that answers
-    zeros alone, or fewer than two distinct samples.
+    ``sqrt(sum((c - r)^2) / sum(r^2))`` over all samples and values, in real values. Of several
+    outputs, each by itself, the worst counts. The limits are those of Efron's BCa bootstrap over
+    distinct samples (JASA 1987, 82:171). MeasurementError for different evaluation splits or
+    shapes, outputs that are not finite, a reference that answers zeros alone, or fewer than two
+    distinct samples.
     """
-    r, c = _outputs(reference, candidate)
+    demand_same_split(reference, candidate)
+
+    def measure(_: str, pair: tuple[Outputs, Outputs]) -> Measurement:
+        return _of_one(reference, candidate, pair)
+
+    return worst(paired(reference, candidate), measure, high=True)
+
+
+def _of_one(reference: Artifact, candidate: Artifact, pair: tuple[Outputs, Outputs]) -> Measurement:
+    r, c = _outputs(reference, candidate, pair)
     off, whole = _squares(c - r), _squares(r)
     if not whole.sum():
         raise MeasurementError(f"{reference.name} answers zero to every sample: no share of it")
@@ -69,10 +80,11 @@ def output_error(reference: Artifact, candidate: Artifact) -> Measurement:
     )
 
 
-def _outputs(reference: Artifact, candidate: Artifact) -> tuple[Real, Real]:
+def _outputs(
+    reference: Artifact, candidate: Artifact, pair: tuple[Outputs, Outputs]
+) -> tuple[Real, Real]:
     """The real-valued outputs of both, float64, of one shape (n, ...)."""
-    demand_same_split(reference, candidate)
-    r, c = (finite(predict(each).real, each.name) for each in (reference, candidate))
+    r, c = finite(pair[0].real, reference.name), finite(pair[1].real, candidate.name)
     distinct = len(firsts(originals(candidate.evaluation)))
     if r.shape != c.shape or distinct < 2:
         raise MeasurementError(

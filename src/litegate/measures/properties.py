@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from litegate.measurement import Measurement, violations
 from litegate.measures.grid import Grid
-from litegate.measures.property_search.bench import ORDER, ROWS, Bench, Sample
+from litegate.measures.property_search.bench import ORDER, ROWS, Bench, Raw, Sample
 from litegate.measures.property_search.patterns import Pattern, extremes, families
-from litegate.spec import Artifact
+from litegate.spec import Artifact, by_input
 
 EXAMPLES = 100
 """Inputs that are tried for each property, besides the extremes."""
@@ -43,21 +43,34 @@ class Property:
 
 
 def _not_finite(bench: Bench, inputs: Sequence[Sample]) -> str:
-    raw = bench.alone(inputs[0])[0].reshape(-1)
-    bad = np.flatnonzero(~np.isfinite(raw))
-    what = "NaN" if np.isnan(raw[bad]).any() else "infinity"
-    return f"gives {what} in {_listed(bad)}" if len(bad) else ""
+    for name, found in bench.alone(inputs[0]).items():
+        raw = found[0].reshape(-1)
+        bad = np.flatnonzero(~np.isfinite(raw))
+        what = "NaN" if np.isnan(raw[bad]).any() else "infinity"
+        if len(bad):
+            return f"gives {what} in {_listed(bad)}{_of(bench, name)}"
+    return ""
+
+
+def _of(bench: Bench, output: str) -> str:
+    """Which output is meant, where there are several."""
+    return f" of {output}" if len(bench.grids) > 1 else ""
 
 
 def _out_of_range(bench: Bench, inputs: Sequence[Sample]) -> str:
-    raw, declared = bench.alone(inputs[0]), bench.artifact.recipe.output_type
+    found = bench.alone(inputs[0]).items()
+    return next(filter(None, (_out_of_its_range(bench, *each) for each in found)), "")
+
+
+def _out_of_its_range(bench: Bench, name: str, raw: NDArray[Any]) -> str:
+    declared = bench.artifact.recipe.output_type
     if raw.dtype != declared:
-        return f"gives {raw.dtype} outputs where the recipe declares {declared}"
-    real = bench.real(raw)[0].reshape(-1).astype(np.float64)
-    low, high = _range(bench.grid)
+        return f"gives {raw.dtype} outputs{_of(bench, name)} where the recipe declares {declared}"
+    real = bench.real(name, raw)[0].reshape(-1).astype(np.float64)
+    low, high = _range(bench.grids[name])
     bad = np.flatnonzero(~((real >= low) & (real <= high)))
-    where = f"outside {low:.6g} to {high:.6g}"
-    return f"gives {real[bad[0]]:.6g} in {_listed(bad)}, {where}" if len(bad) else ""
+    where = f"{_of(bench, name)}, outside {low:.6g} to {high:.6g}"
+    return f"gives {real[bad[0]]:.6g} in {_listed(bad)}{where}" if len(bad) else ""
 
 
 def _range(grid: Grid | None) -> tuple[float, float]:
@@ -71,19 +84,30 @@ def _range(grid: Grid | None) -> tuple[float, float]:
 def _not_repeated(bench: Bench, inputs: Sequence[Sample]) -> str:
     first = bench.alone(inputs[0])
     bench.alone(inputs[1])
-    moved = _moved(first, bench.alone(inputs[0]))
-    return f"gives other outputs the second time: {moved}" if moved else ""
+    again = bench.alone(inputs[0])
+    for name, before in first.items():
+        if moved := _moved(before, again[name]):
+            return f"gives other outputs the second time: {moved}{_of(bench, name)}"
+    return ""
 
 
 def _not_batched(bench: Bench, inputs: Sequence[Sample]) -> str:
-    alone = [bench.alone(sample)[0] for sample in inputs]
+    alone = [bench.alone(sample) for sample in inputs]
     batch = bench.together([inputs[k] for k in ORDER])
-    if len(batch) != ROWS:
-        return f"gives {len(batch)} answers to a batch of {ROWS}"
+    found = (_other_in_batch(bench, name, [one[name] for one in alone], batch) for name in batch)
+    return next(filter(None, found), "")
+
+
+def _other_in_batch(bench: Bench, name: str, alone: list[NDArray[Any]], batch: Raw) -> str:
+    if len(batch[name]) != ROWS:
+        return f"gives {len(batch[name])} answers{_of(bench, name)} to a batch of {ROWS}"
+    tolerance = TOLERANCE if bench.grids[name] is None else 0.0
     for row, k in enumerate(ORDER):
-        moved = _moved(alone[k], batch[row], TOLERANCE if bench.floats else 0.0)
+        moved = _moved(alone[k][0], batch[name][row], tolerance)
         if moved:
-            return f"gives other outputs in row {row} of a batch than alone: {moved}"
+            return (
+                f"gives other outputs in row {row} of a batch than alone: {moved}{_of(bench, name)}"
+            )
     return ""
 
 
@@ -138,7 +162,8 @@ def property_violations(
     """Search the domain for inputs that break a property: 0, or 1 and the simplest one found.
 
     `examples` inputs are tried besides the extremes. A failing one is kept in the folder `keep`,
-    as float32 before quantization, shape (inputs, ...). MeasurementError where the domain does not
+    as float32 before quantization, shape (inputs, ...), each input's by its name where there are
+    several. MeasurementError where the domain does not
     hold the evaluation split, ArtifactError where LiteRT cannot run the candidate.
     """
     bench = Bench(candidate)
@@ -173,7 +198,7 @@ def _search(bench: Bench, prop: Property, examples: int) -> tuple[int, _BrokenEr
     def holds(inputs: tuple[Pattern, ...]) -> None:
         nonlocal tried
         tried += 1
-        fault = prop.fault(bench, [one.draw(bench.canvas) for one in inputs])
+        fault = prop.fault(bench, [bench.draw(one) for one in inputs])
         if fault:
             found.append(_BrokenError(inputs, fault))
             raise found[-1]
@@ -217,21 +242,35 @@ def _first(prop: Property) -> Iterator[tuple[Pattern, ...]]:
 
 
 def _described(bench: Bench, prop: Property, broken: _BrokenError, keep: Path | None) -> str:
-    words = ", then ".join(one.words(bench.canvas) for one in broken.inputs)
+    words = ", then ".join(map(bench.words, broken.inputs))
     if keep is None:
         return f"{words} {broken.fault}"
     artifact = bench.artifact
-    path = keep / f"{artifact.model}-{artifact.recipe.name}-{prop.name}.npy"
+    stem = f"{artifact.model}-{artifact.recipe.name}-{prop.name}"
     keep.mkdir(parents=True, exist_ok=True)
-    np.save(path, np.stack([one.draw(bench.canvas) for one in broken.inputs]))
+    path = _kept(keep / stem, [bench.draw(one) for one in broken.inputs])
     return f"{words} {broken.fault} (kept in {path.name})"
 
 
+def _kept(stem: Path, samples: Sequence[Sample]) -> Path:
+    """Write samples: an `.npy` of one array, or an `.npz` with "x.NAME" of each input."""
+    if all(isinstance(one, np.ndarray) for one in samples):
+        path = stem.with_name(f"{stem.name}.npy")
+        np.save(path, np.stack([np.asarray(one) for one in samples]))
+        return path
+    path = stem.with_name(f"{stem.name}.npz")
+    named = [dict(by_input(one)) for one in samples]
+    arrays = {f"x.{name}": np.concatenate([one[name] for one in named]) for name in named[0]}
+    np.savez(path, allow_pickle=False, **arrays)
+    return path
+
+
 def _evidence(bench: Bench, prop: Property, tried: int) -> tuple[str, ...]:
-    low, high = bench.canvas.low, bench.canvas.high
-    facts = [f"{tried:,} inputs tried from {low:g} to {high:g}"]
+    facts = [f"{tried:,} inputs tried {bench.domain}"]
     if prop is batch_invariant:
         alone = "one after another: the model takes one sample at a time"
         facts.append(f"batches of {ROWS}" if bench.batches else f"{ROWS} samples {alone}")
-        facts.append(f"tolerance {TOLERANCE:g} of the largest output" if bench.floats else "")
+        facts.append(
+            f"tolerance {TOLERANCE:g} of the largest output" if None in bench.grids.values() else ""
+        )
     return tuple(fact for fact in facts if fact)

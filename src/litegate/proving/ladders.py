@@ -10,7 +10,7 @@ from litegate.errors import LitegateError
 from litegate.faults import Expect, Family, Fault, Scene, Unplantable
 from litegate.proving.promises import COSTLY
 from litegate.proving.result import Check, Play, Result
-from litegate.runtime import outputs
+from litegate.runtime import all_outputs
 
 
 @final
@@ -129,7 +129,7 @@ def _check_runs(scene: Scene, sound: Scene) -> None:
     }
     sample = sound.candidate.evaluation.x[:1]
     for one in artifacts.values():
-        outputs(one.tflite, sample, subject=f"the planted {one.name}")
+        all_outputs(one.tflite, sample, subject=f"the planted {one.name}", signature=one.signature)
 
 
 Told = Callable[[str], None]

@@ -7,6 +7,7 @@ type in words, so that reading a model file costs no import of NumPy.
 from litegate.spec.arrays import Array
 from litegate.spec.artifact import Artifact, Evaluation
 from litegate.spec.budget import OF_LABELS, Budget, Regression
+from litegate.spec.inputs import Domain, Inputs, Samples, by_input, domain_of, mapped
 from litegate.spec.model import Data, DataLocations, File, Model, Splits, Training
 from litegate.spec.recipe import IO_TYPES, Clustering, Kind, Pruning, Recipe
 
@@ -19,13 +20,19 @@ __all__ = [
     "Clustering",
     "Data",
     "DataLocations",
+    "Domain",
     "Evaluation",
     "File",
+    "Inputs",
     "Kind",
     "Model",
     "Pruning",
     "Recipe",
     "Regression",
+    "Samples",
     "Splits",
     "Training",
+    "by_input",
+    "domain_of",
+    "mapped",
 ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, final
 
 from litegate.spec.arrays import Array
+from litegate.spec.inputs import Domain, Samples
 from litegate.spec.recipe import Recipe
 
 
@@ -17,12 +18,14 @@ class Evaluation:
 
     digest: str
     """The data set's key: its raw arrays' digests and its preprocessing."""
-    x: Array
-    """float32, shape (n, ...)."""
+    x: Samples
+    """float32, shape (n, ...); `Inputs` of such where there are several inputs."""
     y: Array
-    """Integer labels, shape (n,); None where there are none."""
+    """Integer labels of the deciding output, shape (n,); None where there are none."""
     classes: tuple[str, ...]
-    domain: tuple[float, float]
+    domain: Domain
+    output: str = ""
+    """The output that decides, by its name; empty for the first."""
 
 
 @final
@@ -40,7 +43,10 @@ class Artifact:
     """One row an epoch: stage, epoch, loss, accuracy, val_loss, val_accuracy."""
     evaluation: Evaluation = field(repr=False)
     keras_outputs: Array = field(default=None, repr=False, compare=False)
-    """Outputs of the Keras network that was converted, float32, shape (n, classes)."""
+    """Outputs of the Keras network that was converted, float32, shape (n, classes); of several a
+    mapping from the output's name."""
+    signature: str = ""
+    """The signature that is judged; empty where the file has one at most."""
 
     @property
     def name(self) -> str:

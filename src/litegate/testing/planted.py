@@ -6,11 +6,11 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
-import numpy as np
-
+from litegate.datasets.kept import save
 from litegate.options import parse
-from litegate.runtime import outputs
+from litegate.runtime import all_outputs
 from litegate.session import Session
 from litegate.spec import Array, Evaluation, Model
 from litegate.store import BUILDS, EVALUATIONS
@@ -38,15 +38,19 @@ def plant(
         for recipe, tflite in files.items():
             answers = keras_outputs
             if answers is None:
-                answers = outputs(tflite, samples.x).real
+                answers = _answers(tflite, samples)
             _put(session, declared, recipe, tflite, answers, Path(folder))
 
 
 def _put_samples(session: Session, model: Model, samples: Evaluation, folder: Path) -> None:
-    np.save(folder / "x.npy", samples.x, allow_pickle=False)
-    np.save(folder / "y.npy", samples.y, allow_pickle=False)
-    files = {name: folder / name for name in ("x.npy", "y.npy")}
+    files = save(folder, "x", samples.x) | save(folder, "y", samples.y)
     session.pipeline.store.put(EVALUATIONS, session.pipeline.split_key(model), files)
+
+
+def _answers(tflite: bytes, samples: Evaluation) -> Any:
+    """What a file answers itself; of several outputs a mapping by name."""
+    found = {name: one.real for name, one in all_outputs(tflite, samples.x).items()}
+    return found if len(found) > 1 else next(iter(found.values()))
 
 
 def _put(
@@ -59,8 +63,8 @@ def _put(
     }
     for name, data in written.items():
         (folder / name).write_bytes(data)
-    np.save(folder / "keras_outputs.npy", answers, allow_pickle=False)
-    files = {name: folder / name for name in (*written, "keras_outputs.npy")}
+    kept = save(folder, "keras_outputs", answers)
+    files = {name: folder / name for name in written} | kept
     key = session.pipeline.key(model, recipe)
     session.pipeline.store.forget(BUILDS, key)
     stem = session.pipeline.stem(model, recipe)

@@ -45,7 +45,9 @@ def latency(artifact: Artifact, benchmark: Benchmark) -> Measurement:
     ArtifactError where LiteRT refuses the artifact.
     """
     require_enabled(benchmark, artifact.name)
-    create = timing.fresh(artifact.tflite, timing.one_sample(artifact), artifact.name)
+    create = timing.fresh(
+        artifact.tflite, timing.one_sample(artifact), artifact.name, artifact.signature
+    )
     with timing.no_collection():
         renewal = Renewal(create)
         benchmark.pedantic(operator.call, setup=renewal, rounds=renewal.rounds)

@@ -1,8 +1,8 @@
 """A contest of two files: timed here, and once more in a fresh process where it fails.
 
 `python -m litegate.measures.latency_rule.contest DIRECTORY` is that process: it reads
-`candidate.tflite`, `reference.tflite`, `sample.npy` and `terms.json` there, and prints its decision
-as one line of JSON.
+`candidate.tflite`, `reference.tflite`, `sample.npy` (one for each of several inputs) and
+`terms.json` there, and prints its decision as one line of JSON.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, final
+from typing import final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from litegate.datasets.kept import load, save
 from litegate.errors import ConfigError, MeasurementError
 from litegate.measurement import Outcome
 from litegate.measures.latency_rule.epochs import fresh_pairs
@@ -33,6 +33,7 @@ from litegate.measures.latency_rule.pairs import (
     unaffordable,
 )
 from litegate.measures.latency_rule.timing import Pair, clocks, fresh, no_collection, pace
+from litegate.spec import Samples
 
 START_UP = 60.0
 """Seconds that a fresh process may take beside its budget."""
@@ -45,7 +46,7 @@ class Contest:
 
     candidate: bytes
     reference: bytes
-    sample: NDArray[Any]
+    sample: Samples
     """Real-valued, shape (1, ...)."""
     limit: float | None
     """The largest ratio allowed; None reports the ratio and decides nothing."""
@@ -53,6 +54,8 @@ class Contest:
     """How many models are gated in this run."""
     budget: float | None = None
     """Seconds; None goes by the models' speed."""
+    signatures: tuple[str, str] = ("", "")
+    """What is run of the candidate and of the reference; empty where a file has one signature."""
 
     def __post_init__(self) -> None:
         if self.models < 1 or (self.budget is not None and not 0 < self.budget < math.inf):
@@ -92,9 +95,10 @@ def trial(contest: Contest) -> Decision:
 
     Raises ArtifactError where LiteRT refuses a file or the sample.
     """
+    one, other = contest.signatures
     pair = Pair(
-        candidate=fresh(contest.candidate, contest.sample, "the candidate"),
-        reference=fresh(contest.reference, contest.sample, "the reference"),
+        candidate=fresh(contest.candidate, contest.sample, "the candidate", one),
+        reference=fresh(contest.reference, contest.sample, "the reference", other),
     )
     clock, rng = clocks(), np.random.default_rng()
     with no_collection():
@@ -128,8 +132,9 @@ def confirmed(contest: Contest, *, here: Trial = trial, elsewhere: Trial = fresh
 def _write(contest: Contest, directory: Path) -> None:
     (directory / "candidate.tflite").write_bytes(contest.candidate)
     (directory / "reference.tflite").write_bytes(contest.reference)
-    np.save(directory / "sample.npy", contest.sample, allow_pickle=False)
-    terms = {"limit": contest.limit, "models": contest.models, "budget": contest.budget}
+    save(directory, "sample", contest.sample)
+    kept = ("limit", "models", "budget", "signatures")
+    terms = {name: getattr(contest, name) for name in kept}
     (directory / "terms.json").write_text(json.dumps(terms), encoding="utf-8")
 
 
@@ -169,7 +174,7 @@ def main(directory: str) -> None:
     contest = Contest(
         candidate=(place / "candidate.tflite").read_bytes(),
         reference=(place / "reference.tflite").read_bytes(),
-        sample=np.load(place / "sample.npy", allow_pickle=False),
+        sample=load(place, "sample"),
         **json.loads((place / "terms.json").read_text(encoding="utf-8")),
     )
     sys.stdout.write(json.dumps(asdict(trial(contest))) + "\n")

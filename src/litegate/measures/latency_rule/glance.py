@@ -22,7 +22,8 @@ def glance(artifacts: Mapping[str, Artifact]) -> dict[str, float]:
     where LiteRT refuses an artifact, MeasurementError for an empty evaluation split.
     """
     invokes = {
-        name: fresh(one.tflite, one_sample(one), one.name)() for name, one in artifacts.items()
+        name: fresh(one.tflite, one_sample(one), one.name, one.signature)()
+        for name, one in artifacts.items()
     }
     turns: dict[str, list[float]] = {name: [] for name in invokes}
     begun, rounds = time.perf_counter(), 0

@@ -8,13 +8,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, final
-
-from numpy.typing import NDArray
+from typing import final
 
 from litegate.errors import MeasurementError
 from litegate.runtime import Runner
-from litegate.spec import Artifact
+from litegate.spec import Artifact, Samples
 
 EPOCH = 0.015
 """Seconds of timed invocations in an epoch, at least."""
@@ -59,9 +57,9 @@ class Pair:
     reference: Fresh
 
 
-def one_sample(artifact: Artifact) -> NDArray[Any]:
-    """The first sample of the evaluation split, real-valued, shape (1, ...)."""
-    sample: NDArray[Any] = artifact.evaluation.x[:1]
+def one_sample(artifact: Artifact) -> Samples:
+    """The first sample of the evaluation split, real-valued, shape (1, ...), of every input."""
+    sample: Samples = artifact.evaluation.x[:1]
     if not len(sample):
         raise MeasurementError(
             f"there is no sample to time {artifact.name} on",
@@ -70,15 +68,17 @@ def one_sample(artifact: Artifact) -> NDArray[Any]:
     return sample
 
 
-def fresh(tflite: bytes, sample: NDArray[Any], subject: str) -> Fresh:
+def fresh(tflite: bytes, sample: Samples, subject: str, signature: str = "") -> Fresh:
     """A way to create interpreters of `tflite`, one thread, fed the real-valued `sample` (1, ...).
 
     The bytes are copied for each, since some kernels read their weights from the file's own memory.
+    A signature of another graph than the first is timed with the handing over of its inputs and
+    outputs: LiteRT runs it by one call.
     """
 
     def create() -> Invoke:
-        runner = Runner(bytes(memoryview(tflite)), subject=subject)
-        runner.feed(runner.input.quantize(sample))
+        runner = Runner(bytes(memoryview(tflite)), subject=subject, signature=signature)
+        runner.take(sample)
         return runner.invoke
 
     return create

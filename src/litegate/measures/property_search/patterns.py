@@ -34,6 +34,12 @@ class Canvas:
     """The least and greatest value of the domain."""
     samples: NDArray[Any]
     """Real samples in the domain, shape (n, ...), n at least 1."""
+    whole: bool = False
+    """Whether only whole numbers are drawn, as for an input of token ids."""
+
+    def rounded(self, drawn: NDArray[Any]) -> NDArray[np.float32]:
+        """A drawn input as it is fed."""
+        return (np.rint(drawn) if self.whole else drawn).astype(np.float32)
 
     def value(self, level: int) -> float:
         """The value of a level; 0 and TOP give the ends of the domain exactly."""
@@ -81,12 +87,14 @@ class Hot:
     def draw(self, canvas: Canvas) -> NDArray[np.float32]:
         flat = np.full(canvas.shape, canvas.value(self.background), np.float32).reshape(-1)
         for place, level in self.spots:
-            flat[place] = canvas.value(level)
+            flat[place % len(flat)] = canvas.value(level)
         return flat.reshape(canvas.shape)
 
     def words(self, canvas: Canvas) -> str:
+        size = int(np.prod(canvas.shape))
         spots = ", ".join(
-            f"{canvas.word(level)} at {_place(place, canvas.shape)}" for place, level in self.spots
+            f"{canvas.word(level)} at {_place(place % size, canvas.shape)}"
+            for place, level in self.spots
         )
         return f"every value {canvas.word(self.background)} but {spots}"
 

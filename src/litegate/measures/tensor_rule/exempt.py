@@ -31,7 +31,7 @@ def float_operators(graph: Graph, subgraph: Subgraph, recipe: Recipe) -> frozens
 
 def _path(graph: Graph, subgraph: Subgraph, operator: Operator) -> set[str]:
     """Each part of the names of an operator's outputs."""
-    signed = dict(graph.output_names) if subgraph.index == 0 else {}
+    signed = graph.output_names(subgraph.index)
     written = (index for index in operator.outputs if index != ABSENT)
     named = (signed.get(index, subgraph.tensors[index].name) for index in written)
     return {part for name in named for part in re.split("[/;]", name)}

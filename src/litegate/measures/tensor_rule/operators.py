@@ -86,7 +86,7 @@ def _stands(subgraph: Subgraph, operator: Operator, place: Place) -> bool:
         case Place.PORTS:
             read = set(operator.inputs) & set(subgraph.inputs)
             written = set(operator.outputs) & set(subgraph.outputs)
-            ports = subgraph.index == 0 and bool(read or written)
+            ports = subgraph.is_entry and bool(read or written)
             return ports or _rescales(subgraph, operator)
         case Place.NOWHERE:
             return False

@@ -109,7 +109,7 @@ def uses(subgraph: Subgraph) -> tuple[Use, ...]:
 def roles(subgraph: Subgraph) -> tuple[Role, ...]:
     """The role of each tensor of a subgraph, by the tensor's index.
 
-    The inputs and outputs of other subgraphs than the main one are activations.
+    The inputs and outputs of a subgraph that is no entry of the file are activations.
     """
     shapes = _shapes(subgraph)
     found = {
@@ -121,7 +121,7 @@ def roles(subgraph: Subgraph) -> tuple[Role, ...]:
     for use in uses(subgraph):
         found |= {use.bias.index: Role.BIAS} if use.bias else {}
         found |= dict.fromkeys((weight.index for weight in use.weights), Role.WEIGHT)
-    if subgraph.index == 0:
+    if subgraph.is_entry:
         found |= dict.fromkeys(subgraph.outputs, Role.OUTPUT)
         found |= dict.fromkeys(subgraph.inputs, Role.INPUT)
     return tuple(found[tensor.index] for tensor in subgraph.tensors)

@@ -9,10 +9,19 @@ from typing import final
 
 import numpy as np
 
-from litegate.reports.html.facts import Answer, Flip, FlippedClass, FlipSheet, Image, Numbers, Wave
+from litegate.reports.html.facts import (
+    Answer,
+    Flip,
+    FlippedClass,
+    FlipSheet,
+    Image,
+    Numbers,
+    Picture,
+    Wave,
+)
 from litegate.reports.html.gathering.answered import Answered
 from litegate.reports.html.gathering.pictures import picture
-from litegate.spec import Evaluation
+from litegate.spec import Evaluation, by_input, domain_of
 
 MOST_SHOWN = 40
 """Flips with a picture in one sheet."""
@@ -123,8 +132,16 @@ def _flip(change: Change, sample: int) -> Flip:
         broken=bool(change.before.right[sample]),
         before=_answer(change, change.before, sample),
         after=_answer(change, change.after, sample),
-        picture=picture(change.split.x[sample], change.split.domain),
+        picture=_picture(change.split, sample),
     )
+
+
+def _picture(split: Evaluation, sample: int) -> Picture:
+    """The sample, or of several inputs the first that looks like a picture, else the first."""
+    shown = [
+        picture(array[sample], domain_of(split.domain, name)) for name, array in by_input(split.x)
+    ]
+    return next((one for one in shown if isinstance(one, Image)), shown[0])
 
 
 def _answer(change: Change, by: Answered, sample: int) -> Answer:

@@ -95,7 +95,10 @@ def _change(one: Comparison, marked: Mapping[str, Answered]) -> Change | None:
 
 
 def _graphs(one: Comparison) -> dict[str, Graph]:
-    return {role: parse(each.tflite, subject=each.name) for role, each in one.sides.items()}
+    return {
+        role: parse(each.tflite, subject=each.name, signature=each.signature)
+        for role, each in one.sides.items()
+    }
 
 
 def _grown(one: Comparison) -> tuple[tuple[Growth, ...], int]:
