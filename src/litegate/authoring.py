@@ -13,6 +13,10 @@ from litegate.errors import ConfigError
 from litegate.spec import OF_LABELS, Budget, Data, File, Kind, Model, Recipe, Training
 
 NO_BUDGET = Budget()
+_INSTEAD = {
+    "labels": "agreement=... and output_error=... hold it to its reference instead",
+    "classes": "metrics=... and output_error=... judge what is no choice between classes",
+}
 
 
 def model(
@@ -116,15 +120,16 @@ def _nothing_to_build(_keras: object) -> NoReturn:
 
 
 def _check_labels(called: str, data: Data, *budgets: Budget) -> None:
-    """Raise ConfigError for a limit of accuracy on data without labels."""
-    if data.labels:
+    """Raise ConfigError for a limit of accuracy on data without labels, or without classes."""
+    lacking = "labels" if not data.labels else "classes"
+    if data.labels and data.classes:
         return
     unset = set.intersection(*(set(budget.unset()) for budget in budgets))
     if needless := sorted(OF_LABELS.difference(unset, {"regression.accuracy"})):
         raise ConfigError(
-            f"{called} limits {', '.join(needless)}, and its data set {data.name} has no labels",
-            expected="labels, or limits that need none",
-            remedy="agreement=... and output_error=... hold it to its reference instead",
+            f"{called} limits {', '.join(needless)}, and its data set {data.name} has no {lacking}",
+            expected=f"{lacking}, or limits that need none",
+            remedy=_INSTEAD[lacking],
         )
 
 

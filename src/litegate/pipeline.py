@@ -21,7 +21,7 @@ from litegate.digests import (
 )
 from litegate.errors import BuildError, DataUnavailable, LitegateError, StoreCorrupt
 from litegate.intake import Intake
-from litegate.spec import Array, Artifact, DataLocations, Evaluation, File, Model
+from litegate.spec import Array, Artifact, Data, DataLocations, Evaluation, File, Model
 from litegate.store import BUILDS, EVALUATIONS, Store
 from litegate.toolchain.protocol import CONVERTED
 
@@ -29,8 +29,8 @@ FILES = ("model.tflite", "history.json", "certificate.json")
 """What the store keeps of every artifact."""
 KERAS = "keras_outputs.npy"
 """What it keeps besides of one that the tool chain built."""
-SAMPLES, LABELS = "x.npy", "y.npy"
-"""What it keeps of a data set: the evaluation split, with labels where it has any."""
+SAMPLES, LABELS, SLICES = "x.npy", "y.npy", "slices.npy"
+"""What it keeps of a data set: the evaluation split, with labels and slices where it has any."""
 
 Built = Artifact | LitegateError
 
@@ -218,7 +218,8 @@ class Pipeline:
         return None
 
     def _put(self, target: Target, recipe: str, staging: Path) -> None:
-        samples = {name: staging / "evaluation" / name for name in (SAMPLES, LABELS)}
+        places = [staging / "evaluation" / name for name in (SAMPLES, LABELS, SLICES)]
+        samples = {place.name: place for place in places if place.exists()}
         if (staging / recipe / CONVERTED).exists():
             _demand_same_answers(target, recipe, staging)
         self.store.put(EVALUATIONS, target.data_key, samples)
@@ -268,16 +269,26 @@ class Pipeline:
     def _evaluation(self, model: Model) -> Evaluation:
         key = self.split_key(model)
         if key not in self._evaluations:
-            needed = (SAMPLES, LABELS) if model.data.labels else (SAMPLES,)
+            data = model.data
+            kept = {SAMPLES: True, LABELS: data.labels, SLICES: bool(data.slices)}
+            needed = [name for name, is_kept in kept.items() if is_kept]
             files = self.store.get(EVALUATIONS, key, needed)
             self._evaluations[key] = Evaluation(
                 digest=key,
                 x=_array(files, SAMPLES),
                 y=_array(files, LABELS) if LABELS in files else None,
-                classes=model.data.classes,
-                domain=model.data.domain,
+                classes=data.classes,
+                domain=data.domain,
+                slices=_slices(data, _array(files, SLICES)) if data.slices else {},
             )
         return self._evaluations[key]
+
+
+def _slices(data: Data, masks: Array) -> dict[str, Array]:
+    """The masks of a data set's slices, by name; they are kept in the order of the alphabet."""
+    if len(masks) != len(data.slices):
+        raise StoreCorrupt(f"{SLICES} in the store holds another number of slices")
+    return dict(zip(data.slices, masks, strict=True))
 
 
 def _demand_same_answers(target: Target, recipe: str, staging: Path) -> None:

@@ -99,8 +99,9 @@ def uncaptured(config: pytest.Config) -> Any:
 
 
 def _words(event: child.Stage | child.Progress) -> str:
-    """The stage, and for training the epoch, loss, accuracy and time left."""
+    """The stage, and for training the epoch, loss, accuracy if any, and time left."""
     if isinstance(event, child.Stage):
         return event.stage
     done = f"{event.stage} epoch {event.epoch}/{event.epochs} step {event.step}/{event.steps}"
-    return f"{done}, loss {event.loss:.4f}, accuracy {event.accuracy:.4f}, {event.eta:.0f} s left"
+    right = "" if event.accuracy is None else f", accuracy {event.accuracy:.4f}"
+    return f"{done}, loss {event.loss:.4f}{right}, {event.eta:.0f} s left"

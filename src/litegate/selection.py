@@ -44,8 +44,8 @@ class Case:
         return self.budget.regression or Regression()
 
     def limit(self, name: str) -> Any:
-        """One of `LIMITS`; None where it is unset, or needs labels that there are not."""
-        if name in OF_LABELS and not self.model.data.labels:
+        """One of `LIMITS`; None where it is unset, or needs classes that there are not."""
+        if name in OF_LABELS and not self.model.chooses:
             return None
         owner, _, field = name.rpartition(".")
         return getattr(self.regression if owner else self.budget, field)
@@ -54,7 +54,7 @@ class Case:
         """The names of limits that could be set; `compared`: of those against a base too."""
         against = (f"regression.{name}" for name in self.regression.unset())
         every = (*self.budget.unset(), *(against if compared else ()))
-        return tuple(name for name in every if self.model.data.labels or name not in OF_LABELS)
+        return tuple(name for name in every if self.model.chooses or name not in OF_LABELS)
 
     @property
     def target(self) -> str | None:

@@ -30,7 +30,7 @@ def _halves(samples):
 
 
 def _data(splits=SMALL, **changes):
-    digests = {f.name: array_digest(getattr(splits, f.name)) for f in dataclasses.fields(Splits)}
+    digests = {name: array_digest(array) for name, array in splits.arrays().items()}
     made = Data(
         name="small",
         load=lambda _: splits,
@@ -282,3 +282,57 @@ def test_no_cache_forbids_downloading(nowhere, serve):
     url = serve(lambda _: pytest.fail("asked"))
     with pytest.raises(DataUnavailable, match="not on this machine"):
         mnist(url=url).load(dataclasses.replace(nowhere, cache=None))
+
+
+TARGETS = np.array([[0.5, 1.5], [2.5, -3.0], [0.0, 1.0]], np.float32)
+
+
+@pytest.mark.parametrize(
+    ("y_train", "y_test", "classes"),
+    [
+        (TARGETS, TARGETS[:2], ()),
+        (TARGETS[:, 0], TARGETS[:2, 0], ()),
+        (np.zeros((3, 2, 2)), np.array([0, 1]), ("normal", "anomaly")),
+        (np.ones((3, 4, 4), np.uint8), np.zeros((2, 4, 4), np.uint8), ("paper", "ink")),
+        (np.array([True, False, True]), np.array([True, False]), ()),
+    ],
+    ids=["targets", "numbers", "autoencoder", "masks", "flags"],
+)
+def test_labels_may_be_no_classes(y_train, y_test, classes):
+    """Targets, masks, and what an anomaly detector is not trained towards."""
+    splits = dataclasses.replace(SMALL, y_train=y_train, y_test=y_test)
+    made = prepare(_data(splits, classes=classes), DataLocations())
+    np.testing.assert_array_equal(made.y_test, y_test)
+
+
+@pytest.mark.parametrize("labels", [np.array([0.0, np.nan]), np.array(["a", "b"])])
+def test_labels_are_finite_numbers(labels):
+    splits = dataclasses.replace(SMALL, y_test=labels)
+    with pytest.raises(DataError, match="y_test of small holds what is no number"):
+        prepare(_data(splits, classes=()), DataLocations())
+
+
+def test_slices_are_verified_like_any_array():
+    night = np.array([True, False])
+    splits = dataclasses.replace(SMALL, slices={"night": night})
+    data = _data(splits)
+    assert data.slices == ("night",)
+    assert prepare(data, DataLocations()).slices["night"].tolist() == [True, False]
+    other = dataclasses.replace(SMALL, slices={"night": ~night})
+    with pytest.raises(DataError, match=r"not the one that was promised: slices\.night"):
+        prepare(dataclasses.replace(data, load=lambda _: other), DataLocations())
+
+
+@pytest.mark.parametrize(
+    ("name", "mask", "text"),
+    [
+        ("night", [False, False], "the slice 'night' of small is empty"),
+        ("night", [True, False, True], "is no mask"),
+        ("night", [1, 0], "is no mask"),
+        ("", [True, False], "is no mask"),
+    ],
+)
+def test_a_slice_is_a_mask_of_some_samples(name, mask, text):
+    splits = dataclasses.replace(SMALL, slices={name: np.array(mask)})
+    with pytest.raises(DataError, match=text):
+        prepare(_data(splits), DataLocations())

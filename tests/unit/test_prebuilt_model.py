@@ -74,9 +74,16 @@ def test_limits_of_accuracy_are_refused_without_labels():
     prebuilt(reference="r", candidate="c", data=data(), budget=Budget(agreement=percent(99)))
 
 
-def test_labels_need_classes():
+def test_a_single_class_is_none_to_choose():
     with pytest.raises(ConfigError, match=r"the labels 'y' of samples\.npz need classes"):
-        data(x="x", y="y", digests={})
+        data(x="x", y="y", digests={}, classes=("one",))
+
+
+def test_labels_without_classes_have_no_accuracy():
+    """They are targets or masks: metrics judge them."""
+    targets = data(x="x", y="y", digests={})
+    with pytest.raises(ConfigError, match=r"limits accuracy, .* has no classes"):
+        prebuilt(reference="r", candidate="c", data=targets, budget=Budget(accuracy=percent(1)))
 
 
 def test_samples_and_labels_are_read(places):

@@ -5,10 +5,13 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from litegate.datasets.files import expanded, locate
 from litegate.errors import ConfigError, DataError, DataUnavailable
 from litegate.spec import Array, Data, DataLocations, File, Splits
+
+NO_SLICES: Mapping[str, str] = MappingProxyType({})
 
 
 def as_float32(samples: Array) -> Array:
@@ -18,7 +21,7 @@ def as_float32(samples: Array) -> Array:
     return samples.astype(np.float32)
 
 
-def npz(
+def npz(  # noqa: PLR0913 keywords only
     file: str | File,
     *,
     x: str,
@@ -27,25 +30,28 @@ def npz(
     domain: tuple[float, float],
     preprocess: Callable[[Array], Array] = as_float32,
     classes: tuple[str, ...] = (),
+    slices: Mapping[str, str] = NO_SLICES,
 ) -> Data:
     """An evaluation split for `litegate.prebuilt`: the samples `x`, shape (n, ...), labels `y`.
 
     `file` is looked for in the data directory setting, then from the project's root; it may be
     absolute, hold ``$NAME``, or be a `litegate.File`. `y` names integers of shape (n,), the number
-    of a class in `classes`; without it accuracy cannot be measured. `digests` holds the SHA-256 of
-    both arrays' bytes, as "x_test" and "y_test": leave it empty, and the error says what to write.
+    of a class in `classes`, or without `classes` targets or masks, shape (n, ...), for metrics;
+    without it accuracy cannot be measured. `slices` names bools of shape (n,) by the slice's name.
+    `digests` holds the SHA-256 of the arrays' bytes, as "x_test", "y_test" and "slices.NAME": leave
+    it empty, and the error says what to write.
 
-    Raises ConfigError for labels without classes.
+    Raises ConfigError for labels of a single class.
     """
-    if y is not None and len(classes) < 2:
+    if y is not None and len(classes) == 1:
         raise ConfigError(
-            f"the labels {y!r} of {file} need classes",
-            expected="the name of each class, in the order of the network's outputs",
+            f"the labels {y!r} of {file} need classes to choose between",
+            expected="the name of each class, in the order of the network's outputs, or none",
             got=repr(classes),
         )
     return Data(
         name=Path(str(file)).stem,
-        load=_loader(file, x, y),
+        load=_loader(file, x, y, slices),
         digests=digests,
         preprocess=preprocess,
         domain=domain,
@@ -54,10 +60,12 @@ def npz(
     )
 
 
-def _loader(file: str | File, x: str, y: str | None) -> Callable[[DataLocations], Splits]:
+def _loader(
+    file: str | File, x: str, y: str | None, slices: Mapping[str, str]
+) -> Callable[[DataLocations], Splits]:
     def load(locations: DataLocations) -> Splits:
         path = _found(file, locations) if isinstance(file, str) else locate(file, locations)
-        return _read(path, x, y)
+        return _read(path, x, y, slices)
 
     return load
 
@@ -76,14 +84,15 @@ def _found(name: str, locations: DataLocations) -> Path:
     )
 
 
-def _read(path: Path, x: str, y: str | None) -> Splits:
+def _read(path: Path, x: str, y: str | None, slices: Mapping[str, str]) -> Splits:
     import numpy as np
 
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return Splits(x_test=arrays[x], y_test=None if y is None else arrays[y])
+            masks = {name: arrays[array] for name, array in slices.items()}
+            return Splits(x_test=arrays[x], y_test=None if y is None else arrays[y], slices=masks)
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        wanted = " and ".join(name for name in (x, y) if name)
+        wanted = " and ".join(name for name in (x, y, *slices.values()) if name)
         raise DataError(
             f"{path} cannot be read: {error}",
             expected=f"an .npz with the arrays {wanted}",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
+from litegate.datasets.labels import check_labels, check_slices
 from litegate.errors import DataError
 from litegate.spec import Array, Data, DataLocations, Splits
 
@@ -18,7 +19,7 @@ def prepare(data: Data, locations: DataLocations) -> Splits:
     """
     raw = data.load(locations)
     verify(data, raw)
-    _class_numbers(data, raw)
+    check_labels(data, raw.arrays())
     samples = {name: getattr(raw, name) for name in ("x_train", "x_test")}
     made = {k: _preprocessed(data, x) for k, x in samples.items() if x is not None}
     return replace(raw, **made)
@@ -29,7 +30,9 @@ def keep_evaluation(splits: Splits, folder: Path) -> dict[str, Path]:
     import numpy as np
 
     folder.mkdir(parents=True)
-    arrays = {"x.npy": splits.x_test, "y.npy": splits.y_test}
+    masks = [splits.slices[name] for name in sorted(splits.slices)]
+    sliced = np.array(masks, np.bool_) if masks else None
+    arrays = {"x.npy": splits.x_test, "y.npy": splits.y_test, "slices.npy": sliced}
     kept = {name: array for name, array in arrays.items() if array is not None}
     for name, array in kept.items():
         np.save(folder / name, array, allow_pickle=False)
@@ -48,7 +51,7 @@ def verify(data: Data, raw: Splits) -> None:
 
     Its text holds the line of code that promises the arrays as they are, ready to be pasted.
     """
-    got = {name: array_digest(array) for name, array in _arrays(raw).items()}
+    got = {name: array_digest(array) for name, array in raw.arrays().items()}
     wrong = [n for n in {**got, **data.digests} if data.digests.get(n) != got.get(n)]
     if not data.digests:
         raise DataError(
@@ -70,11 +73,7 @@ def verify(data: Data, raw: Splits) -> None:
             expected=f"as its lg.Data(labels={data.labels}) says",
         )
     _same_lengths(data, raw)
-
-
-def _arrays(raw: Splits) -> dict[str, Array]:
-    found = {each.name: getattr(raw, each.name) for each in fields(Splits)}
-    return {name: array for name, array in found.items() if array is not None}
+    check_slices(data, raw.slices, _length(raw.x_test))
 
 
 def _code(digests: dict[str, str]) -> str:
@@ -87,7 +86,7 @@ def _listed(digests: dict[str, str]) -> str:
 
 
 def _same_lengths(data: Data, raw: Splits) -> None:
-    sizes = {name: _length(array) for name, array in _arrays(raw).items()}
+    sizes = {name: _length(array) for name, array in raw.arrays().items()}
     for split in ("train", "test"):
         samples, labels = (sizes.get(f"{axis}_{split}") for axis in "xy")
         if (samples, labels) == (None, None) or (labels is None and samples and split == "test"):
@@ -105,22 +104,6 @@ def _length(array: Array) -> int:
     import numpy as np
 
     return len(array) if np.ndim(array) else 0
-
-
-def _class_numbers(data: Data, raw: Splits) -> None:
-    import numpy as np
-
-    found = _arrays(raw)
-    for name in [name for name in ("y_train", "y_test") if name in found]:
-        labels = np.asarray(found[name])
-        shaped = labels.ndim == 1 and labels.dtype.kind in "iu"
-        if not shaped or labels.min() < 0 or labels.max() >= len(data.classes):
-            raise DataError(
-                f"{name} of {data.name} holds what is no number of a class",
-                expected=f"integers from 0 to {len(data.classes) - 1}, shape (n,)",
-                got=f"{labels.dtype} from {labels.min()} to {labels.max()}, shape {labels.shape}",
-                remedy="one-hot labels become numbers by labels.argmax(axis=1); count from 0",
-            )
 
 
 def _preprocessed(data: Data, samples: Array) -> Array:

@@ -9,6 +9,7 @@ from typing import Any, final
 
 from litegate.errors import LitegateError
 from litegate.faults.draft import Draft, edit
+from litegate.measures.decisions import chooses
 from litegate.spec import Array, Artifact, Model, Recipe, Samples, by_input
 
 Declaration = Mapping[str, Any]
@@ -56,10 +57,12 @@ class Scene:
 
     @property
     def labels(self) -> Array:
-        """The labels of the evaluation split, shape (n,). Unplantable where there are none."""
+        """The classes of the evaluation split, shape (n,). Unplantable where there are none."""
         found = self.candidate.evaluation.y
         if found is None:
             raise Unplantable("the evaluation split has no labels")
+        if not chooses(self.candidate):
+            raise Unplantable("the network does not choose between classes")
         return found
 
     def with_candidate(self, tflite: bytes) -> Scene:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from litegate.errors import MeasurementError
+from litegate.runtime import predict
 from litegate.spec import Artifact
 
 
@@ -28,19 +30,32 @@ class Decisions:
 def decide(scores: NDArray[Any], subject: str) -> Decisions:
     """Decide on scores of shape (n, classes), in any numeric type.
 
-    MeasurementError for no sample, a score that is NaN or infinite, or fewer than two classes.
+    MeasurementError for no sample, a score that is NaN or infinite, fewer than two classes, or
+    outputs of more dimensions, such as a score for each pixel.
     """
     flat = finite(scores, subject).reshape(len(scores), -1)
-    if flat.shape[1] < 2:
+    if flat.shape[1] < 2 or flat.shape[1] not in scores.shape:
         raise MeasurementError(
             f"{subject} does not choose between classes",
             expected="one score for each of at least two classes",
             got=f"outputs of shape {scores.shape}",
-            remedy="measure accuracy only of networks that end in one output a class",
+            remedy="measure accuracy only of networks that end in one output a class; others have "
+            "metrics=... and output_error=...",
         )
     highest = flat.max(axis=1, keepdims=True)
     ties = int(((flat == highest).sum(axis=1) > 1).sum())
     return Decisions(chosen=flat.argmax(axis=1), classes=flat.shape[1], ties=ties)
+
+
+def chooses(artifact: Artifact) -> bool:
+    """Whether an artifact gives one score for each class of its labels: then it has an accuracy.
+
+    Raises as `predict`.
+    """
+    split = artifact.evaluation
+    if split.y is None or not split.classes or split.y.ndim != 1 or split.y.dtype.kind not in "iu":
+        return False
+    return prod(predict(artifact).raw.shape[1:]) == len(split.classes)
 
 
 def finite(values: NDArray[Any], subject: str) -> NDArray[Any]:

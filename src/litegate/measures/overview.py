@@ -9,6 +9,7 @@ from litegate.errors import LitegateError, MeasurementError
 from litegate.measurement import Measurement
 from litegate.measures.accuracy import accuracy, accuracy_drop, answers
 from litegate.measures.arena import arena
+from litegate.measures.decisions import chooses
 from litegate.measures.distinct import counted, firsts, originals
 from litegate.measures.latency_rule.glance import glance
 from litegate.measures.lints import lints
@@ -49,11 +50,14 @@ def advice(model: Model, artifacts: Mapping[str, Artifact]) -> list[str]:
 
 def unlabelled(model: Model) -> tuple[str, ...]:
     """A note where accuracy cannot be measured."""
+    if model.chooses:
+        return ()
+    lacking = "data set names no classes" if model.data.labels else "evaluation split has no labels"
     note = (
-        f"{model.name}: accuracy was not measured: its evaluation split has no labels; what holds "
-        "it to its reference is agreement or output_error, where the budget sets them"
+        f"{model.name}: accuracy was not measured: its {lacking}; what holds it to its reference "
+        "is agreement, output_error or metrics, where the budget sets them"
     )
-    return () if model.data.labels else (note,)
+    return (note,)
 
 
 def _lints(model: Model, recipe: Recipe, reference: Artifact) -> tuple[str, ...]:
@@ -80,16 +84,16 @@ def _row(
     is_plain = artifact.recipe.name == baseline
     plain = None if is_plain else artifacts.get(baseline)
     own = artifacts.get(recipe.reference.name) if recipe and not is_plain else None
-    labels = artifact.evaluation.y is not None
+    rated = chooses(artifact)
     return {
         "model": model.name,
         "recipe": artifact.recipe.name,
         "kind": artifact.recipe.kind.value,
         "role": _role(recipe),
         "artifact": artifact.sha256,
-        "accuracy": _value(accuracy(artifact)) if labels else None,
-        "drop": _value(accuracy_drop(own, artifact)) if own and labels else None,
-        "drop_from_baseline": _value(accuracy_drop(plain, artifact)) if plain and labels else None,
+        "accuracy": _value(accuracy(artifact)) if rated else None,
+        "drop": _value(accuracy_drop(own, artifact)) if own and rated else None,
+        "drop_from_baseline": _value(accuracy_drop(plain, artifact)) if plain and rated else None,
         "bytes": int(size(artifact).value),
         "size_ratio": _value(size_ratio(artifact, plain)) if plain else None,
         "compressed_bytes": int(compressed_size(artifact).value),

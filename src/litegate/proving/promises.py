@@ -62,7 +62,7 @@ def _limited(limit: str, measure: str, arguments: str, file: str, relation: str)
 
 
 def _has_labels(scene: Scene) -> bool:
-    return scene.candidate.evaluation.y is not None
+    return scene.model.chooses and scene.candidate.evaluation.y is not None
 
 
 def _regression(measure: str, limit: str, made: Made = always) -> Promise:

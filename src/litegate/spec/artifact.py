@@ -21,11 +21,15 @@ class Evaluation:
     x: Samples
     """float32, shape (n, ...); `Inputs` of such where there are several inputs."""
     y: Array
-    """Integer labels of the deciding output, shape (n,); None where there are none."""
+    """Class numbers of the deciding output, integers, shape (n,), or (n, ...) for masks; or
+    targets, floats, shape (n, ...). None where there are none."""
     classes: tuple[str, ...]
+    """Empty where the labels are no classes."""
     domain: Domain
     output: str = ""
     """The output that decides, by its name; empty for the first."""
+    slices: Mapping[str, Array] = field(default_factory=dict)
+    """Parts of it by name, in the order of the alphabet: bools, shape (n,)."""
 
 
 @final
@@ -40,10 +44,11 @@ class Artifact:
     certificate: Mapping[str, Any] = field(repr=False, compare=False)
     """Every input that made it: key, versions, processor, digests, seeds."""
     history: tuple[Mapping[str, Any], ...] = field(default=(), repr=False, compare=False)
-    """One row an epoch: stage, epoch, loss, accuracy, val_loss, val_accuracy."""
+    """One row an epoch: stage, epoch, loss, accuracy, val_loss, val_accuracy; None where it
+    does not suit the loss or the labels."""
     evaluation: Evaluation = field(repr=False)
     keras_outputs: Array = field(default=None, repr=False, compare=False)
-    """Outputs of the Keras network that was converted, float32, shape (n, classes); of several a
+    """Outputs of the Keras network that was converted, float32, shape (n, ...); of several a
     mapping from the output's name."""
     signature: str = ""
     """The signature that is judged; empty where the file has one at most."""

@@ -118,7 +118,7 @@ class Budget:
 OF_LABELS = frozenset(
     {"accuracy", "accuracy_drop", "extra_errors", "class_drop", "regression.accuracy"}
 )
-"""The limits of what only labels can tell."""
+"""The limits of top-1 accuracy, which only labels that are classes can tell."""
 
 
 def _limits() -> tuple[Field[Any], ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, final
 
@@ -12,6 +12,9 @@ from litegate.errors import ConfigError
 from litegate.spec.arrays import Array
 from litegate.spec.budget import Budget
 from litegate.spec.recipe import Kind, Recipe
+
+SLICE = "slices."
+"""What the name of a slice begins with among a data set's digests."""
 
 
 @final
@@ -58,11 +61,21 @@ class Splits:
     x_train: Array = None
     """Training samples, shape (n, ...)."""
     y_train: Array = None
-    """Integer class labels, shape (n,)."""
+    """What the network is trained towards: class numbers, integers, shape (n,), or (n, ...) for one
+    a pixel; or targets, floats, shape (n, ...)."""
     x_test: Array
     """Samples of the evaluation split, shape (m, ...)."""
     y_test: Array = None
-    """Their labels, shape (m,)."""
+    """Their labels, of either kind; they may be of another than `y_train`, as an anomaly detector's
+    are. Shape (m, ...)."""
+    slices: Mapping[str, Array] = field(default_factory=dict)
+    """Parts of the evaluation split that must not be lost in it, by name: bools, shape (m,)."""
+
+    def arrays(self) -> dict[str, Array]:
+        """The arrays that there are, by the names that `Data.digests` has for them."""
+        named = {each.name: getattr(self, each.name) for each in fields(self)[:-1]}
+        sliced = {f"{SLICE}{name}": mask for name, mask in self.slices.items()}
+        return {name: array for name, array in {**named, **sliced}.items() if array is not None}
 
 
 @final
@@ -87,16 +100,23 @@ class Data:
     load: Callable[[DataLocations], Splits]
     """Gives the raw arrays. Runs only when something must be built."""
     digests: Mapping[str, str]
-    """SHA-256 of each raw array's bytes, by its name in `Splits`; verified at every load."""
+    """SHA-256 of each raw array's bytes, by its name in `Splits`, "slices.NAME" for a slice;
+    verified at every load."""
     preprocess: Callable[[Array], Array]
     """Raw samples, shape (n, ...), to what the network is fed, float32, shape (n, ...). A named
     function: its source is part of the artifact's key."""
     domain: tuple[float, float]
     """The least and greatest value of a preprocessed input."""
-    classes: tuple[str, ...]
-    """The name of each class, in the order of the network's outputs."""
+    classes: tuple[str, ...] = ()
+    """The name of each class, in the order of the network's outputs. Empty where labels are no
+    classes: then there is no accuracy, and metrics take its place."""
     labels: bool = True
     """Whether the evaluation split has labels; without them accuracy cannot be measured."""
+
+    @property
+    def slices(self) -> tuple[str, ...]:
+        """The names of the evaluation split's slices, in the order of the alphabet."""
+        return tuple(sorted(n.removeprefix(SLICE) for n in self.digests if n.startswith(SLICE)))
 
 
 @final
@@ -159,6 +179,11 @@ class Model:
     """What the builder reads; their bytes are part of the artifact's key."""
     prebuilt: Mapping[str, File] = field(default_factory=dict)
     """The ready-made file of each recipe, the reference included; empty for what is built."""
+
+    @property
+    def chooses(self) -> bool:
+        """Whether its network is declared to choose between named classes, so has an accuracy."""
+        return self.data.labels and bool(self.data.classes)
 
     def budget_of(self, recipe: Recipe) -> Budget:
         """The limits of one recipe: its own over the model's."""

@@ -8,6 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
+
 from litegate.datasets.kept import save
 from litegate.options import parse
 from litegate.runtime import all_outputs
@@ -43,7 +45,11 @@ def plant(
 
 
 def _put_samples(session: Session, model: Model, samples: Evaluation, folder: Path) -> None:
-    files = save(folder, "x", samples.x) | save(folder, "y", samples.y)
+    masks = [samples.slices[name] for name in model.data.slices]
+    parts = {"x": samples.x, "y": samples.y, "slices": np.array(masks) if masks else None}
+    files: dict[str, Path] = {}
+    for stem, kept in parts.items():
+        files |= {} if kept is None else save(folder, stem, kept)
     session.pipeline.store.put(EVALUATIONS, session.pipeline.split_key(model), files)
 
 

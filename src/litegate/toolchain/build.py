@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import fields, replace
+from dataclasses import replace
 
 from litegate.datasets import prepare
 from litegate.datasets.prepare import keep_evaluation
@@ -69,7 +69,8 @@ def _recipe(model: Model, name: str) -> Recipe:
 
 
 def _check_trainable(model: Model, splits: Splits) -> None:
-    missing = [each.name for each in fields(Splits) if getattr(splits, each.name) is None]
+    there = splits.arrays()
+    missing = [n for n in ("x_train", "y_train", "x_test", "y_test") if n not in there]
     if missing:
         raise ConfigError(
             f"{model.name} cannot be trained on {model.data.name}: it has no {', '.join(missing)}",

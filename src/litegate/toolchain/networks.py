@@ -18,6 +18,8 @@ Network = Any
 """A tf_keras model."""
 Weights = list[NDArray[Any]]
 _BATCH = 250
+_OF_CLASSES = frozenset({"sparsecategoricalcrossentropy", "categoricalcrossentropy"})
+"""The losses of networks that choose between classes, which have an accuracy."""
 
 
 @final
@@ -28,16 +30,22 @@ class Samples:
     x_train: Any
     """float32, shape (n, ...)."""
     y_train: Any
-    """int32, shape (n,)."""
+    """int32 or float32, shape (n, ...)."""
     x_test: Any
     """float32, shape (m, ...)."""
     y_test: Any
-    """int32, shape (m,)."""
+    """int32 or float32, shape (m, ...)."""
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of one sample."""
         return tuple(self.x_train.shape[1:])
+
+    @property
+    def validates(self) -> bool:
+        """Whether the evaluation split's labels are of the kind that is trained towards."""
+        one, other = self.y_train, self.y_test
+        return bool(one.dtype == other.dtype and one.shape[1:] == other.shape[1:])
 
     def __len__(self) -> int:
         return int(self.x_train.shape[0])
@@ -48,10 +56,14 @@ def samples_of(frameworks: Frameworks, splits: Splits) -> Samples:
     tf = frameworks.tf
     return Samples(
         x_train=tf.constant(splits.x_train),
-        y_train=tf.constant(splits.y_train, tf.int32),
+        y_train=_labels(tf, splits.y_train),
         x_test=tf.constant(splits.x_test),
-        y_test=tf.constant(splits.y_test, tf.int32),
+        y_test=_labels(tf, splits.y_test),
     )
+
+
+def _labels(tf: Any, labels: NDArray[Any]) -> Any:
+    return tf.constant(labels, tf.float32 if labels.dtype.kind == "f" else tf.int32)
 
 
 def reseed(frameworks: Frameworks, training: Training) -> None:
@@ -140,18 +152,23 @@ def _fits(declared: tuple[int | None, ...], shape: tuple[int, ...]) -> bool:
 def compile_network(
     frameworks: Frameworks, network: Network, training: Training, rate: float | None
 ) -> None:
-    """Give a network a fresh optimizer, the loss and the accuracy metric."""
+    """Give a network a fresh optimizer, the loss and, where the loss chooses, the accuracy."""
     network.compile(
         optimizer=_optimizer(frameworks.keras, training, rate),
         loss=_loss(frameworks.keras, training),
-        metrics=["accuracy"],
+        metrics=["accuracy"] if _wanted(training.loss) in _OF_CLASSES else [],
     )
+
+
+def _wanted(name: str) -> str:
+    """A name of Keras's as its classes have it, in small letters."""
+    return name.replace("_", "").lower()
 
 
 def _optimizer(keras: Any, training: Training, rate: float | None) -> Any:
     known = _classes(keras.optimizers)
     known.pop("optimizer")
-    wanted = training.optimizer.replace("_", "").lower()
+    wanted = _wanted(training.optimizer)
     if wanted not in known:
         raise ToolchainError(
             "config",
@@ -163,7 +180,7 @@ def _optimizer(keras: Any, training: Training, rate: float | None) -> Any:
 
 def _loss(keras: Any, training: Training) -> Any:
     known = _classes(keras.losses)
-    wanted = training.loss.replace("_", "").lower()
+    wanted = _wanted(training.loss)
     try:
         if wanted not in known:
             return keras.losses.get(training.loss)

@@ -89,8 +89,8 @@ class Progress:
     steps: int
     """Batches done in this epoch, and in all of it."""
     loss: float
-    accuracy: float
-    """Means over the epoch so far, on the training split."""
+    accuracy: float | None
+    """Means over the epoch so far, on the training split; None where the loss has no accuracy."""
     eta: float
     """Seconds that the rest of the stage will take at the pace so far."""
 

@@ -31,11 +31,12 @@ class Row:
     epoch: int
     """Counted from 1 over the network's whole life."""
     loss: float
-    accuracy: float
-    """Running means on the training split, as Keras's `fit` gives them."""
-    val_loss: float
-    val_accuracy: float
-    """On the evaluation split, after the epoch."""
+    accuracy: float | None
+    """Running means on the training split, as Keras's `fit` gives them; no accuracy where the loss
+    does not choose between classes."""
+    val_loss: float | None
+    val_accuracy: float | None
+    """On the evaluation split, after the epoch; None where its labels are of another kind."""
 
 
 @final
@@ -57,7 +58,7 @@ class Trained:
     """What a training gives beside the network's new weights."""
 
     outputs: NDArray[np.float32]
-    """The network's answers to the evaluation split, shape (m, classes)."""
+    """The network's answers to the evaluation split, shape (m, ...)."""
     rows: tuple[Row, ...]
 
 
@@ -120,7 +121,7 @@ class Trainer:
     def _create_variables(self, network: Network) -> None:
         """Make Keras create what it would create in the first step: a loop must not."""
         network.optimizer.build(network.trainable_variables)
-        x, y = self.samples.x_test[:1], self.samples.y_test[:1]
+        x, y = self.samples.x_train[:1], self.samples.y_train[:1]
         self._judge(network, network(x, training=False), x, y)
 
     def _judge(self, network: Network, answers: Any, x: Any, y: Any) -> dict[str, float]:
@@ -171,12 +172,15 @@ class Trainer:
                 step=done,
                 steps=total,
                 loss=found["loss"],
-                accuracy=found["accuracy"],
+                accuracy=found.get("accuracy"),
                 eta=round(spent / done * left, 1),
             )
         )
 
     def _validate(self, network: Network, answers: NDArray[np.float32]) -> dict[str, float]:
+        """Loss and accuracy on the evaluation split; nothing where its labels are other things."""
+        if not self.samples.validates:
+            return {}
         judged = self._judge(network, answers, self.samples.x_test, self.samples.y_test)
         _check_finite(judged, "on the evaluation split")
         return judged
@@ -191,9 +195,9 @@ def _row(course: Course, epoch: int, found: dict[str, float], judged: dict[str, 
         stage=course.stage,
         epoch=epoch + 1,
         loss=found["loss"],
-        accuracy=found["accuracy"],
-        val_loss=judged["loss"],
-        val_accuracy=judged["accuracy"],
+        accuracy=found.get("accuracy"),
+        val_loss=judged.get("loss"),
+        val_accuracy=judged.get("accuracy"),
     )
 
 

@@ -84,6 +84,10 @@ def _gathered(one: Comparison, room: int) -> CandidateFacts:
 
 
 def _answered(one: Comparison) -> dict[str, Answered]:
+    """What each side decided; nothing where the labels are no classes to decide between."""
+    split = one.candidate.evaluation
+    if split.y is not None and not (split.classes and split.y.ndim == 1):
+        return {}
     return {role: answered(artifact) for role, artifact in one.sides.items()}
 
 

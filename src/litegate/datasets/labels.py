@@ -1,0 +1,71 @@
+"""What labels may be, and the slices of an evaluation split."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from litegate.errors import DataError
+from litegate.spec import Array, Data
+
+_NUMBERS = "biuf"
+"""NumPy's kinds of real numbers."""
+
+
+def check_labels(data: Data, arrays: Mapping[str, Array]) -> None:
+    """Raise DataError for labels that say nothing: no numbers, or numbers of no class.
+
+    `arrays` holds `y_train` and `y_test` where there are any. Where the data set names classes,
+    integers are numbers of classes, one a sample or one a pixel; floats are targets, which a
+    network that decides is not trained on, so they must have more than one value a sample.
+    """
+    import numpy as np
+
+    for name in [name for name in ("y_train", "y_test") if name in arrays]:
+        labels = np.asarray(arrays[name])
+        if labels.dtype.kind not in _NUMBERS or not np.isfinite(labels).all():
+            raise DataError(
+                f"{name} of {data.name} holds what is no number",
+                expected="finite integers or floats, shape (n, ...)",
+                got=f"{labels.dtype} of shape {labels.shape}",
+            )
+        if data.classes and not _fits(labels, len(data.classes), test=name == "y_test"):
+            raise _no_class(data, name, labels)
+
+
+def _fits(labels: Array, classes: int, *, test: bool) -> bool:
+    """Whether labels are numbers of classes, or targets to train on beside them."""
+    scores = labels.ndim == 2 and labels.shape[1] == classes
+    if labels.dtype.kind == "f":
+        return labels.ndim > 1 and not scores and not test
+    one_hot = scores and bool((labels.sum(axis=1) == 1).all())
+    return not one_hot and labels.min() >= 0 and labels.max() < classes
+
+
+def _no_class(data: Data, name: str, labels: Array) -> DataError:
+    return DataError(
+        f"{name} of {data.name} holds what is no number of a class",
+        expected=f"integers from 0 to {len(data.classes) - 1}, shape (n,), or (n, ...) for masks",
+        got=f"{labels.dtype} from {labels.min()} to {labels.max()}, shape {labels.shape}",
+        remedy="one-hot labels become numbers by labels.argmax(axis=1); count from 0; where "
+        "the labels are no classes, leave lg.Data(classes=...) out",
+    )
+
+
+def check_slices(data: Data, slices: Mapping[str, Array], n: int) -> None:
+    """Raise DataError for a slice that is no mask of the n samples, or holds none of them."""
+    import numpy as np
+
+    for name, each in slices.items():
+        mask = np.asarray(each)
+        if not name or mask.dtype != np.bool_ or mask.shape != (n,):
+            raise DataError(
+                f"the slice {name!r} of {data.name} is no mask of its evaluation split",
+                expected=f"a name, and bools of shape ({n},), one for each sample",
+                got=f"{mask.dtype} of shape {mask.shape}",
+            )
+        if not mask.any():
+            raise DataError(
+                f"the slice {name!r} of {data.name} is empty",
+                expected="at least one sample: nothing can be measured on none",
+                remedy="correct its mask, or take it out",
+            )
