@@ -1,6 +1,6 @@
 """litegate: a pytest-driven quality gate for `.tflite` models."""
 
-from litegate import datasets, recipes
+from litegate import datasets, metrics, recipes
 from litegate.authoring import model, prebuilt
 from litegate.spec import (
     Budget,
@@ -26,6 +26,7 @@ __all__ = [
     "byte",
     "datasets",
     "kib",
+    "metrics",
     "model",
     "ms",
     "per_thousand",

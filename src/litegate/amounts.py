@@ -24,9 +24,10 @@ _WRITTEN: Mapping[Unit, tuple[int, str]] = {
     Unit.BYTES: (1, "B"),
     Unit.SECONDS: (1000, "ms"),
     Unit.QUANTA: (1, "quanta"),
+    Unit.SCORE: (1, ""),
 }
 _READ: Mapping[str, tuple[int, tuple[Unit, ...]]] = {
-    "": (1, (Unit.COUNT, Unit.RATIO)),
+    "": (1, (Unit.COUNT, Unit.RATIO, Unit.SCORE)),
     **{suffix: (factor, (unit,)) for unit, (factor, suffix) in _WRITTEN.items() if suffix},
     "s": (1, (Unit.SECONDS,)),
     "us": (1_000_000, (Unit.SECONDS,)),
@@ -43,7 +44,7 @@ class Amount:
 
     value: Fraction
     units: tuple[Unit, ...]
-    """Its unit; a number without one may be a count or a ratio."""
+    """Its unit; a number without one may be a count, a ratio or a score."""
 
 
 def read(written: str) -> Amount:

@@ -204,7 +204,8 @@ def _limit(measurement: Measurement, limit: Quantity | Number) -> Quantity:
                 expected=f"a quantity in {measurement.unit}",
                 got=repr(limit),
             )
-        limit = Quantity(limit, Unit.RATIO if measurement.unit is Unit.RATIO else Unit.COUNT)
+        plain = measurement.unit in (Unit.RATIO, Unit.SCORE)
+        limit = Quantity(limit, measurement.unit if plain else Unit.COUNT)
     if limit.unit is not measurement.unit:
         raise ConfigError(
             f"the {measurement.name} and its limit have different units",

@@ -32,6 +32,8 @@ class Unit(StrEnum):
     """Bytes."""
     SECONDS = "s"
     """Seconds; written in milliseconds or microseconds where that reads better."""
+    SCORE = "score"
+    """A metric in its own unit; the limit is a plain number."""
     QUANTA = "quanta"
     """Steps of an output's quantization scale."""
 
@@ -119,6 +121,8 @@ def _plain(value: Number, unit: Unit) -> str:  # noqa: PLR0911 a unit, a way to 
         return _seconds(float(value))
     if unit is Unit.RATIO:
         return _decimals(float(value), 3)
+    if unit is Unit.SCORE:
+        return _significant(float(value))
     suffix = " quanta" if unit is Unit.QUANTA else ""
     return _grouped(value) + suffix
 
@@ -133,6 +137,15 @@ def _decimals(value: float, places: int) -> str:
     if value and abs(value) < 0.5 * 10**-places:
         return f"{value:.1g}"
     return f"{round(value, places) + 0.0:.{places}f}"  # + 0.0: no "-0.00"
+
+
+def _significant(value: float) -> str:
+    """Four significant digits: "0.9310", "2,871", "3.2e-05"."""
+    if not value:
+        return "0"
+    if abs(value) < 1e-4 or abs(value) >= 1e9:
+        return f"{value:.4g}"
+    return f"{value:,.{max(0, 3 - math.floor(math.log10(abs(value))))}f}"
 
 
 def _seconds(value: float) -> str:

@@ -15,16 +15,21 @@ from numpy.typing import NDArray
 from litegate.errors import MeasurementError
 from litegate.measurement import Measurement
 from litegate.measures.decisions import decide, demand_same_split, tied
-from litegate.measures.distinct import firsts, originals
+from litegate.measures.distinct import originals
 from litegate.measures.layer_error import divergence
+from litegate.measures.marks import (
+    Marks,
+    by_class,
+    demand_slices,
+    flipped,
+    flipped_by_slice,
+    flipped_of,
+)
 from litegate.measures.paired import Pairs
 from litegate.measures.shares import Counted, drop, share, worst_drop
 from litegate.runtime import predict
 from litegate.spec import Artifact
 from litegate.units import Unit
-
-Marks = NDArray[np.bool_]
-"""Whether each sample was put in its class, shape (n,)."""
 
 
 @final
@@ -33,6 +38,7 @@ class Answers:
     """How an artifact did on its evaluation split."""
 
     right: Marks
+    """Whether each sample was put in its class."""
     labels: NDArray[Any]
     """The class of each sample, integers, shape (n,)."""
     ties: int
@@ -94,25 +100,17 @@ def flips(reference: Artifact, candidate: Artifact) -> Pairs:
 
     MeasurementError where their evaluation splits are not the same.
     """
-    return pairs(*(one.right for one in _both(reference, candidate)))
-
-
-def pairs(before: Marks, after: Marks) -> Pairs:
-    """Count the flips between two rows of marks of the same samples."""
-    return Pairs(
-        n=len(before), broken=int((before & ~after).sum()), fixed=int((~before & after).sum())
-    )
-
-
-def _counted(reference: Artifact, before: Marks, after: Marks) -> Counted:
-    """The flips of all samples and of the distinct ones, of the reference's evaluation split."""
-    once = firsts(originals(reference.evaluation))
-    return Counted(every=pairs(before, after), distinct=pairs(before[once], after[once]))
+    return flipped(*(one.right for one in _both(reference, candidate)))
 
 
 def _both(reference: Artifact, candidate: Artifact) -> tuple[Answers, Answers]:
     demand_same_split(reference, candidate)
     return answers(reference), answers(candidate)
+
+
+def _flipped(reference: Artifact, before: Answers, after: Answers) -> Counted:
+    every = np.ones_like(before.right)
+    return flipped_of(reference.evaluation, before.right, after.right, every)
 
 
 def accuracy_drop(reference: Artifact, candidate: Artifact) -> Measurement:
@@ -121,7 +119,7 @@ def accuracy_drop(reference: Artifact, candidate: Artifact) -> Measurement:
     return drop(
         "accuracy drop",
         candidate.name,
-        _counted(reference, before.right, after.right),
+        _flipped(reference, before, after),
         evidence=_ties(before, after),
         artifacts=(reference.sha256, candidate.sha256),
         why=partial(divergence, reference, candidate),
@@ -135,7 +133,7 @@ def extra_errors(reference: Artifact, candidate: Artifact) -> Measurement:
     return drop(
         "number of extra errors",
         candidate.name,
-        _counted(reference, before.right, after.right),
+        _flipped(reference, before, after),
         unit=Unit.PER_THOUSAND,
         evidence=(growth(*wrong), *_ties(before, after)),
         artifacts=(reference.sha256, candidate.sha256),
@@ -154,43 +152,37 @@ def _ties(before: Answers, after: Answers) -> tuple[str, ...]:
     return (*tied(before.ties, " in the reference"), *tied(after.ties, " in the candidate"))
 
 
-def class_drop(reference: Artifact, candidate: Artifact) -> Measurement:
-    """The accuracy drop of the class that loses most.
+def slice_drop(reference: Artifact, candidate: Artifact) -> Measurement:
+    """The accuracy drop of the slice of the evaluation split that loses most.
 
-    MeasurementError where a class has no sample in the evaluation split.
+    MeasurementError where there is no slice.
     """
     before, after = _both(reference, candidate)
-    names, groups = candidate.evaluation.classes, originals(reference.evaluation)
-    once = firsts(groups * len(names) + before.labels)
-    by_class = zip(
-        class_pairs(before.labels, before.right, after.right, names),
-        class_pairs(before.labels[once], before.right[once], after.right[once], names),
-        strict=True,
-    )
+    split = reference.evaluation
     return worst_drop(
         candidate.name,
-        names,
-        [Counted(every=every, distinct=distinct) for every, distinct in by_class],
+        tuple(demand_slices(split)),
+        flipped_by_slice(split, before.right, after.right),
+        noun="slice",
         evidence=_ties(before, after),
         artifacts=(reference.sha256, candidate.sha256),
         why=partial(divergence, reference, candidate),
     )
 
 
-def class_pairs(
-    labels: NDArray[Any], before: Marks, after: Marks, names: tuple[str, ...]
-) -> tuple[Pairs, ...]:
-    """Count the flips of each class, in the order of `names`."""
-    n, broken, fixed = (
-        np.bincount(labels[which], minlength=len(names)).tolist()
-        for which in (np.ones_like(before), before & ~after, ~before & after)
+def class_drop(reference: Artifact, candidate: Artifact) -> Measurement:
+    """The accuracy drop of the class that loses most.
+
+    MeasurementError where a class has no sample in the evaluation split.
+    """
+    before, after = _both(reference, candidate)
+    names, split = candidate.evaluation.classes, reference.evaluation
+    classes = by_class(before.labels, names)
+    return worst_drop(
+        candidate.name,
+        names,
+        [flipped_of(split, before.right, after.right, each) for each in classes],
+        evidence=_ties(before, after),
+        artifacts=(reference.sha256, candidate.sha256),
+        why=partial(divergence, reference, candidate),
     )
-    empty = [name for name, count in zip(names, n, strict=True) if not count]
-    if empty:
-        raise MeasurementError(
-            f"{len(empty)} of {len(names)} classes have no sample in the evaluation split",
-            expected="at least one sample of each",
-            got=f"none of {', '.join(empty[:8])}",
-            remedy="add samples of them, or leave class_drop out of the budget",
-        )
-    return tuple(Pairs(n=a, broken=b, fixed=c) for a, b, c in zip(n, broken, fixed, strict=True))

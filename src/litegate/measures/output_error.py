@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from litegate.errors import MeasurementError
 from litegate.measurement import Interval, Measurement
+from litegate.measures.bootstrap import METHOD, bca, by_group, resamples
 from litegate.measures.decisions import demand_same_split, finite
 from litegate.measures.distinct import counted, firsts, originals
 from litegate.measures.every_output import paired, worst
@@ -24,11 +24,6 @@ from litegate.measures.paired import TAIL
 from litegate.runtime import Outputs
 from litegate.spec import Artifact
 from litegate.units import Unit, text
-
-RESAMPLES = 2000
-SEED = 20
-"""Draws the resamples: the limits are the same in every run."""
-METHOD = f"BCa bootstrap, {RESAMPLES:,} resamples"
 
 Real = NDArray[np.float64]
 Sums = NDArray[np.float64]
@@ -58,7 +53,8 @@ def _of_one(reference: Artifact, candidate: Artifact, pair: tuple[Outputs, Outpu
     if not whole.sum():
         raise MeasurementError(f"{reference.name} answers zero to every sample: no share of it")
     found, groups = _error(off.sum(), whole.sum()), originals(candidate.evaluation)
-    limits = _limits(found, _by_group(off, groups), _by_group(whole, groups))
+    numbers = np.unique(groups, return_inverse=True)[1]
+    limits = _limits(found, by_group(off, numbers), by_group(whole, numbers))
     (low, high), (least, most) = limits(TAIL / 2), limits(TAIL)
     worst = int(off.argmax())
     return Measurement(
@@ -95,15 +91,9 @@ def _outputs(
     return r.astype(np.float64), c.astype(np.float64)
 
 
-def _by_group(sums: Sums, groups: NDArray[np.intp]) -> Sums:
-    """The sums of equal samples added up: copies are drawn together."""
-    added: Sums = np.bincount(groups, weights=sums)[firsts(groups)].astype(np.float64)
-    return added
-
-
 def _limits(found: float, off: Sums, whole: Sums) -> Callable[[float], tuple[float, float]]:
     """Gives the lower and the upper limit, each missed with a given chance."""
-    return partial(_bca, found, _drawn(off, whole), _without_each(off, whole))
+    return partial(bca, found, _drawn(off, whole), _without_each(off, whole))
 
 
 def _squares(values: NDArray[Any]) -> Sums:
@@ -120,11 +110,12 @@ def _of_sample(off: float, whole: float) -> str:
 
 
 def _drawn(off: Sums, whole: Sums) -> Sums:
-    """The error of each resample, sorted; a resample of zeros alone is left out."""
-    rng, n = np.random.default_rng(SEED), len(off)
-    picks = (rng.integers(n, size=n) for _ in range(RESAMPLES))
-    sums = ((off[picked].sum(), whole[picked].sum()) for picked in picks)
-    return np.sort([_error(a, b) for a, b in sums if b])
+    """The error of each resample; a resample of zeros alone is left out."""
+    stacked = np.stack([off, whole], axis=1)
+    sums = np.concatenate([counts @ stacked for counts in resamples(len(off))])
+    sums = sums[sums[:, 1] > 0]
+    drawn: Sums = np.sqrt(sums[:, 0] / sums[:, 1])
+    return drawn
 
 
 def _without_each(off: Sums, whole: Sums) -> Sums:
@@ -132,23 +123,3 @@ def _without_each(off: Sums, whole: Sums) -> Sums:
     rest = np.maximum(whole.sum() - whole, np.finfo(np.float64).tiny)
     left: Sums = np.sqrt(np.maximum(off.sum() - off, 0) / rest)
     return left
-
-
-def _bca(found: float, drawn: Sums, left: Sums, tail: float) -> tuple[float, float]:
-    """The lower and the upper limit, each missed with the chance `tail`.
-
-    The bootstrap's quantiles, corrected for bias and for skewness (the acceleration).
-    """
-    below = float((drawn < found).mean() + (drawn == found).mean() / 2)
-    spread = left.mean() - left
-    scale = float((spread**2).sum()) ** 1.5
-    if not 0 < below < 1 or not scale:
-        return float(drawn[0]), float(drawn[-1])
-    normal = NormalDist()
-    bias, acceleration = normal.inv_cdf(below), float((spread**3).sum()) / (6 * scale)
-
-    def limit(share: float) -> float:
-        z = bias + normal.inv_cdf(share)
-        return float(np.quantile(drawn, normal.cdf(bias + z / (1 - acceleration * z))))
-
-    return limit(tail), limit(1 - tail)

@@ -28,6 +28,7 @@ from litegate.measures.distinct import counted, firsts
 from litegate.measures.paired import TAIL, Pairs, drop_limits, n_deciding, wilson
 from litegate.units import Quantity, Unit, text
 
+PLURAL = {"class": "classes", "slice": "slices"}
 TANGO = "Tango's score, paired"
 WILSON = "Wilson's score"
 
@@ -136,11 +137,12 @@ def worst_drop(
     names: Sequence[str],
     by_class: Sequence[Counted],
     *,
+    noun: str = "class",
     evidence: tuple[str, ...] = (),
     artifacts: tuple[str, ...] = (),
     why: Why | None = None,
 ) -> Measurement:
-    """The greatest drop of any class; of equal drops that of the first class.
+    """The greatest drop of any class, or slice (`noun`); of equal drops that of the first.
 
     Proven only where every class's own one-sided 95 % limit keeps the limit. That needs no
     correction for the number of classes: each must pass, so the chance of a false proof stays at
@@ -155,9 +157,9 @@ def worst_drop(
         for kind in zip(*((one.every, one.distinct) for one in by_class), strict=True)
     )
     told = () if samples == distinct else (counted(samples, distinct),)
-    method = f"{TANGO}, Bonferroni over {len(by_class)} classes"
+    method = f"{TANGO}, Bonferroni over {len(by_class)} {PLURAL[noun]}"
     return Measurement(
-        name="worst class's accuracy drop",
+        name=f"worst {noun}'s accuracy drop",
         subject=subject,
         value=by_class[worst].every.drop,
         unit=Unit.POINTS,
@@ -166,31 +168,31 @@ def worst_drop(
         low=max(counts.limits(each)[0] for counts in by_class),
         high=max(counts.limits()[1] for counts in by_class),
         evidence=(*evidence, *told),
-        rule=_worst_rule(names, by_class, worst),
+        rule=_worst_rule(noun, names, by_class, worst),
         artifacts=artifacts,
         why=why,
     )
 
 
-def _worst_rule(names: Sequence[str], by_class: Sequence[Counted], worst: int) -> Rule:
+def _worst_rule(noun: str, names: Sequence[str], by_class: Sequence[Counted], worst: int) -> Rule:
     def rule(found: Measurement, relation: Relation, limit: Quantity) -> Ruling:
         ruling = interval_rule(found, relation, limit)
         lost = by_class[worst].every
-        note = f"{_loss(names[worst], lost)}, {_samples(limit, lost)}"
+        note = f"{_loss(noun, names[worst], lost)}, {_samples(limit, lost)}"
         if ruling.outcome is Outcome.INCONCLUSIVE and relation is Relation.AT_MOST:
             loose = max(range(len(by_class)), key=lambda k: by_class[k].limits()[1])
-            whose = f'for class "{names[loose]}" ({by_class[loose]})'
+            whose = f'for {noun} "{names[loose]}" ({by_class[loose]})'
             note += f"; {ruling.note} {whose}; {_what_decides(by_class[loose], limit)}"
         return replace(ruling, note=note)
 
     return rule
 
 
-def _loss(name: str, pairs: Pairs) -> str:
+def _loss(noun: str, name: str, pairs: Pairs) -> str:
     net = pairs.broken - pairs.fixed
     verb = "loses" if net >= 0 else "gains"
     return (
-        f'class "{name}" {verb} {abs(net):,} of its {pairs.n:,} samples ({flips_in_words(pairs)})'
+        f'{noun} "{name}" {verb} {abs(net):,} of its {pairs.n:,} samples ({flips_in_words(pairs)})'
     )
 
 

@@ -8,6 +8,7 @@ from litegate.spec.arrays import Array
 from litegate.spec.artifact import Artifact, Evaluation
 from litegate.spec.budget import OF_LABELS, Budget, Regression
 from litegate.spec.inputs import Domain, Inputs, Samples, by_input, domain_of, mapped
+from litegate.spec.metric import Better, Metric, MetricKind
 from litegate.spec.model import Data, DataLocations, File, Model, Splits, Training
 from litegate.spec.recipe import IO_TYPES, Clustering, Kind, Pruning, Recipe
 
@@ -16,6 +17,7 @@ __all__ = [
     "OF_LABELS",
     "Array",
     "Artifact",
+    "Better",
     "Budget",
     "Clustering",
     "Data",
@@ -25,6 +27,8 @@ __all__ = [
     "File",
     "Inputs",
     "Kind",
+    "Metric",
+    "MetricKind",
     "Model",
     "Pruning",
     "Recipe",

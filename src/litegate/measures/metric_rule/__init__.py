@@ -1,0 +1,1 @@
+"""How metrics are computed: on all samples, on each resample, and what limits that gives."""

@@ -1,0 +1,182 @@
+"""A metric of one artifact: its value, and its values on resamples and without each part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from litegate.errors import MeasurementError
+from litegate.measures.bootstrap import Counts, Real, resamples, without_each
+from litegate.measures.decisions import finite
+from litegate.measures.distinct import originals
+from litegate.measures.metric_rule.statistics import Chunk, Kept, called, statistics
+from litegate.measures.metric_rule.values import over_classes, values
+from litegate.runtime import predict
+from litegate.spec import Artifact, Evaluation
+from litegate.spec.metric import Metric, MetricKind
+
+CHUNK = 1000
+"""Samples whose statistics are computed at once."""
+CUSTOM_RESAMPLES, CUSTOM_LEFT_OUT = 500, 50
+"""Calls of a function of whole arrays: it may take long, so it is called less often."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A part of the evaluation split, or a class of a metric; all of it by default."""
+
+    slice: str = ""
+    """The name of a slice."""
+    of: int | None = None
+    """The number of the class that the metric is of."""
+
+
+WHOLE = Part()
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sampled:
+    """What a metric is of one artifact, and what it would be on other samples."""
+
+    value: float
+    drawn: Real
+    """On each resample, shape (r,); NaN where that has no value."""
+    left: Real
+    """Without each part in turn, shape (g,)."""
+    n: int
+    distinct: int
+
+
+@lru_cache(maxsize=16)
+def kept(artifact: Artifact, metric: Metric) -> Kept:
+    """The statistics of every sample, shape (n, k), of the bytes that ship, run in LiteRT."""
+    chunk = answered(artifact)
+    n = len(chunk.outputs)
+    starts = range(0, n, CHUNK)
+    return np.concatenate(
+        [statistics(metric, chunk.at(slice(start, start + CHUNK))) for start in starts]
+    )
+
+
+def answered(artifact: Artifact) -> Chunk:
+    """The whole evaluation split with what an artifact answers. MeasurementError for NaN."""
+    split = artifact.evaluation
+    return Chunk(
+        outputs=finite(predict(artifact).real, artifact.name),
+        labels=None if split.y is None else np.asarray(split.y),
+        inputs=split.x,
+        classes=split.classes,
+    )
+
+
+def sampled(artifact: Artifact, metric: Metric, part: Part, drawn_by: Evaluation) -> Sampled:
+    """A metric of one artifact on a part of its split.
+
+    `drawn_by` holds the samples whose copies are drawn together and the slices: the same for all
+    that are compared. MeasurementError where there is no value.
+    """
+    every = _every(artifact, metric, part.slice, drawn_by)
+    of = part.of if part.of is not None else _number(artifact, metric)
+    value, drawn, left = (_picked(one, of) for one in (every.value, every.drawn, every.left))
+    if not np.isfinite(value[0]):
+        raise MeasurementError(
+            f"the metric {metric.name} of {artifact.name} has no value{_where(part)}",
+            expected="samples that it can be computed of, such as both kinds for an AUC",
+            got=f"{value[0]} of {every.n:,} samples",
+        )
+    return Sampled(
+        value=float(value[0]), drawn=drawn, left=left, n=every.n, distinct=every.distinct
+    )
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Every:
+    """The values of every class, of a metric that has some; else of one column."""
+
+    value: Real
+    """Shape (1, classes)."""
+    drawn: Real
+    """Shape (r, classes)."""
+    left: Real
+    """Shape (g, classes)."""
+    n: int
+    distinct: int
+
+
+@lru_cache(maxsize=64)
+def _every(artifact: Artifact, metric: Metric, part: str, drawn_by: Evaluation) -> _Every:
+    mask = drawn_by.slices[part] if part else np.ones(len(drawn_by.x), np.bool_)
+    chosen = np.flatnonzero(mask)
+    groups = np.unique(originals(drawn_by)[chosen], return_inverse=True)[1]
+    compute = _computation(artifact, metric, chosen)
+    distinct = int(groups.max()) + 1
+    custom = metric.kind is MetricKind.CUSTOM
+    drawn = resamples(distinct, CUSTOM_RESAMPLES) if custom else resamples(distinct)
+    left = without_each(distinct, CUSTOM_LEFT_OUT) if custom else without_each(distinct)
+    return _Every(
+        value=compute(np.ones((1, len(chosen)))),
+        drawn=_over(compute, drawn, groups),
+        left=_over(compute, left, groups),
+        n=len(chosen),
+        distinct=distinct,
+    )
+
+
+def _picked(each: Real, of: int | None) -> Real:
+    """The column of one class, or the mean over all; NaN for a class that there is not."""
+    if of is None:
+        return over_classes(each)
+    return each[:, of] if 0 <= of < each.shape[1] else np.full(len(each), np.nan)
+
+
+def _where(part: Part) -> str:
+    if part.slice:
+        return f' on the slice "{part.slice}"'
+    return "" if part.of is None else f" of the class {part.of}"
+
+
+def _number(artifact: Artifact, metric: Metric) -> int | None:
+    """The number of the class that F1 or IoU is of; None where it is of all."""
+    if metric.of is None or metric.kind not in (MetricKind.F1, MetricKind.IOU):
+        return None
+    return answered(artifact).number(metric, metric.of)
+
+
+def _computation(
+    artifact: Artifact, metric: Metric, chosen: NDArray[np.intp]
+) -> Callable[[Counts], Real]:
+    """Gives the values for each row of counts of the chosen samples, shape (r, classes)."""
+    if metric.kind is MetricKind.CUSTOM:
+        chunk = answered(artifact).at(chosen)
+        return lambda counts: np.array([[_called(metric, chunk, row)] for row in counts])
+    rows = kept(artifact, metric)[chosen]
+    return lambda counts: values(metric.kind, rows, counts)
+
+
+def _called(metric: Metric, chunk: Chunk, row: NDArray[Any]) -> float:
+    """The user's function on samples that count so often each; NaN where it has no value."""
+    found = called(metric, chunk.at(np.repeat(np.arange(len(row)), row.astype(np.intp))))
+    try:
+        return float(found)
+    except (TypeError, ValueError) as error:
+        raise MeasurementError(
+            f"the function of the metric {metric.name} gives no number",
+            expected="one number for all samples",
+            got=f"{type(found).__name__} {found!r:.80}",
+        ) from error
+
+
+def _over(
+    compute: Callable[[Counts], Real], blocks: Iterable[Counts], groups: NDArray[np.intp]
+) -> Real:
+    """The values for blocks of counts of distinct samples; copies count with their original."""
+    plain = len(groups) == groups.max() + 1
+    return np.concatenate([compute(block if plain else block[:, groups]) for block in blocks])

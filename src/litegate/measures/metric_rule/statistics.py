@@ -1,0 +1,257 @@
+"""What a metric keeps of each sample: numbers that suffice for its value, chunk by chunk."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from litegate.errors import MeasurementError
+from litegate.spec.metric import Metric, MetricKind
+
+Kept = NDArray[np.float64]
+"""The statistics of n samples, shape (n, k)."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Chunk:
+    """Some samples of an evaluation split, and what a network answered to them."""
+
+    outputs: NDArray[Any]
+    """Real values, shape (n, ...)."""
+    labels: NDArray[Any] | None
+    inputs: NDArray[Any]
+    classes: tuple[str, ...]
+    """The names of the classes of the data set."""
+
+    def at(self, which: Any) -> Chunk:
+        """Some of the samples: a slice, indices, or a mask."""
+        labels = None if self.labels is None else self.labels[which]
+        return Chunk(
+            outputs=self.outputs[which],
+            labels=labels,
+            inputs=self.inputs[which],
+            classes=self.classes,
+        )
+
+    def known(self, metric: Metric) -> NDArray[Any]:
+        """The labels. MeasurementError where there are none."""
+        if self.labels is None:
+            raise MeasurementError(
+                f"the metric {metric.name} needs labels, and the evaluation split has none"
+            )
+        return self.labels
+
+    def number(self, metric: Metric, of: int | str) -> int:
+        """The number of a class. MeasurementError for a name that is none."""
+        if isinstance(of, str) and of not in self.classes:
+            raise MeasurementError(
+                f"the metric {metric.name} is of the class {of!r}, and there is no such class",
+                expected=", ".join(self.classes) or "a number: the data set names no classes",
+            )
+        return self.classes.index(of) if isinstance(of, str) else of
+
+
+def statistics(metric: Metric, chunk: Chunk) -> Kept:
+    """The statistics of a chunk's samples. MeasurementError where the metric cannot have them."""
+    found = np.asarray(_STATISTICS[metric.kind](metric, chunk), np.float64)
+    if not np.isfinite(found).all():
+        broken = int((~np.isfinite(found)).any(axis=1).sum())
+        raise MeasurementError(
+            f"the metric {metric.name} has no number for {broken:,} of {len(found):,} samples",
+            remedy="look for NaN in the labels, and at the metric's own function",
+        )
+    return found
+
+
+def called(metric: Metric, chunk: Chunk) -> Any:
+    """What the user's own function gives; MeasurementError where it raises something."""
+    function: Callable[..., Any] = metric.function or _nothing
+    asked = inspect.signature(function).parameters
+    offered = {"outputs": chunk.outputs, "inputs": chunk.inputs}
+    if "labels" in asked:
+        offered["labels"] = chunk.known(metric)
+    try:
+        return function(**{name: offered[name] for name in asked})
+    except Exception as error:
+        raise MeasurementError(
+            f"the function of the metric {metric.name} failed on {len(chunk.outputs):,} samples",
+            expected="a number; NaN where the samples have none",
+            got=f"{type(error).__name__}: {error}",
+        ) from error
+
+
+def _nothing() -> None:
+    """What a metric computes that was made without its function: nothing, which is refused."""
+
+
+def _column(values: NDArray[Any]) -> NDArray[Any]:
+    return np.asarray(values).reshape(len(values), -1)
+
+
+def _each(metric: Metric, chunk: Chunk) -> Kept:
+    """One number a sample, of the user's own function."""
+    found = np.asarray(called(metric, chunk))
+    if found.dtype.kind not in "biuf" or found.shape not in (
+        (len(chunk.outputs),),
+        (len(chunk.outputs), 1),
+    ):
+        raise MeasurementError(
+            f"the function of the metric {metric.name} gives no number for each sample",
+            expected=f"shape ({len(chunk.outputs)},)",
+            got=f"{found.dtype} of shape {found.shape}",
+        )
+    return _column(found).astype(np.float64)
+
+
+def _differences(metric: Metric, chunk: Chunk) -> Kept:
+    """Outputs less labels, float64, shape (n, values)."""
+    outputs, labels = _column(chunk.outputs), _column(chunk.known(metric))
+    if outputs.shape != labels.shape:
+        raise MeasurementError(
+            f"the metric {metric.name} compares outputs with labels of another shape",
+            expected=f"labels of shape {chunk.outputs.shape}",
+            got=f"shape {chunk.known(metric).shape}",
+        )
+    found: Kept = outputs.astype(np.float64) - labels
+    return found
+
+
+def _squared(metric: Metric, chunk: Chunk) -> Kept:
+    found: Kept = np.square(_differences(metric, chunk)).mean(axis=1, keepdims=True)
+    return found
+
+
+def _absolute(metric: Metric, chunk: Chunk) -> Kept:
+    found: Kept = np.abs(_differences(metric, chunk)).mean(axis=1, keepdims=True)
+    return found
+
+
+def class_labels(metric: Metric, chunk: Chunk, classes: int) -> NDArray[np.intp]:
+    """One class a sample, integers, shape (n,). MeasurementError for labels that are none."""
+    labels = np.asarray(chunk.known(metric))
+    fine = labels.shape in ((len(chunk.outputs),), (len(chunk.outputs), 1))
+    if not fine or labels.dtype.kind not in "iub" or labels.min() < 0 or labels.max() >= classes:
+        raise MeasurementError(
+            f"the metric {metric.name} needs one class a sample",
+            expected=f"integers from 0 to {classes - 1}, shape (n,)",
+            got=f"{labels.dtype} of shape {labels.shape}, from {labels.min()} to {labels.max()}",
+        )
+    return labels.reshape(-1).astype(np.intp)
+
+
+def _scores(metric: Metric, chunk: Chunk) -> NDArray[Any]:
+    """One score a class, shape (n, classes); of a single output, with whether it says yes."""
+    scores = _column(chunk.outputs)
+    if scores.shape[1] > 1:
+        return scores
+    return decided_by(metric, scores)
+
+
+def decided_by(metric: Metric, scores: NDArray[Any]) -> NDArray[Any]:
+    """A single score, shape (..., 1), as those of the classes no and yes, shape (..., 2)."""
+    if metric.threshold is None:
+        raise MeasurementError(
+            f"the metric {metric.name} needs to know when a single output says yes",
+            expected="threshold=0.5 for a sigmoid, threshold=0 for a logit",
+        )
+    says = (scores >= metric.threshold).astype(np.float32)
+    return np.concatenate([1 - says, says], axis=-1)
+
+
+def _among_highest(metric: Metric, chunk: Chunk) -> Kept:
+    """1 where fewer than k scores stand before the class's own, else 0; and the class."""
+    scores = _scores(metric, chunk)
+    labels = class_labels(metric, chunk, scores.shape[1])
+    own = np.take_along_axis(scores, labels[:, None], axis=1)
+    earlier = np.arange(scores.shape[1]) < labels[:, None]
+    before = ((scores > own) | ((scores == own) & earlier)).sum(axis=1)
+    return np.stack([before < metric.k, labels], axis=1)
+
+
+def _chosen(metric: Metric, chunk: Chunk) -> Kept:
+    """The class that was chosen and the right one."""
+    scores = _scores(metric, chunk)
+    return np.stack(
+        [scores.argmax(axis=1), class_labels(metric, chunk, scores.shape[1])], axis=1
+    ).astype(np.float64)
+
+
+def _ranked(metric: Metric, chunk: Chunk) -> Kept:
+    """The score, and 1 where the sample is of the class that it is a score of."""
+    labels = np.asarray(chunk.known(metric))
+    of = chunk.number(metric, 1 if metric.of is None else metric.of)
+    if labels.shape not in ((len(chunk.outputs),), (len(chunk.outputs), 1)):
+        raise MeasurementError(
+            f"the metric {metric.name} needs one label a sample",
+            expected=f"shape ({len(chunk.outputs)},)",
+            got=f"shape {labels.shape}",
+        )
+    score = _each(metric, chunk)[:, 0] if metric.function else _score_of(metric, chunk, of)
+    return np.stack([score, labels.reshape(-1) == of], axis=1)
+
+
+def _score_of(metric: Metric, chunk: Chunk, of: int) -> NDArray[Any]:
+    scores = _column(chunk.outputs)
+    if scores.shape[1] == 1:
+        return scores[:, 0]
+    if not 0 <= of < scores.shape[1]:
+        raise MeasurementError(
+            f"the metric {metric.name} is of the class {of}, for which there is no output",
+            expected=f"0 to {scores.shape[1] - 1}",
+        )
+    return scores[:, of] - scores[:, 1 - of] if scores.shape[1] == 2 else scores[:, of]
+
+
+def _overlaps(metric: Metric, chunk: Chunk) -> Kept:
+    """The pixels in both masks, then those in either, of each class: shape (n, 2 classes)."""
+    labels = np.asarray(chunk.known(metric))
+    scores = chunk.outputs
+    labels = labels[..., 0] if labels.ndim == scores.ndim and labels.shape[-1] == 1 else labels
+    scores = scores[..., None] if scores.shape == labels.shape else scores
+    scores = decided_by(metric, scores) if scores.shape[-1] == 1 else scores
+    if scores.shape[:-1] != labels.shape or labels.ndim < 2 or labels.dtype.kind not in "iub":
+        raise MeasurementError(
+            f"the metric {metric.name} compares outputs with masks of another shape",
+            expected=f"integers of shape {chunk.outputs.shape[:-1]}",
+            got=f"{labels.dtype} of shape {labels.shape}",
+        )
+    classes, n = scores.shape[-1], len(scores)
+    flat, truth = scores.argmax(axis=-1).reshape(n, -1), labels.reshape(n, -1).astype(np.intp)
+    counted = np.ones_like(truth, bool) if metric.ignore is None else truth != metric.ignore
+    if counted.any() and not 0 <= truth[counted].min() <= truth[counted].max() < classes:
+        raise MeasurementError(
+            f"the masks of the metric {metric.name} hold what is no class",
+            expected=f"0 to {classes - 1}, or ignore=... for pixels that do not count",
+            got=f"{truth[counted].min()} to {truth[counted].max()}",
+        )
+    both, ours, theirs = (
+        _pixels(which, classes, mask & counted)
+        for which, mask in ((flat, flat == truth), (flat, counted), (truth, counted))
+    )
+    return np.concatenate([both, ours + theirs - both], axis=1)
+
+
+def _pixels(chosen: NDArray[np.intp], classes: int, counted: NDArray[np.bool_]) -> Kept:
+    """How many of each sample's pixels are of each class, shape (n, classes)."""
+    n = len(chosen)
+    places = np.arange(n)[:, None] * classes + chosen
+    found = np.bincount(places[counted], minlength=n * classes).reshape(n, classes)
+    return found.astype(np.float64)
+
+
+_STATISTICS: Mapping[MetricKind, Callable[[Metric, Chunk], Any]] = {
+    MetricKind.TOP_K: _among_highest,
+    MetricKind.F1: _chosen,
+    MetricKind.AUC: _ranked,
+    MetricKind.MSE: _squared,
+    MetricKind.RMSE: _squared,
+    MetricKind.MAE: _absolute,
+    MetricKind.IOU: _overlaps,
+    MetricKind.MEAN: _each,
+}

@@ -1,0 +1,438 @@
+"""Metrics: their arithmetic against scikit-learn, their limits, and what they refuse."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn import metrics as judged
+from tiny import artifact, rounder, selector
+
+from litegate import metrics, percent, points
+from litegate.errors import ConfigError, MeasurementError
+from litegate.measurement import Outcome
+from litegate.measures.bootstrap import without_each
+from litegate.measures.metric_rule.statistics import Chunk, statistics
+from litegate.measures.metric_rule.values import over_classes, values
+from litegate.measures.metrics import (
+    metric_class_loss,
+    metric_loss,
+    metric_regression,
+    metric_slice_loss,
+    metric_value,
+)
+from litegate.spec.metric import MetricKind
+from litegate.wording import sentence
+
+RNG = np.random.default_rng(3)
+X = RNG.normal(size=(400, 3)).astype(np.float32)
+Y = np.where(RNG.random(400) < 0.7, X.argmax(axis=1), RNG.integers(3, size=400))
+SAME = selector(3, [0, 1, 2])
+COARSE = rounder(3, scale=0.5)
+
+
+def sides(x=X, y=Y, before=SAME, after=COARSE, slices=None, **fields):
+    """A reference and a candidate on the same samples, with slices."""
+    made = [artifact(each, x, y, **fields) for each in (before, after)]
+    split = replace(made[0].evaluation, slices=slices or {})
+    return [replace(each, evaluation=split) for each in made]
+
+
+def error_of(outputs, inputs):
+    """How badly an autoencoder gives its input again."""
+    return np.square(outputs - inputs).mean(axis=1)
+
+
+def first_output(outputs):
+    return outputs[:, 0]
+
+
+def within_one(outputs, labels):
+    return np.abs(outputs[:, 0] - labels) <= 1
+
+
+def average_precision(outputs, labels):
+    """The mean over classes of each one's average precision."""
+    truth = np.eye(outputs.shape[1])[labels]
+    return judged.average_precision_score(truth, outputs, average="macro")
+
+
+def share_right(outputs, labels):
+    return (outputs.argmax(axis=1) == labels).mean()
+
+
+def of_nothing(outputs):
+    return float("nan") if len(outputs) else 0.0
+
+
+def that_fails(outputs):
+    raise ValueError("no idea")
+
+
+def a_text(outputs):
+    return "much"
+
+
+@pytest.mark.parametrize(
+    ("metric", "expected"),
+    [
+        (metrics.f1(least=0), lambda s: judged.f1_score(Y, s.argmax(1), average="macro")),
+        (metrics.f1(of=2, least=0), lambda s: judged.f1_score(Y == 2, s.argmax(1) == 2)),
+        (metrics.f1(of="c", least=0), lambda s: judged.f1_score(Y == 2, s.argmax(1) == 2)),
+        (metrics.auc(of=2, least=0), lambda s: judged.roc_auc_score(Y == 2, s[:, 2])),
+        (
+            metrics.auc(score=first_output, of=0, least=0),
+            lambda s: judged.roc_auc_score(Y == 0, s[:, 0]),
+        ),
+        (
+            metrics.custom("map", average_precision, better="higher", bounded=True, least=0),
+            lambda s: average_precision(s, Y),
+        ),
+    ],
+    ids=["macro_f1", "f1_of_2", "f1_of_c", "auc", "auc_of_a_score", "map"],
+)
+@pytest.mark.parametrize("tflite", [SAME, COARSE], ids=["exact", "with ties"])
+def test_metrics_of_classes_are_those_of_scikit_learn(metric, expected, tflite):
+    found = metric_value(artifact(tflite, X, Y), metric)
+    scores = X if tflite is SAME else rounded(X)
+    assert found.value == pytest.approx(expected(scores), abs=1e-9)
+    assert found.low < found.value < found.high
+    assert found.interval.low < found.low
+
+
+def rounded(x):
+    return np.clip(np.trunc(x / 0.5 + np.copysign(0.5, x)), -128, 127) * np.float32(0.5)
+
+
+TARGETS = (X @ np.array([1.0, -2.0, 0.5]) + RNG.normal(size=400)).astype(np.float32)
+REGRESSION = {"x": TARGETS[:, None] + RNG.normal(size=(400, 1)), "y": TARGETS, "classes": 1}
+
+
+@pytest.mark.parametrize(
+    ("metric", "expected"),
+    [
+        (metrics.mse(most=9), judged.mean_squared_error),
+        (metrics.rmse(most=9), judged.root_mean_squared_error),
+        (metrics.mae(most=9), judged.mean_absolute_error),
+        (
+            metrics.mean("close", within_one, better="higher", bounded=True, least=0),
+            lambda y, p: (np.abs(y - p) <= 1).mean(),
+        ),
+    ],
+    ids=["mse", "rmse", "mae", "mean"],
+)
+def test_metrics_of_targets_are_those_of_scikit_learn(metric, expected):
+    one = artifact(selector(1, [0]), **REGRESSION)
+    found = metric_value(one, metric)
+    answered = np.asarray(REGRESSION["x"], np.float32)[:, 0]
+    assert found.value == pytest.approx(float(expected(TARGETS, answered)), rel=1e-5)
+    assert found.low < found.value < found.high
+
+
+def test_a_binary_classifier_with_one_output_has_its_score_and_its_threshold():
+    x, y = X[:, :1], (X[:, 0] + RNG.normal(size=400) > 0).astype(int)
+    one = artifact(selector(1, [0]), x, y, classes=2)
+    assert metric_value(one, metrics.auc(least=0)).value == pytest.approx(
+        judged.roc_auc_score(y, x[:, 0])
+    )
+    f1 = metrics.f1(of=1, threshold=0, least=0)
+    assert metric_value(one, f1).value == pytest.approx(judged.f1_score(y, x[:, 0] >= 0))
+    with pytest.raises(MeasurementError, match=r"threshold=0\.5 for a sigmoid"):
+        metric_value(one, metrics.f1(least=0))
+
+
+def test_of_two_outputs_the_score_is_the_lead():
+    """Two logits rank samples by their difference, as their softmax does."""
+    y = (X[:, 1] > X[:, 0]).astype(int)
+    both = artifact(selector(2, [0, 1]), X[:, :2], y)
+    assert metric_value(both, metrics.auc(least=0)).value == 1
+
+
+def test_an_anomaly_detector_is_judged_by_its_reconstruction_error():
+    """The score is of outputs and inputs; labels of anomalies are the evaluation split's alone."""
+    x = np.where(np.arange(200)[:, None] < 40, 3.0, 0.3) * RNG.normal(size=(200, 4))
+    y = (np.arange(200) < 40).astype(int)
+    one = artifact(rounder(4, scale=1 / 127), x, y, classes=2)
+    metric = metrics.auc(score=error_of, least=0.7, loss=0.05)
+    clipped = np.clip(x, -128 / 127, 1)
+    expected = judged.roc_auc_score(y, ((clipped - x) ** 2).mean(axis=1))
+    assert metric_value(one, metric).value == pytest.approx(expected, abs=0.02)
+
+
+def test_top_k_is_a_share_of_marks():
+    one = artifact(SAME, X, Y)
+    metric = metrics.top_k(2, least=percent(50), loss=points(1))
+    found = metric_value(one, metric)
+    assert float(found.value) == pytest.approx(judged.top_k_accuracy_score(Y, X, k=2))
+    assert found.interval.method == "Wilson's score"
+    lost = metric_loss(*sides(), metric)
+    assert lost.name == "top_2 drop"
+    assert lost.interval.method == "Tango's score, paired"
+
+
+def test_of_equal_scores_the_lower_class_comes_first():
+    x = np.zeros((4, 3))
+    assert metric_value(
+        artifact(SAME, x, [0, 1, 2, 2]), metrics.top_k(2, least=percent(1))
+    ).value == (0.5)
+
+
+@pytest.mark.parametrize(
+    ("limit", "outcome"),
+    [(0.0, Outcome.FAIL), ("at", Outcome.INCONCLUSIVE), (0.5, Outcome.PASS)],
+)
+def test_a_loss_has_three_verdicts(limit, outcome):
+    reference, candidate = sides()
+    metric = metrics.f1(loss=1)
+    found = metric_loss(reference, candidate, metric)
+    assert found.name == "f1 drop"
+    assert found.value > 0
+    verdict = found <= (found.value if limit == "at" else limit)
+    assert verdict.outcome is outcome
+
+
+def test_a_loss_is_in_the_metrics_own_direction():
+    """An error that rises is a loss; the sentence says by how much."""
+    before, after = (
+        artifact(each, **REGRESSION) for each in (selector(1, [0]), rounder(1, scale=1))
+    )
+    verdict = metric_loss(before, after, metrics.mse(loss=0.01)) <= 0.01
+    assert verdict.outcome is Outcome.FAIL
+    assert sentence(verdict).startswith(f"mse rise of {after.name} is 0.0")
+    assert "of the reference" in sentence(verdict)
+
+
+def test_the_same_samples_are_drawn_for_both():
+    """Errors of hundreds, of which one part in a thousand is lost: only pairing can show that."""
+    x = np.stack([RNG.normal(size=300) * 100, np.zeros(300)], axis=1)
+    before = artifact(selector(2, [0]), x, np.zeros(300, np.float32), classes=1)
+    after = artifact(selector(2, [0], gain=1.001), x, np.zeros(300, np.float32), classes=1)
+    found = metric_loss(before, after, metrics.mae(loss=1))
+    alone = metric_value(before, metrics.mae(most=1))
+    assert found.high - found.low < (alone.high - alone.low) / 100
+
+
+def test_no_difference_is_no_proof():
+    """Two files that answer alike on 400 samples: up to 0.75 % of others could differ."""
+    reference, candidate = sides(after=selector(3, [0, 1, 2], gain=1.5))
+    found = metric_loss(reference, candidate, metrics.f1(loss=0.01))
+    assert found.value == 0
+    assert found.high == pytest.approx(1 - 0.05 ** (1 / 400))
+    assert found.interval.method == "0 of 400 distinct samples differ"
+    assert (found <= 0.01).outcome is Outcome.PASS
+    assert (found <= 0.005).outcome is Outcome.INCONCLUSIVE
+
+
+def test_no_difference_of_a_metric_without_ends_is_inconclusive():
+    reference, candidate = sides(
+        X[:, :1], X[:, 0], before=selector(1, [0]), after=selector(1, [0], free=False), classes=1
+    )
+    verdict = metric_loss(reference, candidate, metrics.mse(loss=1)) <= 1
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "0 of 400 distinct samples differ, so nothing says how far others could" in verdict.note
+    assert verdict.measurement.interval is None
+
+
+def test_a_perfect_score_is_no_certain_one():
+    one = artifact(SAME, X, X.argmax(axis=1))
+    found = metric_value(one, metrics.f1(least=0.9))
+    assert found.value == 1
+    assert found.low == pytest.approx(0.05 ** (1 / 400))
+
+
+def test_copies_prove_nothing_more():
+    once, often = (
+        metric_value(artifact(SAME, np.repeat(X[:50], k, axis=0), np.repeat(Y[:50], k)), metric)
+        for k in (1, 8)
+        for metric in [metrics.f1(least=0)]
+    )
+    assert often.value == pytest.approx(once.value)
+    assert (often.low, often.high) == pytest.approx((once.low, once.high))
+    assert "400 samples, 50 distinct" in often.evidence
+
+
+def test_the_class_that_loses_most_is_named():
+    reference, candidate = sides(after=selector(3, [0, 1, 2], bias=[0, 0, -1]))
+    verdict = metric_class_loss(reference, candidate, metrics.f1(class_loss=0.05)) <= 0.05
+    assert verdict.outcome is Outcome.FAIL
+    assert 'class "c" has 0.' in sentence(verdict)
+    assert "Bonferroni over 3 classes" in sentence(verdict)
+    top = metric_class_loss(reference, candidate, metrics.top_k(1, class_loss=points(5)))
+    assert top.name == "worst class's top_1 drop"
+    assert 'class "c" loses' in (top <= points(5)).note
+
+
+NIGHT = np.arange(400) < 80
+
+
+@pytest.mark.parametrize(
+    ("metric", "limit"),
+    [
+        (metrics.f1(slice_loss=0.05), 0.05),
+        (metrics.top_k(1, slice_loss=points(5)), points(5)),
+        (metrics.custom("right", share_right, better="higher", slice_loss=0.01), 0.01),
+    ],
+    ids=["f1", "top_1", "custom"],
+)
+def test_the_slice_that_loses_most_is_named(metric, limit):
+    """Every third answer at night is another's: little of the whole, much of the night."""
+    x = X.copy()
+    reference, candidate = sides(x, slices={"day": ~NIGHT, "night": NIGHT}, after=SAME)
+    moved = x.copy()
+    moved[:80:2] = moved[:80:2, [1, 2, 0]]
+    split = replace(candidate.evaluation, x=moved)
+    candidate = replace(candidate, evaluation=split, model="other")
+    verdict = metric_slice_loss(reference, candidate, metric) <= limit
+    assert verdict.outcome is Outcome.FAIL
+    assert verdict.measurement.n == 80
+    assert 'slice "night"' in sentence(verdict)
+
+
+def test_without_a_slice_there_is_nothing_to_lose():
+    with pytest.raises(MeasurementError, match="has no slices"):
+        metric_slice_loss(*sides(), metrics.f1(slice_loss=0.1))
+
+
+def test_the_same_bytes_lose_nothing():
+    one = artifact(SAME, X, Y)
+    found = metric_regression(one, one, metrics.f1(regression=0.01))
+    assert (found <= 0.0).outcome is Outcome.PASS
+    assert found.evidence == ("the same bytes",)
+
+
+def test_a_change_is_held_against_its_base():
+    base, candidate = sides()
+    found = metric_regression(base, candidate, metrics.f1(regression=0.01))
+    assert found.name == "f1 drop against the base"
+    assert any("of the base" in fact for fact in found.evidence)
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda: metrics.auc(most=0.9), "better the higher it is: most"),
+        (lambda: metrics.mse(least=1), "better the lower it is: least"),
+        (lambda: metrics.mse(class_loss=1), "no class_loss"),
+        (metrics.mse, "has no limit"),
+        (lambda: metrics.mse(most=percent(1)), r"mse\(most=\.\.\.\) has the wrong unit"),
+        (lambda: metrics.mse(most=float("nan")), "wrong unit"),
+        (lambda: metrics.top_k(5, least=0.9), r"a quantity in %"),
+        (lambda: metrics.top_k(5, loss=percent(1)), r"a quantity in points"),
+        (lambda: metrics.top_k(0, least=percent(9)), "at least 1"),
+        (lambda: metrics.mse(name="a b", most=1), "letters, digits and underscores"),
+        (lambda: metrics.mse(name="size", most=1), "another measurement"),
+        (lambda: metrics.mean("own", len, better="up", most=1), "which way it improves"),
+        (lambda: metrics.mean("own", max, better="lower", most=1), "asks for"),
+        (
+            lambda: metrics.custom("own", lambda outputs: outputs.sum(), better="lower", most=1),
+            "with def",
+        ),
+    ],
+)
+def test_a_metric_that_promises_nothing_is_refused(make, text):
+    with pytest.raises(ConfigError, match=text):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("metric", "text"),
+    [
+        (metrics.mse(most=1), "labels of another shape"),
+        (metrics.custom("own", that_fails, better="lower", most=1), "ValueError: no idea"),
+        (metrics.custom("own", a_text, better="lower", most=1), "gives no number"),
+        (metrics.custom("own", of_nothing, better="lower", most=1), "has no value"),
+        (metrics.mean("own", a_text, better="lower", most=1), "no number for each sample"),
+        (metrics.f1(of="z", least=0), "there is no such class"),
+        (metrics.auc(of=3, least=0), "no output"),
+        (metrics.iou(least=0), "masks of another shape"),
+    ],
+)
+def test_what_has_no_value_is_an_error(metric, text):
+    with pytest.raises(MeasurementError, match=text):
+        metric_value(artifact(SAME, X, Y), metric)
+
+
+def test_without_labels_only_what_needs_none_is_measured():
+    one = artifact(SAME, X, Y)
+    one = replace(one, evaluation=replace(one.evaluation, y=None))
+    with pytest.raises(MeasurementError, match="needs labels"):
+        metric_value(one, metrics.f1(least=0))
+    metric_value(one, metrics.mean("level", first_output, better="lower", most=1))
+
+
+def chunk(outputs, labels, classes=()):
+    return Chunk(outputs=outputs, labels=labels, inputs=outputs, classes=classes)
+
+
+MASKS = RNG.integers(3, size=(50, 4, 5))
+PIXELS = RNG.normal(size=(50, 4, 5, 3)) + np.eye(3)[MASKS]
+
+
+@pytest.mark.parametrize("labels", [MASKS, MASKS[..., None]], ids=["flat", "with a channel"])
+def test_iou_is_that_of_scikit_learn(labels):
+    """Over all pixels at once, the mean over classes."""
+    kept = statistics(metrics.iou(least=0), chunk(PIXELS, labels))
+    chosen = PIXELS.argmax(axis=-1)
+    each = judged.jaccard_score(MASKS.ravel(), chosen.ravel(), average=None)
+    once = np.ones((1, 50))
+    assert over_classes(values(MetricKind.IOU, kept, once)) == pytest.approx(each.mean())
+    assert values(MetricKind.IOU, kept, once)[0] == pytest.approx(each)
+
+
+@pytest.mark.parametrize("channel", [True, False])
+def test_iou_of_a_single_channel(channel):
+    score = PIXELS[..., :1] if channel else PIXELS[..., 0]
+    kept = statistics(metrics.iou(threshold=0.5, least=0), chunk(score, (MASKS == 0).astype(int)))
+    expected = judged.jaccard_score(
+        (MASKS == 0).ravel(), (PIXELS[..., 0] >= 0.5).ravel(), average="macro"
+    )
+    assert over_classes(values(MetricKind.IOU, kept, np.ones((1, 50)))) == pytest.approx(expected)
+
+
+def test_pixels_may_not_count():
+    """255 in a mask is no class; a mask that holds it is refused unless it is ignored."""
+    masks = MASKS.copy()
+    masks[:, 0] = 255
+    kept = statistics(metrics.iou(ignore=255, least=0), chunk(PIXELS, masks))
+    without = statistics(metrics.iou(least=0), chunk(PIXELS[:, 1:], MASKS[:, 1:]))
+    np.testing.assert_array_equal(kept, without)
+    with pytest.raises(MeasurementError, match="no class"):
+        statistics(metrics.iou(least=0), chunk(PIXELS, masks))
+
+
+def test_values_on_a_resample_are_those_of_its_samples():
+    """Counting a sample twice is having it twice."""
+    drawn = RNG.integers(400, size=400)
+    counts = np.bincount(drawn, minlength=400)[None].astype(float)
+    for metric, kind in (
+        (metrics.f1(least=0), MetricKind.F1),
+        (metrics.auc(least=0), MetricKind.AUC),
+    ):
+        whole = statistics(metric, chunk(np.round(X, 1), Y))
+        once = values(kind, whole, counts)
+        assert once == pytest.approx(values(kind, whole[drawn], np.ones((1, 400))))
+
+
+def test_a_part_is_left_out_in_turn():
+    """Each sample of few, one of 500 parts of many."""
+    few = np.concatenate(list(without_each(7)))
+    np.testing.assert_array_equal(few, 1 - np.eye(7))
+    many = np.concatenate(list(without_each(12_000)))
+    assert many.shape == (500, 12_000)
+    np.testing.assert_array_equal((1 - many).sum(axis=0), np.ones(12_000))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("metric", [metrics.f1(loss=1), metrics.auc(loss=1)], ids=["f1", "auc"])
+def test_the_upper_limit_of_a_loss_holds_nineteen_times_in_twenty(metric):
+    """Of 200 draws of 150 samples, the limit lies below the true loss in 2 to 9 per cent."""
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(20_000, 2))
+    y = (x[:, 1] - x[:, 0] + rng.normal(size=20_000) > 0).astype(int)
+    pair = selector(2, [0, 1]), rounder(2, scale=1)
+    true = metric_loss(*(artifact(each, x, y) for each in pair), metric).value
+    missed = 0
+    for _ in range(200):
+        some = rng.integers(len(x), size=150)
+        found = metric_loss(*(artifact(each, x[some], y[some]) for each in pair), metric)
+        missed += found.high < true
+    assert 0.02 <= missed / 200 <= 0.09
