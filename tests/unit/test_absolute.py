@@ -150,6 +150,7 @@ ARTIFACT = SimpleNamespace(
     tflite=b"",
     sha256="int8_qat",
     evaluation=SimpleNamespace(x=np.zeros((1, 4), np.float32)),
+    signature="",
 )
 
 

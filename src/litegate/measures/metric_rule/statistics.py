@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.errors import MeasurementError
+from litegate.spec import Samples
 from litegate.spec.metric import Metric, MetricKind
 
 Kept = NDArray[np.float64]
@@ -25,7 +26,8 @@ class Chunk:
     outputs: NDArray[Any]
     """Real values, shape (n, ...)."""
     labels: NDArray[Any] | None
-    inputs: NDArray[Any]
+    inputs: Samples
+    """As the network is fed them."""
     classes: tuple[str, ...]
     """The names of the classes of the data set."""
 
