@@ -84,6 +84,7 @@ class _File(bytes):
             raise _MalformedError("its vectors hold more than the file can")
 
 
+@lru_cache(maxsize=8)
 def parse(tflite: bytes, *, subject: str = "the model", signature: str = "") -> Graph:
     """Read the bytes of a `.tflite` file; its main graph is that of `signature`, else the first.
 

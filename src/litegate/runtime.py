@@ -16,12 +16,20 @@ from numpy.typing import NDArray
 from litegate.datasets.rows import chunks
 from litegate.entries import entry, told
 from litegate.errors import ArtifactError, MeasurementError
+from litegate.greeting import without_greeting
 from litegate.ports import Port, matched, matching
 from litegate.spec import Artifact, Samples, by_input
 
 BATCH = 100
 """Samples to one invocation where the model's batch can be resized. The answers are the same to the
 bit; of 1,000, the activations of MNIST's float file leave the cache and take 2.5 times as long."""
+
+
+def version() -> str:
+    """LiteRT's, as installed."""
+    from importlib.metadata import version as installed
+
+    return installed("ai-edge-litert")
 
 
 class Kernels(StrEnum):
@@ -160,8 +168,9 @@ def demand_loadable(artifact: Artifact) -> None:
 def load(tflite: bytes, subject: str, kernels: Kernels, threads: int = 1) -> Any:
     """LiteRT's interpreter with its memory; ArtifactError where it refuses the file."""
     try:
-        interpreter = _interpreter(tflite, kernels, threads)
-        interpreter.allocate_tensors()
+        with without_greeting():
+            interpreter = _interpreter(tflite, kernels, threads)
+            interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         raise ArtifactError(
             f"LiteRT cannot load {subject}",

@@ -9,13 +9,14 @@ from typing import Any
 
 from litegate.options import GateOptions
 from litegate.reports.html import page, write
-from litegate.reports.html.gathering import Comparison, Lookup, at_hand, gather
+from litegate.reports.html.gathering import Ask, Comparison, Lookup, at_hand, gather, measured
 from litegate.reports.json_report import PAGE
 from litegate.reports.kept import before
 from litegate.reports.view import Report
 from litegate.selection import Case, gated
 from litegate.session import Session
 from litegate.spec import Artifact, Model, Recipe
+from litegate.store import Store
 
 
 def compared(session: Session) -> list[Comparison]:
@@ -74,6 +75,7 @@ def _split(one: Comparison) -> Mapping[str, Any]:
 def show(
     report: Report,
     lookup: Lookup,
+    ask: Ask,
     path: Path,
     kept: Iterable[Report] = (),
     gaps: Iterable[str] = (),
@@ -82,7 +84,7 @@ def show(
 
     `gaps` are what the caller could not have. ConfigError where the file cannot be written.
     """
-    facts, more = gather(report, lookup)
+    facts, more = gather(report, lookup, ask)
     return write(page(report, facts, [*gaps, *more], kept), path)
 
 
@@ -90,4 +92,5 @@ def show_run(report: Report, comparisons: Iterable[Comparison], options: GateOpt
     """Write the page of a run that has just ended, from what it has at hand."""
     artifacts = (artifact for one in comparisons for artifact in one.sides.values())
     kept = before(options.project, options.history)
-    return show(report, at_hand(artifacts), options.report / PAGE, kept)
+    ask = measured(Store(options.store))
+    return show(report, at_hand(artifacts), ask, options.report / PAGE, kept)

@@ -28,6 +28,7 @@ from litegate.errors import StoreCorrupt, StoreError
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 BUILDS = "builds"
 EVALUATIONS = "evaluations"
+ANSWERS = "answers"
 
 
 @final

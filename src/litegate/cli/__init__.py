@@ -25,7 +25,7 @@ from litegate.escaping import plain
 from litegate.options import parse
 from litegate.session import Session
 from litegate.settings import settings
-from litegate.store import BUILDS, Store
+from litegate.store import ANSWERS, BUILDS, Store
 
 app = typer.Typer(
     help="A quality gate for .tflite models. The gate itself runs as `pytest checks/`.",
@@ -88,7 +88,8 @@ def prune() -> None:
         for recipe in model.recipes
         for name in ("float32", recipe.name, recipe.reference.name)
     ]
-    freed = Store(session.options.store).prune(BUILDS, keep)
+    store = Store(session.options.store)
+    freed = store.prune(ANSWERS, ()) + store.prune(BUILDS, keep)
     typer.echo(f"{freed:,} B freed in {session.options.store}")
 
 

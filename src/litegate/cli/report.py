@@ -49,15 +49,16 @@ def report(
 
 
 def _shown(source: Path, to: Path, options: GateOptions, history: Path | None) -> Path:
-    from litegate.reports.html.gathering import in_store
+    from litegate.reports.html.gathering import in_store, recalled
     from litegate.reports.kept import before, of_folder
     from litegate.showing import show
 
     found = read(source)
-    lookup = in_store(Store(options.store), found.get("splits") or {})
+    store = Store(options.store)
+    lookup, ask = in_store(store, found.get("splits") or {}), recalled(store)
     if history:
-        return show(found, lookup, to, *of_folder(history))
-    return show(found, lookup, to, before(options.project, options.history))
+        return show(found, lookup, ask, to, *of_folder(history))
+    return show(found, lookup, ask, to, before(options.project, options.history))
 
 
 def _compared(before: Path, after: Path, to: Path) -> Path:

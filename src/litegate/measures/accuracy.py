@@ -27,7 +27,7 @@ from litegate.measures.marks import (
 )
 from litegate.measures.paired import Pairs
 from litegate.measures.shares import Counted, drop, share, worst_drop
-from litegate.runtime import predict
+from litegate.runtime import Outputs, predict
 from litegate.spec import Artifact
 from litegate.units import Unit
 
@@ -50,7 +50,12 @@ def answers(artifact: Artifact) -> Answers:
 
     MeasurementError for an empty split, outputs that are not finite, or labels that do not fit.
     """
-    decisions = decide(predict(artifact).raw, artifact.name)
+    return marked(artifact, predict(artifact))
+
+
+def marked(artifact: Artifact, outputs: Outputs) -> Answers:
+    """Mark what an artifact answered to its evaluation split; raises as `answers` does."""
+    decisions = decide(outputs.raw, artifact.name)
     labels = _labels(artifact, len(decisions.chosen), decisions.classes)
     return Answers(right=decisions.chosen == labels, labels=labels, ties=decisions.ties)
 

@@ -8,8 +8,9 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.measures.accuracy import answers
+from litegate.measures.accuracy import marked
 from litegate.measures.decisions import decide
+from litegate.reports.html.gathering.asking import Ask
 from litegate.runtime import predict
 from litegate.spec import Artifact
 
@@ -34,17 +35,18 @@ class Answered:
         return float(shares(self.scores[sample])[self.chosen[sample]])
 
 
-def answered(artifact: Artifact) -> Answered:
-    """Run an artifact on its split, or take what it answered before.
+def answered(artifact: Artifact, ask: Ask = predict) -> Answered:
+    """What an artifact answers to its split, marked.
 
     MeasurementError where it does not choose between the split's classes.
     """
-    marked, outputs = answers(artifact), predict(artifact)
+    outputs = ask(artifact)
+    answers = marked(artifact, outputs)
     return Answered(
-        labels=marked.labels,
+        labels=answers.labels,
         chosen=decide(outputs.raw, artifact.name).chosen,
-        right=marked.right,
-        scores=outputs.real.reshape(len(marked.right), -1),
+        right=answers.right,
+        scores=outputs.real.reshape(len(answers.right), -1),
     )
 
 

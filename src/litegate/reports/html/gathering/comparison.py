@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any, final
 
-import numpy as np
-
 from litegate.errors import LitegateError
+from litegate.reports.html.gathering.asking import array
 from litegate.reports.view import Report
 from litegate.spec import Artifact, Evaluation, Kind, Recipe
 from litegate.store import BUILDS, EVALUATIONS, Store
@@ -99,7 +97,7 @@ def _evaluation(store: Store, digest: str, told: Row) -> Evaluation | None:
         files = store.get(EVALUATIONS, digest, ("x.npy",))
     except KeyError:
         return None
-    found = {n: np.load(io.BytesIO(data), allow_pickle=False) for n, data in files.items()}
+    found = {name: array(data) for name, data in files.items()}
     low, high = told["domain"]
     return Evaluation(
         digest=digest,

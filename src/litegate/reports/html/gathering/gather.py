@@ -18,11 +18,13 @@ from litegate.reports.html.facts import (
 )
 from litegate.reports.html.gathering import files
 from litegate.reports.html.gathering.answered import Answered, answered
+from litegate.reports.html.gathering.asking import Ask
 from litegate.reports.html.gathering.comparison import Comparison, Lookup, comparisons
 from litegate.reports.html.gathering.confusion import class_changes, confusions
 from litegate.reports.html.gathering.flips import Change, flip_sheet
 from litegate.reports.html.gathering.layers import layers
 from litegate.reports.view import Report
+from litegate.runtime import predict
 from litegate.spec import Artifact
 
 PICTURE_BYTES = 240_000
@@ -35,11 +37,13 @@ _NOTHING_GROWN: tuple[tuple[Growth, ...], int] = ((), 0)
 Found = TypeVar("Found")
 
 
-def gather(report: Report, lookup: Lookup) -> tuple[list[CandidateFacts], list[str]]:
+def gather(
+    report: Report, lookup: Lookup, ask: Ask = predict
+) -> tuple[list[CandidateFacts], list[str]]:
     """The facts of each candidate that can be had, and what cannot be shown, with the reason."""
     found, gaps = comparisons(report, lookup)
     room = min(MOST_PICTURE_BYTES, PICTURE_BYTES // max(1, len(found)))
-    return [_gathered(comparison, room) for comparison in found], gaps
+    return [_gathered(comparison, room, ask) for comparison in found], gaps
 
 
 @final
@@ -58,9 +62,9 @@ class _Attempts:
             return otherwise
 
 
-def _gathered(one: Comparison, room: int) -> CandidateFacts:
+def _gathered(one: Comparison, room: int, ask: Ask) -> CandidateFacts:
     attempts = _Attempts()
-    marked: dict[str, Answered] = attempts.have("answers", lambda: _answered(one), {})
+    marked: dict[str, Answered] = attempts.have("answers", lambda: _answered(one, ask), {})
     change = _change(one, marked)
     names = one.candidate.evaluation.classes
     graphs: dict[str, Graph] = attempts.have("operators", lambda: _graphs(one), {})
@@ -83,12 +87,12 @@ def _gathered(one: Comparison, room: int) -> CandidateFacts:
     )
 
 
-def _answered(one: Comparison) -> dict[str, Answered]:
+def _answered(one: Comparison, ask: Ask) -> dict[str, Answered]:
     """What each side decided; nothing where the labels are no classes to decide between."""
     split = one.candidate.evaluation
     if split.y is not None and not (split.classes and split.y.ndim == 1):
         return {}
-    return {role: answered(artifact) for role, artifact in one.sides.items()}
+    return {role: answered(artifact, ask) for role, artifact in one.sides.items()}
 
 
 def _change(one: Comparison, marked: Mapping[str, Answered]) -> Change | None:
