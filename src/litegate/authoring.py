@@ -73,13 +73,15 @@ def prebuilt(  # noqa: PLR0913 keywords only
     name: str = "",
     renamed_from: str | None = None,
     shipped: str | None = None,
+    signature: str = "",
 ) -> Model:
     """Declare two ready-made `.tflite` files as a model to gate; nothing is trained or converted.
 
     The variable that it is assigned to names the model, or `name` does. Paths start at the
     project's root; `litegate.File` names a file that git does not hold. The recipe is called as
     `kind`, whose promises its tensors must keep. The types of its ports are int8 for an int8 kind,
-    else float32, where `input_type` and `output_type` do not say otherwise.
+    else float32, where `input_type` and `output_type` do not say otherwise. Of files with several
+    signatures `signature` names the one that is judged.
 
     Raises ConfigError for a kind that is none, or limits that need labels without them.
     """
@@ -107,6 +109,7 @@ def prebuilt(  # noqa: PLR0913 keywords only
         recipes=(recipe,),
         budget=budget,
         renamed_from=renamed_from,
+        signature=signature,
         prebuilt={recipe.reference.name: _file(reference), recipe.name: _file(candidate)},
     )
 

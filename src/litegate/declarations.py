@@ -41,6 +41,7 @@ def declared_model(
         "recipes": {each.name: _recipe(model, each, project, keys) for each in model.recipes},
         "keys": {name: keys(name) for name in _built(model)},
         "stems": {name: stems(name) for name in _built(model)},
+        "signature": model.signature,
         "prebuilt": {name: asdict(file) for name, file in model.prebuilt.items()},
     }
 
@@ -74,9 +75,17 @@ def _data(data: Data, project: Path) -> dict[str, Any]:
         "key": data_key(data),
         "digests": dict(data.digests),
         "preprocessing": function_digest(data.preprocess, project),
-        "domain": list(data.domain),
+        "domain": _domain(data),
+        "output": data.output,
         "classes": list(data.classes),
     }
+
+
+def _domain(data: Data) -> Any:
+    """A pair, or a pair of each input by name."""
+    if isinstance(data.domain, Mapping):
+        return {name: list(ends) for name, ends in data.domain.items()}
+    return list(data.domain)
 
 
 def _recipe(

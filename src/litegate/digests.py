@@ -11,7 +11,7 @@ import hashlib
 import inspect
 import json
 import textwrap
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -57,8 +57,9 @@ def _file_digests(model: Model) -> list[str]:
 
 def data_key(data: Data) -> str:
     """The key of a data set: its raw arrays' digests, its preprocessing, classes and domain."""
-    preprocessing = _function_digest(data)
-    return digest_of([dict(data.digests), preprocessing, data.classes, data.domain])
+    domain = dict(data.domain) if isinstance(data.domain, Mapping) else data.domain
+    made_of = [dict(data.digests), _function_digest(data), data.classes, domain]
+    return digest_of(made_of + ([data.output] if data.output else []))
 
 
 def _function_digest(data: Data) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any, final
 
 from litegate import child
+from litegate.datasets.kept import load
 from litegate.digests import (
     artifact_key,
     artifact_stem,
@@ -21,16 +21,20 @@ from litegate.digests import (
 )
 from litegate.errors import BuildError, DataUnavailable, LitegateError, StoreCorrupt
 from litegate.intake import Intake
-from litegate.spec import Array, Artifact, Data, DataLocations, Evaluation, File, Model
+from litegate.spec import Artifact, DataLocations, Evaluation, File, Model
 from litegate.store import BUILDS, EVALUATIONS, Store
+from litegate.stored import (
+    KERAS,
+    SAMPLES,
+    stored_answers,
+    stored_labels,
+    stored_samples,
+    stored_slices,
+)
 from litegate.toolchain.protocol import CONVERTED
 
 FILES = ("model.tflite", "history.json", "certificate.json")
 """What the store keeps of every artifact."""
-KERAS = "keras_outputs.npy"
-"""What it keeps besides of one that the tool chain built."""
-SAMPLES, LABELS, SLICES = "x.npy", "y.npy", "slices.npy"
-"""What it keeps of a data set: the evaluation split, with labels and slices where it has any."""
 
 Built = Artifact | LitegateError
 
@@ -114,8 +118,7 @@ class Pipeline:
         place = (model.name, recipe, key)
         try:
             if place not in self._found:
-                needed = FILES if model.prebuilt else (*FILES, KERAS)
-                self._found[place] = self._load(model, recipe, key, needed)
+                self._found[place] = self._load(model, recipe, key, built=not model.prebuilt)
         except KeyError:
             return None
         except StoreCorrupt as damage:
@@ -156,7 +159,7 @@ class Pipeline:
             self.intake.take_split(model.data, self.split_key(model))
             key = self.key(model, recipe)
             self.intake.take(model.prebuilt[recipe], key)
-            return self._load(model, recipe, key, FILES)
+            return self._load(model, recipe, key)
         except LitegateError as error:
             return error
 
@@ -218,18 +221,18 @@ class Pipeline:
         return None
 
     def _put(self, target: Target, recipe: str, staging: Path) -> None:
-        places = [staging / "evaluation" / name for name in (SAMPLES, LABELS, SLICES)]
-        samples = {place.name: place for place in places if place.exists()}
+        samples = _all_files(staging / "evaluation")
         if (staging / recipe / CONVERTED).exists():
             _demand_same_answers(target, recipe, staging)
         self.store.put(EVALUATIONS, target.data_key, samples)
-        files = {name: staging / recipe / name for name in (*FILES, KERAS)}
+        files = _all_files(staging / recipe)
+        files.pop(CONVERTED, None)
         self.store.put(BUILDS, target.keys[recipe], files, stem=target.stems[recipe])
 
     def find_other(self, model: Model, recipe: str, key: str) -> Artifact | None:
         """The artifact under a key of another checkout, to be judged on this one's split."""
         try:
-            return self._load(model, recipe, key, FILES)
+            return self._load(model, recipe, key)
         except KeyError:
             return None
         except StoreCorrupt as damage:
@@ -251,10 +254,13 @@ class Pipeline:
                 if error:
                     raise error
 
-    def _load(self, model: Model, recipe: str, key: str, needed: Iterable[str]) -> Artifact:
+    def _load(self, model: Model, recipe: str, key: str, *, built: bool = False) -> Artifact:
         import hashlib
 
-        files = self.store.get(BUILDS, key, needed)
+        files = self.store.get(BUILDS, key, FILES)
+        answers = stored_answers(files)
+        if built and answers is None:
+            raise StoreCorrupt(f"{model.name}/{recipe} in the store lists no {KERAS}.npy")
         return Artifact(
             model=model.name,
             recipe=model.recipe(recipe),
@@ -263,48 +269,45 @@ class Pipeline:
             certificate=_json(files, "certificate.json"),
             history=tuple(_json(files, "history.json")),
             evaluation=self._evaluation(model),
-            keras_outputs=_array(files, KERAS) if KERAS in files else None,
+            keras_outputs=answers,
+            signature=model.signature,
         )
 
     def _evaluation(self, model: Model) -> Evaluation:
         key = self.split_key(model)
         if key not in self._evaluations:
-            data = model.data
-            kept = {SAMPLES: True, LABELS: data.labels, SLICES: bool(data.slices)}
-            needed = [name for name, is_kept in kept.items() if is_kept]
-            files = self.store.get(EVALUATIONS, key, needed)
+            files = self.store.get(EVALUATIONS, key)
+            data, labels = model.data, stored_labels(files, model.data.output)
+            if data.labels and labels is None:
+                raise StoreCorrupt(f"the split of {data.name} in the store lists no labels")
             self._evaluations[key] = Evaluation(
                 digest=key,
-                x=_array(files, SAMPLES),
-                y=_array(files, LABELS) if LABELS in files else None,
+                x=stored_samples(files),
+                y=labels,
                 classes=data.classes,
                 domain=data.domain,
-                slices=_slices(data, _array(files, SLICES)) if data.slices else {},
+                output=data.output,
+                slices=stored_slices(files, data.slices),
             )
         return self._evaluations[key]
 
 
-def _slices(data: Data, masks: Array) -> dict[str, Array]:
-    """The masks of a data set's slices, by name; they are kept in the order of the alphabet."""
-    if len(masks) != len(data.slices):
-        raise StoreCorrupt(f"{SLICES} in the store holds another number of slices")
-    return dict(zip(data.slices, masks, strict=True))
-
-
 def _demand_same_answers(target: Target, recipe: str, staging: Path) -> None:
     """A stripped file answers as the converted one does; BuildError of this recipe otherwise."""
-    import numpy as np
-
     from litegate.finishing import demand_same_answers
 
     before, after = (staging / recipe / name for name in (CONVERTED, "model.tflite"))
-    samples = np.load(staging / "evaluation" / SAMPLES, allow_pickle=False)
+    samples = load(staging / "evaluation", SAMPLES)
     subject = f"{target.model}/{recipe}"
     try:
         demand_same_answers(before.read_bytes(), after.read_bytes(), samples, subject=subject)
     except BuildError as error:
         error.recipe, error.shared = recipe, False
         raise
+
+
+def _all_files(folder: Path) -> dict[str, Path]:
+    return {path.name: path for path in folder.iterdir() if path.is_file()}
 
 
 def _distinct(keys: Mapping[str, str]) -> tuple[str, ...]:
@@ -327,15 +330,3 @@ def _json(files: Mapping[str, bytes], name: str) -> Any:
 def _refuse(number: str) -> None:
     """Python reads NaN and Infinity; a report that holds one could not be written."""
     raise ValueError(f"{number} is no number of JSON's")
-
-
-def _array(files: Mapping[str, bytes], name: str) -> Array:
-    import numpy as np
-
-    try:
-        found = np.load(io.BytesIO(files[name]), allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise StoreCorrupt(f"{name} in the store is no array: {error}") from error
-    if not found.ndim:
-        raise StoreCorrupt(f"{name} in the store is no array: one number, without a shape")
-    return found

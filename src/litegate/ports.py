@@ -89,7 +89,7 @@ class Port:
         """The least and the greatest whole number that this port and samples of a type can hold."""
         bounds = np.iinfo(self.dtype) if self.dtype.kind in "iu" else None
         low, high = (int(bounds.min), int(bounds.max)) if bounds else (0, 1)
-        exact = 2 ** (np.finfo(given).nmant + 1) if given.kind == "f" else max(-low, high)
+        exact = 2 ** (np.finfo(given).nmant + 1) - 1 if given.kind == "f" else max(-low, high)
         return max(low, -exact), min(high, exact)
 
     def real(self, raw: NDArray[Any]) -> NDArray[np.float32]:

@@ -119,20 +119,27 @@ def float16(
     )
 
 
-def int16x8(
+def int16x8(  # noqa: PLR0913 keywords only
     *,
     name: str = "int16x8",
     calibration_samples: int = 500,
+    input_type: str = "float32",
+    output_type: str = "float32",
     gate: bool = True,
     budget: Budget | None = None,
     strip: bool = False,
     shipped: str | None = None,
 ) -> Recipe:
-    """int16 activations and int8 weights, calibrated on samples of the training split."""
+    """int16 activations and int8 weights, calibrated on samples of the training split.
+
+    Inputs and outputs are float32 or int16.
+    """
     return Recipe(
         name=name,
         kind=Kind.INT16X8,
         calibration_samples=calibration_samples,
+        input_type=input_type,
+        output_type=output_type,
         gate=gate,
         budget=budget,
         strip=strip,

@@ -262,10 +262,10 @@ def _not_finite(array: NDArray[Any], name: str, subject: str) -> MeasurementErro
     broken = ~np.concatenate(sound)
     where = f" in the input {name}" if name else ""
     return MeasurementError(
-        f"the evaluation split of {subject} holds NaN or infinity{where} in"
+        f"the evaluation split of {subject} holds NaN or infinity in"
         f" {int(broken.sum()):,} of {len(array):,} samples",
         expected="finite samples",
-        got=f"sample {int(broken.argmax())} is the first",
+        got=f"sample {int(broken.argmax())}{where} is the first",
         remedy="correct the data or their preprocessing, and build again",
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from litegate.reports.kept import before
 from litegate.reports.view import Report
 from litegate.selection import Case, gated
 from litegate.session import Session
-from litegate.spec import Artifact, Model, Recipe
+from litegate.spec import Artifact, Model, Recipe, by_input, domain_of
 from litegate.store import Store
 
 
@@ -64,12 +64,18 @@ def _row(one: Comparison) -> dict[str, Any]:
         "reference": None,
         "base": None,
         **sides,
+        **({"signature": one.candidate.signature} if one.candidate.signature else {}),
     }
 
 
-def _split(one: Comparison) -> Mapping[str, Any]:
+def _split(one: Comparison) -> dict[str, Any]:
     split = one.candidate.evaluation
-    return {"classes": list(split.classes), "domain": [float(end) for end in split.domain]}
+    each = {name: domain_of(split.domain, name) for name, _ in by_input(split.x)}
+    ends = [float(end) for pair in each.values() for end in pair]
+    told = {"classes": list(split.classes), "domain": [min(ends), max(ends)]}
+    if set(each) != {""}:
+        told["domains"] = {name: [float(end) for end in pair] for name, pair in each.items()}
+    return told | ({"output": split.output} if split.output else {})
 
 
 def show(

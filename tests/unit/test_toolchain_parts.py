@@ -19,7 +19,6 @@ from litegate.toolchain import pins
 from litegate.toolchain.convert import calibration_of
 from litegate.toolchain.environment import Frameworks
 from litegate.toolchain.failures import ToolchainError, failure, is_own
-from litegate.toolchain.networks import Samples
 from litegate.toolchain.protocol import (
     Alive,
     Done,
@@ -33,6 +32,7 @@ from litegate.toolchain.protocol import (
     encode,
 )
 from litegate.toolchain.reporter import Reporter
+from litegate.toolchain.samples import Samples
 from litegate.toolchain.train import order_of
 
 PROGRESS = Progress(

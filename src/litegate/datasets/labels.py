@@ -3,33 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 
 from litegate.errors import DataError
-from litegate.spec import Array, Data
+from litegate.spec import Array, Data, Splits
 
 _NUMBERS = "biuf"
 """NumPy's kinds of real numbers."""
 
 
-def check_labels(data: Data, arrays: Mapping[str, Array]) -> None:
+def check_labels(data: Data, raw: Splits) -> None:
     """Raise DataError for labels that say nothing: no numbers, or numbers of no class.
 
-    `arrays` holds `y_train` and `y_test` where there are any. Where the data set names classes,
-    integers are numbers of classes, one a sample or one a pixel; floats are targets, which a
-    network that decides is not trained on, so they must have more than one value a sample.
+    Where the data set names classes, integers are numbers of classes, one a sample or one a pixel;
+    floats are targets, which a network that decides is not trained on, so they must have more than
+    one value a sample. Labels of several outputs are a mapping: `Data.output` says which of them
+    the classes are of, and the others may be any numbers.
     """
+    for split in ("y_train", "y_test"):
+        labels = getattr(raw, split)
+        if isinstance(labels, Mapping):
+            deciding = _deciding(data, split, labels)
+            for name, each in labels.items():
+                _check_numbers(data, f"{split}.{name}", each)
+            labels = deciding
+        if labels is not None:
+            _check_one(data, split, labels)
+
+
+def _deciding(data: Data, split: str, labels: Mapping[str, Array]) -> Array:
+    if data.output in labels:
+        return labels[data.output]
+    near = get_close_matches(data.output, labels, n=1) if data.output else ()
+    raise DataError(
+        f"{split} of {data.name} holds labels of {len(labels)} outputs, and none of them decides",
+        expected=f"lg.Data(output=...) as one of {', '.join(labels)}",
+        got=repr(data.output),
+        remedy=f"did you mean {near[0]!r}?" if near else "name the output that the classes are of",
+    )
+
+
+def _check_one(data: Data, name: str, labels: Array) -> None:
     import numpy as np
 
-    for name in [name for name in ("y_train", "y_test") if name in arrays]:
-        labels = np.asarray(arrays[name])
-        if labels.dtype.kind not in _NUMBERS or not np.isfinite(labels).all():
-            raise DataError(
-                f"{name} of {data.name} holds what is no number",
-                expected="finite integers or floats, shape (n, ...)",
-                got=f"{labels.dtype} of shape {labels.shape}",
-            )
-        if data.classes and not _fits(labels, len(data.classes), test=name == "y_test"):
-            raise _no_class(data, name, labels)
+    labels = np.asarray(labels)
+    _check_numbers(data, name, labels)
+    if data.classes and not _fits(labels, len(data.classes), test=name == "y_test"):
+        raise _no_class(data, name, labels)
+
+
+def _check_numbers(data: Data, name: str, labels: Array) -> None:
+    import numpy as np
+
+    labels = np.asarray(labels)
+    if labels.dtype.kind not in _NUMBERS or not np.isfinite(labels).all():
+        raise DataError(
+            f"{name} of {data.name} holds what is no number",
+            expected="finite integers or floats, shape (n, ...)",
+            got=f"{labels.dtype} of shape {labels.shape}",
+        )
 
 
 def _fits(labels: Array, classes: int, *, test: bool) -> bool:

@@ -6,10 +6,11 @@ import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from litegate.datasets.files import expanded, locate
 from litegate.errors import ConfigError, DataError, DataUnavailable
-from litegate.spec import Array, Data, DataLocations, File, Splits
+from litegate.spec import Array, Data, DataLocations, Domain, File, Splits
 
 NO_SLICES: Mapping[str, str] = MappingProxyType({})
 
@@ -21,25 +22,37 @@ def as_float32(samples: Array) -> Array:
     return samples.astype(np.float32)
 
 
+def all_as_float32(samples: Mapping[str, Array]) -> dict[str, Array]:
+    """Samples of several inputs as they are, float32."""
+    import numpy as np
+
+    return {name: array.astype(np.float32) for name, array in samples.items()}
+
+
 def npz(  # noqa: PLR0913 keywords only
     file: str | File,
     *,
-    x: str,
+    x: str | Mapping[str, str],
     y: str | None = None,
     digests: Mapping[str, str],
-    domain: tuple[float, float],
-    preprocess: Callable[[Array], Array] = as_float32,
+    domain: Domain,
+    preprocess: Callable[[Any], Any] | None = None,
     classes: tuple[str, ...] = (),
     slices: Mapping[str, str] = NO_SLICES,
+    output: str = "",
 ) -> Data:
     """An evaluation split for `litegate.prebuilt`: the samples `x`, shape (n, ...), labels `y`.
+
+    Of several inputs `x` maps each input's name to that of its array, and `output` names the output
+    that the labels are of.
 
     `file` is looked for in the data directory setting, then from the project's root; it may be
     absolute, hold ``$NAME``, or be a `litegate.File`. `y` names integers of shape (n,), the number
     of a class in `classes`, or without `classes` targets or masks, shape (n, ...), for metrics;
     without it accuracy cannot be measured. `slices` names bools of shape (n,) by the slice's name.
-    `digests` holds the SHA-256 of the arrays' bytes, as "x_test", "y_test" and "slices.NAME": leave
-    it empty, and the error says what to write.
+    `digests` holds the SHA-256 of the arrays' bytes, as "x_test" ("x_test.NAME" of several inputs),
+    "y_test" and "slices.NAME": leave it empty, and the error says what to write. Without
+    `preprocess` samples are taken as they are, float32.
 
     Raises ConfigError for labels of a single class.
     """
@@ -53,15 +66,16 @@ def npz(  # noqa: PLR0913 keywords only
         name=Path(str(file)).stem,
         load=_loader(file, x, y, slices),
         digests=digests,
-        preprocess=preprocess,
+        preprocess=preprocess or (as_float32 if isinstance(x, str) else all_as_float32),
         domain=domain,
         classes=classes,
         labels=y is not None,
+        output=output,
     )
 
 
 def _loader(
-    file: str | File, x: str, y: str | None, slices: Mapping[str, str]
+    file: str | File, x: str | Mapping[str, str], y: str | None, slices: Mapping[str, str]
 ) -> Callable[[DataLocations], Splits]:
     def load(locations: DataLocations) -> Splits:
         path = _found(file, locations) if isinstance(file, str) else locate(file, locations)
@@ -84,15 +98,22 @@ def _found(name: str, locations: DataLocations) -> Path:
     )
 
 
-def _read(path: Path, x: str, y: str | None, slices: Mapping[str, str]) -> Splits:
+def _read(
+    path: Path, x: str | Mapping[str, str], y: str | None, slices: Mapping[str, str]
+) -> Splits:
     import numpy as np
 
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            named = {"": x} if isinstance(x, str) else x
+            held = {name: arrays[array] for name, array in named.items()}
+            samples = held[""] if isinstance(x, str) else held
             masks = {name: arrays[array] for name, array in slices.items()}
-            return Splits(x_test=arrays[x], y_test=None if y is None else arrays[y], slices=masks)
+            labels = None if y is None else arrays[y]
+            return Splits(x_test=samples, y_test=labels, slices=masks)
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        wanted = " and ".join(name for name in (x, y, *slices.values()) if name)
+        names = (x,) if isinstance(x, str) else tuple(x.values())
+        wanted = " and ".join(name for name in (*names, y, *slices.values()) if name)
         raise DataError(
             f"{path} cannot be read: {error}",
             expected=f"an .npz with the arrays {wanted}",

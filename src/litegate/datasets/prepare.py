@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from litegate.datasets.checked import check_inputs, preprocessed
+from litegate.datasets.kept import save
 from litegate.datasets.labels import check_labels, check_slices
 from litegate.errors import DataError
 from litegate.spec import Array, Data, DataLocations, Splits
@@ -14,29 +17,33 @@ from litegate.spec import Array, Data, DataLocations, Splits
 def prepare(data: Data, locations: DataLocations) -> Splits:
     """Load a data set, verify every array's digest, and preprocess the samples of both splits.
 
-    Samples come back as float32. Raises DataUnavailable where it cannot be had, DataError where it
-    is not what was promised.
+    Samples come back as float32, those of several inputs as `Inputs`. Raises DataUnavailable where
+    it cannot be had, DataError where it is not what was promised.
     """
     raw = data.load(locations)
     verify(data, raw)
-    check_labels(data, raw.arrays())
+    check_labels(data, raw)
     samples = {name: getattr(raw, name) for name in ("x_train", "x_test")}
-    made = {k: _preprocessed(data, x) for k, x in samples.items() if x is not None}
-    return replace(raw, **made)
+    made = {k: preprocessed(data, x) for k, x in samples.items() if x is not None}
+    check_inputs(data, made)
+    return replace(raw, x_train=made.get("x_train"), x_test=made["x_test"])
 
 
 def keep_evaluation(splits: Splits, folder: Path) -> dict[str, Path]:
     """Write what the store keeps of a prepared data set, by the files' names."""
+    folder.mkdir(parents=True)
     import numpy as np
 
-    folder.mkdir(parents=True)
     masks = [splits.slices[name] for name in sorted(splits.slices)]
-    sliced = np.array(masks, np.bool_) if masks else None
-    arrays = {"x.npy": splits.x_test, "y.npy": splits.y_test, "slices.npy": sliced}
-    kept = {name: array for name, array in arrays.items() if array is not None}
-    for name, array in kept.items():
-        np.save(folder / name, array, allow_pickle=False)
-    return {name: folder / name for name in kept}
+    parts = {
+        "x": splits.x_test,
+        "y": splits.y_test,
+        "slices": np.array(masks, np.bool_) if masks else None,
+    }
+    found: dict[str, Path] = {}
+    for stem, kept in parts.items():
+        found |= {} if kept is None else save(folder, stem, kept)
+    return found
 
 
 def array_digest(array: Array) -> str:
@@ -66,14 +73,20 @@ def verify(data: Data, raw: Splits) -> None:
             got=_listed({name: got.get(name, "no array") for name in wrong}),
             remedy=f"restore the data; if the change is meant, its lg.Data needs this:{_code(got)}",
         )
-    if data.labels != ("y_test" in got):
+    if data.labels != (raw.y_test is not None):
         found = "labels" if "y_test" in got else "no labels"
         raise DataError(
             f"the evaluation split of {data.name} has {found}",
             expected=f"as its lg.Data(labels={data.labels}) says",
         )
     _same_lengths(data, raw)
-    check_slices(data, raw.slices, _length(raw.x_test))
+    check_slices(data, raw.slices, _samples_in(raw))
+
+
+def _samples_in(raw: Splits) -> int:
+    """How many samples the evaluation split has."""
+    x = raw.x_test
+    return _length(next(iter(x.values()))) if isinstance(x, Mapping) else _length(x)
 
 
 def _code(digests: dict[str, str]) -> str:
@@ -86,17 +99,23 @@ def _listed(digests: dict[str, str]) -> str:
 
 
 def _same_lengths(data: Data, raw: Splits) -> None:
-    sizes = {name: _length(array) for name, array in raw.arrays().items()}
+    sizes: dict[str, set[int]] = {}
+    for name, array in raw.arrays().items():
+        sizes.setdefault(name.partition(".")[0], set()).add(_length(array))
     for split in ("train", "test"):
         samples, labels = (sizes.get(f"{axis}_{split}") for axis in "xy")
         if (samples, labels) == (None, None) or (labels is None and samples and split == "test"):
             continue
-        if samples != labels or not samples:
+        if samples != labels or not samples or len(samples) > 1 or 0 in samples:
             raise DataError(
-                f"the {split} split of {data.name} has {samples or 0} samples and "
-                f"{labels or 0} labels",
+                f"the {split} split of {data.name} has {_counted(samples)} samples and "
+                f"{_counted(labels)} labels",
                 expected="as many of each, and at least one",
             )
+
+
+def _counted(sizes: set[int] | None) -> str:
+    return " or ".join(map(str, sorted(sizes))) if sizes else "0"
 
 
 def _length(array: Array) -> int:
@@ -104,25 +123,3 @@ def _length(array: Array) -> int:
     import numpy as np
 
     return len(array) if np.ndim(array) else 0
-
-
-def _preprocessed(data: Data, samples: Array) -> Array:
-    import numpy as np
-
-    made = np.ascontiguousarray(data.preprocess(samples), dtype=np.float32)
-    low, high = data.domain
-    if len(made) != len(samples):
-        raise DataError(
-            f"the preprocessing of {data.name} changes the number of samples",
-            expected=f"{len(samples):,}, one for each label",
-            got=f"an array of shape {made.shape}",
-            remedy="correct the preprocessing: it takes a whole array, and gives one",
-        )
-    if not np.isfinite(made).all() or made.min() < low or made.max() > high:
-        raise DataError(
-            f"preprocessed samples of {data.name} leave their declared domain",
-            expected=f"{low} to {high}",
-            got=f"{made.min()} to {made.max()}",
-            remedy="correct the preprocessing, or the domain that the data set declares",
-        )
-    return made

@@ -160,17 +160,42 @@ def _data(base: Declaration, head: Declaration) -> Iterator[Loosening]:
     """The evaluation split and how it is fed; the training split is the training's affair."""
     for array, before in base["digests"].items():
         after = head["digests"].get(array)
-        if before != after and not array.endswith("_train"):
+        if before != after and not array.partition(".")[0].endswith("_train"):
             yield differs(Change.EVALUATION, array, before, after)
     if base["preprocessing"] != head["preprocessing"]:
         yield differs(Change.PREPROCESSING, "source", base["preprocessing"], head["preprocessing"])
-    (low, high), (new_low, new_high) = base["domain"], head["domain"]
-    if not (new_low <= low and new_high >= high):
-        before, after = f"{low} to {high}", f"{new_low} to {new_high}"
-        yield Loosening(kind=Change.DOMAIN, field="of inputs", before=before, after=after)
+    yield from _domains(base["domain"], head["domain"])
+    if (before := base.get("output", "")) != (after := head.get("output", "")):
+        yield Loosening(
+            kind=Change.EVALUATION,
+            field="output",
+            before=before or "the first",
+            after=after or "the first",
+        )
     if base["classes"] != head["classes"]:
         before, after = _listed(base["classes"]), _listed(head["classes"])
         yield Loosening(kind=Change.CLASSES, field="names", before=before, after=after)
+
+
+def _domains(base: Any, head: Any) -> Iterator[Loosening]:
+    """Inputs whose domain is narrower than it was, or gone."""
+    old, new = _by_input(base, head), _by_input(head, base)
+    for name, (low, high) in old.items():
+        after = new.get(name)
+        if after is None or not (after[0] <= low and after[1] >= high):
+            yield Loosening(
+                kind=Change.DOMAIN,
+                field=f"of {name}" if name else "of inputs",
+                before=f"{low} to {high}",
+                after=f"{after[0]} to {after[1]}" if after else "gone",
+            )
+
+
+def _by_input(domain: Any, other: Any) -> Mapping[str, Any]:
+    """A domain of each input; one for all holds of each that the other side names."""
+    if isinstance(domain, Mapping):
+        return domain
+    return dict.fromkeys(other if isinstance(other, Mapping) else [""], domain)
 
 
 def _listed(names: list[str]) -> str:

@@ -11,6 +11,7 @@ from typing import Any, final
 from litegate.errors import ConfigError
 from litegate.spec.arrays import Array
 from litegate.spec.budget import Budget
+from litegate.spec.inputs import Domain, Samples
 from litegate.spec.recipe import Kind, Recipe
 
 SLICE = "slices."
@@ -33,8 +34,8 @@ class Training:
     """None leaves the optimizer's own default."""
     fine_tune_learning_rate: float | None = None
     """That of fine-tuning, and of the reference beside it; None leaves `learning_rate`."""
-    loss: str = "sparse_categorical_crossentropy"
-    """A Keras loss by name."""
+    loss: str | Mapping[str, str] = "sparse_categorical_crossentropy"
+    """A Keras loss by name; of several outputs one for all, or a mapping from each output."""
     from_logits: bool = True
     """For a cross-entropy: the network's last layer has no softmax."""
     threads: int = 1
@@ -55,27 +56,37 @@ class Training:
 class Splits:
     """A data set in memory: samples first, equal lengths in each split.
 
-    The training split is None where nothing is trained, `y_test` where there are no labels.
+    The training split is None where nothing is trained, `y_test` where there are no labels. Samples
+    of several inputs are a mapping from the input's name to its array, labels of several outputs
+    one from the output's; prepared, samples are `Inputs`.
     """
 
-    x_train: Array = None
+    x_train: Samples | Mapping[str, Array] = None
     """Training samples, shape (n, ...)."""
-    y_train: Array = None
+    y_train: Array | Mapping[str, Array] = None
     """What the network is trained towards: class numbers, integers, shape (n,), or (n, ...) for one
     a pixel; or targets, floats, shape (n, ...)."""
-    x_test: Array
+    x_test: Samples | Mapping[str, Array]
     """Samples of the evaluation split, shape (m, ...)."""
-    y_test: Array = None
+    y_test: Array | Mapping[str, Array] = None
     """Their labels, of either kind; they may be of another than `y_train`, as an anomaly detector's
     are. Shape (m, ...)."""
     slices: Mapping[str, Array] = field(default_factory=dict)
     """Parts of the evaluation split that must not be lost in it, by name: bools, shape (m,)."""
 
     def arrays(self) -> dict[str, Array]:
-        """The arrays that there are, by the names that `Data.digests` has for them."""
-        named = {each.name: getattr(self, each.name) for each in fields(self)[:-1]}
-        sliced = {f"{SLICE}{name}": mask for name, mask in self.slices.items()}
-        return {name: array for name, array in {**named, **sliced}.items() if array is not None}
+        """The arrays that there are, by the names that `Data.digests` has for them.
+
+        "x_test", or "x_test.NAME" for each of several inputs; "slices.NAME".
+        """
+        found: dict[str, Array] = {}
+        for each in fields(self):
+            held = getattr(self, each.name)
+            if isinstance(held, Mapping):
+                found |= {f"{each.name}.{name}": array for name, array in held.items()}
+            elif held is not None:
+                found[each.name] = held
+        return found
 
 
 @final
@@ -100,18 +111,22 @@ class Data:
     load: Callable[[DataLocations], Splits]
     """Gives the raw arrays. Runs only when something must be built."""
     digests: Mapping[str, str]
-    """SHA-256 of each raw array's bytes, by its name in `Splits`, "slices.NAME" for a slice;
-    verified at every load."""
-    preprocess: Callable[[Array], Array]
-    """Raw samples, shape (n, ...), to what the network is fed, float32, shape (n, ...). A named
-    function: its source is part of the artifact's key."""
-    domain: tuple[float, float]
-    """The least and greatest value of a preprocessed input."""
+    """SHA-256 of each raw array's bytes, by its name in `Splits` ("x_test"; of several inputs
+    "x_test.NAME"), "slices.NAME" for a slice; verified at every load."""
+    preprocess: Callable[[Any], Any]
+    """Raw samples, shape (n, ...), to what the network is fed, float32, shape (n, ...); of several
+    inputs a mapping to a mapping. A named function: its source is part of the artifact's key."""
+    domain: Domain
+    """The least and greatest value of a preprocessed input; of several inputs one pair for all, or
+    a mapping from each input's name."""
     classes: tuple[str, ...] = ()
     """The name of each class, in the order of the network's outputs. Empty where labels are no
     classes: then there is no accuracy, and metrics take its place."""
     labels: bool = True
     """Whether the evaluation split has labels; without them accuracy cannot be measured."""
+    output: str = ""
+    """Of several outputs the one whose classes these are: accuracy is its accuracy. Empty for the
+    first in the file's signature."""
 
     @property
     def slices(self) -> tuple[str, ...]:
@@ -177,6 +192,8 @@ class Model:
     """The name that the base knows this model by."""
     files: tuple[Path, ...] = ()
     """What the builder reads; their bytes are part of the artifact's key."""
+    signature: str = ""
+    """Of ready-made files with several signatures the one that is judged."""
     prebuilt: Mapping[str, File] = field(default_factory=dict)
     """The ready-made file of each recipe, the reference included; empty for what is built."""
 

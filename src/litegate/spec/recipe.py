@@ -25,7 +25,8 @@ class Kind(StrEnum):
     INT16X8 = "int16x8"
 
 
-IO_TYPES = ("float32", "int8", "uint8")
+IO_TYPES = ("float32", "int8", "uint8", "int16")
+"""What inputs and outputs may be; int16 for `int16x8` alone."""
 
 
 @final
@@ -114,6 +115,12 @@ class Recipe:
                     f"recipe {self.name}: {name} is not supported",
                     expected=", ".join(IO_TYPES),
                     got=repr(getattr(self, name)),
+                )
+            if getattr(self, name) == "int16" and self.kind is not Kind.INT16X8:
+                raise ConfigError(
+                    f"recipe {self.name}: only int16x8 computes in int16",
+                    expected=f"{name} float32, int8 or uint8",
+                    got=f"kind {self.kind}",
                 )
         if self.shipped is not None and not (self.shipped and self.gate):
             raise ConfigError(

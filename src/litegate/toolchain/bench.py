@@ -9,16 +9,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import final
 
-import numpy as np
-
+from litegate.datasets.kept import save
 from litegate.spec import Kind, Model, Recipe
 from litegate.toolchain.compress import compressions
 from litegate.toolchain.convert import calibration_of, converted
 from litegate.toolchain.environment import Frameworks, facts
-from litegate.toolchain.networks import Network, Samples, Weights, fresh, reseed, restored
+from litegate.toolchain.networks import Weights, fresh, reseed, restored
 from litegate.toolchain.protocol import CONVERTED
 from litegate.toolchain.quantize import quantized
 from litegate.toolchain.reporter import Reporter
+from litegate.toolchain.samples import Network, Samples
 from litegate.toolchain.strip import stripped
 from litegate.toolchain.train import Course, Trained, Trainer
 
@@ -57,7 +57,7 @@ class Bench:
 
     def _train_base(self, recipe: Recipe) -> _Base:
         self.report.stage(recipe.name, "train", shared=True)
-        network = fresh(self.frameworks, self.model, self.samples.shape)
+        network = fresh(self.frameworks, self.model, self.samples)
         trained = self._trainer().train(network, self._first_course(recipe))
         seconds = self.report.seconds(recipe.name)
         return _Base(weights=network.get_weights(), trained=trained, seconds=seconds)
@@ -103,10 +103,9 @@ class Bench:
         return network, trained
 
     def _start(self, base: _Base | None) -> Network:
-        shape = self.samples.shape
         if base is None:
-            return fresh(self.frameworks, self.model, shape)
-        return restored(self.frameworks, self.model, shape, base.weights)
+            return fresh(self.frameworks, self.model, self.samples)
+        return restored(self.frameworks, self.model, self.samples, base.weights)
 
     def _train_on(
         self, network: Network, recipe: Recipe, before: Trained, stage: str, epochs: int
@@ -135,6 +134,7 @@ class Bench:
             samples=self.samples,
             training=self.model.training,
             report=self.report,
+            output=self.model.data.output,
         )
 
     def _convert(self, recipe: Recipe, network: Network) -> bytes:
@@ -163,7 +163,7 @@ class Bench:
             (folder / CONVERTED).write_bytes(tflite)
             tflite = stripped(tflite, subject=f"{self.model.name}/{recipe.name}")
         (folder / "model.tflite").write_bytes(tflite)
-        np.save(folder / "keras_outputs.npy", trained.outputs, allow_pickle=False)
+        save(folder, "keras_outputs", trained.outputs)
         (folder / "history.json").write_text(_json([asdict(row) for row in trained.rows]))
         (folder / "certificate.json").write_text(_json(certificate))
 

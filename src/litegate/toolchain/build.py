@@ -12,9 +12,9 @@ from litegate.errors import ConfigError
 from litegate.spec import Model, Recipe, Splits
 from litegate.toolchain.bench import Bench
 from litegate.toolchain.environment import check_versions, load_frameworks
-from litegate.toolchain.networks import samples_of
 from litegate.toolchain.protocol import Request
 from litegate.toolchain.reporter import Reporter
+from litegate.toolchain.samples import samples_of
 
 
 def build(request: Request, report: Reporter) -> None:

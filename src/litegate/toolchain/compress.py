@@ -9,8 +9,8 @@ from typing import Any, final
 
 from litegate.spec import Clustering, Pruning, Recipe
 from litegate.toolchain.environment import Frameworks
-from litegate.toolchain.networks import Network
 from litegate.toolchain.quantize import unsupported
+from litegate.toolchain.samples import Network
 
 _UPDATES = 100
 """How often a training finds out anew which weights are the smallest, about."""

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from litegate.spec import Kind, Recipe, Training
 from litegate.toolchain.environment import Frameworks
-from litegate.toolchain.networks import Network, Samples
+from litegate.toolchain.samples import Network, Samples
 
-Calibration = Callable[[], Iterator[list[NDArray[np.float32]]]]
-"""Gives single samples, each as the list of the network's inputs."""
+Shown = list[NDArray[Any]] | dict[str, NDArray[Any]]
+Calibration = Callable[[], Iterator[Shown]]
+"""Gives single samples, each as a list of the network's input, or of several by name."""
 
 
 @final
@@ -42,6 +43,7 @@ _WAYS = {
     Kind.FLOAT16: _Way(weights="float16"),
     Kind.INT16X8: _Way(
         calibrate=True,
+        ports=True,
         operators="EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8",
     ),
 }
@@ -56,7 +58,7 @@ def converted(
     if way.optimize:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if way.calibrate:
-        converter.representative_dataset = calibration
+        converter.representative_dataset = _typed(network, calibration)
     if way.ports:
         converter.inference_input_type = tf.dtypes.as_dtype(recipe.input_type)
         converter.inference_output_type = tf.dtypes.as_dtype(recipe.output_type)
@@ -78,9 +80,31 @@ def calibration_of(
     order = np.random.default_rng(training.seed).permutation(len(samples))
     picked = order[: recipe.calibration_samples].astype(np.int32)
 
-    def calibration() -> Iterator[list[NDArray[np.float32]]]:
-        for sample in frameworks.tf.gather(samples.x_train, picked).numpy():
+    def calibration() -> Iterator[Shown]:
+        shown = _gathered(frameworks.tf, samples.x_train, picked)
+        for number in range(len(picked)):
             alive()
-            yield [sample[np.newaxis]]
+            sample = {name: array[number : number + 1] for name, array in shown.items()}
+            yield [sample[""]] if "" in sample else sample
 
     return calibration
+
+
+def _gathered(tf: Any, x: Any, picked: NDArray[np.int32]) -> dict[str, NDArray[Any]]:
+    named = x if isinstance(x, Mapping) else {"": x}
+    return {name: tf.gather(array, picked).numpy() for name, array in named.items()}
+
+
+def _typed(network: Network, calibration: Calibration) -> Calibration:
+    """The samples in the types of the network's inputs, such as whole numbers for token ids."""
+    types = [port.dtype.as_numpy_dtype for port in network.inputs]
+    by_name = dict(zip(network.input_names, types, strict=True))
+
+    def typed() -> Iterator[Shown]:
+        for shown in calibration():
+            if isinstance(shown, dict):
+                yield {name: array.astype(by_name[name]) for name, array in shown.items()}
+            else:
+                yield [array.astype(one) for array, one in zip(shown, types, strict=True)]
+
+    return typed

@@ -3,67 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, final
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.spec import Model, Splits, Training
+from litegate.spec import Model, Training
 from litegate.toolchain.environment import Frameworks
 from litegate.toolchain.failures import ToolchainError
+from litegate.toolchain.samples import (
+    Answers,
+    Network,
+    Samples,
+    check_ports,
+    count,
+    fed_to,
+    in_lists,
+    output_names,
+    part,
+)
 from litegate.toolchain.translation import loaded_keras3, translated
 
-Network = Any
-"""A tf_keras model."""
 Weights = list[NDArray[Any]]
 _BATCH = 250
 _OF_CLASSES = frozenset({"sparsecategoricalcrossentropy", "categoricalcrossentropy"})
 """The losses of networks that choose between classes, which have an accuracy."""
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Samples:
-    """The data set as TensorFlow's own arrays, made once for all trainings of a run."""
-
-    x_train: Any
-    """float32, shape (n, ...)."""
-    y_train: Any
-    """int32 or float32, shape (n, ...)."""
-    x_test: Any
-    """float32, shape (m, ...)."""
-    y_test: Any
-    """int32 or float32, shape (m, ...)."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape of one sample."""
-        return tuple(self.x_train.shape[1:])
-
-    @property
-    def validates(self) -> bool:
-        """Whether the evaluation split's labels are of the kind that is trained towards."""
-        one, other = self.y_train, self.y_test
-        return bool(one.dtype == other.dtype and one.shape[1:] == other.shape[1:])
-
-    def __len__(self) -> int:
-        return int(self.x_train.shape[0])
-
-
-def samples_of(frameworks: Frameworks, splits: Splits) -> Samples:
-    """Copy a prepared data set into TensorFlow."""
-    tf = frameworks.tf
-    return Samples(
-        x_train=tf.constant(splits.x_train),
-        y_train=_labels(tf, splits.y_train),
-        x_test=tf.constant(splits.x_test),
-        y_test=_labels(tf, splits.y_test),
-    )
-
-
-def _labels(tf: Any, labels: NDArray[Any]) -> Any:
-    return tf.constant(labels, tf.float32 if labels.dtype.kind == "f" else tf.int32)
 
 
 def reseed(frameworks: Frameworks, training: Training) -> None:
@@ -72,12 +37,12 @@ def reseed(frameworks: Frameworks, training: Training) -> None:
         keras.utils.set_random_seed(training.seed)
 
 
-def fresh(frameworks: Frameworks, model: Model, shape: tuple[int, ...]) -> Network:
+def fresh(frameworks: Frameworks, model: Model, samples: Samples) -> Network:
     """The network as its builder makes it, with the seed's initial weights; always of tf_keras."""
     network = translated(frameworks, _made(frameworks, model))
     _check_kind(frameworks, network, model)
-    _check_ports(network, model, shape)
-    return network
+    check_ports(network, model, samples)
+    return in_lists(frameworks, network)
 
 
 def _made(frameworks: Frameworks, model: Model) -> Network:
@@ -99,11 +64,9 @@ def _in_use(frameworks: Frameworks) -> list[Any]:
     return [keras for keras in (loaded_keras3(), frameworks.keras) if keras]
 
 
-def restored(
-    frameworks: Frameworks, model: Model, shape: tuple[int, ...], weights: Weights
-) -> Network:
+def restored(frameworks: Frameworks, model: Model, samples: Samples, weights: Weights) -> Network:
     """The network built anew with the trained weights."""
-    network = fresh(frameworks, model, shape)
+    network = fresh(frameworks, model, samples)
     try:
         network.set_weights(weights)
     except ValueError as error:
@@ -128,36 +91,44 @@ def _check_kind(frameworks: Frameworks, network: Network, model: Model) -> None:
     )
 
 
-def _check_ports(network: Network, model: Model, shape: tuple[int, ...]) -> None:
-    """Refuse a network that is not one declared input of the samples' shape and one output."""
-    inputs, outputs = network.inputs or (), network.outputs or ()
-    got = [tuple(port.shape)[1:] for port in inputs]
-    if len(got) == len(outputs) == 1 and _fits(got[0], shape):
-        return
-    raise ToolchainError(
-        "builder",
-        "the network does not take the data set's samples",
-        expected=f"one input of shape {shape} and one output",
-        got=f"{len(outputs)} outputs and inputs of shape {got}" if got else "no declared input",
-        remedy=f"begin with keras.layers.InputLayer(input_shape={shape}), "
-        f"or change the preprocessing of {model.data.name}",
-    )
-
-
-def _fits(declared: tuple[int | None, ...], shape: tuple[int, ...]) -> bool:
-    same_rank = len(declared) == len(shape)
-    return same_rank and all(d in (None, s) for d, s in zip(declared, shape, strict=True))
-
-
 def compile_network(
-    frameworks: Frameworks, network: Network, training: Training, rate: float | None
+    frameworks: Frameworks, network: Network, training: Training, rate: float | None, output: str
 ) -> None:
-    """Give a network a fresh optimizer, the loss and, where the loss chooses, the accuracy."""
+    """Give a network a fresh optimizer, the losses, and the accuracy of the output that decides.
+
+    There is an accuracy only where that output's loss chooses between classes.
+    """
+    names = output_names(network)
+    trainings = losses_of(training, names)
+    losses = [_loss(frameworks.keras, each) for each in trainings]
+    several = len(names) > 1
+    told = [
+        ["accuracy"] if _chooses(each) and (name == output or not several) else []
+        for name, each in zip(names, trainings, strict=True)
+    ]
     network.compile(
         optimizer=_optimizer(frameworks.keras, training, rate),
-        loss=_loss(frameworks.keras, training),
-        metrics=["accuracy"] if _wanted(training.loss) in _OF_CLASSES else [],
+        loss=losses if several else losses[0],
+        metrics=told if several else told[0],
     )
+
+
+def losses_of(training: Training, outputs: list[str]) -> list[Training]:
+    """The training with the loss of each output; refuses a mapping that names others."""
+    if isinstance(training.loss, str):
+        return [training] * len(outputs)
+    if {*training.loss} != {*outputs}:
+        raise ToolchainError(
+            "config",
+            "Training(loss=...) names other outputs than the network has",
+            expected=", ".join(outputs),
+            got=", ".join(training.loss),
+        )
+    return [replace(training, loss=training.loss[name]) for name in outputs]
+
+
+def _chooses(training: Training) -> bool:
+    return _wanted(str(training.loss)) in _OF_CLASSES
 
 
 def _wanted(name: str) -> str:
@@ -180,7 +151,7 @@ def _optimizer(keras: Any, training: Training, rate: float | None) -> Any:
 
 def _loss(keras: Any, training: Training) -> Any:
     known = _classes(keras.losses)
-    wanted = _wanted(training.loss)
+    wanted = _wanted(str(training.loss))
     try:
         if wanted not in known:
             return keras.losses.get(training.loss)
@@ -201,20 +172,26 @@ def _classes(module: Any) -> dict[str, Any]:
 
 def inference(
     frameworks: Frameworks, network: Network, x: Any, alive: Callable[[], None]
-) -> Callable[[], NDArray[np.float32]]:
+) -> Callable[[], Answers]:
     """A function that gives the network's answers to samples of shape (n, ...): shape (n, ...).
 
-    It runs in inference mode, and is compiled once, however often the network's weights change.
+    Of several outputs a mapping from the output's name. It runs in inference mode, and is compiled
+    once, however often the network's weights change.
     """
-    tf = frameworks.tf
-    signature = tf.TensorSpec([None, *x.shape[1:]], x.dtype)
+    tf, fed = frameworks.tf, fed_to(network, x)
+    signature = tf.nest.map_structure(
+        lambda each: tf.TensorSpec([None, *each.shape[1:]], each.dtype), fed
+    )
     infer = tf.function(lambda batch: network(batch, training=False), input_signature=[signature])
 
-    def answers() -> NDArray[np.float32]:
+    def answers() -> Answers:
         parts = []
-        for start in range(0, len(x), _BATCH):
-            parts.append(infer(x[start : start + _BATCH]).numpy())
+        for start in range(0, count(tf, fed), _BATCH):
+            given = infer(part(tf, fed, slice(start, start + _BATCH)))
+            parts.append([each.numpy() for each in tf.nest.flatten(given)])
             alive()
-        return np.concatenate(parts).astype(np.float32)
+        joined = [np.concatenate(each).astype(np.float32) for each in zip(*parts, strict=True)]
+        names = output_names(network)
+        return dict(zip(names, joined, strict=True)) if len(names) > 1 else joined[0]
 
     return answers

@@ -11,7 +11,7 @@ import numpy as np
 from litegate.spec import Recipe
 from litegate.toolchain.environment import Frameworks
 from litegate.toolchain.failures import ToolchainError
-from litegate.toolchain.networks import Network, Samples
+from litegate.toolchain.samples import Network, Samples, fed_to, part
 
 _UNSUPPORTED = re.compile(r"[Ll]ayer (?P<name>[^\s:]+):<class '(?P<kind>[^']+)'> is not supported")
 _PROBES = 8
@@ -114,8 +114,9 @@ def _annotated(
             got=type(annotated).__name__,
             remedy="return what keras.models.clone_model gives",
         )
-    probes = samples.x_test[:_PROBES]
-    before, after = (each(probes, training=False).numpy() for each in (network, annotated))
+    tf = frameworks.tf
+    probes = part(tf, fed_to(network, samples.x_test), slice(0, _PROBES))
+    before, after = (_flat(tf, each(probes, training=False)) for each in (network, annotated))
     if not np.array_equal(before, after):
         raise ToolchainError(
             "builder",
@@ -126,6 +127,11 @@ def _annotated(
             "itself, never a new layer",
         )
     return annotated
+
+
+def _flat(tf: Any, answers: Any) -> Any:
+    """Every answer in one row."""
+    return np.concatenate([each.numpy().ravel() for each in tf.nest.flatten(answers)])
 
 
 def _guarded(step: Any, network: Network) -> Network:

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from litegate.spec import Training
 from litegate.toolchain.environment import Frameworks
 from litegate.toolchain.failures import ToolchainError
-from litegate.toolchain.networks import Network, Samples, compile_network, inference, reseed
+from litegate.toolchain.networks import compile_network, inference, reseed
 from litegate.toolchain.protocol import Progress
 from litegate.toolchain.reporter import Reporter
+from litegate.toolchain.samples import Answers, Network, Samples, expected_of, fed_to, part
 
 _CALL = 0.25
 """Seconds that one call into TensorFlow should take: long enough to be cheap."""
@@ -57,8 +58,9 @@ class Course:
 class Trained:
     """What a training gives beside the network's new weights."""
 
-    outputs: NDArray[np.float32]
-    """The network's answers to the evaluation split, shape (m, ...)."""
+    outputs: Answers
+    """The network's answers to the evaluation split, shape (m, ...); of several outputs a mapping
+    from the output's name."""
     rows: tuple[Row, ...]
 
 
@@ -77,6 +79,8 @@ class Trainer:
     samples: Samples
     training: Training
     report: Reporter
+    output: str = ""
+    """The output whose accuracy is told, where there are several."""
 
     def train(self, network: Network, course: Course) -> Trained:
         """Train a network in place, with a fresh optimizer; no epochs at all only evaluate it.
@@ -84,7 +88,7 @@ class Trainer:
         Refuses a loss that is not finite, with its epoch and step.
         """
         reseed(self.frameworks, self.training)
-        compile_network(self.frameworks, network, self.training, course.rate)
+        compile_network(self.frameworks, network, self.training, course.rate, self.output)
         steps = self._compiled_steps(network)
         infer = inference(self.frameworks, network, self.samples.x_test, self.report.alive)
         rows, answers = [], None
@@ -106,7 +110,8 @@ class Trainer:
         `train_step`, so the losses are those of `fit` to the last bit.
         """
         tf, size = self.frameworks.tf, self.training.batch_size
-        x, y = self.samples.x_train, self.samples.y_train
+        x = fed_to(network, self.samples.x_train)
+        y = expected_of(network, self.samples.y_train)
         self._create_variables(network)
         number = tf.TensorSpec([], tf.int32)
 
@@ -114,19 +119,22 @@ class Trainer:
         def steps(order: Any, first: Any, last: Any) -> None:
             for step in tf.range(first, last):
                 picked = order[step * size : (step + 1) * size]
-                network.train_step((tf.gather(x, picked), tf.gather(y, picked)))
+                network.train_step((_gathered(tf, x, picked), _gathered(tf, y, picked)))
 
         return lambda order, first, last: steps(order, tf.constant(first), tf.constant(last))
 
     def _create_variables(self, network: Network) -> None:
         """Make Keras create what it would create in the first step: a loop must not."""
         network.optimizer.build(network.trainable_variables)
-        x, y = self.samples.x_train[:1], self.samples.y_train[:1]
+        tf, first = self.frameworks.tf, slice(0, 1)
+        x = part(tf, fed_to(network, self.samples.x_train), first)
+        y = part(tf, expected_of(network, self.samples.y_train), first)
         self._judge(network, network(x, training=False), x, y)
 
     def _judge(self, network: Network, answers: Any, x: Any, y: Any) -> dict[str, float]:
         """Loss and accuracy of the network's answers to samples, as Keras's `evaluate` has them."""
-        answers = self.frameworks.tf.convert_to_tensor(answers)
+        convert = self.frameworks.tf.convert_to_tensor
+        answers = self.frameworks.tf.nest.map_structure(convert, answers)
         network.reset_metrics()
         network.compute_loss(x, y, answers)
         network.compute_metrics(x, y, answers, None)
@@ -177,17 +185,26 @@ class Trainer:
             )
         )
 
-    def _validate(self, network: Network, answers: NDArray[np.float32]) -> dict[str, float]:
+    def _validate(self, network: Network, answers: Answers) -> dict[str, float]:
         """Loss and accuracy on the evaluation split; nothing where its labels are other things."""
         if not self.samples.validates:
             return {}
-        judged = self._judge(network, answers, self.samples.x_test, self.samples.y_test)
+        given = expected_of(network, answers)
+        x = fed_to(network, self.samples.x_test)
+        judged = self._judge(network, given, x, expected_of(network, self.samples.y_test))
         _check_finite(judged, "on the evaluation split")
         return judged
 
 
+def _gathered(tf: Any, tensors: Any, picked: Any) -> Any:
+    return tf.nest.map_structure(lambda each: tf.gather(each, picked), tensors)
+
+
 def _results(network: Network) -> dict[str, float]:
-    return {name: float(value) for name, value in network.get_metrics_result().items()}
+    """The loss, and the accuracy of the output that decides."""
+    found = {name: float(value) for name, value in network.get_metrics_result().items()}
+    accuracy = next(value for name, value in found.items() if name.endswith("accuracy"))
+    return {"loss": found["loss"], "accuracy": accuracy}
 
 
 def _row(course: Course, epoch: int, found: dict[str, float], judged: dict[str, float]) -> Row:

@@ -66,13 +66,19 @@ PROMISES: Mapping[Kind, Promises] = {
 }
 """Recipe kind x role: the forms that are allowed. Inputs and outputs are as the recipe declares."""
 
-_PORTS = {"float32": FLOAT32, "int8": INT8, "uint8": UINT8}
+_PORTS = {"float32": FLOAT32, "int8": INT8, "uint8": UINT8, "int16": INT16}
 
 
 def promised(recipe: Recipe, role: Role) -> tuple[Form, ...]:
-    """The forms that a recipe allows for a role."""
+    """The forms that a recipe allows for a role.
+
+    An input or output that counts, such as token ids or the number of a class, is plain beside
+    those of the declared type.
+    """
     declared = {Role.INPUT: recipe.input_type, Role.OUTPUT: recipe.output_type}
-    return (_PORTS[declared[role]],) if role in declared else PROMISES[recipe.kind][role]
+    if role in declared:
+        return (_PORTS[declared[role]], *PLAIN)
+    return PROMISES[recipe.kind][role]
 
 
 class Place(StrEnum):

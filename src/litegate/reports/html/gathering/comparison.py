@@ -9,10 +9,10 @@ from functools import cache, lru_cache
 from typing import Any, final
 
 from litegate.errors import LitegateError
-from litegate.reports.html.gathering.asking import array
 from litegate.reports.view import Report
 from litegate.spec import Artifact, Evaluation, Kind, Recipe
 from litegate.store import BUILDS, EVALUATIONS, Store
+from litegate.stored import stored_labels, stored_samples
 
 Row = Mapping[str, Any]
 """A comparison as `report.json` holds it."""
@@ -94,18 +94,25 @@ def in_store(store: Store, splits: Mapping[str, Row]) -> Lookup:
 
 def _evaluation(store: Store, digest: str, told: Row) -> Evaluation | None:
     try:
-        files = store.get(EVALUATIONS, digest, ("x.npy",))
+        files = store.get(EVALUATIONS, digest)
     except KeyError:
         return None
-    found = {name: array(data) for name, data in files.items()}
-    low, high = told["domain"]
+    domains = told.get("domains")
     return Evaluation(
         digest=digest,
-        x=found["x.npy"],
-        y=found.get("y.npy"),
+        x=stored_samples(files),
+        y=stored_labels(files, str(told.get("output", ""))),
         classes=tuple(told["classes"]),
-        domain=(float(low), float(high)),
+        domain={k: _pair(ends) for k, ends in domains.items()}
+        if domains
+        else _pair(told["domain"]),
+        output=str(told.get("output", "")),
     )
+
+
+def _pair(ends: Any) -> tuple[float, float]:
+    low, high = ends
+    return float(low), float(high)
 
 
 def _artifact(store: Store, key: str, row: Row, role: str, evaluation: Evaluation) -> Artifact:
@@ -119,4 +126,5 @@ def _artifact(store: Store, key: str, row: Row, role: str, evaluation: Evaluatio
         certificate={},
         history=tuple(json.loads(files["history.json"])),
         evaluation=evaluation,
+        signature=str(row.get("signature", "")),
     )

@@ -1,0 +1,67 @@
+"""Arrays out of the store's bytes: samples, labels, what Keras answered."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+
+from litegate.datasets.kept import joined, names_in
+from litegate.errors import StoreCorrupt
+from litegate.spec import Array, Samples
+
+SAMPLES, LABELS, SLICES, KERAS = "x", "y", "slices", "keras_outputs"
+"""The stems of the files: "x.npy", or "x.NAME.npy" for each of several inputs."""
+
+
+def stored_samples(files: Mapping[str, bytes]) -> Samples:
+    """The samples of an evaluation split; StoreCorrupt where there are none."""
+    found = _arrays(files, SAMPLES)
+    if not found:
+        raise StoreCorrupt(f"an evaluation split in the store lists no {SAMPLES}.npy")
+    return joined(found)
+
+
+def stored_labels(files: Mapping[str, bytes], output: str) -> Array:
+    """The labels of the output that decides, shape (n,); None where there are none.
+
+    StoreCorrupt where there are labels, and none of that output.
+    """
+    found = _arrays(files, LABELS)
+    if not found or "" in found:
+        return found.get("")
+    if output not in found:
+        raise StoreCorrupt(f"an evaluation split in the store lists no labels of {output!r}")
+    return found[output]
+
+
+def stored_slices(files: Mapping[str, bytes], names: Sequence[str]) -> dict[str, Array]:
+    """The masks of an evaluation split's slices, bools, shape (n,), kept in the order of `names`.
+
+    StoreCorrupt where there is another number of them.
+    """
+    masks = _arrays(files, SLICES).get("", ())
+    if len(masks) != len(names):
+        raise StoreCorrupt(f"{SLICES}.npy in the store holds another number of slices")
+    return dict(zip(names, masks, strict=True))
+
+
+def stored_answers(files: Mapping[str, bytes]) -> Array:
+    """What Keras answered: an array, a mapping from output to array, or None."""
+    found = _arrays(files, KERAS)
+    return (found.get("") if "" in found else found) if found else None
+
+
+def _arrays(files: Mapping[str, bytes], stem: str) -> dict[str, Array]:
+    return {name: _array(files, file) for name, file in names_in(stem, files).items()}
+
+
+def _array(files: Mapping[str, bytes], name: str) -> Array:
+    import numpy as np
+
+    try:
+        found = np.load(io.BytesIO(files[name]), allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise StoreCorrupt(f"{name} in the store is no array: {error}") from error
+    if not found.ndim:
+        raise StoreCorrupt(f"{name} in the store is no array: one number, without a shape")
+    return found

@@ -1,0 +1,121 @@
+"""Models with several inputs and outputs, sequences and int16 ports, as users write them."""
+
+TWO = '''
+"""Digits seen twice: the picture, and how dark its rows are; two questions about each."""
+import numpy as np
+import litegate as lg
+
+
+def load(locations):
+    from sklearn.datasets import load_digits
+
+    found = load_digits()
+    x, y = found.images.astype(np.float32), found.target.astype(np.int64)
+
+    def samples(part):
+        return {"picture": x[part], "darkness": x[part].mean(axis=2)}
+
+    def labels(part):
+        return {"which": y[part], "even": (y[part] % 2).astype(np.int64)}
+
+    train, test = slice(0, 1400), slice(1400, None)
+    return lg.Splits(
+        x_train=samples(train), y_train=labels(train), x_test=samples(test), y_test=labels(test)
+    )
+
+
+def scale(samples):
+    return {"picture": samples["picture"][..., None] / 16, "darkness": samples["darkness"] / 8 - 1}
+
+
+DIGITS = lg.Data(
+    name="digits, twice",
+    load=load,
+    digests={DIGESTS},
+    preprocess=scale,
+    domain={"picture": (0, 1), "darkness": (-1, 1)},
+    classes=tuple("0123456789"),
+    output="which",
+)
+
+
+@lg.model(
+    data=DIGITS,
+    training=lg.Training(epochs=6, batch_size=32, seed=7, loss={LOSS}),
+    recipes=[{RECIPES}],
+    budget=lg.Budget(
+        accuracy=lg.percent(85),
+        accuracy_drop=lg.points(3),
+        keras_agreement=lg.percent(95),
+        kernel_agreement=lg.percent(95),
+        agreement=lg.percent(94),
+        output_error=lg.percent(20),
+    ),
+)
+def two(keras):
+    """One convolution beside one dense layer, ten logits and two."""
+    {IMPORT}
+    picture = keras.Input((8, 8, 1), name="picture")
+    darkness = keras.Input((8,), name="darkness")
+    seen = keras.layers.Conv2D(8, 3, activation="relu")(picture)
+    seen = keras.layers.Flatten()(seen)
+    dark = keras.layers.Dense(8, activation="relu")(darkness)
+    both = keras.layers.Concatenate()([seen, dark])
+    which = keras.layers.Dense(10, name="which")(both)
+    even = keras.layers.Dense(2, name="even")(both)
+    return keras.Model([picture, darkness], [which, even])
+'''
+
+TONES = '''
+"""Which of three tones is heard: convolutions along time, sequences of any length."""
+import numpy as np
+import litegate as lg
+
+
+def load(locations):
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 3, 900)
+    time = np.arange(64) / 64
+    pitch = np.array([3, 7, 13])[y][:, None]
+    waves = np.sin(2 * np.pi * (pitch * time + rng.random((900, 1))))
+    x = (waves + rng.normal(0, 0.3, waves.shape)).clip(-2, 2).astype(np.float32)
+    return lg.Splits(x_train=x[:600], y_train=y[:600], x_test=x[600:], y_test=y[600:])
+
+
+def as_sequence(samples):
+    return samples[..., None]
+
+
+TONES = lg.Data(
+    name="tones",
+    load=load,
+    digests={DIGESTS},
+    preprocess=as_sequence,
+    domain=(-2, 2),
+    classes=("low", "middle", "high"),
+)
+
+
+@lg.model(
+    data=TONES,
+    training=lg.Training(epochs=6, batch_size=32, seed=7),
+    recipes=[{RECIPES}],
+    budget=lg.Budget(
+        accuracy=lg.percent(90),
+        accuracy_drop=lg.points(2),
+        keras_agreement=lg.percent(97),
+        kernel_agreement=lg.percent(97),
+    ),
+)
+def tones(keras):
+    """Two convolutions along time, a mean over it, three logits."""
+    return keras.Sequential(
+        [
+            keras.layers.InputLayer(input_shape=({LENGTH}, 1)),
+            keras.layers.Conv1D(8, 9, activation="relu"),
+            keras.layers.Conv1D(8, 5, activation="relu"),
+            keras.layers.GlobalAveragePooling1D(),
+            keras.layers.Dense(3),
+        ]
+    )
+'''
