@@ -12,6 +12,7 @@ from litegate.cli import app
 
 OTHERS = {"bash", "cd", "gh", "git", "if", "mkdir", "rm", "source", "test"}
 """Programs of every machine."""
+_FILTERS = {"find", "sha256sum", "sort", "xargs"}
 _TOOLS = {"lint-imports", "mypy", "ruff", "sphinx-build"}
 UsageError = typer.BadParameter.__base__
 """What a command raises for an option that it does not have."""
@@ -44,7 +45,7 @@ def check(words, parse_pytest):
         return _check_install(rest)
     if program in {"python", "python3"}:
         return _check_script(rest)
-    assert program in OTHERS | _TOOLS | {"fi"}, f"{program}: an unknown program"
+    assert program in OTHERS | _FILTERS | _TOOLS | {"fi"}, f"{program}: an unknown program"
     return None
 
 

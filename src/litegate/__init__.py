@@ -1,7 +1,7 @@
 """litegate: a pytest-driven quality gate for `.tflite` models."""
 
 from litegate import datasets, metrics, recipes
-from litegate.authoring import model, prebuilt
+from litegate.authoring import model, prebuilt, trained
 from litegate.spec import (
     Budget,
     Clustering,
@@ -35,5 +35,6 @@ __all__ = [
     "prebuilt",
     "quanta",
     "recipes",
+    "trained",
     "us",
 ]

@@ -1,4 +1,4 @@
-"""`@model` and `prebuilt`: what a model file declares becomes a Model. Nothing is run."""
+"""`@model`, `trained`, `prebuilt`: what a model file declares becomes a Model. Nothing is run."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from litegate.errors import ConfigError
 from litegate.spec import OF_LABELS, Budget, Data, File, Kind, Model, Recipe, Training
 
 NO_BUDGET = Budget()
+AS_IT_IS = Training(epochs=0)
 _INSTEAD = {
     "labels": "agreement=... and output_error=... hold it to its reference instead",
     "classes": "metrics=... and output_error=... judge what is no choice between classes",
@@ -59,6 +60,51 @@ def model(
         )
 
     return declare
+
+
+def trained(
+    start: str | File,
+    *,
+    data: Data,
+    recipes: Sequence[Recipe],
+    training: Training = AS_IT_IS,
+    budget: Budget = NO_BUDGET,
+    name: str = "",
+    renamed_from: str | None = None,
+) -> Model:
+    """Declare a trained network as a model to gate: its recipes start from the weights in a file.
+
+    `start` is a `.keras` or `.h5` file of tf_keras or Keras 3, or the folder of a SavedModel. Its
+    path starts at the project's root; `litegate.File` names one that git does not hold. The
+    variable that it is assigned to names the model, or `name` does. By default nothing is trained
+    but what the recipes tune.
+
+    Raises ConfigError as `model` does, and for a recipe that trains from scratch.
+    """
+    file = _file(start)
+    _check_labels(
+        name or str(file), data, budget, *(each.budget for each in recipes if each.budget)
+    )
+    if scratch := [each.name for each in recipes if each.from_scratch]:
+        raise ConfigError(
+            f"{', '.join(scratch)} would train {name or file} from scratch, and it is trained",
+            expected="recipes that start from its weights",
+            remedy="drop from_scratch=True",
+        )
+    frame = sys._getframe(1)  # noqa: SLF001 where the declaration stands
+    return Model(
+        name=name,
+        file=Path(frame.f_code.co_filename).resolve(),
+        line=frame.f_lineno,
+        build=_nothing_to_build,
+        summary=f"{file}, trained",
+        data=data,
+        training=training,
+        recipes=_checked(name or str(file), recipes),
+        budget=budget,
+        renamed_from=renamed_from,
+        start=file,
+    )
 
 
 def prebuilt(  # noqa: PLR0913 keywords only
@@ -119,7 +165,7 @@ def _file(named: str | File) -> File:
 
 
 def _nothing_to_build(_keras: object) -> NoReturn:
-    raise ConfigError("a prebuilt model has no network to build")
+    raise ConfigError("a model that files make has no builder")
 
 
 def _check_labels(called: str, data: Data, *budgets: Budget) -> None:

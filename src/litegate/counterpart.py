@@ -108,4 +108,6 @@ def _target(name: str, declared: Mapping[str, Any], tree: Path) -> Target:
         stems=declared["stems"],
         data_key=declared["data"]["key"],
         prebuilt={recipe: File(**file) for recipe, file in declared["prebuilt"].items()},
+        start=File(**declared["start"]["file"]) if declared["start"] else None,
+        start_digest=declared["start"]["digest"] if declared["start"] else "",
     )

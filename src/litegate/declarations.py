@@ -28,9 +28,16 @@ _PINS = re.compile(r"\b(tensorflow|(tf[-_])?keras|litegate)\b", re.IGNORECASE)
 
 
 def declared_model(
-    model: Model, project: Path, keys: Callable[[str], str], stems: Callable[[str], str]
+    model: Model,
+    project: Path,
+    keys: Callable[[str], str],
+    stems: Callable[[str], str],
+    start: str = "",
 ) -> dict[str, Any]:
-    """One model; `keys` and `stems` give the artifact key of a recipe, and its stem, by name."""
+    """One model; `keys` and `stems` give the artifact key of a recipe, and its stem, by name.
+
+    `start` is the digest of the trained network that it starts from.
+    """
     return {
         "file": _relative(model.file, project.resolve()),
         "line": model.line,
@@ -43,6 +50,7 @@ def declared_model(
         "stems": {name: stems(name) for name in _built(model)},
         "signature": model.signature,
         "prebuilt": {name: asdict(file) for name, file in model.prebuilt.items()},
+        "start": {"file": asdict(model.start), "digest": start} if model.start else None,
     }
 
 

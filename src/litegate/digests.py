@@ -1,7 +1,7 @@
 """Keys: a digest of what makes an artifact, and of nothing else.
 
 Source enters as its syntax tree written back to text: no comments, no docstrings, no layout, and no
-arguments of `@model`, so that a new limit or another recipe builds nothing again.
+arguments of `@model` or `trained`, so that a new limit or another recipe builds nothing again.
 """
 
 from __future__ import annotations
@@ -30,8 +30,11 @@ def artifact_key(stem: str, toolchain: str) -> str:
     return digest_of([stem, toolchain])
 
 
-def artifact_stem(model: Model, recipe: Recipe, project: Path) -> str:
-    """What the user makes an artifact of: model, training, recipe, data and the builder's files."""
+def artifact_stem(model: Model, recipe: Recipe, project: Path, *, start: str = "") -> str:
+    """What the user makes an artifact of: model, training, recipe, data and the builder's files.
+
+    `start` is the digest of the trained network that the model begins with, where it does.
+    """
     made_of = {
         "format": FORMAT,
         "source": module_digest(model.file, project),
@@ -40,7 +43,8 @@ def artifact_stem(model: Model, recipe: Recipe, project: Path) -> str:
         "recipe": recipe.spec(),
         "data": data_key(model.data),
     }
-    return digest_of(made_of | ({"files": _file_digests(model)} if model.files else {}))
+    files = {"files": _file_digests(model)} if model.files else {}
+    return digest_of(made_of | files | ({"start": start} if start else {}))
 
 
 def _file_digests(model: Model) -> list[str]:
@@ -97,7 +101,7 @@ def digest_of(value: Any) -> str:
 
 
 def source_digest(source: str) -> str:
-    """SHA-256 of Python source without comments, docstrings, layout and `@model` arguments."""
+    """SHA-256 of Python source without comments, docstrings, layout and what declares models."""
     return tree_digest(ast.parse(source))
 
 
@@ -175,9 +179,14 @@ def _imported(tree: ast.AST) -> Iterator[tuple[str, int]]:
 
 
 class _Bare(ast.NodeTransformer):
-    """Takes out docstrings and the arguments of `@model`."""
+    """Takes out docstrings and the arguments of `@model` and of `litegate.trained`."""
 
     def visit_Module(self, node: ast.Module) -> ast.AST:
+        own = _names_of_trained(node)
+        for each in node.body:
+            declared = each.value if isinstance(each, ast.Assign | ast.AnnAssign) else None
+            if isinstance(declared, ast.Call) and ast.unparse(declared.func) in own:
+                declared.args, declared.keywords = [], []
         return self._without_docstring(node)
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
@@ -203,3 +212,15 @@ def _declares_model(decorator: ast.expr) -> bool:
     called = decorator.func if isinstance(decorator, ast.Call) else decorator
     name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
     return name == "model"
+
+
+def _names_of_trained(module: ast.Module) -> set[str]:
+    """How a module calls `litegate.trained`: by what it imports, for the name may be another's."""
+    found: set[str] = set()
+    for node in module.body:
+        if isinstance(node, ast.Import):
+            own = (each for each in node.names if each.name == "litegate")
+            found |= {f"{each.asname or each.name}.trained" for each in own}
+        elif isinstance(node, ast.ImportFrom) and node.module == "litegate" and not node.level:
+            found |= {each.asname or each.name for each in node.names if each.name == "trained"}
+    return found

@@ -1,8 +1,9 @@
-"""Ready-made files on their way into the store: the digest of their bytes is their key."""
+"""Files from elsewhere on their way to the store or to a build, known by their digests."""
 
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import final
 
 from litegate.datasets import prepare
-from litegate.datasets.files import digest, expanded, locate
+from litegate.datasets.files import digest, expanded, files_of, locate
 from litegate.datasets.prepare import keep_evaluation
 from litegate.digests import digest_of
 from litegate.errors import BuildError, ConfigError, DataError, LitegateError, StoreError
@@ -32,23 +33,24 @@ class Intake:
     on_notice: Callable[[str], None]
     _keys: dict[File, str] = field(default_factory=dict)
 
-    def key(self, file: File) -> str:
+    def key(self, file: File, *, folder: bool = False) -> str:
         """The SHA-256 of a file's bytes: as it is pinned where it is not here, else as it is read.
 
-        Looked at once: a run judges the same bytes to its end. Raises as `locate`, and ConfigError
-        for a file of the project that no commit would hold.
+        With `folder`, it may be a folder, too. Looked at once: a run judges the same bytes to its
+        end. Raises as `locate`, and ConfigError for a file of the project that no commit would
+        hold.
         """
         if file not in self._keys:
             with self._alone(file):
-                self._keys[file] = self._looked_at(file)
+                self._keys[file] = self._looked_at(file, folder=folder)
         return self._keys[file]
 
-    def _looked_at(self, file: File) -> str:
+    def _looked_at(self, file: File, *, folder: bool) -> str:
         path = None if file.url else expanded(file.path, self.locations.project)
-        if file.sha256 and (path is None or file.command or not path.is_file()):
+        if file.sha256 and (path is None or file.command or not path.exists()):
             return file.sha256
-        found = locate(file, self.locations, timeout=self.timeout)
-        if not (file.sha256 or file.command) and ignores(found):
+        found = locate(file, self.locations, timeout=self.timeout, folder=folder)
+        if not (file.sha256 or file.command) and any(map(ignores, files_of(found))):
             raise ConfigError(
                 f"git ignores {file}, so that no commit says what it holds",
                 expected="a file in git, or its digest, or a command that makes it",
@@ -74,6 +76,22 @@ class Intake:
             _check_same(file, key, digest(staging / "model.tflite"))
             demand_trial(written["model.tflite"], subject=str(file), timeout=self.timeout)
             self.store.put(BUILDS, key, {name: staging / name for name in written}, stem=key)
+
+    def copy_start(
+        self, file: File, key: str, to: Path, locations: DataLocations | None = None
+    ) -> None:
+        """Copy a trained network, a file or a folder, to where the tool chain finds it.
+
+        `locations` are those of another checkout. Raises as `locate`, and BuildError where the
+        bytes are not those of `key`.
+        """
+        with self._alone(file):
+            found = locate(file, locations or self.locations, timeout=self.timeout, folder=True)
+            try:
+                (shutil.copytree if found.is_dir() else shutil.copyfile)(found, to)
+            except OSError as error:
+                raise StoreError(f"{file} cannot be copied to {to}", got=str(error)) from error
+        _check_same(file, key, digest(to))
 
     def take_split(self, data: Data, key: str) -> None:
         """Put a data set's evaluation split into the store, unless it is there.

@@ -31,7 +31,7 @@ from litegate.stored import (
     stored_samples,
     stored_slices,
 )
-from litegate.toolchain.protocol import CONVERTED
+from litegate.toolchain.protocol import CONVERTED, START
 
 FILES = ("model.tflite", "history.json", "certificate.json")
 """What the store keeps of every artifact."""
@@ -57,6 +57,9 @@ class Target:
     """Takes the place of the seed that the file declares."""
     prebuilt: Mapping[str, File] = field(default_factory=dict)
     """As `Model.prebuilt`."""
+    start: File | None = None
+    """As `Model.start`."""
+    start_digest: str = ""
 
 
 @final
@@ -101,18 +104,27 @@ class Pipeline:
         """The key of the evaluation split: the data, and all source that preprocessing may use."""
         return digest_of([data_key(model.data), module_digest(model.file, self.project)])
 
+    def start_digest(self, model: Model) -> str:
+        """SHA-256 of the trained network that a model starts from; empty where a builder makes it.
+
+        Raises what keeps the file from being had.
+        """
+        return self.intake.key(model.start, folder=True) if model.start else ""
+
     def stem(self, model: Model, recipe: str) -> str:
         """The part of the key that this project makes, whichever tool chain builds it."""
         if model.prebuilt:
             return self.key(model, recipe)
-        return artifact_stem(model, model.recipe(recipe), self.project)
+        return artifact_stem(
+            model, model.recipe(recipe), self.project, start=self.start_digest(model)
+        )
 
     def find(self, model: Model, recipe: str) -> Artifact | None:
         """The artifact out of the store, or None; never builds. Damage is told and forgotten."""
         try:
             key = self.key(model, recipe)
         except LitegateError:
-            if model.prebuilt:
+            if model.brought:
                 return None  # `ensure` says why
             raise
         place = (model.name, recipe, key)
@@ -137,8 +149,8 @@ class Pipeline:
         built: dict[str, Built] = {}
         missing = [name for name in wanted if self._keep(built, model, name)]
         if missing:
-            keys = [self.key(model, name) for name in missing]
             try:
+                keys = [self.key(model, name) for name in missing]
                 with self.store.lock(keys, self._waiting(model)):
                     self._build_missing(model, missing, built)
             except LitegateError as error:
@@ -186,6 +198,8 @@ class Pipeline:
                 stems={name: self.stem(model, name) for name in waiting},
                 data_key=self.split_key(model),
                 seed=model.training.seed,
+                start=model.start,
+                start_digest=self.start_digest(model),
             )
             error = self._run_child(target, _distinct(keys))
             left = [name for name in waiting if self._keep(built, model, name)]
@@ -215,6 +229,10 @@ class Pipeline:
                     self._put(target, event.recipe, staging)
 
             try:
+                if target.start:
+                    there = replace(self.locations, project=target.project)
+                    place = staging / START
+                    self.intake.copy_start(target.start, target.start_digest, place, there)
                 child.build(request, on_event, self.timeout)
             except LitegateError as error:
                 return error

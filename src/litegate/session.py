@@ -104,6 +104,7 @@ class Session:
                 project,
                 partial(_declared_key, self.pipeline.key, model),
                 partial(_declared_key, self.pipeline.stem, model),
+                _declared_key(lambda it, _: self.pipeline.start_digest(it), model, ""),
             )
             for name, model in self.all_models.items()
         }
@@ -185,11 +186,11 @@ class Session:
 
 
 def _declared_key(key: Callable[[Model, str], str], model: Model, recipe: str) -> str:
-    """A key; empty for a ready-made file that cannot be had, which its checks tell."""
+    """A key; empty where a file from elsewhere cannot be had, which the model's checks tell."""
     try:
         return key(model, recipe)
     except LitegateError:
-        if model.prebuilt:
+        if model.brought:
             return ""
         raise
 

@@ -24,18 +24,22 @@ _POINTER = b"version https://git-lfs.github.com/spec/"
 """How a file begins that Git LFS left where the real one belongs."""
 
 
-def locate(file: File, locations: DataLocations, *, timeout: float = TIMEOUT) -> Path:
+def locate(
+    file: File, locations: DataLocations, *, timeout: float = TIMEOUT, folder: bool = False
+) -> Path:
     """Where a file lies on this machine: fetched or made where it must be, and verified.
 
-    Raises DataUnavailable where it cannot be had here, DataError where its bytes are not those that
-    were promised, ConfigError for a path that leads nowhere, BuildError where its command fails.
+    With `folder`, a path may be that of a folder, too. Raises DataUnavailable where it cannot be
+    had here, DataError where its bytes are not those that were promised, ConfigError for a path
+    that leads nowhere, BuildError where its command fails.
     """
     if file.url:
         return _fetched(file, locations)
     path = expanded(file.path, locations.project)
-    if file.command and not (path.is_file() and digest(path) == file.sha256):
+    there = Path.exists if folder else Path.is_file
+    if file.command and not (there(path) and digest(path) == file.sha256):
         _make(file, path, locations.project or Path.cwd(), timeout)
-    _check_there(file, path, locations)
+    _check_there(file, path, locations, there(path))
     _check_digest(file, path)
     return path
 
@@ -52,28 +56,50 @@ def expanded(path: str, project: Path | None) -> Path:
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of a file's bytes. DataUnavailable where it cannot be read."""
+    """SHA-256 of a file's bytes; of a folder, that of what `sha256sum` lists of its files.
+
+    They are listed by their paths from the folder, in the order of their bytes. DataUnavailable
+    where one cannot be read.
+    """
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        if path.is_dir():
+            listed = (f"{_digest(each)}  {name}\n" for name, each in _held(path))
+            return hashlib.sha256("".join(listed).encode()).hexdigest()
+        return _digest(path)
     except OSError as error:
         raise DataUnavailable(f"{path} cannot be read", got=str(error)) from error
 
 
+def files_of(path: Path) -> list[Path]:
+    """The file itself, or all files of a folder and of those below."""
+    return [each for _, each in _held(path)] if path.is_dir() else [path]
+
+
+def _held(folder: Path) -> list[tuple[str, Path]]:
+    found = (each for each in folder.rglob("*") if each.is_file())
+    named = ((each.relative_to(folder).as_posix(), each) for each in found)
+    return sorted(named, key=lambda pair: pair[0].encode())
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def is_inside(path: Path, locations: DataLocations) -> bool:
-    """Whether a path leads into the project, symbolic links followed."""
+    """Whether a path, and all that a folder holds, lies in the project, links followed."""
     project = (locations.project or Path.cwd()).resolve()
-    return path.resolve().is_relative_to(project)
+    return all(each.resolve().is_relative_to(project) for each in (path, *files_of(path)))
 
 
-def _check_there(file: File, path: Path, locations: DataLocations) -> None:
+def _check_there(file: File, path: Path, locations: DataLocations, there: bool) -> None:  # noqa: FBT001
     if not (file.sha256 or is_inside(path, locations)):
         raise ConfigError(
             f"{file} leads out of the project, and no digest says what it must hold",
             expected="a file of the project, or File(path=..., sha256=...)",
-            remedy=f"its digest is {digest(path)}" if path.is_file() else "name one that exists",
+            remedy=f"its digest is {digest(path)}" if there else "name one that exists",
         )
-    if path.is_file():
+    if there:
         return
     kind = DataUnavailable if file.sha256 else ConfigError
     raise kind(
@@ -84,12 +110,11 @@ def _check_there(file: File, path: Path, locations: DataLocations) -> None:
 
 def _check_digest(file: File, path: Path) -> None:
     got = digest(path)
-    with path.open("rb") as opened:
-        if opened.read(len(_POINTER)) == _POINTER:
-            raise DataUnavailable(
-                f"{file} is a pointer that Git LFS left, not the file itself",
-                remedy="run `git lfs pull`",
-            )
+    if any(_is_pointer(each) for each in files_of(path)):
+        raise DataUnavailable(
+            f"{file} is a pointer that Git LFS left, not the file itself",
+            remedy="run `git lfs pull`",
+        )
     if file.sha256 and got != file.sha256:
         raise DataError(
             f"{file} does not hold the bytes that were promised",
@@ -97,6 +122,11 @@ def _check_digest(file: File, path: Path) -> None:
             got=got,
             remedy="restore the file; if the change is meant, correct sha256=...",
         )
+
+
+def _is_pointer(path: Path) -> bool:
+    with path.open("rb") as opened:
+        return opened.read(len(_POINTER)) == _POINTER
 
 
 def _fetched(file: File, locations: DataLocations) -> Path:
@@ -123,11 +153,11 @@ def _make(file: File, path: Path, project: Path, timeout: float) -> None:
         status = _run(file.command, project, timeout, log)
         log.seek(max(0, log.seek(0, os.SEEK_END) - _TAIL))
         said = log.read().decode("utf-8", "replace").strip()
-    if status != "exit status 0" or not path.is_file():
+    if status != "exit status 0" or not path.exists():
         raise BuildError(
             f"`{file.command}` did not make {file}",
             expected="exit status 0, and the file",
-            got=f"{status}, {'a' if path.is_file() else 'no'} file; it printed last: {said}",
+            got=f"{status}, {'a' if path.exists() else 'no'} file; it printed last: {said}",
             remedy="run it in the project's root",
         )
 

@@ -174,7 +174,7 @@ class File:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """What a builder function or `prebuilt` declares in `models/`."""
+    """What a builder function, `trained` or `prebuilt` declares in `models/`."""
 
     name: str
     file: Path
@@ -196,6 +196,13 @@ class Model:
     """Of ready-made files with several signatures the one that is judged."""
     prebuilt: Mapping[str, File] = field(default_factory=dict)
     """The ready-made file of each recipe, the reference included; empty for what is built."""
+    start: File | None = None
+    """The trained network that the recipes start from, in place of a builder's."""
+
+    @property
+    def brought(self) -> tuple[File, ...]:
+        """The files from elsewhere that this model rests on, each of which may not be had here."""
+        return (self.start,) if self.start else tuple(self.prebuilt.values())
 
     @property
     def chooses(self) -> bool:

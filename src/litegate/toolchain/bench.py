@@ -7,18 +7,20 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
+from litegate.datasets.files import digest
 from litegate.datasets.kept import save
 from litegate.spec import Kind, Model, Recipe
 from litegate.toolchain.compress import compressions
 from litegate.toolchain.convert import calibration_of, converted
 from litegate.toolchain.environment import Frameworks, facts
 from litegate.toolchain.networks import Weights, fresh, reseed, restored
-from litegate.toolchain.protocol import CONVERTED
+from litegate.toolchain.protocol import CONVERTED, START
 from litegate.toolchain.quantize import quantized
 from litegate.toolchain.reporter import Reporter
 from litegate.toolchain.samples import Network, Samples
+from litegate.toolchain.starts import Graph
 from litegate.toolchain.strip import stripped
 from litegate.toolchain.train import Course, Trained, Trainer
 
@@ -43,6 +45,8 @@ class Bench:
     samples: Samples
     report: Reporter
     staging: Path
+    graph: Graph | None = None
+    """What the model starts from, where that is no network to train."""
 
     def make(self, recipes: Sequence[Recipe]) -> None:
         """Make each recipe's files; the float network is trained once, when it is first needed.
@@ -50,10 +54,23 @@ class Bench:
         Every network is built anew and seeded, so no recipe's bytes depend on another recipe.
         """
         base: _Base | None = None
-        for recipe in recipes:
+        for recipe in recipes if self.graph is None else ():
             if base is None and not recipe.from_scratch:
                 base = self._train_base(recipe)
             self._make_one(recipe, None if recipe.from_scratch else base)
+        if self.graph:
+            self._make_of_graph(recipes, self.graph)
+
+    def _make_of_graph(self, recipes: Sequence[Recipe], graph: Graph) -> None:
+        for recipe in recipes:
+            graph.demand(recipe, self.model.training.epochs)
+        outputs = graph.answers(self.samples.x_test, self.report.alive)
+        for recipe in recipes:
+            self.report.stage(recipe.name, "convert")
+            tflite = self._convert(recipe, graph)
+            trained = Trained(outputs=outputs, rows=())
+            self._write(recipe, tflite, trained, self.report.seconds(recipe.name))
+            self.report.ready(recipe.name)
 
     def _train_base(self, recipe: Recipe) -> _Base:
         self.report.stage(recipe.name, "train", shared=True)
@@ -137,13 +154,13 @@ class Bench:
             output=self.model.data.output,
         )
 
-    def _convert(self, recipe: Recipe, network: Network) -> bytes:
+    def _convert(self, recipe: Recipe, made: Network | Graph) -> bytes:
         training = self.model.training
         reseed(self.frameworks, training)
         calibration = calibration_of(
             self.frameworks, self.samples, recipe, training, self.report.alive
         )
-        return converted(self.frameworks, network, recipe, calibration)
+        return converted(self.frameworks, made, recipe, calibration)
 
     def _write(
         self, recipe: Recipe, tflite: bytes, trained: Trained, seconds: dict[str, float]
@@ -151,14 +168,18 @@ class Bench:
         """Write the four files that the store keeps of a build."""
         folder = self.staging / recipe.name
         folder.mkdir()
-        certificate = facts() | {
-            "model": self.model.name,
-            "training": asdict(self.model.training),
-            "recipe": recipe.spec(),
-            "seed": self.model.training.seed,
-            "threads": self.model.training.threads,
-            "seconds": seconds,
-        }
+        certificate = (
+            facts()
+            | {
+                "model": self.model.name,
+                "training": asdict(self.model.training),
+                "recipe": recipe.spec(),
+                "seed": self.model.training.seed,
+                "threads": self.model.training.threads,
+                "seconds": seconds,
+            }
+            | self._start_told()
+        )
         if recipe.strip:
             (folder / CONVERTED).write_bytes(tflite)
             tflite = stripped(tflite, subject=f"{self.model.name}/{recipe.name}")
@@ -166,6 +187,15 @@ class Bench:
         save(folder, "keras_outputs", trained.outputs)
         (folder / "history.json").write_text(_json([asdict(row) for row in trained.rows]))
         (folder / "certificate.json").write_text(_json(certificate))
+
+    def _start_told(self) -> dict[str, Any]:
+        """Where the trained network came from, for the birth certificate."""
+        start = self.model.start
+        if start is None:
+            return {}
+        told = {name: getattr(start, name) for name in ("path", "url", "command")}
+        named = {name: text for name, text in told.items() if text}
+        return {"start": named | {"sha256": digest(self.staging / START)}}
 
 
 def _first_stage(recipe: Recipe) -> str:

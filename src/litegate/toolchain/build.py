@@ -12,9 +12,10 @@ from litegate.errors import ConfigError
 from litegate.spec import Model, Recipe, Splits
 from litegate.toolchain.bench import Bench
 from litegate.toolchain.environment import check_versions, load_frameworks
-from litegate.toolchain.protocol import Request
+from litegate.toolchain.protocol import START, Request
 from litegate.toolchain.reporter import Reporter
 from litegate.toolchain.samples import samples_of
+from litegate.toolchain.starts import Graph, opened
 
 
 def build(request: Request, report: Reporter) -> None:
@@ -34,12 +35,19 @@ def build(request: Request, report: Reporter) -> None:
     frameworks = load_frameworks(model.training.threads)
     samples = samples_of(frameworks, splits)
     del splits
+    graph = None
+    if model.start:
+        report.stage(recipes[0].name, "load", shared=True)
+        start = opened(frameworks, request.staging / START, str(model.start), samples.shapes)
+        graph = start if isinstance(start, Graph) else None
+        model = model if isinstance(start, Graph) else replace(model, build=start)
     bench = Bench(
         model=model,
         frameworks=frameworks,
         samples=samples,
         report=report,
         staging=request.staging,
+        graph=graph,
     )
     bench.make(recipes)
 

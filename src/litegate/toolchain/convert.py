@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from litegate.spec import Kind, Recipe, Training
 from litegate.toolchain.environment import Frameworks
 from litegate.toolchain.samples import Network, Samples
+from litegate.toolchain.starts import Graph
 
 Shown = list[NDArray[Any]] | dict[str, NDArray[Any]]
 Calibration = Callable[[], Iterator[Shown]]
@@ -50,15 +51,19 @@ _WAYS = {
 
 
 def converted(
-    frameworks: Frameworks, network: Network, recipe: Recipe, calibration: Calibration
+    frameworks: Frameworks, made: Network | Graph, recipe: Recipe, calibration: Calibration
 ) -> bytes:
-    """The `.tflite` file of a network."""
+    """The `.tflite` file of a network, or of a graph."""
     tf, way = frameworks.tf, _WAYS[recipe.kind]
-    converter = tf.lite.TFLiteConverter.from_keras_model(network)
+    if isinstance(made, Graph):
+        converter, shown = made.converter(frameworks), calibration
+    else:
+        converter = tf.lite.TFLiteConverter.from_keras_model(made)
+        shown = _typed(made, calibration)
     if way.optimize:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if way.calibrate:
-        converter.representative_dataset = _typed(network, calibration)
+        converter.representative_dataset = shown
     if way.ports:
         converter.inference_input_type = tf.dtypes.as_dtype(recipe.input_type)
         converter.inference_output_type = tf.dtypes.as_dtype(recipe.output_type)

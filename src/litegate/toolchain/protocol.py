@@ -15,6 +15,8 @@ from litegate.spec import DataLocations
 
 CONVERTED = "converted.tflite"
 """Beside a recipe's files where its `.tflite` was stripped: what it was made of."""
+START = "start"
+"""The trained network, a file or a folder, in the staging folder of a model that begins so."""
 
 
 @final
@@ -68,7 +70,7 @@ class Stage:
     recipe: str
     """The recipe it is done for; empty for the data."""
     stage: str
-    """data, train, prune, cluster, quantize, fine-tune, convert or evaluate."""
+    """data, load, train, prune, cluster, quantize, fine-tune, convert or evaluate."""
     shared: bool = False
     """Whether other recipes of the request rest on it too."""
 
@@ -119,7 +121,7 @@ class Failure:
 
     event: ClassVar[str] = "error"
     kind: str
-    """data-unavailable, data, config, versions, builder, unsupported-layer, keras3,
+    """data-unavailable, data, config, versions, builder, unsupported-layer, keras3, start,
     non-finite-loss, memory, convert or other."""
     what: str
     expected: str = ""
