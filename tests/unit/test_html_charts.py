@@ -9,7 +9,7 @@ from litegate.reports.html.charts.classes import class_change, class_scale
 from litegate.reports.html.charts.curves import curves
 from litegate.reports.html.charts.interval import interval
 from litegate.reports.html.charts.matrix import difference, matrix
-from litegate.reports.html.charts.pareto import pareto
+from litegate.reports.html.charts.pareto import pareto, unbeaten
 from litegate.reports.html.charts.svg import Scale, tag, thinned
 from litegate.reports.html.charts.timing import epochs, is_timed, times
 from litegate.reports.html.charts.treemap import Box, squarified, treemap
@@ -71,9 +71,9 @@ def test_a_treemap_fills_its_whole_by_area(sizes):
 
 
 def test_a_treemap_names_parts_by_the_end_of_their_path():
-    drawn = treemap([Part(name="a/b/dense/MatMul;a/c", kind="weight", bytes=9)])
+    drawn = treemap([Part(name="a/b/dense/MatMul;a/c", kind="weight", operator="CONV_2D", bytes=9)])
     assert "<b>dense/MatMul</b>" in drawn
-    assert 'title="a/b/dense/MatMul;a/c, 9 B"' in drawn
+    assert 'title="a/b/dense/MatMul;a/c, CONV_2D, 9 B"' in drawn
 
 
 FOUND = Confusions(
@@ -138,14 +138,39 @@ def test_the_frontier_goes_through_the_best_recipes_alone():
         made_reports.recipe(name=name) | {"bytes": size, "accuracy": accuracy}
         for name, size, accuracy in (("a", 100, 0.9), ("b", 200, 0.8), ("c", 300, 0.95))
     ]
-    drawn = pareto(rows)
+    drawn = pareto(rows, "bytes")
     assert drawn.count('class="frontier"') == 2
     assert [drawn.count(f">{number}</text>") for number in (1, 2, 3)] == [1, 1, 1]
 
 
 def test_recipes_without_labels_have_no_accuracy_to_draw():
     rows = [made_reports.recipe(), made_reports.recipe(name="b") | {"accuracy": None}]
-    assert not pareto(rows)
+    assert not pareto(rows, "bytes")
+    assert unbeaten(rows) == []
+
+
+def test_recipes_of_a_run_that_timed_nothing_are_drawn_over_bytes_alone():
+    rows = [made_reports.recipe(name="a") | {"bytes": 9}, made_reports.recipe(name="b")]
+    assert pareto(rows, "bytes")
+    assert not pareto(rows, "latency")
+
+
+def test_what_is_beaten_in_nothing_is_named():
+    rows = [
+        made_reports.recipe(name=name) | {"accuracy": accuracy, "bytes": size, "latency": seconds}
+        for name, accuracy, size, seconds in (
+            ("small", 0.9, 100, 3e-6),
+            ("fast", 0.9, 300, 1e-6),
+            ("good", 0.95, 300, 3e-6),
+            ("as small, slower", 0.9, 100, 4e-6),
+            ("worst", 0.8, 400, 9e-6),
+            ("good's twin", 0.95, 300, 3e-6),
+        )
+    ]
+    assert unbeaten(rows) == ["small", "fast", "good", "good's twin"]
+    assert unbeaten([row | {"latency": None} for row in rows]) == [
+        *("small", "good", "as small, slower", "good's twin")
+    ]
 
 
 def timed(ratio, **more):
@@ -162,6 +187,13 @@ def test_growth_is_held_against_one_and_its_limit():
     drawn = epochs(timed(1.10, unit="%", limit=0.25))
     assert "limit 1.250" in drawn
     assert "epoch over" not in drawn
+
+
+def test_a_limit_far_above_is_named_and_leaves_room_for_the_epochs():
+    drawn = epochs(timed(1.10, limit=10.0))
+    assert "limit 10.000, far above" in drawn
+    assert 'class="level limit"' not in drawn
+    assert 'class="level limit"' in epochs(timed(1.10, limit=1.5))
 
 
 def test_both_distributions_are_drawn_on_one_scale():

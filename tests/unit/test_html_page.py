@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from html import unescape
 from html.parser import HTMLParser
 
 import made_reports
@@ -28,7 +29,9 @@ from litegate.reports.html.facts import (
 )
 from litegate.reports.html.pairs import Fate, pairs
 from litegate.reports.html.words import capped, flipped
+from litegate.reports.markdown import summary
 from litegate.reports.reading import check
+from litegate.reports.view import counts, headline
 
 TAGS = """
     html head meta title link style body a header p h1 h2 h3 h4 h5 nav ul ol li main section
@@ -36,6 +39,8 @@ TAGS = """
     figcaption svg line rect circle text polyline img b code pre strong small footer br
 """
 ALLOWED = frozenset(TAGS.split())
+APART = re.compile("SURVIVED: |; what would catch it: |; ")
+"""Where the page starts an element of its own, and Markdown goes on in a line."""
 
 
 class Seen(HTMLParser):
@@ -85,7 +90,7 @@ def facts(name, model="m"):
             names=(name,), left_out=1, counts={"base": ((2,),), "candidate": ((1,),)}
         ),
         classes=(ClassChange(name=name, n=9, before=0.5, after=0.25),),
-        parts=(Part(name=name, kind="weight", bytes=9),),
+        parts=(Part(name=name, kind="weight", operator=name, bytes=9),),
         grown=(Growth(name=name, bytes=4),),
         grown_more=1,
         steps=(
@@ -145,6 +150,45 @@ def test_a_page_says_every_sentence_of_the_report():
         assert first in text
         assert offenders
         assert "tensor 3" in text
+
+
+@pytest.mark.parametrize("status", [0, 1])
+def test_markdown_and_page_say_the_same_words(status):
+    """Every sentence, name, number and reason of the one stands in the other."""
+    rows = [made_reports.verdict(o, offenders=("tensor 3",)) for o in ("pass", "fail")]
+    told = made_reports.full("name") | {"exit_status": status}
+    told |= {"verdicts": [*told["verdicts"], *rows]}
+    page_text = " ".join(" ".join(Seen(page(told)).texts).split())
+    read = summary(told)
+    above, _, passed = read.partition("<summary>Passed")
+    assert passed, "has figures in cells, which the page has in sentences"
+    said = re.findall(r"<code>(.*?)</code>", above)
+    assert len(said) > 20
+    for piece in (piece for each in said for piece in APART.split(unescape(each))):
+        assert " ".join(piece.strip().removeprefix("- ").split()) in page_text
+    assert counts(told) in page_text
+    assert counts(told) in read
+    assert f"## litegate: {headline(told)}" in read
+    assert f"litegate: {headline(told)}" in page_text
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "shown"),
+    [("pass", 0, "pass"), ("pass", 1, "error"), ("fail", 0, "error"), ("inconclusive", 0, "error")],
+)
+def test_both_deny_a_word_that_the_rows_deny(said, status, shown):
+    told = made_reports.report(made_reports.verdict()) | {"verdict": said, "exit_status": status}
+    assert summary(told).startswith(f"## litegate: {shown}\n")
+    assert f"<title>litegate: {shown}</title>" in page(told)
+
+
+def test_nothing_found_where_nothing_may_be_is_a_line_and_no_plot():
+    row = made_reports.verdict() | {"value": 0.0, "limit": 0.0, "margin": 0.0, "interval": None}
+    html = page(made_reports.report(row, made_reports.verdict()))
+    assert html.count('class="plot interval"') == 1
+    assert "1 passed with nothing found" in html
+    assert row["sentence"] in " ".join(Seen(html).texts)
+    assert 'class="plot interval"' in page(made_reports.report(row | {"verdict": "fail"}))
 
 
 def test_a_report_whose_word_its_rows_deny_is_an_error():

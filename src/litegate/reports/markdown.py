@@ -20,7 +20,8 @@ from litegate.reports.view import (
     counts,
     figures,
     having,
-    is_good,
+    headline,
+    held_against,
     recipe_figures,
     whose,
 )
@@ -63,11 +64,8 @@ def comment(report: Report) -> str:
 
 
 def _opening(report: Report) -> str:
-    said = report["verdict"] if is_good(report) or report["verdict"] != "pass" else "error"
-    lines = [f"## litegate: {said}", "", f"<p>{counts(report)}</p>"]
-    base = report.get("base")
-    if isinstance(base, Mapping):
-        shown = (str(base[key]) for key in ("commit", "ref", "note") if base.get(key))
+    lines = [f"## litegate: {headline(report)}", "", f"<p>{counts(report)}</p>"]
+    if shown := held_against(report):
         lines += ["", f"<p>Held against {' '.join(text(each, 300) for each in shown)}</p>"]
     return "\n".join(lines)
 

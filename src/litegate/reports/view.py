@@ -10,6 +10,8 @@ from litegate.units import Unit, text
 Report = Mapping[str, Any]
 Row = Mapping[str, Any]
 
+_SHORT = 12
+"""Letters of a commit's hash."""
 OUTCOMES = ("fail", "inconclusive", "waived", "pass")
 
 
@@ -30,6 +32,23 @@ def word(verdicts: Sequence[Row], errors: Sequence[Row]) -> str:
     return "inconclusive" if "inconclusive" in found else "pass"
 
 
+def headline(report: Report) -> str:
+    """The word that stands over a report; its own is not believed where its rows deny it."""
+    found = word(report["verdicts"], report["errors"])
+    if found == report["verdict"] and (found != "pass" or report["exit_status"] == 0):
+        return found
+    return "error"
+
+
+def held_against(report: Report) -> list[str]:
+    """What a report says of its base: its commit, its ref, a note; nothing without a base."""
+    base = report.get("base")
+    if not isinstance(base, Mapping):
+        return []
+    commit = str(base.get("commit") or "")[:_SHORT]
+    return [one for one in (commit, *(str(base.get(k) or "") for k in ("ref", "note"))) if one]
+
+
 def is_good(report: Report) -> bool:
     """Whether a run may be merged: it ended well, and no row of it says otherwise."""
     said = word(report["verdicts"], report["errors"])
@@ -40,6 +59,11 @@ def is_good(report: Report) -> bool:
 def having(report: Report, outcome: str) -> list[Row]:
     """The verdicts of one outcome, the worst first."""
     return sorted((r for r in report["verdicts"] if outcome_of(r) == outcome), key=severity)
+
+
+def is_clean(row: Row) -> bool:
+    """Whether nothing was found where nothing may be: 0, and at most 0."""
+    return bool(row["relation"] == "<=" and not row["limit"] and not row["value"])
 
 
 def severity(row: Row) -> float:

@@ -133,6 +133,8 @@ class Part:
     name: str
     kind: str
     """ "weight", "bias", "constant", "operators" or "structure"."""
+    operator: str
+    """The kind of operator that it is, or that reads it first; empty where it is none's."""
     bytes: int
 
 

@@ -22,18 +22,22 @@ from litegate.reports.html.charts.curves import curves
 from litegate.reports.html.charts.interval import interval
 from litegate.reports.html.charts.matrix import difference, matrix
 from litegate.reports.html.charts.over_commits import over_commits
-from litegate.reports.html.charts.pareto import pareto
+from litegate.reports.html.charts.pareto import pareto, unbeaten
 from litegate.reports.html.charts.samples import sample
 from litegate.reports.html.charts.timing import epochs, is_timed, times
-from litegate.reports.html.charts.treemap import treemap
+from litegate.reports.html.charts.treemap import short_name, treemap
 from litegate.reports.html.facts import CandidateFacts
 from litegate.reports.html.history import history
 from litegate.reports.html.pairs import pairs
 from litegate.reports.view import (
+    RECIPE_HEAD,
     Report,
     counts,
     figures,
     having,
+    headline,
+    held_against,
+    is_clean,
     outcome_of,
     recipe_figures,
     whose,
@@ -46,8 +50,8 @@ _SHOWN = {
     f.__name__: f
     for f in (
         *(bar, class_change, class_scale, curves, difference, epochs, interval, layer_bar, matrix),
-        *(over_commits, pareto, sample, times, treemap),
-        *(counts, figures, having, outcome_of, recipe_figures, text, whose),
+        *(over_commits, pareto, sample, short_name, times, treemap, unbeaten),
+        *(counts, figures, having, held_against, outcome_of, recipe_figures, text, whose),
     )
 }
 
@@ -64,14 +68,14 @@ def page(
     """
     models = [_model(report, name, candidates) for name in _models(report)]
     proofs = report.get("proofs") or ()
-    context = {"models": models, "gaps": gaps, "proofs": proofs, "said": _said(report)}
+    context = {"models": models, "gaps": gaps, "proofs": proofs, "said": headline(report)}
     return _render("page.html", report=report, history=history(kept, report), **context)
 
 
 def compared(before: Report, after: Report, names: tuple[str, str]) -> str:
     """The page that holds one report against another; `names` are what the two are called."""
     found = pairs(before, after)
-    said = (_said(before), _said(after))
+    said = (headline(before), headline(after))
     return _render("compared.html", before=before, after=after, names=names, pairs=found, said=said)
 
 
@@ -91,14 +95,6 @@ def write(html: str, path: Path) -> Path:
             remedy="name another file with --to",
         ) from error
     return path
-
-
-def _said(report: Report) -> str:
-    """The verdict of the rows: a report's own word is not believed where they say otherwise."""
-    found = word(report["verdicts"], report["errors"])
-    if found == report["verdict"] and (found != "pass" or report["exit_status"] == 0):
-        return found
-    return "error"
 
 
 def _models(report: Report) -> list[str]:
@@ -132,8 +128,10 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.tests["is_clean"] = is_clean
     style = (_TEMPLATES / "style.css").read_text("utf-8")
     made.globals |= {**_SHOWN, "proof": proof, "words": words, "Unit": Unit}
+    made.globals["recipe_head"] = RECIPE_HEAD
     made.globals["style"] = Markup(style)  # noqa: S704 a file of this package
     return made
 

@@ -1,4 +1,4 @@
-"""All recipes of a model: accuracy over bytes, with the line that none of them is better than."""
+"""All recipes of a model: accuracy over a cost, with the line that none of them is better than."""
 
 from __future__ import annotations
 
@@ -17,20 +17,44 @@ _NEAR = 0.06
 """Of the width or height: nearer dots share a label."""
 
 
-def pareto(rows: Sequence[Row]) -> Markup:
+COSTS = {"bytes": Unit.BYTES, "latency": Unit.SECONDS}
+"""What a recipe takes, with its unit; the less, the better."""
+
+
+def unbeaten(rows: Sequence[Row]) -> list[str]:
+    """The recipes that no other one equals in accuracy and every known cost, and betters in one."""
+    known = ["accuracy", *(cost for cost in COSTS if _all_have(rows, cost))]
+    if not _all_have(rows, "accuracy"):
+        return []
+    merits = [tuple(r[k] if k == "accuracy" else -r[k] for k in known) for r in rows]
+    return [
+        row["recipe"]
+        for row, mine in zip(rows, merits, strict=True)
+        if not any(
+            other != mine and all(o >= m for o, m in zip(other, mine, strict=True))
+            for other in merits
+        )
+    ]
+
+
+def _all_have(rows: Sequence[Row], key: str) -> bool:
+    return all(row.get(key) is not None for row in rows)
+
+
+def pareto(rows: Sequence[Row], cost: str) -> Markup:
     """Draw the recipes' rows of a report, numbered from 1 as the table beside it numbers them.
 
-    Empty where one of them has no accuracy.
+    `cost` is one of `COSTS`. Empty where a row has no accuracy, or not that cost.
     """
-    if any(row["accuracy"] is None for row in rows):
+    if not (_all_have(rows, "accuracy") and _all_have(rows, cost)):
         return Markup()
-    across, up = Scale([r["bytes"] for r in rows], 0.1), Scale([r["accuracy"] for r in rows], 0.12)
-    spots = [(_x(across(row["bytes"])), _y(up(row["accuracy"]))) for row in rows]
-    shapes = [*_frame(rows, across, up), *_frontier(spots)]
+    across, up = Scale([r[cost] for r in rows], 0.1), Scale([r["accuracy"] for r in rows], 0.12)
+    spots = [(_x(across(row[cost])), _y(up(row["accuracy"]))) for row in rows]
+    shapes = [*_frame(rows, cost, across, up), *_frontier(spots)]
     for row, (x, y) in zip(rows, spots, strict=True):
         shapes.append(dot(f"recipe {row['role']}", x, share(y), 6))
     shapes += _numbers(spots)
-    said = f"Accuracy over bytes of {len(rows)} recipes; the table says the same in numbers"
+    said = f"Accuracy over {cost} of {len(rows)} recipes; the table says the same in numbers"
     return plot("pareto", said, *shapes, height=_HEIGHT)
 
 
@@ -42,8 +66,8 @@ def _y(up: float) -> float:
     return _BOTTOM - (_BOTTOM - _TOP) * up
 
 
-def _frame(rows: Sequence[Row], across: Scale, up: Scale) -> Iterator[Markup]:
-    scores, sizes = ([row[key] for row in rows] for key in ("accuracy", "bytes"))
+def _frame(rows: Sequence[Row], cost: str, across: Scale, up: Scale) -> Iterator[Markup]:
+    scores, sizes = ([row[key] for row in rows] for key in ("accuracy", cost))
     for score in dict.fromkeys((min(scores), max(scores))):
         y = share(_y(up(score)))
         yield tag("line", class_="ground", x1="0", x2="100%", y1=y, y2=y)
@@ -51,7 +75,7 @@ def _frame(rows: Sequence[Row], across: Scale, up: Scale) -> Iterator[Markup]:
     for size in dict.fromkeys((min(sizes), max(sizes))):
         x = _x(across(size))
         yield line("ground", (x, x), (share(_TOP), share(_BOTTOM)))
-        yield label("tick", text(size, Unit.BYTES), x, "96%")
+        yield label("tick", text(size, COSTS[cost]), x, "96%")
 
 
 def _frontier(spots: Sequence[tuple[float, float]]) -> Iterator[Markup]:

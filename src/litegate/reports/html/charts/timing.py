@@ -18,6 +18,10 @@ Pairs = list[tuple[float, float]]
 _LEAST_EPOCHS = 2
 _EPOCHS_HEIGHT, _TOP, _BOTTOM = 130, 0.1, 0.92
 _TIMES_HEIGHT, _BINS = 130, 32
+_PLACES = {"limit": (0.0, -4), "median": (1.0, 13), "no change": (0.0, 13)}
+"""Where a level is named: at which end, and how many pixels below its line."""
+_FAR = 1.5
+"""Times the largest ratio."""
 
 
 def is_timed(row: Row) -> bool:
@@ -42,14 +46,24 @@ def epochs(row: Row) -> Markup:
     """Draw each epoch's ratio as a dot, in the order of time, against the limit."""
     ratios = [one / other for one, other in _pairs(row)]
     limit, usual = _limit(row), median(ratios)
-    up = Scale([math.log(each) for each in (*ratios, limit, 1.0) if each > 0])
+    levels = {"limit": limit, "median": usual}
+    if _is_far(limit, ratios):
+        del levels["limit"]
+    up = Scale([math.log(each) for each in (*ratios, *levels.values(), 1.0) if each > 0])
     shapes = []
     for number, ratio in enumerate(ratios):
         x, y = 0.02 + 0.96 * number / (len(ratios) - 1), _y(up, ratio)
         shapes.append(dot("epoch over" if ratio > limit else "epoch", x, share(y), 3))
     said = f"{len(ratios)} epochs' ratios, median {usual:.3f}, limit {limit:.3f}"
-    shapes += _levels(up, {"limit": limit, "median": usual})
+    shapes += _levels(up, {"no change": 1.0} | levels)
+    if "limit" not in levels:
+        shapes.append(_beside(f"limit {limit:.3f}, far above", 0.0, "0%", 10))
     return plot("epochs", said, *shapes, height=_EPOCHS_HEIGHT)
+
+
+def _is_far(limit: float, ratios: Sequence[float]) -> bool:
+    """Whether a limit is so far above that the ratios would lie in one line beside it."""
+    return limit > _FAR * max(*ratios, 1.0)
 
 
 def _y(up: Scale, ratio: float) -> float:
@@ -60,9 +74,9 @@ def _levels(up: Scale, levels: Mapping[str, float]) -> Iterator[Markup]:
     for name, ratio in levels.items():
         if ratio > 0:
             y = share(_y(up, ratio))
-            x, dy = (0.0, -4) if name == "limit" else (1.0, 13)
-            yield line(f"level {name}", (0.0, 1.0), (y, y))
-            yield _beside(f"{name} {ratio:.3f}", x, y, dy)
+            yield line(f"level {name.replace(' ', '-')}", (0.0, 1.0), (y, y))
+            x, dy = _PLACES[name]
+            yield _beside(name if ratio == 1 else f"{name} {ratio:.3f}", x, y, dy)
 
 
 def _beside(said: str, x: float, y: str, dy: int) -> Markup:

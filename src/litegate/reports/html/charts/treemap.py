@@ -15,7 +15,7 @@ from litegate.units import Unit, text
 _SHAPE = 2.8
 """Width to height of the whole on a desktop; squares are squares there."""
 _LEAST_SHOWN = 0.012
-"""The least share of the area that has room for words; below it the name is a tooltip."""
+"""The least share of the area with room for words; below it the table alone names the part."""
 
 
 class Box(NamedTuple):
@@ -31,11 +31,13 @@ def treemap(parts: Sequence[Part]) -> Markup:
     """Draw the parts, the largest first; each says its name and bytes."""
     boxes = squarified([part.bytes for part in parts], Box(0.0, 0.0, _SHAPE, 1.0))
     items = (_item(part, box) for part, box in zip(parts, boxes, strict=True))
-    return tag("ul", *items, class_="plot treemap", aria_label="Bytes of the file by part")
+    said = "Bytes of the file by part; the table says the same in numbers"
+    return tag("ul", *items, class_="plot treemap", aria_label=said)
 
 
 def _item(part: Part, box: Box) -> Markup:
     size = text(part.bytes, Unit.BYTES)
+    title = ", ".join(filter(None, (part.name, part.operator, size)))
     place = {
         "left": box.x / _SHAPE,
         "top": box.y,
@@ -44,11 +46,11 @@ def _item(part: Part, box: Box) -> Markup:
     }
     style = ";".join(f"{side}:{share(length)}" for side, length in place.items())
     roomy = box.width * box.height >= _LEAST_SHOWN * _SHAPE
-    said = (tag("b", _short(part.name)), " ", tag("span", size)) if roomy else ()
-    return tag("li", *said, class_=part.kind, style=style, title=plain(f"{part.name}, {size}"))
+    said = (tag("b", short_name(part.name)), " ", tag("span", size)) if roomy else ()
+    return tag("li", *said, class_=part.kind, style=style, title=plain(title))
 
 
-def _short(name: str) -> str:
+def short_name(name: str) -> str:
     """The end of a tensor's name that tells it from others: a converter's names are long paths."""
     return "/".join(name.partition(";")[0].split("/")[-2:])
 

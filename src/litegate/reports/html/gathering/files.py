@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 
 from litegate.graph import Graph, Tensor
@@ -29,21 +30,28 @@ def parts(artifact: Artifact) -> tuple[Part, ...]:
     shown, small = found[:MOST_PARTS], found[MOST_PARTS:]
     if small:
         listed = f"{len(small)} smaller parts"
-        shown.append(Part(name=listed, kind="structure", bytes=_sum(small)))
+        shown.append(_structure(listed, _sum(small)))
     rest = len(artifact.tflite) - _sum(shown)
-    shown += [Part(name=REST, kind="structure", bytes=rest)] if rest > 0 else []
+    shown += [_structure(REST, rest)] if rest > 0 else []
     return tuple(sorted(shown, key=lambda part: -part.bytes))
 
 
 def _parts(weighed: Weighed) -> Iterable[Part]:
     for one in tensors(weighed.graph):
-        kind = _KINDS.get(one.role, "constant")
-        yield Part(name=one.tensor.name, kind=kind, bytes=weighed.of_tensor(one))
-    steps = operators(weighed.graph)
-    listed = f"{len(steps)} operators"
-    yield Part(name=listed, kind="operators", bytes=weighed.of_operators(steps))
+        kind, size = _KINDS.get(one.role, "constant"), weighed.of_tensor(one)
+        yield Part(name=one.tensor.name, kind=kind, operator=one.operator, bytes=size)
+    by_kind: defaultdict[str, list[PlacedOperator]] = defaultdict(list)
+    for step in operators(weighed.graph):
+        by_kind[step.kind].append(step)
+    for name, steps in by_kind.items():
+        listed, size = f"{len(steps)} x {name}", weighed.of_operators(steps)
+        yield Part(name=listed, kind="operators", operator=name, bytes=size)
     for label, size in weighed.totals.items():
-        yield Part(name=label, kind="structure", bytes=size)
+        yield _structure(label, size)
+
+
+def _structure(label: str, size: int) -> Part:
+    return Part(name=label, kind="structure", operator="", bytes=size)
 
 
 def _sum(found: Iterable[Part]) -> int:
