@@ -63,11 +63,12 @@ class Counterpart:
             raise ConfigError(f"{case.id} has no counterpart in the {self.role}")
         declared, recipe = self.base.models[found[0]], found[1]
         key = self._key(case, declared, recipe)
-        kept = self.pipeline.find_other(case.model, case.recipe.name, key)
+        signature = str(declared.get("signature", ""))
+        kept = self.pipeline.find_other(case.model, case.recipe.name, key, signature)
         if kept is None:
             with self.base.files() as tree:
                 self.pipeline.build_other(_target(found[0], declared, tree), recipe)
-            kept = self.pipeline.find_other(case.model, case.recipe.name, key)
+            kept = self.pipeline.find_other(case.model, case.recipe.name, key, signature)
         if kept is None:
             whose = f"the {self.role}'s {found[0]}/{recipe}"
             raise BuildError(f"{whose} was built and is not in the store")
@@ -78,8 +79,9 @@ class Counterpart:
         found, built = self.knows(case), self._built.get(case.id)
         if isinstance(built, Artifact) or found is None or case.recipe is None:
             return built if isinstance(built, Artifact) else None
-        key = self._key(case, self.base.models[found[0]], found[1])
-        return self.pipeline.find_other(case.model, case.recipe.name, key)
+        declared = self.base.models[found[0]]
+        key, signature = self._key(case, declared, found[1]), str(declared.get("signature", ""))
+        return self.pipeline.find_other(case.model, case.recipe.name, key, signature)
 
     def _key(self, case: Case, declared: Mapping[str, Any], recipe: str) -> str:
         """The key of the other commit's recipe; where its tool chain is gone, of what is kept."""

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from litegate.errors import ArtifactError, BuildError, LitegateError
 from litegate.flatbuffer import parse
-from litegate.graph import Graph, Tensor
+from litegate.graph import Tensor
+from litegate.ports import called
 from litegate.runtime import Kernels, all_outputs
 from litegate.spec import Inputs, Samples
 
@@ -77,23 +78,12 @@ def drawn(tflite: bytes, *, subject: str = "the model", signature: str = "") -> 
     input, or an input no fixed shape.
     """
     graph = parse(tflite, subject=subject, signature=signature)
-    entries = [graph.main.tensors[index] for index in graph.main.inputs]
+    entries = called(graph, "inputs", signature)
     if not entries:
         raise _undrawn(subject, "no input")
-    names = input_names(graph, signature)
     draw = np.random.default_rng(_SEED)
-    found = {names[one.index]: _drawn(draw, one, subject) for one in entries}
+    found = {name: _drawn(draw, one, subject) for name, one in entries.items()}
     return Inputs(found) if len(found) > 1 else next(iter(found.values()))
-
-
-def input_names(graph: Graph, signature: str = "") -> dict[int, str]:
-    """What the inputs of the main graph are called, by tensor index: as LiteRT's runner does."""
-    main = graph.main
-    called = {index: main.tensors[index].name for index in main.inputs}
-    for one in graph.signatures:
-        if one.graph == graph.entry and signature in ("", one.name):
-            called |= {index: name for index, name in one.inputs if index in called}
-    return called
 
 
 def _drawn(draw: np.random.Generator, entry: Tensor, subject: str) -> NDArray[np.float32]:

@@ -247,10 +247,15 @@ class Pipeline:
         files.pop(CONVERTED, None)
         self.store.put(BUILDS, target.keys[recipe], files, stem=target.stems[recipe])
 
-    def find_other(self, model: Model, recipe: str, key: str) -> Artifact | None:
-        """The artifact under a key of another checkout, to be judged on this one's split."""
+    def find_other(
+        self, model: Model, recipe: str, key: str, signature: str = ""
+    ) -> Artifact | None:
+        """The artifact under a key of another checkout, to be judged on this one's split.
+
+        `signature` is what that checkout judges of it.
+        """
         try:
-            return self._load(model, recipe, key)
+            return replace(self._load(model, recipe, key), signature=signature)
         except KeyError:
             return None
         except StoreCorrupt as damage:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.errors import ArtifactError, MeasurementError
+from litegate.graph import Graph, Tensor
 from litegate.quantizing import meant, quantized
 from litegate.spec import Inputs, Samples
 
@@ -112,7 +113,7 @@ def port(detail: Mapping[str, Any], name: str) -> Port:
     zeros = detail["quantization_parameters"]["zero_points"]
     return Port(
         index=detail["index"],
-        name=name.removeprefix(_WRAPPED),
+        name=canonical(name),
         tensor=detail["name"],
         dtype=np.dtype(detail["dtype"]),
         shape=tuple(int(size) for size in detail["shape_signature"]),
@@ -120,6 +121,11 @@ def port(detail: Mapping[str, Any], name: str) -> Port:
         scale=float(scales[0]) if len(scales) else 0.0,
         zero_point=int(zeros[0]) if len(zeros) else 0,
     )
+
+
+def canonical(name: str) -> str:
+    """What an output of a signature is called in the float network."""
+    return name.removeprefix(_WRAPPED)
 
 
 def named(ports: Iterable[Port]) -> dict[str, Port]:
@@ -132,7 +138,7 @@ def named(ports: Iterable[Port]) -> dict[str, Port]:
 
 def matching(ports: Mapping[str, Port], name: str, what: str, subject: str) -> str:
     """The port that is meant by a name: its own, or its tensor's. ArtifactError where none is."""
-    called = name.removeprefix(_WRAPPED)
+    called = canonical(name)
     if called in ports:
         return called
     by_tensor = [key for key, one in ports.items() if one.tensor == name]
@@ -175,6 +181,29 @@ def _only(ports: Mapping[str, Port], subject: str) -> str:
 
 def _counted(names: list[str]) -> str:
     return f"the input{'s' if len(names) > 1 else ''} {listed(names)}"
+
+
+def called(graph: Graph, side: str, signature: str = "") -> dict[str, Tensor]:
+    """The inputs or outputs (`side`) of a graph's main subgraph by name, without running it.
+
+    As `litegate.runtime.Runner` has them: in the order of the signature's names, those that it does
+    not name after them.
+    """
+    main = graph.main
+    rest = dict.fromkeys(main.inputs if side == "inputs" else main.outputs)
+    signed = [one for one in graph.signatures if one.graph == graph.entry]
+    found: dict[str, Tensor] = {}
+    for one in signed[: 1 if signature == "" else None]:
+        if signature in ("", one.name):
+            for index, name in sorted(getattr(one, side), key=lambda pair: pair[1]):
+                if index in rest:
+                    found[canonical(name)] = main.tensors[index]
+    known = {tensor.index for tensor in found.values()}
+    for index in rest:
+        if index not in known:
+            name = canonical(main.tensors[index].name)
+            found[f"{name}#{index}" if name in found else name] = main.tensors[index]
+    return found
 
 
 def listed(names: Iterable[str]) -> str:

@@ -119,3 +119,77 @@ def tones(keras):
         ]
     )
 '''
+
+PAIR = '''
+"""Ready-made files of the network with two inputs and two outputs."""
+import numpy as np
+import litegate as lg
+
+
+def load(locations):
+    from sklearn.datasets import load_digits
+
+    found = load_digits()
+    x, y = found.images[1400:].astype(np.float32), found.target[1400:].astype(np.int64)
+    return lg.Splits(x_test={"picture": x, "darkness": x.mean(axis=2)}, y_test=y)
+
+
+def scale(samples):
+    return {"picture": samples["picture"][..., None] / 16, "darkness": samples["darkness"] / 8 - 1}
+
+
+pair = lg.prebuilt(
+    reference="float.tflite",
+    candidate="int8.tflite",
+    kind="int8_qat",
+    data=lg.Data(
+        name="digits, twice",
+        load=load,
+        digests={DIGESTS},
+        preprocess=scale,
+        domain={"picture": (0, 1), "darkness": (-1, 1)},
+        classes=tuple("0123456789"),
+        output="which",
+    ),
+    budget=lg.Budget(
+        accuracy=lg.percent(80),
+        accuracy_drop=lg.points(3),
+        agreement=lg.percent(90),
+        output_error=lg.percent(20),
+    ),
+)
+'''
+
+SIGNED = """
+import os, sys
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+import tensorflow as tf
+
+
+class Module(tf.Module):
+    def __init__(self, factor):
+        super().__init__()
+        draw = tf.random.Generator.from_seed(3)
+        self.weight = tf.Variable(draw.normal([4, 3]) * factor)
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 4], tf.float32, name="x")])
+    def score(self, x):
+        return {"scores": x @ self.weight}
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None, 4], tf.float32, name="x"),
+            tf.TensorSpec([None, 4], tf.float32, name="y"),
+        ]
+    )
+    def mix(self, x, y):
+        return {"sum": (x + y) @ self.weight, "difference": x - y}
+
+
+for name, factor in (("float", 1.0), ("changed", 1.01)):
+    module, saved = Module(factor), os.path.join(sys.argv[1], name)
+    tf.saved_model.save(module, saved, signatures={"score": module.score, "mix": module.mix})
+    converter = tf.lite.TFLiteConverter.from_saved_model(saved, signature_keys=["score", "mix"])
+    with open(saved + ".tflite", "wb") as file:
+        file.write(converter.convert())
+"""

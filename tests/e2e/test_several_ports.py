@@ -1,5 +1,6 @@
 """Models with several inputs, outputs and signatures, trained or ready-made, through the gate."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -9,15 +10,26 @@ from importlib.resources import files
 from pathlib import Path
 
 import jsonschema
+import numpy as np
 import pytest
+from several_models import PAIR, SIGNED, TONES, TWO
+
+from litegate.faults.draft import Draft, edit
+from litegate.faults.layers import last
+from litegate.flatbuffer import parse
+from litegate.runtime import signatures
 
 pytestmark = pytest.mark.slow
 CHECKS = Path(__file__).resolve().parents[2] / "checks"
-LOSS = '"sparse_categorical_crossentropy"'
+ENTROPY = '"sparse_categorical_crossentropy"'
+RECIPES = """
+    lg.recipes.int8_qat(fine_tune_epochs=1, input_type="int8", output_type="int8"),
+    lg.recipes.int16x8(input_type="int16", output_type="int16"),
+"""
 
 
 class Project:
-    """A project of one model; runs the gate in a process of its own."""
+    """A project of one model; runs commands in processes of their own."""
 
     def __init__(self, path):
         self.path = path
@@ -26,19 +38,28 @@ class Project:
         (path / "pytest.ini").write_text("[pytest]\n")
 
     def model(self, text, **parts):
-        """Write a model, with the digests of what it loads."""
-        for part, value in {"DIGESTS": "{}", **parts}.items():
+        """Write a model; its data set's digests are those that the first run asks for."""
+        for part, value in parts.items():
             text = text.replace(f"{{{part}}}", value)
-        self.text = text
+        file = self.path / "models" / "model.py"
+        file.write_text(text.replace("{DIGESTS}", "{}"))
+        if "{DIGESTS}" in text:
+            asked = self.gate().stdout
+            lines = [line.strip() for line in asked.splitlines() if '": "' in line]
+            found = dict.fromkeys(line for line in lines if line.endswith('",'))
+            assert found, asked
+            file.write_text(text.replace("{DIGESTS}", "{" + " ".join(found) + "}"))
         return self
 
-    def run(self, *args, module="pytest", **env):
+    def gate(self, *args):
+        return self.python("-m", "pytest", "checks/", "-m", "not latency", *args)
+
+    def python(self, *args):
         clean = {k: v for k, v in os.environ.items() if k not in ("CI", "LITEGATE_STORE")}
-        chosen = ("checks/", "-m", "not latency", *args) if module == "pytest" else args
         return subprocess.run(
-            [sys.executable, "-m", module, *chosen],
+            [sys.executable, *args],
             cwd=self.path,
-            env=clean | {"COLUMNS": "200"} | env,
+            env=clean | {"COLUMNS": "200"},
             capture_output=True,
             text=True,
             timeout=500,
@@ -53,3 +74,147 @@ class Project:
         schema = json.loads((files("litegate.reports") / "report.schema.json").read_text("utf-8"))
         jsonschema.validate(report, schema)
         return report
+
+    def artifact(self, recipe):
+        """The bytes that a recipe was built to."""
+        rows = {row["recipe"]: row["artifact"] for row in self.report["recipes"]}
+        objects = (self.path / ".litegate" / "store" / "objects").rglob("*")
+        held = (path.read_bytes() for path in objects if path.is_file())
+        return next(one for one in held if hashlib.sha256(one).hexdigest() == rows[recipe])
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory):
+    """A network with two inputs and two outputs, gated by two recipes."""
+    project = Project(tmp_path_factory.mktemp("two") / "project")
+    project.model(TWO, LOSS=ENTROPY, RECIPES=RECIPES, IMPORT="")
+    done = project.gate()
+    assert done.returncode == 0, done.stdout + done.stderr
+    return project
+
+
+def ports(tflite):
+    """The types of a file's inputs and outputs, by what its signature calls them."""
+    graph = parse(tflite)
+    (signature,) = graph.signatures
+    named = (*signature.inputs, *signature.outputs)
+    return {name.removeprefix("quant_"): graph.main.tensors[index].dtype for index, name in named}
+
+
+def test_a_network_with_two_inputs_and_two_outputs_is_gated(two):
+    """Both recipes keep every promise; accuracy is that of the output that decides."""
+    found = two.report
+    assert {row["verdict"] for row in found["verdicts"]} <= {"pass", "inconclusive"}
+    measured = {(row["recipe"], row["measurement"]) for row in found["verdicts"]}
+    for recipe in ("int8_qat", "int16x8"):
+        assert (recipe, "agreement with Keras") in measured
+        assert (recipe, "output error") in measured
+    worst = [row for row in found["verdicts"] if row["measurement"] == "output error"]
+    assert all("is the worst of 2" in row["sentence"] for row in worst)
+    for dtype, recipe in (("int8", "int8_qat"), ("int16", "int16x8"), ("float32", "float32")):
+        names = ("picture", "darkness", "which", "even")
+        assert ports(two.artifact(recipe)) == dict.fromkeys(names, dtype)
+
+
+def test_a_second_run_builds_nothing_and_reads_all_from_the_store(two):
+    done = two.gate()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "convert" not in done.stdout
+
+
+def test_a_page_is_made_again_from_the_store(two):
+    done = two.python("-c", "from litegate.cli import main; main()", "report")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "cannot be shown" not in done.stdout
+
+
+def broken_second_output(tflite):
+    """The file with the last layer of the output `even` answering the other class."""
+
+    def change(model):
+        draft = Draft(model, output="even")
+        layer = last(draft)
+        draft.store(layer.weight, draft.values(layer.weight)[::-1].copy())
+
+    return edit(tflite, change)
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_ready_made_files_are_held_to_all_their_outputs(two, tmp_path, broken):
+    """A fault in the output that does not decide leaves accuracy alone, and fails the others."""
+    project = Project(tmp_path / "pair")
+    int8 = two.artifact("int8_qat")
+    (project.path / "float.tflite").write_bytes(two.artifact("float32+1"))
+    (project.path / "int8.tflite").write_bytes(broken_second_output(int8) if broken else int8)
+    project.model(PAIR)
+    done = project.gate()
+    assert done.returncode == int(broken), done.stdout + done.stderr
+    verdicts = {row["measurement"]: row for row in project.report["verdicts"]}
+    assert verdicts["accuracy"]["verdict"] != "fail"
+    for name in ("agreement with the reference", "output error"):
+        assert (verdicts[name]["verdict"] == "fail") is broken
+        assert not broken or "output even is the worst of 2" in verdicts[name]["sentence"]
+
+
+def test_a_keras_3_network_with_several_ports_is_translated(tmp_path):
+    project = Project(tmp_path / "keras3")
+    loss = f'{{"which": {ENTROPY}, "even": {ENTROPY}}}'
+    recipe = "lg.recipes.int8_qat(fine_tune_epochs=1)"
+    project.model(TWO, LOSS=loss, RECIPES=recipe, IMPORT="import keras")
+    done = project.gate()
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("length", ["64", "None"])
+def test_a_sequence_goes_through_integers_after_training(tmp_path, length):
+    """Convolutions along time, which tfmot does not train; its length may be free."""
+    project = Project(tmp_path / "tones")
+    recipes = 'lg.recipes.int8_ptq(input_type="int8", output_type="int8"), lg.recipes.float16()'
+    project.model(TONES, RECIPES=recipes, LENGTH=length)
+    done = project.gate()
+    assert done.returncode == 0, done.stdout + done.stderr
+    free = parse(project.artifact("float16")).main
+    assert (free.tensors[free.inputs[0]].shape_signature[1] == -1) is (length == "None")
+
+
+@pytest.fixture(scope="module")
+def signed(tmp_path_factory):
+    """Two files with two signatures each, as TensorFlow converts them; the second is 1 % off."""
+    folder = tmp_path_factory.mktemp("signed")
+    done = subprocess.run(
+        [sys.executable, "-c", SIGNED, str(folder)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.mark.parametrize("signature", ["score", "mix"])
+def test_a_signature_of_a_ready_made_file_is_gated(signed, tmp_path, signature):
+    project = Project(tmp_path / "signed")
+    for name in ("float.tflite", "changed.tflite"):
+        shutil.copy(signed / name, project.path)
+    assert signatures((project.path / "float.tflite").read_bytes()) == ("mix", "score")
+    rng = np.random.default_rng(1)
+    x, other = rng.normal(size=(2, 200, 4)).clip(-4, 4).astype(np.float32)
+    np.savez(project.path / "data.npz", x=x, other=other)
+    named = {"score": '"x"', "mix": '{"x": "x", "y": "other"}'}
+    text = f'''
+"""A file with two signatures."""
+import litegate as lg
+
+model = lg.prebuilt(
+    reference="float.tflite",
+    candidate="changed.tflite",
+    kind="dynamic_range",
+    signature="{signature}",
+    data=lg.datasets.npz("data.npz", x={named[signature]}, digests={{DIGESTS}}, domain=(-4, 4)),
+    budget=lg.Budget(output_error=lg.percent(2), kernel_agreement=lg.percent(90)),
+)
+'''
+    done = project.model(text).gate()
+    assert done.returncode == 0, done.stdout + done.stderr
+    unnamed = project.path / "models" / "model.py"
+    unnamed.write_text(unnamed.read_text().replace(f'signature="{signature}",', ""))
+    done = project.gate()
+    assert done.returncode == 1
+    assert "one of mix, score" in done.stdout

@@ -11,7 +11,7 @@ import typer
 
 from litegate.cli.complaint import complain
 from litegate.cli.files import read
-from litegate.datasets.samples import Samples, read_samples
+from litegate.datasets.samples import Labelled, read_samples
 from litegate.errors import LitegateError
 from litegate.measurement import Outcome
 from litegate.measures.comparison import FileComparison, compare, side, still
@@ -28,8 +28,17 @@ def compare_files(
     *,
     data: Annotated[
         Path | None,
-        typer.Option(help="An .npz file: samples x as the network takes them, labels y."),
+        typer.Option(
+            help="An .npz file: samples x as the network takes them (x.NAME for each of several"
+            " inputs), labels y."
+        ),
     ] = None,
+    signature: Annotated[
+        str, typer.Option(help="Which signature is run, of files with several.")
+    ] = "",
+    output: Annotated[
+        str, typer.Option(help="The output that the labels are of; else the first.")
+    ] = "",
     latency: Annotated[bool, typer.Option(help="Time both, by fresh interleaved pairs.")] = False,
     to_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
@@ -39,7 +48,8 @@ def compare_files(
     2: they could not be compared.
     """
     try:
-        found = _compared(a, b, data, latency=latency)
+        judged = {"signature": signature, "output": output}
+        found = _compared(a, b, data, latency=latency, **judged)
     except LitegateError as error:
         complain(error)
         raise typer.Exit(ERROR) from None
@@ -50,11 +60,13 @@ def compare_files(
     raise typer.Exit(int(found.outcome is Outcome.FAIL))
 
 
-def _compared(a: Path, b: Path, data: Path | None, *, latency: bool) -> FileComparison:
+def _compared(
+    a: Path, b: Path, data: Path | None, *, latency: bool, signature: str, output: str
+) -> FileComparison:
     files = [read(path) for path in (a, b)]
-    samples = read_samples(data) if data else _none(files[1], latency=latency)
+    samples = read_samples(data) if data else _none(files[1], signature, latency=latency)
     sides = [
-        side(letter, path.stem, tflite, samples.x, samples.y)
+        side(letter, path.stem, tflite, samples, signature=signature, output=output)
         for letter, path, tflite in zip("AB", (a, b), files, strict=True)
     ]
     if data or latency:
@@ -64,7 +76,7 @@ def _compared(a: Path, b: Path, data: Path | None, *, latency: bool) -> FileComp
     return compare(*sides, run=data is not None, labelled=labelled, latency=latency)
 
 
-def _none(tflite: bytes, *, latency: bool) -> Samples:
+def _none(tflite: bytes, signature: str, *, latency: bool) -> Labelled:
     """No samples; one of zeros where the files are timed."""
-    x = still(tflite, "B") if latency else np.empty(0, dtype=np.float32)
-    return Samples(x=x)
+    x = still(tflite, "B", signature) if latency else np.empty(0, dtype=np.float32)
+    return Labelled(x=x)

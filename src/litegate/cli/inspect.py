@@ -22,6 +22,9 @@ def inspect(
     target: Annotated[
         list[str] | None, typer.Option(help="A target's name or .toml file; else all known ones.")
     ] = None,
+    signature: Annotated[
+        str, typer.Option(help="Which signature's graph, of a file with several; else the first.")
+    ] = "",
     to_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Say what a file holds: operators, tensors, MACs, memory, what each target takes of it.
@@ -30,7 +33,7 @@ def inspect(
     """
     targets = tuple(load(name, Path.cwd()) for name in target or KNOWN)
     tflite = read(file)
-    found = inspection(tflite, targets, subject=str(file))
+    found = inspection(tflite, targets, subject=str(file), signature=signature)
     digest = hashlib.sha256(tflite).hexdigest()
     if to_json:
         typer.echo(json.dumps({"file": str(file), "sha256": digest} | as_json(found), indent=1))

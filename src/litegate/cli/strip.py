@@ -11,7 +11,8 @@ import typer
 from litegate.cli.export import write
 from litegate.cli.files import read
 from litegate.escaping import plain
-from litegate.finishing import demand_same_answers, drawn
+from litegate.finishing import SAMPLES, demand_same_answers, drawn
+from litegate.flatbuffer import parse
 from litegate.toolchain.strip import stripped
 from litegate.trial import demand_trial
 
@@ -26,12 +27,15 @@ def strip(
     kernels.
     """
     tflite = read(file)
-    samples = drawn(tflite, subject=str(file))
+    names = [one.name for one in parse(tflite, subject=str(file)).signatures]
+    entries = names if len(names) > 1 else [""]
+    samples = {name: drawn(tflite, subject=str(file), signature=name) for name in entries}
     demand_trial(tflite, subject=str(file))
     smaller = stripped(tflite, subject=str(file))
-    demand_same_answers(tflite, smaller, samples, subject=str(file))
+    for name, x in samples.items():
+        demand_same_answers(tflite, smaller, x, subject=str(file), signature=name)
     write(smaller, to)
     saved = 1 - len(smaller) / len(tflite)
     digest = hashlib.sha256(smaller).hexdigest()
     typer.echo(plain(f"{to}: {len(tflite):,} B to {len(smaller):,} B ({saved:.1%} less)"))
-    typer.echo(f"the same answers to the bit on {len(samples):,} samples; sha256 {digest}")
+    typer.echo(f"the same answers to the bit on {SAMPLES:,} samples; sha256 {digest}")

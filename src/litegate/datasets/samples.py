@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 from litegate.errors import DataError, DataUnavailable
-from litegate.spec import Array
+from litegate.spec import Array, Inputs, Samples
 
 _SAMPLES = ("x", "x_test")
 _LABELS = ("y", "y_test")
@@ -16,18 +17,19 @@ _LABELS = ("y", "y_test")
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Samples:
+class Labelled:
     """What networks are fed, and the answers where they are known."""
 
-    x: Array
-    """Real values, as the network takes them, float32, shape (n, ...)."""
+    x: Samples
+    """Real values, as the network takes them, float32, shape (n, ...); `Inputs` of several."""
     y: Array | None = None
     """Integer class labels, shape (n,)."""
 
 
-def read_samples(file: Path) -> Samples:
+def read_samples(file: Path) -> Labelled:
     """Read the arrays `x` and, if it is there, `y` (or `x_test` and `y_test`); n is at least 1.
 
+    Samples of several inputs are arrays called `x.NAME` (or `x_test.NAME`), one for each input.
     DataUnavailable where the file cannot be read, DataError where it is no such archive or holds
     other arrays. Objects are never unpickled.
     """
@@ -35,7 +37,7 @@ def read_samples(file: Path) -> Samples:
 
     try:
         with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
-            x = next((arrays[name] for name in _SAMPLES if name in arrays), None)
+            x = next(filter(None, (_of(arrays, stem) for stem in _SAMPLES)), {})
             y = next((arrays[name] for name in _LABELS if name in arrays), None)
             names = ", ".join(arrays.files) or "no array"
     except OSError as error:
@@ -46,19 +48,32 @@ def read_samples(file: Path) -> Samples:
         ) from error
     except (ValueError, TypeError, EOFError, zipfile.BadZipFile, MemoryError) as error:
         raise _refusal(file, str(error) or "not enough memory") from error
-    if x is None:
+    if not x:
         raise _refusal(file, names)
     return _checked(file, x, y)
 
 
-def _checked(file: Path, x: Array, y: Array | None) -> Samples:
+def _of(arrays: Any, stem: str) -> dict[str, Array]:
+    """The array of each input by its name; the name is empty where there is one array alone."""
+    if stem in arrays:
+        return {"": arrays[stem]}
+    start = f"{stem}."
+    return {name.removeprefix(start): arrays[name] for name in arrays if name.startswith(start)}
+
+
+def _checked(file: Path, x: Mapping[str, Array], y: Array | None) -> Labelled:
     import numpy as np
 
-    if not (np.issubdtype(x.dtype, np.number) and x.ndim and len(x)):
-        raise _refusal(file, f"x is {x.dtype} of shape {x.shape}")
-    if y is not None and not (np.issubdtype(y.dtype, np.integer) and y.shape == x.shape[:1]):
-        raise _refusal(file, f"y is {y.dtype} of shape {y.shape} beside {len(x):,} samples")
-    return Samples(x=x.astype(np.float32), y=y)
+    for name, array in x.items():
+        if not (array.dtype.kind in "iufb" and array.ndim and len(array)):
+            called = f"x.{name}" if name else "x"
+            raise _refusal(file, f"{called} is {array.dtype} of shape {array.shape}")
+    floats = {name: array.astype(np.float32) for name, array in x.items()}
+    samples = floats[""] if "" in floats else Inputs(floats)
+    n = len(samples)
+    if y is not None and not (np.issubdtype(y.dtype, np.integer) and y.shape == (n,)):
+        raise _refusal(file, f"y is {y.dtype} of shape {y.shape} beside {n:,} samples")
+    return Labelled(x=samples, y=y)
 
 
 def _refusal(file: Path, got: str) -> DataError:
@@ -66,5 +81,6 @@ def _refusal(file: Path, got: str) -> DataError:
         f"{file} holds no samples",
         expected="numbers x of shape (n, ...), and integer labels y of shape (n,) if any",
         got=got,
-        remedy="write numpy.savez(FILE, x=..., y=...), preprocessed as the network takes it",
+        remedy="write numpy.savez(FILE, x=..., y=...), preprocessed as the network takes it; of "
+        'several inputs **{"x.NAME": ...} for each',
     )

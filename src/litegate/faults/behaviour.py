@@ -76,7 +76,7 @@ def floats_for_integers(scene: Scene, _grade: float) -> Scene:
     """Answers are floats where the recipe declares integers."""
 
     def change(draft: Draft) -> None:
-        output = int(draft.graph.outputs[0])
+        output = draft.output
         if draft.graph.tensors[output].type == schema.TensorType.FLOAT32:
             raise Unplantable("outputs are floats")
         floats = draft.beside_float(output)
@@ -159,6 +159,6 @@ def kernels_disagree(scene: Scene, grade: float) -> Scene:
 
 def _planted(scene: Scene, change: Callable[[Draft], None]) -> Scene:
     def on(model: Any) -> None:
-        change(Draft(model))
+        change(scene.draft(model))
 
     return scene.with_candidate(edit(scene.candidate.tflite, on))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from litegate.faults.draft import Draft, edit
 from litegate.faults.fault import Family, Ladder, fault
-from litegate.faults.layers import Layer, layers
+from litegate.faults.layers import Layer, last, layers
 from litegate.faults.losses import LOSSES
 from litegate.faults.scene import Scene, Unplantable
 
@@ -31,7 +31,7 @@ def class_never_answered(scene: Scene, grade: float) -> Scene:
     """
 
     def change(model: Any) -> None:
-        draft = Draft(model)
+        draft = scene.draft(model)
         layer = _last(draft, scene)
         if layer.bias is None or draft.values(layer.bias).dtype.kind != "i":
             raise Unplantable("the last layer has no integer bias")
@@ -131,7 +131,7 @@ def _first(draft: Draft, scene: Scene) -> Layer:
 
 def _last(draft: Draft, scene: Scene) -> Layer:
     """The last layer. Unplantable where it has not one channel for each class."""
-    layer, classes = layers(draft)[-1], len(scene.candidate.evaluation.classes)
+    layer, classes = last(draft), len(scene.candidate.evaluation.classes)
     channels = int(layer.weight.shape[layer.channel])
     if channels != classes:
         raise Unplantable(f"the last layer has {channels} channels for {classes} classes")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from litegate.errors import ConfigError
 from litegate.faults.writer import pack
+from litegate.ports import canonical
 
 
 def edit(tflite: bytes, change: Callable[[Any], None]) -> bytes:
@@ -23,11 +24,26 @@ def edit(tflite: bytes, change: Callable[[Any], None]) -> bytes:
 
 @final
 class Draft:
-    """The main graph of an unpacked model: finds tensors by name and puts operators in between."""
+    """A graph of an unpacked model: finds tensors by name and puts operators in between.
 
-    def __init__(self, model: Any) -> None:
+    It is the one that `signature` names, or the first. Of several outputs `output` names the one
+    that decides, as the signature calls it; the first of the signature without a name.
+    """
+
+    def __init__(self, model: Any, *, signature: str = "", output: str = "") -> None:
         self.model = model
-        self.graph = model.subgraphs[0]
+        self._signed = _signed(model, signature)
+        self.graph = model.subgraphs[self._signed.subgraphIndex if self._signed else 0]
+        self._output = output
+
+    @property
+    def output(self) -> int:
+        """The index of the output that decides; that of the only one where there is one."""
+        outputs = [int(index) for index in self.graph.outputs]
+        if len(outputs) == 1 or not self._signed:
+            return outputs[0]
+        named = {canonical(_text(one.name)): int(one.tensorIndex) for one in self._signed.outputs}
+        return named.get(canonical(self._output), named[min(named)])
 
     def index(self, name: str) -> int:
         """The index of the tensor called `name`; ConfigError where there is none."""
@@ -123,6 +139,18 @@ class Draft:
         )
         self.model.operatorCodes.append(code)
         return len(self.model.operatorCodes) - 1
+
+
+def _signed(model: Any, signature: str) -> Any:
+    """The signature of a name, or of the first graph; None without one."""
+    found = model.signatureDefs or ()
+    if signature:
+        return next((one for one in found if _text(one.signatureKey) == signature), None)
+    return next((one for one in found if one.subgraphIndex == 0), None)
+
+
+def _text(name: bytes | str | None) -> str:
+    return name.decode() if isinstance(name, bytes) else name or ""
 
 
 def name_of(tensor: Any) -> str:

@@ -119,6 +119,6 @@ def _seconds(scene: Scene, tflite: bytes) -> float:
 
 def _changed(scene: Scene, change: Callable[[Draft], None]) -> Scene:
     def on(model: Any) -> None:
-        change(Draft(model))
+        change(scene.draft(model))
 
     return scene.with_candidate(edit(scene.candidate.tflite, on))

@@ -59,6 +59,24 @@ def layers(draft: Draft) -> tuple[Layer, ...]:
     return tuple(found)
 
 
+def last(draft: Draft) -> Layer:
+    """The last layer that the output that decides is computed by. Unplantable where there is none.
+
+    Of one output it is the last of the graph.
+    """
+    found = layers(draft)
+    if len(draft.graph.outputs) == 1:
+        return found[-1]
+    needed = {draft.output}
+    for operator in reversed(draft.graph.operators):
+        if needed.intersection(map(int, operator.outputs)):
+            layer = next((one for one in found if one.operator is operator), None)
+            if layer:
+                return layer
+            needed.update(map(int, operator.inputs))
+    raise Unplantable("no layer with constant weights leads to the output that decides")
+
+
 def along(layer: Layer, values: Any) -> Any:
     """One value a channel, shaped to be multiplied with the layer's weights."""
     shape = np.ones(len(layer.weight.shape), int)

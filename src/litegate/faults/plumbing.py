@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.errors import BuildError
-from litegate.faults.draft import Draft, edit
+from litegate.faults.draft import edit
 from litegate.faults.fault import Expect, Family, Ladder, fault
-from litegate.faults.layers import layers
+from litegate.faults.layers import last
 from litegate.faults.scene import Declaration, Scene, Unplantable, picked
 from litegate.loosening import LOOSENED
 from litegate.loosening.models import LEAST, MOST
@@ -109,12 +109,12 @@ def nan_reference(scene: Scene, _: float) -> Scene:
     """The float reference answers NaN, for its last layer holds nothing else."""
 
     def change(model: Any) -> None:
-        draft = Draft(model)
-        last = layers(draft)[-1].weight
-        values = draft.values(last)
+        draft = scene.draft(model)
+        weight = last(draft).weight
+        values = draft.values(weight)
         if not np.issubdtype(values.dtype, np.floating):
             raise Unplantable("the reference has no float weights")
-        draft.store(last, np.full_like(values, np.nan))
+        draft.store(weight, np.full_like(values, np.nan))
 
     return scene.with_reference(edit(scene.reference.tflite, change))
 

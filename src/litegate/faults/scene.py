@@ -71,7 +71,14 @@ class Scene:
 
     def with_edited(self, change: Callable[[Draft], None]) -> Scene:
         """The scene with a candidate whose unpacked bytes `change` alters."""
-        return self.with_candidate(edit(self.candidate.tflite, lambda model: change(Draft(model))))
+        return self.with_candidate(
+            edit(self.candidate.tflite, lambda model: change(self.draft(model)))
+        )
+
+    def draft(self, model: Any) -> Draft:
+        """An unpacked file of this scene, at the graph and the output that are judged."""
+        split = self.candidate.evaluation
+        return Draft(model, signature=self.candidate.signature, output=split.output)
 
     def with_reference(self, tflite: bytes) -> Scene:
         """The scene with other bytes for a float reference."""

@@ -10,7 +10,7 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from litegate.faults.draft import Draft
-from litegate.faults.layers import layers
+from litegate.faults.layers import last
 from litegate.faults.scene import Unplantable
 from litegate.faults.writer import Steps
 
@@ -88,13 +88,13 @@ class Tail:
 
 def behind_last_layer(draft: Draft) -> Tail:
     """A tail behind the last layer. Unplantable where the model has none."""
-    last = layers(draft)[-1]
-    return Tail(draft, int(last.operator.outputs[0]), last.number + 1)
+    layer = last(draft)
+    return Tail(draft, int(layer.operator.outputs[0]), layer.number + 1)
 
 
 def behind_output(draft: Draft) -> Tail:
     """A tail behind the model's output. Unplantable where that is not float32."""
-    output = int(draft.graph.outputs[0])
+    output = draft.output
     if draft.graph.tensors[output].type != schema.TensorType.FLOAT32:
         raise Unplantable("outputs are integers, which are always finite")
     return Tail(draft, output, len(draft.graph.operators))

@@ -11,7 +11,7 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from litegate.faults.draft import Draft, dtype_of, edit
-from litegate.faults.layers import Layer, layers
+from litegate.faults.layers import Layer, last, layers
 
 _VERSION = 2
 """The version from which on MAXIMUM, MINIMUM and SLICE take int8."""
@@ -60,15 +60,15 @@ def repeat(draft: Draft, times: int) -> None:
     What comes out is lowered to the type's least value, and the greater of that and the scores is
     the scores. Unplantable without a layer.
     """
-    last = layers(draft)[-1]
-    scores, port = int(last.operator.outputs[0]), int(draft.graph.inputs[0])
-    once = draft.graph.operators[: last.number + 1]
-    first = _alone(draft, port, "/first")
-    maxima = Maxima(draft, last)
-    maxima.added.append(cut(draft, port, first, {0: 1}))
-    total = _computed_again(maxima, once, {port: first}, "/again0")
+    layer = last(draft)
+    scores = int(layer.operator.outputs[0])
+    once = draft.graph.operators[: layer.number + 1]
+    first = {int(port): _alone(draft, int(port), "/first") for port in draft.graph.inputs}
+    maxima = Maxima(draft, layer)
+    maxima.added += [cut(draft, port, alone, {0: 1}) for port, alone in first.items()]
+    total = _computed_again(maxima, once, first, "/again0")
     for number in range(1, times):
-        again = _computed_again(maxima, once, {port: first}, f"/again{number}")
+        again = _computed_again(maxima, once, first, f"/again{number}")
         total = maxima.greater(total, again, _alone(draft, scores, f"/total{number}"))
     least, lowered = _least(draft, scores), _alone(draft, scores, "/lowered")
     lower = maxima.greater(total, least, lowered)

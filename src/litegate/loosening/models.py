@@ -78,6 +78,8 @@ def loosened_models(base: Declaration, head: Declaration) -> Iterator[Loosening]
 def _model(base: Declaration, head: Declaration) -> Iterator[Loosening]:
     own = list(_limits(base["budget"], head["budget"]))
     yield from own
+    if (before := base.get("signature", "")) != (after := head.get("signature", "")):
+        yield _judged("signature", before, after)
     yield from _data(base["data"], head["data"])
     for name, before in base["recipes"].items():
         for one in _recipe(name, before, head["recipes"].get(name)):
@@ -166,15 +168,16 @@ def _data(base: Declaration, head: Declaration) -> Iterator[Loosening]:
         yield differs(Change.PREPROCESSING, "source", base["preprocessing"], head["preprocessing"])
     yield from _domains(base["domain"], head["domain"])
     if (before := base.get("output", "")) != (after := head.get("output", "")):
-        yield Loosening(
-            kind=Change.EVALUATION,
-            field="output",
-            before=before or "the first",
-            after=after or "the first",
-        )
+        yield _judged("output", before, after)
     if base["classes"] != head["classes"]:
         before, after = _listed(base["classes"]), _listed(head["classes"])
         yield Loosening(kind=Change.CLASSES, field="names", before=before, after=after)
+
+
+def _judged(field: str, before: str, after: str) -> Loosening:
+    """Another output or signature is judged than was."""
+    words = {"before": before or "the first", "after": after or "the first"}
+    return Loosening(kind=Change.EVALUATION, field=field, **words)
 
 
 def _domains(base: Any, head: Any) -> Iterator[Loosening]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import Any, final
@@ -12,6 +12,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from litegate.datasets.samples import Labelled
 from litegate.errors import ArtifactError, LitegateError, MeasurementError
 from litegate.flatbuffer import parse
 from litegate.graph import Graph
@@ -27,8 +28,19 @@ from litegate.measures.against_base import (
 )
 from litegate.measures.every_output import paired
 from litegate.measures.inspection import Inspection, inspection
+from litegate.ports import called
 from litegate.runtime import predict_all
-from litegate.spec import Array, Artifact, Evaluation, Kind, Recipe, Regression
+from litegate.spec import (
+    Array,
+    Artifact,
+    Evaluation,
+    Inputs,
+    Kind,
+    Recipe,
+    Regression,
+    Samples,
+    by_input,
+)
 from litegate.units import Number, Unit
 
 _MOST_CLASSES = 1_000_000
@@ -65,14 +77,25 @@ class FileComparison:
         return next((one for one in order if one in found), Outcome.PASS)
 
 
-def side(letter: str, name: str, tflite: bytes, x: Array, y: Array | None) -> Artifact:
+def side(
+    letter: str,
+    name: str,
+    tflite: bytes,
+    samples: Labelled,
+    *,
+    signature: str = "",
+    output: str = "",
+) -> Artifact:
     """A file as an artifact called "A/name", with the samples that both files are run on.
 
-    `x` is float32, shape (n, ...); n may be 0 where nothing is run. ArtifactError for bytes that
-    are no `.tflite` file.
+    `samples` may be none where nothing is run; the labels are those of `output`, or of the first.
+    ArtifactError for bytes that are no `.tflite` file, or have no such signature or output.
     """
-    graph = parse(tflite, subject=letter)
+    graph = parse(tflite, subject=letter, signature=signature)
+    x, y = samples.x, samples.y
     labels = np.zeros(len(x), dtype=np.int64) if y is None else y
+    arrays = dict(by_input(x))
+    held = b"".join(name.encode() + array.tobytes() for name, array in arrays.items())
     return Artifact(
         model=letter,
         recipe=Recipe(name=re.sub(r"[^\w+-]+", "_", name) or "file", kind=Kind.FLOAT32),
@@ -80,34 +103,46 @@ def side(letter: str, name: str, tflite: bytes, x: Array, y: Array | None) -> Ar
         sha256=hashlib.sha256(tflite).hexdigest(),
         certificate={},
         evaluation=Evaluation(
-            digest=hashlib.sha256(x.tobytes() + labels.tobytes()).hexdigest(),
+            digest=hashlib.sha256(held + labels.tobytes()).hexdigest(),
             x=x,
             y=labels,
-            classes=() if y is None else _classes(graph),
-            domain=(float(x.min()), float(x.max())) if x.size else (0.0, 0.0),
+            classes=() if y is None else _classes(graph, signature, output),
+            domain=_ends(arrays) if "" not in arrays else _end(arrays[""]),
+            output=output,
         ),
+        signature=signature,
     )
 
 
-def _classes(graph: Graph) -> tuple[str, ...]:
-    """The numbers of the classes that the first output chooses from."""
-    outputs = graph.main.outputs
-    width = prod(graph.main.tensors[outputs[0]].shape[1:]) if outputs else 0
+def _ends(arrays: Mapping[str, Array]) -> dict[str, tuple[float, float]]:
+    return {name: _end(array) for name, array in arrays.items()}
+
+
+def _end(x: Array) -> tuple[float, float]:
+    return (float(x.min()), float(x.max())) if x.size else (0.0, 0.0)
+
+
+def _classes(graph: Graph, signature: str, output: str) -> tuple[str, ...]:
+    """The numbers of the classes that the output chooses from."""
+    outputs = called(graph, "outputs", signature)
+    one = outputs.get(output) if output else next(iter(outputs.values()), None)
+    width = prod(one.shape[1:]) if one else 0
     return tuple(map(str, range(width))) if width <= _MOST_CLASSES else ()
 
 
-def still(tflite: bytes, subject: str) -> Array:
-    """One sample of zeros for the first input: enough to time by. ArtifactError without one."""
-    main = parse(tflite, subject=subject).main
-    shape = main.tensors[main.inputs[0]].shape if main.inputs else ()
-    if not 0 < prod(shape) <= _MOST_ELEMENTS:
-        raise ArtifactError(
-            f"{subject} cannot be timed on a sample of zeros",
-            expected=f"an input of at most {_MOST_ELEMENTS:,} numbers",
-            got=f"shape {shape}",
-            remedy="give samples by --data",
-        )
-    return np.zeros(shape, dtype=np.float32)
+def still(tflite: bytes, subject: str, signature: str = "") -> Samples:
+    """One sample of zeros for each input: enough to time by. ArtifactError without one."""
+    inputs = called(parse(tflite, subject=subject, signature=signature), "inputs", signature)
+    for shape in [one.shape for one in inputs.values()] or [()]:
+        if not 0 < prod(shape) <= _MOST_ELEMENTS or not shape:
+            raise ArtifactError(
+                f"{subject} cannot be timed on a sample of zeros",
+                expected=f"inputs of at most {_MOST_ELEMENTS:,} numbers",
+                got=f"shape {shape}",
+                remedy="give samples by --data",
+            )
+    zeros = {name: np.zeros(one.shape, dtype=np.float32) for name, one in inputs.items()}
+    return Inputs(zeros) if len(zeros) > 1 else next(iter(zeros.values()))
 
 
 def compare(
@@ -127,7 +162,9 @@ def compare(
         verdicts.append(accuracy_loss(a, b) <= limits.accuracy)
     if latency:
         verdicts.append(latency_growth(a, b, limits.latency) <= limits.latency)
-    found = [inspection(one.tflite, (), subject=one.name) for one in (a, b)]
+    found = [
+        inspection(one.tflite, (), subject=one.name, signature=one.signature) for one in (a, b)
+    ]
     rows = [*_told(*found), *(_accuracies(a, b) if labelled else ())]
     notes = [*operator_changes(a, b).offenders]
     if run:

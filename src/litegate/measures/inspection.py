@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import final
 
 from litegate.errors import MeasurementError
 from litegate.flatbuffer import parse
-from litegate.graph import Graph, Operator, Subgraph, Tensor
+from litegate.graph import Graph, Operator, Signature, Subgraph, Tensor
 from litegate.measures.arena import Plan, plan
 from litegate.measures.macs import Cost, costs
 from litegate.measures.origin import Origin, origin
 from litegate.measures.target import target_breaches
 from litegate.measures.tensor_rule.operators import operator_breaches
 from litegate.measures.tensor_rule.roles import Role, roles
+from litegate.ports import called
 from litegate.spec import Kind, Recipe
 from litegate.targets import Target
 
@@ -40,8 +42,10 @@ class Inspection:
     size: int
     """Bytes of the file."""
     origin: Origin
-    inputs: tuple[Tensor, ...]
-    outputs: tuple[Tensor, ...]
+    inputs: Mapping[str, Tensor]
+    """By name, as they are fed."""
+    outputs: Mapping[str, Tensor]
+    signatures: tuple[Signature, ...]
     operators: tuple[tuple[str, int, int], ...]
     """Each kind with its version and how often it stands there, in the order of the alphabet."""
     costs: tuple[Cost, ...]
@@ -73,18 +77,23 @@ class Inspection:
         return tuple(one.operator for one in self.costs if one.macs is None)
 
 
-def inspection(tflite: bytes, targets: tuple[Target, ...], *, subject: str) -> Inspection:
-    """Look at the bytes of a `.tflite` file; ArtifactError where they are none."""
-    graph = parse(tflite, subject=subject)
+def inspection(
+    tflite: bytes, targets: tuple[Target, ...], *, subject: str, signature: str = ""
+) -> Inspection:
+    """Look at the bytes of a `.tflite` file, of a signature or the first graph.
+
+    ArtifactError where they are none, or have no such signature.
+    """
+    graph = parse(tflite, subject=subject, signature=signature)
     found, why = _planned(graph, subject)
     tensors = tuple(one for subgraph in graph.subgraphs for one in _placed(subgraph))
     computed = (one.tensor for one in tensors if not one.tensor.is_constant)
-    main = graph.main
     return Inspection(
         size=len(tflite),
         origin=origin(graph),
-        inputs=tuple(main.tensors[index] for index in main.inputs),
-        outputs=tuple(main.tensors[index] for index in main.outputs),
+        inputs=called(graph, "inputs", signature),
+        outputs=called(graph, "outputs", signature),
+        signatures=graph.signatures,
         operators=_census(graph),
         costs=costs(graph),
         tensors=tensors,

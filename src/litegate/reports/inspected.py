@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from litegate.escaping import plain, shortened
-from litegate.graph import Operator
+from litegate.graph import Operator, Signature
 from litegate.measures.inspection import Inspection, Placed
 from litegate.measures.tensor_rule.operators import named
 
@@ -67,6 +67,8 @@ def _facts(found: Inspection) -> Iterator[tuple[str, str]]:
     yield "quantized by", found.origin.way
     yield "converter", found.origin.converter
     yield "least runtime", found.origin.min_runtime
+    for one in found.signatures if len(found.signatures) > 1 else ():
+        yield f"signature {one.name}", _signature(one)
     yield "MACs", _macs(found)
     constants = f", other constants {found.constant_bytes:,} B" if found.constant_bytes else ""
     yield "weights", f"{found.weight_bytes:,} B{constants}"
@@ -75,6 +77,11 @@ def _facts(found: Inspection) -> Iterator[tuple[str, str]]:
     yield "fully integer", _answer(found.not_integer)
     for target, breaches in found.targets.items():
         yield f"target {target}", _answer(breaches)
+
+
+def _signature(one: Signature) -> str:
+    taken, given = (", ".join(name for _, name in ports) for ports in (one.inputs, one.outputs))
+    return f"graph {one.graph}: {taken} to {given}"
 
 
 def _macs(found: Inspection) -> str:
@@ -98,10 +105,10 @@ def _answer(breaches: tuple[str, ...]) -> str:
 
 def _ports(found: Inspection) -> Iterator[tuple[Any, ...]]:
     for side, tensors in (("in", found.inputs), ("out", found.outputs)):
-        for one in tensors:
+        for name, one in tensors.items():
             scales = ", ".join(f"{scale:.6g}" for scale in one.scales[:3])
             zeros = ", ".join(map(str, one.zero_points[:3]))
-            yield side, one.name, one.dtype, _shape(one.shape_signature), scales, zeros
+            yield side, name, one.dtype, _shape(one.shape_signature), scales, zeros
 
 
 def _shape(shape: tuple[int, ...]) -> str:

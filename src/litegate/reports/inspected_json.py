@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from litegate.graph import Tensor
+from litegate.graph import Signature, Tensor
 from litegate.measures.inspection import Inspection, Placed
 from litegate.measures.macs import Cost
 from litegate.measures.tensor_rule.operators import named
@@ -31,8 +31,9 @@ def as_json(found: Inspection) -> dict[str, Any]:
         "arena_least": plan.least if plan else None,
         "arena_busiest": plan.busiest if plan else None,
         "arena_unknown": found.unplanned,
-        "inputs": [_port(one) for one in found.inputs],
-        "outputs": [_port(one) for one in found.outputs],
+        "inputs": [_port(*each) for each in found.inputs.items()],
+        "outputs": [_port(*each) for each in found.outputs.items()],
+        "signatures": [_signature(one) for one in found.signatures],
         "operator_counts": [
             {"name": name, "version": version, "count": count}
             for name, version, count in found.operators
@@ -44,8 +45,15 @@ def as_json(found: Inspection) -> dict[str, Any]:
     }
 
 
-def _port(tensor: Tensor) -> dict[str, Any]:
+def _signature(one: Signature) -> dict[str, Any]:
+    sides = {"inputs": one.inputs, "outputs": one.outputs}
+    named = {side: {name: index for index, name in ports} for side, ports in sides.items()}
+    return {"name": one.name, "graph": one.graph, **named}
+
+
+def _port(name: str, tensor: Tensor) -> dict[str, Any]:
     return {
+        "called": name,
         "name": tensor.name,
         "type": tensor.dtype,
         "shape": list(tensor.shape),
