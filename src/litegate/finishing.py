@@ -19,6 +19,8 @@ SAMPLES = 16
 _SEED = 20
 """Draws samples where there are none."""
 _MOST = 1 << 24
+_FREE = 64
+"""The length of a free size besides the batch."""
 _Answered = tuple[tuple[str, str, tuple[int, ...], bytes], ...]
 
 
@@ -89,7 +91,9 @@ def drawn(tflite: bytes, *, subject: str = "the model", signature: str = "") -> 
 def _drawn(draw: np.random.Generator, entry: Tensor, subject: str) -> NDArray[np.float32]:
     if not entry.shape or not 0 < prod(entry.shape) <= _MOST:
         raise _undrawn(subject, f"shape {entry.shape}")
-    shape = (SAMPLES, *entry.shape[1:])
+    free = (size == -1 for size in entry.shape_signature[1:])
+    sizes = zip(entry.shape[1:], free, strict=True)
+    shape = (SAMPLES, *(_FREE if any_ else size for size, any_ in sizes))
     if entry.scales:
         held = np.iinfo(entry.dtype)
         integers = draw.integers(held.min, held.max, shape, endpoint=True) - entry.zero_points[0]

@@ -65,9 +65,11 @@ class Runner:
         Of a file with several signatures `signature` names the one that is run.
         """
         self._subject = subject
-        self._entry = entry(load(tflite, subject, kernels, threads), signature, subject)
+        interpreter = load(tflite, subject, kernels, threads)
+        self._entry = entry(interpreter, signature, subject)
         self.inputs, self.outputs = self._entry.inputs, self._entry.outputs
-        self._shapes = {name: one.allocated for name, one in self.inputs.items()}
+        ready = {name: one.allocated for name, one in self.inputs.items()}
+        self._shapes = {} if _waits(interpreter, subject) else ready
         for what, ports in (("input", self.inputs), ("output", self.outputs)):
             if not ports:
                 raise ArtifactError(f"{subject} has no {what}", expected=f"at least one {what}")
@@ -162,15 +164,23 @@ def signatures(tflite: bytes, *, subject: str = "the model") -> tuple[str, ...]:
 @lru_cache(maxsize=64)
 def demand_loadable(artifact: Artifact) -> None:
     """Raise ArtifactError where LiteRT refuses to load an artifact, or to give it its memory."""
-    load(artifact.tflite, artifact.name, Kernels.XNNPACK)
+    interpreter = load(artifact.tflite, artifact.name, Kernels.XNNPACK)
+    if _waits(interpreter, artifact.name):
+        runner = Runner(artifact.tflite, subject=artifact.name, signature=artifact.signature)
+        runner.take(artifact.evaluation.x[:1])
 
 
 def load(tflite: bytes, subject: str, kernels: Kernels, threads: int = 1) -> Any:
-    """LiteRT's interpreter with its memory; ArtifactError where it refuses the file."""
+    """LiteRT's interpreter with its memory; ArtifactError where it refuses the file.
+
+    A file that takes sequences of any length gets memory when its samples are known: at the length
+    of 1, which LiteRT would begin with, its convolutions may find too little.
+    """
     try:
         with without_greeting():
             interpreter = _interpreter(tflite, kernels, threads)
-            interpreter.allocate_tensors()
+            if not _waits(interpreter, subject):
+                interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         raise ArtifactError(
             f"LiteRT cannot load {subject}",
@@ -178,6 +188,12 @@ def load(tflite: bytes, subject: str, kernels: Kernels, threads: int = 1) -> Any
             remedy="build it again, or look whether it needs a custom or Flex operator",
         ) from error
     return interpreter
+
+
+def _waits(interpreter: Any, subject: str) -> bool:
+    """Whether an input has a free size besides the batch."""
+    inputs = told(interpreter.get_input_details, "an input", subject)
+    return any(-1 in one["shape_signature"][1:] for one in inputs)
 
 
 def _interpreter(tflite: bytes, kernels: Kernels, threads: int) -> Any:

@@ -27,6 +27,8 @@ TIMEOUT = 300.0
 _REFUSED = 3
 """The child's exit status for words of LiteRT's, which stand in the last line of its stdout."""
 _BATCH = 8
+_FREE = 64
+"""The length of a free size besides the batch: enough for a few convolutions."""
 _REMEDY = "fetch or build the file again; if it stays, this LiteRT cannot run it"
 
 
@@ -135,7 +137,9 @@ def _samples(runner: Runner, batch: int) -> Iterator[Inputs]:
 
     rng = np.random.default_rng(0)
     ports = runner.inputs.items()
-    shapes = {k: (batch, *(max(size, 1) for size in one.shape[1:])) for k, one in ports}
+    shapes = {
+        k: (batch, *(_FREE if size == -1 else size for size in one.shape[1:])) for k, one in ports
+    }
     yield Inputs({name: np.zeros(shape) for name, shape in shapes.items()})
     drawn = {name: rng.normal(scale=100, size=shape) for name, shape in shapes.items()}
     ones = {name: np.ones_like(drawn[name]) for name, one in ports if one.counts}

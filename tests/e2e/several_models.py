@@ -112,8 +112,8 @@ def tones(keras):
     return keras.Sequential(
         [
             keras.layers.InputLayer(input_shape=({LENGTH}, 1)),
-            keras.layers.Conv1D(8, 9, activation="relu"),
-            keras.layers.Conv1D(8, 5, activation="relu"),
+            keras.layers.Conv1D(24, 9, activation="relu"),
+            keras.layers.Conv1D(24, 5, activation="relu"),
             keras.layers.GlobalAveragePooling1D(),
             keras.layers.Dense(3),
         ]
@@ -167,29 +167,30 @@ import tensorflow as tf
 
 
 class Module(tf.Module):
-    def __init__(self, factor):
+    def __init__(self):
         super().__init__()
         draw = tf.random.Generator.from_seed(3)
-        self.weight = tf.Variable(draw.normal([4, 3]) * factor)
+        self.weight = tf.Variable(draw.normal([64, 48]))
 
-    @tf.function(input_signature=[tf.TensorSpec([None, 4], tf.float32, name="x")])
+    @tf.function(input_signature=[tf.TensorSpec([None, 64], tf.float32, name="x")])
     def score(self, x):
         return {"scores": x @ self.weight}
 
     @tf.function(
         input_signature=[
-            tf.TensorSpec([None, 4], tf.float32, name="x"),
-            tf.TensorSpec([None, 4], tf.float32, name="y"),
+            tf.TensorSpec([None, 64], tf.float32, name="x"),
+            tf.TensorSpec([None, 64], tf.float32, name="y"),
         ]
     )
     def mix(self, x, y):
         return {"sum": (x + y) @ self.weight, "difference": x - y}
 
 
-for name, factor in (("float", 1.0), ("changed", 1.01)):
-    module, saved = Module(factor), os.path.join(sys.argv[1], name)
+for name in ("float", "small"):
+    module, saved = Module(), os.path.join(sys.argv[1], name)
     tf.saved_model.save(module, saved, signatures={"score": module.score, "mix": module.mix})
     converter = tf.lite.TFLiteConverter.from_saved_model(saved, signature_keys=["score", "mix"])
+    converter.optimizations = [tf.lite.Optimize.DEFAULT] if name == "small" else []
     with open(saved + ".tflite", "wb") as file:
         file.write(converter.convert())
 """

@@ -179,7 +179,7 @@ def test_a_sequence_goes_through_integers_after_training(tmp_path, length):
 
 @pytest.fixture(scope="module")
 def signed(tmp_path_factory):
-    """Two files with two signatures each, as TensorFlow converts them; the second is 1 % off."""
+    """Two files with two signatures each, as TensorFlow converts them: floats and small weights."""
     folder = tmp_path_factory.mktemp("signed")
     done = subprocess.run(
         [sys.executable, "-c", SIGNED, str(folder)], capture_output=True, text=True, check=False
@@ -191,11 +191,11 @@ def signed(tmp_path_factory):
 @pytest.mark.parametrize("signature", ["score", "mix"])
 def test_a_signature_of_a_ready_made_file_is_gated(signed, tmp_path, signature):
     project = Project(tmp_path / "signed")
-    for name in ("float.tflite", "changed.tflite"):
+    for name in ("float.tflite", "small.tflite"):
         shutil.copy(signed / name, project.path)
     assert signatures((project.path / "float.tflite").read_bytes()) == ("mix", "score")
     rng = np.random.default_rng(1)
-    x, other = rng.normal(size=(2, 200, 4)).clip(-4, 4).astype(np.float32)
+    x, other = rng.normal(size=(2, 200, 64)).clip(-4, 4).astype(np.float32)
     np.savez(project.path / "data.npz", x=x, other=other)
     named = {"score": '"x"', "mix": '{"x": "x", "y": "other"}'}
     text = f'''
@@ -204,7 +204,7 @@ import litegate as lg
 
 model = lg.prebuilt(
     reference="float.tflite",
-    candidate="changed.tflite",
+    candidate="small.tflite",
     kind="dynamic_range",
     signature="{signature}",
     data=lg.datasets.npz("data.npz", x={named[signature]}, digests={{DIGESTS}}, domain=(-4, 4)),

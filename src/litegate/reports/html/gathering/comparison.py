@@ -67,9 +67,11 @@ def comparisons(report: Report, lookup: Lookup) -> tuple[list[Comparison], list[
 
 
 def at_hand(artifacts: Iterable[Artifact]) -> Lookup:
-    """Look among artifacts that are in memory, by their bytes and split."""
-    known = {(one.sha256, one.evaluation.digest): one for one in artifacts}
-    return lambda row, role: known.get((str(row[role]), str(row["split"])))
+    """Look among artifacts that are in memory, by their bytes, split and signature."""
+    known = {(one.sha256, one.evaluation.digest, one.signature): one for one in artifacts}
+    return lambda row, role: known.get(
+        (str(row[role]), str(row["split"]), str(row.get("signature", "")))
+    )
 
 
 def in_store(store: Store, splits: Mapping[str, Row]) -> Lookup:

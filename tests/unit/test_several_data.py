@@ -1,0 +1,228 @@
+"""Data sets of several inputs and outputs: verified, preprocessed, kept, compared."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from several import crossed, crossed_artifact, samples
+
+from litegate.authoring import prebuilt
+from litegate.datasets import npz, prepare
+from litegate.datasets.kept import file_names, joined, load, names_in, save
+from litegate.datasets.prepare import array_digest, keep_evaluation
+from litegate.digests import data_key
+from litegate.errors import ConfigError, DataError, StoreCorrupt
+from litegate.loosening.models import _data as loosened_data
+from litegate.recipes import int8_ptq, int16x8
+from litegate.reports.html.facts import Image, Numbers
+from litegate.reports.html.gathering.flips import _picture
+from litegate.showing import _split
+from litegate.spec import Data, DataLocations, Inputs, Splits
+from litegate.stored import stored_answers, stored_labels, stored_samples
+
+PICTURES = np.arange(6 * 4, dtype=np.uint8).reshape(6, 2, 2)
+SPEEDS = np.arange(6.0)
+KINDS = {"kind": np.array([0, 1, 0, 1, 0, 1]), "speed": SPEEDS}
+RAW = Splits(
+    x_train={"picture": PICTURES[:4], "speed": SPEEDS[:4]},
+    y_train={name: labels[:4] for name, labels in KINDS.items()},
+    x_test={"picture": PICTURES[4:], "speed": SPEEDS[4:]},
+    y_test={name: labels[4:] for name, labels in KINDS.items()},
+)
+HERE = DataLocations()
+
+
+def scaled(arrays):
+    return {"picture": arrays["picture"] / 32, "speed": arrays["speed"]}
+
+
+def digests_of(splits):
+    named = dataclasses.asdict(splits)
+    return {
+        f"{split}.{name}": array_digest(array)
+        for split, arrays in named.items()
+        for name, array in arrays.items()
+    }
+
+
+def data(splits=RAW, **changes):
+    made = {
+        "name": "moving",
+        "load": lambda _: splits,
+        "digests": digests_of(splits),
+        "preprocess": scaled,
+        "domain": {"picture": (0, 1), "speed": (0, 6)},
+        "classes": ("car", "bus"),
+        "output": "kind",
+    }
+    return Data(**(made | changes))
+
+
+def test_each_array_is_verified_and_preprocessed_by_name():
+    made = prepare(data(), HERE)
+    assert isinstance(made.x_train, Inputs)
+    assert made.x_test.arrays["picture"].dtype == np.float32
+    assert np.array_equal(made.x_test.arrays["picture"], PICTURES[4:] / np.float32(32))
+    assert np.array_equal(made.y_train["speed"], SPEEDS[:4])
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"digests": digests_of(RAW) | {"x_test.speed": "0" * 64}}, "promised: x_test.speed"),
+        ({"digests": {}}, '"x_train.picture"'),
+        ({"output": ""}, "none of them decides"),
+        ({"output": "knid"}, "did you mean 'kind'"),
+        ({"output": "speed"}, "no number of a class"),
+        ({"domain": {"picture": (0, 1)}}, "what the input 'speed' may be"),
+        ({"domain": {"picture": (0, 1), "speed": (0, 2)}}, "declared domain for the input speed"),
+        ({"domain": {"picture": (0, 1), "speed": (0, 6), "x": (0, 1)}}, "different inputs"),
+        ({"preprocess": lambda raw: raw["speed"]}, "what the input '' may be"),
+        ({"preprocess": lambda raw: {"picture": raw["picture"] / 32}}, "different inputs"),
+        (
+            {"preprocess": lambda raw: {**scaled(raw), "speed": raw["speed"][:1]}},
+            "number of samples",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused_by_name(changes, said):
+    with pytest.raises(DataError) as refused:
+        prepare(data(**changes), HERE)
+    assert said in str(refused.value)
+
+
+def test_one_domain_may_hold_for_all_inputs():
+    assert len(prepare(data(domain=(0, 6)), HERE).x_test) == 2
+
+
+@pytest.mark.parametrize("split", ["x_test", "y_test"])
+def test_arrays_of_different_lengths_are_refused(split):
+    arrays = dict(getattr(RAW, split))
+    arrays["speed"] = arrays["speed"][:1]
+    short = dataclasses.replace(RAW, **{split: arrays})
+    with pytest.raises(DataError, match="test split of moving has"):
+        prepare(data(short), HERE)
+
+
+def test_what_is_kept_comes_back(tmp_path):
+    """A file for each array, whatever its name holds."""
+    kept = keep_evaluation(prepare(data(), HERE), tmp_path / "evaluation")
+    assert sorted(kept) == ["x.picture.npy", "x.speed.npy", "y.kind.npy", "y.speed.npy"]
+    files = {name: path.read_bytes() for name, path in kept.items()}
+    back = stored_samples(files)
+    assert np.array_equal(back.arrays["speed"], SPEEDS[4:])
+    assert np.array_equal(stored_labels(files, "kind"), [0, 1])
+    with pytest.raises(StoreCorrupt, match="no labels of 'knid'"):
+        stored_labels(files, "knid")
+    with pytest.raises(StoreCorrupt, match=r"no x\.npy"):
+        stored_samples({})
+    assert stored_answers(files) is None
+
+
+def test_names_that_are_no_file_names_are_kept(tmp_path):
+    odd = Inputs({"a/b:0": np.zeros(2), "..": np.ones(2)})
+    save(tmp_path, "x", odd)
+    assert {*load(tmp_path, "x").arrays} == {"a/b:0", ".."}
+    assert [*file_names("x", np.zeros(1))] == ["x.npy"]
+    assert names_in("x", ["x.npy", "xy.npy", "x.a.npy", "y.npy", "x.txt"]) == {
+        "": "x.npy",
+        "a": "x.a.npy",
+    }
+    assert joined({"": 1}) == 1
+
+
+def test_the_key_holds_what_is_judged():
+    base = data()
+    others = (
+        data(output="speed"),
+        data(domain=(0, 6)),
+        data(domain={**base.domain, "speed": (0, 7)}),
+    )
+    keys = {
+        data_key(dataclasses.replace(one, preprocess=keep_evaluation)) for one in (base, *others)
+    }
+    assert len(keys) == 4
+
+
+def declared(**changes):
+    found = {
+        "digests": {"x_train.a": "1", "x_test.a": "2"},
+        "preprocessing": "p",
+        "domain": {"a": [0, 1], "b": [0, 2]},
+        "classes": ["x", "y"],
+        "output": "kind",
+    }
+    return found | changes
+
+
+@pytest.mark.parametrize(
+    ("changes", "fields"),
+    [
+        ({}, []),
+        ({"digests": {"x_train.a": "3", "x_test.a": "2"}}, []),
+        ({"digests": {"x_train.a": "1", "x_test.a": "3"}}, ["x_test.a"]),
+        ({"domain": {"a": [0, 1], "b": [0, 1]}}, ["of b"]),
+        ({"domain": {"a": [0, 1]}}, ["of b"]),
+        ({"domain": [0, 2]}, []),
+        ({"domain": [0, 1]}, ["of b"]),
+        ({"output": "speed"}, ["output"]),
+    ],
+)
+def test_what_a_change_loosens_is_told_by_input_and_output(changes, fields):
+    assert [one.field for one in loosened_data(declared(), declared(**changes))] == fields
+
+
+def test_npz_names_an_array_for_each_input(tmp_path):
+    np.savez(tmp_path / "moving.npz", p=PICTURES, s=SPEEDS, k=KINDS["kind"])
+    digests = {
+        "x_test.picture": array_digest(PICTURES),
+        "x_test.speed": array_digest(SPEEDS),
+        "y_test": array_digest(KINDS["kind"]),
+    }
+    named = {"picture": "p", "speed": "s"}
+    settings = {"digests": digests, "domain": (0, 23), "classes": ("car", "bus"), "output": "kind"}
+    made = npz("moving.npz", x=named, y="k", **settings)
+    found = prepare(made, DataLocations(project=tmp_path))
+    assert {name: array.shape for name, array in found.x_test.arrays.items()} == {
+        "picture": (6, 2, 2),
+        "speed": (6,),
+    }
+    wrong = npz("moving.npz", x={"picture": "p", "speed": "gone"}, y="k", **settings)
+    with pytest.raises(DataError, match="p and gone and k"):
+        prepare(wrong, DataLocations(project=tmp_path))
+
+
+def test_a_report_keeps_the_domain_of_each_input():
+    one = crossed_artifact(output="sum")
+    ends = {"left": (-1.0, 1.0), "right": (-2.0, 1.0)}
+    split = dataclasses.replace(one.evaluation, domain=ends)
+    told = _split(Beside(dataclasses.replace(one, evaluation=split)))
+    assert told["domain"] == [-2, 1]
+    assert told["domains"] == {"left": [-1, 1], "right": [-2, 1]}
+    assert told["output"] == "sum"
+
+
+@dataclasses.dataclass
+class Beside:
+    candidate: object
+
+
+def test_a_page_shows_the_first_input_that_is_a_picture():
+    x = Inputs({"speed": np.zeros((3, 2)), "picture": np.zeros((3, 8, 8, 1))})
+    split = dataclasses.replace(crossed_artifact().evaluation, x=x, domain=(0, 1))
+    assert isinstance(_picture(split, 1), Image)
+    numbers = dataclasses.replace(split, x=samples())
+    assert isinstance(_picture(numbers, 1), Numbers)
+
+
+def test_int16_is_for_int16x8_alone():
+    assert int16x8(input_type="int16", output_type="int16").input_type == "int16"
+    with pytest.raises(ConfigError, match="only int16x8 computes in int16"):
+        int8_ptq(input_type="int16")
+
+
+def test_a_ready_made_model_says_which_signature_is_judged():
+    data_set = npz("x.npz", x={"left": "l"}, digests={}, domain=(0, 1))
+    made = prebuilt(reference="a", candidate="b", data=data_set, signature="serve", name="m")
+    assert made.signature == "serve"
+    assert crossed()
