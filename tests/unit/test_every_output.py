@@ -14,6 +14,7 @@ from litegate.measures.against_base import agreement_with_base
 from litegate.measures.agreement import agreement_with_reference, keras_agreement, kernel_agreement
 from litegate.measures.comparison import compare
 from litegate.measures.distinct import firsts, originals
+from litegate.measures.latency_rule.contest import Contest, fresh_process
 from litegate.measures.latency_rule.timing import fresh, one_sample
 from litegate.measures.output_error import output_error
 from litegate.measures.properties import PROPERTIES, property_violations
@@ -108,6 +109,21 @@ def test_copies_are_equal_in_every_input():
 
 def test_an_interpreter_to_be_timed_is_fed_every_input():
     fresh(SOUND.tflite, one_sample(SOUND), "it")()
+
+
+@pytest.mark.slow
+def test_a_contest_in_a_fresh_process_is_fed_every_input():
+    found = fresh_process(
+        Contest(
+            candidate=SOUND.tflite,
+            reference=FLIPPED.tflite,
+            sample=one_sample(SOUND),
+            limit=None,
+            budget=0.2,
+            signatures=("serving", ""),
+        )
+    )
+    assert found.ratio > 0
 
 
 @pytest.mark.parametrize("prop", PROPERTIES, ids=lambda prop: prop.name)
