@@ -10,6 +10,7 @@ from litegate.spec import (
     Pruning,
     Regression,
     Splits,
+    Stream,
     Training,
 )
 from litegate.units import byte, kib, ms, per_thousand, percent, points, quanta, us
@@ -22,6 +23,7 @@ __all__ = [
     "Pruning",
     "Regression",
     "Splits",
+    "Stream",
     "Training",
     "byte",
     "datasets",

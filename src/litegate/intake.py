@@ -99,9 +99,10 @@ class Intake:
         Raises as `prepare`, and DataError for whatever else the user's own functions raise.
         """
         if not self.store.has(EVALUATIONS, key):
-            splits = _prepared(data, self.locations)
             with self._staging() as staging:
-                self.store.put(EVALUATIONS, key, keep_evaluation(splits, staging / "evaluation"))
+                folder = staging / "evaluation"
+                splits = _prepared(data, self.locations, folder)
+                self.store.put(EVALUATIONS, key, keep_evaluation(splits, folder))
 
     @contextmanager
     def _staging(self) -> Iterator[Path]:
@@ -139,9 +140,9 @@ def _check_same(file: File, key: str, got: str) -> None:
         )
 
 
-def _prepared(data: Data, locations: DataLocations) -> Splits:
+def _prepared(data: Data, locations: DataLocations, folder: Path) -> Splits:
     try:
-        return prepare(data, locations)
+        return prepare(data, locations, folder)
     except LitegateError:
         raise
     except Exception as error:

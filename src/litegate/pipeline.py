@@ -299,7 +299,7 @@ class Pipeline:
     def _evaluation(self, model: Model) -> Evaluation:
         key = self.split_key(model)
         if key not in self._evaluations:
-            files = self.store.get(EVALUATIONS, key)
+            files = self.store.locate(EVALUATIONS, key)
             data, labels = model.data, stored_labels(files, model.data.output)
             if data.labels and labels is None:
                 raise StoreCorrupt(f"the split of {data.name} in the store lists no labels")

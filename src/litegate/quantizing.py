@@ -74,12 +74,13 @@ def _exact(real: NDArray[Any], dtype: np.dtype[Any], scale: float, zero_point: i
 
 def meant(raw: NDArray[Any], scale: float, zero_point: int) -> NDArray[np.float32]:
     """The real values, float32, that integers mean; the product rounded once."""
-    if not _small(raw.dtype, scale, zero_point) or float(np.float32(scale)) != scale:
-        return ((raw.astype(np.float64) - zero_point) * scale).astype(np.float32)
-    found = raw.astype(np.float32)
-    found -= np.float32(zero_point)
-    found *= np.float32(scale)
-    return found
+    with np.errstate(over="ignore"):  # beyond float32 lies infinity, as the caller sees
+        if not _small(raw.dtype, scale, zero_point) or float(np.float32(scale)) != scale:
+            return ((raw.astype(np.float64) - zero_point) * scale).astype(np.float32)
+        found = raw.astype(np.float32)
+        found -= np.float32(zero_point)
+        found *= np.float32(scale)
+        return found
 
 
 def _small(dtype: np.dtype[Any], scale: float, zero_point: int) -> bool:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache, partial
-from itertools import chain
 from typing import Any, final
 
 import numpy as np
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from litegate.datasets.rows import chunks
 from litegate.entries import entry, told
 from litegate.errors import ArtifactError, MeasurementError
+from litegate.gathering import gathered
 from litegate.greeting import without_greeting
 from litegate.ports import Port, matched, matching
 from litegate.spec import Artifact, Samples, by_input
@@ -219,15 +219,22 @@ def _interpreter(tflite: bytes, kernels: Kernels, threads: int) -> Any:
 class Outputs:
     """What a model answered to n samples."""
 
-    raw: NDArray[Any]
-    """In the output's own type, shape (n, ...)."""
+    raw: Any
+    """In the output's own type, shape (n, ...): an array, or `Rows` where it is too large."""
     port: Port
     """Which output it is."""
 
+    def __getitem__(self, picked: Any) -> Outputs:
+        """What it answered to some of the samples, by a slice or an array of indices."""
+        return Outputs(raw=self.raw[picked], port=self.port)
+
     @property
     def real(self) -> NDArray[np.float32]:
-        """What the raw values mean, same shape; made anew each time where they are quantized."""
-        return self.port.real(self.raw)
+        """What the raw values mean, same shape; made anew each time where they are quantized.
+
+        DataError where they are too large to be held in memory: take them in parts.
+        """
+        return self.port.real(np.asarray(self.raw))
 
     @property
     def quantum(self) -> float:
@@ -326,38 +333,8 @@ def all_outputs(
     if not len(samples):
         raise MeasurementError(f"there is no sample to run {subject} on", expected="at least one")
     runner = Runner(tflite, subject=subject, kernels=kernels, signature=signature)
-    raw = _gathered(_batches(runner, samples, batch, on_chunk), len(samples), subject)
+    raw = gathered(_batches(runner, samples, batch, on_chunk), len(samples), subject)
     return {name: Outputs(raw=raw[name], port=one) for name, one in runner.outputs.items()}
-
-
-def _gathered(
-    parts: Iterator[dict[str, NDArray[Any]]], n: int, subject: str
-) -> dict[str, NDArray[Any]]:
-    """The parts of each output one after another in one array of n rows.
-
-    ArtifactError for more or fewer.
-    """
-    first = next(parts)
-    whole = {name: np.empty((n, *part.shape[1:]), part.dtype) for name, part in first.items()}
-    done = dict.fromkeys(whole, 0)
-    for each in chain([first], parts):
-        for name, part in each.items():
-            if done[name] + len(part) <= n:
-                whole[name][done[name] : done[name] + len(part)] = part
-            done[name] += len(part)
-    for name, got in done.items():
-        _check_count(got, n, name if len(done) > 1 else "", subject)
-    return whole
-
-
-def _check_count(got: int, expected: int, output: str, subject: str) -> None:
-    if got != expected:
-        where = f" in the output {output}" if output else ""
-        raise ArtifactError(
-            f"{subject} gave another number of answers than it was given samples{where}",
-            expected=str(expected),
-            got=str(got),
-        )
 
 
 def inner(

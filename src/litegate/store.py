@@ -21,11 +21,14 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import final
+from typing import TypeVar, final
 
 from litegate.errors import StoreCorrupt, StoreError
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_Found = TypeVar("_Found")
+_LINKED = 64 << 20
+"""Bytes from which on a staged file is not copied."""
 BUILDS = "builds"
 EVALUATIONS = "evaluations"
 ANSWERS = "answers"
@@ -58,6 +61,18 @@ class Store:
 
         Raises KeyError where there is no entry, StoreCorrupt where bytes or manifest are damaged.
         """
+        return self._read(group, key, names, self._object)
+
+    def locate(self, group: str, key: str, names: Iterable[str] = ()) -> dict[str, Path]:
+        """Where the files of an entry lie, by name; as `get`, for files larger than memory.
+
+        Each is verified now: read it in this run. Raises as `get`.
+        """
+        return self._read(group, key, names, self._verified)
+
+    def _read(
+        self, group: str, key: str, names: Iterable[str], read: Callable[[str], _Found]
+    ) -> dict[str, _Found]:
         path = self._manifest(group, key)
         try:
             listed = json.loads(path.read_bytes())
@@ -65,7 +80,7 @@ class Store:
                 raise StoreCorrupt(f"the manifest {path} is that of another key")
             if missing := [name for name in names if name not in listed["files"]]:
                 raise StoreCorrupt(f"the manifest {path} does not list {', '.join(missing)}")
-            return {name: self._object(digest) for name, digest in listed["files"].items()}
+            return {name: read(digest) for name, digest in listed["files"].items()}
         except FileNotFoundError:
             raise KeyError(key) from None
         except (ValueError, TypeError, AttributeError, KeyError) as error:
@@ -80,7 +95,7 @@ class Store:
         """
         if self.has(group, key):
             return
-        digests = {name: self._add(path.read_bytes()) for name, path in files.items()}
+        digests = {name: self._add(path) for name, path in files.items()}
         listed = {"key": key, "stem": stem, "files": digests}
         text = json.dumps(listed, indent=1, sort_keys=True)
         self._write(self._manifest(group, key), text.encode())
@@ -109,7 +124,7 @@ class Store:
             for digest in json.loads(path.read_bytes())["files"].values():
                 with suppress(KeyError, StoreCorrupt):
                     try:
-                        self._object(digest)
+                        self._verified(digest)
                     except StoreCorrupt:
                         self._place(digest).unlink(missing_ok=True)
         path.unlink(missing_ok=True)
@@ -164,34 +179,78 @@ class Store:
             data = path.read_bytes()
         except FileNotFoundError:
             raise StoreCorrupt(f"{path} is missing from the store") from None
-        got = hashlib.sha256(data).hexdigest()
-        if got != digest:
-            raise StoreCorrupt(f"{path} is damaged", expected=f"SHA-256 {digest}", got=got)
+        _demand(digest, hashlib.sha256(data).hexdigest(), path)
         return data
 
-    def _add(self, data: bytes) -> str:
-        digest = hashlib.sha256(data).hexdigest()
+    def _verified(self, digest: str) -> Path:
+        path = self._place(digest)
         try:
-            self._object(digest)
-        except StoreCorrupt:
-            self._write(self._place(digest), data)
+            got = _digest(path)
+        except FileNotFoundError:
+            raise StoreCorrupt(f"{path} is missing from the store") from None
+        _demand(digest, got, path)
+        return path
+
+    def _add(self, source: Path) -> str:
+        """Take a copy of a file in, unless its bytes are here; its digest."""
+        copy = self._copied(source)
+        try:
+            digest = _digest(copy)
+            try:
+                self._verified(digest)
+            except StoreCorrupt:
+                self._move(copy, self._place(digest))
+        finally:
+            copy.unlink(missing_ok=True)
         return digest
+
+    def _copied(self, source: Path) -> Path:
+        """A copy of a file below `tmp`, on the disk; of a large one that lies there a second name.
+
+        Nobody writes to what was staged, and a second copy of it might not fit.
+        """
+        with self._writing(self._folder("tmp")) as tmp:
+            name = Path(tempfile.mktemp(dir=tmp, prefix=_prefix()))  # noqa: S306 the folder is ours
+            if source.is_relative_to(tmp) and source.stat().st_size > _LINKED:
+                with suppress(OSError):
+                    os.link(source, name)
+            try:
+                if not name.exists():
+                    shutil.copyfile(source, name)
+                _to_disk(name)
+            except OSError:
+                name.unlink(missing_ok=True)
+                raise
+            return name
 
     def _write(self, path: Path, data: bytes) -> None:
         """Write under a temporary name, to the disk, and move into place."""
         name = ""
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+        with self._writing(path):
             tmp = self._folder("tmp")
-            with tempfile.NamedTemporaryFile(dir=tmp, prefix=_prefix(), delete=False) as file:
-                name = file.name
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(name, path)
+            try:
+                with tempfile.NamedTemporaryFile(dir=tmp, prefix=_prefix(), delete=False) as file:
+                    name = file.name
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+                self._move(Path(name), path)
+            except OSError:
+                with suppress(OSError):
+                    Path(name).unlink(missing_ok=True)
+                raise
+
+    def _move(self, source: Path, path: Path) -> None:
+        with self._writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(source, path)
+
+    @contextmanager
+    def _writing(self, path: Path) -> Iterator[Path]:
+        """StoreError for whatever the system refuses."""
+        try:
+            yield path
         except OSError as error:
-            with suppress(OSError):
-                Path(name).unlink(missing_ok=True)
             raise _cannot("write", path, error) from error
 
     def _folder(self, name: str) -> Path:
@@ -215,8 +274,23 @@ class Store:
         return freed
 
 
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _demand(digest: str, got: str, path: Path) -> None:
+    if got != digest:
+        raise StoreCorrupt(f"{path} is damaged", expected=f"SHA-256 {digest}", got=got)
+
+
+def _to_disk(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
 def _cannot(verb: str, path: Path, error: OSError) -> StoreError:
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     remedy = "free some space, or run `litegate store prune`" if full else "name a folder of yours"
     return StoreError(
         f"the store cannot {verb} {path}",

@@ -1,19 +1,22 @@
-"""Arrays out of the store's bytes: samples, labels, what Keras answered."""
+"""Arrays out of the store's files: samples, labels, what Keras answered."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from litegate.datasets.kept import joined, names_in
 from litegate.errors import StoreCorrupt
 from litegate.spec import Array, Samples
 
+Files = Mapping[str, bytes] | Mapping[str, Path]
+"""By name: what a file holds, or where it lies, of which what is large is left there."""
 SAMPLES, LABELS, SLICES, KERAS = "x", "y", "slices", "keras_outputs"
 """The stems of the files: "x.npy", or "x.NAME.npy" for each of several inputs."""
 
 
-def stored_samples(files: Mapping[str, bytes]) -> Samples:
+def stored_samples(files: Files) -> Samples:
     """The samples of an evaluation split; StoreCorrupt where there are none."""
     found = _arrays(files, SAMPLES)
     if not found:
@@ -21,7 +24,7 @@ def stored_samples(files: Mapping[str, bytes]) -> Samples:
     return joined(found)
 
 
-def stored_labels(files: Mapping[str, bytes], output: str) -> Array:
+def stored_labels(files: Files, output: str) -> Array:
     """The labels of the output that decides, shape (n,); None where there are none.
 
     StoreCorrupt where there are labels, and none of that output.
@@ -34,7 +37,7 @@ def stored_labels(files: Mapping[str, bytes], output: str) -> Array:
     return found[output]
 
 
-def stored_slices(files: Mapping[str, bytes], names: Sequence[str]) -> dict[str, Array]:
+def stored_slices(files: Files, names: Sequence[str]) -> dict[str, Array]:
     """The masks of an evaluation split's slices, bools, shape (n,), kept in the order of `names`.
 
     StoreCorrupt where there is another number of them.
@@ -45,21 +48,27 @@ def stored_slices(files: Mapping[str, bytes], names: Sequence[str]) -> dict[str,
     return dict(zip(names, masks, strict=True))
 
 
-def stored_answers(files: Mapping[str, bytes]) -> Array:
+def stored_answers(files: Files) -> Array:
     """What Keras answered: an array, a mapping from output to array, or None."""
     found = _arrays(files, KERAS)
     return (found.get("") if "" in found else found) if found else None
 
 
-def _arrays(files: Mapping[str, bytes], stem: str) -> dict[str, Array]:
+def _arrays(files: Files, stem: str) -> dict[str, Array]:
     return {name: _array(files, file) for name, file in names_in(stem, files).items()}
 
 
-def _array(files: Mapping[str, bytes], name: str) -> Array:
+def _array(files: Files, name: str) -> Array:
     import numpy as np
 
+    from litegate.datasets.rows import opened
+
+    held = files[name]
+    if isinstance(held, Path):
+        return opened(held)
+
     try:
-        found = np.load(io.BytesIO(files[name]), allow_pickle=False)
+        found = np.load(io.BytesIO(held), allow_pickle=False)
     except (ValueError, EOFError) as error:
         raise StoreCorrupt(f"{name} in the store is no array: {error}") from error
     if not found.ndim:

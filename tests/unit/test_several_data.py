@@ -37,12 +37,7 @@ def scaled(arrays):
 
 
 def digests_of(splits):
-    named = dataclasses.asdict(splits)
-    return {
-        f"{split}.{name}": array_digest(array)
-        for split, arrays in named.items()
-        for name, array in arrays.items()
-    }
+    return {name: array_digest(array) for name, array in splits.arrays().items()}
 
 
 def data(splits=RAW, **changes):
@@ -75,7 +70,7 @@ def test_each_array_is_verified_and_preprocessed_by_name():
         ({"output": "knid"}, "did you mean 'kind'"),
         ({"output": "speed"}, "no number of a class"),
         ({"domain": {"picture": (0, 1)}}, "what the input 'speed' may be"),
-        ({"domain": {"picture": (0, 1), "speed": (0, 2)}}, "declared domain for the input speed"),
+        ({"domain": {"picture": (0, 1), "speed": (0, 2)}}, "for the input speed"),
         ({"domain": {"picture": (0, 1), "speed": (0, 6), "x": (0, 1)}}, "different inputs"),
         ({"preprocess": lambda raw: raw["speed"]}, "what the input '' may be"),
         ({"preprocess": lambda raw: {"picture": raw["picture"] / 32}}, "different inputs"),

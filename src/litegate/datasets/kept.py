@@ -20,12 +20,13 @@ def file_names(stem: str, kept: Samples | Mapping[str, Array]) -> dict[str, Arra
 
 
 def save(folder: Path, stem: str, kept: Samples | Mapping[str, Array]) -> dict[str, Path]:
-    """Write arrays into a folder; the path of each file by its name."""
+    """Write arrays into a folder; the path of each file by its name. A file that is there stays."""
     import numpy as np
 
     found = file_names(stem, kept)
     for name, array in found.items():
-        np.save(folder / name, array, allow_pickle=False)
+        if not (folder / name).exists():
+            np.save(folder / name, array, allow_pickle=False)
     return {name: folder / name for name in found}
 
 
@@ -45,8 +46,8 @@ def joined(arrays: Mapping[str, Array]) -> Samples:
 
 
 def load(folder: Path, stem: str) -> Samples:
-    """Read the samples that `save` wrote into a folder."""
-    import numpy as np
+    """The samples that `save` wrote into a folder; what is large stays there."""
+    from litegate.datasets.rows import opened
 
     found = names_in(stem, sorted(path.name for path in folder.iterdir()))
-    return joined({k: np.load(folder / name, allow_pickle=False) for k, name in found.items()})
+    return joined({k: opened(folder / name) for k, name in found.items()})

@@ -11,29 +11,47 @@ from litegate.datasets.checked import check_inputs, preprocessed
 from litegate.datasets.kept import save
 from litegate.datasets.labels import check_labels, check_slices
 from litegate.errors import DataError
-from litegate.spec import Array, Data, DataLocations, Splits
+from litegate.spec import Array, Data, DataLocations, Samples, Splits
 
 
-def prepare(data: Data, locations: DataLocations) -> Splits:
+def prepare(data: Data, locations: DataLocations, folder: Path | None = None) -> Splits:
     """Load a data set, verify every array's digest, and preprocess the samples of both splits.
 
-    Samples come back as float32, those of several inputs as `Inputs`. Raises DataUnavailable where
-    it cannot be had, DataError where it is not what was promised.
+    Samples come back as float32, those of several inputs as `Inputs`. An evaluation split that is a
+    stream, or large, is preprocessed a part at a time into `folder`; without one, all of it is held
+    in memory. A training split always is. Raises DataUnavailable where it cannot be had, DataError
+    where it is not what was promised, StoreError where `folder` cannot hold it.
     """
-    raw = data.load(locations)
-    verify(data, raw)
+    from litegate.datasets.drained import drained
+
+    raw, digests = drained(data, data.load(locations), folder)
+    verify(data, raw, digests)
     check_labels(data, raw)
-    samples = {name: getattr(raw, name) for name in ("x_train", "x_test")}
-    made = {k: preprocessed(data, x) for k, x in samples.items() if x is not None}
+    made = {name: getattr(raw, name) for name in ("x_train", "x_test")}
+    made = {name: x for name, x in made.items() if x is not None}
+    made |= {k: _prepared(data, x, k, folder) for k, x in made.items() if k not in digests}
     check_inputs(data, made)
     return replace(raw, x_train=made.get("x_train"), x_test=made["x_test"])
 
 
+def _prepared(
+    data: Data, samples: Samples | Mapping[str, Array], name: str, folder: Path | None
+) -> Samples:
+    from litegate.datasets.drained import is_large, preprocessed_into
+
+    if name == "x_test" and folder and is_large(samples):
+        return preprocessed_into(data, samples, folder)
+    return preprocessed(data, samples)
+
+
 def keep_evaluation(splits: Splits, folder: Path) -> dict[str, Path]:
-    """Write what the store keeps of a prepared data set, by the files' names."""
-    folder.mkdir(parents=True)
+    """Write what the store keeps of a prepared data set, by the files' names.
+
+    What `prepare` has written into `folder` stays.
+    """
     import numpy as np
 
+    folder.mkdir(parents=True, exist_ok=True)
     masks = [splits.slices[name] for name in sorted(splits.slices)]
     parts = {
         "x": splits.x_test,
@@ -53,12 +71,15 @@ def array_digest(array: Array) -> str:
     return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
 
 
-def verify(data: Data, raw: Splits) -> None:
+def verify(data: Data, raw: Splits, known: Mapping[str, str] | None = None) -> None:
     """Raise DataError unless every raw array has the digest that `data` promises.
 
-    Its text holds the line of code that promises the arrays as they are, ready to be pasted.
+    `known` holds the digests of arrays that are not here as they came. The error's text holds the
+    line of code that promises the arrays as they are, ready to be pasted.
     """
-    got = {name: array_digest(array) for name, array in raw.arrays().items()}
+    known = known or {}
+    arrays = raw.arrays().items()
+    got = {name: known.get(name) or array_digest(array) for name, array in arrays}
     wrong = [n for n in {**got, **data.digests} if data.digests.get(n) != got.get(n)]
     if not data.digests:
         raise DataError(

@@ -7,6 +7,7 @@ and a file that shrinks under a map kills the process.
 from __future__ import annotations
 
 import operator
+import weakref
 from collections.abc import Iterator
 from math import prod
 from pathlib import Path
@@ -38,6 +39,7 @@ class Rows:
     def __init__(self, path: Path) -> None:
         """Open a `.npy` file; StoreCorrupt where it is none, or is cut off."""
         self._file = path.open("rb", buffering=0)
+        weakref.finalize(self, self._file.close)
         self.shape, self.dtype, self._offset = _header(self._file, path)
         self._row = prod(self.shape[1:]) * self.dtype.itemsize
         if path.stat().st_size != self._offset + len(self) * self._row:
@@ -132,17 +134,17 @@ def opened(path: Path) -> Any:
     return rows if rows.nbytes > IN_MEMORY else rows[:]
 
 
-def chunks(samples: Any, most: int = CHUNK) -> Iterator[tuple[int, Any]]:
+def chunks(samples: Any) -> Iterator[tuple[int, Any]]:
     """Walk over samples of shape (n, ...), some at a time: where each part begins, and the part.
 
-    A part has at most `most` bytes, or one sample. Of an array in memory it is a view.
+    A part has at most `CHUNK` bytes, or one sample. Of an array in memory it is a view.
     """
-    count = step(samples, most)
+    count = step(samples)
     for start in range(0, len(samples), count):
         yield start, samples[start : start + count]
 
 
-def step(samples: Any, most: int = CHUNK) -> int:
-    """How many samples of shape (n, ...) have at most `most` bytes, at least one."""
+def step(samples: Any) -> int:
+    """How many samples of shape (n, ...) have at most `CHUNK` bytes, at least one."""
     row: int = prod(samples.shape[1:]) * samples.dtype.itemsize
-    return max(1, most // max(1, row))
+    return max(1, CHUNK // max(1, row))

@@ -182,7 +182,7 @@ def kernel_agreement(candidate: Artifact) -> Measurement:
         signature=candidate.signature,
     )
     fast = predict_all(candidate)
-    found = {name: (one.real[chosen], plain[name].real) for name, one in fast.items()}
+    found = {name: (one[chosen].real, plain[name][:].real) for name, one in fast.items()}
 
     def measure(_: str, pair: _Scores) -> Measurement:
         return _of_kernels(candidate, chosen, *pair)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
 from typing import Any, final
@@ -9,8 +10,9 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from litegate.datasets.rows import chunks, step
 from litegate.errors import MeasurementError
-from litegate.runtime import predict
+from litegate.runtime import Outputs, predict
 from litegate.spec import Artifact
 
 
@@ -28,13 +30,14 @@ class Decisions:
 
 
 def decide(scores: NDArray[Any], subject: str) -> Decisions:
-    """Decide on scores of shape (n, classes), in any numeric type.
+    """Decide on scores of shape (n, classes), in any numeric type; an array, or `Rows`.
 
     MeasurementError for no sample, a score that is NaN or infinite, fewer than two classes, or
     outputs of more dimensions, such as a score for each pixel.
     """
-    flat = finite(scores, subject).reshape(len(scores), -1)
-    if flat.shape[1] < 2 or flat.shape[1] not in scores.shape:
+    finite(scores, subject)
+    classes = scores.size // len(scores)
+    if classes < 2 or classes not in scores.shape:
         raise MeasurementError(
             f"{subject} does not choose between classes",
             expected="one score for each of at least two classes",
@@ -42,9 +45,15 @@ def decide(scores: NDArray[Any], subject: str) -> Decisions:
             remedy="measure accuracy only of networks that end in one output a class; others have "
             "metrics=... and output_error=...",
         )
+    found = [_decided(part.reshape(len(part), -1)) for _, part in chunks(scores)]
+    chosen = np.concatenate([one for one, _ in found])
+    return Decisions(chosen=chosen, classes=classes, ties=sum(ties for _, ties in found))
+
+
+def _decided(flat: NDArray[Any]) -> tuple[NDArray[np.intp], int]:
+    """The class of each sample, and how many samples are tied."""
     highest = flat.max(axis=1, keepdims=True)
-    ties = int(((flat == highest).sum(axis=1) > 1).sum())
-    return Decisions(chosen=flat.argmax(axis=1), classes=flat.shape[1], ties=ties)
+    return flat.argmax(axis=1), int(((flat == highest).sum(axis=1) > 1).sum())
 
 
 def chooses(artifact: Artifact) -> bool:
@@ -55,24 +64,36 @@ def chooses(artifact: Artifact) -> bool:
     split = artifact.evaluation
     if split.y is None or not split.classes or split.y.ndim != 1 or split.y.dtype.kind not in "iu":
         return False
-    return prod(predict(artifact).raw.shape[1:]) == len(split.classes)
+    return bool(prod(predict(artifact).raw.shape[1:]) == len(split.classes))
 
 
 def finite(values: NDArray[Any], subject: str) -> NDArray[Any]:
     """The values themselves, shape (n, ...); MeasurementError for none, or NaN or infinity."""
-    if not values.size:
+    _demand_finite((part for _, part in chunks(values)), subject)
+    return values
+
+
+def demand_finite(outputs: Outputs, subject: str) -> None:
+    """As `finite`, of what outputs mean."""
+    count = step(outputs.raw)
+    starts = range(0, len(outputs.raw), count)
+    _demand_finite((outputs[start : start + count].real for start in starts), subject)
+
+
+def _demand_finite(parts: Iterable[NDArray[Any]], subject: str) -> None:
+    found = [np.isfinite(part).reshape(len(part), -1).all(axis=1) for part in parts if part.size]
+    if not found:
         raise MeasurementError(f"there are no outputs of {subject}", expected="at least one sample")
-    sound = np.isfinite(values).reshape(len(values), -1).all(axis=1)
+    sound = np.concatenate(found)
     if not sound.all():
         first = int(np.flatnonzero(~sound)[0])
         raise MeasurementError(
             f"outputs of {subject} are NaN or infinite for {int((~sound).sum()):,} of"
-            f" {len(values):,} samples",
+            f" {len(sound):,} samples",
             expected="finite outputs",
             got=f"sample {first} is the first",
             remedy="look for NaN or infinity in its weights and biases, and in the data",
         )
-    return values
 
 
 def demand_same_split(reference: Artifact, candidate: Artifact) -> None:

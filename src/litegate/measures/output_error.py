@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from litegate.datasets.rows import step
 from litegate.errors import MeasurementError
 from litegate.measurement import Interval, Measurement
 from litegate.measures.bootstrap import METHOD, bca, by_group, resamples
-from litegate.measures.decisions import demand_same_split, finite
+from litegate.measures.decisions import demand_finite, demand_same_split
 from litegate.measures.distinct import counted, firsts, originals
 from litegate.measures.every_output import paired, worst
 from litegate.measures.layer_error import divergence
@@ -25,7 +26,6 @@ from litegate.runtime import Outputs
 from litegate.spec import Artifact
 from litegate.units import Unit, text
 
-Real = NDArray[np.float64]
 Sums = NDArray[np.float64]
 """float64; a sum of squares for each sample, shape (n,)."""
 
@@ -48,8 +48,8 @@ def output_error(reference: Artifact, candidate: Artifact) -> Measurement:
 
 
 def _of_one(reference: Artifact, candidate: Artifact, pair: tuple[Outputs, Outputs]) -> Measurement:
-    r, c = _outputs(reference, candidate, pair)
-    off, whole = _squares(c - r), _squares(r)
+    r, c = _checked(reference, candidate, pair)
+    off, whole = _sums(r, c)
     if not whole.sum():
         raise MeasurementError(f"{reference.name} answers zero to every sample: no share of it")
     found, groups = _error(off.sum(), whole.sum()), originals(candidate.evaluation)
@@ -62,13 +62,13 @@ def _of_one(reference: Artifact, candidate: Artifact, pair: tuple[Outputs, Outpu
         subject=candidate.name,
         value=found,
         unit=Unit.PERCENT,
-        n=len(r),
+        n=len(off),
         interval=Interval(low=low, high=high, method=METHOD),
         low=least,
         high=most,
         evidence=(
-            f"RMS {math.sqrt(off.sum() / c.size):.4g} of {math.sqrt(whole.sum() / r.size):.4g}",
-            counted(len(r), len(firsts(groups))),
+            f"RMS {_rms(off, r.raw.size):.4g} of {_rms(whole, r.raw.size):.4g}",
+            counted(len(off), len(firsts(groups))),
             f"sample {worst} is the worst: {_of_sample(off[worst], whole[worst])}",
         ),
         artifacts=(reference.sha256, candidate.sha256),
@@ -76,19 +76,39 @@ def _of_one(reference: Artifact, candidate: Artifact, pair: tuple[Outputs, Outpu
     )
 
 
-def _outputs(
+def _checked(
     reference: Artifact, candidate: Artifact, pair: tuple[Outputs, Outputs]
-) -> tuple[Real, Real]:
-    """The real-valued outputs of both, float64, of one shape (n, ...)."""
-    r, c = finite(pair[0].real, reference.name), finite(pair[1].real, candidate.name)
+) -> tuple[Outputs, Outputs]:
+    """The outputs of both, of one shape (n, ...), finite."""
+    r, c = pair
+    demand_finite(r, reference.name)
+    demand_finite(c, candidate.name)
     distinct = len(firsts(originals(candidate.evaluation)))
-    if r.shape != c.shape or distinct < 2:
+    if r.raw.shape != c.raw.shape or distinct < 2:
         raise MeasurementError(
             f"the outputs of {candidate.name} and its reference cannot be compared",
             expected="the same shape, and at least two distinct samples",
-            got=f"{c.shape} and {r.shape}, {counted(len(r), distinct)}",
+            got=f"{c.raw.shape} and {r.raw.shape}, {counted(len(r.raw), distinct)}",
         )
-    return r.astype(np.float64), c.astype(np.float64)
+    return r, c
+
+
+def _sums(r: Outputs, c: Outputs) -> tuple[Sums, Sums]:
+    """For each sample the squares of the differences added up, and those of the reference's.
+
+    Some samples at a time: float64 of all would take many times the room of what was answered.
+    """
+    off, whole = np.empty((2, len(r.raw)))
+    count = step(r.raw)
+    for start in range(0, len(off), count):
+        part = slice(start, start + count)
+        one, other = r[part].real.astype(np.float64), c[part].real.astype(np.float64)
+        off[part], whole[part] = _squares(other - one), _squares(one)
+    return off, whole
+
+
+def _rms(sums: Sums, values: int) -> float:
+    return math.sqrt(sums.sum() / values)
 
 
 def _limits(found: float, off: Sums, whole: Sums) -> Callable[[float], tuple[float, float]]:

@@ -16,6 +16,7 @@ from litegate.errors import ConfigError, LitegateError
 from litegate.escaping import plain
 from litegate.faults import Family, Fault, Scene
 from litegate.faults.catalogue import chosen, own_faults, shipped_faults
+from litegate.faults.part import in_memory
 from litegate.gate import Gate
 from litegate.items import case_of, cases_of, requires
 from litegate.progress import uncaptured
@@ -124,7 +125,8 @@ class _Prover:
 
     def _proof(self, case: Case) -> Proof:
         items = {item.nodeid: item for item in self.items if _is_of(case, item)}
-        scene, options = self._scene(case), self.gate.options
+        (scene, said), options = in_memory(self._scene(case)), self.gate.options
+        self.gate.session.run.notes += [said] if said else []
         checks = [check_of(item) for item in items.values()]
         run: Play = partial(play, items)
         full = options.prove_full

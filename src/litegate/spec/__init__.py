@@ -11,6 +11,7 @@ from litegate.spec.inputs import Domain, Inputs, Samples, by_input, domain_of, m
 from litegate.spec.metric import Better, Metric, MetricKind
 from litegate.spec.model import Data, DataLocations, File, Model, Splits, Training
 from litegate.spec.recipe import IO_TYPES, Clustering, Kind, Pruning, Recipe
+from litegate.spec.stream import Stream
 
 __all__ = [
     "IO_TYPES",
@@ -35,6 +36,7 @@ __all__ = [
     "Regression",
     "Samples",
     "Splits",
+    "Stream",
     "Training",
     "by_input",
     "domain_of",

@@ -13,6 +13,7 @@ from litegate.spec.arrays import Array
 from litegate.spec.budget import Budget
 from litegate.spec.inputs import Domain, Samples
 from litegate.spec.recipe import Kind, Recipe
+from litegate.spec.stream import Stream
 
 SLICE = "slices."
 """What the name of a slice begins with among a data set's digests."""
@@ -54,19 +55,24 @@ class Training:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Splits:
-    """A data set in memory: samples first, equal lengths in each split.
+    """A data set: each split as arrays, samples first, equal lengths, or as a stream.
 
     The training split is None where nothing is trained, `y_test` where there are no labels. Samples
     of several inputs are a mapping from the input's name to its array, labels of several outputs
-    one from the output's; prepared, samples are `Inputs`.
+    one from the output's; prepared, samples are `Inputs`. ConfigError for a split that is given in
+    both ways, or no evaluation split.
     """
 
+    train: Stream | None = None
+    """The training split in place of `x_train` and `y_train`; gathered into memory."""
+    test: Stream | None = None
+    """The evaluation split in place of `x_test` and `y_test`; never in memory as a whole."""
     x_train: Samples | Mapping[str, Array] = None
     """Training samples, shape (n, ...)."""
     y_train: Array | Mapping[str, Array] = None
     """What the network is trained towards: class numbers, integers, shape (n,), or (n, ...) for one
     a pixel; or targets, floats, shape (n, ...)."""
-    x_test: Samples | Mapping[str, Array]
+    x_test: Samples | Mapping[str, Array] = None
     """Samples of the evaluation split, shape (m, ...)."""
     y_test: Array | Mapping[str, Array] = None
     """Their labels, of either kind; they may be of another than `y_train`, as an anomaly detector's
@@ -84,9 +90,20 @@ class Splits:
             held = getattr(self, each.name)
             if isinstance(held, Mapping):
                 found |= {f"{each.name}.{name}": array for name, array in held.items()}
-            elif held is not None:
+            elif held is not None and not isinstance(held, Stream):
                 found[each.name] = held
         return found
+
+    def __post_init__(self) -> None:
+        for split in ("train", "test"):
+            ways = (split, f"x_{split}", f"y_{split}")
+            given = [name for name in ways if getattr(self, name) is not None]
+            if (split in given and len(given) > 1) or (split == "test" and not given):
+                raise ConfigError(
+                    f"Splits(...) needs the {split} split in one way",
+                    expected=f"x_{split}=... with y_{split}=..., or {split}=lg.Stream(...)",
+                    got=", ".join(given) or "nothing",
+                )
 
 
 @final
@@ -115,7 +132,8 @@ class Data:
     "x_test.NAME"), "slices.NAME" for a slice; verified at every load."""
     preprocess: Callable[[Any], Any]
     """Raw samples, shape (n, ...), to what the network is fed, float32, shape (n, ...); of several
-    inputs a mapping to a mapping. A named function: its source is part of the artifact's key."""
+    inputs a mapping to a mapping. A named function: its source is part of the artifact's key. It
+    treats each sample by itself, for it is shown a large evaluation split a part at a time."""
     domain: Domain
     """The least and greatest value of a preprocessed input; of several inputs one pair for all, or
     a mapping from each input's name."""

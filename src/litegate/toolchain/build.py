@@ -11,7 +11,12 @@ from litegate.discovery import load_file
 from litegate.errors import ConfigError
 from litegate.spec import Model, Recipe, Splits
 from litegate.toolchain.bench import Bench
-from litegate.toolchain.environment import check_versions, load_frameworks
+from litegate.toolchain.environment import (
+    check_versions,
+    fix_threads,
+    is_tensorflow_here,
+    load_frameworks,
+)
 from litegate.toolchain.protocol import START, Request
 from litegate.toolchain.reporter import Reporter
 from litegate.toolchain.samples import samples_of
@@ -28,11 +33,16 @@ def build(request: Request, report: Reporter) -> None:
     check_versions()
     model = _model(request)
     recipes = [_recipe(model, name) for name in request.recipes]
-    splits = prepare(model.data, replace(request.locations, project=request.project))
+    threads = model.training.threads
+    if is_tensorflow_here():
+        load_frameworks(threads)
+    fix_threads(threads)
+    locations = replace(request.locations, project=request.project)
+    splits = prepare(model.data, locations, request.staging / "evaluation")
     _check_trainable(model, splits)
     keep_evaluation(splits, request.staging / "evaluation")
     report.stage(recipes[0].name, "train", shared=True)
-    frameworks = load_frameworks(model.training.threads)
+    frameworks = load_frameworks(threads, fixed=True)
     samples = samples_of(frameworks, splits)
     del splits
     graph = None
@@ -78,7 +88,8 @@ def _recipe(model: Model, name: str) -> Recipe:
 
 def _check_trainable(model: Model, splits: Splits) -> None:
     there = splits.arrays()
-    missing = [n for n in ("x_train", "y_train", "x_test", "y_test") if n not in there]
+    needed = ("x_train", "y_train", "x_test", "y_test")
+    missing = [name for name in needed if name not in {key.partition(".")[0] for key in there}]
     if missing:
         raise ConfigError(
             f"{model.name} cannot be trained on {model.data.name}: it has no {', '.join(missing)}",

@@ -56,10 +56,21 @@ def check_versions() -> None:
         )
 
 
-def load_frameworks(threads: int) -> Frameworks:
+def is_tensorflow_here() -> bool:
+    """Whether somebody has imported TensorFlow."""
+    return "tensorflow" in sys.modules
+
+
+def fix_threads(threads: int) -> None:
+    """Give TensorFlow its threads before it is imported: a data set may be one of `tf.data`."""
+    os.environ |= {"TF_NUM_INTRAOP_THREADS": str(threads), "TF_NUM_INTEROP_THREADS": "1"}
+
+
+def load_frameworks(threads: int, *, fixed: bool = False) -> Frameworks:
     """Import TensorFlow and tf_keras, on the processor alone and deterministic.
 
-    Refuses where the user's file has made TensorFlow compute before its threads could be set.
+    Refuses where the user's file has made TensorFlow compute before its threads could be set,
+    unless they were `fixed` before that.
     """
     import tensorflow as tf
     import tf_keras as keras
@@ -69,12 +80,18 @@ def load_frameworks(threads: int) -> Frameworks:
         tf.config.threading.set_inter_op_parallelism_threads(1)
         tf.config.set_visible_devices([], "GPU")
     except RuntimeError as error:
+        if fixed:
+            return _deterministic(tf, keras)
         raise ToolchainError(
             "config",
             "TensorFlow was at work before the model's builder was called",
             got=str(error),
             remedy="let the model's file compute inside its functions, not while it is imported",
         ) from error
+    return _deterministic(tf, keras)
+
+
+def _deterministic(tf: Any, keras: Any) -> Frameworks:
     tf.config.experimental.enable_op_determinism()
     tf.get_logger().setLevel("ERROR")
     return Frameworks(tf=tf, keras=keras)

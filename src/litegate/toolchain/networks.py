@@ -175,8 +175,8 @@ def inference(
 ) -> Callable[[], Answers]:
     """A function that gives the network's answers to samples of shape (n, ...): shape (n, ...).
 
-    Of several outputs a mapping from the output's name. It runs in inference mode, and is compiled
-    once, however often the network's weights change.
+    Of several outputs a mapping from the output's name. It runs in inference mode, some samples at
+    a time, and is compiled once, however often the network's weights change.
     """
     tf, fed = frameworks.tf, fed_to(network, x)
     signature = tf.nest.map_structure(

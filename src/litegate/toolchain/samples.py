@@ -9,6 +9,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from litegate.datasets.rows import Rows
 from litegate.spec import Inputs, Model, Splits
 from litegate.toolchain.environment import Frameworks
 from litegate.toolchain.failures import ToolchainError
@@ -35,7 +36,7 @@ class Samples:
     y_train: Tensors
     """int32, or float32 for labels that are no whole numbers; shape (n, ...)."""
     x_test: Tensors
-    """float32, shape (m, ...)."""
+    """float32, shape (m, ...); `Rows` where they are too many for memory."""
     y_test: Tensors
     """As `y_train`, shape (m, ...)."""
 
@@ -79,8 +80,8 @@ def samples_of(frameworks: Frameworks, splits: Splits) -> Samples:
 
 def _samples(tf: Any, x: Any) -> Tensors:
     if isinstance(x, Inputs):
-        return {name: tf.constant(array) for name, array in x.arrays.items()}
-    return tf.constant(x)
+        return {name: _samples(tf, array) for name, array in x.arrays.items()}
+    return x if isinstance(x, Rows) else tf.constant(x)
 
 
 def _labels(tf: Any, y: Any) -> Tensors:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from litegate.errors import MeasurementError
 from litegate.measures.bootstrap import Counts, Real, resamples, without_each
-from litegate.measures.decisions import finite
+from litegate.measures.decisions import demand_finite
 from litegate.measures.distinct import originals
 from litegate.measures.metric_rule.statistics import Chunk, Kept, called, statistics
 from litegate.measures.metric_rule.values import over_classes, values
@@ -57,21 +57,19 @@ class Sampled:
 @lru_cache(maxsize=16)
 def kept(artifact: Artifact, metric: Metric) -> Kept:
     """The statistics of every sample, shape (n, k), of the bytes that ship, run in LiteRT."""
-    chunk = answered(artifact)
-    n = len(chunk.outputs)
-    starts = range(0, n, CHUNK)
-    return np.concatenate(
-        [statistics(metric, chunk.at(slice(start, start + CHUNK))) for start in starts]
-    )
+    demand_finite(predict(artifact), artifact.name)
+    starts = range(0, len(artifact.evaluation.x), CHUNK)
+    parts = (answered(artifact, slice(start, start + CHUNK)) for start in starts)
+    return np.concatenate([statistics(metric, part) for part in parts])
 
 
-def answered(artifact: Artifact) -> Chunk:
-    """The whole evaluation split with what an artifact answers. MeasurementError for NaN."""
+def answered(artifact: Artifact, which: Any) -> Chunk:
+    """Some samples of the evaluation split, by a slice or by indices, and the answers to them."""
     split = artifact.evaluation
     return Chunk(
-        outputs=finite(predict(artifact).real, artifact.name),
-        labels=None if split.y is None else np.asarray(split.y),
-        inputs=split.x,
+        outputs=predict(artifact)[which].real,
+        labels=None if split.y is None else split.y[which],
+        inputs=split.x[which],
         classes=split.classes,
     )
 
@@ -147,7 +145,7 @@ def _number(artifact: Artifact, metric: Metric) -> int | None:
     """The number of the class that F1 or IoU is of; None where it is of all."""
     if metric.of is None or metric.kind not in (MetricKind.F1, MetricKind.IOU):
         return None
-    return answered(artifact).number(metric, metric.of)
+    return answered(artifact, slice(0, 1)).number(metric, metric.of)
 
 
 def _computation(
@@ -155,7 +153,8 @@ def _computation(
 ) -> Callable[[Counts], Real]:
     """Gives the values for each row of counts of the chosen samples, shape (r, classes)."""
     if metric.kind is MetricKind.CUSTOM:
-        chunk = answered(artifact).at(chosen)
+        demand_finite(predict(artifact), artifact.name)
+        chunk = answered(artifact, chosen)
         return lambda counts: np.array([[_called(metric, chunk, row)] for row in counts])
     rows = kept(artifact, metric)[chosen]
     return lambda counts: values(metric.kind, rows, counts)

@@ -8,6 +8,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from litegate.datasets.rows import chunks
 from litegate.errors import MeasurementError
 from litegate.measures.grid import grid_of
 from litegate.measures.property_search.patterns import Canvas, Pattern
@@ -105,9 +106,10 @@ def _canvases(candidate: Artifact, ports: Mapping[str, Port]) -> dict[str, Canva
     return {k: _canvas(candidate, k, x, whole=whole[id(x)]) for k, x in named.items()}
 
 
-def _canvas(candidate: Artifact, name: str, x: NDArray[Any], *, whole: bool) -> Canvas:
+def _canvas(candidate: Artifact, name: str, x: Any, *, whole: bool) -> Canvas:
     low, high = domain_of(candidate.evaluation.domain, name)
-    least, most = float(np.min(x)), float(np.max(x))
+    ends = [(part.min(), part.max()) for _, part in chunks(x)]
+    least, most = float(np.min(ends)), float(np.max(ends))
     rounding = 1e-6 * max(abs(low), abs(high))
     if not (low < high and low - rounding <= least and most <= high + rounding):
         where = f" of the input {name}" if name else ""

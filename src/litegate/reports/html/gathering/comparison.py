@@ -96,7 +96,7 @@ def in_store(store: Store, splits: Mapping[str, Row]) -> Lookup:
 
 def _evaluation(store: Store, digest: str, told: Row) -> Evaluation | None:
     try:
-        files = store.get(EVALUATIONS, digest)
+        files = store.locate(EVALUATIONS, digest)
     except KeyError:
         return None
     domains = told.get("domains")

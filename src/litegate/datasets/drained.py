@@ -1,0 +1,115 @@
+"""Streams to arrays: a training split into memory, an evaluation split onto the disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from litegate.datasets.checked import preprocessed
+from litegate.datasets.parts import Digest, Part, parts
+from litegate.datasets.rows import IN_MEMORY, chunks, opened
+from litegate.datasets.writing import Writer
+from litegate.errors import DataError
+from litegate.spec import Data, Inputs, Splits, Stream
+
+
+def drained(data: Data, raw: Splits, folder: Path | None) -> tuple[Splits, dict[str, str]]:
+    """The splits as arrays, and the digests of the raw samples that are here no more.
+
+    With a `folder`, an evaluation split that is a stream is preprocessed on its way: ``x.npy`` in
+    `folder` holds it, and `x_test` is that file. DataError as `parts` and `preprocessed`.
+    """
+    if raw.train:
+        pair = _in_memory(raw.train, f"{data.name}.train", labels=True)
+        raw = replace(raw, train=None, x_train=pair[0], y_train=pair[1])
+    if not raw.test:
+        return raw, {}
+    name = f"{data.name}.test"
+    if not folder:
+        x, *labels = _in_memory(raw.test, name, labels=data.labels)
+        return replace(raw, test=None, x_test=x, y_test=labels[0] if labels else None), {}
+    digest, kept = Digest(), list[NDArray[Any]]()
+    raw_parts = _told(parts(raw.test, name, labels=data.labels), digest, kept)
+    x = _written(data, raw_parts, folder)
+    y = np.concatenate(kept) if kept else None
+    return replace(raw, test=None, x_test=x, y_test=y), {"x_test": str(digest)}
+
+
+def is_large(samples: Any) -> bool:
+    """Whether samples of shape (n, ...) are more, in float32, than is held in memory."""
+    return bool(prod(np.shape(samples)) * 4 > IN_MEMORY)
+
+
+def preprocessed_into(data: Data, samples: Any, folder: Path) -> Any:
+    """Samples of shape (n, ...), preprocessed a part at a time into ``x.npy`` of `folder`."""
+    return _written(data, (part for _, part in chunks(samples)), folder)
+
+
+def _in_memory(stream: Stream, split: str, *, labels: bool) -> tuple[NDArray[Any], ...]:
+    found = list(parts(stream, split, labels=labels))
+    return tuple(np.concatenate(arrays) for arrays in zip(*found, strict=True))
+
+
+def _told(
+    found: Iterable[Part], digest: Digest, kept: list[NDArray[Any]]
+) -> Iterator[NDArray[Any]]:
+    """The samples of each part, after taking down their digest and their labels."""
+    for samples, *labels in found:
+        digest.add(samples)
+        kept += labels
+        yield samples
+
+
+def _written(data: Data, found: Iterable[NDArray[Any]], folder: Path) -> Any:
+    folder.mkdir(parents=True, exist_ok=True)
+    place = folder / "x.npy"
+    with Writer(place) as writer:
+        for number, samples in enumerate(found):
+            made = _of_one_input(data, samples)
+            if not number:
+                _demand_each_alone(data, samples, made)
+            _add(data, writer, made)
+    return opened(place)
+
+
+def _of_one_input(data: Data, samples: NDArray[Any]) -> NDArray[Any]:
+    made = preprocessed(data, samples)
+    if isinstance(made, Inputs):
+        raise DataError(
+            f"the preprocessing of {data.name} gives samples of several inputs",
+            expected="one array: a stream, or a split larger than memory, is of one input",
+            got=", ".join(made.arrays),
+            remedy="give the splits of several inputs as arrays",
+        )
+    found: NDArray[Any] = made
+    return found
+
+
+def _add(data: Data, writer: Writer, made: NDArray[Any]) -> None:
+    try:
+        writer.add(made)
+    except ValueError as error:
+        raise DataError(
+            f"the preprocessing of {data.name} gives samples that are not alike", got=str(error)
+        ) from error
+
+
+def _demand_each_alone(data: Data, samples: NDArray[Any], made: NDArray[Any]) -> None:
+    """DataError where the first sample and the rest are preprocessed to something else apart."""
+    if len(samples) < 2:
+        return
+    apart = [_of_one_input(data, each) for each in (samples[:1], samples[1:])]
+    if not np.array_equal(np.concatenate(apart), made):
+        raise DataError(
+            f"the preprocessing of {data.name} mixes samples",
+            expected="the same values for a sample, whichever others it is shown with",
+            got=f"other values for {len(samples):,} samples together than for the first alone",
+            remedy="a large split is preprocessed a part at a time: take constants of the training "
+            "split in place of a mean or a maximum over what is shown",
+        )
