@@ -12,7 +12,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.datasets.rows import chunks
+from litegate.datasets.rows import in_parts
 from litegate.entries import entry, told
 from litegate.errors import ArtifactError, MeasurementError
 from litegate.gathering import gathered
@@ -269,19 +269,19 @@ def predict_all(
         subject=artifact.name,
         kernels=kernels,
         signature=artifact.signature,
-        on_chunk=partial(_check_finite, samples, artifact.name),
+        on_part=partial(_check_finite, samples, artifact.name),
     )
 
 
-def _check_finite(samples: Samples, subject: str, chunk: Samples) -> None:
-    """Raise MeasurementError where a chunk of the samples holds NaN or infinity."""
-    for name, part in by_input(chunk):
+def _check_finite(samples: Samples, subject: str, some: Samples) -> None:
+    """Raise MeasurementError where some of the samples hold NaN or infinity."""
+    for name, part in by_input(some):
         if not np.isfinite(part).all():
             raise _not_finite(dict(by_input(samples))[name], name, subject)
 
 
 def _not_finite(array: NDArray[Any], name: str, subject: str) -> MeasurementError:
-    sound = [np.isfinite(x).reshape(len(x), -1).all(axis=1) for _, x in chunks(array)]
+    sound = [np.isfinite(x).reshape(len(x), -1).all(axis=1) for x in in_parts(array)]
     broken = ~np.concatenate(sound)
     where = f" in the input {name}" if name else ""
     return MeasurementError(
@@ -322,18 +322,18 @@ def all_outputs(
     kernels: Kernels = Kernels.XNNPACK,
     batch: int = BATCH,
     signature: str = "",
-    on_chunk: Callable[[Samples], None] = lambda _: None,
+    on_part: Callable[[Samples], None] = lambda _: None,
 ) -> dict[str, Outputs]:
     """Run `tflite` on real-valued samples of shape (n, ...), n at least 1, in batches if it can.
 
     Gives each output by its name, in the order of the file's signature. `Inputs` where there are
-    several inputs. An array may be `Rows`: a batch is read at a time. `on_chunk` is called with
+    several inputs. An array may be `Rows`: a batch is read at a time. `on_part` is called with
     each beforehand. Raises as `Runner.take`.
     """
     if not len(samples):
         raise MeasurementError(f"there is no sample to run {subject} on", expected="at least one")
     runner = Runner(tflite, subject=subject, kernels=kernels, signature=signature)
-    raw = gathered(_batches(runner, samples, batch, on_chunk), len(samples), subject)
+    raw = gathered(_batches(runner, samples, batch, on_part), len(samples), subject)
     return {name: Outputs(raw=raw[name], port=one) for name, one in runner.outputs.items()}
 
 
@@ -357,10 +357,10 @@ def inner(
 
 
 def _batches(
-    runner: Runner, samples: Samples, batch: int, on_chunk: Callable[[Samples], None]
+    runner: Runner, samples: Samples, batch: int, on_part: Callable[[Samples], None]
 ) -> Iterator[dict[str, NDArray[Any]]]:
     size = min(batch, len(samples)) if runner.batches else 1
     for start in range(0, len(samples), size):
-        chunk = samples[start : start + size]
-        on_chunk(chunk)
-        yield runner.run(chunk)
+        part = samples[start : start + size]
+        on_part(part)
+        yield runner.run(part)

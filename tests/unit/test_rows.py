@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from litegate.datasets import rows
-from litegate.datasets.rows import Rows, chunks, opened, step
+from litegate.datasets.rows import Rows, in_parts, opened, together
 from litegate.datasets.writing import Writer
 from litegate.errors import DataError, StoreCorrupt
 
@@ -66,7 +66,7 @@ def test_all_of_it_at_once_is_refused(on_disk, ask):
     """With what to do, rather than by filling the memory."""
     with pytest.raises((DataError, TypeError)):
         ask(on_disk)
-    with pytest.raises(DataError, match=r"all 7 samples at once.*\n.*\n.*\n.*chunks\(samples\)"):
+    with pytest.raises(DataError, match=r"all 7 samples at once.*\n.*\n.*\n.*in_parts\(samples\)"):
         np.asarray(on_disk)
 
 
@@ -76,16 +76,24 @@ def test_all_of_it_at_once_is_refused(on_disk, ask):
 )
 def test_parts_are_as_large_as_they_may_be(on_disk, monkeypatch, size, counts):
     """One sample has 24 bytes; a limit below that still gives one at a time."""
-    monkeypatch.setattr(rows, "CHUNK", size)
+    monkeypatch.setattr(rows, "PART", size)
     for samples in (on_disk, VALUES):
-        found = list(chunks(samples))
-        assert [len(part) for _, part in found] == counts
-        assert [start for start, _ in found] == list(np.cumsum([0, *counts[:-1]]))
-        np.testing.assert_array_equal(np.concatenate([part for _, part in found]), VALUES)
+        found = list(in_parts(samples))
+        assert [len(part) for part in found] == counts
+        np.testing.assert_array_equal(np.concatenate(found), VALUES)
 
 
 def test_samples_of_no_bytes_are_one_part():
-    assert step(np.zeros((5, 0), np.float32)) >= 5
+    assert [len(part) for part in in_parts(np.zeros((5, 0), np.float32))] == [5]
+    assert not list(in_parts(np.zeros((0, 5), np.float32)))
+
+
+def test_arrays_are_walked_over_together_at_the_pace_of_the_largest(on_disk, monkeypatch):
+    monkeypatch.setattr(rows, "PART", 48)
+    labels = np.arange(7)
+    found = list(together(labels, on_disk, VALUES))
+    assert found == [slice(0, 2), slice(2, 4), slice(4, 6), slice(6, 8)]
+    assert list(together(labels)) == [slice(0, 6), slice(6, 12)]
 
 
 @pytest.mark.parametrize(("limit", "kind"), [(167, Rows), (168, np.ndarray), (169, np.ndarray)])

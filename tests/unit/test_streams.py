@@ -95,7 +95,7 @@ def test_a_training_stream_is_gathered(tmp_path):
 
 
 def test_single_samples_are_gathered_into_parts_of_the_size_allowed(monkeypatch):
-    monkeypatch.setattr(parts, "CHUNK", 3 * X[0].nbytes)
+    monkeypatch.setattr(parts, "PART", 3 * X[0].nbytes)
     found = parts.parts(one_by_one(), "made.test", labels=True)
     assert [len(x) for x, _ in found] == [3, 3, 3, 1]
 
@@ -109,7 +109,7 @@ def test_a_large_array_is_preprocessed_in_parts(tmp_path, monkeypatch):
 
     for name in (rows, drained):
         monkeypatch.setattr(name, "IN_MEMORY", 4 * X.size - 1)
-    monkeypatch.setattr(rows, "CHUNK", 4 * X[0].size)
+    monkeypatch.setattr(rows, "PART", 4 * X[0].size)
     splits = Splits(x_test=X, y_test=Y)
     made = prepare(data(splits, preprocess=noted), DataLocations(), tmp_path)
     assert seen == [4, 1, 3, 4, 2]

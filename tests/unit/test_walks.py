@@ -35,7 +35,7 @@ PAIR = Kind.FLOAT32, Kind.INT8_PTQ
 @pytest.fixture
 def small_parts(monkeypatch):
     """Seven samples at a time, answers on disk: every seam is met."""
-    monkeypatch.setattr(rows, "CHUNK", 7 * 400)
+    monkeypatch.setattr(rows, "PART", 7 * 400)
     monkeypatch.setattr(gathering, "IN_MEMORY", 0)
 
 

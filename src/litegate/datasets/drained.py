@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from litegate.datasets.checked import preprocessed
 from litegate.datasets.parts import Digest, Part, parts
-from litegate.datasets.rows import IN_MEMORY, chunks, opened
+from litegate.datasets.rows import IN_MEMORY, in_parts, opened
 from litegate.datasets.writing import Writer
 from litegate.errors import DataError
 from litegate.spec import Data, Inputs, Splits, Stream
@@ -48,7 +48,7 @@ def is_large(samples: Any) -> bool:
 
 def preprocessed_into(data: Data, samples: Any, folder: Path) -> Any:
     """Samples of shape (n, ...), preprocessed a part at a time into ``x.npy`` of `folder`."""
-    return _written(data, (part for _, part in chunks(samples)), folder)
+    return _written(data, in_parts(samples), folder)
 
 
 def _in_memory(stream: Stream, split: str, *, labels: bool) -> tuple[NDArray[Any], ...]:

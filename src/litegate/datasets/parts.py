@@ -9,7 +9,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.datasets.rows import CHUNK
+from litegate.datasets.rows import PART
 from litegate.errors import DataError
 from litegate.spec import Stream
 
@@ -67,7 +67,7 @@ def _gathered(items: Iterable[Part], split: str) -> Iterator[Part]:
     """Single samples, some at a time."""
     held: list[Part] = []
     for item in items:
-        if held and item[0].nbytes * (len(held) + 1) > CHUNK:
+        if held and item[0].nbytes * (len(held) + 1) > PART:
             yield _stacked(held, split)
             held = []
         held.append(item)

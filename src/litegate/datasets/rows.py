@@ -24,7 +24,7 @@ _READERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
 }
-CHUNK = 4 << 20
+PART = 4 << 20
 """Bytes of samples that are walked over at a time, at least one sample."""
 
 
@@ -88,12 +88,12 @@ class Rows:
             f"something asks for all {len(self):,} samples at once, which stay on disk",
             expected="to walk over them in parts",
             got=f"{self.nbytes:,} bytes; more than {IN_MEMORY:,} are not held in memory",
-            remedy="go over `litegate.datasets.rows.chunks(samples)`, or take x[start:stop]",
+            remedy="go over `litegate.datasets.rows.in_parts(samples)`, or take x[start:stop]",
         )
 
     def __iter__(self) -> Iterator[NDArray[Any]]:
-        for _, chunk in chunks(self):
-            yield from chunk
+        for part in in_parts(self):
+            yield from part
 
     def _each(self, indices: Any) -> NDArray[Any]:
         found = np.empty((len(indices), *self.shape[1:]), self.dtype)
@@ -134,17 +134,21 @@ def opened(path: Path) -> Any:
     return rows if rows.nbytes > IN_MEMORY else rows[:]
 
 
-def chunks(samples: Any) -> Iterator[tuple[int, Any]]:
-    """Walk over samples of shape (n, ...), some at a time: where each part begins, and the part.
+def in_parts(samples: Any) -> Iterator[Any]:
+    """Walk over samples of shape (n, ...), some at a time, in order.
 
-    A part has at most `CHUNK` bytes, or one sample. Of an array in memory it is a view.
+    A part has at most `PART` bytes, or one sample. Of an array in memory it is a view.
     """
-    count = step(samples)
-    for start in range(0, len(samples), count):
-        yield start, samples[start : start + count]
+    yield from (samples[part] for part in together(samples))
 
 
-def step(samples: Any) -> int:
-    """How many samples of shape (n, ...) have at most `CHUNK` bytes, at least one."""
-    row: int = prod(samples.shape[1:]) * samples.dtype.itemsize
-    return max(1, CHUNK // max(1, row))
+def together(*arrays: Any) -> Iterator[slice]:
+    """The parts of several arrays of n samples that are walked over side by side.
+
+    Such as a model's outputs, the samples that it answered, and their labels: as `in_parts`, of the
+    array with the largest samples.
+    """
+    rows = (prod(one.shape[1:]) * int(one.dtype.itemsize) for one in arrays)
+    count = max(1, PART // max(1, *rows))
+    for start in range(0, len(arrays[0]), count):
+        yield slice(start, start + count)

@@ -10,7 +10,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.datasets.rows import chunks, step
+from litegate.datasets.rows import in_parts, together
 from litegate.errors import MeasurementError
 from litegate.runtime import Outputs, predict
 from litegate.spec import Artifact
@@ -45,7 +45,7 @@ def decide(scores: NDArray[Any], subject: str) -> Decisions:
             remedy="measure accuracy only of networks that end in one output a class; others have "
             "metrics=... and output_error=...",
         )
-    found = [_decided(part.reshape(len(part), -1)) for _, part in chunks(scores)]
+    found = [_decided(part.reshape(len(part), -1)) for part in in_parts(scores)]
     chosen = np.concatenate([one for one, _ in found])
     return Decisions(chosen=chosen, classes=classes, ties=sum(ties for _, ties in found))
 
@@ -69,15 +69,13 @@ def chooses(artifact: Artifact) -> bool:
 
 def finite(values: NDArray[Any], subject: str) -> NDArray[Any]:
     """The values themselves, shape (n, ...); MeasurementError for none, or NaN or infinity."""
-    _demand_finite((part for _, part in chunks(values)), subject)
+    _demand_finite(in_parts(values), subject)
     return values
 
 
 def demand_finite(outputs: Outputs, subject: str) -> None:
     """As `finite`, of what outputs mean."""
-    count = step(outputs.raw)
-    starts = range(0, len(outputs.raw), count)
-    _demand_finite((outputs[start : start + count].real for start in starts), subject)
+    _demand_finite((outputs[part].real for part in together(outputs.raw)), subject)
 
 
 def _demand_finite(parts: Iterable[NDArray[Any]], subject: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.datasets.rows import chunks
+from litegate.datasets.rows import in_parts
 from litegate.spec import Evaluation, by_input
 
 _BYTES = 16
@@ -32,7 +32,7 @@ def originals(split: Evaluation) -> NDArray[np.intp]:
 
 
 def _digests_of(samples: Any) -> NDArray[np.void]:
-    return np.concatenate([_digests(x) for _, x in chunks(samples)] or [_digests(samples)])
+    return np.concatenate([_digests(x) for x in in_parts(samples)] or [_digests(samples)])
 
 
 def _joined(inputs: list[NDArray[np.void]]) -> NDArray[np.void]:

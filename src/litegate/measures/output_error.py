@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.datasets.rows import step
+from litegate.datasets.rows import together
 from litegate.errors import MeasurementError
 from litegate.measurement import Interval, Measurement
 from litegate.measures.bootstrap import METHOD, bca, by_group, resamples
@@ -99,9 +99,7 @@ def _sums(r: Outputs, c: Outputs) -> tuple[Sums, Sums]:
     Some samples at a time: float64 of all would take many times the room of what was answered.
     """
     off, whole = np.empty((2, len(r.raw)))
-    count = step(r.raw)
-    for start in range(0, len(off), count):
-        part = slice(start, start + count)
+    for part in together(r.raw, c.raw):
         one, other = r[part].real.astype(np.float64), c[part].real.astype(np.float64)
         off[part], whole[part] = _squares(other - one), _squares(one)
     return off, whole

@@ -8,7 +8,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.datasets.rows import chunks
+from litegate.datasets.rows import in_parts
 from litegate.errors import MeasurementError
 from litegate.measures.grid import grid_of
 from litegate.measures.property_search.patterns import Canvas, Pattern
@@ -108,7 +108,7 @@ def _canvases(candidate: Artifact, ports: Mapping[str, Port]) -> dict[str, Canva
 
 def _canvas(candidate: Artifact, name: str, x: Any, *, whole: bool) -> Canvas:
     low, high = domain_of(candidate.evaluation.domain, name)
-    ends = [(part.min(), part.max()) for _, part in chunks(x)]
+    ends = [(part.min(), part.max()) for part in in_parts(x)]
     least, most = float(np.min(ends)), float(np.max(ends))
     rounding = 1e-6 * max(abs(low), abs(high))
     if not (low < high and low - rounding <= least and most <= high + rounding):

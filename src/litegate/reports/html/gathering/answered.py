@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from litegate.measures.accuracy import marked
 from litegate.measures.decisions import decide
 from litegate.reports.html.gathering.asking import Ask
-from litegate.runtime import predict
+from litegate.runtime import Outputs, predict
 from litegate.spec import Artifact
 
 _TOLERANCE = 0.05
@@ -27,12 +27,13 @@ class Answered:
     """The true classes, shape (n,)."""
     chosen: NDArray[np.intp]
     right: NDArray[np.bool_]
-    scores: NDArray[np.float32]
-    """Its real outputs, shape (n, classes)."""
+    outputs: Outputs
+    """What it answered, shape (n, classes)."""
 
     def confidence(self, sample: int) -> float:
         """The share of its choice: the output itself where outputs are shares, else softmax."""
-        return float(shares(self.scores[sample])[self.chosen[sample]])
+        scores = self.outputs[sample : sample + 1].real.ravel()
+        return float(shares(scores)[self.chosen[sample]])
 
 
 def answered(artifact: Artifact, ask: Ask = predict) -> Answered:
@@ -46,7 +47,7 @@ def answered(artifact: Artifact, ask: Ask = predict) -> Answered:
         labels=answers.labels,
         chosen=decide(outputs.raw, artifact.name).chosen,
         right=answers.right,
-        scores=outputs.real.reshape(len(answers.right), -1),
+        outputs=outputs,
     )
 
 
