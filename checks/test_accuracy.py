@@ -1,6 +1,12 @@
 """Accuracy: quantizing must not cost a model its ability."""
 
-from litegate.measures.accuracy import accuracy, accuracy_drop, class_drop, extra_errors
+from litegate.measures.accuracy import (
+    accuracy,
+    accuracy_drop,
+    class_drop,
+    extra_errors,
+    slice_drop,
+)
 
 
 def test_accuracy_reaches_its_floor(candidate, budget, require):
@@ -21,3 +27,8 @@ def test_errors_stay_within_tolerance(candidate, reference, budget, require):
 def test_no_class_collapses(candidate, reference, budget, require):
     """Quantization costs no single class more than the model allows."""
     require(class_drop(reference, candidate) <= budget.class_drop)
+
+
+def test_no_slice_collapses(candidate, reference, budget, require):
+    """Quantization costs no slice of the samples more than the model allows."""
+    require(slice_drop(reference, candidate) <= budget.slice_drop)

@@ -10,11 +10,17 @@ from litegate.measures.against_base import (
     operator_changes,
     size_growth,
 )
+from litegate.measures.metrics import metric_regression
 
 
 def test_accuracy_is_not_lost(candidate, base, regression, noise, require):
     """A change costs at most the accuracy that the model allows against its base."""
     require(accuracy_loss(base, candidate, noise=noise) <= regression.accuracy)
+
+
+def test_metric_is_not_lost(candidate, base, metric, require):
+    """A change costs at most as much of a metric as the model allows against its base."""
+    require(metric_regression(base, candidate, metric) <= metric.regression)
 
 
 def test_decisions_stay(candidate, base, regression, require):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from litegate.errors import ConfigError
-from litegate.spec import OF_LABELS, Budget, Data, File, Kind, Model, Recipe, Training
+from litegate.spec import OF_LABELS, Budget, Data, File, Kind, Metric, Model, Recipe, Training
 
 NO_BUDGET = Budget()
 AS_IT_IS = Training(epochs=0)
@@ -38,7 +38,7 @@ def model(
     as trained weights, by paths that start at the model's folder: their bytes are part of the key.
 
     Raises ConfigError for two recipes of one name, a model without a recipe, or limits that need
-    labels where the data set has none.
+    labels, classes or slices where the data set has none.
     """
 
     def declare(builder: Callable[..., Any]) -> Model:
@@ -169,17 +169,52 @@ def _nothing_to_build(_keras: object) -> NoReturn:
 
 
 def _check_labels(called: str, data: Data, *budgets: Budget) -> None:
-    """Raise ConfigError for a limit of accuracy on data without labels, or without classes."""
-    lacking = "labels" if not data.labels else "classes"
-    if data.labels and data.classes:
+    """Raise ConfigError for limits of what the data set does not have: labels, classes, slices."""
+    metrics = [metric for budget in budgets for metric in budget.metrics]
+    for metric in metrics:
+        _check_metric(called, data, metric)
+    if data.digests and not data.slices and any(budget.slice_drop for budget in budgets):
+        raise _no_slices(f"{called} limits slice_drop", data)
+    lacking = "labels" if not data.labels else "" if data.classes else "classes"
+    others = [metric.name for metric in metrics if not metric.chooses]
+    if not lacking and not others:
         return
     unset = set.intersection(*(set(budget.unset()) for budget in budgets))
     if needless := sorted(OF_LABELS.difference(unset, {"regression.accuracy"})):
+        limited = f"{called} limits {', '.join(needless)}, and its"
+        if not lacking:
+            raise ConfigError(
+                f"{limited} metric {others[0]} is of a network that chooses between no classes",
+                expected="limits of one or of the other",
+            )
         raise ConfigError(
-            f"{called} limits {', '.join(needless)}, and its data set {data.name} has no {lacking}",
+            f"{limited} data set {data.name} has no {lacking}",
             expected=f"{lacking}, or limits that need none",
             remedy=_INSTEAD[lacking],
         )
+
+
+def _check_metric(called: str, data: Data, metric: Metric) -> None:
+    whose = f"the metric {metric.name} of {called}"
+    if metric.needs_labels and not data.labels:
+        raise ConfigError(
+            f"{whose} needs labels, and its data set {data.name} has no labels",
+            expected="labels, or a metric whose function asks for outputs and inputs alone",
+        )
+    if isinstance(metric.of, str) and metric.of not in data.classes:
+        raise ConfigError(
+            f"{whose} is of the class {metric.of!r}, which {data.name} does not name",
+            expected=", ".join(data.classes) or "a number: it names no classes",
+        )
+    if metric.slice_loss is not None and data.digests and not data.slices:
+        raise _no_slices(f"{whose} limits slice_loss", data)
+
+
+def _no_slices(who: str, data: Data) -> ConfigError:
+    return ConfigError(
+        f"{who}, and its data set {data.name} has no slices",
+        expected='lg.Splits(..., slices={"night": mask}), and the digest of each in lg.Data',
+    )
 
 
 def _checked(called: str, recipes: Sequence[Recipe]) -> tuple[Recipe, ...]:

@@ -18,7 +18,7 @@ from litegate.errors import ConfigError
 from litegate.reach import check_digest, function_digest
 from litegate.spec import Budget, Data, Model, Recipe, Regression
 from litegate.targets import load
-from litegate.units import Quantity
+from litegate.units import Number, Quantity, Unit
 
 Declaration = Mapping[str, Any]
 
@@ -45,6 +45,7 @@ def declared_model(
         "data": _data(model.data, project),
         "training": asdict(model.training),
         "budget": _limits(model.budget),
+        "metrics": _metrics(model.budget, project),
         "recipes": {each.name: _recipe(model, each, project, keys) for each in model.recipes},
         "keys": {name: keys(name) for name in _built(model)},
         "stems": {name: stems(name) for name in _built(model)},
@@ -104,6 +105,7 @@ def _recipe(
         "kind": recipe.kind.value,
         "spec": recipe.spec(),
         "budget": _limits(model.budget_of(recipe)),
+        "metrics": _metrics(model.budget_of(recipe), project),
         "shipped": recipe.shipped,
         "target": _target(model.budget_of(recipe).target, project),
         "key": keys(recipe.name),
@@ -122,15 +124,33 @@ def _limits(budget: Budget) -> dict[str, Any]:
     """Every limit by its name, those against a base included."""
     against = budget.regression or Regression()
     own = {f.name: _limit(f, budget) for f in fields(budget) if "unit" in f.metadata}
-    return own | {f"regression.{f.name}": _limit(f, against) for f in fields(against)}
+    bases = {f"regression.{f.name}": _limit(f, against) for f in fields(against)}
+    metrics = {
+        f"metric.{metric.name}.{name}": _written(limit, metric.unit(name))
+        for metric in budget.metrics
+        for name, limit in metric.limits().items()
+    }
+    return own | bases | metrics
 
 
 def _limit(field: Field[Any], owner: Budget | Regression) -> dict[str, str] | None:
     limit = getattr(owner, field.name)
-    if limit is None:
-        return None
+    return None if limit is None else _written(limit, field.metadata["unit"])
+
+
+def _written(limit: Quantity | Number, unit: Unit) -> dict[str, str]:
     value = limit.value if isinstance(limit, Quantity) else Fraction(str(limit))
-    return {"value": str(Fraction(value)), "unit": field.metadata["unit"].value}
+    return {"value": str(Fraction(value)), "unit": unit.value}
+
+
+def _metrics(budget: Budget, project: Path) -> dict[str, str]:
+    """A digest of what each metric computes, by its name: parameters, and the user's own source."""
+    return {
+        each.name: digest_of(
+            [each.definition, each.function and function_digest(each.function, project)]
+        )
+        for each in budget.metrics
+    }
 
 
 def declared_checks(nodes: Iterable[str], project: Path, paths: Iterable[Path]) -> dict[str, str]:

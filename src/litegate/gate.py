@@ -18,6 +18,7 @@ from litegate.errors import ConfigError, LitegateError
 from litegate.escaping import plain
 from litegate.items import (
     CASE,
+    METRIC,
     case_of,
     cases_of,
     fixtures_of,
@@ -32,7 +33,7 @@ from litegate.options import OPTIONS, GateOptions
 from litegate.progress import Progress, uncaptured
 from litegate.reports.record import Place, error_row
 from litegate.scope import asked_for, concerned, looks, narrowed, whole_folder
-from litegate.selection import Case, cases
+from litegate.selection import Case, by_metric, cases
 from litegate.session import Session, conclude
 from litegate.waivers import Waiver, covering, notes
 
@@ -159,6 +160,11 @@ class Gate:
         if "loosenings" in metafunc.fixturenames:
             found = found if self.session.base or self.options.prove else []
         # Without a case there is one item, dropped later: what pytest makes of none is a setting.
+        if METRIC in metafunc.fixturenames:
+            pairs = by_metric(found, metafunc.function)
+            ids = [f"{case.id}-{metric.name}" for case, metric in pairs] or ["none"]
+            metafunc.parametrize((CASE, METRIC), pairs or [(None, None)], ids=ids, indirect=True)
+            return
         ids = [case.id for case in found] or ["none"]
         metafunc.parametrize(CASE, found or [None], ids=ids, indirect=True)
 

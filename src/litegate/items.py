@@ -14,10 +14,12 @@ from litegate.selection import Case
 
 CASE = "litegate_case"
 """The parameter that holds an item's case."""
+METRIC = "litegate_metric"
+"""The one that holds the metric of a check that asks for one."""
 FIXTURES = frozenset(
     (
         *(CASE, "model", "candidate", "reference", "baseline", "base", "anchor"),
-        *("budget", "regression", "loosenings", "noise", "gated", "shipped", "target"),
+        *("budget", "regression", "loosenings", "noise", "gated", "shipped", "target", "metric"),
     )
 )
 """What the gate hands to checks; `require` apart, which nobody may bring along."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from litegate.loosening import Loosenings
     from litegate.requirement import Require
     from litegate.selection import Case
-    from litegate.spec import Artifact, Budget, Model, Regression
+    from litegate.spec import Artifact, Budget, Metric, Model, Regression
     from litegate.targets import Target
 
 
@@ -210,6 +210,18 @@ def loosenings(request: pytest.FixtureRequest) -> Loosenings:
 def regression(litegate_case: Case) -> Regression:
     """How much worse than the base this change may make the model."""
     return litegate_case.regression
+
+
+@pytest.fixture
+def litegate_metric(request: pytest.FixtureRequest) -> str:
+    """The name of the metric of this test; parametrized by the plugin."""
+    return str(request.param.name)
+
+
+@pytest.fixture
+def metric(litegate_case: Case, litegate_metric: str) -> Metric:
+    """Each metric that the budget promises something of, with its limits: one check for each."""
+    return litegate_case.budget.metric(litegate_metric)
 
 
 @pytest.fixture

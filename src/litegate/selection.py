@@ -11,12 +11,18 @@ from typing import Any, final
 
 from litegate.errors import ConfigError
 from litegate.escaping import plain
-from litegate.spec import OF_LABELS, Budget, Model, Recipe, Regression
+from litegate.spec import OF_LABELS, Budget, Metric, Model, Recipe, Regression
+from litegate.spec.metric import LIMITS as METRIC_LIMITS
 
-_OWNERS: Mapping[str, type] = {"budget": Budget, "regression": Regression}
+_OWNERS: Mapping[str, type] = {"budget": Budget, "regression": Regression, "metric": Metric}
 """What holds limits, by the name of its fixture."""
-LIMITS = (*Budget().unset(), *(f"regression.{each.name}" for each in fields(Regression)))
-"""Every limit by its name: "size", "regression.size"."""
+_OF_METRICS = "metric."
+LIMITS = (
+    *Budget().unset(),
+    *(f"regression.{each.name}" for each in fields(Regression)),
+    *(f"{_OF_METRICS}{name}" for name in METRIC_LIMITS),
+)
+"""Every limit by its name: "size", "regression.size", "metric.loss"."""
 
 
 @final
@@ -53,8 +59,11 @@ class Case:
     def unset(self, *, compared: bool) -> tuple[str, ...]:
         """The names of limits that could be set; `compared`: of those against a base too."""
         against = (f"regression.{name}" for name in self.regression.unset())
-        every = (*self.budget.unset(), *(against if compared else ()))
-        return tuple(name for name in every if self.model.chooses or name not in OF_LABELS)
+        metrics = (name for each in self.budget.metrics for name in each.unset(compared=compared))
+        every = (*self.budget.unset(), *(against if compared else ()), *metrics)
+        idle = () if self.model.chooses else OF_LABELS
+        idle = (*idle, *(() if self.model.data.slices else ("slice_drop",)))
+        return tuple(name for name in every if name not in idle)
 
     @property
     def target(self) -> str | None:
@@ -106,8 +115,20 @@ def cases(
         for model in models.values()
         for recipe in (gated(model, wanted) if each else [None])
     ]
-    used = limits_used(function)
+    used = [name for name in limits_used(function) if not name.startswith(_OF_METRICS)]
     return [case for case in found if all(case.limit(name) is not None for name in used)]
+
+
+def by_metric(found: Iterable[Case], function: Callable[..., Any]) -> list[tuple[Case, Metric]]:
+    """Each case of a check that asks for a metric, with each one that has all limits it names."""
+    used = limits_used(function)
+    fields = [name.removeprefix(_OF_METRICS) for name in used if name.startswith(_OF_METRICS)]
+    return [
+        (case, metric)
+        for case in found
+        for metric in case.budget.metrics
+        if all(getattr(metric, field) is not None for field in fields)
+    ]
 
 
 def gated(model: Model, only: Iterable[str]) -> list[Recipe]:

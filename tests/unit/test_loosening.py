@@ -361,3 +361,80 @@ def test_a_declaration_that_lacks_a_part_is_an_error(part):
     """It must not read as one that declares nothing there."""
     with pytest.raises(KeyError, match=part):
         loosened(BASE, {name: value for name, value in BASE.items() if name != part})
+
+
+def _metric(**limits):
+    """The limits of a metric as a checkout declares them."""
+    return {f"metric.auc.{name}": _limit(value, "score") for name, value in limits.items()}
+
+
+def _promising(limits, digest="1" * 64):
+    changed = _digits("budget", to=BUDGET | limits)
+    metrics = {"auc": digest} if limits else {}
+    changed["models"]["digits"]["metrics"] = metrics
+    changed["models"]["digits"]["recipes"]["int8_qat"] |= {
+        "budget": BUDGET | limits,
+        "metrics": metrics,
+    }
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("head", "said"),
+    [
+        (_promising(_metric(least="9/10", loss="1/100")), []),
+        (_promising(_metric(least="19/20", loss="1/200")), []),
+        (_promising(_metric(least="8/10", loss="1/100")), ["metric.auc.least: 0.9 -> 0.8"]),
+        (_promising(_metric(least="9/10", loss="1/50")), ["metric.auc.loss: 0.01 -> 0.02"]),
+        (
+            _promising({}),
+            ["metric.auc.least: 0.9 -> no limit", "metric.auc.loss: 0.01 -> no limit"],
+        ),
+        (
+            _promising(_metric(least="9/10", loss="1/100"), "2" * 64),
+            [f"auc: {'1' * 16} -> {'2' * 16}"],
+        ),
+    ],
+    ids=["same", "tighter", "floor", "loss", "removed", "another function"],
+)
+def test_a_metric_is_loosened_by_its_limits_and_by_what_it_computes(head, said):
+    base = _promising(_metric(least="9/10", loss="1/100"))
+    found = [one.sentence.partition(": ")[2].partition(" ")[2] for one in loosened(base, head)]
+    assert found == said
+
+
+def test_a_metric_is_declared_with_the_source_of_its_function(tmp_path):
+    """Another body is another metric; a limit, a comment or a docstring is none."""
+
+    def digest(body, limit=1):
+        file = tmp_path / "models" / "one.py"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(METRIC_MODEL.format(body=body, limit=limit))
+        (model,) = discover(file.parent, tmp_path).values()
+        return declared_model(model, tmp_path, str, str)["metrics"]["own"]
+
+    first = digest("abs(outputs - labels)")
+    assert first == digest("abs(outputs - labels)  # how far", limit=2)
+    assert first != digest("abs(outputs)")
+
+
+METRIC_MODEL = """
+import litegate as lg
+
+
+def as_it_is(samples):
+    return samples
+
+
+def distance(outputs, labels):
+    return {body}
+
+
+@lg.model(
+    data=lg.Data(name="d", load=as_it_is, digests={{}}, preprocess=as_it_is, domain=(0, 1)),
+    recipes=[lg.recipes.int8_qat(from_scratch=True)],
+    budget=lg.Budget(metrics=(lg.metrics.mean("own", distance, better="lower", most={limit}),)),
+)
+def one(keras):
+    return keras
+"""

@@ -19,7 +19,7 @@ from litegate.faults.fault import Expect, Family, Ladder, fault
 from litegate.faults.layers import last
 from litegate.faults.scene import Declaration, Scene, Unplantable, picked
 from litegate.loosening import LOOSENED
-from litegate.loosening.models import LEAST, MOST
+from litegate.loosening.models import LEAST, MOST, general
 from litegate.measures.accuracy import accuracy_drop, answers
 from litegate.measures.paired import n_least
 from litegate.measures.shipped import NAME as SHIPPED
@@ -168,7 +168,7 @@ def limit_loosened(scene: Scene, grade: float) -> Scene:
         field = next(one for one in limits if _can_loosen(one, limits[one]))
         factor = 1 + Fraction(str(grade)) / 100
         value = Fraction(limits[field]["value"])
-        tighter = value * factor if field in LEAST else value / factor
+        tighter = value * factor if general(field) in LEAST else value / factor
         limits[field]["value"] = str(tighter)
 
     return _declared(scene, before)
@@ -197,7 +197,7 @@ def _declared(scene: Scene, change: Callable[[dict[str, Any], str], None]) -> Sc
 
 
 def _can_loosen(field: str, limit: Mapping[str, str] | None) -> bool:
-    return limit is not None and field in LEAST | MOST and Fraction(limit["value"]) != 0
+    return limit is not None and general(field) in LEAST | MOST and Fraction(limit["value"]) != 0
 
 
 def _right(scene: Scene) -> NDArray[np.intp]:

@@ -5,8 +5,9 @@ Pure functions of two declarations, of the base's checkout and of the head's, in
 
     models     {name: {renamed_from, data: {digests, preprocessing, domain, classes},
                        budget: {limit: {value: "97/100", unit: "%"} or None},
+                       metrics: {name: digest of what it computes},
                        recipes: {name: {gate, kind, spec, shipped, target,
-                                        budget: the merged limits}}}}
+                                        budget: the merged limits, metrics}}}}
     checks     {node id without brackets: digest of its source and of what that imports}
     settings   {name: text}
     conftests  {path: likewise}

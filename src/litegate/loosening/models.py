@@ -24,6 +24,7 @@ LEAST = frozenset(
         "kernel_agreement",
         "sparsity",
         "regression.agreement",
+        "metric.least",
     }
 )
 """Limits of a budget that are lower bounds."""
@@ -32,6 +33,7 @@ MOST = frozenset(
         "accuracy_drop",
         "extra_errors",
         "class_drop",
+        "slice_drop",
         "keras_difference",
         "output_error",
         "size",
@@ -47,6 +49,7 @@ MOST = frozenset(
         "regression.latency",
         "regression.lost_types",
         "regression.operators",
+        *(f"metric.{name}" for name in ("most", "loss", "class_loss", "slice_loss", "regression")),
     )
 )
 """Those that are upper bounds. Of one in neither set, any change counts."""
@@ -76,7 +79,7 @@ def loosened_models(base: Declaration, head: Declaration) -> Iterator[Loosening]
 
 
 def _model(base: Declaration, head: Declaration) -> Iterator[Loosening]:
-    own = list(_limits(base["budget"], head["budget"]))
+    own = [*_limits(base["budget"], head["budget"]), *_metrics(base, head)]
     yield from own
     if (before := base.get("signature", "")) != (after := head.get("signature", "")):
         yield _judged("signature", before, after)
@@ -98,6 +101,15 @@ def _recipe(name: str, base: Declaration, head: Declaration | None) -> Iterator[
     else:
         yield from _quantization(base, head)
         yield from _limits(base["budget"], head["budget"])
+        yield from _metrics(base, head)
+
+
+def _metrics(base: Declaration, head: Declaration) -> Iterator[Loosening]:
+    """Metrics that compute something else than in the base; one that is gone, its limits tell."""
+    after = head.get("metrics", {})
+    for name, before in base.get("metrics", {}).items():
+        if after.get(name, before) != before:
+            yield differs(Change.METRIC, name, before, after[name])
 
 
 _STRENGTH = {
@@ -149,9 +161,15 @@ def _weaker(field: str, before: Declaration, after: Declaration | None) -> bool:
     if after is None or before["unit"] != after["unit"]:
         return True
     old, new = Fraction(before["value"]), Fraction(after["value"])
-    if field in LEAST:
+    if general(field) in LEAST:
         return new < old
-    return new > old if field in MOST else new != old
+    return new > old if general(field) in MOST else new != old
+
+
+def general(field: str) -> str:
+    """A limit as `LEAST` and `MOST` have it: "metric.least" for "metric.auc.least"."""
+    of_a_metric = field.startswith("metric.")
+    return f"metric.{field.rpartition('.')[2]}" if of_a_metric else field
 
 
 def _shown(limit: Declaration | None) -> str:

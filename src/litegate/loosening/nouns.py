@@ -11,6 +11,7 @@ class Change(StrEnum):
     """What was loosened; the value is how it reads in a sentence."""
 
     BUDGET = "budget"
+    METRIC = "metric"
     CHECK_REMOVED = "check removed"
     CHECK_CHANGED = "check changed"
     MODEL_REMOVED = "model removed"

@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any, final
 
 from litegate.errors import ConfigError
+from litegate.spec.metric import Metric
 from litegate.units import Number, Quantity, Unit
 
 _HALF_A_POINT = Quantity(Fraction(5, 1000), Unit.POINTS)
@@ -61,6 +62,8 @@ class Budget:
     """Most additional wrong answers for each thousand samples."""
     class_drop: Quantity | None = field(default=None, metadata={"unit": Unit.POINTS})
     """Most accuracy that quantizing may cost any one class."""
+    slice_drop: Quantity | None = field(default=None, metadata={"unit": Unit.POINTS})
+    """Most accuracy that quantizing may cost any one slice of the evaluation split."""
     keras_agreement: Quantity | None = field(default=None, metadata={"unit": Unit.PERCENT})
     """Least share of equal decisions of the Keras fake-quant network and the `.tflite`."""
     keras_difference: Quantity | None = field(default=None, metadata={"unit": Unit.QUANTA})
@@ -91,6 +94,8 @@ class Budget:
     arena: Quantity | None = field(default=None, metadata={"unit": Unit.BYTES})
     """Most memory that the activations of one invocation need at once."""
 
+    metrics: tuple[Metric, ...] = ()
+    """What is measured besides top-1, each with limits of its own: `litegate.metrics`."""
     target: str | None = None
     """What must take every operator: "tflm", "edgetpu", "ethos-u", "xnnpack-int8", or the path of a
     TOML file of the project's, from its root."""
@@ -102,13 +107,35 @@ class Budget:
             raise ConfigError(
                 "Budget(target=...) is a name or the path of a .toml file", got=repr(self.target)
             )
+        self._check_metrics()
         for each in _limits():
             check_limit("Budget", each.name, each.metadata["unit"], getattr(self, each.name))
 
+    def _check_metrics(self) -> None:
+        listed = isinstance(self.metrics, tuple)
+        names = [getattr(each, "name", "") for each in (self.metrics if listed else ())]
+        if not listed or not all(isinstance(each, Metric) for each in self.metrics):
+            raise ConfigError(
+                "Budget(metrics=...) is a tuple of metrics",
+                expected="metrics=(litegate.metrics.f1(least=0.9),)",
+                got=repr(self.metrics),
+            )
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ConfigError(
+                f"Budget(metrics=...) has two metrics named {', '.join(twice)}",
+                remedy="give one of them another name=...",
+            )
+
     def over(self, other: Budget) -> Budget:
-        """The limits set here, and the other's where a field is unset here."""
+        """The limits set here, and the other's where a field is unset here; of metrics, by name."""
         mine = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Budget(**{k: getattr(other, k) if v is None else v for k, v in mine.items()})
+        found = {k: getattr(other, k) if v is None else v for k, v in mine.items()}
+        metrics = {each.name: each for each in (*other.metrics, *self.metrics)}
+        return Budget(**found | {"metrics": tuple(metrics.values())})
+
+    def metric(self, name: str) -> Metric:
+        """The metric of that name. KeyError where there is none."""
+        return {each.name: each for each in self.metrics}[name]
 
     def unset(self) -> tuple[str, ...]:
         """The names of the fields that hold no limit."""
@@ -116,7 +143,10 @@ class Budget:
 
 
 OF_LABELS = frozenset(
-    {"accuracy", "accuracy_drop", "extra_errors", "class_drop", "regression.accuracy"}
+    (
+        *("accuracy", "accuracy_drop", "extra_errors", "class_drop", "slice_drop"),
+        "regression.accuracy",
+    )
 )
 """The limits of top-1 accuracy, which only labels that are classes can tell."""
 

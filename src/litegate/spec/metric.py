@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from fractions import Fraction
+from inspect import signature
 from typing import Any, TypedDict, final
 
 from litegate.errors import ConfigError
@@ -122,10 +123,11 @@ class Metric:
         found = {name: getattr(self, name) for name in LIMITS}
         return {name: limit for name, limit in found.items() if limit is not None}
 
-    def unset(self) -> tuple[str, ...]:
-        """The limits that could be set and are not: "auc.loss"."""
+    def unset(self, *, compared: bool = False) -> tuple[str, ...]:
+        """The limits that could be set and are not, "auc.loss"; `compared`: to a base too."""
         level = "least" if self.better is Better.HIGHER else "most"
-        return tuple(f"{self.name}.{n}" for n in (level, "loss") if getattr(self, n) is None)
+        could = (level, "loss", *(("regression",) if compared else ()))
+        return tuple(f"{self.name}.{name}" for name in could if getattr(self, name) is None)
 
     def unit(self, limit: str = "least") -> Unit:
         """The unit of its value, or of what one of its limits bounds."""
@@ -138,6 +140,13 @@ class Metric:
         """What it computes in JSON's types, limits and the user's function aside."""
         left_out = {"name", "function", *LIMITS}
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in left_out}
+
+    @property
+    def needs_labels(self) -> bool:
+        """Whether it cannot be computed without the evaluation split's labels."""
+        if self.kind not in (MetricKind.MEAN, MetricKind.CUSTOM):
+            return True
+        return bool(self.function and "labels" in signature(self.function).parameters)
 
     @property
     def chooses(self) -> bool:

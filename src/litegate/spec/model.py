@@ -224,8 +224,13 @@ class Model:
 
     @property
     def chooses(self) -> bool:
-        """Whether its network is declared to choose between named classes, so has an accuracy."""
-        return self.data.labels and bool(self.data.classes)
+        """Whether its network is taken to choose between named classes, so has an accuracy.
+
+        Not where one of its metrics is of other outputs than one score a class.
+        """
+        metrics = (each for recipe in self.recipes for each in self.budget_of(recipe).metrics)
+        chosen = all(each.chooses for each in metrics)
+        return self.data.labels and bool(self.data.classes) and chosen
 
     def budget_of(self, recipe: Recipe) -> Budget:
         """The limits of one recipe: its own over the model's."""
