@@ -36,7 +36,7 @@ def _row(one: Fault) -> str:
     must = ladder.text(ladder.must) or "always"
     kind = "" if one.expect is Expect.FAIL else f" ({one.expect.value})"
     cells = (f"`{one.name}`", one.summary, f"{grades} {ladder.unit}".strip(), must + kind)
-    return f"| {' | '.join(cells)} | {', '.join(one.noticed_by)} |\n"
+    return f"| {' | '.join(cells)} | {', '.join((*one.noticed_by, *one.metrics))} |\n"
 
 
 def test_the_page_lists_every_fault_as_it_is():

@@ -23,7 +23,7 @@ A fault of one's own is a function in `faults.py` in the folder of checks::
 """
 
 from litegate.faults.draft import Draft, edit
-from litegate.faults.fault import ONCE, Expect, Family, Fault, Ladder, fault
+from litegate.faults.fault import ONCE, Expect, Family, Fault, Ladder, OfMetric, fault
 from litegate.faults.layers import Layer, layers
 from litegate.faults.scene import Scene, Unplantable, sound
 
@@ -35,6 +35,7 @@ __all__ = [
     "Fault",
     "Ladder",
     "Layer",
+    "OfMetric",
     "Scene",
     "Unplantable",
     "edit",

@@ -9,7 +9,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from litegate.faults.draft import Draft, edit
-from litegate.faults.fault import Family, Ladder, fault
+from litegate.faults.fault import Family, Ladder, OfMetric, fault
 from litegate.faults.losses import LOSSES
 from litegate.faults.scene import Scene, Unplantable
 from litegate.faults.tail import Tail, behind_last_layer, behind_output
@@ -28,6 +28,7 @@ _KEEP = schema.ReducerOptionsT(keepDims=True)
         f"{_TO} finite outputs",
         f"{_TO} outputs in their range",
     ),
+    metrics=tuple(OfMetric),
 )
 def nan_answers(scene: Scene, _grade: float) -> Scene:
     """Every score is NaN."""
@@ -143,6 +144,8 @@ def kernels_disagree(scene: Scene, grade: float) -> Scene:
 
     def change(draft: Draft) -> None:
         tail = behind_last_layer(draft)
+        if scene.model.data.labels and not scene.model.chooses:
+            raise Unplantable("the network does not choose between classes")
         if len(tail.shape) != 2:
             raise Unplantable("the last layer's output is no row of scores")
         size, step = tail.shape[1], grade * tail.scale

@@ -14,6 +14,7 @@ from litegate.faults.fault import Family, Fault
 
 FILES = (
     "accuracy",
+    "answers",
     "behaviour",
     "classes",
     "weights",

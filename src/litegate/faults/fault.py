@@ -36,6 +36,14 @@ class Expect(StrEnum):
     """A verdict is inconclusive, or a check fails: a comparison that can show nothing."""
 
 
+class OfMetric(StrEnum):
+    """Which measurements of each metric that a model promises are meant to notice a fault."""
+
+    VALUE = "values of metrics"
+    LOSS = "losses of metrics"
+    REGRESSION = "losses of metrics against the base"
+
+
 @final
 @dataclass(frozen=True, slots=True, init=False)
 class Ladder:
@@ -97,6 +105,8 @@ class Fault:
     """Names of the measurements meant to notice it, as a report's rows have them: each one that
     the model promises must notice the top grade."""
     expect: Expect
+    metrics: tuple[OfMetric, ...] = ()
+    """What else is meant to notice it, of the metrics that the model promises."""
 
     def __call__(self, scene: Scene, grade: float) -> Scene:
         """Plant it. Raises Unplantable where this model cannot have it."""
@@ -109,6 +119,7 @@ def fault(
     noticed_by: tuple[str, ...],
     ladder: Ladder = ONCE,
     expect: Expect = Expect.FAIL,
+    metrics: tuple[OfMetric, ...] = (),
 ) -> Callable[[Plant], Fault]:
     """Make a fault of a function that takes a scene and a grade and gives the faulty scene.
 
@@ -133,6 +144,7 @@ def fault(
             ladder=ladder,
             noticed_by=noticed_by,
             expect=expect,
+            metrics=metrics,
         )
 
     return made

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from litegate.datasets import rows
-from litegate.faults.scene import Scene
+from litegate.faults.scene import Scene, picked
 from litegate.measures.agreement import spread
+from litegate.spec import by_input
 
 
 def in_memory(scene: Scene) -> tuple[Scene, str]:
@@ -17,12 +17,15 @@ def in_memory(scene: Scene) -> tuple[Scene, str]:
     all of them are held.
     """
     split, keras = scene.candidate.evaluation, scene.candidate.keras_outputs
-    if not isinstance(split.x, rows.Rows):
+    inputs = [array for _, array in by_input(split.x)]
+    if not any(isinstance(array, rows.Rows) for array in inputs):
         return scene, ""
-    chosen = spread(len(split.x), max(1, rows.IN_MEMORY // (split.x.nbytes // len(split.x))))
-    part: Any = split.x[chosen]
-    moved = scene.with_split(part, None if split.y is None else split.y[chosen])
-    kept = None if keras is None else keras[chosen]
+    each = sum(array.nbytes for array in inputs) // len(split.x)
+    chosen = spread(len(split.x), max(1, rows.IN_MEMORY // each))
+    labels = None if split.y is None else split.y[chosen]
+    slices = {name: mask[chosen] for name, mask in split.slices.items()}
+    moved = scene.with_split(split.x[chosen], labels, slices)
+    kept = None if keras is None else picked(keras, chosen)
     moved = replace(moved, candidate=replace(moved.candidate, keras_outputs=kept))
     said = f"{scene.name} is proven on {len(chosen):,} of {len(split.x):,} samples, evenly drawn"
     return moved, f"{said}: more are not held in memory, where faults are planted"

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from litegate.errors import BuildError
 from litegate.faults.draft import edit
-from litegate.faults.fault import Expect, Family, Ladder, fault
+from litegate.faults.fault import Expect, Family, Ladder, OfMetric, fault
 from litegate.faults.layers import last
 from litegate.faults.scene import Declaration, Scene, Unplantable, picked
 from litegate.loosening import LOOSENED
@@ -35,14 +35,21 @@ _AGAINST_BASE = (
 )
 
 
-@fault(family=Family.PLUMBING, noticed_by=_AGAINST_BASE)
+_OF_SAMPLES = (OfMetric.VALUE, OfMetric.LOSS)
+
+
+@fault(family=Family.PLUMBING, noticed_by=_AGAINST_BASE, metrics=(OfMetric.REGRESSION,))
 def no_base(scene: Scene, _: float) -> Scene:
     """The base cannot be built, so that there is nothing to compare with."""
     why = BuildError(f"the base's {scene.name} could not be built", remedy="look at its build log")
     return replace(scene, base=why)
 
 
-@fault(family=Family.PLUMBING, noticed_by=("accuracy lost against the base",))
+@fault(
+    family=Family.PLUMBING,
+    noticed_by=("accuracy lost against the base",),
+    metrics=(OfMetric.REGRESSION,),
+)
 def stale_base(scene: Scene, _: float) -> Scene:
     """The base was judged on another evaluation split."""
     if not isinstance(scene.base, Artifact):
@@ -61,15 +68,22 @@ def stale_shipped_file(scene: Scene, _: float) -> Scene:
     return replace(scene, shipped=older)
 
 
-@fault(family=Family.PLUMBING, noticed_by=(*_DROPS, *_SHARES))
+@fault(family=Family.PLUMBING, noticed_by=(*_DROPS, *_SHARES), metrics=_OF_SAMPLES)
 def no_samples(scene: Scene, _: float) -> Scene:
     """The evaluation split is empty."""
     return _on(scene, np.zeros(0, np.intp))
 
 
-@fault(family=Family.PLUMBING, noticed_by=(*_DROPS, *_SHARES), expect=Expect.UNPROVEN)
+@fault(
+    family=Family.PLUMBING,
+    noticed_by=(*_DROPS, *_SHARES),
+    metrics=_OF_SAMPLES,
+    expect=Expect.UNPROVEN,
+)
 def one_sample(scene: Scene, _: float) -> Scene:
     """The evaluation split holds a single sample, which is answered right."""
+    if scene.model.data.labels and not scene.model.chooses:
+        return _on(scene, np.arange(1))  # right or wrong is not known
     return _on(scene, _right(scene)[:1])
 
 
@@ -89,7 +103,7 @@ def copied_samples(scene: Scene, grade: float) -> Scene:
     return _on(scene, np.tile(right[:distinct], int(grade)))
 
 
-@fault(family=Family.PLUMBING, noticed_by=(*_DROPS, *_SHARES))
+@fault(family=Family.PLUMBING, noticed_by=(*_DROPS, *_SHARES), metrics=_OF_SAMPLES)
 def nan_sample(scene: Scene, _: float) -> Scene:
     """A sample of the evaluation split is NaN."""
     samples = scene.candidate.evaluation.x
@@ -104,7 +118,7 @@ def _with_nan(broken: NDArray[np.bool_], x: NDArray[Any]) -> NDArray[np.float32]
     return made
 
 
-@fault(family=Family.PLUMBING, noticed_by=_DROPS)
+@fault(family=Family.PLUMBING, noticed_by=_DROPS, metrics=(OfMetric.LOSS,))
 def nan_reference(scene: Scene, _: float) -> Scene:
     """The float reference answers NaN, for its last layer holds nothing else."""
 
@@ -226,6 +240,7 @@ def _on(scene: Scene, chosen: NDArray[np.intp], x: Samples | None = None) -> Sce
     """A scene judged on some of its samples, or of `x`, with what Keras answered to them."""
     split, keras = scene.candidate.evaluation, scene.candidate.keras_outputs
     labels = None if split.y is None else split.y[chosen]
-    moved = scene.with_split((split.x if x is None else x)[chosen], labels)
+    slices = {name: mask[chosen] for name, mask in split.slices.items()}
+    moved = scene.with_split((split.x if x is None else x)[chosen], labels, slices)
     kept = None if keras is None else picked(keras, chosen)
     return replace(moved, candidate=replace(moved.candidate, keras_outputs=kept))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, final
 
 from litegate.errors import LitegateError
@@ -97,12 +98,14 @@ class Scene:
             candidate=replace(with_bytes(self.candidate, renamed), evaluation=split),
         )
 
-    def with_split(self, x: Samples, y: Array) -> Scene:
-        """Every artifact is judged on other samples, float32 (n, ...), and labels, shape (n,).
+    def with_split(
+        self, x: Samples, y: Array, slices: Mapping[str, Array] = MappingProxyType({})
+    ) -> Scene:
+        """Every artifact is judged on other samples, float32 (n, ...), and labels, shape (n, ...).
 
-        `y` is None where there are no labels.
+        `y` is None where there are no labels; `slices` are the masks of the new samples.
         """
-        split = replace(self.candidate.evaluation, x=x, y=y, digest=digest(x, y))
+        split = replace(self.candidate.evaluation, x=x, y=y, slices=slices, digest=digest(x, y))
 
         def moved(artifact: Artifact) -> Artifact:
             return replace(artifact, evaluation=split, keras_outputs=None)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from statistics import stdev
 
-from litegate.errors import LitegateError
+from litegate.errors import ConfigError, LitegateError
+from litegate.faults import Scene
 from litegate.gate import Gate
 from litegate.measures.accuracy import answers
+from litegate.measures.decisions import chooses
+from litegate.measures.metrics import metric_value
 from litegate.proving.proof import Proof, count_rebuild
 from litegate.proving.result import Play
 from litegate.spec import Artifact, Model, Recipe
@@ -30,7 +33,8 @@ def add_rebuilds(proof: Proof, gate: Gate, play: Play, count: int = REBUILDS) ->
         return
     own = [check.id for check in proof.checks if not (check.compares or check.is_latency)]
     first, declared = proof.scene.model.training.seed, proof.scene.model
-    shares: list[float] = []
+    levels: list[float] = []
+    what, unit, rate = _rated(proof.scene)
     broken: Counter[str] = Counter()
     for seed in range(first + 1, first + 1 + count):
         gate.progress.on_step(f"proving {proof.scene.name}: rebuild from seed {seed}")
@@ -39,16 +43,43 @@ def add_rebuilds(proof: Proof, gate: Gate, play: Play, count: int = REBUILDS) ->
         scene = proof.scene.with_candidate(candidate.tflite)
         scene = replace(scene, candidate=candidate, reference=reference)
         broken.update(count_rebuild(proof, play(scene, own)))
-        shares.append(float(answers(candidate).right.mean()))
-    proof.noise = noise(shares, broken)
+        levels.append(rate(candidate))
+    proof.noise = noise(levels, broken, what, unit)
 
 
-def noise(shares: Sequence[float], broken: Mapping[str, int]) -> str:
+def _rated(scene: Scene) -> tuple[str, Unit, Callable[[Artifact], float]]:
+    """What a rebuild is rated by: its accuracy, or the first metric where it has none.
+
+    ConfigError where the model promises neither.
+    """
+    if chooses(scene.candidate):
+        return "an accuracy", Unit.PERCENT, lambda one: float(answers(one).right.mean())
+    metrics = scene.model.budget_of(scene.recipe).metrics
+    if not metrics:
+        raise ConfigError(
+            f"rebuilds of {scene.name} cannot be rated: it has no accuracy and promises no metric",
+            remedy="give its budget a metric",
+        )
+    first = metrics[0]
+    return (
+        f"a value of {first.name}",
+        first.unit(),
+        lambda one: float(metric_value(one, first).value),
+    )
+
+
+def noise(
+    levels: Sequence[float],
+    broken: Mapping[str, int],
+    what: str = "an accuracy",
+    unit: Unit = Unit.PERCENT,
+) -> str:
     """What training from other seeds moves: the accuracies, and the checks that some broke."""
-    ends = (text(end, Unit.PERCENT) for end in (min(shares), max(shares)))
+    ends = (text(end, unit) for end in (min(levels), max(levels)))
+    spread = Unit.POINTS if unit is Unit.PERCENT else unit
     told = (
-        f"training noise: {len(shares)} rebuilds from other seeds have an accuracy of "
-        f"{' to '.join(ends)}, SD {text(stdev(shares), Unit.POINTS)}"
+        f"training noise: {len(levels)} rebuilds from other seeds have {what} of "
+        f"{' to '.join(ends)}, SD {text(stdev(levels), spread)}"
     )
     also = (f"{times} of them would break {name}" for name, times in broken.items())
     return "; ".join([told, *also])

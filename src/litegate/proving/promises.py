@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
+from operator import attrgetter
 from typing import final
 
-from litegate.faults import Scene
+from litegate.faults import Fault, OfMetric, Scene
 from litegate.loosening import LOOSENED
+from litegate.measures.against_base import named_since_anchor
+from litegate.measures.metric_rule.names import loss_name, regression_name, worst_name
 from litegate.measures.shipped import NAME as WRONG_SHIPPED
 from litegate.measures.target import NAME as OUTSIDE
+from litegate.spec import Metric
 
 Made = Callable[[Scene], bool]
 
@@ -90,6 +95,9 @@ PROMISES = {
     "number of extra errors": _limited(
         "extra_errors", "extra_errors", _PAIR, "test_accuracy", "<="
     ),
+    "worst slice's accuracy drop": _limited(
+        "slice_drop", "slice_drop", _PAIR, "test_accuracy", "<="
+    ),
     "worst class's accuracy drop": _limited(
         "class_drop", "class_drop", _PAIR, "test_accuracy", "<="
     ),
@@ -163,5 +171,52 @@ PROMISES |= dict.fromkeys(
     _SEARCHED,
     _whole("property_violations(candidate, prop, keep=keep) <= 0", "test_properties"),
 )
+
+_OF_METRICS: Mapping[str, tuple[OfMetric, Callable[[Metric], str], str]] = {
+    "least": (OfMetric.VALUE, attrgetter("name"), "metric_value(candidate, metric) >="),
+    "most": (OfMetric.VALUE, attrgetter("name"), "metric_value(candidate, metric) <="),
+    "loss": (OfMetric.LOSS, loss_name, f"metric_loss({_PAIR}, metric) <="),
+    "class_loss": (
+        OfMetric.LOSS,
+        partial(worst_name, "class"),
+        f"metric_class_loss({_PAIR}, metric) <=",
+    ),
+    "slice_loss": (
+        OfMetric.LOSS,
+        partial(worst_name, "slice"),
+        f"metric_slice_loss({_PAIR}, metric) <=",
+    ),
+    "regression": (
+        OfMetric.REGRESSION,
+        regression_name,
+        "metric_regression(base, candidate, metric) <=",
+    ),
+}
+"""By limit: which of a metric's measurements it bounds, what that is called, what requires it."""
+
+
+def promises(scene: Scene) -> dict[str, Promise]:
+    """`PROMISES`, and those of the metrics of a scene's model."""
+    return PROMISES | {name: promise for _, name, promise in _of_metrics(scene)}
+
+
+def meant(fault: Fault, scene: Scene) -> tuple[str, ...]:
+    """The measurements that are meant to notice a fault, those of the model's metrics included."""
+    mine = (name for kind, name, _ in _of_metrics(scene) if kind in fault.metrics)
+    return (*fault.noticed_by, *mine)
+
+
+def _of_metrics(scene: Scene) -> Iterator[tuple[OfMetric, str, Promise]]:
+    """Each limit of each metric: what it bounds, its measurement's name, its promise."""
+    for metric in scene.model.budget_of(scene.recipe).metrics:
+        for limit in metric.limits():
+            kind, name, measured = _OF_METRICS[limit]
+            file = "test_regression" if kind is OfMetric.REGRESSION else "test_metrics"
+            check = f"require({measured} metric.{limit}), as in checks/{file}.py"
+            yield kind, name(metric), Promise(made=always, check=check)
+            if kind is OfMetric.REGRESSION:
+                yield kind, named_since_anchor(name(metric)), _drift("metric_regression", limit)
+
+
 COSTLY = frozenset(_SEARCHED)
 """Measurements that take long: they look only at faults meant for them, or that nobody noticed."""

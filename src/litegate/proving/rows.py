@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from litegate.proving.ladders import Climb
-from litegate.proving.promises import PROMISES
+from litegate.proving.promises import promises
 from litegate.proving.proof import Proof
 from litegate.proving.result import Said
 
@@ -63,7 +63,8 @@ def _idle(proof: Proof) -> list[str]:
         for id_, result in results.items()
         if result.said is not Said.OMITTED
     }
-    known = {id_ for id_, one in proof.before.items() if PROMISES.keys() & one.measured.keys()}
+    ours = promises(proof.scene).keys()
+    known = {id_ for id_, one in proof.before.items() if ours & one.measured.keys()}
     return [check.name for check in proof.checks if check.id in asked - noticed - known]
 
 

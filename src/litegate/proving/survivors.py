@@ -9,7 +9,7 @@ from typing import final
 from litegate.faults import Scene
 from litegate.measures.against_base import named_since_anchor
 from litegate.proving.ladders import Climb
-from litegate.proving.promises import PROMISES
+from litegate.proving.promises import meant, promises
 from litegate.proving.result import Result, Said
 
 _SHOWN = 3
@@ -48,12 +48,13 @@ def _unnoticed(scene: Scene, climbs: Iterable[Climb]) -> Iterator[Survivor]:
         yield Survivor(
             what=climb.fault.name,
             sentence=f"nobody noticed {_named(climb, max(missed))}{how}: {climb.fault.summary}",
-            remedy=_would_catch(scene, climb.fault.noticed_by),
+            remedy=_would_catch(scene, meant(climb.fault, scene)),
         )
 
 
 def _would_catch(scene: Scene, names: Iterable[str]) -> str:
-    known = [(name, PROMISES[name]) for name in names if name in PROMISES]
+    every = promises(scene)
+    known = [(name, every[name]) for name in names if name in every]
     made = [promise.check for _, promise in known if promise.made(scene)]
     unset = [f"a limit on the {name}" for name, promise in known if not promise.made(scene)]
     return " or ".join(made[:2] or unset[:2]) or "a check of your own"
@@ -63,8 +64,9 @@ def _idle(
     scene: Scene, climbs: Sequence[Climb], before: Mapping[str, Result]
 ) -> Iterator[Survivor]:
     """Promised measurements that no check takes, or that noticed not even the grossest grade."""
-    for name, climbing in _meant(climbs).items():
-        promise = PROMISES.get(name)
+    every = promises(scene)
+    for name, climbing in _meant(scene, climbs).items():
+        promise = every.get(name)
         takers = [id_ for id_, one in before.items() if name in one.measured]
         if promise and promise.made(scene) and not takers:
             yield Survivor(
@@ -82,16 +84,18 @@ def _idle(
             )
 
 
-def _meant(climbs: Iterable[Climb]) -> dict[str, list[Climb]]:
+def _meant(scene: Scene, climbs: Iterable[Climb]) -> dict[str, list[Climb]]:
     """The faults that were planted, by the measurements that are meant to notice them.
 
     What notices a fault against the base notices it since the anchor, too.
     """
     found: dict[str, list[Climb]] = {}
     for climb in climbs:
-        for name in climb.fault.noticed_by if climb.results else ():
+        if not climb.results:
+            continue
+        drifts = map(named_since_anchor, climb.fault.noticed_by)
+        for name in dict.fromkeys((*meant(climb.fault, scene), *drifts)):
             found.setdefault(name, []).append(climb)
-            found.setdefault(named_since_anchor(name), []).append(climb)
     return found
 
 

@@ -113,6 +113,11 @@ class _Every:
 def _every(artifact: Artifact, metric: Metric, part: str, drawn_by: Evaluation) -> _Every:
     mask = drawn_by.slices[part] if part else np.ones(len(drawn_by.x), np.bool_)
     chosen = np.flatnonzero(mask)
+    if not len(chosen):
+        raise MeasurementError(
+            f"there is no sample to measure {metric.name} on{_where(Part(slice=part))}",
+            expected="at least two distinct ones",
+        )
     groups = np.unique(originals(drawn_by)[chosen], return_inverse=True)[1]
     compute = _computation(artifact, metric, chosen)
     distinct = int(groups.max()) + 1

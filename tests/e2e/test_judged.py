@@ -1,0 +1,150 @@
+"""Models that are judged by metrics: trained, quantized, gated, and caught when they are broken."""
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+
+from litegate.datasets.prepare import array_digest
+from litegate.faults import Draft, edit, layers
+from litegate.options import parse
+from litegate.session import Session
+from litegate.testing.planted import plant
+
+CHECKS = Path(__file__).resolve().parents[2] / "checks"
+MODELS = Path(__file__).with_name("judged")
+CLEAN = {
+    k: v
+    for k, v in os.environ.items()
+    if k not in ("CI", "LITEGATE_STORE", "LITEGATE_DATA", "PYTEST_XDIST_WORKER")
+}
+
+
+class Project:
+    """A project with one of the models, and the gate run on it in a process of its own."""
+
+    def __init__(self, path, name):
+        self.path, self.name = path, name
+        shutil.copytree(CHECKS, path / "checks", ignore=shutil.ignore_patterns("__pycache__"))
+        (path / "models").mkdir()
+        (path / "pytest.ini").write_text("[pytest]\n")
+        source = (MODELS / f"{name}.py").read_text("utf-8")
+        told = f"digests={digests(MODELS / f'{name}.py')!r}"
+        (path / "models" / f"{name}.py").write_text(source.replace("digests={}", told), "utf-8")
+
+    def run(self, *args):
+        argv = [sys.executable, "-m", "pytest", "checks/", "-m", "not latency", *args]
+        return subprocess.run(
+            argv,
+            cwd=self.path,
+            env=CLEAN | {"COLUMNS": "200"},
+            capture_output=True,
+            text=True,
+            timeout=400,
+            check=False,
+        )
+
+    @property
+    def report(self):
+        """The last run's report, after it was held against its schema."""
+        path = self.path / ".litegate" / "report" / "report.json"
+        report = json.loads(path.read_text("utf-8"))
+        schema = json.loads((files("litegate.reports") / "report.schema.json").read_text("utf-8"))
+        jsonschema.validate(report, schema)
+        return report
+
+    def verdicts(self):
+        return {row["measurement"]: row for row in self.report["verdicts"]}
+
+    def kill(self, channels):
+        """Put a candidate in the store whose first layer has so many dead channels."""
+        session = Session(parse(self.path, {}, {}, {}), lambda _model, _event: None, print)
+        model = session.models[self.name]
+        candidate = session.artifact(model, model.recipes[0].name)
+
+        def change(written):
+            draft = Draft(written)
+            first = layers(draft)[0]
+            for tensor, axis in ((first.weight, first.channel), (first.bias, 0)):
+                values = np.moveaxis(draft.values(tensor).copy(), axis, 0)
+                values[:channels] = 0
+                draft.store(tensor, np.ascontiguousarray(np.moveaxis(values, 0, axis)))
+
+        broken = edit(candidate.tflite, change)
+        plant(self.path, self.name, {candidate.recipe.name: broken}, split=candidate.evaluation)
+
+
+def digests(file):
+    """What a person pastes after the first run."""
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return {name: array_digest(array) for name, array in module.load(None).arrays().items()}
+
+
+MEASURED = {
+    "diabetes": {"rmse", "rmse rise", "worst slice's rmse rise", "mae rise"},
+    "ink": {"iou", "iou drop", "worst class's iou drop", "worst slice's iou drop"},
+    "oddity": {"auc", "auc drop"},
+    "cancer": {"f1", "f1 drop", "auc", "auc drop", "accuracy"},
+}
+"""What each model promises."""
+BROKEN = {
+    "diabetes": (24, "rmse rise"),
+    "ink": (12, "iou drop"),
+    "oddity": (20, "auc drop"),
+    "cancer": (126, "f1 drop"),
+}
+"""Dead channels of the first layer, and a measurement that must fail by them."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MEASURED)
+def test_a_model_is_judged_by_its_metrics(tmp_path, name):
+    """Green as it was trained; red, with a sentence, once channels of its first layer are dead."""
+    project = Project(tmp_path / "project", name)
+    done = project.run()
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = project.verdicts()
+    assert MEASURED[name] <= rows.keys()
+    assert {rows[measured]["verdict"] for measured in MEASURED[name]} == {"pass"}
+    assert ("accuracy" in rows) == (name == "cancer")
+    rated = {row["accuracy"] is not None for row in project.report["recipes"]}
+    assert rated == {name == "cancer"}
+    channels, measured = BROKEN[name]
+    project.kill(channels)
+    done = project.run("checks/test_metrics.py")
+    assert done.returncode == 1, done.stdout + done.stderr
+    row = project.verdicts()[measured]
+    assert row["verdict"] == "fail"
+    assert f"{measured} of {name}/{row['recipe']} is 0." in done.stdout
+    assert "of the reference" in row["sentence"]
+    assert "the first layer that diverges: " in row["sentence"]
+
+
+FAMILIES = ("--prove", "--prove-family", "accuracy", "--prove-family", "plumbing")
+
+
+@pytest.mark.slow
+def test_a_gate_of_metrics_is_proven_and_a_gap_in_it_is_found(tmp_path):
+    """Without classes: what needs them is not planted, and every promise of a metric is guarded."""
+    project = Project(tmp_path / "project", "diabetes")
+    done = project.run(*FAMILIES)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (proof,) = project.report["proofs"]
+    faults = {fault["name"]: fault for fault in proof["faults"]}
+    assert "does not choose between classes" in faults["wrong_answers"]["unplantable"]
+    assert faults["mixed_up_answers"]["smallest"] <= faults["mixed_up_answers"]["must"]
+    (project.path / "checks" / "test_metrics.py").unlink()
+    done = project.run("--prove", "--prove-family", "plumbing")
+    assert done.returncode == 1, done.stdout + done.stderr
+    for promise in ("rmse", "rmse rise", "worst slice's rmse rise", "mae rise"):
+        assert f"no check measures the {promise};" in done.stdout
