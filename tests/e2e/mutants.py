@@ -17,8 +17,30 @@ WHOLE = """
         accuracy=lg.points(0.5), size=lg.percent(1), latency=lg.percent(2.5), lost_types=0,
         agreement=lg.percent(98), operators=0,
     ),
+    slice_drop=lg.points(10), metrics=(
+        lg.metrics.f1(least=0.9, loss=0.05, class_loss=0.1, slice_loss=0.1, regression=0.02),
+        lg.metrics.mean("error_rate", wrong, better="lower", bounded=True, most=0.1),
+    ),
 """
 """The limits that `digits_cnn` does not set, so that every check has a case."""
+SLICED = """
+from dataclasses import replace
+from hashlib import sha256
+
+import numpy as np
+
+def wrong(outputs, labels):
+    return outputs.argmax(axis=1) != labels
+
+def sliced(data):
+    first = np.arange(360) < 180
+    def load(locations):
+        return replace(data.load(locations), slices={"first": first})
+    digests = {**data.digests, "slices.first": sha256(first.tobytes()).hexdigest()}
+    return replace(data, load=load, digests=digests)
+
+"""
+"""What these limits need: a function, and a data set with a slice."""
 RECIPE, LEAN = "int8_qat", "int8_pcqat"
 LEAN_RECIPE = """
     lg.recipes.int8_qat(
@@ -33,6 +55,14 @@ GUARDS = {
     "test_accuracy_stays_within_tolerance": ("accuracy drop", "accuracy"),
     "test_errors_stay_within_tolerance": ("number of extra errors", "accuracy"),
     "test_no_class_collapses": ("worst class's accuracy drop", "accuracy"),
+    "test_no_slice_collapses": ("worst slice's accuracy drop", "accuracy"),
+    "test_metric_reaches_its_floor": ("f1", "accuracy"),
+    "test_metric_stays_below_its_ceiling": ("error_rate", "accuracy"),
+    "test_metric_stays_within_tolerance": ("f1 drop", "accuracy"),
+    "test_no_class_loses_its_metric": ("worst class's f1 drop", "accuracy"),
+    "test_no_slice_loses_its_metric": ("worst slice's f1 drop", "accuracy"),
+    "test_metric_is_not_lost": ("f1 drop against the base", "accuracy"),
+    "test_metric_has_not_drifted": ("f1 drop since the anchor", "accuracy"),
     "test_file_decides_as_its_reference": ("agreement with the reference", "accuracy"),
     "test_file_answers_as_its_reference": ("output error", "accuracy"),
     "test_file_decides_as_keras": ("agreement with Keras", "accuracy"),
@@ -75,6 +105,7 @@ FLOORS = (
     "agreement",
     "keras_agreement",
     "kernel_agreement",
+    "metric.least",
     "regression.agreement",
     "sparsity",
 )
@@ -151,6 +182,8 @@ def model(name: str) -> ast.Module:
         for head, more in (("budget=lg.Budget(", WHOLE), ("recipes=[", LEAN_RECIPE)):
             assert text.count(head) == 1, f"{name} has not one {head}"
             text = text.replace(head, head + more)
+        text = text.replace("import litegate as lg\n", f"import litegate as lg\n{SLICED}")
+        text = text.replace("data=lg.datasets.digits()", "data=sliced(lg.datasets.digits())")
     return ast.parse(text)
 
 

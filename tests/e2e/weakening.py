@@ -6,9 +6,13 @@ A tree without what is to be changed raises KeyError: a mutant that changes noth
 import ast
 from collections.abc import Callable, Iterator
 
+from litegate.spec.metric import LIMITS
+
 Weaken = Callable[[ast.Module], None]
 
 ARTIFACTS = ("candidate", "reference", "base", "anchor")
+OWNERS = {"Budget": "", "Regression": "regression."} | dict.fromkeys(("f1", "mean"), "metric.")
+"""What stands before the name of a limit, by the function whose keyword it is."""
 OTHER_SIGN = {ast.LtE: ast.GtE, ast.GtE: ast.LtE}
 
 
@@ -75,7 +79,8 @@ def pair_of(function: ast.FunctionDef) -> ast.Call | None:
 def scaled(limit: str, factor: float) -> Weaken:
     """A limit is so many times what it was; one of 0 becomes the factor itself.
 
-    `limit` is a keyword of `Budget`, or "regression." and one of `Regression`.
+    `limit` is a keyword of `Budget`, "regression." and one of `Regression`, or "metric." and one of
+    a metric's.
     """
 
     def weaken(tree):
@@ -90,8 +95,9 @@ def limits_of(tree: ast.Module) -> dict[str, ast.Constant]:
     """The number of each limit that a model's file sets; what is no number is left out."""
     found = {}
     for call in _all(tree, ast.Call):
-        owner = {"Budget": "", "Regression": "regression."}.get(getattr(call.func, "attr", ""))
-        for keyword in call.keywords if owner is not None else ():
+        owner = OWNERS.get(getattr(call.func, "attr", ""))
+        named = [] if owner is None else call.keywords
+        for keyword in [one for one in named if owner != "metric." or one.arg in LIMITS]:
             value = keyword.value
             value = value.args[0] if isinstance(value, ast.Call) and value.args else value
             if isinstance(value, ast.Constant) and not isinstance(value.value, str):
@@ -109,8 +115,8 @@ def limit_named(function: ast.FunctionDef) -> str:
     """The limit that a check names, such as "size" or "regression.size"; empty for none."""
     for node in _all(function, ast.Attribute):
         owner = getattr(node.value, "id", "")
-        if owner in ("budget", "regression"):
-            return f"regression.{node.attr}" if owner == "regression" else node.attr
+        if owner in ("budget", "regression", "metric"):
+            return node.attr if owner == "budget" else f"{owner}.{node.attr}"
     return ""
 
 

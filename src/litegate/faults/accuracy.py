@@ -13,7 +13,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.faults.fault import Family, Ladder, fault
+from litegate.faults.fault import Family, Ladder, OfMetric, fault
 from litegate.faults.scene import Scene, Unplantable, picked
 from litegate.measures.accuracy import answers
 from litegate.runtime import Runner
@@ -30,6 +30,7 @@ _FINITE = "number of counterexamples to finite outputs"
     family=Family.ACCURACY,
     ladder=Ladder(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 20, unit="points", must=1),
     noticed_by=(*_NETS, *_OTHER, "agreement with Keras"),
+    metrics=(OfMetric.SLICE,),
 )
 def wrong_answers(scene: Scene, grade: float) -> Scene:
     """The candidate answers some samples wrong that it and its reference answered right.

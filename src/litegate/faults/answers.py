@@ -12,7 +12,7 @@ from litegate.faults.scene import Scene, Unplantable
     family=Family.ACCURACY,
     ladder=Ladder(1, 5, 20, 50, 100, unit="% of the samples", must=50),
     noticed_by=("output error",),
-    metrics=tuple(OfMetric),
+    metrics=(OfMetric.VALUE, OfMetric.LOSS, OfMetric.REGRESSION),
 )
 def mixed_up_answers(scene: Scene, grade: float) -> Scene:
     """The candidate answers some samples as others of them: no answer has to do with its label.

@@ -37,8 +37,9 @@ class Expect(StrEnum):
 
 
 class OfMetric(StrEnum):
-    """Which measurements of each metric that a model promises are meant to notice a fault."""
+    """Which measurements of metrics and slices, where a model promises them, should notice it."""
 
+    SLICE = "worst slice's accuracy drop"
     VALUE = "values of metrics"
     LOSS = "losses of metrics"
     REGRESSION = "losses of metrics against the base"
@@ -106,7 +107,7 @@ class Fault:
     the model promises must notice the top grade."""
     expect: Expect
     metrics: tuple[OfMetric, ...] = ()
-    """What else is meant to notice it, of the metrics that the model promises."""
+    """What else is meant to notice it, where the model promises metrics or slices."""
 
     def __call__(self, scene: Scene, grade: float) -> Scene:
         """Plant it. Raises Unplantable where this model cannot have it."""

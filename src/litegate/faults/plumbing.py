@@ -35,7 +35,7 @@ _AGAINST_BASE = (
 )
 
 
-_OF_SAMPLES = (OfMetric.VALUE, OfMetric.LOSS)
+_OF_SAMPLES = (OfMetric.SLICE, OfMetric.VALUE, OfMetric.LOSS)
 
 
 @fault(family=Family.PLUMBING, noticed_by=_AGAINST_BASE, metrics=(OfMetric.REGRESSION,))
@@ -118,7 +118,7 @@ def _with_nan(broken: NDArray[np.bool_], x: NDArray[Any]) -> NDArray[np.float32]
     return made
 
 
-@fault(family=Family.PLUMBING, noticed_by=_DROPS, metrics=(OfMetric.LOSS,))
+@fault(family=Family.PLUMBING, noticed_by=_DROPS, metrics=(OfMetric.SLICE, OfMetric.LOSS))
 def nan_reference(scene: Scene, _: float) -> Scene:
     """The float reference answers NaN, for its last layer holds nothing else."""
 

@@ -95,9 +95,7 @@ PROMISES = {
     "number of extra errors": _limited(
         "extra_errors", "extra_errors", _PAIR, "test_accuracy", "<="
     ),
-    "worst slice's accuracy drop": _limited(
-        "slice_drop", "slice_drop", _PAIR, "test_accuracy", "<="
-    ),
+    OfMetric.SLICE.value: _limited("slice_drop", "slice_drop", _PAIR, "test_accuracy", "<="),
     "worst class's accuracy drop": _limited(
         "class_drop", "class_drop", _PAIR, "test_accuracy", "<="
     ),
@@ -203,7 +201,8 @@ def promises(scene: Scene) -> dict[str, Promise]:
 def meant(fault: Fault, scene: Scene) -> tuple[str, ...]:
     """The measurements that are meant to notice a fault, those of the model's metrics included."""
     mine = (name for kind, name, _ in _of_metrics(scene) if kind in fault.metrics)
-    return (*fault.noticed_by, *mine)
+    slices = (OfMetric.SLICE.value,) if OfMetric.SLICE in fault.metrics else ()
+    return (*fault.noticed_by, *slices, *mine)
 
 
 def _of_metrics(scene: Scene) -> Iterator[tuple[OfMetric, str, Promise]]:
