@@ -49,7 +49,7 @@ DIGITS = lg.Data(
         keras_agreement=lg.percent(95),
         kernel_agreement=lg.percent(95),
         agreement=lg.percent(94),
-        output_error=lg.percent(20),
+        output_error=lg.percent(30),
     ),
 )
 def two(keras):
@@ -155,7 +155,7 @@ pair = lg.prebuilt(
         accuracy=lg.percent(80),
         accuracy_drop=lg.points(3),
         agreement=lg.percent(90),
-        output_error=lg.percent(20),
+        output_error=lg.percent(30),
     ),
 )
 '''

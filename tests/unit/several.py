@@ -15,7 +15,12 @@ _TYPES = {
     "int64": schema.TensorType.INT64,
     "bool": schema.TensorType.BOOL,
 }
-OPTIONS = {"ADD": schema.AddOptionsT, "MUL": schema.MulOptionsT, "CAST": schema.CastOptionsT}
+OPTIONS = {
+    "ADD": schema.AddOptionsT,
+    "MUL": schema.MulOptionsT,
+    "CAST": schema.CastOptionsT,
+    "FULLY_CONNECTED": schema.FullyConnectedOptionsT,
+}
 
 
 class Graph:
@@ -163,3 +168,26 @@ def crossed_artifact(tflite=None, x=None, *, output="", **fields):
     )
     kept = {name: getattr(made, name) for name in ("recipe", "tflite", "sha256", "certificate")}
     return type(made)(**({"model": "crossed", "evaluation": split} | kept | fields))
+
+
+def two_layers():
+    """Takes `left` and `right`; a dense layer on each, their sum, and a layer for each output.
+
+    The outputs are `small`, of two values, and `wide`, of four; the file lists `wide` first.
+    """
+    graph, rng = Graph(), np.random.default_rng(0)
+    left, right = (graph.tensor(name, -1, 3) for name in ("left_in", "right_in"))
+
+    def dense(name, source, width, rows):
+        weight = rng.normal(size=(rows, width)).astype(np.float32)
+        held = graph.tensor(name, rows, width, data=weight)
+        bias = graph.tensor(f"{name}/bias", rows, data=np.zeros(rows, np.float32))
+        out = graph.tensor(f"{name}/out", -1, rows)
+        return graph.step("FULLY_CONNECTED", [source, held, bias], out)
+
+    narrow = dense("of_left", left, 3, 1)
+    hidden = dense("of_right", right, 3, 5)
+    both = graph.step("ADD", [hidden, narrow], graph.tensor("both", -1, 5))
+    small, wide = dense("to_small", both, 5, 2), dense("to_wide", both, 5, 4)
+    named = ("serving", 0, {"left": left, "right": right}, {"small": small, "wide": wide})
+    return write((graph, [left, right], [wide, small]), signatures=[named])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from litegate.faults.draft import Draft, edit
 from litegate.faults.fault import Family, Ladder, fault
-from litegate.faults.layers import Layer, last, layers
+from litegate.faults.layers import Layer, first, last, layers
 from litegate.faults.losses import LOSSES
 from litegate.faults.scene import Scene, Unplantable
 
@@ -102,7 +102,7 @@ def _reordered(scene: Scene, order: Reorder, pick: Callable[[Draft, Scene], Laye
     """Put the output channels of a layer in another order: weights, biases and their scales."""
 
     def change(model: Any) -> None:
-        draft = Draft(model)
+        draft = scene.draft(model)
         layer = pick(draft, scene)
         axis = {id(layer.weight): layer.channel, id(layer.bias): 0}
         for tensor in filter(None, (layer.weight, layer.bias)):
@@ -126,7 +126,7 @@ def _first(draft: Draft, scene: Scene) -> Layer:
     found = layers(draft)
     if len(found) < 2:
         raise Unplantable(f"{scene.name} has one layer: its channels are its classes")
-    return found[0]
+    return first(draft)
 
 
 def _last(draft: Draft, scene: Scene) -> Layer:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.faults.draft import Draft, edit
+from litegate.faults.draft import edit
 from litegate.faults.fault import Family, Ladder, fault
 from litegate.faults.layers import layers
 from litegate.faults.scene import Scene, Unplantable
@@ -50,7 +50,7 @@ def clusters_lost(scene: Scene, grade: float) -> Scene:
 
 def _moved(scene: Scene, move: Callable[[Weights, np.random.Generator], None]) -> Scene:
     def change(model: Any) -> None:
-        draft, random = Draft(model), np.random.default_rng(scene.seed)
+        draft, random = scene.draft(model), np.random.default_rng(scene.seed)
         integer = [one for one in layers(draft) if draft.values(one.weight).dtype == np.int8]
         if not integer:
             raise Unplantable("no layer has int8 weights")

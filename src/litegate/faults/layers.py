@@ -59,6 +59,26 @@ def layers(draft: Draft) -> tuple[Layer, ...]:
     return tuple(found)
 
 
+def first(draft: Draft) -> Layer:
+    """The first layer; of several inputs, that of the input whose first layer computes most values.
+
+    Unplantable where there is none.
+    """
+    found = layers(draft)
+    if len(draft.graph.inputs) == 1:
+        return found[0]
+    late: set[int] = set()
+    early = []
+    for operator in draft.graph.operators:
+        layer = next((one for one in found if one.operator is operator), None)
+        follows = not late.isdisjoint(map(int, operator.inputs))
+        if layer and not follows:
+            early.append(layer)
+        if layer or follows:
+            late.update(map(int, operator.outputs))
+    return max(early, key=lambda one: np.prod(draft.graph.tensors[one.operator.outputs[0]].shape))
+
+
 def last(draft: Draft) -> Layer:
     """The last layer that the output that decides is computed by. Unplantable where there is none.
 

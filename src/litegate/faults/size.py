@@ -80,7 +80,7 @@ def _grown(scene: Scene, grade: float, change: Callable[[Draft, int], None]) -> 
     """A scene with the grade's bytes more in its candidate, and a little for their description."""
 
     def on(model: Any) -> None:
-        change(Draft(model), _bytes(scene, grade))
+        change(scene.draft(model), _bytes(scene, grade))
 
     return scene.with_candidate(edit(scene.candidate.tflite, on))
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from litegate.faults.draft import Draft, edit
 from litegate.faults.fault import Family, Ladder, fault
-from litegate.faults.layers import Layer, layers
+from litegate.faults.layers import Layer, first, layers
 from litegate.faults.losses import LOSSES
 from litegate.faults.scene import Scene, Unplantable
 
@@ -33,7 +33,7 @@ def scale_too_large(scene: Scene, grade: float) -> Scene:
     """
 
     def change(model: Any) -> None:
-        layer = layers(Draft(model))[0]
+        layer = first(scene.draft(model))
         for tensor in (layer.weight, layer.bias):
             if tensor is not None:
                 _rescale(tensor, 1 + grade / 100)
@@ -54,7 +54,7 @@ def zero_point_shifted(scene: Scene, grade: float) -> Scene:
     """
 
     def change(model: Any) -> None:
-        draft = Draft(model)
+        draft = scene.draft(model)
         layer = _largest(draft)
         weights = draft.values(layer.weight)
         if layer.bias is None or weights.dtype != np.int8:
@@ -153,7 +153,7 @@ def _revalued(scene: Scene, change: Callable[[Weights], Weights]) -> Scene:
     """Change the integer weights of the largest layer."""
 
     def store(model: Any) -> None:
-        draft = Draft(model)
+        draft = scene.draft(model)
         layer = _largest(draft)
         weights = draft.values(layer.weight)
         if not np.issubdtype(weights.dtype, np.integer):
