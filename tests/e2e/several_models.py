@@ -120,6 +120,55 @@ def tones(keras):
     )
 '''
 
+TOKENS = '''
+"""Which of three words stands most often: token ids into an embedding."""
+import numpy as np
+import litegate as lg
+
+
+def load(locations):
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 3, 900)
+    x = rng.integers(0, 20, (900, 12))
+    for n in range(900):
+        x[n, rng.choice(12, 6, replace=False)] = y[n]
+    return lg.Splits(x_train=x[:600], y_train=y[:600], x_test=x[600:], y_test=y[600:])
+
+
+def as_they_are(samples):
+    return samples
+
+
+WORDS = lg.Data(
+    name="words",
+    load=load,
+    digests={DIGESTS},
+    preprocess=as_they_are,
+    domain=(0, 19),
+    classes=("a", "b", "c"),
+)
+
+
+@lg.model(
+    data=WORDS,
+    training=lg.Training(epochs=8, batch_size=32, seed=7),
+    recipes=[{RECIPES}],
+    budget=lg.Budget(
+        accuracy=lg.percent(80),
+        accuracy_drop=lg.points(3),
+        keras_agreement=lg.percent(95),
+        output_error=lg.percent(20),
+    ),
+)
+def words(keras):
+    """An embedding, a mean, three logits."""
+    tokens = keras.Input((12,), dtype="int32", name="tokens")
+    seen = keras.layers.Embedding(20, 64)(tokens)
+    seen = keras.layers.GlobalAveragePooling1D()(seen)
+    seen = keras.layers.Dense(32, activation="relu")(seen)
+    return keras.Model(tokens, keras.layers.Dense(3)(seen))
+'''
+
 PAIR = '''
 """Ready-made files of the network with two inputs and two outputs."""
 import numpy as np

@@ -12,7 +12,7 @@ from pathlib import Path
 import jsonschema
 import numpy as np
 import pytest
-from several_models import PAIR, SIGNED, TONES, TWO
+from several_models import PAIR, SIGNED, TOKENS, TONES, TWO
 
 from litegate.faults.draft import Draft, edit
 from litegate.faults.layers import last
@@ -175,6 +175,18 @@ def test_a_sequence_goes_through_integers_after_training(tmp_path, length):
     assert done.returncode == 0, done.stdout + done.stderr
     free = parse(project.artifact("float16")).main
     assert (free.tensors[free.inputs[0]].shape_signature[1] == -1) is (length == "None")
+
+
+def test_token_ids_stay_whole_numbers_beside_integer_activations(tmp_path):
+    """The input counts, whatever type the recipe declares; calibration shows it integers."""
+    project = Project(tmp_path / "tokens")
+    recipes = 'lg.recipes.int8_ptq(input_type="int8", output_type="int8"), lg.recipes.float16()'
+    project.model(TOKENS, RECIPES=recipes)
+    done = project.gate()
+    assert done.returncode == 0, done.stdout + done.stderr
+    main = parse(project.artifact("int8_ptq")).main
+    (entry,) = (main.tensors[index] for index in main.inputs)
+    assert (entry.dtype, entry.scales) == ("int32", ())
 
 
 @pytest.fixture(scope="module")
