@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from litegate import objects
 from litegate.errors import StoreCorrupt, StoreError
 from litegate.store import BUILDS, Store
 
@@ -179,3 +180,41 @@ def test_a_lock_admits_one_process(store, tmp_path):
         worker.join(60)
     assert [worker.exitcode for worker in workers] == [0, 0]
     assert counter.read_text() == "60"
+
+
+def test_a_file_is_located_where_its_bytes_are_whole(store, files):
+    """As `get`, without reading them into memory."""
+    store.put(BUILDS, "k", files)
+    found = store.locate(BUILDS, "k", ["a.bin"])
+    assert {name: path.read_bytes() for name, path in found.items()} == store.get(BUILDS, "k")
+    with pytest.raises(KeyError):
+        store.locate(BUILDS, "other")
+    with pytest.raises(StoreCorrupt, match=r"does not list c\.bin"):
+        store.locate(BUILDS, "k", ["c.bin"])
+    found["a.bin"].write_bytes(b"\x00Weights")
+    with pytest.raises(StoreCorrupt, match="is damaged"):
+        store.locate(BUILDS, "k")
+    found["a.bin"].unlink()
+    with pytest.raises(StoreCorrupt, match="is missing from the store"):
+        store.locate(BUILDS, "k")
+
+
+@pytest.mark.parametrize(("largest", "is_linked"), [(7, True), (8, False), (9, False)])
+def test_a_large_staged_file_is_not_written_twice(store, monkeypatch, largest, is_linked):
+    """It has eight bytes. Its object stays when the staging folder goes."""
+    monkeypatch.setattr(objects, "_LINKED", largest)
+    with store.staging() as staging:
+        staged = staging / "x.npy"
+        staged.write_bytes(b"\x00weights")
+        store.put(BUILDS, "k", {"x.npy": staged})
+        assert store.locate(BUILDS, "k")["x.npy"].samefile(staged) is is_linked
+    assert store.get(BUILDS, "k") == {"x.npy": b"\x00weights"}
+    assert not list((store.root / "tmp").iterdir())
+
+
+def test_a_large_file_of_somebody_elses_is_copied(store, files, monkeypatch):
+    """Whoever writes to it later does not write into the store."""
+    monkeypatch.setattr(objects, "_LINKED", 0)
+    store.put(BUILDS, "k", files)
+    files["a.bin"].write_bytes(b"other")
+    assert store.get(BUILDS, "k")["a.bin"] == b"\x00weights"
