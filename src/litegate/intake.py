@@ -15,6 +15,7 @@ from litegate.datasets.files import digest, expanded, files_of, locate
 from litegate.datasets.prepare import keep_evaluation
 from litegate.digests import digest_of
 from litegate.errors import BuildError, ConfigError, DataError, LitegateError, StoreError
+from litegate.flatbuffer import parse
 from litegate.git import ignores
 from litegate.spec import Data, DataLocations, File, Splits
 from litegate.store import BUILDS, EVALUATIONS, Store
@@ -62,7 +63,8 @@ class Intake:
         """Put a file into the store under its key, with a birth certificate.
 
         `locations` are those of another checkout. What the store holds has stood its trial. Raises
-        as `locate` and `demand_trial`, and BuildError where the bytes are not those of `key`.
+        as `locate`, `parse` and `demand_trial`, and BuildError where the bytes are not those of
+        `key`.
         """
         with self._staging() as staging, self._alone(file):
             path = locate(file, locations or self.locations, timeout=self.timeout)
@@ -74,6 +76,7 @@ class Intake:
             for name, data in written.items():
                 (staging / name).write_bytes(data)
             _check_same(file, key, digest(staging / "model.tflite"))
+            parse(written["model.tflite"], subject=str(file))
             demand_trial(written["model.tflite"], subject=str(file), timeout=self.timeout)
             self.store.put(BUILDS, key, {name: staging / name for name in written}, stem=key)
 

@@ -210,8 +210,8 @@ def test_a_file_that_git_ignores_is_refused_with_its_digest(ready):
 @pytest.mark.parametrize(
     ("data", "text"),
     [
-        (INT8[:1000], "LiteRT cannot load files/int8.tflite"),
-        (b"", "LiteRT cannot load files/int8.tflite"),
+        (INT8[:1000], "files/int8.tflite is not a sound .tflite file"),
+        (b"", "files/int8.tflite is not a sound .tflite file"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "run `git lfs pull`"),
     ],
 )

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from litegate.datasets import npz
-from litegate.errors import BuildError, DataError, StoreError
+from litegate.errors import ArtifactError, BuildError, DataError, StoreError
+from litegate.faults.draft import edit
 from litegate.intake import Intake
 from litegate.spec import Data, DataLocations, File
 from litegate.store import BUILDS, EVALUATIONS, Store
 from litegate.testing import tiny
+from litegate.trial import demand_trial
 
 BYTES = tiny()
 KEY = hashlib.sha256(BYTES).hexdigest()
@@ -110,3 +112,19 @@ def test_what_a_loader_raises_is_told(intake):
     )
     with pytest.raises(DataError, match="RuntimeError: the loader's own"):
         intake.take_split(split, "key")
+
+
+def test_a_file_that_litert_runs_and_that_is_not_sound_is_refused(intake):
+    """One error for the model, in place of one a check, and of a size that passes."""
+
+    def feed_a_variable(model):
+        graph = model.subgraphs[0]
+        graph.tensors[graph.inputs[0]].isVariable = True
+
+    damaged = edit(BYTES, feed_a_variable)
+    (intake.locations.project / "m.tflite").write_bytes(damaged)
+    demand_trial(damaged)
+    key = intake.key(FILE)
+    with pytest.raises(ArtifactError, match=r"m\.tflite is not a sound \.tflite file"):
+        intake.take(FILE, key)
+    assert not intake.store.has(BUILDS, key)
