@@ -15,13 +15,29 @@ pytestmark = pytest.mark.skipif(
     not (Path(DATA) / "mlperf_tiny").is_dir() and "CI" not in os.environ, reason=MISSING
 )
 FIGURES = {
-    # file: MACs, arena; MACs as Vela 5.2.0 counts them, less 4,116 that no layer with weights has,
+    # file: MACs, arena; MACs as Vela 5.2.0 counts them, less what it counts of pooling and softmax,
     # the arena as tflite-micro 0.dev20261023 plans it ("Arena allocation head")
     "resnet8_float32": (12_501_632, 196_608),
     "resnet8_int8": (12_501_632, 49_152),
     "ad01_float32": (264_192, 3_072),
     "ad01_int8": (264_192, 768),
 }
+
+
+VELA = {
+    # file: MACs by Vela's original operators, `vela --verbose-performance`
+    "resnet8_int8": {
+        "CONV_2D": [131_072] * 2 + [442_368] + [1_179_648] * 2 + [2_359_296] * 4,
+        "FULLY_CONNECTED": [640],
+        "AVERAGE_POOL_2D": [4_096],
+        "SOFTMAX": [10, 10],
+    },
+    "ad01_int8": {"FULLY_CONNECTED": [1_024] * 2 + [16_384] * 6 + [81_920] * 2},
+}
+TOTAL = {"resnet8_int8": 12_505_748, "ad01_int8": 264_192}
+"""What Vela counts of all."""
+SIZES = {"resnet8_int8": 96, "ad01_int8": 270}
+"""KB, as the MLPerf Tiny paper has them (Banbury et al. 2021)."""
 
 
 def litegate(*args):
@@ -42,6 +58,23 @@ def test_macs_and_arena_are_the_published_ones(name, macs, arena):
     assert found["form"] == name.split("_")[1]
     assert found["bytes"] == Path(file(name)).stat().st_size
     assert bool(found["not_integer"]) is name.endswith("float32")
+
+
+@pytest.mark.parametrize("name", VELA)
+def test_layers_have_the_macs_that_vela_counts(name):
+    """One by one; what Vela counts besides is pooling and softmax, which have no products."""
+    found = json.loads(litegate("inspect", file(name), "--json").stdout)["operators"]
+    for kind, counted in VELA[name].items():
+        ours = sorted(one["macs"] for one in found if one["name"] == kind)
+        assert ours == (counted if kind in ("CONV_2D", "FULLY_CONNECTED") else [0])
+    besides = sum(sum(VELA[name].get(kind, [])) for kind in ("AVERAGE_POOL_2D", "SOFTMAX"))
+    assert TOTAL[name] == FIGURES[name][0] + besides
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_the_integer_files_are_as_large_as_published(name):
+    found = json.loads(litegate("inspect", file(name), "--json").stdout)
+    assert found["bytes"] // 1024 == SIZES[name]
 
 
 @pytest.mark.parametrize("name", ["resnet8_int8", "ad01_int8"])

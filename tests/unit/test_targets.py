@@ -1,6 +1,7 @@
 """Targets: their lists, a user's own list, and what each rule finds, by operator and reason."""
 
 import re
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -95,6 +96,25 @@ def test_tflm_takes_what_its_interpreter_allocates(kind, takes, tmp_path):
     """The interpreter of tflite-micro 0.dev20261023 allocates the first three and no other."""
     found = target_breaches(graph_of(kind), load("tflm", tmp_path))
     assert (not found) is takes
+
+
+@pytest.mark.parametrize(
+    ("shape", "takes"),
+    [((1, 4), True), ((1, 16000), True), ((1, 16001), False), ((2, 4), False), ((1, 2, 4), False)],
+)
+def test_the_edge_tpu_takes_a_softmax_of_one_dimension(shape, takes, tmp_path):
+    """Of at most 16,000 elements."""
+    graph = graph_of(Kind.INT8_QAT, **INTEGER)
+    last = graph.main.operators[-1]
+    for index in (last.inputs[0], last.outputs[0]):
+        graph = altered(graph, graph.main.tensors[index].name, shape=shape)
+    softmax = replace(last, name="SOFTMAX", inputs=last.inputs[:1])
+    graph = replace(graph, subgraphs=(replace(graph.main, operators=(softmax,)),))
+    assert (not target_breaches(graph, load("edgetpu", tmp_path))) is takes
+
+
+def test_operators_that_no_copy_of_the_table_has_are_told_to_be_unchecked(tmp_path):
+    assert "five operators are unchecked" in load("edgetpu", tmp_path).source
 
 
 def test_an_unlisted_operator_is_named():
