@@ -27,6 +27,8 @@ _Found = TypeVar("_Found")
 BUILDS = "builds"
 EVALUATIONS = "evaluations"
 ANSWERS = "answers"
+_WHOLE = "store"
+"""The lock of whoever puts or removes; held after those of keys, and for a moment."""
 
 
 @final
@@ -91,10 +93,11 @@ class Store:
         """
         if self.has(group, key):
             return
-        digests = {name: self._objects.add(path) for name, path in files.items()}
-        listed = {"key": key, "stem": stem, "files": digests}
-        text = json.dumps(listed, indent=1, sort_keys=True)
-        self._objects.write(self._manifest(group, key), text.encode())
+        with self.lock([_WHOLE], lambda: None):
+            digests = {name: self._objects.add(path) for name, path in files.items()}
+            listed = {"key": key, "stem": stem, "files": digests}
+            text = json.dumps(listed, indent=1, sort_keys=True)
+            self._objects.write(self._manifest(group, key), text.encode())
 
     def keys_of(self, group: str, stem: str) -> list[str]:
         """The keys of the entries that were put with `stem`, the newest first."""
@@ -125,13 +128,23 @@ class Store:
                         self._objects.place(digest).unlink(missing_ok=True)
         path.unlink(missing_ok=True)
 
-    def prune(self, group: str, keep: Iterable[str]) -> int:
-        """Remove the entries of `group` that are not in `keep`; the number of bytes set free."""
-        kept = set(keep)
-        for path in (self.root / group).glob("*.json"):
-            if path.stem not in kept:
-                path.unlink(missing_ok=True)
-        return self._collect()
+    def remove(self, entries: Iterable[tuple[str, str]], on_kept: Callable[[str], None]) -> int:
+        """Remove entries, by group and key, and what no entry names; the number of bytes set free.
+
+        One whose lock another process holds stays, and `on_kept` is told its key. Nothing is put
+        meanwhile, so that what is being put loses no object.
+        """
+        from filelock import FileLock, Timeout
+
+        folder = self._objects.folder("locks")
+        with self.lock([_WHOLE], lambda: None):
+            for group, key in entries:
+                try:
+                    with FileLock(folder / f"{key}.lock", timeout=0):
+                        self._manifest(group, key).unlink(missing_ok=True)
+                except Timeout:
+                    on_kept(key)
+            return self._collect()
 
     @contextmanager
     def lock(self, keys: Iterable[str], on_wait: Callable[[], None]) -> Iterator[None]:
@@ -147,6 +160,8 @@ class Store:
                 except Timeout:
                     on_wait()
                     lock.acquire()
+                except OSError as error:
+                    raise cannot("lock", folder / f"{key}.lock", error) from error
                 held.callback(lock.release)
             yield
 
@@ -168,7 +183,8 @@ class Store:
         """Remove the objects that no manifest names."""
         named: set[str] = set()
         for path in self.root.glob("*/*.json"):
-            named |= set(json.loads(path.read_bytes())["files"].values())
+            with suppress(ValueError, KeyError, AttributeError, FileNotFoundError):
+                named |= set(json.loads(path.read_bytes())["files"].values())
         freed = 0
         for path in self.root.glob("objects/*/*"):
             if path.name not in named:

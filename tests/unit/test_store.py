@@ -5,6 +5,8 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import threading
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,26 @@ def files(tmp_path):
     made["a.bin"].write_bytes(b"\x00weights")
     made["b.json"].write_bytes(b"{}")
     return made
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from litegate.store import Store
+with Store(Path(sys.argv[1])).lock([sys.argv[2]], print):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextmanager
+def in_another_process(store, key):
+    """The lock of `key` is held by another process."""
+    argv = [sys.executable, "-c", HOLD, store.root, key]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout.readline() == b"held\n"
+        yield
+        holder.stdin.close()
 
 
 def _object(store, name):
@@ -99,14 +121,43 @@ def test_a_damaged_object_is_written_again(store, files):
     assert store.get(BUILDS, "k")["a.bin"] == b"\x00weights"
 
 
-def test_prune_keeps_what_is_named(store, files, tmp_path):
-    """Unnamed entries and their objects go; shared objects stay."""
-    store.put(BUILDS, "old", files)
-    (tmp_path / "new").write_bytes(b"new!")
-    store.put(BUILDS, "kept", {"b.json": files["b.json"], "new": tmp_path / "new"})
-    assert store.prune(BUILDS, ["kept"]) == len(b"\x00weights")
-    assert store.get(BUILDS, "kept") == {"b.json": b"{}", "new": b"new!"}
-    assert not store.has(BUILDS, "old")
+def test_what_is_removed_takes_its_own_objects_along(store, files, tmp_path):
+    """An object that another entry names stays."""
+    (tmp_path / "shared").write_bytes(b"shared")
+    (tmp_path / "own").write_bytes(b"own")
+    store.put(BUILDS, "kept", {"a": tmp_path / "shared"})
+    store.put(BUILDS, "gone", {"a": tmp_path / "shared", "b": tmp_path / "own"})
+    assert store.remove([(BUILDS, "gone")], pytest.fail) == len(b"own")
+    assert store.get(BUILDS, "kept") == {"a": b"shared"}
+    assert not store.has(BUILDS, "gone")
+    assert store.remove([(BUILDS, "gone")], pytest.fail) == 0
+
+
+def test_what_another_process_has_locked_stays(store, files):
+    store.put(BUILDS, "busy", files)
+    told = []
+    with in_another_process(store, "busy"):
+        assert store.remove([(BUILDS, "busy")], told.append) == 0
+    assert told == ["busy"]
+    assert store.has(BUILDS, "busy")
+
+
+def test_a_damaged_manifest_does_not_stop_a_removal(store, files):
+    store.put(BUILDS, "kept", files)
+    (store.root / BUILDS / "damaged.json").write_text("{")
+    assert store.remove([(BUILDS, "none")], pytest.fail) == 0
+    assert store.get(BUILDS, "kept")
+
+
+def test_nothing_that_is_being_put_is_removed(store, files):
+    """Objects are written before the manifest that names them: who removes must wait."""
+    with in_another_process(store, "store"):
+        done = threading.Thread(target=store.remove, args=([], pytest.fail), daemon=True)
+        done.start()
+        done.join(0.3)
+        assert done.is_alive()
+    done.join(10)
+    assert not done.is_alive()
 
 
 def test_a_full_disk_is_a_clear_error_and_leaves_no_entry(store, files, monkeypatch):

@@ -12,6 +12,7 @@ import typer
 from litegate import matrix
 from litegate.cli import github as cli_github
 from litegate.cli.accept import accept
+from litegate.cli.build import build
 from litegate.cli.compare import compare_files
 from litegate.cli.complaint import complain
 from litegate.cli.export import export
@@ -19,22 +20,22 @@ from litegate.cli.init import init
 from litegate.cli.inspect import inspect
 from litegate.cli.noise import noise
 from litegate.cli.report import report
+from litegate.cli.store import store
 from litegate.cli.strip import strip
 from litegate.errors import LitegateError
 from litegate.escaping import plain
 from litegate.options import parse
 from litegate.session import Session
 from litegate.settings import settings
-from litegate.store import ANSWERS, BUILDS, Store
 
 app = typer.Typer(
     help="A quality gate for .tflite models. The gate itself runs as `pytest checks/`.",
     no_args_is_help=True,
     add_completion=False,
 )
-store = typer.Typer(help="Look after the store of artifacts.", no_args_is_help=True)
 app.add_typer(store, name="store")
 app.command()(accept)
+app.command()(build)
 app.command()(export)
 app.command()(inspect)
 app.command("compare")(compare_files)
@@ -76,21 +77,6 @@ def list_models(
             state = "gated" if recipe["gate"] else "shown"
             kept = "in the store" if recipe["stored"] else "not built"
             typer.echo(plain(f"  {recipe['name']:20} {state}  {kept}"))
-
-
-@store.command()
-def prune() -> None:
-    """Remove the artifacts that no model of this project needs as it stands now."""
-    session = _session()
-    keep = [
-        session.pipeline.key(model, name)
-        for model in session.models.values()
-        for recipe in model.recipes
-        for name in ("float32", recipe.name, recipe.reference.name)
-    ]
-    store = Store(session.options.store)
-    freed = store.prune(ANSWERS, ()) + store.prune(BUILDS, keep)
-    typer.echo(f"{freed:,} B freed in {session.options.store}")
 
 
 def main() -> None:

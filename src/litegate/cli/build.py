@@ -1,0 +1,68 @@
+"""`litegate build`: what the checks would judge, into the store, and no verdict."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from litegate.cli.complaint import complain
+from litegate.errors import ConfigError, LitegateError
+from litegate.escaping import plain
+from litegate.options import parse
+from litegate.progress import Progress
+from litegate.session import BASELINE, Session
+from litegate.settings import settings
+from litegate.spec import Model
+
+
+def build(
+    model: Annotated[str, typer.Argument(help="A model of this project.")],
+    recipe: Annotated[
+        list[str] | None,
+        typer.Argument(help="Recipes of it, references such as float32+1 included; else all."),
+    ] = None,
+) -> None:
+    """Build a model's recipes into the store, with progress on stderr; nothing is judged.
+
+    What the store holds is not built again. Without RECIPE, all recipes are built with their
+    references, which is what `pytest checks/` needs. Exit status 1 where one is not to be had.
+    """
+    options = parse(Path.cwd(), {}, settings(Path.cwd()))
+    session = Session(options, Progress().on_event, partial(typer.echo, err=True))
+    declared = _declared(session, model)
+    names = _names(declared, recipe or [])
+    kept = {name for name in names if session.pipeline.find(declared, name)}
+    failed = False
+    for name, built in session.pipeline.ensure(declared, names).items():
+        if isinstance(built, LitegateError):
+            failed = True
+            complain(built)
+            continue
+        how = "was in the store" if name in kept else "built"
+        size = f"{len(built.tflite):,} B"
+        typer.echo(plain(f"{built.name}: {how}, {size}, sha256 {built.sha256[:16]}"))
+    raise typer.Exit(int(failed))
+
+
+def _declared(session: Session, name: str) -> Model:
+    if name not in session.all_models:
+        known = ", ".join(session.all_models) or "at least one model"
+        raise ConfigError(f"there is no model {name}", expected=known)
+    return session.all_models[name]
+
+
+def _names(model: Model, wanted: list[str]) -> list[str]:
+    """The recipes to build; ConfigError for one that the model does not have."""
+    own = [each.name for each in model.recipes]
+    implied = [BASELINE, *(each.reference.name for each in model.recipes)]
+    known = list(dict.fromkeys([*own, *implied]))
+    if model.prebuilt:
+        known = [name for name in known if name in model.prebuilt]
+    if unknown := [name for name in wanted if name not in known]:
+        raise ConfigError(
+            f"{model.name} has no recipe {', '.join(unknown)}", expected=", ".join(known)
+        )
+    return list(dict.fromkeys(wanted)) or known

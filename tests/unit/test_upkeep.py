@@ -1,0 +1,211 @@
+"""What a store keeps, what is damaged, and what may go; and the commands that do it."""
+
+import json
+import os
+import time
+
+import pytest
+from typer.testing import CliRunner
+
+from litegate.cli import app
+from litegate.errors import StoreError
+from litegate.store import BUILDS, Store
+from litegate.testing import tiny
+from litegate.testing.planted import plant
+from litegate.upkeep import DAY, entries, prune, verify
+
+CERTIFICATE = {"model": "net", "recipe": {"kind": "int8_qat", "fine_tune_epochs": 2}}
+MODEL = '''
+import litegate as lg
+
+def _load(locations):
+    raise AssertionError("the store holds everything")
+
+def _as_it_is(samples):
+    return samples
+
+DATA = lg.Data(
+    name="tiny", load=_load, digests={}, preprocess=_as_it_is, domain=(0.0, 1.0),
+    classes=tuple(f"class {i}" for i in range(4)),
+)
+
+@lg.model(data=DATA, recipes=[lg.recipes.int8_qat(from_scratch=True, name="int8_qat")])
+def net(keras):
+    """Planted."""
+'''
+
+
+@pytest.fixture
+def store(tmp_path):
+    """A store with three builds: of today, of 10 and of 40 days ago; and a declaration."""
+    found = Store(tmp_path / "store")
+    for days in (0, 10, 40):
+        put(found, tmp_path, f"of-{days}", days)
+    put(found, tmp_path, "commit", 50, group="declarations")
+    return found
+
+
+def put(store, folder, key, days, group=BUILDS):
+    files = {"model.tflite": key.encode(), "certificate.json": json.dumps(CERTIFICATE).encode()}
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    store.put(group, key, {name: folder / name for name in files})
+    then = time.time() - days * DAY
+    os.utime(store.root / group / f"{key}.json", (then, then))
+
+
+def keys(store):
+    return {one.key for one in entries(store)}
+
+
+def test_entries_say_what_they_are_how_large_and_how_old(store):
+    found = entries(store)
+    assert [one.key for one in found] == ["of-0", "of-10", "of-40", "commit"]
+    assert found[1].what == "net/int8_qat+2"
+    assert found[1].size == len("of-10") + len(json.dumps(CERTIFICATE))
+    assert round(found[1].age / DAY) == 10
+    assert found[3].what == "declarations"
+
+
+def test_an_empty_store_has_no_entry(tmp_path):
+    assert entries(Store(tmp_path / "none")) == []
+
+
+@pytest.mark.parametrize(
+    ("days", "left"),
+    [
+        (0, {"of-10", "commit"}),
+        (9, {"of-0", "of-10", "commit"}),
+        (41, {"of-0", "of-10", "of-40", "commit"}),
+    ],
+)
+def test_prune_removes_what_is_old_and_not_needed(store, days, left):
+    prune(store, {"of-10"}, pytest.fail, days=days)
+    assert keys(store) == left
+
+
+def test_prune_takes_other_groups_where_they_are_named(store):
+    freed = prune(store, (), pytest.fail, days=20, only=(BUILDS, "declarations"))
+    assert keys(store) == {"of-0", "of-10"}
+    assert freed == len("of-40") + len("commit")  # the certificate is shared, and stays
+
+
+def test_a_whole_store_is_verified(store):
+    assert list(verify(store)) == []
+
+
+@pytest.mark.parametrize("damage", ["object", "manifest", "missing", "stray"])
+def test_damage_is_found_wherever_it_is(store, damage):
+    objects = sorted(store.root.glob("objects/*/*"))
+    one = next(path for path in objects if path.read_bytes() == b"of-10")
+    match damage:
+        case "object":
+            one.write_bytes(b"of-11")
+        case "missing":
+            one.unlink()
+        case "manifest":
+            (store.root / BUILDS / "of-10.json").write_text("{}")
+        case "stray":
+            (one.parent / ("0" * 64)).write_bytes(b"stray")
+    found = list(verify(store))
+    assert ("objects" if damage == "stray" else BUILDS) in {group for group, _, _ in found}
+    assert any(key in ("of-10", "0" * 64) for _, key, _ in found)
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A project with a planted model `net`, and something of old beside it; runs the command."""
+    for name in ("CI", "LITEGATE_STORE", "LITEGATE_DATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "net.py").write_text(MODEL)
+    plant(tmp_path, "net", {"float32": tiny("float32"), "int8_qat": tiny()})
+    put(Store(tmp_path / ".litegate" / "store"), tmp_path, "of-40", 40)
+    return lambda *args: CliRunner().invoke(app, args)
+
+
+def kept(tmp_path):
+    return Store(tmp_path / ".litegate" / "store")
+
+
+def test_list_says_what_is_needed(project):
+    done = project("store", "list")
+    assert done.exit_code == 0, done.output
+    lines = done.stdout.splitlines()[:-1]
+    assert sum("needed" in line for line in lines) == 3  # two artifacts and their samples
+    [old] = [line for line in lines if line.startswith("of-40")]
+    assert "40.0 d" in old
+    assert "needed" not in old
+    rows = json.loads(project("store", "list", "--json").stdout)
+    assert {row["key"]: row["needed"] for row in rows}["of-40"] is False
+    assert sum(row["needed"] for row in rows) == 3
+
+
+def test_prune_keeps_what_the_project_needs(project, tmp_path):
+    before = keys(kept(tmp_path))
+    assert "0 B freed" in project("store", "prune", "--older-than", "41").stdout
+    assert keys(kept(tmp_path)) == before
+    assert project("store", "prune").exit_code == 0
+    assert keys(kept(tmp_path)) == before - {"of-40"}
+    assert project("store", "prune", "--all").exit_code == 0
+    assert keys(kept(tmp_path)) == set()
+
+
+def test_prune_refuses_where_a_needed_file_cannot_be_told(project, tmp_path):
+    """Its artifacts would go."""
+    started = (
+        'import litegate as lg\nfar = lg.trained("gone.keras", data=lg.datasets.digits(), '
+        "recipes=[lg.recipes.float16()])\n"
+    )
+    (tmp_path / "models" / "far.py").write_text(started)
+    before = keys(kept(tmp_path))
+    done = project("store", "prune")
+    assert isinstance(done.exception, StoreError)
+    assert "cannot be told" in str(done.exception)
+    assert keys(kept(tmp_path)) == before
+
+
+def test_verify_finds_and_removes(project, tmp_path):
+    assert project("store", "verify").exit_code == 0
+    store = kept(tmp_path)
+    [model] = [p for p in store.root.glob("objects/*/*") if p.read_bytes() == tiny()]
+    model.write_bytes(b"damaged")
+    done = project("store", "verify")
+    assert done.exit_code == 1
+    assert "1 damaged" in done.stdout
+    assert project("store", "verify", "--remove").exit_code == 0
+    assert project("store", "verify").exit_code == 0
+    assert len(keys(store)) == 3
+
+
+def test_build_says_what_the_store_holds(project):
+    """All recipes and their references; nothing is built again, and nothing judged."""
+    done = project("build", "net")
+    assert done.exit_code == 0, done.output
+    assert [line.partition(",")[0] for line in done.stdout.splitlines()] == [
+        "net/int8_qat: was in the store",
+        "net/float32: was in the store",
+    ]
+    assert project("build", "net", "float32").stdout.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("none",), "there is no model none\n  expected: net"),
+        (("net", "int8_ptq"), "net has no recipe int8_ptq\n  expected: int8_qat, float32"),
+    ],
+)
+def test_build_names_what_there_is(project, args, said):
+    assert said in str(project("build", *args).exception)
+
+
+def test_build_that_fails_ends_with_1(project, tmp_path):
+    """Here the data cannot be loaded: the store was emptied."""
+    project("store", "prune", "--all")
+    done = project("build", "net", "float32")
+    assert done.exit_code == 1
+    assert (
+        "net/float32 could not be built" in done.output or "net could not be built" in done.output
+    )
