@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 from documents import PROJECT, parsed
 
@@ -41,16 +40,6 @@ def newcomer(tmp_path):
     return run
 
 
-def _keywords(samples, seed):
-    """Three words as a spectrogram would show them: a bright band at one of three heights."""
-    draw = np.random.default_rng(seed)
-    labels = draw.integers(0, 3, samples).astype(np.uint8)
-    images = draw.integers(0, 80, (samples, 49, 40, 1), dtype=np.uint8)
-    for image, label in zip(images, labels, strict=True):
-        image[16 * label : 16 * (label + 1)] += 120
-    return images, labels
-
-
 @pytest.mark.slow
 def test_a_newcomer_gates_a_model_of_their_own(newcomer, tmp_path):
     """The five minutes: the example, then own data and network, the digests pasted, the export."""
@@ -58,16 +47,15 @@ def test_a_newcomer_gates_a_model_of_their_own(newcomer, tmp_path):
     found = list(parsed(section))
     start, replace, gate, export = (block.text for block in found if block.kind == "sh")
     model = next(block.text for block in found if "@lg.model" in block.text)
+    data = next(block.text for block in found if "np.savez" in block.text)
 
     first = newcomer(start)
     assert first.returncode == 0, first.stdout + first.stderr
     assert "PASS     my_model/int8_qat" in first.stdout
 
-    train, test = _keywords(600, seed=1), _keywords(400, seed=2)
-    (tmp_path / "data").mkdir()
-    arrays = dict(zip(("x_train", "y_train", "x_test", "y_test"), train + test, strict=True))
-    np.savez(tmp_path / "data" / "keywords.npz", **arrays)
     assert newcomer(replace).returncode == 0
+    (tmp_path / "make_data.py").write_text(data)
+    assert newcomer("python make_data.py").returncode == 0
     (tmp_path / "models" / "keyword.py").write_text(model)
 
     stopped = newcomer(gate)

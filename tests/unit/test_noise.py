@@ -218,6 +218,7 @@ def test_command_trains_from_each_seed_and_keeps_the_record(project):
     assert done.exit_code == 0, done.output
     assert project.asked == [("int8_qat", 40), ("int8_qat", 41), ("int8_qat", 42)]
     assert "seed 40: 100.00 %, 50 of 50 samples right" in done.output
+    assert done.output.count(" s left") == 2, "the last seed leaves nothing to wait for"
     assert "3 seeds, 50 samples" in done.output
     (kept,) = read(project.path)
     assert (kept.seeds, kept.right[0], kept.samples) == ((40, 41, 42), 50, 50)

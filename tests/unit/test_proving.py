@@ -83,7 +83,7 @@ def _result(check, s):
     return Result(said=said, measured={verdict.measurement.name: said}, sentence="worse")
 
 
-def proven(gate=None, faults=FAULTS, *, seconds=60.0, clock=None, of=None, **effort):
+def proven(gate=None, faults=FAULTS, *, seconds=60.0, clock=None, of=None, tell=None, **effort):
     gate = gate or GATE
     checks = [Check(id=i, name=i, is_latency=False, compares=i == DROP) for i in gate]
     return prove(
@@ -93,8 +93,18 @@ def proven(gate=None, faults=FAULTS, *, seconds=60.0, clock=None, of=None, **eff
         playing(gate),
         Effort(seconds=seconds, **effort),
         clock=clock or (lambda: 0.0),
-        tell=lambda _step: None,
+        tell=tell or (lambda _step: None),
     )
+
+
+def test_each_step_says_how_far_it_is_and_what_time_is_left():
+    told, times = [], iter(range(0, 10_000, 10))
+    proven(clock=lambda: float(next(times)), seconds=60.0, tell=told.append)
+    steps = [step for step in told if step.endswith("s left")]
+    assert steps[0].endswith(f"(1 of {len(FAULTS)}), at most 50 s left")
+    left = [int(step.split()[-3]) for step in steps]
+    assert left == sorted(left, reverse=True)
+    assert min(left) > 0
 
 
 def test_a_sound_gate_is_proven_and_tells_the_smallest_grade_that_it_noticed():

@@ -9,6 +9,7 @@ import pytest
 from litegate.measurement import Interval, Measurement
 from litegate.reports.json_report import document, write
 from litegate.reports.record import Place, Run, error_row, verdict_row
+from litegate.reports.slack import SLACK
 from litegate.reports.terminal import lines
 from litegate.units import Unit, points
 
@@ -122,20 +123,48 @@ def test_brief_leaves_out_what_passed(run):
     assert "FAIL" in said
 
 
-@pytest.mark.parametrize(("verbosity", "rows", "told"), [(0, 30, True), (1, 35, False)])
+@pytest.mark.parametrize(("verbosity", "rows", "told"), [(0, 12, True), (1, 35, False)])
 def test_many_that_passed_are_those_nearest_their_limits(run, verbosity, rows, told):
     """All is well: a screen says it. -v says all of it."""
     run.verdicts = [_drop(number / 10_000, 0.5) for number in range(35)]
     said = _text(run, verbosity=verbosity)
     assert said.count("PASS") == rows
-    assert ("and 5 more passed" in said) is told
+    assert ("and 23 more passed, further from their limits: -v shows them" in said) is told
     assert "0.34 points" in said
     assert ("  0.04 points" in said) is not told
 
 
+def test_promises_of_which_nothing_was_found_are_counted(run):
+    """They have no distance from their limits; where one is broken its row is there."""
+    clean = {"value": 0.0, "limit": 0.0, "margin": 0.0, "interval": None}
+    passed = _drop(0.001, 0.5)
+    run.verdicts = [passed, *(passed | clean for _ in range(3))]
+    said = _text(run)
+    assert said.count("PASS") == 1
+    assert "and 3 more passed, with nothing found where nothing may be: -v shows them" in said
+    assert _text(run, verbosity=1).count("PASS") == 4
+    run.verdicts = [_drop(number / 10_000, 0.5) for number in range(13)] + [passed | clean]
+    assert "2 more passed, further from their limits, 1 of them with nothing found:" in _text(run)
+    run.verdicts = [passed | clean | {"verdict": "fail", "value": 1.0}]
+    assert "FAIL" in _text(run)
+
+
+def test_advice_on_limits_is_one_line(run):
+    """Until -v asks for it; other notes stay."""
+    slack = [f"m: size {n} B {SLACK}, <= 9 B; size=kib(1) would hold it there" for n in (1, 2)]
+    run.notes = ["another", *slack]
+    said = _text(run)
+    assert "note: another" in said
+    assert "note: 2 limits are far from what was measured" in said
+    assert SLACK not in said
+    assert _text(run, verbosity=1).count(SLACK) == 2
+    run.notes = slack[:1]
+    assert _text(run).count(SLACK) == 1
+
+
 def test_exactly_a_screen_of_passes_is_shown_whole(run):
-    run.verdicts = [_drop(number / 10_000, 0.5) for number in range(30)]
-    assert _text(run).count("PASS") == 30
+    run.verdicts = [_drop(number / 10_000, 0.5) for number in range(12)]
+    assert _text(run).count("PASS") == 12
     assert "more passed" not in _text(run)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -72,12 +73,15 @@ def _measured(session: Session, model: Model, recipe: Recipe, count: int) -> Row
     seeds = tuple(range(first, first + count))
     built = []
     right = []
-    for seed in seeds:
+    started = time.monotonic()
+    for done, seed in enumerate(seeds, start=1):
         built.append(_built(session, _seeded(model, seed), recipe.name))
         marked = answers(built[-1]).right
         right.append(int(marked.sum()))
         share = text(float(marked.mean()), Unit.PERCENT)
-        typer.echo(f"seed {seed}: {share}, {right[-1]:,} of {len(marked):,} samples right")
+        left = (time.monotonic() - started) / done * (count - done)
+        said = f"seed {seed}: {share}, {right[-1]:,} of {len(marked):,} samples right"
+        typer.echo(f"{said}, about {left:.0f} s left" if done < count else said)
     _check_seeds_matter(built)
     return Row(
         model=model.name,

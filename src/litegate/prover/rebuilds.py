@@ -36,8 +36,9 @@ def add_rebuilds(proof: Proof, gate: Gate, play: Play, count: int = REBUILDS) ->
     levels: list[float] = []
     what, unit, rate = _rated(proof.scene)
     broken: Counter[str] = Counter()
-    for seed in range(first + 1, first + 1 + count):
-        gate.progress.on_step(f"proving {proof.scene.name}: rebuild from seed {seed}")
+    for number, seed in enumerate(range(first + 1, first + 1 + count), start=1):
+        step = f"rebuild from seed {seed} ({number} of {count})"
+        gate.progress.on_step(f"proving {proof.scene.name}: {step}")
         model = replace(declared, training=replace(declared.training, seed=seed))
         candidate, reference = _built(gate, model, proof.scene.recipe)
         scene = proof.scene.with_candidate(candidate.tflite)

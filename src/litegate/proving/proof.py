@@ -103,7 +103,7 @@ def prove(
         tell(f"identical models, {number + 1} of {effort.rounds}")
         comparing = [check.id for check in checks if check.compares]
         count_calm(proof, play(_renamed(plain), comparing))
-    _climb_all(proof, play, effort, lambda: clock() < until, tell)
+    _climb_all(proof, play, effort, lambda: until - clock(), tell)
     return proof
 
 
@@ -138,14 +138,16 @@ def _renamed(plain: Scene) -> Scene:
 
 
 def _climb_all(
-    proof: Proof, play: Play, effort: Effort, in_time: Callable[[], bool], tell: Told
+    proof: Proof, play: Play, effort: Effort, left: Callable[[], float], tell: Told
 ) -> None:
-    """The grossest grade of every fault, then each ladder down."""
+    """The grossest grade of every fault, then each ladder down; `left` are the seconds left."""
     total = len(proof.climbs)
     watch = Watch(checks=proof.checks, before=proof.before, everything=effort.everything)
     for gross in (True, False):
         for number, one in enumerate(proof.climbs):
-            while in_time() and one.next_grade is not None and gross is not bool(one.results):
+            while one.next_grade is not None and gross is not bool(one.results):
+                if (seconds := left()) <= 0:
+                    return
                 step = f"{one.fault.name} {one.fault.ladder.text(one.next_grade)}".rstrip()
-                tell(f"{step} ({number + 1} of {total})")
+                tell(f"{step} ({number + 1} of {total}), at most {seconds:.0f} s left")
                 climb(proof.scene, one, watch, play)

@@ -21,6 +21,8 @@ MOST_USED = Fraction(60, 100)
 """The share of what a limit allows, at and below which its slack is said."""
 HEADROOM = Fraction(110, 100)
 """What an exact value is multiplied by: the next honest change adds a little."""
+SLACK = "is far from its limit"
+"""What each of these notes says, and no other."""
 _DIGITS = 2
 """Significant digits of a limit that is proposed."""
 
@@ -103,7 +105,7 @@ def _note(row: Row, written: _Written, needed: Fraction) -> str:
     whose = f"{row['model']}/{row['recipe']}" if row["recipe"] else row["model"]
     value, limit = text(row["value"], unit), text(row["limit"], unit)
     return (
-        f"{whose}: {row['measurement']} {value} is far from its limit, {row['relation']} {limit}; "
+        f"{whose}: {row['measurement']} {value} {SLACK}, {row['relation']} {limit}; "
         f"{written.field}={_proposed(written, needed)} would hold it there"
     )
 

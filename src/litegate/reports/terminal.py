@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from litegate.escaping import plain
 from litegate.reports import proof
 from litegate.reports.columns import Cells, columns
 from litegate.reports.record import Run
+from litegate.reports.slack import SLACK
 from litegate.reports.view import (
     OUTCOMES,
     RECIPE_HEAD,
     figures,
+    is_clean,
     outcome_of,
     recipe_figures,
     severity,
@@ -23,7 +25,7 @@ Line = tuple[str, str]
 """A mark ("fail", "error", "inconclusive", "waived", "pass", "plain", "head") and the text."""
 
 
-MOST_PASSED = 30
+MOST_PASSED = 12
 """Verdicts that passed, where more are not asked for."""
 _HEAD = ("verdict", "model/recipe", "measurement", "value", "limit", "margin", "evidence")
 _PROOF_HEAD = ("fault", "smallest noticed", "must be from", "noticed by, from grade")
@@ -33,7 +35,8 @@ def lines(run: Run, *, width: int, verbosity: int = 0) -> Iterator[Line]:
     """The whole closing section. No line is more than text.
 
     `width` is the terminal's, 0 where lines may be of any length. What passed is left out for a
-    `verbosity` below 0; above 0 all of it is shown, else at most `MOST_PASSED`.
+    `verbosity` below 0; above 0 all of it is shown, else at most `MOST_PASSED`, without those
+    where nothing was found and nothing may be.
     """
     for mark, line in _lines(run, width, verbosity):
         yield mark, plain(line)
@@ -46,26 +49,48 @@ def _lines(run: Run, width: int, verbosity: int) -> Iterator[Line]:
         yield from _recipes(run, width)
     yield from _proofs(run, width, brief=brief)
     yield from (("error", row["message"]) for row in run.errors if not row["id"])
-    yield from (("plain", f"note: {note}") for note in run.notes)
+    yield from (("plain", f"note: {note}") for note in _notes(run.notes, verbosity))
     yield from (("plain", f"NOT MEASURED {i}: {why}") for i, why in run.not_measured.items())
     yield from (("error", f"{m} was NOT GATED: {why}") for m, why in run.not_gated.items())
     yield _closing(run)
 
 
+def _notes(found: Sequence[str], verbosity: int) -> Iterator[str]:
+    """What a limit leaves unused is advice for a quiet hour: one line, where -v does not ask."""
+    slack = [note for note in found if SLACK in note]
+    if verbosity > 0 or len(slack) < 2:
+        yield from found
+        return
+    yield from (note for note in found if note not in slack)
+    yield f"{len(slack)} limits are far from what was measured: -v, or the page, gives tighter ones"
+
+
 def _verdicts(run: Run, width: int, most: int | None) -> Iterator[Line]:
     """The verdicts, the worst first; of those that passed the nearest to their limits."""
-    passed = sorted((row for row in run.verdicts if outcome_of(row) == "pass"), key=severity)
-    left_out = {id(row) for row in passed[most:]} if most is not None else set()
+    passed = sorted((row for row in run.verdicts if outcome_of(row) == "pass"), key=_nearness)
+    kept = passed if most is None else [row for row in passed[:most] if not is_clean(row)]
+    shown_ids = {id(row) for row in kept}
+    left_out = {id(row) for row in passed} - shown_ids
     rows = sorted(run.verdicts, key=lambda row: OUTCOMES.index(outcome_of(row)))
     shown = [row for row in rows if id(row) not in left_out]
     if shown:
         marks = [outcome_of(row) for row in shown]
         yield from _table(_HEAD, [_cells(row) for row in shown], marks, width, lead=3, spare=2)
     if left_out and most:
-        yield (
-            "plain",
-            f"and {len(left_out):,} more passed, further from their limits: -v shows them",
-        )
+        yield "plain", f"and {len(left_out):,} more passed{_how(passed, left_out)}: -v shows them"
+
+
+def _nearness(row: Mapping[str, Any]) -> tuple[bool, float]:
+    return is_clean(row), severity(row)
+
+
+def _how(passed: Sequence[Mapping[str, Any]], left_out: Container[int]) -> str:
+    """Why those that passed are left out."""
+    gone = [is_clean(row) for row in passed if id(row) in left_out]
+    if all(gone):
+        return ", with nothing found where nothing may be"
+    clean = f", {sum(gone):,} of them with nothing found" if any(gone) else ""
+    return f", further from their limits{clean}"
 
 
 def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
