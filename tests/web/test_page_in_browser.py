@@ -34,6 +34,8 @@ OUTSIDE = """[...document.querySelectorAll('svg text')].filter(text => {
     const box = text.getBoundingClientRect()
     return box.width && (box.left < -1 || box.right > innerWidth + 1)
 }).map(text => text.textContent)"""
+COLOURS = """['body', '.verdict'].map(one => getComputedStyle(document.querySelector(one)))
+    .map(style => [style.color, style.backgroundColor])"""
 CUT = """[...document.querySelectorAll('table')].filter(table => !table.closest('.scroll')
     && table.getBoundingClientRect().right > table.closest('section').getBoundingClientRect().right
 ).map(table => table.className)"""
@@ -116,6 +118,16 @@ def test_print_shows_what_is_folded(opened, rich_page):
     box = tab.locator("table.matrix").first.bounding_box()
     assert box["height"] > 50
     assert not tab.locator("nav").is_visible()
+
+
+def test_paper_is_light_whatever_the_screen_is(opened, rich_page):
+    printed = []
+    for each in SCHEMES:
+        tab, _ = opened(rich_page, scheme=each)
+        tab.emulate_media(media="print")
+        printed.append(tab.evaluate(COLOURS))
+    assert printed[0] == printed[1]
+    assert printed[0][0][1] == "rgb(255, 255, 255)"
 
 
 def test_two_reports_compared_are_seen_too(opened, rich_page, scheme, tmp_path):
