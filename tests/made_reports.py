@@ -155,6 +155,7 @@ def full(name):
         not_gated={name: name},
         not_measured={name: name},
         notes=[name],
+        head={"commit": name, "subject": name, "time": 1, "changed": True},
         base={"commit": name, "ref": name, "note": name},
         waivers=[{"model": name, "reason": name}],
         proofs=[

@@ -22,6 +22,7 @@ from litegate.reports.view import (
     having,
     headline,
     held_against,
+    judged,
     recipe_figures,
     whose,
 )
@@ -65,6 +66,8 @@ def comment(report: Report) -> str:
 
 def _opening(report: Report) -> str:
     lines = [f"## litegate: {headline(report)}", "", f"<p>{counts(report)}</p>"]
+    if shown := judged(report):
+        lines += ["", f"<p>Commit {' '.join(text(each, 300) for each in shown)}</p>"]
     if shown := held_against(report):
         lines += ["", f"<p>Held against {' '.join(text(each, 300) for each in shown)}</p>"]
     return "\n".join(lines)

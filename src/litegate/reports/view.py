@@ -40,6 +40,17 @@ def headline(report: Report) -> str:
     return "error"
 
 
+def judged(report: Report) -> list[str]:
+    """Which commit a report is of: its hash, with a plus where the files were others; its subject.
+
+    Nothing outside of git.
+    """
+    head = report.get("head")
+    if not isinstance(head, Mapping):
+        return []
+    return [f"{head['commit'][:_SHORT]}{'+' if head['changed'] else ''}", head["subject"]]
+
+
 def held_against(report: Report) -> list[str]:
     """What a report says of its base: its commit, its ref, a note; nothing without a base."""
     base = report.get("base")

@@ -38,6 +38,7 @@ from litegate.reports.view import (
     headline,
     held_against,
     is_clean,
+    judged,
     outcome_of,
     recipe_figures,
     whose,
@@ -51,7 +52,7 @@ _SHOWN = {
     for f in (
         *(bar, class_change, class_scale, curves, difference, epochs, interval, layer_bar, matrix),
         *(over_commits, pareto, sample, short_name, times, treemap, unbeaten),
-        *(counts, figures, having, held_against, outcome_of, recipe_figures, text, whose),
+        *(counts, figures, having, held_against, judged, outcome_of, recipe_figures, text, whose),
     )
 }
 
