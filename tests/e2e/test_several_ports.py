@@ -156,6 +156,64 @@ def test_ready_made_files_are_held_to_all_their_outputs(two, tmp_path, broken):
         assert not broken or "output even is the worst of 2" in verdicts[name]["sentence"]
 
 
+WRAPPED = """
+    lg.recipes.int8_qat(name="annotated", annotate=by_hand, fine_tune_epochs=1, budget=LOOSE),
+    lg.recipes.int8_qat(
+        pruning=lg.Pruning(sparsity=lg.percent(40), epochs=1),
+        clustering=lg.Clustering(clusters=16, epochs=1),
+        fine_tune_epochs=1,
+        budget=LOOSE,
+    ),
+"""
+BY_HAND = """
+LOOSE = lg.Budget(
+    accuracy=lg.percent(60),
+    accuracy_drop=lg.points(30),
+    agreement=lg.percent(60),
+    output_error=lg.percent(90),
+)
+
+
+def by_hand(network, tfmot):
+    import tf_keras
+
+    quantize = tfmot.quantization.keras.quantize_annotate_layer
+    return tf_keras.models.clone_model(network, clone_function=quantize)
+
+
+@lg.model"""
+
+
+def test_recipes_that_wrap_layers_keep_the_names_of_the_outputs(tmp_path):
+    """Tfmot calls the last layers otherwise while they are pruned, clustered and quantized."""
+    project = Project(tmp_path / "wrapped")
+    loss = f'{{"which": {ENTROPY}, "even": {ENTROPY}}}'
+    text = TWO.replace("@lg.model", BY_HAND.strip())
+    done = project.model(text, LOSS=loss, RECIPES=WRAPPED, IMPORT="").gate()
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"even": ENTROPY', '"evn": ENTROPY', "names other outputs than the network has"),
+        ('(8,), name="darkness"', '(8,), name="dark"', "the input darkness of shape (8,)"),
+        ('Dense(2, name="even")', 'Dense(2, name="odd")', "those that the data set has labels of"),
+        ('output="which"', 'output="wich"', "did you mean 'which'"),
+    ],
+)
+def test_names_that_do_not_fit_are_told(tmp_path, old, new, said):
+    """Before anything is trained."""
+    project = Project(tmp_path / "names")
+    text = TWO.replace("{LOSS}", '{"which": ENTROPY, "even": ENTROPY}')
+    assert old in text
+    text = text.replace(old, new).replace("ENTROPY", ENTROPY)
+    done = project.model(text, RECIPES="lg.recipes.int8_ptq()", IMPORT="").gate()
+    assert done.returncode == 1
+    assert said in done.stdout
+    assert "convert" not in done.stdout
+
+
 def test_a_keras_3_network_with_several_ports_is_translated(tmp_path):
     project = Project(tmp_path / "keras3")
     loss = f'{{"which": {ENTROPY}, "even": {ENTROPY}}}'

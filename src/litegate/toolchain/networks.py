@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,19 +91,32 @@ def _check_kind(frameworks: Frameworks, network: Network, model: Model) -> None:
     )
 
 
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """The outputs that labels are named for, and the one whose accuracy is told."""
+
+    labelled: tuple[str, ...] = ()
+    output: str = ""
+
+
 def compile_network(
-    frameworks: Frameworks, network: Network, training: Training, rate: float | None, output: str
+    frameworks: Frameworks,
+    network: Network,
+    training: Training,
+    rate: float | None,
+    judged: Judged,
 ) -> None:
     """Give a network a fresh optimizer, the losses, and the accuracy of the output that decides.
 
     There is an accuracy only where that output's loss chooses between classes.
     """
-    names = output_names(network)
+    names = output_names(network, judged.labelled)
     trainings = losses_of(training, names)
     losses = [_loss(frameworks.keras, each) for each in trainings]
     several = len(names) > 1
     told = [
-        ["accuracy"] if _chooses(each) and (name == output or not several) else []
+        ["accuracy"] if _chooses(each) and (name == judged.output or not several) else []
         for name, each in zip(names, trainings, strict=True)
     ]
     network.compile(
@@ -171,14 +184,17 @@ def _classes(module: Any) -> dict[str, Any]:
 
 
 def inference(
-    frameworks: Frameworks, network: Network, x: Any, alive: Callable[[], None]
+    frameworks: Frameworks,
+    network: Network,
+    samples: Samples,
+    alive: Callable[[], None],
 ) -> Callable[[], Answers]:
-    """A function that gives the network's answers to samples of shape (n, ...): shape (n, ...).
+    """A function that gives the network's answers to the evaluation split, shape (m, ...).
 
     Of several outputs a mapping from the output's name. It runs in inference mode, some samples at
     a time, and is compiled once, however often the network's weights change.
     """
-    tf, fed = frameworks.tf, fed_to(network, x)
+    tf, fed = frameworks.tf, fed_to(network, samples.x_test)
     signature = tf.nest.map_structure(
         lambda each: tf.TensorSpec([None, *each.shape[1:]], each.dtype), fed
     )
@@ -191,7 +207,7 @@ def inference(
             parts.append([each.numpy() for each in tf.nest.flatten(given)])
             alive()
         joined = [np.concatenate(each).astype(np.float32) for each in zip(*parts, strict=True)]
-        names = output_names(network)
+        names = output_names(network, samples.labelled)
         return dict(zip(names, joined, strict=True)) if len(names) > 1 else joined[0]
 
     return answers

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -20,7 +20,8 @@ Tensors = Any
 """A tensor, or a mapping of tensors by the name of an input or an output."""
 Answers = NDArray[np.float32] | dict[str, NDArray[np.float32]]
 """Shape (n, ...); of several outputs by the output's name."""
-_WRAPPED = "quant_"
+_WRAPPERS = ("quant_", "prune_low_magnitude_", "cluster_")
+"""What tfmot puts before the name of a layer that it wraps, the output's too."""
 
 
 @final
@@ -90,9 +91,17 @@ def _labels(tf: Any, y: Any) -> Tensors:
     return tf.constant(y, tf.float32 if np.asarray(y).dtype.kind == "f" else tf.int32)
 
 
-def output_names(network: Network) -> list[str]:
-    """What the outputs are called in the float network, in the network's order."""
-    return [name.removeprefix(_WRAPPED) for name in network.output_names]
+def output_names(network: Network, labelled: Collection[str]) -> list[str]:
+    """What the outputs are called in the float network, in the network's order.
+
+    A name that labels have is no wrapper's, whatever it begins with.
+    """
+    return [name if name in labelled else _unwrapped(name) for name in network.output_names]
+
+
+def _unwrapped(name: str) -> str:
+    wrapper = next((each for each in _WRAPPERS if name.startswith(each)), "")
+    return name.removeprefix(wrapper)
 
 
 def fed_to(network: Network, x: Tensors) -> Any:
@@ -107,7 +116,7 @@ def expected_of(network: Network, y: Tensors) -> Any:
     """Labels as a network's losses take them: a tensor, or a list in the order of its outputs."""
     if not isinstance(y, Mapping):
         return y
-    found = [y[name] for name in output_names(network)]
+    found = [y[name] for name in output_names(network, y)]
     return found if len(found) > 1 else found[0]
 
 
@@ -133,7 +142,7 @@ def check_ports(network: Network, model: Model, samples: Samples) -> None:
     inputs = network.inputs or ()
     if not _takes(network, inputs, samples.shapes):
         raise _not_taken(network, model, samples)
-    names = output_names(network)
+    names = output_names(network, samples.labelled)
     if {*samples.labelled} == {*names} or (len(names) == 1 and not samples.labelled):
         return
     labelled = ", ".join(samples.labelled) or "labels in one array"

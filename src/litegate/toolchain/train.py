@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from litegate.spec import Training
 from litegate.toolchain.environment import Frameworks
 from litegate.toolchain.failures import ToolchainError
-from litegate.toolchain.networks import compile_network, inference, reseed
+from litegate.toolchain.networks import Judged, compile_network, inference, reseed
 from litegate.toolchain.protocol import Progress
 from litegate.toolchain.reporter import Reporter
 from litegate.toolchain.samples import Answers, Network, Samples, expected_of, fed_to, part
@@ -88,9 +88,10 @@ class Trainer:
         Refuses a loss that is not finite, with its epoch and step.
         """
         reseed(self.frameworks, self.training)
-        compile_network(self.frameworks, network, self.training, course.rate, self.output)
+        judged = Judged(labelled=self.samples.labelled, output=self.output)
+        compile_network(self.frameworks, network, self.training, course.rate, judged)
         steps = self._compiled_steps(network)
-        infer = inference(self.frameworks, network, self.samples.x_test, self.report.alive)
+        infer = inference(self.frameworks, network, self.samples, self.report.alive)
         rows, answers = [], None
         for epoch in course.epochs:
             found = self._epoch(network, course, epoch, steps)
