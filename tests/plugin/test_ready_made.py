@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from litegate.datasets.prepare import array_digest
+from litegate.runtime import outputs
 from litegate.spec import Kind
 from litegate.testing import evaluation, pad, tiny
 
@@ -283,6 +284,48 @@ def test_without_labels_agreement_stands_in(ready):
     assert "agreement with the reference" in measured
     assert not [name for name in measured if "accuracy" in name]
     said(done, "mine: accuracy was not measured: its evaluation split has no labels")
+
+
+TARGETS = """
+import litegate as lg
+
+def as_float(samples):
+    return samples
+
+mine = lg.prebuilt(
+    reference="files/float32.tflite",
+    candidate="files/int8.tflite",
+    data=lg.datasets.npz(
+        "targets.npz", x="x", y="wanted", slices={{"dark": "is_dark"}},
+        digests={digests!r}, domain=(0.0, 1.0),
+    ),
+    budget=lg.Budget(metrics=(lg.metrics.mae(most={most}, loss=0.2, slice_loss=0.2),)),
+    input_type="float32",
+    output_type="float32",
+)
+"""
+
+
+@pytest.mark.parametrize(("most", "status"), [(0.2, 0), (0.0001, 1)])
+def test_targets_and_slices_of_an_npz_are_judged_by_metrics(ready, most, status):
+    """What the float network answers is what is wanted of the integer one."""
+    x = ready.arrays["x"]
+    arrays = {
+        "x_test": x,
+        "y_test": outputs(FLOAT, x).real,
+        "slices.dark": x.mean(axis=(1, 2, 3)) < 0.2,
+    }
+    names = ("x", "wanted", "is_dark")
+    np.savez(ready.path / "targets.npz", **dict(zip(names, arrays.values(), strict=True)))
+    digests = {name: array_digest(each) for name, each in arrays.items()}
+    file = ready.path / "models" / "mine.py"
+    file.write_text(TARGETS.format(digests=digests, most=most))
+    shutil.copy(CHECKS / "test_metrics.py", ready.path / "checks")
+    done = ready.project.run("checks/test_metrics.py")
+    assert done.ret == status, done.stdout.str()
+    assert ready.measured("worst slice's mae rise")["n"] == int(arrays["slices.dark"].sum())
+    said(done, "mine: accuracy was not measured: its data set names no classes")
+    said(done, "mine/int8_ptq*mae 0.0*")
 
 
 def test_a_candidate_that_decides_otherwise_fails_without_labels(ready):

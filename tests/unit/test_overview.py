@@ -8,10 +8,12 @@ import pytest
 from made_reports import recipe, report
 from scenes import scene
 
+from litegate import Budget, metrics, percent
 from litegate.errors import ConfigError
 from litegate.faults.latency import added_operators
 from litegate.measures.arena import arena
 from litegate.measures.latency_rule.glance import glance
+from litegate.measures.metrics import metric_value
 from litegate.measures.overview import overview
 from litegate.reports.reading import check
 from litegate.reports.view import RECIPE_HEAD, recipe_figures
@@ -80,3 +82,32 @@ def test_a_report_with_other_figures_is_refused(name):
 def test_a_latency_reads_as_in_a_verdict(seconds, said):
     row = rows({"float32": tiny_artifact(Kind.FLOAT32)})["float32"]
     assert recipe_figures(row | {"latency": seconds})[-1] == said
+
+
+F1 = metrics.f1(least=0.5)
+JUDGED = Budget(metrics=(F1, metrics.top_k(2, least=percent(50))))
+
+
+def test_metrics_stand_beside_top_1():
+    found, notes = overview(scene(budget=JUDGED).model, {"int8_qat": tiny_artifact()}, "float32")
+    assert notes == []
+    (row,) = found
+    assert row["metrics"]["f1"]["value"] == pytest.approx(metric_value(tiny_artifact(), F1).value)
+    first, *_ = recipe_figures(row)
+    assert first == "100.00 %, f1 1.000, top_2 100.00 %"
+    check(report(recipes=[recipe() | {"metrics": row["metrics"]}]), "report.json")
+
+
+def test_a_network_that_does_not_choose_has_no_accuracy_and_keeps_its_row():
+    one = tiny_artifact()
+    one = replace(one, evaluation=replace(one.evaluation, classes=()))
+    (row,) = overview(scene(budget=JUDGED).model, {"int8_qat": one}, "float32")[0]
+    assert row["accuracy"] is None
+    assert row["metrics"]["f1"]["unit"] == "score"
+
+
+def test_a_metric_without_a_value_is_left_out():
+    """Its check says why."""
+    budget = Budget(metrics=(metrics.mse(most=1),))
+    (row,) = overview(scene(budget=budget).model, {"int8_qat": tiny_artifact()}, "float32")[0]
+    assert row["metrics"] == {}

@@ -56,6 +56,11 @@ def _model(session: Session, name: str) -> Model:
             f"{plain(name)} is prebuilt: it is not trained, so no seed moves it",
             expected="a model that litegate trains",
         )
+    if not session.models[name].chooses:
+        raise ConfigError(
+            f"{plain(name)} has no accuracy that seeds could move",
+            expected="a model that chooses between labelled classes",
+        )
     return session.models[name]
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
+from math import isfinite
 from typing import Any
 
 from litegate.errors import LitegateError, MeasurementError
@@ -13,8 +15,9 @@ from litegate.measures.decisions import chooses
 from litegate.measures.distinct import counted, firsts, originals
 from litegate.measures.latency_rule.glance import glance
 from litegate.measures.lints import lints
+from litegate.measures.metric_rule.sampled import plain_value
 from litegate.measures.size import compressed_size, size, size_ratio
-from litegate.spec import Artifact, Model, Recipe
+from litegate.spec import Artifact, Budget, Model, Recipe
 
 
 def overview(
@@ -94,11 +97,23 @@ def _row(
         "accuracy": _value(accuracy(artifact)) if rated else None,
         "drop": _value(accuracy_drop(own, artifact)) if own and rated else None,
         "drop_from_baseline": _value(accuracy_drop(plain, artifact)) if plain and rated else None,
+        "metrics": _metrics(model.budget_of(recipe) if recipe else model.budget, artifact),
         "bytes": int(size(artifact).value),
         "size_ratio": _value(size_ratio(artifact, plain)) if plain else None,
         "compressed_bytes": int(compressed_size(artifact).value),
         "arena": _arena(artifact),
     }
+
+
+def _metrics(budget: Budget, artifact: Artifact) -> dict[str, dict[str, Any]]:
+    """The value of each metric with its unit; one that has none is left out: its check says why."""
+    found: dict[str, dict[str, Any]] = {}
+    for metric in budget.metrics:
+        with suppress(LitegateError):
+            value = plain_value(artifact, metric)
+            if isfinite(value):
+                found[metric.name] = {"value": value, "unit": metric.unit().value}
+    return found
 
 
 def _arena(artifact: Artifact) -> int | None:

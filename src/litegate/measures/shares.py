@@ -28,7 +28,6 @@ from litegate.measures.distinct import counted, firsts
 from litegate.measures.paired import TAIL, Pairs, drop_limits, n_deciding, wilson
 from litegate.units import Quantity, Unit, text
 
-PLURAL = {"class": "classes", "slice": "slices"}
 TANGO = "Tango's score, paired"
 WILSON = "Wilson's score"
 
@@ -37,6 +36,11 @@ Limits = tuple[float, float]
 """A lower and an upper one."""
 Why = Callable[[], tuple[str, ...]]
 """As `Measurement.why`."""
+
+
+def several(count: int, noun: str) -> str:
+    """A number of classes or slices: "10 classes", "1 slice"."""
+    return f"{count} {noun if count == 1 else 'classes' if noun == 'class' else 'slices'}"
 
 
 def _outer(*each: Limits) -> Limits:
@@ -157,7 +161,7 @@ def worst_drop(
         for kind in zip(*((one.every, one.distinct) for one in by_class), strict=True)
     )
     told = () if samples == distinct else (counted(samples, distinct),)
-    method = f"{TANGO}, Bonferroni over {len(by_class)} {PLURAL[noun]}"
+    method = f"{TANGO}, Bonferroni over {several(len(by_class), noun)}"
     return Measurement(
         name=f"worst {noun}'s accuracy drop",
         subject=subject,

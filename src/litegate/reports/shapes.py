@@ -72,6 +72,19 @@ def is_series(value: Any) -> bool:
     return _object(value) and all(map(_numbers, value.values()))
 
 
+def _metrics_or_none(value: Any) -> bool:
+    """Whether a value is numbers with their units, by the names of metrics."""
+    return value is None or (
+        _object(value)
+        and all(
+            _object(one)
+            and _number(one.get("value"))
+            and one.get("unit") in tuple(unit.value for unit in Unit)
+            for one in value.values()
+        )
+    )
+
+
 def _two_numbers(value: Any) -> bool:
     return _numbers(value) and len(value) == 2
 
@@ -136,7 +149,9 @@ PROOF_ROWS: Mapping[str, Shape] = {
     "survivors": dict.fromkeys(("what", "sentence", "remedy"), _text),
 }
 """The rows inside a proof."""
-FIGURES = dict.fromkeys(("compressed_bytes", "arena", "latency"), _number_or_none)
+FIGURES = dict.fromkeys(("compressed_bytes", "arena", "latency"), _number_or_none) | {
+    "metrics": _metrics_or_none
+}
 FIGURES_OF_NONE = dict.fromkeys(FIGURES)
 """What the rows of recipes in older reports do not hold."""
 _COMMIT = re.compile(r"[0-9a-f]{40,64}")

@@ -126,15 +126,23 @@ _BESIDE = {"compressed_bytes": Unit.BYTES, "arena": Unit.BYTES, "latency": Unit.
 
 
 def recipe_figures(row: Row) -> tuple[str, ...]:
-    """Top-1, both drops, bytes, ratio, compressed bytes, arena and latency, as a table has them."""
+    """Quality, both drops, bytes, ratio, compressed bytes, arena, latency, as a table has them."""
     drops = (row["drop"], row["drop_from_baseline"])
     return (
-        "" if row["accuracy"] is None else text(row["accuracy"], Unit.PERCENT),
+        _quality(row),
         *("" if d is None else text(-d, Unit.POINTS, signed=True) for d in drops),
         text(row["bytes"], Unit.BYTES),
         "" if row["size_ratio"] is None else text(row["size_ratio"], Unit.RATIO),
         *(_told(row.get(name), unit) for name, unit in _BESIDE.items()),
     )
+
+
+def _quality(row: Row) -> str:
+    """Top-1 where there is one, and each metric: "97.06 %, f1 0.8800"."""
+    parts = [] if row["accuracy"] is None else [text(row["accuracy"], Unit.PERCENT)]
+    for name, one in (row.get("metrics") or {}).items():
+        parts.append(f"{name} {text(one['value'], Unit(one['unit']))}")
+    return ", ".join(parts)
 
 
 def _told(value: float | None, unit: Unit) -> str:

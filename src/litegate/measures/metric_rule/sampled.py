@@ -94,6 +94,15 @@ def sampled(artifact: Artifact, metric: Metric, part: Part, drawn_by: Evaluation
     )
 
 
+def plain_value(artifact: Artifact, metric: Metric) -> float:
+    """A metric of the whole split without any limits: quick. Raises as `sampled`."""
+    chosen = np.arange(len(artifact.evaluation.x))
+    if metric.kind is MetricKind.TOP_K:
+        return float(kept(artifact, metric)[:, 0].mean())
+    each = _computation(artifact, metric, chosen)(np.ones((1, len(chosen))))
+    return float(_picked(each, _number(artifact, metric))[0])
+
+
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Every:

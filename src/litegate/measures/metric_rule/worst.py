@@ -19,7 +19,7 @@ from litegate.measures.metric_rule.limits import Estimate, flat_rule
 from litegate.measures.metric_rule.names import worst_name
 from litegate.measures.metric_rule.sampled import Sampled
 from litegate.measures.paired import TAIL
-from litegate.measures.shares import PLURAL
+from litegate.measures.shares import several
 from litegate.spec.metric import Metric
 from litegate.units import Quantity, text
 
@@ -48,7 +48,7 @@ def worst_loss(
     known = all(part.loss.known for part in parts)
     each = TAIL / len(parts)
     low, high = worst.loss.limits(each / 2)
-    method = f"{worst.loss.method}, Bonferroni over {len(parts)} {PLURAL[noun]}"
+    method = f"{worst.loss.method}, Bonferroni over {several(len(parts), noun)}"
     return Measurement(
         name=worst_name(noun, metric),
         subject=subject,
