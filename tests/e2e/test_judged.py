@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -13,10 +14,12 @@ import jsonschema
 import numpy as np
 import pytest
 
+from litegate import child
 from litegate.datasets.prepare import array_digest
 from litegate.faults import Draft, edit, layers
 from litegate.options import parse
 from litegate.session import Session
+from litegate.spec import DataLocations
 from litegate.testing.planted import plant
 
 CHECKS = Path(__file__).resolve().parents[2] / "checks"
@@ -148,3 +151,82 @@ def test_a_gate_of_metrics_is_proven_and_a_gap_in_it_is_found(tmp_path):
     assert done.returncode == 1, done.stdout + done.stderr
     for promise in ("rmse", "rmse rise", "worst slice's rmse rise", "mae rise"):
         assert f"no check measures the {promise};" in done.stdout
+
+
+LOSSES = '''
+"""One network for each loss; the last layer suits it."""
+import numpy as np
+import litegate as lg
+
+X = np.float32(np.random.RandomState(0).normal(size=(64, 4)))
+
+
+def as_it_is(samples):
+    return samples
+
+
+def declared(loss, y_train, y_test):
+    def load(_locations):
+        return lg.Splits(x_train=X, y_train=y_train, x_test=X[:16], y_test=y_test)
+
+    def network(keras):
+        width = 1 if y_train.ndim == 1 else y_train.shape[1]
+        layers = [keras.layers.InputLayer(input_shape=(4,)), keras.layers.Dense(width)]
+        return keras.Sequential(layers)
+
+    data = lg.Data(
+        name=loss, load=load, digests=DIGESTS[loss], preprocess=as_it_is, domain=(-9, 9)
+    )
+    training = lg.Training(loss=loss, epochs=2, learning_rate=0.05)
+    return lg.model(data=data, training=training, recipes=[lg.recipes.int8_ptq()], name=loss)(
+        network
+    )
+
+
+FLAGS = (X[:, 0] > 0).astype(np.int64)
+TARGETS = X @ np.float32([[1], [2], [3], [4]])
+GIVEN = {
+    "mae": (TARGETS, TARGETS[:16]),
+    "mean_squared_error": (TARGETS[:, 0], TARGETS[:16, 0]),
+    "huber": (X, FLAGS[:16]),
+    "binary_crossentropy": (FLAGS, FLAGS[:16]),
+}
+'''
+DECLARED = """
+mae = declared("mae", *GIVEN["mae"])
+mean_squared_error = declared("mean_squared_error", *GIVEN["mean_squared_error"])
+huber = declared("huber", *GIVEN["huber"])
+binary_crossentropy = declared("binary_crossentropy", *GIVEN["binary_crossentropy"])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("loss", "validated"),
+    [("mae", True), ("mean_squared_error", True), ("huber", False), ("binary_crossentropy", True)],
+)
+def test_a_loss_by_name_is_trained_and_has_no_accuracy(tmp_path, loss, validated):
+    """It falls; on an evaluation split whose labels are other things it is not taken."""
+    (tmp_path / "bare.py").write_text(f"DIGESTS = {{}}\n{LOSSES}")
+    given = runpy.run_path(str(tmp_path / "bare.py"))
+    x, (y_train, y_test) = given["X"], given["GIVEN"][loss]
+    arrays = {"x_train": x, "y_train": y_train, "x_test": x[:16], "y_test": y_test}
+    told = {loss: {name: array_digest(array) for name, array in arrays.items()}}
+    (tmp_path / "models").mkdir()
+    file = tmp_path / "models" / "losses.py"
+    mine = next(line for line in DECLARED.splitlines() if line.startswith(f"{loss} ="))
+    file.write_text(f"DIGESTS = {told!r}\n{LOSSES}\n{mine}\n")
+    (tmp_path / "staging").mkdir()
+    request = child.Request(
+        file=file,
+        project=tmp_path,
+        model=loss,
+        recipes=("int8_ptq",),
+        locations=DataLocations(),
+        staging=tmp_path / "staging",
+    )
+    child.build(request, lambda _event: None, 300)
+    first, second = json.loads((tmp_path / "staging" / "int8_ptq" / "history.json").read_text())
+    assert second["loss"] < first["loss"]
+    assert second["accuracy"] is second["val_accuracy"] is None
+    assert (second["val_loss"] is not None) == validated

@@ -1,6 +1,7 @@
 """The nouns refuse what cannot be: wrong units, names that are no names, numbers too low."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -158,3 +159,42 @@ def test_the_baseline_is_known_where_no_recipe_declares_it():
         assert fine_tuned.recipe(name).fine_tune_epochs == epochs
     with pytest.raises(KeyError):
         fine_tuned.recipe("float32+1")
+
+
+def test_metrics_of_a_recipe_take_the_place_of_the_models_by_name():
+    mine = lg.Budget(metrics=(lg.metrics.f1(least=0.9),))
+    whole = lg.Budget(metrics=(lg.metrics.f1(least=0.5, loss=0.1), lg.metrics.auc(least=0.9)))
+    merged = mine.over(whole)
+    assert [one.name for one in merged.metrics] == ["f1", "auc"]
+    assert merged.metric("f1").limits() == {"least": 0.9}
+    assert lg.Budget(size=lg.kib(1)).over(whole).metrics == whole.metrics
+
+
+def test_a_metric_is_the_same_whatever_is_promised_of_it():
+    assert lg.metrics.f1(least=0.9) == lg.metrics.f1(loss=0.1)
+    assert lg.metrics.f1(least=0.9) != lg.metrics.f1(least=0.9, of=1)
+
+
+@pytest.mark.parametrize(
+    ("data", "metrics", "chooses"),
+    [
+        ({}, (), True),
+        ({}, (lg.metrics.f1(least=0.9), lg.metrics.auc(least=0.9)), True),
+        ({"classes": ()}, (), False),
+        ({"labels": False}, (), False),
+        ({}, (lg.metrics.mse(most=1),), False),
+        ({}, (lg.metrics.iou(least=0.5),), False),
+    ],
+)
+def test_whether_a_model_has_an_accuracy(data, metrics, chooses):
+    """Not without classes or labels, nor where a metric is of other outputs."""
+
+    @lg.model(
+        data=replace(lg.datasets.digits(), **data),
+        recipes=[lg.recipes.int8_ptq()],
+        budget=lg.Budget(metrics=metrics) if data.get("labels", True) else lg.Budget(),
+    )
+    def network(keras):
+        """Never built."""
+
+    assert network.chooses is chooses
