@@ -2,11 +2,14 @@
 
     LITEGATE_DATA=... LITEGATE_STORE=... python benchmarks/mutations.py 10000
 
-Each file goes through `inspect`, a trial, and, where it stands that, `compare` and the gate's
-measures. Exit status 1 and a line each for what must not be: another error than litegate's, a crash
-or a hang after the trial, a pass that LiteRT's outputs, read once more without litegate, refute.
-Trials and measures run in forks of one process that runs no damaged file itself, since starting a
-process for each would take hours; each crash and hang is tried once more as users meet it.
+Each file goes through a trial, and, where it stands that, the measures of `compare` and of the
+gate; then through `litegate inspect`, `litegate compare --data` and, as a prebuilt model, through
+`pytest checks/`, which must all say the same. Exit status 1 and a line each for what must not be:
+another error than litegate's, a crash or a hang after the trial, a pass that LiteRT's outputs, read
+once more without litegate, refute.
+Trials, commands and gates run in forks of one process that runs no damaged file itself, since
+starting a process for each would take hours; each crash and hang is tried once more as users meet
+it.
 """
 
 from __future__ import annotations
@@ -17,13 +20,16 @@ import os
 import resource
 import signal
 import sys
+import tempfile
 import traceback
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from random import Random
 
 from damage import KINDS, Source, sources
-from judging import OUTCOMES, REFUSED, Bench, bench, judge
+from gating import Damaged, Demand, Place
+from judging import OUTCOMES, REFUSED, UNMEASURED, Bench, bench, judge, refute
 
 from litegate.errors import ArtifactError, LitegateError
 from litegate.measures.inspection import inspection
@@ -32,8 +38,12 @@ from litegate.trial import attempt, demand_trial
 
 PARSER, CRASHED, HUNG = "refused by the parser", "LiteRT crashed", "LiteRT hung"
 COLUMNS = (PARSER, *OUTCOMES, CRASHED, HUNG)
+MEASURED = {*OUTCOMES} - {REFUSED, UNMEASURED}
+NO_PASS = {"error", "fail", "inconclusive"}
 MEMORY = 4 << 30
 """Bytes that each process may take: some damage asks for all there are."""
+TOGETHER = 100
+"""Files that one gate judges."""
 TARGETS = tuple(load(name, None) for name in KNOWN)
 
 
@@ -60,16 +70,93 @@ def run(files: int, seed: int, seconds: int) -> tuple[dict[str, Counter[str]], l
     rng, found = Random(seed), sources()
     benches = {source.name: bench(source) for source in found}
     counts: dict[str, Counter[str]] = {kind.__name__: Counter() for kind in KINDS}
-    problems = []
-    for number in range(files):
-        kind, source = KINDS[number % len(KINDS)], rng.choice(found)
-        tflite = damaged(kind, source, rng, rng.choice(found).tflite)
-        try:
-            counts[kind.__name__][outcome(benches[source.name], tflite, seconds)] += 1
-        except Exception:  # noqa: BLE001 the run goes on; each is reported
-            last = traceback.format_exc(limit=-2)
-            problems.append(f"file {number}, {source.name} {kind.__name__}: {last}")
+    problems: list[str] = []
+    waiting: list[Damaged] = []
+    with tempfile.TemporaryDirectory() as folder:
+        place = Place(Path(folder), benches)
+        for number in range(files):
+            if len(waiting) == TOGETHER:
+                problems += gated(place, waiting, seconds)
+                waiting = []
+            kind, source = KINDS[number % len(KINDS)], rng.choice(found)
+            sound = benches[source.name]
+            tflite = damaged(kind, source, rng, rng.choice(found).tflite)
+            try:
+                ended, stood = outcome(sound, tflite, seconds)
+                one = Damaged(
+                    name=f"f{number}",
+                    source=source.name,
+                    sound=sound,
+                    tflite=tflite,
+                    outcome=ended,
+                    stood=stood,
+                )
+                commanded(place, one, seconds)
+            except Exception:  # noqa: BLE001 the run goes on; each is reported
+                last = traceback.format_exc(limit=-2)
+                problems.append(f"file {number}, {source.name} {kind.__name__}: {last}")
+                continue
+            counts[kind.__name__][ended] += 1
+            waiting.append(one)
+        problems += gated(place, waiting, seconds) if waiting else []
     return counts, problems
+
+
+def commanded(place: Place, one: Damaged, seconds: int) -> None:
+    """AssertionError where a command says otherwise than the measures, or passes a wrong file."""
+    if place.inspected(one) != int(one.outcome == PARSER):
+        raise AssertionError("litegate inspect says otherwise")
+    demand = told([one])
+
+    def compared() -> str:
+        status, passed = place.compared(one, demand)
+        refute(one.sound, one.tflite, passed)
+        return str(status)
+
+    said, end = forked(compared, 4 * seconds)
+    if end or not said.isdecimal():
+        raise AssertionError(said or f"litegate compare: {signal.Signals(end).name}")
+    wanted = {"0", "1"} if one.outcome in MEASURED else {"0", "1", "2"} if one.stood else {"2"}
+    if said not in wanted:
+        raise AssertionError(f"litegate compare ended with {said}: {one.outcome}")
+
+
+def gated(place: Place, damaged: list[Damaged], seconds: int) -> list[str]:
+    """What the gate lets pass and must not, or how it ended itself."""
+    said, end = forked(lambda: json.dumps(place.gated(damaged, told(damaged))), 60 * seconds)
+    if end or not said.startswith("{"):
+        return [f"the gate: {said or signal.Signals(end).name}"]
+    words = json.loads(said)
+    problems = [f"{one.name}: the gate said nothing" for one in damaged if not words[one.name]]
+    problems += [
+        f"{one.name}, {one.outcome}: the gate said {words[one.name]}"
+        for one in damaged
+        if not one.stood and {*words[one.name]} != {"error"}
+    ]
+    passed = [(one, [w for w in words[one.name] if w not in NO_PASS]) for one in damaged]
+    said, end = forked(lambda: refuted(passed), 60 * seconds)
+    return problems + ([said or signal.Signals(end).name] if said or end else [])
+
+
+def refuted(passed: list[tuple[Damaged, list[str]]]) -> str:
+    """The first file of which LiteRT's outputs refute what passed, in words."""
+    for one, words in passed:
+        try:
+            refute(one.sound, one.tflite, words)
+        except AssertionError as error:
+            return f"{one.name}: {error}"
+    return ""
+
+
+def told(damaged: list[Damaged]) -> Demand:
+    """As `demand_trial`, by what a file's trial came to."""
+    refused = {one.tflite: one.outcome for one in damaged if not one.stood}
+
+    def demand(tflite: bytes, *, subject: str = "the model", timeout: float = 0) -> None:
+        if tflite in refused:
+            raise ArtifactError(f"{refused[tflite]}: {subject}", got=f"within {timeout:g} s")
+
+    return demand
 
 
 def damaged(
@@ -81,21 +168,24 @@ def damaged(
     return tflite
 
 
-def outcome(sound: Bench, tflite: bytes, seconds: int) -> str:
-    """Take one file all the way; one of COLUMNS. Raises whatever must not be."""
+def outcome(sound: Bench, tflite: bytes, seconds: int) -> tuple[str, bool]:
+    """Take one file all the way; one of COLUMNS, and whether its trial was stood.
+
+    Raises whatever must not be.
+    """
     try:
         inspection(tflite, TARGETS, subject="B")
     except LitegateError:
-        return PARSER
+        return PARSER, False
     said, end = forked(lambda: tried(tflite), seconds)
     if end:
-        return confirmed(tflite, end, seconds)
+        return confirmed(tflite, end, seconds), False
     if said:
-        return said
+        return said, False
     said, end = forked(lambda: judge(sound, tflite), 4 * seconds)
     if end or said not in OUTCOMES:
         raise AssertionError(said or f"{signal.Signals(end).name} after the trial")
-    return said
+    return said, True
 
 
 def tried(tflite: bytes) -> str:
@@ -127,7 +217,8 @@ def forked(act: Callable[[], str], seconds: int) -> tuple[str, int]:
             said = act()
         except BaseException:  # noqa: BLE001 a fork must not go on as its parent
             said = traceback.format_exc(limit=-2)
-        os.write(writing, said.encode("utf-8", "replace")[:4096])
+        with os.fdopen(writing, "wb") as stream:
+            stream.write(said.encode("utf-8", "replace"))
         os._exit(0)
     os.close(writing)
     with os.fdopen(reading, "rb") as stream:

@@ -189,7 +189,8 @@ def ignores(file: Path) -> bool:
 def left_behind(project: Path, commit: Commit, models: Path) -> list[str]:
     """Files of a commit that declare a model there, and now are gone or lie below `models`."""
     here = top(project).resolve()
-    patterns = ("-e", r"^@.*\bmodel\b", "-e", r"(import|from) +litegate\b")
+    declares = r"^@.*\bmodel\b|\b(prebuilt|trained)\("
+    patterns = ("-e", declares, "-e", r"(import|from) +litegate\b")
     found = _git(
         project, "grep", "-lzE", "--full-name", "--all-match", *patterns, commit.sha, "--", ":/*.py"
     )

@@ -31,19 +31,20 @@ def mutations(files, *args, timeout, **env):
 
 
 def test_damage_ends_in_words_or_in_a_true_verdict():
-    outcomes, problems = mutations(300, timeout=300)
+    """Through `litegate inspect`, `litegate compare` and the gate, too."""
+    outcomes, problems = mutations(100, timeout=300)
     assert not problems
     assert {kind: sum(found.values()) for kind, found in outcomes.items()} == {
-        "truncated": 60,
-        "flipped": 60,
-        "zeroed": 60,
-        "overwritten": 60,
-        "spliced": 60,
+        "truncated": 20,
+        "flipped": 20,
+        "zeroed": 20,
+        "overwritten": 20,
+        "spliced": 20,
     }
-    assert outcomes["truncated"] == {"refused by the parser": 60}
+    assert outcomes["truncated"] == {"refused by the parser": 20}
     total = sum(map(Counter, outcomes.values()), Counter())
     for outcome in ("refused by LiteRT", "ran, failed a limit", "ran within limits"):
-        assert total[outcome] > 10
+        assert total[outcome] > 3
 
 
 @pytest.mark.slow

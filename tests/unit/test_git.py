@@ -183,6 +183,17 @@ def test_models_that_a_commit_leaves_behind_are_named(repository, name):
     assert prefix(models.parent) == "ml/"
 
 
+@pytest.mark.parametrize("call", ["lg.prebuilt(", "trained("])
+def test_models_out_of_files_are_left_behind_as_any(repository, call):
+    (repository.path / "nets").mkdir()
+    (repository.path / "nets" / "a.py").write_text(f"import litegate as lg\n\nnet = {call})\n")
+    commit = Commit(sha=repository.commit("with a model"), ref="main")
+    models = repository.path / "models"
+    models.mkdir()
+    (repository.path / "nets" / "a.py").rename(models / "a.py")
+    assert left_behind(repository.path, commit, models) == ["nets/a.py"]
+
+
 def test_submodules_are_found_from_any_folder(repository, tmp_path):
     """Of the whole repository, by their real path; their own files do not count."""
     assert submodules(repository.path) == []
