@@ -13,6 +13,12 @@ def refuse_to_look(config: pytest.Config) -> None:
     refuse_hidden_look(config, options_of(config).checks)
 
 
+def narrow_times(config: pytest.Config) -> None:
+    """Let pytest-benchmark's table fit a terminal, unless --benchmark-columns asks for others."""
+    if getattr(config.option, "benchmark_columns", ()) is None:
+        config.option.benchmark_columns = ["median", "iqr", "rounds"]
+
+
 def options_of(config: pytest.Config) -> GateOptions:
     """The options of a run. ConfigError for a value that one cannot have."""
     flags = {option.name: config.getoption(option.name) for option in OPTIONS}

@@ -9,7 +9,7 @@ import pytest
 
 from litegate import checking, gate, refusals
 from litegate.closing import summarize
-from litegate.configured import refuse_to_look
+from litegate.configured import narrow_times, refuse_to_look
 from litegate.errors import ConfigError, LitegateError
 from litegate.listener import Listener
 from litegate.options import OPTIONS
@@ -48,6 +48,8 @@ def pytest_configure(config: pytest.Config) -> None:
     except (LitegateError, ValueError, TypeError) as error:
         raise pytest.UsageError(str(error)) from error
     config.pluginmanager.register(Listener(found), "litegate-listener")
+    if found.active:
+        narrow_times(config)
 
 
 @pytest.hookimpl(tryfirst=True)
