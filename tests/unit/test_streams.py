@@ -94,6 +94,16 @@ def test_a_training_stream_is_gathered(tmp_path):
     np.testing.assert_array_equal(made.y_train, Y)
 
 
+@pytest.mark.parametrize("folder", [True, False])
+def test_a_long_stream_gives_signs_of_life(folder, tmp_path):
+    """One a part, so that nobody takes the tool chain for hanging."""
+    told = []
+    twice = DIGESTS | {name.replace("test", "train"): each for name, each in DIGESTS.items()}
+    made = data(Splits(train=batched(5), test=batched(3, 7)), digests=twice)
+    prepare(made, DataLocations(), tmp_path if folder else None, lambda: told.append(1))
+    assert len(told) == 2 + 3
+
+
 def test_single_samples_are_gathered_into_parts_of_the_size_allowed(monkeypatch):
     monkeypatch.setattr(parts, "PART", 3 * X[0].nbytes)
     found = parts.parts(one_by_one(), "made.test", labels=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from math import prod
 from pathlib import Path
@@ -16,27 +16,28 @@ from litegate.datasets.parts import Digest, Part, parts
 from litegate.datasets.rows import IN_MEMORY, in_parts, opened
 from litegate.datasets.writing import Writer
 from litegate.errors import DataError
-from litegate.spec import Data, Inputs, Splits, Stream
+from litegate.spec import Data, Inputs, Splits
 
 
-def drained(data: Data, raw: Splits, folder: Path | None) -> tuple[Splits, dict[str, str]]:
+def drained(
+    data: Data, raw: Splits, folder: Path | None, alive: Callable[[], None]
+) -> tuple[Splits, dict[str, str]]:
     """The splits as arrays, and the digests of the raw samples that are here no more.
 
     With a `folder`, an evaluation split that is a stream is preprocessed on its way: ``x.npy`` in
     `folder` holds it, and `x_test` is that file. DataError as `parts` and `preprocessed`.
     """
     if raw.train:
-        pair = _in_memory(raw.train, f"{data.name}.train", labels=True)
+        pair = _in_memory(_living(parts(raw.train, f"{data.name}.train", labels=True), alive))
         raw = replace(raw, train=None, x_train=pair[0], y_train=pair[1])
     if not raw.test:
         return raw, {}
-    name = f"{data.name}.test"
+    found = _living(parts(raw.test, f"{data.name}.test", labels=data.labels), alive)
     if not folder:
-        x, *labels = _in_memory(raw.test, name, labels=data.labels)
+        x, *labels = _in_memory(found)
         return replace(raw, test=None, x_test=x, y_test=labels[0] if labels else None), {}
     digest, kept = Digest(), list[NDArray[Any]]()
-    raw_parts = _told(parts(raw.test, name, labels=data.labels), digest, kept)
-    x = _written(data, raw_parts, folder)
+    x = _written(data, _told(found, digest, kept), folder)
     y = np.concatenate(kept) if kept else None
     return replace(raw, test=None, x_test=x, y_test=y), {"x_test": str(digest)}
 
@@ -51,8 +52,13 @@ def preprocessed_into(data: Data, samples: Any, folder: Path) -> Any:
     return _written(data, in_parts(samples), folder)
 
 
-def _in_memory(stream: Stream, split: str, *, labels: bool) -> tuple[NDArray[Any], ...]:
-    found = list(parts(stream, split, labels=labels))
+def _living(found: Iterable[Part], alive: Callable[[], None]) -> Iterator[Part]:
+    for part in found:
+        alive()
+        yield part
+
+
+def _in_memory(found: Iterable[Part]) -> Part:
     return tuple(np.concatenate(arrays) for arrays in zip(*found, strict=True))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,17 +14,23 @@ from litegate.errors import DataError
 from litegate.spec import Array, Data, DataLocations, Samples, Splits
 
 
-def prepare(data: Data, locations: DataLocations, folder: Path | None = None) -> Splits:
+def prepare(
+    data: Data,
+    locations: DataLocations,
+    folder: Path | None = None,
+    alive: Callable[[], None] = lambda: None,
+) -> Splits:
     """Load a data set, verify every array's digest, and preprocess the samples of both splits.
 
     Samples come back as float32, those of several inputs as `Inputs`. An evaluation split that is a
     stream, or large, is preprocessed a part at a time into `folder`; without one, all of it is held
-    in memory. A training split always is. Raises DataUnavailable where it cannot be had, DataError
-    where it is not what was promised, StoreError where `folder` cannot hold it.
+    in memory. A training split always is. `alive` is called after each part of a stream. Raises
+    DataUnavailable where it cannot be had, DataError where it is not what was promised, StoreError
+    where `folder` cannot hold it.
     """
     from litegate.datasets.drained import drained
 
-    raw, digests = drained(data, data.load(locations), folder)
+    raw, digests = drained(data, data.load(locations), folder, alive)
     verify(data, raw, digests)
     check_labels(data, raw)
     made = {name: getattr(raw, name) for name in ("x_train", "x_test")}

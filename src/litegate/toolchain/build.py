@@ -38,7 +38,7 @@ def build(request: Request, report: Reporter) -> None:
         load_frameworks(threads)
     fix_threads(threads)
     locations = replace(request.locations, project=request.project)
-    splits = prepare(model.data, locations, request.staging / "evaluation")
+    splits = prepare(model.data, locations, request.staging / "evaluation", report.alive)
     _check_trainable(model, splits)
     keep_evaluation(splits, request.staging / "evaluation")
     report.stage(recipes[0].name, "train", shared=True)
