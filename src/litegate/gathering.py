@@ -24,9 +24,9 @@ def gathered(parts: Parts, n: int, subject: str) -> dict[str, Any]:
     """The parts of each output one after another, n rows: an array, or `Rows` of a temporary file.
 
     The files lie in the folder that `TMPDIR` names, and are gone with the process. ArtifactError
-    for more or fewer rows, StoreError where a file cannot be written.
+    for more or fewer rows, or rows that differ; StoreError where a file cannot be written.
     """
-    first = next(parts)
+    first = {name: np.atleast_1d(part) for name, part in next(parts).items()}
     rest = _demanded(chain([first], parts), n, subject)
     large = {name for name, part in first.items() if n * part[:1].nbytes > IN_MEMORY}
     small = first.keys() - large
@@ -47,12 +47,27 @@ def _fill(held: Mapping[str, NDArray[Any]], parts: Parts) -> None:
 
 def _demanded(parts: Parts, n: int, subject: str) -> Parts:
     done: dict[str, int] = {}
+    shapes: dict[str, tuple[int, ...]] = {}
     for each in parts:
+        _check_alike(shapes, each, subject)
         done = {name: done.get(name, 0) + len(part) for name, part in each.items()}
         if max(done.values()) <= n and len({*done.values()}) == 1:
             yield each
     for name, got in done.items():
         _check_count(got, n, name if len(done) > 1 else "", subject)
+
+
+def _check_alike(
+    shapes: dict[str, tuple[int, ...]], each: Mapping[str, NDArray[Any]], subject: str
+) -> None:
+    """Raise ArtifactError where samples are answered in other shapes than before."""
+    for name, part in each.items():
+        if part.shape[1:] != shapes.setdefault(name, part.shape[1:]):
+            raise ArtifactError(
+                f"{subject} answers samples in different shapes",
+                expected=str(shapes[name]),
+                got=str(part.shape[1:]),
+            )
 
 
 def _check_count(got: int, expected: int, output: str, subject: str) -> None:

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from litegate.datasets import rows as rows_on_disk
 from litegate.spec import Kind
 from litegate.testing import tiny
 
@@ -170,3 +171,17 @@ def test_each_gated_recipe_is_proven_apart(project):
     few_checks(project.model(BUDGET, recipes=recipes, files=files))
     project.run(*QUICK, "--prove-family", "size")
     assert [row["recipe"] for row in rows(project)["proofs"]] == ["int8_qat", "ptq"]
+
+
+def test_samples_on_disk_are_judged_whole_and_proven_in_part(project, monkeypatch):
+    """200 samples of 400 bytes, of which 100 are held in memory."""
+    monkeypatch.setattr(rows_on_disk, "IN_MEMORY", 100 * 400)
+    few_checks(project.model(BUDGET))
+    done = project.run(*QUICK, "--prove-family", "accuracy")
+    done.stdout.fnmatch_lines(["*tiny/int8_qat is proven on 100 of 200 samples, evenly drawn*"])
+    report = rows(project)
+    accuracy = next(row for row in report["verdicts"] if row["measurement"] == "accuracy")
+    assert (accuracy["n"], accuracy["verdict"]) == (200, "pass")
+    climbed = {row["name"]: row["noticed_by"] for row in report["proofs"][0]["faults"]}
+    assert climbed["wrong_answers"]
+    assert climbed["samples_too_small"]

@@ -122,6 +122,17 @@ def test_five_answers_are_neither_four_nor_six(counts, limit, monkeypatch):
         gathered(parts, 5, "it")
 
 
+@pytest.mark.parametrize("limit", [0, 1 << 20])
+@pytest.mark.parametrize(
+    ("shapes", "text"),
+    [([(2, 2), (3, 4)], r"expected: \(2,\)(?s:.*)got: \(4,\)"), ([()], "(?s)expected: 5.*got: 1")],
+)
+def test_answers_that_are_not_one_a_sample_are_an_error(shapes, text, limit, monkeypatch):
+    monkeypatch.setattr(gathering, "IN_MEMORY", limit)
+    with pytest.raises(ArtifactError, match=text):
+        gathered(({"": np.zeros(shape, np.int8)} for shape in shapes), 5, "it")
+
+
 @pytest.mark.parametrize(("limit", "kind"), [(39, Rows), (40, np.ndarray), (41, np.ndarray)])
 def test_answers_stay_in_memory_up_to_a_limit(limit, kind, monkeypatch):
     monkeypatch.setattr(gathering, "IN_MEMORY", limit)
