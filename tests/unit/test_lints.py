@@ -141,3 +141,11 @@ def test_agreement_with_a_base_finer_than_the_split():
     for floor, lint in ((99, False), (99.9, True)):
         budget = Budget(regression=Regression(agreement=percent(floor)))
         assert ("regression.agreement" in told(budget)) is lint
+
+
+def test_a_limit_for_each_slice_is_worth_three_samples():
+    budget = Budget(slice_drop=points(10))
+    (told,) = lints(budget, 400, {"a": 200, "b": 200}, per_slice={"night": 29, "day": 371})
+    assert told.startswith('slice_drop: 10.00 points of the 29 samples of slice "night" is 2.9 sam')
+    assert told.endswith("so it is for 1 of 2 slices")
+    assert lints(budget, 400, {"a": 200, "b": 200}, per_slice={"night": 30, "day": 370}) == ()

@@ -5,8 +5,8 @@ A lint is a sentence, never a verdict. The thresholds are those of the verdicts 
 - A tolerance is too fine where not even a run without a flip would prove it: Tango's one-sided
   95 % limit is then z^2 / (n + z^2), about 2.7 samples.
 - A floor is too high where not even a run with every sample right would prove it: Wilson's limit.
-- A limit for each class is too fine below three samples of a class: one or two flip by chance,
-  and from three on a run without a flip proves it.
+- A limit for each class, or slice, is too fine below three samples of one: one or two flip by
+  chance, and from three on a run without a flip proves it.
 - A drop is worth a second look where it lets the errors double, since points hide that.
 - Samples of a single class prove nothing: a network that knows no other answer gets all right.
 """
@@ -14,15 +14,17 @@ A lint is a sentence, never a verdict. The thresholds are those of the verdicts 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from litegate.errors import MeasurementError
 from litegate.measures.agreement import KERNEL_SAMPLES
 from litegate.measures.paired import n_deciding, n_least, unseen
+from litegate.measures.shares import several
 from litegate.spec import Budget
 from litegate.units import Number, Quantity, Unit, text
 
 LEAST_OF_A_CLASS = 3
-"""Samples of a class that a limit for each class must be worth."""
+"""Samples that a limit for each class, or each slice, must be worth."""
 GROWN = 2
 """How many times the errors may grow before a tolerance is worth a second look."""
 USUAL_FLIPS = 0.01
@@ -30,12 +32,18 @@ USUAL_FLIPS = 0.01
 
 
 def lints(
-    budget: Budget, n: int, per_class: Mapping[str, int], *, accuracy: Number | None = None
+    budget: Budget,
+    n: int,
+    per_class: Mapping[str, int],
+    *,
+    per_slice: Mapping[str, int] = MappingProxyType({}),
+    accuracy: Number | None = None,
 ) -> tuple[str, ...]:
     """What a person should know of the limits in `budget` before trusting them.
 
-    `n` is the size of the evaluation split, `per_class` its samples of each class by name, and
-    `accuracy` the reference's where it is known, a share; the budget's floor stands in for it.
+    `n` is the size of the evaluation split, `per_class` and `per_slice` its samples of each class
+    and of each slice by name, and `accuracy` the reference's where it is known, a share; the
+    budget's floor stands in for it.
     MeasurementError for an empty split.
     """
     if n < 1:
@@ -58,7 +66,8 @@ def lints(
         for name, limit in drops.items()
         if limit and known is not None
     ]
-    found += [_class_too_fine(budget.class_drop, per_class)] if budget.class_drop else []
+    parts = {"class": (budget.class_drop, per_class), "slice": (budget.slice_drop, per_slice)}
+    found += [_part_too_fine(noun, limit, of) for noun, (limit, of) in parts.items() if limit]
     found += [_one_class(per_class)]
     return tuple(sentence for sentence in found if sentence)
 
@@ -105,16 +114,16 @@ def _multiplies(name: str, limit: Quantity, accuracy: Number) -> str:
     return f"{name}: {limit}{allows}; at an accuracy of {known} that lets the errors {grow}"
 
 
-def _class_too_fine(limit: Quantity, per_class: Mapping[str, int]) -> str:
-    fine = [name for name, n in per_class.items() if limit.value * n < LEAST_OF_A_CLASS]
+def _part_too_fine(noun: str, limit: Quantity, per_part: Mapping[str, int]) -> str:
+    fine = [name for name, n in per_part.items() if limit.value * n < LEAST_OF_A_CLASS]
     if not fine:
         return ""
-    least = min(fine, key=per_class.__getitem__)
-    n = per_class[least]
+    least = min(fine, key=per_part.__getitem__)
+    n = per_part[least]
     return (
-        f'class_drop: {limit} of the {n:,} samples of class "{least}" is {_count(limit, n)}'
+        f'{noun}_drop: {limit} of the {n:,} samples of {noun} "{least}" is {_count(limit, n)}'
         f" samples, less than {LEAST_OF_A_CLASS}; so it is for {len(fine)} of"
-        f" {len(per_class)} classes"
+        f" {several(len(per_part), noun)}"
     )
 
 

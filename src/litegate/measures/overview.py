@@ -70,10 +70,11 @@ def _lints(model: Model, recipe: Recipe, reference: Artifact) -> tuple[str, ...]
         return ()  # the checks say what is wrong
     classes = reference.evaluation.classes
     per_class = {name: int((marked.labels == i).sum()) for i, name in enumerate(classes)}
+    per_slice = {name: int(mask.sum()) for name, mask in reference.evaluation.slices.items()}
     share = float(marked.right.mean())
     n, distinct = len(marked.right), len(firsts(originals(reference.evaluation)))
     copied = f"evaluation split: {counted(n, distinct)}; copies prove nothing"
-    found = lints(model.budget_of(recipe), distinct, per_class, accuracy=share)
+    found = lints(model.budget_of(recipe), distinct, per_class, per_slice=per_slice, accuracy=share)
     return found if n == distinct else (copied, *found)
 
 
