@@ -1,37 +1,57 @@
-"""The kill matrix of the last `pytest checks/ --prove`, as Markdown: fault by check.
+"""The kill matrices of `pytest checks/ --prove`, as the page docs/kill_matrix.md: fault by check.
 
     pytest checks/ --prove
     python benchmarks/kill_matrix.py .litegate/report/report.json
 
-A cell holds the smallest grade that the check noticed, "x" for a fault without grades.
+Several reports may be named; the page of the documentation is that of `digits_cnn` and `mnist_cnn`.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from litegate.reports.proof import matrix, title
 
+INTRODUCTION = """# The kill matrix
+
+Which of this project's own checks noticed which planted fault ([how it goes](prove.md), [what each fault is](faults.md)).
+A cell holds the smallest grade that the check noticed, "x" for a fault without grades, nothing where it did not notice.
+"From" is the grade from which up some check must. `python benchmarks/kill_matrix.py` prints this page from a run's report.
+"""
+
 
 def main() -> None:
-    """Print the matrix of each candidate."""
-    path = Path(sys.argv[1] if len(sys.argv) > 1 else ".litegate/report/report.json")
+    """Print the page of the reports that are named, or of the last run's."""
+    paths = [Path(each) for each in sys.argv[1:]] or [Path(".litegate/report/report.json")]
+    proofs = [proof for path in paths for proof in _proofs(path)]
+    print("\n".join([INTRODUCTION, *("\n".join(_section(proof)) for proof in proofs)]), end="")
+
+
+def _proofs(path: Path) -> list[dict[str, Any]]:
     proofs: list[dict[str, Any]] = json.loads(path.read_text("utf-8")).get("proofs", [])
     if not proofs:
         sys.exit(f"{path} holds no proof: run pytest checks/ --prove first")
-    for proof in proofs:
-        head, rows = matrix(proof)
-        numbers = [str(number) for number, _ in enumerate(head[2:], 1)]
-        print(f"### {proof['model']}/{proof['recipe']}, {proof['seconds']:.0f} s\n")
-        print(f"{title(proof)}\n")
-        print(_row(["fault", "from", *numbers]))
-        print(_row(["---"] * len(head)))
-        print("\n".join(_row(row) for row in rows))
-        print("\n" + "\n".join(f"{n}. `{name}`" for n, name in zip(numbers, head[2:], strict=True)))
-        print()
+    return proofs
+
+
+def _section(proof: dict[str, Any]) -> Iterator[str]:
+    head, rows = matrix(proof)
+    numbers = [str(number) for number, _ in enumerate(head[2:], 1)]
+    yield f"## {proof['model']}/{proof['recipe']}\n"
+    yield f"{title(proof)}\n"
+    yield _row(["fault", "from", *numbers])
+    yield _row(["---"] * len(head))
+    yield from (_row([f"`{row[0]}`", *row[1:]]) for row in rows)
+    yield ""
+    yield from (f"{n}. `{name}`" for n, name in zip(numbers, head[2:], strict=True))
+    yield ""
+    without = [fault for fault in proof["faults"] if fault["unplantable"]]
+    yield from (f"- Not planted: `{each['name']}`, for {each['unplantable']}." for each in without)
+    yield ""
 
 
 def _row(cells: list[str]) -> str:
