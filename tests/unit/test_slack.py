@@ -2,7 +2,7 @@
 
 import pytest
 
-from litegate import kib, percent, points, us
+from litegate import kib, metrics, percent, points, us
 from litegate.measurement import Interval, Measurement, violations
 from litegate.reports.record import Place, verdict_row
 from litegate.reports.slack import slack
@@ -10,6 +10,10 @@ from litegate.spec import Budget
 from litegate.units import Unit, byte, per_thousand, quanta
 
 PLACE = Place(id="x", model="net", recipe="int8_qat", check="c", requirement="r", file="f", line=1)
+
+
+def sum_of(outputs):
+    return outputs.sum(axis=1)
 
 
 def found(name, value, unit, interval=None):
@@ -127,3 +131,36 @@ def test_the_proposed_limit_is_kept_and_has_no_slack_itself(value):
     verdict = size(value) <= tighter.size
     assert verdict.outcome == "pass"
     assert not notes(tighter, verdict)
+
+
+METRICS = (
+    metrics.auc(least=0.5, loss=0.2),
+    metrics.mse(most=9, slice_loss=3),
+    metrics.top_k(2, least=percent(50), loss=points(10)),
+    metrics.mean("level", sum_of, better="higher", least=1),
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "interval", "proposed"),
+    [
+        ("auc", 0.95, (0.9, 0.97), "auc.least=0.9"),
+        ("auc drop", 0.01, (0, 0.02), "auc.loss=0.02"),
+        ("mse", 2, (1, 3), "mse.most=3"),
+        ("worst slice's mse rise", 0.1, (0, 0.25), "mse.slice_loss=0.25"),
+        ("top_2", 0.9, (0.89, 0.92), "top_2.least=percent(89)"),
+        ("top_2 drop", 0.001, (0, 0.002), "top_2.loss=points(0.2)"),
+        ("level", 9, (8, 10), None),
+    ],
+)
+def test_limits_of_metrics(name, value, interval, proposed):
+    """Each by its metric; a floor of what has no end allows no share of a whole."""
+    budget = Budget(metrics=METRICS)
+    owner = next(one for one in METRICS if one.name in name)
+    field = {"drop": "loss", "rise": "slice_loss"}.get(name.rpartition(" ")[2])
+    field = field or ("least" if owner.least is not None else "most")
+    limit, measured = getattr(owner, field), found(name, value, owner.unit(field), interval)
+    verdict = measured >= limit if field == "least" else measured <= limit
+    said = notes(budget, verdict)
+    assert len(said) == (proposed is not None)
+    assert not said or said[0].endswith(f"{proposed} would hold it there")

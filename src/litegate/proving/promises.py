@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
-from operator import attrgetter
 from typing import final
 
 from litegate.faults import Fault, OfMetric, Scene
 from litegate.loosening import LOOSENED
 from litegate.measures.against_base import named_since_anchor
-from litegate.measures.metric_rule.names import loss_name, regression_name, worst_name
+from litegate.measures.metric_rule.names import bounded_by
 from litegate.measures.shipped import NAME as WRONG_SHIPPED
 from litegate.measures.target import NAME as OUTSIDE
-from litegate.spec import Metric
 
 Made = Callable[[Scene], bool]
 
@@ -170,27 +167,15 @@ PROMISES |= dict.fromkeys(
     _whole("property_violations(candidate, prop, keep=keep) <= 0", "test_properties"),
 )
 
-_OF_METRICS: Mapping[str, tuple[OfMetric, Callable[[Metric], str], str]] = {
-    "least": (OfMetric.VALUE, attrgetter("name"), "metric_value(candidate, metric) >="),
-    "most": (OfMetric.VALUE, attrgetter("name"), "metric_value(candidate, metric) <="),
-    "loss": (OfMetric.LOSS, loss_name, f"metric_loss({_PAIR}, metric) <="),
-    "class_loss": (
-        OfMetric.LOSS,
-        partial(worst_name, "class"),
-        f"metric_class_loss({_PAIR}, metric) <=",
-    ),
-    "slice_loss": (
-        OfMetric.LOSS,
-        partial(worst_name, "slice"),
-        f"metric_slice_loss({_PAIR}, metric) <=",
-    ),
-    "regression": (
-        OfMetric.REGRESSION,
-        regression_name,
-        "metric_regression(base, candidate, metric) <=",
-    ),
+_OF_METRICS: Mapping[str, tuple[OfMetric, str]] = {
+    "least": (OfMetric.VALUE, "metric_value(candidate, metric) >="),
+    "most": (OfMetric.VALUE, "metric_value(candidate, metric) <="),
+    "loss": (OfMetric.LOSS, f"metric_loss({_PAIR}, metric) <="),
+    "class_loss": (OfMetric.LOSS, f"metric_class_loss({_PAIR}, metric) <="),
+    "slice_loss": (OfMetric.LOSS, f"metric_slice_loss({_PAIR}, metric) <="),
+    "regression": (OfMetric.REGRESSION, "metric_regression(base, candidate, metric) <="),
 }
-"""By limit: which of a metric's measurements it bounds, what that is called, what requires it."""
+"""By limit: which of a metric's measurements it bounds, and what requires it."""
 
 
 def promises(scene: Scene) -> dict[str, Promise]:
@@ -209,12 +194,13 @@ def _of_metrics(scene: Scene) -> Iterator[tuple[OfMetric, str, Promise]]:
     """Each limit of each metric: what it bounds, its measurement's name, its promise."""
     for metric in scene.model.budget_of(scene.recipe).metrics:
         for limit in metric.limits():
-            kind, name, measured = _OF_METRICS[limit]
+            kind, measured = _OF_METRICS[limit]
+            name = bounded_by(metric, limit)
             file = "test_regression" if kind is OfMetric.REGRESSION else "test_metrics"
             check = f"require({measured} metric.{limit}), as in checks/{file}.py"
-            yield kind, name(metric), Promise(made=always, check=check)
+            yield kind, name, Promise(made=always, check=check)
             if kind is OfMetric.REGRESSION:
-                yield kind, named_since_anchor(name(metric)), _drift("metric_regression", limit)
+                yield kind, named_since_anchor(name), _drift("metric_regression", limit)
 
 
 COSTLY = frozenset(_SEARCHED)

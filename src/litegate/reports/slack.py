@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, final
 
-from litegate.spec import Budget
+from litegate.measures.metric_rule.names import bounded_by
+from litegate.spec import Budget, Metric
 from litegate.units import Quantity, Unit, text
 
 MOST_USED = Fraction(60, 100)
@@ -71,8 +72,7 @@ def slack(budget: Budget, rows: Iterable[Row]) -> tuple[str, ...]:
 
 
 def _notes(budget: Budget, row: Row) -> Iterator[str]:
-    written = _FIELDS.get(row["measurement"])
-    limit = getattr(budget, written.field) if written else None
+    written, limit = _promised(budget, row["measurement"])
     if written is None or limit is None or row["verdict"] != "pass":
         return
     bound = _exact(row["limit"])
@@ -81,6 +81,27 @@ def _notes(budget: Budget, row: Row) -> Iterator[str]:
     allowed, needed = _room(bound, written), _needed(row, written)
     if allowed > 0 and 0 < needed <= MOST_USED * allowed:
         yield _note(row, written, needed)
+
+
+def _promised(budget: Budget, measured: str) -> tuple[_Written | None, Any]:
+    """How the limit of a measurement is written, and the limit; None where there is none."""
+    if written := _FIELDS.get(measured):
+        return written, getattr(budget, written.field)
+    for metric in budget.metrics:
+        for name, limit in metric.limits().items():
+            endless = name == "least" and not metric.bounded
+            if bounded_by(metric, name) == measured and not endless:
+                return _written(metric, name), limit
+    return None, None
+
+
+def _written(metric: Metric, limit: str) -> _Written:
+    """As it stands with its metric: "auc.loss"."""
+    of_marks = metric.unit() is Unit.PERCENT
+    function = {Unit.PERCENT: "percent", Unit.POINTS: "points"}.get(metric.unit(limit), "")
+    factor = _HUNDRED if of_marks else _ONE
+    whole = _ONE if limit == "least" else None
+    return _Written(f"{metric.name}.{limit}", function, factor, whole)
 
 
 def _room(bound: Fraction, written: _Written) -> Fraction:

@@ -18,3 +18,15 @@ def worst_name(noun: str, metric: Metric) -> str:
 def regression_name(metric: Metric) -> str:
     """The loss that a change costs: "auc drop against the base"."""
     return f"{loss_name(metric)} against the base"
+
+
+def bounded_by(metric: Metric, limit: str) -> str:
+    """The name of the measurement that one of a metric's limits bounds."""
+    return {
+        "least": metric.name,
+        "most": metric.name,
+        "loss": loss_name(metric),
+        "class_loss": worst_name("class", metric),
+        "slice_loss": worst_name("slice", metric),
+        "regression": regression_name(metric),
+    }[limit]
