@@ -111,9 +111,10 @@ class Runner:
         try:
             self._entry.resize(shapes)
         except (ValueError, RuntimeError) as error:
-            batch = next(iter(shapes.values()))[0]
+            batch, told = next(iter(shapes.values()))[0], str(error).strip()
+            fed = ", ".join(map(str, shapes.values()))
             raise ArtifactError(
-                f"{self._subject} takes no batch of {batch}", got=str(error).strip()
+                f"{self._subject} takes no batch of {batch}", got=f"{told} (shape {fed})"
             ) from error
         self._shapes = shapes
 

@@ -28,7 +28,7 @@ from litegate.measures.against_base import (
 )
 from litegate.measures.every_output import paired
 from litegate.measures.inspection import Inspection, inspection
-from litegate.ports import called
+from litegate.ports import called, canonical
 from litegate.runtime import predict_all
 from litegate.spec import (
     Array,
@@ -125,7 +125,7 @@ def _end(x: Array) -> tuple[float, float]:
 def _classes(graph: Graph, signature: str, output: str) -> tuple[str, ...]:
     """The numbers of the classes that the output chooses from."""
     outputs = called(graph, "outputs", signature)
-    one = outputs.get(output) if output else next(iter(outputs.values()), None)
+    one = outputs.get(canonical(output)) if output else next(iter(outputs.values()), None)
     width = prod(one.shape[1:]) if one else 0
     return tuple(map(str, range(width))) if width <= _MOST_CLASSES else ()
 
