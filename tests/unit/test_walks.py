@@ -15,7 +15,7 @@ from litegate.datasets.writing import Writer
 from litegate.errors import ArtifactError, MeasurementError
 from litegate.gathering import gathered
 from litegate.measures.accuracy import accuracy, accuracy_drop, class_drop
-from litegate.measures.agreement import agreement_with_reference, kernel_agreement
+from litegate.measures.agreement import agreement_with_reference, keras_difference, kernel_agreement
 from litegate.measures.decisions import demand_finite
 from litegate.measures.distinct import originals
 from litegate.measures.layer_error import layer_errors
@@ -46,7 +46,9 @@ def on_disk(tmp_path):
 
 
 def pair(split):
-    return [tiny_artifact(tiny(kind), kind, split=split) for kind in PAIR]
+    answers = np.arange(4 * len(split.x), dtype=np.float32).reshape(-1, 4)
+    files = [(tiny(kind), kind) for kind in PAIR]
+    return [tiny_artifact(*one, split=split, keras_outputs=answers) for one in files]
 
 
 def told(found):
@@ -60,6 +62,7 @@ MEASURES = {
     "class drop": lambda *both: told(class_drop(*both)),
     "agreement": lambda *both: told(agreement_with_reference(*both)),
     "kernels": lambda _, candidate: told(kernel_agreement(candidate)),
+    "keras": lambda _, candidate: told(keras_difference(candidate)),
     "output error": lambda *both: told(output_error(*both)),
     "layers": layer_errors,
     "originals": lambda _, candidate: originals(candidate.evaluation).tolist(),

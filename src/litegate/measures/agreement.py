@@ -135,7 +135,7 @@ def keras_difference(candidate: Artifact) -> Measurement:
 
 def _difference(candidate: Artifact, keras: NDArray[Any], answered: Outputs) -> Measurement:
     keras = finite(keras, f"{candidate.name} in Keras").astype(np.float64)
-    ours = finite(answered.real, candidate.name).astype(np.float64)
+    ours = finite(answered[:].real, candidate.name).astype(np.float64)
     quantum = _quantum(candidate, answered)
     steps = np.abs(ours - keras) / quantum
     sample, *rest = np.unravel_index(int(steps.argmax()), steps.shape)

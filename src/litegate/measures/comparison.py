@@ -217,7 +217,7 @@ def _differences(a: Artifact, b: Artifact) -> Iterator[str]:
         return
     for name, pair in pairs.items():
         which = f" of {name}" if len(pairs) > 1 else ""
-        yield _apart(which, *(each.real.astype(np.float64) for each in pair))
+        yield _apart(which, *(each[:].real.astype(np.float64) for each in pair))
 
 
 def _apart(which: str, one: NDArray[Any], other: NDArray[Any]) -> str:
