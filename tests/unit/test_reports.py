@@ -138,11 +138,13 @@ def test_promises_of_which_nothing_was_found_are_counted(run):
     """They have no distance from their limits; where one is broken its row is there."""
     clean = {"value": 0.0, "limit": 0.0, "margin": 0.0, "interval": None}
     passed = _drop(0.001, 0.5)
-    run.verdicts = [passed, *(passed | clean for _ in range(3))]
+    run.verdicts = [passed, *(passed | clean for _ in range(11))]
+    assert _text(run).count("PASS") == 12, "they fit"
+    run.verdicts.append(passed | clean)
     said = _text(run)
     assert said.count("PASS") == 1
-    assert "and 3 more passed, with nothing found where nothing may be: -v shows them" in said
-    assert _text(run, verbosity=1).count("PASS") == 4
+    assert "and 12 more passed, with nothing found where nothing may be: -v shows them" in said
+    assert _text(run, verbosity=1).count("PASS") == 13
     run.verdicts = [_drop(number / 10_000, 0.5) for number in range(13)] + [passed | clean]
     assert "2 more passed, further from their limits, 1 of them with nothing found:" in _text(run)
     run.verdicts = [passed | clean | {"verdict": "fail", "value": 1.0}]

@@ -35,8 +35,8 @@ def lines(run: Run, *, width: int, verbosity: int = 0) -> Iterator[Line]:
     """The whole closing section. No line is more than text.
 
     `width` is the terminal's, 0 where lines may be of any length. What passed is left out for a
-    `verbosity` below 0; above 0 all of it is shown, else at most `MOST_PASSED`, without those
-    where nothing was found and nothing may be.
+    `verbosity` below 0; above 0 all of it is shown, else at most `MOST_PASSED`. Of more, those
+    where nothing was found and nothing may be are counted alone.
     """
     for mark, line in _lines(run, width, verbosity):
         yield mark, plain(line)
@@ -68,7 +68,8 @@ def _notes(found: Sequence[str], verbosity: int) -> Iterator[str]:
 def _verdicts(run: Run, width: int, most: int | None) -> Iterator[Line]:
     """The verdicts, the worst first; of those that passed the nearest to their limits."""
     passed = sorted((row for row in run.verdicts if outcome_of(row) == "pass"), key=_nearness)
-    kept = passed if most is None else [row for row in passed[:most] if not is_clean(row)]
+    fits = most is None or len(passed) <= most
+    kept = passed if fits else [row for row in passed[:most] if not is_clean(row)]
     shown_ids = {id(row) for row in kept}
     left_out = {id(row) for row in passed} - shown_ids
     rows = sorted(run.verdicts, key=lambda row: OUTCOMES.index(outcome_of(row)))
