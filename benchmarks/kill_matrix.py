@@ -18,9 +18,10 @@ from litegate.reports.proof import matrix, title
 
 INTRODUCTION = """# The kill matrix
 
-Which of this project's own checks noticed which planted fault ([how it goes](prove.md), [what each fault is](faults.md)).
-A cell holds the smallest grade that the check noticed, "x" for a fault without grades, nothing where it did not notice.
-"From" is the grade from which up some check must. `python benchmarks/kill_matrix.py` prints this page from a run's report.
+Which of this project's own checks noticed which planted fault ([how it goes](prove.md),
+[what each fault is](faults.md)). A cell holds the smallest grade that the check noticed, "x" for a
+fault without grades, nothing where it did not notice. "From" is the grade from which up some check
+must. `python benchmarks/kill_matrix.py` prints this page from a run's report.
 """
 
 

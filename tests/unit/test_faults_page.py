@@ -1,5 +1,6 @@
 """docs/faults.md lists every fault; `python tests/unit/test_faults_page.py` writes it again."""
 
+import re
 from itertools import groupby
 from pathlib import Path
 
@@ -9,7 +10,8 @@ from litegate.errors import ConfigError
 from litegate.faults import Expect, Family, Fault, fault
 from litegate.faults.catalogue import chosen, shipped_faults
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "faults.md"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+PAGE, MATRIX = DOCS / "faults.md", DOCS / "kill_matrix.md"
 INTRODUCTION = """# The faults
 
 What `pytest checks/ --prove` plants ([how it goes](prove.md)). "From" is the grade from which up
@@ -41,6 +43,16 @@ def _row(one: Fault) -> str:
 
 def test_the_page_lists_every_fault_as_it_is():
     assert PAGE.read_text("utf-8") == page(), f"write it again: python {Path(__file__).name}"
+
+
+@pytest.mark.parametrize("model", ["digits_cnn", "mnist_cnn"])
+def test_the_kill_matrix_has_every_fault_of_either_model(model):
+    """One that is added wants a proof anew, of which benchmarks/kill_matrix.py makes the page."""
+    section = MATRIX.read_text("utf-8").partition(f"## {model}/int8_qat\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
+    left_out = re.findall(r"^- Not planted: `(\w+)`", section, re.MULTILINE)
+    assert sorted(rows + left_out) == sorted(one.name for one in shipped_faults())
+    assert "the gate is proven" in section
 
 
 def test_every_family_has_faults_and_every_fault_a_name_of_its_own():
