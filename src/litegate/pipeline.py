@@ -283,7 +283,7 @@ class Pipeline:
         files = self.store.get(BUILDS, key, FILES)
         answers = stored_answers(files)
         if built and answers is None:
-            raise StoreCorrupt(f"{model.name}/{recipe} in the store lists no {KERAS}.npy")
+            raise StoreCorrupt(f"{model.name}/{recipe} in the store does not list {KERAS}.npy")
         return Artifact(
             model=model.name,
             recipe=model.recipe(recipe),
@@ -302,7 +302,7 @@ class Pipeline:
             files = self.store.locate(EVALUATIONS, key)
             data, labels = model.data, stored_labels(files, model.data.output)
             if data.labels and labels is None:
-                raise StoreCorrupt(f"the split of {data.name} in the store lists no labels")
+                raise StoreCorrupt(f"the split of {data.name} in the store does not list y.npy")
             self._evaluations[key] = Evaluation(
                 digest=key,
                 x=stored_samples(files),

@@ -20,7 +20,7 @@ def stored_samples(files: Files) -> Samples:
     """The samples of an evaluation split; StoreCorrupt where there are none."""
     found = _arrays(files, SAMPLES)
     if not found:
-        raise StoreCorrupt(f"an evaluation split in the store lists no {SAMPLES}.npy")
+        raise StoreCorrupt(f"an evaluation split in the store does not list {SAMPLES}.npy")
     return joined(found)
 
 
@@ -33,7 +33,9 @@ def stored_labels(files: Files, output: str) -> Array:
     if not found or "" in found:
         return found.get("")
     if output not in found:
-        raise StoreCorrupt(f"an evaluation split in the store lists no labels of {output!r}")
+        raise StoreCorrupt(
+            f"an evaluation split in the store does not list the labels of {output!r}"
+        )
     return found[output]
 
 

@@ -107,9 +107,9 @@ def test_what_is_kept_comes_back(tmp_path):
     back = stored_samples(files)
     assert np.array_equal(back.arrays["speed"], SPEEDS[4:])
     assert np.array_equal(stored_labels(files, "kind"), [0, 1])
-    with pytest.raises(StoreCorrupt, match="no labels of 'knid'"):
+    with pytest.raises(StoreCorrupt, match="the labels of 'knid'"):
         stored_labels(files, "knid")
-    with pytest.raises(StoreCorrupt, match=r"no x\.npy"):
+    with pytest.raises(StoreCorrupt, match=r"not list x\.npy"):
         stored_samples({})
     assert stored_answers(files) is None
 
