@@ -67,7 +67,7 @@ def _array(files: Files, name: str) -> Array:
 
     held = files[name]
     if isinstance(held, Path):
-        return opened(held)
+        return opened(held, name)
 
     try:
         found = np.load(io.BytesIO(held), allow_pickle=False)

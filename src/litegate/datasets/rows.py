@@ -36,15 +36,19 @@ class Rows:
     asks for all of it at once gets a DataError. Not safe across threads.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Open a `.npy` file; StoreCorrupt where it is none, or is cut off."""
+    def __init__(self, path: Path, name: str = "") -> None:
+        """Open a `.npy` file; StoreCorrupt where it is none, or is cut off.
+
+        Errors call it `name`, or as the file is called.
+        """
+        name = name or path.name
         self._file = path.open("rb", buffering=0)
         weakref.finalize(self, self._file.close)
-        self.shape, self.dtype, self._offset = _header(self._file, path)
+        self.shape, self.dtype, self._offset = _header(self._file, name)
         self._row = prod(self.shape[1:]) * self.dtype.itemsize
         if path.stat().st_size != self._offset + len(self) * self._row:
             raise StoreCorrupt(
-                f"{path.name} in the store is no array: it has another length than it says",
+                f"{name} in the store is no array: it has another length than it says",
                 expected=f"{self._offset + len(self) * self._row:,} bytes",
                 got=f"{path.stat().st_size:,}",
             )
@@ -112,25 +116,25 @@ class Rows:
         return found
 
 
-def _header(file: Any, path: Path) -> tuple[tuple[int, ...], np.dtype[Any], int]:
+def _header(file: Any, name: str) -> tuple[tuple[int, ...], np.dtype[Any], int]:
     """The shape, the type and where the values begin."""
     try:
         shape, fortran, dtype = _READERS[np.lib.format.read_magic(file)](file)
     except (ValueError, KeyError, EOFError) as error:
-        raise StoreCorrupt(f"{path.name} in the store is no array: {error}") from error
+        raise StoreCorrupt(f"{name} in the store is no array: {error}") from error
     if not shape:
-        raise StoreCorrupt(f"{path.name} in the store is no array: one number, without a shape")
+        raise StoreCorrupt(f"{name} in the store is no array: one number, without a shape")
     if dtype.hasobject or (fortran and len(shape) > 1):
-        raise StoreCorrupt(f"{path.name} in the store is no array of numbers, samples first")
+        raise StoreCorrupt(f"{name} in the store is no array of numbers, samples first")
     return shape, dtype, file.tell()
 
 
-def opened(path: Path) -> Any:
+def opened(path: Path, name: str = "") -> Any:
     """The array of a `.npy` file, shape (n, ...): in memory up to `IN_MEMORY`, else `Rows`.
 
-    StoreCorrupt where it is none.
+    StoreCorrupt where it is none; it calls it `name`.
     """
-    rows = Rows(path)
+    rows = Rows(path, name)
     return rows if rows.nbytes > IN_MEMORY else rows[:]
 
 
