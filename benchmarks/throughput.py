@@ -18,10 +18,11 @@ from pathlib import Path
 
 import numpy as np
 
+from litegate.datasets.samples import Labelled
 from litegate.errors import LitegateError
 from litegate.measures.comparison import side
 from litegate.options import parse
-from litegate.runtime import BATCH, Runner, predict
+from litegate.runtime import BATCH, Runner, predict, predict_all
 from litegate.session import Session
 from litegate.spec import Artifact
 
@@ -47,7 +48,7 @@ def main() -> None:
 
 def _pair(artifact: Artifact) -> tuple[float, float]:
     """Seconds of a whole evaluation, and of its invocations alone."""
-    predict.cache_clear()
+    predict_all.cache_clear()
     began = time.perf_counter()
     predict(artifact)
     return time.perf_counter() - began, _bare(artifact)
@@ -82,7 +83,7 @@ def _published(data: Path) -> Iterator[Artifact]:
     for name in PAIRS:
         x = images if name.startswith("resnet8") else walks
         tflite = (data / "mlperf_tiny" / f"{name}.tflite").read_bytes()
-        yield replace(side("A", name, tflite, x, None), model=name)
+        yield replace(side("A", name, tflite, Labelled(x=x)), model=name)
 
 
 if __name__ == "__main__":
