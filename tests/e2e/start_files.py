@@ -165,7 +165,7 @@ def _damaged(folder):
 def told(frameworks, path):
     """What opening a file comes to, in JSON's types."""
     try:
-        start = opened(frameworks, path, path.name, SHAPE)
+        start = opened(frameworks, path, path.name, {"": SHAPE})
         if isinstance(start, Graph):
             answers = start.answers(tf.constant(SPLITS.x_test), lambda: None)
             return {"kind": "graph", "why": start.why, "difference": _difference(path, answers)}
@@ -192,7 +192,7 @@ def _difference(path, answers):
 
 def refusals(frameworks, path):
     """What the recipes say that train on a graph."""
-    graph = opened(frameworks, path, path.name, SHAPE)
+    graph = opened(frameworks, path, path.name, {"": SHAPE})
     found = {}
     for recipe, epochs in (
         (Recipe(name="qat", kind=Kind.INT8_QAT), 0),
