@@ -10,6 +10,7 @@ from tiny import artifact, rounder, selector
 from litegate import metrics, percent, points
 from litegate.errors import ConfigError, MeasurementError
 from litegate.measurement import Outcome
+from litegate.measures.accuracy import accuracy
 from litegate.measures.bootstrap import without_each
 from litegate.measures.metric_rule.statistics import Chunk, statistics
 from litegate.measures.metric_rule.values import over_classes, values
@@ -66,6 +67,16 @@ def of_nothing(outputs):
 
 def that_fails(outputs):
     raise ValueError("no idea")
+
+
+def that_marks_its_own_homework(outputs, labels):
+    outputs[:] = np.eye(3)[labels]
+    return np.ones(len(outputs))
+
+
+def that_wipes_its_inputs(outputs, inputs):
+    inputs *= 0
+    return outputs[:, 0]
 
 
 def a_text(outputs):
@@ -349,6 +360,17 @@ def test_a_metric_that_promises_nothing_is_refused(make, text):
 def test_what_has_no_value_is_an_error(metric, text):
     with pytest.raises(MeasurementError, match=text):
         metric_value(artifact(SAME, X, Y), metric)
+
+
+@pytest.mark.parametrize("function", [that_marks_its_own_homework, that_wipes_its_inputs])
+def test_a_function_cannot_write_into_what_others_read(function):
+    """What it is handed is the memory that accuracy and every other check reads."""
+    one = artifact(SAME, X, Y)
+    before = accuracy(one).value
+    with pytest.raises(MeasurementError, match="read-only"):
+        metric_value(one, metrics.mean("own", function, better="higher", least=0))
+    assert accuracy(one).value == before
+    np.testing.assert_array_equal(one.evaluation.x, X)
 
 
 def test_without_labels_only_what_needs_none_is_measured():

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.errors import MeasurementError
-from litegate.spec import Samples
+from litegate.spec import Samples, mapped
 from litegate.spec.metric import Metric, MetricKind
 
 Kept = NDArray[np.float64]
@@ -75,9 +75,9 @@ def called(metric: Metric, chunk: Chunk) -> Any:
     """What the user's own function gives; MeasurementError where it raises something."""
     function: Callable[..., Any] = metric.function or _nothing
     asked = inspect.signature(function).parameters
-    offered = {"outputs": chunk.outputs, "inputs": chunk.inputs}
+    offered = {"outputs": _locked(chunk.outputs), "inputs": mapped(chunk.inputs, _locked)}
     if "labels" in asked:
-        offered["labels"] = chunk.known(metric)
+        offered["labels"] = _locked(chunk.known(metric))
     try:
         return function(**{name: offered[name] for name in asked})
     except Exception as error:
@@ -86,6 +86,13 @@ def called(metric: Metric, chunk: Chunk) -> Any:
             expected="a number; NaN where the samples have none",
             got=f"{type(error).__name__}: {error}",
         ) from error
+
+
+def _locked(values: NDArray[Any]) -> NDArray[Any]:
+    """The values to read and not to write: other measures read the same memory."""
+    found = np.asarray(values).view()
+    found.flags.writeable = False
+    return found
 
 
 def _nothing() -> None:
