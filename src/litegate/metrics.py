@@ -187,10 +187,11 @@ def _asking(function: Function, whose: str) -> Function:
         asked = tuple(inspect.signature(function).parameters)
     except (TypeError, ValueError):  # no function, or one that is not written in Python
         asked = ()
-    if not asked or not set(asked) <= set(ASKED):
+    if "outputs" not in asked or not set(asked) <= set(ASKED):
         raise ConfigError(
             f"the function of {whose} asks for {', '.join(asked) or 'nothing'}",
-            expected=f"parameters named {', '.join(ASKED)}, one or more of them",
+            expected=f"parameters named {', '.join(ASKED)}: the first of them always, for it is "
+            "what is measured",
             got=repr(function),
         )
     if not getattr(function, "__qualname__", "").isidentifier():

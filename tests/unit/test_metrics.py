@@ -79,6 +79,10 @@ def that_wipes_its_inputs(outputs, inputs):
     return outputs[:, 0]
 
 
+def of_labels_alone(labels):
+    return np.ones(len(labels))
+
+
 def a_text(outputs):
     return "much"
 
@@ -333,6 +337,10 @@ def test_a_change_is_held_against_its_base():
         (lambda: metrics.mse(name="size", most=1), "another measurement"),
         (lambda: metrics.mean("own", len, better="up", most=1), "which way it improves"),
         (lambda: metrics.mean("own", max, better="lower", most=1), "asks for"),
+        (
+            lambda: metrics.mean("own", of_labels_alone, better="higher", least=1),
+            "asks for labels",
+        ),
         (
             lambda: metrics.custom("own", lambda outputs: outputs.sum(), better="lower", most=1),
             "with def",
