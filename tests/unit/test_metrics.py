@@ -83,6 +83,17 @@ def of_labels_alone(labels):
     return np.ones(len(labels))
 
 
+CHANCE = np.random.default_rng(5)
+
+
+def by_chance(outputs):
+    return float(CHANCE.random())
+
+
+def each_by_chance(outputs):
+    return CHANCE.random(len(outputs))
+
+
 def a_text(outputs):
     return "much"
 
@@ -360,6 +371,9 @@ def test_a_metric_that_promises_nothing_is_refused(make, text):
         (metrics.custom("own", a_text, better="lower", most=1), "gives no number"),
         (metrics.custom("own", of_nothing, better="lower", most=1), "has no value"),
         (metrics.mean("own", a_text, better="lower", most=1), "no number for each sample"),
+        (metrics.custom("own", by_chance, better="lower", most=1), "other values for the same"),
+        (metrics.mean("own", each_by_chance, better="lower", most=1), "other values for the same"),
+        (metrics.auc(score=each_by_chance, least=0), "other values for the same"),
         (metrics.f1(of="z", least=0), "there is no such class"),
         (metrics.auc(of=3, least=0), "no output"),
         (metrics.iou(least=0), "masks of another shape"),

@@ -60,7 +60,21 @@ def kept(artifact: Artifact, metric: Metric) -> Kept:
     demand_finite(predict(artifact), artifact.name)
     starts = range(0, len(artifact.evaluation.x), CHUNK)
     parts = (answered(artifact, slice(start, start + CHUNK)) for start in starts)
-    return np.concatenate([statistics(metric, part) for part in parts])
+    found = [statistics(metric, part) for part in parts]
+    if metric.function:
+        _demand_alike(metric, found[0], statistics(metric, answered(artifact, slice(0, CHUNK))))
+    return np.concatenate(found)
+
+
+def _demand_alike(metric: Metric, once: Real, again: Real) -> None:
+    """Raise MeasurementError where the user's function gives something else a second time."""
+    if not np.array_equal(once, again, equal_nan=True):
+        raise MeasurementError(
+            f"the function of the metric {metric.name} gives other values for the same samples",
+            expected="the same each time, so that the same bytes have the same verdict",
+            remedy="give its random generator a fixed seed, anew in each call, and let it keep "
+            "nothing from one call to the next",
+        )
 
 
 def answered(artifact: Artifact, which: Any) -> Chunk:
@@ -130,11 +144,14 @@ def _every(artifact: Artifact, metric: Metric, part: str, drawn_by: Evaluation) 
     groups = np.unique(originals(drawn_by)[chosen], return_inverse=True)[1]
     compute = _computation(artifact, metric, chosen)
     distinct = int(groups.max()) + 1
-    custom = metric.kind is MetricKind.CUSTOM
+    whole, custom = np.ones((1, len(chosen))), metric.kind is MetricKind.CUSTOM
+    value = compute(whole)
+    if custom:
+        _demand_alike(metric, value, compute(whole))
     drawn = resamples(distinct, CUSTOM_RESAMPLES) if custom else resamples(distinct)
     left = without_each(distinct, CUSTOM_LEFT_OUT) if custom else without_each(distinct)
     return _Every(
-        value=compute(np.ones((1, len(chosen)))),
+        value=value,
         drawn=_over(compute, drawn, groups),
         left=_over(compute, left, groups),
         n=len(chosen),
