@@ -94,6 +94,14 @@ def each_by_chance(outputs):
     return CHANCE.random(len(outputs))
 
 
+def in_per_cent(outputs, labels):
+    return 100 * share_right(outputs, labels)
+
+
+def each_in_per_cent(outputs, labels):
+    return 100.0 * (outputs.argmax(axis=1) == labels)
+
+
 def a_text(outputs):
     return "much"
 
@@ -374,6 +382,14 @@ def test_a_metric_that_promises_nothing_is_refused(make, text):
         (metrics.custom("own", by_chance, better="lower", most=1), "other values for the same"),
         (metrics.mean("own", each_by_chance, better="lower", most=1), "other values for the same"),
         (metrics.auc(score=each_by_chance, least=0), "other values for the same"),
+        (
+            metrics.custom("own", in_per_cent, better="higher", bounded=True, least=1),
+            "leaves the bounds",
+        ),
+        (
+            metrics.mean("own", each_in_per_cent, better="higher", bounded=True, least=1),
+            "leaves the bounds",
+        ),
         (metrics.f1(of="z", least=0), "there is no such class"),
         (metrics.auc(of=3, least=0), "no output"),
         (metrics.iou(least=0), "masks of another shape"),

@@ -14,7 +14,7 @@ from litegate.errors import MeasurementError
 from litegate.measures.bootstrap import Counts, Real, resamples, without_each
 from litegate.measures.decisions import demand_finite
 from litegate.measures.distinct import originals
-from litegate.measures.metric_rule.statistics import Chunk, Kept, called, statistics
+from litegate.measures.metric_rule.statistics import Chunk, Kept, called, demand_bounds, statistics
 from litegate.measures.metric_rule.values import over_classes, values
 from litegate.runtime import predict
 from litegate.spec import Artifact, Evaluation
@@ -195,13 +195,15 @@ def _called(metric: Metric, chunk: Chunk, row: NDArray[Any]) -> float:
     """The user's function on samples that count so often each; NaN where it has no value."""
     found = called(metric, chunk.at(np.repeat(np.arange(len(row)), row.astype(np.intp))))
     try:
-        return float(found)
+        value = float(found)
     except (TypeError, ValueError) as error:
         raise MeasurementError(
             f"the function of the metric {metric.name} gives no number",
             expected="one number for all samples",
             got=f"{type(found).__name__} {found!r:.80}",
         ) from error
+    demand_bounds(metric, np.array([value]))
+    return value
 
 
 def _over(

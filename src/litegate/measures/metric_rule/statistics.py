@@ -14,6 +14,8 @@ from litegate.errors import MeasurementError
 from litegate.spec import Samples, mapped
 from litegate.spec.metric import Metric, MetricKind
 
+_ROUNDING = 1e-9
+"""How far rounding may put a value beyond its bounds."""
 Kept = NDArray[np.float64]
 """The statistics of n samples, shape (n, k)."""
 
@@ -115,7 +117,21 @@ def _each(metric: Metric, chunk: Chunk) -> Kept:
             expected=f"shape ({len(chunk.outputs)},)",
             got=f"{found.dtype} of shape {found.shape}",
         )
-    return _column(found).astype(np.float64)
+    each = _column(found).astype(np.float64)
+    if metric.kind is MetricKind.MEAN:
+        demand_bounds(metric, each)
+    return each
+
+
+def demand_bounds(metric: Metric, found: NDArray[Any]) -> None:
+    """Raise MeasurementError for what a bounded metric cannot be; NaN is no value at all."""
+    if metric.bounded and ((found < -_ROUNDING) | (found > 1 + _ROUNDING)).any():
+        raise MeasurementError(
+            f"the metric {metric.name} leaves the bounds that it was declared with",
+            expected="values between 0 and 1, for it says bounded=True",
+            got=f"{np.nanmin(found):.4g} to {np.nanmax(found):.4g}",
+            remedy="divide what its function gives, or leave bounded=True out",
+        )
 
 
 def _differences(metric: Metric, chunk: Chunk) -> Kept:
