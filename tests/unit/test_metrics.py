@@ -102,6 +102,11 @@ def each_in_per_cent(outputs, labels):
     return 100.0 * (outputs.argmax(axis=1) == labels)
 
 
+def that_hides_its_worst(outputs, inputs):
+    """Infinite on a third of the resamples, those in which the first sample is missing."""
+    return 0.1 if (inputs == X[0]).all(axis=1).any() else np.inf
+
+
 def a_text(outputs):
     return "much"
 
@@ -377,6 +382,7 @@ def test_a_metric_that_promises_nothing_is_refused(make, text):
         (metrics.mse(most=1), "labels of another shape"),
         (metrics.custom("own", that_fails, better="lower", most=1), "ValueError: no idea"),
         (metrics.custom("own", a_text, better="lower", most=1), "gives no number"),
+        (metrics.custom("own", that_hides_its_worst, better="lower", most=1), "gives no number"),
         (metrics.custom("own", of_nothing, better="lower", most=1), "has no value"),
         (metrics.mean("own", a_text, better="lower", most=1), "no number for each sample"),
         (metrics.custom("own", by_chance, better="lower", most=1), "other values for the same"),

@@ -196,12 +196,14 @@ def _called(metric: Metric, chunk: Chunk, row: NDArray[Any]) -> float:
     found = called(metric, chunk.at(np.repeat(np.arange(len(row)), row.astype(np.intp))))
     try:
         value = float(found)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError):
+        value = np.inf
+    if np.isinf(value):
         raise MeasurementError(
             f"the function of the metric {metric.name} gives no number",
-            expected="one number for all samples",
+            expected="one finite number for all samples, or NaN where they have no value",
             got=f"{type(found).__name__} {found!r:.80}",
-        ) from error
+        )
     demand_bounds(metric, np.array([value]))
     return value
 
