@@ -396,6 +396,7 @@ def test_a_metric_that_promises_nothing_is_refused(make, text):
             metrics.mean("own", each_in_per_cent, better="higher", bounded=True, least=1),
             "leaves the bounds",
         ),
+        (metrics.top_k(3, least=percent(1)), "holds for any answer: there are 3 classes"),
         (metrics.f1(of="z", least=0), "there is no such class"),
         (metrics.auc(of=3, least=0), "no output"),
         (metrics.iou(least=0), "masks of another shape"),

@@ -193,6 +193,12 @@ def _among_highest(metric: Metric, chunk: Chunk) -> Kept:
     """1 where fewer than k scores stand before the class's own, else 0; and the class."""
     scores = _scores(metric, chunk)
     labels = class_labels(metric, chunk, scores.shape[1])
+    if metric.k >= scores.shape[1]:
+        raise MeasurementError(
+            f"the metric {metric.name} holds for any answer: there are {scores.shape[1]} classes",
+            expected=f"a k from 1 to {scores.shape[1] - 1}",
+            got=str(metric.k),
+        )
     own = np.take_along_axis(scores, labels[:, None], axis=1)
     earlier = np.arange(scores.shape[1]) < labels[:, None]
     before = ((scores > own) | ((scores == own) & earlier)).sum(axis=1)
