@@ -173,6 +173,8 @@ def test_a_binary_classifier_with_one_output_has_its_score_and_its_threshold():
     assert metric_value(one, metrics.auc(least=0)).value == pytest.approx(
         judged.roc_auc_score(y, x[:, 0])
     )
+    of_no = metric_value(one, metrics.auc(of=0, least=0)).value
+    assert of_no == pytest.approx(judged.roc_auc_score(y == 0, -x[:, 0]))
     f1 = metrics.f1(of=1, threshold=0, least=0)
     assert metric_value(one, f1).value == pytest.approx(judged.f1_score(y, x[:, 0] >= 0))
     with pytest.raises(MeasurementError, match=r"threshold=0\.5 for a sigmoid"):

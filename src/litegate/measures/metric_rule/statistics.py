@@ -230,7 +230,7 @@ def _ranked(metric: Metric, chunk: Chunk) -> Kept:
 def _score_of(metric: Metric, chunk: Chunk, of: int) -> NDArray[Any]:
     scores = _column(chunk.outputs)
     if scores.shape[1] == 1:
-        return scores[:, 0]
+        return scores[:, 0] if of else -scores[:, 0]
     if not 0 <= of < scores.shape[1]:
         raise MeasurementError(
             f"the metric {metric.name} is of the class {of}, for which there is no output",
