@@ -16,7 +16,7 @@ from typing import Any
 from litegate.digests import data_key, digest_of, module_digest, toolchain_digest
 from litegate.errors import ConfigError
 from litegate.reach import check_digest, function_digest
-from litegate.spec import Budget, Data, Model, Recipe, Regression
+from litegate.spec import OF_LABELS, Budget, Data, Model, Recipe, Regression
 from litegate.targets import load
 from litegate.units import Number, Quantity, Unit
 
@@ -44,7 +44,7 @@ def declared_model(
         "renamed_from": model.renamed_from,
         "data": _data(model.data, project),
         "training": asdict(model.training),
-        "budget": _limits(model.budget),
+        "budget": _limits(model, model.budget),
         "metrics": _metrics(model.budget, project),
         "recipes": {each.name: _recipe(model, each, project, keys) for each in model.recipes},
         "keys": {name: keys(name) for name in _built(model)},
@@ -104,7 +104,7 @@ def _recipe(
         "gate": recipe.gate,
         "kind": recipe.kind.value,
         "spec": recipe.spec(),
-        "budget": _limits(model.budget_of(recipe)),
+        "budget": _limits(model, model.budget_of(recipe)),
         "metrics": _metrics(model.budget_of(recipe), project),
         "shipped": recipe.shipped,
         "target": _target(model.budget_of(recipe).target, project),
@@ -120,8 +120,11 @@ def _target(name: str | None, project: Path) -> str | None:
         return name
 
 
-def _limits(budget: Budget) -> dict[str, Any]:
-    """Every limit by its name, those against a base included."""
+def _limits(model: Model, budget: Budget) -> dict[str, Any]:
+    """Every limit by its name, those against a base included; none that no check could be held to.
+
+    Accuracy is not where the model does not choose between classes, whatever `Regression` says.
+    """
     against = budget.regression or Regression()
     own = {f.name: _limit(f, budget) for f in fields(budget) if "unit" in f.metadata}
     bases = {f"regression.{f.name}": _limit(f, against) for f in fields(against)}
@@ -130,7 +133,8 @@ def _limits(budget: Budget) -> dict[str, Any]:
         for metric in budget.metrics
         for name, limit in metric.limits().items()
     }
-    return own | bases | metrics
+    idle = dict.fromkeys(() if model.chooses else OF_LABELS)
+    return own | bases | metrics | idle
 
 
 def _limit(field: Field[Any], owner: Budget | Regression) -> dict[str, str] | None:

@@ -7,6 +7,7 @@ import pytest
 
 from litegate.spec import Kind
 from litegate.testing import evaluation, revalue, tiny
+from litegate.testing.planted import plant
 
 F1 = "metrics=(lg.metrics.f1({limits}),)"
 GOOD = tiny(Kind.INT8_QAT)
@@ -66,6 +67,25 @@ def test_a_change_is_held_against_its_base(project, limit, status):
     assert row["measurement"] == "f1 drop against the base"
 
 
+SCORE = "def score(outputs):\n    return outputs[:, 0]\n"
+RANKED = "size=lg.kib(9), metrics=(lg.metrics.auc(score=_scores.score, least=0),)"
+
+
+def test_a_metric_that_ends_the_comparison_of_accuracy_is_told(project):
+    """A metric of outputs that are no choice leaves no accuracy to hold against the base."""
+    (project.path / "models" / "_scores.py").write_text(SCORE)
+    project.model("size=lg.kib(9)").real_checks().as_base()
+    project.model("size=lg.kib(9)", files={"float32": tiny(Kind.FLOAT32), "int8_qat": BIASED})
+    file = project.path / "models" / "tiny.py"
+    text = file.read_text().replace("size=lg.kib(9)", RANKED)
+    file.write_text(text.replace("import litegate as lg", "import _scores\nimport litegate as lg"))
+    plant(project.path, "tiny", {"float32": tiny(Kind.FLOAT32), "int8_qat": BIASED})
+    done = project.run("checks", "--against", "main", "-m", "not latency")
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(["*tiny: budget regression.accuracy: 0.5 points -> no limit*"])
+    done.stdout.fnmatch_lines(["*accuracy was not measured: its metric auc is of a network that*"])
+
+
 def sliced(project, budget, files=None):
     """A model with a slice: its digest is what names it, for its arrays are planted."""
     found = evaluation()
@@ -80,8 +100,6 @@ def sliced(project, budget, files=None):
 
 
 def plant_again(project, split, files):
-    from litegate.testing.planted import plant
-
     plant(project.path, "tiny", files, split=split)
     return project.real_checks()
 

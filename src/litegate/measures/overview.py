@@ -55,12 +55,22 @@ def unlabelled(model: Model) -> tuple[str, ...]:
     """A note where accuracy cannot be measured."""
     if model.chooses:
         return ()
-    lacking = "data set names no classes" if model.data.labels else "evaluation split has no labels"
     note = (
-        f"{model.name}: accuracy was not measured: its {lacking}; what holds it to its reference "
-        "is agreement, output_error or metrics, where the budget sets them"
+        f"{model.name}: accuracy was not measured: its {_lacking(model)}; what holds it to its "
+        "reference is agreement, output_error or metrics, where the budget sets them"
     )
     return (note,)
+
+
+def _lacking(model: Model) -> str:
+    """Why a model that does not choose between classes does not."""
+    if not model.data.labels:
+        return "evaluation split has no labels"
+    if not model.data.classes:
+        return "data set names no classes"
+    metrics = (each for recipe in model.recipes for each in model.budget_of(recipe).metrics)
+    other = next(each.name for each in metrics if not each.chooses)
+    return f"metric {other} is of a network that chooses between no classes"
 
 
 def _lints(model: Model, recipe: Recipe, reference: Artifact) -> tuple[str, ...]:
