@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from several import Graph, write
 from tiny import artifact as selected
 from tiny import selector
 
@@ -419,3 +420,22 @@ def test_latency_answers_only_the_question_it_was_timed_for():
         found <= percent(2.6)  # noqa: B015 - comparing raises
     with pytest.raises(ConfigError, match="not timed to be held to >="):
         found >= limit  # noqa: B015 - comparing raises
+
+
+def times(factor):
+    """A graph that multiplies samples of three values."""
+    graph = Graph()
+    given, out = graph.tensor("given", -1, 3), graph.tensor("out", -1, 3)
+    graph.step("MUL", [given, graph.tensor("factor", data=np.float32(factor))], out)
+    return (graph, [given], [out]), ({"x": given}, {"y": out})
+
+
+def test_another_signature_of_the_same_bytes_is_another_network():
+    """Nothing of the file differs, and everything that is judged of it."""
+    graphs, ports = zip(times(1), times(-1), strict=True)
+    names = ("as_it_is", "upside_down")
+    both = write(*graphs, signatures=[(n, k, *ports[k]) for k, n in enumerate(names)])
+    x = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
+    one, other = (selected(both, x, x.argmax(axis=1), signature=name) for name in names)
+    assert (accuracy_loss(one, other) <= points(0)).outcome is Outcome.FAIL
+    assert accuracy_loss(one, one).evidence == (SAME,)

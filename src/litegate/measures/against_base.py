@@ -251,8 +251,9 @@ def named_since_anchor(name: str) -> str:
 
 
 def same_bytes(base: Artifact, candidate: Artifact) -> bool:
-    """Whether both files hold the same bytes; an empty file is like no other."""
-    return bool(base.tflite) and base.tflite == candidate.tflite
+    """Whether the same bytes are judged by the same signature; an empty file is like no other."""
+    alike = (base.tflite, base.signature) == (candidate.tflite, candidate.signature)
+    return bool(base.tflite) and alike
 
 
 def _unchanged(
