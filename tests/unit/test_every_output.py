@@ -1,6 +1,7 @@
 """Files with several outputs are held to each other by all of them; the worst decides."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -9,15 +10,17 @@ from tiny import artifact
 
 from litegate.errors import MeasurementError
 from litegate.measurement import Outcome
-from litegate.measures.accuracy import accuracy
+from litegate.measures.accuracy import accuracy, accuracy_drop
 from litegate.measures.against_base import agreement_with_base
 from litegate.measures.agreement import agreement_with_reference, keras_agreement, kernel_agreement
 from litegate.measures.comparison import compare
 from litegate.measures.distinct import firsts, originals
 from litegate.measures.latency_rule.contest import Contest, fresh_process
 from litegate.measures.latency_rule.timing import fresh, one_sample
+from litegate.measures.metrics import metric_loss
 from litegate.measures.output_error import output_error
 from litegate.measures.properties import PROPERTIES, property_violations
+from litegate.metrics import f1
 from litegate.runtime import all_outputs
 from litegate.spec import Inputs
 from litegate.units import percent
@@ -85,6 +88,19 @@ def test_outputs_that_two_files_do_not_share_are_an_error():
     other = crossed_artifact(crossed(names=("sum", "quotient")), output="sum", model="other")
     with pytest.raises(MeasurementError, match="has no output 'product'"):
         agreement_with_reference(SOUND, other)
+
+
+@pytest.mark.parametrize("output", ["", "sum"])
+def test_what_decides_of_two_files_must_be_the_same_output(output):
+    """The first by the alphabet is another where one output has another name."""
+    before = crossed_artifact(crossed(names=("sum", "times")), output=output)
+    after = crossed_artifact(crossed(names=("sum", "product")), output=output, model="renamed")
+    for measure in (accuracy_drop, partial(metric_loss, metric=f1(loss=0.1))):
+        if output:
+            assert measure(before, after).value == 0
+        else:
+            with pytest.raises(MeasurementError, match="judged by different outputs"):
+                measure(before, after)
 
 
 def test_kernels_are_compared_on_all_outputs():

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from litegate.errors import MeasurementError
 from litegate.measurement import Measurement
-from litegate.measures.decisions import decide, demand_same_split, tied
+from litegate.measures.decisions import decide, demand_comparable, tied
 from litegate.measures.distinct import originals
 from litegate.measures.layer_error import divergence
 from litegate.measures.marks import (
@@ -109,7 +109,7 @@ def flips(reference: Artifact, candidate: Artifact) -> Pairs:
 
 
 def _both(reference: Artifact, candidate: Artifact) -> tuple[Answers, Answers]:
-    demand_same_split(reference, candidate)
+    demand_comparable(reference, candidate)
     return answers(reference), answers(candidate)
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from litegate.datasets.rows import in_parts, together
 from litegate.errors import MeasurementError
-from litegate.runtime import Outputs, predict
+from litegate.runtime import Outputs, predict, predict_all
 from litegate.spec import Artifact
 
 
@@ -103,6 +103,25 @@ def demand_same_split(reference: Artifact, candidate: Artifact) -> None:
             expected=f"{one[:12]} for both",
             got=f"{other[:12]} for {candidate.name}",
             remedy="build both again from the same data",
+        )
+
+
+def demand_comparable(reference: Artifact, candidate: Artifact) -> None:
+    """As `demand_same_split`, and where two are judged by the answers of different outputs.
+
+    Without `Data.output` it is the first of each, which another name or order makes another one.
+    """
+    demand_same_split(reference, candidate)
+    sides = (reference, candidate)
+    if candidate.evaluation.output or all(len(predict_all(each)) == 1 for each in sides):
+        return
+    one, other = (predict(each).port.name for each in sides)
+    if one != other:
+        raise MeasurementError(
+            f"{reference.name} and {candidate.name} are judged by different outputs",
+            expected=f"{one} of both",
+            got=f"{other} of {candidate.name}, its first",
+            remedy="say which one decides: lg.Data(output=...)",
         )
 
 

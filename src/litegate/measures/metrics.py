@@ -14,7 +14,7 @@ import numpy as np
 
 from litegate.measurement import Measurement
 from litegate.measures.against_base import SAME, same_bytes
-from litegate.measures.decisions import demand_same_split
+from litegate.measures.decisions import demand_comparable
 from litegate.measures.distinct import counted, originals
 from litegate.measures.layer_error import divergence
 from litegate.measures.marks import Marks, by_class, demand_slices, flipped_by_slice, flipped_of
@@ -60,7 +60,7 @@ def metric_loss(reference: Artifact, candidate: Artifact, metric: Metric) -> Mea
 
     MeasurementError as `metric_value`, and for different evaluation splits.
     """
-    demand_same_split(reference, candidate)
+    demand_comparable(reference, candidate)
     sides, why = (reference, candidate), partial(divergence, reference, candidate)
     digests = (reference.sha256, candidate.sha256)
     if metric.kind is MetricKind.TOP_K:
@@ -88,7 +88,7 @@ def metric_class_loss(reference: Artifact, candidate: Artifact, metric: Metric) 
     if metric.kind is not MetricKind.TOP_K:
         parts = {name: Part(of=number) for number, name in enumerate(names)}
         return _worst(reference, candidate, metric, "class", parts)
-    demand_same_split(reference, candidate)
+    demand_comparable(reference, candidate)
     before, after = (_marks(each, metric) for each in (reference, candidate))
     classes = kept(candidate, metric)[:, 1].astype(np.intp)
     return replace(
@@ -116,7 +116,7 @@ def metric_slice_loss(reference: Artifact, candidate: Artifact, metric: Metric) 
     if metric.kind is not MetricKind.TOP_K:
         parts = {name: Part(slice=name) for name in names}
         return _worst(reference, candidate, metric, "slice", parts)
-    demand_same_split(reference, candidate)
+    demand_comparable(reference, candidate)
     before, after = (_marks(each, metric) for each in (reference, candidate))
     return replace(
         worst_drop(
@@ -177,7 +177,7 @@ def _lost(reference: Artifact, candidate: Artifact, metric: Metric, part: Part) 
 def _worst(
     reference: Artifact, candidate: Artifact, metric: Metric, noun: str, parts: dict[str, Part]
 ) -> Measurement:
-    demand_same_split(reference, candidate)
+    demand_comparable(reference, candidate)
     lost = [
         replace(_lost(reference, candidate, metric, part), name=name)
         for name, part in parts.items()
