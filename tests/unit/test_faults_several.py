@@ -77,7 +77,7 @@ def test_nan_is_planted_in_a_sample_of_each_input():
     planted = plumbing.nan_sample(scene(), 1)
     for array in planted.candidate.evaluation.x.arrays.values():
         assert np.isnan(array).any(axis=1).sum() == 1
-    with pytest.raises(MeasurementError, match="NaN or infinity in the input left"):
+    with pytest.raises(MeasurementError, match="got: sample 0 in the input left"):
         predict_all(planted.candidate)
 
 
