@@ -122,7 +122,7 @@ def test_a_large_array_is_preprocessed_in_parts(tmp_path, monkeypatch):
     monkeypatch.setattr(rows, "PART", 4 * X[0].size)
     splits = Splits(x_test=X, y_test=Y)
     made = prepare(data(splits, preprocess=noted), DataLocations(), tmp_path)
-    assert seen == [4, 1, 3, 4, 2]
+    assert seen == [4, 1, 3, 4, 1, 2, 1]
     np.testing.assert_array_equal(made.x_test[:], scaled(X))
 
 
@@ -146,6 +146,27 @@ def test_a_preprocessing_that_mixes_samples_is_refused(mix, tmp_path):
     wide = data(Splits(test=batched(5)), preprocess=mixed, domain=(-2.0, 2.0))
     with pytest.raises(DataError, match="the preprocessing of made mixes samples"):
         prepare(wide, DataLocations(), tmp_path)
+
+
+BLACK = np.concatenate([np.zeros_like(X[:4]), X[4:]])
+
+
+@pytest.mark.parametrize(
+    ("cuts", "x"),
+    [((1,), X), (tuple(range(1, 10)), X), ((4,), BLACK)],
+    ids=["a first part of one sample", "parts of one sample", "a first part that shows nothing"],
+)
+def test_samples_that_are_mixed_in_a_later_part_are_found(cuts, x, tmp_path):
+    """What comes out must not depend on how a stream is cut: its digests do not."""
+
+    def centred(samples):
+        return (samples - samples.mean()) / 255
+
+    held = Splits(test=batched(*cuts, x=x))
+    digests = DIGESTS | {"x_test": array_digest(x)}
+    given = data(held, preprocess=centred, domain=(-1, 1), digests=digests)
+    with pytest.raises(DataError, match="the preprocessing of made mixes samples"):
+        prepare(given, DataLocations(), tmp_path)
 
 
 @pytest.mark.parametrize("value", [256.0, -1.0, np.nan, np.inf])

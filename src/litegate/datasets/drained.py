@@ -75,11 +75,14 @@ def _told(
 def _written(data: Data, found: Iterable[NDArray[Any]], folder: Path) -> Any:
     folder.mkdir(parents=True, exist_ok=True)
     place = folder / "x.npy"
+    lone = None
     with Writer(place) as writer:
         for number, samples in enumerate(found):
             made = _of_one_input(data, samples)
-            if not number:
-                _demand_each_alone(data, samples, made)
+            if number and lone is None:
+                _demand_alike(data, [samples[:1]], made)
+            else:
+                lone = _tried(data, lone, samples, made)
             _add(data, writer, made)
     return opened(place)
 
@@ -106,16 +109,30 @@ def _add(data: Data, writer: Writer, made: NDArray[Any]) -> None:
         ) from error
 
 
-def _demand_each_alone(data: Data, samples: NDArray[Any], made: NDArray[Any]) -> None:
-    """DataError where the first sample and the rest are preprocessed to something else apart."""
+def _tried(
+    data: Data, lone: NDArray[Any] | None, samples: NDArray[Any], made: NDArray[Any]
+) -> NDArray[Any] | None:
+    """Try the first samples, those of a part and a `lone` one before it, together and apart.
+
+    Gives a sample that is still alone, to be tried with the next part. Raises as `_demand_alike`.
+    """
+    if lone is not None:
+        samples = np.concatenate([lone, samples])
+        made = _of_one_input(data, samples)
     if len(samples) < 2:
-        return
-    apart = [_of_one_input(data, each) for each in (samples[:1], samples[1:])]
-    if not np.array_equal(np.concatenate(apart), made):
+        return samples
+    _demand_alike(data, [samples[:1], samples[1:]], made)
+    return None
+
+
+def _demand_alike(data: Data, pieces: list[NDArray[Any]], made: NDArray[Any]) -> None:
+    """DataError where the first pieces of a part come out as something else apart than in it."""
+    apart = np.concatenate([_of_one_input(data, each) for each in pieces])
+    if not np.array_equal(apart, made[: len(apart)]):
         raise DataError(
             f"the preprocessing of {data.name} mixes samples",
             expected="the same values for a sample, whichever others it is shown with",
-            got=f"other values for {len(samples):,} samples together than for the first alone",
+            got=f"other values for {len(made):,} samples together than for the first alone",
             remedy="a large split is preprocessed a part at a time: take constants of the training "
             "split in place of a mean or a maximum over what is shown",
         )
