@@ -33,7 +33,7 @@ from litegate.options import OPTIONS, GateOptions
 from litegate.progress import Progress, uncaptured
 from litegate.reports.record import Place, error_row
 from litegate.scope import asked_for, concerned, looks, narrowed, whole_folder
-from litegate.selection import Case, by_metric, cases
+from litegate.selection import Case, by_metric, cases, limits_used
 from litegate.session import Session, conclude
 from litegate.waivers import Waiver, covering, notes
 
@@ -59,6 +59,8 @@ class Gate:
     session: Session
     progress: Progress
     unset: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    unnamed: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """The limits that are set and that no check names, by case."""
     new: list[str] = field(default_factory=list)
     """The cases that the base does not know."""
     functions: dict[str, Any] = field(default_factory=dict)
@@ -186,12 +188,23 @@ class Gate:
             for case in found
             if case.recipe
         }
+        self.unnamed = self._unnamed(checks) if self._is_asked_for_all() else {}
         self.new = [case.id for case in self.session.new_cases()] if checks else []
         self._refuse_unguarded(items)
         self.aside = [item for item in kept if self._lacks_base(item)]
         items[:] = sorted(kept, key=is_latency)
         offered = [item for item in items if item in checks and item not in self.aside]
         self.tally.offered = [item.nodeid for item in offered]
+
+    def _unnamed(self, checks: list[pytest.Item]) -> dict[str, tuple[str, ...]]:
+        """Of each gated recipe the limits that are set and that no check names."""
+        functions = functions_of(item for item in checks if case_of(item)).values()
+        named = frozenset[str]().union(*map(limits_used, functions))
+        return {
+            case.id: case.unnamed(named, compared=self.session.knows("base", case))
+            for case in cases_of(checks)
+            if case.recipe
+        }
 
     def _compares(self, role: str, case: Case) -> bool:
         """Whether a check of this case has something to compare with; in a proof it has."""
@@ -254,7 +267,12 @@ class Gate:
             f"{plain(name)} is new: the base has none, its budget alone holds" for name in self.new
         )
         shown = (f"{plain(name)} is NOT GATED: {why}" for name, why in self.shown.items())
-        return [*lines, *new, *shown, *self._part()]
+        idle = (
+            f"no check names what {plain(name)} promises: {', '.join(limits)}"
+            for name, limits in self.unnamed.items()
+            if limits
+        )
+        return [*lines, *idle, *new, *shown, *self._part()]
 
     def select(self, items: list[pytest.Item]) -> None:
         """Take down which checks are left, now that every plugin has chosen.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, final
 
@@ -64,6 +64,17 @@ class Case:
         idle = () if self.model.chooses else OF_LABELS
         idle = (*idle, *(() if self.model.data.slices else ("slice_drop",)))
         return tuple(name for name in every if name not in idle)
+
+    def unnamed(self, named: Collection[str], *, compared: bool) -> tuple[str, ...]:
+        """The limits that are set and not among those `named`, as `LIMITS` has them."""
+        own = (name for name in Budget().unset() if self.limit(name) is not None)
+        metrics = (
+            f"{metric.name}.{limit}"
+            for metric in self.budget.metrics
+            for limit in metric.limits()
+            if f"{_OF_METRICS}{limit}" not in named and (compared or limit != "regression")
+        )
+        return (*(name for name in own if name not in named), *metrics)
 
     @property
     def target(self) -> str | None:

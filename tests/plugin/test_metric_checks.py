@@ -44,6 +44,20 @@ def test_without_a_metric_there_is_no_check(project):
     assert done.ret == 5
 
 
+def test_limits_that_no_check_names_are_told(project):
+    """Folders of checks that are older than a limit hold nothing to it."""
+    head = "from litegate.measures.size import size"
+    budget = "size=lg.kib(9), accuracy=lg.percent(90), metrics=(lg.metrics.f1(least=1, loss=0),)"
+    project.model(budget).check("require(size(candidate) <= budget.size)", head=head)
+    file = project.path / "checks" / "test_one.py"
+    file.write_text(
+        file.read_text().replace("(candidate, require)", "(candidate, budget, require)")
+    )
+    line = "no check names what tiny-int8_qat promises: accuracy, f1.least, f1.loss"
+    project.run().stdout.fnmatch_lines([line])
+    project.real_checks().run().stdout.no_fnmatch_line("no check names*")
+
+
 def test_a_metric_that_fell_fails_its_check(project):
     """The sentence has both values, and the number of samples."""
     files = {"float32": tiny(Kind.FLOAT32), "int8_qat": BIASED}
