@@ -302,6 +302,16 @@ def test_the_class_that_loses_most_is_named():
     assert 'class "c" loses' in (top <= points(5)).note
 
 
+@pytest.mark.parametrize(
+    "metric", [metrics.f1(class_loss=1), metrics.top_k(1, class_loss=points(9))]
+)
+def test_a_class_without_a_sample_has_no_loss(metric):
+    """It is answered now and then, wrongly in both: an F1 of zero that cannot fall."""
+    reference, candidate = sides(y=np.minimum(Y, 1))
+    with pytest.raises(MeasurementError, match="1 of 3 classes have no sample"):
+        metric_class_loss(reference, candidate, metric)
+
+
 NIGHT = np.arange(400) < 80
 
 

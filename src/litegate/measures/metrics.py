@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from litegate.datasets.rows import in_parts
 from litegate.measurement import Measurement
 from litegate.measures.against_base import SAME, same_bytes
 from litegate.measures.decisions import demand_comparable
@@ -86,6 +89,7 @@ def metric_class_loss(reference: Artifact, candidate: Artifact, metric: Metric) 
     """
     names = _class_names(candidate, metric)
     if metric.kind is not MetricKind.TOP_K:
+        by_class(_classes_in(candidate), names)
         parts = {name: Part(of=number) for number, name in enumerate(names)}
         return _worst(reference, candidate, metric, "class", parts)
     demand_comparable(reference, candidate)
@@ -154,6 +158,12 @@ def metric_regression(base: Artifact, candidate: Artifact, metric: Metric) -> Me
 def _marks(artifact: Artifact, metric: Metric) -> Marks:
     marks: Marks = kept(artifact, metric)[:, 0] > 0
     return marks
+
+
+def _classes_in(artifact: Artifact) -> NDArray[Any]:
+    """The numbers of the classes that the evaluation split has samples or pixels of."""
+    labels: Any = artifact.evaluation.y
+    return np.unique(np.concatenate([np.unique(part) for part in in_parts(labels)]))
 
 
 def _class_names(artifact: Artifact, metric: Metric) -> tuple[str, ...]:
