@@ -312,6 +312,22 @@ def test_a_class_without_a_sample_has_no_loss(metric):
         metric_class_loss(reference, candidate, metric)
 
 
+@pytest.mark.parametrize(
+    "metric", [metrics.f1(least=0), metrics.auc(least=0), metrics.top_k(1, least=percent(1))]
+)
+@pytest.mark.parametrize(("shape", "classes"), [((400, 3), "ab"), ((400, 3, 2), "abcdef")])
+def test_outputs_must_be_one_score_a_class(metric, shape, classes):
+    """More of them than names, or one for each pixel, choose between other things."""
+    outputs = np.random.default_rng(0).normal(size=shape)
+    with pytest.raises(MeasurementError, match="needs one score a class"):
+        statistics(metric, chunk(outputs, Y % 2, tuple(classes)))
+
+
+def test_channels_must_be_as_many_as_classes():
+    with pytest.raises(MeasurementError, match="needs one score a class"):
+        statistics(metrics.iou(least=0), chunk(PIXELS, MASKS, ("paper", "ink")))
+
+
 NIGHT = np.arange(400) < 80
 
 

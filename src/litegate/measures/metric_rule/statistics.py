@@ -172,10 +172,29 @@ def class_labels(metric: Metric, chunk: Chunk, classes: int) -> NDArray[np.intp]
 
 def _scores(metric: Metric, chunk: Chunk) -> NDArray[Any]:
     """One score a class, shape (n, classes); of a single output, with whether it says yes."""
-    scores = _column(chunk.outputs)
+    scores = _given(metric, chunk)
     if scores.shape[1] > 1:
         return scores
     return decided_by(metric, scores)
+
+
+def _given(metric: Metric, chunk: Chunk) -> NDArray[Any]:
+    """The outputs, shape (n, classes) or (n, 1). MeasurementError for others, as one a pixel."""
+    scores = _column(chunk.outputs)
+    count = scores.shape[1]
+    _demand_classes(metric, chunk, count if count in (1, *chunk.outputs.shape[1:]) else 0)
+    return scores
+
+
+def _demand_classes(metric: Metric, chunk: Chunk, count: int) -> None:
+    """Raise MeasurementError where so many scores are not one for each class that has a name."""
+    if not count or (chunk.classes and count not in (1, len(chunk.classes))):
+        raise MeasurementError(
+            f"the metric {metric.name} needs one score a class",
+            expected=f"{len(chunk.classes) or 'as many'} outputs, or a single one that says yes",
+            got=f"outputs of shape {chunk.outputs.shape} for {len(chunk.classes)} class names",
+            remedy="compare the network's last layer with the data set's classes",
+        )
 
 
 def decided_by(metric: Metric, scores: NDArray[Any]) -> NDArray[Any]:
@@ -228,7 +247,7 @@ def _ranked(metric: Metric, chunk: Chunk) -> Kept:
 
 
 def _score_of(metric: Metric, chunk: Chunk, of: int) -> NDArray[Any]:
-    scores = _column(chunk.outputs)
+    scores = _given(metric, chunk)
     if scores.shape[1] == 1:
         return scores[:, 0] if of else -scores[:, 0]
     if not 0 <= of < scores.shape[1]:
@@ -253,6 +272,7 @@ def _overlaps(metric: Metric, chunk: Chunk) -> Kept:
             got=f"{labels.dtype} of shape {labels.shape}",
         )
     classes, n = scores.shape[-1], len(scores)
+    _demand_classes(metric, chunk, classes)
     flat, truth = scores.argmax(axis=-1).reshape(n, -1), labels.reshape(n, -1).astype(np.intp)
     counted = np.ones_like(truth, bool) if metric.ignore is None else truth != metric.ignore
     if counted.any() and not 0 <= truth[counted].min() <= truth[counted].max() < classes:
