@@ -161,13 +161,20 @@ def test_the_baseline_is_known_where_no_recipe_declares_it():
         fine_tuned.recipe("float32+1")
 
 
-def test_metrics_of_a_recipe_take_the_place_of_the_models_by_name():
+def test_limits_of_a_recipes_metric_stand_over_the_models():
+    """One that is unset there holds as the model has it, as any limit does."""
     mine = lg.Budget(metrics=(lg.metrics.f1(least=0.9),))
     whole = lg.Budget(metrics=(lg.metrics.f1(least=0.5, loss=0.1), lg.metrics.auc(least=0.9)))
     merged = mine.over(whole)
     assert [one.name for one in merged.metrics] == ["f1", "auc"]
-    assert merged.metric("f1").limits() == {"least": 0.9}
+    assert merged.metric("f1").limits() == {"least": 0.9, "loss": 0.1}
     assert lg.Budget(size=lg.kib(1)).over(whole).metrics == whole.metrics
+
+
+def test_a_recipes_metric_that_computes_something_else_takes_the_models_place():
+    mine = lg.Budget(metrics=(lg.metrics.f1(of=1, least=0.9),))
+    whole = lg.Budget(metrics=(lg.metrics.f1(least=0.5, loss=0.1),))
+    assert mine.over(whole).metric("f1").limits() == {"least": 0.9}
 
 
 def test_a_metric_is_the_same_whatever_is_promised_of_it():

@@ -127,10 +127,11 @@ class Budget:
             )
 
     def over(self, other: Budget) -> Budget:
-        """The limits set here, and the other's where a field is unset here; of metrics, by name."""
+        """The limits set here, and the other's where one is unset here; of metrics, by name."""
         mine = {f.name: getattr(self, f.name) for f in fields(self)}
         found = {k: getattr(other, k) if v is None else v for k, v in mine.items()}
-        metrics = {each.name: each for each in (*other.metrics, *self.metrics)}
+        metrics = {each.name: each for each in other.metrics}
+        metrics |= {each.name: each.over(metrics.get(each.name)) for each in self.metrics}
         return Budget(**found | {"metrics": tuple(metrics.values())})
 
     def metric(self, name: str) -> Metric:

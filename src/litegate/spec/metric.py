@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from fractions import Fraction
 from inspect import signature
@@ -122,6 +122,13 @@ class Metric:
         """The limits that are set, by their field."""
         found = {name: getattr(self, name) for name in LIMITS}
         return {name: limit for name, limit in found.items() if limit is not None}
+
+    def over(self, other: Metric | None) -> Metric:
+        """The limits set here, and those of another that computes the same where one is unset."""
+        if other is None or self != other:
+            return self
+        held: dict[str, Any] = other.limits() | self.limits()
+        return replace(self, **held)
 
     def unset(self, *, compared: bool = False) -> tuple[str, ...]:
         """The limits that could be set and are not, "auc.loss"; `compared`: to a base too."""
