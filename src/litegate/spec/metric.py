@@ -186,10 +186,16 @@ class Metric:
         unit = self.unit(name)
         plain = isinstance(limit, int | float | Fraction) and not isinstance(limit, bool)
         fits = plain if unit is Unit.SCORE else isinstance(limit, Quantity) and limit.unit is unit
-        value = limit.value if isinstance(limit, Quantity) else limit
+        value: Any = limit.value if isinstance(limit, Quantity) else limit
         if not (fits and isinstance(value, int | float | Fraction) and math.isfinite(value)):
             raise ConfigError(
                 f"{self.name}({name}=...) has the wrong unit",
                 expected="a plain number" if unit is Unit.SCORE else f"a quantity in {unit}",
+                got=repr(limit),
+            )
+        if self.bounded and not -1 <= float(value) <= 1:
+            raise ConfigError(
+                f"{self.name}({name}=...) can never be broken, or never be kept",
+                expected="0 to 1, so 0.02 for two points" if unit is Unit.SCORE else "at most 100",
                 got=repr(limit),
             )
