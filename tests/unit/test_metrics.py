@@ -12,7 +12,8 @@ from litegate.errors import ConfigError, MeasurementError
 from litegate.measurement import Outcome
 from litegate.measures.accuracy import accuracy
 from litegate.measures.bootstrap import without_each
-from litegate.measures.metric_rule.statistics import Chunk, statistics
+from litegate.measures.metric_rule.own import Chunk
+from litegate.measures.metric_rule.statistics import statistics
 from litegate.measures.metric_rule.values import over_classes, values
 from litegate.measures.metrics import (
     metric_class_loss,

@@ -14,7 +14,8 @@ from litegate.errors import MeasurementError
 from litegate.measures.bootstrap import Counts, Real, resamples, without_each
 from litegate.measures.decisions import demand_finite
 from litegate.measures.distinct import originals
-from litegate.measures.metric_rule.statistics import Chunk, Kept, called, demand_bounds, statistics
+from litegate.measures.metric_rule.own import Chunk, called, demand_bounds
+from litegate.measures.metric_rule.statistics import Kept, statistics
 from litegate.measures.metric_rule.values import over_classes, values
 from litegate.runtime import predict
 from litegate.spec import Artifact, Evaluation
