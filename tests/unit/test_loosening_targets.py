@@ -1,5 +1,7 @@
 """Loosening of MACs, the arena and the target, as two checkouts declare them."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from litegate.declarations import _limits, _target
@@ -12,7 +14,7 @@ OWN = "source = 'x'\n[operators]\nADD = {}\n"
 
 def declared(budget, target=None):
     """A checkout with one model of one recipe, as far as limits and targets go."""
-    limits = _limits(budget)
+    limits = _limits(SimpleNamespace(chooses=True), budget)
     recipe = {
         "gate": True,
         "kind": "int8_qat",
