@@ -8,6 +8,13 @@ import pytest
 pytest_plugins = ["pytester"]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def processes_are_no_workers():
+    """A process that a test starts is no worker of pytest-xdist, though this one may be."""
+    for name in ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID"):
+        os.environ.pop(name, None)
+
+
 @pytest.fixture(scope="session")
 def data_directory():
     """The folder of data sets that the setting names; tests that need it skip without it."""
