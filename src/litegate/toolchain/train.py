@@ -202,10 +202,10 @@ def _gathered(tf: Any, tensors: Any, picked: Any) -> Any:
 
 
 def _results(network: Network) -> dict[str, float]:
-    """The loss, and the accuracy of the output that decides."""
+    """The loss, and the accuracy of the output that decides where its loss has one."""
     found = {name: float(value) for name, value in network.get_metrics_result().items()}
-    accuracy = next(value for name, value in found.items() if name.endswith("accuracy"))
-    return {"loss": found["loss"], "accuracy": accuracy}
+    told = {"accuracy": value for name, value in found.items() if name.endswith("accuracy")}
+    return {"loss": found["loss"], **told}
 
 
 def _row(course: Course, epoch: int, found: dict[str, float], judged: dict[str, float]) -> Row:
