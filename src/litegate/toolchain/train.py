@@ -204,8 +204,8 @@ def _gathered(tf: Any, tensors: Any, picked: Any) -> Any:
 def _results(network: Network) -> dict[str, float]:
     """The loss, and the accuracy of the output that decides where its loss has one."""
     found = {name: float(value) for name, value in network.get_metrics_result().items()}
-    told = {"accuracy": value for name, value in found.items() if name.endswith("accuracy")}
-    return {"loss": found["loss"], **told}
+    told = [value for name, value in found.items() if name.endswith("accuracy")]
+    return {"loss": found["loss"]} | ({"accuracy": told[0]} if told else {})
 
 
 def _row(course: Course, epoch: int, found: dict[str, float], judged: dict[str, float]) -> Row:
