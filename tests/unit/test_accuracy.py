@@ -311,7 +311,8 @@ def test_measurements_name_whose_they_are():
 @pytest.mark.slow
 def test_mlperf_resnet8_on_all_of_cifar10(data_directory):
     """The published pair scores 75.48 % and 75.42 % on 10,000 images, fed as 0 to 255."""
-    data = np.load(data_directory / "cifar10_test.npz")
+    with np.load(data_directory / "cifar10_test.npz") as arrays:
+        data = dict(arrays)
     x, y = data["x_test"], data["y_test"].astype(np.int64)
     integers = int8_ptq(input_type="int8", output_type="int8")
     reference, candidate = (

@@ -188,7 +188,8 @@ def test_all_samples_where_there_are_few():
 @pytest.mark.slow
 def test_kernels_differ_on_a_real_network(data_directory):
     """The published int8 ResNet8 decides one image in twenty otherwise on reference kernels."""
-    x = np.load(data_directory / "cifar10_test.npz")["x_test"][::20]
+    with np.load(data_directory / "cifar10_test.npz") as arrays:
+        x = arrays["x_test"][::20]
     tflite = (data_directory / "mlperf_tiny/resnet8_int8.tflite").read_bytes()
     recipe = int8_ptq(input_type="int8", output_type="int8")
     found = kernel_agreement(artifact(tflite, x, recipe=recipe, classes=10))

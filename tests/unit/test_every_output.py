@@ -157,7 +157,8 @@ def test_a_property_that_one_output_breaks_names_it(tmp_path):
         "gives infinity in outputs 0, 1, 2 of product (kept in wide-float32-finite.npz)"
     )
     assert " in left and " in said
-    kept = np.load(tmp_path / "wide-float32-finite.npz")
+    with np.load(tmp_path / "wide-float32-finite.npz") as arrays:
+        kept = dict(arrays)
     assert {name: kept[name].shape for name in kept} == {"x.left": (1, 3), "x.right": (1, 3)}
     assert "from -1 to 1 in left, from -1 to 3e+38 in right" in found.evidence[0]
 

@@ -1,5 +1,6 @@
 """Measures on samples and outputs that stay on disk: what they say of arrays, to the last bit."""
 
+import gc
 import subprocess
 import sys
 from dataclasses import asdict, replace
@@ -12,7 +13,7 @@ from litegate import gathering
 from litegate.datasets import rows
 from litegate.datasets.rows import Rows
 from litegate.datasets.writing import Writer
-from litegate.errors import ArtifactError, MeasurementError
+from litegate.errors import ArtifactError, MeasurementError, StoreCorrupt
 from litegate.gathering import gathered
 from litegate.measures.accuracy import accuracy, accuracy_drop, class_drop
 from litegate.measures.agreement import agreement_with_reference, keras_difference, kernel_agreement
@@ -190,3 +191,17 @@ def test_memory_does_not_grow_with_the_set(tmp_path):
     done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) < 50
+
+
+def test_rows_close_their_file_when_nobody_needs_them(tmp_path, recwarn):
+    np.save(tmp_path / "x.npy", np.zeros((4, 2)))
+    rows = Rows(tmp_path / "x.npy")
+    file = rows._file
+    del rows
+    gc.collect()
+    assert file.closed
+    (tmp_path / "x.npy").write_bytes(b"no array")
+    with pytest.raises(StoreCorrupt):
+        Rows(tmp_path / "x.npy")
+    gc.collect()
+    assert not [one for one in recwarn if one.category is ResourceWarning]
