@@ -31,9 +31,10 @@ from litegate.items import (
 from litegate.loosening import Loosenings, of_model, of_project
 from litegate.options import OPTIONS, GateOptions
 from litegate.progress import Progress, uncaptured
+from litegate.promised import Promised, promised
 from litegate.reports.record import Place, error_row
 from litegate.scope import asked_for, concerned, looks, narrowed, whole_folder
-from litegate.selection import Case, by_metric, cases, limits_used
+from litegate.selection import Case, by_metric, cases
 from litegate.session import Session, conclude
 from litegate.waivers import Waiver, covering, notes
 
@@ -58,11 +59,7 @@ class Gate:
     """Whether this run was pointed at the folder of checks."""
     session: Session
     progress: Progress
-    unset: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    unnamed: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """The limits that are set and that no check names, by case."""
-    new: list[str] = field(default_factory=list)
-    """The cases that the base does not know."""
+    promised: Promised = field(default_factory=Promised)
     functions: dict[str, Any] = field(default_factory=dict)
     """The function of every test below the folder of checks, by node id without brackets."""
     ran: bool = False
@@ -182,29 +179,14 @@ class Gate:
                 raise pytest.UsageError(
                     f"{item.nodeid} has no docstring: its first line is the requirement"
                 )
-        found = cases_of(checks)
-        self.unset = {
-            case.id: case.unset(compared=self.session.knows("base", case))
-            for case in found
-            if case.recipe
-        }
-        self.unnamed = self._unnamed(checks) if self._is_asked_for_all() else {}
-        self.new = [case.id for case in self.session.new_cases()] if checks else []
+        functions = functions_of(item for item in checks if case_of(item)).values()
+        whole = self._is_asked_for_all()
+        self.promised = promised(self.session, cases_of(checks), functions, whole=whole)
         self._refuse_unguarded(items)
         self.aside = [item for item in kept if self._lacks_base(item)]
         items[:] = sorted(kept, key=is_latency)
         offered = [item for item in items if item in checks and item not in self.aside]
         self.tally.offered = [item.nodeid for item in offered]
-
-    def _unnamed(self, checks: list[pytest.Item]) -> dict[str, tuple[str, ...]]:
-        """Of each gated recipe the limits that are set and that no check names."""
-        functions = functions_of(item for item in checks if case_of(item)).values()
-        named = frozenset[str]().union(*map(limits_used, functions))
-        return {
-            case.id: case.unnamed(named, compared=self.session.knows("base", case))
-            for case in cases_of(checks)
-            if case.recipe
-        }
 
     def _compares(self, role: str, case: Case) -> bool:
         """Whether a check of this case has something to compare with; in a proof it has."""
@@ -261,18 +243,8 @@ class Gate:
 
     def selection_lines(self) -> list[str]:
         """Lines that name the limits no check guards, and what the base does not know."""
-        unset = ((name, limits) for name, limits in self.unset.items() if limits)
-        lines = [f"no limit for {plain(name)}: {', '.join(limits)}" for name, limits in unset]
-        new = (
-            f"{plain(name)} is new: the base has none, its budget alone holds" for name in self.new
-        )
         shown = (f"{plain(name)} is NOT GATED: {why}" for name, why in self.shown.items())
-        idle = (
-            f"no check names what {plain(name)} promises: {', '.join(limits)}"
-            for name, limits in self.unnamed.items()
-            if limits
-        )
-        return [*lines, *idle, *new, *shown, *self._part()]
+        return [*self.promised.lines(), *shown, *self._part()]
 
     def select(self, items: list[pytest.Item]) -> None:
         """Take down which checks are left, now that every plugin has chosen.

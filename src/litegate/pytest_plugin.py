@@ -252,7 +252,7 @@ def target(request: pytest.FixtureRequest, litegate_case: Case) -> Target:
 @pytest.fixture
 def gated(request: pytest.FixtureRequest) -> int:
     """How many candidates this run gates; comparisons in time share the chance of a false alarm."""
-    return max(1, len(request.config.stash[gate.KEY].unset))
+    return max(1, len(request.config.stash[gate.KEY].promised.unset))
 
 
 @pytest.fixture

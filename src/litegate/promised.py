@@ -1,0 +1,56 @@
+"""What of a selection is told before it runs: limits that guard nothing, models that are new."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, final
+
+from litegate.escaping import plain
+from litegate.selection import Case, limits_used
+from litegate.session import Session
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promised:
+    """Limits by the gated recipe that they are of, and models that the base does not know."""
+
+    unset: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The limits that could be set and are not."""
+    unnamed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The limits that are set and that no check names."""
+    new: tuple[str, ...] = ()
+    """The cases that the base does not know."""
+
+    def lines(self) -> list[str]:
+        """A line for each that there is."""
+        unset = ((name, limits) for name, limits in self.unset.items() if limits)
+        unnamed = ((name, limits) for name, limits in self.unnamed.items() if limits)
+        return [
+            *(f"no limit for {plain(name)}: {', '.join(limits)}" for name, limits in unset),
+            *(
+                f"no check names what {plain(name)} promises: {', '.join(limits)}"
+                for name, limits in unnamed
+            ),
+            *(
+                f"{plain(name)} is new: the base has none, its budget alone holds"
+                for name in self.new
+            ),
+        ]
+
+
+def promised(
+    session: Session, found: Sequence[Case], functions: Iterable[Any], *, whole: bool
+) -> Promised:
+    """Of the cases of checks; `functions` are those checks', `whole` where they are all of them."""
+    gated = [case for case in found if case.recipe]
+    named = frozenset[str]().union(*map(limits_used, functions))
+    compared = {case.id: session.knows("base", case) for case in gated}
+    return Promised(
+        unset={case.id: case.unset(compared=compared[case.id]) for case in gated},
+        unnamed={case.id: case.unnamed(named, compared=compared[case.id]) for case in gated}
+        if whole
+        else {},
+        new=tuple(case.id for case in session.new_cases()) if found else (),
+    )
