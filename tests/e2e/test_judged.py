@@ -2,17 +2,12 @@
 
 import importlib.util
 import json
-import os
 import runpy
-import shutil
-import subprocess
-import sys
-from importlib.resources import files
 from pathlib import Path
 
-import jsonschema
 import numpy as np
 import pytest
+from projects import BareProject
 
 from litegate import child
 from litegate.datasets.prepare import array_digest
@@ -24,45 +19,17 @@ from litegate.testing.planted import plant
 
 CHECKS = Path(__file__).resolve().parents[2] / "checks"
 MODELS = Path(__file__).with_name("judged")
-CLEAN = {
-    k: v
-    for k, v in os.environ.items()
-    if k not in ("CI", "LITEGATE_STORE", "LITEGATE_DATA", "PYTEST_XDIST_WORKER")
-}
 
 
-class Project:
-    """A project with one of the models, and the gate run on it in a process of its own."""
+class Project(BareProject):
+    """A project with one of the models."""
 
     def __init__(self, path, name):
-        self.path, self.name = path, name
-        shutil.copytree(CHECKS, path / "checks", ignore=shutil.ignore_patterns("__pycache__"))
-        (path / "models").mkdir()
-        (path / "pytest.ini").write_text("[pytest]\n")
+        super().__init__(path)
+        self.name = name
         source = (MODELS / f"{name}.py").read_text("utf-8")
         told = f"digests={digests(MODELS / f'{name}.py')!r}"
         (path / "models" / f"{name}.py").write_text(source.replace("digests={}", told), "utf-8")
-
-    def run(self, *args):
-        argv = [sys.executable, "-m", "pytest", "checks/", "-m", "not latency", *args]
-        return subprocess.run(
-            argv,
-            cwd=self.path,
-            env=CLEAN | {"COLUMNS": "200"},
-            capture_output=True,
-            text=True,
-            timeout=400,
-            check=False,
-        )
-
-    @property
-    def report(self):
-        """The last run's report, after it was held against its schema."""
-        path = self.path / ".litegate" / "report" / "report.json"
-        report = json.loads(path.read_text("utf-8"))
-        schema = json.loads((files("litegate.reports") / "report.schema.json").read_text("utf-8"))
-        jsonschema.validate(report, schema)
-        return report
 
     def verdicts(self):
         return {row["measurement"]: row for row in self.report["verdicts"]}
@@ -114,7 +81,7 @@ BROKEN = {
 def test_a_model_is_judged_by_its_metrics(tmp_path, name):
     """Green as it was trained; red, with a sentence, once channels of its first layer are dead."""
     project = Project(tmp_path / "project", name)
-    done = project.run()
+    done = project.gate()
     assert done.returncode == 0, done.stdout + done.stderr
     rows = project.verdicts()
     assert MEASURED[name] <= rows.keys()
@@ -124,7 +91,7 @@ def test_a_model_is_judged_by_its_metrics(tmp_path, name):
     assert rated == {name == "cancer"}
     channels, measured = BROKEN[name]
     project.kill(channels)
-    done = project.run("checks/test_metrics.py")
+    done = project.gate("checks/test_metrics.py")
     assert done.returncode == 1, done.stdout + done.stderr
     row = project.verdicts()[measured]
     assert row["verdict"] == "fail"
@@ -140,14 +107,14 @@ FAMILIES = ("--prove", "--prove-family", "accuracy", "--prove-family", "plumbing
 def test_a_gate_of_metrics_is_proven_and_a_gap_in_it_is_found(tmp_path):
     """Without classes: what needs them is not planted, and every promise of a metric is guarded."""
     project = Project(tmp_path / "project", "diabetes")
-    done = project.run(*FAMILIES)
+    done = project.gate(*FAMILIES)
     assert done.returncode == 0, done.stdout + done.stderr
     (proof,) = project.report["proofs"]
     faults = {fault["name"]: fault for fault in proof["faults"]}
     assert "does not choose between classes" in faults["wrong_answers"]["unplantable"]
     assert faults["mixed_up_answers"]["smallest"] <= faults["mixed_up_answers"]["must"]
     (project.path / "checks" / "test_metrics.py").unlink()
-    done = project.run("--prove", "--prove-family", "plumbing")
+    done = project.gate("--prove", "--prove-family", "plumbing")
     assert done.returncode == 1, done.stdout + done.stderr
     for promise in ("rmse", "rmse rise", "worst slice's rmse rise", "mae rise"):
         assert f"no check measures the {promise};" in done.stdout

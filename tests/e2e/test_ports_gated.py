@@ -1,17 +1,14 @@
 """Models with several inputs, outputs and signatures, trained or ready-made, through the gate."""
 
 import hashlib
-import json
-import os
 import shutil
 import subprocess
 import sys
-from importlib.resources import files
 from pathlib import Path
 
-import jsonschema
 import numpy as np
 import pytest
+from projects import BareProject
 from several_models import PAIR, SIGNED, TOKENS, TONES, TWO
 
 from litegate.faults.draft import Draft, edit
@@ -28,14 +25,8 @@ RECIPES = """
 """
 
 
-class Project:
-    """A project of one model; runs commands in processes of their own."""
-
-    def __init__(self, path):
-        self.path = path
-        shutil.copytree(CHECKS, path / "checks", ignore=shutil.ignore_patterns("__pycache__"))
-        (path / "models").mkdir()
-        (path / "pytest.ini").write_text("[pytest]\n")
+class Project(BareProject):
+    """A project of one model."""
 
     def model(self, text, **parts):
         """Write a model; its data set's digests are those that the first run asks for."""
@@ -50,30 +41,6 @@ class Project:
             assert found, asked
             file.write_text(text.replace("{DIGESTS}", "{" + " ".join(found) + "}"))
         return self
-
-    def gate(self, *args):
-        return self.python("-m", "pytest", "checks/", "-m", "not latency", *args)
-
-    def python(self, *args):
-        clean = {k: v for k, v in os.environ.items() if k not in ("CI", "LITEGATE_STORE")}
-        return subprocess.run(
-            [sys.executable, *args],
-            cwd=self.path,
-            env=clean | {"COLUMNS": "200"},
-            capture_output=True,
-            text=True,
-            timeout=500,
-            check=False,
-        )
-
-    @property
-    def report(self):
-        """The last run's report, after it was held against its schema."""
-        path = self.path / ".litegate" / "report" / "report.json"
-        report = json.loads(path.read_text("utf-8"))
-        schema = json.loads((files("litegate.reports") / "report.schema.json").read_text("utf-8"))
-        jsonschema.validate(report, schema)
-        return report
 
     def artifact(self, recipe):
         """The bytes that a recipe was built to."""
