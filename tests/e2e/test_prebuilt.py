@@ -1,16 +1,11 @@
 """MLPerf Tiny's ready-made pairs, judged without training and without TensorFlow."""
 
-import json
-import os
 import shutil
-import subprocess
-import sys
-from importlib.resources import files
 from pathlib import Path
 
-import jsonschema
 import numpy as np
 import pytest
+from projects import BareProject
 
 CHECKS = Path(__file__).resolve().parents[2] / "checks"
 RESNET8 = '''
@@ -62,15 +57,13 @@ def project(tmp_path, data_directory):
     return Project(tmp_path / "project", data_directory)
 
 
-class Project:
-    """Writes the project's files, runs the gate in a process of its own."""
+class Project(BareProject):
+    """A project of ready-made files, whose gate has no TensorFlow."""
 
     def __init__(self, path, data):
-        self.path, self.data = path, data
-        shutil.copytree(CHECKS, path / "checks", ignore=shutil.ignore_patterns("__pycache__"))
-        (path / "models").mkdir()
+        super().__init__(path)
+        self.data = data
         (path / "files").mkdir()
-        (path / "pytest.ini").write_text("[pytest]\n")
         poison = path / "poison"
         for name in ("tensorflow", "tf_keras", "keras", "tensorflow_model_optimization"):
             (poison / name).mkdir(parents=True)
@@ -89,28 +82,10 @@ class Project:
 
     def run(self, *args, module="pytest", **env):
         """Run a module of Python's; by default the gate, without latency."""
-        clean = {k: v for k, v in os.environ.items() if k not in ("CI", "LITEGATE_STORE")}
-        clean |= {"LITEGATE_DATA": str(self.data), "COLUMNS": "200"}
-        clean |= {"PYTHONPATH": str(self.path / "poison")} | env
-        chosen = ("checks/", "-m", "not latency", *args) if module == "pytest" else args
-        return subprocess.run(
-            [sys.executable, "-m", module, *chosen],
-            cwd=self.path,
-            env=clean,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-
-    @property
-    def report(self):
-        """The last run's report, after it was held against its schema."""
-        path = self.path / ".litegate" / "report" / "report.json"
-        report = json.loads(path.read_text("utf-8"))
-        schema = json.loads((files("litegate.reports") / "report.schema.json").read_text("utf-8"))
-        jsonschema.validate(report, schema)
-        return report
+        ours = {"LITEGATE_DATA": str(self.data), "PYTHONPATH": str(self.path / "poison")} | env
+        if module == "pytest":
+            return self.gate(*args, **ours)
+        return self.python("-m", module, *args, **ours)
 
 
 @pytest.mark.slow
