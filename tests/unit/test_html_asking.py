@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from litegate.reports.html.gathering.asking import array, measured, recalled
+from litegate.reports.html.gathering.asking import measured, recalled
 from litegate.runtime import predict
 from litegate.spec import Kind
 from litegate.store import ANSWERS, Store
@@ -75,35 +75,6 @@ def test_answers_of_another_number_of_samples_are_not_believed(store):
 def test_a_store_that_takes_nothing_prevents_no_answer(tmp_path):
     (tmp_path / "store").write_text("")
     assert same(measured(Store(tmp_path / "store"))(ONE), predict(ONE))
-
-
-@pytest.mark.parametrize(
-    "given",
-    [
-        np.arange(12, dtype=np.int8).reshape(3, 4),
-        np.asfortranarray(np.arange(12.0).reshape(3, 4)),
-        np.array(0.25),
-        np.zeros((0, 3), np.float32),
-    ],
-    ids=["rows", "columns", "one number", "empty"],
-)
-def test_an_array_is_read_as_it_was_saved(given, tmp_path):
-    np.save(tmp_path / "a.npy", given)
-    found = array((tmp_path / "a.npy").read_bytes())
-    assert found.dtype == given.dtype
-    assert np.array_equal(found, given)
-
-
-@pytest.mark.parametrize("data", [b"", b"\x93NUMPY\x01\x00", b"no array at all"])
-def test_what_is_no_array_is_refused(data):
-    with pytest.raises(ValueError, match=r"."):
-        array(data)
-
-
-def test_an_array_of_objects_is_refused(tmp_path):
-    np.save(tmp_path / "a.npy", np.array([{}, []], dtype=object), allow_pickle=True)
-    with pytest.raises(ValueError, match="objects"):
-        array((tmp_path / "a.npy").read_bytes())
 
 
 QUIET = """

@@ -7,14 +7,13 @@ version, verified as everything in the store, and measured again where they are 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from litegate.datasets.rows import opened
 from litegate.digests import digest_of
 from litegate.errors import LitegateError
 from litegate.ports import Port
@@ -64,25 +63,10 @@ def _keep(store: Store, artifact: Artifact, found: Outputs) -> None:
 def _kept(store: Store, artifact: Artifact) -> Outputs | None:
     """The kept answers; None where there are none, or none that fit."""
     try:
-        files: Mapping[str, bytes] = store.get(ANSWERS, _key(artifact), (_RAW, _PORT))
-        raw, told = array(files[_RAW]), json.loads(files[_PORT])
+        files = store.locate(ANSWERS, _key(artifact), (_RAW, _PORT))
+        raw, told = opened(files[_RAW]), json.loads(files[_PORT].read_bytes())
         port = Port(**told | {"dtype": np.dtype(told["dtype"])})
-    except (KeyError, TypeError, LitegateError, ValueError):
+    except (KeyError, TypeError, LitegateError, OSError, ValueError):
         return None
     fits = len(raw) == len(artifact.evaluation.x) and raw.dtype == port.dtype
     return Outputs(raw=raw, port=port) if fits else None
-
-
-def array(data: bytes) -> NDArray[Any]:
-    """The array of a `.npy` file, read-only and without a copy. ValueError for anything else."""
-    from io import BytesIO
-
-    from numpy.lib import format as npy
-
-    head = BytesIO(data)
-    read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
-    shape, by_columns, dtype = read.get(npy.read_magic(head), npy.read_array_header_2_0)(head)
-    if dtype.hasobject:
-        raise ValueError("an array of objects is not read")
-    flat = np.frombuffer(data, dtype=dtype, offset=head.tell(), count=int(np.prod(shape)))
-    return flat.reshape(shape, order="F" if by_columns else "C")
