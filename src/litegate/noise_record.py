@@ -7,8 +7,6 @@ set; measured again it takes the old one's place. Once committed, everyone's run
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -19,6 +17,7 @@ from litegate.digests import data_key
 from litegate.errors import ConfigError, LitegateError
 from litegate.measures.noise import Noise
 from litegate.spec import Model
+from litegate.whole import write_whole
 
 PLACE = Path("litegate-noise.json")
 """Below the project."""
@@ -89,9 +88,5 @@ def keep(project: Path, row: Row) -> Path:
     rows = [asdict(each) for each in read(project) if each.of != row.of]
     document = {"schema_version": VERSION, "rows": [*rows, asdict(row)]}
     path = project / PLACE
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
-        json.dump(document, file, indent=1)
-        file.write("\n")
-    os.replace(file.name, path)
+    write_whole(path, (json.dumps(document, indent=1) + "\n").encode())
     return path

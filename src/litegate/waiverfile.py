@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import tempfile
 import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
@@ -15,6 +12,7 @@ from typing import Any
 from litegate import amounts
 from litegate.errors import ConfigError
 from litegate.waivers import FILE, Waiver
+from litegate.whole import write_whole
 
 LONGEST = timedelta(days=366)
 """How far ahead a waiver may expire: a year to the day, leap years included."""
@@ -178,23 +176,13 @@ def add(project: Path, waivers: Sequence[Waiver], today: date) -> Path:
             f"the waiver would not read back as it was written; {FILE} is unchanged",
             remedy="write it by hand, as docs/waivers.md shows",
         )
-    _replace(path, text)
+    write_whole(path, text.encode())
     return path
 
 
 def _unplaced(waiver: Waiver) -> tuple[object, ...]:
     fields = (f for f in Waiver.__dataclass_fields__ if f != "line")
     return tuple(getattr(waiver, name) for name in fields)
-
-
-def _replace(path: Path, text: str) -> None:
-    with tempfile.NamedTemporaryFile("wb", dir=path.parent, delete=False) as file:
-        file.write(text.encode())
-    if path.exists():
-        shutil.copymode(path, file.name)
-    else:
-        Path(file.name).chmod(0o644)
-    os.replace(file.name, path)
 
 
 def written(waiver: Waiver) -> str:

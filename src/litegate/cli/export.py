@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +12,7 @@ from litegate.collected import collect
 from litegate.errors import ConfigError
 from litegate.session import Session
 from litegate.spec import Artifact, Model, Recipe
+from litegate.whole import write_whole
 
 
 def export(
@@ -37,14 +36,9 @@ def export(
 
 def write(data: bytes, to: Path) -> None:
     """Write under a temporary name beside it and move into place; ConfigError where it fails."""
-    part = to.with_name(f".{to.name}.{os.getpid()}.part")
     try:
-        to.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(data)
-        os.replace(part, to)
+        write_whole(to, data)
     except OSError as error:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
         raise ConfigError(
             f"{to} cannot be written",
             got=str(error.strerror or error),

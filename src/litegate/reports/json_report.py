@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from litegate.errors import ConfigError
 from litegate.reports.record import SCHEMA_VERSION, Run
+from litegate.whole import write_whole
 
 NAME, PAGE = "report.json", "report.html"
 
@@ -54,11 +53,7 @@ def write(report: Mapping[str, Any], folder: Path) -> Path:
     """
     path = folder / NAME
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=folder, delete=False, encoding="utf-8") as file:
-            json.dump(report, file, indent=1, allow_nan=False)
-            file.write("\n")
-        os.replace(file.name, path)
+        write_whole(path, (json.dumps(report, indent=1, allow_nan=False) + "\n").encode())
     except OSError as error:
         raise _cannot(folder, error) from error
     return path

@@ -8,9 +8,7 @@ the folder from run to run. Each is a report without what no line needs, so that
 from __future__ import annotations
 
 import json
-import os
 import re
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from litegate.reports.json_report import NAME
 from litegate.reports.reading import read_kept
 from litegate.reports.shapes import KEPT_ROW
 from litegate.reports.view import Report, Row
+from litegate.whole import write_whole
 
 MOST_FILES = 2000
 """Files of a folder that are read."""
@@ -67,12 +66,7 @@ def _already(path: Path) -> Sequence[Row]:
 
 def _write(made: Report, path: Path) -> Path:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            "w", dir=path.parent, delete=False, encoding="utf-8"
-        ) as file:
-            json.dump(made, file, allow_nan=False, separators=(",", ":"))
-        os.replace(file.name, path)
+        write_whole(path, json.dumps(made, allow_nan=False, separators=(",", ":")).encode())
     except OSError as error:
         raise ConfigError(
             f"the history in {path.parent} cannot be written",

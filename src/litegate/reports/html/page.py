@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -45,6 +43,7 @@ from litegate.reports.view import (
     word,
 )
 from litegate.units import Unit, text
+from litegate.whole import write_whole
 
 _TEMPLATES = Path(__file__).with_name("templates")
 _SHOWN = {
@@ -83,12 +82,7 @@ def compared(before: Report, after: Report, names: tuple[str, str]) -> str:
 def write(html: str, path: Path) -> Path:
     """Write a page under a temporary name and move it into place. ConfigError where it cannot."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            "w", dir=path.parent, delete=False, encoding="utf-8"
-        ) as file:
-            file.write(html)
-        os.replace(file.name, path)
+        write_whole(path, html.encode())
     except OSError as error:
         raise ConfigError(
             f"the page {path} cannot be written",

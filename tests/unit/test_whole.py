@@ -1,0 +1,51 @@
+"""Files are written whole or not at all, by whatever writes them."""
+
+import resource
+import stat
+from contextlib import contextmanager
+
+import pytest
+
+from litegate.errors import ConfigError
+from litegate.reports.html.page import write as write_page
+from litegate.whole import write_whole
+
+
+@contextmanager
+def full_disk():
+    """No file may grow beyond 1,000 bytes; the test's own body alone."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_folders_on_the_way_are_made(tmp_path):
+    write_whole(tmp_path / "a" / "b", b"text")
+    assert (tmp_path / "a" / "b").read_bytes() == b"text"
+
+
+def test_a_full_disk_leaves_what_was_there_and_nothing_else(tmp_path):
+    (tmp_path / "file").write_bytes(b"before")
+    with full_disk(), pytest.raises(OSError, match="large"):
+        write_whole(tmp_path / "file", b"x" * 1001)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert (tmp_path / "file").read_bytes() == b"before"
+
+
+def test_a_page_on_a_full_disk_is_an_error_and_leaves_nothing(tmp_path):
+    with full_disk(), pytest.raises(ConfigError, match="cannot be written"):
+        write_page("x" * 1001, tmp_path / "page.html")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, 0o644), (0o600, 0o600), (0o664, 0o664)])
+def test_permissions_stay(before, after, tmp_path):
+    file = tmp_path / "file"
+    if before is not None:
+        file.write_bytes(b"")
+        file.chmod(before)
+    write_whole(file, b"text")
+    assert stat.S_IMODE(file.stat().st_mode) == after
