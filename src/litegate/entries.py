@@ -1,7 +1,7 @@
 """Entries: the graphs of a file that can be fed, by its signatures.
 
 A `.tflite` has a first graph, and may name others by signatures. What stands here drives the
-interpreter that it is given; `litegate.runtime` makes it.
+interpreter that it is given; `litegate.interpreter` makes it.
 """
 
 from __future__ import annotations

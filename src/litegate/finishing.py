@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from litegate.errors import ArtifactError, BuildError, LitegateError
 from litegate.flatbuffer import parse
 from litegate.graph import Tensor
+from litegate.interpreter import Kernels
 from litegate.ports import called
-from litegate.runtime import Kernels, all_outputs
+from litegate.runtime import all_outputs
 from litegate.spec import Inputs, Samples
 
 SAMPLES = 16

@@ -186,8 +186,8 @@ def _counted(names: list[str]) -> str:
 def called(graph: Graph, side: str, signature: str = "") -> dict[str, Tensor]:
     """The inputs or outputs (`side`) of a graph's main subgraph by name, without running it.
 
-    As `litegate.runtime.Runner` has them: in the order of the signature's names, those that it does
-    not name after them.
+    As `litegate.interpreter.Runner` has them: in the order of the signature's names, those that it
+    does not name after them.
     """
     main = graph.main
     rest = dict.fromkeys(main.inputs if side == "inputs" else main.outputs)

@@ -1,218 +1,31 @@
-"""Run an artifact on arrays with LiteRT: the only place that imports its interpreter."""
+"""Run an artifact on arrays: what a model answers to samples."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import lru_cache, partial
+from math import prod
 from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.datasets.rows import in_parts
-from litegate.entries import entry, told
-from litegate.errors import ArtifactError, MeasurementError
+from litegate.datasets.rows import PART, in_parts
+from litegate.errors import MeasurementError
 from litegate.gathering import gathered
-from litegate.greeting import without_greeting
-from litegate.ports import Port, matched, matching
+from litegate.in_order import cores, in_order
+from litegate.interpreter import Kernels, Runner, load, waits
+from litegate.ports import Port, matching
 from litegate.spec import Artifact, Samples, by_input
 
 BATCH = 100
 """Samples to one invocation where the model's batch can be resized. The answers are the same to the
 bit; of 1,000, the activations of MNIST's float file leave the cache and take 2.5 times as long."""
-
-
-def version() -> str:
-    """LiteRT's, as installed."""
-    from importlib.metadata import version as installed
-
-    return installed("ai-edge-litert")
-
-
-class Kernels(StrEnum):
-    """Which implementation of the operators runs; int8 results differ by a quantum between them."""
-
-    XNNPACK = "xnnpack"
-    """LiteRT's default: the optimized kernels that phones and servers run."""
-    REFERENCE = "reference"
-    """The plain kernels that microcontrollers' results are held to; ten times slower."""
-    BUILTIN = "builtin"
-    """The optimized kernels without a delegate; every tensor between two operators can be read."""
-
-
-@final
-class Runner:
-    """One interpreter, ready to invoke. Not safe across threads.
-
-    `inputs` and `outputs` are the ports by their names, in the order of the file's signature (which
-    converters sort by name), else in the file's own.
-    """
-
-    def __init__(
-        self,
-        tflite: bytes,
-        *,
-        subject: str = "the model",
-        kernels: Kernels = Kernels.XNNPACK,
-        threads: int = 1,
-        signature: str = "",
-    ) -> None:
-        """Load and allocate `tflite`; ArtifactError where LiteRT refuses it.
-
-        Of a file with several signatures `signature` names the one that is run.
-        """
-        self._subject = subject
-        interpreter = load(tflite, subject, kernels, threads)
-        self._entry = entry(interpreter, signature, subject)
-        self.inputs, self.outputs = self._entry.inputs, self._entry.outputs
-        ready = {name: one.allocated for name, one in self.inputs.items()}
-        self._shapes = {} if _waits(interpreter, subject) else ready
-        for what, ports in (("input", self.inputs), ("output", self.outputs)):
-            if not ports:
-                raise ArtifactError(f"{subject} has no {what}", expected=f"at least one {what}")
-
-    @property
-    def input(self) -> Port:
-        """The one input; ArtifactError where there are several."""
-        return _only(self.inputs, "input", self._subject)
-
-    @property
-    def output(self) -> Port:
-        """The one output; ArtifactError where there are several."""
-        return _only(self.outputs, "output", self._subject)
-
-    @property
-    def batches(self) -> bool:
-        """Whether one invocation takes as many samples as it is given."""
-        return all(one.shape[:1] == (-1,) for one in self.inputs.values())
-
-    def take(self, samples: Samples) -> None:
-        """Feed real-valued samples, shape (batch, ...), after fitting free sizes to theirs.
-
-        `Inputs` where there are several inputs. ArtifactError where the model cannot take them,
-        MeasurementError for values that an input cannot hold.
-        """
-        arrays = matched(self.inputs, samples, self._subject)
-        self._fit({name: self.inputs[name].fitted(each.shape) for name, each in arrays.items()})
-        raw = {name: self.inputs[name].quantize(each) for name, each in arrays.items()}
-        if any(each.shape != self._shapes[name] for name, each in raw.items()):
-            raise self._refusal(raw)
-        try:
-            self._entry.feed(raw)
-        except ValueError as error:
-            raise self._refusal(raw) from error
-
-    def _fit(self, shapes: dict[str, tuple[int, ...]]) -> None:
-        if shapes == self._shapes:
-            return
-        try:
-            self._entry.resize(shapes)
-        except (ValueError, RuntimeError) as error:
-            batch, told = next(iter(shapes.values()))[0], str(error).strip()
-            fed = ", ".join(map(str, shapes.values()))
-            raise ArtifactError(
-                f"{self._subject} takes no batch of {batch}", got=f"{told} (shape {fed})"
-            ) from error
-        self._shapes = shapes
-
-    def _refusal(self, raw: Mapping[str, NDArray[Any]]) -> ArtifactError:
-        ports = self.inputs.items()
-        name = {one: f"{one}: " if len(raw) > 1 else "" for one in raw}
-        return ArtifactError(
-            f"{self._subject} does not take these samples",
-            expected="; ".join(f"{name[k]}{one.dtype} of shape {one.shape}" for k, one in ports),
-            got="; ".join(f"{name[k]}{x.dtype} of shape {x.shape}" for k, x in raw.items()),
-            remedy="compare the data set's preprocessing with the network's input",
-        )
-
-    def invoke(self) -> None:
-        """Run once on what was fed; ArtifactError where an operator fails."""
-        try:
-            self._entry.invoke()
-        except (RuntimeError, ValueError) as error:
-            raise ArtifactError(f"LiteRT cannot run {self._subject}", got=str(error)) from error
-
-    def fetch(self) -> dict[str, NDArray[Any]]:
-        """A copy of each output by its name, in the output's own type."""
-        return self._entry.fetch()
-
-    def tensor(self, index: int) -> NDArray[Any]:
-        """A copy of any tensor of the graph, in its own type; for `Kernels.BUILTIN` alone."""
-        return self._entry.tensor(index)
-
-    def run(self, samples: Samples) -> dict[str, NDArray[Any]]:
-        """Take, invoke and fetch; shape (batch, ...) in and out."""
-        self.take(samples)
-        self.invoke()
-        return self.fetch()
-
-
-def _only(ports: Mapping[str, Port], what: str, subject: str) -> Port:
-    if len(ports) != 1:
-        raise ArtifactError(f"{subject} has {len(ports)} {what}s", expected=f"one {what}")
-    return next(iter(ports.values()))
-
-
-def signatures(tflite: bytes, *, subject: str = "the model") -> tuple[str, ...]:
-    """The names of a file's signatures. ArtifactError where LiteRT refuses the file."""
-    read = load(tflite, subject, Kernels.BUILTIN).get_signature_list
-    return tuple(told(read, "a signature", subject))
-
-
-@lru_cache(maxsize=64)
-def demand_loadable(artifact: Artifact) -> None:
-    """Raise ArtifactError where LiteRT refuses to load an artifact, or to give it its memory."""
-    interpreter = load(artifact.tflite, artifact.name, Kernels.XNNPACK)
-    if _waits(interpreter, artifact.name):
-        runner = Runner(artifact.tflite, subject=artifact.name, signature=artifact.signature)
-        runner.take(artifact.evaluation.x[:1])
-
-
-def load(tflite: bytes, subject: str, kernels: Kernels, threads: int = 1) -> Any:
-    """LiteRT's interpreter with its memory; ArtifactError where it refuses the file.
-
-    A file that takes sequences of any length gets memory when its samples are known: at the length
-    of 1, which LiteRT would begin with, its convolutions may find too little.
-    """
-    try:
-        with without_greeting():
-            interpreter = _interpreter(tflite, kernels, threads)
-            if not _waits(interpreter, subject):
-                interpreter.allocate_tensors()
-    except (ValueError, RuntimeError) as error:
-        raise ArtifactError(
-            f"LiteRT cannot load {subject}",
-            got=str(error).strip(),
-            remedy="build it again, or look whether it needs a custom or Flex operator",
-        ) from error
-    return interpreter
-
-
-def _waits(interpreter: Any, subject: str) -> bool:
-    """Whether an input has a free size besides the batch."""
-    inputs = told(interpreter.get_input_details, "an input", subject)
-    return any(-1 in one["shape_signature"][1:] for one in inputs)
-
-
-def _interpreter(tflite: bytes, kernels: Kernels, threads: int) -> Any:
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-    resolver = {
-        Kernels.XNNPACK: OpResolverType.AUTO,
-        Kernels.REFERENCE: OpResolverType.BUILTIN_REF,
-        Kernels.BUILTIN: OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-    }[kernels]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return Interpreter(
-            model_content=tflite,
-            num_threads=threads,
-            experimental_op_resolver_type=resolver,
-            experimental_preserve_all_tensors=kernels is Kernels.BUILTIN,
-        )
+_RUNNERS = 4
+"""Interpreters that share a set, at most: each has activations for a batch of its own."""
+_COPIES = 256 << 20
+"""Bytes that their copies of the weights may take together."""
 
 
 @final
@@ -243,11 +56,21 @@ class Outputs:
         return self.port.scale
 
 
+@lru_cache(maxsize=64)
+def demand_loadable(artifact: Artifact) -> None:
+    """Raise ArtifactError where LiteRT refuses to load an artifact, or to give it its memory."""
+    interpreter = load(artifact.tflite, artifact.name, Kernels.XNNPACK)
+    if waits(interpreter, artifact.name):
+        runner = Runner(artifact.tflite, subject=artifact.name, signature=artifact.signature)
+        runner.take(artifact.evaluation.x[:1])
+
+
 def predict(
     artifact: Artifact, kernels: Kernels = Kernels.XNNPACK, most: int = 0, output: str = ""
 ) -> Outputs:
-    """Run an artifact on its evaluation split, one thread; on the first `most` samples if given.
+    """Run an artifact on its evaluation split; on the first `most` samples if given.
 
+    One thread an invocation; the cores share the samples, as they would not change the answers.
     Gives one output: the one that is named, else the one that the data set says decides, else the
     first of the file's signature. Kept for the rest of the process: an artifact's answers to one
     split do not change. Raises ArtifactError where LiteRT refuses the file or there is no such
@@ -333,9 +156,15 @@ def all_outputs(
     """
     if not len(samples):
         raise MeasurementError(f"there is no sample to run {subject} on", expected="at least one")
-    runner = Runner(tflite, subject=subject, kernels=kernels, signature=signature)
-    raw = gathered(_batches(runner, samples, batch, on_part), len(samples), subject)
-    return {name: Outputs(raw=raw[name], port=one) for name, one in runner.outputs.items()}
+    create = partial(Runner, tflite, subject=subject, kernels=kernels, signature=signature)
+    runners = [create() for _ in range(_crew(len(tflite), -(-len(samples) // batch)))]
+    raw = gathered(_answers(runners, samples, batch, on_part), len(samples), subject)
+    return {name: Outputs(raw=raw[name], port=one) for name, one in runners[0].outputs.items()}
+
+
+def _crew(weights: int, batches: int) -> int:
+    """How many interpreters share the batches: as many as there are cores, within limits."""
+    return max(1, min(cores(), _RUNNERS, batches, _COPIES // max(1, weights)))
 
 
 def inner(
@@ -357,11 +186,31 @@ def inner(
         yield {index: runner.tensor(index) for index in tensors}
 
 
-def _batches(
-    runner: Runner, samples: Samples, batch: int, on_part: Callable[[Samples], None]
+def _answers(
+    runners: Sequence[Runner], samples: Samples, batch: int, on_part: Callable[[Samples], None]
 ) -> Iterator[dict[str, NDArray[Any]]]:
-    size = min(batch, len(samples)) if runner.batches else 1
-    for start in range(0, len(samples), size):
-        part = samples[start : start + size]
-        on_part(part)
-        yield runner.run(part)
+    """Invocation after invocation, in the order of the samples."""
+    parts = (samples[rows] for rows in _parts(samples, batch, whole=runners[0].batches))
+    for answers in in_order([partial(_answer, one, on_part) for one in runners], parts):
+        yield from answers
+
+
+def _answer(
+    runner: Runner, on_part: Callable[[Samples], None], part: Samples
+) -> list[dict[str, NDArray[Any]]]:
+    on_part(part)
+    ready = runner.ready(part)
+    size = len(part) if runner.batches else 1
+    found = []
+    for start in range(0, len(part), size):
+        runner.feed({name: each[start : start + size] for name, each in ready.items()})
+        runner.invoke()
+        found.append(runner.fetch())
+    return found
+
+
+def _parts(samples: Samples, batch: int, *, whole: bool) -> Iterator[slice]:
+    """What a worker takes at once: a batch, which may be large where it is fed as a `whole`."""
+    rows = [prod(one.shape[1:]) * one.dtype.itemsize for _, one in by_input(samples)]
+    size = batch if whole else min(batch, max(1, PART // max(1, *rows)))
+    return (slice(start, start + size) for start in range(0, len(samples), size))

@@ -10,10 +10,10 @@ import pytest
 
 from litegate import recipes
 from litegate.errors import ArtifactError
+from litegate.interpreter import Runner
 from litegate.measurement import Outcome
 from litegate.measures.latency import latency, latency_ratio
 from litegate.measures.latency_rule.contest import Contest, confirmed, fresh_process, trial
-from litegate.runtime import Runner
 from litegate.spec import Artifact, Evaluation
 from litegate.units import ms
 

@@ -14,7 +14,7 @@ from several_models import PAIR, SIGNED, TOKENS, TONES, TWO
 from litegate.faults.draft import Draft, edit
 from litegate.faults.layers import last
 from litegate.flatbuffer import parse
-from litegate.runtime import signatures
+from litegate.interpreter import signatures
 
 pytestmark = pytest.mark.slow
 CHECKS = Path(__file__).resolve().parents[2] / "checks"

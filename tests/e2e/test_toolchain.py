@@ -383,7 +383,7 @@ def test_inputs_and_outputs_have_the_declared_types(
     together: Path, recipe: str, input_type: str, output_type: str
 ) -> None:
     """What the recipe declares is what the file has."""
-    from litegate.runtime import Runner
+    from litegate.interpreter import Runner
 
     runner = Runner((together / recipe / "model.tflite").read_bytes())
     assert (runner.input.dtype, runner.output.dtype) == (input_type, output_type)

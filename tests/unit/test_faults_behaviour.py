@@ -8,7 +8,8 @@ from scenes import scene
 from litegate.faults import Unplantable, behaviour
 from litegate.faults.catalogue import _of
 from litegate.flatbuffer import parse
-from litegate.runtime import Kernels, Runner, outputs
+from litegate.interpreter import Kernels, Runner
+from litegate.runtime import outputs
 from litegate.spec import Kind
 
 FAULTS = _of(behaviour)

@@ -13,10 +13,11 @@ from litegate.errors import ArtifactError
 from litegate.faults import Expect, Unplantable, edit, operators
 from litegate.faults.catalogue import _of
 from litegate.flatbuffer import parse
+from litegate.interpreter import Kernels
 from litegate.measures.against_base import latency_growth
 from litegate.measures.target import target_breaches
 from litegate.measures.tensors import operator_violations
-from litegate.runtime import Kernels, outputs
+from litegate.runtime import outputs
 from litegate.spec import Kind
 from litegate.targets import KNOWN, load
 

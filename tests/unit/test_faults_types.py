@@ -13,7 +13,8 @@ from litegate.faults import Draft, Expect, Unplantable, edit, types
 from litegate.faults.catalogue import _of
 from litegate.faults.floats import real
 from litegate.flatbuffer import parse
-from litegate.runtime import Kernels, outputs
+from litegate.interpreter import Kernels
+from litegate.runtime import outputs
 from litegate.spec import Kind
 
 FAULTS = _of(types)

@@ -11,6 +11,7 @@ from tiny import rounder, selector
 from litegate import points
 from litegate.errors import ArtifactError, MeasurementError
 from litegate.faults.edits import revalue
+from litegate.interpreter import Kernels
 from litegate.measurement import Outcome
 from litegate.measures.accuracy import accuracy_drop, class_drop, extra_errors
 from litegate.measures.against_base import accuracy_loss
@@ -23,7 +24,7 @@ from litegate.measures.layer_error import (
     diverging,
     layer_errors,
 )
-from litegate.runtime import Kernels, outputs
+from litegate.runtime import outputs
 from litegate.spec import Kind
 from litegate.testing import edit, tiny
 from litegate.testing.artifacts import artifact, evaluation

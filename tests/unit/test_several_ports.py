@@ -6,8 +6,9 @@ from several import crossed, crossed_artifact, double, samples, two_signatures
 
 from litegate.errors import ArtifactError, DataError, MeasurementError
 from litegate.flatbuffer import parse
-from litegate.runtime import Kernels, Runner, all_outputs, inner, outputs, predict, predict_all
-from litegate.runtime import signatures as signatures_of
+from litegate.interpreter import Kernels, Runner
+from litegate.interpreter import signatures as signatures_of
+from litegate.runtime import all_outputs, inner, outputs, predict, predict_all
 from litegate.spec import Inputs
 
 X = samples()

@@ -9,7 +9,8 @@ from graphs import tensor
 
 from litegate.errors import ConfigError
 from litegate.flatbuffer import parse
-from litegate.runtime import Kernels, outputs
+from litegate.interpreter import Kernels
+from litegate.runtime import outputs
 from litegate.spec import Kind
 from litegate.testing import (
     Draft,

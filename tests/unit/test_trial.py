@@ -12,7 +12,8 @@ from litegate.cli import app
 from litegate.errors import ArtifactError
 from litegate.flatbuffer import parse
 from litegate.intake import Intake
-from litegate.runtime import BATCH, Kernels, load, outputs
+from litegate.interpreter import Kernels, load
+from litegate.runtime import BATCH, outputs
 from litegate.spec import DataLocations, File, Kind
 from litegate.store import BUILDS, Store
 from litegate.testing import Draft, edit, evaluation, tiny

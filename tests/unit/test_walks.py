@@ -22,7 +22,8 @@ from litegate.measures.distinct import originals
 from litegate.measures.layer_error import layer_errors
 from litegate.measures.output_error import output_error
 from litegate.measures.properties import in_range, property_violations
-from litegate.runtime import Outputs, Port, predict
+from litegate.ports import Port
+from litegate.runtime import Outputs, predict
 from litegate.spec import Kind
 from litegate.testing import artifact as tiny_artifact
 from litegate.testing import evaluation, tiny

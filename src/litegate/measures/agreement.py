@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.errors import MeasurementError
+from litegate.interpreter import Kernels
 from litegate.measurement import Measurement
 from litegate.measures.decisions import Decisions, decide, demand_same_split, finite, tied
 from litegate.measures.distinct import originals
@@ -19,7 +20,7 @@ from litegate.measures.every_output import choosing, decided, demand_all, place,
 from litegate.measures.grid import grid_of
 from litegate.measures.layer_error import divergence
 from litegate.measures.shares import share
-from litegate.runtime import Kernels, Outputs, all_outputs, predict_all
+from litegate.runtime import Outputs, all_outputs, predict_all
 from litegate.spec import Artifact
 from litegate.units import Unit
 

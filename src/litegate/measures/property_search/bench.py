@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from litegate.datasets.rows import in_parts
 from litegate.errors import MeasurementError
+from litegate.interpreter import Runner
 from litegate.measures.grid import grid_of
 from litegate.measures.property_search.patterns import Canvas, Pattern
 from litegate.ports import Port, matched
-from litegate.runtime import Runner
 from litegate.spec import Artifact, Inputs, by_input, domain_of
 
 ORDER = (0, 1, 1, 0, 1)

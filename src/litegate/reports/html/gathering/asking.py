@@ -16,8 +16,9 @@ import numpy as np
 from litegate.datasets.rows import opened
 from litegate.digests import digest_of
 from litegate.errors import LitegateError
+from litegate.interpreter import version
 from litegate.ports import Port
-from litegate.runtime import Outputs, predict, version
+from litegate.runtime import Outputs, predict
 from litegate.spec import Artifact
 from litegate.store import ANSWERS, Store
 

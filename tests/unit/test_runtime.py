@@ -1,0 +1,56 @@
+"""What a model answers does not depend on how many cores share the samples."""
+
+import numpy as np
+import pytest
+from tiny import artifact, selector
+
+from litegate import runtime
+from litegate.datasets.rows import Rows
+from litegate.errors import MeasurementError
+from litegate.runtime import BATCH, all_outputs, predict
+
+X = np.random.default_rng(5).normal(size=(3 * BATCH + 7, 4)).astype(np.float32)
+
+
+@pytest.fixture(params=[1, 2, 64])
+def cores(request, monkeypatch):
+    monkeypatch.setattr(runtime, "cores", lambda: request.param)
+
+
+@pytest.mark.parametrize("free", [True, False], ids=["batches", "one by one"])
+@pytest.mark.parametrize("n", [1, 2, BATCH - 1, BATCH, BATCH + 1, len(X)])
+def test_answers_come_in_the_order_of_the_samples(cores, free, n):
+    (found,) = all_outputs(selector(4, [2, 0], gain=3.0, free=free), X[:n]).values()
+    assert np.array_equal(found.raw, 3 * X[:n, [2, 0]])
+
+
+def test_samples_on_disk_are_answered_as_those_in_memory(cores, tmp_path):
+    np.save(tmp_path / "x.npy", X)
+    (found,) = all_outputs(selector(4, [1]), Rows(tmp_path / "x.npy")).values()
+    assert np.array_equal(found.raw, X[:, [1]])
+
+
+def test_the_first_sample_that_is_not_finite_is_named(cores):
+    x = X.copy()
+    x[[BATCH + 3, 2 * BATCH]] = np.nan
+    with pytest.raises(MeasurementError, match=rf"sample {BATCH + 3} is the first"):
+        predict(artifact(selector(4, [0, 1]), x))
+
+
+@pytest.mark.parametrize(
+    ("cores", "weights", "batches", "expected"),
+    [
+        (1, 1000, 100, 1),
+        (2, 1000, 100, 2),
+        (64, 1000, 100, 4),
+        (64, 1000, 3, 3),
+        (64, 128 << 20, 100, 2),
+        (64, (128 << 20) + 1, 100, 1),
+        (64, 1 << 30, 100, 1),
+    ],
+)
+def test_large_models_are_held_once_and_small_sets_are_not_split(
+    monkeypatch, cores, weights, batches, expected
+):
+    monkeypatch.setattr(runtime, "cores", lambda: cores)
+    assert runtime._crew(weights, batches) == expected
