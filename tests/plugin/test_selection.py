@@ -137,12 +137,16 @@ def test_tests_elsewhere_are_left_alone(project):
 
 
 def test_a_broken_model_file_is_told_with_its_line(project):
-    """The run ends before a check is collected."""
+    """The run ends before a check is collected; a second file of checks does not say it again."""
     project.model().check("pass")
+    checks = project.path / "checks"
+    (first,) = checks.glob("test_*.py")
+    (checks / "test_z_second.py").write_text(first.read_text())
     (project.path / "models" / "broken.py").write_text("x = 1 / 0\n")
     done = project.run()
     assert done.ret == 2
     done.stdout.fnmatch_lines(["*broken.py does not load: ZeroDivisionError*", "*broken.py:1*"])
+    assert done.stdout.str().count("ZeroDivisionError") == 1
 
 
 def test_a_project_without_models_is_an_error(project):

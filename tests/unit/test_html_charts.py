@@ -149,6 +149,30 @@ def test_recipes_without_labels_have_no_accuracy_to_draw():
     assert unbeaten(rows) == []
 
 
+def rated(name, better, value, size):
+    metrics = {"rmse": {"value": value, "unit": "score", "better": better}}
+    return made_reports.recipe(name=name) | {"accuracy": None, "metrics": metrics, "bytes": size}
+
+
+@pytest.mark.parametrize(("better", "expected"), [("lower", ["a", "b"]), ("higher", ["b", "c"])])
+def test_recipes_without_accuracy_are_drawn_by_their_first_metric(better, expected):
+    """The better, the higher, whichever way the metric improves."""
+    rows = [rated(*each) for each in (("a", better, 0.2, 300), ("b", better, 0.3, 100))]
+    rows.append(rated("c", better, 0.4, 300))
+    drawn = pareto(rows, "bytes")
+    assert "rmse over bytes of 3 recipes" in drawn
+    assert unbeaten(rows) == expected
+    heights = [float(y) for y in re.findall(r'class="recipe[^>]* cy="([\d.]+)%"', drawn)]
+    assert (heights[0] < heights[2]) is (better == "lower")
+
+
+def test_a_metric_whose_better_side_is_not_told_is_not_drawn():
+    """Older reports do not tell it."""
+    row = rated("a", "lower", 0.2, 300)
+    del row["metrics"]["rmse"]["better"]
+    assert not pareto([row], "bytes")
+
+
 def test_recipes_of_a_run_that_timed_nothing_are_drawn_over_bytes_alone():
     rows = [made_reports.recipe(name="a") | {"bytes": 9}, made_reports.recipe(name="b")]
     assert pareto(rows, "bytes")

@@ -28,7 +28,7 @@ from litegate.reports.html.facts import (
     Step,
 )
 from litegate.reports.html.pairs import Fate, pairs
-from litegate.reports.html.words import capped, flipped
+from litegate.reports.html.words import capped, flipped, side_by_side
 from litegate.reports.markdown import summary
 from litegate.reports.reading import check
 from litegate.reports.view import counts, headline
@@ -360,3 +360,33 @@ def test_recipes_without_accuracy_are_a_table_alone():
     html = page(made_reports.report(made_reports.verdict(), recipes=[row]))
     assert "All recipes" in html
     assert 'class="plot pareto"' not in html
+
+
+def with_accuracy(*scores):
+    found = facts("r")
+    sides = tuple(replace(found.sides[0], accuracy=score) for score in scores)
+    return replace(found, sides=sides)
+
+
+@pytest.mark.parametrize(
+    ("scores", "said", "change"),
+    [
+        ((0.5, 0.75), ("50.00 %", "75.00 %"), "+25.00 points"),
+        ((0.75, None, 0.5), ("75.00 %", "none", "50.00 %"), ""),
+        ((0.5,), ("50.00 %",), ""),
+    ],
+)
+def test_sides_are_told_with_what_changed(scores, said, change):
+    line = side_by_side(with_accuracy(*scores))[0]
+    assert (line.name, line.values, line.change) == ("top-1 accuracy", said, change)
+
+
+def test_a_quantity_that_no_side_has_is_not_told():
+    lines = side_by_side(with_accuracy(None, None))
+    assert [line.name for line in lines] == ["bytes", "operators", "operators in floats"]
+    assert "top-1 accuracy" not in page(made_reports.report(), [with_accuracy(None, None)])
+
+
+@pytest.mark.parametrize(("notes", "said"), [(["a"], "1 note<"), (["a", "b"], "2 notes<")])
+def test_notes_are_counted(notes, said):
+    assert said in page(made_reports.report(notes=notes))

@@ -99,7 +99,7 @@ def layer_errors(reference: Artifact, candidate: Artifact) -> tuple[LayerError, 
     matched = pairs(*graphs)
     if not matched:
         raise MeasurementError(
-            f"no layer of {candidate.name} has a counterpart in {reference.name}",
+            f"no layer of {candidate.name} has a counterpart in its reference",
             expected="operators of the same kind, output shape and fused activation",
             remedy="convert both from the same network",
         )

@@ -117,13 +117,14 @@ def _row(
 
 
 def _metrics(budget: Budget, artifact: Artifact) -> dict[str, dict[str, Any]]:
-    """The value of each metric with its unit; one that has none is left out: its check says why."""
+    """Each metric's value, unit and better side; not of one without a value: its check says why."""
     found: dict[str, dict[str, Any]] = {}
     for metric in budget.metrics:
         with suppress(LitegateError):
             value = plain_value(artifact, metric)
             if isfinite(value):
-                found[metric.name] = {"value": value, "unit": metric.unit().value}
+                unit, better = metric.unit().value, metric.better.value
+                found[metric.name] = {"value": value, "unit": unit, "better": better}
     return found
 
 

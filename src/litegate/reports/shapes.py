@@ -80,6 +80,7 @@ def _metrics_or_none(value: Any) -> bool:
             _object(one)
             and _number(one.get("value"))
             and one.get("unit") in tuple(unit.value for unit in Unit)
+            and one.get("better", "higher") in ("higher", "lower")
             for one in value.values()
         )
     )

@@ -19,6 +19,7 @@ from litegate.reports.html.charts.classes import class_change, class_scale
 from litegate.reports.html.charts.curves import curves
 from litegate.reports.html.charts.interval import interval
 from litegate.reports.html.charts.matrix import difference, matrix
+from litegate.reports.html.charts.merit import merit
 from litegate.reports.html.charts.over_commits import over_commits
 from litegate.reports.html.charts.pareto import pareto, unbeaten
 from litegate.reports.html.charts.samples import sample
@@ -50,7 +51,7 @@ _SHOWN = {
     f.__name__: f
     for f in (
         *(bar, class_change, class_scale, curves, difference, epochs, interval, layer_bar, matrix),
-        *(over_commits, pareto, sample, short_name, times, treemap, unbeaten),
+        *(merit, over_commits, pareto, sample, short_name, times, treemap, unbeaten),
         *(counts, figures, having, held_against, judged, outcome_of, recipe_figures, text, whose),
     )
 }

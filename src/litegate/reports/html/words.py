@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import final
+
 from litegate.reports.html.facts import CandidateFacts, FlipSheet
 from litegate.units import Unit, text
 
@@ -45,28 +49,35 @@ def share(difference: float) -> str:
     return f"{100 * difference:.2g} %" if difference < 10 else "over 1000 %"
 
 
-def side_by_side(facts: CandidateFacts) -> list[tuple[str, ...]]:
-    """A row for each quantity: its name, then each side's value in the order of `facts.sides`."""
+@final
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One quantity of a candidate and of what it stands beside."""
+
+    name: str
+    values: tuple[str, ...]
+    """In the order of `CandidateFacts.sides`."""
+    change: str
+    """From the side before the last to the last; empty where one of them has no value."""
+
+
+def side_by_side(facts: CandidateFacts) -> list[Line]:
+    """A line for each quantity that a side has."""
     sides = facts.sides
-    scores = (None if s.accuracy is None else text(s.accuracy, Unit.PERCENT) for s in sides)
-    rows = [("top-1 accuracy", *(score or "none" for score in scores))]
-    rows.append(("bytes", *(text(side.bytes, Unit.BYTES) for side in sides)))
-    rows.append(("operators", *(f"{side.operators:,}" for side in sides)))
-    rows.append(("operators in floats", *(f"{side.floating:,}" for side in sides)))
-    return rows
-
-
-def changes(facts: CandidateFacts) -> list[str]:
-    """What stands at the end of each row of `side_by_side`: from the side before to the last."""
-    if len(facts.sides) < 2:
-        return [""] * 4
-    before, after = facts.sides[-2:]
-    gained = ""
-    if before.accuracy is not None and after.accuracy is not None:
-        gained = text(after.accuracy - before.accuracy, Unit.POINTS, signed=True)
     return [
-        gained,
-        text(after.bytes - before.bytes, Unit.BYTES, signed=True),
-        f"{after.operators - before.operators:+,}",
-        f"{after.floating - before.floating:+,}",
+        *_line("top-1 accuracy", [side.accuracy for side in sides], Unit.PERCENT, Unit.POINTS),
+        *_line("bytes", [side.bytes for side in sides], Unit.BYTES, Unit.BYTES),
+        *_line("operators", [side.operators for side in sides], Unit.COUNT, Unit.COUNT),
+        *_line("operators in floats", [side.floating for side in sides], Unit.COUNT, Unit.COUNT),
     ]
+
+
+def _line(name: str, values: Sequence[float | None], unit: Unit, of_change: Unit) -> Iterator[Line]:
+    if all(value is None for value in values):
+        return
+    said = tuple("none" if value is None else text(value, unit) for value in values)
+    before, after = values[-2:] if len(values) > 1 else (None, None)
+    if before is None or after is None:
+        yield Line(name, said, "")
+    else:
+        yield Line(name, said, text(after - before, of_change, signed=True))

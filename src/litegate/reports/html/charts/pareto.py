@@ -1,16 +1,14 @@
-"""All recipes of a model: accuracy over a cost, with the line that none of them is better than."""
+"""All recipes of a model: merit over a cost, with the line that none of them is better than."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from markupsafe import Markup
 
+from litegate.reports.html.charts.merit import Merit, Row, merit
 from litegate.reports.html.charts.svg import Scale, dot, label, line, plot, share, tag
 from litegate.units import Unit, text
-
-Row = Mapping[str, Any]
 
 _HEIGHT, _TOP, _BOTTOM, _LEFT = 220, 0.06, 0.86, 0.16
 _NEAR = 0.06
@@ -22,11 +20,12 @@ COSTS = {"bytes": Unit.BYTES, "latency": Unit.SECONDS}
 
 
 def unbeaten(rows: Sequence[Row]) -> list[str]:
-    """The recipes that no other one equals in accuracy and every known cost, and betters in one."""
-    known = ["accuracy", *(cost for cost in COSTS if _all_have(rows, cost))]
-    if not _all_have(rows, "accuracy"):
+    """The recipes that no other one equals in merit and every known cost, and betters in one."""
+    found = merit(rows)
+    if not found:
         return []
-    merits = [tuple(r[k] if k == "accuracy" else -r[k] for k in known) for r in rows]
+    costs = [[-row[cost] for row in rows] for cost in COSTS if _all_have(rows, cost)]
+    merits = list(zip(found.worth, *costs, strict=True))
     return [
         row["recipe"]
         for row, mine in zip(rows, merits, strict=True)
@@ -44,17 +43,22 @@ def _all_have(rows: Sequence[Row], key: str) -> bool:
 def pareto(rows: Sequence[Row], cost: str) -> Markup:
     """Draw the recipes' rows of a report, numbered from 1 as the table beside it numbers them.
 
-    `cost` is one of `COSTS`. Empty where a row has no accuracy, or not that cost.
+    `cost` is one of `COSTS`; the better, the higher. Empty where the rows have no merit in common,
+    or not that cost.
     """
-    if not (_all_have(rows, "accuracy") and _all_have(rows, cost)):
+    found = merit(rows)
+    if not (found and _all_have(rows, cost)):
         return Markup()
-    across, up = Scale([r[cost] for r in rows], 0.1), Scale([r["accuracy"] for r in rows], 0.12)
-    spots = [(_x(across(row[cost])), _y(up(row["accuracy"]))) for row in rows]
-    shapes = [*_frame(rows, cost, across, up), *_frontier(spots)]
+    across, up = Scale([r[cost] for r in rows], 0.1), Scale(found.worth, 0.12)
+    worth = zip(rows, found.worth, strict=True)
+    spots = [(_x(across(row[cost])), _y(up(score))) for row, score in worth]
+    shapes = [*_frame([row[cost] for row in rows], cost, across), *_levels(found, up)]
+    shapes += _frontier(spots)
     for row, (x, y) in zip(rows, spots, strict=True):
         shapes.append(dot(f"recipe {row['role']}", x, share(y), 6))
     shapes += _numbers(spots)
-    said = f"Accuracy over {cost} of {len(rows)} recipes; the table says the same in numbers"
+    name = found.name.capitalize() if found.name == "accuracy" else found.name
+    said = f"{name} over {cost} of {len(rows)} recipes; the table says the same in numbers"
     return plot("pareto", said, *shapes, height=_HEIGHT)
 
 
@@ -66,16 +70,21 @@ def _y(up: float) -> float:
     return _BOTTOM - (_BOTTOM - _TOP) * up
 
 
-def _frame(rows: Sequence[Row], cost: str, across: Scale, up: Scale) -> Iterator[Markup]:
-    scores, sizes = ([row[key] for row in rows] for key in ("accuracy", cost))
-    for score in dict.fromkeys((min(scores), max(scores))):
-        y = share(_y(up(score)))
+def _levels(found: Merit, up: Scale) -> Iterator[Markup]:
+    """Lines at the best and the worst merit."""
+    for worth in dict.fromkeys((min(found.worth), max(found.worth))):
+        y = share(_y(up(worth)))
         yield tag("line", class_="ground", x1="0", x2="100%", y1=y, y2=y)
-        yield tag("text", text(score, Unit.PERCENT), class_="tick", x="0", y=y, dy=-4)
-    for size in dict.fromkeys((min(sizes), max(sizes))):
-        x = _x(across(size))
+        value = worth if found.higher else -worth
+        yield tag("text", text(value, found.unit), class_="tick", x="0", y=y, dy=-4)
+
+
+def _frame(costs: Sequence[float], cost: str, across: Scale) -> Iterator[Markup]:
+    """Lines at the least and the greatest cost."""
+    for one in dict.fromkeys((min(costs), max(costs))):
+        x = _x(across(one))
         yield line("ground", (x, x), (share(_TOP), share(_BOTTOM)))
-        yield label("tick", text(size, COSTS[cost]), x, "96%")
+        yield label("tick", text(one, COSTS[cost]), x, "96%")
 
 
 def _frontier(spots: Sequence[tuple[float, float]]) -> Iterator[Markup]:
