@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from toolchain_projects import ALL, Project
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -43,3 +44,21 @@ def gate(tmp_path, shared_store):
 
     run.report = tmp_path / "report" / "report.json"
     return run
+
+
+@pytest.fixture(scope="session")
+def networks(tmp_path_factory):
+    """A project of small networks, for the tool chain."""
+    return Project(tmp_path_factory.mktemp("project"))
+
+
+@pytest.fixture(scope="session")
+def told():
+    """What the tool chain told while it built `together`."""
+    return []
+
+
+@pytest.fixture(scope="session")
+def together(networks, told):
+    """The staging folder of one run that built every recipe of `small`."""
+    return networks.build("small", *ALL, events=told)
