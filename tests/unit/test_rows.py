@@ -1,5 +1,7 @@
 """Arrays that stay on disk: read like NumPy's, never as a whole, never when they are damaged."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -155,3 +157,14 @@ def test_parts_of_another_kind_do_not_fit(tmp_path, other):
         with pytest.raises(ValueError, match="does not fit"):
             writer.add(other)
     np.testing.assert_array_equal(Rows(tmp_path / "x.npy")[:], VALUES)
+
+
+def test_threads_read_the_same_file(tmp_path):
+    """Each gets the rows that it asked for."""
+    values = np.arange(20_000, dtype=np.float32).reshape(-1, 2)
+    shared = Rows(written(tmp_path, values))
+    starts = list(range(0, len(values) - 50, 7)) * 3
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda start: shared[start : start + 50], starts))
+    for start, rows_read in zip(starts, found, strict=True):
+        assert np.array_equal(rows_read, values[start : start + 50])

@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Iterator
 from math import prod
 from pathlib import Path
+from threading import Lock
 from typing import Any, NoReturn, final
 
 import numpy as np
@@ -33,7 +34,7 @@ class Rows:
     """A C-ordered array on disk, shape (n, ...), in part like a NumPy array.
 
     ``rows[3]``, ``rows[2:9]`` and ``rows[indices]`` are read into arrays of their own. Whatever
-    asks for all of it at once gets a DataError. Not safe across threads.
+    asks for all of it at once gets a DataError. Threads may read the same file.
     """
 
     def __init__(self, path: Path, name: str = "") -> None:
@@ -43,6 +44,7 @@ class Rows:
         """
         name = name or path.name
         self._file = path.open("rb", buffering=0)
+        self._alone = Lock()  # a read is two steps: go there, and read
         weakref.finalize(self, self._file.close)
         self.shape, self.dtype, self._offset = _header(self._file, name)
         self._row = prod(self.shape[1:]) * self.dtype.itemsize
@@ -108,9 +110,10 @@ class Rows:
     def _read(self, start: int, count: int) -> NDArray[Any]:
         found = np.empty((count, *self.shape[1:]), self.dtype)
         left = memoryview(found.reshape(-1).view(np.uint8).data)
-        self._file.seek(self._offset + start * self._row)
-        while left and (got := self._file.readinto(left)):
-            left = left[got:]
+        with self._alone:
+            self._file.seek(self._offset + start * self._row)
+            while left and (got := self._file.readinto(left)):
+                left = left[got:]
         if left:
             raise StoreCorrupt(f"{self._file.name} was cut off while it was read")
         return found
