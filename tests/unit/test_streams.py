@@ -62,7 +62,8 @@ def test_a_stream_is_the_array_it_is_made_of(stream, small, tmp_path, monkeypatc
     made = prepare(data(Splits(test=stream)), DataLocations(), tmp_path / "a")
     assert isinstance(made.x_test, np.ndarray if small else Rows)
     np.testing.assert_array_equal(made.x_test[:], scaled(X))
-    np.testing.assert_array_equal(made.y_test, Y)
+    assert isinstance(made.y_test, np.ndarray if small else Rows)
+    np.testing.assert_array_equal(made.y_test[:], Y)
     kept = keep_evaluation(made, tmp_path / "a")
     whole = prepare(data(Splits(x_test=X, y_test=Y)), DataLocations())
     for name, path in keep_evaluation(whole, tmp_path / "b").items():
@@ -282,3 +283,45 @@ def test_a_disk_that_fills_up_is_told_and_leaves_nothing(tmp_path):
     assert told.startswith("x.npy cannot be written after 4,000 samples"), told
     assert "free some space where" in told
     assert last == "False []"
+
+
+MASKS = (X[..., 0] > 99).astype(np.uint8)
+OF_MASKS = {"x_test": DIGESTS["x_test"], "y_test": array_digest(MASKS)}
+
+
+def test_masks_of_a_stream_stay_on_disk(tmp_path, monkeypatch):
+    """They are as large as its samples."""
+    monkeypatch.setattr(rows, "IN_MEMORY", 1)
+    made = prepare(
+        data(Splits(test=batched(3, y=MASKS)), digests=OF_MASKS), DataLocations(), tmp_path
+    )
+    assert isinstance(made.y_test, Rows)
+    np.testing.assert_array_equal(made.y_test[:], MASKS)
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        (np.where(MASKS, 2, MASKS), "got: uint8 from 0 to 2"),
+        (MASKS.astype(np.int8) - 1, "got: int8 from -1 to 0"),
+        (np.where(Y, np.nan, Y), "holds what is no number"),
+        (np.eye(2, dtype=np.uint8)[Y], "one-hot labels become numbers"),
+    ],
+)
+@pytest.mark.parametrize("large", [True, False])
+def test_labels_of_a_stream_that_say_nothing_are_refused(
+    labels, said, large, tmp_path, monkeypatch
+):
+    """In whatever part they are."""
+    monkeypatch.setattr(rows, "IN_MEMORY", 1 if large else 1 << 20)
+    monkeypatch.setattr(rows, "PART", 1)
+    digests = {"x_test": DIGESTS["x_test"], "y_test": array_digest(labels)}
+    with pytest.raises(DataError, match=said):
+        prepare(data(Splits(test=batched(4, y=labels)), digests=digests), DataLocations(), tmp_path)
+
+
+def test_other_labels_of_a_stream_are_told_by_their_digest(tmp_path):
+    other = Y.copy()
+    other[7] = 1 - other[7]
+    with pytest.raises(DataError, match="not the one that was promised: y_test"):
+        prepare(data(Splits(test=batched(3, y=other))), DataLocations(), tmp_path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from math import prod
 from pathlib import Path
@@ -24,8 +24,9 @@ def drained(
 ) -> tuple[Splits, dict[str, str]]:
     """The splits as arrays, and the digests of the raw samples that are here no more.
 
-    With a `folder`, an evaluation split that is a stream is preprocessed on its way: ``x.npy`` in
-    `folder` holds it, and `x_test` is that file. DataError as `parts` and `preprocessed`.
+    With a `folder`, an evaluation split that is a stream is preprocessed on its way: ``x.npy`` and
+    ``y.npy`` in `folder` hold it, and `x_test` and `y_test` are those files. DataError as `parts`
+    and `preprocessed`.
     """
     if raw.train:
         pair = _in_memory(_living(parts(raw.train, f"{data.name}.train", labels=True), alive))
@@ -36,10 +37,12 @@ def drained(
     if not folder:
         x, *labels = _in_memory(found)
         return replace(raw, test=None, x_test=x, y_test=labels[0] if labels else None), {}
-    digest, kept = Digest(), list[NDArray[Any]]()
-    x = _written(data, _told(found, digest, kept), folder)
-    y = np.concatenate(kept) if kept else None
-    return replace(raw, test=None, x_test=x, y_test=y), {"x_test": str(digest)}
+    digests = {"x_test": Digest()} | ({"y_test": Digest()} if data.labels else {})
+    place = folder / "y.npy"
+    with Writer(place) as kept:
+        x = _written(data, _told(found, list(digests.values()), kept), folder)
+    y = opened(place) if data.labels else None
+    return replace(raw, test=None, x_test=x, y_test=y), {k: str(v) for k, v in digests.items()}
 
 
 def is_large(samples: Any) -> bool:
@@ -63,13 +66,15 @@ def _in_memory(found: Iterable[Part]) -> Part:
 
 
 def _told(
-    found: Iterable[Part], digest: Digest, kept: list[NDArray[Any]]
+    found: Iterable[Part], digests: Sequence[Digest], labels: Writer
 ) -> Iterator[NDArray[Any]]:
-    """The samples of each part, after taking down their digest and their labels."""
-    for samples, *labels in found:
-        digest.add(samples)
-        kept += labels
-        yield samples
+    """The samples of each part, after taking down what the digests need, and the labels."""
+    for part in found:
+        for digest, array in zip(digests, part, strict=True):
+            digest.add(array)
+        for array in part[1:]:
+            labels.add(array)
+        yield part[0]
 
 
 def _written(data: Data, found: Iterable[NDArray[Any]], folder: Path) -> Any:

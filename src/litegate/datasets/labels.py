@@ -44,19 +44,30 @@ def _deciding(data: Data, split: str, labels: Mapping[str, Array]) -> Array:
 
 
 def _check_one(data: Data, name: str, labels: Array) -> None:
-    import numpy as np
-
-    labels = np.asarray(labels)
+    labels = _array(labels)
     _check_numbers(data, name, labels)
     if data.classes and not _fits(labels, len(data.classes), test=name == "y_test"):
         raise _no_class(data, name, labels)
 
 
+def _array(labels: Array) -> Array:
+    """Labels as an array, or as `Rows` where they stay on disk."""
+    import numpy as np
+
+    from litegate.datasets.rows import Rows
+
+    return labels if isinstance(labels, Rows) else np.asarray(labels)
+
+
 def _check_numbers(data: Data, name: str, labels: Array) -> None:
     import numpy as np
 
-    labels = np.asarray(labels)
-    if labels.dtype.kind not in _NUMBERS or not np.isfinite(labels).all():
+    from litegate.datasets.rows import in_parts
+
+    labels = _array(labels)
+    if labels.dtype.kind not in _NUMBERS or not all(
+        np.isfinite(part).all() for part in in_parts(labels)
+    ):
         raise DataError(
             f"{name} of {data.name} holds what is no number",
             expected="finite integers or floats, shape (n, ...)",
@@ -66,18 +77,30 @@ def _check_numbers(data: Data, name: str, labels: Array) -> None:
 
 def _fits(labels: Array, classes: int, *, test: bool) -> bool:
     """Whether labels are numbers of classes, or targets to train on beside them."""
+    from litegate.datasets.rows import in_parts
+
     scores = labels.ndim == 2 and labels.shape[1] == classes
     if labels.dtype.kind == "f":
         return labels.ndim > 1 and not scores and not test
-    one_hot = scores and bool((labels.sum(axis=1) == 1).all())
-    return not one_hot and labels.min() >= 0 and labels.max() < classes
+    low, high = _ends(labels)
+    one_hot = scores and all((part.sum(axis=1) == 1).all() for part in in_parts(labels))
+    return not one_hot and low >= 0 and high < classes
+
+
+def _ends(labels: Array) -> tuple[int | float, int | float]:
+    """The least and the greatest label."""
+    from litegate.datasets.rows import in_parts
+
+    ends = [(part.min(), part.max()) for part in in_parts(labels)]
+    return min(low for low, _ in ends), max(high for _, high in ends)
 
 
 def _no_class(data: Data, name: str, labels: Array) -> DataError:
+    low, high = _ends(labels)
     return DataError(
         f"{name} of {data.name} holds what is no number of a class",
         expected=f"integers from 0 to {len(data.classes) - 1}, shape (n,), or (n, ...) for masks",
-        got=f"{labels.dtype} from {labels.min()} to {labels.max()}, shape {labels.shape}",
+        got=f"{labels.dtype} from {low} to {high}, shape {labels.shape}",
         remedy="one-hot labels become numbers by labels.argmax(axis=1); count from 0; where "
         "the labels are no classes, leave lg.Data(classes=...) out",
     )

@@ -67,7 +67,8 @@ def _labels(artifact: Artifact, n: int, classes: int) -> NDArray[Any]:
             f"the evaluation split of {artifact.name} has no labels, so it has no accuracy",
             remedy="hold it to its reference: agreement=..., output_error=...",
         )
-    labels = np.asarray(split.y)
+    held: Any = split.y
+    labels: NDArray[Any] = held[:] if held.ndim == 1 else held  # masks may stay on disk
     if labels.shape != (n,) or not np.issubdtype(labels.dtype, np.integer):
         raise MeasurementError(
             f"the labels of {artifact.name} do not fit its samples",

@@ -39,7 +39,7 @@ class Samples:
     x_test: Tensors
     """float32, shape (m, ...); `Rows` where they are too many for memory."""
     y_test: Tensors
-    """As `y_train`, shape (m, ...)."""
+    """As `y_train`, shape (m, ...); `Rows` where they are too many for memory."""
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -55,8 +55,8 @@ class Samples:
 
     @property
     def validates(self) -> bool:
-        """Whether the evaluation split's labels are of the kind that is trained towards."""
-        return _kinds(self.y_train) == _kinds(self.y_test)
+        """Whether the evaluation split's labels are in memory, of the kind that is trained to."""
+        return not isinstance(self.y_test, Rows) and _kinds(self.y_train) == _kinds(self.y_test)
 
     def __len__(self) -> int:
         x = self.x_train
@@ -88,6 +88,8 @@ def _samples(tf: Any, x: Any) -> Tensors:
 def _labels(tf: Any, y: Any) -> Tensors:
     if isinstance(y, Mapping):
         return {name: _labels(tf, array) for name, array in y.items()}
+    if isinstance(y, Rows):
+        return y
     return tf.constant(y, tf.float32 if np.asarray(y).dtype.kind == "f" else tf.int32)
 
 
