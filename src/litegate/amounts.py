@@ -31,8 +31,10 @@ _READ: Mapping[str, tuple[int, tuple[Unit, ...]]] = {
     **{suffix: (factor, (unit,)) for unit, (factor, suffix) in _WRITTEN.items() if suffix},
     "s": (1, (Unit.SECONDS,)),
     "us": (1_000_000, (Unit.SECONDS,)),
+    "quantum": (1, (Unit.QUANTA,)),
+    "point": (100, (Unit.POINTS,)),
 }
-ALLOWED = "a number and its unit, as in " + ", ".join(f"1 {suffix}" for suffix in _READ if suffix)
+ALLOWED = "a number and its unit, as in " + ", ".join(f"2 {suffix}" for suffix in _READ if suffix)
 _AMOUNT = re.compile(r"(-?[0-9][0-9,]{0,20}(?:\.[0-9]{1,400})?) *(%|[A-Za-z][A-Za-z0-9 ]*)?")
 _DIGITS = 6
 

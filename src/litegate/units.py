@@ -123,8 +123,9 @@ def _plain(value: Number, unit: Unit) -> str:  # noqa: PLR0911 a unit, a way to 
         return _decimals(float(value), 3)
     if unit is Unit.SCORE:
         return _significant(float(value))
-    suffix = " quanta" if unit is Unit.QUANTA else ""
-    return _grouped(value) + suffix
+    if unit is Unit.QUANTA:
+        return f"{_grouped(value)} {'quantum' if abs(value) == 1 else 'quanta'}"
+    return _grouped(value)
 
 
 def _grouped(value: Number) -> str:

@@ -22,6 +22,8 @@ from litegate.units import Unit
         ("250 us", Fraction(250, 1_000_000), Unit.SECONDS),
         ("2 s", Fraction(2), Unit.SECONDS),
         ("-3 quanta", Fraction(-3), Unit.QUANTA),
+        ("1 quantum", Fraction(1), Unit.QUANTA),
+        ("1 point", Fraction(1, 100), Unit.POINTS),
         ("0.31", Fraction(31, 100), Unit.RATIO),
         ("2", Fraction(2), Unit.COUNT),
     ],

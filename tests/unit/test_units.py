@@ -42,6 +42,7 @@ def test_quantities_are_held_in_their_base_unit(quantity, value):
         (0.00125, Unit.SECONDS, "1.25 ms"),
         (2.5, Unit.SECONDS, "2.50 s"),
         (3, Unit.QUANTA, "3 quanta"),
+        (1, Unit.QUANTA, "1 quantum"),
         (0, Unit.COUNT, "0"),
         (float("nan"), Unit.RATIO, "not a number"),
     ],
