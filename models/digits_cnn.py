@@ -5,7 +5,7 @@ import litegate as lg
 
 @lg.model(
     data=lg.datasets.digits(),
-    training=lg.Training(epochs=20, batch_size=32, seed=7),
+    training=lg.Training(epochs=30, batch_size=32, seed=7),
     recipes=[
         lg.recipes.float32(),
         lg.recipes.int8_qat(fine_tune_epochs=5, input_type="uint8", output_type="uint8"),

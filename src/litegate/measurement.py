@@ -220,18 +220,27 @@ def _limit(measurement: Measurement, limit: Quantity | Number) -> Quantity:
 def interval_rule(measurement: Measurement, relation: Relation, limit: Quantity) -> Ruling:
     """The three verdicts: broken fails, kept and proven passes, kept and unproven is inconclusive.
 
-    A value that is exact (no one-sided limits) is proven by itself.
+    A value that is exact (no one-sided limits) is proven by itself. The interval that is shown is
+    two-sided, and so wider: where it reaches beyond the limit of a pass, the note says what
+    decided.
     """
-    value, bound = _number(measurement.value), _number(limit.value)
     at_most = relation is Relation.AT_MOST
-    if (value > bound) if at_most else (value < bound):
-        return Ruling(outcome=Outcome.FAIL)
     edge = measurement.high if at_most else measurement.low
-    if edge is None or ((edge <= bound) if at_most else (edge >= bound)):
+    if not _keeps(measurement.value, relation, limit):
+        return Ruling(outcome=Outcome.FAIL)
+    if edge is None:
         return Ruling(outcome=Outcome.PASS)
-    side = "upper" if at_most else "lower"
+    said = f"one-sided 95 % {'upper' if at_most else 'lower'} limit"
     shown = text(edge, measurement.unit)
-    return Ruling(
-        outcome=Outcome.INCONCLUSIVE,
-        note=f"within the limit but not proven: the one-sided 95 % {side} limit is {shown}",
-    )
+    if not _keeps(edge, relation, limit):
+        note = f"within the limit but not proven: the {said} is {shown}"
+        return Ruling(outcome=Outcome.INCONCLUSIVE, note=note)
+    between = measurement.interval
+    if between is None or _keeps(between.high if at_most else between.low, relation, limit):
+        return Ruling(outcome=Outcome.PASS)
+    return Ruling(outcome=Outcome.PASS, note=f"proven by the {said} of {shown}")
+
+
+def _keeps(value: Number, relation: Relation, limit: Quantity) -> bool:
+    found, bound = _number(value), _number(limit.value)
+    return found <= bound if relation is Relation.AT_MOST else found >= bound

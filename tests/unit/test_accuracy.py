@@ -18,7 +18,7 @@ from litegate.measures.accuracy import (
     growth,
 )
 from litegate.measures.distinct import originals
-from litegate.measures.paired import Pairs, drop_limits, n_deciding
+from litegate.measures.paired import Pairs, drop_limits, n_deciding, n_proving
 from litegate.recipes import float32, int8_ptq
 from litegate.units import Quantity, Unit
 from litegate.wording import sentence
@@ -92,6 +92,13 @@ def test_unproven_drop_says_what_would_decide():
     for part in ("360 samples", "3 flips: 2 broken, 1 fixed", "95 % interval -1.05 points to 1.75"):
         assert part in told
     assert f"{needed:,} samples would prove it nine times in ten" in told
+
+
+def test_unproven_floor_says_what_would_decide():
+    told = sentence(accuracy(flipped(360, wrong=15)[0]) >= percent(94))
+    needed = n_proving(345 / 360, 0.94)
+    assert "the one-sided 95 % lower limit is 93.73 %" in told
+    assert f"at these rates {needed:,} samples would prove it nine times in ten" in told
 
 
 def test_no_number_of_samples_proves_a_drop_at_its_limit():

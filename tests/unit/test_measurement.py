@@ -49,6 +49,18 @@ def test_kept_but_unproven_is_inconclusive(high, outcome):
     assert (replace(DROP, high=high) <= points(0.6)).outcome is outcome
 
 
+@pytest.mark.parametrize(
+    ("end", "said"), [(Fraction(61, 10_000), True), (Fraction(60, 10_000), False)]
+)
+def test_a_pass_says_what_proved_it_where_the_interval_would_not(end, said):
+    """The interval is two-sided, so wider than the limit that decides."""
+    between = Interval(low=Fraction(0), high=end, method="m")
+    verdict = replace(DROP, high=Fraction(58, 10_000), interval=between) <= points(0.6)
+    assert verdict.outcome is Outcome.PASS
+    told = "proven by the one-sided 95 % upper limit of 0.58 points" in sentence(verdict)
+    assert told is said
+
+
 def test_broken_fails_whatever_the_interval_says():
     """The bytes that would ship break their promise on the declared test set."""
     assert (replace(DROP, low=Fraction(0), high=Fraction(1)) <= points(0.4)).outcome is Outcome.FAIL

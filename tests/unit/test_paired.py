@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest
+from scipy.stats import binom, binomtest
 
 from litegate.errors import MeasurementError
 from litegate.measures.paired import (
@@ -17,6 +17,7 @@ from litegate.measures.paired import (
     n_deciding,
     n_least,
     n_needed,
+    n_proving,
     quantile,
     statistic,
     unseen,
@@ -195,6 +196,25 @@ def test_deciding_takes_more_samples_than_were_not_enough(n, broken, fixed, tole
     unproven = pairs.drop <= tolerance < drop_limits(pairs)[1]
     needed = n_deciding(Fraction(broken, n), Fraction(fixed, n), tolerance)
     assert not unproven or (needed is not None and needed > n)
+
+
+@pytest.mark.parametrize(
+    ("share", "floor"), [(0.9583, 0.94), (0.98, 0.97), (0.7542, 0.74), (0.6, 0.5)]
+)
+def test_so_many_samples_prove_a_floor_nine_times_in_ten(share, floor):
+    """Enumerated, with the limit that decides."""
+    n = n_proving(share, floor)
+    chances = binom.pmf(np.arange(n + 1), n, share)
+    proven = np.array([wilson(count, n)[0] >= floor for count in range(n + 1)])
+    assert 0.88 <= chances[proven].sum() <= 0.93
+
+
+@pytest.mark.parametrize(("right", "n"), [(345, 360), (360, 360), (10, 10), (799, 1000), (1, 1)])
+@pytest.mark.parametrize("floor", [0.94, 0.5, 0.999])
+def test_a_floor_takes_more_samples_than_were_not_enough(right, n, floor):
+    needed = n_proving(Fraction(right, n), floor)
+    unproven = wilson(right, n)[0] < floor <= right / n
+    assert not unproven or (needed is None if right / n == floor else needed > n)
 
 
 def test_nothing_decides_at_the_limit():

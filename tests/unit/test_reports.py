@@ -151,6 +151,21 @@ def test_promises_of_which_nothing_was_found_are_counted(run):
     assert "FAIL" in _text(run)
 
 
+def test_what_is_not_proven_says_why(run):
+    """The row alone does not: its value keeps its limit."""
+    row = next(row for row in run.verdicts if row["verdict"] == "inconclusive")
+    assert f"INCONCLUSIVE: {row['sentence']}" in _text(run)
+    assert _text(run).count("INCONCLUSIVE: ") == 1
+
+
+@pytest.mark.parametrize(("high", "said"), [(0.0051, True), (0.005, False), (0.0049, False)])
+def test_a_pass_whose_interval_reaches_beyond_its_limit_says_what_proved_it(run, high, said):
+    row = next(row for row in run.verdicts if row["verdict"] == "pass")
+    assert row["limit"] == 0.005
+    run.verdicts = [row | {"interval": row["interval"] | {"high": high}}]
+    assert ("proven one-sided" in _text(run)) is said
+
+
 def test_advice_on_limits_is_one_line(run):
     """Until -v asks for it; other notes stay."""
     slack = [f"m: size {n} B {SLACK}, <= 9 B; size=kib(1) would hold it there" for n in (1, 2)]

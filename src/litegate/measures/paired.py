@@ -139,6 +139,21 @@ def n_deciding(broken: Number, fixed: Number, tolerance: Number) -> int | None:
     return math.ceil(((quantile(TAIL) * null + quantile(1 - POWER) * true) / room) ** 2)
 
 
+def n_proving(share: Number, floor: Number) -> int | None:
+    """Samples that prove a share to be at least `floor` nine times in ten, if it is `share`.
+
+    ((z_a sqrt(p0 (1 - p0)) + z_b sqrt(p1 (1 - p1))) / (p1 - p0))^2 of the test whose limits are
+    Wilson's (Fleiss, Levin and Paik 2003, Statistical Methods for Rates and Proportions, 2.4); no
+    less than `n_least`. None where the share leaves nothing to prove.
+    """
+    low, high = float(floor), float(share)
+    if high <= low:
+        return None
+    null, true = math.sqrt(low * (1 - low)), math.sqrt(high * (1 - high))
+    needed = ((quantile(TAIL) * null + quantile(1 - POWER) * true) / (high - low)) ** 2
+    return max(math.ceil(needed), n_least(1 - floor))
+
+
 def n_least(tolerance: Number) -> int:
     """Samples below which not even a run without a flip proves a drop within `tolerance`.
 

@@ -25,7 +25,7 @@ from litegate.measurement import (
     interval_rule,
 )
 from litegate.measures.distinct import counted, firsts
-from litegate.measures.paired import TAIL, Pairs, drop_limits, n_deciding, wilson
+from litegate.measures.paired import TAIL, Pairs, drop_limits, n_deciding, n_proving, wilson
 from litegate.units import Quantity, Unit, text
 
 TANGO = "Tango's score, paired"
@@ -93,9 +93,28 @@ def share(
         low=low,
         high=high,
         evidence=(*evidence, *told),
+        rule=_floor_rule(Fraction(count, n)),
         artifacts=artifacts,
         why=why,
     )
+
+
+def _floor_rule(found: Fraction) -> Rule:
+    """Says of a floor that is kept but not proven how many samples would prove it."""
+
+    def rule(measurement: Measurement, relation: Relation, limit: Quantity) -> Ruling:
+        ruling = interval_rule(measurement, relation, limit)
+        if ruling.outcome is not Outcome.INCONCLUSIVE or relation is not Relation.AT_LEAST:
+            return ruling
+        return replace(ruling, note=f"{ruling.note}; {_enough(n_proving(found, limit.value))}")
+
+    return rule
+
+
+def _enough(needed: int | None, kind: str = "samples") -> str:
+    if needed is None:
+        return "at the limit itself no number of samples proves it"
+    return f"at these rates {needed:,} {kind} would prove it nine times in ten"
 
 
 def drop(
@@ -187,6 +206,8 @@ def _worst_rule(noun: str, names: Sequence[str], by_class: Sequence[Counted], wo
             loose = max(range(len(by_class)), key=lambda k: by_class[k].limits()[1])
             whose = f'for {noun} "{names[loose]}" ({by_class[loose]})'
             note += f"; {ruling.note} {whose}; {_what_decides(by_class[loose], limit)}"
+        elif ruling.note:
+            note += f"; {ruling.note}"
         return replace(ruling, note=note)
 
     return rule
@@ -209,10 +230,7 @@ def _what_decides(counts: Counted, limit: Quantity) -> str:
     needed = n_deciding(
         Fraction(pairs.broken, pairs.n), Fraction(pairs.fixed, pairs.n), limit.value
     )
-    if needed is None:
-        return "at the limit itself no number of samples proves it"
-    kind = "samples" if pairs.n == counts.every.n else "distinct samples"
-    return f"at these rates {needed:,} {kind} would prove it nine times in ten"
+    return _enough(needed, "samples" if pairs.n == counts.every.n else "distinct samples")
 
 
 def flips_in_words(pairs: Pairs) -> str:

@@ -48,6 +48,8 @@ def _lines(run: Run, width: int, verbosity: int) -> Iterator[Line]:
     if not brief:
         yield from _recipes(run, width)
     yield from _proofs(run, width, brief=brief)
+    unproven = (row for row in run.verdicts if outcome_of(row) == "inconclusive")
+    yield from (("plain", f"INCONCLUSIVE: {row['sentence']}") for row in unproven)
     yield from (("error", row["message"]) for row in run.errors if not row["id"])
     yield from (("plain", f"note: {note}") for note in _notes(run.notes, verbosity))
     yield from (("plain", f"NOT MEASURED {i}: {why}") for i, why in run.not_measured.items())

@@ -107,13 +107,24 @@ def figures(row: Row) -> tuple[str, str, str, str]:
 
 
 def evidence(row: Row) -> str:
-    """How many samples, and the interval; "exact" where there is neither."""
+    """How many samples, and the interval; "exact" where there is neither.
+
+    A pass whose interval reaches beyond the limit says that another limit decided.
+    """
     unit = Unit(row["unit"])
     parts = [f"n = {row['n']:,}"] if row["n"] else []
     if row["interval"]:
         low, high = (text(row["interval"][end], unit) for end in ("low", "high"))
         parts.append(f"{low} to {high}")
+        parts += ["proven one-sided"] if _reaches_beyond(row) else []
     return ", ".join(parts) or "exact"
+
+
+def _reaches_beyond(row: Row) -> bool:
+    """Whether a pass was decided by a one-sided limit that keeps what the interval does not."""
+    low, high = row["interval"]["low"], row["interval"]["high"]
+    beyond = high > row["limit"] if row["relation"] == "<=" else low < row["limit"]
+    return bool(row["verdict"] == "pass" and beyond)
 
 
 RECIPE_HEAD = (

@@ -9,7 +9,7 @@ import litegate as lg
 @lg.model(
     # In place of this, your own arrays: lg.Data(name=..., load=..., digests={}, ...)
     data=lg.datasets.digits(),
-    training=lg.Training(epochs=20, batch_size=32, seed=7),
+    training=lg.Training(epochs=30, batch_size=32, seed=7),
     # What ships. With shipped="app/digits.tflite" that file must hold the gated bytes.
     recipes=[lg.recipes.int8_qat(fine_tune_epochs=5, input_type="uint8", output_type="uint8")],
     # What it promises. A limit that is left out collects no check.

@@ -74,6 +74,8 @@ def _rule(metric: Metric, noun: str, parts: Sequence[Lost], worst: Lost) -> Rule
         if ruling.outcome is Outcome.INCONCLUSIVE:
             whose = f'for {noun} "{loosest.name}" ({loosest.loss.n:,} samples)'
             note = f"{note}; {ruling.note} {whose}"
+        elif ruling.note:
+            note = f"{note}; {ruling.note}"
         return replace(ruling, note=note)
 
     return rule
