@@ -60,7 +60,7 @@ def artifact(request: pytest.FixtureRequest, case: Case, role: str) -> Artifact:
         found = request.config.stash[KEY].session.artifact(case.model, recipe)
     except NotGated as reason:
         request.node.stash[NOT_GATED] = str(reason)
-        pytest.skip(f"{case.model.name} was NOT GATED, for the reason told below")
+        pytest.skip(f"{case.model.name} was NOT GATED, as told above")
     if role == "candidate":
         request.node.stash[CANDIDATE] = found
     return found

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 from litegate.errors import ConfigError
+from litegate.misspelt import advice
 from litegate.spec import Model
 
 
@@ -95,7 +96,8 @@ def _load(path: Path, project: Path) -> ModuleType:
             raise ConfigError(
                 f"{path.name} does not load: {type(error).__name__}: {error}",
                 got=f"raised at {place}",
-                remedy=f"run `python {path.name}` in its folder to see the whole traceback",
+                remedy=advice(error)
+                or f"run `python {path.name}` in its folder to see the whole traceback",
             ) from error
     return module
 

@@ -164,3 +164,24 @@ def test_a_model_that_another_model_file_declares_is_that_files(models, monkeypa
         "one": "a_net.py",
         "two": "b_net.py",
     }
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        ("lg.Budget(sizeratio=0.7)", "did you mean 'size_ratio'? Budget takes accuracy, "),
+        (
+            "lg.recipes.int8_qat(fine_tune_epoch=5)",
+            "did you mean 'fine_tune_epochs'? int8_qat takes name, ",
+        ),
+        ("lg.metrics.f1(leest=0.9)", "did you mean 'least'? "),
+        ("lg.Training(zzz=1)", "what to do: Training takes epochs, "),
+        ("dict(1)", "whole traceback"),
+        ("print(sizeratio=1)", "whole traceback"),
+    ],
+)
+def test_a_misspelt_argument_is_told_with_those_that_there_are(tmp_path, call, said):
+    (tmp_path / "m.py").write_text(f"import litegate as lg\n{call}\n")
+    with pytest.raises(ConfigError, match="does not load") as told:
+        load_file(tmp_path / "m.py", tmp_path)
+    assert said in str(told.value)

@@ -87,8 +87,8 @@ def test_class_limit_names_the_smallest_class():
     per_class = {"cat": 20, "dog": 10, "ship": 400}
     sentence = told(Budget(class_drop=points(5)), 430, per_class)["class_drop"]
     assert sentence == (
-        'class_drop: 5.00 points of the 10 samples of class "dog" is 0.5 samples, less than 3;'
-        " so it is for 2 of 3 classes"
+        'class_drop: 5.00 points of the 10 samples of class "dog" is 0.5 samples, and below 3'
+        " they flip by chance; 2 of 3 classes are as small"
     )
 
 
@@ -103,13 +103,13 @@ def test_one_point_triples_the_errors():
     """The tolerance in extra errors for each thousand, and what it makes of the errors."""
     budget = Budget(accuracy=percent(99.5), accuracy_drop=points(1))
     assert told(budget, 10_000)["accuracy_drop"] == (
-        "accuracy_drop: 1.00 points allows extra errors of 10.0 per 1000; at an accuracy of"
-        " 99.50 % that lets the errors grow 3.000 times"
+        "accuracy_drop: 1.00 points allows 10.0 errors more in 1,000 samples; the reference"
+        " makes 5.0: they may grow 3.000 times"
     )
     errors = Budget(accuracy=percent(99.5), extra_errors=per_thousand(10))
     assert told(errors, 10_000)["extra_errors"] == (
-        "extra_errors: 10.0 per 1000; at an accuracy of 99.50 % that lets the errors grow"
-        " 3.000 times"
+        "extra_errors: 10.0 per 1000 allows 10.0 errors more in 1,000 samples; the reference"
+        " makes 5.0: they may grow 3.000 times"
     )
 
 
@@ -117,7 +117,7 @@ def test_reference_without_errors():
     """No ratio where there is nothing to multiply."""
     budget = Budget(accuracy_drop=points(1))
     sentence = told(budget, 10_000, accuracy=1)["accuracy_drop"]
-    assert sentence.endswith("at an accuracy of 100.00 % that lets the errors begin")
+    assert sentence.endswith("10.0 errors more in 1,000 samples; the reference makes none")
 
 
 def test_empty_split_is_an_error():
@@ -147,5 +147,5 @@ def test_a_limit_for_each_slice_is_worth_three_samples():
     budget = Budget(slice_drop=points(10))
     (told,) = lints(budget, 400, {"a": 200, "b": 200}, per_slice={"night": 29, "day": 371})
     assert told.startswith('slice_drop: 10.00 points of the 29 samples of slice "night" is 2.9 sam')
-    assert told.endswith("so it is for 1 of 2 slices")
+    assert told.endswith("1 of 2 slices are as small")
     assert lints(budget, 400, {"a": 200, "b": 200}, per_slice={"night": 30, "day": 370}) == ()

@@ -106,6 +106,16 @@ def test_a_network_that_does_not_choose_has_no_accuracy_and_keeps_its_row():
     assert row["metrics"]["f1"]["unit"] == "score"
 
 
+def test_outputs_that_do_not_fit_the_classes_are_told():
+    """Without a limit on accuracy no check would say so."""
+    one = tiny_artifact()
+    names = (*one.evaluation.classes, "another")
+    one = replace(one, evaluation=replace(one.evaluation, classes=names))
+    notes = overview(scene(budget=JUDGED).model, {"int8_qat": one}, "float32")[1]
+    (told,) = notes
+    assert f"not one score for each of the {len(names)} classes" in told
+
+
 def test_a_metric_without_a_value_is_left_out():
     """Its check says why."""
     budget = Budget(metrics=(metrics.mse(most=1),))

@@ -90,15 +90,16 @@ def verify(data: Data, raw: Splits, known: Mapping[str, str] | None = None) -> N
     if not data.digests:
         raise DataError(
             f"the data set {data.name} has no digests yet",
-            expected="one for each array, so that nobody trains on other data unnoticed",
-            remedy=f"if its arrays are as you mean them, its lg.Data needs this:{_code(got)}",
+            expected="one for each array, so that nothing is judged on other data unnoticed",
+            remedy=f"if its arrays are as you mean them, its declaration needs this:{_code(got)}",
         )
     if wrong:
         raise DataError(
             f"the data set {data.name} is not the one that was promised: {', '.join(wrong)}",
             expected=_listed({name: data.digests.get(name, "no digest") for name in wrong}),
             got=_listed({name: got.get(name, "no array") for name in wrong}),
-            remedy=f"restore the data; if the change is meant, its lg.Data needs this:{_code(got)}",
+            remedy="restore the data; if the change is meant, its declaration needs this:"
+            + _code(got),
         )
     if data.labels != (raw.y_test is not None):
         found = "labels" if "y_test" in got else "no labels"

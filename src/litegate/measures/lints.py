@@ -107,11 +107,15 @@ def _multiplies(name: str, limit: Quantity, accuracy: Number) -> str:
     errors = 1 - accuracy
     if limit.value < (GROWN - 1) * errors or limit.value <= 0:
         return ""
-    grow = f"grow {text(1 + limit.value / errors, Unit.RATIO)} times" if errors > 0 else "begin"
-    extra = text(limit.value, Unit.PER_THOUSAND)
-    allows = "" if limit.unit is Unit.PER_THOUSAND else f" allows extra errors of {extra}"
-    known = text(accuracy, Unit.PERCENT)
-    return f"{name}: {limit}{allows}; at an accuracy of {known} that lets the errors {grow}"
+    allowed = f"{name}: {limit} allows {_in_thousand(limit.value)} errors more in 1,000 samples"
+    if not errors:
+        return f"{allowed}; the reference makes none"
+    grow = text(1 + limit.value / errors, Unit.RATIO)
+    return f"{allowed}; the reference makes {_in_thousand(errors)}: they may grow {grow} times"
+
+
+def _in_thousand(share: Number) -> str:
+    return f"{float(1000 * share):.1f}"
 
 
 def _part_too_fine(noun: str, limit: Quantity, per_part: Mapping[str, int]) -> str:
@@ -122,8 +126,8 @@ def _part_too_fine(noun: str, limit: Quantity, per_part: Mapping[str, int]) -> s
     n = per_part[least]
     return (
         f'{noun}_drop: {limit} of the {n:,} samples of {noun} "{least}" is {_count(limit, n)}'
-        f" samples, less than {LEAST_OF_A_CLASS}; so it is for {len(fine)} of"
-        f" {several(len(per_part), noun)}"
+        f" samples, and below {LEAST_OF_A_CLASS} they flip by chance; {len(fine)} of"
+        f" {several(len(per_part), noun)} are as small"
     )
 
 

@@ -17,6 +17,7 @@ from litegate.measures.latency_rule.glance import glance
 from litegate.measures.lints import lints
 from litegate.measures.metric_rule.sampled import plain_value
 from litegate.measures.size import compressed_size, size, size_ratio
+from litegate.runtime import predict
 from litegate.spec import Artifact, Budget, Model, Recipe
 
 
@@ -34,10 +35,24 @@ def overview(
         try:
             rows.append(_row(model, artifact, own.get(name), artifacts, baseline))
             shown[name] = artifact
+            notes += _mismatched(artifact)
         except LitegateError as error:
             notes.append(f"{artifact.name} cannot be shown beside the others: {error.what}")
     seconds = glance(shown) if timed else {}
     return [row | {"latency": seconds.get(row["recipe"])} for row in rows], notes
+
+
+def _mismatched(artifact: Artifact) -> list[str]:
+    """A note where labels are classes, one a sample, and outputs are not one score for each."""
+    split, shape = artifact.evaluation, predict(artifact).raw.shape[1:]
+    labels: Any = split.y
+    if chooses(artifact) or labels is None or not split.classes or labels.ndim != 1:
+        return []
+    note = (
+        f"{artifact.name}: accuracy was not measured: its outputs of shape {shape} are not one"
+        f" score for each of the {len(split.classes)} classes that its data set names"
+    )
+    return [note]
 
 
 def advice(model: Model, artifacts: Mapping[str, Artifact]) -> list[str]:

@@ -128,7 +128,7 @@ def _reaches_beyond(row: Row) -> bool:
 
 
 RECIPE_HEAD = (
-    *("recipe", "", "top-1", "against its reference", "against float32"),
+    *("recipe", "", "quality", "against its reference", "against float32"),
     *("bytes", "ratio", "compressed", "arena", "latency"),
 )
 """What a recipe's name, its role and its figures stand under."""
