@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from litegate.errors import ArtifactError
+
+REPORT_HELP = "Another report than the last run's: a report.json, or the folder that holds it."
+ReportFile = Annotated[Path | None, typer.Option("--report", metavar="PATH", help=REPORT_HELP)]
 
 
 def read(file: Path, *, expected: str = "a .tflite file") -> bytes:
