@@ -1,12 +1,14 @@
 """`litegate compare`: the exit status is the verdict."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from litegate.cli import app
+from litegate.cli.files import told_apart
 from litegate.faults.draft import edit
 from litegate.spec import Kind
 from litegate.testing import evaluation, float_layer, pad, tiny
@@ -45,14 +47,14 @@ def test_quantizing_keeps_the_limits(compare):
     done = compare(FLOAT, INT8)
     assert done.exit_code == 0
     assert "B keeps the limits of a change to A" in done.stdout
-    assert "PASS size growth of B/b" in done.stdout
+    assert "PASS size growth of b.tflite" in done.stdout
 
 
 def test_going_back_to_floats_is_worse(compare):
     done = compare(INT8, FLOAT)
     assert done.exit_code == 1
-    assert "FAIL size growth of B/b" in done.stdout
-    assert "FAIL integer types lost against the base of B/b" in done.stdout
+    assert "FAIL size growth of b.tflite" in done.stdout
+    assert "FAIL integer types lost against the base of b.tflite" in done.stdout
     assert done.stdout.rstrip().endswith("B is worse than A")
 
 
@@ -85,7 +87,7 @@ def test_labels_judge_accuracy(compare, samples):
     """A network of another seed knows nothing of this one's classes."""
     done = compare(INT8, tiny(Kind.INT8_QAT, seed=8), "--data", "data.npz")
     assert done.exit_code == 1
-    assert "FAIL accuracy lost against the base of B/b" in done.stdout
+    assert "FAIL accuracy lost against the base of b.tflite" in done.stdout
 
 
 def test_without_labels_agreement_is_told_and_not_judged(compare, samples):
@@ -101,9 +103,9 @@ def test_without_labels_agreement_is_told_and_not_judged(compare, samples):
 def test_latency_is_judged_where_it_is_asked_for(compare):
     done = compare(INT8, INT8, "--latency")
     assert done.exit_code == 0
-    assert "latency growth of B/b is 0.00 %" in done.stdout
+    assert "latency growth of b.tflite is 0.00 %" in done.stdout
     timed = compare(INT8, FLOAT, "--latency")
-    assert "latency growth of B/b" in timed.stdout
+    assert "latency growth of b.tflite" in timed.stdout
 
 
 @pytest.mark.parametrize(
@@ -145,7 +147,30 @@ def test_missing_files_are_an_error(compare):
 def test_a_truncated_file_is_an_error_that_says_which(compare, cut):
     done = compare(INT8, INT8[:cut])
     assert done.exit_code == 2
-    assert "B is not a sound .tflite file" in done.stderr
+    assert "b.tflite is not a sound .tflite file" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "names"),
+    [
+        ("a.tflite", "b.tflite", ("a.tflite", "b.tflite")),
+        ("far/a.tflite", "far/b.tflite", ("a.tflite", "b.tflite")),
+        ("old/net/m.tflite", "new/net/m.tflite", ("old/net/m.tflite", "new/net/m.tflite")),
+        ("m.tflite", "new/m.tflite", ("m.tflite", "new/m.tflite")),
+        ("/m.tflite", "./m.tflite", ("/m.tflite", "m.tflite")),
+        ("m.tflite", "./m.tflite", ("m.tflite (A)", "m.tflite (B)")),
+    ],
+)
+def test_files_are_called_by_the_shortest_names_that_tell_them_apart(a, b, names):
+    assert told_apart(Path(a), Path(b)) == names
+
+
+def test_files_of_one_name_are_told_apart_by_their_folders(compare, tmp_path):
+    for folder, tflite in (("old", INT8), ("new", INT8[:1000])):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "m.tflite").write_bytes(tflite)
+    done = CliRunner().invoke(app, ["compare", "old/m.tflite", "new/m.tflite"])
+    assert "new/m.tflite is not a sound .tflite file" in done.stderr
 
 
 def test_what_changed_is_named_and_hostile_names_stay_text(compare):

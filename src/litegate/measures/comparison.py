@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
@@ -78,7 +77,6 @@ class FileComparison:
 
 
 def side(
-    letter: str,
     name: str,
     tflite: bytes,
     samples: Labelled,
@@ -86,19 +84,20 @@ def side(
     signature: str = "",
     output: str = "",
 ) -> Artifact:
-    """A file as an artifact called "A/name", with the samples that both files are run on.
+    """A file as an artifact of that name, with the samples that both files are run on.
 
     `samples` may be none where nothing is run; the labels are those of `output`, or of the first.
     ArtifactError for bytes that are no `.tflite` file, or have no such signature or output.
     """
-    graph = parse(tflite, subject=letter, signature=signature)
+    graph = parse(tflite, subject=name, signature=signature)
     x, y = samples.x, samples.y
     labels = np.zeros(len(x), dtype=np.int64) if y is None else y
     arrays = dict(by_input(x))
-    held = b"".join(name.encode() + array.tobytes() for name, array in arrays.items())
+    held = b"".join(port.encode() + array.tobytes() for port, array in arrays.items())
     return Artifact(
-        model=letter,
-        recipe=Recipe(name=re.sub(r"[^\w+-]+", "_", name) or "file", kind=Kind.FLOAT32),
+        model=name,
+        recipe=Recipe(name="file", kind=Kind.FLOAT32),
+        title=name,
         tflite=tflite,
         sha256=hashlib.sha256(tflite).hexdigest(),
         certificate={},
