@@ -90,6 +90,39 @@ def test_labels_judge_accuracy(compare, samples):
     assert "FAIL accuracy lost against the base of b.tflite" in done.stdout
 
 
+@pytest.mark.parametrize("port", ["float32", "int8"])
+def test_samples_that_lack_their_preprocessing_are_an_error(compare, samples, tmp_path, port):
+    """0 to 255 for a network of 0 to 1: four in five values may be black, and nothing is left."""
+    dark = samples.x * 255 * (samples.x > 0.8)
+    np.savez(tmp_path / "raw.npz", x=dark, y=samples.y)
+    done = compare(FLOAT, tiny(Kind.INT8_QAT, input_type=port), "--data", "raw.npz")
+    assert done.exit_code == 2, done.output
+    assert "the input input of b.tflite cuts off so much of the samples" in done.stderr
+    assert "expected: values from 0 to 1" in done.stderr
+    assert "the samples are 0 to 252.5, and " in done.stderr
+    assert "of 200 samples lose most of what they say" in done.stderr
+    assert "what to do: preprocess the samples" in done.stderr
+
+
+def test_a_few_values_that_are_cut_off_are_a_note(compare, samples, tmp_path):
+    x = samples.x.copy()
+    x[:10, 0, 0] = 3
+    np.savez(tmp_path / "far.npz", x=x, y=samples.y)
+    done = compare(INT8, INT8, "--data", "far.npz", "--json")
+    assert done.exit_code == 0, done.output
+    notes = json.loads(done.stdout)["notes"]
+    assert [note for note in notes if "cuts off" in note] == [
+        f"the input input of {name} cuts off values of the samples: it holds 0 to 1, the samples "
+        "are 4.166e-06 to 3, and 0.05 % of their values lie outside; what to do: preprocess the "
+        "samples as the network takes them, as its training did"
+        for name in ("a.tflite", "b.tflite")
+    ]
+
+
+def test_samples_that_fit_need_no_note(compare, samples):
+    assert "cuts off" not in compare(FLOAT, INT8, "--data", "data.npz").output
+
+
 def test_without_labels_agreement_is_told_and_not_judged(compare, samples):
     done = compare(INT8, tiny(Kind.INT8_QAT, seed=8), "--data", "unlabelled.npz", "--json")
     assert done.exit_code == 0
@@ -118,6 +151,7 @@ def test_latency_is_judged_where_it_is_asked_for(compare):
         ({"images": np.zeros((2, 10, 10, 1))}, "got: images"),
         ({"x": np.array([{}], dtype=object)}, "allow_pickle"),
         ({"x": np.full((2, 10, 10, 1), np.nan)}, "NaN"),
+        ({"x": np.zeros((2, 0))}, "does not take these samples"),
         ({"x": np.zeros((2, 3))}, "does not take these samples"),
     ],
 )

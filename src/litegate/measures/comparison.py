@@ -27,6 +27,7 @@ from litegate.measures.against_base import (
 )
 from litegate.measures.every_output import paired
 from litegate.measures.inspection import Inspection, inspection
+from litegate.measures.saturation import saturation
 from litegate.ports import called, canonical
 from litegate.runtime import predict_all
 from litegate.spec import (
@@ -149,10 +150,14 @@ def compare(
 ) -> FileComparison:
     """Compare two files, B held to the default limits of a change.
 
-    `run` on the samples, `labelled` where their labels are known; `latency` times both. Raises as
-    the measures do.
+    `run` on the samples, `labelled` where their labels are known; `latency` times both.
+    MeasurementError for samples that an input cuts off for the most part; else raises as the
+    measures do.
     """
     limits = Regression()
+    cut_off = [one for each in (a, b) for one in saturation(each)] if run else []
+    if senseless := next((one for one in cut_off if one.senseless), None):
+        raise senseless.error
     verdicts = [
         size_growth(a, b) <= limits.size,
         lost_types(a, b) <= limits.lost_types,
@@ -165,7 +170,7 @@ def compare(
         inspection(one.tflite, (), subject=one.name, signature=one.signature) for one in (a, b)
     ]
     rows = [*_told(*found), *(_accuracies(a, b) if labelled else ())]
-    notes = [*operator_changes(a, b).offenders]
+    notes = [*map(str, cut_off), *operator_changes(a, b).offenders]
     if run:
         rows += _agreement(a, b, notes)
         notes += _differences(a, b)
