@@ -64,7 +64,8 @@ def list_models(
 ) -> None:
     """List the models of this project, their recipes and whether the store holds them.
 
-    With --json on GitHub, the outputs `matrix`, `models`, `key` and `base_key` are set, too.
+    With --json on GitHub, the outputs `matrix`, `models`, `key` and `base_key` are set, too. A base
+    that is not to be had is told and leaves its keys empty: `pytest --against` fails at it.
     """
     rows = matrix.described(_session(litegate_against=against, litegate_model=model))
     if as_json:
