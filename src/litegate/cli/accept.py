@@ -31,12 +31,17 @@ Row = Mapping[str, Any]
 def accept(
     which: Annotated[
         list[str] | None,
-        typer.Argument(help="Checks, models or model/recipe, as the report names them."),
+        typer.Argument(
+            metavar="WHICH", help="Checks, models or model/recipe, as the report names them."
+        ),
     ] = None,
     *,
-    reason: Annotated[str | None, typer.Option(help="Why; asked for where it is left out.")] = None,
+    reason: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Why; asked for where it is left out.")
+    ] = None,
     expires: Annotated[
-        str | None, typer.Option(help=f"The last day, as 2026-12-31 (default: {_DAYS} days).")
+        str | None,
+        typer.Option(metavar="DATE", help=f"The last day, as 2026-12-31 (default: {_DAYS} days)."),
     ] = None,
     report: ReportFile = None,
 ) -> None:

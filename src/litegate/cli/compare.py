@@ -29,18 +29,21 @@ def compare_files(
     data: Annotated[
         Path | None,
         typer.Option(
+            metavar="FILE",
             help="An .npz file: samples x as the network takes them (x.NAME for each of several"
-            " inputs), labels y."
+            " inputs), labels y.",
         ),
     ] = None,
     signature: Annotated[
-        str, typer.Option(help="Which signature is run, of files with several.")
+        str, typer.Option(metavar="NAME", help="Which signature is run, of files with several.")
     ] = "",
     output: Annotated[
-        str, typer.Option(help="The output that the labels are of; else the first.")
+        str, typer.Option(metavar="NAME", help="The output that the labels are of; else the first.")
     ] = "",
-    latency: Annotated[bool, typer.Option(help="Time both, by fresh interleaved pairs.")] = False,
-    to_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    latency: Annotated[
+        bool, typer.Option("--latency", help="Time both, by fresh interleaved pairs.")
+    ] = False,
+    to_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
     """Hold file B against file A: size, types, operators, MACs, memory, and what --data shows.
 

@@ -34,12 +34,18 @@ PAGE = "summary.md"
 
 
 def merge(
-    folders: Annotated[list[Path], typer.Argument(help="Folders with the legs' reports.")],
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="FOLDER", help="Folders with the legs' reports.")
+    ],
     *,
-    expect: Annotated[str, typer.Option(help="The models: a JSON list, or names.")],
-    out: Annotated[Path, typer.Option(help="Where the merged report.json goes.")] = REPORT.parent,
+    expect: Annotated[
+        str, typer.Option(metavar="MODELS", help="The models: a JSON list, or names.")
+    ],
+    out: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="Where the merged report.json goes.")
+    ] = REPORT.parent,
     history: Annotated[
-        Path, typer.Option(help="Where the verdicts of each commit are kept.")
+        Path, typer.Option(metavar="FOLDER", help="Where the verdicts of each commit are kept.")
     ] = HISTORY,
 ) -> None:
     """Merge the reports of several runs, a leg a model, into one verdict and its exit status."""
@@ -87,7 +93,7 @@ def annotate(report: ReportFile = None) -> None:
 
 def badge(
     *,
-    to: Annotated[Path, typer.Option(help="The file to write.")],
+    to: Annotated[Path, typer.Option(metavar="FILE", help="The file to write.")],
     report: ReportFile = None,
     publish: Annotated[bool, typer.Option(help="Put it on the badge's branch, too.")] = False,
 ) -> None:

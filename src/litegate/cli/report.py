@@ -20,13 +20,15 @@ COMPARED = "compared.html"
 
 def report(
     reports: Annotated[
-        list[Path] | None, typer.Argument(help="Two reports to compare: before and after.")
+        list[Path] | None,
+        typer.Argument(metavar="REPORT", help="Two reports to compare: before and after."),
     ] = None,
     *,
     another: ReportFile = None,
-    to: Annotated[Path | None, typer.Option(help="The page to write.")] = None,
+    to: Annotated[Path | None, typer.Option(metavar="FILE", help="The page to write.")] = None,
     history: Annotated[
-        Path | None, typer.Option(help="A folder of kept reports, such as artifacts of CI.")
+        Path | None,
+        typer.Option(metavar="FOLDER", help="A folder of kept reports, such as artifacts of CI."),
     ] = None,
 ) -> None:
     """Make report.html again from report.json and the store, or hold two reports together.

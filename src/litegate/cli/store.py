@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from litegate.cli.help import Command, Group
 from litegate.errors import StoreError
 from litegate.escaping import plain
 from litegate.options import parse
@@ -19,7 +20,7 @@ from litegate.store import ANSWERS, BUILDS, Store
 from litegate.upkeep import DAY, Entry, entries, verify
 from litegate.upkeep import prune as prune_entries
 
-store = typer.Typer(help="Look after the store of artifacts.", no_args_is_help=True)
+store = typer.Typer(help="Look after the store of artifacts.", no_args_is_help=True, cls=Group)
 _REMADE = (BUILDS, ANSWERS)
 _ALL = (*_REMADE, "evaluations", "declarations")
 
@@ -40,9 +41,9 @@ def _needed(session: Session) -> set[str]:
     return found | {session.pipeline.split_key(model) for model in session.all_models.values()}
 
 
-@store.command("list")
+@store.command("list", cls=Command)
 def list_entries(
-    *, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False
+    *, as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False
 ) -> None:
     """List what the store keeps, the newest first, with sizes and what this project needs."""
     session = _session()
@@ -62,15 +63,21 @@ def list_entries(
     typer.echo(f"{len(found):,} entries, {len(objects):,} files, {size:,} B in {kept.root}")
 
 
-@store.command()
+@store.command(cls=Command)
 def prune(
     *,
     older_than: Annotated[
-        float, typer.Option(min=0, metavar="DAYS", help="Only what was put there before that.")
+        float,
+        typer.Option(
+            min=0,
+            metavar="DAYS",
+            show_default=False,
+            help="Only what was put into the store so many days ago or earlier; else of any age.",
+        ),
     ] = 0.0,
     everything: Annotated[
         bool,
-        typer.Option("--all", help="What this project needs, and what is kept of commits, too."),
+        typer.Option("--all", help="Also what this project needs, and what is kept of commits."),
     ] = False,
 ) -> None:
     """Remove the artifacts that no model of this project needs as it stands now.
@@ -95,7 +102,7 @@ def prune(
     typer.echo(f"{freed:,} B freed in {kept.root}")
 
 
-@store.command("verify")
+@store.command("verify", cls=Command)
 def verify_files(
     *,
     remove: Annotated[
