@@ -140,7 +140,7 @@ def _made(folder: Path, *, forget: bool = False) -> tuple[float, float]:
     if forget:
         shutil.rmtree(folder / "store" / ANSWERS, ignore_errors=True)
     command = "from litegate.cli import main; main()"
-    argv = [sys.executable, "-c", command, "report", "--json", str(folder / "report.json")]
+    argv = [sys.executable, "-c", command, "report", "--report", str(folder / "report.json")]
     places = {"LITEGATE_STORE": str(folder / "store"), "PYTHONPATH": str(folder)}
     before, started = sum(os.times()[2:4]), perf_counter()  # of children that have ended
     subprocess.run(argv, cwd=folder, check=True, env=os.environ | places, stdout=subprocess.DEVNULL)

@@ -14,7 +14,6 @@ import os
 import statistics
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -88,7 +87,7 @@ def _published(data: Path) -> Iterator[Artifact]:
     for name in PAIRS:
         x = images if name.startswith("resnet8") else walks
         tflite = (data / "mlperf_tiny" / f"{name}.tflite").read_bytes()
-        yield replace(side("A", name, tflite, Labelled(x=x)), model=name)
+        yield side(name, tflite, Labelled(x=x))
 
 
 if __name__ == "__main__":

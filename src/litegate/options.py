@@ -201,7 +201,8 @@ OPTIONS = (
         parse=_seconds,
         allowed="seconds above 0",
         default="300",
-        help="with --prove, time for one candidate; what is not planted by then is told",
+        help="with --prove, time for one candidate; "
+        "what is not planted by then is reported as a failure",
         metavar="SECONDS",
         dropped="litegate_",
         personal=True,

@@ -26,7 +26,7 @@ class Entry:
     """builds, answers, evaluations or declarations."""
     key: str
     what: str
-    """The model and recipe of an artifact, as its birth certificate has them; else the group."""
+    """The model and kind of an artifact, as its birth certificate has them; else the group."""
     size: int
     """Bytes of its files; entries may share some."""
     age: float
@@ -64,10 +64,27 @@ def _what(store: Store, manifest: Path, files: dict[str, str]) -> str:
         told: dict[str, Any] = json.loads(_place(store, files["certificate.json"]).read_bytes())
         if "prebuilt" in told:
             return " ".join(map(str, told["prebuilt"].values()))
-        recipe = told["recipe"]
-        tuned = f"+{recipe['fine_tune_epochs']}" if recipe["fine_tune_epochs"] else ""
-        return f"{told['model']}/{recipe['kind']}{tuned}"
+        return f"{told['model']}/{_tuned(**told['recipe'])}"
     return group
+
+
+def _tuned(kind: str, fine_tune_epochs: int, **_: Any) -> str:
+    """A kind, and how it was tuned: the certificate does not know what the recipe is called.
+
+    A reference alone has a name of its own by its epochs, such as float32+1.
+    """
+    if not fine_tune_epochs:
+        return kind
+    if kind == "float32":
+        return f"{kind}+{fine_tune_epochs}"
+    return f"{kind}, fine-tuned for {fine_tune_epochs} epoch{'s' * (fine_tune_epochs > 1)}"
+
+
+def in_words(age: float) -> str:
+    """Seconds as a person says them, rounded down: "5 d", "2 h", "3 min"."""
+    units = (("d", DAY), ("h", 3600.0), ("min", 60.0), ("s", 1.0))
+    unit, size = next((each for each in units if age >= each[1]), units[-1])
+    return f"{int(age / size)} {unit}"
 
 
 def verify(store: Store) -> Iterator[tuple[str, str, str]]:
@@ -103,10 +120,11 @@ def prune(
     *,
     days: float = 0.0,
     only: Collection[str] = (BUILDS, ANSWERS),
-) -> int:
-    """Remove the entries of `only` that are not `needed` and are `days` old; the bytes set free.
+) -> tuple[list[Entry], int]:
+    """Remove the entries of `only` that are not `needed` and are `days` old.
 
-    What another process is building or has under its lock stays, and `on_kept` is told.
+    Gives those that went, and the bytes set free. What another process is building or has under its
+    lock stays, and `on_kept` is told.
     """
     gone = {
         one.key: one
@@ -114,4 +132,9 @@ def prune(
         if one.group in only and one.key not in needed and one.age >= days * DAY
     }
     removed = [(one.group, one.key) for one in gone.values()]
-    return store.remove(removed, lambda key: on_kept(gone[key]))
+
+    def stays(key: str) -> None:
+        on_kept(gone.pop(key))
+
+    freed = store.remove(removed, stays)
+    return list(gone.values()), freed

@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,16 @@ def test_an_unknown_ref_ends_the_run(branched):
     done = branched.run("checks/", "--against", "nowhere")
     assert done.ret == 4
     done.stderr.fnmatch_lines(["*git knows no commit nowhere*"])
+
+
+def test_the_list_needs_no_base_and_says_so(branched):
+    """A list judges nothing: the exit status is the gate's, which fails at the same fault."""
+    argv = [Path(sys.executable).with_name("litegate"), "list", "--json", "--against", "nowhere"]
+    done = subprocess.run(argv, cwd=branched.path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert [row["base_key"] for row in json.loads(done.stdout)] == [""]
+    assert "listed without their base's keys: --against nowhere: git knows no" in done.stderr
+    assert "`pytest checks/ --against nowhere` stops at this" in done.stderr
 
 
 def test_a_base_whose_models_do_not_load_ends_the_run(repository):

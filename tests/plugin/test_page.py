@@ -108,9 +108,19 @@ def test_two_reports_are_held_against_each_other(judged, litegate):
 
 
 def test_a_missing_report_is_a_message(judged, litegate):
-    done = litegate("--json", "nowhere.json")
+    done = litegate("--report", "nowhere.json")
     assert done.exit_code == 1
     assert "nowhere.json" in str(done.exception)
+    assert "name another with --report" in str(done.exception)
+
+
+def test_a_report_is_named_by_its_file_or_its_folder(judged, litegate):
+    judged.run()
+    for n, name in enumerate((REPORT, Path(REPORT).parent)):
+        assert litegate("--report", name, "--to", f"{n}.html").exit_code == 0
+        assert (judged.path / f"{n}.html").read_bytes() == (judged.path / PAGE).read_bytes()
+    folder = Path(REPORT).parent
+    assert litegate(folder, folder, "--to", "compared.html").exit_code == 0
 
 
 def test_against_a_base_the_page_shows_what_the_change_broke(project):

@@ -254,11 +254,12 @@ def test_no_usable_report_is_an_error(project, content):
     assert "pytest checks/" in project.refused("digits", *REASON)
 
 
-def test_another_folder_of_the_report(project):
-    """Where the run wrote it elsewhere."""
+@pytest.mark.parametrize("name", ["out", "out/report.json"])
+def test_another_report(project, name):
+    """Where the run wrote it elsewhere: its folder or its file is named."""
     project.ran(_drop(0.007))
     (project.path / ".litegate/report").rename(project.path / "out")
-    assert project.accept("digits", *REASON, "--report", "out").exit_code == 0
+    assert project.accept("digits", *REASON, "--report", name).exit_code == 0
 
 
 def test_a_faulty_file_is_not_added_to(project):

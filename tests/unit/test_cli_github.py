@@ -95,6 +95,15 @@ def test_a_page_is_no_verdict(litegate, legs):
     assert litegate("annotate", "--report", "legs/one/report.json").output == ""
 
 
+def test_a_report_may_be_named_by_its_folder(litegate, legs):
+    """In every command that reads one."""
+    assert litegate("summary", "--report", "legs/two").output.startswith("## litegate: fail")
+    assert "::error" in litegate("annotate", "--report", "legs/two").output
+    assert litegate("badge", "--report", "legs/one", "--to", "b.json").exit_code == 0
+    done = litegate("merge", "legs/one/report.json", "--expect", "one", "--out", "whole")
+    assert done.exit_code == 0, done.output
+
+
 def test_a_comment_needs_github(litegate):
     """The command says which variable it misses."""
     done = litegate("comment")

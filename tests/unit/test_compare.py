@@ -1,12 +1,14 @@
 """`litegate compare`: the exit status is the verdict."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from litegate.cli import app
+from litegate.cli.files import told_apart
 from litegate.faults.draft import edit
 from litegate.spec import Kind
 from litegate.testing import evaluation, float_layer, pad, tiny
@@ -45,14 +47,14 @@ def test_quantizing_keeps_the_limits(compare):
     done = compare(FLOAT, INT8)
     assert done.exit_code == 0
     assert "B keeps the limits of a change to A" in done.stdout
-    assert "PASS size growth of B/b" in done.stdout
+    assert "PASS size growth of b.tflite" in done.stdout
 
 
 def test_going_back_to_floats_is_worse(compare):
     done = compare(INT8, FLOAT)
     assert done.exit_code == 1
-    assert "FAIL size growth of B/b" in done.stdout
-    assert "FAIL integer types lost against the base of B/b" in done.stdout
+    assert "FAIL size growth of b.tflite" in done.stdout
+    assert "FAIL integer types lost against the base of b.tflite" in done.stdout
     assert done.stdout.rstrip().endswith("B is worse than A")
 
 
@@ -85,7 +87,40 @@ def test_labels_judge_accuracy(compare, samples):
     """A network of another seed knows nothing of this one's classes."""
     done = compare(INT8, tiny(Kind.INT8_QAT, seed=8), "--data", "data.npz")
     assert done.exit_code == 1
-    assert "FAIL accuracy lost against the base of B/b" in done.stdout
+    assert "FAIL accuracy lost against the base of b.tflite" in done.stdout
+
+
+@pytest.mark.parametrize("port", ["float32", "int8"])
+def test_samples_that_lack_their_preprocessing_are_an_error(compare, samples, tmp_path, port):
+    """0 to 255 for a network of 0 to 1: four in five values may be black, and nothing is left."""
+    dark = samples.x * 255 * (samples.x > 0.8)
+    np.savez(tmp_path / "raw.npz", x=dark, y=samples.y)
+    done = compare(FLOAT, tiny(Kind.INT8_QAT, input_type=port), "--data", "raw.npz")
+    assert done.exit_code == 2, done.output
+    assert "the input input of b.tflite cuts off so much of the samples" in done.stderr
+    assert "expected: values from 0 to 1" in done.stderr
+    assert "the samples are 0 to 252.5, and " in done.stderr
+    assert "of 200 samples lose most of what they say" in done.stderr
+    assert "what to do: preprocess the samples" in done.stderr
+
+
+def test_a_few_values_that_are_cut_off_are_a_note(compare, samples, tmp_path):
+    x = samples.x.copy()
+    x[:10, 0, 0] = 3
+    np.savez(tmp_path / "far.npz", x=x, y=samples.y)
+    done = compare(INT8, INT8, "--data", "far.npz", "--json")
+    assert done.exit_code == 0, done.output
+    notes = json.loads(done.stdout)["notes"]
+    assert [note for note in notes if "cuts off" in note] == [
+        f"the input input of {name} cuts off values of the samples: it holds 0 to 1, the samples "
+        "are 4.166e-06 to 3, and 0.05 % of their values lie outside; what to do: preprocess the "
+        "samples as the network takes them, as its training did"
+        for name in ("a.tflite", "b.tflite")
+    ]
+
+
+def test_samples_that_fit_need_no_note(compare, samples):
+    assert "cuts off" not in compare(FLOAT, INT8, "--data", "data.npz").output
 
 
 def test_without_labels_agreement_is_told_and_not_judged(compare, samples):
@@ -101,9 +136,9 @@ def test_without_labels_agreement_is_told_and_not_judged(compare, samples):
 def test_latency_is_judged_where_it_is_asked_for(compare):
     done = compare(INT8, INT8, "--latency")
     assert done.exit_code == 0
-    assert "latency growth of B/b is 0.00 %" in done.stdout
+    assert "latency growth of b.tflite is 0.00 %" in done.stdout
     timed = compare(INT8, FLOAT, "--latency")
-    assert "latency growth of B/b" in timed.stdout
+    assert "latency growth of b.tflite" in timed.stdout
 
 
 @pytest.mark.parametrize(
@@ -116,6 +151,7 @@ def test_latency_is_judged_where_it_is_asked_for(compare):
         ({"images": np.zeros((2, 10, 10, 1))}, "got: images"),
         ({"x": np.array([{}], dtype=object)}, "allow_pickle"),
         ({"x": np.full((2, 10, 10, 1), np.nan)}, "NaN"),
+        ({"x": np.zeros((2, 0))}, "does not take these samples"),
         ({"x": np.zeros((2, 3))}, "does not take these samples"),
     ],
 )
@@ -145,7 +181,30 @@ def test_missing_files_are_an_error(compare):
 def test_a_truncated_file_is_an_error_that_says_which(compare, cut):
     done = compare(INT8, INT8[:cut])
     assert done.exit_code == 2
-    assert "B is not a sound .tflite file" in done.stderr
+    assert "b.tflite is not a sound .tflite file" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "names"),
+    [
+        ("a.tflite", "b.tflite", ("a.tflite", "b.tflite")),
+        ("far/a.tflite", "far/b.tflite", ("a.tflite", "b.tflite")),
+        ("old/net/m.tflite", "new/net/m.tflite", ("old/net/m.tflite", "new/net/m.tflite")),
+        ("m.tflite", "new/m.tflite", ("m.tflite", "new/m.tflite")),
+        ("/m.tflite", "./m.tflite", ("/m.tflite", "m.tflite")),
+        ("m.tflite", "./m.tflite", ("m.tflite (A)", "m.tflite (B)")),
+    ],
+)
+def test_files_are_called_by_the_shortest_names_that_tell_them_apart(a, b, names):
+    assert told_apart(Path(a), Path(b)) == names
+
+
+def test_files_of_one_name_are_told_apart_by_their_folders(compare, tmp_path):
+    for folder, tflite in (("old", INT8), ("new", INT8[:1000])):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "m.tflite").write_bytes(tflite)
+    done = CliRunner().invoke(app, ["compare", "old/m.tflite", "new/m.tflite"])
+    assert "new/m.tflite is not a sound .tflite file" in done.stderr
 
 
 def test_what_changed_is_named_and_hostile_names_stay_text(compare):

@@ -12,7 +12,7 @@ from litegate.errors import StoreError
 from litegate.store import BUILDS, Store
 from litegate.testing import tiny
 from litegate.testing.planted import plant
-from litegate.upkeep import DAY, entries, prune, verify
+from litegate.upkeep import DAY, entries, in_words, prune, verify
 
 CERTIFICATE = {"model": "net", "recipe": {"kind": "int8_qat", "fine_tune_epochs": 2}}
 MODEL = '''
@@ -61,7 +61,7 @@ def keys(store):
 def test_entries_say_what_they_are_how_large_and_how_old(store):
     found = entries(store)
     assert [one.key for one in found] == ["of-0", "of-10", "of-40", "commit"]
-    assert found[1].what == "net/int8_qat+2"
+    assert found[1].what == "net/int8_qat, fine-tuned for 2 epochs"
     assert found[1].size == len("of-10") + len(json.dumps(CERTIFICATE))
     assert round(found[1].age / DAY) == 10
     assert found[3].what == "declarations"
@@ -85,7 +85,8 @@ def test_prune_removes_what_is_old_and_not_needed(store, days, left):
 
 
 def test_prune_takes_other_groups_where_they_are_named(store):
-    freed = prune(store, (), pytest.fail, days=20, only=(BUILDS, "declarations"))
+    gone, freed = prune(store, (), pytest.fail, days=20, only=(BUILDS, "declarations"))
+    assert [one.key for one in gone] == ["of-40", "commit"]
     assert keys(store) == {"of-0", "of-10"}
     assert freed == len("of-40") + len("commit")  # the certificate is shared, and stays
 
@@ -132,23 +133,47 @@ def kept(tmp_path):
 def test_list_says_what_is_needed(project):
     done = project("store", "list")
     assert done.exit_code == 0, done.output
-    lines = done.stdout.splitlines()[:-1]
+    head, *lines = done.stdout.splitlines()[:-1]
+    assert head.split() == ["KEY", "KIND", "AGE", "SIZE", "NEEDED", "WHAT"]
     assert sum("needed" in line for line in lines) == 3  # two artifacts and their samples
     [old] = [line for line in lines if line.startswith("of-40")]
-    assert "40.0 d" in old
+    assert old.split()[:4] == ["of-40", "builds", "40", "d"]
     assert "needed" not in old
+    assert head.index("WHAT") == old.index("net/int8_qat, fine-tuned for 2 epochs")
     rows = json.loads(project("store", "list", "--json").stdout)
     assert {row["key"]: row["needed"] for row in rows}["of-40"] is False
     assert sum(row["needed"] for row in rows) == 3
 
 
+def test_list_calls_what_is_needed_as_build_does(project, tmp_path):
+    """Whatever its kind is, and however it was tuned."""
+    tuned = MODEL.replace('from_scratch=True, name="int8_qat"', 'name="tuned"')
+    (tmp_path / "models" / "net.py").write_text(tuned)
+    plant(tmp_path, "net", {"tuned": tiny(), "float32+1": tiny("float32")})
+    lines = project("store", "list").stdout.splitlines()
+    names = [line.split(maxsplit=7)[-1] for line in lines if " needed " in line]
+    assert {"net/tuned", "net/float32+1"} <= set(names)
+    for name in ("tuned", "float32+1"):
+        assert project("build", "net", name).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("age", "said"),
+    [(0, "0 s"), (59, "59 s"), (200, "3 min"), (7300, "2 h"), (86399, "23 h"), (5.9 * DAY, "5 d")],
+)
+def test_an_age_is_in_words(age, said):
+    assert in_words(age) == said
+
+
 def test_prune_keeps_what_the_project_needs(project, tmp_path):
     before = keys(kept(tmp_path))
-    assert "0 B freed" in project("store", "prune", "--older-than", "41").stdout
+    done = project("store", "prune", "--older-than", "41")
+    assert done.stdout.startswith("no entry removed; 0 B freed in ")
     assert keys(kept(tmp_path)) == before
-    assert project("store", "prune").exit_code == 0
+    assert project("store", "prune").stdout.startswith("1 entry removed: 1 of builds; ")
     assert keys(kept(tmp_path)) == before - {"of-40"}
-    assert project("store", "prune", "--all").exit_code == 0
+    done = project("store", "prune", "--all")
+    assert done.stdout.startswith("3 entries removed: 2 of builds, 1 of evaluations; ")
     assert keys(kept(tmp_path)) == set()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from litegate.cli.build import build
 from litegate.cli.compare import compare_files
 from litegate.cli.complaint import complain
 from litegate.cli.export import export
+from litegate.cli.help import Command, Group
 from litegate.cli.init import init
 from litegate.cli.inspect import inspect
 from litegate.cli.noise import noise
@@ -32,19 +34,31 @@ app = typer.Typer(
     help="A quality gate for .tflite models. The gate itself runs as `pytest checks/`.",
     no_args_is_help=True,
     add_completion=False,
+    cls=Group,
 )
 app.add_typer(store, name="store")
-app.command()(accept)
-app.command()(build)
-app.command()(export)
-app.command()(inspect)
-app.command("compare")(compare_files)
-app.command()(noise)
-app.command()(report)
-app.command()(strip)
-app.command()(init)
-for each in cli_github.COMMANDS:
-    app.command()(each)
+app.command("compare", cls=Command)(compare_files)
+for each in (accept, build, export, inspect, noise, report, strip, init, *cli_github.COMMANDS):
+    app.command(cls=Command)(each)
+
+
+def _told_version(asked: bool) -> None:  # noqa: FBT001 typer calls it
+    if asked:
+        typer.echo(f"litegate {version('litegate')}")
+        raise typer.Exit
+
+
+@app.callback()
+def start(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_told_version, is_eager=True, help="Say which litegate this is."
+        ),
+    ] = False,
+) -> None:
+    """What stands before every command."""
 
 
 def _session(**flags: str) -> Session:
@@ -53,18 +67,21 @@ def _session(**flags: str) -> Session:
     return Session(options, lambda _model, _event: None, notice)
 
 
-@app.command("list")
+@app.command("list", cls=Command)
 def list_models(
     *,
     as_json: Annotated[
-        bool, typer.Option("--json", help="For programs, such as a matrix.")
+        bool, typer.Option("--json", help="Print JSON, for programs, such as a matrix.")
     ] = False,
-    against: Annotated[str, typer.Option(help="The base whose keys are listed, too.")] = "none",
-    model: Annotated[str, typer.Option(help="Only this model.")] = "",
+    against: Annotated[
+        str, typer.Option(metavar="REF", help="The base whose keys are listed, too.")
+    ] = "none",
+    model: Annotated[str, typer.Option(metavar="MODEL", help="Only this model.")] = "",
 ) -> None:
     """List the models of this project, their recipes and whether the store holds them.
 
-    With --json on GitHub, the outputs `matrix`, `models`, `key` and `base_key` are set, too.
+    With --json on GitHub, the outputs `matrix`, `models`, `key` and `base_key` are set, too. A base
+    that is not to be had is told and leaves its keys empty: `pytest --against` fails at it.
     """
     rows = matrix.described(_session(litegate_against=against, litegate_model=model))
     if as_json:

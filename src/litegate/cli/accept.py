@@ -11,9 +11,12 @@ from typing import Annotated, Any
 import typer
 
 from litegate import amounts
+from litegate.cli.files import ReportFile
 from litegate.errors import ConfigError
 from litegate.escaping import plain, plain_lines
 from litegate.options import parse
+from litegate.reports.json_report import NAME
+from litegate.reports.reading import located
 from litegate.reports.record import SCHEMA_VERSION
 from litegate.settings import settings
 from litegate.units import Unit
@@ -28,16 +31,19 @@ Row = Mapping[str, Any]
 def accept(
     which: Annotated[
         list[str] | None,
-        typer.Argument(help="Checks, models or model/recipe, as the report names them."),
+        typer.Argument(
+            metavar="WHICH", help="Checks, models or model/recipe, as the report names them."
+        ),
     ] = None,
     *,
-    reason: Annotated[str | None, typer.Option(help="Why; asked for where it is left out.")] = None,
+    reason: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Why; asked for where it is left out.")
+    ] = None,
     expires: Annotated[
-        str | None, typer.Option(help=f"The last day, as 2026-12-31 (default: {_DAYS} days).")
+        str | None,
+        typer.Option(metavar="DATE", help=f"The last day, as 2026-12-31 (default: {_DAYS} days)."),
     ] = None,
-    report: Annotated[
-        Path | None, typer.Option(help="The folder of report.json, where it is another.")
-    ] = None,
+    report: ReportFile = None,
 ) -> None:
     """Accept failing verdicts of the last run: each is written down as a waiver.
 
@@ -50,7 +56,7 @@ def accept(
             "litegate accept is refused where CI is set: accepting is a person's decision",
             remedy=f"run it on your own machine, commit {FILE} and have it reviewed",
         )
-    found = _report(report or options.report)
+    found = _report(located(report) if report else options.report / NAME)
     until = _until(expires, today)
     rows = _named(found, which) if which else _asked(_broken(found))
     why = _why(reason)
@@ -90,9 +96,8 @@ def _value(row: Row) -> str:
     return amounts.outward(row["value"], Unit(row["unit"]), up=row["relation"] == "<=")
 
 
-def _report(folder: Path) -> Mapping[str, Any]:
-    path = folder / "report.json"
-    again = "run `pytest checks/` first"
+def _report(path: Path) -> Mapping[str, Any]:
+    again = "run `pytest checks/` first, or name another report with --report"
     try:
         report = json.loads(path.read_bytes())
         version = report["schema_version"]

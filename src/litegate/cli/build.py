@@ -19,10 +19,12 @@ from litegate.spec import Model
 
 
 def build(
-    model: Annotated[str, typer.Argument(help="A model of this project.")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model of this project.")],
     recipe: Annotated[
         list[str] | None,
-        typer.Argument(help="Recipes of it, references such as float32+1 included; else all."),
+        typer.Argument(
+            metavar="RECIPE", help="Recipes of it, references such as float32+1 included; else all."
+        ),
     ] = None,
 ) -> None:
     """Build a model's recipes into the store, with progress on stderr; nothing is judged.

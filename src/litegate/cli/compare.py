@@ -10,7 +10,7 @@ import numpy as np
 import typer
 
 from litegate.cli.complaint import complain
-from litegate.cli.files import read
+from litegate.cli.files import read, told_apart
 from litegate.datasets.samples import Labelled, read_samples
 from litegate.errors import LitegateError
 from litegate.measurement import Outcome
@@ -29,18 +29,21 @@ def compare_files(
     data: Annotated[
         Path | None,
         typer.Option(
+            metavar="FILE",
             help="An .npz file: samples x as the network takes them (x.NAME for each of several"
-            " inputs), labels y."
+            " inputs), labels y.",
         ),
     ] = None,
     signature: Annotated[
-        str, typer.Option(help="Which signature is run, of files with several.")
+        str, typer.Option(metavar="NAME", help="Which signature is run, of files with several.")
     ] = "",
     output: Annotated[
-        str, typer.Option(help="The output that the labels are of; else the first.")
+        str, typer.Option(metavar="NAME", help="The output that the labels are of; else the first.")
     ] = "",
-    latency: Annotated[bool, typer.Option(help="Time both, by fresh interleaved pairs.")] = False,
-    to_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    latency: Annotated[
+        bool, typer.Option("--latency", help="Time both, by fresh interleaved pairs.")
+    ] = False,
+    to_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
     """Hold file B against file A: size, types, operators, MACs, memory, and what --data shows.
 
@@ -64,10 +67,11 @@ def _compared(
     a: Path, b: Path, data: Path | None, *, latency: bool, signature: str, output: str
 ) -> FileComparison:
     files = [read(path) for path in (a, b)]
-    samples = read_samples(data) if data else _none(files[1], signature, latency=latency)
+    names = told_apart(a, b)
+    samples = read_samples(data) if data else _none(files[1], names[1], signature, latency=latency)
     sides = [
-        side(letter, path.stem, tflite, samples, signature=signature, output=output)
-        for letter, path, tflite in zip("AB", (a, b), files, strict=True)
+        side(name, tflite, samples, signature=signature, output=output)
+        for name, tflite in zip(names, files, strict=True)
     ]
     if data or latency:
         for one in sides:
@@ -76,7 +80,7 @@ def _compared(
     return compare(*sides, run=data is not None, labelled=labelled, latency=latency)
 
 
-def _none(tflite: bytes, signature: str, *, latency: bool) -> Labelled:
+def _none(tflite: bytes, name: str, signature: str, *, latency: bool) -> Labelled:
     """No samples; one of zeros where the files are timed."""
-    x = still(tflite, "B", signature) if latency else np.empty(0, dtype=np.float32)
+    x = still(tflite, name, signature) if latency else np.empty(0, dtype=np.float32)
     return Labelled(x=x)

@@ -16,9 +16,9 @@ from litegate.whole import write_whole
 
 
 def export(
-    model: Annotated[str, typer.Argument(help="A model of this project.")],
-    recipe: Annotated[str, typer.Argument(help="One of its gated recipes.")],
-    to: Annotated[Path, typer.Option(help="The file to write.", dir_okay=False)],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model of this project.")],
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="One of its gated recipes.")],
+    to: Annotated[Path, typer.Option(metavar="FILE", help="The file to write.", dir_okay=False)],
 ) -> None:
     """Write the accepted bytes of a recipe to a file.
 

@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import Annotated
+
+import typer
 
 from litegate.errors import ArtifactError
+
+REPORT_HELP = "Another report than the last run's: a report.json, or the folder that holds it."
+ReportFile = Annotated[Path | None, typer.Option("--report", metavar="PATH", help=REPORT_HELP)]
+
+
+def told_apart(a: Path, b: Path) -> tuple[str, str]:
+    """The shortest ends of two paths that are not the same; one path is called (A) and (B)."""
+    for count in range(1, max(len(a.parts), len(b.parts)) + 1):
+        one, other = (str(PurePath(*path.parts[-count:])) for path in (a, b))
+        if one != other:
+            return one, other
+    return f"{a.name} (A)", f"{b.name} (B)"
 
 
 def read(file: Path, *, expected: str = "a .tflite file") -> bytes:

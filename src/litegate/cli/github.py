@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from litegate.cli.files import ReportFile
 from litegate.errors import ConfigError
 from litegate.escaping import plain, plain_lines
 from litegate.git import prefix
@@ -31,16 +32,20 @@ HISTORY = Path(".litegate/history")
 PAGE = "summary.md"
 """The report as a text to read, beside the merged report.json."""
 
-ReportFile = Annotated[Path, typer.Option("--report", help="The report.json to read.")]
-
 
 def merge(
-    folders: Annotated[list[Path], typer.Argument(help="Folders with the legs' reports.")],
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="FOLDER", help="Folders with the legs' reports.")
+    ],
     *,
-    expect: Annotated[str, typer.Option(help="The models: a JSON list, or names.")],
-    out: Annotated[Path, typer.Option(help="Where the merged report.json goes.")] = REPORT.parent,
+    expect: Annotated[
+        str, typer.Option(metavar="MODELS", help="The models: a JSON list, or names.")
+    ],
+    out: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="Where the merged report.json goes.")
+    ] = REPORT.parent,
     history: Annotated[
-        Path, typer.Option(help="Where the verdicts of each commit are kept.")
+        Path, typer.Option(metavar="FOLDER", help="Where the verdicts of each commit are kept.")
     ] = HISTORY,
 ) -> None:
     """Merge the reports of several runs, a leg a model, into one verdict and its exit status."""
@@ -68,7 +73,7 @@ def _page(report: Report, out: Path, history: Path) -> None:
     keep(report, history)
 
 
-def summary(report: ReportFile = REPORT) -> None:
+def summary(report: ReportFile = None) -> None:
     """Print the report as Markdown; on GitHub, put it into the step's summary."""
     found, readable = _read(report)
     if os.environ.get("GITHUB_STEP_SUMMARY"):
@@ -79,7 +84,7 @@ def summary(report: ReportFile = REPORT) -> None:
     raise typer.Exit(0 if readable else 1)
 
 
-def annotate(report: ReportFile = REPORT) -> None:
+def annotate(report: ReportFile = None) -> None:
     """Print GitHub's `::error` lines: what failed, at the model's file and line."""
     found, readable = _read(report)
     _print(annotations_of(found, prefix(Path.cwd())))
@@ -88,8 +93,8 @@ def annotate(report: ReportFile = REPORT) -> None:
 
 def badge(
     *,
-    to: Annotated[Path, typer.Option(help="The file to write.")],
-    report: ReportFile = REPORT,
+    to: Annotated[Path, typer.Option(metavar="FILE", help="The file to write.")],
+    report: ReportFile = None,
     publish: Annotated[bool, typer.Option(help="Put it on the badge's branch, too.")] = False,
 ) -> None:
     """Write the JSON of a shields endpoint badge."""
@@ -102,7 +107,7 @@ def badge(
         github.publish(made, _environment("GITHUB_REPOSITORY"), to.name)
 
 
-def comment(report: ReportFile = REPORT) -> None:
+def comment(report: ReportFile = None) -> None:
     """Write the pull request's one comment; for a workflow that runs after the gate."""
     from litegate import github
 
@@ -124,7 +129,7 @@ def _legs(folders: Iterable[Path]) -> tuple[dict[str, Report], dict[str, str]]:
     damaged: dict[str, str] = {}
     for leg in (leg for folder in folders for leg in _legs_in(folder)):
         try:
-            reports[str(leg)] = read(leg / REPORT.name)
+            reports[str(leg)] = read(leg)
         except ConfigError as error:
             damaged[str(leg)] = str(error)
     return reports, damaged
@@ -153,10 +158,10 @@ def _names(expect: str) -> list[str]:
     return names
 
 
-def _read(path: Path) -> tuple[Report, bool]:
+def _read(path: Path | None) -> tuple[Report, bool]:
     """The report, or one that says why there is none; whether it could be read."""
     try:
-        return read(path), True
+        return read(path or REPORT), True
     except ConfigError as error:
         return failure(str(error)), False
 

@@ -17,15 +17,19 @@ from litegate.targets import KNOWN, load
 
 
 def inspect(
-    file: Annotated[Path, typer.Argument(help="A .tflite file.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .tflite file.")],
     *,
     target: Annotated[
-        list[str] | None, typer.Option(help="A target's name or .toml file; else all known ones.")
+        list[str] | None,
+        typer.Option(metavar="TARGET", help="A target's name or .toml file; else all known ones."),
     ] = None,
     signature: Annotated[
-        str, typer.Option(help="Which signature's graph, of a file with several; else the first.")
+        str,
+        typer.Option(
+            metavar="NAME", help="Which signature's graph, of a file with several; else the first."
+        ),
     ] = "",
-    to_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    to_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
     """Say what a file holds: operators, tensors, MACs, memory, what each target takes of it.
 

@@ -25,9 +25,13 @@ from litegate.units import Quantity, Unit, text
 
 
 def noise(
-    model: Annotated[str, typer.Argument(help="A model of this project.")],
-    seeds: Annotated[int, typer.Option(min=LEAST_SEEDS, help="How many seeds to train.")] = 12,
-    recipe: Annotated[str, typer.Option(help="One of its recipes; the first gated one.")] = "",
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model of this project.")],
+    seeds: Annotated[
+        int, typer.Option(min=LEAST_SEEDS, metavar="N", help="How many seeds to train.")
+    ] = 12,
+    recipe: Annotated[
+        str, typer.Option(metavar="RECIPE", help="One of its recipes; else the first gated one.")
+    ] = "",
 ) -> None:
     """Train a model from several seeds and say how far its accuracy moves.
 

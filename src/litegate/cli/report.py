@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
+from litegate.cli.files import ReportFile
 from litegate.errors import ConfigError
 from litegate.options import GateOptions, parse
 from litegate.reports.json_report import NAME, PAGE
-from litegate.reports.reading import read
+from litegate.reports.reading import located, read
 from litegate.settings import settings
 from litegate.store import Store
 
@@ -19,15 +20,15 @@ COMPARED = "compared.html"
 
 def report(
     reports: Annotated[
-        list[Path] | None, typer.Argument(help="Two report.json: before and after.")
+        list[Path] | None,
+        typer.Argument(metavar="REPORT", help="Two reports to compare: before and after."),
     ] = None,
     *,
-    json: Annotated[
-        Path | None, typer.Option("--json", help="The report.json, where it is another.")
-    ] = None,
-    to: Annotated[Path | None, typer.Option(help="The page to write.")] = None,
+    another: ReportFile = None,
+    to: Annotated[Path | None, typer.Option(metavar="FILE", help="The page to write.")] = None,
     history: Annotated[
-        Path | None, typer.Option(help="A folder of kept reports, such as artifacts of CI.")
+        Path | None,
+        typer.Option(metavar="FOLDER", help="A folder of kept reports, such as artifacts of CI."),
     ] = None,
 ) -> None:
     """Make report.html again from report.json and the store, or hold two reports together.
@@ -35,9 +36,10 @@ def report(
     Nothing is built or measured. Pictures need the run's files and samples in the store.
     """
     options = parse(Path.cwd(), {}, settings(Path.cwd()))
-    given = [*([json] if json else []), *(reports or [])]
-    if len(given) > 2 or (json and reports):
-        raise ConfigError("one report is shown, or two are compared", got=f"{len(given)} reports")
+    named = [*([another] if another else []), *(reports or [])]
+    if len(named) > 2 or (another and reports):
+        raise ConfigError("one report is shown, or two are compared", got=f"{len(named)} reports")
+    given = [located(path) for path in named]
     if len(given) == 2 and history:
         raise ConfigError("a history stands on the page of one report", got="two reports")
     if len(given) == 2:

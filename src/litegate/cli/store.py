@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from collections import Counter
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from litegate.cli.help import Command, Group
 from litegate.errors import StoreError
 from litegate.escaping import plain
 from litegate.options import parse
 from litegate.session import Session
 from litegate.settings import settings
 from litegate.store import ANSWERS, BUILDS, Store
-from litegate.upkeep import DAY, Entry, entries, verify
+from litegate.upkeep import Entry, entries, in_words, verify
 from litegate.upkeep import prune as prune_entries
 
-store = typer.Typer(help="Look after the store of artifacts.", no_args_is_help=True)
+store = typer.Typer(help="Look after the store of artifacts.", no_args_is_help=True, cls=Group)
 _REMADE = (BUILDS, ANSWERS)
 _ALL = (*_REMADE, "evaluations", "declarations")
+_ROW = "{:12}  {:12}  {:>6}  {:>15}  {:6}  {}"
 
 
 def _session() -> Session:
@@ -29,48 +32,66 @@ def _session() -> Session:
     return Session(options, lambda _model, _event: None, partial(typer.echo, err=True))
 
 
-def _needed(session: Session) -> set[str]:
-    """The keys that this project needs as it stands; none where it declares no model.
+def _needed(session: Session) -> dict[str, str]:
+    """The keys that this project needs as it stands, and what each is of, as commands call it.
 
-    An empty one stands for what cannot be told, since a file from elsewhere is not here.
+    None where it declares no model. An empty key stands for what cannot be told, since a file from
+    elsewhere is not here.
     """
     if not session.options.models.is_dir():
-        return set()
-    found = {key for one in session.declared["models"].values() for key in one["keys"].values()}
-    return found | {session.pipeline.split_key(model) for model in session.all_models.values()}
+        return {}
+    names: dict[str, list[str]] = {}
+    for model, declared in session.declared["models"].items():
+        for recipe, key in declared["keys"].items():
+            names.setdefault(key, []).append(f"{model}/{recipe}")
+    for name, model in session.all_models.items():
+        names.setdefault(session.pipeline.split_key(model), []).append(name)
+    return {key: ", ".join(found) for key, found in names.items()}
 
 
-@store.command("list")
+@store.command("list", cls=Command)
 def list_entries(
-    *, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False
+    *, as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False
 ) -> None:
-    """List what the store keeps, the newest first, with sizes and what this project needs."""
+    """List what the store keeps, the newest first, with sizes and what this project needs.
+
+    What it needs is called as `litegate build` calls it; the rest by its certificate.
+    """
     session = _session()
     kept = Store(session.options.store)
     needed = _needed(session)
-    found = entries(kept)
+    found = [replace(one, what=needed.get(one.key, one.what)) for one in entries(kept)]
     if as_json:
         rows = [asdict(one) | {"needed": one.key in needed} for one in found]
         typer.echo(json.dumps(rows, indent=1))
         return
+    if found:
+        typer.echo(_ROW.format("KEY", "KIND", "AGE", "SIZE", "NEEDED", "WHAT").rstrip())
     for one in found:
+        what = "" if one.what == one.group else one.what
         mark = "needed" if one.key in needed else ""
-        age = f"{one.age / DAY:.1f} d"
-        typer.echo(plain(f"{one.key[:12]}  {age:>8}  {one.size:>13,} B  {mark:6}  {one.what}"))
+        cells = (one.key[:12], one.group, in_words(one.age), f"{one.size:,} B", mark, what)
+        typer.echo(plain(_ROW.format(*cells).rstrip()))
     objects = list(kept.root.glob("objects/*/*"))
     size = sum(path.stat().st_size for path in objects)
     typer.echo(f"{len(found):,} entries, {len(objects):,} files, {size:,} B in {kept.root}")
 
 
-@store.command()
+@store.command(cls=Command)
 def prune(
     *,
     older_than: Annotated[
-        float, typer.Option(min=0, metavar="DAYS", help="Only what was put there before that.")
+        float,
+        typer.Option(
+            min=0,
+            metavar="DAYS",
+            show_default=False,
+            help="Only what was put into the store so many days ago or earlier; else of any age.",
+        ),
     ] = 0.0,
     everything: Annotated[
         bool,
-        typer.Option("--all", help="What this project needs, and what is kept of commits, too."),
+        typer.Option("--all", help="Also what this project needs, and what is kept of commits."),
     ] = False,
 ) -> None:
     """Remove the artifacts that no model of this project needs as it stands now.
@@ -85,17 +106,26 @@ def prune(
         typer.echo(plain(f"left {entry.what}: another process holds its lock"), err=True)
 
     only = _ALL if everything else _REMADE
-    needed = set() if everything else _needed(session)
+    needed = {} if everything else _needed(session)
     if "" in needed:
         raise StoreError(
             "what this project needs cannot be told: a file that a model names is not here",
             remedy="bring the file (`litegate build` says which), or remove everything with --all",
         )
-    freed = prune_entries(kept, needed, on_kept, days=older_than, only=only)
-    typer.echo(f"{freed:,} B freed in {kept.root}")
+    gone, freed = prune_entries(kept, needed, on_kept, days=older_than, only=only)
+    typer.echo(f"{_counted(gone)}; {freed:,} B freed in {kept.root}")
 
 
-@store.command("verify")
+def _counted(gone: list[Entry]) -> str:
+    """How many entries went, of which kind."""
+    if not gone:
+        return "no entry removed"
+    kinds = Counter(one.group for one in gone)
+    told = ", ".join(f"{count:,} of {kind}" for kind, count in sorted(kinds.items()))
+    return f"{len(gone):,} {'entry' if len(gone) == 1 else 'entries'} removed: {told}"
+
+
+@store.command("verify", cls=Command)
 def verify_files(
     *,
     remove: Annotated[

@@ -18,8 +18,8 @@ from litegate.trial import demand_trial
 
 
 def strip(
-    file: Annotated[Path, typer.Argument(help="A .tflite file.")],
-    to: Annotated[Path, typer.Option(help="The file to write.", dir_okay=False)],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .tflite file.")],
+    to: Annotated[Path, typer.Option(metavar="FILE", help="The file to write.", dir_okay=False)],
 ) -> None:
     """Take out of a file what no device reads: names of tensors, notes, debug metadata.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
@@ -28,6 +27,7 @@ from litegate.measures.against_base import (
 )
 from litegate.measures.every_output import paired
 from litegate.measures.inspection import Inspection, inspection
+from litegate.measures.saturation import saturation
 from litegate.ports import called, canonical
 from litegate.runtime import predict_all
 from litegate.spec import (
@@ -78,7 +78,6 @@ class FileComparison:
 
 
 def side(
-    letter: str,
     name: str,
     tflite: bytes,
     samples: Labelled,
@@ -86,19 +85,20 @@ def side(
     signature: str = "",
     output: str = "",
 ) -> Artifact:
-    """A file as an artifact called "A/name", with the samples that both files are run on.
+    """A file as an artifact of that name, with the samples that both files are run on.
 
     `samples` may be none where nothing is run; the labels are those of `output`, or of the first.
     ArtifactError for bytes that are no `.tflite` file, or have no such signature or output.
     """
-    graph = parse(tflite, subject=letter, signature=signature)
+    graph = parse(tflite, subject=name, signature=signature)
     x, y = samples.x, samples.y
     labels = np.zeros(len(x), dtype=np.int64) if y is None else y
     arrays = dict(by_input(x))
-    held = b"".join(name.encode() + array.tobytes() for name, array in arrays.items())
+    held = b"".join(port.encode() + array.tobytes() for port, array in arrays.items())
     return Artifact(
-        model=letter,
-        recipe=Recipe(name=re.sub(r"[^\w+-]+", "_", name) or "file", kind=Kind.FLOAT32),
+        model=name,
+        recipe=Recipe(name="file", kind=Kind.FLOAT32),
+        title=name,
         tflite=tflite,
         sha256=hashlib.sha256(tflite).hexdigest(),
         certificate={},
@@ -150,10 +150,14 @@ def compare(
 ) -> FileComparison:
     """Compare two files, B held to the default limits of a change.
 
-    `run` on the samples, `labelled` where their labels are known; `latency` times both. Raises as
-    the measures do.
+    `run` on the samples, `labelled` where their labels are known; `latency` times both.
+    MeasurementError for samples that an input cuts off for the most part; else raises as the
+    measures do.
     """
     limits = Regression()
+    cut_off = [one for each in (a, b) for one in saturation(each)] if run else []
+    if senseless := next((one for one in cut_off if one.senseless), None):
+        raise senseless.error
     verdicts = [
         size_growth(a, b) <= limits.size,
         lost_types(a, b) <= limits.lost_types,
@@ -166,7 +170,7 @@ def compare(
         inspection(one.tflite, (), subject=one.name, signature=one.signature) for one in (a, b)
     ]
     rows = [*_told(*found), *(_accuracies(a, b) if labelled else ())]
-    notes = [*operator_changes(a, b).offenders]
+    notes = [*map(str, cut_off), *operator_changes(a, b).offenders]
     if run:
         rows += _agreement(a, b, notes)
         notes += _differences(a, b)

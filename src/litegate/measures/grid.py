@@ -1,4 +1,4 @@
-"""The grid that a model's outputs lie on: the quantization of the last quantized output tensor."""
+"""The grids of a model: of outputs, by the last quantized tensor; of inputs, by the first."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from litegate.spec import Artifact
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
-    """Steps between the least and the greatest value that an output can take."""
+    """Steps between the least and the greatest value that an output or input can take."""
 
     quantum: float
     """Size of one step."""
@@ -30,20 +30,39 @@ def grid_of(artifact: Artifact, port: Port) -> Grid | None:
     None where it is computed in floats. ArtifactError where the file cannot be read.
     """
     graph = parse(artifact.tflite, subject=artifact.name, signature=artifact.signature)
-    return _grid(graph.main, port.index)
+    return _output_grid(graph.main, port.index)
+
+
+def input_grid_of(artifact: Artifact, port: Port) -> Grid | None:
+    """The grid of an input itself or, for a float input, of what QUANTIZE makes of it.
+
+    The widest of several; None where something else reads it, too. ArtifactError where the file
+    cannot be read.
+    """
+    graph = parse(artifact.tflite, subject=artifact.name, signature=artifact.signature)
+    main, tensor = graph.main, graph.main.tensors[port.index]
+    if tensor.dtype != "float32":
+        return _grid(tensor)
+    readers = [one for one in main.operators if port.index in one.inputs]
+    if any(one.name != "QUANTIZE" for one in readers):
+        return None
+    found = [grid for one in readers if (grid := _grid(main.tensors[one.outputs[0]]))]
+    return max(found, key=lambda grid: grid.high - grid.low, default=None)
 
 
 def output_grid(tflite: bytes, subject: str) -> Grid | None:
     """As `grid_of`, of the output that a file lists first."""
     main = parse(tflite, subject=subject).main
-    return _grid(main, main.outputs[0])
+    return _output_grid(main, main.outputs[0])
 
 
-def _grid(main: Subgraph, index: int) -> Grid | None:
+def _output_grid(main: Subgraph, index: int) -> Grid | None:
     tensor = main.tensors[index]
-    if tensor.dtype == "float32":
-        tensor = _dequantized(main, tensor) or tensor
-    if len(tensor.scales) != 1:
+    return _grid(_dequantized(main, tensor) or tensor if tensor.dtype == "float32" else tensor)
+
+
+def _grid(tensor: Tensor) -> Grid | None:
+    if len(tensor.scales) != 1 or np.dtype(tensor.dtype).kind not in "iu":
         return None
     limits, scale, zero = np.iinfo(tensor.dtype), tensor.scales[0], tensor.zero_points[0]
     return Grid(quantum=scale, low=(limits.min - zero) * scale, high=(limits.max - zero) * scale)

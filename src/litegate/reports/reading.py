@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from litegate.errors import ConfigError
+from litegate.reports.json_report import NAME
 from litegate.reports.shapes import (
     FIGURES,
     FIGURES_OF_NONE,
@@ -32,13 +33,19 @@ MOST_BYTES = 64 * 2**20
 """A larger file is not read."""
 
 
+def located(path: Path) -> Path:
+    """The file that is meant by a report.json, or by the folder that holds it."""
+    return path / NAME if path.is_dir() else path
+
+
 def read(path: Path) -> Report:
-    """The report in a file.
+    """The report in a file, or in the folder that holds it.
 
     Raises ConfigError for one that is missing, too large, no JSON, or of another shape.
     """
-    report = _loaded(path)
-    check(report, str(path))
+    file = located(path)
+    report = _loaded(file)
+    check(report, str(file))
     return dict(report)
 
 

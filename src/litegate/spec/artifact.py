@@ -52,8 +52,10 @@ class Artifact:
     mapping from the output's name."""
     signature: str = ""
     """The signature that is judged; empty where the file has one at most."""
+    title: str = field(default="", compare=False)
+    """What sentences call a file that is no model's; empty for one that is."""
 
     @property
     def name(self) -> str:
         """The subject of a sentence: "mnist_cnn/int8_qat"."""
-        return f"{self.model}/{self.recipe.name}"
+        return self.title or f"{self.model}/{self.recipe.name}"

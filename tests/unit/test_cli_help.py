@@ -1,0 +1,81 @@
+"""What `--help` and `--version` print."""
+
+import re
+from importlib.metadata import version
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from litegate.cli import app
+from litegate.options import OPTIONS
+
+
+def _commands(group, *names):
+    for name, each in group.commands.items():
+        if hasattr(each, "commands"):
+            yield from _commands(each, *names, name)
+        else:
+            yield (*names, name)
+
+
+COMMANDS = [(), ("store",), *_commands(typer.main.get_command(app))]
+
+
+@pytest.fixture
+def litegate(monkeypatch):
+    """Run the command; the lines that it printed."""
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    def run(*args):
+        done = CliRunner().invoke(app, args)
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    return run
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_no_type_of_python_stands_in_the_help(litegate, command):
+    """Nor braces around what must be given."""
+    assert not re.findall(r"<.*>|[{}]", litegate(*command, "--help"))
+
+
+@pytest.mark.parametrize(
+    ("command", "usage"),
+    [
+        (("compare",), "[OPTIONS] A B"),
+        (("build",), "[OPTIONS] MODEL [RECIPE]..."),
+        (("merge",), "[OPTIONS] FOLDER..."),
+        (("store", "list"), "[OPTIONS]"),
+    ],
+)
+def test_usage_names_the_arguments(litegate, command, usage):
+    lines = [line.strip() for line in litegate(*command, "--help").splitlines()]
+    [line] = [line for line in lines if line.startswith("Usage:")]
+    assert line.endswith(" ".join(command) + " " + usage)
+
+
+def test_options_say_what_they_take(litegate):
+    helped = litegate("compare", "--help")
+    assert re.search(r"--data +FILE  An \.npz file", helped)
+    assert re.search(r"--json +Print JSON, for programs", helped)
+    assert "no-latency" not in helped
+    assert "default" not in litegate("store", "prune", "--help")
+
+
+def test_a_report_is_called_alike_by_every_command(litegate):
+    for command in ("report", "summary", "annotate", "badge", "comment", "accept"):
+        assert re.search(
+            r"--report +PATH +Another report than the last", litegate(command, "--help")
+        )
+
+
+def test_the_version_is_told(litegate):
+    assert litegate("--version") == f"litegate {version('litegate')}\n"
+
+
+def test_the_budget_of_a_proof_says_what_becomes_of_the_rest():
+    [option] = [one for one in OPTIONS if one.name == "litegate_prove_budget"]
+    assert option.help.endswith("what is not planted by then is reported as a failure")
