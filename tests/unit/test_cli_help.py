@@ -4,22 +4,10 @@ import re
 from importlib.metadata import version
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from litegate.cli import app
 from litegate.options import OPTIONS
-
-
-def _commands(group, *names):
-    for name, each in group.commands.items():
-        if hasattr(each, "commands"):
-            yield from _commands(each, *names, name)
-        else:
-            yield (*names, name)
-
-
-COMMANDS = [(), ("store",), *_commands(typer.main.get_command(app))]
 
 
 @pytest.fixture
@@ -36,31 +24,10 @@ def litegate(monkeypatch):
     return run
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_no_type_of_python_stands_in_the_help(litegate, command):
-    """Nor braces around what must be given."""
-    assert not re.findall(r"<.*>|[{}]", litegate(*command, "--help"))
-
-
-@pytest.mark.parametrize(
-    ("command", "usage"),
-    [
-        (("compare",), "[OPTIONS] A B"),
-        (("build",), "[OPTIONS] MODEL [RECIPE]..."),
-        (("merge",), "[OPTIONS] FOLDER..."),
-        (("store", "list"), "[OPTIONS]"),
-    ],
-)
-def test_usage_names_the_arguments(litegate, command, usage):
-    lines = [line.strip() for line in litegate(*command, "--help").splitlines()]
-    [line] = [line for line in lines if line.startswith("Usage:")]
-    assert line.endswith(" ".join(command) + " " + usage)
-
-
 def test_options_say_what_they_take(litegate):
     helped = litegate("compare", "--help")
-    assert re.search(r"--data +FILE  An \.npz file", helped)
-    assert re.search(r"--json +Print JSON, for programs", helped)
+    assert re.search(r"--data +FILE +An \.npz file", helped)
+    assert "Print JSON, for programs" in helped
     assert "no-latency" not in helped
     assert "default" not in litegate("store", "prune", "--help")
 

@@ -17,7 +17,6 @@ from litegate.cli.build import build
 from litegate.cli.compare import compare_files
 from litegate.cli.complaint import complain
 from litegate.cli.export import export
-from litegate.cli.help import Command, Group
 from litegate.cli.init import init
 from litegate.cli.inspect import inspect
 from litegate.cli.noise import noise
@@ -34,12 +33,11 @@ app = typer.Typer(
     help="A quality gate for .tflite models. The gate itself runs as `pytest checks/`.",
     no_args_is_help=True,
     add_completion=False,
-    cls=Group,
 )
 app.add_typer(store, name="store")
-app.command("compare", cls=Command)(compare_files)
+app.command("compare")(compare_files)
 for each in (accept, build, export, inspect, noise, report, strip, init, *cli_github.COMMANDS):
-    app.command(cls=Command)(each)
+    app.command()(each)
 
 
 def _told_version(asked: bool) -> None:  # noqa: FBT001 typer calls it
@@ -67,7 +65,7 @@ def _session(**flags: str) -> Session:
     return Session(options, lambda _model, _event: None, notice)
 
 
-@app.command("list", cls=Command)
+@app.command("list")
 def list_models(
     *,
     as_json: Annotated[

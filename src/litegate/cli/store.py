@@ -11,7 +11,6 @@ from typing import Annotated
 
 import typer
 
-from litegate.cli.help import Command, Group
 from litegate.errors import StoreError
 from litegate.escaping import plain
 from litegate.options import parse
@@ -21,7 +20,7 @@ from litegate.store import ANSWERS, BUILDS, Store
 from litegate.upkeep import Entry, entries, in_words, verify
 from litegate.upkeep import prune as prune_entries
 
-store = typer.Typer(help="Look after the store of artifacts.", no_args_is_help=True, cls=Group)
+store = typer.Typer(help="Look after the store of artifacts.", no_args_is_help=True)
 _REMADE = (BUILDS, ANSWERS)
 _ALL = (*_REMADE, "evaluations", "declarations")
 _ROW = "{:12}  {:12}  {:>6}  {:>15}  {:6}  {}"
@@ -49,7 +48,7 @@ def _needed(session: Session) -> dict[str, str]:
     return {key: ", ".join(found) for key, found in names.items()}
 
 
-@store.command("list", cls=Command)
+@store.command("list")
 def list_entries(
     *, as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False
 ) -> None:
@@ -77,7 +76,7 @@ def list_entries(
     typer.echo(f"{len(found):,} entries, {len(objects):,} files, {size:,} B in {kept.root}")
 
 
-@store.command(cls=Command)
+@store.command()
 def prune(
     *,
     older_than: Annotated[
@@ -125,7 +124,7 @@ def _counted(gone: list[Entry]) -> str:
     return f"{len(gone):,} {'entry' if len(gone) == 1 else 'entries'} removed: {told}"
 
 
-@store.command("verify", cls=Command)
+@store.command("verify")
 def verify_files(
     *,
     remove: Annotated[
