@@ -28,6 +28,7 @@ def dead_channels(scene, grade):
         draft.store(first.weight, values)
     return scene.with_candidate(edit(scene.candidate.tflite, change))
 """
+GROWTH = "test_file_does_not_grow or test_size"
 QUICK = ("checks/", "--prove", "-m", "not latency")
 
 
@@ -90,6 +91,22 @@ def test_a_check_that_was_not_selected_is_not_asked_though_it_is_for_the_proof_a
     project.run("checks/", "--prove", "--prove-family", "size", *selected)
     (proof,) = rows(project)["proofs"]
     assert set(proof["checks"]) == {"test_size_stays_within_budget", "test_file_does_not_grow"}
+
+
+@pytest.mark.parametrize("anchored", [True, False])
+def test_checks_of_drift_are_proven_where_the_run_has_an_anchor_and_left_out_elsewhere(
+    project, anchored
+):
+    """However loose their limits are, nobody is asked for what this run does not compare."""
+    loose = f"{BUDGET}, regression=lg.Regression(size=lg.percent(10_000))"
+    project.model(loose).real_checks().as_base()
+    anchor = ("--anchor", "HEAD") if anchored else ()
+    project.run("checks/", "--prove", "--prove-family", "size", "-k", GROWTH, *anchor)
+    (proof,) = rows(project)["proofs"]
+    survived = {one["what"] for one in proof["survivors"]}
+    assert "size growth" in survived
+    assert ("size growth since the anchor" in survived) is anchored
+    assert ("test_size_has_not_drifted" in proof["checks"]) is anchored
 
 
 def test_what_was_not_accepted_is_not_proven(project):
