@@ -7,7 +7,7 @@ import pytest
 
 from litegate.datasets import rows as rows_on_disk
 from litegate.spec import Kind
-from litegate.testing import tiny
+from litegate.testing import evaluation, tiny
 
 BUDGET = "accuracy=lg.percent(90), accuracy_drop=lg.points(5), size=lg.kib(8)"
 DEAD_CHANNELS = """
@@ -76,6 +76,22 @@ def test_a_gate_of_one_check_is_not_proven_and_is_told_what_it_lacks(project):
     page = (project.path / ".litegate" / "report" / "report.html").read_text("utf-8")
     survivor = next(one for one in report["proofs"][0]["survivors"] if one["what"] == "size growth")
     assert page.index(html.escape(survivor["remedy"])) < page.index('<table class="kills">')
+
+
+def test_a_check_that_ran_and_missed_the_fault_is_not_what_would_catch_it(project):
+    """It is there: its limit let the fault through, and is named."""
+    budget = (
+        "accuracy=lg.percent(5), accuracy_drop=lg.points(95), "
+        "regression=lg.Regression(accuracy=lg.points(95))"
+    )
+    split = evaluation(80)
+    few_checks(project.model(budget, split=split))
+    done = project.run("checks/", "--prove", "--prove-family", "accuracy", "-k", "test_accuracy")
+    assert done.ret == 1
+    there = "a tighter budget.accuracy_drop (test_accuracy_stays_within_tolerance measured *, and "
+    done.stdout.fnmatch_lines([f"*noticed scale_too_large at 6400 %*would catch it: {there}*"])
+    (proof,) = rows(project)["proofs"]
+    assert not [one for one in proof["survivors"] if "require(accuracy" in one["remedy"]]
 
 
 def test_an_ordinary_run_plants_nothing(project):
