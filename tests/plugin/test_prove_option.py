@@ -66,15 +66,23 @@ def test_a_gate_of_one_check_is_not_proven_and_is_told_what_it_lacks(project):
     done.stdout.fnmatch_lines(
         [
             "*SURVIVED: no check measures the size growth*regression.size*",
-            "*tiny/int8_qat: the gate is NOT proven*",
+            "tiny/int8_qat: the gate is NOT proven: * survivors; would notice *",
+            "litegate: 1 model: 1 pass, the gate is NOT proven: * survivors",
+            "ERROR tiny/int8_qat: the gate is NOT proven: * survivors",
+            "*1 passed, 1 error in*",
         ]
     )
     report = rows(project)
+    (error,) = report["errors"]
+    assert (error["id"], error["file"]) == ("--prove", "models/tiny.py")
     assert report["verdict"] == "error"
     assert report["exit_status"] == 1
     assert not report["proofs"][0]["holds"]
     page = (project.path / ".litegate" / "report" / "report.html").read_text("utf-8")
     survivor = next(one for one in report["proofs"][0]["survivors"] if one["what"] == "size growth")
+    assert '<h1><span class="mark gate-not-proven">' in page
+    assert '<h2 id="model-1-name">tiny <span class="mark gate-not-proven">' in page
+    assert "no verdict" not in page
     assert page.index(html.escape(survivor["remedy"])) < page.index('<table class="kills">')
 
 

@@ -71,7 +71,8 @@ class Remedies:
         tighter = [self._tighter(name, one) for name, one in seen.items() if one.changed]
         unset = [f"a limit on the {name}" for name in known if name not in made | seen]
         if lacking or tighter:
-            return " or ".join([*lacking, *tighter][:_SHOWN])
+            of_each = [*lacking[:1], *tighter[:1], *lacking[1:], *tighter[1:]]
+            return " or ".join(of_each[:_SHOWN])
         still = [_unchanged(one, climb.fault.expect) for one in seen.values()]
         said = [" or ".join(unset[:_SHOWN]), *still[:1]]
         return "; ".join(filter(None, said)) or "a check of your own"
