@@ -8,7 +8,7 @@ from scenes import scene, small
 
 from litegate import percent, points
 from litegate.errors import ConfigError, LitegateError
-from litegate.faults import Expect, Ladder, Unplantable, edit, fault
+from litegate.faults import Expect, Family, Ladder, Unplantable, edit, fault
 from litegate.measures.accuracy import accuracy, accuracy_drop
 from litegate.measures.against_base import since_anchor, size_growth
 from litegate.measures.size import size
@@ -200,6 +200,13 @@ def test_samples_that_do_not_tell_a_fault_from_none_are_too_few():
         "more samples and a tighter budget.accuracy_drop (test_drop measured 5.00 points, and "
         "allows at most 40.00 points; 20 samples do not tell it from 0.00 points)"
     )
+
+
+def test_more_samples_of_the_split_do_not_help_what_times():
+    timed = replace(other_samples, family=Family.LATENCY, ladder=Ladder(1, unit="times", must=1))
+    loose = replace(scene().model.budget, accuracy_drop=points(40), accuracy=None)
+    said = missed(loose, timed, {DROP: drop}, small(scene(budget=loose), 20))
+    assert said.startswith("a tighter budget.accuracy_drop (")
 
 
 def test_a_fault_that_changes_no_measurement_says_so():

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 
-from litegate.faults import Expect, Scene
+from litegate.faults import Expect, Family, Fault, Scene
 from litegate.measurement import Relation
 from litegate.proving.ladders import Climb
 from litegate.proving.promises import bound, meant, promises
@@ -23,7 +23,7 @@ class _Seen:
     """What a check that let a fault through measured without it and with it."""
 
     check: str
-    fault: str
+    fault: Fault
     sound: Finding
     faulty: Finding
 
@@ -39,8 +39,18 @@ class _Seen:
         return self.changed and rises is (self.faulty.relation is Relation.AT_MOST)
 
     @property
+    def samples(self) -> int:
+        """How many samples of the evaluation split decide; 0 where it is no matter of samples."""
+        timed, drawn = self.fault.family is Family.LATENCY, self.faulty.interval is not None
+        return (self.faulty.n or 0) if drawn and not timed else 0
+
+    @property
     def is_blurred(self) -> bool:
         """Whether so few samples tell the two values apart no better than chance does."""
+        return bool(self.samples) and self._overlaps
+
+    @property
+    def _overlaps(self) -> bool:
         return self.faulty.spans(self.sound.value) or self.sound.spans(self.faulty.value)
 
     @property
@@ -73,7 +83,7 @@ class Remedies:
         if lacking or tighter:
             of_each = [*lacking[:1], *tighter[:1], *lacking[1:], *tighter[1:]]
             return " or ".join(of_each[:_SHOWN])
-        still = [_unchanged(one, climb.fault.expect) for one in seen.values()]
+        still = [_unchanged(one) for one in seen.values()]
         said = [" or ".join(unset[:_SHOWN]), *still[:1]]
         return "; ".join(filter(None, said)) or "a check of your own"
 
@@ -82,9 +92,9 @@ class Remedies:
         looked = (self._seen(name, climb, max(climb.results)) for climb in missed)
         seen = [one for one in looked if one]
         if changed := [one for one in seen if one.changed]:
-            return self._tighter(name, changed[0], f" of {changed[0].fault}")
+            return self._tighter(name, changed[0], f" of {changed[0].fault.name}")
         if seen:
-            return _unchanged(seen[0], missed[0].fault.expect)
+            return _unchanged(seen[0])
         return "look at its limit, its sign and the order of its arguments"
 
     def _is_taken(self, name: str) -> bool:
@@ -96,7 +106,7 @@ class Remedies:
             sound = self.before[id_].findings.get(name) if id_ in self.before else None
             if sound and (faulty := one.findings.get(name)):
                 check = self.names.get(id_, id_)
-                return _Seen(check=check, fault=climb.fault.name, sound=sound, faulty=faulty)
+                return _Seen(check=check, fault=climb.fault, sound=sound, faulty=faulty)
         return None
 
     def _tighter(self, name: str, seen: _Seen, of: str = "") -> str:
@@ -105,7 +115,7 @@ class Remedies:
         if not seen.is_worse:
             return (
                 f"a look at the sign and the order of its arguments in {seen.check}, which took "
-                f"{seen.fault} for better: {faulty} for {sound}"
+                f"{seen.fault.name} for better: {faulty} for {sound}"
             )
         limit = f"a tighter {self._limit(name, seen)}"
         word = "at most" if seen.faulty.relation is Relation.AT_MOST else "at least"
@@ -113,8 +123,8 @@ class Remedies:
         said = f"{seen.check} measured {faulty}{of}, and allows {word} {allowed}"
         if not seen.is_blurred:
             return f"{limit} ({said})"
-        n = seen.faulty.n or seen.sound.n
-        return f"more samples and {limit} ({said}; {n:,} samples do not tell it from {sound})"
+        few = f"{seen.samples:,} samples do not tell it from {sound}"
+        return f"more samples and {limit} ({said}; {few})"
 
     def _limit(self, name: str, seen: _Seen) -> str:
         """The limit as the model's file has it, where it is the one that the check kept."""
@@ -125,14 +135,15 @@ class Remedies:
         return f"limit in {seen.check}"
 
 
-def _unchanged(seen: _Seen, expect: Expect) -> str:
+def _unchanged(seen: _Seen) -> str:
     """For a check that ran, and that the fault moved by nothing."""
     _, value = seen.values
-    if expect is not Expect.FAIL:
-        return f"a look at {seen.check}, which ran on {seen.fault} and passed"
-    if seen.faulty.interval is None:
-        return f"nothing that {seen.check} measures: {value} with {seen.fault} and without"
+    fault = seen.fault.name
+    if seen.fault.expect is not Expect.FAIL:
+        return f"a look at {seen.check}, which ran on {fault} and passed"
+    if not seen.samples:
+        return f"nothing that {seen.check} measures: {value} with {fault} and without"
     return (
-        f"perhaps more samples: {seen.check} measured {value} with {seen.fault} and without, on "
-        f"{seen.faulty.n:,} samples; where no sample shows it, the fault changes nothing here"
+        f"perhaps more samples: {seen.check} measured {value} with {fault} and without, on "
+        f"{seen.samples:,} samples; where no sample shows it, the fault changes nothing here"
     )
