@@ -1,6 +1,6 @@
 """The kill matrices of `pytest checks/ --prove`, as the page docs/kill_matrix.md: fault by check.
 
-    pytest checks/ --prove
+    pytest checks/ --prove --anchor HEAD
     python benchmarks/kill_matrix.py .litegate/report/report.json
 
 Several reports may be named; the page of the documentation is that of `digits_cnn` and `mnist_cnn`.
@@ -21,7 +21,8 @@ INTRODUCTION = """# The kill matrix
 Which of this project's own checks noticed which planted fault ([how it goes](prove.md),
 [what each fault is](faults.md)). A cell holds the smallest grade that the check noticed, "x" for a
 fault without grades, nothing where it did not notice. "From" is the grade from which up some check
-must. `python benchmarks/kill_matrix.py` prints this page from a run's report.
+must. `python benchmarks/kill_matrix.py` prints this page from a run's report, that of
+`pytest checks/ --prove --anchor HEAD`: checks of drift are proven with an anchor alone.
 """
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from litegate.errors import LitegateError
 from litegate.measures.shipped import NAME as SHIPPED
 from litegate.reports.record import SCHEMA_VERSION
-from litegate.reports.view import outcome_of
+from litegate.reports.view import outcome_of, why
 from litegate.spec import Artifact
 
 
@@ -106,7 +106,7 @@ def _refusals(
         if outcome_of(row) in refused and row["measurement"] != SHIPPED:
             yield row["sentence"]
     for row in _concerning(report["errors"], artifact):
-        yield f"{row['id']} came to no verdict: {row['message']}"
+        yield why(row)
 
 
 def _missing(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import pytest
 
+from litegate.escaping import plain
 from litegate.gate import Gate
+from litegate.reports.view import PROOF
 from litegate.scope import looks
 
 _MARKUP: Mapping[str, Mapping[str, bool]] = {
@@ -34,6 +37,16 @@ def summarize(gate: Gate, reporter: pytest.TerminalReporter) -> None:
         reporter.write_line(line, **_MARKUP[mark])
     reporter.write_line(f"report: {gate.report['path']}")
     reporter.write_line(f"page: {gate.report['page']}")
+    _tell(gate.session.run.errors, reporter)
+
+
+def _tell(errors: Iterable[Mapping[str, Any]], reporter: pytest.TerminalReporter) -> None:
+    """Proofs that do not hold are errors to pytest, too: its last line must not be green."""
+    for row in errors:
+        if row["id"] == PROOF:
+            said = plain(row["message"]).partition(";")[0]
+            report = pytest.CollectReport(said, "failed", None, [])
+            reporter.stats.setdefault("error", []).append(report)
 
 
 def _width(reporter: pytest.TerminalReporter) -> int:

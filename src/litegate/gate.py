@@ -191,8 +191,12 @@ class Gate:
         self.tally.offered = [item.nodeid for item in offered]
 
     def _compares(self, role: str, case: Case) -> bool:
-        """Whether a check of this case has something to compare with; in a proof it has."""
-        return self.session.knows(role, case) or self.options.prove
+        """Whether a check of this case has something to compare with.
+
+        In a proof it always has a base, and an anchor where the run has one.
+        """
+        held = role == "base" or self.session.anchor is not None
+        return self.session.knows(role, case) or (self.options.prove and held)
 
     def _lacks_base(self, item: pytest.Item) -> bool:
         """Whether a check asks for another commit than this run has."""

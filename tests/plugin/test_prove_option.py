@@ -7,7 +7,7 @@ import pytest
 
 from litegate.datasets import rows as rows_on_disk
 from litegate.spec import Kind
-from litegate.testing import tiny
+from litegate.testing import evaluation, tiny
 
 BUDGET = "accuracy=lg.percent(90), accuracy_drop=lg.points(5), size=lg.kib(8)"
 DEAD_CHANNELS = """
@@ -28,6 +28,7 @@ def dead_channels(scene, grade):
         draft.store(first.weight, values)
     return scene.with_candidate(edit(scene.candidate.tflite, change))
 """
+GROWTH = "test_file_does_not_grow or test_size"
 QUICK = ("checks/", "--prove", "-m", "not latency")
 
 
@@ -65,16 +66,40 @@ def test_a_gate_of_one_check_is_not_proven_and_is_told_what_it_lacks(project):
     done.stdout.fnmatch_lines(
         [
             "*SURVIVED: no check measures the size growth*regression.size*",
-            "*tiny/int8_qat: the gate is NOT proven*",
+            "tiny/int8_qat: the gate is NOT proven: * survivors; would notice *",
+            "litegate: 1 model: 1 pass, the gate is NOT proven: * survivors",
+            "ERROR tiny/int8_qat: the gate is NOT proven: * survivors",
+            "*1 passed, 1 error in*",
         ]
     )
     report = rows(project)
+    (error,) = report["errors"]
+    assert (error["id"], error["file"]) == ("--prove", "models/tiny.py")
     assert report["verdict"] == "error"
     assert report["exit_status"] == 1
     assert not report["proofs"][0]["holds"]
     page = (project.path / ".litegate" / "report" / "report.html").read_text("utf-8")
     survivor = next(one for one in report["proofs"][0]["survivors"] if one["what"] == "size growth")
+    assert '<h1><span class="mark gate-not-proven">' in page
+    assert '<h2 id="model-1-name">tiny <span class="mark gate-not-proven">' in page
+    assert "no verdict" not in page
     assert page.index(html.escape(survivor["remedy"])) < page.index('<table class="kills">')
+
+
+def test_a_check_that_ran_and_missed_the_fault_is_not_what_would_catch_it(project):
+    """It is there: its limit let the fault through, and is named."""
+    budget = (
+        "accuracy=lg.percent(5), accuracy_drop=lg.points(95), "
+        "regression=lg.Regression(accuracy=lg.points(95))"
+    )
+    split = evaluation(80)
+    few_checks(project.model(budget, split=split))
+    done = project.run("checks/", "--prove", "--prove-family", "accuracy", "-k", "test_accuracy")
+    assert done.ret == 1
+    there = "a tighter budget.accuracy_drop (test_accuracy_stays_within_tolerance measured *, and "
+    done.stdout.fnmatch_lines([f"*noticed scale_too_large at 6400 %*would catch it: {there}*"])
+    (proof,) = rows(project)["proofs"]
+    assert not [one for one in proof["survivors"] if "require(accuracy" in one["remedy"]]
 
 
 def test_an_ordinary_run_plants_nothing(project):
@@ -90,6 +115,22 @@ def test_a_check_that_was_not_selected_is_not_asked_though_it_is_for_the_proof_a
     project.run("checks/", "--prove", "--prove-family", "size", *selected)
     (proof,) = rows(project)["proofs"]
     assert set(proof["checks"]) == {"test_size_stays_within_budget", "test_file_does_not_grow"}
+
+
+@pytest.mark.parametrize("anchored", [True, False])
+def test_checks_of_drift_are_proven_where_the_run_has_an_anchor_and_left_out_elsewhere(
+    project, anchored
+):
+    """However loose their limits are, nobody is asked for what this run does not compare."""
+    loose = f"{BUDGET}, regression=lg.Regression(size=lg.percent(10_000))"
+    project.model(loose).real_checks().as_base()
+    anchor = ("--anchor", "HEAD") if anchored else ()
+    project.run("checks/", "--prove", "--prove-family", "size", "-k", GROWTH, *anchor)
+    (proof,) = rows(project)["proofs"]
+    survived = {one["what"] for one in proof["survivors"]}
+    assert "size growth" in survived
+    assert ("size growth since the anchor" in survived) is anchored
+    assert ("test_size_has_not_drifted" in proof["checks"]) is anchored
 
 
 def test_what_was_not_accepted_is_not_proven(project):

@@ -56,6 +56,12 @@ def test_what_passed_gets_none():
     assert len(annotations(report(verdict("inconclusive"), strict=True))) == 1
 
 
+def test_a_proof_that_does_not_hold_is_named_as_that():
+    """It is no check without a verdict."""
+    (line,) = annotations(report(verdict(), errors=[error("1 survivor", id="--prove")]))
+    assert _parsed(line)["title"] == "gate not proven: m/int8_qat"
+
+
 @pytest.mark.parametrize(
     "made", [report(), report(verdict(), exit_status=1), report(verdict(), exit_status=2)]
 )

@@ -88,6 +88,13 @@ def test_an_error_refuses(place):
         _demand(*JUDGED, errors=[{"id": "test_c", "message": "the store is full"} | place])
 
 
+def test_a_proof_that_does_not_hold_refuses():
+    """In its own words: it is no check."""
+    error = {"id": "--prove", "message": "the gate is NOT proven: 1 survivor"} | PLACE
+    with pytest.raises(NotAccepted, match=r"got: \s*- the gate is NOT proven: 1 survivor"):
+        _demand(*JUDGED, errors=[error])
+
+
 def test_an_error_of_another_model_is_its_own():
     """As for fails."""
     error = {"id": "test_c", "message": "no", "model": "another", "recipe": "int8_qat"}

@@ -94,7 +94,7 @@ def test_a_promise_of_a_metric_that_no_check_takes_survives():
 
     fault = answers.mixed_up_answers
     climb = Climb(fault=fault, results={fault.ladder.top: {}})
-    found = {one.what: one for one in survivors(scene(budget=JUDGED), [climb], {})}
+    found = {one.what: one for one in survivors(scene(budget=JUDGED), [climb], {}, {})}
     assert set(NAMES) <= found.keys()
     assert found["f1"].sentence == "no check measures the f1"
     assert "metric_value(candidate, metric) >= metric.least" in found["f1"].remedy

@@ -332,6 +332,29 @@ def test_survivors_stand_above_the_matrix_with_what_would_catch_them():
     assert places == sorted(places)
 
 
+@pytest.mark.parametrize(
+    ("others", "word", "counted"),
+    [
+        (0, "gate not proven", "1 model: 1 pass, the gate is NOT proven: 2 survivors"),
+        (1, "error", "1 model: 1 pass, 1 without a verdict, the gate is NOT proven: 2 survivors"),
+    ],
+)
+def test_a_proof_that_does_not_hold_is_one_story(others, word, counted):
+    """The banner, the counts and the model say it in one word; a check's error stays one."""
+    survivors = [("size", "no check", "a check"), ("macs", "no check", "a check")]
+    made = made_reports.report(
+        made_reports.verdict(),
+        errors=[made_reports.error("1", id="--prove"), *[made_reports.error()] * others],
+        proofs=[made_reports.proof(made_reports.fault(), survivors=survivors)],
+    )
+    html = page(made)
+    mark = f'<span class="mark {word.replace(" ", "-")}">{word}</span>'
+    assert f'<h1>{mark} <span class="counts">{counted}</span></h1>' in html
+    assert f'<h2 id="model-1-name">m {mark}</h2>' in html
+    assert html.count("no verdict") == others
+    assert summary(made).startswith(f"## litegate: {word}\n\n<p>{counted}</p>")
+
+
 def test_a_report_without_proofs_has_no_proof_on_its_page():
     report = made_reports.report(made_reports.verdict())
     assert 'id="proof"' not in page(report)

@@ -130,6 +130,8 @@ def test_a_model_that_nobody_expected_is_noted_and_judged():
         (report(verdict("inconclusive"), strict=True), "inconclusive", "red"),
         (report(verdict("fail")), "fail", "red"),
         (report(), "nothing gated", "red"),
+        (report(verdict(), errors=[error(id="--prove")]), "gate not proven", "red"),
+        (report(verdict(), errors=[error(id="--prove"), error()]), "error", "red"),
         (report(verdict(), exit_status=2), "error", "red"),
         (failure("no report"), "error", "red"),
     ],

@@ -4,17 +4,17 @@ import itertools
 from dataclasses import replace
 
 import pytest
-from scenes import scene
+from scenes import scene, small
 
 from litegate import percent, points
 from litegate.errors import ConfigError, LitegateError
-from litegate.faults import Expect, Ladder, Unplantable, edit, fault
+from litegate.faults import Expect, Family, Ladder, Unplantable, edit, fault
 from litegate.measures.accuracy import accuracy, accuracy_drop
 from litegate.measures.against_base import since_anchor, size_growth
 from litegate.measures.size import size
 from litegate.prover.rebuilds import noise
 from litegate.proving.proof import Effort, count_rebuild, prove
-from litegate.proving.result import Check, Result, Said
+from litegate.proving.result import Check, Finding, Result, Said
 from litegate.proving.rows import alarm_rate_below, proof_row
 from litegate.reports import proof as words
 
@@ -79,8 +79,23 @@ def _result(check, s):
         return Result(said=Said.ERROR, sentence=str(error))
     except ZeroDivisionError as error:
         return Result(said=Said.CRASH, sentence=repr(error))
-    said = Said(verdict.outcome.value)
-    return Result(said=said, measured={verdict.measurement.name: said}, sentence="worse")
+    said, name = Said(verdict.outcome.value), verdict.measurement.name
+    return Result(
+        said=said, measured={name: said}, findings={name: _finding(verdict)}, sentence="worse"
+    )
+
+
+def _finding(verdict):
+    found = verdict.measurement
+    between = found.interval
+    return Finding(
+        value=float(found.value),
+        relation=verdict.relation,
+        limit=float(verdict.limit.value),
+        unit=found.unit,
+        n=found.n,
+        interval=between and (float(between.low), float(between.high)),
+    )
 
 
 def proven(gate=None, faults=FAULTS, *, seconds=60.0, clock=None, of=None, tell=None, **effort):
@@ -137,6 +152,76 @@ def test_a_limit_that_nothing_can_break_survives():
     plain = scene(budget=loose)
     (survivor,) = proven(of=plain).survivors
     assert survivor.sentence == "the accuracy drop noticed nothing of other_samples at 100 samples"
+    assert survivor.remedy == (
+        "a tighter budget.accuracy_drop (test_drop measured 50.00 points of other_samples, and "
+        "allows at most 500.00 points)"
+    )
+
+
+def missed(budget, fault_, gate, of=None):
+    """What would catch a fault that nobody noticed."""
+    of = of or scene(budget=budget)
+    return next(
+        one.remedy
+        for one in proven(gate, (fault_,), of=of).survivors
+        if one.sentence.startswith("nobody noticed")
+    )
+
+
+def test_a_check_that_ran_on_the_fault_is_not_what_would_catch_it_but_its_limit_is():
+    loose = replace(scene().model.budget, accuracy_drop=points(80), accuracy=percent(10))
+    assert missed(loose, other_samples, {DROP: drop, FLOOR: floor}) == (
+        "a tighter budget.accuracy_drop (test_drop measured 50.00 points, and allows at most "
+        "80.00 points) or a tighter budget.accuracy (test_floor measured 50.00 %, and allows at "
+        "least 10.00 %)"
+    )
+
+
+def test_a_check_that_is_missing_stands_before_a_limit_that_is_loose():
+    loose = replace(scene().model.budget, accuracy_drop=points(80))
+    said = missed(loose, other_samples, {DROP: drop})
+    assert said.startswith("require(accuracy(candidate) >= budget.accuracy), as in checks/")
+    assert said.endswith("points, and allows at most 80.00 points)")
+
+
+def test_a_limit_of_the_checks_own_is_named_by_its_check():
+    def own(s):
+        return accuracy_drop(s.reference, s.candidate) <= points(70)
+
+    silent = replace(scene().model.budget, accuracy=None)
+    assert missed(silent, other_samples, {DROP: own}).startswith("a tighter limit in test_drop (")
+
+
+def test_samples_that_do_not_tell_a_fault_from_none_are_too_few():
+    """One sample of twenty goes wrong: 5 points, by chance or not."""
+    one = replace(other_samples, ladder=Ladder(1, unit="samples", must=1))
+    loose = replace(scene().model.budget, accuracy_drop=points(40), accuracy=None)
+    assert missed(loose, one, {DROP: drop}, small(scene(budget=loose), 20)) == (
+        "more samples and a tighter budget.accuracy_drop (test_drop measured 5.00 points, and "
+        "allows at most 40.00 points; 20 samples do not tell it from 0.00 points)"
+    )
+
+
+def test_more_samples_of_the_split_do_not_help_what_times():
+    timed = replace(other_samples, family=Family.LATENCY, ladder=Ladder(1, unit="times", must=1))
+    loose = replace(scene().model.budget, accuracy_drop=points(40), accuracy=None)
+    said = missed(loose, timed, {DROP: drop}, small(scene(budget=loose), 20))
+    assert said.startswith("a tighter budget.accuracy_drop (")
+
+
+def test_a_fault_that_changes_no_measurement_says_so():
+    @fault(family="accuracy", noticed_by=("accuracy drop", "size"))
+    def harmless(s, _grade):
+        """Nothing is wrong."""
+        return s.with_samples(s.candidate.evaluation.x)
+
+    budget = scene().model.budget
+    assert missed(budget, harmless, {DROP: drop, SIZE: bytes_}) == (
+        "perhaps more samples: test_drop measured 0.00 points with harmless and without, on 200 "
+        "samples; where no sample shows it, the fault changes nothing here"
+    )
+    exact = replace(harmless, noticed_by=("size",))
+    assert missed(budget, exact, {SIZE: bytes_}).startswith("nothing that test_size measures: ")
 
 
 def test_swapped_arguments_survive():

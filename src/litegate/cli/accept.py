@@ -18,6 +18,7 @@ from litegate.options import parse
 from litegate.reports.json_report import NAME
 from litegate.reports.reading import located
 from litegate.reports.record import SCHEMA_VERSION
+from litegate.reports.view import why, without_verdict
 from litegate.settings import settings
 from litegate.units import Unit
 from litegate.waiverfile import add, within_a_year
@@ -129,15 +130,13 @@ def _broken(report: Mapping[str, Any]) -> list[Row]:
 
 
 def _errors(errors: Sequence[Row]) -> str:
-    if not errors:
-        return ""
-    return "; ".join(f"{e['id']} came to no verdict: {e['message']}" for e in errors)
+    return "; ".join(map(why, errors))
 
 
 def _named(report: Mapping[str, Any], which: Sequence[str]) -> list[Row]:
     """The failing rows that the words name; ConfigError for a word that names none."""
     for word in which:
-        errors = [row for row in report["errors"] if word in _names(row)]
+        errors = [row for row in without_verdict(report["errors"]) if word in _names(row)]
         if errors:
             raise ConfigError(
                 f"{word} came to no verdict: an error cannot be accepted",

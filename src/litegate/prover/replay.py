@@ -12,7 +12,9 @@ from litegate import checking
 from litegate.faults import Scene
 from litegate.gate import KEY
 from litegate.items import case_of, fixtures_of, is_latency
-from litegate.proving.result import Check, Result, Said
+from litegate.measurement import Relation
+from litegate.proving.result import Check, Finding, Result, Said
+from litegate.units import Unit
 
 _ORDER = (Said.OMITTED, Said.PASS, Said.INCONCLUSIVE, Said.FAIL, Said.ERROR, Said.CRASH)
 
@@ -77,6 +79,7 @@ def _run(item: pytest.Item, after: pytest.Item | None, scene: Scene) -> list[pyt
 
 def _result(reports: Sequence[pytest.TestReport]) -> Result:
     measured: dict[str, Said] = {}
+    findings: dict[str, Finding] = {}
     sentences: list[str] = []
     worst = Said.PASS
     for report in reports:
@@ -84,11 +87,25 @@ def _result(reports: Sequence[pytest.TestReport]) -> Result:
         for row in rows.get("verdicts", ()):
             said = Said.PASS if row["waived"] else Said(row["verdict"])
             measured[row["measurement"]] = _worse(measured.get(row["measurement"]), said)
+            findings.setdefault(row["measurement"], _finding(row))
             sentences += [row["sentence"]] if said is Said.FAIL else []
         sentences += [str(row["message"]) for row in rows.get("errors", ())]
         worst = _worse(worst, _said(report, rows))
     worst = max([worst, *measured.values()], key=_ORDER.index)
-    return Result(said=worst, measured=measured, sentence=" ".join(sentences[:1]))
+    told = " ".join(sentences[:1])
+    return Result(said=worst, measured=measured, findings=findings, sentence=told)
+
+
+def _finding(row: Mapping[str, Any]) -> Finding:
+    between = row["interval"]
+    return Finding(
+        value=row["value"],
+        relation=Relation(row["relation"]),
+        limit=row["limit"],
+        unit=Unit(row["unit"]),
+        n=row["n"],
+        interval=between and (between["low"], between["high"]),
+    )
 
 
 def _worse(one: Said | None, other: Said) -> Said:

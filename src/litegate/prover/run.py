@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any, final
 
 import pytest
@@ -28,7 +29,8 @@ from litegate.proving.proof import prove as prove_scene
 from litegate.proving.result import Play
 from litegate.proving.rows import proof_row
 from litegate.reports.proof import title
-from litegate.reports.view import outcome_of
+from litegate.reports.record import Place, error_row
+from litegate.reports.view import PROOF, outcome_of
 from litegate.selection import Case
 from litegate.session import BASELINE
 
@@ -110,7 +112,21 @@ class _Prover:
         row = proof_row(proof, self.clock() - started)
         run.proofs.append(row)
         if not proof.holds:
-            self.gate.blame([title(row)])
+            run.errors.append(error_row(self._place(case), title(row)))
+
+    def _place(self, case: Case) -> Place:
+        """Where a proof that does not hold points: to the model's own line."""
+        root, file = self.gate.config.rootpath.resolve(), case.model.file
+        shown = file.relative_to(root) if file.is_relative_to(root) else Path(file.name)
+        return Place(
+            id=PROOF,
+            model=case.model.name,
+            recipe=case.recipe.name if case.recipe else "",
+            check=PROOF,
+            requirement="The checks notice what is planted in what they accept.",
+            file=shown.as_posix(),
+            line=case.model.line,
+        )
 
     def _not_accepted(self, case: Case) -> str:
         """Why a candidate was not accepted; empty where it was."""

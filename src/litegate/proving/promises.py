@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 from litegate.faults import Fault, OfMetric, Scene
 from litegate.loosening import LOOSENED
@@ -12,6 +12,7 @@ from litegate.measures.against_base import named_since_anchor
 from litegate.measures.metric_rule.names import bounded_by
 from litegate.measures.shipped import NAME as WRONG_SHIPPED
 from litegate.measures.target import NAME as OUTSIDE
+from litegate.spec import Regression
 
 Made = Callable[[Scene], bool]
 
@@ -25,6 +26,8 @@ class Promise:
     """Whether the model makes it."""
     check: str
     """The check that requires it."""
+    limit: str = ""
+    """Its limit, as in "budget.size" or "auc.loss"; empty where it is no budget's."""
 
 
 def always(_: Scene) -> bool:
@@ -60,7 +63,7 @@ def _ships(scene: Scene) -> bool:
 
 def _limited(limit: str, measure: str, arguments: str, file: str, relation: str) -> Promise:
     check = f"require({measure}({arguments}) {relation} budget.{limit}), as in checks/{file}.py"
-    return Promise(made=_budget(limit), check=check)
+    return Promise(made=_budget(limit), check=check, limit=f"budget.{limit}")
 
 
 def _has_labels(scene: Scene) -> bool:
@@ -70,14 +73,14 @@ def _has_labels(scene: Scene) -> bool:
 def _regression(measure: str, limit: str, made: Made = always) -> Promise:
     """One that holds without a limit of the model's own: the defaults apply."""
     check = f"require({measure} <= regression.{limit}), as in checks/test_regression.py"
-    return Promise(made=made, check=check)
+    return Promise(made=made, check=check, limit=f"regression.{limit}")
 
 
-def _drift(measure: str, limit: str) -> Promise:
+def _drift(measure: str, limit: str, of: str = "regression") -> Promise:
     """One that a run makes which is held against an anchor."""
     measured = f"since_anchor({measure}(anchor, candidate))"
     check = f"require({measured} <= regression.{limit}), as in checks/test_drift.py"
-    return Promise(made=_anchored, check=check)
+    return Promise(made=_anchored, check=check, limit=f"{of}.{limit}")
 
 
 def _whole(expression: str, file: str, made: Made = always) -> Promise:
@@ -138,11 +141,13 @@ PROMISES = {
         made=_compared("agreement"),
         check="require(agreement_with_base(base, candidate) >= regression.agreement), as in "
         "checks/test_regression.py",
+        limit="regression.agreement",
     ),
     "operator changes against the base": Promise(
         made=_compared("operators"),
         check="require(operator_changes(base, candidate) <= regression.operators), as in "
         "checks/test_regression.py",
+        limit="regression.operators",
     ),
     "latency growth": _regression("latency_growth(base, candidate, limit)", "latency"),
     "accuracy lost since the anchor": _drift("accuracy_loss", "accuracy"),
@@ -183,6 +188,18 @@ def promises(scene: Scene) -> dict[str, Promise]:
     return PROMISES | {name: promise for _, name, promise in _of_metrics(scene)}
 
 
+def bound(scene: Scene, limit: str) -> float | None:
+    """What a promise's limit is set to, in the unit of its measurement; None where it is not."""
+    budget = scene.model.budget_of(scene.recipe)
+    whose, _, name = limit.rpartition(".")
+    metrics: dict[str, Mapping[str, Any]] = {one.name: one.limits() for one in budget.metrics}
+    if whose in metrics:
+        found = metrics[whose].get(name)
+    else:
+        found = getattr(budget if whose == "budget" else budget.regression or Regression(), name)
+    return None if found is None else float(getattr(found, "value", found))
+
+
 def meant(fault: Fault, scene: Scene) -> tuple[str, ...]:
     """The measurements that are meant to notice a fault, those of the model's metrics included."""
     mine = (name for kind, name, _ in _of_metrics(scene) if kind in fault.metrics)
@@ -198,9 +215,11 @@ def _of_metrics(scene: Scene) -> Iterator[tuple[OfMetric, str, Promise]]:
             name = bounded_by(metric, limit)
             file = "test_regression" if kind is OfMetric.REGRESSION else "test_metrics"
             check = f"require({measured} metric.{limit}), as in checks/{file}.py"
-            yield kind, name, Promise(made=always, check=check)
+            written = f"{metric.name}.{limit}"
+            yield kind, name, Promise(made=always, check=check, limit=written)
             if kind is OfMetric.REGRESSION:
-                yield kind, named_since_anchor(name), _drift("metric_regression", limit)
+                drift = _drift("metric_regression", limit, metric.name)
+                yield kind, named_since_anchor(name), drift
 
 
 COSTLY = frozenset(_SEARCHED)

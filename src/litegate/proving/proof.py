@@ -47,7 +47,8 @@ class Proof:
     @property
     def survivors(self) -> tuple[Survivor, ...]:
         """What the gate would let through."""
-        return survivors(self.scene, self.climbs, self.before)
+        names = {check.id: check.name for check in self.checks}
+        return survivors(self.scene, self.climbs, self.before, names)
 
     @property
     def errors(self) -> list[str]:

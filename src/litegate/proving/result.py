@@ -8,6 +8,8 @@ from enum import StrEnum
 from typing import final
 
 from litegate.faults import Expect, Scene
+from litegate.measurement import Relation
+from litegate.units import Unit
 
 
 class Said(StrEnum):
@@ -31,12 +33,33 @@ class Said(StrEnum):
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What a check measured, and the limit that it held it to."""
+
+    value: float
+    relation: Relation
+    limit: float
+    unit: Unit
+    n: int | None = None
+    """How many samples it rests on."""
+    interval: tuple[float, float] | None = None
+    """Where the true value lies; None for an exact one."""
+
+    def spans(self, value: float) -> bool:
+        """Whether another value lies within the interval of this one."""
+        return self.interval is not None and self.interval[0] <= value <= self.interval[1]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """How one check ended on one scene."""
 
     said: Said
     measured: Mapping[str, Said] = field(default_factory=dict)
     """The verdict on each measurement that it required."""
+    findings: Mapping[str, Finding] = field(default_factory=dict)
+    """The numbers behind the verdicts, by measurement."""
     sentence: str = ""
     """What a person would read of it; empty for a pass."""
 

@@ -10,6 +10,7 @@ from litegate.faults import Scene
 from litegate.measures.against_base import named_since_anchor
 from litegate.proving.ladders import Climb
 from litegate.proving.promises import meant, promises
+from litegate.proving.remedies import Remedies
 from litegate.proving.result import Result, Said
 
 _SHOWN = 3
@@ -28,13 +29,14 @@ class Survivor:
 
 
 def survivors(
-    scene: Scene, climbs: Sequence[Climb], before: Mapping[str, Result]
+    scene: Scene, climbs: Sequence[Climb], before: Mapping[str, Result], names: Mapping[str, str]
 ) -> tuple[Survivor, ...]:
-    """What survived; `before` is what each check said of the sound scene."""
-    return (*_unnoticed(scene, climbs), *_idle(scene, climbs, before))
+    """What survived; `before` is what each check said of the sound scene, `names` are theirs."""
+    remedies = Remedies(scene=scene, before=before, names=names)
+    return (*_unnoticed(climbs, remedies), *_idle(climbs, remedies))
 
 
-def _unnoticed(scene: Scene, climbs: Iterable[Climb]) -> Iterator[Survivor]:
+def _unnoticed(climbs: Iterable[Climb], remedies: Remedies) -> Iterator[Survivor]:
     """Faults that no check noticed although they are as gross as their documented grade."""
     for climb in climbs:
         ladder = climb.fault.ladder
@@ -48,22 +50,13 @@ def _unnoticed(scene: Scene, climbs: Iterable[Climb]) -> Iterator[Survivor]:
         yield Survivor(
             what=climb.fault.name,
             sentence=f"nobody noticed {_named(climb, max(missed))}{how}: {climb.fault.summary}",
-            remedy=_would_catch(scene, meant(climb.fault, scene)),
+            remedy=remedies.of_fault(climb, max(missed)),
         )
 
 
-def _would_catch(scene: Scene, names: Iterable[str]) -> str:
-    every = promises(scene)
-    known = [(name, every[name]) for name in names if name in every]
-    made = [promise.check for _, promise in known if promise.made(scene)]
-    unset = [f"a limit on the {name}" for name, promise in known if not promise.made(scene)]
-    return " or ".join(made[:2] or unset[:2]) or "a check of your own"
-
-
-def _idle(
-    scene: Scene, climbs: Sequence[Climb], before: Mapping[str, Result]
-) -> Iterator[Survivor]:
+def _idle(climbs: Sequence[Climb], remedies: Remedies) -> Iterator[Survivor]:
     """Promised measurements that no check takes, or that noticed not even the grossest grade."""
+    scene, before = remedies.scene, remedies.before
     every = promises(scene)
     for name, climbing in _meant(scene, climbs).items():
         promise = every.get(name)
@@ -80,7 +73,7 @@ def _idle(
             yield Survivor(
                 what=name,
                 sentence=f"the {name} noticed nothing of {_listed(missed)}",
-                remedy="look at its limit, its sign and the order of its arguments",
+                remedy=remedies.of_measurement(name, missed),
             )
 
 

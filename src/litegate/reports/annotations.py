@@ -1,7 +1,7 @@
 """`::error` lines: what failed, at the model's own file and line, within GitHub's counts."""
 
 from litegate.escaping import command_message, command_property
-from litegate.reports.view import Report, Row, counts, having, is_good, whose
+from litegate.reports.view import PROOF, UNPROVEN, Report, Row, counts, having, is_good, whose
 
 MOST = 10
 """GitHub shows so many errors of one step and hides the others."""
@@ -40,7 +40,8 @@ def _of_verdict(row: Row) -> str:
 
 
 def _of_error(row: Row) -> str:
-    return _command(row, f"no verdict: {whose(row) or row['check']}", row["message"])
+    what = UNPROVEN if row["id"] == PROOF else "no verdict"
+    return _command(row, f"{what}: {whose(row) or row['check']}", row["message"])
 
 
 def _command(row: Row, title: str, message: str) -> str:

@@ -25,6 +25,7 @@ from litegate.reports.view import (
     judged,
     recipe_figures,
     whose,
+    without_verdict,
 )
 
 SUMMARY_BYTES = 1000 * 1024
@@ -77,8 +78,9 @@ def _sections(report: Report) -> Iterator[_Section]:
     """In the order in which a person reads them, which is that of their weight, too."""
     yield _Section(title="What got worse", rows=_each(having(report, "fail"), _sentence))
     unproven = having(report, "inconclusive")
+    blank = without_verdict(report["errors"])
     yield _Section(title="Not proven", rows=_each(unproven, _sentence))
-    yield _Section(title="No verdict", rows=_each(report["errors"], _error))
+    yield _Section(title="No verdict", rows=_each(blank, _error))
     yield _Section(title="NOT GATED", rows=_each(report["not_gated"], _not_gated))
     yield _Section(title="Waived", rows=_each(having(report, "waived"), _sentence))
     yield _Section(title="Waivers", rows=_each(report.get("waivers") or [], _waiver))

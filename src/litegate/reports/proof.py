@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from litegate.faults.fault import graded
+from litegate.reports.view import not_proven
 
 Row = Mapping[str, Any]
 
@@ -20,14 +21,7 @@ def headline(row: Row) -> str:
     whose = f"{row['model']}/{row['recipe']}"
     if row["holds"]:
         return f"{whose}: the gate is proven"
-    counts = (
-        (len(row["survivors"]), "survivor", "survivors"),
-        (len(row["alarms"]), "false alarm", "false alarms"),
-        (len(row["errors"]), "fault that could not be planted", "faults that could not be planted"),
-        (len(row["unproven"]), "fault without enough time", "faults without enough time"),
-    )
-    said = ", ".join(f"{n} {one if n == 1 else many}" for n, one, many in counts if n)
-    return f"{whose}: the gate is NOT proven: {said}"
+    return f"{whose}: {not_proven([row])}"
 
 
 def would_notice(row: Row) -> str:

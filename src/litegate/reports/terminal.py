@@ -12,7 +12,9 @@ from litegate.reports.record import Run
 from litegate.reports.slack import SLACK
 from litegate.reports.view import (
     OUTCOMES,
+    PROOF,
     RECIPE_HEAD,
+    counts,
     figures,
     is_clean,
     outcome_of,
@@ -50,7 +52,7 @@ def _lines(run: Run, width: int, verbosity: int) -> Iterator[Line]:
     yield from _proofs(run, width, brief=brief)
     unproven = (row for row in run.verdicts if outcome_of(row) == "inconclusive")
     yield from (("plain", f"INCONCLUSIVE: {row['sentence']}") for row in unproven)
-    yield from (("error", row["message"]) for row in run.errors if not row["id"])
+    yield from (("error", row["message"]) for row in run.errors if row["id"] in ("", PROOF))
     yield from (("plain", f"note: {note}") for note in _notes(run.notes, verbosity))
     yield from (("plain", f"NOT MEASURED {i}: {why}") for i, why in run.not_measured.items())
     yield from (("error", f"{m} was NOT GATED: {why}") for m, why in run.not_gated.items())
@@ -139,9 +141,6 @@ def _table(
 
 
 def _closing(run: Run) -> Line:
-    models = len({row["model"] for row in run.verdicts if row["model"]})
-    counts = [f"{run.count(each)} {each}" for each in OUTCOMES if run.count(each)]
-    counts += [f"{len(run.errors)} without a verdict"] if run.errors else []
-    said = ", ".join(counts) or "nothing was gated, which is no pass"
     mark = "error" if run.verdict in ("error", "nothing gated") else run.verdict
-    return mark, f"litegate: {models} model{'' if models == 1 else 's'}: {said}"
+    found = {"verdicts": run.verdicts, "errors": run.errors, "proofs": run.proofs}
+    return mark, f"litegate: {counts(found)}"

@@ -13,6 +13,10 @@ Row = Mapping[str, Any]
 _SHORT = 12
 """Letters of a commit's hash."""
 OUTCOMES = ("fail", "inconclusive", "waived", "pass")
+PROOF = "--prove"
+"""The id of an error that says that a candidate's proof does not hold."""
+UNPROVEN = "gate not proven"
+"""The word for a run whose only errors are such."""
 
 
 def outcome_of(row: Row) -> str:
@@ -32,11 +36,28 @@ def word(verdicts: Sequence[Row], errors: Sequence[Row]) -> str:
     return "inconclusive" if "inconclusive" in found else "pass"
 
 
+def without_verdict(errors: Sequence[Row]) -> list[Row]:
+    """The errors of checks and of the run, without those of proofs, which are told as proofs."""
+    return [row for row in errors if row["id"] != PROOF]
+
+
+def why(row: Row) -> str:
+    """An error in one line: what came to no verdict, or the proof that does not hold."""
+    message = str(row["message"])
+    return message if row["id"] == PROOF else f"{row['id']} came to no verdict: {message}"
+
+
+def shown(verdicts: Sequence[Row], errors: Sequence[Row]) -> str:
+    """The word that a person reads: `word`, or "gate not proven" where nothing else is wrong."""
+    found = word(verdicts, errors)
+    return UNPROVEN if found == "error" and not without_verdict(errors) else found
+
+
 def headline(report: Report) -> str:
     """The word that stands over a report; its own is not believed where its rows deny it."""
     found = word(report["verdicts"], report["errors"])
     if found == report["verdict"] and (found != "pass" or report["exit_status"] == 0):
-        return found
+        return shown(report["verdicts"], report["errors"])
     return "error"
 
 
@@ -84,13 +105,28 @@ def severity(row: Row) -> float:
 
 
 def counts(report: Report) -> str:
-    """How many models and verdicts: "2 models: 1 fail, 7 pass"."""
+    """How many models and verdicts: "2 models: 1 fail, 7 pass"; what no proof holds for."""
     models = len({row["model"] for row in report["verdicts"] if row["model"]})
     found = [outcome_of(row) for row in report["verdicts"]]
     said = [f"{found.count(each)} {each}" for each in OUTCOMES if each in found]
-    said += [f"{len(report['errors'])} without a verdict"] if report["errors"] else []
+    errors, blank = report["errors"], without_verdict(report["errors"])
+    said += [f"{len(blank)} without a verdict"] if blank else []
+    said += [not_proven(report.get("proofs") or ())] if len(errors) > len(blank) else []
     listed = ", ".join(said) or "nothing was gated, which is no pass"
     return f"{models} model{'' if models == 1 else 's'}: {listed}"
+
+
+def not_proven(proofs: Sequence[Row]) -> str:
+    """How much keeps proofs from holding: "the gate is NOT proven: 1 survivor"."""
+    counted = (
+        ("survivors", "survivor", "survivors"),
+        ("alarms", "false alarm", "false alarms"),
+        ("errors", "fault that could not be planted", "faults that could not be planted"),
+        ("unproven", "fault without enough time", "faults without enough time"),
+    )
+    found = [(sum(len(row[key]) for row in proofs), one, many) for key, one, many in counted]
+    said = ", ".join(f"{n} {one if n == 1 else many}" for n, one, many in found if n)
+    return ": ".join(filter(None, ("the gate is NOT proven", said)))
 
 
 def whose(row: Row) -> str:

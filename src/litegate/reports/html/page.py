@@ -40,8 +40,9 @@ from litegate.reports.view import (
     judged,
     outcome_of,
     recipe_figures,
+    shown,
     whose,
-    word,
+    without_verdict,
 )
 from litegate.units import Unit, text
 from litegate.whole import write_whole
@@ -53,6 +54,7 @@ _SHOWN = {
         *(bar, class_change, class_scale, curves, difference, epochs, interval, layer_bar, matrix),
         *(merit, over_commits, pareto, sample, short_name, times, treemap, unbeaten),
         *(counts, figures, having, held_against, judged, outcome_of, recipe_figures, text, whose),
+        without_verdict,
     )
 }
 
@@ -103,7 +105,7 @@ def _model(report: Report, name: str, candidates: Sequence[CandidateFacts]) -> M
     mine = [row for row in report["verdicts"] if row["model"] == name]
     return {
         "name": name,
-        "said": word(mine, [row for row in report["errors"] if row["model"] == name]),
+        "said": shown(mine, [row for row in report["errors"] if row["model"] == name]),
         "recipes": [row for row in report["recipes"] if row["model"] == name],
         "timed": [row for row in mine if is_timed(row)],
         "candidates": [one for one in candidates if one.model == name],
