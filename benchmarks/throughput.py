@@ -24,7 +24,7 @@ from litegate.in_order import cores
 from litegate.interpreter import Runner
 from litegate.measures.comparison import side
 from litegate.options import parse
-from litegate.runtime import BATCH, predict, predict_all
+from litegate.runtime import batch_of, predict, predict_all
 from litegate.session import Session
 from litegate.spec import Artifact
 
@@ -60,7 +60,7 @@ def _pair(artifact: Artifact) -> tuple[float, float]:
 
 def _bare(artifact: Artifact) -> float:
     runner = Runner(artifact.tflite)
-    size = BATCH if runner.batches else 1
+    size = batch_of(artifact.evaluation.x) if runner.batches else 1
     spent = 0.0
     for start in range(0, len(artifact.evaluation.x), size):
         runner.take(artifact.evaluation.x[start : start + size])

@@ -20,10 +20,14 @@ from litegate.ports import Port, matching
 from litegate.spec import Artifact, Samples, by_input
 
 BATCH = 100
-"""Samples to one invocation where the model's batch can be resized. The answers are the same to the
-bit; of 1,000, the activations of MNIST's float file leave the cache and take 2.5 times as long."""
+"""Samples to one invocation, at most, where the model's batch can be resized. The answers are the
+same to the bit; of 1,000, the activations of MNIST's float file leave the cache and take 2.5 times
+as long."""
 _RUNNERS = 4
 """Interpreters that share a set, at most: each has activations for a batch of its own."""
+_LARGE = 1 << 20
+"""Bytes of a batch from which on it is as small as keeps all runners together to `BATCH` samples:
+activations are many times as large."""
 _COPIES = 256 << 20
 """Bytes that their copies of the weights may take together."""
 
@@ -123,7 +127,7 @@ def outputs(
     *,
     subject: str = "the model",
     kernels: Kernels = Kernels.XNNPACK,
-    batch: int = BATCH,
+    batch: int | None = None,
     output: str = "",
 ) -> Outputs:
     """As `all_outputs`, the one that is named, else the first."""
@@ -144,22 +148,34 @@ def all_outputs(
     *,
     subject: str = "the model",
     kernels: Kernels = Kernels.XNNPACK,
-    batch: int = BATCH,
+    batch: int | None = None,
     signature: str = "",
     on_part: Callable[[Samples], None] = lambda _: None,
 ) -> dict[str, Outputs]:
     """Run `tflite` on real-valued samples of shape (n, ...), n at least 1, in batches if it can.
 
     Gives each output by its name, in the order of the file's signature. `Inputs` where there are
-    several inputs. An array may be `Rows`: a batch is read at a time. `on_part` is called with
-    each beforehand. Raises as `Runner.take`.
+    several inputs. An array may be `Rows`: a batch (`batch_of`) is read at a time. `on_part` is
+    called with each beforehand. Raises as `Runner.take`.
     """
     if not len(samples):
         raise MeasurementError(f"there is no sample to run {subject} on", expected="at least one")
     create = partial(Runner, tflite, subject=subject, kernels=kernels, signature=signature)
+    batch = batch or batch_of(samples)
     runners = [create() for _ in range(_crew(len(tflite), -(-len(samples) // batch)))]
     raw = gathered(_answers(runners, samples, batch, on_part), len(samples), subject)
     return {name: Outputs(raw=raw[name], port=one) for name, one in runners[0].outputs.items()}
+
+
+def batch_of(samples: Samples) -> int:
+    """How many samples are invoked at once, by the size of one, whatever the machine."""
+    return max(BATCH // _RUNNERS, min(BATCH, _LARGE // _bytes(samples)))
+
+
+def _bytes(samples: Samples) -> int:
+    """Of one sample; of several inputs the largest."""
+    arrays: list[NDArray[Any]] = [one for _, one in by_input(samples)]
+    return max(1, *(prod(one.shape[1:]) * one.dtype.itemsize for one in arrays))
 
 
 def _crew(weights: int, batches: int) -> int:
@@ -211,6 +227,5 @@ def _answer(
 
 def _parts(samples: Samples, batch: int, *, whole: bool) -> Iterator[slice]:
     """What a worker takes at once: a batch, which may be large where it is fed as a `whole`."""
-    rows = [prod(one.shape[1:]) * one.dtype.itemsize for _, one in by_input(samples)]
-    size = batch if whole else min(batch, max(1, PART // max(1, *rows)))
+    size = batch if whole else min(batch, max(1, PART // _bytes(samples)))
     return (slice(start, start + size) for start in range(0, len(samples), size))

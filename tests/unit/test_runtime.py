@@ -7,7 +7,8 @@ from tiny import artifact, selector
 from litegate import runtime
 from litegate.datasets.rows import Rows
 from litegate.errors import MeasurementError
-from litegate.runtime import BATCH, all_outputs, predict
+from litegate.runtime import BATCH, all_outputs, batch_of, predict
+from litegate.spec import Inputs
 
 X = np.random.default_rng(5).normal(size=(3 * BATCH + 7, 4)).astype(np.float32)
 
@@ -35,6 +36,17 @@ def test_the_first_sample_that_is_not_finite_is_named(cores):
     x[[BATCH + 3, 2 * BATCH]] = np.nan
     with pytest.raises(MeasurementError, match=rf"sample {BATCH + 3} is the first"):
         predict(artifact(selector(4, [0, 1]), x))
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [(1, 100), (2621, 100), (2622, 99), (10_485, 25), (10_486, 25), (10_000_000, 25)],
+)
+def test_large_samples_are_invoked_a_few_at_a_time(values, expected):
+    """A megabyte at once, and never so few that an invocation is not worth its call."""
+    samples = np.broadcast_to(np.float32(0), (1, values))
+    assert batch_of(samples) == expected
+    assert batch_of(Inputs({"a": samples, "b": samples[:, :1]})) == expected
 
 
 @pytest.mark.parametrize(
