@@ -230,15 +230,16 @@ def interval_rule(measurement: Measurement, relation: Relation, limit: Quantity)
         return Ruling(outcome=Outcome.FAIL)
     if edge is None:
         return Ruling(outcome=Outcome.PASS)
-    said = f"one-sided 95 % {'upper' if at_most else 'lower'} limit"
-    shown = text(edge, measurement.unit)
+    side, shown = "upper" if at_most else "lower", text(edge, measurement.unit)
     if not _keeps(edge, relation, limit):
-        note = f"within the limit but not proven: the {said} is {shown}"
+        note = f"within the limit but not proven: the one-sided 95 % {side} limit is {shown}"
         return Ruling(outcome=Outcome.INCONCLUSIVE, note=note)
     between = measurement.interval
     if between is None or _keeps(between.high if at_most else between.low, relation, limit):
         return Ruling(outcome=Outcome.PASS)
-    return Ruling(outcome=Outcome.PASS, note=f"proven by the {said} of {shown}")
+    return Ruling(
+        outcome=Outcome.PASS, note=f"proven by the one-sided 95 % {side} limit of {shown}"
+    )
 
 
 def _keeps(value: Number, relation: Relation, limit: Quantity) -> bool:

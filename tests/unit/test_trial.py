@@ -156,7 +156,7 @@ def test_the_store_takes_no_file_on_which_litert_crashes(intake):
 def test_compare_says_which_file_litert_crashes_on(folder):
     done = litegate("compare", "sound.tflite", "crashing.tflite", "--data", "data.npz")
     assert done.exit_code == 2
-    assert "LiteRT crashes on B/crashing" in done.stderr
+    assert "LiteRT crashes on crashing.tflite" in done.stderr
 
 
 def test_compare_without_samples_and_inspect_run_nothing(folder):
