@@ -18,6 +18,7 @@ from pathlib import Path
 from mutants import DIGITS, EDITS, GUARDS, LOOSENED, MNIST, PROJECT, RECIPE, Mutant, model, mutants
 
 SHIPPED = "shipped/digits_cnn.tflite"
+REFUSED = "can never be broken"
 IDENTITY = ("-c", "user.name=a", "-c", "user.email=a@example.com")
 CACHES = shutil.ignore_patterns("__pycache__", ".litegate", ".hypothesis")
 
@@ -98,8 +99,19 @@ def _ship(gate: Gate) -> None:
     file.write_text(text.replace(before, f"shipped={SHIPPED!r}, {before}"), "utf-8")
 
 
-def named(report: Mapping, mutant: Mutant) -> list[str]:
-    """What a run says of what was weakened, by the name of its measurement or of its check."""
+def caught(gate: Gate, done: subprocess.CompletedProcess[str], mutant: Mutant) -> list[str]:
+    """What a run says of what was weakened; nothing where nobody noticed.
+
+    A limit that no value of its metric could break is refused before anything runs.
+    """
+    if done.returncode == 4 and REFUSED in done.stderr:
+        first = next(line for line in done.stderr.splitlines() if REFUSED in line)
+        return [f"refused: {first.removeprefix('ERROR: ')}"]
+    return _named(gate.report, mutant) if done.returncode == 1 else []
+
+
+def _named(report: Mapping, mutant: Mutant) -> list[str]:
+    """What a report says of it, by the name of its measurement or of its check."""
     proofs = report["proofs"]
     survivors = [one for proof in proofs for one in proof["survivors"]]
     alarms = [one for proof in proofs for one in proof["alarms"]]
@@ -143,7 +155,7 @@ def main() -> None:
                 continue
             copy = sound.weakened(mutant, folder / "mutant")
             done = copy.run(*mutant.arguments)
-            found = named(copy.report, mutant) if done.returncode == 1 else []
+            found = caught(copy, done, mutant)
             told = found[0] if found else f"NOT CAUGHT: exit status {done.returncode}"
             said[mutant.edit, mutant.model, mutant.of] = told
             sys.stderr.write(f"{mutant.id}: {told}\n")
