@@ -101,6 +101,17 @@ def test_unproven_floor_says_what_would_decide():
     assert f"at these rates {needed:,} samples would prove it nine times in ten" in told
 
 
+def test_unproven_floor_counts_distinct_samples():
+    """Copies prove nothing, so more of them would not, either."""
+    one = flipped(60, wrong=2)[0]
+    split = one.evaluation
+    x, y = np.tile(split.x, (20, 1)), np.tile(split.y, 20)
+    twice = artifact(one.tflite, x, y, classes=len(split.classes))
+    told = sentence(accuracy(twice) >= percent(94))
+    assert "not proven" in told
+    assert "distinct samples would prove it nine times in ten" in told
+
+
 def test_no_number_of_samples_proves_a_drop_at_its_limit():
     """The sentence does not promise a way out where there is none."""
     verdict = accuracy_drop(*flipped(1000, broken=5)) <= points(0.5)

@@ -1,11 +1,10 @@
 """Ready-made files and evaluation splits on their way into the store."""
 
 import hashlib
-import resource
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from full_disk import full_disk
 
 from litegate.datasets import npz
 from litegate.errors import ArtifactError, BuildError, DataError, StoreError
@@ -31,20 +30,6 @@ def intake(tmp_path):
         timeout=10,
         on_notice=print,
     )
-
-
-@contextmanager
-def full_disk():
-    """No file may grow beyond 1,000 bytes, so that writing fails as on a full disk.
-
-    The test's own body alone: pytest's own output may be a file, too.
-    """
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_the_key_is_the_digest_of_the_bytes(intake):

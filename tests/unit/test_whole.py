@@ -1,25 +1,13 @@
 """Files are written whole or not at all, by whatever writes them."""
 
-import resource
 import stat
-from contextlib import contextmanager
 
 import pytest
+from full_disk import full_disk
 
 from litegate.errors import ConfigError
 from litegate.reports.html.page import write as write_page
 from litegate.whole import write_whole
-
-
-@contextmanager
-def full_disk():
-    """No file may grow beyond 1,000 bytes; the test's own body alone."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_folders_on_the_way_are_made(tmp_path):

@@ -82,7 +82,8 @@ def share(
     interval = _outer(*(wilson(*each, TAIL / 2) for each in counts))
     low, high = _outer(*(wilson(*each) for each in counts))
     count, n = counts[0]
-    told = () if len(once) == n else (counted(n, len(once)),)
+    rate, all_distinct = Fraction(*counts[1]), len(once) == n
+    told = () if all_distinct else (counted(n, len(once)),)
     return Measurement(
         name=name,
         subject=subject,
@@ -93,27 +94,31 @@ def share(
         low=low,
         high=high,
         evidence=(*evidence, *told),
-        rule=_floor_rule(Fraction(count, n)),
+        rule=_said_what_decides(
+            Relation.AT_LEAST,
+            lambda limit: _enough(n_proving(rate, limit.value), all_distinct=all_distinct),
+        ),
         artifacts=artifacts,
         why=why,
     )
 
 
-def _floor_rule(found: Fraction) -> Rule:
-    """Says of a floor that is kept but not proven how many samples would prove it."""
+def _said_what_decides(kept: Relation, say: Callable[[Quantity], str]) -> Rule:
+    """Says of a limit that is kept but not proven how many samples would prove it."""
 
-    def rule(measurement: Measurement, relation: Relation, limit: Quantity) -> Ruling:
-        ruling = interval_rule(measurement, relation, limit)
-        if ruling.outcome is not Outcome.INCONCLUSIVE or relation is not Relation.AT_LEAST:
+    def rule(found: Measurement, relation: Relation, limit: Quantity) -> Ruling:
+        ruling = interval_rule(found, relation, limit)
+        if ruling.outcome is not Outcome.INCONCLUSIVE or relation is not kept:
             return ruling
-        return replace(ruling, note=f"{ruling.note}; {_enough(n_proving(found, limit.value))}")
+        return replace(ruling, note=f"{ruling.note}; {say(limit)}")
 
     return rule
 
 
-def _enough(needed: int | None, kind: str = "samples") -> str:
+def _enough(needed: int | None, *, all_distinct: bool) -> str:
     if needed is None:
         return "at the limit itself no number of samples proves it"
+    kind = "samples" if all_distinct else "distinct samples"
     return f"at these rates {needed:,} {kind} would prove it nine times in ten"
 
 
@@ -139,20 +144,10 @@ def drop(
         low=low,
         high=high,
         evidence=(str(counts), flips_in_words(pairs), *evidence),
-        rule=_drop_rule(counts),
+        rule=_said_what_decides(Relation.AT_MOST, lambda limit: _what_decides(counts, limit)),
         artifacts=artifacts,
         why=why,
     )
-
-
-def _drop_rule(counts: Counted) -> Rule:
-    def rule(found: Measurement, relation: Relation, limit: Quantity) -> Ruling:
-        ruling = interval_rule(found, relation, limit)
-        if ruling.outcome is not Outcome.INCONCLUSIVE or relation is not Relation.AT_MOST:
-            return ruling
-        return replace(ruling, note=f"{ruling.note}; {_what_decides(counts, limit)}")
-
-    return rule
 
 
 def worst_drop(
@@ -230,7 +225,7 @@ def _what_decides(counts: Counted, limit: Quantity) -> str:
     needed = n_deciding(
         Fraction(pairs.broken, pairs.n), Fraction(pairs.fixed, pairs.n), limit.value
     )
-    return _enough(needed, "samples" if pairs.n == counts.every.n else "distinct samples")
+    return _enough(needed, all_distinct=pairs.n == counts.every.n)
 
 
 def flips_in_words(pairs: Pairs) -> str:

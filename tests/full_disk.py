@@ -1,0 +1,18 @@
+"""A disk that is full, as far as the test's own body is concerned."""
+
+import resource
+from contextlib import contextmanager
+
+
+@contextmanager
+def full_disk():
+    """No file may grow beyond 1,000 bytes, so that writing fails as on a full disk.
+
+    The test's own body alone: pytest's own output may be a file, too.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
