@@ -9,7 +9,7 @@ another error than litegate's, a crash or a hang after the trial, a pass that Li
 once more without litegate, refute.
 Trials, commands and gates run in forks of one process that runs no damaged file itself, since
 starting a process for each would take hours; each crash and hang is tried once more as users meet
-it.
+it. How far it has come is said on stderr, with every problem as it is found.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import resource
 import signal
 import sys
 import tempfile
+import time
 import traceback
 from collections import Counter
 from collections.abc import Callable
@@ -72,12 +73,14 @@ def run(files: int, seed: int, seconds: int) -> tuple[dict[str, Counter[str]], l
     counts: dict[str, Counter[str]] = {kind.__name__: Counter() for kind in KINDS}
     problems: list[str] = []
     waiting: list[Damaged] = []
+    began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         place = Place(Path(folder), benches)
         for number in range(files):
             if len(waiting) == TOGETHER:
                 problems += gated(place, waiting, seconds)
                 waiting = []
+                told_so_far(number, files, time.monotonic() - began, problems)
             kind, source = KINDS[number % len(KINDS)], rng.choice(found)
             sound = benches[source.name]
             tflite = damaged(kind, source, rng, rng.choice(found).tflite)
@@ -100,6 +103,14 @@ def run(files: int, seed: int, seconds: int) -> tuple[dict[str, Counter[str]], l
             waiting.append(one)
         problems += gated(place, waiting, seconds) if waiting else []
     return counts, problems
+
+
+def told_so_far(done: int, files: int, seconds: float, problems: list[str]) -> None:
+    """A line on stderr, and what must not be: a run that is killed has not said it in vain."""
+    left = seconds / done * (files - done) / 60
+    found = "".join(f"\n  {one}" for one in problems) or " no problem"
+    line = f"{done:,} of {files:,} files in {seconds / 60:.0f} min, {left:.0f} left:{found}"
+    print(line, file=sys.stderr, flush=True)
 
 
 def commanded(place: Place, one: Damaged, seconds: int) -> None:

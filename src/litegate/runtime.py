@@ -27,7 +27,9 @@ _RUNNERS = 4
 """Interpreters that share a set, at most: each has activations for a batch of its own."""
 _LARGE = 1 << 20
 """Bytes of a batch from which on it is as small as keeps all runners together to `BATCH` samples:
-activations are many times as large."""
+activations are many times as large. Up to here a worker takes several batches at once."""
+_TURNS = 4
+"""How often each worker's turn comes, at least, where the batches suffice: none waits for long."""
 _COPIES = 256 << 20
 """Bytes that their copies of the weights may take together."""
 
@@ -206,17 +208,19 @@ def _answers(
     runners: Sequence[Runner], samples: Samples, batch: int, on_part: Callable[[Samples], None]
 ) -> Iterator[dict[str, NDArray[Any]]]:
     """Invocation after invocation, in the order of the samples."""
-    parts = (samples[rows] for rows in _parts(samples, batch, whole=runners[0].batches))
-    for answers in in_order([partial(_answer, one, on_part) for one in runners], parts):
+    size = batch if runners[0].batches else 1
+    at_once = _at_once(samples, batch, len(runners), whole=size > 1)
+    parts = (samples[k : k + at_once] for k in range(0, len(samples), at_once))
+    for answers in in_order([partial(_answer, one, size, on_part) for one in runners], parts):
         yield from answers
 
 
 def _answer(
-    runner: Runner, on_part: Callable[[Samples], None], part: Samples
+    runner: Runner, size: int, on_part: Callable[[Samples], None], part: Samples
 ) -> list[dict[str, NDArray[Any]]]:
+    """Invocations of `size` samples; what is done for the whole part is done once."""
     on_part(part)
     ready = runner.ready(part)
-    size = len(part) if runner.batches else 1
     found = []
     for start in range(0, len(part), size):
         runner.feed({name: each[start : start + size] for name, each in ready.items()})
@@ -225,7 +229,12 @@ def _answer(
     return found
 
 
-def _parts(samples: Samples, batch: int, *, whole: bool) -> Iterator[slice]:
-    """What a worker takes at once: a batch, which may be large where it is fed as a `whole`."""
-    size = batch if whole else min(batch, max(1, PART // _bytes(samples)))
-    return (slice(start, start + size) for start in range(0, len(samples), size))
+def _at_once(samples: Samples, batch: int, workers: int, *, whole: bool) -> int:
+    """How many samples a worker takes at once: batches, unless one is large and not fed as a whole.
+
+    Of tiny networks a batch is run in less time than it takes to hand it over.
+    """
+    bytes_each = _bytes(samples)
+    several = min(_LARGE // bytes_each // batch, len(samples) // batch // (_TURNS * workers))
+    size = batch * max(1, several)
+    return size if whole else min(size, max(1, PART // bytes_each))

@@ -66,3 +66,23 @@ def test_large_models_are_held_once_and_small_sets_are_not_split(
 ):
     monkeypatch.setattr(runtime, "cores", lambda: cores)
     assert runtime._crew(weights, batches) == expected
+
+
+@pytest.mark.parametrize(
+    ("count", "values", "cores", "expected"),
+    [
+        (799, 4, 1, [100] * 7 + [99]),
+        (800, 4, 1, [200] * 4),
+        (1601, 4, 2, [200] * 8 + [1]),
+        (4000, 1310, 1, [200] * 20),  # 200 of them are a megabyte
+        (4000, 1311, 1, [100] * 40),
+    ],
+)
+@pytest.mark.parametrize("free", [True, False], ids=["batches", "one by one"])
+def test_a_worker_takes_several_small_batches_and_none_waits_for_long(
+    monkeypatch, count, values, cores, expected, free
+):
+    monkeypatch.setattr(runtime, "cores", lambda: cores)
+    x, taken = np.ones((count, values), np.float32), []
+    all_outputs(selector(values, [1], free=free), x, on_part=lambda part: taken.append(len(part)))
+    assert sorted(taken) == sorted(expected)
