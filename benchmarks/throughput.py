@@ -17,14 +17,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from invocations import invoked
 
 from litegate.datasets.samples import Labelled
 from litegate.errors import LitegateError
 from litegate.in_order import cores
-from litegate.interpreter import Runner
 from litegate.measures.comparison import side
 from litegate.options import parse
-from litegate.runtime import batch_of, predict, predict_all
+from litegate.runtime import predict, predict_all
 from litegate.session import Session
 from litegate.spec import Artifact
 
@@ -55,19 +55,7 @@ def _pair(artifact: Artifact) -> tuple[float, float]:
     predict_all.cache_clear()
     began = time.perf_counter()
     predict(artifact)
-    return time.perf_counter() - began, _bare(artifact)
-
-
-def _bare(artifact: Artifact) -> float:
-    runner = Runner(artifact.tflite)
-    size = batch_of(artifact.evaluation.x) if runner.batches else 1
-    spent = 0.0
-    for start in range(0, len(artifact.evaluation.x), size):
-        runner.take(artifact.evaluation.x[start : start + size])
-        began = time.perf_counter()
-        runner.invoke()
-        spent += time.perf_counter() - began
-    return spent
+    return time.perf_counter() - began, invoked(artifact)
 
 
 def _mnist() -> Iterator[Artifact]:

@@ -21,6 +21,7 @@ from litegate.digests import (
 )
 from litegate.errors import BuildError, DataUnavailable, LitegateError, StoreCorrupt
 from litegate.intake import Intake
+from litegate.measures.saturation import demand_held
 from litegate.spec import Artifact, DataLocations, Evaluation, File, Model
 from litegate.store import BUILDS, EVALUATIONS, Store
 from litegate.stored import (
@@ -164,16 +165,19 @@ class Pipeline:
         return dict.fromkeys(taken, missing[0]) if missing else taken
 
     def _taken(self, model: Model, recipe: str) -> Built:
-        """A ready-made artifact, taken into the store where it must be."""
+        """A ready-made artifact, taken into the store where it must be, or why it is none."""
         try:
-            if found := self.find(model, recipe):
-                return found
-            self.intake.take_split(model.data, self.split_key(model))
-            key = self.key(model, recipe)
-            self.intake.take(model.prebuilt[recipe], key)
-            return self._load(model, recipe, key)
+            found = self.find(model, recipe) or self._take(model, recipe)
+            demand_held(found)
         except LitegateError as error:
             return error
+        return found
+
+    def _take(self, model: Model, recipe: str) -> Artifact:
+        self.intake.take_split(model.data, self.split_key(model))
+        key = self.key(model, recipe)
+        self.intake.take(model.prebuilt[recipe], key)
+        return self._load(model, recipe, key)
 
     def _keep(self, built: dict[str, Built], model: Model, recipe: str) -> bool:
         """Put what the store holds into `built`; whether it holds nothing."""

@@ -129,6 +129,25 @@ def test_a_changed_file_is_judged_without_ado(ready):
     said(done, "broken tensor promises of mine/int8_ptq is")
 
 
+@pytest.mark.parametrize("labels", [True, False])
+def test_samples_that_lack_their_preprocessing_are_no_basis_for_a_pass(ready, labels):
+    """Two int8 files that are fed 0 to 255 agree, and both know next to nothing."""
+    ready.arrays["x"] = ready.arrays["x"] * 255
+    np.savez(ready.path / "samples.npz", **ready.arrays)
+    ready.digests["x_test"] = array_digest(ready.arrays["x"])
+    (ready.path / "files" / "float32.tflite").write_bytes(tiny(Kind.INT8_QAT))
+    ready.write(
+        "accuracy_drop=lg.points(3)" if labels else "agreement=lg.percent(50)", labels=labels
+    )
+    file = ready.path / "models" / "mine.py"
+    file.write_text(file.read_text().replace("(0.0, 1.0)", "(0.0, 255.0)"))
+    done = ready.run()
+    assert done.ret == 1
+    said(done, "the input * of mine/int8_ptq cuts off so much of the samples that nothing sensible")
+    said(done, "what to do: preprocess the samples as the network takes them")
+    assert not ready.report["verdicts"]
+
+
 def test_the_same_files_under_two_names_keep_their_own_data(ready):
     """One key, two models: neither is shown the other's samples."""
     file = ready.path / "models" / "mine.py"

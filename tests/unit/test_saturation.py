@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from litegate.errors import MeasurementError
 from litegate.interpreter import Runner
 from litegate.measures.grid import input_grid_of
-from litegate.measures.saturation import saturation
+from litegate.measures.saturation import demand_held, saturation
 from litegate.spec import Kind
 from litegate.testing import artifact, evaluation, tiny
 
@@ -52,3 +53,22 @@ def test_one_value_far_away_is_not_senseless():
     x[0, 0, 0] = 1e9
     [one] = found(x)
     assert (one.outside, one.lost, one.senseless) == (1, 1, False)
+
+
+@pytest.mark.parametrize(("raw", "senseless"), [(0.51, True), (0.49, False)])
+def test_samples_from_all_over_a_large_split_tell(raw, senseless):
+    """However they lie: here the first part lacks its preprocessing."""
+    x = np.resize(evaluation().x, (5000, 10, 10, 1))
+    x[: int(raw * len(x))] *= 255
+    if not senseless:
+        demand_held(fed(x))
+        return
+    with pytest.raises(MeasurementError, match="nothing sensible can be measured"):
+        demand_held(fed(x))
+
+
+@pytest.mark.parametrize(
+    "x", [np.zeros((0, 10, 10, 1)), np.zeros((3, 4)), np.zeros((1, 10, 10, 1))]
+)
+def test_samples_that_are_none_or_others_are_left_to_the_measures(x):
+    demand_held(fed(x))

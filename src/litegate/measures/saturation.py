@@ -9,7 +9,8 @@ lose nearly all that they tell, and what is measured on them says nothing of the
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any, final
 
@@ -17,13 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.datasets.rows import in_parts
-from litegate.errors import MeasurementError
+from litegate.errors import ArtifactError, MeasurementError
 from litegate.interpreter import Runner
 from litegate.measures.grid import Grid, input_grid_of
 from litegate.ports import matched
 from litegate.spec import Artifact
 from litegate.units import Unit, text
 
+_TELLING = 1000
+"""Samples that tell whether most are cut off."""
 _REMEDY = "preprocess the samples as the network takes them, as its training did"
 
 
@@ -95,6 +98,21 @@ def saturation(artifact: Artifact) -> Iterator[Saturation]:
         grid = input_grid_of(artifact, ports[name])
         if grid and prod(array.shape) and (found := _of(artifact.name, name, grid, array)).outside:
             yield found
+
+
+def demand_held(artifact: Artifact) -> None:
+    """Raise MeasurementError where an input cuts off most of what the samples say.
+
+    Samples that lack their preprocessing lack it all, so some from all over the split tell. Without
+    samples, and for those of other inputs, nothing is raised: who measures says so.
+    """
+    x = artifact.evaluation.x
+    some = x[np.linspace(0, len(x) - 1, min(len(x), _TELLING)).astype(np.intp)]
+    few = replace(artifact, evaluation=replace(artifact.evaluation, x=some))
+    with suppress(ArtifactError):
+        for one in saturation(few):
+            if one.senseless:
+                raise one.error
 
 
 def _of(subject: str, name: str, grid: Grid, array: Any) -> Saturation:

@@ -113,6 +113,8 @@ def counts(report: Report) -> str:
     said += [f"{len(blank)} without a verdict"] if blank else []
     said += [not_proven(report.get("proofs") or ())] if len(errors) > len(blank) else []
     listed = ", ".join(said) or "nothing was gated, which is no pass"
+    if said and not models:
+        return f"no model was judged: {listed}"
     return f"{models} model{'' if models == 1 else 's'}: {listed}"
 
 
