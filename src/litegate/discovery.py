@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import sysconfig
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -89,8 +90,8 @@ def _load(path: Path, project: Path) -> ModuleType:
         try:
             # Compiled anew: Python's cache of bytecode misses a change within a second.
             exec(compile(path.read_bytes(), str(path), "exec"), vars(module))  # noqa: S102 the user's own file
-        except ConfigError:
-            raise
+        except ConfigError as error:
+            raise _placed(error, project) from error
         except (Exception, SystemExit) as error:
             place = _place(error, project) or str(path)
             raise ConfigError(
@@ -112,10 +113,26 @@ def _importable(*folders: Path) -> Iterator[None]:
         sys.path[:] = before
 
 
+def _placed(error: ConfigError, project: Path) -> ConfigError:
+    """The same error, which names the line of the project's that it came from."""
+    place = _place(error, project)
+    where = f"{Path(place).relative_to(project)}: " if place else ""
+    return ConfigError(
+        f"{where}{error.what}", expected=error.expected, got=error.got, remedy=error.remedy
+    )
+
+
 def _place(error: BaseException, project: Path) -> str:
     """The innermost line of the project's own code that an exception passed through."""
     if isinstance(error, SyntaxError):
         return f"{error.filename}:{error.lineno}"
     frames = traceback.extract_tb(error.__traceback__)
-    own = [f for f in frames if Path(f.filename).is_relative_to(project)]
+    own = [f for f in frames if _is_own(Path(f.filename), project)]
     return f"{own[-1].filename}:{own[-1].lineno}" if own else ""
+
+
+def _is_own(file: Path, project: Path) -> bool:
+    """Whether a file is the project's, and no package of an environment that lies below it."""
+    foreign = (sysconfig.get_path(kind) for kind in ("stdlib", "purelib", "platlib"))
+    installed = (Path(__file__).parent, *map(Path, foreign))
+    return file.is_relative_to(project) and not any(map(file.is_relative_to, installed))

@@ -3,6 +3,7 @@
 import inspect
 import os
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -49,6 +50,26 @@ def test_a_file_that_raises_is_told_with_its_line(models):
     (models / "bad.py").write_text("x = 1\ny = x / 0\n")
     with pytest.raises(ConfigError, match=r"ZeroDivisionError[\s\S]*bad\.py:2"):
         discover(models, models.parent)
+
+
+LIMIT = "import litegate as lg\n\nlimit = lg.Budget(agreement=0.5)\n"
+
+
+def test_what_litegate_refuses_is_told_with_its_line(models):
+    """Which of ten files with a budget each it is."""
+    (models / "bad.py").write_text(LIMIT)
+    with pytest.raises(ConfigError) as told:
+        discover(models, models.parent)
+    assert told.value.what.startswith("models/bad.py:3: Budget(agreement=...) has the wrong unit")
+    assert "litegate.percent" in told.value.remedy
+
+
+@pytest.mark.parametrize("text", [LIMIT, "import json\n\njson.loads('{')\n"])
+def test_the_line_is_the_projects_own_though_packages_lie_below_it(models, text):
+    """As they do where the environment is a folder of the project's."""
+    (models / "bad.py").write_text(text)
+    with pytest.raises(ConfigError, match=r"bad\.py:3"):
+        discover(models, Path("/"))
 
 
 def test_a_syntax_error_is_told_with_its_line(models):
