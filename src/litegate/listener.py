@@ -7,6 +7,7 @@ from typing import Any, final
 
 import pytest
 
+from litegate import arranging
 from litegate.gate import Gate
 
 
@@ -28,7 +29,7 @@ class Listener:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Called once every plugin has chosen among what was collected."""
-        self.gate.select(session.items)
+        arranging.select(self.gate, session.items)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:

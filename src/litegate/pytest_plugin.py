@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from litegate import checking, gate, refusals
+from litegate import arranging, checking, gate, refusals, settling
 from litegate.closing import summarize
 from litegate.configured import narrow_times, refuse_to_look
 from litegate.errors import ConfigError, LitegateError
@@ -73,7 +73,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run each check once for each model, or for each gated recipe of each model."""
-    metafunc.config.stash[gate.KEY].parametrize(metafunc)
+    arranging.parametrize(metafunc.config.stash[gate.KEY], metafunc)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -81,7 +81,7 @@ def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.It
     """Drop checks without a limit, refuse those without a requirement, put latency last."""
     found = session.config.stash[gate.KEY]
     try:
-        found.arrange(items)
+        arranging.arrange(found, items)
     except pytest.UsageError as error:
         if not found.is_worker:
             raise
@@ -90,7 +90,7 @@ def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.It
 
 def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
     """Name the limits that are not set, since no check guards them, and what is new."""
-    return config.stash[gate.KEY].selection_lines()
+    return arranging.selection_lines(config.stash[gate.KEY])
 
 
 @pytest.hookimpl(wrapper=True)
@@ -136,9 +136,10 @@ def pytest_runtest_makereport(
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Write the report; a run of checks that gated nothing is no success."""
-    session.config.stash[gate.KEY].finish(session)
+    found = session.config.stash[gate.KEY]
+    settling.finish(found, session)
     if hasattr(session.config, "workeroutput"):
-        session.config.workeroutput["litegate"] = session.config.stash[gate.KEY].hand_over()
+        session.config.workeroutput["litegate"] = found.hand_over()
 
 
 @pytest.hookimpl(trylast=True)

@@ -10,7 +10,8 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from graphs import tensor
 
 from litegate.errors import ArtifactError
-from litegate.flatbuffer import ABSENT, parse
+from litegate.flatbuffer import parse
+from litegate.graph import ABSENT
 from litegate.spec import Kind
 from litegate.testing import Draft, custom_operator, edit, pad, tiny
 

@@ -9,7 +9,8 @@ from ai_edge_litert import schema_py_generated as schema
 from graphs import tensor
 
 from litegate.errors import ArtifactError
-from litegate.flatbuffer import ABSENT, Graph, parse
+from litegate.flatbuffer import parse
+from litegate.graph import ABSENT, Graph
 from litegate.measures.tensor_rule.operators import operator_breaches
 from litegate.measures.tensors import tensor_breaches
 from litegate.spec import Kind, Recipe

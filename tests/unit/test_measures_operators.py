@@ -6,7 +6,8 @@ import pytest
 from graphs import altered, recipe, renamed
 
 from litegate.errors import ArtifactError, MeasurementError
-from litegate.flatbuffer import ABSENT, parse
+from litegate.flatbuffer import parse
+from litegate.graph import ABSENT
 from litegate.measurement import Outcome
 from litegate.measures.tensor_rule.operators import operator_breaches
 from litegate.measures.tensors import (

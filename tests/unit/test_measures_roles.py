@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from litegate.flatbuffer import ABSENT, parse
-from litegate.graph import Operator, Subgraph, Tensor
+from litegate.flatbuffer import parse
+from litegate.graph import ABSENT, Operator, Subgraph, Tensor
 from litegate.measures.tensor_rule.roles import Role, roles, uses
 from litegate.spec import Kind
 from litegate.testing import Draft, edit, tiny

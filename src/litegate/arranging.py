@@ -1,0 +1,141 @@
+"""Which checks a run has: each with its model and recipe, and none that it cannot judge."""
+
+from __future__ import annotations
+
+import pytest
+
+from litegate import holes
+from litegate.errors import LitegateError
+from litegate.escaping import plain
+from litegate.gate import ROLES, Gate
+from litegate.items import (
+    CASE,
+    METRIC,
+    case_of,
+    cases_of,
+    fixtures_of,
+    functions_of,
+    has_case,
+    is_latency,
+    requirement_of,
+    requires,
+)
+from litegate.promised import promised
+from litegate.selection import Case, by_metric, cases
+
+_OF_RECIPES = frozenset({"candidate", "reference", "base", "anchor", "shipped", "target"})
+"""Fixtures that make a check run once for each gated recipe."""
+
+
+def parametrize(gate: Gate, metafunc: pytest.Metafunc) -> None:
+    """Give a check its cases."""
+    if CASE not in metafunc.fixturenames or not gate.is_check(metafunc.definition.path):
+        return
+    each = not _OF_RECIPES.isdisjoint(metafunc.fixturenames)
+    only = gate.options.only_recipes
+    try:
+        gate.shown = holes.shown_models(gate.session.models.values())
+        found = cases(gate.session.models, only, metafunc.function, each=each)
+    except LitegateError as error:
+        if not gate.is_worker:  # which would count as crashed
+            metafunc.definition.session.shouldstop = "no check can be given its models"
+        raise pytest.Collector.CollectError(str(error)) from error
+    found = [case for case in found if _gives(gate, case, metafunc.fixturenames)]
+    # Without a case there is one item, dropped later: what pytest makes of none is a setting.
+    if METRIC in metafunc.fixturenames:
+        pairs = by_metric(found, metafunc.function)
+        ids = [f"{case.id}-{metric.name}" for case, metric in pairs] or ["none"]
+        metafunc.parametrize((CASE, METRIC), pairs or [(None, None)], ids=ids, indirect=True)
+        return
+    ids = [case.id for case in found] or ["none"]
+    metafunc.parametrize(CASE, found or [None], ids=ids, indirect=True)
+
+
+def _gives(gate: Gate, case: Case, asked: list[str]) -> bool:
+    """Whether a check that asks for these fixtures is given them of this case."""
+    return (
+        ("shipped" not in asked or case.shipped is not None)
+        and ("target" not in asked or case.target is not None)
+        and all(_compares(gate, role, case) for role in ROLES.intersection(asked))
+        and ("loosenings" not in asked or bool(gate.session.base or gate.options.prove))
+    )
+
+
+def arrange(gate: Gate, items: list[pytest.Item]) -> None:
+    """Drop items that got no case, refuse checks without a requirement, put latency last."""
+    gate.functions |= functions_of(item for item in items if gate.is_check(item.path))
+    kept = [item for item in items if _has_what_it_asks_for(gate, item)]
+    if dropped := [item for item in items if item not in kept]:
+        gate.config.hook.pytest_deselected(items=dropped)
+    checks = [item for item in kept if gate.is_check(item.path) and requires(item)]
+    _demand_requirements(checks)
+    functions = functions_of(item for item in checks if case_of(item)).values()
+    whole = gate.is_asked_for_all()
+    gate.promised = promised(gate.session, cases_of(checks), functions, whole=whole)
+    _refuse_unguarded(gate, items)
+    gate.aside = [item for item in kept if _lacks_base(gate, item)]
+    items[:] = sorted(kept, key=is_latency)
+    offered = [item for item in items if item in checks and item not in gate.aside]
+    gate.tally.offered = [item.nodeid for item in offered]
+
+
+def _demand_requirements(checks: list[pytest.Item]) -> None:
+    for item in checks:
+        if not requirement_of(item):
+            raise pytest.UsageError(
+                f"{item.nodeid} has no docstring: its first line is the requirement"
+            )
+
+
+def select(gate: Gate, items: list[pytest.Item]) -> None:
+    """Take down which checks are left, now that every plugin has chosen.
+
+    Those that are for the proof alone go out of `items`, whoever chose among them.
+    """
+    gate.aside = [item for item in items if item in gate.aside]
+    items[:] = [item for item in items if item not in gate.aside]
+    chosen = {item.nodeid for item in items}
+    gate.tally.chosen = [one for one in gate.tally.offered if one in chosen]
+
+
+def selection_lines(gate: Gate) -> list[str]:
+    """Lines that name the limits no check guards, and what the base does not know."""
+    shown = (f"{plain(name)} is NOT GATED: {why}" for name, why in gate.shown.items())
+    return [*gate.promised.lines(), *shown, *gate.part()]
+
+
+def _compares(gate: Gate, role: str, case: Case) -> bool:
+    """Whether a check of this case has something to compare with.
+
+    In a proof it always has a base, and an anchor where the run has one.
+    """
+    held = role == "base" or gate.session.anchor is not None
+    return gate.session.knows(role, case) or (gate.options.prove and held)
+
+
+def _lacks_base(gate: Gate, item: pytest.Item) -> bool:
+    """Whether a check asks for another commit than this run has."""
+    if not (gate.options.prove and gate.is_check(item.path)):
+        return False
+    asked, case = set(fixtures_of(item)), case_of(item)
+    if "loosenings" in asked:
+        return gate.session.base is None
+    return case is not None and not all(gate.session.knows(r, case) for r in ROLES & asked)
+
+
+def _has_what_it_asks_for(gate: Gate, item: pytest.Item) -> bool:
+    """Whether an item has its case, and a base where it compares with one."""
+    compares = gate.is_check(item.path) and "loosenings" in fixtures_of(item)
+    alone = compares and gate.session.base is None and not gate.options.prove
+    return has_case(item) and not alone
+
+
+def _refuse_unguarded(gate: Gate, items: list[pytest.Item]) -> None:
+    """A change held against a base must not take out the check that says what it loosens."""
+    guards = [item for item in items if "loosenings" in fixtures_of(item)]
+    base = gate.session.base if gate.active else None
+    if base and base.models and gate.is_asked_for_all() and not guards:
+        raise pytest.UsageError(
+            "no check asks for the fixture `loosenings`: a change could loosen what it likes\n"
+            "  what to do: add checks/test_loosening.py; `litegate init` writes it"
+        )

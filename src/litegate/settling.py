@@ -1,0 +1,77 @@
+"""The end of a run: its report is written, and its exit status and its one word agree."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from litegate import holes
+from litegate.errors import LitegateError
+from litegate.gate import Gate, today
+from litegate.scope import looks
+from litegate.session import conclude
+from litegate.waivers import notes
+
+if TYPE_CHECKING:
+    from litegate.reports.html.gathering import Comparison
+
+
+def finish(gate: Gate, session: pytest.Session) -> None:
+    """Write the report; a run of checks that gated nothing is no success."""
+    if gate.is_worker or not gate.ran or looks(session.config):
+        return
+    from litegate.reports.json_report import write
+    from litegate.showing import compared, rows
+
+    run = gate.session.run
+    _settle(gate, session)
+    run.waivers = [waiver.to_row() for waiver in gate.waivers]
+    run.notes += notes(gate.waivers, run.verdicts, today(), whole=_is_whole(gate))
+    comparisons = compared(gate.session)
+    found = conclude(gate.session) | rows(comparisons)
+    report = found | {"exit_status": int(session.exitstatus)}
+    try:
+        path = str(write(report, gate.options.report))
+    except LitegateError as error:
+        session.exitstatus, path = pytest.ExitCode.TESTS_FAILED, f"none; {error}"
+    gate.report = report | {"path": path, "page": _page(gate, report, comparisons)}
+
+
+def _settle(gate: Gate, session: pytest.Session) -> None:
+    """Close the holes; the exit status and the run's one word are both good, or neither."""
+    run, base = gate.session.run, gate.session.base
+    ended_well = session.exitstatus == pytest.ExitCode.OK
+    gate.blame(holes.silences(gate.tally, ended_well=ended_well))
+    gate.blame(holes.nothing_gated(gate.session))
+    if base and base.models and gate.tally.offered and gate.is_asked_for_all():
+        gate.blame(holes.unseen_loosenings(gate.session, gate.loosenings))
+    run.notes += gate.part()
+    if not ended_well and gate.tally.silent:
+        run.notes.append(f"selected checks that never ran: {len(gate.tally.silent)}")
+    good = run.verdict in (("pass",) if run.strict else ("pass", "inconclusive"))
+    if good and not ended_well:
+        why = str(session.shouldfail or session.shouldstop or "")
+        gate.blame([holes.bad_end(gate.tally, int(session.exitstatus), why)])
+    elif ended_well and not good:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _page(gate: Gate, report: Mapping[str, Any], comparisons: list[Comparison]) -> str:
+    """Write report.html and keep the verdicts; what prevents it is said, and judges nothing."""
+    from litegate.reports.kept import keep
+    from litegate.showing import show_run
+
+    path = "none"
+    try:
+        path = str(show_run(report, comparisons, gate.options))
+        keep(report, gate.options.history)
+    except LitegateError as error:
+        return f"{path}; {error}"
+    return path
+
+
+def _is_whole(gate: Gate) -> bool:
+    """Whether this run was asked for every check of every model."""
+    return not (gate.part() or gate.options.only_models or gate.options.only_recipes)
