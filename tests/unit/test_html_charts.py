@@ -4,13 +4,15 @@ import re
 
 import made_reports
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from litegate.reports.html.charts.classes import class_change, class_scale
 from litegate.reports.html.charts.curves import curves
 from litegate.reports.html.charts.interval import interval
 from litegate.reports.html.charts.matrix import difference, matrix
 from litegate.reports.html.charts.pareto import pareto, unbeaten
-from litegate.reports.html.charts.svg import Scale, tag, thinned
+from litegate.reports.html.charts.svg import Scale, rounded, tag, thinned
 from litegate.reports.html.charts.timing import epochs, is_timed, times
 from litegate.reports.html.charts.treemap import Box, squarified, treemap
 from litegate.reports.html.facts import ClassChange, Confusions, Epoch, Part
@@ -240,3 +242,29 @@ def test_hostile_text_stays_text_in_an_element(hostile):
 def test_a_long_series_is_thinned_with_both_ends():
     assert thinned(range(1000), 5) == [0, 250, 500, 749, 999]
     assert thinned([1, 2], 5) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([7], [7]),
+        ([0.9, 1.0], [0.9, 0.95, 1.0]),
+        ([6_488, 9_648], [7_000, 8_000, 9_000]),
+        ([0.245, 0.981], [0.4, 0.6, 0.8]),
+        ([3.1e-6, 47e-6], [10e-6, 20e-6, 30e-6, 40e-6]),
+        ([-1, 2], [-1, 0, 1, 2]),
+        ([0.91, 0.94], [0.91, 0.92, 0.93, 0.94]),
+        ([1, 3], [1, 2, 3]),
+        ([0.95, 4.05], [1, 2, 3, 4]),
+        ([0.95, 5.05], [2, 4]),
+    ],
+)
+def test_an_axis_has_round_numbers_or_both_ends(values, expected):
+    assert rounded(values) == pytest.approx(expected)
+
+
+@given(st.lists(st.floats(-1e9, 1e9), min_size=1))
+def test_numbers_of_an_axis_are_few_and_within(values):
+    found, span = rounded(values), max(values) - min(values)
+    assert 1 <= len(found) <= 4
+    assert min(values) - 1e-9 * span <= min(found) <= max(found) <= max(values) + 1e-9 * span

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from litegate.reports.json_report import document
@@ -16,6 +17,15 @@ _COMPARED = ("litegate", "litert", "python", "toolchain", "kernels", "threads", 
 _UNKNOWN = dict.fromkeys((*_COMPARED, "cores", "store", "data"), "unknown")
 _NOWHERE: Mapping[str, Any] = _UNKNOWN | {"toolchain": {}, "threads": 0}
 """The environment of a merge to which no leg came."""
+_MERGE = Place(
+    id="litegate merge",
+    model="",
+    recipe="",
+    check="merge",
+    requirement="Every leg reports its verdicts.",
+    file="",
+    line=0,
+)
 _COMPLETE = (0, 1)
 """pytest's exit statuses after which a report holds everything that was asked for."""
 
@@ -44,21 +54,13 @@ def merge(
 
 def failure(message: str) -> dict[str, Any]:
     """A report of nothing but the reason why there is none."""
-    run = Run(environment=_NOWHERE, strict=False, errors=[_error("", message)])
+    row = error_row(replace(_MERGE, id="report", check="report", requirement="-"), message)
+    run = Run(environment=_NOWHERE, strict=False, errors=[row])
     return document(run) | {"exit_status": 1}
 
 
 def _error(model: str, message: str) -> dict[str, Any]:
-    place = Place(
-        id="litegate merge",
-        model=model,
-        recipe="",
-        check="merge",
-        requirement="Every leg reports its verdicts.",
-        file="",
-        line=0,
-    )
-    return error_row(place, message)
+    return error_row(replace(_MERGE, model=model), message)
 
 
 def _faults(leg: str, report: Report) -> Iterator[Row]:

@@ -7,10 +7,20 @@ from itertools import pairwise
 
 from markupsafe import Markup
 
-from litegate.reports.html.charts.svg import Scale, label, line, plot, share, tag, thinned, words
+from litegate.reports.html.charts.svg import (
+    Scale,
+    label,
+    line,
+    plot,
+    rounded,
+    share,
+    tag,
+    thinned,
+    words,
+)
 from litegate.reports.html.facts import Epoch
 
-_HEIGHT, _TOP, _BOTTOM = 150, 0.12, 0.86
+_HEIGHT, _TOP, _BOTTOM, _LEFT = 150, 0.12, 0.86, 0.09
 _MOST_POINTS = 100
 _DOTTED = 12
 """Up to so many epochs, each has a dot."""
@@ -38,7 +48,7 @@ def curves(score: str, sides: Sequence[tuple[str, Sequence[Epoch]]]) -> Markup:
     ends = (min(values), max(values))
     said = f"{score} over {last} epochs, from {ends[0]:.4g} to {ends[1]:.4g}"
     stages = _stages(sides[-1][1], last)
-    return plot("curves", said, *drawn, *stages, *_frame(ends, scale, last), height=_HEIGHT)
+    return plot("curves", said, *drawn, *stages, *_frame(values, scale, last), height=_HEIGHT)
 
 
 def _points(epochs: Sequence[Epoch], key: str) -> Points:
@@ -48,15 +58,15 @@ def _points(epochs: Sequence[Epoch], key: str) -> Points:
 
 
 def _x(number: int, last: int) -> float:
-    return 0.5 if last == 1 else 0.02 + 0.96 * (number - 1) / (last - 1)
+    return 0.5 if last == 1 else _LEFT + (0.98 - _LEFT) * (number - 1) / (last - 1)
 
 
 def _y(value: float, scale: Scale) -> float:
     return _BOTTOM - (_BOTTOM - _TOP) * scale(value)
 
 
-def _frame(ends: tuple[float, float], scale: Scale, last: int) -> Iterator[Markup]:
-    for value in dict.fromkeys(ends):
+def _frame(values: list[float], scale: Scale, last: int) -> Iterator[Markup]:
+    for value in rounded(values):
         y = share(_y(value, scale))
         yield tag("line", class_="ground", x1="0", x2="100%", y1=y, y2=y)
         yield tag("text", f"{value:.3g}", class_="tick", x="0", y=y, dy=-3)

@@ -7,10 +7,12 @@ from collections.abc import Iterator, Sequence
 from markupsafe import Markup
 
 from litegate.reports.html.charts.merit import Merit, Row, merit
-from litegate.reports.html.charts.svg import Scale, dot, label, line, plot, share, tag
+from litegate.reports.html.charts.svg import Scale, dot, line, plot, rounded, share, tag
 from litegate.units import Unit, text
 
 _HEIGHT, _TOP, _BOTTOM, _LEFT = 220, 0.06, 0.86, 0.16
+_EDGE = 0.93
+"""Of the width: a cost beyond it is written towards the middle."""
 _NEAR = 0.06
 """Of the width or height: nearer dots share a label."""
 
@@ -71,20 +73,21 @@ def _y(up: float) -> float:
 
 
 def _levels(found: Merit, up: Scale) -> Iterator[Markup]:
-    """Lines at the best and the worst merit."""
-    for worth in dict.fromkeys((min(found.worth), max(found.worth))):
-        y = share(_y(up(worth)))
+    """Lines at round values of the merit."""
+    for value in rounded(found.values):
+        y = share(_y(up(value if found.higher else -value)))
         yield tag("line", class_="ground", x1="0", x2="100%", y1=y, y2=y)
-        value = worth if found.higher else -worth
         yield tag("text", text(value, found.unit), class_="tick", x="0", y=y, dy=-4)
 
 
 def _frame(costs: Sequence[float], cost: str, across: Scale) -> Iterator[Markup]:
-    """Lines at the least and the greatest cost."""
-    for one in dict.fromkeys((min(costs), max(costs))):
+    """Lines at round costs."""
+    for one in rounded(costs):
         x = _x(across(one))
         yield line("ground", (x, x), (share(_TOP), share(_BOTTOM)))
-        yield label("tick", text(one, COSTS[cost]), x, "96%")
+        anchor = "end" if x > _EDGE else "middle"
+        said = text(one, COSTS[cost])
+        yield tag("text", said, class_="tick", x=share(x), y="96%", text_anchor=anchor)
 
 
 def _frontier(spots: Sequence[tuple[float, float]]) -> Iterator[Markup]:

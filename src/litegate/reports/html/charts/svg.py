@@ -6,6 +6,7 @@ dots undistorted.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 from markupsafe import Markup, escape
@@ -15,6 +16,10 @@ from litegate.escaping import plain, shortened
 EDGE_LEFT, EDGE_RIGHT = 22.0, 78.0
 """Percent of the width: a label beyond them is written towards the middle."""
 _LONGEST = 200
+_FUZZ = 1e-9
+"""Of a step on an axis: what floats may be off."""
+_MOST_NUMBERS = 4
+"""On an axis."""
 _LEAST_SPAN = 1e-9
 """Of a scale on which there is one value alone."""
 
@@ -80,6 +85,23 @@ def thinned(values: Sequence[float], most: int) -> list[float]:
         return list(values)
     step = (len(values) - 1) / (most - 1)
     return [values[round(number * step)] for number in range(most)]
+
+
+def rounded(values: Iterable[float]) -> list[float]:
+    """Where to write numbers on an axis: up to four round ones, or both ends if one is all."""
+    seen = list(values)
+    low, high = min(seen), max(seen)
+    if low == high:
+        return [low]
+    power = 10.0 ** math.floor(math.log10((high - low) / _MOST_NUMBERS))
+    steps = (_multiples(low, high, power * each) for each in (1, 2, 5, 10, 20))
+    found = next(one for one in steps if len(one) <= _MOST_NUMBERS)
+    return found if len(found) > 1 else [low, high]
+
+
+def _multiples(low: float, high: float, step: float) -> list[float]:
+    first, last = math.ceil(low / step - _FUZZ), math.floor(high / step + _FUZZ)
+    return [step * number for number in range(first, last + 1)]
 
 
 class Scale:
