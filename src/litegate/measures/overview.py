@@ -17,6 +17,7 @@ from litegate.measures.latency_rule.glance import glance
 from litegate.measures.lints import lints
 from litegate.measures.metric_rule.sampled import plain_value
 from litegate.measures.size import compressed_size, size, size_ratio
+from litegate.measures.unheld import unheld
 from litegate.runtime import predict
 from litegate.spec import Artifact, Budget, Model, Recipe
 
@@ -56,13 +57,16 @@ def _mismatched(artifact: Artifact) -> list[str]:
 
 
 def advice(model: Model, artifacts: Mapping[str, Artifact]) -> list[str]:
-    """The lints of every gated recipe's limits, given what the evaluation split can show."""
+    """What every gated recipe's limits cannot decide on this evaluation split, or do not hold."""
     found: list[str] = []
     for recipe in model.recipes:
         own = artifacts.get(recipe.reference.name)
         if recipe.gate and own and recipe.name in artifacts:
             whose = f"{model.name}/{recipe.name}"
             found += [f"{whose}: {lint}" for lint in _lints(model, recipe, own)]
+            with suppress(LitegateError):  # the checks say what is wrong
+                told = unheld(model.budget_of(recipe), artifacts[recipe.name])
+                found += [f"{whose}: {note}" for note in told]
     return found
 
 

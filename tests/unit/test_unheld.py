@@ -1,0 +1,40 @@
+"""Outputs that could change unnoticed are named."""
+
+import pytest
+from several import crossed_artifact
+
+from litegate import Budget, Regression, metrics, percent, points, quanta
+from litegate.measures.unheld import unheld
+from litegate.testing import tiny_artifact
+
+TWO = crossed_artifact(output="sum")
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {},
+        {"accuracy": percent(90), "accuracy_drop": points(1)},
+        {"metrics": (metrics.f1(least=0.5),)},
+        {"kernel_agreement": percent(99)},
+        {"regression": Regression()},
+    ],
+)
+def test_limits_of_the_deciding_output_hold_no_other(limits):
+    (note,) = unheld(Budget(**limits), TWO)
+    assert note.startswith("nothing holds product, besides sum, which decides")
+    assert not unheld(Budget(**limits), tiny_artifact())
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"output_error": percent(5)},
+        {"keras_difference": quanta(1)},
+        {"agreement": percent(99)},
+        {"keras_agreement": percent(99)},
+        {"regression": Regression(agreement=percent(99))},
+    ],
+)
+def test_limits_of_every_output_hold_it(limits):
+    assert not unheld(Budget(**limits), TWO)
