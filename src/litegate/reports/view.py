@@ -167,7 +167,7 @@ def _reaches_beyond(row: Row) -> bool:
 
 RECIPE_HEAD = (
     *("recipe", "", "quality", "against its reference", "against float32"),
-    *("bytes", "ratio", "compressed", "arena", "latency"),
+    *("bytes", "ratio", "compressed", "arena", "quickest"),
 )
 """What a recipe's name, its role and its figures stand under."""
 _BESIDE = {"compressed_bytes": Unit.BYTES, "arena": Unit.BYTES, "latency": Unit.SECONDS}
