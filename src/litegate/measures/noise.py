@@ -6,7 +6,7 @@ Standard library alone. The interval of the SD is the chi-square interval of a n
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -16,6 +16,7 @@ from typing import final
 
 from litegate.errors import MeasurementError
 from litegate.measurement import Interval
+from litegate.measures.bisection import bisected
 from litegate.units import Number, Quantity, Unit
 
 LEAST_SEEDS = 2
@@ -82,7 +83,7 @@ def chi_square(share: float, free: int) -> float:
     high = float(free)
     while _below(high, free) < share:
         high *= 2
-    return _edge(lambda x: _below(x, free) < share, 0.0, high)
+    return bisected(lambda x: _below(x, free) < share, 0.0, high)
 
 
 def _below(x: float, free: int) -> float:
@@ -97,10 +98,3 @@ def _below(x: float, free: int) -> float:
         term *= half / step
         total += term
     return total
-
-
-def _edge(holds: Callable[[float], bool], low: float, high: float) -> float:
-    """Where `holds` ends, true below and false above, by bisection to the last bit."""
-    while low < (middle := (low + high) / 2) < high:
-        low, high = (middle, high) if holds(middle) else (low, middle)
-    return high

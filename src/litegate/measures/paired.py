@@ -7,7 +7,6 @@ say anything about the difference. Standard library alone; counts and shares are
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -15,6 +14,7 @@ from statistics import NormalDist
 from typing import final
 
 from litegate.errors import MeasurementError
+from litegate.measures.bisection import bisected
 from litegate.units import Number
 
 TAIL = 0.05
@@ -103,14 +103,7 @@ def drop_limits(pairs: Pairs, tail: float = TAIL) -> tuple[float, float]:
 
 
 def _lowest_gain(pairs: Pairs, z: float) -> float:
-    return _edge(lambda gain: statistic(pairs, gain) > z, -1.0, float(-pairs.drop))
-
-
-def _edge(holds: Callable[[float], bool], low: float, high: float) -> float:
-    """Where `holds` ends, true below and false above, by bisection to the last bit."""
-    while low < (middle := (low + high) / 2) < high:
-        low, high = (middle, high) if holds(middle) else (low, middle)
-    return high
+    return bisected(lambda gain: statistic(pairs, gain) > z, -1.0, float(-pairs.drop))
 
 
 def n_needed(discordance: Number, tolerance: Number) -> int:
@@ -184,7 +177,7 @@ def clopper_pearson_upper(count: int, n: int, tail: float = TAIL) -> float:
     """The exact upper limit of a share: the greatest that gives `count` or fewer by `tail`."""
     if count >= n:
         return 1.0
-    return _edge(lambda share: _at_most(count, n, share) > tail, count / n, 1.0)
+    return bisected(lambda share: _at_most(count, n, share) > tail, count / n, 1.0)
 
 
 def _at_most(count: int, n: int, share: float) -> float:
