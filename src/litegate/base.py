@@ -21,6 +21,7 @@ from typing import Any, final
 from litegate.digests import digest_of
 from litegate.errors import ConfigError, StoreCorrupt
 from litegate.git import Commit, left_behind, prefix, worktree
+from litegate.importing import own_folders, path_for
 from litegate.store import Store
 
 DECLARATIONS = "declarations"
@@ -61,7 +62,8 @@ def read_base(
     ConfigError where the base's models do not load, or where it has models that its settings, read
     as those of this `project`, do not name; `models` is the folder of this checkout's.
     """
-    key = digest_of([commit.sha, prefix(project), _own_source()])
+    folders = [str(one.relative_to(project.resolve())) for one in own_folders(project)]
+    key = digest_of([commit.sha, prefix(project), _own_source(), folders])
     declaration = _kept(store, key)
     if declaration is None:
         on_notice(f"reading what the base {commit.short} declares")
@@ -95,12 +97,14 @@ def _own_source() -> str:
     return digest.hexdigest()
 
 
-def _run(tree: Path, answer: Path, commit: Commit) -> subprocess.CompletedProcess[str]:
+def _run(
+    project: Path, tree: Path, answer: Path, commit: Commit
+) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(  # noqa: S603 our own interpreter
             [sys.executable, "-P", "-m", "litegate.describe", str(answer)],
             cwd=tree,
-            env={k: v for k, v in os.environ.items() if k != "PYTEST_ADDOPTS"},
+            env=_environment(project, tree),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -112,6 +116,12 @@ def _run(tree: Path, answer: Path, commit: Commit) -> subprocess.CompletedProces
             f"the base {commit.short} could not be read within {_TIMEOUT:g} s",
             remedy="look for a model file or a conftest there that hangs",
         ) from error
+
+
+def _environment(project: Path, tree: Path) -> dict[str, str]:
+    """Its modules are imported from its own folders, which those of this checkout would hide."""
+    mine = {k: v for k, v in os.environ.items() if k != "PYTEST_ADDOPTS"}
+    return mine | {"PYTHONPATH": os.pathsep.join(path_for(project, tree))}
 
 
 def _kept(store: Store, key: str) -> Any:
@@ -129,7 +139,7 @@ def _described(commit: Commit, project: Path, store: Store, key: str) -> Any:
         if not tree.is_dir():
             return NOTHING
         answer = Path(folder) / "declaration.json"
-        done = _run(tree, answer, commit)
+        done = _run(project, tree, answer, commit)
         if done.returncode or not answer.is_file():
             raise ConfigError(
                 f"the models of the base {commit.short} do not load",

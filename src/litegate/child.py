@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, cast, final
 
 from litegate.errors import BuildError, ConfigError, DataError, DataUnavailable, LitegateError
+from litegate.importing import path_for
 from litegate.toolchain.failures import is_own
 from litegate.toolchain.protocol import (
     Done,
@@ -86,7 +87,7 @@ def _running(request: Request, command: Sequence[str]) -> Iterator[subprocess.Po
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
-            env=_environment(request.staging),
+            env=_environment(request),
             process_group=0,
         )
     try:
@@ -99,13 +100,13 @@ def _running(request: Request, command: Sequence[str]) -> Iterator[subprocess.Po
         _end(process)
 
 
-def _environment(staging: Path) -> Mapping[str, str]:
-    """The parent's environment, import path included: what it can import, the child can."""
-    path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
+def _environment(request: Request) -> Mapping[str, str]:
+    """The parent's environment: what it can import, the child can, from the child's checkout."""
+    path = path_for(request.locations.project or request.project, request.project)
     return os.environ | {
-        "PYTHONPATH": path,
+        "PYTHONPATH": os.pathsep.join(path),
         "PYTHONHASHSEED": "0",
-        "TMPDIR": str(staging.resolve() / TEMPORARY),
+        "TMPDIR": str(request.staging.resolve() / TEMPORARY),
     }
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from litegate.errors import ConfigError
+from litegate.importing import installed, own_folders
 from litegate.spec import Data, Model, Recipe
 
 Roots = tuple[Path, ...]
@@ -113,7 +114,7 @@ def tree_digest(tree: ast.AST) -> str:
 def module_digest(file: Path, project: Path, *paths: Path) -> str:
     """Digest of a module and of every local module that it imports, directly or not.
 
-    Local is what lies in the module's folder, in one above it up to the project's, or in `paths`.
+    Local is what lies in one of its `roots`.
     """
     return modules_digest([file.resolve()], roots(file, project, *paths))
 
@@ -133,10 +134,13 @@ def modules_digest(files: Iterable[Path], roots: Roots) -> str:
 
 
 def roots(file: Path, project: Path, *paths: Path) -> Roots:
-    """Where a module's imports are looked up: its folder, those above it, the project, `paths`."""
+    """Where a module's imports are looked up.
+
+    Its folder, those above it, the project, `paths`, and the project's folders on the import path.
+    """
     folders, root = file.resolve().parents, project.resolve()
     above = (folder for folder in folders if folder.is_relative_to(root))
-    found = (folders[0], *above, root, *(path.resolve() for path in paths))
+    found = (folders[0], *above, root, *(path.resolve() for path in paths), *own_folders(root))
     return tuple(dict.fromkeys(found))
 
 
@@ -163,9 +167,8 @@ def local_imports(tree: ast.AST, file: Path, roots: Roots) -> Iterator[Path]:
         for root in (file.parents[level - 1],) if level else roots:
             for length in range(1, len(parts) + 1):
                 base = root.joinpath(*parts[:length])
-                yield from (
-                    p for p in (base.with_suffix(".py"), base / "__init__.py") if p.is_file()
-                )
+                places = (base.with_suffix(".py"), base / "__init__.py")
+                yield from (one for one in places if one.is_file() and not installed(one))
 
 
 def _imported(tree: ast.AST) -> Iterator[tuple[str, int]]:

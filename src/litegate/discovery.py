@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-import sysconfig
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 from litegate.errors import ConfigError
+from litegate.importing import installed
 from litegate.misspelt import advice
 from litegate.spec import Model
 
@@ -133,6 +133,4 @@ def _place(error: BaseException, project: Path) -> str:
 
 def _is_own(file: Path, project: Path) -> bool:
     """Whether a file is the project's, and no package of an environment that lies below it."""
-    foreign = (sysconfig.get_path(kind) for kind in ("stdlib", "purelib", "platlib"))
-    installed = (Path(__file__).parent, *map(Path, foreign))
-    return file.is_relative_to(project) and not any(map(file.is_relative_to, installed))
+    return file.is_relative_to(project) and not installed(file)

@@ -148,6 +148,29 @@ def test_samples_that_lack_their_preprocessing_are_no_basis_for_a_pass(ready, la
     assert not ready.report["verdicts"]
 
 
+SCALE = "def scale(samples):\n    return (samples * {gain}).astype('float32')\n"
+
+
+@pytest.fixture
+def in_src(ready):
+    """The preprocessing lies in a folder that pytest puts on the import path."""
+    (ready.path / "src").mkdir()
+    (ready.path / "src" / "scaling.py").write_text(SCALE.format(gain=1.0))
+    ready.project.pytester.makeini("[pytest]\npythonpath = src\n")
+    model = ready.path / "models" / "mine.py"
+    fed = model.read_text().replace('x="x",', 'x="x", preprocess=scale,')
+    model.write_text(f"from scaling import scale\n{fed}")
+    return ready
+
+
+def test_preprocessing_in_a_src_folder_is_part_of_the_key(in_src):
+    assert in_src.project.run("checks/", *ONE, apart=True).ret == 0
+    (in_src.path / "src" / "scaling.py").write_text(SCALE.format(gain=0.0))
+    done = in_src.project.run("checks/", *ONE, apart=True)
+    assert done.ret == 1
+    said(done, "accuracy of mine/int8_ptq is")
+
+
 def test_the_same_files_under_two_names_keep_their_own_data(ready):
     """One key, two models: neither is shown the other's samples."""
     file = ready.path / "models" / "mine.py"

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -336,6 +337,25 @@ def test_child_imports_what_the_parent_can(
     script.write_text(PRELUDE + "import only_here; stage(recipe=only_here.name)" + FINISH)
     child.build(fake.request(), fake.events.append, 20, command=(sys.executable, "-P", str(script)))
     assert fake.events[0].recipe == "found"
+
+
+def test_child_imports_another_checkouts_modules_from_that_checkout(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Or the base of a project with a `src` folder would be built of the change's own modules."""
+    for side in ("head", "base"):
+        (tmp_path / side / "src").mkdir(parents=True)
+        (tmp_path / side / "src" / "networks.py").write_text(f"name = {side!r}")
+    monkeypatch.syspath_prepend(tmp_path / "head" / "src")
+    script = tmp_path / "fake.py"
+    script.write_text(PRELUDE + "import networks; stage(recipe=networks.name)" + FINISH)
+    request = replace(
+        fake.request(),
+        project=tmp_path / "base",
+        locations=DataLocations(project=tmp_path / "head"),
+    )
+    child.build(request, fake.events.append, 20, command=(sys.executable, "-P", str(script)))
+    assert fake.events[0].recipe == "base"
 
 
 def test_interrupt_of_a_real_parent_leaves_no_child(fake: Fake) -> None:
