@@ -127,6 +127,30 @@ def test_a_large_array_is_preprocessed_in_parts(tmp_path, monkeypatch):
     np.testing.assert_array_equal(made.x_test[:], scaled(X))
 
 
+def halved(samples):
+    samples //= 2
+    return samples
+
+
+@pytest.mark.parametrize("cuts", [(), (5,), (1, 2, 6)])
+def test_a_preprocessing_in_place_changes_each_sample_once(cuts, tmp_path):
+    """Samples are tried together and apart; what is tried must be what came."""
+    made = prepare(
+        data(Splits(test=batched(*cuts)), preprocess=halved, domain=(0, 255)),
+        DataLocations(),
+        tmp_path,
+    )
+    np.testing.assert_array_equal(made.x_test[:], X // 2)
+
+
+def test_nor_twice_in_a_large_array(tmp_path, monkeypatch):
+    for name in (rows, drained):
+        monkeypatch.setattr(name, "IN_MEMORY", 4 * X.size - 1)
+    splits = Splits(x_test=X.copy(), y_test=Y)
+    made = prepare(data(splits, preprocess=halved, domain=(0, 255)), DataLocations(), tmp_path)
+    np.testing.assert_array_equal(made.x_test[:], X // 2)
+
+
 def test_an_array_that_fits_is_preprocessed_as_a_whole(tmp_path, monkeypatch):
     """As ever: a preprocessing that looks at all samples keeps its answers there."""
     monkeypatch.setattr(drained, "IN_MEMORY", 4 * X.size)

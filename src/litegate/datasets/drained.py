@@ -93,7 +93,7 @@ def _written(data: Data, found: Iterable[NDArray[Any]], folder: Path) -> Any:
 
 
 def _of_one_input(data: Data, samples: NDArray[Any]) -> NDArray[Any]:
-    made = preprocessed(data, samples)
+    made = preprocessed(data, np.array(samples))  # a copy: it may be changed in place
     if isinstance(made, Inputs):
         raise DataError(
             f"the preprocessing of {data.name} gives samples of several inputs",
