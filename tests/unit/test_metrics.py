@@ -477,6 +477,22 @@ def test_iou_is_that_of_scikit_learn(labels):
     assert values(MetricKind.IOU, kept, once)[0] == pytest.approx(each)
 
 
+def test_classes_that_only_the_answers_have_do_not_count():
+    """A reference that once answers a class without samples would have a mean below any change."""
+    masks = np.minimum(MASKS, 1)
+    scores = np.eye(3)[masks].copy()
+    scores[0, 0, 0] = [0, 0, 1]
+    kept = statistics(metrics.iou(least=0), chunk(scores, masks))
+    each = values(MetricKind.IOU, kept, np.ones((1, 50)))
+    assert np.isnan(each[0]).tolist() == [False, False, True]
+    assert over_classes(each) > 0.99
+    labels, answers = np.array([0, 0, 1, 1]), np.eye(3)[[0, 0, 1, 2]]
+    kept = statistics(metrics.f1(least=0), chunk(answers, labels))
+    expected = judged.f1_score(labels, answers.argmax(1), labels=[0, 1], average="macro")
+    each = values(MetricKind.F1, kept, np.ones((1, 4)))
+    assert over_classes(each) == pytest.approx(expected)
+
+
 @pytest.mark.parametrize("channel", [True, False])
 def test_iou_of_a_single_channel(channel):
     score = PIXELS[..., :1] if channel else PIXELS[..., 0]

@@ -175,7 +175,7 @@ def _score_of(metric: Metric, chunk: Chunk, of: int) -> NDArray[Any]:
 
 
 def _overlaps(metric: Metric, chunk: Chunk) -> Kept:
-    """The pixels in both masks, then those in either, of each class: shape (n, 2 classes)."""
+    """Pixels in both masks, in either, and in the label's, of each class: shape (n, 3 classes)."""
     labels = np.asarray(chunk.known(metric))
     scores = chunk.outputs
     labels = labels[..., 0] if labels.ndim == scores.ndim and labels.shape[-1] == 1 else labels
@@ -201,7 +201,7 @@ def _overlaps(metric: Metric, chunk: Chunk) -> Kept:
         _pixels(which, classes, mask & counted)
         for which, mask in ((flat, flat == truth), (flat, counted), (truth, counted))
     )
-    return np.concatenate([both, ours + theirs - both], axis=1)
+    return np.concatenate([both, ours + theirs - both, theirs], axis=1)
 
 
 def _pixels(chosen: NDArray[np.intp], classes: int, counted: NDArray[np.bool_]) -> Kept:

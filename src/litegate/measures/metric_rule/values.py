@@ -22,7 +22,11 @@ def values(kind: MetricKind, kept: Kept, counts: Counts) -> Real:
 
 
 def over_classes(each: Real) -> Real:
-    """The mean over the classes that have a value, shape (r, classes) to (r,); NaN for none."""
+    """The mean over the classes that have a value, shape (r, classes) to (r,); NaN for none.
+
+    Which these are, the labels say, never the answers: a file could lift its mean by no longer
+    answering a class.
+    """
     there = np.isfinite(each)
     with np.errstate(divide="ignore", invalid="ignore"):
         found: Real = np.where(there, each, 0).sum(axis=1) / there.sum(axis=1)
@@ -41,9 +45,10 @@ def _root(kept: Kept, counts: Counts) -> Real:
 def _f1(kept: Kept, counts: Counts) -> Real:
     chosen, right = kept.astype(np.intp).T
     classes = int(max(chosen.max(), right.max())) + 1
-    hits = np.flatnonzero(chosen == right)
-    both = _of_each(counts, chosen, classes) + _of_each(counts, right, classes)
-    return 2 * _of_each(counts[:, hits], right[hits], classes) / both
+    hits, labelled = np.flatnonzero(chosen == right), _of_each(counts, right, classes)
+    both = _of_each(counts, chosen, classes) + labelled
+    found = 2 * _of_each(counts[:, hits], right[hits], classes) / both
+    return np.where(labelled > 0, found, np.nan)
 
 
 def _of_each(counts: Counts, chosen: NDArray[np.intp], classes: int) -> Real:
@@ -57,10 +62,8 @@ def _of_each(counts: Counts, chosen: NDArray[np.intp], classes: int) -> Real:
 
 
 def _iou(kept: Kept, counts: Counts) -> Real:
-    sums = counts @ kept
-    classes = kept.shape[1] // 2
-    found: Real = sums[:, :classes] / sums[:, classes:]
-    return found
+    both, either, labelled = np.split(counts @ kept, 3, axis=1)
+    return np.where(labelled > 0, both / either, np.nan)
 
 
 def _auc(kept: Kept, counts: Counts) -> Real:
