@@ -16,6 +16,9 @@ from typing import NoReturn, final
 from litegate.errors import ConfigError, MeasurementError
 from litegate.units import Number, Quantity, Unit, text
 
+_ROUNDING = 1e-12
+"""By how much, relatively, a value that was computed in floats may miss its limit and keep it."""
+
 
 class Outcome(StrEnum):
     """What a verdict says."""
@@ -205,7 +208,7 @@ def _limit(measurement: Measurement, limit: Quantity | Number) -> Quantity:
                 got=repr(limit),
             )
         plain = measurement.unit in (Unit.RATIO, Unit.SCORE)
-        limit = Quantity(limit, measurement.unit if plain else Unit.COUNT)
+        limit = Quantity(_as_written(limit), measurement.unit if plain else Unit.COUNT)
     if limit.unit is not measurement.unit:
         raise ConfigError(
             f"the {measurement.name} and its limit have different units",
@@ -217,6 +220,11 @@ def _limit(measurement: Measurement, limit: Quantity | Number) -> Quantity:
     return limit
 
 
+def _as_written(limit: Number) -> Number:
+    """0.7 means seven tenths, which no float is: a ratio of exactly that keeps it."""
+    return Fraction(str(limit)) if isinstance(limit, float) and math.isfinite(limit) else limit
+
+
 def interval_rule(measurement: Measurement, relation: Relation, limit: Quantity) -> Ruling:
     """The three verdicts: broken fails, kept and proven passes, kept and unproven is inconclusive.
 
@@ -226,7 +234,7 @@ def interval_rule(measurement: Measurement, relation: Relation, limit: Quantity)
     """
     at_most = relation is Relation.AT_MOST
     edge = measurement.high if at_most else measurement.low
-    if not _keeps(measurement.value, relation, limit):
+    if not (_is_at(measurement.value, limit) or _keeps(measurement.value, relation, limit)):
         return Ruling(outcome=Outcome.FAIL)
     if edge is None:
         return Ruling(outcome=Outcome.PASS)
@@ -240,6 +248,11 @@ def interval_rule(measurement: Measurement, relation: Relation, limit: Quantity)
     return Ruling(
         outcome=Outcome.PASS, note=f"proven by the one-sided 95 % {side} limit of {shown}"
     )
+
+
+def _is_at(value: Number, limit: Quantity) -> bool:
+    """Whether a value that was computed in floats is its limit, but for their rounding."""
+    return isinstance(value, float) and math.isclose(value, limit.value, rel_tol=_ROUNDING)
 
 
 def _keeps(value: Number, relation: Relation, limit: Quantity) -> bool:

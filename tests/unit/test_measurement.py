@@ -36,6 +36,23 @@ def test_a_lower_limit_is_inclusive(limit, outcome):
     assert (found >= percent(limit)).outcome is outcome
 
 
+@pytest.mark.parametrize("tenths", [1, 2, 3, 6, 7, 9])
+def test_a_limit_that_no_float_holds_means_what_is_written(tenths):
+    """0.7 is less than seven tenths; a file of 70 bytes in 100 keeps it."""
+    found = replace(DROP, name="size ratio", value=Fraction(tenths, 10), unit=Unit.RATIO)
+    assert (found <= tenths / 10).outcome is Outcome.PASS
+    assert (found >= tenths / 10).outcome is Outcome.PASS
+    assert (found <= tenths / 10 - 1e-9).outcome is Outcome.FAIL
+    assert (found >= tenths / 10 + 1e-9).outcome is Outcome.FAIL
+
+
+def test_a_score_at_its_limit_keeps_it_whatever_floats_make_of_it():
+    found = replace(DROP, name="mean drop", value=0.9 - 0.88, unit=Unit.SCORE)
+    assert found.value > 0.02
+    assert (found <= 0.02).outcome is Outcome.PASS
+    assert (found <= 0.02 - 1e-12).outcome is Outcome.FAIL
+
+
 @pytest.mark.parametrize(
     ("high", "outcome"),
     [
