@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -18,6 +19,28 @@ _INSTEAD = {
     "labels": "agreement=... and output_error=... hold it to its reference instead",
     "classes": "metrics=... and output_error=... judge what is no choice between classes",
 }
+
+
+_declaring: list[list[Model]] = []
+"""The lists that note what is declared now, the innermost last."""
+
+
+@contextmanager
+def noted() -> Iterator[list[Model]]:
+    """Every model that is declared meanwhile, whether a variable holds it or not."""
+    found: list[Model] = []
+    _declaring.append(found)
+    try:
+        yield found
+    finally:
+        _declaring.remove(found)
+
+
+def _declared(**fields: Any) -> Model:
+    made = Model(**fields)
+    for each in _declaring[-1:]:
+        each.append(made)
+    return made
 
 
 def model(
@@ -45,7 +68,7 @@ def model(
         called = name or builder.__name__
         _check_labels(called, data, budget, *(each.budget for each in recipes if each.budget))
         file = Path(inspect.getfile(builder)).resolve()
-        return Model(
+        return _declared(
             name=called,
             file=file,
             line=builder.__code__.co_firstlineno,
@@ -92,7 +115,7 @@ def trained(
             remedy="drop from_scratch=True",
         )
     frame = sys._getframe(1)  # noqa: SLF001 where the declaration stands
-    return Model(
+    return _declared(
         name=name,
         file=Path(frame.f_code.co_filename).resolve(),
         line=frame.f_lineno,
@@ -144,7 +167,7 @@ def prebuilt(  # noqa: PLR0913 keywords only
         output_type=output_type or port,
         shipped=shipped,
     )
-    return Model(
+    return _declared(
         name=name,
         file=Path(frame.f_code.co_filename).resolve(),
         line=frame.f_lineno,

@@ -124,11 +124,15 @@ def requirer(request: pytest.FixtureRequest) -> Iterator[Require]:
 
 
 def _as_separated(item: pytest.Item, verdict: Verdict) -> Verdict:
-    """No verdict against a base that another tool chain had to build again."""
+    """No pass against a base that another tool chain had to build again.
+
+    What is worse beside a base of the same tool chain is worse by the change.
+    """
     case = case_of(item)
     sides = item.config.stash[KEY].session.counterparts
     asked = (side for role, side in sides.items() if role in fixtures_of(item))
-    if case is None or not any(case.id in side.unseparated for side in asked):
+    alone = case is not None and any(case.id in side.unseparated for side in asked)
+    if not alone or verdict.outcome is Outcome.FAIL:
         return verdict
     note = "tool chain changed, its effect is not separated"
     return replace(verdict, outcome=Outcome.INCONCLUSIVE, note=note)

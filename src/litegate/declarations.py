@@ -6,7 +6,6 @@ Two of them, of the base and of the head, show what a change loosens.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import Field, asdict, fields
 from fractions import Fraction
@@ -15,16 +14,13 @@ from typing import Any
 
 from litegate.digests import data_key, digest_of, module_digest, toolchain_digest
 from litegate.errors import ConfigError
+from litegate.pinned import pinned
 from litegate.reach import check_digest, function_digest
 from litegate.spec import OF_LABELS, Budget, Data, Model, Recipe, Regression
 from litegate.targets import load
 from litegate.units import Number, Quantity, Unit
 
 Declaration = Mapping[str, Any]
-
-
-_PINNED_IN = ("pyproject.toml", "*requirements*.txt", "*constraints*.txt", "uv.lock")
-_PINS = re.compile(r"\b(tensorflow|(tf[-_])?keras|litegate)\b", re.IGNORECASE)
 
 
 def declared_model(
@@ -65,9 +61,7 @@ def declared_toolchain(project: Path) -> str:
     source = project / "src" / "litegate" / "toolchain"
     if source.is_dir():
         return toolchain_digest(source)
-    files = sorted(path for pattern in _PINNED_IN for path in project.glob(pattern))
-    lines = (line.strip() for path in files for line in path.read_text("utf-8").splitlines())
-    return digest_of([line for line in lines if _PINS.search(line)])
+    return digest_of(pinned(project))
 
 
 def _built(model: Model) -> list[str]:

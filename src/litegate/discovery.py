@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
+from litegate.authoring import noted
 from litegate.errors import ConfigError
 from litegate.importing import installed
 from litegate.misspelt import advice
@@ -58,15 +59,30 @@ def load_file(path: Path, project: Path) -> dict[str, Model]:
     """The models that one file declares, by name; and those that it imports, under other names.
 
     Modules beside the file and below the project may be imported by it.
-    Raises ConfigError, with the file and line, for a file that raises.
+    Raises ConfigError, with the file and line, for a file that raises, and for a model that no
+    variable holds in the end: nobody would gate it.
     """
     path = path.resolve()
-    module = _load(path, project.resolve())
+    with noted() as made:
+        module = _load(path, project.resolve())
+    _demand_held([one for one in made if one.file == path], module)
     held = _held(module)
     found: dict[str, Model] = {}
     for model in (m for m in held if m.file == path):
         _add(found, model)
     return {m.name: m for m in held if m.file != path} | found
+
+
+def _demand_held(made: list[Model], module: ModuleType) -> None:
+    there = {id(value) for value in vars(module).values()}
+    for one in made:
+        if id(one) not in there:
+            raise ConfigError(
+                f"the model that {one.file.name}:{one.line} declares is held by no variable of the"
+                " file, so nobody would gate it",
+                expected="a variable of its own for each model, at the top of the file",
+                remedy="rename the one that takes its place, or unpack the list that holds it",
+            )
 
 
 def _held(module: ModuleType) -> list[Model]:

@@ -212,9 +212,22 @@ def test_a_moved_tool_chain_is_held_against_the_old_artifact(repinned):
     done.stdout.fnmatch_lines(["*over by 1 B*"])
 
 
-def test_other_requirements_are_no_tool_chain(repinned):
+def test_what_is_worse_by_the_same_tool_chain_fails(repinned):
+    """Base and change are built by the new pins here: what differs, the change did."""
+    repinned.check(
+        "require(size(candidate) <= byte(1))", head=SIZE, args="candidate, base, require"
+    )
+    done = repinned.run("checks/test_one.py", "--against", "main")
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(["FAIL*size*"])
+
+
+@pytest.mark.parametrize(
+    "line", ["requests==3", "tensorflow-datasets==4.9.9", "# keras is installed elsewhere"]
+)
+def test_other_requirements_are_no_tool_chain(repinned, line):
     """A pin that builds nothing moves nothing."""
-    (repinned.path / "requirements.txt").write_text("tensorflow==2.20.0\nrequests==3\n")
+    (repinned.path / "requirements.txt").write_text(f"tensorflow==2.20.0\n{line}\n")
     done = repinned.run("checks/test_one.py", "--against", "main")
     assert done.ret == 0
     done.stdout.fnmatch_lines(["PASS*size*"])

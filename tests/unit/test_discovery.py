@@ -52,6 +52,33 @@ def test_a_file_that_raises_is_told_with_its_line(models):
         discover(models, models.parent)
 
 
+NETWORK = GOOD.format(name="one").partition("import litegate as lg")[2]
+READY = "lg.prebuilt(reference='a', candidate='b', data=lg.datasets.digits(){more})"
+
+
+@pytest.mark.parametrize(
+    ("declared", "line"),
+    [
+        (f"{NETWORK}\n{NETWORK}", 4),
+        (f"\nmine = {READY.format(more='')}\nmine = {READY.format(more='')}\n", 3),
+        (f"\nmore = [{READY.format(more=', name=chr(97)')}]\n", 3),
+        (f"\nfor name in 'ab':\n    mine = {READY.format(more=', name=name')}\n", 4),
+    ],
+)
+def test_a_model_that_no_variable_holds_is_refused(models, declared, line):
+    """It was lost without a word: one that is declared is one to gate."""
+    (models / "a.py").write_text(f"import litegate as lg\n{declared}")
+    with pytest.raises(ConfigError, match=rf"a\.py:{line} declares is held by no variable"):
+        discover(models, models.parent)
+
+
+def test_a_model_may_be_held_twice(models):
+    """By a list, too, or by another name."""
+    made = READY.format(more="")
+    (models / "a.py").write_text(f"import litegate as lg\nmine = {made}\nALL = [mine]\nit = mine\n")
+    assert list(discover(models, models.parent)) == ["mine"]
+
+
 LIMIT = "import litegate as lg\n\nlimit = lg.Budget(agreement=0.5)\n"
 
 

@@ -15,7 +15,7 @@ PINS: Mapping[str, str] = MappingProxyType(
     }
 )
 """Distribution name to version."""
-_STAND_INS = {"tensorflow": "tensorflow-cpu"}
+STAND_INS = {"tensorflow": "tensorflow-cpu"}
 INSTALL = 'pip install "litegate[train]"'
 """What puts the pinned versions in place."""
 
@@ -25,5 +25,5 @@ def installed(distribution: str) -> str:
     try:
         return version(distribution)
     except PackageNotFoundError:
-        stand_in = _STAND_INS.get(distribution)
+        stand_in = STAND_INS.get(distribution)
         return installed(stand_in) if stand_in else ""
