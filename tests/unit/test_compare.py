@@ -5,13 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny import selector
 from typer.testing import CliRunner
 
 from litegate.cli import app
 from litegate.cli.files import told_apart
 from litegate.faults.draft import edit
 from litegate.spec import Kind
-from litegate.testing import evaluation, float_layer, pad, tiny
+from litegate.testing import evaluation, float_layer, pad, revalue, tiny
 
 FLOAT, INT8 = tiny(Kind.FLOAT32), tiny(Kind.INT8_QAT)
 
@@ -48,6 +49,40 @@ def test_quantizing_keeps_the_limits(compare):
     assert done.exit_code == 0
     assert "B keeps the limits of a change to A" in done.stdout
     assert "PASS size growth of b.tflite" in done.stdout
+
+
+def test_what_was_not_judged_is_said(compare, samples):
+    done = compare(FLOAT, INT8)
+    assert "not judged: accuracy (--data with labels), latency (--latency)\n" in done.stdout
+    done = compare(FLOAT, INT8, "--data", "data.npz")
+    assert "not judged: latency (--latency)\n" in done.stdout
+    named = json.loads(compare(FLOAT, INT8, "--data", "unlabelled.npz", "--json").stdout)
+    assert named["not_judged"] == ["accuracy (--data with labels)", "latency (--latency)"]
+
+
+def test_files_of_two_models_are_not_compared(compare):
+    done = compare(FLOAT, selector(4, [0, 1]))
+    assert done.exit_code == 2
+    assert "a.tflite and b.tflite are no two versions of one model: their inputs dif" in done.stderr
+    done = compare(selector(4, [0, 1]), selector(4, [0, 1, 2]))
+    assert done.exit_code == 2
+    assert "their outputs differ" in done.stderr
+    assert compare(selector(4, [0]), selector(4, [1], free=False)).exit_code == 0
+
+
+@pytest.mark.parametrize("data", ["data.npz", "unlabelled.npz"])
+def test_outputs_that_are_not_finite_are_no_verdict(compare, samples, data):
+    broken = revalue(FLOAT, "dense/bias", lambda values: values * np.float32(np.nan))
+    done = compare(FLOAT, broken, "--data", data)
+    assert done.exit_code == 2
+    assert "outputs of b.tflite are NaN or infinite for 200 of 200 samples" in done.stderr
+
+
+def test_samples_of_another_shape_are_not_blamed_on_their_range(compare, tmp_path):
+    np.savez(tmp_path / "flat.npz", x=np.full((20, 28, 28), 255, np.float32))
+    done = compare(FLOAT, INT8, "--data", "flat.npz")
+    assert done.exit_code == 2
+    assert "does not take these samples" in done.stderr
 
 
 def test_going_back_to_floats_is_worse(compare):

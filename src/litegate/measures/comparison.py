@@ -25,8 +25,10 @@ from litegate.measures.against_base import (
     operator_changes,
     size_growth,
 )
+from litegate.measures.decisions import demand_finite
 from litegate.measures.every_output import paired
 from litegate.measures.inspection import Inspection, inspection
+from litegate.measures.same_ports import demand_same_ports
 from litegate.measures.saturation import saturation
 from litegate.ports import called, canonical
 from litegate.runtime import predict_all
@@ -68,6 +70,8 @@ class FileComparison:
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
     """What changed, and what could not be compared."""
+    unjudged: tuple[str, ...] = ()
+    """What was not asked for, each with the option that asks for it."""
 
     @property
     def outcome(self) -> Outcome:
@@ -151,13 +155,18 @@ def compare(
     """Compare two files, B held to the default limits of a change.
 
     `run` on the samples, `labelled` where their labels are known; `latency` times both.
-    MeasurementError for samples that an input cuts off for the most part; else raises as the
+    ArtifactError for files that are no versions of one model, MeasurementError for samples that an
+    input cuts off for the most part, and for outputs that are not finite; else raises as the
     measures do.
     """
+    demand_same_ports(a, b)
     limits = Regression()
     cut_off = [one for each in (a, b) for one in saturation(each)] if run else []
     if senseless := next((one for one in cut_off if one.senseless), None):
         raise senseless.error
+    for each in (a, b) if run else ():
+        for outputs in predict_all(each).values():
+            demand_finite(outputs, each.name)
     verdicts = [
         size_growth(a, b) <= limits.size,
         lost_types(a, b) <= limits.lost_types,
@@ -174,7 +183,13 @@ def compare(
     if run:
         rows += _agreement(a, b, notes)
         notes += _differences(a, b)
-    return FileComparison(verdicts=tuple(verdicts), rows=tuple(rows), notes=tuple(notes))
+    asked = {"accuracy (--data with labels)": labelled, "latency (--latency)": latency}
+    return FileComparison(
+        verdicts=tuple(verdicts),
+        rows=tuple(rows),
+        notes=tuple(notes),
+        unjudged=tuple(name for name, judged in asked.items() if not judged),
+    )
 
 
 def _told(a: Inspection, b: Inspection) -> Iterator[Row]:
@@ -212,8 +227,6 @@ def _agreement(a: Artifact, b: Artifact, notes: list[str]) -> Iterator[Row]:
 
 def _differences(a: Artifact, b: Artifact) -> Iterator[str]:
     """How far the outputs are apart, in their own real values."""
-    for each in (a, b):
-        predict_all(each)
     try:
         pairs = paired(a, b)
     except MeasurementError as error:

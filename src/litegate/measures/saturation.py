@@ -91,12 +91,14 @@ def _span(ends: tuple[float, float]) -> str:
 def saturation(artifact: Artifact) -> Iterator[Saturation]:
     """Each input of an artifact that cuts off values of its evaluation split; nothing is invoked.
 
+    Samples of another shape than an input's cut off nothing: they are refused when they are fed.
     ArtifactError where LiteRT refuses the file, or the samples are of other inputs.
     """
     ports = Runner(artifact.tflite, subject=artifact.name, signature=artifact.signature).inputs
     for name, array in matched(ports, artifact.evaluation.x, artifact.name).items():
         grid = input_grid_of(artifact, ports[name])
-        if grid and prod(array.shape) and (found := _of(artifact.name, name, grid, array)).outside:
+        fits = ports[name].fitted(array.shape)[1:] == array.shape[1:] and prod(array.shape)
+        if grid and fits and (found := _of(artifact.name, name, grid, array)).outside:
             yield found
 
 

@@ -36,6 +36,8 @@ def show(found: FileComparison, a: str, b: str) -> None:
         console.print(word.append(f" {plain_lines(sentence(_brief(verdict)))}", style="default"))
     for note in found.notes:
         console.print(Text(plain(note)))
+    if found.unjudged:
+        console.print(Text(f"not judged: {', '.join(found.unjudged)}"))
     console.print(Text(_LAST[found.outcome], style=f"bold {_STYLES[found.outcome]}"))
 
 
@@ -84,6 +86,7 @@ def as_json(found: FileComparison) -> dict[str, Any]:
         ],
         "verdicts": [_verdict(one) for one in found.verdicts],
         "notes": list(found.notes),
+        "not_judged": list(found.unjudged),
     }
 
 
