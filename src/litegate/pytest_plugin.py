@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from litegate import arranging, checking, gate, refusals, settling
+from litegate import arranging, checking, gate, refusals, settling, stale
 from litegate.closing import summarize
 from litegate.configured import narrow_times, refuse_to_look
 from litegate.errors import ConfigError, LitegateError
@@ -46,10 +46,21 @@ def pytest_configure(config: pytest.Config) -> None:
     try:
         config.stash[gate.KEY] = found = gate.Gate.of(config)
     except (LitegateError, ValueError, TypeError) as error:
+        stale.forget(config)
         raise pytest.UsageError(str(error)) from error
     config.pluginmanager.register(Listener(found), "litegate-listener")
     if found.active:
         narrow_times(config)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
+    """Take the last run's report away where a conftest does not load."""
+    try:
+        return (yield)
+    except BaseException:
+        stale.forget(early_config)
+        raise
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -58,6 +69,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     try:
         refuse_to_look(config)
     except (LitegateError, ValueError, TypeError) as error:
+        stale.forget(config)
         raise pytest.UsageError(str(error)) from error
 
 

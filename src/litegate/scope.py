@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
 
-_LOOKS: Mapping[str, tuple[str, ...]] = {
+LOOKS: Mapping[str, tuple[str, ...]] = {
     "collectonly": ("--collect-only", "--co"),
     "setupplan": ("--setup-plan",),
     "setuponly": ("--setup-only",),
@@ -32,10 +32,10 @@ _HIDES: Mapping[str, str] = {
 """Those that keep files from being collected."""
 
 
-def concerned(config: pytest.Config, checks: Path) -> bool:
+def concerned(config: pytest.Config, checks: Path, args: Iterable[str] | None = None) -> bool:
     """Whether an argument of the command line lies in the folder of checks, or holds it."""
     folder = checks.resolve()
-    asked = [_resolved(config, arg) for arg in config.args]
+    asked = [_resolved(config, arg) for arg in (config.args if args is None else args)]
     return any(path.is_relative_to(folder) or folder.is_relative_to(path) for path in asked)
 
 
@@ -58,7 +58,7 @@ def whole_folder(config: pytest.Config, checks: Path) -> bool:
 
 def looks(config: pytest.Config) -> str:
     """The option by which this run only looks, as it was written by hand; empty where it judges."""
-    on = [flags for name, flags in _LOOKS.items() if config.getoption(name, default=None)]
+    on = [flags for name, flags in LOOKS.items() if config.getoption(name, default=None)]
     by_hand = (arg for arg in config.invocation_params.args if any(arg in flags for flags in on))
     return next(by_hand, on[0][0]) if on else ""
 
@@ -70,7 +70,7 @@ def refuse_hidden_look(config: pytest.Config, checks: Path) -> None:
         return
     if config.args and not concerned(config, checks):  # with --help no argument is read
         return
-    flags = next(flags for flags in _LOOKS.values() if option in flags)
+    flags = next(flags for flags in LOOKS.values() if option in flags)
     raise pytest.UsageError(
         f"{' or '.join(flags)} stands in addopts or PYTEST_ADDOPTS: no run would judge anything\n"
         "  what to do: take it out there, and give it by hand where you want to look"

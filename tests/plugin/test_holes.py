@@ -197,3 +197,27 @@ def test_a_constant_of_the_preprocessing_makes_another_split(project):
     done = project.run()
     assert done.ret == 1
     done.stdout.fnmatch_lines(["FAIL*accuracy*"])
+
+
+def test_a_run_that_cannot_start_leaves_no_older_report(project):
+    """Yesterday's pass must not be read for today's: nothing was judged."""
+    report = project.path / ".litegate" / "report" / "report.json"
+    good = project.model().check("require(size(candidate) <= kib(900))", head=SIZE)
+    broken = {
+        "a waiver file that is none": ("litegate-waivers.toml", "x = ", ()),
+        "a conftest that does not load": ("checks/conftest.py", "import nosuch\n", ()),
+        "a base that is none": ("unused.txt", "", ("--against", "nosuch")),
+        "a model that is none": ("unused.txt", "", ("--litegate-model", "typo")),
+        "a value that cannot be": ("unused.txt", "", ("--litegate-build-timeout", "soon")),
+    }
+    for case, (name, text, options) in broken.items():
+        assert good.run("checks/", apart=True).ret == 0
+        assert report.exists()
+        (project.path / name).write_text(text)
+        assert project.run("checks/", *options, apart=True).ret != 0
+        assert not report.exists(), case
+        (project.path / name).unlink()
+    assert good.run("checks/", apart=True).ret == 0
+    (project.path / "conftest.py").write_text("import nosuch\n")
+    assert project.run("models/", apart=True).ret != 0
+    assert report.exists(), "a run of other tests is none of the checks"

@@ -94,6 +94,17 @@ def test_legs_with_different_bases_fail_the_whole():
     assert merged["exit_status"] == 0
 
 
+def test_legs_of_different_commits_fail_the_whole():
+    """A leg that was not run again judged the change as it was before."""
+    heads = {n: {"commit": n, "subject": "s", "changed": False} for n in GOOD}
+    legs = {n: leg | {"head": heads[n]} for n, leg in GOOD.items()}
+    assert any(
+        "judged different commits: a, b" in one for one in _messages(merge(legs, ["a", "b"]))
+    )
+    same = {n: leg | {"head": heads["a"]} for n, leg in GOOD.items()}
+    assert not _messages(merge(same, ["a", "b"]))
+
+
 def test_waivers_are_carried_over_once():
     """Each leg prints all of them."""
     waiver = {"model": "a", "reason": "r"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -92,8 +93,11 @@ def _found(name: str, locations: DataLocations) -> Path:
         if place.is_file():
             return place
     listed = " or ".join(dict.fromkeys(str(place) for place in places))
+    known = [one.name for place in places for one in sorted(place.parent.glob("*.npz"))]
+    near = get_close_matches(Path(name).name, known, 1)
     raise DataUnavailable(
         f"there is no file {listed}",
+        got=f"{near[0]}, which is there: is that meant?" if near else "",
         remedy="correct the path in the model's file, or name the file's folder in LITEGATE_DATA",
     )
 

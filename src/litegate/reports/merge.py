@@ -91,10 +91,14 @@ def _absent(wanted: list[str], reports: Mapping[str, Report]) -> Iterator[Row]:
 
 
 def _split(reports: Mapping[str, Report]) -> Iterator[Row]:
-    """Legs that were held against different commits say nothing of one change."""
+    """Legs of different commits, or held against different ones, say nothing of one change."""
     commits = {str(base.get("commit")) for r in reports.values() if (base := r.get("base") or {})}
     if len(commits) > 1:
         yield _error("", f"the legs were held against different bases: {', '.join(commits)}")
+    heads = {str(head.get("commit")) for r in reports.values() if (head := r.get("head") or {})}
+    if len(heads) > 1:
+        listed = ", ".join(sorted(heads))
+        yield _error("", f"the legs judged different commits: {listed}; run every leg on one")
 
 
 def _models(reports: Mapping[str, Report]) -> set[str]:

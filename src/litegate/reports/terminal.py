@@ -142,5 +142,10 @@ def _table(
 
 def _closing(run: Run) -> Line:
     mark = "error" if run.verdict in ("error", "nothing gated") else run.verdict
-    found = {"verdicts": run.verdicts, "errors": run.errors, "proofs": run.proofs}
+    found = {
+        "verdicts": run.verdicts,
+        "errors": run.errors,
+        "proofs": run.proofs,
+        "not_gated": [{"model": name} for name in run.not_gated],
+    }
     return mark, f"litegate: {counts(found)}"

@@ -112,6 +112,9 @@ def counts(report: Report) -> str:
     errors, blank = report["errors"], without_verdict(report["errors"])
     said += [f"{len(blank)} without a verdict"] if blank else []
     said += [not_proven(report.get("proofs") or ())] if len(errors) > len(blank) else []
+    left = {row["model"] for row in report["not_gated"]}
+    noun = "model" if len(left) == 1 else "models"
+    said += [f"{len(left)} {noun} not gated"] if left and said else []
     listed = ", ".join(said) or "nothing was gated, which is no pass"
     if said and not models:
         return f"no model was judged: {listed}"
