@@ -147,7 +147,7 @@ def roots(file: Path, project: Path, *paths: Path) -> Roots:
 def parsed(file: Path) -> ast.Module:
     """A module's syntax tree. ConfigError where it cannot be read as Python."""
     try:
-        return ast.parse(file.read_text("utf-8"))
+        return ast.parse(file.read_bytes())  # in the encoding that it states
     except (OSError, SyntaxError, ValueError) as error:
         raise ConfigError(f"{file} cannot be read as Python", got=str(error)) from error
 

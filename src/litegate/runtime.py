@@ -27,7 +27,7 @@ _RUNNERS = 4
 """Interpreters that share a set, at most: each has activations for a batch of its own."""
 _LARGE = 1 << 20
 """Bytes of a batch from which on it is as small as keeps all runners together to `BATCH` samples:
-activations are many times as large. Up to here a worker takes several batches at once."""
+activations are many times as large."""
 _TURNS = 4
 """How often each worker's turn comes, at least, where the batches suffice: none waits for long."""
 _COPIES = 256 << 20
@@ -106,7 +106,9 @@ def predict_all(
 def _check_finite(samples: Samples, subject: str, some: Samples) -> None:
     """Raise MeasurementError where some of the samples hold NaN or infinity."""
     for name, part in by_input(some):
-        if not np.isfinite(part).all():
+        with np.errstate(over="ignore", invalid="ignore"):
+            quick = np.isfinite(part.sum())  # one pass; a sum that overflows is looked at again
+        if not (quick or np.isfinite(part).all()):
             raise _not_finite(dict(by_input(samples))[name], name, subject)
 
 
@@ -232,9 +234,9 @@ def _answer(
 def _at_once(samples: Samples, batch: int, workers: int, *, whole: bool) -> int:
     """How many samples a worker takes at once: batches, unless one is large and not fed as a whole.
 
-    Of tiny networks a batch is run in less time than it takes to hand it over.
+    Of tiny networks a batch is run in less time than it takes to hand it over and to quantize it.
     """
     bytes_each = _bytes(samples)
-    several = min(_LARGE // bytes_each // batch, len(samples) // batch // (_TURNS * workers))
+    several = min(PART // bytes_each // batch, len(samples) // batch // (_TURNS * workers))
     size = batch * max(1, several)
     return size if whole else min(size, max(1, PART // bytes_each))

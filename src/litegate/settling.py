@@ -69,6 +69,8 @@ def _page(gate: Gate, report: Mapping[str, Any], comparisons: list[Comparison]) 
         keep(report, gate.options.history)
     except LitegateError as error:
         return f"{path}; {error}"
+    except Exception as error:
+        return f"{path}; the page cannot be made: {type(error).__name__}: {error}"
     return path
 
 

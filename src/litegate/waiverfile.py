@@ -32,7 +32,7 @@ def load(project: Path, today: date) -> tuple[Waiver, ...]:
     Raises ConfigError, with the line, for a file that is not exactly as it should be.
     """
     try:
-        text = (project / FILE).read_bytes().decode()
+        text = (project / FILE).read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         return ()
     except (OSError, UnicodeDecodeError) as error:

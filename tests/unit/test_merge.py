@@ -99,9 +99,10 @@ def test_legs_of_different_commits_fail_the_whole():
     heads = {n: {"commit": n, "subject": "s", "changed": False} for n in GOOD}
     legs = {n: leg | {"head": heads[n]} for n, leg in GOOD.items()}
     assert any(
-        "judged different commits: a, b" in one for one in _messages(merge(legs, ["a", "b"]))
+        "judged different commits: leg-0, leg-1" in one
+        for one in _messages(merge(legs, ["a", "b"]))
     )
-    same = {n: leg | {"head": heads["a"]} for n, leg in GOOD.items()}
+    same = {n: leg | {"head": heads["leg-0"]} for n, leg in GOOD.items()}
     assert not _messages(merge(same, ["a", "b"]))
 
 

@@ -74,8 +74,9 @@ def test_large_models_are_held_once_and_small_sets_are_not_split(
         (799, 4, 1, [100] * 7 + [99]),
         (800, 4, 1, [200] * 4),
         (1601, 4, 2, [200] * 8 + [1]),
-        (4000, 1310, 1, [200] * 20),  # 200 of them are a megabyte
-        (4000, 1311, 1, [100] * 40),
+        (4000, 5242, 1, [200] * 20),  # in batches of 50; 200 of them are 4 MB
+        (4000, 10_485, 1, [100] * 40),  # in batches of 25
+        (4000, 10_486, 1, [75] * 53 + [25]),
     ],
 )
 @pytest.mark.parametrize("free", [True, False], ids=["batches", "one by one"])

@@ -84,7 +84,7 @@ def _labels(artifact: Artifact, n: int, classes: int) -> NDArray[Any]:
             got=f"{len(split.classes)} class names and labels from {low} to {high}",
             remedy="compare the network's last layer with the data set's labels and classes",
         )
-    return labels
+    return labels.astype(np.intp, copy=False)
 
 
 def accuracy(artifact: Artifact) -> Measurement:
