@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import math
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
@@ -38,6 +39,8 @@ def noted() -> Iterator[list[Model]]:
 
 def _declared(**fields: Any) -> Model:
     made = Model(**fields)
+    _check_name(made.name)
+    _check_data(made.name or made.summary, made.data)
     for each in _declaring[-1:]:
         each.append(made)
     return made
@@ -181,6 +184,34 @@ def prebuilt(  # noqa: PLR0913 keywords only
         signature=signature,
         prebuilt={recipe.reference.name: _file(reference), recipe.name: _file(candidate)},
     )
+
+
+def _check_name(name: str) -> None:
+    if set(name) & {"/", "\\"} or name in (".", ".."):
+        raise ConfigError(
+            f"a model cannot be named {name!r}",
+            expected="a name without slashes: files of the report are called by it",
+            remedy="correct name=...",
+        )
+
+
+def _check_data(called: str, data: Data) -> None:
+    """Raise ConfigError for a preprocessing without a source, or a domain that is none."""
+    if not getattr(data.preprocess, "__name__", "").isidentifier():
+        raise ConfigError(
+            f"the preprocessing of {called} is no named function",
+            expected="a function at the top of a module: its source is part of the artifact's key",
+            got=repr(data.preprocess),
+            remedy="write it with def",
+        )
+    domains = data.domain.values() if isinstance(data.domain, Mapping) else [data.domain]
+    for low, high in domains:
+        if not (math.isfinite(low) and math.isfinite(high) and low < high):
+            raise ConfigError(
+                f"the domain of {called} is no range",
+                expected="(least, greatest) of a preprocessed value, both finite",
+                got=f"({low}, {high})",
+            )
 
 
 def _file(named: str | File) -> File:

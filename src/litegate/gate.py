@@ -165,10 +165,13 @@ class Gate:
         found = cases_of(items)
         if not found or looks(session.config) or session.testsfailed:
             return
-        with uncaptured(self.config), self.progress.shown(self.config):
-            self.session.build(found)
-            for role, side in self.session.counterparts.items():
-                side.build(cases_of([item for item in items if role in fixtures_of(item)]))
+        try:
+            with uncaptured(self.config), self.progress.shown(self.config):
+                self.session.build(found)
+                for role, side in self.session.counterparts.items():
+                    side.build(cases_of([item for item in items if role in fixtures_of(item)]))
+        except LitegateError as error:  # what prevents one artifact alone is told by its checks
+            raise pytest.UsageError(str(error)) from error
 
     def keep(self) -> Path:
         """The folder for what failing checks leave behind."""

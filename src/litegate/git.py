@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import which
 from typing import Any, final
 
 from litegate.errors import ConfigError
@@ -181,7 +182,12 @@ def submodules(project: Path) -> list[Path]:
 
 
 def ignores(file: Path) -> bool:
-    """Whether a repository's rules keep a file out of its commits; False outside of one."""
+    """Whether a repository's rules keep a file out of its commits; False outside of one.
+
+    Nor is there one where there is no git.
+    """
+    if which("git") is None:
+        return False
     listed = _git(file.parent, "check-ignore", "-q", "--", file.name)
     return listed is not None
 

@@ -1,16 +1,23 @@
-"""What was meant by an argument that one of litegate's own functions does not take."""
+"""What was meant by an argument or a name that litegate does not have, and what is missing."""
 
 from __future__ import annotations
 
 import re
 from difflib import get_close_matches
 from inspect import signature
+from types import ModuleType
 
+_MISSING = re.compile(r"(\w+?)(?:\.__init__)?\(\) missing \d+ required [^:]*: (.+)")
 _UNEXPECTED = re.compile(r"(\w+?)(?:\.__init__)?\(\) got an unexpected keyword argument '(\w+)'")
 
 
 def advice(error: BaseException) -> str:
     """What to write instead, and all that may be written; empty for any other error."""
+    if isinstance(error, AttributeError) and isinstance(error.obj, ModuleType):
+        return _named(error.name or "", error.obj)
+    if isinstance(error, TypeError) and (lacking := _MISSING.search(str(error))):
+        listed = ", ".join(f"{name}=..." for name in re.findall(r"'(\w+)'", lacking[2]))
+        return f"give {lacking[1]} {listed}"
     found = _UNEXPECTED.search(str(error)) if isinstance(error, TypeError) else None
     takes = _arguments(found[1]) if found else []
     if not found or not takes:
@@ -18,6 +25,14 @@ def advice(error: BaseException) -> str:
     near = get_close_matches(found[2], takes, n=1)
     meant = f"did you mean {near[0]!r}? " if near else ""
     return f"{meant}{found[1]} takes {', '.join(takes)}"
+
+
+def _named(name: str, module: ModuleType) -> str:
+    """The names of one of litegate's modules that are near; empty for another's module."""
+    if not module.__name__.startswith("litegate"):
+        return ""
+    near = get_close_matches(name, [each for each in dir(module) if each[0] != "_"], n=3)
+    return f"did you mean {' or '.join(near)}?" if near else ""
 
 
 def _arguments(name: str) -> list[str]:

@@ -69,7 +69,7 @@ def _page(gate: Gate, report: Mapping[str, Any], comparisons: list[Comparison]) 
         keep(report, gate.options.history)
     except LitegateError as error:
         return f"{path}; {error}"
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 a page judges nothing, and must not end the run
         return f"{path}; the page cannot be made: {type(error).__name__}: {error}"
     return path
 

@@ -171,6 +171,27 @@ def test_preprocessing_in_a_src_folder_is_part_of_the_key(in_src):
     said(done, "accuracy of mine/int8_ptq is")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "latin-1"])
+def test_a_model_file_is_read_in_the_encoding_that_it_states(ready, encoding):
+    file = ready.path / "models" / "mine.py"
+    stated = "# -*- coding: latin-1 -*-\n" if encoding == "latin-1" else ""
+    file.write_text(f"{stated}NAME = 'caf\u00e9'\n{file.read_text()}", encoding)
+    assert ready.run(*ONE).ret == 0
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "uint64", "int64"])
+def test_labels_of_any_integer_type_are_classes(ready, dtype):
+    """Twenty classes: their products do not fit into a byte, and uint64 with int64 is a float."""
+    ready.arrays["y"] = ready.arrays["y"].astype(dtype)
+    np.savez(ready.path / "samples.npz", **ready.arrays)
+    ready.digests["y_test"] = array_digest(ready.arrays["y"])
+    ready.write()
+    assert ready.run().ret == 0
+    page = (ready.path / ".litegate" / "report" / "report.html").read_text()
+    assert "the page cannot be made" not in page
+    assert ready.measured("accuracy")["value"] > 0.95
+
+
 def test_the_same_files_under_two_names_keep_their_own_data(ready):
     """One key, two models: neither is shown the other's samples."""
     file = ready.path / "models" / "mine.py"

@@ -1,6 +1,7 @@
 """Accuracy and what quantizing costs of it, at the limits and where nothing can be said."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from litegate.measurement import Outcome
 from litegate.measures.accuracy import (
     accuracy,
     accuracy_drop,
+    answers,
     class_drop,
     extra_errors,
     flips,
@@ -20,6 +22,7 @@ from litegate.measures.accuracy import (
 from litegate.measures.distinct import originals
 from litegate.measures.paired import Pairs, drop_limits, n_deciding, n_proving
 from litegate.recipes import float32, int8_ptq
+from litegate.testing import tiny_artifact
 from litegate.units import Quantity, Unit
 from litegate.wording import sentence
 
@@ -418,3 +421,12 @@ def test_ten_thousand_images_are_compared_in_a_moment():
     assert (found[:-1] == np.arange(9_999)).all()
     assert found[-1] == 0
     assert originals(split) is found
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "uint64"])
+def test_labels_of_any_integer_type_can_be_counted_with(dtype):
+    """A page multiplies them by the number of classes."""
+    one = tiny_artifact()
+    narrow = one.evaluation.y.astype(dtype)
+    one = replace(one, evaluation=replace(one.evaluation, y=narrow))
+    assert answers(one).labels.dtype == np.intp

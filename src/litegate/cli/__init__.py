@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -96,6 +98,9 @@ def list_models(
 
 def main() -> None:
     """Run a command; a foreseen fault is a message and exit status 1, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a console may not know every character
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except LitegateError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import traceback
 from pathlib import Path
 from typing import Annotated
 
@@ -55,6 +56,9 @@ def compare_files(
         found = _compared(a, b, data, latency=latency, **judged)
     except LitegateError as error:
         complain(error)
+        raise typer.Exit(ERROR) from None
+    except Exception:  # noqa: BLE001 1 would say that B is worse
+        traceback.print_exc()
         raise typer.Exit(ERROR) from None
     if to_json:
         typer.echo(json.dumps({"a": str(a), "b": str(b)} | as_json(found), indent=1))

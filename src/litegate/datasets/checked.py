@@ -32,7 +32,15 @@ def _within(data: Data, name: str, made: Any, count: int) -> Array:
             got=f"an array of shape {made.shape}{where}",
             remedy="correct the preprocessing: it takes a whole array, and gives one",
         )
-    if not np.isfinite(made).all() or made.min() < low or made.max() > high:
+    if not (sound := np.isfinite(made).reshape(count, -1).all(axis=1)).all():
+        broken = f"{int((~sound).sum()):,} of {count:,}"
+        raise DataError(
+            f"{broken} preprocessed samples of {data.name} hold NaN or infinity",
+            expected="finite samples",
+            got=f"sample {int((~sound).argmax())} is the first{where}",
+            remedy="correct the data or their preprocessing",
+        )
+    if count and (made.min() < low or made.max() > high):
         raise DataError(
             f"preprocessed samples of {data.name} leave their declared domain",
             expected=f"{low} to {high}",

@@ -156,6 +156,22 @@ def _limits() -> tuple[Field[Any], ...]:
     return tuple(each for each in fields(Budget) if "unit" in each.metadata)
 
 
+_MAKERS = {
+    Unit.PERCENT: ("percent",),
+    Unit.POINTS: ("points",),
+    Unit.PER_THOUSAND: ("per_thousand",),
+    Unit.BYTES: ("kib", "byte"),
+    Unit.SECONDS: ("ms", "us"),
+    Unit.QUANTA: ("quanta",),
+}
+"""What makes a quantity of a unit, in `litegate`."""
+
+
+def _written(name: str, unit: Unit, limit: object) -> str:
+    makers = (f"{name}=litegate.{each}({limit})" for each in _MAKERS[unit])
+    return f"write {' or '.join(makers)}"
+
+
 def check_limit(owner: str, name: str, unit: Unit, limit: object) -> None:
     """Raise ConfigError for a limit in another unit than that of its field; None is none."""
     if limit is None:
@@ -179,5 +195,5 @@ def check_limit(owner: str, name: str, unit: Unit, limit: object) -> None:
             f"{owner}({name}=...) has the wrong unit",
             expected=f"a quantity in {unit}",
             got=got,
-            remedy="use litegate.percent, points, per_thousand, kib, byte, ms, us or quanta",
+            remedy=_written(name, unit, limit if plain else "..."),
         )

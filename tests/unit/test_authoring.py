@@ -1,0 +1,47 @@
+"""What a declaration refuses at once, before anything is built."""
+
+import math
+
+import pytest
+
+import litegate as lg
+from litegate.errors import ConfigError
+from litegate.spec import Splits
+
+
+def as_it_is(samples):
+    return samples
+
+
+def declared(name="mine", **data):
+    made = {
+        "name": "made",
+        "load": lambda _: Splits(),
+        "digests": {},
+        "preprocess": as_it_is,
+        "domain": (0.0, 1.0),
+        "classes": ("a", "b"),
+    }
+    return lg.prebuilt(reference="a", candidate="b", name=name, data=lg.Data(**(made | data)))
+
+
+@pytest.mark.parametrize("preprocess", [lambda samples: samples, 3])
+def test_a_preprocessing_has_a_source(preprocess):
+    """It is part of the key; a lambda ended pytest with a traceback when the key was asked for."""
+    with pytest.raises(ConfigError, match=r"preprocessing of mine is no named function"):
+        declared(preprocess=preprocess)
+
+
+@pytest.mark.parametrize(
+    "domain", [(1, 0), (0, 0), (-math.inf, math.inf), (0, math.nan), {"a": (0, 1), "b": (1, 0)}]
+)
+def test_a_domain_is_a_finite_range(domain):
+    with pytest.raises(ConfigError, match="the domain of mine is no range"):
+        declared(domain=domain)
+
+
+@pytest.mark.parametrize("name", ["kws/v2", "../../esc", "..", "a\\b"])
+def test_a_name_is_no_path(name):
+    """Failing inputs are kept in files that are called by it."""
+    with pytest.raises(ConfigError, match="cannot be named"):
+        declared(name)
