@@ -228,9 +228,6 @@ def test_a_model_that_another_model_file_declares_is_that_files(models, monkeypa
         ("lg.metrics.topk(3)", "did you mean top_k"),
         ("lg.datasets.npz('a', x='x', digests={})", "give npz domain=..."),
         ("lg.prebuilt(reference='a')", "give prebuilt candidate=..., data=..."),
-        ("lg.Budget(accuracy=90)", "write accuracy=litegate.percent(90)"),
-        ("lg.Budget(size=20)", "write size=litegate.kib(20) or size=litegate.byte(20)"),
-        ("lg.Budget(accuracy=lg.points(1))", "write accuracy=litegate.percent(...)"),
         ("__import__('os').nosuch()", "whole traceback"),
         ("dict(1)", "whole traceback"),
         ("print(sizeratio=1)", "whole traceback"),
@@ -239,5 +236,20 @@ def test_a_model_that_another_model_file_declares_is_that_files(models, monkeypa
 def test_a_misspelt_argument_is_told_with_those_that_there_are(tmp_path, call, said):
     (tmp_path / "m.py").write_text(f"import litegate as lg\n{call}\n")
     with pytest.raises(ConfigError, match="does not load") as told:
+        load_file(tmp_path / "m.py", tmp_path)
+    assert said in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        ("lg.Budget(accuracy=90)", "write accuracy=litegate.percent(90)"),
+        ("lg.Budget(size=20)", "write size=litegate.kib(20) or size=litegate.byte(20)"),
+        ("lg.Budget(accuracy=lg.points(1))", "write accuracy=litegate.percent(...)"),
+    ],
+)
+def test_a_limit_in_another_unit_is_told_as_it_is_written(tmp_path, call, said):
+    (tmp_path / "m.py").write_text(f"import litegate as lg\nx = {call}\n")
+    with pytest.raises(ConfigError, match=r"m\.py:2: Budget") as told:
         load_file(tmp_path / "m.py", tmp_path)
     assert said in str(told.value)

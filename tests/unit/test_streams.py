@@ -198,7 +198,7 @@ def test_samples_that_are_mixed_in_a_later_part_are_found(cuts, x, tmp_path):
 def test_a_value_out_of_the_domain_is_found_in_the_last_part(value, tmp_path):
     x = X.astype(np.float32)
     x[-1, -1, -1] = value
-    with pytest.raises(DataError, match="leave their declared domain|hold NaN or infinity"):
+    with pytest.raises(DataError, match=r"leave their declared domain|hold NaN or infinity"):
         prepare(data(Splits(test=batched(5, 9, x=x))), DataLocations(), tmp_path)
 
 
