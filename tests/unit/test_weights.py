@@ -9,6 +9,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from litegate import percent
 from litegate.errors import MeasurementError
+from litegate.faults.writer import Writer
 from litegate.measurement import Outcome
 from litegate.measures.weights import layer_weights, sparsity, unique_weights
 from litegate.spec import Kind
@@ -152,3 +153,36 @@ def test_a_file_without_weights_is_refused():
     recipe = replace(made.recipe, float_layers=NAMES)
     with pytest.raises(MeasurementError, match="no weights"):
         unique_weights(replace(made, recipe=recipe))
+
+
+def embedded(kind="GATHER"):
+    """Rows of a table without zeros, and a dense layer of nothing else."""
+    writer = Writer("embedded")
+    ids = writer.computed("ids", "int32", (1,))
+    table = writer.constant("table", np.ones((50, 4), np.float32))
+    rows = writer.computed("rows", "float32", (1, 4))
+    options = schema.GatherOptionsT() if kind == "GATHER" else None
+    writer.operator(kind, 2, [table, ids] if kind == "GATHER" else [ids, table], rows, options)
+    weight = writer.constant("weight", np.zeros((2, 4), np.float32))
+    out = writer.computed("out", "float32", (1, 2))
+    empty = schema.FullyConnectedOptionsT()
+    writer.operator("FULLY_CONNECTED", 1, [rows, weight, -1], out, empty)
+    return artifact(writer.finish([ids], [out]), Kind.FLOAT32)
+
+
+@pytest.mark.parametrize("kind", ["GATHER", "EMBEDDING_LOOKUP"])
+def test_tables_of_embeddings_are_weights(kind):
+    """They are most of a small text model; without them it looked sparse."""
+    found = layer_weights(embedded(kind))
+    assert [(one.size, one.zeros) for one in found] == [(8, 8), (200, 0)]
+    assert sparsity(embedded(kind)).value == Fraction(8, 208)
+
+
+def test_layers_whose_weights_are_not_known_are_no_measurement():
+    def renamed(model):
+        code = model.operatorCodes[model.subgraphs[0].operators[0].opcodeIndex]
+        code.builtinCode = schema.BuiltinOperator.SVDF
+        code.deprecatedBuiltinCode = schema.BuiltinOperator.SVDF
+
+    with pytest.raises(MeasurementError, match=r"SVDF v. has weights that cannot be counted"):
+        sparsity(artifact(edit(tiny(Kind.FLOAT32), renamed), Kind.FLOAT32))

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from litegate.errors import MeasurementError
 from litegate.flatbuffer import parse
-from litegate.graph import Graph, Subgraph, Tensor
+from litegate.graph import Graph, Operator, Subgraph, Tensor
 from litegate.measurement import Measurement
 from litegate.measures.tensor_rule.exempt import float_operators
 from litegate.measures.tensor_rule.operators import named, part
-from litegate.measures.tensor_rule.roles import Use, uses
+from litegate.measures.tensor_rule.roles import UNKNOWN_LAYERS, tables, uses
 from litegate.spec import Artifact, Recipe
 from litegate.units import Unit, text
 
@@ -59,9 +59,8 @@ def layer_weights(artifact: Artifact) -> tuple[LayerWeights, ...]:
     """
     graph = parse(artifact.tflite, subject=artifact.name)
     found = {
-        weight.buffer: _counted(f"{part(subgraph)}{named(use.operator)}", graph, weight)
-        for subgraph, use in _judged(graph, artifact.recipe)
-        for weight in use.weights
+        weight.buffer: _counted(f"{part(subgraph)}{named(operator)}", graph, weight)
+        for subgraph, operator, weight in _judged(graph, artifact.recipe)
     }
     if not found:
         raise MeasurementError(
@@ -71,10 +70,27 @@ def layer_weights(artifact: Artifact) -> tuple[LayerWeights, ...]:
     return tuple(found.values())
 
 
-def _judged(graph: Graph, recipe: Recipe) -> Iterator[tuple[Subgraph, Use]]:
+def _judged(graph: Graph, recipe: Recipe) -> Iterator[tuple[Subgraph, Operator, Tensor]]:
+    """Every constant of weights, tables of embeddings among them, with who reads it."""
     for subgraph in graph.subgraphs:
+        _demand_known(subgraph)
         floats = float_operators(graph, subgraph, recipe)
-        yield from ((subgraph, use) for use in uses(subgraph) if use.operator.index not in floats)
+        layers = [(use.operator, weight) for use in uses(subgraph) for weight in use.weights]
+        learned = [(one, table) for one, table in tables(subgraph) if table.dtype in _DTYPES]
+        for operator, weight in (*layers, *learned):
+            if operator.index not in floats:
+                yield subgraph, operator, weight
+
+
+def _demand_known(subgraph: Subgraph) -> None:
+    """Raise MeasurementError for an operator whose weights would not be counted."""
+    for operator in subgraph.operators:
+        if operator.name in UNKNOWN_LAYERS:
+            raise MeasurementError(
+                f"{part(subgraph)}{named(operator)} has weights that cannot be counted",
+                expected="layers whose operands are known, such as CONV_2D or GATHER",
+                remedy="leave sparsity and unique_weights out of the budget",
+            )
 
 
 def _centred(weight: Tensor, data: memoryview) -> NDArray[np.float32]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import final
@@ -51,6 +51,8 @@ LAYERS: Mapping[str, Layer] = {
     "BATCH_MATMUL": Layer(weights=(0, 1), bias=None, channel=None, as_activation=True),
 }
 
+TABLES: Mapping[str, int] = {"GATHER": 0, "GATHER_ND": 0, "EMBEDDING_LOOKUP": 1}
+"""Operators that read rows of a table, as an embedding does, and which operand that is."""
 UNKNOWN_LAYERS = frozenset(
     {
         "BIDIRECTIONAL_SEQUENCE_LSTM",
@@ -84,13 +86,7 @@ class Use:
 
 def uses(subgraph: Subgraph) -> tuple[Use, ...]:
     """Every operator of `LAYERS` in a subgraph, in order, with the constants that it reads."""
-    sources = _sources(subgraph)
-
-    def constant(operator: Operator, number: int | None) -> Tensor | None:
-        index = ABSENT if number is None else operand(operator, number)
-        tensor = tensor_at(subgraph, sources.get(index, index))
-        return tensor if tensor and tensor.is_constant else None
-
+    constant = _constants(subgraph)
     found = []
     for operator in subgraph.operators:
         if layer := LAYERS.get(operator.name):
@@ -104,6 +100,25 @@ def uses(subgraph: Subgraph) -> tuple[Use, ...]:
             )
             found.append(use)
     return tuple(found)
+
+
+def tables(subgraph: Subgraph) -> tuple[tuple[Operator, Tensor], ...]:
+    """Every operator of `TABLES` with the constant table that it reads rows of, in order."""
+    constant = _constants(subgraph)
+    found = ((one, constant(one, TABLES.get(one.name))) for one in subgraph.operators)
+    return tuple((one, table) for one, table in found if table)
+
+
+def _constants(subgraph: Subgraph) -> Callable[[Operator, int | None], Tensor | None]:
+    """Gives the constant that an operand is, also behind a DEQUANTIZE, or None."""
+    sources = _sources(subgraph)
+
+    def constant(operator: Operator, number: int | None) -> Tensor | None:
+        index = ABSENT if number is None else operand(operator, number)
+        tensor = tensor_at(subgraph, sources.get(index, index))
+        return tensor if tensor and tensor.is_constant else None
+
+    return constant
 
 
 def roles(subgraph: Subgraph) -> tuple[Role, ...]:
