@@ -46,14 +46,21 @@ def not_judged(name: str, got: str) -> NotAccepted:
 
 
 def demand_accepted(
-    report: Mapping[str, Any], artifact: Artifact, checks: Iterable[str], *, strict: bool
+    report: Mapping[str, Any],
+    artifact: Artifact,
+    checks: Iterable[str],
+    *,
+    sources: str,
+    strict: bool,
 ) -> None:
     """Raise NotAccepted unless the report accepts exactly these bytes by every check.
 
-    `checks` are the node ids that need a verdict. With `strict`, or where the run was strict, an
-    inconclusive verdict does not accept.
+    `checks` are the node ids that need a verdict, `sources` the digest of what would judge them
+    now. With `strict`, or where the run was strict, an inconclusive verdict does not accept.
     """
     rows, name = list(_concerning(report["verdicts"], artifact)), artifact.name
+    if report.get("sources") != sources:
+        raise not_judged(name, "models, checks, waivers or settings changed since the last run")
     if not any(artifact.sha256 in row["artifacts"] for row in rows):
         raise not_judged(name, f"the last run did not judge sha256 {artifact.sha256}")
     against = list(_refusals(report, rows, artifact, strict=strict or report["strict"]))

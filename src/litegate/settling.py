@@ -12,6 +12,7 @@ from litegate.errors import LitegateError
 from litegate.gate import Gate, today
 from litegate.scope import looks
 from litegate.session import conclude
+from litegate.sources import sources_digest
 from litegate.waivers import notes
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ def finish(gate: Gate, session: pytest.Session) -> None:
     run.notes += notes(gate.waivers, run.verdicts, today(), whole=_is_whole(gate))
     comparisons = compared(gate.session)
     found = conclude(gate.session) | rows(comparisons)
-    report = found | {"exit_status": int(session.exitstatus)}
+    sources = sources_digest(gate.options)
+    report = found | {"exit_status": int(session.exitstatus), "sources": sources}
     try:
         path = str(write(report, gate.options.report))
     except LitegateError as error:

@@ -55,6 +55,26 @@ def test_accepted_bytes_are_written(judged, export):
     assert f"{len(GATED):,} B" in said
 
 
+@pytest.mark.parametrize("changed", ["a limit", "a check", "a waiver", "a setting"])
+def test_what_was_judged_by_other_promises_is_not_exported(judged, export, changed):
+    """It passed once, by what was promised then."""
+    assert judged.run().ret == 0
+    assert export()[0] == 0
+    (judged.path / "app" / "model.tflite").unlink()
+    if changed == "a limit":
+        file = judged.path / "models" / "tiny.py"
+        file.write_text(file.read_text().replace("lg.kib(100)", "lg.kib(1)"))
+    elif changed == "a check":
+        judged.check("require(size(candidate) <= byte(1))", head=HEAD, args=ASKS)
+    elif changed == "a waiver":
+        (judged.path / "litegate-waivers.toml").write_text("# none\n")
+    else:
+        judged.pytester.makeini("[pytest]\nlitegate_strict = true\n")
+    status, said = export()
+    assert status == 1
+    assert "models, checks, waivers or settings changed since the last run" in said
+
+
 def test_nothing_is_exported_before_a_run(judged, export):
     """The store holds the bytes, and nobody judged them."""
     status, said = export()

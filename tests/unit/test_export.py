@@ -26,8 +26,9 @@ def _report(*rows, **fields):
     return report | {"verdicts": list(rows)} | fields
 
 
-def _demand(*rows, checks=CHECKS, strict_now=False, **fields):
-    demand_accepted(_report(*rows, **fields), ARTIFACT, checks, strict=strict_now)
+def _demand(*rows, checks=CHECKS, strict_now=False, sources="now", **fields):
+    report = _report(*rows, **fields) | {"sources": "now"}
+    demand_accepted(report, ARTIFACT, checks, sources=sources, strict=strict_now)
 
 
 JUDGED = [_row(check) for check in CHECKS]
@@ -48,6 +49,12 @@ def test_a_refused_verdict_is_quoted(verdict, how):
     """Its sentence says all there is to say."""
     with pytest.raises(NotAccepted, match=r"did not accept tiny/int8_qat[^$]*test_b\S* says"):
         _demand(JUDGED[0], _row(CHECKS[1], verdict), **how)
+
+
+def test_a_report_made_by_other_promises_refuses():
+    """A limit was tightened, a check changed or a waiver removed since: that was not judged."""
+    with pytest.raises(NotAccepted, match="models, checks, waivers or settings changed since"):
+        _demand(*JUDGED, sources="then")
 
 
 def test_a_failing_check_of_the_whole_model_refuses():

@@ -11,6 +11,7 @@ from litegate.acceptance import demand_accepted, not_judged, read_report
 from litegate.collected import collect
 from litegate.errors import ConfigError
 from litegate.session import Session
+from litegate.sources import sources_digest
 from litegate.spec import Artifact, Model, Recipe
 from litegate.whole import write_whole
 
@@ -29,7 +30,8 @@ def export(
     artifact = _stored(gate.session, *_declared(gate.session, model, recipe))
     needed = [c.id for c in checks if c.concerns(model, recipe) and "shipped" not in c.fixtures]
     report = read_report(gate.options.report, artifact.name)
-    demand_accepted(report, artifact, needed, strict=gate.options.strict)
+    sources = sources_digest(gate.options)
+    demand_accepted(report, artifact, needed, sources=sources, strict=gate.options.strict)
     write(artifact.tflite, to)
     typer.echo(f"{to}: sha256 {artifact.sha256}, {len(artifact.tflite):,} B")
 

@@ -163,4 +163,6 @@ def _carried(reports: Mapping[str, Report]) -> dict[str, Any]:
         carried["waivers"] = list({_written(waiver): waiver for waiver in waivers}.values())
     compared = [row for r in reports.values() for row in r.get("comparisons") or []]
     splits = [r.get("splits") or {} for r in reports.values()]
+    sources = {str(report.get("sources", "")) for report in reports.values()}
+    carried |= {"sources": sources.pop()} if len(sources) == 1 else {}
     return carried | {"comparisons": compared, "splits": dict(ChainMap(*splits))}

@@ -186,6 +186,7 @@ OPTIONAL: Shape = {
     "comparisons": _rows_or_none,
     "splits": _object_or_none,
     "proofs": _rows_or_none,
+    "sources": lambda value: value is None or _text(value),
 }
 SPLIT: Shape = {"classes": _texts, "domain": _two_numbers}
 INTERVAL = dict.fromkeys(("low", "high"), _number)
