@@ -54,6 +54,7 @@ def test_annotation_that_loses_the_weights(networks: Project) -> None:
     [
         ("no_network", "the builder gave no network", "NoneType"),
         ("other_shape", "does not take the data set's samples", "(8, 8, 1)"),
+        ("nine_scores", "gives 9 scores, and its data set names 10 classes", ""),
         ("moody", "another network each time", "weights"),
         ("no_shape", "does not take the data set's samples", "no declared input"),
     ],

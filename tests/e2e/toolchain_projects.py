@@ -209,6 +209,12 @@ def other_shape(keras):
 
 
 @declared()
+def nine_scores(keras):
+    taken = keras.layers.InputLayer(input_shape=(8, 8))
+    return keras.Sequential([taken, keras.layers.Flatten(), keras.layers.Dense(9)])
+
+
+@declared()
 def no_shape(keras):
     return keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(10)])
 

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from litegate.datasets import prepare
+from litegate.datasets.checked import check_shapes
 from litegate.datasets.download import download
+from litegate.datasets.labels import check_labels
 from litegate.datasets.mnist import DIGESTS, mnist
 from litegate.datasets.prepare import array_digest, verify
 from litegate.errors import DataError, DataUnavailable
@@ -336,3 +338,49 @@ def test_a_slice_is_a_mask_of_some_samples(name, mask, text):
     splits = dataclasses.replace(SMALL, slices={name: np.array(mask)})
     with pytest.raises(DataError, match=text):
         prepare(_data(splits), DataLocations())
+
+
+def _nothing(_locations):
+    """As without a return."""
+
+
+@pytest.mark.parametrize(
+    ("load", "said"),
+    [
+        (lambda: None, "cannot be called"),
+        (lambda _locations, _more: None, "cannot be called"),
+        (_nothing, "gives no splits[^$]*NoneType, as without a return"),
+        (lambda _locations: ((1, 2), (3, 4)), "gives no splits[^$]*tuple"),
+    ],
+)
+def test_a_loader_takes_one_argument_and_gives_splits(load, said):
+    """Keras's own loaders give pairs."""
+    with pytest.raises(DataError, match=said):
+        prepare(dataclasses.replace(_data(), load=load), DataLocations())
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "fine"),
+    [
+        ((4, 8, 8, 1), (3, 8, 8, 1), True),
+        ((4, 8, 8), (3, 8, 8, 1), False),
+        ((4, 8, 8, 3), (3, 8, 8, 1), False),
+        ((4, 50, 6), (3, 40, 6), True),
+        ((4, 50), (3, 40), True),
+    ],
+)
+def test_both_splits_are_samples_of_one_kind(train, test, fine):
+    """Lengths may differ; what they are lengths of may not."""
+    made = {"x_train": np.zeros(train, np.float32), "x_test": np.zeros(test, np.float32)}
+    if fine:
+        check_shapes(_data(), made)
+    else:
+        with pytest.raises(DataError, match="samples of different shapes"):
+            check_shapes(_data(), made)
+
+
+def test_labels_in_a_column_are_refused_with_the_data():
+    """Not after a training."""
+    given = Splits(x_test=np.zeros((3, 2), np.float32), y_test=np.zeros((3, 1), np.int64))
+    with pytest.raises(DataError, match=r"y_test of small is a column[^$]*reshape\(-1\)"):
+        check_labels(_data(), given)

@@ -63,6 +63,27 @@ def _ends(data: Data, name: str) -> tuple[float, float]:
     return data.domain[name]
 
 
+def check_shapes(data: Data, made: Mapping[str, Samples]) -> None:
+    """Raise DataError where samples to train on are of another kind than those to judge by.
+
+    They may be of other lengths, as sequences are, not of other dimensions or features.
+    """
+    if len(made) < len(("x_train", "x_test")):
+        return
+    train, test = (dict(by_input(made[name])) for name in ("x_train", "x_test"))
+    for name, array in train.items():
+        one, other = array.shape, test[name].shape
+        several = len(one) > len(("n", "length"))
+        if len(one) != len(other) or (several and one[-1] != other[-1]):
+            whose = f"x_test of {name}" if name else "x_test"
+            raise DataError(
+                f"x_train and x_test of {data.name} are samples of different shapes",
+                expected=f"{other}, as {whose}, but for n and lengths",
+                got=str(one),
+                remedy="shape both alike in the function that loads them, or in preprocess",
+            )
+
+
 def check_inputs(data: Data, made: Mapping[str, Samples]) -> None:
     """Raise DataError where the splits, or the domain, are of other inputs than the samples."""
     inputs = {split: [name for name, _ in by_input(x)] for split, x in made.items()}

@@ -46,6 +46,8 @@ def _deciding(data: Data, split: str, labels: Mapping[str, Array]) -> Array:
 def _check_one(data: Data, name: str, labels: Array) -> None:
     labels = _array(labels)
     _check_numbers(data, name, labels)
+    if data.classes and labels.dtype.kind in "iub" and labels.shape[1:] == (1,):
+        raise _column(data, name, labels)
     if data.classes and not _fits(labels, len(data.classes), test=name == "y_test"):
         raise _no_class(data, name, labels)
 
@@ -93,6 +95,15 @@ def _ends(labels: Array) -> tuple[int | float, int | float]:
 
     ends = [(part.min(), part.max()) for part in in_parts(labels)]
     return min(low for low, _ in ends), max(high for _, high in ends)
+
+
+def _column(data: Data, name: str, labels: Array) -> DataError:
+    return DataError(
+        f"{name} of {data.name} is a column",
+        expected="one number of a class for each sample, shape (n,)",
+        got=f"shape {labels.shape}",
+        remedy="make it flat: y.reshape(-1)",
+    )
 
 
 def _no_class(data: Data, name: str, labels: Array) -> DataError:

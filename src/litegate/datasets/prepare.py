@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
+from inspect import signature
 from pathlib import Path
 
-from litegate.datasets.checked import check_inputs, preprocessed
+from litegate.datasets.checked import check_inputs, check_shapes, preprocessed
 from litegate.datasets.kept import save
 from litegate.datasets.labels import check_labels, check_slices
 from litegate.errors import DataError
@@ -30,14 +32,37 @@ def prepare(
     """
     from litegate.datasets.drained import drained
 
-    raw, digests = drained(data, data.load(locations), folder, alive)
+    raw, digests = drained(data, loaded(data, locations), folder, alive)
     verify(data, raw, digests)
     check_labels(data, raw)
     made = {name: getattr(raw, name) for name in ("x_train", "x_test")}
     made = {name: x for name, x in made.items() if x is not None}
     made |= {k: _prepared(data, x, k, folder) for k, x in made.items() if k not in digests}
     check_inputs(data, made)
+    check_shapes(data, made)
     return replace(raw, x_train=made.get("x_train"), x_test=made["x_test"])
+
+
+def loaded(data: Data, locations: DataLocations) -> Splits:
+    """The raw splits of a data set. DataError for a function that takes or gives something else."""
+    try:
+        with suppress(ValueError):  # a function of C may not tell what it takes
+            signature(data.load).bind(locations)
+    except TypeError as error:
+        raise DataError(
+            f"lg.Data(load=...) of {data.name} cannot be called",
+            expected="a function of one argument, where data may lie: def load(locations)",
+            got=str(error),
+        ) from error
+    found: object = data.load(locations)
+    if not isinstance(found, Splits):
+        raise DataError(
+            f"lg.Data(load=...) of {data.name} gives no splits",
+            expected="lg.Splits(x_train=..., y_train=..., x_test=..., y_test=...)",
+            got=f"{type(found).__name__}{'' if found else ', as without a return'}",
+            remedy="let it return them by these names",
+        )
+    return found
 
 
 def _prepared(

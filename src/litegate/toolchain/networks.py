@@ -42,6 +42,7 @@ def fresh(frameworks: Frameworks, model: Model, samples: Samples) -> Network:
     network = translated(frameworks, _made(frameworks, model))
     _check_kind(frameworks, network, model)
     check_ports(network, model, samples)
+    _check_scores(network, model)
     return in_lists(frameworks, network)
 
 
@@ -89,6 +90,24 @@ def _check_kind(frameworks: Frameworks, network: Network, model: Model) -> None:
         got=f"{type(network).__module__}.{type(network).__qualname__}",
         remedy=f"let {model.name} return keras.Sequential(...) or keras.Model(inputs, outputs)",
     )
+
+
+def _check_scores(network: Network, model: Model) -> None:
+    """Refuse other scores than one a class before training on labels that they do not fit.
+
+    A single score may say yes or no; of several outputs, and of masks, others judge.
+    """
+    classes, shape = len(model.data.classes), network.output_shape
+    if not (classes and model.chooses) or isinstance(shape, list | dict) or len(shape) != len("nk"):
+        return
+    if shape[-1] not in (1, classes):
+        raise ToolchainError(
+            "config",
+            f"the network of {model.name} gives {shape[-1]} scores, and its data set names "
+            f"{classes} classes",
+            expected=f"a last layer of {classes} units",
+            remedy=f"compare the last layer with classes=... of {model.data.name}",
+        )
 
 
 @final
