@@ -13,6 +13,7 @@ from litegate.errors import ArtifactError, MeasurementError
 from litegate.faults.edits import revalue
 from litegate.interpreter import Kernels
 from litegate.measurement import Outcome
+from litegate.measures import layer_error
 from litegate.measures.accuracy import accuracy_drop, class_drop, extra_errors
 from litegate.measures.against_base import accuracy_loss
 from litegate.measures.layer_error import (
@@ -174,6 +175,17 @@ def test_a_damaged_candidate_is_told_and_not_raised():
     with pytest.raises(ArtifactError):
         layer_errors(REFERENCE, broken)
     assert "is not known" in divergence(REFERENCE, broken)[0]
+
+
+def test_a_layer_behind_one_that_became_another_is_not_said_to_read_the_same(monkeypatch):
+    """The changed layer has no counterpart: "exact before" would send a reader to the wrong one."""
+    found = LayerError(
+        name="dense", operator="FULLY_CONNECTED", index=1, sqnr=3, before=math.inf, fed_alike=False
+    )
+    monkeypatch.setattr(layer_error, "layer_errors", lambda *_: (found,))
+    (said,) = divergence(of(tiny(Kind.FLOAT32)), of(tiny(Kind.INT8_QAT)))
+    assert "dense (SQNR 3.0 dB, what it reads has no counterpart" in said
+    assert "exact before" not in said
 
 
 def test_other_samples_are_refused():

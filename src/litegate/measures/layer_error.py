@@ -32,6 +32,7 @@ difference of 18 % of the reference's RMS. Of 383 faults, each planted in one la
 and costing a point or more, the rule names the faulty layer for 363, another for 11, none for 9
 (benchmarks/layer_error.py)."""
 
+_NO_COUNTERPART = "what it reads has no counterpart: the layers before it are others"
 Held = Mapping[int, NDArray[Any]]
 """What tensors hold after one sample, by their index."""
 
@@ -52,6 +53,8 @@ class LayerError:
     differs; minus infinity where the candidate is not finite, or the reference is 0 throughout."""
     before: float
     """dB: the same of what the layer reads, the lowest of its operands; infinite without one."""
+    fed_alike: bool = True
+    """Whether what it reads has a counterpart: not behind a layer that became another."""
 
     @property
     def relative_rms(self) -> float:
@@ -127,6 +130,7 @@ def _error(pair: Pair, powers: Mapping[tuple[int, int], _Power]) -> LayerError:
         index=pair.candidate.operator.index,
         sqnr=sqnr,
         before=min(before, default=math.inf),
+        fed_alike=bool(before),
     )
 
 
@@ -202,7 +206,8 @@ def divergence(reference: Artifact, candidate: Artifact) -> tuple[str, ...]:
         return (f"the first layer that diverges is not known: {error.what}",)
     found = diverging(errors)
     if found:
-        what = f"SQNR {decibels(found.sqnr)}, {decibels(found.before)} before"
+        before = f"{decibels(found.before)} before" if found.fed_alike else _NO_COUNTERPART
+        what = f"SQNR {decibels(found.sqnr)}, {before}"
         return (f"the first layer that diverges: {found.name} ({what})",)
     least = min(errors, key=lambda one: one.sqnr)
     return (f"no single layer diverges: {least.name} has the lowest SQNR, {decibels(least.sqnr)}",)

@@ -16,6 +16,7 @@ from litegate.measures.distinct import counted, firsts, originals
 from litegate.measures.latency_rule.glance import glance
 from litegate.measures.lints import lints
 from litegate.measures.metric_rule.sampled import plain_value
+from litegate.measures.one_answer import one_answer
 from litegate.measures.size import compressed_size, size, size_ratio
 from litegate.measures.unheld import unheld
 from litegate.runtime import predict
@@ -65,7 +66,9 @@ def advice(model: Model, artifacts: Mapping[str, Artifact]) -> list[str]:
             whose = f"{model.name}/{recipe.name}"
             found += [f"{whose}: {lint}" for lint in _lints(model, recipe, own)]
             with suppress(LitegateError):  # the checks say what is wrong
-                told = unheld(model.budget_of(recipe), artifacts[recipe.name])
+                mine = artifacts[recipe.name]
+                budget = model.budget_of(recipe)
+                told = (*unheld(budget, mine), *one_answer(budget, mine))
                 found += [f"{whose}: {note}" for note in told]
     return found
 
