@@ -161,6 +161,7 @@ def prebuilt(  # noqa: PLR0913 keywords only
         known = ", ".join(each for each in Kind if each is not Kind.FLOAT32)
         raise ConfigError("prebuilt(kind=...) is no way to quantize", expected=known, got=kind)
     _check_labels(name or str(candidate), data, budget)
+    _check_no_keras(name or str(candidate), budget)
     frame = sys._getframe(1)  # noqa: SLF001 where the declaration stands
     port = "int8" if kind in (Kind.INT8_QAT, Kind.INT8_PTQ) else "float32"
     recipe = Recipe(
@@ -184,6 +185,15 @@ def prebuilt(  # noqa: PLR0913 keywords only
         signature=signature,
         prebuilt={recipe.reference.name: _file(reference), recipe.name: _file(candidate)},
     )
+
+
+def _check_no_keras(called: str, budget: Budget) -> None:
+    limited = [each for each in ("keras_agreement", "keras_difference") if getattr(budget, each)]
+    if limited:
+        raise ConfigError(
+            f"{called} limits {', '.join(limited)}, and ready-made files have no Keras network",
+            expected="limits of files: agreement=..., output_error=...",
+        )
 
 
 def _check_name(name: str) -> None:

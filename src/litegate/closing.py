@@ -27,6 +27,8 @@ def summarize(gate: Gate, reporter: pytest.TerminalReporter) -> None:
     """Print the closing table."""
     if gate.tally.offered and (option := looks(gate.config)):
         reporter.write_line(f"litegate: nothing was gated: {option} only looks")
+    elif gate.tally.offered and not gate.tally.chosen:
+        reporter.write_line("litegate: nothing was gated: no check was selected", red=True)
     if gate.report is None:
         return
     from litegate.reports.terminal import lines

@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
 
@@ -16,6 +17,7 @@ from litegate.errors import ConfigError
 from litegate.importing import installed
 from litegate.misspelt import advice
 from litegate.spec import Model
+from litegate.targets import KNOWN
 
 
 def discover(models: Path, project: Path) -> dict[str, Model]:
@@ -30,7 +32,8 @@ def discover(models: Path, project: Path) -> dict[str, Model]:
         raise ConfigError(
             f"there is no folder {models}",
             expected="a folder with one file a model",
-            remedy="run `litegate init`, or name yours in the setting litegate_models",
+            remedy=_where(project)
+            or "run `litegate init`, or name yours in the setting litegate_models",
         )
     found: dict[str, Model] = {}
     files = sorted(file.resolve() for file in models.rglob("*.py") if _declares(file, models))
@@ -39,6 +42,14 @@ def discover(models: Path, project: Path) -> dict[str, Model]:
             if model.file == file or model.file not in files:
                 _add(found, model if model.file == file else replace(model, file=file, line=1))
     return found
+
+
+def _where(folder: Path) -> str:
+    """The project that a folder lies in, where that is one."""
+    for above in folder.resolve().parents:
+        if (above / "models").is_dir() and (above / "checks").is_dir():
+            return f"this is a folder of the project {above}: go there"
+    return ""
 
 
 def _declares(file: Path, models: Path) -> bool:
@@ -67,10 +78,25 @@ def load_file(path: Path, project: Path) -> dict[str, Model]:
         module = _load(path, project.resolve())
     _demand_held([one for one in made if one.file == path], module)
     held = _held(module)
+    for one in held:
+        _check_targets(one)
     found: dict[str, Model] = {}
     for model in (m for m in held if m.file == path):
         _add(found, model)
     return {m.name: m for m in held if m.file != path} | found
+
+
+def _check_targets(model: Model) -> None:
+    """ConfigError for the name of a target that is none; a file of one is read by its check."""
+    budgets = (model.budget, *(each.budget for each in model.recipes if each.budget))
+    for name in (each.target for each in budgets if each.target):
+        if name not in KNOWN and not name.endswith(".toml"):
+            near = get_close_matches(name, KNOWN, 1)
+            raise ConfigError(
+                f"{model.file.name}:{model.line}: there is no target {name!r}",
+                expected=f"{', '.join(KNOWN)}, or the path of a .toml file",
+                remedy=f"did you mean {near[0]!r}?" if near else "",
+            )
 
 
 def _demand_held(made: list[Model], module: ModuleType) -> None:

@@ -50,7 +50,8 @@ class Session:
         if not found:
             raise ConfigError(
                 f"{self.options.models} declares no model",
-                expected="at least one function with @litegate.model",
+                expected="a function with @litegate.model, or a variable that holds what"
+                " litegate.prebuilt(...) or litegate.trained(...) gives",
                 remedy="write one; `litegate init` in an empty folder gives an example",
             )
         chosen = choose(found, self.options.only_models)

@@ -152,3 +152,9 @@ def test_a_check_that_skips_itself_fails_beside_benchmark_only(two):
     done = two.run("checks/", "--benchmark-only")
     assert done.ret == 1
     done.stdout.fnmatch_lines(["*skipped itself*"])
+
+
+def test_a_selection_of_nothing_is_said_to_have_gated_nothing(two):
+    done = two.run("checks/", "-k", "nosuch")
+    assert done.ret == 5
+    done.stdout.fnmatch_lines(["litegate: nothing was gated: no check was selected"])

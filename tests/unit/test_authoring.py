@@ -45,3 +45,17 @@ def test_a_name_is_no_path(name):
     """Failing inputs are kept in files that are called by it."""
     with pytest.raises(ConfigError, match="cannot be named"):
         declared(name)
+
+
+@pytest.mark.parametrize(
+    "limit", [{"keras_agreement": lg.percent(9)}, {"keras_difference": lg.quanta(9)}]
+)
+def test_ready_made_files_are_not_held_to_keras(limit):
+    with pytest.raises(ConfigError, match="ready-made files have no Keras network"):
+        lg.prebuilt(
+            reference="a",
+            candidate="b",
+            name="mine",
+            data=declared().data,
+            budget=lg.Budget(**limit),
+        )

@@ -202,7 +202,7 @@ def test_a_file_that_is_no_archive_is_an_error(compare, tmp_path, data):
     (tmp_path / "data.npz").write_bytes(data)
     done = compare(FLOAT, INT8, "--data", "data.npz")
     assert done.exit_code == 2
-    assert "holds no samples" in done.stderr
+    assert "does not hold samples" in done.stderr
 
 
 def test_missing_files_are_an_error(compare):
@@ -250,3 +250,11 @@ def test_what_changed_is_named_and_hostile_names_stay_text(compare):
     assert done.exit_code == 1
     assert "DEQUANTIZE came" in done.stdout
     assert "\x1b" not in done.stdout
+
+
+def test_lines_into_a_pipe_are_not_broken(compare, monkeypatch):
+    """A log is searched line by line."""
+    monkeypatch.delenv("COLUMNS")
+    said = compare(FLOAT, INT8).stdout
+    assert any(len(line) > 80 for line in said.splitlines())
+    assert "B keeps the limits of a change to A" in said

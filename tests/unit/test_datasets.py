@@ -384,3 +384,13 @@ def test_labels_in_a_column_are_refused_with_the_data():
     given = Splits(x_test=np.zeros((3, 2), np.float32), y_test=np.zeros((3, 1), np.int64))
     with pytest.raises(DataError, match=r"y_test of small is a column[^$]*reshape\(-1\)"):
         check_labels(_data(), given)
+
+
+def test_what_is_amiss_with_data_is_told_before_they_are_pinned():
+    """Nobody pins labels that the next run refuses."""
+    one_hot = dataclasses.replace(SMALL, y_test=np.eye(2)[[1, 0]].astype(np.int64))
+    given = _data(load=lambda _: one_hot, digests={})
+    with pytest.raises(DataError, match="no number of a class"):
+        prepare(given, DataLocations())
+    with pytest.raises(DataError, match="has no digests yet"):
+        prepare(_data(digests={}), DataLocations())

@@ -253,3 +253,18 @@ def test_a_limit_in_another_unit_is_told_as_it_is_written(tmp_path, call, said):
     with pytest.raises(ConfigError, match=r"m\.py:2: Budget") as told:
         load_file(tmp_path / "m.py", tmp_path)
     assert said in str(told.value)
+
+
+def test_a_target_that_is_none_is_told_before_anything_is_built(models):
+    made = READY.format(more=", budget=lg.Budget(target='tfml')")
+    (models / "a.py").write_text(f"import litegate as lg\nmine = {made}\n")
+    with pytest.raises(ConfigError, match=r"a\.py:2: there is no target 'tfml'") as told:
+        discover(models, models.parent)
+    assert "did you mean 'tflm'" in told.value.remedy
+
+
+def test_a_folder_of_a_project_is_no_project(models):
+    (models.parent / "checks").mkdir()
+    with pytest.raises(ConfigError) as told:
+        discover(models / "models", models)
+    assert told.value.remedy == f"this is a folder of the project {models.parent}: go there"

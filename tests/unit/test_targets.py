@@ -274,3 +274,11 @@ def test_a_budget_takes_a_name(wrong):
 def test_limits_of_memory_have_their_unit(limits):
     with pytest.raises(ConfigError, match=f"Budget\\({next(iter(limits))}="):
         Budget(**limits)
+
+
+def test_an_operator_that_is_none_is_refused(tmp_path):
+    """Its rule would hold nothing, and the operator that was meant would not be on the list."""
+    text = 'source = "here"\n[operators.FULLY_CONECTED]\n'
+    (tmp_path / "mine.toml").write_text(text)
+    with pytest.raises(ConfigError, match="did you mean FULLY_CONNECTED"):
+        load("mine.toml", tmp_path)

@@ -35,11 +35,8 @@ app = typer.Typer(
     help="A quality gate for .tflite models. The gate itself runs as `pytest checks/`.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode="markdown",  # paragraphs are filled to the terminal's width
 )
-app.add_typer(store, name="store")
-app.command("compare")(compare_files)
-for each in (accept, build, export, inspect, noise, report, strip, init, *cli_github.COMMANDS):
-    app.command()(each)
 
 
 def _told_version(asked: bool) -> None:  # noqa: FBT001 typer calls it
@@ -67,7 +64,6 @@ def _session(**flags: str) -> Session:
     return Session(options, lambda _model, _event: None, notice)
 
 
-@app.command("list")
 def list_models(
     *,
     as_json: Annotated[
@@ -94,6 +90,16 @@ def list_models(
             state = "gated" if recipe["gate"] else "shown"
             kept = "in the store" if recipe["stored"] else "not built"
             typer.echo(plain(f"  {recipe['name']:20} {state}  {kept}"))
+
+
+app.command()(init)
+app.command("list")(list_models)
+app.command()(build)
+app.command()(inspect)
+app.command("compare")(compare_files)
+for each in (strip, export, accept, noise, report, *cli_github.COMMANDS):
+    app.command()(each)
+app.add_typer(store, name="store")
 
 
 def main() -> None:

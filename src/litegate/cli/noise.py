@@ -131,6 +131,8 @@ def summary(row: Row, limit: Quantity) -> Iterator[str]:
     ends = (text(end, Unit.POINTS) for end in (found.interval.low, found.interval.high))
     between = " to ".join(ends)
     yield f"SD {text(found.sd, Unit.POINTS)} (95 % interval {between}, {METHOD})"
+    if not found.sd:
+        yield "every seed did equally well: that says nothing of the spread; take more samples"
     share = f"{float(found.differing(limit.value)):.0%}".replace("%", " %")
     yield f"{share} of all pairs of seeds differ by more than {limit}"
     least = f"the least limit that honest changes can keep: {found.least_limit}, {HONEST} SD"

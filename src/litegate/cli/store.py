@@ -20,7 +20,9 @@ from litegate.store import ANSWERS, BUILDS, Store
 from litegate.upkeep import Entry, entries, in_words, verify
 from litegate.upkeep import prune as prune_entries
 
-store = typer.Typer(help="Look after the store of artifacts.", no_args_is_help=True)
+store = typer.Typer(
+    help="Look after the store of artifacts.", no_args_is_help=True, rich_markup_mode="markdown"
+)
 _REMADE = (BUILDS, ANSWERS)
 _ALL = (*_REMADE, "evaluations", "declarations")
 _ROW = "{:12}  {:12}  {:>6}  {:>15}  {:6}  {}"

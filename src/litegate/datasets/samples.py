@@ -78,7 +78,7 @@ def _checked(file: Path, x: Mapping[str, Array], y: Array | None) -> Labelled:
 
 def _refusal(file: Path, got: str) -> DataError:
     return DataError(
-        f"{file} holds no samples",
+        f"{file} does not hold samples that files can be run on",
         expected="numbers x of shape (n, ...), and integer labels y of shape (n,) if any",
         got=got,
         remedy="write numpy.savez(FILE, x=..., y=...), preprocessed as the network takes it; of "

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from litegate.escaping import plain, plain_lines
 from litegate.measurement import Outcome, Verdict
 from litegate.measures.comparison import FileComparison, Row
+from litegate.reports.console import console
 from litegate.reports.record import Place, verdict_row
 from litegate.units import Number, Unit, text
 from litegate.wording import headline, sentence
@@ -27,18 +27,18 @@ _STYLES = {Outcome.PASS: "green", Outcome.INCONCLUSIVE: "yellow", Outcome.FAIL: 
 
 def show(found: FileComparison, a: str, b: str) -> None:
     """Print both files side by side, the verdicts as sentences, and the last word."""
-    console = Console(highlight=False)
-    console.print(Text(plain(f"A, the base: {a}")))
-    console.print(Text(plain(f"B: {b}")))
-    console.print(_table(found))
+    out = console()
+    out.print(Text(plain(f"A, the base: {a}")))
+    out.print(Text(plain(f"B: {b}")))
+    out.print(_table(found))
     for verdict in found.verdicts:
         word = Text(headline(verdict.outcome), style=_STYLES[verdict.outcome])
-        console.print(word.append(f" {plain_lines(sentence(_brief(verdict)))}", style="default"))
+        out.print(word.append(f" {plain_lines(sentence(_brief(verdict)))}", style="default"))
     for note in found.notes:
-        console.print(Text(plain(note)))
+        out.print(Text(plain(note)))
     if found.unjudged:
-        console.print(Text(f"not judged: {', '.join(found.unjudged)}"))
-    console.print(Text(_LAST[found.outcome], style=f"bold {_STYLES[found.outcome]}"))
+        out.print(Text(f"not judged: {', '.join(found.unjudged)}"))
+    out.print(Text(_LAST[found.outcome], style=f"bold {_STYLES[found.outcome]}"))
 
 
 def _brief(verdict: Verdict) -> Verdict:

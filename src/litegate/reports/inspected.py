@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -14,6 +13,7 @@ from litegate.escaping import plain, shortened
 from litegate.graph import Operator, Signature
 from litegate.measures.inspection import Inspection, Placed
 from litegate.measures.tensor_rule.operators import named
+from litegate.reports.console import console
 
 _MOST_TENSORS = 500
 _MOST_REASONS = 8
@@ -23,18 +23,18 @@ _NAME = 48
 
 def show(found: Inspection, title: str) -> None:
     """Print everything, in tables that fold where the terminal is narrow."""
-    console = Console(highlight=False, soft_wrap=False)
-    console.print(_text(title), style="bold")
-    console.print(grid(_facts(found)))
-    console.print(_table(("", "name", "type", "shape", "scale", "zero"), _ports(found)))
-    console.print(_table(("operator", "version", "count", "MACs"), _operators(found)))
+    out = console()
+    out.print(_text(title), style="bold")
+    out.print(grid(_facts(found)))
+    out.print(_table(("", "name", "type", "shape", "scale", "zero"), _ports(found)))
+    out.print(_table(("operator", "version", "count", "MACs"), _operators(found)))
     rows = [_row(one) for one in found.tensors[:_MOST_TENSORS]]
-    console.print(_table(("", "tensor", "role", "type", "shape", "bytes", "scales"), rows))
+    out.print(_table(("", "tensor", "role", "type", "shape", "bytes", "scales"), rows))
     if more := len(found.tensors) - len(rows):
-        console.print(_text(f"and {more:,} more tensors: --json has them all"))
+        out.print(_text(f"and {more:,} more tensors: --json has them all"))
     for head, reasons in _hindrances(found):
-        console.print(_text(head), style="bold")
-        console.print(grid(("-", reason) for reason in _some(reasons)))
+        out.print(_text(head), style="bold")
+        out.print(grid(("-", reason) for reason in _some(reasons)))
 
 
 def grid(rows: Iterable[tuple[str, str]]) -> Table:

@@ -10,6 +10,8 @@ import hashlib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import Any, final
 
@@ -121,12 +123,26 @@ def _target(name: str, digest: str, table: Mapping[str, Any]) -> Target:
     if not isinstance(operators, dict) or not operators:
         raise _refusal(name, "no operators")
     defaults = _fields(name, "defaults", table.get("defaults", {}))
+    if strange := sorted(operators.keys() - _kinds()):
+        near = get_close_matches(strange[0], sorted(_kinds()), 1)
+        meant = f": did you mean {near[0]}?" if near else ""
+        raise _refusal(name, f"operators.{strange[0]}, which no operator is called{meant}")
     rules = {
         kind: Rule(**(defaults | _fields(name, f"operators.{kind}", own)))
         for kind, own in operators.items()
     }
     custom = _value(name, "custom", "tuple[str, ...]", table.get("custom", []))
     return Target(name=name, source=source, digest=digest, operators=rules, custom=custom)
+
+
+@cache
+def _kinds() -> frozenset[str]:
+    """Every operator that the schema knows."""
+    from ai_edge_litert.schema_py_generated import BuiltinOperator
+
+    return frozenset(
+        name for name, value in vars(BuiltinOperator).items() if isinstance(value, int)
+    )
 
 
 _TYPES = {field.name: str(field.type).removesuffix(" | None") for field in fields(Rule)}

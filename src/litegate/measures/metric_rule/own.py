@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, final
@@ -59,6 +60,12 @@ class Chunk:
         return self.classes.index(of) if isinstance(of, str) else of
 
 
+def _place(error: Exception) -> str:
+    """Where the user's own function raised it."""
+    frames = traceback.extract_tb(error.__traceback__)[1:]
+    return f" at {frames[0].filename}:{frames[0].lineno}" if frames else ""
+
+
 def called(metric: Metric, chunk: Chunk) -> Any:
     """What the user's own function gives; MeasurementError where it raises something."""
     function: Callable[..., Any] = metric.function or _nothing
@@ -72,7 +79,7 @@ def called(metric: Metric, chunk: Chunk) -> Any:
         raise MeasurementError(
             f"the function of the metric {metric.name} failed on {len(chunk.outputs):,} samples",
             expected="a number; NaN where the samples have none",
-            got=f"{type(error).__name__}: {error}",
+            got=f"{type(error).__name__}: {error}{_place(error)}",
         ) from error
 
 
