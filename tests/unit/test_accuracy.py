@@ -19,6 +19,7 @@ from litegate.measures.accuracy import (
     flips,
     growth,
 )
+from litegate.measures.decisions import decide
 from litegate.measures.distinct import originals
 from litegate.measures.paired import Pairs, drop_limits, n_deciding, n_proving
 from litegate.recipes import float32, int8_ptq
@@ -309,6 +310,13 @@ def test_single_output_is_an_error():
     """One output decides nothing by top-1."""
     with pytest.raises(MeasurementError, match="does not choose between classes"):
         accuracy(artifact(selector(2, [0]), np.zeros((4, 2)), classes=1))
+
+
+@pytest.mark.parametrize("n", [99, 100, 101])
+def test_a_score_a_pixel_is_no_choice_however_many_samples_there_are(n):
+    """A hundred samples of a hundred pixels look like a hundred classes."""
+    with pytest.raises(MeasurementError, match="does not choose between classes"):
+        decide(np.zeros((n, 10, 10)), "m")
 
 
 def test_different_splits_cannot_be_paired():

@@ -144,12 +144,12 @@ METRICS = (
 @pytest.mark.parametrize(
     ("name", "value", "interval", "proposed"),
     [
-        ("auc", 0.95, (0.9, 0.97), "auc.least=0.9"),
-        ("auc drop", 0.01, (0, 0.02), "auc.loss=0.02"),
-        ("mse", 2, (1, 3), "mse.most=3"),
-        ("worst slice's mse rise", 0.1, (0, 0.25), "mse.slice_loss=0.25"),
-        ("top_2", 0.9, (0.89, 0.92), "top_2.least=percent(89)"),
-        ("top_2 drop", 0.001, (0, 0.002), "top_2.loss=points(0.2)"),
+        ("auc", 0.95, (0.9, 0.97), "metric auc: least=0.9"),
+        ("auc drop", 0.01, (0, 0.02), "metric auc: loss=0.02"),
+        ("mse", 2, (1, 3), "metric mse: most=3"),
+        ("worst slice's mse rise", 0.1, (0, 0.25), "metric mse: slice_loss=0.25"),
+        ("top_2", 0.9, (0.89, 0.92), "metric top_2: least=percent(89)"),
+        ("top_2 drop", 0.001, (0, 0.002), "metric top_2: loss=points(0.2)"),
         ("level", 9, (8, 10), None),
     ],
 )

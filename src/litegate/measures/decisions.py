@@ -37,7 +37,7 @@ def decide(scores: NDArray[Any], subject: str) -> Decisions:
     """
     finite(scores, subject)
     classes = scores.size // len(scores)
-    if classes < 2 or classes not in scores.shape:
+    if classes < 2 or classes not in scores.shape[1:]:
         raise MeasurementError(
             f"{subject} does not choose between classes",
             expected="one score for each of at least two classes",

@@ -96,12 +96,12 @@ def _promised(budget: Budget, measured: str) -> tuple[_Written | None, Any]:
 
 
 def _written(metric: Metric, limit: str) -> _Written:
-    """As it stands with its metric: "auc.loss"."""
+    """As it stands with its metric: "loss of metric auc"."""
     of_marks = metric.unit() is Unit.PERCENT
     function = {Unit.PERCENT: "percent", Unit.POINTS: "points"}.get(metric.unit(limit), "")
     factor = _HUNDRED if of_marks else _ONE
     whole = _ONE if limit == "least" else None
-    return _Written(f"{metric.name}.{limit}", function, factor, whole)
+    return _Written(f"metric {metric.name}: {limit}", function, factor, whole)
 
 
 def _room(bound: Fraction, written: _Written) -> Fraction:
