@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from shutil import which
 from typing import Any, final
@@ -92,6 +93,7 @@ def merge_base(against: str, project: Path, env: Mapping[str, str] | None = None
         raise ConfigError(
             f"--against {against}: git knows no commit {target}",
             remedy=_deepen(project)
+            or _meant(project, target)
             or f"fetch it: git fetch origin {target.removeprefix('origin/')}",
         )
     sha = _git(project, "merge-base", "HEAD", target)
@@ -111,9 +113,18 @@ def pinned(ref: str, project: Path) -> Commit | None:
     if sha is None:
         raise ConfigError(
             f"--anchor {ref}: git knows no such commit in {project}",
-            remedy=_deepen(project) or f"fetch it: git fetch origin tag {ref}",
+            remedy=_deepen(project)
+            or _meant(project, ref)
+            or f"fetch it: git fetch origin tag {ref}",
         )
     return Commit(sha=sha, ref=ref)
+
+
+def _meant(project: Path, ref: str) -> str:
+    """A branch or tag whose name is near."""
+    listed = _git(project, "for-each-ref", "--format=%(refname:short)") or ""
+    near = get_close_matches(ref, listed.splitlines(), 1)
+    return f"did you mean {near[0]}?" if near else ""
 
 
 def _deepen(project: Path) -> str:

@@ -158,6 +158,12 @@ def test_an_unknown_anchor_ends_the_run(branched):
     done.stderr.fnmatch_lines(["*--anchor v9: git knows no such commit*"])
 
 
+def test_a_misspelt_branch_is_told_with_the_one_that_is_near(branched):
+    done = branched.run("checks/", "--against", "mian")
+    assert done.ret == 4
+    done.stderr.fnmatch_lines(["*git knows no commit mian", "*did you mean main?"])
+
+
 def test_the_ref_may_stand_in_the_settings(repository):
     """Reading the base does not go on to read the base's own base."""
     repository.pytester.makeini("[pytest]\nlitegate_against = main\nlitegate_anchor = main\n")
