@@ -8,7 +8,7 @@ from typing import final
 
 from litegate.errors import ConfigError
 from litegate.measurement import Outcome, Verdict
-from litegate.wording import sentence
+from litegate.wording import lines
 
 
 class PromiseBroken(AssertionError):
@@ -39,4 +39,4 @@ class Require:
         left = self.record(verdict)
         refused = (Outcome.FAIL, Outcome.INCONCLUSIVE) if self.strict else (Outcome.FAIL,)
         if left is not None and left.outcome in refused:
-            raise PromiseBroken(sentence(left))
+            raise PromiseBroken(lines(left))

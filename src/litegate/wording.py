@@ -11,16 +11,30 @@ _MOST = 8
 
 def sentence(verdict: Verdict) -> str:
     """Say what was measured, against what limit, by how much, and how sure it is."""
+    facts = plain(", ".join(verdict.measurement.evidence))
+    return "; ".join([_said(verdict), *_sure(verdict), *([facts] if facts else [])]) + _named(
+        verdict.measurement.offenders
+    )
+
+
+def lines(verdict: Verdict) -> str:
+    """The same words with a line for each fact, for a terminal."""
+    facts = [*_sure(verdict), *map(plain, verdict.measurement.evidence)]
+    listed = "".join(f"\n  {one}" for one in facts)
+    return _said(verdict) + listed + _named(verdict.measurement.offenders)
+
+
+def _said(verdict: Verdict) -> str:
     found = verdict.measurement
-    parts = [f"{plain(found.name)} of {plain(found.subject)} is {text(found.value, found.unit)}"]
-    parts.append(f", must be {limit(verdict)} ({margin(verdict)})")
-    if verdict.note:
-        parts.append(f"; {plain(verdict.note)}")
-    if found.interval:
-        parts.append(f"; {interval(found.interval, found.unit)}")
-    if found.evidence:
-        parts.append(f"; {plain(', '.join(found.evidence))}")
-    return "".join(parts) + _named(found.offenders)
+    value = f"{plain(found.name)} of {plain(found.subject)} is {text(found.value, found.unit)}"
+    return f"{value}, must be {limit(verdict)} ({margin(verdict)})"
+
+
+def _sure(verdict: Verdict) -> list[str]:
+    """The note of a verdict, and its interval, where there are any."""
+    found = verdict.measurement
+    note = [plain(verdict.note)] if verdict.note else []
+    return note + ([interval(found.interval, found.unit)] if found.interval else [])
 
 
 def limit(verdict: Verdict) -> str:

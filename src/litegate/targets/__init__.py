@@ -109,7 +109,7 @@ def _refusal(name: str, got: str) -> ConfigError:
         f"the target {name} cannot be read",
         expected="a TOML file with source, [defaults] and [operators]",
         got=got,
-        remedy="docs/inspect.md says what stands in it",
+        remedy=f"an example: {_LISTS / 'tflm.toml'}; docs/inspect.md says what stands in it",
     )
 
 
