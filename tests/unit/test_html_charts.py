@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from litegate.reports.html.charts.bars import layer_bar
 from litegate.reports.html.charts.classes import class_change, class_scale
 from litegate.reports.html.charts.curves import curves
 from litegate.reports.html.charts.interval import interval
@@ -15,7 +16,7 @@ from litegate.reports.html.charts.pareto import pareto, unbeaten
 from litegate.reports.html.charts.svg import Scale, rounded, tag, thinned
 from litegate.reports.html.charts.timing import epochs, is_timed, times
 from litegate.reports.html.charts.treemap import Box, squarified, treemap
-from litegate.reports.html.facts import ClassChange, Confusions, Epoch, Part
+from litegate.reports.html.facts import ClassChange, Confusions, Epoch, LayerDifference, Part
 
 
 def at(drawn, what):
@@ -268,3 +269,12 @@ def test_numbers_of_an_axis_are_few_and_within(values):
     found, span = rounded(values), max(values) - min(values)
     assert 1 <= len(found) <= 4
     assert min(values) - 1e-9 * span <= min(found) <= max(found) <= max(values) + 1e-9 * span
+
+
+@pytest.mark.parametrize(("alarming", "diverges"), [(True, True), (False, True), (True, False)])
+def test_a_layer_is_red_where_a_promise_is_broken(alarming, diverges):
+    """In a model that passes, the largest error is no alarm."""
+    one = LayerDifference(
+        name="conv", operator="CONV_2D", difference=0.2, sqnr="14.0 dB", diverges=diverges
+    )
+    assert ("worse" in layer_bar(one, 1, alarming=alarming)) is (alarming and diverges)

@@ -21,8 +21,11 @@ def bar(value: float, most: float, said: str) -> Markup:
     )
 
 
-def layer_bar(one: LayerDifference, most: float) -> Markup:
-    """Draw how far a layer is from its reference; the whole width is `most`, at most 1."""
+def layer_bar(one: LayerDifference, most: float, *, alarming: bool) -> Markup:
+    """Draw how far a layer is from its reference; the whole width is `most`, at most 1.
+
+    The one that diverges is red where that is `alarming`: where a promise is broken.
+    """
     whole = min(1.0, most) or 1.0
     return plot(
         "bar",
@@ -30,7 +33,7 @@ def layer_bar(one: LayerDifference, most: float) -> Markup:
         tag("line", class_="ground", x1="0", x2="0", y1=0, y2=18),
         tag(
             "rect",
-            class_="worse" if one.diverges else "error",
+            class_="worse" if alarming and one.diverges else "error",
             x="0",
             width=share(min(1.0, max(one.difference / whole, 0.004))),
             y=3,
