@@ -12,7 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from litegate.digests import data_key, digest_of, module_digest, toolchain_digest
+from litegate.digests import data_key, digest_of, files_digest, module_digest, toolchain_digest
 from litegate.errors import ConfigError
 from litegate.pinned import pinned
 from litegate.reach import check_digest, function_digest
@@ -75,13 +75,19 @@ def _built(model: Model) -> list[str]:
 
 def _data(data: Data, project: Path) -> dict[str, Any]:
     return {
-        "key": data_key(data),
+        "key": data_key(data, project),
         "digests": dict(data.digests),
-        "preprocessing": function_digest(data.preprocess, project),
+        "preprocessing": _preprocessing(data, project),
         "domain": _domain(data),
         "output": data.output,
         "classes": list(data.classes),
     }
+
+
+def _preprocessing(data: Data, project: Path) -> str:
+    """A digest of what preprocesses: the source that it can use, and the files that it reads."""
+    source = function_digest(data.preprocess, project)
+    return digest_of([source, files_digest(data, project)]) if data.files else source
 
 
 def _domain(data: Data) -> Any:

@@ -42,7 +42,7 @@ def artifact_stem(model: Model, recipe: Recipe, project: Path, *, start: str = "
         "builder": model.build.__qualname__,
         "training": asdict(model.training),
         "recipe": recipe.spec(),
-        "data": data_key(model.data),
+        "data": data_key(model.data, project),
     }
     files = {"files": _file_digests(model)} if model.files else {}
     return digest_of(made_of | files | ({"start": start} if start else {}))
@@ -60,11 +60,30 @@ def _file_digests(model: Model) -> list[str]:
         ) from error
 
 
-def data_key(data: Data) -> str:
-    """The key of a data set: its raw arrays' digests, its preprocessing, classes and domain."""
+def data_key(data: Data, project: Path) -> str:
+    """The key of a data set: its raw arrays' digests, its preprocessing, classes and domain.
+
+    And the bytes of the files that the preprocessing reads, below `project`.
+    """
     domain = dict(data.domain) if isinstance(data.domain, Mapping) else data.domain
     made_of = [dict(data.digests), _function_digest(data), data.classes, domain]
-    return digest_of(made_of + ([data.output] if data.output else []))
+    files = [files_digest(data, project)] if data.files else []
+    return digest_of(made_of + ([data.output] if data.output else []) + files)
+
+
+def files_digest(data: Data, project: Path) -> str:
+    """A digest of the files that the preprocessing reads. ConfigError where one cannot be read."""
+    try:
+        found = {
+            name: hashlib.sha256((project / name).read_bytes()).hexdigest() for name in data.files
+        }
+    except OSError as error:
+        raise ConfigError(
+            f"a file that the preprocessing of {data.name} reads cannot be read",
+            got=str(error),
+            remedy="correct lg.Data(files=(...)): paths start at the project's root",
+        ) from error
+    return digest_of(found)
 
 
 def _function_digest(data: Data) -> str:

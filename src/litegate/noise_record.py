@@ -55,7 +55,7 @@ def known(project: Path, model: Model, recipe: str) -> float | None:
 
     ConfigError where the record is damaged.
     """
-    wanted = (model.name, recipe, data_key(model.data))
+    wanted = (model.name, recipe, data_key(model.data, project))
     return next((row.noise.sd for row in read(project) if row.of == wanted), None)
 
 

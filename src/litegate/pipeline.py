@@ -103,7 +103,9 @@ class Pipeline:
 
     def split_key(self, model: Model) -> str:
         """The key of the evaluation split: the data, and all source that preprocessing may use."""
-        return digest_of([data_key(model.data), module_digest(model.file, self.project)])
+        return digest_of(
+            [data_key(model.data, self.project), module_digest(model.file, self.project)]
+        )
 
     def start_digest(self, model: Model) -> str:
         """SHA-256 of the trained network that a model starts from; empty where a builder makes it.

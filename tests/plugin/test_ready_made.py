@@ -192,6 +192,37 @@ def test_labels_of_any_integer_type_are_classes(ready, dtype):
     assert ready.measured("accuracy")["value"] > 0.95
 
 
+READS = """from pathlib import Path
+
+
+def scale(samples):
+    return samples * float(Path("models/gain.txt").read_text())
+
+
+"""
+
+
+def test_a_file_that_preprocessing_reads_is_part_of_the_key(ready):
+    """Its samples would come out of the store as they were, and a change pass unseen."""
+    gain, model = ready.path / "models" / "gain.txt", ready.path / "models" / "mine.py"
+    gain.write_text("1.0")
+    fed = model.read_text().replace(
+        'x="x",', 'x="x", preprocess=scale, files=("models/gain.txt",),'
+    )
+    model.write_text(READS + fed)
+    ready.as_base()
+    assert ready.run(*ONE).ret == 0
+    gain.write_text("0.0")
+    ready.commit()
+    assert ready.run(*ONE).ret == 1
+    done = ready.against()
+    assert done.ret == 1
+    said(done, "preprocessing")
+    gain.unlink()
+    assert ready.run(*ONE).ret != 0
+    said(ready.run(*ONE), "a file that the preprocessing of samples reads cannot be read")
+
+
 def test_the_same_files_under_two_names_keep_their_own_data(ready):
     """One key, two models: neither is shown the other's samples."""
     file = ready.path / "models" / "mine.py"

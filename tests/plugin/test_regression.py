@@ -166,7 +166,7 @@ def measured(repository, right):
     row = Row(
         model="tiny",
         recipe="int8_qat",
-        data=data_key(model.data),
+        data=data_key(model.data, repository.path),
         samples=200,
         seeds=(7, 8),
         right=right,

@@ -2,6 +2,7 @@
 
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -172,4 +173,4 @@ def test_a_preprocessing_whose_source_is_not_all_of_it_is_refused(preprocess):
         name="d", load=print, digests={}, preprocess=preprocess, domain=(0, 1), classes=("a", "b")
     )
     with pytest.raises(ConfigError, match="preprocessing of d cannot be read"):
-        data_key(data)
+        data_key(data, Path())

@@ -1,6 +1,7 @@
 """Data sets of several inputs and outputs: verified, preprocessed, kept, compared."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -134,7 +135,8 @@ def test_the_key_holds_what_is_judged():
         data(domain={**base.domain, "speed": (0, 7)}),
     )
     keys = {
-        data_key(dataclasses.replace(one, preprocess=keep_evaluation)) for one in (base, *others)
+        data_key(dataclasses.replace(one, preprocess=keep_evaluation), Path())
+        for one in (base, *others)
     }
     assert len(keys) == 4
 

@@ -41,6 +41,7 @@ def npz(  # noqa: PLR0913 keywords only
     classes: tuple[str, ...] = (),
     slices: Mapping[str, str] = NO_SLICES,
     output: str = "",
+    files: tuple[str, ...] = (),
 ) -> Data:
     """An evaluation split for `litegate.prebuilt`: the samples `x`, shape (n, ...), labels `y`.
 
@@ -53,7 +54,8 @@ def npz(  # noqa: PLR0913 keywords only
     without it accuracy cannot be measured. `slices` names bools of shape (n,) by the slice's name.
     `digests` holds the SHA-256 of the arrays' bytes, as "x_test" ("x_test.NAME" of several inputs),
     "y_test" and "slices.NAME": leave it empty, and the error says what to write. Without
-    `preprocess` samples are taken as they are, float32.
+    `preprocess` samples are taken as they are, float32; `files` names what it reads, by paths from
+    the project's root.
 
     Raises ConfigError for labels of a single class.
     """
@@ -72,6 +74,7 @@ def npz(  # noqa: PLR0913 keywords only
         classes=classes,
         labels=y is not None,
         output=output,
+        files=files,
     )
 
 

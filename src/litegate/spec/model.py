@@ -145,6 +145,9 @@ class Data:
     output: str = ""
     """Of several outputs the one whose classes these are: accuracy is its accuracy. Empty for the
     first in the file's signature."""
+    files: tuple[str, ...] = ()
+    """What the preprocessing reads, by paths from the project's root: their bytes are part of the
+    artifact's key."""
 
     @property
     def slices(self) -> tuple[str, ...]:
