@@ -69,6 +69,7 @@ def model(
 
     def declare(builder: Callable[..., Any]) -> Model:
         called = name or builder.__name__
+        _check_builder(builder)
         _check_labels(called, data, budget, *(each.budget for each in recipes if each.budget))
         file = Path(inspect.getfile(builder)).resolve()
         return _declared(
@@ -185,6 +186,17 @@ def prebuilt(  # noqa: PLR0913 keywords only
         signature=signature,
         prebuilt={recipe.reference.name: _file(reference), recipe.name: _file(candidate)},
     )
+
+
+def _check_builder(builder: Callable[..., Any]) -> None:
+    try:
+        inspect.signature(builder).bind(None)
+    except TypeError as error:
+        raise ConfigError(
+            f"the builder {builder.__name__} cannot be called",
+            expected=f"one argument, the module of Keras: def {builder.__name__}(keras)",
+            got=str(error),
+        ) from error
 
 
 def _check_no_keras(called: str, budget: Budget) -> None:

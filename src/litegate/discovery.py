@@ -140,7 +140,7 @@ def _load(path: Path, project: Path) -> ModuleType:
                 f"{path.name} does not load: {type(error).__name__}: {error}",
                 got=f"raised at {place}",
                 remedy=advice(error)
-                or f"run `python {path.name}` in its folder to see the whole traceback",
+                or f"run `python -P {shown}` in {project} to see the whole traceback",
             ) from error
     return module
 

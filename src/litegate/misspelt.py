@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import traceback
 from difflib import get_close_matches
 from inspect import signature
+from pathlib import Path
 from types import ModuleType
 
 _MISSING = re.compile(r"(\w+?)(?:\.__init__)?\(\) missing \d+ required [^:]*: (.+)")
@@ -19,12 +21,20 @@ def advice(error: BaseException) -> str:
         listed = ", ".join(f"{name}=..." for name in re.findall(r"'(\w+)'", lacking[2]))
         return f"give {lacking[1]} {listed}"
     found = _UNEXPECTED.search(str(error)) if isinstance(error, TypeError) else None
-    takes = _arguments(found[1]) if found else []
+    called = _called(found[1], error) if found else ""
+    takes = _arguments(called) if found else []
     if not found or not takes:
         return ""
     near = get_close_matches(found[2], takes, n=1)
     meant = f"did you mean {near[0]!r}? " if near else ""
-    return f"{meant}{found[1]} takes {', '.join(takes)}"
+    return f"{meant}{called} takes {', '.join(takes)}"
+
+
+def _called(name: str, error: BaseException) -> str:
+    """The function that the user called: of a metric the one that made it."""
+    frames = traceback.extract_tb(error.__traceback__) if name == "Metric" else []
+    makers = [one.name for one in frames if Path(one.filename).name == "metrics.py"]
+    return makers[0] if makers else name
 
 
 def _named(name: str, module: ModuleType) -> str:
@@ -39,9 +49,11 @@ def _arguments(name: str) -> list[str]:
     """The arguments of what a model file finds in `litegate` under a name."""
     import litegate
     from litegate import datasets, metrics, recipes
+    from litegate.spec.metric import Limits
 
     for place in (litegate, recipes, metrics, datasets):
         called = getattr(place, name, None)
         if callable(called):
-            return [each for each in signature(called).parameters if each != "self"]
+            known = [each for each in signature(called).parameters if each != "self"]
+            return [*known[:-1], *Limits.__annotations__] if "limits" in known else known
     return []

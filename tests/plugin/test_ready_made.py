@@ -192,6 +192,23 @@ def test_labels_of_any_integer_type_are_classes(ready, dtype):
     assert ready.measured("accuracy")["value"] > 0.95
 
 
+@pytest.mark.parametrize(
+    ("there", "status"), [("sampels.npz", 1), ("samples2.npz", 0), ("others.npz", 0)]
+)
+def test_a_misspelt_data_file_is_no_file_that_cannot_be_had(ready, there, status):
+    """Beside a sound model it would be a green run; of another version it may be missing here."""
+    model = ready.path / "models" / "mine.py"
+    other = model.read_text().replace("mine =", "other =").replace("samples.npz", "gone.npz")
+    shutil.copy(ready.path / "samples.npz", ready.path / there)
+    wanted = "samples.npz" if there != "others.npz" else "gone.npz"
+    (ready.path / "models" / "other.py").write_text(other.replace("gone.npz", wanted))
+    shutil.move(ready.path / "samples.npz", ready.path / "mine.npz")
+    model.write_text(model.read_text().replace("samples.npz", "mine.npz"))
+    done = ready.run(*ONE)
+    assert done.ret == status
+    said(done, "did you mean 'sampels.npz'" if status else "1 model not gated")
+
+
 READS = """from pathlib import Path
 
 

@@ -59,3 +59,20 @@ def test_ready_made_files_are_not_held_to_keras(limit):
             data=declared().data,
             budget=lg.Budget(**limit),
         )
+
+
+def test_a_builder_takes_the_module_of_keras():
+    """Before a tool chain is started for it."""
+
+    def network():
+        """A network."""
+
+    with pytest.raises(ConfigError, match=r"the builder network cannot be called") as told:
+        lg.model(data=declared().data, recipes=[lg.recipes.int8_qat()])(network)
+    assert "def network(keras)" in told.value.expected
+
+
+@pytest.mark.parametrize("name", ["epochs", "batch_size", "seed", "threads"])
+def test_a_training_counts_in_whole_numbers(name):
+    with pytest.raises(ConfigError, match=rf"Training\({name}=...\) is a whole number"):
+        lg.Training(**{name: "10"})

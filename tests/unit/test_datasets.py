@@ -394,3 +394,12 @@ def test_what_is_amiss_with_data_is_told_before_they_are_pinned():
         prepare(given, DataLocations())
     with pytest.raises(DataError, match="has no digests yet"):
         prepare(_data(digests={}), DataLocations())
+
+
+def _no_return(_samples):
+    """As without a return."""
+
+
+def test_a_preprocessing_that_gives_nothing_is_told():
+    with pytest.raises(DataError, match=r"gives nothing[^$]*None, as without a return"):
+        prepare(_data(preprocess=_no_return), DataLocations())

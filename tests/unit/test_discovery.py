@@ -222,7 +222,7 @@ def test_a_model_that_another_model_file_declares_is_that_files(models, monkeypa
             "lg.recipes.int8_qat(fine_tune_epoch=5)",
             "did you mean 'fine_tune_epochs'? int8_qat takes name, ",
         ),
-        ("lg.metrics.f1(leest=0.9)", "did you mean 'least'? "),
+        ("lg.metrics.f1(leest=0.9)", "did you mean 'least'? f1 takes of, "),
         ("lg.Training(zzz=1)", "what to do: Training takes epochs, "),
         ("lg.recipes.int8_qatt()", "did you mean int8_qat"),
         ("lg.metrics.topk(3)", "did you mean top_k"),
@@ -245,6 +245,7 @@ def test_a_misspelt_argument_is_told_with_those_that_there_are(tmp_path, call, s
     [
         ("lg.Budget(accuracy=90)", "write accuracy=litegate.percent(90)"),
         ("lg.Budget(size=20)", "write size=litegate.kib(20) or size=litegate.byte(20)"),
+        ("lg.Budget(accuracy=lg.percent(0.9))", "write accuracy=litegate.percent(90)"),
         ("lg.Budget(accuracy=lg.points(1))", "write accuracy=litegate.percent(...)"),
     ],
 )

@@ -14,6 +14,12 @@ def preprocessed(data: Data, samples: Samples | Mapping[str, Array]) -> Samples:
     raw = samples.arrays if isinstance(samples, Inputs) else samples
     count = len(next(iter(raw.values()))) if isinstance(raw, Mapping) else len(raw)
     made = data.preprocess(raw)
+    if made is None:
+        raise DataError(
+            f"the preprocessing of {data.name} gives nothing",
+            expected="samples as the network is fed them",
+            got="None, as without a return",
+        )
     if isinstance(made, Mapping):
         return Inputs({name: _within(data, name, each, count) for name, each in made.items()})
     return _within(data, "", made, count)

@@ -112,8 +112,8 @@ def _no_class(data: Data, name: str, labels: Array) -> DataError:
         f"{name} of {data.name} holds what is no number of a class",
         expected=f"integers from 0 to {len(data.classes) - 1}, shape (n,), or (n, ...) for masks",
         got=f"{labels.dtype} from {low} to {high}, shape {labels.shape}",
-        remedy="one-hot labels become numbers by labels.argmax(axis=1); count from 0; where "
-        "the labels are no classes, leave lg.Data(classes=...) out",
+        remedy="one-hot labels become numbers by labels.argmax(axis=1); count from 0; name every "
+        "class in classes=(...); where the labels are no classes, leave it out",
     )
 
 

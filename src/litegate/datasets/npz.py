@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
@@ -97,10 +98,12 @@ def _found(name: str, locations: DataLocations) -> Path:
             return place
     listed = " or ".join(dict.fromkeys(str(place) for place in places))
     known = [one.name for place in places for one in sorted(place.parent.glob("*.npz"))]
-    near = get_close_matches(Path(name).name, known, 1)
+    near = get_close_matches(Path(name).name, known, 1, 0.8)
+    if near and re.sub(r"\d", "", near[0]) != re.sub(r"\d", "", Path(name).name):
+        # A name that is misspelt is no file that cannot be had; another version may be.
+        raise ConfigError(f"there is no file {listed}", remedy=f"did you mean {near[0]!r}?")
     raise DataUnavailable(
         f"there is no file {listed}",
-        got=f"{near[0]}, which is there: is that meant?" if near else "",
         remedy="correct the path in the model's file, or name the file's folder in LITEGATE_DATA",
     )
 
@@ -121,8 +124,9 @@ def _read(
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         names = (x,) if isinstance(x, str) else tuple(x.values())
         wanted = " and ".join(name for name in (*names, y, *slices.values()) if name)
+        said = error.args[0] if isinstance(error, KeyError) else error  # without KeyError's quotes
         raise DataError(
-            f"{path} cannot be read: {error}",
+            f"{path} cannot be read: {said}",
             expected=f"an .npz with the arrays {wanted}",
             remedy="replace the file with a whole one, or correct the names of its arrays",
         ) from error

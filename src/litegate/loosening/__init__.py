@@ -58,7 +58,10 @@ def loosening(what: Loosenings) -> Measurement:
         tuple(one.sentence for one in what.found),
         n=1 if what.new else what.compared,
     )
-    return replace(counted, evidence=("new in this change",)) if what.new else counted
+    if what.new:
+        return replace(counted, evidence=("new in this change",))
+    how = "where it is meant, a reviewed waiver excuses it: litegate accept"
+    return replace(counted, evidence=(how,)) if what.found else counted
 
 
 def of_model(base: Declaration, head: Declaration, name: str) -> Loosenings:

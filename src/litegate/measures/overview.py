@@ -16,6 +16,7 @@ from litegate.measures.distinct import counted, firsts, originals
 from litegate.measures.latency_rule.glance import glance
 from litegate.measures.lints import lints
 from litegate.measures.metric_rule.sampled import plain_value
+from litegate.measures.narrow import narrow
 from litegate.measures.one_answer import one_answer
 from litegate.measures.size import compressed_size, size, size_ratio
 from litegate.measures.unheld import unheld
@@ -68,7 +69,7 @@ def advice(model: Model, artifacts: Mapping[str, Artifact]) -> list[str]:
             with suppress(LitegateError):  # the checks say what is wrong
                 mine = artifacts[recipe.name]
                 budget = model.budget_of(recipe)
-                told = (*unheld(budget, mine), *one_answer(budget, mine))
+                told = (*narrow(mine), *unheld(budget, mine), *one_answer(budget, mine))
                 found += [f"{whose}: {note}" for note in told]
     return found
 

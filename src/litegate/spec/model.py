@@ -43,6 +43,11 @@ class Training:
     """Threads of one operation. Not the machine's: float sums depend on it, so do the bytes."""
 
     def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "threads", "seed"):
+            if not isinstance(getattr(self, name), int):
+                raise ConfigError(
+                    f"Training({name}=...) is a whole number", got=repr(getattr(self, name))
+                )
         for name, least in (("epochs", 0), ("batch_size", 1), ("threads", 1)):
             if getattr(self, name) < least:
                 raise ConfigError(
