@@ -1,5 +1,7 @@
 """Streams through the real tool chain: the files are those that arrays give, byte for byte."""
 
+import json
+
 import pytest
 
 from litegate import child
@@ -93,12 +95,26 @@ def of_arrays(tmp_path_factory):
     return build(tmp_path_factory.mktemp("arrays"), "arrays", 1 << 30)
 
 
+SAMPLES_ON_DISK = 10_000
+"""Bytes: fewer than those of the samples, more than those of the labels."""
+
+
 @pytest.mark.parametrize(
-    ("model", "in_memory"), [("arrays", 0), ("one_by_one", 1 << 30), ("tensors", 0)]
+    ("model", "in_memory"),
+    [("arrays", 0), ("one_by_one", 1 << 30), ("tensors", SAMPLES_ON_DISK)],
 )
 def test_streams_give_the_files_that_arrays_give(of_arrays, tmp_path, model, in_memory):
     """Whether the evaluation split is held in memory or read from disk."""
     assert build(tmp_path, model, in_memory) == of_arrays
+
+
+def test_labels_on_disk_cost_the_losses_after_each_epoch_alone(of_arrays, tmp_path):
+    """What ships is the same; Keras does not judge on labels that it would have to hold."""
+    found = build(tmp_path, "tensors", 0)
+    rows = [json.loads(one.pop("int8_qat/history.json")) for one in (found, dict(of_arrays))]
+    unjudged = [row | {"val_accuracy": None, "val_loss": None} for row in rows[1]]
+    assert rows[0] == unjudged
+    assert found == {k: v for k, v in of_arrays.items() if k in found}
 
 
 def test_a_file_that_computes_while_it_is_imported_is_still_refused(tmp_path):
