@@ -112,9 +112,9 @@ class Budget:
             check_limit("Budget", each.name, each.metadata["unit"], getattr(self, each.name))
         for name in ("accuracy", "agreement", "keras_agreement", "kernel_agreement"):
             floor = getattr(self, name)
-            if floor is not None and 0 < floor.value <= _ONE_PERCENT.value:
+            if floor is not None and 0 < floor.value < _ONE_PERCENT.value:
                 raise ConfigError(
-                    f"Budget({name}=...) is a floor of at most 1 %, which any network keeps",
+                    f"Budget({name}=...) is a floor below 1 %, which any network keeps",
                     got=str(floor),
                     remedy=f"percent(90) is 90 %: write {name}=litegate.percent"
                     f"({float(100 * 100 * floor.value):g})",
