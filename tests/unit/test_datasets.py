@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from litegate.datasets import prepare
-from litegate.datasets.checked import check_shapes
+from litegate.datasets.checked import check_shapes, preprocessed
 from litegate.datasets.download import download
 from litegate.datasets.labels import check_labels
 from litegate.datasets.mnist import DIGESTS, mnist
@@ -403,3 +403,7 @@ def _no_return(_samples):
 def test_a_preprocessing_that_gives_nothing_is_told():
     with pytest.raises(DataError, match=r"gives nothing[^$]*None, as without a return"):
         prepare(_data(preprocess=_no_return), DataLocations())
+
+
+def test_no_samples_are_no_samples_that_are_not_finite():
+    assert len(preprocessed(_data(), np.zeros((0, 2), np.uint8))) == 0

@@ -17,3 +17,9 @@ def test_samples_that_fill_little_of_their_domain_are_told(share, told):
     notes = narrow(one)
     assert len(notes) == told
     assert all("a division too many" in note for note in notes)
+
+
+def test_nothing_is_said_of_no_samples():
+    """Who measures says that there are none."""
+    one = tiny_artifact()
+    assert not narrow(replace(one, evaluation=replace(one.evaluation, x=one.evaluation.x[:0])))

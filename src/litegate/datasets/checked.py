@@ -38,7 +38,7 @@ def _within(data: Data, name: str, made: Any, count: int) -> Array:
             got=f"an array of shape {made.shape}{where}",
             remedy="correct the preprocessing: it takes a whole array, and gives one",
         )
-    if not (sound := np.isfinite(made).reshape(count, -1).all(axis=1)).all():
+    if count and not (sound := np.isfinite(made).reshape(count, -1).all(axis=1)).all():
         broken = f"{int((~sound).sum()):,} of {count:,}"
         raise DataError(
             f"{broken} preprocessed samples of {data.name} hold NaN or infinity",

@@ -6,22 +6,20 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from litegate.measures.saturation import telling
 from litegate.spec import Artifact, by_input
 from litegate.units import Unit, text
 
 LEAST = 0.05
 """The share of a domain that samples fill."""
-_TELLING = 1000
 
 
 def narrow(artifact: Artifact) -> tuple[str, ...]:
     """A note for each input whose samples, from all over the split, fill less than `LEAST`."""
-    split = artifact.evaluation
-    some = split.x[np.linspace(0, len(split.x) - 1, min(len(split.x), _TELLING)).astype(np.intp)]
     return tuple(
         note
-        for name, array in by_input(some)
-        if (note := _note(name, np.asarray(array), _domain(artifact, name)))
+        for name, array in by_input(telling(artifact))
+        if len(array) and (note := _note(name, np.asarray(array), _domain(artifact, name)))
     )
 
 

@@ -22,7 +22,7 @@ from litegate.errors import ArtifactError, MeasurementError
 from litegate.interpreter import Runner
 from litegate.measures.grid import Grid, input_grid_of
 from litegate.ports import matched
-from litegate.spec import Artifact
+from litegate.spec import Artifact, Samples
 from litegate.units import Unit, text
 
 _TELLING = 1000
@@ -102,15 +102,19 @@ def saturation(artifact: Artifact) -> Iterator[Saturation]:
             yield found
 
 
+def telling(artifact: Artifact) -> Samples:
+    """Samples from all over the evaluation split, enough to tell how they were preprocessed."""
+    x = artifact.evaluation.x
+    return x[np.linspace(0, len(x) - 1, min(len(x), _TELLING)).astype(np.intp)]
+
+
 def demand_held(artifact: Artifact) -> None:
     """Raise MeasurementError where an input cuts off most of what the samples say.
 
     Samples that lack their preprocessing lack it all, so some from all over the split tell. Without
     samples, and for those of other inputs, nothing is raised: who measures says so.
     """
-    x = artifact.evaluation.x
-    some = x[np.linspace(0, len(x) - 1, min(len(x), _TELLING)).astype(np.intp)]
-    few = replace(artifact, evaluation=replace(artifact.evaluation, x=some))
+    few = replace(artifact, evaluation=replace(artifact.evaluation, x=telling(artifact)))
     with suppress(ArtifactError):
         for one in saturation(few):
             if one.senseless:
