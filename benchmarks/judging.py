@@ -11,8 +11,9 @@ from ai_edge_litert.interpreter import Interpreter
 from damage import Source
 from numpy.typing import NDArray
 
+from litegate.core.errors import ArtifactError, LitegateError
+from litegate.core.units import byte, percent
 from litegate.datasets.samples import Labelled
-from litegate.errors import ArtifactError, LitegateError
 from litegate.measurement import Outcome, Verdict
 from litegate.measures.accuracy import accuracy
 from litegate.measures.agreement import agreement_with_reference, kernel_agreement
@@ -22,7 +23,6 @@ from litegate.measures.size import size
 from litegate.measures.tensors import operator_violations, tensor_violations
 from litegate.runtime import predict
 from litegate.spec import Artifact, Kind, Recipe
-from litegate.units import byte, percent
 
 SAMPLES = 32
 FAILED, UNDECIDED, WITHIN = "ran, failed a limit", "ran, undecided", "ran within limits"

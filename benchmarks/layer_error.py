@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from litegate.errors import LitegateError
+from litegate.core.errors import LitegateError
 from litegate.faults.draft import Draft, edit
 from litegate.faults.layers import Layer, layers
 from litegate.faults.scene import with_bytes

@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from litegate.core.options import parse
 from litegate.measures.accuracy import accuracy, accuracy_drop, flips
-from litegate.options import parse
 from litegate.session import Session
 from litegate.spec import Artifact
 

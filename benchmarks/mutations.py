@@ -32,7 +32,7 @@ from damage import KINDS, Source, sources
 from gating import Damaged, Demand, Place
 from judging import OUTCOMES, REFUSED, UNMEASURED, Bench, bench, judge, refute
 
-from litegate.errors import ArtifactError, LitegateError
+from litegate.core.errors import ArtifactError, LitegateError
 from litegate.measures.inspection import inspection
 from litegate.targets import KNOWN, load
 from litegate.trial import attempt, demand_trial

@@ -26,8 +26,8 @@ from typing import Any
 import numpy as np
 from invocations import invoked
 
+from litegate.core.options import parse
 from litegate.flatbuffer import parse as graph
-from litegate.options import parse
 from litegate.reports.html.gathering import Comparison
 from litegate.session import Session
 from litegate.showing import rows

@@ -19,11 +19,11 @@ from pathlib import Path
 import numpy as np
 from invocations import invoked
 
+from litegate.core.errors import LitegateError
+from litegate.core.options import parse
+from litegate.core.parallel import cores
 from litegate.datasets.samples import Labelled
-from litegate.errors import LitegateError
-from litegate.in_order import cores
 from litegate.measures.comparison import side
-from litegate.options import parse
 from litegate.runtime import predict, predict_all
 from litegate.session import Session
 from litegate.spec import Artifact

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from side_by_side import Command, compare
 
-from litegate.options import parse
+from litegate.core.options import parse
 from litegate.session import Session
 
 PROJECT = Path(__file__).resolve().parent.parent

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from litegate import byte, per_thousand, percent, points, quanta
-from litegate.errors import LitegateError
+from litegate.core.errors import LitegateError
 from litegate.measurement import Outcome
 from litegate.measures import accuracy as acc
 from litegate.measures import against_base as base

@@ -2,6 +2,7 @@
 
 from litegate import datasets, metrics, recipes
 from litegate.authoring import model, prebuilt, trained
+from litegate.core.units import byte, kib, ms, per_thousand, percent, points, quanta, us
 from litegate.spec import (
     Budget,
     Clustering,
@@ -13,7 +14,6 @@ from litegate.spec import (
     Stream,
     Training,
 )
-from litegate.units import byte, kib, ms, per_thousand, percent, points, quanta, us
 
 __all__ = [
     "Budget",

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from litegate.errors import LitegateError
+from litegate.core.errors import LitegateError
 from litegate.measures.shipped import NAME as SHIPPED
 from litegate.reports.record import SCHEMA_VERSION
 from litegate.reports.view import outcome_of, why

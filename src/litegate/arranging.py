@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from litegate import holes
-from litegate.errors import LitegateError
-from litegate.escaping import plain
+from litegate.core.errors import LitegateError
+from litegate.core.escaping import plain
 from litegate.gate import ROLES, Gate
 from litegate.items import (
     CASE,

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
-from litegate.errors import ConfigError
+from litegate.core.errors import ConfigError
 from litegate.spec import OF_LABELS, Budget, Data, File, Kind, Metric, Model, Recipe, Training
 
 NO_BUDGET = Budget()

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from litegate.errors import ConfigError, LitegateError
+from litegate.core.errors import ConfigError, LitegateError
+from litegate.core.units import text
 from litegate.gate import KEY, ROLES
 from litegate.items import (
     case_of,
@@ -34,7 +35,6 @@ from litegate.scope import looks
 from litegate.selection import Case
 from litegate.session import BASELINE, NotGated
 from litegate.spec import Artifact
-from litegate.units import text
 
 if TYPE_CHECKING:
     from litegate.faults import Scene

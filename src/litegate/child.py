@@ -19,8 +19,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, cast, final
 
-from litegate.errors import BuildError, ConfigError, DataError, DataUnavailable, LitegateError
-from litegate.importing import path_for
+from litegate.core.errors import BuildError, ConfigError, DataError, DataUnavailable, LitegateError
+from litegate.core.import_paths import path_for
 from litegate.toolchain.failures import is_own
 from litegate.toolchain.protocol import (
     Done,

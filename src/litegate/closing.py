@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from litegate.escaping import plain
+from litegate.core.escaping import plain
 from litegate.gate import Gate
 from litegate.reports.view import PROOF
 from litegate.scope import looks

@@ -10,7 +10,7 @@ from typing import final
 
 import pytest
 
-from litegate.errors import ConfigError
+from litegate.core.errors import ConfigError
 from litegate.gate import KEY, Gate
 from litegate.items import CASE
 from litegate.selection import Case

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from litegate.options import OPTIONS, GateOptions, parse
+from litegate.core.options import OPTIONS, GateOptions, parse
 from litegate.scope import refuse_hidden_look
 
 

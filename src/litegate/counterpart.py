@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, final
 
 from litegate.base import Base
-from litegate.errors import BuildError, ConfigError, LitegateError
+from litegate.core.errors import BuildError, ConfigError, LitegateError
 from litegate.loosening import predecessor
 from litegate.pipeline import Built, Pipeline, Target
 from litegate.selection import Case

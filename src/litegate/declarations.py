@@ -12,13 +12,13 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from litegate.core.errors import ConfigError
+from litegate.core.units import Number, Quantity, Unit
 from litegate.digests import data_key, digest_of, files_digest, module_digest, toolchain_digest
-from litegate.errors import ConfigError
 from litegate.pinned import pinned
 from litegate.reach import check_digest, function_digest
 from litegate.spec import OF_LABELS, Budget, Data, Model, Recipe, Regression
 from litegate.targets import load
-from litegate.units import Number, Quantity, Unit
 
 Declaration = Mapping[str, Any]
 

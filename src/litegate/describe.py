@@ -17,9 +17,9 @@ from typing import Any, final
 import pytest
 
 from litegate.base import NOTHING
-from litegate.errors import ConfigError, LitegateError
+from litegate.core.errors import ConfigError, LitegateError
+from litegate.core.git import submodules, top
 from litegate.gate import KEY, Gate
-from litegate.git import submodules, top
 from litegate.settings import settings
 
 _COLLECT = ("--collect-only", "-q", "-p", "no:cacheprovider", "--against=none", "--anchor=none")

@@ -16,8 +16,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from litegate.errors import ConfigError
-from litegate.importing import installed, own_folders
+from litegate.core.errors import ConfigError
+from litegate.core.import_paths import installed, own_folders
 from litegate.spec import Data, Model, Recipe
 
 Roots = tuple[Path, ...]

@@ -13,8 +13,8 @@ from pathlib import Path
 from types import ModuleType
 
 from litegate.authoring import noted
-from litegate.errors import ConfigError
-from litegate.importing import installed
+from litegate.core.errors import ConfigError
+from litegate.core.import_paths import installed
 from litegate.misspelt import advice
 from litegate.spec import Model
 from litegate.targets import KNOWN

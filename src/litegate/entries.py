@@ -11,7 +11,7 @@ from typing import Any, Protocol, final
 
 from numpy.typing import NDArray
 
-from litegate.errors import ArtifactError
+from litegate.core.errors import ArtifactError
 from litegate.ports import Port, listed, named, port
 
 

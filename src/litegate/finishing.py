@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.errors import ArtifactError, BuildError, LitegateError
+from litegate.core.errors import ArtifactError, BuildError, LitegateError
 from litegate.flatbuffer import parse
 from litegate.graph import Tensor
 from litegate.interpreter import Kernels

@@ -13,12 +13,12 @@ import pytest
 
 from litegate import holes, waiverfile
 from litegate.configured import options_of, setting
-from litegate.environment import header
-from litegate.errors import ConfigError, LitegateError
-from litegate.escaping import plain
+from litegate.core.environment import header
+from litegate.core.errors import ConfigError, LitegateError
+from litegate.core.escaping import plain
+from litegate.core.options import OPTIONS, GateOptions
 from litegate.items import cases_of, fixtures_of
 from litegate.loosening import Loosenings, of_model, of_project
-from litegate.options import OPTIONS, GateOptions
 from litegate.progress import Progress, uncaptured
 from litegate.promised import Promised
 from litegate.reports.record import Place, error_row

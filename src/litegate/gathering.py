@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from litegate.core.errors import ArtifactError
 from litegate.datasets.rows import IN_MEMORY, Rows
 from litegate.datasets.writing import Writer
-from litegate.errors import ArtifactError
 
 Parts = Iterator[dict[str, NDArray[Any]]]
 """What was answered to some samples, output by output."""

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Mapping
 from typing import Any
 
-from litegate.errors import ConfigError, LitegateError
+from litegate.core.errors import ConfigError, LitegateError
 
 MARK = "<!-- litegate -->"
 """Stands in the comment that is written again and again, and is not shown."""

@@ -8,7 +8,7 @@ from typing import Any, final
 
 import pytest
 
-from litegate.escaping import plain
+from litegate.core.escaping import plain
 from litegate.loosening import LOOSENED, Loosenings
 from litegate.selection import Case, gated
 from litegate.session import Session

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import final
 
+from litegate.core.errors import BuildError, ConfigError, DataError, LitegateError, StoreError
+from litegate.core.git import ignores
 from litegate.datasets import prepare
 from litegate.datasets.files import digest, expanded, files_of, locate
 from litegate.datasets.prepare import keep_evaluation
 from litegate.digests import digest_of
-from litegate.errors import BuildError, ConfigError, DataError, LitegateError, StoreError
 from litegate.flatbuffer import parse
-from litegate.git import ignores
 from litegate.spec import Data, DataLocations, File, Splits
 from litegate.store import BUILDS, EVALUATIONS, Store
 from litegate.trial import demand_trial

@@ -9,8 +9,8 @@ from typing import Any, final
 
 from numpy.typing import NDArray
 
+from litegate.core.errors import ArtifactError
 from litegate.entries import entry, told
-from litegate.errors import ArtifactError
 from litegate.greeting import without_greeting
 from litegate.ports import Port, matched
 from litegate.spec import Samples

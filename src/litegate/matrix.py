@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from litegate.core.errors import LitegateError
 from litegate.digests import digest_of
-from litegate.errors import LitegateError
 from litegate.session import Session
 from litegate.spec import Model
 from litegate.store import BUILDS

@@ -13,8 +13,8 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import NoReturn, final
 
-from litegate.errors import ConfigError, MeasurementError
-from litegate.units import Number, Quantity, Unit, text
+from litegate.core.errors import ConfigError, MeasurementError
+from litegate.core.units import Number, Quantity, Unit, text
 
 _ROUNDING = 1e-12
 """By how much, relatively, a value that was computed in floats may miss its limit and keep it."""

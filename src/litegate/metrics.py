@@ -16,7 +16,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, Literal, Unpack
 
-from litegate.errors import ConfigError
+from litegate.core.errors import ConfigError
 from litegate.spec.metric import Better, Limits, Metric, MetricKind
 
 ASKED = ("outputs", "labels", "inputs")

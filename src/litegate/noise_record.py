@@ -13,11 +13,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, final
 
+from litegate.core.errors import ConfigError, LitegateError
+from litegate.core.files import write_whole
 from litegate.digests import data_key
-from litegate.errors import ConfigError, LitegateError
 from litegate.measures.noise import Noise
 from litegate.spec import Model
-from litegate.whole import write_whole
 
 PLACE = Path("litegate-noise.json")
 """Below the project."""

@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import final
 
-from litegate.errors import StoreCorrupt, StoreError
+from litegate.core.errors import StoreCorrupt, StoreError
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _LINKED = 64 << 20

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, final
 
 from litegate import child
+from litegate.core.errors import BuildError, DataUnavailable, LitegateError, StoreCorrupt
 from litegate.datasets.kept import load
 from litegate.digests import (
     artifact_key,
@@ -19,7 +20,6 @@ from litegate.digests import (
     module_digest,
     toolchain_digest,
 )
-from litegate.errors import BuildError, DataUnavailable, LitegateError, StoreCorrupt
 from litegate.intake import Intake
 from litegate.measures.saturation import demand_held
 from litegate.spec import Artifact, DataLocations, Evaluation, File, Model

@@ -10,7 +10,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.errors import ArtifactError, MeasurementError
+from litegate.core.errors import ArtifactError, MeasurementError
 from litegate.graph import Graph, Tensor
 from litegate.quantizing import meant, quantized
 from litegate.spec import Inputs, Samples

@@ -12,7 +12,7 @@ from typing import Any, final
 import pytest
 
 from litegate import child
-from litegate.escaping import plain
+from litegate.core.escaping import plain
 
 EVERY = 10.0
 """Seconds between plain lines of one stage."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, final
 
-from litegate.escaping import plain
+from litegate.core.escaping import plain
 from litegate.selection import Case, limits_used
 from litegate.session import Session
 

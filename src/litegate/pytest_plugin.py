@@ -10,9 +10,9 @@ import pytest
 from litegate import arranging, checking, gate, refusals, settling, stale
 from litegate.closing import summarize
 from litegate.configured import narrow_times, refuse_to_look
-from litegate.errors import ConfigError, LitegateError
+from litegate.core.errors import ConfigError, LitegateError
+from litegate.core.options import OPTIONS
 from litegate.listener import Listener
-from litegate.options import OPTIONS
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from litegate.errors import LitegateError, MeasurementError
+from litegate.core.errors import LitegateError, MeasurementError
 from litegate.gate import KEY
 from litegate.items import fixtures_of, hidden, is_latency, requires
 from litegate.spec import Artifact

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import final
 
-from litegate.errors import ConfigError
+from litegate.core.errors import ConfigError
 from litegate.measurement import Outcome, Verdict
 from litegate.wording import lines
 

@@ -11,10 +11,10 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from litegate.core.errors import MeasurementError
+from litegate.core.parallel import cores, in_order
 from litegate.datasets.rows import PART, in_parts
-from litegate.errors import MeasurementError
 from litegate.gathering import gathered
-from litegate.in_order import cores, in_order
 from litegate.interpreter import Kernels, Runner, load, waits
 from litegate.ports import Port, matching
 from litegate.spec import Artifact, Samples, by_input

@@ -9,8 +9,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, final
 
-from litegate.errors import ConfigError
-from litegate.escaping import plain
+from litegate.core.errors import ConfigError
+from litegate.core.escaping import plain
 from litegate.spec import OF_LABELS, Budget, Metric, Model, Recipe, Regression
 from litegate.spec.metric import LIMITS as METRIC_LIMITS
 

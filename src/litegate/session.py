@@ -9,12 +9,12 @@ from typing import Any, final
 
 from litegate.base import Base, read_base
 from litegate.child import Event
+from litegate.core.environment import describe
+from litegate.core.errors import ConfigError, DataUnavailable, LitegateError
+from litegate.core.git import Commit, head, merge_base, pinned
+from litegate.core.options import GateOptions
 from litegate.counterpart import Counterpart
 from litegate.discovery import discover
-from litegate.environment import describe
-from litegate.errors import ConfigError, DataUnavailable, LitegateError
-from litegate.git import Commit, head, merge_base, pinned
-from litegate.options import GateOptions
 from litegate.pipeline import Built, Pipeline
 from litegate.reports.record import Run
 from litegate.selection import Case, check_recipes, choose, gated, recipes_of

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from _pytest.config.findpaths import locate_config
 
-from litegate.errors import ConfigError
-from litegate.options import OPTIONS
+from litegate.core.errors import ConfigError
+from litegate.core.options import OPTIONS
 
 
 def settings(project: Path) -> dict[str, str]:

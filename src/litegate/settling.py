@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from litegate import holes
-from litegate.errors import LitegateError
+from litegate.core.errors import LitegateError
 from litegate.gate import Gate, today
 from litegate.scope import looks
 from litegate.session import conclude

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from litegate.options import GateOptions
+from litegate.core.options import GateOptions
 from litegate.reports.html import page, write
 from litegate.reports.html.gathering import Ask, Comparison, Lookup, at_hand, gather, measured
 from litegate.reports.json_report import PAGE

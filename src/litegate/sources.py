@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from litegate.core.options import GateOptions
 from litegate.digests import digest_of
-from litegate.options import GateOptions
 from litegate.waivers import FILE
 
 _SETTINGS = ("pyproject.toml", "pytest.ini", ".pytest.ini", "tox.ini", "setup.cfg")

@@ -7,8 +7,8 @@ from contextlib import suppress
 import pytest
 
 from litegate.configured import setting
-from litegate.errors import LitegateError
-from litegate.options import parse
+from litegate.core.errors import LitegateError
+from litegate.core.options import parse
 from litegate.scope import LOOKS, concerned
 
 _FOLDERS = ("litegate_checks", "litegate_report")

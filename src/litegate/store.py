@@ -20,7 +20,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar, final
 
-from litegate.errors import StoreCorrupt, StoreError
+from litegate.core.errors import StoreCorrupt, StoreError
 from litegate.objects import Objects, cannot, prefix
 
 _Found = TypeVar("_Found")

@@ -6,8 +6,8 @@ import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from litegate.core.errors import StoreCorrupt
 from litegate.datasets.kept import joined, names_in
-from litegate.errors import StoreCorrupt
 from litegate.spec import Array, Samples
 
 Files = Mapping[str, bytes] | Mapping[str, Path]

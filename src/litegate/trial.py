@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from litegate.errors import ArtifactError, LitegateError
+from litegate.core.errors import ArtifactError, LitegateError
 
 if TYPE_CHECKING:
     from litegate.interpreter import Kernels, Runner

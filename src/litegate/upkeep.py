@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
-from litegate.errors import StoreCorrupt
+from litegate.core.errors import StoreCorrupt
 from litegate.store import ANSWERS, BUILDS, Store
 
 DAY = 86_400.0

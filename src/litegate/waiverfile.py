@@ -9,10 +9,10 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from litegate import amounts
-from litegate.errors import ConfigError
+from litegate.core import amounts
+from litegate.core.errors import ConfigError
+from litegate.core.files import write_whole
 from litegate.waivers import FILE, Waiver
-from litegate.whole import write_whole
 
 LONGEST = timedelta(days=366)
 """How far ahead a waiver may expire: a year to the day, leap years included."""

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, final
 
-from litegate import amounts
-from litegate.escaping import plain
-from litegate.units import Unit
+from litegate.core import amounts
+from litegate.core.escaping import plain
+from litegate.core.units import Unit
 
 FILE = "litegate-waivers.toml"
 """At the root of the project; reviewed like code."""

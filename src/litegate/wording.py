@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from litegate.escaping import plain
+from litegate.core.escaping import plain
+from litegate.core.units import Unit, text
 from litegate.measurement import Interval, Outcome, Relation, Verdict
-from litegate.units import Unit, text
 
 _MOST = 8
 

@@ -22,7 +22,7 @@ import numpy as np  # noqa: E402
 import tensorflow_model_optimization as tfmot  # noqa: E402
 from keras import layers as k  # noqa: E402
 
-from litegate.errors import LitegateError  # noqa: E402
+from litegate.core.errors import LitegateError  # noqa: E402
 from litegate.toolchain.translation import translated  # noqa: E402
 from litegate.toolchain.translation.check import check_network  # noqa: E402
 

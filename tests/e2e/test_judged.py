@@ -10,9 +10,9 @@ import pytest
 from projects import BareProject
 
 from litegate import child
+from litegate.core.options import parse
 from litegate.datasets.prepare import array_digest
 from litegate.faults import Draft, edit, layers
-from litegate.options import parse
 from litegate.session import Session
 from litegate.spec import DataLocations
 from litegate.testing.planted import plant

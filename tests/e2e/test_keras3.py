@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from litegate import child
+from litegate.core.errors import BuildError
 from litegate.datasets.prepare import array_digest
-from litegate.errors import BuildError
 from litegate.runtime import outputs
 from litegate.spec import DataLocations
 from litegate.toolchain.translation.table import SUPPORTED

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from litegate import recipes
-from litegate.errors import ArtifactError
+from litegate.core.errors import ArtifactError
+from litegate.core.units import ms
 from litegate.interpreter import Runner
 from litegate.measurement import Outcome
 from litegate.measures.latency import latency, latency_ratio
 from litegate.measures.latency_rule.contest import Contest, confirmed, fresh_process, trial
 from litegate.spec import Artifact, Evaluation
-from litegate.units import ms
 
 DATA = os.environ.get("LITEGATE_DATA", "")
 pytestmark = pytest.mark.skipif(

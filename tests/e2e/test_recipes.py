@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from litegate import byte, child, percent
+from litegate.core.errors import ConfigError
 from litegate.discovery import load_file
-from litegate.errors import ConfigError
 from litegate.measurement import Outcome
 from litegate.measures.size import compressed_size
 from litegate.measures.tensors import operator_violations, tensor_violations

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from litegate import child
-from litegate.errors import ConfigError
+from litegate.core.errors import ConfigError
 from litegate.spec import DataLocations
 
 pytestmark = pytest.mark.slow

@@ -13,7 +13,7 @@ import pytest
 from toolchain_projects import Project
 
 from litegate import child
-from litegate.errors import BuildError, ConfigError, DataUnavailable
+from litegate.core.errors import BuildError, ConfigError, DataUnavailable
 
 pytestmark = pytest.mark.slow
 

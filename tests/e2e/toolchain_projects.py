@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from litegate import child
-from litegate.errors import LitegateError
+from litegate.core.errors import LitegateError
 from litegate.spec import DataLocations
 
 ALL = (

@@ -6,8 +6,8 @@ import shutil
 
 import pytest
 
+from litegate.core.options import parse
 from litegate.matrix import described
-from litegate.options import parse
 from litegate.session import Session
 from litegate.settings import settings
 

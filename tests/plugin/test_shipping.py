@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from litegate.errors import ConfigError, MeasurementError
+from litegate.core.errors import ConfigError, MeasurementError
 from litegate.measures.shipped import shipped_violations
 from litegate.recipes import int8_qat
 from litegate.spec import Kind

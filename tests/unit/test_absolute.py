@@ -6,12 +6,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from litegate.errors import ConfigError, MeasurementError
+from litegate.core.errors import ConfigError, MeasurementError
+from litegate.core.units import Unit, ms
 from litegate.measurement import Measurement, Outcome
 from litegate.measures.latency_rule import absolute, timing
 from litegate.measures.latency_rule.absolute import Renewal, Summary, budget_rule, latency, summary
 from litegate.measures.latency_rule.fixture import Omission, omission
-from litegate.units import Unit, ms
 
 
 def verdict(median, floor, budget, elapsed=3.0):

@@ -8,10 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 from litegate.cli import app
-from litegate.errors import ConfigError
+from litegate.core.errors import ConfigError
+from litegate.core.units import Unit, points
 from litegate.measurement import Measurement, violations
 from litegate.reports.record import Place, error_row, verdict_row
-from litegate.units import Unit, points
 from litegate.waiverfile import FILE, LONGEST, load
 from litegate.waivers import covers
 

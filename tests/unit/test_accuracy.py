@@ -8,7 +8,8 @@ import pytest
 from tiny import artifact, rounder, selector
 
 from litegate import per_thousand, percent, points
-from litegate.errors import MeasurementError
+from litegate.core.errors import MeasurementError
+from litegate.core.units import Quantity, Unit
 from litegate.measurement import Outcome
 from litegate.measures.accuracy import (
     accuracy,
@@ -24,7 +25,6 @@ from litegate.measures.distinct import originals
 from litegate.measures.paired import Pairs, drop_limits, n_deciding, n_proving
 from litegate.recipes import float32, int8_ptq
 from litegate.testing import tiny_artifact
-from litegate.units import Quantity, Unit
 from litegate.wording import sentence
 
 

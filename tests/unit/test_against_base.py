@@ -11,7 +11,8 @@ from tiny import artifact as selected
 from tiny import selector
 
 from litegate import percent, points
-from litegate.errors import ArtifactError, ConfigError, MeasurementError
+from litegate.core.errors import ArtifactError, ConfigError, MeasurementError
+from litegate.core.units import Quantity, Unit
 from litegate.flatbuffer import parse
 from litegate.measurement import Outcome
 from litegate.measures import against_base
@@ -36,7 +37,6 @@ from litegate.testing import (
     tiny,
     tiny_artifact,
 )
-from litegate.units import Quantity, Unit
 from litegate.wording import sentence
 
 BASE = tiny_artifact()

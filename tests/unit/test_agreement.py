@@ -5,7 +5,7 @@ import pytest
 from tiny import artifact, rounder, selector
 
 from litegate import percent, quanta
-from litegate.errors import MeasurementError
+from litegate.core.errors import MeasurementError
 from litegate.measurement import Outcome
 from litegate.measures.agreement import (
     KERNEL_SAMPLES,

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from litegate.amounts import exactly, outward, read
-from litegate.units import Unit
+from litegate.core.amounts import exactly, outward, read
+from litegate.core.units import Unit
 
 
 @pytest.mark.parametrize(

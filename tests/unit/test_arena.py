@@ -6,14 +6,14 @@ import pytest
 from graphs import altered, renamed
 from written import drawn, joined
 
-from litegate.errors import ArtifactError, MeasurementError
+from litegate.core.errors import ArtifactError, MeasurementError
+from litegate.core.units import byte
 from litegate.flatbuffer import parse
 from litegate.measures import arena as subject
 from litegate.measures.arena import arena, plan
 from litegate.measures.memory_rule.planner import Block, aligned, place
 from litegate.spec import Kind
 from litegate.testing import artifact, tiny, tiny_artifact
-from litegate.units import byte
 
 MICRO = (
     *(4512, 5280, 768, 7296, 2208, 10272, 8016, 1216, 9552, 4992, 1936, 12576, 31584, 4528, 64464),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from litegate.errors import ArtifactError
+from litegate.core.errors import ArtifactError
 from litegate.flatbuffer import parse
 from litegate.measures.base_rule.attribution import REST, attribution
 from litegate.measures.base_rule.matching import match, match_operators, match_tensors, operators

@@ -5,7 +5,7 @@ import math
 import pytest
 
 import litegate as lg
-from litegate.errors import ConfigError
+from litegate.core.errors import ConfigError
 from litegate.spec import Splits
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from litegate import child
-from litegate.errors import BuildError, ConfigError, DataError, DataUnavailable
+from litegate.core.errors import BuildError, ConfigError, DataError, DataUnavailable
 from litegate.spec import DataLocations
 
 PRELUDE = """

@@ -7,7 +7,7 @@ from made_reports import report, verdict
 from typer.testing import CliRunner
 
 from litegate.cli import app
-from litegate.errors import ConfigError
+from litegate.core.errors import ConfigError
 
 
 @pytest.fixture

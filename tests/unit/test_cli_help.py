@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from litegate.cli import app
-from litegate.options import OPTIONS
+from litegate.core.options import OPTIONS
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import litegate as lg
+from litegate.core.errors import ConfigError
 from litegate.digests import (
     artifact_stem,
     data_key,
@@ -15,7 +16,6 @@ from litegate.digests import (
     toolchain_digest,
 )
 from litegate.discovery import load_file
-from litegate.errors import ConfigError
 
 MODEL = '''
 """A model."""

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from litegate.core.errors import ConfigError
 from litegate.discovery import discover, load_file
-from litegate.errors import ConfigError
 
 GOOD = """
 import litegate as lg

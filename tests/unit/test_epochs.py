@@ -7,7 +7,7 @@ from itertools import islice, pairwise
 import numpy as np
 import pytest
 
-from litegate.errors import MeasurementError
+from litegate.core.errors import MeasurementError
 from litegate.measures.latency_rule.epochs import Epoch, fresh_pairs
 from litegate.measures.latency_rule.timing import (
     Clocks,

@@ -5,12 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_reports import ENVIRONMENT, HOSTILE, error, recipe, verdict
 
-from litegate.errors import ConfigError
-from litegate.escaping import plain, plain_lines
+from litegate.core.errors import ConfigError
+from litegate.core.escaping import plain, plain_lines
+from litegate.core.units import Unit
 from litegate.measurement import Measurement
 from litegate.reports.record import Run
 from litegate.reports.terminal import lines
-from litegate.units import Unit
 from litegate.wording import sentence
 
 

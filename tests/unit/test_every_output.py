@@ -8,7 +8,8 @@ import pytest
 from several import crossed, crossed_artifact, double, samples
 from tiny import artifact
 
-from litegate.errors import MeasurementError
+from litegate.core.errors import MeasurementError
+from litegate.core.units import percent
 from litegate.measurement import Outcome
 from litegate.measures.accuracy import accuracy, accuracy_drop
 from litegate.measures.against_base import agreement_with_base
@@ -23,7 +24,6 @@ from litegate.measures.properties import PROPERTIES, property_violations
 from litegate.metrics import f1
 from litegate.runtime import all_outputs
 from litegate.spec import Inputs
-from litegate.units import percent
 from litegate.wording import sentence
 
 X = samples()

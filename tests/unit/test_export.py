@@ -6,7 +6,7 @@ import pytest
 
 from litegate.acceptance import NotAccepted, demand_accepted, read_report
 from litegate.cli.export import write
-from litegate.errors import ConfigError
+from litegate.core.errors import ConfigError
 from litegate.measures.shipped import NAME as SHIPPED
 from litegate.testing import tiny_artifact
 

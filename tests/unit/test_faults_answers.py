@@ -7,7 +7,7 @@ import pytest
 from scenes import scene
 
 from litegate import Budget, metrics
-from litegate.errors import LitegateError
+from litegate.core.errors import LitegateError
 from litegate.faults import OfMetric, Unplantable, accuracy, answers, behaviour, plumbing
 from litegate.measures.metrics import metric_loss, metric_regression, metric_value
 from litegate.proving.promises import meant, promises

@@ -9,7 +9,7 @@ import scenes
 from noticing import CHECKS, READ, notices
 
 from litegate import percent
-from litegate.errors import ArtifactError
+from litegate.core.errors import ArtifactError
 from litegate.faults import Expect, Unplantable, edit, operators
 from litegate.faults.catalogue import _of
 from litegate.flatbuffer import parse

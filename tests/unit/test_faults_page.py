@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from litegate.errors import ConfigError
+from litegate.core.errors import ConfigError
 from litegate.faults import Expect, Family, Fault, fault
 from litegate.faults.catalogue import chosen, shipped_faults
 

@@ -7,7 +7,8 @@ import pytest
 from scenes import BUDGET, scene, small
 
 from litegate import percent, points
-from litegate.errors import BuildError, LitegateError
+from litegate.core.errors import BuildError, LitegateError
+from litegate.core.units import per_thousand
 from litegate.faults import Expect, Unplantable, plumbing
 from litegate.faults.catalogue import _of
 from litegate.loosening import of_model, of_project
@@ -18,7 +19,6 @@ from litegate.measures.agreement import keras_agreement, kernel_agreement
 from litegate.measures.shipped import shipped_violations
 from litegate.spec import Artifact, Budget
 from litegate.testing import evaluation
-from litegate.units import per_thousand
 
 FAULTS = _of(plumbing)
 PROMISES = plumbing.LOOSENED

@@ -8,7 +8,7 @@ import pytest
 import scenes
 from several import crossed_artifact, double, samples, two_layers
 
-from litegate.errors import MeasurementError
+from litegate.core.errors import MeasurementError
 from litegate.faults import Unplantable, accuracy, behaviour, classes, plumbing, sound
 from litegate.faults.draft import Draft
 from litegate.faults.layers import first, last

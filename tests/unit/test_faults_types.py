@@ -8,7 +8,7 @@ from graphs import tensor
 from noticing import CHECKS, READ, notices
 from scenes import scene
 
-from litegate.errors import ArtifactError
+from litegate.core.errors import ArtifactError
 from litegate.faults import Draft, Expect, Unplantable, edit, types
 from litegate.faults.catalogue import _of
 from litegate.faults.floats import real

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from litegate.core.errors import BuildError, ConfigError, DataError, DataUnavailable
 from litegate.datasets.files import locate
-from litegate.errors import BuildError, ConfigError, DataError, DataUnavailable
 from litegate.spec import DataLocations, File
 
 BYTES = b"a model's bytes"

@@ -9,7 +9,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from graphs import tensor
 
-from litegate.errors import ArtifactError
+from litegate.core.errors import ArtifactError
 from litegate.flatbuffer import parse
 from litegate.graph import ABSENT
 from litegate.spec import Kind

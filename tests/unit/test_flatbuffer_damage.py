@@ -8,7 +8,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from graphs import tensor
 
-from litegate.errors import ArtifactError
+from litegate.core.errors import ArtifactError
 from litegate.flatbuffer import parse
 from litegate.graph import ABSENT, Graph
 from litegate.measures.tensor_rule.operators import operator_breaches

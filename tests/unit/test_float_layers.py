@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from litegate.errors import ArtifactError
+from litegate.core.errors import ArtifactError
 from litegate.flatbuffer import parse
 from litegate.measures.tensors import operator_violations, tensor_violations
 from litegate.spec import Kind

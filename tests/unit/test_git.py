@@ -5,8 +5,8 @@ import subprocess
 
 import pytest
 
-from litegate.errors import ConfigError
-from litegate.git import (
+from litegate.core.errors import ConfigError
+from litegate.core.git import (
     Commit,
     ancestors,
     head,

@@ -7,8 +7,8 @@ from html import unescape
 import made_reports
 import pytest
 
-from litegate.errors import ConfigError
-from litegate.escaping import plain
+from litegate.core.errors import ConfigError
+from litegate.core.escaping import plain
 from litegate.reports.html import page
 from litegate.reports.html.charts.over_commits import over_commits
 from litegate.reports.html.history import MOST_COMMITS, history

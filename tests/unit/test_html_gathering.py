@@ -9,7 +9,7 @@ import made_reports
 import numpy as np
 import pytest
 
-from litegate.errors import StoreCorrupt
+from litegate.core.errors import StoreCorrupt
 from litegate.measures.accuracy import flips
 from litegate.reports.html import page
 from litegate.reports.html.gathering import Comparison, at_hand, gather, in_store

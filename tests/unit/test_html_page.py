@@ -8,8 +8,8 @@ from html.parser import HTMLParser
 import made_reports
 import pytest
 
-from litegate.errors import ConfigError
-from litegate.escaping import plain
+from litegate.core.errors import ConfigError
+from litegate.core.escaping import plain
 from litegate.reports.html import compared, page, write
 from litegate.reports.html.facts import (
     Answer,

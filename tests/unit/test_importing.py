@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import litegate
+from litegate.core.import_paths import installed, own_folders, path_for
 from litegate.digests import module_digest
-from litegate.importing import installed, own_folders, path_for
 
 LITEGATE = Path(litegate.__file__).parent
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from litegate.in_order import cores, in_order
+from litegate.core.parallel import cores, in_order
 
 
 def double(number):

@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 
 from litegate.cli import app
 from litegate.cli.init import TEMPLATES, checks, put
+from litegate.core.errors import ConfigError
+from litegate.core.options import OPTIONS
 from litegate.discovery import discover
-from litegate.errors import ConfigError
-from litegate.options import OPTIONS
 
 PROJECT = Path(__file__).resolve().parents[2]
 OURS = sorted(path.name for path in (PROJECT / "checks").glob("*.py"))

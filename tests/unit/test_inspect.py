@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from litegate.cli import app
-from litegate.errors import LitegateError
+from litegate.core.errors import LitegateError
 from litegate.faults.draft import edit
 from litegate.measures.inspection import inspection
 from litegate.reports.inspected import show

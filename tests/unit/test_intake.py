@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from full_disk import full_disk
 
+from litegate.core.errors import ArtifactError, BuildError, DataError, StoreError
 from litegate.datasets import npz
-from litegate.errors import ArtifactError, BuildError, DataError, StoreError
 from litegate.faults.draft import edit
 from litegate.intake import Intake
 from litegate.spec import Data, DataLocations, File

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from litegate import recipes, wording
-from litegate.errors import ConfigError, MeasurementError
+from litegate.core.errors import ConfigError, MeasurementError
+from litegate.core.units import ms
 from litegate.measurement import Outcome
 from litegate.measures.latency import latency_ratio
 from litegate.measures.latency_rule.pairs import Decision
 from litegate.spec import Artifact, Evaluation
-from litegate.units import ms
 
 
 def artifact(recipe=None, samples=3):

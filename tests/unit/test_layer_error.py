@@ -9,7 +9,7 @@ from tiny import artifact as of_samples
 from tiny import rounder, selector
 
 from litegate import points
-from litegate.errors import ArtifactError, MeasurementError
+from litegate.core.errors import ArtifactError, MeasurementError
 from litegate.faults.edits import revalue
 from litegate.interpreter import Kernels
 from litegate.measurement import Outcome

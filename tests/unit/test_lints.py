@@ -3,10 +3,10 @@
 import pytest
 
 from litegate import Budget, Regression, per_thousand, percent, points, quanta
-from litegate.errors import MeasurementError
+from litegate.core.errors import MeasurementError
+from litegate.core.units import Quantity, Unit
 from litegate.measures.lints import lints
 from litegate.measures.paired import Pairs, drop_limits, unseen, wilson
-from litegate.units import Quantity, Unit
 
 EVEN = {"cat": 36, "dog": 36, "ship": 36}
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from litegate.core.errors import MeasurementError
 from litegate.declarations import declared_model
 from litegate.discovery import discover
-from litegate.errors import MeasurementError
 from litegate.loosening import Loosenings, loosened, loosening, of_model, of_project
 from litegate.loosening.models import LEAST, MOST
 from litegate.measurement import Outcome

@@ -4,10 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from litegate.core.units import byte
 from litegate.declarations import _limits, _target
 from litegate.loosening.models import loosened_models
 from litegate.spec import Budget
-from litegate.units import byte
 
 OWN = "source = 'x'\n[operators]\nADD = {}\n"
 

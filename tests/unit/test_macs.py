@@ -3,7 +3,7 @@
 import pytest
 from graphs import altered, renamed
 
-from litegate.errors import MeasurementError
+from litegate.core.errors import MeasurementError
 from litegate.flatbuffer import parse
 from litegate.graph import Graph, Operator, Subgraph, Tensor
 from litegate.measures.macs import FORMULAS, FREE, costs, macs, unknown

@@ -5,9 +5,9 @@ from fractions import Fraction
 
 import pytest
 
-from litegate.errors import ConfigError, MeasurementError
+from litegate.core.errors import ConfigError, MeasurementError
+from litegate.core.units import Unit, byte, percent, points
 from litegate.measurement import Interval, Measurement, Outcome, violations
-from litegate.units import Unit, byte, percent, points
 from litegate.wording import sentence
 
 DROP = Measurement(

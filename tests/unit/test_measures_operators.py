@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from graphs import altered, recipe, renamed
 
-from litegate.errors import ArtifactError, MeasurementError
+from litegate.core.errors import ArtifactError, MeasurementError
 from litegate.flatbuffer import parse
 from litegate.graph import ABSENT
 from litegate.measurement import Outcome

@@ -7,12 +7,12 @@ from fractions import Fraction
 
 import pytest
 
-from litegate.errors import MeasurementError
+from litegate.core.errors import MeasurementError
+from litegate.core.units import byte
 from litegate.measurement import Outcome
 from litegate.measures.size import bytes_saved, compressed_size, size, size_ratio
 from litegate.spec import Kind
 from litegate.testing import pad, tiny_artifact
-from litegate.units import byte
 from litegate.wording import sentence
 
 

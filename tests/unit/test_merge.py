@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 from made_reports import error, recipe, report, verdict
 
-from litegate.errors import ConfigError
+from litegate.core.errors import ConfigError
 from litegate.reports.badge import badge
 from litegate.reports.merge import failure, merge
 from litegate.reports.reading import check, read

@@ -8,7 +8,7 @@ from sklearn import metrics as judged
 from tiny import artifact, rounder, selector
 
 from litegate import metrics, percent, points
-from litegate.errors import ConfigError, MeasurementError
+from litegate.core.errors import ConfigError, MeasurementError
 from litegate.measurement import Outcome
 from litegate.measures.accuracy import accuracy
 from litegate.measures.bootstrap import without_each

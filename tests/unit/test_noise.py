@@ -14,9 +14,10 @@ from typer.testing import CliRunner
 from litegate import recipes
 from litegate.cli import app
 from litegate.cli.noise import summary
+from litegate.core.errors import BuildError, ConfigError, LitegateError, MeasurementError
+from litegate.core.units import points
 from litegate.digests import data_key
 from litegate.discovery import discover
-from litegate.errors import BuildError, ConfigError, LitegateError, MeasurementError
 from litegate.measures.noise import Noise, chi_square, differing
 from litegate.noise_record import PLACE, Row, keep, known, read
 from litegate.pipeline import Pipeline
@@ -24,7 +25,6 @@ from litegate.spec import Budget, Data, DataLocations, Kind, Model, Training
 from litegate.testing import artifact, evaluation, tiny
 from litegate.toolchain.build import _seeded
 from litegate.toolchain.protocol import Request
-from litegate.units import points
 
 TENTHS = tuple(Fraction(k, 100) for k in (90, 92, 94))
 

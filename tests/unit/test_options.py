@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from litegate.errors import ConfigError
-from litegate.options import OPTIONS, parse
+from litegate.core.errors import ConfigError
+from litegate.core.options import OPTIONS, parse
 from litegate.settings import settings
 
 HERE = Path("/project")

@@ -5,7 +5,7 @@ import pytest
 from tiny import artifact, rounder, selector
 
 from litegate import percent
-from litegate.errors import MeasurementError
+from litegate.core.errors import MeasurementError
 from litegate.measurement import Outcome
 from litegate.measures.agreement import agreement_with_reference
 from litegate.measures.output_error import output_error

@@ -9,7 +9,7 @@ from made_reports import recipe, report
 from scenes import scene
 
 from litegate import Budget, metrics, percent
-from litegate.errors import ConfigError
+from litegate.core.errors import ConfigError
 from litegate.faults.latency import added_operators
 from litegate.measures.arena import arena
 from litegate.measures.latency_rule.glance import glance

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom, binomtest
 
-from litegate.errors import MeasurementError
+from litegate.core.errors import MeasurementError
 from litegate.measures.paired import (
     Pairs,
     clopper_pearson_upper,

@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from litegate.errors import ConfigError, MeasurementError
+from litegate.core.errors import ConfigError, MeasurementError
 from litegate.measurement import Outcome
 from litegate.measures.latency_rule import contest as contest_module
 from litegate.measures.latency_rule.contest import Contest, Result, confirmed, fresh_process

@@ -6,10 +6,10 @@ from typer.testing import CliRunner
 
 from litegate import Budget, File, percent, points, prebuilt
 from litegate.cli import app
+from litegate.core.errors import ConfigError, DataError, DataUnavailable
 from litegate.datasets import npz, prepare
 from litegate.datasets.prepare import array_digest
 from litegate.discovery import discover
-from litegate.errors import ConfigError, DataError, DataUnavailable
 from litegate.spec import DataLocations, Kind
 from litegate.testing import tiny
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny import artifact, rounder, selector
 
-from litegate.errors import ArtifactError, MeasurementError
+from litegate.core.errors import ArtifactError, MeasurementError
 from litegate.measurement import Outcome
 from litegate.measures.properties import (
     PROPERTIES,

@@ -7,7 +7,7 @@ import pytest
 from scenes import scene, small
 
 from litegate import percent, points
-from litegate.errors import ConfigError, LitegateError
+from litegate.core.errors import ConfigError, LitegateError
 from litegate.faults import Expect, Family, Ladder, Unplantable, edit, fault
 from litegate.measures.accuracy import accuracy, accuracy_drop
 from litegate.measures.against_base import since_anchor, size_growth

@@ -6,12 +6,12 @@ from importlib.resources import files
 import jsonschema
 import pytest
 
+from litegate.core.units import Unit, points
 from litegate.measurement import Interval, Measurement
 from litegate.reports.json_report import document, write
 from litegate.reports.record import Place, Run, error_row, verdict_row
 from litegate.reports.slack import SLACK
 from litegate.reports.terminal import lines
-from litegate.units import Unit, points
 
 PLACE = Place(
     id="checks/test_a.py::test_drop[m-int8_qat]",

@@ -5,10 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from litegate.core.errors import DataError, StoreCorrupt
 from litegate.datasets import rows
 from litegate.datasets.rows import Rows, in_parts, opened, together
 from litegate.datasets.writing import Writer
-from litegate.errors import DataError, StoreCorrupt
 
 VALUES = np.arange(7 * 3 * 2, dtype=np.float32).reshape(7, 3, 2)
 

@@ -5,8 +5,8 @@ import pytest
 from tiny import artifact, selector
 
 from litegate import runtime
+from litegate.core.errors import MeasurementError
 from litegate.datasets.rows import Rows
-from litegate.errors import MeasurementError
 from litegate.runtime import BATCH, all_outputs, batch_of, predict
 from litegate.spec import Inputs
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from litegate.errors import MeasurementError
+from litegate.core.errors import MeasurementError
 from litegate.interpreter import Runner
 from litegate.measures.grid import input_grid_of
 from litegate.measures.saturation import demand_held, saturation

@@ -8,11 +8,11 @@ import pytest
 from several import crossed, crossed_artifact, samples
 
 from litegate.authoring import prebuilt
+from litegate.core.errors import ConfigError, DataError, StoreCorrupt
 from litegate.datasets import npz, prepare
 from litegate.datasets.kept import file_names, joined, load, names_in, save
 from litegate.datasets.prepare import array_digest, keep_evaluation
 from litegate.digests import data_key
-from litegate.errors import ConfigError, DataError, StoreCorrupt
 from litegate.loosening.models import _data as loosened_data
 from litegate.recipes import int8_ptq, int16x8
 from litegate.reports.html.facts import Image, Numbers

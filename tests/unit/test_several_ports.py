@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from several import crossed, crossed_artifact, double, samples, two_signatures
 
-from litegate.errors import ArtifactError, DataError, MeasurementError
+from litegate.core.errors import ArtifactError, DataError, MeasurementError
 from litegate.flatbuffer import parse
 from litegate.interpreter import Kernels, Runner
 from litegate.interpreter import signatures as signatures_of

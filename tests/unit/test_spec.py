@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 import litegate as lg
-from litegate.errors import ConfigError
+from litegate.core.errors import ConfigError
 from litegate.spec import Budget, Kind, Recipe, Regression
 
 PRUNING = lg.Pruning(sparsity=lg.percent(60), epochs=2)

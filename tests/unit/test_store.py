@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from litegate import objects
-from litegate.errors import StoreCorrupt, StoreError
+from litegate.core.errors import StoreCorrupt, StoreError
 from litegate.store import BUILDS, Store
 
 

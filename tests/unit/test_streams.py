@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import litegate as lg
+from litegate.core.errors import ConfigError, DataError
 from litegate.datasets import drained, parts, prepare, rows
 from litegate.datasets.prepare import array_digest, keep_evaluation
 from litegate.datasets.rows import Rows
-from litegate.errors import ConfigError, DataError
 from litegate.spec import Data, DataLocations, Splits, Stream
 
 X = np.random.default_rng(0).integers(0, 256, (10, 4, 4, 1), np.uint8)
@@ -299,8 +299,8 @@ print(store.has(EVALUATIONS, "k"), [path.name for path in store.root.rglob("*") 
 @pytest.mark.skipif(sys.platform == "win32", reason="RLIMIT_FSIZE is of POSIX")
 def test_a_disk_that_fills_up_is_told_and_leaves_nothing(tmp_path):
     """The system's own refusal of a file that grows too large; a full disk says it likewise."""
-    code = FULL.replace("lg.datasets.errors.StoreError", "litegate.errors.StoreError")
-    code = code.replace("import litegate as lg", "import litegate.errors")
+    code = FULL.replace("lg.datasets.errors.StoreError", "litegate.core.errors.StoreError")
+    code = code.replace("import litegate as lg", "import litegate.core.errors")
     argv = [sys.executable, "-c", code, str(tmp_path / "store")]
     done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60)
     told, last = done.stdout.rstrip().rsplit("\n", 1)

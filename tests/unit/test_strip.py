@@ -6,7 +6,7 @@ from ai_edge_litert import schema_py_generated as schema
 from typer.testing import CliRunner
 
 from litegate.cli import app
-from litegate.errors import ArtifactError, BuildError
+from litegate.core.errors import ArtifactError, BuildError
 from litegate.faults.draft import edit
 from litegate.faults.edits import revalue
 from litegate.finishing import SAMPLES, demand_same_answers, drawn

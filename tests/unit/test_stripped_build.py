@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from litegate import recipes
-from litegate.errors import BuildError
+from litegate.core.errors import BuildError
+from litegate.core.options import parse
 from litegate.faults.edits import revalue
-from litegate.options import parse
 from litegate.pipeline import Target
 from litegate.session import Session
 from litegate.spec import Kind

@@ -8,14 +8,14 @@ import pytest
 from graphs import altered, renamed, tensor
 
 from litegate import Budget
-from litegate.errors import ConfigError, MeasurementError
+from litegate.core.errors import ConfigError, MeasurementError
+from litegate.core.units import kib
 from litegate.flatbuffer import parse
 from litegate.graph import Graph, Subgraph
 from litegate.measures.target import target_breaches, target_violations
 from litegate.spec import Kind
 from litegate.targets import KNOWN, Rule, Target, load
 from litegate.testing import artifact, custom_operator, float_layer, tiny, tiny_artifact
-from litegate.units import kib
 
 INTEGER = {"input_type": "int8", "output_type": "int8"}
 

@@ -7,7 +7,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from graphs import tensor
 
-from litegate.errors import ConfigError
+from litegate.core.errors import ConfigError
 from litegate.flatbuffer import parse
 from litegate.interpreter import Kernels
 from litegate.runtime import outputs

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from litegate.errors import ConfigError, DataError, DataUnavailable, StoreError
+from litegate.core.errors import ConfigError, DataError, DataUnavailable, StoreError
 from litegate.recipes import int8_ptq
 from litegate.spec import DataLocations, Training
 from litegate.toolchain import pins

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from litegate import trial
 from litegate.cli import app
-from litegate.errors import ArtifactError
+from litegate.core.errors import ArtifactError
 from litegate.flatbuffer import parse
 from litegate.intake import Intake
 from litegate.interpreter import Kernels, load

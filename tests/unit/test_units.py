@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from litegate.units import Unit, byte, kib, ms, per_thousand, percent, points, text, us
+from litegate.core.units import Unit, byte, kib, ms, per_thousand, percent, points, text, us
 
 
 def test_points_are_exact_fractions():

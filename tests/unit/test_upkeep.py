@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from litegate.cli import app
-from litegate.errors import StoreError
+from litegate.core.errors import StoreError
 from litegate.store import BUILDS, Store
 from litegate.testing import tiny
 from litegate.testing.planted import plant

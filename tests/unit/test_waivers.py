@@ -8,10 +8,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from litegate.errors import ConfigError
+from litegate.core.errors import ConfigError
+from litegate.core.units import Unit, percent, points
 from litegate.measurement import Measurement, violations
 from litegate.reports.record import Place, verdict_row
-from litegate.units import Unit, percent, points
 from litegate.waiverfile import FILE, LONGEST, add, load, parse, written
 from litegate.waivers import Waiver, covering, covers, notes
 

@@ -10,10 +10,10 @@ import pytest
 from tiny import artifact, selector
 
 from litegate import gathering
+from litegate.core.errors import ArtifactError, MeasurementError, StoreCorrupt
 from litegate.datasets import rows
 from litegate.datasets.rows import Rows
 from litegate.datasets.writing import Writer
-from litegate.errors import ArtifactError, MeasurementError, StoreCorrupt
 from litegate.gathering import gathered
 from litegate.measures.accuracy import accuracy, accuracy_drop, class_drop
 from litegate.measures.agreement import agreement_with_reference, keras_difference, kernel_agreement

@@ -8,7 +8,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from litegate import percent
-from litegate.errors import MeasurementError
+from litegate.core.errors import MeasurementError
 from litegate.faults.writer import Writer
 from litegate.measurement import Outcome
 from litegate.measures.weights import layer_weights, sparsity, unique_weights

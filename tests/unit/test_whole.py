@@ -5,9 +5,9 @@ import stat
 import pytest
 from full_disk import full_disk
 
-from litegate.errors import ConfigError
+from litegate.core.errors import ConfigError
+from litegate.core.files import write_whole
 from litegate.reports.html.page import write as write_page
-from litegate.whole import write_whole
 
 
 def test_folders_on_the_way_are_made(tmp_path):

@@ -2,8 +2,8 @@
 
 from fractions import Fraction
 
+from litegate.core.units import Unit, points
 from litegate.measurement import Interval, Measurement, violations
-from litegate.units import Unit, points
 from litegate.wording import lines, sentence
 
 LOSS = Measurement(

@@ -116,8 +116,8 @@ def event(name, repository):
 
 def planted(repository):
     """Plant both models' artifacts in the author's store; the rows that list them."""
+    from litegate.core.options import parse
     from litegate.matrix import described
-    from litegate.options import parse
     from litegate.session import Session
     from litegate.spec import Kind
     from litegate.testing import tiny

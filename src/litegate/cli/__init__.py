@@ -25,9 +25,9 @@ from litegate.cli.noise import noise
 from litegate.cli.report import report
 from litegate.cli.store import store
 from litegate.cli.strip import strip
-from litegate.errors import LitegateError
-from litegate.escaping import plain
-from litegate.options import parse
+from litegate.core.errors import LitegateError
+from litegate.core.escaping import plain
+from litegate.core.options import parse
 from litegate.session import Session
 from litegate.settings import settings
 

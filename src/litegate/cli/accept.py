@@ -10,17 +10,17 @@ from typing import Annotated, Any
 
 import typer
 
-from litegate import amounts
 from litegate.cli.files import ReportFile
-from litegate.errors import ConfigError
-from litegate.escaping import plain, plain_lines
-from litegate.options import parse
+from litegate.core import amounts
+from litegate.core.errors import ConfigError
+from litegate.core.escaping import plain, plain_lines
+from litegate.core.options import parse
+from litegate.core.units import Unit
 from litegate.reports.json_report import NAME
 from litegate.reports.reading import located
 from litegate.reports.record import SCHEMA_VERSION
 from litegate.reports.view import why, without_verdict
 from litegate.settings import settings
-from litegate.units import Unit
 from litegate.waiverfile import add, within_a_year
 from litegate.waivers import FILE, Waiver, bare
 

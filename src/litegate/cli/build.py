@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from litegate.cli.complaint import complain
-from litegate.errors import ConfigError, LitegateError
-from litegate.escaping import plain
-from litegate.options import parse
+from litegate.core.errors import ConfigError, LitegateError
+from litegate.core.escaping import plain
+from litegate.core.options import parse
 from litegate.progress import Progress
 from litegate.session import BASELINE, Session
 from litegate.settings import settings

@@ -12,8 +12,8 @@ import typer
 
 from litegate.cli.complaint import complain
 from litegate.cli.files import read, told_apart
+from litegate.core.errors import LitegateError
 from litegate.datasets.samples import Labelled, read_samples
-from litegate.errors import LitegateError
 from litegate.measurement import Outcome
 from litegate.measures.comparison import FileComparison, compare, side, still
 from litegate.reports.compared import as_json, show

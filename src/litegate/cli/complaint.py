@@ -6,7 +6,7 @@ import os
 
 import typer
 
-from litegate.errors import LitegateError
+from litegate.core.errors import LitegateError
 
 
 def complain(error: LitegateError) -> None:

@@ -9,11 +9,11 @@ import typer
 
 from litegate.acceptance import demand_accepted, not_judged, read_report
 from litegate.collected import collect
-from litegate.errors import ConfigError
+from litegate.core.errors import ConfigError
+from litegate.core.files import write_whole
 from litegate.session import Session
 from litegate.sources import sources_digest
 from litegate.spec import Artifact, Model, Recipe
-from litegate.whole import write_whole
 
 
 def export(

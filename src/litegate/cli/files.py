@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from litegate.errors import ArtifactError
+from litegate.core.errors import ArtifactError
 
 REPORT_HELP = "Another report than the last run's: a report.json, or the folder that holds it."
 ReportFile = Annotated[Path | None, typer.Option("--report", metavar="PATH", help=REPORT_HELP)]

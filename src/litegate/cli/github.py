@@ -14,9 +14,9 @@ from typing import Annotated, Any
 import typer
 
 from litegate.cli.files import ReportFile
-from litegate.errors import ConfigError
-from litegate.escaping import plain, plain_lines
-from litegate.git import prefix
+from litegate.core.errors import ConfigError
+from litegate.core.escaping import plain, plain_lines
+from litegate.core.git import prefix
 from litegate.reports.annotations import annotations as annotations_of
 from litegate.reports.badge import badge as badge_of
 from litegate.reports.json_report import write

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import typer
 
-from litegate.errors import ConfigError
+from litegate.core.errors import ConfigError
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 EXAMPLE = Path("models/my_model.py")

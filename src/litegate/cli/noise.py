@@ -11,17 +11,17 @@ from typing import Annotated
 import typer
 
 from litegate.child import Event
-from litegate.errors import ConfigError, LitegateError, MeasurementError
-from litegate.escaping import plain
+from litegate.core.errors import ConfigError, LitegateError, MeasurementError
+from litegate.core.escaping import plain
+from litegate.core.options import parse
+from litegate.core.units import Quantity, Unit, text
 from litegate.measures.accuracy import answers
 from litegate.measures.noise import HONEST, LEAST_SEEDS, METHOD
 from litegate.noise_record import Row, keep
-from litegate.options import parse
 from litegate.selection import Case
 from litegate.session import Session
 from litegate.settings import settings
 from litegate.spec import Artifact, Model, Recipe
-from litegate.units import Quantity, Unit, text
 
 
 def noise(

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from litegate.cli.files import ReportFile
-from litegate.errors import ConfigError
-from litegate.options import GateOptions, parse
+from litegate.core.errors import ConfigError
+from litegate.core.options import GateOptions, parse
 from litegate.reports.json_report import NAME, PAGE
 from litegate.reports.reading import located, read
 from litegate.settings import settings

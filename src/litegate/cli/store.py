@@ -11,9 +11,9 @@ from typing import Annotated
 
 import typer
 
-from litegate.errors import StoreError
-from litegate.escaping import plain
-from litegate.options import parse
+from litegate.core.errors import StoreError
+from litegate.core.escaping import plain
+from litegate.core.options import parse
 from litegate.session import Session
 from litegate.settings import settings
 from litegate.store import ANSWERS, BUILDS, Store

@@ -10,7 +10,7 @@ import typer
 
 from litegate.cli.export import write
 from litegate.cli.files import read
-from litegate.escaping import plain
+from litegate.core.escaping import plain
 from litegate.finishing import SAMPLES, demand_same_answers, drawn
 from litegate.flatbuffer import parse
 from litegate.toolchain.strip import stripped

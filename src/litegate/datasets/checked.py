@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from litegate.errors import DataError
+from litegate.core.errors import DataError
 from litegate.spec import Array, Data, Inputs, Samples, by_input
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from litegate.errors import DataUnavailable
+from litegate.core.errors import DataUnavailable
 from litegate.spec import Array, Data, DataLocations, Splits
 
 DIGESTS = {

@@ -7,7 +7,7 @@ import queue
 import threading
 from pathlib import Path
 
-from litegate.errors import DataUnavailable
+from litegate.core.errors import DataUnavailable
 
 PATIENCE = 10.0
 """Seconds without a byte, name look-up included, after which the network counts as missing."""

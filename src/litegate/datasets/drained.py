@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from litegate.core.errors import DataError
 from litegate.datasets.checked import preprocessed
 from litegate.datasets.parts import Digest, Part, parts
 from litegate.datasets.rows import IN_MEMORY, in_parts, opened
 from litegate.datasets.writing import Writer
-from litegate.errors import DataError
 from litegate.spec import Data, Inputs, Splits
 
 

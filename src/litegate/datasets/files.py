@@ -13,8 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from litegate.core.errors import BuildError, ConfigError, DataError, DataUnavailable
 from litegate.datasets.download import download
-from litegate.errors import BuildError, ConfigError, DataError, DataUnavailable
 from litegate.spec import DataLocations, File
 
 TIMEOUT = 600.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from difflib import get_close_matches
 
-from litegate.errors import DataError
+from litegate.core.errors import DataError
 from litegate.spec import Array, Data, Splits
 
 _NUMBERS = "biuf"

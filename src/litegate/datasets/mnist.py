@@ -7,9 +7,9 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from litegate.core.errors import DataError, DataUnavailable, LitegateError
 from litegate.datasets.download import download
 from litegate.datasets.prepare import verify
-from litegate.errors import DataError, DataUnavailable, LitegateError
 from litegate.spec import Array, Data, DataLocations, Splits
 
 URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"

@@ -10,8 +10,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from litegate.core.errors import ConfigError, DataError, DataUnavailable
 from litegate.datasets.files import expanded, locate
-from litegate.errors import ConfigError, DataError, DataUnavailable
 from litegate.spec import Array, Data, DataLocations, Domain, File, Splits
 
 NO_SLICES: Mapping[str, str] = MappingProxyType({})

@@ -9,8 +9,8 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from litegate.core.errors import DataError
 from litegate.datasets.rows import PART
-from litegate.errors import DataError
 from litegate.spec import Stream
 
 Part = tuple[NDArray[Any], ...]

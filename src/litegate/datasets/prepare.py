@@ -9,10 +9,10 @@ from dataclasses import replace
 from inspect import signature
 from pathlib import Path
 
+from litegate.core.errors import DataError
 from litegate.datasets.checked import check_inputs, check_shapes, preprocessed
 from litegate.datasets.kept import save
 from litegate.datasets.labels import check_labels, check_slices
-from litegate.errors import DataError
 from litegate.spec import Array, Data, DataLocations, Samples, Splits
 
 

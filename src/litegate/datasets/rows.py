@@ -17,7 +17,7 @@ from typing import Any, NoReturn, final
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.errors import DataError, StoreCorrupt
+from litegate.core.errors import DataError, StoreCorrupt
 
 IN_MEMORY = 128 << 20
 """Bytes up to which an array is held in memory as a whole."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
-from litegate.errors import DataError, DataUnavailable
+from litegate.core.errors import DataError, DataUnavailable
 from litegate.spec import Array, Inputs, Samples
 
 _SAMPLES = ("x", "x_test")

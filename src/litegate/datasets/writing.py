@@ -10,7 +10,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.errors import StoreError
+from litegate.core.errors import StoreError
 
 
 @final

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
-from litegate.errors import ConfigError
+from litegate.core.errors import ConfigError
 from litegate.faults.fault import Family, Fault
 
 FILES = (

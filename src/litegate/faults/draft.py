@@ -10,7 +10,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
-from litegate.errors import ConfigError
+from litegate.core.errors import ConfigError
 from litegate.faults.writer import pack
 from litegate.ports import canonical
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import final
 
-from litegate.errors import ConfigError
+from litegate.core.errors import ConfigError
 from litegate.faults.scene import Scene
 
 Plant = Callable[[Scene, float], Scene]

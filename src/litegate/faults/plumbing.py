@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.errors import BuildError
+from litegate.core.errors import BuildError
+from litegate.core.units import Quantity, Unit
 from litegate.faults.draft import edit
 from litegate.faults.fault import Expect, Family, Ladder, OfMetric, fault
 from litegate.faults.layers import last
@@ -24,7 +25,6 @@ from litegate.measures.accuracy import accuracy_drop, answers
 from litegate.measures.paired import n_least
 from litegate.measures.shipped import NAME as SHIPPED
 from litegate.spec import Artifact, Samples, mapped
-from litegate.units import Quantity, Unit
 
 _DROPS = ("accuracy drop", "number of extra errors", "worst class's accuracy drop")
 _SHARES = ("accuracy", "agreement with Keras", "agreement of kernels")

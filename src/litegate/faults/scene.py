@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, final
 
-from litegate.errors import LitegateError
+from litegate.core.errors import LitegateError
 from litegate.faults.draft import Draft, edit
 from litegate.measures.decisions import chooses
 from litegate.spec import Array, Artifact, Model, Recipe, Samples, by_input

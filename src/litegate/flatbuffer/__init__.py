@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from litegate.errors import ArtifactError
+from litegate.core.errors import ArtifactError
 from litegate.flatbuffer.bounded import File, MalformedError, indices, tables, text, within
 from litegate.flatbuffer.operators import kind_of, operator_of
 from litegate.flatbuffer.order import check_order

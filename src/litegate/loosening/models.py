@@ -9,9 +9,9 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from litegate.amounts import exactly
+from litegate.core.amounts import exactly
+from litegate.core.units import Unit
 from litegate.loosening.nouns import Change, Loosening, differs
-from litegate.units import Unit
 
 Declaration = Mapping[str, Any]
 """A model, a recipe or a limit as a checkout declares it."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from litegate.addopts import STRICT, asks, loosened_options
+from litegate.core.options import OPTIONS
 from litegate.loosening.nouns import Change, Loosening, differs
-from litegate.options import OPTIONS
 
 _FREE = frozenset(
     (

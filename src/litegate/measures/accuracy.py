@@ -12,7 +12,8 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.errors import MeasurementError
+from litegate.core.errors import MeasurementError
+from litegate.core.units import Unit
 from litegate.measurement import Measurement
 from litegate.measures.decisions import decide, demand_comparable, tied
 from litegate.measures.distinct import originals
@@ -29,7 +30,6 @@ from litegate.measures.paired import Pairs
 from litegate.measures.shares import Counted, drop, share, worst_drop
 from litegate.runtime import Outputs, predict
 from litegate.spec import Artifact
-from litegate.units import Unit
 
 
 @final

@@ -12,7 +12,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from litegate.errors import ConfigError, MeasurementError
+from litegate.core.errors import ConfigError, MeasurementError
+from litegate.core.units import Number, Quantity, Unit, text
 from litegate.flatbuffer import parse
 from litegate.measurement import Interval, Measurement, Relation, Rule, Ruling, violations
 from litegate.measures.accuracy import accuracy_drop, answers
@@ -27,7 +28,6 @@ from litegate.measures.latency_rule.contest import Trial, fresh_process, trial
 from litegate.measures.shares import share
 from litegate.measures.size import size
 from litegate.spec import Artifact
-from litegate.units import Number, Quantity, Unit, text
 
 SAME = "the same bytes"
 LEAST_GROWTH = Fraction(1, 100)

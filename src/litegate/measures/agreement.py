@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.errors import MeasurementError
+from litegate.core.errors import MeasurementError
+from litegate.core.units import Unit
 from litegate.interpreter import Kernels
 from litegate.measurement import Measurement
 from litegate.measures.decisions import Decisions, decide, demand_same_split, finite, tied
@@ -22,7 +23,6 @@ from litegate.measures.layer_error import divergence
 from litegate.measures.shares import share
 from litegate.runtime import Outputs, all_outputs, predict_all
 from litegate.spec import Artifact
-from litegate.units import Unit
 
 KERNEL_SAMPLES = 500
 """Samples on which the kernels are compared: the reference ones are ten times slower."""

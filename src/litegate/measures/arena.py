@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import final
 
-from litegate.errors import MeasurementError
+from litegate.core.errors import MeasurementError
+from litegate.core.units import Unit
 from litegate.flatbuffer import parse
 from litegate.graph import ABSENT, Graph, Subgraph, Tensor
 from litegate.measurement import Measurement
 from litegate.measures.memory_rule.planner import Block, aligned, place
 from litegate.measures.tensor_rule.operators import named
 from litegate.spec import Artifact
-from litegate.units import Unit
 
 CONTROL_FLOW = frozenset({"CALL_ONCE", "IF", "STABLEHLO_WHILE", "WHILE"})
 """Operators that run other graphs, whose tensors would have to be planned among these."""

@@ -11,8 +11,9 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from litegate.core.errors import ArtifactError, LitegateError, MeasurementError
+from litegate.core.units import Number, Unit
 from litegate.datasets.samples import Labelled
-from litegate.errors import ArtifactError, LitegateError, MeasurementError
 from litegate.flatbuffer import parse
 from litegate.graph import Graph
 from litegate.measurement import Measurement, Outcome, Verdict
@@ -43,7 +44,6 @@ from litegate.spec import (
     Samples,
     by_input,
 )
-from litegate.units import Number, Unit
 
 _MOST_CLASSES = 1_000_000
 _MOST_ELEMENTS = 1 << 26

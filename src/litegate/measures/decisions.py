@@ -10,8 +10,8 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from litegate.core.errors import MeasurementError
 from litegate.datasets.rows import in_parts, together
-from litegate.errors import MeasurementError
 from litegate.runtime import Outputs, predict, predict_all
 from litegate.spec import Artifact
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.errors import ArtifactError, MeasurementError
+from litegate.core.errors import ArtifactError, MeasurementError
 from litegate.measurement import Measurement
 from litegate.measures.decisions import finite
 from litegate.ports import listed, matching

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import final
 
-from litegate.errors import MeasurementError
+from litegate.core.errors import MeasurementError
 from litegate.flatbuffer import parse
 from litegate.graph import Graph, Operator, Signature, Subgraph, Tensor
 from litegate.measures.arena import Plan, plan

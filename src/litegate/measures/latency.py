@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
-from litegate.errors import ConfigError
+from litegate.core.errors import ConfigError
+from litegate.core.units import Number, Quantity, Unit, text
 from litegate.measurement import Interval, Measurement, Outcome, Relation, Rule, Ruling
 from litegate.measures.latency_rule.absolute import latency
 from litegate.measures.latency_rule.contest import (
@@ -22,7 +23,6 @@ from litegate.measures.latency_rule.contest import (
 from litegate.measures.latency_rule.pairs import MIN_EPOCHS, Decision
 from litegate.measures.latency_rule.timing import one_sample
 from litegate.spec import Artifact
-from litegate.units import Number, Quantity, Unit, text
 
 __all__ = ["DEFAULT_LIMIT", "LEAST_LIMIT", "latency", "latency_ratio"]
 

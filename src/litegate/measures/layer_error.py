@@ -16,7 +16,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.errors import LitegateError, MeasurementError
+from litegate.core.errors import LitegateError, MeasurementError
 from litegate.flatbuffer import parse
 from litegate.graph import Tensor
 from litegate.measures.decisions import demand_same_split

@@ -16,12 +16,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from litegate.errors import MeasurementError
+from litegate.core.errors import MeasurementError
+from litegate.core.units import Number, Quantity, Unit, text
 from litegate.measures.agreement import KERNEL_SAMPLES
 from litegate.measures.paired import n_deciding, n_least, unseen
 from litegate.measures.shares import several
 from litegate.spec import Budget
-from litegate.units import Number, Quantity, Unit, text
 
 LEAST_OF_A_CLASS = 3
 """Samples that a limit for each class, or each slice, must be worth."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.errors import MeasurementError
+from litegate.core.errors import MeasurementError
 from litegate.measures.distinct import firsts, originals
 from litegate.measures.paired import Pairs
 from litegate.measures.shares import Counted

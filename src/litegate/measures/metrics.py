@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from litegate.core.units import text
 from litegate.datasets.rows import in_parts
 from litegate.measurement import Measurement
 from litegate.measures.against_base import SAME, same_bytes
@@ -28,7 +29,6 @@ from litegate.measures.metric_rule.worst import Lost, worst_loss
 from litegate.measures.shares import drop, share, worst_drop
 from litegate.spec import Artifact
 from litegate.spec.metric import Metric, MetricKind
-from litegate.units import text
 
 
 def metric_value(artifact: Artifact, metric: Metric) -> Measurement:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from litegate.core.units import Unit, text
 from litegate.measures.saturation import telling
 from litegate.spec import Artifact, by_input
-from litegate.units import Unit, text
 
 LEAST = 0.05
 """The share of a domain that samples fill."""

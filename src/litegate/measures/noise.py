@@ -14,10 +14,10 @@ from itertools import combinations
 from statistics import fmean, stdev
 from typing import final
 
-from litegate.errors import MeasurementError
+from litegate.core.errors import MeasurementError
+from litegate.core.units import Number, Quantity, Unit
 from litegate.measurement import Interval
 from litegate.measures.bisection import bisected
-from litegate.units import Number, Quantity, Unit
 
 LEAST_SEEDS = 2
 """An SD needs two numbers; an interval that is of use needs about ten."""

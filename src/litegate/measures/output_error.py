@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from litegate.core.errors import MeasurementError
+from litegate.core.units import Unit, text
 from litegate.datasets.rows import together
-from litegate.errors import MeasurementError
 from litegate.measurement import Interval, Measurement
 from litegate.measures.bootstrap import METHOD, bca, by_group, resamples
 from litegate.measures.decisions import demand_finite, demand_same_split
@@ -24,7 +25,6 @@ from litegate.measures.layer_error import divergence
 from litegate.measures.paired import TAIL
 from litegate.runtime import Outputs
 from litegate.spec import Artifact
-from litegate.units import Unit, text
 
 Sums = NDArray[np.float64]
 """float64; a sum of squares for each sample, shape (n,)."""

@@ -7,7 +7,7 @@ from contextlib import suppress
 from math import isfinite
 from typing import Any
 
-from litegate.errors import LitegateError, MeasurementError
+from litegate.core.errors import LitegateError, MeasurementError
 from litegate.measurement import Measurement
 from litegate.measures.accuracy import accuracy, accuracy_drop, answers
 from litegate.measures.arena import arena

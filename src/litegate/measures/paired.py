@@ -13,9 +13,9 @@ from functools import cache
 from statistics import NormalDist
 from typing import final
 
-from litegate.errors import MeasurementError
+from litegate.core.errors import MeasurementError
+from litegate.core.units import Number
 from litegate.measures.bisection import bisected
-from litegate.units import Number
 
 TAIL = 0.05
 """What a one-sided 95 % limit leaves out."""

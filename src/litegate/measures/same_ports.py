@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from litegate.errors import ArtifactError
+from litegate.core.errors import ArtifactError
 from litegate.flatbuffer import parse
 from litegate.graph import Tensor
 from litegate.ports import called

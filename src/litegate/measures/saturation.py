@@ -17,13 +17,13 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from litegate.core.errors import ArtifactError, MeasurementError
+from litegate.core.units import Unit, text
 from litegate.datasets.rows import in_parts
-from litegate.errors import ArtifactError, MeasurementError
 from litegate.interpreter import Runner
 from litegate.measures.grid import Grid, input_grid_of
 from litegate.ports import matched
 from litegate.spec import Artifact, Samples
-from litegate.units import Unit, text
 
 _TELLING = 1000
 """Samples that tell whether most are cut off."""

@@ -15,6 +15,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
+from litegate.core.units import Quantity, Unit, text
 from litegate.measurement import (
     Interval,
     Measurement,
@@ -26,7 +27,6 @@ from litegate.measurement import (
 )
 from litegate.measures.distinct import counted, firsts
 from litegate.measures.paired import TAIL, Pairs, drop_limits, n_deciding, n_proving, wilson
-from litegate.units import Quantity, Unit, text
 
 TANGO = "Tango's score, paired"
 WILSON = "Wilson's score"

@@ -6,7 +6,7 @@ import hashlib
 import shlex
 from pathlib import Path
 
-from litegate.errors import MeasurementError
+from litegate.core.errors import MeasurementError
 from litegate.measurement import Measurement, violations
 from litegate.spec import Artifact
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import zlib
 from fractions import Fraction
 
-from litegate.errors import MeasurementError
+from litegate.core.errors import MeasurementError
+from litegate.core.units import Unit
 from litegate.measurement import Measurement
 from litegate.spec import Artifact
-from litegate.units import Unit
 
 LEVEL = 9
 """zlib's slowest and smallest."""

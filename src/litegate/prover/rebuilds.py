@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from statistics import stdev
 
-from litegate.errors import ConfigError, LitegateError
+from litegate.core.errors import ConfigError, LitegateError
+from litegate.core.units import Unit, text
 from litegate.faults import Scene
 from litegate.gate import Gate
 from litegate.measures.accuracy import answers
@@ -16,7 +17,6 @@ from litegate.measures.metrics import metric_value
 from litegate.proving.proof import Proof, count_rebuild
 from litegate.proving.result import Play
 from litegate.spec import Artifact, Model, Recipe
-from litegate.units import Unit, text
 
 REBUILDS = 20
 """Trainings from other seeds."""

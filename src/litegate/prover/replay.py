@@ -9,12 +9,12 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 from litegate import checking
+from litegate.core.units import Unit
 from litegate.faults import Scene
 from litegate.gate import KEY
 from litegate.items import case_of, fixtures_of, is_latency
 from litegate.measurement import Relation
 from litegate.proving.result import Check, Finding, Result, Said
-from litegate.units import Unit
 
 _ORDER = (Said.OMITTED, Said.PASS, Said.INCONCLUSIVE, Said.FAIL, Said.ERROR, Said.CRASH)
 

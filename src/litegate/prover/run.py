@@ -13,8 +13,8 @@ from typing import Any, final
 
 import pytest
 
-from litegate.errors import ConfigError, LitegateError
-from litegate.escaping import plain
+from litegate.core.errors import ConfigError, LitegateError
+from litegate.core.escaping import plain
 from litegate.faults import Family, Fault, Scene
 from litegate.faults.catalogue import chosen, own_faults, shipped_faults
 from litegate.faults.part import in_memory

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import final
 
-from litegate.errors import LitegateError
+from litegate.core.errors import LitegateError
 from litegate.faults import Expect, Family, Fault, Scene, Unplantable
 from litegate.proving.promises import COSTLY
 from litegate.proving.result import Check, Play, Result

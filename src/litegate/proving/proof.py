@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, final
 
-from litegate.errors import ConfigError
+from litegate.core.errors import ConfigError
 from litegate.faults import Fault, Scene, edit, sound
 from litegate.faults.scene import with_bytes
 from litegate.proving.ladders import Climb, Told, Watch, climb

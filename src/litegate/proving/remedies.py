@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 
+from litegate.core.units import text
 from litegate.faults import Expect, Family, Fault, Scene
 from litegate.measurement import Relation
 from litegate.proving.ladders import Climb
 from litegate.proving.promises import bound, meant, promises
 from litegate.proving.result import Finding, Result
-from litegate.units import text
 
 _SHOWN = 2
 """Remedies that are named, joined by "or"."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import final
 
+from litegate.core.units import Unit
 from litegate.faults import Expect, Scene
 from litegate.measurement import Relation
-from litegate.units import Unit
 
 
 class Said(StrEnum):

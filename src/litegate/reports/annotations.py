@@ -1,6 +1,6 @@
 """`::error` lines: what failed, at the model's own file and line, within GitHub's counts."""
 
-from litegate.escaping import command_message, command_property
+from litegate.core.escaping import command_message, command_property
 from litegate.reports.view import PROOF, UNPROVEN, Report, Row, counts, having, is_good, whose
 
 MOST = 10

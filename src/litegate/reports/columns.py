@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from litegate.escaping import plain
+from litegate.core.escaping import plain
 
 Cells = Sequence[str]
 

@@ -8,12 +8,12 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from litegate.escaping import plain, plain_lines
+from litegate.core.escaping import plain, plain_lines
+from litegate.core.units import Number, Unit, text
 from litegate.measurement import Outcome, Verdict
 from litegate.measures.comparison import FileComparison, Row
 from litegate.reports.console import console
 from litegate.reports.record import Place, verdict_row
-from litegate.units import Number, Unit, text
 from litegate.wording import headline, sentence
 
 _LAST = {

@@ -9,7 +9,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from litegate.escaping import plain, shortened
+from litegate.core.escaping import plain, shortened
 from litegate.graph import Operator, Signature
 from litegate.measures.inspection import Inspection, Placed
 from litegate.measures.tensor_rule.operators import named

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from litegate.errors import ConfigError
+from litegate.core.errors import ConfigError
+from litegate.core.files import write_whole
 from litegate.reports.record import SCHEMA_VERSION, Run
-from litegate.whole import write_whole
 
 NAME, PAGE = "report.json", "report.html"
 

@@ -13,13 +13,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from litegate.errors import ConfigError
-from litegate.git import ancestors
+from litegate.core.errors import ConfigError
+from litegate.core.files import write_whole
+from litegate.core.git import ancestors
 from litegate.reports.json_report import NAME
 from litegate.reports.reading import read_kept
 from litegate.reports.shapes import KEPT_ROW
 from litegate.reports.view import Report, Row
-from litegate.whole import write_whole
 
 MOST_FILES = 2000
 """Files of a folder that are read."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
-from litegate.escaping import markdown as text
+from litegate.core.escaping import markdown as text
 from litegate.reports import proof
 from litegate.reports.view import (
     RECIPE_HEAD,

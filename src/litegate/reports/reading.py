@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from litegate.errors import ConfigError
+from litegate.core.errors import ConfigError
 from litegate.reports.json_report import NAME
 from litegate.reports.shapes import (
     FIGURES,

@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from litegate.core.units import Unit
 from litegate.reports.record import SCHEMA_VERSION
 from litegate.spec import Kind
-from litegate.units import Unit
 
 Test = Callable[[Any], bool]
 Shape = Mapping[str, Test]

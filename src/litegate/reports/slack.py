@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, final
 
+from litegate.core.units import Quantity, Unit, text
 from litegate.measures.metric_rule.names import bounded_by
 from litegate.spec import Budget, Metric
-from litegate.units import Quantity, Unit, text
 
 MOST_USED = Fraction(60, 100)
 """The share of what a limit allows, at and below which its slack is said."""

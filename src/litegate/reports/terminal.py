@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
-from litegate.escaping import plain
+from litegate.core.escaping import plain
 from litegate.reports import proof
 from litegate.reports.columns import Cells, columns
 from litegate.reports.record import Run

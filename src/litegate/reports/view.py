@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from litegate.units import Unit, text
+from litegate.core.units import Unit, text
 
 Report = Mapping[str, Any]
 Row = Mapping[str, Any]

@@ -6,9 +6,9 @@ from dataclasses import Field, dataclass, field, fields
 from fractions import Fraction
 from typing import Any, final
 
-from litegate.errors import ConfigError
+from litegate.core.errors import ConfigError
+from litegate.core.units import Number, Quantity, Unit
 from litegate.spec.metric import Metric
-from litegate.units import Number, Quantity, Unit
 
 _HALF_A_POINT = Quantity(Fraction(5, 1000), Unit.POINTS)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn, final
 
-from litegate.errors import DataError
+from litegate.core.errors import DataError
 from litegate.spec.arrays import Array
 
 Domain = tuple[float, float] | Mapping[str, tuple[float, float]]

@@ -11,8 +11,8 @@ from fractions import Fraction
 from inspect import signature
 from typing import Any, TypedDict, final
 
-from litegate.errors import ConfigError
-from litegate.units import Number, Quantity, Unit
+from litegate.core.errors import ConfigError
+from litegate.core.units import Number, Quantity, Unit
 
 Limit = Quantity | Number
 """A plain number in the metric's own unit; of top-k a quantity in per cent or points."""

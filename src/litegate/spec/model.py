@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, final
 
-from litegate.errors import ConfigError
+from litegate.core.errors import ConfigError
 from litegate.spec.arrays import Array
 from litegate.spec.budget import Budget
 from litegate.spec.inputs import Domain, Samples

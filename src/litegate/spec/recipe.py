@@ -9,9 +9,9 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Any, final
 
-from litegate.errors import ConfigError
+from litegate.core.errors import ConfigError
+from litegate.core.units import Quantity, Unit
 from litegate.spec.budget import Budget, check_limit
-from litegate.units import Quantity, Unit
 
 
 class Kind(StrEnum):

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, final
 
-from litegate.errors import ConfigError
+from litegate.core.errors import ConfigError
 
 _LISTS = Path(__file__).parent
 KNOWN = tuple(sorted(path.stem for path in _LISTS.glob("*.toml")))

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from litegate.core.options import parse
 from litegate.datasets.kept import save
-from litegate.options import parse
 from litegate.runtime import all_outputs
 from litegate.session import Session
 from litegate.spec import Array, Evaluation, Model

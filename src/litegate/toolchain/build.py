@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 
+from litegate.core.errors import ConfigError
 from litegate.datasets import prepare
 from litegate.datasets.prepare import keep_evaluation
 from litegate.discovery import load_file
-from litegate.errors import ConfigError
 from litegate.spec import Model, Recipe, Splits
 from litegate.toolchain.bench import Bench
 from litegate.toolchain.environment import (

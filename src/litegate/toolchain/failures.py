@@ -8,13 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import final
 
-from litegate.errors import (
-    BuildError,
-    ConfigError,
-    DataError,
-    DataUnavailable,
-    LitegateError,
-)
+from litegate.core.errors import BuildError, ConfigError, DataError, DataUnavailable, LitegateError
 from litegate.toolchain.protocol import Failure
 
 _LONGEST = 1500

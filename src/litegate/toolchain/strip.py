@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from litegate.errors import ArtifactError
+from litegate.core.errors import ArtifactError
 
 _NEVER_READ = frozenset({b"CONVERSION_METADATA", b"debug_metadata"})
 """Metadata that tell how a file came about; whatever else there is, some runtime may read."""

@@ -14,13 +14,13 @@ from typing import Any, final
 
 import numpy as np
 
-from litegate.errors import ConfigError, MeasurementError
+from litegate.core.errors import ConfigError, MeasurementError
+from litegate.core.units import Quantity, Unit, text
 from litegate.measurement import Measurement, Outcome, Relation, Rule, Ruling
 from litegate.measures.latency_rule import timing
 from litegate.measures.latency_rule.fixture import Benchmark, recorded_seconds, require_enabled
 from litegate.measures.latency_rule.sequential import Floats
 from litegate.spec import Artifact
-from litegate.units import Quantity, Unit, text
 
 SECONDS = 3.0
 """Least length of the recording, so that it meets the machine's good moments too."""

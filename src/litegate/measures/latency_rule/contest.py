@@ -20,8 +20,8 @@ from typing import final
 
 import numpy as np
 
+from litegate.core.errors import ConfigError, MeasurementError
 from litegate.datasets.kept import load, save
-from litegate.errors import ConfigError, MeasurementError
 from litegate.measurement import Outcome
 from litegate.measures.latency_rule.epochs import fresh_pairs
 from litegate.measures.latency_rule.pairs import (

@@ -14,7 +14,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.errors import MeasurementError
+from litegate.core.errors import MeasurementError
 from litegate.measures.latency_rule.timing import EPOCH, Clock, Clocks, Invoke, Pace, Pair
 
 _PADS = 6

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from litegate.errors import MeasurementError
+from litegate.core.errors import MeasurementError
 from litegate.measures.latency_rule.sequential import Floats
 
 _WALL_CLOCKS = (time.perf_counter, time.monotonic, time.time)

@@ -14,7 +14,7 @@ from typing import final
 
 import numpy as np
 
-from litegate.errors import MeasurementError
+from litegate.core.errors import MeasurementError
 from litegate.measurement import Outcome
 from litegate.measures.latency_rule.epochs import Epoch
 from litegate.measures.latency_rule.sequential import (

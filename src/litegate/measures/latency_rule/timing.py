@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import final
 
-from litegate.errors import MeasurementError
+from litegate.core.errors import MeasurementError
 from litegate.interpreter import Runner
 from litegate.spec import Artifact, Samples
 

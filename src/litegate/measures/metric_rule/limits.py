@@ -7,7 +7,8 @@ from typing import final
 
 import numpy as np
 
-from litegate.errors import MeasurementError
+from litegate.core.errors import MeasurementError
+from litegate.core.units import Quantity
 from litegate.measurement import (
     Interval,
     Measurement,
@@ -21,7 +22,6 @@ from litegate.measures.bootstrap import Real, bca, unseen_share
 from litegate.measures.metric_rule.sampled import Sampled
 from litegate.measures.paired import TAIL
 from litegate.spec.metric import Better, Metric
-from litegate.units import Quantity
 
 _LEAST = 0.5
 """The share of resamples that must have a value."""

@@ -11,7 +11,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.errors import MeasurementError
+from litegate.core.errors import MeasurementError
 from litegate.spec import Samples, mapped
 from litegate.spec.metric import Metric
 

@@ -10,7 +10,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.errors import MeasurementError
+from litegate.core.errors import MeasurementError
 from litegate.measures.bootstrap import Counts, Real, resamples, without_each
 from litegate.measures.decisions import demand_finite
 from litegate.measures.distinct import originals

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.errors import MeasurementError
+from litegate.core.errors import MeasurementError
 from litegate.measures.metric_rule.own import Chunk, called, demand_bounds
 from litegate.spec.metric import Metric, MetricKind
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import final
 
+from litegate.core.units import Quantity, text
 from litegate.measurement import (
     Interval,
     Measurement,
@@ -21,7 +22,6 @@ from litegate.measures.metric_rule.sampled import Sampled
 from litegate.measures.paired import TAIL
 from litegate.measures.shares import several
 from litegate.spec.metric import Metric
-from litegate.units import Quantity, text
 
 
 @final

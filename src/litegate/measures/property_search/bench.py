@@ -8,8 +8,8 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from litegate.core.errors import MeasurementError
 from litegate.datasets.rows import in_parts
-from litegate.errors import MeasurementError
 from litegate.interpreter import Runner
 from litegate.measures.grid import grid_of
 from litegate.measures.property_search.patterns import Canvas, Pattern

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import final
 
-from litegate.escaping import shortened
+from litegate.core.escaping import shortened
 from litegate.graph import ABSENT, Operator, Tensor
 from litegate.measures.tensor_rule.roles import Role, operand
 from litegate.targets import Range, Rule

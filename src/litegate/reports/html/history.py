@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 
+from litegate.core.units import Unit
 from litegate.reports.kept import key_of
 from litegate.reports.view import Report, Row, outcome_of
-from litegate.units import Unit
 
 MOST_COMMITS = 40
 """The last so many are drawn."""

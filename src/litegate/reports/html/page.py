@@ -10,8 +10,10 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from litegate.errors import ConfigError
-from litegate.escaping import plain
+from litegate.core.errors import ConfigError
+from litegate.core.escaping import plain
+from litegate.core.files import write_whole
+from litegate.core.units import Unit, text
 from litegate.reports import proof
 from litegate.reports.html import words
 from litegate.reports.html.charts.bars import bar, layer_bar
@@ -44,8 +46,6 @@ from litegate.reports.view import (
     whose,
     without_verdict,
 )
-from litegate.units import Unit, text
-from litegate.whole import write_whole
 
 _TEMPLATES = Path(__file__).with_name("templates")
 _SHOWN = {

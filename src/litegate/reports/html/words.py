@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import final
 
+from litegate.core.units import Unit, text
 from litegate.reports.html.facts import CandidateFacts, FlipSheet
-from litegate.units import Unit, text
 
 
 def flipped(sheet: FlipSheet) -> str:

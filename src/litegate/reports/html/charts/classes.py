@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from litegate.core.units import Unit, text
 from litegate.reports.html.charts.svg import Scale, dot, line, plot
 from litegate.reports.html.facts import ClassChange
-from litegate.units import Unit, text
 
 _HEIGHT, _MIDDLE = 22, 11
 

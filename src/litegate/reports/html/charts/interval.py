@@ -7,9 +7,9 @@ from typing import Any
 
 from markupsafe import Markup
 
+from litegate.core.units import Unit, text
 from litegate.reports.html.charts.svg import Scale, dot, label, line, plot, share, tag
 from litegate.reports.view import outcome_of, whose
-from litegate.units import Unit, text
 
 Row = Mapping[str, Any]
 

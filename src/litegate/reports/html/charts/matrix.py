@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from markupsafe import Markup, escape
 
-from litegate.escaping import plain, shortened
+from litegate.core.escaping import plain, shortened
 from litegate.reports.html.facts import Confusions
 
 Rows = Sequence[Sequence[int]]

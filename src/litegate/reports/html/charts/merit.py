@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
-from litegate.units import Unit
+from litegate.core.units import Unit
 
 Row = Mapping[str, Any]
 

@@ -7,9 +7,9 @@ from itertools import pairwise
 
 from markupsafe import Markup
 
+from litegate.core.units import text
 from litegate.reports.html.charts.svg import Scale, dot, label, line, plot, share, tag
 from litegate.reports.html.history import History, Line, Point
-from litegate.units import text
 
 _HEIGHT, _TOP, _BOTTOM, _FLOOR = 116, 0.13, 0.7, 0.82
 """Of the height: between the first two lie the values, down to the last what the limit forbids."""

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from markupsafe import Markup
 
+from litegate.core.units import Unit, text
 from litegate.reports.html.charts.merit import Merit, Row, merit
 from litegate.reports.html.charts.svg import Scale, dot, line, plot, rounded, share, tag
-from litegate.units import Unit, text
 
 _HEIGHT, _TOP, _BOTTOM, _LEFT = 220, 0.06, 0.86, 0.16
 _EDGE = 0.93

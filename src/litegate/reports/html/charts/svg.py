@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from markupsafe import Markup, escape
 
-from litegate.escaping import plain, shortened
+from litegate.core.escaping import plain, shortened
 
 EDGE_LEFT, EDGE_RIGHT = 22.0, 78.0
 """Percent of the width: a label beyond them is written towards the middle."""

@@ -9,8 +9,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+from litegate.core.units import Unit, text
 from litegate.reports.html.charts.svg import Scale, dot, label, line, plot, share, tag
-from litegate.units import Unit, text
 
 Row = Mapping[str, Any]
 Pairs = list[tuple[float, float]]

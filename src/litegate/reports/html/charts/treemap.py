@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from litegate.escaping import plain
+from litegate.core.escaping import plain
+from litegate.core.units import Unit, text
 from litegate.reports.html.charts.svg import share, tag
 from litegate.reports.html.facts import Part
-from litegate.units import Unit, text
 
 _SHAPE = 2.8
 """Width to height of the whole on a desktop; squares are squares there."""

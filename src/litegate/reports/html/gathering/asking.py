@@ -13,9 +13,9 @@ from dataclasses import asdict
 
 import numpy as np
 
+from litegate.core.errors import LitegateError
 from litegate.datasets.rows import opened
 from litegate.digests import digest_of
-from litegate.errors import LitegateError
 from litegate.interpreter import version
 from litegate.ports import Port
 from litegate.runtime import Outputs, predict

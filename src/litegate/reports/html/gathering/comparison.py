@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any, final
 
-from litegate.errors import LitegateError
+from litegate.core.errors import LitegateError
 from litegate.reports.view import Report
 from litegate.spec import Artifact, Evaluation, Kind, Recipe
 from litegate.store import BUILDS, EVALUATIONS, Store

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar, final
 
-from litegate.errors import LitegateError
+from litegate.core.errors import LitegateError
 from litegate.flatbuffer import parse
 from litegate.graph import Graph
 from litegate.reports.html.facts import (

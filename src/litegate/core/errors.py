@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from litegate.escaping import plain_lines
+from litegate.core.escaping import plain_lines
 
 
 class LitegateError(Exception):

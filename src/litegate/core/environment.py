@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from litegate.options import GateOptions
+from litegate.core.options import GateOptions
 from litegate.toolchain.pins import PINS
 
 KERNELS = "XNNPACK"

@@ -13,7 +13,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from fractions import Fraction
 from typing import final
 
-from litegate.units import Number, Unit
+from litegate.core.units import Number, Unit
 
 _WRITTEN: Mapping[Unit, tuple[int, str]] = {
     Unit.COUNT: (1, ""),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, final
 
-from litegate.errors import ConfigError
+from litegate.core.errors import ConfigError
 
 
 def _path(text: str) -> Path:

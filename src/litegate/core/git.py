@@ -14,7 +14,7 @@ from pathlib import Path
 from shutil import which
 from typing import Any, final
 
-from litegate.errors import ConfigError
+from litegate.core.errors import ConfigError
 
 NONE, AUTO = "none", "auto"
 _NOTHING = "0" * 40

@@ -1,0 +1,1 @@
+"""Errors, units, options, files, git: what every package may use; imports none of them."""
