@@ -12,9 +12,9 @@ from random import Random
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.flatbuffer import parse
 from litegate.spec import Kind
 from litegate.testing import tiny
+from litegate.tflite.reader import parse
 
 _EXTREMES = (1, 2, 3, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 _STRUCTURE = 0.75

@@ -75,7 +75,7 @@ class Damaged:
 
 
 Demand = Callable[..., None]
-"""As `litegate.trial.demand_trial`."""
+"""As `litegate.runtimes.sandbox.demand_trial`."""
 
 
 class Place:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from litegate.interpreter import Runner
-from litegate.runtime import batch_of
+from litegate.runtimes.inference import batch_of
+from litegate.runtimes.litert import Runner
 from litegate.spec import Artifact
 
 

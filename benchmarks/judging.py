@@ -21,7 +21,7 @@ from litegate.measures.comparison import compare, side
 from litegate.measures.output_error import output_error
 from litegate.measures.size import size
 from litegate.measures.tensors import operator_violations, tensor_violations
-from litegate.runtime import predict
+from litegate.runtimes.inference import predict
 from litegate.spec import Artifact, Kind, Recipe
 
 SAMPLES = 32

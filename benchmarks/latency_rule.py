@@ -26,13 +26,13 @@ from added_work import with_dense
 from numpy.typing import NDArray
 from scipy.stats import beta
 
-from litegate.interpreter import Runner
 from litegate.measurement import Outcome
 from litegate.measures.latency import DEFAULT_LIMIT
 from litegate.measures.latency_rule.contest import Contest, Result, confirmed, fresh_process
 from litegate.measures.latency_rule.epochs import fresh_pairs
 from litegate.measures.latency_rule.sequential import hodges_lehmann
 from litegate.measures.latency_rule.timing import Pair, clocks, fresh, no_collection, pace
+from litegate.runtimes.litert import Runner
 
 DEFAULT = "mlperf_tiny/resnet8_int8.tflite"
 LOW, AIM, HIGH = 1.05, 1.055, 1.06

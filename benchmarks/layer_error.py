@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 
 from litegate.core.errors import LitegateError
-from litegate.faults.draft import Draft, edit
 from litegate.faults.layers import Layer, layers
 from litegate.faults.scene import with_bytes
 from litegate.measures.layer_error import diverging, layer_errors
-from litegate.runtime import outputs
+from litegate.runtimes.inference import outputs
 from litegate.spec import Artifact, Evaluation, Kind, Recipe
+from litegate.tflite.editing.draft import Draft, edit
 
 SAMPLES = 600
 Weights = Any

@@ -27,13 +27,13 @@ import numpy as np
 from invocations import invoked
 
 from litegate.core.options import parse
-from litegate.flatbuffer import parse as graph
 from litegate.reports.html.gathering import Comparison
 from litegate.session import Session
 from litegate.showing import rows
 from litegate.spec import Artifact, Evaluation
 from litegate.store import ANSWERS, BUILDS, EVALUATIONS, Store
 from litegate.testing import revalue
+from litegate.tflite.reader import parse as graph
 
 PROJECT = Path(__file__).resolve().parent.parent
 MODELS, ROUNDS = 10, 5

@@ -10,7 +10,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
-from litegate.faults.writer import Steps, Writer
+from litegate.tflite.editing.writer import Steps, Writer
 
 SIDE, PATCH, CHANNELS, CLASSES = 64, 8, 4, 10
 SAMPLE_BYTES = SIDE * SIDE * 3 * 4

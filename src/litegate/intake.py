@@ -16,10 +16,10 @@ from litegate.datasets import prepare
 from litegate.datasets.files import digest, expanded, files_of, locate
 from litegate.datasets.prepare import keep_evaluation
 from litegate.digests import digest_of
-from litegate.flatbuffer import parse
+from litegate.runtimes.sandbox import demand_trial
 from litegate.spec import Data, DataLocations, File, Splits
 from litegate.store import BUILDS, EVALUATIONS, Store
-from litegate.trial import demand_trial
+from litegate.tflite.reader import parse
 
 
 @final

@@ -323,7 +323,7 @@ class Pipeline:
 
 def _demand_same_answers(target: Target, recipe: str, staging: Path) -> None:
     """A stripped file answers as the converted one does; BuildError of this recipe otherwise."""
-    from litegate.finishing import demand_same_answers
+    from litegate.runtimes.equivalence import demand_same_answers
 
     before, after = (staging / recipe / name for name in (CONVERTED, "model.tflite"))
     samples = load(staging / "evaluation", SAMPLES)

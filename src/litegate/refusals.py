@@ -83,7 +83,7 @@ def refuse_unloadable(item: pytest.Item, report: pytest.TestReport) -> None:
     candidate = item.stash.get(CANDIDATE, None)
     if candidate is None or report.when != "call" or report.outcome != "passed":
         return
-    from litegate.runtime import demand_loadable
+    from litegate.runtimes.inference import demand_loadable
 
     try:
         demand_loadable(candidate)

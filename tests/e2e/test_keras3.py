@@ -14,7 +14,7 @@ import pytest
 from litegate import child
 from litegate.core.errors import BuildError
 from litegate.datasets.prepare import array_digest
-from litegate.runtime import outputs
+from litegate.runtimes.inference import outputs
 from litegate.spec import DataLocations
 from litegate.toolchain.translation.table import SUPPORTED
 

@@ -11,10 +11,10 @@ import pytest
 from litegate import recipes
 from litegate.core.errors import ArtifactError
 from litegate.core.units import ms
-from litegate.interpreter import Runner
 from litegate.measurement import Outcome
 from litegate.measures.latency import latency, latency_ratio
 from litegate.measures.latency_rule.contest import Contest, confirmed, fresh_process, trial
+from litegate.runtimes.litert import Runner
 from litegate.spec import Artifact, Evaluation
 
 DATA = os.environ.get("LITEGATE_DATA", "")

@@ -11,10 +11,10 @@ import pytest
 from projects import BareProject
 from several_models import PAIR, SIGNED, TOKENS, TONES, TWO
 
-from litegate.faults.draft import Draft, edit
 from litegate.faults.layers import last
-from litegate.flatbuffer import parse
-from litegate.interpreter import signatures
+from litegate.runtimes.litert import signatures
+from litegate.tflite.editing.draft import Draft, edit
+from litegate.tflite.reader import parse
 
 pytestmark = pytest.mark.slow
 CHECKS = Path(__file__).resolve().parents[2] / "checks"

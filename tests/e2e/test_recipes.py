@@ -18,7 +18,7 @@ from litegate.measurement import Outcome
 from litegate.measures.size import compressed_size
 from litegate.measures.tensors import operator_violations, tensor_violations
 from litegate.measures.weights import layer_weights, sparsity, unique_weights
-from litegate.runtime import outputs
+from litegate.runtimes.inference import outputs
 from litegate.spec import Artifact, DataLocations, Evaluation, Model
 from litegate.testing import artifact
 

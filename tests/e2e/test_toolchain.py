@@ -11,10 +11,10 @@ import pytest
 from toolchain_projects import ALL, Project, digests, ignore
 
 from litegate import child
-from litegate.flatbuffer import parse
-from litegate.interpreter import Runner
-from litegate.runtime import outputs
+from litegate.runtimes.inference import outputs
+from litegate.runtimes.litert import Runner
 from litegate.spec import DataLocations
+from litegate.tflite.reader import parse
 
 pytestmark = pytest.mark.slow
 

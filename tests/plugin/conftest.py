@@ -9,7 +9,7 @@ import pytest
 
 import litegate.measures.properties
 import litegate.measures.tensors
-import litegate.runtime  # noqa: F401 stays loaded between runs in this process
+import litegate.runtimes.inference  # noqa: F401 stays loaded between runs in this process
 from litegate.spec import Kind
 from litegate.testing import tiny
 from litegate.testing.planted import plant

@@ -33,7 +33,7 @@ def judged(project):
 
 
 def _keras_outputs():
-    from litegate.runtime import outputs
+    from litegate.runtimes.inference import outputs
     from litegate.testing import evaluation
 
     return outputs(tiny(INT8), evaluation().x).real

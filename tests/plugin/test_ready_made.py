@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from litegate.datasets.prepare import array_digest
-from litegate.runtime import outputs
+from litegate.runtimes.inference import outputs
 from litegate.spec import Kind
 from litegate.testing import evaluation, pad, tiny
 

@@ -7,9 +7,9 @@ import math
 
 from graphs import tensor
 
-from litegate.flatbuffer import parse
 from litegate.spec import Kind
 from litegate.testing import requantize, retype, tiny
+from litegate.tflite.reader import parse
 
 MODEL = tiny(Kind.INT8_QAT)
 

@@ -13,7 +13,6 @@ from tiny import selector
 from litegate import percent, points
 from litegate.core.errors import ArtifactError, ConfigError, MeasurementError
 from litegate.core.units import Quantity, Unit
-from litegate.flatbuffer import parse
 from litegate.measurement import Outcome
 from litegate.measures import against_base
 from litegate.measures.against_base import (
@@ -37,6 +36,7 @@ from litegate.testing import (
     tiny,
     tiny_artifact,
 )
+from litegate.tflite.reader import parse
 from litegate.wording import sentence
 
 BASE = tiny_artifact()

@@ -8,12 +8,12 @@ from written import drawn, joined
 
 from litegate.core.errors import ArtifactError, MeasurementError
 from litegate.core.units import byte
-from litegate.flatbuffer import parse
 from litegate.measures import arena as subject
 from litegate.measures.arena import arena, plan
 from litegate.measures.memory_rule.planner import Block, aligned, place
 from litegate.spec import Kind
 from litegate.testing import artifact, tiny, tiny_artifact
+from litegate.tflite.reader import parse
 
 MICRO = (
     *(4512, 5280, 768, 7296, 2208, 10272, 8016, 1216, 9552, 4992, 1936, 12576, 31584, 4528, 64464),

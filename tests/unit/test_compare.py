@@ -10,9 +10,9 @@ from typer.testing import CliRunner
 
 from litegate.cli import app
 from litegate.cli.files import told_apart
-from litegate.faults.draft import edit
 from litegate.spec import Kind
 from litegate.testing import evaluation, float_layer, pad, revalue, tiny
+from litegate.tflite.editing.draft import edit
 
 FLOAT, INT8 = tiny(Kind.FLOAT32), tiny(Kind.INT8_QAT)
 

@@ -22,7 +22,7 @@ from litegate.measures.metrics import metric_loss
 from litegate.measures.output_error import output_error
 from litegate.measures.properties import PROPERTIES, property_violations
 from litegate.metrics import f1
-from litegate.runtime import all_outputs
+from litegate.runtimes.inference import all_outputs
 from litegate.spec import Inputs
 from litegate.wording import sentence
 

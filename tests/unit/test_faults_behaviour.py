@@ -7,10 +7,10 @@ from scenes import scene
 
 from litegate.faults import Unplantable, behaviour
 from litegate.faults.catalogue import _of
-from litegate.flatbuffer import parse
-from litegate.interpreter import Kernels, Runner
-from litegate.runtime import outputs
+from litegate.runtimes.inference import outputs
+from litegate.runtimes.litert import Kernels, Runner
 from litegate.spec import Kind
+from litegate.tflite.reader import parse
 
 FAULTS = _of(behaviour)
 FLOAT = (*FAULTS[:2], *FAULTS[3:])

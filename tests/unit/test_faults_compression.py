@@ -10,8 +10,8 @@ from scenes import scene
 from litegate import Clustering, Pruning, percent
 from litegate.faults import Draft, Unplantable, compression, edit, layers
 from litegate.faults.catalogue import _of
-from litegate.flatbuffer import parse
 from litegate.spec import Kind
+from litegate.tflite.reader import parse
 
 FAULTS = _of(compression)
 

@@ -10,14 +10,14 @@ from scenes import scene
 from litegate import percent
 from litegate.faults import Unplantable, latency
 from litegate.faults.catalogue import _of
-from litegate.flatbuffer import parse
 from litegate.measurement import Outcome
 from litegate.measures.against_base import latency_growth
 from litegate.measures.latency import latency_ratio
 from litegate.measures.macs import macs
-from litegate.runtime import outputs
+from litegate.runtimes.inference import outputs
 from litegate.spec import Kind
 from litegate.testing import Draft, edit
+from litegate.tflite.reader import parse
 
 FAULTS = _of(latency)
 WORK = (latency.repeated_work, latency.wider_layer)

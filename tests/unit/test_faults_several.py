@@ -10,10 +10,10 @@ from several import crossed_artifact, double, samples, two_layers
 
 from litegate.core.errors import MeasurementError
 from litegate.faults import Unplantable, accuracy, behaviour, classes, plumbing, sound
-from litegate.faults.draft import Draft
 from litegate.faults.layers import first, last
-from litegate.runtime import predict, predict_all
+from litegate.runtimes.inference import predict, predict_all
 from litegate.spec import Inputs
+from litegate.tflite.editing.draft import Draft
 
 
 def scene(tflite=None, **fields):

@@ -7,9 +7,9 @@ from scenes import scene
 
 from litegate.faults import size
 from litegate.faults.catalogue import _of
-from litegate.flatbuffer import parse
-from litegate.runtime import outputs
+from litegate.runtimes.inference import outputs
 from litegate.spec import Kind
+from litegate.tflite.reader import parse
 
 FAULTS = _of(size)
 DESCRIBED = 400

@@ -12,10 +12,10 @@ from litegate.core.errors import ArtifactError
 from litegate.faults import Draft, Expect, Unplantable, edit, types
 from litegate.faults.catalogue import _of
 from litegate.faults.floats import real
-from litegate.flatbuffer import parse
-from litegate.interpreter import Kernels
-from litegate.runtime import outputs
+from litegate.runtimes.inference import outputs
+from litegate.runtimes.litert import Kernels
 from litegate.spec import Kind
+from litegate.tflite.reader import parse
 
 FAULTS = _of(types)
 LOADED = tuple(fault for fault in FAULTS if fault.expect is not Expect.REFUSED)

@@ -9,10 +9,10 @@ from scenes import scene
 
 from litegate.faults import Draft, Unplantable, classes, edit, weights
 from litegate.faults.catalogue import _of
-from litegate.flatbuffer import parse
 from litegate.measures.accuracy import answers
-from litegate.runtime import outputs
+from litegate.runtimes.inference import outputs
 from litegate.spec import Kind
+from litegate.tflite.reader import parse
 
 FAULTS = (*_of(weights), *_of(classes))
 by_name = pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)

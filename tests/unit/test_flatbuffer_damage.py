@@ -9,12 +9,12 @@ from ai_edge_litert import schema_py_generated as schema
 from graphs import tensor
 
 from litegate.core.errors import ArtifactError
-from litegate.flatbuffer import parse
-from litegate.graph import ABSENT, Graph
 from litegate.measures.tensor_rule.operators import operator_breaches
 from litegate.measures.tensors import tensor_breaches
 from litegate.spec import Kind, Recipe
 from litegate.testing import Draft, edit, tiny
+from litegate.tflite.graph import ABSENT, Graph
+from litegate.tflite.reader import parse
 
 WORDS = (0, 1, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 

@@ -6,10 +6,10 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from litegate.core.errors import ArtifactError
-from litegate.flatbuffer import parse
 from litegate.measures.tensors import operator_violations, tensor_violations
 from litegate.spec import Kind
 from litegate.testing import artifact, custom_operator, edit, float_layer, round_trip, tiny
+from litegate.tflite.reader import parse
 
 MODEL = tiny(Kind.INT8_QAT)
 PARTLY = float_layer(MODEL, "dense")

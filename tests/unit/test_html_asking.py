@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from litegate.reports.html.gathering.asking import measured, recalled
-from litegate.runtime import predict
+from litegate.runtimes.inference import predict
 from litegate.spec import Kind
 from litegate.store import ANSWERS, Store
 from litegate.testing import artifact, evaluation, tiny
@@ -79,8 +79,8 @@ def test_a_store_that_takes_nothing_prevents_no_answer(tmp_path):
 
 QUIET = """
 import os
-from litegate.greeting import without_greeting
-from litegate.runtime import outputs
+from litegate.runtimes.greeting import without_greeting
+from litegate.runtimes.inference import outputs
 from litegate.spec import Kind
 from litegate.testing import evaluation, tiny
 with without_greeting():

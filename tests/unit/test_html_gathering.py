@@ -15,7 +15,7 @@ from litegate.reports.html import page
 from litegate.reports.html.gathering import Comparison, at_hand, gather, in_store
 from litegate.reports.html.gathering import flips as sheets
 from litegate.reports.html.gathering.answered import answered, shares
-from litegate.runtime import predict
+from litegate.runtimes.inference import predict
 from litegate.showing import rows
 from litegate.spec import Evaluation, Kind
 from litegate.store import BUILDS, EVALUATIONS, Store

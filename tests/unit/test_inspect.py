@@ -8,13 +8,13 @@ from typer.testing import CliRunner
 
 from litegate.cli import app
 from litegate.core.errors import LitegateError
-from litegate.faults.draft import edit
 from litegate.measures.inspection import inspection
 from litegate.reports.inspected import show
 from litegate.reports.inspected_json import as_json
 from litegate.spec import Kind
 from litegate.targets import KNOWN, load
 from litegate.testing import custom_operator, float_layer, tiny
+from litegate.tflite.editing.draft import edit
 
 INT8 = tiny(Kind.INT8_QAT, input_type="int8", output_type="int8")
 

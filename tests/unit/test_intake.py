@@ -8,12 +8,12 @@ from full_disk import full_disk
 
 from litegate.core.errors import ArtifactError, BuildError, DataError, StoreError
 from litegate.datasets import npz
-from litegate.faults.draft import edit
 from litegate.intake import Intake
+from litegate.runtimes.sandbox import demand_trial
 from litegate.spec import Data, DataLocations, File
 from litegate.store import BUILDS, EVALUATIONS, Store
 from litegate.testing import tiny
-from litegate.trial import demand_trial
+from litegate.tflite.editing.draft import edit
 
 BYTES = tiny()
 KEY = hashlib.sha256(BYTES).hexdigest()

@@ -11,7 +11,6 @@ from tiny import rounder, selector
 from litegate import points
 from litegate.core.errors import ArtifactError, MeasurementError
 from litegate.faults.edits import revalue
-from litegate.interpreter import Kernels
 from litegate.measurement import Outcome
 from litegate.measures import layer_error
 from litegate.measures.accuracy import accuracy_drop, class_drop, extra_errors
@@ -25,7 +24,8 @@ from litegate.measures.layer_error import (
     diverging,
     layer_errors,
 )
-from litegate.runtime import outputs
+from litegate.runtimes.inference import outputs
+from litegate.runtimes.litert import Kernels
 from litegate.spec import Kind
 from litegate.testing import edit, tiny
 from litegate.testing.artifacts import artifact, evaluation

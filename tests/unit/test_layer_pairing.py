@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 from graphs import altered, renamed
 
-from litegate.flatbuffer import parse
 from litegate.measures.layer_rule.pairing import keras_name, pairs
 from litegate.spec import Kind
 from litegate.testing import tiny
+from litegate.tflite.reader import parse
 
 FLOAT, INTEGER = parse(tiny(Kind.FLOAT32)), parse(tiny(Kind.INT8_QAT))
 

@@ -4,11 +4,11 @@ import pytest
 from graphs import altered, renamed
 
 from litegate.core.errors import MeasurementError
-from litegate.flatbuffer import parse
-from litegate.graph import Graph, Operator, Subgraph, Tensor
 from litegate.measures.macs import FORMULAS, FREE, costs, macs, unknown
 from litegate.spec import Kind
 from litegate.testing import artifact, custom_operator, tiny, tiny_artifact
+from litegate.tflite.graph import Graph, Operator, Subgraph, Tensor
+from litegate.tflite.reader import parse
 
 
 def graph(name, inputs, output, **fields):

@@ -6,8 +6,6 @@ import pytest
 from graphs import altered, recipe, renamed
 
 from litegate.core.errors import ArtifactError, MeasurementError
-from litegate.flatbuffer import parse
-from litegate.graph import ABSENT
 from litegate.measurement import Outcome
 from litegate.measures.tensor_rule.operators import operator_breaches
 from litegate.measures.tensors import (
@@ -26,6 +24,8 @@ from litegate.testing import (
     round_trip,
     tiny,
 )
+from litegate.tflite.graph import ABSENT
+from litegate.tflite.reader import parse
 
 INT8 = (Kind.INT8_QAT, Kind.INT8_PTQ)
 MODEL = tiny(Kind.INT8_QAT)

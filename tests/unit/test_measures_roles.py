@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from litegate.flatbuffer import parse
-from litegate.graph import ABSENT, Operator, Subgraph, Tensor
 from litegate.measures.tensor_rule.roles import Role, roles, uses
 from litegate.spec import Kind
 from litegate.testing import Draft, edit, tiny
+from litegate.tflite.graph import ABSENT, Operator, Subgraph, Tensor
+from litegate.tflite.reader import parse
 
 
 def named_roles(tflite):

@@ -7,7 +7,6 @@ import pytest
 from broken_tensors import BROKEN, MODEL, scales
 from graphs import altered, recipe, renamed
 
-from litegate.flatbuffer import parse
 from litegate.measurement import Outcome
 from litegate.measures.tensors import (
     operator_violations,
@@ -26,6 +25,7 @@ from litegate.testing import (
     tiny,
     tiny_artifact,
 )
+from litegate.tflite.reader import parse
 from litegate.wording import sentence
 
 INT8 = (Kind.INT8_QAT, Kind.INT8_PTQ)

@@ -3,12 +3,12 @@
 import flatbuffers
 import pytest
 
-from litegate.conversion import Conversion, read
-from litegate.faults.draft import edit
-from litegate.flatbuffer import parse
 from litegate.measures.origin import UNSAID, origin
 from litegate.spec import Kind
 from litegate.testing import float_layer, tiny
+from litegate.tflite.converter_metadata import Conversion, read
+from litegate.tflite.editing.draft import edit
+from litegate.tflite.reader import parse
 
 
 def conversion(version="2.21.0", modes=(2000,)):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from litegate.quantizing import BLOCK, meant, quantized
+from litegate.tflite.quantization import BLOCK, meant, quantized
 
 GRIDS = [
     ("int8", 1 / 255, -128),

@@ -5,11 +5,11 @@ import pytest
 from several import crossed, crossed_artifact, double, samples, two_signatures
 
 from litegate.core.errors import ArtifactError, DataError, MeasurementError
-from litegate.flatbuffer import parse
-from litegate.interpreter import Kernels, Runner
-from litegate.interpreter import signatures as signatures_of
-from litegate.runtime import all_outputs, inner, outputs, predict, predict_all
+from litegate.runtimes.inference import all_outputs, inner, outputs, predict, predict_all
+from litegate.runtimes.litert import Kernels, Runner
+from litegate.runtimes.litert import signatures as signatures_of
 from litegate.spec import Inputs
+from litegate.tflite.reader import parse
 
 X = samples()
 LEFT, RIGHT = X.arrays["left"], X.arrays["right"]

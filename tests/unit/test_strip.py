@@ -7,14 +7,14 @@ from typer.testing import CliRunner
 
 from litegate.cli import app
 from litegate.core.errors import ArtifactError, BuildError
-from litegate.faults.draft import edit
 from litegate.faults.edits import revalue
-from litegate.finishing import SAMPLES, demand_same_answers, drawn
-from litegate.flatbuffer import parse
 from litegate.measures.layer_error import layer_errors
+from litegate.runtimes.equivalence import SAMPLES, demand_same_answers, drawn
 from litegate.spec import Kind
 from litegate.testing import tiny
 from litegate.testing.artifacts import artifact, evaluation
+from litegate.tflite.editing.draft import edit
+from litegate.tflite.reader import parse
 from litegate.toolchain.strip import stripped
 
 X = evaluation().x

@@ -10,12 +10,12 @@ from graphs import altered, renamed, tensor
 from litegate import Budget
 from litegate.core.errors import ConfigError, MeasurementError
 from litegate.core.units import kib
-from litegate.flatbuffer import parse
-from litegate.graph import Graph, Subgraph
 from litegate.measures.target import target_breaches, target_violations
 from litegate.spec import Kind
 from litegate.targets import KNOWN, Rule, Target, load
 from litegate.testing import artifact, custom_operator, float_layer, tiny, tiny_artifact
+from litegate.tflite.graph import Graph, Subgraph
+from litegate.tflite.reader import parse
 
 INTEGER = {"input_type": "int8", "output_type": "int8"}
 

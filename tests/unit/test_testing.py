@@ -8,9 +8,8 @@ from ai_edge_litert import schema_py_generated as schema
 from graphs import tensor
 
 from litegate.core.errors import ConfigError
-from litegate.flatbuffer import parse
-from litegate.interpreter import Kernels
-from litegate.runtime import outputs
+from litegate.runtimes.inference import outputs
+from litegate.runtimes.litert import Kernels
 from litegate.spec import Kind
 from litegate.testing import (
     Draft,
@@ -27,6 +26,7 @@ from litegate.testing import (
     tiny,
     tiny_artifact,
 )
+from litegate.tflite.reader import parse
 
 SPLIT = evaluation()
 FLOATS = outputs(tiny(Kind.FLOAT32), SPLIT.x).real

@@ -7,17 +7,17 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from typer.testing import CliRunner
 
-from litegate import trial
 from litegate.cli import app
 from litegate.core.errors import ArtifactError
-from litegate.flatbuffer import parse
 from litegate.intake import Intake
-from litegate.interpreter import Kernels, load
-from litegate.runtime import BATCH, outputs
+from litegate.runtimes import sandbox
+from litegate.runtimes.inference import BATCH, outputs
+from litegate.runtimes.litert import Kernels, load
+from litegate.runtimes.sandbox import demand_trial
 from litegate.spec import DataLocations, File, Kind
 from litegate.store import BUILDS, Store
 from litegate.testing import Draft, edit, evaluation, tiny
-from litegate.trial import demand_trial
+from litegate.tflite.reader import parse
 
 
 def zero_point_out_of_range(model):
@@ -129,7 +129,7 @@ def test_what_never_ends_is_ended():
 
 def test_a_trial_that_cannot_be_held_is_not_stood(monkeypatch):
     """Python itself ends with another status than 0."""
-    monkeypatch.setattr(trial, "COMMAND", (*trial.COMMAND[:-1], "litegate.gone"))
+    monkeypatch.setattr(sandbox, "COMMAND", (*sandbox.COMMAND[:-1], "litegate.gone"))
     with pytest.raises(ArtifactError, match="crashes on the model") as caught:
         demand_trial(SOUND)
     assert caught.value.got == "exit code 1 before it was loaded"
@@ -137,7 +137,7 @@ def test_a_trial_that_cannot_be_held_is_not_stood(monkeypatch):
 
 def test_every_step_is_told_before_it_is_taken():
     steps = []
-    trial.attempt(SOUND, steps.append)
+    sandbox.attempt(SOUND, steps.append)
     assert len(steps) == 1 + 3 * 4
     assert steps[:2] == ["while it was loaded, builtin kernels"] * 2
     assert steps[-2:] == [

@@ -9,12 +9,10 @@ import numpy as np
 import pytest
 from tiny import artifact, selector
 
-from litegate import gathering
 from litegate.core.errors import ArtifactError, MeasurementError, StoreCorrupt
 from litegate.datasets import rows
 from litegate.datasets.rows import Rows
 from litegate.datasets.writing import Writer
-from litegate.gathering import gathered
 from litegate.measures.accuracy import accuracy, accuracy_drop, class_drop
 from litegate.measures.agreement import agreement_with_reference, keras_difference, kernel_agreement
 from litegate.measures.decisions import demand_finite
@@ -22,11 +20,13 @@ from litegate.measures.distinct import originals
 from litegate.measures.layer_error import layer_errors
 from litegate.measures.output_error import output_error
 from litegate.measures.properties import in_range, property_violations
-from litegate.ports import Port
-from litegate.runtime import Outputs, predict
+from litegate.runtimes import gathering
+from litegate.runtimes.gathering import gathered
+from litegate.runtimes.inference import Outputs, predict
 from litegate.spec import Kind
 from litegate.testing import artifact as tiny_artifact
 from litegate.testing import evaluation, tiny
+from litegate.tflite.ports import Port
 
 SPLIT = evaluation(240)
 """Of which nine are there twice: 249 samples of 400 bytes."""

@@ -9,11 +9,11 @@ from ai_edge_litert import schema_py_generated as schema
 
 from litegate import percent
 from litegate.core.errors import MeasurementError
-from litegate.faults.writer import Writer
 from litegate.measurement import Outcome
 from litegate.measures.weights import layer_weights, sparsity, unique_weights
 from litegate.spec import Kind
 from litegate.testing import Draft, artifact, edit, float_layer, tiny
+from litegate.tflite.editing.writer import Writer
 
 NAMES = ("conv", "depthwise", "dense")
 

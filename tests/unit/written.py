@@ -4,7 +4,7 @@ import random
 
 from ai_edge_litert import schema_py_generated as schema
 
-from litegate.faults.writer import Writer
+from litegate.tflite.editing.writer import Writer
 
 
 def joined(inputs, reads):

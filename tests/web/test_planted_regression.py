@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from litegate.flatbuffer import parse
 from litegate.reports.html.gathering import in_store
 from litegate.store import Store
 from litegate.testing import revalue
 from litegate.testing.planted import plant
+from litegate.tflite.reader import parse
 
 pytestmark = pytest.mark.slow
 

@@ -17,7 +17,7 @@ from litegate.datasets.samples import Labelled, read_samples
 from litegate.measurement import Outcome
 from litegate.measures.comparison import FileComparison, compare, side, still
 from litegate.reports.compared import as_json, show
-from litegate.trial import demand_trial
+from litegate.runtimes.sandbox import demand_trial
 
 ERROR = 2
 """Exit status where no verdict came about; 1 is "B is worse"."""

@@ -11,10 +11,10 @@ import typer
 from litegate.cli.export import write
 from litegate.cli.files import read
 from litegate.core.escaping import plain
-from litegate.finishing import SAMPLES, demand_same_answers, drawn
-from litegate.flatbuffer import parse
+from litegate.runtimes.equivalence import SAMPLES, demand_same_answers, drawn
+from litegate.runtimes.sandbox import demand_trial
+from litegate.tflite.reader import parse
 from litegate.toolchain.strip import stripped
-from litegate.trial import demand_trial
 
 
 def strip(

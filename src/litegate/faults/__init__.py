@@ -22,10 +22,10 @@ A fault of one's own is a function in `faults.py` in the folder of checks::
         return scene.with_candidate(edit(scene.candidate.tflite, change))
 """
 
-from litegate.faults.draft import Draft, edit
 from litegate.faults.fault import ONCE, Expect, Family, Fault, Ladder, OfMetric, fault
 from litegate.faults.layers import Layer, layers
 from litegate.faults.scene import Scene, Unplantable, sound
+from litegate.tflite.editing.draft import Draft, edit
 
 __all__ = [
     "ONCE",

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from litegate.faults.fault import Family, Ladder, OfMetric, fault
 from litegate.faults.scene import Scene, Unplantable, picked
-from litegate.interpreter import Runner
 from litegate.measures.accuracy import answers
+from litegate.runtimes.litert import Runner
 from litegate.spec import Inputs, Samples, by_input, domain_of
 
 _NETS = ("accuracy drop", "number of extra errors", "accuracy lost against the base")

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from litegate.faults.draft import Draft, edit
 from litegate.faults.fault import Family, Ladder, OfMetric, fault
 from litegate.faults.losses import LOSSES
 from litegate.faults.scene import Scene, Unplantable
 from litegate.faults.tail import Tail, behind_last_layer, behind_output
-from litegate.faults.writer import Steps
+from litegate.tflite.editing.draft import Draft, edit
+from litegate.tflite.editing.writer import Steps
 
 _TO = "number of counterexamples to"
 _KEEP = schema.ReducerOptionsT(keepDims=True)

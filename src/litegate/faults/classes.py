@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.faults.draft import Draft, edit
 from litegate.faults.fault import Family, Ladder, fault
 from litegate.faults.layers import Layer, first, last, layers
 from litegate.faults.losses import LOSSES
 from litegate.faults.scene import Scene, Unplantable
+from litegate.tflite.editing.draft import Draft, edit
 
 Reorder = Callable[[int], NDArray[np.intp]]
 """From how many channels there are to which one is put in the place of each."""

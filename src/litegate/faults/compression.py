@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.faults.draft import edit
 from litegate.faults.fault import Family, Ladder, fault
 from litegate.faults.layers import layers
 from litegate.faults.scene import Scene, Unplantable
+from litegate.tflite.editing.draft import edit
 
 Weights = NDArray[Any]
 _SHARES = Ladder(1, 10, 50, 90, unit="%", must=50)

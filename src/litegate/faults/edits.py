@@ -8,9 +8,9 @@ from typing import Any
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
-from litegate.faults.draft import Draft, edit
 from litegate.faults.floats import compute_in_floats, through_floats
-from litegate.faults.writer import Steps
+from litegate.tflite.editing.draft import Draft, edit
+from litegate.tflite.editing.writer import Steps
 
 
 def pad(tflite: bytes, count: int) -> bytes:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.faults.draft import Draft
+from litegate.tflite.editing.draft import Draft
 
 
 def compute_in_floats(draft: Draft, operator: Any) -> None:

@@ -8,8 +8,8 @@ from typing import Any, final
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from litegate.faults.draft import Draft
 from litegate.faults.scene import Unplantable
+from litegate.tflite.editing.draft import Draft
 
 _CHANNEL = {"CONV_2D": 0, "FULLY_CONNECTED": 0, "DEPTHWISE_CONV_2D": 3}
 """Operators with weights, and the weights' dimension of output channels."""

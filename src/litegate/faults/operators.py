@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from litegate.faults.draft import Draft
 from litegate.faults.edits import make_custom
 from litegate.faults.fault import Expect, Family, Ladder, fault
 from litegate.faults.layers import layers
 from litegate.faults.scene import Scene, Unplantable
 from litegate.measures.target import NAME as OUTSIDE
+from litegate.tflite.editing.draft import Draft
 
 _CHANGES = "operator changes against the base"
 _LOSS = "accuracy lost against the base"

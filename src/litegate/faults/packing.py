@@ -9,11 +9,11 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
-from litegate.faults.draft import Draft, edit
 from litegate.faults.floats import real
 from litegate.faults.layers import Layer, layers
 from litegate.faults.scene import Unplantable
-from litegate.faults.writer import Steps
+from litegate.tflite.editing.draft import Draft, edit
+from litegate.tflite.editing.writer import Steps
 
 _HYBRID = {"CONV_2D": 5, "DEPTHWISE_CONV_2D": 6, "FULLY_CONNECTED": 12}
 """The version from which on an operator reads float data beside int8 weights of many scales."""

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from litegate.core.errors import BuildError
 from litegate.core.units import Quantity, Unit
-from litegate.faults.draft import edit
 from litegate.faults.fault import Expect, Family, Ladder, OfMetric, fault
 from litegate.faults.layers import last
 from litegate.faults.scene import Declaration, Scene, Unplantable, picked
@@ -25,6 +24,7 @@ from litegate.measures.accuracy import accuracy_drop, answers
 from litegate.measures.paired import n_least
 from litegate.measures.shipped import NAME as SHIPPED
 from litegate.spec import Artifact, Samples, mapped
+from litegate.tflite.editing.draft import edit
 
 _DROPS = ("accuracy drop", "number of extra errors", "worst class's accuracy drop")
 _SHARES = ("accuracy", "agreement with Keras", "agreement of kernels")

@@ -7,8 +7,8 @@ from typing import Any
 
 from ai_edge_litert import schema_py_generated as schema
 
-from litegate.faults.draft import Draft
 from litegate.faults.scene import Unplantable
+from litegate.tflite.editing.draft import Draft
 
 _INT8, _UINT8 = schema.TensorType.INT8, schema.TensorType.UINT8
 _SHIFT = {_INT8: -128, _UINT8: 128}

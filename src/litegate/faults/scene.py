@@ -9,9 +9,9 @@ from types import MappingProxyType
 from typing import Any, final
 
 from litegate.core.errors import LitegateError
-from litegate.faults.draft import Draft, edit
 from litegate.measures.decisions import chooses
 from litegate.spec import Array, Artifact, Model, Recipe, Samples, by_input
+from litegate.tflite.editing.draft import Draft, edit
 
 Declaration = Mapping[str, Any]
 """What a checkout declares, as `litegate.loosening` compares it."""

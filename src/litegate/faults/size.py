@@ -10,12 +10,12 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
-from litegate.faults.draft import Draft, edit
 from litegate.faults.edits import pad
 from litegate.faults.fault import Family, Ladder, fault
 from litegate.faults.layers import layers
 from litegate.faults.scene import Scene
 from litegate.faults.work import add_buffer
+from litegate.tflite.editing.draft import Draft, edit
 
 _LADDER = Ladder(0.25, 0.5, 1, 2, 5, 20, 100, 400, unit="% of the file", must=2)
 """Bytes added, in per cent of the sound file's."""

@@ -9,10 +9,10 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
-from litegate.faults.draft import Draft
 from litegate.faults.layers import last
 from litegate.faults.scene import Unplantable
-from litegate.faults.writer import Steps
+from litegate.tflite.editing.draft import Draft
+from litegate.tflite.editing.writer import Steps
 
 
 @final

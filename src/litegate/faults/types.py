@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ai_edge_litert import schema_py_generated as schema
 
-from litegate.faults.draft import Draft
 from litegate.faults.fault import Expect, Family, Ladder, fault
 from litegate.faults.floats import compute_in_floats, through_floats
 from litegate.faults.layers import Layer, layers
@@ -12,6 +11,7 @@ from litegate.faults.packing import hybrid, merge_scales, weight_only
 from litegate.faults.ports import change_input, change_output
 from litegate.faults.scene import Scene, Unplantable
 from litegate.spec import Kind
+from litegate.tflite.editing.draft import Draft
 
 _TENSORS = "broken tensor promises"
 _OPERATORS = "broken operator promises"

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.faults.draft import Draft, edit
 from litegate.faults.fault import Family, Ladder, fault
 from litegate.faults.layers import Layer, first, layers
 from litegate.faults.losses import LOSSES
 from litegate.faults.scene import Scene, Unplantable
+from litegate.tflite.editing.draft import Draft, edit
 
 Weights = NDArray[Any]
 

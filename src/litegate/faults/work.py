@@ -10,8 +10,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
-from litegate.faults.draft import Draft, dtype_of, edit
 from litegate.faults.layers import Layer, last, layers
+from litegate.tflite.editing.draft import Draft, dtype_of, edit
 
 _VERSION = 2
 """The version from which on MAXIMUM, MINIMUM and SLICE take int8."""

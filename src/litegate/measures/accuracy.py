@@ -28,7 +28,7 @@ from litegate.measures.marks import (
 )
 from litegate.measures.paired import Pairs
 from litegate.measures.shares import Counted, drop, share, worst_drop
-from litegate.runtime import Outputs, predict
+from litegate.runtimes.inference import Outputs, predict
 from litegate.spec import Artifact
 
 

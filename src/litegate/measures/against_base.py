@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from litegate.core.errors import ConfigError, MeasurementError
 from litegate.core.units import Number, Quantity, Unit, text
-from litegate.flatbuffer import parse
 from litegate.measurement import Interval, Measurement, Relation, Rule, Ruling, violations
 from litegate.measures.accuracy import accuracy_drop, answers
 from litegate.measures.base_rule.attribution import attribution
@@ -28,6 +27,7 @@ from litegate.measures.latency_rule.contest import Trial, fresh_process, trial
 from litegate.measures.shares import share
 from litegate.measures.size import size
 from litegate.spec import Artifact
+from litegate.tflite.reader import parse
 
 SAME = "the same bytes"
 LEAST_GROWTH = Fraction(1, 100)

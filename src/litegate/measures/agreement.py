@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from litegate.core.errors import MeasurementError
 from litegate.core.units import Unit
-from litegate.interpreter import Kernels
 from litegate.measurement import Measurement
 from litegate.measures.decisions import Decisions, decide, demand_same_split, finite, tied
 from litegate.measures.distinct import originals
@@ -21,7 +20,8 @@ from litegate.measures.every_output import choosing, decided, demand_all, place,
 from litegate.measures.grid import grid_of
 from litegate.measures.layer_error import divergence
 from litegate.measures.shares import share
-from litegate.runtime import Outputs, all_outputs, predict_all
+from litegate.runtimes.inference import Outputs, all_outputs, predict_all
+from litegate.runtimes.litert import Kernels
 from litegate.spec import Artifact
 
 KERNEL_SAMPLES = 500

@@ -15,12 +15,12 @@ from typing import final
 
 from litegate.core.errors import MeasurementError
 from litegate.core.units import Unit
-from litegate.flatbuffer import parse
-from litegate.graph import ABSENT, Graph, Subgraph, Tensor
 from litegate.measurement import Measurement
 from litegate.measures.memory_rule.planner import Block, aligned, place
 from litegate.measures.tensor_rule.operators import named
 from litegate.spec import Artifact
+from litegate.tflite.graph import ABSENT, Graph, Subgraph, Tensor
+from litegate.tflite.reader import parse
 
 CONTROL_FLOW = frozenset({"CALL_ONCE", "IF", "STABLEHLO_WHILE", "WHILE"})
 """Operators that run other graphs, whose tensors would have to be planned among these."""

@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 from litegate.core.errors import ArtifactError, LitegateError, MeasurementError
 from litegate.core.units import Number, Unit
 from litegate.datasets.samples import Labelled
-from litegate.flatbuffer import parse
-from litegate.graph import Graph
 from litegate.measurement import Measurement, Outcome, Verdict
 from litegate.measures.accuracy import accuracy
 from litegate.measures.against_base import (
@@ -31,8 +29,7 @@ from litegate.measures.every_output import paired
 from litegate.measures.inspection import Inspection, inspection
 from litegate.measures.same_ports import demand_same_ports
 from litegate.measures.saturation import saturation
-from litegate.ports import called, canonical
-from litegate.runtime import predict_all
+from litegate.runtimes.inference import predict_all
 from litegate.spec import (
     Array,
     Artifact,
@@ -44,6 +41,9 @@ from litegate.spec import (
     Samples,
     by_input,
 )
+from litegate.tflite.graph import Graph
+from litegate.tflite.ports import called, canonical
+from litegate.tflite.reader import parse
 
 _MOST_CLASSES = 1_000_000
 _MOST_ELEMENTS = 1 << 26

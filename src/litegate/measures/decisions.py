@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from litegate.core.errors import MeasurementError
 from litegate.datasets.rows import in_parts, together
-from litegate.runtime import Outputs, predict, predict_all
+from litegate.runtimes.inference import Outputs, predict, predict_all
 from litegate.spec import Artifact
 
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from litegate.core.errors import ArtifactError, MeasurementError
 from litegate.measurement import Measurement
 from litegate.measures.decisions import finite
-from litegate.ports import listed, matching
-from litegate.runtime import Outputs, predict_all
+from litegate.runtimes.inference import Outputs, predict_all
 from litegate.spec import Artifact
+from litegate.tflite.ports import listed, matching
 
 Pair = TypeVar("Pair")
 

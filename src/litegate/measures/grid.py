@@ -7,10 +7,10 @@ from typing import final
 
 import numpy as np
 
-from litegate.flatbuffer import parse
-from litegate.graph import Subgraph, Tensor
-from litegate.ports import Port
 from litegate.spec import Artifact
+from litegate.tflite.graph import Subgraph, Tensor
+from litegate.tflite.ports import Port
+from litegate.tflite.reader import parse
 
 
 @final

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from typing import final
 
 from litegate.core.errors import MeasurementError
-from litegate.flatbuffer import parse
-from litegate.graph import Graph, Operator, Signature, Subgraph, Tensor
 from litegate.measures.arena import Plan, plan
 from litegate.measures.macs import Cost, costs
 from litegate.measures.origin import Origin, origin
 from litegate.measures.target import target_breaches
 from litegate.measures.tensor_rule.operators import operator_breaches
 from litegate.measures.tensor_rule.roles import Role, roles
-from litegate.ports import called
 from litegate.spec import Kind, Recipe
 from litegate.targets import Target
+from litegate.tflite.graph import Graph, Operator, Signature, Subgraph, Tensor
+from litegate.tflite.ports import called
+from litegate.tflite.reader import parse
 
 _LEARNED = (Role.WEIGHT, Role.BIAS)
 _FLOATS = frozenset({"float16", "bfloat16", "float32", "float64"})

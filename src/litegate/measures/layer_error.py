@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.core.errors import LitegateError, MeasurementError
-from litegate.flatbuffer import parse
-from litegate.graph import Tensor
 from litegate.measures.decisions import demand_same_split
 from litegate.measures.layer_rule.pairing import Pair, pairs
-from litegate.runtime import inner
+from litegate.runtimes.inference import inner
 from litegate.spec import Artifact
+from litegate.tflite.graph import Tensor
+from litegate.tflite.reader import parse
 
 SAMPLES = 32
 """Samples that layers are compared on, evenly spread over the evaluation split."""

@@ -14,12 +14,12 @@ from typing import final
 
 from litegate.core.errors import MeasurementError
 from litegate.core.units import Unit
-from litegate.flatbuffer import parse
-from litegate.graph import Graph, Operator, Subgraph
 from litegate.measurement import Measurement
 from litegate.measures.tensor_rule.operators import named
 from litegate.measures.tensor_rule.roles import tensor_at
 from litegate.spec import Artifact
+from litegate.tflite.graph import Graph, Operator, Subgraph
+from litegate.tflite.reader import parse
 
 _FEWEST_LSTM_WEIGHTS = 6
 """Three gates, each of the input and of the state: the input gate may be left out."""

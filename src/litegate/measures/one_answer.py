@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from litegate.measures.decisions import chooses, decide
-from litegate.runtime import predict
+from litegate.runtimes.inference import predict
 from litegate.spec import Artifact, Budget
 
 

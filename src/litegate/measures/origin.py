@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import final
 
-from litegate.conversion import NAME, read
-from litegate.graph import Graph, Tensor
 from litegate.measures.tensor_rule.roles import Role, roles
+from litegate.tflite.converter_metadata import NAME, read
+from litegate.tflite.graph import Graph, Tensor
 
 _FLOATS = frozenset({"float16", "bfloat16", "float32", "float64"})
 _TRAINED = ("FakeQuant", "/quant_", "quantize_layer")

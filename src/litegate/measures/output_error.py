@@ -23,7 +23,7 @@ from litegate.measures.distinct import counted, firsts, originals
 from litegate.measures.every_output import paired, worst
 from litegate.measures.layer_error import divergence
 from litegate.measures.paired import TAIL
-from litegate.runtime import Outputs
+from litegate.runtimes.inference import Outputs
 from litegate.spec import Artifact
 
 Sums = NDArray[np.float64]

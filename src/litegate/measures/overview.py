@@ -20,7 +20,7 @@ from litegate.measures.narrow import narrow
 from litegate.measures.one_answer import one_answer
 from litegate.measures.size import compressed_size, size, size_ratio
 from litegate.measures.unheld import unheld
-from litegate.runtime import predict
+from litegate.runtimes.inference import predict
 from litegate.spec import Artifact, Budget, Model, Recipe
 
 

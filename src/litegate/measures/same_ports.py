@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from litegate.core.errors import ArtifactError
-from litegate.flatbuffer import parse
-from litegate.graph import Tensor
-from litegate.ports import called
 from litegate.spec import Artifact
+from litegate.tflite.graph import Tensor
+from litegate.tflite.ports import called
+from litegate.tflite.reader import parse
 
 _FREE = -1
 

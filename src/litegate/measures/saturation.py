@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from litegate.core.errors import ArtifactError, MeasurementError
 from litegate.core.units import Unit, text
 from litegate.datasets.rows import in_parts
-from litegate.interpreter import Runner
 from litegate.measures.grid import Grid, input_grid_of
-from litegate.ports import matched
+from litegate.runtimes.litert import Runner
 from litegate.spec import Artifact, Samples
+from litegate.tflite.ports import matched
 
 _TELLING = 1000
 """Samples that tell whether most are cut off."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from litegate.flatbuffer import parse
-from litegate.graph import ABSENT, Graph, Operator, Subgraph, Tensor
 from litegate.measurement import Measurement, violations
 from litegate.measures.target_rule.rules import RULES, View
 from litegate.measures.tensor_rule.operators import named, part
 from litegate.measures.tensor_rule.roles import Role, roles
 from litegate.spec import Artifact
 from litegate.targets import Target
+from litegate.tflite.graph import ABSENT, Graph, Operator, Subgraph, Tensor
+from litegate.tflite.reader import parse
 
 NAME = "operators outside the target"
 

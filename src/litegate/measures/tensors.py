@@ -6,8 +6,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from litegate.flatbuffer import parse
-from litegate.graph import Graph, Operator, Subgraph, Tensor
 from litegate.measurement import Measurement, violations
 from litegate.measures.tensor_rule.exempt import float_operators
 from litegate.measures.tensor_rule.forms import Form, Grain, breach, product_breach
@@ -15,6 +13,8 @@ from litegate.measures.tensor_rule.operators import named, operator_breaches, pa
 from litegate.measures.tensor_rule.promises import FLOAT32, OPERATORS, PROMISES, promised
 from litegate.measures.tensor_rule.roles import UNKNOWN_LAYERS, Layer, Role, Use, roles, uses
 from litegate.spec import Artifact, Kind, Recipe
+from litegate.tflite.graph import Graph, Operator, Subgraph, Tensor
+from litegate.tflite.reader import parse
 
 
 def tensor_violations(artifact: Artifact) -> Measurement:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from math import prod
 
-from litegate.ports import listed
-from litegate.runtime import predict, predict_all
+from litegate.runtimes.inference import predict, predict_all
 from litegate.spec import Artifact, Budget
+from litegate.tflite.ports import listed
 
 
 def unheld(budget: Budget, artifact: Artifact) -> tuple[str, ...]:

@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 
 from litegate.core.errors import MeasurementError
 from litegate.core.units import Unit, text
-from litegate.flatbuffer import parse
-from litegate.graph import Graph, Operator, Subgraph, Tensor
 from litegate.measurement import Measurement
 from litegate.measures.tensor_rule.exempt import float_operators
 from litegate.measures.tensor_rule.operators import named, part
 from litegate.measures.tensor_rule.roles import UNKNOWN_LAYERS, tables, uses
 from litegate.spec import Artifact, Recipe
+from litegate.tflite.graph import Graph, Operator, Subgraph, Tensor
+from litegate.tflite.reader import parse
 
 _TOLD = 3
 """Layers that the evidence names, the worst ones."""

@@ -10,7 +10,7 @@ from litegate.core.errors import LitegateError
 from litegate.faults import Expect, Family, Fault, Scene, Unplantable
 from litegate.proving.promises import COSTLY
 from litegate.proving.result import Check, Play, Result
-from litegate.runtime import all_outputs
+from litegate.runtimes.inference import all_outputs
 
 
 @final

@@ -10,10 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from litegate.core.escaping import plain, shortened
-from litegate.graph import Operator, Signature
 from litegate.measures.inspection import Inspection, Placed
 from litegate.measures.tensor_rule.operators import named
 from litegate.reports.console import console
+from litegate.tflite.graph import Operator, Signature
 
 _MOST_TENSORS = 500
 _MOST_REASONS = 8

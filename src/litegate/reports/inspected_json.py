@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from litegate.graph import Signature, Tensor
 from litegate.measures.inspection import Inspection, Placed
 from litegate.measures.macs import Cost
 from litegate.measures.tensor_rule.operators import named
+from litegate.tflite.graph import Signature, Tensor
 
 
 def as_json(found: Inspection) -> dict[str, Any]:

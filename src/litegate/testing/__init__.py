@@ -4,7 +4,6 @@
 `litegate.measures.tensors` must name.
 """
 
-from litegate.faults.draft import Draft, edit
 from litegate.faults.edits import (
     custom_operator,
     float_layer,
@@ -16,6 +15,7 @@ from litegate.faults.edits import (
 )
 from litegate.testing.artifacts import artifact, evaluation, tiny_artifact
 from litegate.testing.tiny import tiny
+from litegate.tflite.editing.draft import Draft, edit
 
 __all__ = [
     "Draft",

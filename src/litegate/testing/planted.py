@@ -12,7 +12,7 @@ import numpy as np
 
 from litegate.core.options import parse
 from litegate.datasets.kept import save
-from litegate.runtime import all_outputs
+from litegate.runtimes.inference import all_outputs
 from litegate.session import Session
 from litegate.spec import Array, Evaluation, Model
 from litegate.store import BUILDS, EVALUATIONS

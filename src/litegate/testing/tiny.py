@@ -8,9 +8,9 @@ from typing import Any, final
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from litegate.faults.writer import Steps, Writer
 from litegate.spec import Kind
 from litegate.testing.network import FEATURES, SIDE, Floats, Network, activations, network, samples
+from litegate.tflite.editing.writer import Steps, Writer
 
 _CALIBRATION = 512
 """Samples that set the ranges of the activations."""

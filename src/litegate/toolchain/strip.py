@@ -22,9 +22,9 @@ def stripped(tflite: bytes, *, subject: str = "the model") -> bytes:
 
     Out go the names of tensors and graphs, but for the model's inputs and outputs, the description,
     the converter's notes and debug metadata, the ranges seen in calibration (scales and zero points
-    stay), and buffers that nothing refers to. Signatures stay. `tflite` is what a converter wrote,
-    or what `litegate.flatbuffer` has parsed. Raises ArtifactError where it cannot be unpacked, or
-    keeps data outside the part that can be written again.
+    stay), and buffers that nothing refers to. Signatures stay. `tflite` is a converter's output,
+    or a file that `litegate.tflite.reader` has parsed. Raises ArtifactError if it cannot be unpacked
+    or keeps data outside the part that can be written again.
     """
     from ai_edge_litert import schema_py_generated as schema
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import final
 
-from litegate.graph import Tensor
 from litegate.measures.base_rule.matching import (
     PlacedOperator,
     match_operators,
@@ -16,6 +15,7 @@ from litegate.measures.base_rule.matching import (
 )
 from litegate.measures.base_rule.weighing import Weighed, weigh
 from litegate.spec import Artifact
+from litegate.tflite.graph import Tensor
 
 REST = "structure and padding"
 

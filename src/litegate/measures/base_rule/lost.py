@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from litegate.graph import Graph
 from litegate.measures.base_rule.matching import (
     FLOATS,
     Matching,
@@ -17,6 +16,7 @@ from litegate.measures.base_rule.matching import (
     tensors,
 )
 from litegate.measures.tensor_rule.operators import named
+from litegate.tflite.graph import Graph
 
 NO_ARITHMETIC = frozenset({"QUANTIZE", "DEQUANTIZE", "FAKE_QUANT", "SHAPE"})
 """Operators that stand between the types, or read a tensor's shape alone."""

@@ -11,8 +11,8 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar, final
 
-from litegate.graph import ABSENT, Graph, Operator, Subgraph, Tensor
 from litegate.measures.tensor_rule.roles import Role, roles
+from litegate.tflite.graph import ABSENT, Graph, Operator, Subgraph, Tensor
 
 FLOATS = frozenset({"float16", "bfloat16", "float32", "float64"})
 

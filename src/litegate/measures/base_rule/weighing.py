@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from litegate.core.errors import ArtifactError
-from litegate.flatbuffer import parse
-from litegate.graph import Graph
 from litegate.measures.base_rule.matching import PlacedOperator, PlacedTensor, tensors
 from litegate.spec import Artifact
+from litegate.tflite.graph import Graph
+from litegate.tflite.reader import parse
 
 DESCRIPTIONS = "names and scales of tensors"
 UNREAD = "buffers that nothing reads"

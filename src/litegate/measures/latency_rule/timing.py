@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import final
 
 from litegate.core.errors import MeasurementError
-from litegate.interpreter import Runner
+from litegate.runtimes.litert import Runner
 from litegate.spec import Artifact, Samples
 
 EPOCH = 0.015

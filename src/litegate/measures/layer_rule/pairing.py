@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import final
 
-from litegate.graph import ABSENT, Graph, Operator, Subgraph, Tensor
+from litegate.tflite.graph import ABSENT, Graph, Operator, Subgraph, Tensor
 
 _FLOATS = frozenset({"float16", "bfloat16", "float32", "float64"})
 _MOVES = """

@@ -17,7 +17,7 @@ from litegate.measures.distinct import originals
 from litegate.measures.metric_rule.own import Chunk, called, demand_bounds
 from litegate.measures.metric_rule.statistics import Kept, statistics
 from litegate.measures.metric_rule.values import over_classes, values
-from litegate.runtime import predict
+from litegate.runtimes.inference import predict
 from litegate.spec import Artifact, Evaluation
 from litegate.spec.metric import Metric, MetricKind
 

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from litegate.core.errors import MeasurementError
 from litegate.datasets.rows import in_parts
-from litegate.interpreter import Runner
 from litegate.measures.grid import grid_of
 from litegate.measures.property_search.patterns import Canvas, Pattern
-from litegate.ports import Port, matched
+from litegate.runtimes.litert import Runner
 from litegate.spec import Artifact, Inputs, by_input, domain_of
+from litegate.tflite.ports import Port, matched
 
 ORDER = (0, 1, 1, 0, 1)
 """Which of two inputs stands in each row of a batch; reversed, it is another order."""

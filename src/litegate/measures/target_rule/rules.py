@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import final
 
 from litegate.core.escaping import shortened
-from litegate.graph import ABSENT, Operator, Tensor
 from litegate.measures.tensor_rule.roles import Role, operand
 from litegate.targets import Range, Rule
+from litegate.tflite.graph import ABSENT, Operator, Tensor
 
 _NAME = 48
 """Characters of a tensor's name that a reason shows; those of fused layers run to hundreds."""

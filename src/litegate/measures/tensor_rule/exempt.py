@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import re
 
-from litegate.graph import ABSENT, Graph, Operator, Subgraph
 from litegate.spec import Recipe
+from litegate.tflite.graph import ABSENT, Graph, Operator, Subgraph
 
 CONVERTING = frozenset({"QUANTIZE", "DEQUANTIZE", "FAKE_QUANT"})
 """Operators that stand between layers and belong to none."""

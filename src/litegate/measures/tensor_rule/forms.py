@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import final
 
-from litegate.graph import Tensor
+from litegate.tflite.graph import Tensor
 
 TOLERANCE = 1e-5
 """Relative; the converter's own bias scales differ by one or two units in their last place."""

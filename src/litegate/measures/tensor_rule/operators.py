@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from litegate.graph import ABSENT, Graph, Operator, Subgraph, Tensor
 from litegate.measures.tensor_rule.exempt import float_operators
 from litegate.measures.tensor_rule.promises import OPERATORS, OperatorPromise, Place
 from litegate.spec import Recipe
+from litegate.tflite.graph import ABSENT, Graph, Operator, Subgraph, Tensor
 
 _FLOATS = frozenset({"float16", "bfloat16", "float32", "float64"})
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import final
 
-from litegate.graph import ABSENT, Operator, Subgraph, Tensor
+from litegate.tflite.graph import ABSENT, Operator, Subgraph, Tensor
 
 
 class Role(StrEnum):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from litegate.measures.accuracy import marked
 from litegate.measures.decisions import decide
 from litegate.reports.html.gathering.asking import Ask
-from litegate.runtime import Outputs, predict
+from litegate.runtimes.inference import Outputs, predict
 from litegate.spec import Artifact
 
 _TOLERANCE = 0.05

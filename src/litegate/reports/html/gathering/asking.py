@@ -16,11 +16,11 @@ import numpy as np
 from litegate.core.errors import LitegateError
 from litegate.datasets.rows import opened
 from litegate.digests import digest_of
-from litegate.interpreter import version
-from litegate.ports import Port
-from litegate.runtime import Outputs, predict
+from litegate.runtimes.inference import Outputs, predict
+from litegate.runtimes.litert import version
 from litegate.spec import Artifact
 from litegate.store import ANSWERS, Store
+from litegate.tflite.ports import Port
 
 Ask = Callable[[Artifact], Outputs]
 """What an artifact answers to its evaluation split."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from litegate.graph import Graph, Tensor
 from litegate.measures.base_rule.attribution import REST, attribution
 from litegate.measures.base_rule.lost import NO_ARITHMETIC, floating
 from litegate.measures.base_rule.matching import PlacedOperator, operators, tensors
@@ -13,6 +12,7 @@ from litegate.measures.base_rule.weighing import Weighed, weigh
 from litegate.measures.tensor_rule.roles import Role
 from litegate.reports.html.facts import Growth, Part, Step
 from litegate.spec import Artifact
+from litegate.tflite.graph import Graph, Tensor
 
 MOST_PARTS, MOST_GROWN, MOST_STEPS = 24, 10, 60
 

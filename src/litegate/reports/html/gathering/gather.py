@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from typing import TypeVar, final
 
 from litegate.core.errors import LitegateError
-from litegate.flatbuffer import parse
-from litegate.graph import Graph
 from litegate.reports.html.facts import (
     CandidateFacts,
     Epoch,
@@ -24,8 +22,10 @@ from litegate.reports.html.gathering.confusion import class_changes, confusions
 from litegate.reports.html.gathering.flips import Change, flip_sheet
 from litegate.reports.html.gathering.layers import layers
 from litegate.reports.view import Report
-from litegate.runtime import predict
+from litegate.runtimes.inference import predict
 from litegate.spec import Artifact
+from litegate.tflite.graph import Graph
+from litegate.tflite.reader import parse
 
 PICTURE_BYTES = 240_000
 """All pictures of a page together."""

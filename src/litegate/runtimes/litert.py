@@ -10,10 +10,10 @@ from typing import Any, final
 from numpy.typing import NDArray
 
 from litegate.core.errors import ArtifactError
-from litegate.entries import entry, told
-from litegate.greeting import without_greeting
-from litegate.ports import Port, matched
+from litegate.runtimes.greeting import without_greeting
+from litegate.runtimes.signatures import entry, told
 from litegate.spec import Samples
+from litegate.tflite.ports import Port, matched
 
 
 def version() -> str:

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.core.errors import ArtifactError, BuildError, LitegateError
-from litegate.flatbuffer import parse
-from litegate.graph import Tensor
-from litegate.interpreter import Kernels
-from litegate.ports import called
-from litegate.runtime import all_outputs
+from litegate.runtimes.inference import all_outputs
+from litegate.runtimes.litert import Kernels
 from litegate.spec import Inputs, Samples
+from litegate.tflite.graph import Tensor
+from litegate.tflite.ports import called
+from litegate.tflite.reader import parse
 
 SAMPLES = 16
 """Samples that both files are run on, evenly spread over those given."""

@@ -1,7 +1,7 @@
 """Entries: the graphs of a file that can be fed, by its signatures.
 
 A `.tflite` has a first graph, and may name others by signatures. What stands here drives the
-interpreter that it is given; `litegate.interpreter` makes it.
+interpreter that it is given; `litegate.runtimes.litert` makes it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, Protocol, final
 from numpy.typing import NDArray
 
 from litegate.core.errors import ArtifactError
-from litegate.ports import Port, listed, named, port
+from litegate.tflite.ports import Port, listed, named, port
 
 
 class Entry(Protocol):

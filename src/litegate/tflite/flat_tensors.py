@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from litegate.flatbuffer.bounded import File, MalformedError, name_of, numbers, text, within
-from litegate.graph import Buffer, Tensor, bits
+from litegate.tflite.flatbuffer import File, MalformedError, name_of, numbers, text, within
+from litegate.tflite.graph import Buffer, Tensor, bits
 
 _MOST_DIMENSIONS = 64
 

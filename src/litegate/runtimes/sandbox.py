@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 from litegate.core.errors import ArtifactError, LitegateError
 
 if TYPE_CHECKING:
-    from litegate.interpreter import Kernels, Runner
+    from litegate.runtimes.litert import Kernels, Runner
     from litegate.spec import Inputs
 
-COMMAND = (sys.executable, "-P", "-m", "litegate.trial")
+COMMAND = (sys.executable, "-P", "-m", "litegate.runtimes.sandbox")
 TIMEOUT = 300.0
 """Seconds; a large network takes a few by the reference kernels."""
 
@@ -91,7 +91,7 @@ def attempt(tflite: bytes, tell: Callable[[str], None]) -> None:
     not on another. What is refused in words after that ends one set of kernels, and is told
     wherever the file is run by them.
     """
-    from litegate.interpreter import Kernels, load
+    from litegate.runtimes.litert import Kernels, load
 
     tell(f"while it was loaded, {Kernels.BUILTIN} kernels")
     load(tflite, "it", Kernels.BUILTIN)
@@ -103,7 +103,7 @@ def attempt(tflite: bytes, tell: Callable[[str], None]) -> None:
 
 def _entries(tflite: bytes) -> tuple[str, ...]:
     """Every signature, where there are several; else one that needs no name."""
-    from litegate.interpreter import signatures
+    from litegate.runtimes.litert import signatures
 
     try:
         found = signatures(tflite)
@@ -114,8 +114,8 @@ def _entries(tflite: bytes) -> tuple[str, ...]:
 
 def _run(tflite: bytes, kernels: Kernels, signature: str, tell: Callable[[str], None]) -> None:
     """Run zeros and drawn samples, one and, where the batch is free, several at a time."""
-    from litegate.interpreter import Runner
-    from litegate.runtime import BATCH
+    from litegate.runtimes.inference import BATCH
+    from litegate.runtimes.litert import Runner
 
     tell(f"while it was loaded, {kernels} kernels")
     runner = Runner(tflite, kernels=kernels, signature=signature)

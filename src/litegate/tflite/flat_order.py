@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from litegate.flatbuffer.bounded import MalformedError
-from litegate.graph import ABSENT, Subgraph
+from litegate.tflite.flatbuffer import MalformedError
+from litegate.tflite.graph import ABSENT, Subgraph
 
 
 def check_order(subgraph: Subgraph) -> None:

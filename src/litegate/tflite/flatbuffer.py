@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any, final
 
-from litegate.graph import ABSENT
+from litegate.tflite.graph import ABSENT
 
 _REREAD = 4
 """How often the bytes of a file may be read: vectors may share some, not multiply them."""

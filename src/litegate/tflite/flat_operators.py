@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from litegate.flatbuffer.bounded import File, indices, name_of, text, within
-from litegate.graph import Operator
+from litegate.tflite.flatbuffer import File, indices, name_of, text, within
+from litegate.tflite.graph import Operator
 
 _OPTIONS = {
     "StrideD": "stride_d",

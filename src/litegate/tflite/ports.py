@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.core.errors import ArtifactError, MeasurementError
-from litegate.graph import Graph, Tensor
-from litegate.quantizing import meant, quantized
 from litegate.spec import Inputs, Samples
+from litegate.tflite.graph import Graph, Tensor
+from litegate.tflite.quantization import meant, quantized
 
 _WRAPPED = "quant_"
 """What tfmot puts before the name of a layer that it quantizes, the output's too."""
@@ -186,8 +186,8 @@ def _counted(names: list[str]) -> str:
 def called(graph: Graph, side: str, signature: str = "") -> dict[str, Tensor]:
     """The inputs or outputs (`side`) of a graph's main subgraph by name, without running it.
 
-    As `litegate.interpreter.Runner` has them: in the order of the signature's names, those that it
-    does not name after them.
+    In the order of `litegate.runtimes.litert.Runner`: first the names of the signature, then the
+    ports that it does not name.
     """
     main = graph.main
     rest = dict.fromkeys(main.inputs if side == "inputs" else main.outputs)

@@ -13,11 +13,11 @@ from functools import lru_cache
 from typing import Any
 
 from litegate.core.errors import ArtifactError
-from litegate.flatbuffer.bounded import File, MalformedError, indices, tables, text, within
-from litegate.flatbuffer.operators import kind_of, operator_of
-from litegate.flatbuffer.order import check_order
-from litegate.flatbuffer.tensors import tensor_of
-from litegate.graph import Buffer, Graph, Metadata, Signature, Subgraph
+from litegate.tflite.flat_operators import kind_of, operator_of
+from litegate.tflite.flat_order import check_order
+from litegate.tflite.flat_tensors import tensor_of
+from litegate.tflite.flatbuffer import File, MalformedError, indices, tables, text, within
+from litegate.tflite.graph import Buffer, Graph, Metadata, Signature, Subgraph
 
 _IDENTIFIER = b"TFL3"
 _SCHEMA_VERSION = 3

@@ -11,8 +11,8 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from litegate.core.errors import ConfigError
-from litegate.faults.writer import pack
-from litegate.ports import canonical
+from litegate.tflite.editing.writer import pack
+from litegate.tflite.ports import canonical
 
 
 def edit(tflite: bytes, change: Callable[[Any], None]) -> bytes:

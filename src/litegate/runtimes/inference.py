@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from litegate.core.errors import MeasurementError
 from litegate.core.parallel import cores, in_order
 from litegate.datasets.rows import PART, in_parts
-from litegate.gathering import gathered
-from litegate.interpreter import Kernels, Runner, load, waits
-from litegate.ports import Port, matching
+from litegate.runtimes.gathering import gathered
+from litegate.runtimes.litert import Kernels, Runner, load, waits
 from litegate.spec import Artifact, Samples, by_input
+from litegate.tflite.ports import Port, matching
 
 BATCH = 100
 """Samples to one invocation, at most, where the model's batch can be resized. The answers are the

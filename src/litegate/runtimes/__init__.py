@@ -1,0 +1,1 @@
+"""Run the bytes of a `.tflite` file: interpreter, inference, and the sandbox process."""

@@ -1,0 +1,1 @@
+"""Read and edit a `.tflite` file without running it. Imports no interpreter."""

@@ -1,0 +1,1 @@
+"""Write a changed copy of a `.tflite` file."""
