@@ -1,6 +1,6 @@
 """Loosening: what a change promises less of than its base is said, and waived or not done."""
 
-from litegate.loosening import loosening
+from litegate.regression.loosening import loosening
 
 
 def test_model_promises_no_less_than_its_base(model, loosenings, require):

@@ -16,10 +16,10 @@ from typing import Any, final
 
 import pytest
 
-from litegate.base import NOTHING
 from litegate.core.errors import ConfigError, LitegateError
 from litegate.core.git import submodules, top
 from litegate.gate import KEY, Gate
+from litegate.regression.base import NOTHING
 from litegate.settings import settings
 
 _COLLECT = ("--collect-only", "-q", "-p", "no:cacheprovider", "--against=none", "--anchor=none")

@@ -11,21 +11,22 @@ from typing import TYPE_CHECKING, Any, final
 
 import pytest
 
-from litegate import holes, waiverfile
+from litegate import holes
 from litegate.configured import options_of, setting
 from litegate.core.environment import header
 from litegate.core.errors import ConfigError, LitegateError
 from litegate.core.escaping import plain
 from litegate.core.options import OPTIONS, GateOptions
 from litegate.items import cases_of, fixtures_of
-from litegate.loosening import Loosenings, of_model, of_project
 from litegate.progress import Progress, uncaptured
 from litegate.promised import Promised
+from litegate.regression import waiver_file
+from litegate.regression.loosening import Loosenings, of_model, of_project
+from litegate.regression.waivers import Waiver, covering
 from litegate.reports.record import Place, error_row
 from litegate.scope import asked_for, concerned, looks, narrowed, whole_folder
 from litegate.selection import Case
 from litegate.session import Session
-from litegate.waivers import Waiver, covering
 
 if TYPE_CHECKING:
     from litegate.faults import Scene
@@ -74,7 +75,7 @@ class Gate:
             _ = session.models
         if gate.active:
             _ = session.base, session.anchor
-            gate.waivers = waiverfile.load(config.rootpath, today())
+            gate.waivers = waiver_file.load(config.rootpath, today())
         return gate
 
     @property
@@ -109,16 +110,16 @@ class Gate:
 
     def declaration(self) -> dict[str, Any]:
         """What this checkout declares, once its checks are collected."""
-        from litegate import declarations
+        from litegate.regression import declaration
 
         project, paths = self.config.rootpath, self.config.getini("pythonpath")
         settings = {name: setting(self.config, name) for name in _SETTINGS}
         checks = self.options.checks
         return self.session.declared | {
             "checks": self.tally.digests
-            or declarations.declared_checks(self.functions, project, paths),
+            or declaration.declared_checks(self.functions, project, paths),
             "settings": settings | {"addopts": shlex.join(self.config.getini("addopts"))},
-            "conftests": declarations.declared_conftests(project, checks, paths),
+            "conftests": declaration.declared_conftests(project, checks, paths),
         }
 
     def is_check(self, path: Path) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, final
 import pytest
 
 from litegate.core.escaping import plain
-from litegate.loosening import LOOSENED, Loosenings
+from litegate.regression.loosening import LOOSENED, Loosenings
 from litegate.selection import Case, gated
 from litegate.session import Session
 from litegate.spec import Model

@@ -17,7 +17,7 @@ from litegate.listener import Listener
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from litegate.loosening import Loosenings
+    from litegate.regression.loosening import Loosenings
     from litegate.requirement import Require
     from litegate.selection import Case
     from litegate.spec import Artifact, Budget, Metric, Model, Regression

@@ -7,15 +7,15 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
 from typing import Any, final
 
-from litegate.base import Base, read_base
 from litegate.child import Event
 from litegate.core.environment import describe
 from litegate.core.errors import ConfigError, DataUnavailable, LitegateError
 from litegate.core.git import Commit, head, merge_base, pinned
 from litegate.core.options import GateOptions
-from litegate.counterpart import Counterpart
 from litegate.discovery import discover
 from litegate.pipeline import Built, Pipeline
+from litegate.regression.base import Base, read_base
+from litegate.regression.base_artifacts import Counterpart
 from litegate.reports.record import Run
 from litegate.selection import Case, check_recipes, choose, gated, recipes_of
 from litegate.spec import Artifact, DataLocations, Model
@@ -96,7 +96,7 @@ class Session:
     @cached_property
     def declared(self) -> dict[str, Any]:
         """What this checkout declares of its models and its tool chain."""
-        from litegate.declarations import declared_model, declared_toolchain
+        from litegate.regression.declaration import declared_model, declared_toolchain
 
         project = self.options.project
         models = {

@@ -10,10 +10,10 @@ import pytest
 from litegate import holes
 from litegate.core.errors import LitegateError
 from litegate.gate import Gate, today
+from litegate.regression.sources import sources_digest
+from litegate.regression.waivers import notes
 from litegate.scope import looks
 from litegate.session import conclude
-from litegate.sources import sources_digest
-from litegate.waivers import notes
 
 if TYPE_CHECKING:
     from litegate.reports.html.gathering import Comparison

@@ -14,7 +14,8 @@ from documents import PAGES, PROJECT, blocks, name, spans
 from ruamel.yaml import YAML
 
 import litegate
-from litegate import targets, waiverfile
+from litegate import targets
+from litegate.regression import waiver_file
 
 KINDS = {"", "python", "sh", "toml", "yaml"}
 COMMAND = re.compile(r"(\w+=\S+ )?(litegate|pytest|python) ")
@@ -99,7 +100,7 @@ def test_toml_is_what_litegate_reads(block, tmp_path):
     """A file of waivers, a target, or settings."""
     tables = tomllib.loads(block.text)
     if "waiver" in tables:
-        assert waiverfile.parse(block.text, today=date(2026, 11, 1))
+        assert waiver_file.parse(block.text, today=date(2026, 11, 1))
     elif "operators" in tables:
         (tmp_path / "mine.toml").write_text(block.text)
         assert targets.load("mine.toml", tmp_path).operators

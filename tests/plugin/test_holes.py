@@ -133,7 +133,7 @@ def test_the_guard_cannot_be_switched_off_by_the_change_itself(loosened, how, wo
         guard.write_text("def test_x(loosenings):\n    pass\n")
     else:
         (loosened.path / "checks" / "conftest.py").write_text(
-            "import pytest\nfrom litegate.loosening import Loosenings\n"
+            "import pytest\nfrom litegate.regression.loosening import Loosenings\n"
             "@pytest.fixture\ndef loosenings():\n"
             "    return Loosenings(subject='x', found=(), compared=1)\n"
         )

@@ -11,9 +11,9 @@ from litegate.cli import app
 from litegate.core.errors import ConfigError
 from litegate.core.units import Unit, points
 from litegate.measurement import Measurement, violations
+from litegate.regression.waiver_file import FILE, LONGEST, load
+from litegate.regression.waivers import covers
 from litegate.reports.record import Place, error_row, verdict_row
-from litegate.waiverfile import FILE, LONGEST, load
-from litegate.waivers import covers
 
 TODAY = datetime.now(tz=UTC).astimezone().date()
 REASON = ("--reason", "agreed in #12")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from litegate.addopts import asks, loosened_options
+from litegate.regression.loosening.addopts import asks, loosened_options
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from litegate.core.errors import MeasurementError
-from litegate.declarations import declared_model
 from litegate.discovery import discover
-from litegate.loosening import Loosenings, loosened, loosening, of_model, of_project
-from litegate.loosening.models import LEAST, MOST
 from litegate.measurement import Outcome
+from litegate.regression.declaration import declared_model
+from litegate.regression.loosening import Loosenings, loosened, loosening, of_model, of_project
+from litegate.regression.loosening.models import LEAST, MOST
 from litegate.selection import LIMITS
 
 PROJECT = Path(__file__).resolve().parents[2]

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from litegate.core.units import byte
-from litegate.declarations import _limits, _target
-from litegate.loosening.models import loosened_models
+from litegate.regression.declaration import _limits, _target
+from litegate.regression.loosening.models import loosened_models
 from litegate.spec import Budget
 
 OWN = "source = 'x'\n[operators]\nADD = {}\n"

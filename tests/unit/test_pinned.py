@@ -2,7 +2,7 @@
 
 import pytest
 
-from litegate.pinned import pinned
+from litegate.regression.toolchain_pins import pinned
 
 POETRY = """
 [tool.poetry.dependencies]

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from litegate.reach import check_digest, function_digest
+from litegate.regression.source_digests import check_digest, function_digest
 
 PREPROCESSING = '''
 import numpy as np

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from litegate.core.errors import ConfigError
 from litegate.core.units import Unit, percent, points
 from litegate.measurement import Measurement, violations
+from litegate.regression.waiver_file import FILE, LONGEST, add, load, parse, written
+from litegate.regression.waivers import Waiver, covering, covers, notes
 from litegate.reports.record import Place, verdict_row
-from litegate.waiverfile import FILE, LONGEST, add, load, parse, written
-from litegate.waivers import Waiver, covering, covers, notes
 
 TODAY = date(2026, 6, 1)
 DAY = timedelta(days=1)

@@ -11,8 +11,8 @@ from litegate.acceptance import demand_accepted, not_judged, read_report
 from litegate.collected import collect
 from litegate.core.errors import ConfigError
 from litegate.core.files import write_whole
+from litegate.regression.sources import sources_digest
 from litegate.session import Session
-from litegate.sources import sources_digest
 from litegate.spec import Artifact, Model, Recipe
 
 

@@ -18,11 +18,11 @@ from litegate.core.units import Quantity, Unit
 from litegate.faults.fault import Expect, Family, Ladder, OfMetric, fault
 from litegate.faults.layers import last
 from litegate.faults.scene import Declaration, Scene, Unplantable, picked
-from litegate.loosening import LOOSENED
-from litegate.loosening.models import LEAST, MOST, general
 from litegate.measures.accuracy import accuracy_drop, answers
 from litegate.measures.paired import n_least
 from litegate.measures.shipped import NAME as SHIPPED
+from litegate.regression.loosening import LOOSENED
+from litegate.regression.loosening.models import LEAST, MOST, general
 from litegate.spec import Artifact, Samples, mapped
 from litegate.tflite.editing.draft import edit
 

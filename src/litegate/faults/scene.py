@@ -14,7 +14,7 @@ from litegate.spec import Array, Artifact, Model, Recipe, Samples, by_input
 from litegate.tflite.editing.draft import Draft, edit
 
 Declaration = Mapping[str, Any]
-"""What a checkout declares, as `litegate.loosening` compares it."""
+"""What a checkout declares, as `litegate.regression.loosening` compares it."""
 
 
 class Unplantable(LitegateError):

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from litegate.faults import Fault, OfMetric, Scene
-from litegate.loosening import LOOSENED
 from litegate.measures.against_base import named_since_anchor
 from litegate.measures.metric_rule.names import bounded_by
 from litegate.measures.shipped import NAME as WRONG_SHIPPED
 from litegate.measures.target import NAME as OUTSIDE
+from litegate.regression.loosening import LOOSENED
 from litegate.spec import Regression
 
 Made = Callable[[Scene], bool]

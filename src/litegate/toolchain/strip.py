@@ -23,8 +23,8 @@ def stripped(tflite: bytes, *, subject: str = "the model") -> bytes:
     Out go the names of tensors and graphs, but for the model's inputs and outputs, the description,
     the converter's notes and debug metadata, the ranges seen in calibration (scales and zero points
     stay), and buffers that nothing refers to. Signatures stay. `tflite` is a converter's output,
-    or a file that `litegate.tflite.reader` has parsed. Raises ArtifactError if it cannot be unpacked
-    or keeps data outside the part that can be written again.
+    or a file that `litegate.tflite.reader` has parsed. Raises ArtifactError if it cannot be
+    unpacked or keeps data outside the part that can be written again.
     """
     from ai_edge_litert import schema_py_generated as schema
 

@@ -12,7 +12,7 @@ from typing import Any
 from litegate.core import amounts
 from litegate.core.errors import ConfigError
 from litegate.core.files import write_whole
-from litegate.waivers import FILE, Waiver
+from litegate.regression.waivers import FILE, Waiver
 
 LONGEST = timedelta(days=366)
 """How far ahead a waiver may expire: a year to the day, leap years included."""

@@ -23,10 +23,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from litegate.loosening.models import loosened_models, predecessor
-from litegate.loosening.nouns import Change, Loosening, Loosenings
-from litegate.loosening.project import loosened_checks, loosened_conftests, loosened_settings
 from litegate.measurement import Measurement, violations
+from litegate.regression.loosening.models import loosened_models, predecessor
+from litegate.regression.loosening.project import (
+    loosened_checks,
+    loosened_conftests,
+    loosened_settings,
+)
+from litegate.regression.loosening.types import Change, Loosening, Loosenings
 
 __all__ = [
     "LOOSENED",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from litegate.core.options import GateOptions
 from litegate.digests import digest_of
-from litegate.waivers import FILE
+from litegate.regression.waivers import FILE
 
 _SETTINGS = ("pyproject.toml", "pytest.ini", ".pytest.ini", "tox.ini", "setup.cfg")
 

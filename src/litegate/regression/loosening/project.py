@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from litegate.addopts import STRICT, asks, loosened_options
 from litegate.core.options import OPTIONS
-from litegate.loosening.nouns import Change, Loosening, differs
+from litegate.regression.loosening.addopts import STRICT, asks, loosened_options
+from litegate.regression.loosening.types import Change, Loosening, differs
 
 _FREE = frozenset(
     (

@@ -11,7 +11,7 @@ from typing import Any
 
 from litegate.core.amounts import exactly
 from litegate.core.units import Unit
-from litegate.loosening.nouns import Change, Loosening, differs
+from litegate.regression.loosening.types import Change, Loosening, differs
 
 Declaration = Mapping[str, Any]
 """A model, a recipe or a limit as a checkout declares it."""

@@ -1,0 +1,1 @@
+"""The base commit: what it declares, its artifacts, weakened limits, waivers."""
