@@ -14,8 +14,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from litegate.core.options import parse
+from litegate.gate.session import Session
 from litegate.measures.accuracy import accuracy, accuracy_drop, flips
-from litegate.session import Session
 from litegate.spec import Artifact
 
 PROJECT = Path(__file__).resolve().parent.parent

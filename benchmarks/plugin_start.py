@@ -19,7 +19,7 @@ ROUNDS = 40
 def main() -> None:
     """Print the ratio, and what importing the plugin loads."""
     heavy = "sorted({'numpy', 'tensorflow'} & set(sys.modules))"
-    code = f"import sys, litegate.pytest_plugin; print({heavy})"
+    code = f"import sys, litegate.gate.plugin; print({heavy})"
     loaded = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )

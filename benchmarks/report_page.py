@@ -27,9 +27,9 @@ import numpy as np
 from invocations import invoked
 
 from litegate.core.options import parse
-from litegate.reports.html.gathering import Comparison
-from litegate.session import Session
-from litegate.showing import rows
+from litegate.gate.evidence import Comparison
+from litegate.gate.page import rows
+from litegate.gate.session import Session
 from litegate.spec import Artifact, Evaluation
 from litegate.store import ANSWERS, BUILDS, EVALUATIONS, Store
 from litegate.testing import revalue

@@ -23,9 +23,9 @@ from litegate.core.errors import LitegateError
 from litegate.core.options import parse
 from litegate.core.parallel import cores
 from litegate.datasets.samples import Labelled
+from litegate.gate.session import Session
 from litegate.measures.comparison import side
 from litegate.runtimes.inference import predict, predict_all
-from litegate.session import Session
 from litegate.spec import Artifact
 
 PROJECT = Path(__file__).resolve().parent.parent

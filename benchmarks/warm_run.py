@@ -17,7 +17,7 @@ import numpy as np
 from side_by_side import Command, compare
 
 from litegate.core.options import parse
-from litegate.session import Session
+from litegate.gate.session import Session
 
 PROJECT = Path(__file__).resolve().parent.parent
 ROUNDS = 15

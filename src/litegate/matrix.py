@@ -8,7 +8,7 @@ from typing import Any
 
 from litegate.core.errors import LitegateError
 from litegate.digests import digest_of
-from litegate.session import Session
+from litegate.gate.session import Session
 from litegate.spec import Model
 from litegate.store import BUILDS
 

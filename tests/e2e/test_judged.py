@@ -13,7 +13,7 @@ from litegate import child
 from litegate.core.options import parse
 from litegate.datasets.prepare import array_digest
 from litegate.faults import Draft, edit, layers
-from litegate.session import Session
+from litegate.gate.session import Session
 from litegate.spec import DataLocations
 from litegate.testing.planted import plant
 

@@ -7,9 +7,9 @@ import shutil
 import pytest
 
 from litegate.core.options import parse
+from litegate.gate.project_settings import settings
+from litegate.gate.session import Session
 from litegate.matrix import described
-from litegate.session import Session
-from litegate.settings import settings
 
 SIZE = "from litegate.measures.size import size\nfrom litegate import kib"
 KEPT = "require(size(candidate) <= kib(100))"

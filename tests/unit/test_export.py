@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from litegate.acceptance import NotAccepted, demand_accepted, read_report
 from litegate.cli.export import write
 from litegate.core.errors import ConfigError
+from litegate.gate.acceptance import NotAccepted, demand_accepted, read_report
 from litegate.measures.shipped import NAME as SHIPPED
 from litegate.testing import tiny_artifact
 

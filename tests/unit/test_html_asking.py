@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from litegate.reports.html.gathering.asking import measured, recalled
+from litegate.gate.evidence.asking import measured, recalled
 from litegate.runtimes.inference import predict
 from litegate.spec import Kind
 from litegate.store import ANSWERS, Store

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from litegate.core.errors import StoreCorrupt
+from litegate.gate.evidence import Comparison, at_hand, gather, in_store
+from litegate.gate.evidence import flips as sheets
+from litegate.gate.evidence.answers import answered, shares
+from litegate.gate.page import rows
 from litegate.measures.accuracy import flips
 from litegate.reports.html import page
-from litegate.reports.html.gathering import Comparison, at_hand, gather, in_store
-from litegate.reports.html.gathering import flips as sheets
-from litegate.reports.html.gathering.answered import answered, shares
 from litegate.runtimes.inference import predict
-from litegate.showing import rows
 from litegate.spec import Evaluation, Kind
 from litegate.store import BUILDS, EVALUATIONS, Store
 from litegate.testing import artifact, evaluation, float_layer, revalue, tiny
@@ -165,8 +165,8 @@ def test_matrices_hold_every_sample():
 def test_many_classes_are_cut_to_those_with_mistakes():
     """A hundred names for four outputs would not fit the answers; so four hundred samples of 4."""
     names = tuple(f"c{number}" for number in range(20))
-    from litegate.reports.html.gathering.answered import Answered
-    from litegate.reports.html.gathering.confusion import MOST_SHOWN, confusions
+    from litegate.gate.evidence.answers import Answered
+    from litegate.gate.evidence.confusion import MOST_SHOWN, confusions
 
     labels = np.arange(200) % 20
     chosen = np.where(labels == 7, 8, labels)

@@ -6,8 +6,8 @@ import zlib
 import numpy as np
 import pytest
 
+from litegate.gate.evidence.pictures import MOST_POINTS, MOST_SIDE, picture, png
 from litegate.reports.html.facts import Image, Numbers, Wave
-from litegate.reports.html.gathering.pictures import MOST_POINTS, MOST_SIDE, picture, png
 
 UNIT = (0.0, 1.0)
 

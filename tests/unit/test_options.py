@@ -6,7 +6,7 @@ import pytest
 
 from litegate.core.errors import ConfigError
 from litegate.core.options import OPTIONS, parse
-from litegate.settings import settings
+from litegate.gate.project_settings import settings
 
 HERE = Path("/project")
 

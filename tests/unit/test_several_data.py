@@ -13,11 +13,11 @@ from litegate.datasets import npz, prepare
 from litegate.datasets.kept import file_names, joined, load, names_in, save
 from litegate.datasets.prepare import array_digest, keep_evaluation
 from litegate.digests import data_key
+from litegate.gate.evidence.flips import _picture
+from litegate.gate.page import _split
 from litegate.recipes import int8_ptq, int16x8
 from litegate.regression.loosening.models import _data as loosened_data
 from litegate.reports.html.facts import Image, Numbers
-from litegate.reports.html.gathering.flips import _picture
-from litegate.showing import _split
 from litegate.spec import Data, DataLocations, Inputs, Splits
 from litegate.stored import stored_answers, stored_labels, stored_samples
 

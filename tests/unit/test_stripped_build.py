@@ -9,8 +9,8 @@ from litegate import recipes
 from litegate.core.errors import BuildError
 from litegate.core.options import parse
 from litegate.faults.edits import revalue
+from litegate.gate.session import Session
 from litegate.pipeline import Target
-from litegate.session import Session
 from litegate.spec import Kind
 from litegate.store import BUILDS
 from litegate.testing import tiny

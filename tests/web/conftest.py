@@ -8,9 +8,9 @@ import made_reports
 import numpy as np
 import pytest
 
+from litegate.gate.evidence import Comparison, at_hand, gather
+from litegate.gate.page import rows
 from litegate.reports.html import page, write
-from litegate.reports.html.gathering import Comparison, at_hand, gather
-from litegate.showing import rows
 from litegate.spec import Kind
 from litegate.testing import artifact, evaluation, float_layer, revalue, tiny
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from litegate.reports.html.gathering import in_store
+from litegate.gate.evidence import in_store
 from litegate.store import Store
 from litegate.testing import revalue
 from litegate.testing.planted import plant

@@ -28,8 +28,8 @@ from litegate.cli.strip import strip
 from litegate.core.errors import LitegateError
 from litegate.core.escaping import plain
 from litegate.core.options import parse
-from litegate.session import Session
-from litegate.settings import settings
+from litegate.gate.project_settings import settings
+from litegate.gate.session import Session
 
 app = typer.Typer(
     help="A quality gate for .tflite models. The gate itself runs as `pytest checks/`.",

@@ -16,13 +16,13 @@ from litegate.core.errors import ConfigError
 from litegate.core.escaping import plain, plain_lines
 from litegate.core.options import parse
 from litegate.core.units import Unit
+from litegate.gate.project_settings import settings
 from litegate.regression.waiver_file import add, within_a_year
 from litegate.regression.waivers import FILE, Waiver, bare
 from litegate.reports.json_report import NAME
 from litegate.reports.reading import located
 from litegate.reports.record import SCHEMA_VERSION
 from litegate.reports.view import why, without_verdict
-from litegate.settings import settings
 
 _DAYS = 90
 

@@ -12,9 +12,9 @@ from litegate.cli.complaint import complain
 from litegate.core.errors import ConfigError, LitegateError
 from litegate.core.escaping import plain
 from litegate.core.options import parse
-from litegate.progress import Progress
-from litegate.session import BASELINE, Session
-from litegate.settings import settings
+from litegate.gate.progress import Progress
+from litegate.gate.project_settings import settings
+from litegate.gate.session import BASELINE, Session
 from litegate.spec import Model
 
 

@@ -15,12 +15,12 @@ from litegate.core.errors import ConfigError, LitegateError, MeasurementError
 from litegate.core.escaping import plain
 from litegate.core.options import parse
 from litegate.core.units import Quantity, Unit, text
+from litegate.gate.project_settings import settings
+from litegate.gate.session import Session
 from litegate.measures.accuracy import answers
 from litegate.measures.noise import HONEST, LEAST_SEEDS, METHOD
 from litegate.noise_record import Row, keep
 from litegate.selection import Case
-from litegate.session import Session
-from litegate.settings import settings
 from litegate.spec import Artifact, Model, Recipe
 
 

@@ -10,9 +10,9 @@ import typer
 from litegate.cli.files import ReportFile
 from litegate.core.errors import ConfigError
 from litegate.core.options import GateOptions, parse
+from litegate.gate.project_settings import settings
 from litegate.reports.json_report import NAME, PAGE
 from litegate.reports.reading import located, read
-from litegate.settings import settings
 from litegate.store import Store
 
 COMPARED = "compared.html"
@@ -51,9 +51,9 @@ def report(
 
 
 def _shown(source: Path, to: Path, options: GateOptions, history: Path | None) -> Path:
-    from litegate.reports.html.gathering import in_store, recalled
+    from litegate.gate.evidence import in_store, recalled
+    from litegate.gate.page import show
     from litegate.reports.kept import before, of_folder
-    from litegate.showing import show
 
     found = read(source)
     store = Store(options.store)

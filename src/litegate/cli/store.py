@@ -14,8 +14,8 @@ import typer
 from litegate.core.errors import StoreError
 from litegate.core.escaping import plain
 from litegate.core.options import parse
-from litegate.session import Session
-from litegate.settings import settings
+from litegate.gate.project_settings import settings
+from litegate.gate.session import Session
 from litegate.store import ANSWERS, BUILDS, Store
 from litegate.upkeep import Entry, entries, in_words, verify
 from litegate.upkeep import prune as prune_entries

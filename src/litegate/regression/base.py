@@ -102,7 +102,7 @@ def _run(
 ) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(  # noqa: S603 our own interpreter
-            [sys.executable, "-P", "-m", "litegate.describe", str(answer)],
+            [sys.executable, "-P", "-m", "litegate.gate.describe", str(answer)],
             cwd=tree,
             env=_environment(project, tree),
             stdin=subprocess.DEVNULL,

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from litegate import arranging, checking, gate, refusals, settling, stale
-from litegate.closing import summarize
-from litegate.configured import narrow_times, refuse_to_look
 from litegate.core.errors import ConfigError, LitegateError
 from litegate.core.options import OPTIONS
-from litegate.listener import Listener
+from litegate.gate import collection, finish, refusals, stale, state, verdicts
+from litegate.gate.invocation import narrow_times, refuse_to_look
+from litegate.gate.listener import Listener
+from litegate.gate.summary import summarize
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from litegate.gate.require import Require
     from litegate.regression.loosening import Loosenings
-    from litegate.requirement import Require
     from litegate.selection import Case
     from litegate.spec import Artifact, Budget, Metric, Model, Regression
     from litegate.targets import Target
@@ -44,7 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers", "latency: measures time; runs last, alone and never under xdist"
     )
     try:
-        config.stash[gate.KEY] = found = gate.Gate.of(config)
+        config.stash[state.KEY] = found = state.Gate.of(config)
     except (LitegateError, ValueError, TypeError) as error:
         stale.forget(config)
         raise pytest.UsageError(str(error)) from error
@@ -75,25 +75,25 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Take the last run's report away."""
-    session.config.stash[gate.KEY].start()
+    session.config.stash[state.KEY].start()
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Say what the numbers of this run depend on."""
-    return config.stash[gate.KEY].header()
+    return config.stash[state.KEY].header()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run each check once for each model, or for each gated recipe of each model."""
-    arranging.parametrize(metafunc.config.stash[gate.KEY], metafunc)
+    collection.parametrize(metafunc.config.stash[state.KEY], metafunc)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.Item]) -> None:
     """Drop checks without a limit, refuse those without a requirement, put latency last."""
-    found = session.config.stash[gate.KEY]
+    found = session.config.stash[state.KEY]
     try:
-        arranging.arrange(found, items)
+        collection.arrange(found, items)
     except pytest.UsageError as error:
         if not found.is_worker:
             raise
@@ -102,7 +102,7 @@ def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.It
 
 def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
     """Name the limits that are not set, since no check guards them, and what is new."""
-    return arranging.selection_lines(config.stash[gate.KEY])
+    return collection.selection_lines(config.stash[state.KEY])
 
 
 @pytest.hookimpl(wrapper=True)
@@ -117,11 +117,11 @@ def pytest_make_collect_report(
 @pytest.hookimpl(wrapper=True)
 def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
     """Build what the selected checks need, before the first one runs; in workers too."""
-    found = session.config.stash[gate.KEY]
+    found = session.config.stash[state.KEY]
     if not (found.options.prove and found.active):
         found.build(session)
         return (yield)
-    from litegate.prover import faults_of, prove
+    from litegate.gate.prove import faults_of, prove
 
     faults = faults_of(found)
     found.build(session)
@@ -142,14 +142,14 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Attach the verdicts to the report, and let no skip or xfail pass for one."""
     report = yield
-    return checking.annotate(item, call, report)
+    return verdicts.annotate(item, call, report)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Write the report; a run of checks that gated nothing is no success."""
-    found = session.config.stash[gate.KEY]
-    settling.finish(found, session)
+    found = session.config.stash[state.KEY]
+    finish.finish(found, session)
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["litegate"] = found.hand_over()
 
@@ -157,7 +157,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the closing table."""
-    summarize(terminalreporter.config.stash[gate.KEY], terminalreporter)
+    summarize(terminalreporter.config.stash[state.KEY], terminalreporter)
 
 
 @pytest.fixture
@@ -168,7 +168,7 @@ def litegate_case(request: pytest.FixtureRequest) -> Case:
             "this test asks for a model outside the folder of checks",
             remedy="move it there, or set litegate_checks",
         )
-    return checking.played(request.node, request.param)
+    return verdicts.played(request.node, request.param)
 
 
 @pytest.fixture
@@ -186,31 +186,31 @@ def budget(litegate_case: Case) -> Budget:
 @pytest.fixture
 def candidate(request: pytest.FixtureRequest, litegate_case: Case) -> Artifact:
     """The quantized artifact under test."""
-    return checking.artifact(request, litegate_case, "candidate")
+    return verdicts.artifact(request, litegate_case, "candidate")
 
 
 @pytest.fixture
 def reference(request: pytest.FixtureRequest, litegate_case: Case) -> Artifact:
     """The float artifact with the same start, epochs and batches as the candidate."""
-    return checking.artifact(request, litegate_case, "reference")
+    return verdicts.artifact(request, litegate_case, "reference")
 
 
 @pytest.fixture
 def baseline(request: pytest.FixtureRequest, litegate_case: Case) -> Artifact:
     """The model's plain `float32` artifact."""
-    return checking.artifact(request, litegate_case, "baseline")
+    return verdicts.artifact(request, litegate_case, "baseline")
 
 
 @pytest.fixture
 def base(request: pytest.FixtureRequest, litegate_case: Case) -> Artifact:
     """The same candidate as the merge base has it; a check that asks for it needs --against."""
-    return checking.artifact(request, litegate_case, "base")
+    return verdicts.artifact(request, litegate_case, "base")
 
 
 @pytest.fixture
 def anchor(request: pytest.FixtureRequest, litegate_case: Case) -> Artifact:
     """The same candidate as a pinned commit has it; a check that asks for it needs --anchor."""
-    return checking.artifact(request, litegate_case, "anchor")
+    return verdicts.artifact(request, litegate_case, "anchor")
 
 
 @pytest.fixture
@@ -218,7 +218,7 @@ def loosenings(request: pytest.FixtureRequest) -> Loosenings:
     """What this change promises less of than its base: of the model, or of the whole project."""
     of_model = "litegate_case" in request.fixturenames
     case = request.getfixturevalue("litegate_case") if of_model else None
-    return request.config.stash[gate.KEY].loosenings(case)
+    return request.config.stash[state.KEY].loosenings(case)
 
 
 @pytest.fixture
@@ -251,7 +251,7 @@ def noise(request: pytest.FixtureRequest, litegate_case: Case) -> float | None:
 @pytest.fixture
 def shipped(request: pytest.FixtureRequest, litegate_case: Case) -> Path:
     """The file that ships; a check that asks for it runs where the recipe names one."""
-    return checking.shipped(request, litegate_case)
+    return verdicts.shipped(request, litegate_case)
 
 
 @pytest.fixture
@@ -265,16 +265,16 @@ def target(request: pytest.FixtureRequest, litegate_case: Case) -> Target:
 @pytest.fixture
 def gated(request: pytest.FixtureRequest) -> int:
     """How many candidates this run gates; comparisons in time share the chance of a false alarm."""
-    return max(1, len(request.config.stash[gate.KEY].promised.unset))
+    return max(1, len(request.config.stash[state.KEY].promised.unset))
 
 
 @pytest.fixture
 def keep(request: pytest.FixtureRequest) -> Path:
     """A folder for what a failing check should leave behind; uploaded with the report."""
-    return request.config.stash[gate.KEY].keep()
+    return request.config.stash[state.KEY].keep()
 
 
 @pytest.fixture
 def require(request: pytest.FixtureRequest) -> Iterator[Require]:
     """Record a verdict: ``require(measurement <= limit)``. Asking and never calling is an error."""
-    yield from checking.requirer(request)
+    yield from verdicts.requirer(request)

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from _pytest.runner import runtestprotocol
 
-from litegate import checking
 from litegate.core.units import Unit
 from litegate.faults import Scene
-from litegate.gate import KEY
-from litegate.items import case_of, fixtures_of, is_latency
+from litegate.gate import verdicts
+from litegate.gate.items import case_of, fixtures_of, is_latency
+from litegate.gate.state import KEY
 from litegate.measurement import Relation
 from litegate.proving.result import Check, Finding, Result, Said
 
@@ -66,7 +66,7 @@ def _nothing(**_fixtures: object) -> None:
 
 def _run(item: pytest.Item, after: pytest.Item | None, scene: Scene) -> list[pytest.TestReport]:
     """Set up, call and tear down, with fixtures made anew; nothing is logged."""
-    checking.forget(item)
+    verdicts.forget(item)
     if isinstance(item, pytest.Function):
         item._initrequest()  # noqa: SLF001 what every plugin that runs an item again does
     gate = item.config.stash[KEY]

@@ -18,9 +18,9 @@ import pytest
 
 from litegate.core.errors import ConfigError, LitegateError
 from litegate.core.git import submodules, top
-from litegate.gate import KEY, Gate
+from litegate.gate.project_settings import settings
+from litegate.gate.state import KEY, Gate
 from litegate.regression.base import NOTHING
-from litegate.settings import settings
 
 _COLLECT = ("--collect-only", "-q", "-p", "no:cacheprovider", "--against=none", "--anchor=none")
 """Held against nothing: the base of a base is not asked for."""

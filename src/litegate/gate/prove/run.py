@@ -18,12 +18,13 @@ from litegate.core.escaping import plain
 from litegate.faults import Family, Fault, Scene
 from litegate.faults.catalogue import chosen, own_faults, shipped_faults
 from litegate.faults.part import in_memory
-from litegate.gate import Gate
-from litegate.items import case_of, cases_of, requires
-from litegate.progress import uncaptured
-from litegate.prover.rebuilds import add_rebuilds
-from litegate.prover.replay import check_of, play
-from litegate.prover.wiring import wiring
+from litegate.gate.items import case_of, cases_of, requires
+from litegate.gate.progress import uncaptured
+from litegate.gate.prove.rebuilds import add_rebuilds
+from litegate.gate.prove.replay import check_of, play
+from litegate.gate.prove.wiring import wiring
+from litegate.gate.session import BASELINE
+from litegate.gate.state import Gate
 from litegate.proving.proof import Effort, Proof
 from litegate.proving.proof import prove as prove_scene
 from litegate.proving.result import Play
@@ -32,7 +33,6 @@ from litegate.reports.proof import title
 from litegate.reports.record import Place, error_row
 from litegate.reports.view import PROOF, outcome_of
 from litegate.selection import Case
-from litegate.session import BASELINE
 
 ROUNDS = 100
 """Comparisons of identical models in a full proof."""

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from litegate.core.errors import LitegateError, MeasurementError
-from litegate.gate import KEY
-from litegate.items import fixtures_of, hidden, is_latency, requires
+from litegate.gate.items import fixtures_of, hidden, is_latency, requires
+from litegate.gate.state import KEY
 from litegate.spec import Artifact
 
 ROWS = pytest.StashKey[list[dict[str, Any]]]()

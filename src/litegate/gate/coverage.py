@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, final
 
 from litegate.core.escaping import plain
+from litegate.gate.session import Session
 from litegate.selection import Case, limits_used
-from litegate.session import Session
 
 
 @final

@@ -6,10 +6,10 @@ from contextlib import suppress
 
 import pytest
 
-from litegate.configured import setting
 from litegate.core.errors import LitegateError
 from litegate.core.options import parse
-from litegate.scope import LOOKS, concerned
+from litegate.gate.invocation import setting
+from litegate.gate.scope import LOOKS, concerned
 
 _FOLDERS = ("litegate_checks", "litegate_report")
 

@@ -10,7 +10,7 @@ from statistics import stdev
 from litegate.core.errors import ConfigError, LitegateError
 from litegate.core.units import Unit, text
 from litegate.faults import Scene
-from litegate.gate import Gate
+from litegate.gate.state import Gate
 from litegate.measures.accuracy import answers
 from litegate.measures.decisions import chooses
 from litegate.measures.metrics import metric_value

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from litegate.gate.evidence.answers import Answered
 from litegate.reports.html.facts import ClassChange, Confusions
-from litegate.reports.html.gathering.answered import Answered
 
 MOST_SHOWN = 14
 """Classes of a matrix; of more, those with most mistakes are shown."""

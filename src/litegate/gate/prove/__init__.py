@@ -1,5 +1,5 @@
 """`--prove` in pytest: the checks of a run, run again on faults planted in what it accepted."""
 
-from litegate.prover.run import faults_of, prove
+from litegate.gate.prove.run import faults_of, prove
 
 __all__ = ["faults_of", "prove"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from litegate.core.options import OPTIONS, GateOptions, parse
-from litegate.scope import refuse_hidden_look
+from litegate.gate.scope import refuse_hidden_look
 
 
 def refuse_to_look(config: pytest.Config) -> None:

@@ -8,9 +8,9 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from litegate.gate.evidence.asking import Ask
 from litegate.measures.accuracy import marked
 from litegate.measures.decisions import decide
-from litegate.reports.html.gathering.asking import Ask
 from litegate.runtimes.inference import Outputs, predict
 from litegate.spec import Artifact
 

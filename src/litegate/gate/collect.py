@@ -11,8 +11,8 @@ from typing import final
 import pytest
 
 from litegate.core.errors import ConfigError
-from litegate.gate import KEY, Gate
-from litegate.items import CASE
+from litegate.gate.items import CASE
+from litegate.gate.state import KEY, Gate
 from litegate.selection import Case
 
 _ALREADY_IMPORTED = "ignore:Module already imported:pytest.PytestAssertRewriteWarning"

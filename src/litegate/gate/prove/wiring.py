@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from litegate.faults import ONCE, Expect, Family, Fault, Scene
-from litegate.prover.replay import play_emptied
+from litegate.gate.prove.replay import play_emptied
 from litegate.proving.ladders import Climb
 from litegate.proving.result import Result, Said
 from litegate.reports.merge import merge

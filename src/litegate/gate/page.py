@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from litegate.core.options import GateOptions
+from litegate.gate.evidence import Ask, Comparison, Lookup, at_hand, gather, measured
+from litegate.gate.session import Session
 from litegate.reports.html import page, write
-from litegate.reports.html.gathering import Ask, Comparison, Lookup, at_hand, gather, measured
 from litegate.reports.json_report import PAGE
 from litegate.reports.kept import before
 from litegate.reports.view import Report
 from litegate.selection import Case, gated
-from litegate.session import Session
 from litegate.spec import Artifact, Model, Recipe, by_input, domain_of
 from litegate.store import Store
 

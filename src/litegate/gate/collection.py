@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from litegate import holes
 from litegate.core.errors import LitegateError
 from litegate.core.escaping import plain
-from litegate.gate import ROLES, Gate
-from litegate.items import (
+from litegate.gate import integrity
+from litegate.gate.coverage import promised
+from litegate.gate.items import (
     CASE,
     METRIC,
     case_of,
@@ -20,7 +20,7 @@ from litegate.items import (
     requirement_of,
     requires,
 )
-from litegate.promised import promised
+from litegate.gate.state import ROLES, Gate
 from litegate.selection import Case, by_metric, cases
 
 _OF_RECIPES = frozenset({"candidate", "reference", "base", "anchor", "shipped", "target"})
@@ -34,7 +34,7 @@ def parametrize(gate: Gate, metafunc: pytest.Metafunc) -> None:
     each = not _OF_RECIPES.isdisjoint(metafunc.fixturenames)
     only = gate.options.only_recipes
     try:
-        gate.shown = holes.shown_models(gate.session.models.values())
+        gate.shown = integrity.shown_models(gate.session.models.values())
         found = cases(gate.session.models, only, metafunc.function, each=each)
     except LitegateError as error:
         if not gate.is_worker:  # which would count as crashed

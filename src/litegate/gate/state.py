@@ -11,22 +11,22 @@ from typing import TYPE_CHECKING, Any, final
 
 import pytest
 
-from litegate import holes
-from litegate.configured import options_of, setting
 from litegate.core.environment import header
 from litegate.core.errors import ConfigError, LitegateError
 from litegate.core.escaping import plain
 from litegate.core.options import OPTIONS, GateOptions
-from litegate.items import cases_of, fixtures_of
-from litegate.progress import Progress, uncaptured
-from litegate.promised import Promised
+from litegate.gate import integrity
+from litegate.gate.coverage import Promised
+from litegate.gate.invocation import options_of, setting
+from litegate.gate.items import cases_of, fixtures_of
+from litegate.gate.progress import Progress, uncaptured
+from litegate.gate.scope import asked_for, concerned, looks, narrowed, whole_folder
+from litegate.gate.session import Session
 from litegate.regression import waiver_file
 from litegate.regression.loosening import Loosenings, of_model, of_project
 from litegate.regression.waivers import Waiver, covering
 from litegate.reports.record import Place, error_row
-from litegate.scope import asked_for, concerned, looks, narrowed, whole_folder
 from litegate.selection import Case
-from litegate.session import Session
 
 if TYPE_CHECKING:
     from litegate.faults import Scene
@@ -54,7 +54,7 @@ class Gate:
     report: Mapping[str, Any] | None = None
     waivers: tuple[Waiver, ...] = ()
     """The exceptions that the project's reviewed file names."""
-    tally: holes.Tally = field(default_factory=holes.Tally)
+    tally: integrity.Tally = field(default_factory=integrity.Tally)
     shown: Mapping[str, str] = field(default_factory=dict)
     """The models that no recipe of is gated."""
     told: set[str] = field(default_factory=set)

@@ -7,6 +7,13 @@ from dataclasses import dataclass, field
 from typing import TypeVar, final
 
 from litegate.core.errors import LitegateError
+from litegate.gate.evidence import files
+from litegate.gate.evidence.answers import Answered, answered
+from litegate.gate.evidence.asking import Ask
+from litegate.gate.evidence.comparison import Comparison, Lookup, comparisons
+from litegate.gate.evidence.confusion import class_changes, confusions
+from litegate.gate.evidence.flips import Change, flip_sheet
+from litegate.gate.evidence.layers import layers
 from litegate.reports.html.facts import (
     CandidateFacts,
     Epoch,
@@ -14,13 +21,6 @@ from litegate.reports.html.facts import (
     LayerDifference,
     SideFacts,
 )
-from litegate.reports.html.gathering import files
-from litegate.reports.html.gathering.answered import Answered, answered
-from litegate.reports.html.gathering.asking import Ask
-from litegate.reports.html.gathering.comparison import Comparison, Lookup, comparisons
-from litegate.reports.html.gathering.confusion import class_changes, confusions
-from litegate.reports.html.gathering.flips import Change, flip_sheet
-from litegate.reports.html.gathering.layers import layers
 from litegate.reports.view import Report
 from litegate.runtimes.inference import predict
 from litegate.spec import Artifact

@@ -7,24 +7,24 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from litegate import holes
 from litegate.core.errors import LitegateError
-from litegate.gate import Gate, today
+from litegate.gate import integrity
+from litegate.gate.scope import looks
+from litegate.gate.session import conclude
+from litegate.gate.state import Gate, today
 from litegate.regression.sources import sources_digest
 from litegate.regression.waivers import notes
-from litegate.scope import looks
-from litegate.session import conclude
 
 if TYPE_CHECKING:
-    from litegate.reports.html.gathering import Comparison
+    from litegate.gate.evidence import Comparison
 
 
 def finish(gate: Gate, session: pytest.Session) -> None:
     """Write the report; a run of checks that gated nothing is no success."""
     if gate.is_worker or not gate.ran or looks(session.config):
         return
+    from litegate.gate.page import compared, rows
     from litegate.reports.json_report import write
-    from litegate.showing import compared, rows
 
     run = gate.session.run
     _settle(gate, session)
@@ -45,25 +45,25 @@ def _settle(gate: Gate, session: pytest.Session) -> None:
     """Close the holes; the exit status and the run's one word are both good, or neither."""
     run, base = gate.session.run, gate.session.base
     ended_well = session.exitstatus == pytest.ExitCode.OK
-    gate.blame(holes.silences(gate.tally, ended_well=ended_well))
-    gate.blame(holes.nothing_gated(gate.session))
+    gate.blame(integrity.silences(gate.tally, ended_well=ended_well))
+    gate.blame(integrity.nothing_gated(gate.session))
     if base and base.models and gate.tally.offered and gate.is_asked_for_all():
-        gate.blame(holes.unseen_loosenings(gate.session, gate.loosenings))
+        gate.blame(integrity.unseen_loosenings(gate.session, gate.loosenings))
     run.notes += gate.part()
     if not ended_well and gate.tally.silent:
         run.notes.append(f"selected checks that never ran: {len(gate.tally.silent)}")
     good = run.verdict in (("pass",) if run.strict else ("pass", "inconclusive"))
     if good and not ended_well:
         why = str(session.shouldfail or session.shouldstop or "")
-        gate.blame([holes.bad_end(gate.tally, int(session.exitstatus), why)])
+        gate.blame([integrity.bad_end(gate.tally, int(session.exitstatus), why)])
     elif ended_well and not good:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def _page(gate: Gate, report: Mapping[str, Any], comparisons: list[Comparison]) -> str:
     """Write report.html and keep the verdicts; what prevents it is said, and judges nothing."""
+    from litegate.gate.page import show_run
     from litegate.reports.kept import keep
-    from litegate.showing import show_run
 
     path = "none"
     try:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from litegate.core.escaping import plain
-from litegate.gate import Gate
+from litegate.gate.scope import looks
+from litegate.gate.state import Gate
 from litegate.reports.view import PROOF
-from litegate.scope import looks
 
 _MARKUP: Mapping[str, Mapping[str, bool]] = {
     "fail": {"red": True},

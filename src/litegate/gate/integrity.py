@@ -9,9 +9,9 @@ from typing import Any, final
 import pytest
 
 from litegate.core.escaping import plain
+from litegate.gate.session import Session
 from litegate.regression.loosening import LOOSENED, Loosenings
 from litegate.selection import Case, gated
-from litegate.session import Session
 from litegate.spec import Model
 
 SHOWN = "none of its recipes is gated, all are shown; drop gate=False from one that ships"

@@ -7,8 +7,8 @@ from typing import Any, final
 
 import pytest
 
-from litegate import arranging
-from litegate.gate import Gate
+from litegate.gate import collection
+from litegate.gate.state import Gate
 
 
 @final
@@ -29,7 +29,7 @@ class Listener:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Called once every plugin has chosen among what was collected."""
-        arranging.select(self.gate, session.items)
+        collection.select(self.gate, session.items)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:

@@ -9,6 +9,8 @@ from typing import final
 
 import numpy as np
 
+from litegate.gate.evidence.answers import Answered
+from litegate.gate.evidence.pictures import picture
 from litegate.reports.html.facts import (
     Answer,
     Flip,
@@ -19,8 +21,6 @@ from litegate.reports.html.facts import (
     Picture,
     Wave,
 )
-from litegate.reports.html.gathering.answered import Answered
-from litegate.reports.html.gathering.pictures import picture
 from litegate.spec import Evaluation, by_input, domain_of
 
 MOST_SHOWN = 40

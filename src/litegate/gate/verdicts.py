@@ -11,16 +11,8 @@ import pytest
 
 from litegate.core.errors import ConfigError, LitegateError
 from litegate.core.units import text
-from litegate.gate import KEY, ROLES
-from litegate.items import (
-    case_of,
-    fixtures_of,
-    overridden,
-    requirement_of,
-    requires,
-)
-from litegate.measurement import Outcome, Verdict
-from litegate.refusals import (
+from litegate.gate.items import case_of, fixtures_of, overridden, requirement_of, requires
+from litegate.gate.refusals import (
     CANDIDATE,
     NOT_GATED,
     OMITTED,
@@ -29,11 +21,13 @@ from litegate.refusals import (
     refuse_swallowed,
     refuse_unloadable,
 )
+from litegate.gate.require import PromiseBroken, Require
+from litegate.gate.scope import looks
+from litegate.gate.session import BASELINE, NotGated
+from litegate.gate.state import KEY, ROLES
+from litegate.measurement import Outcome, Verdict
 from litegate.reports.record import Place, error_row, verdict_row
-from litegate.requirement import PromiseBroken, Require
-from litegate.scope import looks
 from litegate.selection import Case
-from litegate.session import BASELINE, NotGated
 from litegate.spec import Artifact
 
 if TYPE_CHECKING:
