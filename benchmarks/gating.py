@@ -20,9 +20,9 @@ import pytest
 from judging import ALIKE, ERROR, Bench
 from typer.testing import CliRunner
 
+import litegate.build.external_files
 import litegate.cli
 import litegate.cli.compare
-import litegate.intake
 from litegate.datasets.prepare import array_digest
 from litegate.spec import Kind
 
@@ -126,7 +126,7 @@ class Place:
 
     def gated(self, damaged: Sequence[Damaged], demand: Demand) -> dict[str, list[str]]:
         """What `pytest checks/` says of each model: what it lets pass, and "error" for errors."""
-        litegate.intake.demand_trial = demand  # type: ignore[attr-defined]
+        litegate.build.external_files.demand_trial = demand  # type: ignore[attr-defined]
         rmtree(self.folder / ".litegate", ignore_errors=True)
         for one in damaged:
             self.put(one)

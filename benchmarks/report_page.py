@@ -26,12 +26,12 @@ from typing import Any
 import numpy as np
 from invocations import invoked
 
+from litegate.build.store import ANSWERS, BUILDS, EVALUATIONS, Store
 from litegate.core.options import parse
 from litegate.gate.evidence import Comparison
 from litegate.gate.page import rows
 from litegate.gate.session import Session
 from litegate.spec import Artifact, Evaluation
-from litegate.store import ANSWERS, BUILDS, EVALUATIONS, Store
 from litegate.testing import revalue
 from litegate.tflite.reader import parse as graph
 

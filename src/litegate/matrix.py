@@ -6,11 +6,11 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from litegate.build.store import BUILDS
 from litegate.core.errors import LitegateError
 from litegate.digests import digest_of
 from litegate.gate.session import Session
 from litegate.spec import Model
-from litegate.store import BUILDS
 
 
 def described(session: Session) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ import json
 import os
 import sys
 
-from litegate.toolchain.environment import load_frameworks, set_flags
+from litegate.build.toolchain.determinism import load_frameworks, set_flags
 
 set_flags()
 REPORT = os.fdopen(os.dup(1), "w")
@@ -22,9 +22,9 @@ import numpy as np  # noqa: E402
 import tensorflow_model_optimization as tfmot  # noqa: E402
 from keras import layers as k  # noqa: E402
 
+from litegate.build.toolchain.keras3 import translated  # noqa: E402
+from litegate.build.toolchain.keras3.verify import check_network  # noqa: E402
 from litegate.core.errors import LitegateError  # noqa: E402
-from litegate.toolchain.translation import translated  # noqa: E402
-from litegate.toolchain.translation.check import check_network  # noqa: E402
 
 IMAGE, ROWS, VOLUME = (8, 8, 3), (8, 3), (4, 4, 4, 2)
 

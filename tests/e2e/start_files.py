@@ -13,7 +13,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-from litegate.toolchain.environment import load_frameworks, set_flags
+from litegate.build.toolchain.determinism import load_frameworks, set_flags
 
 set_flags()
 
@@ -23,9 +23,9 @@ import tensorflow as tf  # noqa: E402
 import tf_keras  # noqa: E402
 
 from litegate import datasets  # noqa: E402
+from litegate.build.toolchain.failures import ToolchainError  # noqa: E402
+from litegate.build.toolchain.pretrained import Graph, opened  # noqa: E402
 from litegate.spec import DataLocations, Kind, Recipe  # noqa: E402
-from litegate.toolchain.failures import ToolchainError  # noqa: E402
-from litegate.toolchain.starts import Graph, opened  # noqa: E402
 
 SHAPE = (8, 8)
 SPLITS = datasets.prepare(datasets.digits(), DataLocations())

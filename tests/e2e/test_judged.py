@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from projects import BareProject
 
-from litegate import child
+from litegate.build import process
 from litegate.core.options import parse
 from litegate.datasets.prepare import array_digest
 from litegate.faults import Draft, edit, layers
@@ -184,7 +184,7 @@ def test_a_loss_by_name_is_trained_and_has_no_accuracy(tmp_path, loss, validated
     mine = next(line for line in DECLARED.splitlines() if line.startswith(f"{loss} ="))
     file.write_text(f"DIGESTS = {told!r}\n{LOSSES}\n{mine}\n")
     (tmp_path / "staging").mkdir()
-    request = child.Request(
+    request = process.Request(
         file=file,
         project=tmp_path,
         model=loss,
@@ -192,7 +192,7 @@ def test_a_loss_by_name_is_trained_and_has_no_accuracy(tmp_path, loss, validated
         locations=DataLocations(),
         staging=tmp_path / "staging",
     )
-    child.build(request, lambda _event: None, 300)
+    process.build(request, lambda _event: None, 300)
     first, second = json.loads((tmp_path / "staging" / "int8_ptq" / "history.json").read_text())
     assert second["loss"] < first["loss"]
     assert second["accuracy"] is second["val_accuracy"] is None

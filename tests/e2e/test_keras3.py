@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from litegate import child
+from litegate.build import process
+from litegate.build.toolchain.keras3.supported import SUPPORTED
 from litegate.core.errors import BuildError
 from litegate.datasets.prepare import array_digest
 from litegate.runtimes.inference import outputs
 from litegate.spec import DataLocations
-from litegate.toolchain.translation.table import SUPPORTED
 
 PROJECT = Path(__file__).resolve().parents[2]
 DOCUMENT = PROJECT / "docs" / "keras3.md"
@@ -168,7 +168,7 @@ class Project:
     def build(self, model, *recipes):
         """The staging folder of a build in a process of its own."""
         staging = self.folder / "-".join((model, *recipes))
-        request = child.Request(
+        request = process.Request(
             file=self.file,
             project=self.folder,
             model=model,
@@ -176,7 +176,7 @@ class Project:
             locations=DataLocations(),
             staging=staging,
         )
-        child.build(request, lambda _event: None, 120)
+        process.build(request, lambda _event: None, 120)
         return staging
 
     def digests(self, model, *recipes):

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from litegate import byte, child, percent
+from litegate import byte, percent
+from litegate.build import process
 from litegate.core.errors import ConfigError
 from litegate.discovery import load_file
 from litegate.measurement import Outcome
@@ -136,7 +137,7 @@ class Project:
         return load_file(self.file, self.folder)["small"]
 
     def build(self, staging: str, *recipes: str) -> Path:
-        request = child.Request(
+        request = process.Request(
             file=self.file,
             project=self.folder,
             model="small",
@@ -144,7 +145,7 @@ class Project:
             locations=DataLocations(),
             staging=self.folder / staging,
         )
-        child.build(request, lambda _: None, 600)
+        process.build(request, lambda _: None, 600)
         return request.staging
 
 

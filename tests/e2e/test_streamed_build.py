@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from litegate import child
+from litegate.build import process
 from litegate.core.errors import ConfigError
 from litegate.spec import DataLocations
 
@@ -74,7 +74,7 @@ def build(folder, model, in_memory, *, top=""):
     file, staging = folder / "models" / "mine.py", folder / "staging"
     file.write_text(MODELS.format(in_memory=in_memory) + top)
     staging.mkdir()
-    request = child.Request(
+    request = process.Request(
         file=file,
         project=folder,
         model=model,
@@ -82,7 +82,7 @@ def build(folder, model, in_memory, *, top=""):
         locations=DataLocations(),
         staging=staging,
     )
-    child.build(request, lambda _: None, timeout=300)
+    process.build(request, lambda _: None, timeout=300)
     names = ("int8_qat/model.tflite", "int8_qat/keras_outputs.npy", "int8_qat/history.json")
     return {
         name: (staging / name).read_bytes()

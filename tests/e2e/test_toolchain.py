@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from toolchain_projects import ALL, Project, digests, ignore
 
-from litegate import child
+from litegate.build import process
 from litegate.runtimes.inference import outputs
 from litegate.runtimes.litert import Runner
 from litegate.spec import DataLocations
@@ -132,10 +132,10 @@ def test_weights_have_the_types_of_their_recipe(
     assert {tensor.dtype for tensor in main.tensors if tensor.nbytes > 128} == types
 
 
-def test_stages_and_progress_are_told(together: Path, told: list[child.Event]) -> None:
+def test_stages_and_progress_are_told(together: Path, told: list[process.Event]) -> None:
     """Every recipe's stages in their order; each epoch's end with its figures."""
     assert together.is_dir()
-    stages = [(e.recipe, e.stage) for e in told if isinstance(e, child.Stage)]
+    stages = [(e.recipe, e.stage) for e in told if isinstance(e, process.Stage)]
     assert stages[:5] == [
         ("", "data"),
         ("float32", "train"),
@@ -145,17 +145,17 @@ def test_stages_and_progress_are_told(together: Path, told: list[child.Event]) -
     ]
     aware = [stage for recipe, stage in stages if recipe == "int8_qat"]
     assert aware == ["quantize", "fine-tune", "evaluate", "convert"]
-    ends = [e for e in told if isinstance(e, child.Progress) and e.step == e.steps == 45]
+    ends = [e for e in told if isinstance(e, process.Progress) and e.step == e.steps == 45]
     assert [(e.epoch, e.epochs) for e in ends if e.recipe == "float32"] == [(1, 2), (2, 2)]
     assert [(e.epoch, e.epochs) for e in ends if e.recipe == "int8_qat"] == [(3, 3)]
     assert all(0 < e.loss < 5 and 0 < e.accuracy <= 1 and e.eta >= 0 for e in ends)
-    assert [e.recipe for e in told if isinstance(e, child.Ready)] == list(ALL)
+    assert [e.recipe for e in told if isinstance(e, process.Ready)] == list(ALL)
 
 
-def test_only_the_shared_training_concerns_all(together: Path, told: list[child.Event]) -> None:
+def test_only_the_shared_training_concerns_all(together: Path, told: list[process.Event]) -> None:
     """The float network's training is everyone's; a recipe's own stages are its own."""
     assert together.is_dir()
-    stages = [e for e in told if isinstance(e, child.Stage)]
+    stages = [e for e in told if isinstance(e, process.Stage)]
     shared = {(e.recipe, e.stage) for e in stages if e.shared}
     assert shared == {("", "data"), ("float32", "train"), ("float32", "evaluate")}
     assert any(e.recipe == "int8_qat_scratch" and e.stage == "train" for e in stages)
@@ -191,7 +191,7 @@ def test_mnist_network_has_the_known_sizes(networks: Project) -> None:
         pytest.skip("LITEGATE_DATA names no folder with mnist.npz")
     file = networks.folder / "models" / "mnist.py"
     file.write_text(MNIST)
-    request = child.Request(
+    request = process.Request(
         file=file,
         project=networks.folder,
         model="mnist_cnn",
@@ -199,7 +199,7 @@ def test_mnist_network_has_the_known_sizes(networks: Project) -> None:
         locations=DataLocations(directory=Path(directory)),
         staging=networks.folder / "mnist",
     )
-    child.build(request, ignore, 300)
+    process.build(request, ignore, 300)
     sizes = [(request.staging / r / "model.tflite").stat().st_size for r in request.recipes]
     assert sizes == [84_848, 25_144]
 

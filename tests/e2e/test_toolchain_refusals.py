@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from toolchain_projects import Project
 
-from litegate import child
+from litegate.build import process
 from litegate.core.errors import BuildError, ConfigError, DataUnavailable
 
 pytestmark = pytest.mark.slow
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 def test_prints_of_user_code_do_not_reach_the_protocol(networks: Project) -> None:
     """Whatever the builder writes to stdout ends in the log; its stdin is empty."""
     staging = networks.build("talks", "float32")
-    assert "noise without an end" in (staging / child.LOG).read_text()
+    assert "noise without an end" in (staging / process.LOG).read_text()
 
 
 def test_loss_that_is_not_finite(networks: Project) -> None:
@@ -179,12 +179,12 @@ def test_child_ends_with_a_killed_parent(networks: Project) -> None:
 PARENT = """
 import sys
 from pathlib import Path
-from litegate import child
+from litegate.build import process
 from litegate.spec import DataLocations
 file, staging = map(Path, sys.argv[1:])
-request = child.Request(file=file, project=file.parent.parent, model="hangs",
+request = process.Request(file=file, project=file.parent.parent, model="hangs",
                         recipes=("float32",), locations=DataLocations(), staging=staging)
-child.build(request, lambda event: print(event.stage, flush=True), 600)
+process.build(request, lambda event: print(event.stage, flush=True), 600)
 """
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from litegate import child
+from litegate.build import process
 from litegate.core.errors import LitegateError
 from litegate.spec import DataLocations
 
@@ -291,9 +291,9 @@ class Project:
     def line(self, text: str) -> int:
         return 1 + next(n for n, line in enumerate(MODELS.splitlines()) if text in line)
 
-    def request(self, model: str, *recipes: str, **places: Path) -> child.Request:
+    def request(self, model: str, *recipes: str, **places: Path) -> process.Request:
         self._runs += 1
-        return child.Request(
+        return process.Request(
             file=self.file,
             project=self.folder,
             model=model,
@@ -302,21 +302,21 @@ class Project:
             staging=self.folder / f"staging{self._runs}",
         )
 
-    def build(self, model: str, *recipes: str, events: list[child.Event] | None = None) -> Path:
+    def build(self, model: str, *recipes: str, events: list[process.Event] | None = None) -> Path:
         request = self.request(model, *recipes)
-        hear: Callable[[child.Event], None] = events.append if events is not None else ignore
-        child.build(request, hear, 120)
+        hear: Callable[[process.Event], None] = events.append if events is not None else ignore
+        process.build(request, hear, 120)
         return request.staging
 
     def error(self, model: str, recipe: str = "float32", timeout: float = 120) -> LitegateError:
         request = self.request(model, recipe)
         with pytest.raises(LitegateError) as caught:
-            child.build(request, ignore, timeout)
+            process.build(request, ignore, timeout)
         assert not list(request.staging.glob("*/model.tflite"))
         return caught.value
 
 
-def ignore(_event: child.Event) -> None:
+def ignore(_event: process.Event) -> None:
     pass
 
 

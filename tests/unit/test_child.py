@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from litegate import child
+from litegate.build import process
 from litegate.core.errors import BuildError, ConfigError, DataError, DataUnavailable
 from litegate.spec import DataLocations
 
@@ -39,10 +39,10 @@ class Fake:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.events: list[child.Event] = []
+        self.events: list[process.Event] = []
 
-    def request(self, *recipes: str) -> child.Request:
-        return child.Request(
+    def request(self, *recipes: str) -> process.Request:
+        return process.Request(
             file=self.folder / "models" / "m.py",
             project=self.folder,
             model="m",
@@ -58,7 +58,7 @@ class Fake:
 
     def build(self, script: str, *recipes: str, timeout: float = 20, on_event=None) -> None:
         hear = on_event or self.events.append
-        child.build(self.request(*recipes), hear, timeout, command=self.command(script))
+        process.build(self.request(*recipes), hear, timeout, command=self.command(script))
 
     def error(self, script: str, kind: type[Exception] = BuildError, timeout: float = 20):
         with pytest.raises(kind) as caught:
@@ -111,9 +111,9 @@ def test_events_arrive_in_order(fake: Fake) -> None:
         + textwrap.indent(FINISH, " " * 8)
     )
     assert fake.events == [
-        child.Stage(recipe="int8_qat", stage="fine-tune"),
-        child.Progress(recipe="int8_qat", stage="fine-tune", eta=1.5, **progress),
-        child.Ready(recipe="int8_qat"),
+        process.Stage(recipe="int8_qat", stage="fine-tune"),
+        process.Progress(recipe="int8_qat", stage="fine-tune", eta=1.5, **progress),
+        process.Ready(recipe="int8_qat"),
     ]
 
 
@@ -235,7 +235,7 @@ def test_signs_of_life_keep_a_child_alive(fake: Fake) -> None:
         + textwrap.indent(FINISH, " " * 8),
         timeout=2,
     )
-    assert fake.events == [child.Ready(recipe="int8_qat")]
+    assert fake.events == [process.Ready(recipe="int8_qat")]
 
 
 def test_hang_is_located_in_the_users_code(fake: Fake) -> None:
@@ -261,7 +261,7 @@ def test_exception_in_the_parent_ends_the_child(fake: Fake, kind: type[BaseExcep
     """Ctrl-C, or a store that is full: raised again when the child is gone."""
     pids: list[int] = []
 
-    def on_event(event: child.Event) -> None:
+    def on_event(event: process.Event) -> None:
         pids.append(int(event.recipe))
         raise kind
 
@@ -274,7 +274,7 @@ def test_child_that_ignores_the_request_to_end_is_killed(
     fake: Fake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After the grace period nothing is asked any more."""
-    monkeypatch.setattr(child, "GRACE", 0.2)
+    monkeypatch.setattr(process, "GRACE", 0.2)
     error = fake.error(
         """
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -313,15 +313,15 @@ def test_child_that_never_reads_is_heard(fake: Fake, monkeypatch: pytest.MonkeyP
     start = subprocess.Popen
 
     def ended(*args, **kwargs):
-        process = start(*args, **kwargs)
-        process.wait()
-        return process
+        ended_process = start(*args, **kwargs)
+        ended_process.wait()
+        return ended_process
 
     monkeypatch.setattr(subprocess, "Popen", ended)
     path = fake.folder / "deaf.py"
     path.write_text("import sys; sys.exit('no such module')")
     with pytest.raises(BuildError, match="exit code 1") as caught:
-        child.build(fake.request(), fake.events.append, 20, command=(sys.executable, str(path)))
+        process.build(fake.request(), fake.events.append, 20, command=(sys.executable, str(path)))
     assert "no such module" in caught.value.got
 
 
@@ -335,7 +335,9 @@ def test_child_imports_what_the_parent_can(
     script = tmp_path / "elsewhere" / "fake.py"
     script.parent.mkdir()
     script.write_text(PRELUDE + "import only_here; stage(recipe=only_here.name)" + FINISH)
-    child.build(fake.request(), fake.events.append, 20, command=(sys.executable, "-P", str(script)))
+    process.build(
+        fake.request(), fake.events.append, 20, command=(sys.executable, "-P", str(script))
+    )
     assert fake.events[0].recipe == "found"
 
 
@@ -354,7 +356,7 @@ def test_child_imports_another_checkouts_modules_from_that_checkout(
         project=tmp_path / "base",
         locations=DataLocations(project=tmp_path / "head"),
     )
-    child.build(request, fake.events.append, 20, command=(sys.executable, "-P", str(script)))
+    process.build(request, fake.events.append, 20, command=(sys.executable, "-P", str(script)))
     assert fake.events[0].recipe == "base"
 
 
@@ -378,7 +380,7 @@ def test_interrupt_of_a_real_parent_leaves_no_child(fake: Fake) -> None:
 
 def test_importing_needs_neither_numpy_nor_tensorflow() -> None:
     """The parent's side costs no import of them."""
-    script = "import litegate.child, sys; print({'numpy', 'tensorflow'} & set(sys.modules))"
+    script = "import sys, litegate.build.process; print({'numpy', 'tensorflow'} & set(sys.modules))"
     done = subprocess.run(
         [sys.executable, "-c", script],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
@@ -392,12 +394,12 @@ def test_importing_needs_neither_numpy_nor_tensorflow() -> None:
 _PARENT = """
 import os, sys
 from pathlib import Path
-from litegate import child
+from litegate.build import process
 from litegate.spec import DataLocations
 folder = Path(os.environ["FOLDER"])
-request = child.Request(file=folder, project=folder, model="m", recipes=("r",),
+request = process.Request(file=folder, project=folder, model="m", recipes=("r",),
                         locations=DataLocations(), staging=folder / "staging")
-child.build(request, lambda event: print(event.recipe, flush=True), 60, command=sys.argv[1:])
+process.build(request, lambda event: print(event.recipe, flush=True), 60, command=sys.argv[1:])
 """
 
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from litegate.build.store import ANSWERS, Store
 from litegate.gate.evidence.asking import measured, recalled
 from litegate.runtimes.inference import predict
 from litegate.spec import Kind
-from litegate.store import ANSWERS, Store
 from litegate.testing import artifact, evaluation, tiny
 
 ONE = artifact(tiny(Kind.INT8_QAT), split=evaluation(50))

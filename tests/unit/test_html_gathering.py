@@ -9,6 +9,7 @@ import made_reports
 import numpy as np
 import pytest
 
+from litegate.build.store import BUILDS, EVALUATIONS, Store
 from litegate.core.errors import StoreCorrupt
 from litegate.gate.evidence import Comparison, at_hand, gather, in_store
 from litegate.gate.evidence import flips as sheets
@@ -18,7 +19,6 @@ from litegate.measures.accuracy import flips
 from litegate.reports.html import page
 from litegate.runtimes.inference import predict
 from litegate.spec import Evaluation, Kind
-from litegate.store import BUILDS, EVALUATIONS, Store
 from litegate.testing import artifact, evaluation, float_layer, revalue, tiny
 
 GOOD = tiny(Kind.INT8_QAT)

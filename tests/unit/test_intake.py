@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from full_disk import full_disk
 
+from litegate.build.external_files import Intake
+from litegate.build.store import BUILDS, EVALUATIONS, Store
 from litegate.core.errors import ArtifactError, BuildError, DataError, StoreError
 from litegate.datasets import npz
-from litegate.intake import Intake
 from litegate.runtimes.sandbox import demand_trial
 from litegate.spec import Data, DataLocations, File
-from litegate.store import BUILDS, EVALUATIONS, Store
 from litegate.testing import tiny
 from litegate.tflite.editing.draft import edit
 

@@ -12,6 +12,9 @@ from scipy.stats import chi2
 from typer.testing import CliRunner
 
 from litegate import recipes
+from litegate.build.pipeline import Pipeline
+from litegate.build.toolchain.build import _seeded
+from litegate.build.toolchain.protocol import Request
 from litegate.cli import app
 from litegate.cli.noise import summary
 from litegate.core.errors import BuildError, ConfigError, LitegateError, MeasurementError
@@ -20,11 +23,8 @@ from litegate.digests import data_key
 from litegate.discovery import discover
 from litegate.measures.noise import Noise, chi_square, differing
 from litegate.noise_record import PLACE, Row, keep, known, read
-from litegate.pipeline import Pipeline
 from litegate.spec import Budget, Data, DataLocations, Kind, Model, Training
 from litegate.testing import artifact, evaluation, tiny
-from litegate.toolchain.build import _seeded
-from litegate.toolchain.protocol import Request
 
 TENTHS = tuple(Fraction(k, 100) for k in (90, 92, 94))
 

@@ -8,6 +8,7 @@ import pytest
 from several import crossed, crossed_artifact, samples
 
 from litegate.authoring import prebuilt
+from litegate.build.store_arrays import stored_answers, stored_labels, stored_samples
 from litegate.core.errors import ConfigError, DataError, StoreCorrupt
 from litegate.datasets import npz, prepare
 from litegate.datasets.kept import file_names, joined, load, names_in, save
@@ -19,7 +20,6 @@ from litegate.recipes import int8_ptq, int16x8
 from litegate.regression.loosening.models import _data as loosened_data
 from litegate.reports.html.facts import Image, Numbers
 from litegate.spec import Data, DataLocations, Inputs, Splits
-from litegate.stored import stored_answers, stored_labels, stored_samples
 
 PICTURES = np.arange(6 * 4, dtype=np.uint8).reshape(6, 2, 2)
 SPEEDS = np.arange(6.0)

@@ -7,8 +7,8 @@ import zipfile
 import h5py
 import pytest
 
-from litegate.toolchain.failures import ToolchainError
-from litegate.toolchain.starts.reading import is_saved_model, read
+from litegate.build.toolchain.failures import ToolchainError
+from litegate.build.toolchain.pretrained.formats import is_saved_model, read
 
 CONFIG = {"class_name": "Sequential", "config": {"name": "net", "layers": []}}
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from litegate import objects
+from litegate.build import objects
+from litegate.build.store import BUILDS, Store
 from litegate.core.errors import StoreCorrupt, StoreError
-from litegate.store import BUILDS, Store
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def files(tmp_path):
 HOLD = """
 import sys
 from pathlib import Path
-from litegate.store import Store
+from litegate.build.store import Store
 with Store(Path(sys.argv[1])).lock([sys.argv[2]], print):
     print("held", flush=True)
     sys.stdin.read()
@@ -166,7 +166,7 @@ def test_a_full_disk_is_a_clear_error_and_leaves_no_entry(store, files, monkeypa
     def full(_fd):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("litegate.store.os.fsync", full)
+    monkeypatch.setattr("litegate.build.store.os.fsync", full)
     with pytest.raises(StoreError, match="free some space"):
         store.put(BUILDS, "k", files)
     monkeypatch.undo()
@@ -194,7 +194,7 @@ def test_staging_is_gone_afterwards(store):
 def test_staging_of_a_dead_process_is_swept(store):
     """A killed run leaves a folder; the next run removes it."""
     code = (
-        "import os, sys; from litegate.store import Store; from pathlib import Path\n"
+        "import os, sys; from litegate.build.store import Store; from pathlib import Path\n"
         "s = Store(Path(sys.argv[1])).staging(); print(s.__enter__(), flush=True)\n"
         "os.kill(os.getpid(), 9)"
     )

@@ -275,9 +275,9 @@ import resource, signal, sys
 import numpy as np
 import litegate as lg
 from pathlib import Path
-from litegate.intake import Intake
+from litegate.build.external_files import Intake
 from litegate.spec import Data, DataLocations, Splits, Stream
-from litegate.store import EVALUATIONS, Store
+from litegate.build.store import EVALUATIONS, Store
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))

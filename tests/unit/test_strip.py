@@ -5,6 +5,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from typer.testing import CliRunner
 
+from litegate.build.toolchain.strip import stripped
 from litegate.cli import app
 from litegate.core.errors import ArtifactError, BuildError
 from litegate.faults.edits import revalue
@@ -15,7 +16,6 @@ from litegate.testing import tiny
 from litegate.testing.artifacts import artifact, evaluation
 from litegate.tflite.editing.draft import edit
 from litegate.tflite.reader import parse
-from litegate.toolchain.strip import stripped
 
 X = evaluation().x
 

@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 
 from litegate import recipes
+from litegate.build.pipeline import Target
+from litegate.build.store import BUILDS
+from litegate.build.toolchain.protocol import CONVERTED
+from litegate.build.toolchain.strip import stripped
 from litegate.core.errors import BuildError
 from litegate.core.options import parse
 from litegate.faults.edits import revalue
 from litegate.gate.session import Session
-from litegate.pipeline import Target
 from litegate.spec import Kind
-from litegate.store import BUILDS
 from litegate.testing import tiny
 from litegate.testing.artifacts import evaluation
-from litegate.toolchain.protocol import CONVERTED
-from litegate.toolchain.strip import stripped
 
 RECIPE = "int8_ptq"
 

@@ -8,7 +8,9 @@ from shutil import copytree, ignore_patterns
 import pytest
 
 import litegate
-from litegate.toolchain import pins, protocol, strip
+from litegate.build.toolchain import pins, protocol, strip
+from litegate.core.errors import ConfigError
+from litegate.regression.declaration import declared_toolchain
 
 PACKAGE = Path(litegate.__file__).parent
 MODEL = """
@@ -26,9 +28,9 @@ KEY = """
 import sys
 from pathlib import Path
 from litegate.discovery import discover
-from litegate.pipeline import Pipeline
+from litegate.build.pipeline import Pipeline
 from litegate.spec import DataLocations
-from litegate.store import Store
+from litegate.build.store import Store
 
 project = Path(sys.argv[1])
 pipeline = Pipeline(
@@ -85,3 +87,37 @@ def test_a_change_of_what_decides_bytes_changes_every_key(keys, module, change):
     after = keys(module, change)
     assert len(before) == len(after) == 2
     assert not set(before) & set(after)
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A checkout of litegate itself, without its tool chain."""
+    (tmp_path / "src" / "litegate").mkdir(parents=True)
+    (tmp_path / "src" / "litegate" / "__init__.py").write_text("")
+    (tmp_path / "pyproject.toml").write_text("[project]\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize("folder", ["build/toolchain", "toolchain"])
+def test_a_checkouts_tool_chain_is_its_source_wherever_it_stands(checkout, folder):
+    """In today's folder, or where it was before: a change of the source changes the digest."""
+    toolchain = checkout / "src" / "litegate" / folder
+    toolchain.mkdir(parents=True)
+    (toolchain / "convert.py").write_text("x = 1\n")
+    before = declared_toolchain(checkout)
+    (toolchain / "convert.py").write_text("x = 2\n")
+    assert declared_toolchain(checkout) != before
+
+
+def test_a_checkout_of_litegate_without_its_tool_chain_is_an_error(checkout):
+    """Its pins alone would say that nothing changed."""
+    with pytest.raises(ConfigError, match=r"tool chain is missing(?s:.*)build/toolchain"):
+        declared_toolchain(checkout)
+
+
+def test_a_project_that_uses_litegate_declares_its_pins(tmp_path):
+    """It holds no tool chain of its own."""
+    (tmp_path / "pyproject.toml").write_text("[project]\n")
+    before = declared_toolchain(tmp_path)
+    (tmp_path / "pyproject.toml").write_text("[project]\ndependencies = ['tensorflow==2.99.0']\n")
+    assert declared_toolchain(tmp_path) != before

@@ -12,14 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from litegate.core.errors import ConfigError, DataError, DataUnavailable, StoreError
-from litegate.recipes import int8_ptq
-from litegate.spec import DataLocations, Training
-from litegate.toolchain import pins
-from litegate.toolchain.convert import calibration_of
-from litegate.toolchain.environment import Frameworks
-from litegate.toolchain.failures import ToolchainError, failure, is_own
-from litegate.toolchain.protocol import (
+from litegate.build.toolchain import pins
+from litegate.build.toolchain.convert import calibration_of
+from litegate.build.toolchain.determinism import Frameworks
+from litegate.build.toolchain.failures import ToolchainError, failure, is_own
+from litegate.build.toolchain.feeds import Samples
+from litegate.build.toolchain.protocol import (
     Alive,
     Done,
     Failure,
@@ -31,9 +29,11 @@ from litegate.toolchain.protocol import (
     decode,
     encode,
 )
-from litegate.toolchain.reporter import Reporter
-from litegate.toolchain.samples import Samples
-from litegate.toolchain.train import order_of
+from litegate.build.toolchain.reporter import Reporter
+from litegate.build.toolchain.train import order_of
+from litegate.core.errors import ConfigError, DataError, DataUnavailable, StoreError
+from litegate.recipes import int8_ptq
+from litegate.spec import DataLocations, Training
 
 PROGRESS = Progress(
     recipe="r",

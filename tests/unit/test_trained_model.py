@@ -10,14 +10,14 @@ import pytest
 from typer.testing import CliRunner
 
 from litegate import Budget, File, Training, datasets, percent, recipes, trained
+from litegate.build.external_files import Intake
+from litegate.build.store import Store
 from litegate.cli import app
 from litegate.core.errors import BuildError, ConfigError, DataError, DataUnavailable
 from litegate.datasets.files import digest, locate
 from litegate.digests import artifact_stem, source_digest
 from litegate.discovery import discover, load_file
-from litegate.intake import Intake
 from litegate.spec import DataLocations
-from litegate.store import Store
 
 DIGITS = datasets.digits()
 MODEL = """

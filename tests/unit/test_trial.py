@@ -7,15 +7,15 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from typer.testing import CliRunner
 
+from litegate.build.external_files import Intake
+from litegate.build.store import BUILDS, Store
 from litegate.cli import app
 from litegate.core.errors import ArtifactError
-from litegate.intake import Intake
 from litegate.runtimes import sandbox
 from litegate.runtimes.inference import BATCH, outputs
 from litegate.runtimes.litert import Kernels, load
 from litegate.runtimes.sandbox import demand_trial
 from litegate.spec import DataLocations, File, Kind
-from litegate.store import BUILDS, Store
 from litegate.testing import Draft, edit, evaluation, tiny
 from litegate.tflite.reader import parse
 

@@ -7,12 +7,12 @@ import time
 import pytest
 from typer.testing import CliRunner
 
+from litegate.build.store import BUILDS, Store
+from litegate.build.store_maintenance import DAY, entries, in_words, prune, verify
 from litegate.cli import app
 from litegate.core.errors import StoreError
-from litegate.store import BUILDS, Store
 from litegate.testing import tiny
 from litegate.testing.planted import plant
-from litegate.upkeep import DAY, entries, in_words, prune, verify
 
 CERTIFICATE = {"model": "net", "recipe": {"kind": "int8_qat", "fine_tune_epochs": 2}}
 MODEL = '''

@@ -2,8 +2,8 @@
 
 import pytest
 
-from litegate.toolchain.failures import ToolchainError
-from litegate.toolchain.starts.vetting import demand_own_classes
+from litegate.build.toolchain.failures import ToolchainError
+from litegate.build.toolchain.pretrained.safety import demand_own_classes
 
 LAYERS = frozenset({"Dense", "Flatten", "Bidirectional", "LSTM"})
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from litegate.build.store import Store
 from litegate.gate.evidence import in_store
-from litegate.store import Store
 from litegate.testing import revalue
 from litegate.testing.planted import plant
 from litegate.tflite.reader import parse

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from litegate.child import Event
+from litegate.build.process import Event
 from litegate.core.errors import ConfigError, LitegateError, MeasurementError
 from litegate.core.escaping import plain
 from litegate.core.options import parse

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
+from litegate.build.store import Store
 from litegate.cli.files import ReportFile
 from litegate.core.errors import ConfigError
 from litegate.core.options import GateOptions, parse
 from litegate.gate.project_settings import settings
 from litegate.reports.json_report import NAME, PAGE
 from litegate.reports.reading import located, read
-from litegate.store import Store
 
 COMPARED = "compared.html"
 

@@ -11,14 +11,14 @@ from typing import Annotated
 
 import typer
 
+from litegate.build.store import ANSWERS, BUILDS, Store
+from litegate.build.store_maintenance import Entry, entries, in_words, verify
+from litegate.build.store_maintenance import prune as prune_entries
 from litegate.core.errors import StoreError
 from litegate.core.escaping import plain
 from litegate.core.options import parse
 from litegate.gate.project_settings import settings
 from litegate.gate.session import Session
-from litegate.store import ANSWERS, BUILDS, Store
-from litegate.upkeep import Entry, entries, in_words, verify
-from litegate.upkeep import prune as prune_entries
 
 store = typer.Typer(
     help="Look after the store of artifacts.", no_args_is_help=True, rich_markup_mode="markdown"

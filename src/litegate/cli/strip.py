@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 
+from litegate.build.toolchain.strip import stripped
 from litegate.cli.export import write
 from litegate.cli.files import read
 from litegate.core.escaping import plain
 from litegate.runtimes.equivalence import SAMPLES, demand_same_answers, drawn
 from litegate.runtimes.sandbox import demand_trial
 from litegate.tflite.reader import parse
-from litegate.toolchain.strip import stripped
 
 
 def strip(

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from litegate.build.store import Store
 from litegate.core.options import GateOptions
 from litegate.gate.evidence import Ask, Comparison, Lookup, at_hand, gather, measured
 from litegate.gate.session import Session
@@ -16,7 +17,6 @@ from litegate.reports.kept import before
 from litegate.reports.view import Report
 from litegate.selection import Case, gated
 from litegate.spec import Artifact, Model, Recipe, by_input, domain_of
-from litegate.store import Store
 
 
 def compared(session: Session) -> list[Comparison]:

@@ -11,7 +11,7 @@ from typing import Any, final
 
 import pytest
 
-from litegate import child
+from litegate.build import process
 from litegate.core.escaping import plain
 
 EVERY = 10.0
@@ -52,9 +52,9 @@ class Progress:
         else:
             self._notices.append(notice)
 
-    def on_event(self, model: str, event: child.Event) -> None:
+    def on_event(self, model: str, event: process.Event) -> None:
         """Show where a build stands."""
-        if isinstance(event, child.Ready):
+        if isinstance(event, process.Ready):
             return
         whose = f"{model}/{event.recipe}" if event.recipe else model
         line = plain(f"{whose}: {_words(event)}")
@@ -98,9 +98,9 @@ def uncaptured(config: pytest.Config) -> Any:
     return capture.global_and_fixture_disabled() if capture else nullcontext()
 
 
-def _words(event: child.Stage | child.Progress) -> str:
+def _words(event: process.Stage | process.Progress) -> str:
     """The stage, and for training the epoch, loss, accuracy if any, and time left."""
-    if isinstance(event, child.Stage):
+    if isinstance(event, process.Stage):
         return event.stage
     done = f"{event.stage} epoch {event.epoch}/{event.epochs} step {event.step}/{event.steps}"
     right = "" if event.accuracy is None else f", accuracy {event.accuracy:.4f}"

@@ -7,19 +7,19 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
 from typing import Any, final
 
-from litegate.child import Event
-from litegate.core.environment import describe
+from litegate.build.pipeline import Built, Pipeline
+from litegate.build.process import Event
+from litegate.build.store import Store
 from litegate.core.errors import ConfigError, DataUnavailable, LitegateError
 from litegate.core.git import Commit, head, merge_base, pinned
 from litegate.core.options import GateOptions
 from litegate.discovery import discover
-from litegate.pipeline import Built, Pipeline
+from litegate.gate.environment import describe
 from litegate.regression.base import Base, read_base
 from litegate.regression.base_artifacts import Counterpart
 from litegate.reports.record import Run
 from litegate.selection import Case, check_recipes, choose, gated, recipes_of
 from litegate.spec import Artifact, DataLocations, Model
-from litegate.store import Store
 
 BASELINE = "float32"
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, final
 
 import pytest
 
-from litegate.core.environment import header
 from litegate.core.errors import ConfigError, LitegateError
 from litegate.core.escaping import plain
 from litegate.core.options import OPTIONS, GateOptions
 from litegate.gate import integrity
 from litegate.gate.coverage import Promised
+from litegate.gate.environment import header
 from litegate.gate.invocation import options_of, setting
 from litegate.gate.items import cases_of, fixtures_of
 from litegate.gate.progress import Progress, uncaptured

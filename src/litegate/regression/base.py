@@ -18,11 +18,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, final
 
+from litegate.build.store import Store
 from litegate.core.errors import ConfigError, StoreCorrupt
 from litegate.core.git import Commit, left_behind, prefix, worktree
 from litegate.core.import_paths import own_folders, path_for
 from litegate.digests import digest_of
-from litegate.store import Store
 
 DECLARATIONS = "declarations"
 _FILES = ("declaration.json",)

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
 
+from litegate.build.pipeline import Built, Pipeline, Target
+from litegate.build.store import BUILDS
 from litegate.core.errors import BuildError, ConfigError, LitegateError
-from litegate.pipeline import Built, Pipeline, Target
 from litegate.regression.base import Base
 from litegate.regression.loosening import predecessor
 from litegate.selection import Case
 from litegate.spec import Artifact, File
-from litegate.store import BUILDS
 
 
 @final

@@ -57,10 +57,22 @@ def _relative(file: Path, project: Path) -> str:
 
 
 def declared_toolchain(project: Path) -> str:
-    """A digest of a checkout's tool chain: of its source, or of the versions that it pins."""
-    source = project / "src" / "litegate" / "toolchain"
-    if source.is_dir():
-        return toolchain_digest(source)
+    """Digest the tool chain that a checkout builds with: its source, or the versions it pins.
+
+    Only litegate's own repository holds the source. Raises ConfigError if it is in neither of the
+    two folders that it has been in: the pins alone would hide a change of the source.
+    """
+    package = project / "src" / "litegate"
+    folders = (package / "build" / "toolchain", package / "toolchain")  # today's; before the move
+    for folder in folders:
+        if folder.is_dir():
+            return toolchain_digest(folder)
+    if (package / "__init__.py").is_file():
+        raise ConfigError(
+            f"the source of the tool chain is missing in {package}",
+            expected=" or ".join(folder.relative_to(project).as_posix() for folder in folders),
+            remedy="if it has moved, name its folder in litegate.regression.declaration",
+        )
     return digest_of(pinned(project))
 
 

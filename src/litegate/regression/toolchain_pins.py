@@ -11,7 +11,7 @@ from typing import Any
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from litegate.toolchain.pins import PINS, STAND_INS
+from litegate.build.toolchain.pins import PINS, STAND_INS
 
 _NAMES = {"litegate", *PINS, *STAND_INS.values()}
 _TEXTS = ("*requirements*.txt", "*constraints*.txt")

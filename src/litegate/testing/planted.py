@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from litegate.build.store import BUILDS, EVALUATIONS
 from litegate.core.options import parse
 from litegate.datasets.kept import save
 from litegate.gate.session import Session
 from litegate.runtimes.inference import all_outputs
 from litegate.spec import Array, Evaluation, Model
-from litegate.store import BUILDS, EVALUATIONS
 from litegate.testing.artifacts import evaluation
 
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any, final
 
+from litegate.build.store import BUILDS, EVALUATIONS, Store
+from litegate.build.store_arrays import stored_labels, stored_samples
 from litegate.core.errors import LitegateError
 from litegate.reports.view import Report
 from litegate.spec import Artifact, Evaluation, Kind, Recipe
-from litegate.store import BUILDS, EVALUATIONS, Store
-from litegate.stored import stored_labels, stored_samples
 
 Row = Mapping[str, Any]
 """A comparison as `report.json` holds it."""

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.toolchain.environment import Frameworks
-from litegate.toolchain.translation.table import network_refused, refused
+from litegate.build.toolchain.determinism import Frameworks
+from litegate.build.toolchain.keras3.supported import network_refused, refused
 
 Arrays = list[NDArray[Any]]
 _SAMPLES = 4

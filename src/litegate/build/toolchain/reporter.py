@@ -7,7 +7,16 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import BinaryIO, final
 
-from litegate.toolchain.protocol import Alive, Done, Failure, Progress, Ready, Report, Stage, encode
+from litegate.build.toolchain.protocol import (
+    Alive,
+    Done,
+    Failure,
+    Progress,
+    Ready,
+    Report,
+    Stage,
+    encode,
+)
 
 _PAUSE = 0.5
 """Seconds between two reports of one stage."""

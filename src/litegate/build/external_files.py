@@ -18,7 +18,7 @@ from litegate.datasets.prepare import keep_evaluation
 from litegate.digests import digest_of
 from litegate.runtimes.sandbox import demand_trial
 from litegate.spec import Data, DataLocations, File, Splits
-from litegate.store import BUILDS, EVALUATIONS, Store
+from litegate.build.store import BUILDS, EVALUATIONS, Store
 from litegate.tflite.reader import parse
 
 

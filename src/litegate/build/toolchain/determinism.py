@@ -10,8 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, final
 
-from litegate.toolchain.failures import ToolchainError
-from litegate.toolchain.pins import INSTALL, PINS, installed
+from litegate.build.toolchain.failures import ToolchainError
+from litegate.build.toolchain.pins import INSTALL, PINS, installed
 
 FLAGS = {
     "TF_USE_LEGACY_KERAS": "1",

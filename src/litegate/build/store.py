@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TypeVar, final
 
 from litegate.core.errors import StoreCorrupt, StoreError
-from litegate.objects import Objects, cannot, prefix
+from litegate.build.objects import Objects, cannot, prefix
 
 _Found = TypeVar("_Found")
 BUILDS = "builds"

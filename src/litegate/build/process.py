@@ -21,8 +21,8 @@ from typing import IO, cast, final
 
 from litegate.core.errors import BuildError, ConfigError, DataError, DataUnavailable, LitegateError
 from litegate.core.import_paths import path_for
-from litegate.toolchain.failures import is_own
-from litegate.toolchain.protocol import (
+from litegate.build.toolchain.failures import is_own
+from litegate.build.toolchain.protocol import (
     Done,
     Event,
     Failure,
@@ -36,7 +36,7 @@ from litegate.toolchain.protocol import (
 
 __all__ = ["Event", "Progress", "Ready", "Request", "Stage", "build"]
 
-COMMAND = (sys.executable, "-P", "-m", "litegate.toolchain")
+COMMAND = (sys.executable, "-P", "-m", "litegate.build.toolchain")
 LOG = "toolchain.log"
 """What TensorFlow and the user's code print, in the staging folder."""
 TEMPORARY = ".tmp"

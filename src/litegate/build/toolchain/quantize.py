@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from litegate.spec import Recipe
-from litegate.toolchain.environment import Frameworks
-from litegate.toolchain.failures import ToolchainError
-from litegate.toolchain.samples import Network, Samples, fed_to, part
+from litegate.build.toolchain.determinism import Frameworks
+from litegate.build.toolchain.failures import ToolchainError
+from litegate.build.toolchain.feeds import Network, Samples, fed_to, part
 
 _UNSUPPORTED = re.compile(r"[Ll]ayer (?P<name>[^\s:]+):<class '(?P<kind>[^']+)'> is not supported")
 _PROBES = 8

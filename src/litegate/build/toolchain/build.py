@@ -10,17 +10,17 @@ from litegate.datasets import prepare
 from litegate.datasets.prepare import keep_evaluation
 from litegate.discovery import load_file
 from litegate.spec import Model, Recipe, Splits
-from litegate.toolchain.bench import Bench
-from litegate.toolchain.environment import (
+from litegate.build.toolchain.recipes import Bench
+from litegate.build.toolchain.determinism import (
     check_versions,
     fix_threads,
     is_tensorflow_here,
     load_frameworks,
 )
-from litegate.toolchain.protocol import START, Request
-from litegate.toolchain.reporter import Reporter
-from litegate.toolchain.samples import samples_of
-from litegate.toolchain.starts import Graph, opened
+from litegate.build.toolchain.protocol import START, Request
+from litegate.build.toolchain.reporter import Reporter
+from litegate.build.toolchain.feeds import samples_of
+from litegate.build.toolchain.pretrained import Graph, opened
 
 
 def build(request: Request, report: Reporter) -> None:

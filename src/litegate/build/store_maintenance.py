@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, final
 
 from litegate.core.errors import StoreCorrupt
-from litegate.store import ANSWERS, BUILDS, Store
+from litegate.build.store import ANSWERS, BUILDS, Store
 
 DAY = 86_400.0
 

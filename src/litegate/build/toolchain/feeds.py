@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from litegate.datasets.rows import Rows
 from litegate.spec import Inputs, Model, Splits
-from litegate.toolchain.environment import Frameworks
-from litegate.toolchain.failures import ToolchainError
+from litegate.build.toolchain.determinism import Frameworks
+from litegate.build.toolchain.failures import ToolchainError
 
 Network = Any
 """A tf_keras model."""

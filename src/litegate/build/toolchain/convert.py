@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.spec import Kind, Recipe, Training
-from litegate.toolchain.environment import Frameworks
-from litegate.toolchain.samples import Network, Samples
-from litegate.toolchain.starts import Graph
+from litegate.build.toolchain.determinism import Frameworks
+from litegate.build.toolchain.feeds import Network, Samples
+from litegate.build.toolchain.pretrained import Graph
 
 Shown = list[NDArray[Any]] | dict[str, NDArray[Any]]
 Calibration = Callable[[], Iterator[Shown]]

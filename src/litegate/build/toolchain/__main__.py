@@ -1,4 +1,4 @@
-"""The child process: ``python -m litegate.toolchain``, driven by `litegate.child`."""
+"""The child process: ``python -m litegate.build.toolchain``, driven by `litegate.build.process`."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import threading
 import traceback
 from typing import BinaryIO
 
-from litegate.toolchain.build import build
-from litegate.toolchain.environment import set_flags
-from litegate.toolchain.failures import failure
-from litegate.toolchain.protocol import Done, Request
-from litegate.toolchain.reporter import Reporter
+from litegate.build.toolchain.build import build
+from litegate.build.toolchain.determinism import set_flags
+from litegate.build.toolchain.failures import failure
+from litegate.build.toolchain.protocol import Done, Request
+from litegate.build.toolchain.reporter import Reporter
 
 
 def main() -> None:

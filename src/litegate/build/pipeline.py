@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, final
 
-from litegate import child
+from litegate.build import process
 from litegate.core.errors import BuildError, DataUnavailable, LitegateError, StoreCorrupt
 from litegate.datasets.kept import load
 from litegate.digests import (
@@ -20,11 +20,11 @@ from litegate.digests import (
     module_digest,
     toolchain_digest,
 )
-from litegate.intake import Intake
+from litegate.build.external_files import Intake
 from litegate.measures.saturation import demand_held
 from litegate.spec import Artifact, DataLocations, Evaluation, File, Model
-from litegate.store import BUILDS, EVALUATIONS, Store
-from litegate.stored import (
+from litegate.build.store import BUILDS, EVALUATIONS, Store
+from litegate.build.store_arrays import (
     KERAS,
     SAMPLES,
     stored_answers,
@@ -32,7 +32,7 @@ from litegate.stored import (
     stored_samples,
     stored_slices,
 )
-from litegate.toolchain.protocol import CONVERTED, START
+from litegate.build.toolchain.protocol import CONVERTED, START
 
 FILES = ("model.tflite", "history.json", "certificate.json")
 """What the store keeps of every artifact."""
@@ -72,7 +72,7 @@ class Pipeline:
     project: Path
     locations: DataLocations
     timeout: float
-    on_event: Callable[[str, child.Event], None]
+    on_event: Callable[[str, process.Event], None]
     """Called with the model's name and what the tool chain reports."""
     on_notice: Callable[[str], None]
     """Called with a line for the person: waiting for another run, damage under repair."""
@@ -219,7 +219,7 @@ class Pipeline:
 
     def _run_child(self, target: Target, recipes: tuple[str, ...]) -> LitegateError | None:
         with self.store.staging() as staging:
-            request = child.Request(
+            request = process.Request(
                 file=target.file,
                 project=target.project,
                 model=target.model,
@@ -229,9 +229,9 @@ class Pipeline:
                 seed=target.seed,
             )
 
-            def on_event(event: child.Event) -> None:
+            def on_event(event: process.Event) -> None:
                 self.on_event(target.model, event)
-                if isinstance(event, child.Ready):
+                if isinstance(event, process.Ready):
                     self._put(target, event.recipe, staging)
 
             try:
@@ -239,7 +239,7 @@ class Pipeline:
                     there = replace(self.locations, project=target.project)
                     place = staging / START
                     self.intake.copy_start(target.start, target.start_digest, place, there)
-                child.build(request, on_event, self.timeout)
+                process.build(request, on_event, self.timeout)
             except LitegateError as error:
                 return error
         return None

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.spec import Kind, Recipe
-from litegate.toolchain.environment import Frameworks
-from litegate.toolchain.starts.reading import GRAPH, damaged
-from litegate.toolchain.starts.vetting import refused
+from litegate.build.toolchain.determinism import Frameworks
+from litegate.build.toolchain.pretrained.formats import GRAPH, damaged
+from litegate.build.toolchain.pretrained.safety import refused
 
 Shapes = Mapping[str, tuple[int, ...]]
 """The shape of one sample of each input; the name is empty for one array alone."""

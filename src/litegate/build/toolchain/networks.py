@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.spec import Model, Training
-from litegate.toolchain.environment import Frameworks
-from litegate.toolchain.failures import ToolchainError
-from litegate.toolchain.samples import (
+from litegate.build.toolchain.determinism import Frameworks
+from litegate.build.toolchain.failures import ToolchainError
+from litegate.build.toolchain.feeds import (
     Answers,
     Network,
     Samples,
@@ -23,7 +23,7 @@ from litegate.toolchain.samples import (
     output_names,
     part,
 )
-from litegate.toolchain.translation import loaded_keras3, translated
+from litegate.build.toolchain.keras3 import loaded_keras3, translated
 
 Weights = list[NDArray[Any]]
 _BATCH = 250

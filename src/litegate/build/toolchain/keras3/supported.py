@@ -6,7 +6,7 @@ care of. Standard library alone: the documentation's table is made of this one.
 
 from __future__ import annotations
 
-from litegate.toolchain.failures import ToolchainError
+from litegate.build.toolchain.failures import ToolchainError
 
 _REGISTERED = (
     "Activation",

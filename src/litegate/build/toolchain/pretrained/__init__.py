@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from litegate.toolchain.environment import Frameworks
-from litegate.toolchain.failures import ToolchainError
-from litegate.toolchain.starts.graph import Graph, Shapes, demand_harmless, loaded
-from litegate.toolchain.starts.reading import (
+from litegate.build.toolchain.determinism import Frameworks
+from litegate.build.toolchain.failures import ToolchainError
+from litegate.build.toolchain.pretrained.saved_model import Graph, Shapes, demand_harmless, loaded
+from litegate.build.toolchain.pretrained.formats import (
     METADATA,
     Written,
     damaged,
@@ -18,8 +18,8 @@ from litegate.toolchain.starts.reading import (
     keras_nodes,
     read,
 )
-from litegate.toolchain.starts.vetting import demand_own_classes
-from litegate.toolchain.translation import translated
+from litegate.build.toolchain.pretrained.safety import demand_own_classes
+from litegate.build.toolchain.keras3 import translated
 
 __all__ = ["Graph", "opened"]
 

@@ -9,8 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from litegate.build.toolchain.pins import PINS
 from litegate.core.options import GateOptions
-from litegate.toolchain.pins import PINS
 
 KERNELS = "XNNPACK"
 THREADS = 1

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from litegate.toolchain.environment import Frameworks
-from litegate.toolchain.translation.check import check_layer, check_network
-from litegate.toolchain.translation.graph import rebuilt
-from litegate.toolchain.translation.table import (
+from litegate.build.toolchain.determinism import Frameworks
+from litegate.build.toolchain.keras3.verify import check_layer, check_network
+from litegate.build.toolchain.keras3.rebuild import rebuilt
+from litegate.build.toolchain.keras3.supported import (
     SUPPORTED,
     network_refused,
     refused,

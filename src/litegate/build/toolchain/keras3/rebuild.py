@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from litegate.toolchain.translation.configs import Config, translated_config
-from litegate.toolchain.translation.table import network_refused, refused
+from litegate.build.toolchain.keras3.layer_configs import Config, translated_config
+from litegate.build.toolchain.keras3.supported import network_refused, refused
 
 Triple = list[Any]
 """One tensor: the layer that gives it, which of that layer's calls, which of its outputs."""

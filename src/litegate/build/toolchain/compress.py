@@ -8,9 +8,9 @@ from functools import partial
 from typing import Any, final
 
 from litegate.spec import Clustering, Pruning, Recipe
-from litegate.toolchain.environment import Frameworks
-from litegate.toolchain.quantize import unsupported
-from litegate.toolchain.samples import Network
+from litegate.build.toolchain.determinism import Frameworks
+from litegate.build.toolchain.quantize import unsupported
+from litegate.build.toolchain.feeds import Network
 
 _UPDATES = 100
 """How often a training finds out anew which weights are the smallest, about."""

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import final
 
 from litegate.core.errors import BuildError, ConfigError, DataError, DataUnavailable, LitegateError
-from litegate.toolchain.protocol import Failure
+from litegate.build.toolchain.protocol import Failure
 
 _LONGEST = 1500
 _LITEGATE = Path(__file__).resolve().parents[1]

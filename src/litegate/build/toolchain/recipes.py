@@ -12,17 +12,17 @@ from typing import Any, final
 from litegate.datasets.files import digest
 from litegate.datasets.kept import save
 from litegate.spec import Kind, Model, Recipe
-from litegate.toolchain.compress import compressions
-from litegate.toolchain.convert import calibration_of, converted
-from litegate.toolchain.environment import Frameworks, facts
-from litegate.toolchain.networks import Weights, fresh, reseed, restored
-from litegate.toolchain.protocol import CONVERTED, START
-from litegate.toolchain.quantize import quantized
-from litegate.toolchain.reporter import Reporter
-from litegate.toolchain.samples import Network, Samples
-from litegate.toolchain.starts import Graph
-from litegate.toolchain.strip import stripped
-from litegate.toolchain.train import Course, Trained, Trainer
+from litegate.build.toolchain.compress import compressions
+from litegate.build.toolchain.convert import calibration_of, converted
+from litegate.build.toolchain.determinism import Frameworks, facts
+from litegate.build.toolchain.networks import Weights, fresh, reseed, restored
+from litegate.build.toolchain.protocol import CONVERTED, START
+from litegate.build.toolchain.quantize import quantized
+from litegate.build.toolchain.reporter import Reporter
+from litegate.build.toolchain.feeds import Network, Samples
+from litegate.build.toolchain.pretrained import Graph
+from litegate.build.toolchain.strip import stripped
+from litegate.build.toolchain.train import Course, Trained, Trainer
 
 
 @final

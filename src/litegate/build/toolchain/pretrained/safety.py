@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from litegate.toolchain.failures import ToolchainError
+from litegate.build.toolchain.failures import ToolchainError
 
 Config = dict[str, Any]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from litegate.toolchain.translation.table import refused
+from litegate.build.toolchain.keras3.supported import refused
 
 Config = dict[str, Any]
 

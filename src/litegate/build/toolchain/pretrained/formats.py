@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
-from litegate.toolchain.starts.vetting import Config, refused
+from litegate.build.toolchain.pretrained.safety import Config, refused
 
 _ZIP, _HDF5 = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
 GRAPH, METADATA = "saved_model.pb", "keras_metadata.pb"
