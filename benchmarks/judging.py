@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from litegate.core.errors import ArtifactError, LitegateError
 from litegate.core.units import byte, percent
 from litegate.datasets.samples import Labelled
-from litegate.measurement import Outcome, Verdict
 from litegate.measures.accuracy import accuracy
-from litegate.measures.agreement import agreement_with_reference, kernel_agreement
-from litegate.measures.comparison import compare, side
-from litegate.measures.output_error import output_error
-from litegate.measures.size import size
-from litegate.measures.tensors import operator_violations, tensor_violations
+from litegate.measures.accuracy.agreement import agreement_with_reference, kernel_agreement
+from litegate.measures.accuracy.output_error import output_error
+from litegate.measures.measurement import Outcome, Verdict
+from litegate.measures.regression.file_comparison import compare, side
+from litegate.measures.structure.size import size
+from litegate.measures.structure.tensors import operator_violations, tensor_violations
 from litegate.runtimes.inference import predict
 from litegate.spec import Artifact, Kind, Recipe
 

@@ -26,12 +26,12 @@ from added_work import with_dense
 from numpy.typing import NDArray
 from scipy.stats import beta
 
-from litegate.measurement import Outcome
 from litegate.measures.latency import DEFAULT_LIMIT
-from litegate.measures.latency_rule.contest import Contest, Result, confirmed, fresh_process
-from litegate.measures.latency_rule.epochs import fresh_pairs
-from litegate.measures.latency_rule.sequential import hodges_lehmann
-from litegate.measures.latency_rule.timing import Pair, clocks, fresh, no_collection, pace
+from litegate.measures.latency.clock import Pair, clocks, fresh, no_collection, pace
+from litegate.measures.latency.confirmation import Contest, Result, confirmed, fresh_process
+from litegate.measures.latency.epochs import fresh_pairs
+from litegate.measures.measurement import Outcome
+from litegate.measures.statistics.sequential import hodges_lehmann
 from litegate.runtimes.litert import Runner
 
 DEFAULT = "mlperf_tiny/resnet8_int8.tflite"

@@ -33,9 +33,9 @@ from gating import Damaged, Demand, Place
 from judging import OUTCOMES, REFUSED, UNMEASURED, Bench, bench, judge, refute
 
 from litegate.core.errors import ArtifactError, LitegateError
-from litegate.measures.inspection import inspection
+from litegate.measures.structure.inspection import inspection
 from litegate.runtimes.sandbox import attempt, demand_trial
-from litegate.targets import KNOWN, load
+from litegate.spec.targets import KNOWN, load
 
 PARSER, CRASHED, HUNG = "refused by the parser", "LiteRT crashed", "LiteRT hung"
 COLUMNS = (PARSER, *OUTCOMES, CRASHED, HUNG)

@@ -24,7 +24,7 @@ from litegate.core.options import parse
 from litegate.core.parallel import cores
 from litegate.datasets.samples import Labelled
 from litegate.gate.session import Session
-from litegate.measures.comparison import side
+from litegate.measures.regression.file_comparison import side
 from litegate.runtimes.inference import predict, predict_all
 from litegate.spec import Artifact
 

@@ -1,12 +1,6 @@
 """Accuracy: quantizing must not cost a model its ability."""
 
-from litegate.measures.accuracy import (
-    accuracy,
-    accuracy_drop,
-    class_drop,
-    extra_errors,
-    slice_drop,
-)
+from litegate.measures.accuracy import accuracy, accuracy_drop, class_drop, extra_errors, slice_drop
 
 
 def test_accuracy_reaches_its_floor(candidate, budget, require):

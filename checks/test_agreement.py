@@ -1,12 +1,12 @@
 """Agreement: the file decides as its reference and as Keras do, on either set of kernels."""
 
-from litegate.measures.agreement import (
+from litegate.measures.accuracy.agreement import (
     agreement_with_reference,
     keras_agreement,
     keras_difference,
     kernel_agreement,
 )
-from litegate.measures.output_error import output_error
+from litegate.measures.accuracy.output_error import output_error
 
 
 def test_file_decides_as_its_reference(candidate, reference, budget, require):

@@ -1,7 +1,7 @@
 """Drift: each change within its tolerance, and still the release has become worse."""
 
-from litegate.measures.against_base import accuracy_loss, lost_types, since_anchor, size_growth
 from litegate.measures.metrics import metric_regression
+from litegate.measures.regression import accuracy_loss, lost_types, since_anchor, size_growth
 
 
 def test_accuracy_has_not_drifted(candidate, anchor, regression, require):

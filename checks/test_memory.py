@@ -1,8 +1,8 @@
 """Memory: what a microcontroller has to do and to hold, whatever machine runs this gate."""
 
-from litegate.measures.arena import arena
-from litegate.measures.macs import macs
-from litegate.measures.target import target_violations
+from litegate.measures.structure.arena import arena
+from litegate.measures.structure.macs import macs
+from litegate.measures.structure.target import target_violations
 
 
 def test_macs_stay_within_budget(candidate, budget, require):

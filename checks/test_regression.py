@@ -2,7 +2,8 @@
 
 import pytest
 
-from litegate.measures.against_base import (
+from litegate.measures.metrics import metric_regression
+from litegate.measures.regression import (
     accuracy_loss,
     agreement_with_base,
     latency_growth,
@@ -10,7 +11,6 @@ from litegate.measures.against_base import (
     operator_changes,
     size_growth,
 )
-from litegate.measures.metrics import metric_regression
 
 
 def test_accuracy_is_not_lost(candidate, base, regression, noise, require):

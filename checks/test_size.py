@@ -1,7 +1,7 @@
 """Size: what is quantized must be smaller, and small enough to ship."""
 
 from litegate import byte
-from litegate.measures.size import bytes_saved, compressed_size, size, size_ratio
+from litegate.measures.structure.size import bytes_saved, compressed_size, size, size_ratio
 
 
 def test_file_is_smaller_than_its_reference(candidate, reference, require):

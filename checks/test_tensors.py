@@ -1,6 +1,10 @@
 """Tensors: every one has the type that its recipe promises, and no operator falls back to float."""
 
-from litegate.measures.tensors import operator_violations, reference_violations, tensor_violations
+from litegate.measures.structure.tensors import (
+    operator_violations,
+    reference_violations,
+    tensor_violations,
+)
 
 
 def test_tensors_keep_their_types(candidate, require):

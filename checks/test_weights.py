@@ -1,6 +1,6 @@
 """Weights: pruned ones are zero and clustered ones alike, also after quantizing."""
 
-from litegate.measures.weights import sparsity, unique_weights
+from litegate.measures.structure.weights import sparsity, unique_weights
 
 
 def test_weights_are_sparse(candidate, budget, require):

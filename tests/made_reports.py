@@ -1,7 +1,7 @@
 """Reports made by hand, as a run would have written them, and the names a hostile one holds."""
 
 from litegate.core.units import Unit, points
-from litegate.measurement import Interval, Measurement
+from litegate.measures.measurement import Interval, Measurement
 from litegate.reports.json_report import document
 from litegate.reports.record import Place, Run, error_row, verdict_row
 

@@ -4,18 +4,18 @@ from pathlib import Path
 
 from litegate import byte, per_thousand, percent, points, quanta
 from litegate.core.errors import LitegateError
-from litegate.measurement import Outcome
 from litegate.measures import accuracy as acc
-from litegate.measures import against_base as base
-from litegate.measures import agreement as agree
-from litegate.measures import tensors, weights
-from litegate.measures.arena import arena
-from litegate.measures.macs import macs
-from litegate.measures.output_error import output_error
+from litegate.measures import regression as base
+from litegate.measures.accuracy import agreement as agree
+from litegate.measures.accuracy.output_error import output_error
+from litegate.measures.measurement import Outcome
 from litegate.measures.properties import PROPERTIES, property_violations
-from litegate.measures.size import bytes_saved, compressed_size, size, size_ratio
-from litegate.measures.target import target_violations
-from litegate.targets import load
+from litegate.measures.structure import tensors, weights
+from litegate.measures.structure.arena import arena
+from litegate.measures.structure.macs import macs
+from litegate.measures.structure.size import bytes_saved, compressed_size, size, size_ratio
+from litegate.measures.structure.target import target_violations
+from litegate.spec.targets import load
 
 CHECKS = {
     "accuracy": lambda s: acc.accuracy(s.candidate) >= percent(90),

@@ -17,7 +17,7 @@ from litegate.core.errors import ConfigError
 from litegate.core.import_paths import installed
 from litegate.misspelt import advice
 from litegate.spec import Model
-from litegate.targets import KNOWN
+from litegate.spec.targets import KNOWN
 
 
 def discover(models: Path, project: Path) -> dict[str, Model]:

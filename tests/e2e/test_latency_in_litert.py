@@ -11,9 +11,9 @@ import pytest
 from litegate import recipes
 from litegate.core.errors import ArtifactError
 from litegate.core.units import ms
-from litegate.measurement import Outcome
 from litegate.measures.latency import latency, latency_ratio
-from litegate.measures.latency_rule.contest import Contest, confirmed, fresh_process, trial
+from litegate.measures.latency.confirmation import Contest, confirmed, fresh_process, trial
+from litegate.measures.measurement import Outcome
 from litegate.runtimes.litert import Runner
 from litegate.spec import Artifact, Evaluation
 

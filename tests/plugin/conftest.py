@@ -8,7 +8,7 @@ import ai_edge_litert.interpreter  # noqa: F401 stays loaded: its C part cannot 
 import pytest
 
 import litegate.measures.properties
-import litegate.measures.tensors
+import litegate.measures.structure.tensors
 import litegate.runtimes.inference  # noqa: F401 stays loaded between runs in this process
 from litegate.spec import Kind
 from litegate.testing import tiny

@@ -13,7 +13,7 @@ from litegate.spec import Kind
 from litegate.testing import pad, tiny
 
 CHECKS = Path(__file__).resolve().parents[2] / "checks"
-SIZE = "from litegate.measures.size import size\nfrom litegate import byte"
+SIZE = "from litegate.measures.structure.size import size\nfrom litegate import byte"
 SMALLER = "require(size(candidate) <= byte(int(size(base).value)))"
 
 

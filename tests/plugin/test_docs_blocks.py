@@ -14,8 +14,8 @@ from documents import PAGES, PROJECT, blocks, name, spans
 from ruamel.yaml import YAML
 
 import litegate
-from litegate import targets
 from litegate.regression import waiver_file
+from litegate.spec import targets
 
 KINDS = {"", "python", "sh", "toml", "yaml"}
 COMMAND = re.compile(r"(\w+=\S+ )?(litegate|pytest|python) ")

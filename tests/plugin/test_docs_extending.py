@@ -35,7 +35,7 @@ def test_the_target_is_one_that_a_budget_can_name(extended):
     assert tomllib.loads(text)["source"]
     extended.check(
         "require(target_violations(candidate, target) <= 0)",
-        head="from litegate.measures.target import target_violations\n",
+        head="from litegate.measures.structure.target import target_violations\n",
         args="candidate, target, require",
     )
     done = extended.run("checks/test_one.py")

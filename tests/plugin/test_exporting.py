@@ -11,7 +11,7 @@ from litegate.spec import Kind
 from litegate.testing import tiny
 
 GATED = tiny(Kind.INT8_QAT)
-HEAD = "from litegate.measures.size import size\nfrom litegate import byte, kib"
+HEAD = "from litegate.measures.structure.size import size\nfrom litegate import byte, kib"
 SIZE = "require(size(candidate) <= budget.size)"
 SECOND = '''
 def test_second(candidate, require):

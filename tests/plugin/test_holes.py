@@ -13,7 +13,11 @@ from litegate.testing import evaluation, tiny
 from litegate.testing.planted import plant
 
 CHECKS = Path(__file__).resolve().parents[2] / "checks"
-SIZE = "import pytest\nfrom litegate.measures.size import size\nfrom litegate import byte, kib"
+SIZE = """
+import pytest
+from litegate import byte, kib
+from litegate.measures.structure.size import size
+"""
 KEPT = "require(size(candidate) <= kib(100))"
 BROKEN = "require(size(candidate) <= byte(10))"
 

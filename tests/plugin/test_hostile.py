@@ -35,7 +35,9 @@ DATA = lg.Data(
 def hostile(keras):
     "Planted."
 """
-HEAD = "from litegate.measures.size import size\nfrom litegate.core.errors import DataError"
+HEAD = (
+    "from litegate.measures.structure.size import size\nfrom litegate.core.errors import DataError"
+)
 FAILS = "require(size(candidate) <= budget.size)"
 RAISES = "raise DataError('no data for ' + model.name)"
 

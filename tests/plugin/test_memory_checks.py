@@ -17,7 +17,7 @@ def memory(project):
     """A project with these checks alone; gives a way to run it under a budget."""
     shutil.copy(CHECK, project.path / "checks")
     (project.path / "checks" / "test_one.py").write_text(
-        "from litegate.measures.size import size\n"
+        "from litegate.measures.structure.size import size\n"
         "from litegate import kib\n"
         "def test_size(candidate, require):\n"
         '    """It is small."""\n'

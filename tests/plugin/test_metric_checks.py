@@ -46,7 +46,7 @@ def test_without_a_metric_there_is_no_check(project):
 
 def test_limits_that_no_check_names_are_told(project):
     """Folders of checks that are older than a limit hold nothing to it."""
-    head = "from litegate.measures.size import size"
+    head = "from litegate.measures.structure.size import size"
     budget = "size=lg.kib(9), accuracy=lg.percent(90), metrics=(lg.metrics.f1(least=1, loss=0),)"
     project.model(budget).check("require(size(candidate) <= budget.size)", head=head)
     file = project.path / "checks" / "test_one.py"

@@ -7,7 +7,7 @@ import pytest
 from litegate.spec import Kind
 from litegate.testing import tiny
 
-SIZE = "from litegate.measures.size import size\nfrom litegate import byte, kib"
+SIZE = "from litegate.measures.structure.size import size\nfrom litegate import byte, kib"
 KEPT = "require(size(candidate) <= kib(100))"
 BROKEN = "require(size(candidate) <= byte(10))"
 SHOWN = "lg.recipes.int8_qat(name='int8_qat', from_scratch=True, gate=False)"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 CHECKS = Path(__file__).resolve().parents[2] / "checks"
-SIZE = "from litegate.measures.size import size"
+SIZE = "from litegate.measures.structure.size import size"
 LITEGATE = Path(sys.executable).with_name("litegate")
 KEPT = "require(size(candidate) <= budget.size)"
 INI = "{section}\nlitegate_checks = qa\nlitegate_models = nets\n"

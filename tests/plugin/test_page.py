@@ -124,7 +124,7 @@ def test_a_report_is_named_by_its_file_or_its_folder(judged, litegate):
 
 
 def test_against_a_base_the_page_shows_what_the_change_broke(project):
-    head = "from litegate import points\nfrom litegate.measures.against_base import accuracy_loss"
+    head = "from litegate import points\nfrom litegate.measures.regression import accuracy_loss"
     body = "require(accuracy_loss(base, candidate) <= points(5))"
     project.check(body, head=head, args="base, candidate, require")
     shutil.copy(CHECKS / "test_loosening.py", project.path / "checks")

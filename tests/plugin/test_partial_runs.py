@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-SIZE = "from litegate.measures.size import size\nfrom litegate import kib"
+SIZE = "from litegate.measures.structure.size import size\nfrom litegate import kib"
 KEPT = "require(size(candidate) <= kib(100))"
 SECOND = f"{SIZE}\ndef test_second(candidate, require):\n    'It holds.'\n    {KEPT}\n"
 

@@ -58,7 +58,7 @@ def test_a_projects_own_fault_is_planted_and_noticed(project):
 def test_a_gate_of_one_check_is_not_proven_and_is_told_what_it_lacks(project):
     project.model(BUDGET).check(
         "require(size(candidate) <= budget.size)",
-        head="from litegate.measures.size import size",
+        head="from litegate.measures.structure.size import size",
         args="candidate, budget, require",
     )
     done = project.run(*QUICK, "--prove-family", "size")
@@ -145,7 +145,7 @@ def test_a_test_without_require_notices_nothing(project):
     """A plain assertion gates nothing, so a forgotten `require` leaves survivors."""
     project.model(BUDGET).check(
         "assert size(candidate).value <= 8192",
-        head="from litegate.measures.size import size",
+        head="from litegate.measures.structure.size import size",
         args="candidate",
     )
     (project.path / "checks" / "test_two.py").write_text(

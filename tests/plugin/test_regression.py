@@ -10,7 +10,7 @@ import pytest
 
 from litegate.digests import data_key
 from litegate.discovery import discover
-from litegate.noise_record import PLACE, Row, keep
+from litegate.measures.noise_record import PLACE, Row, keep
 from litegate.spec import Kind
 from litegate.testing import float_layer, pad, revalue, tiny
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-SIZE = "from litegate.measures.size import size\nfrom litegate import byte, kib"
+SIZE = "from litegate.measures.structure.size import size\nfrom litegate import byte, kib"
 KEPT = "require(size(candidate) <= kib(100))"
 BROKEN = "require(size(candidate) <= byte(10))"
 

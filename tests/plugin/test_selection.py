@@ -7,7 +7,7 @@ import pytest
 from litegate.measures.accuracy import accuracy
 from litegate.testing import tiny_artifact
 
-SIZE = "from litegate.measures.size import size\nfrom litegate import kib"
+SIZE = "from litegate.measures.structure.size import size\nfrom litegate import kib"
 LIMITED = "require(size(candidate) <= budget.size)"
 TWO = "lg.recipes.int8_qat(name='int8_qat', from_scratch=True),lg.recipes.dynamic_range(gate=False)"
 

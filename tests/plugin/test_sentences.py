@@ -11,7 +11,7 @@ from litegate.gate.project_settings import settings
 from litegate.gate.session import Session
 from litegate.matrix import described
 
-SIZE = "from litegate.measures.size import size\nfrom litegate import kib"
+SIZE = "from litegate.measures.structure.size import size\nfrom litegate import kib"
 KEPT = "require(size(candidate) <= kib(100))"
 
 

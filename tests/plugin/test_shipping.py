@@ -89,7 +89,7 @@ def test_only_recipes_that_ship_are_cases(project):
 def test_a_check_may_ask_for_the_file_alone(shipping):
     """Still a case for each recipe that ships, not one for the whole model."""
     body = "require(violations('names', 'tiny', (), n=len(shipped.name)) <= 0)"
-    head = "from litegate.measurement import violations"
+    head = "from litegate.measures.measurement import violations"
     shipping.check(body, head=head, args="shipped, require")
     done = shipping.run("checks/test_one.py", "-v")
     assert done.ret == 0

@@ -14,7 +14,7 @@ from litegate.testing.planted import plant
 CHECKS = Path(__file__).resolve().parents[2] / "checks"
 FILES = {"float32": tiny(Kind.FLOAT32), "int8_qat": tiny(Kind.INT8_QAT)}
 OWN = "lg.recipes.int8_qat(name='int8_qat', from_scratch=True, budget=lg.Budget({}))"
-HEAD = "from litegate.measures.size import size\nfrom litegate import kib"
+HEAD = "from litegate.measures.structure.size import size\nfrom litegate import kib"
 KEPT = "require(size(candidate) <= kib(9))"
 
 
@@ -82,7 +82,7 @@ def test_a_constant_of_the_preprocessing(guarded, old, new, said):
     assert ("tiny: preprocessing source:" in against_main(guarded)) is said
 
 
-LIMITED = "from _limits import most\nfrom litegate.measures.size import size"
+LIMITED = "from _limits import most\nfrom litegate.measures.structure.size import size"
 
 
 @pytest.fixture
@@ -156,8 +156,8 @@ def test_samples_of_a_single_class(project):
 MADE = """
 from dataclasses import replace
 from litegate import byte
-from litegate.measurement import Outcome, Relation, Verdict
-from litegate.measures.size import size
+from litegate.measures.measurement import Outcome, Relation, Verdict
+from litegate.measures.structure.size import size
 KEPT = {"relation": Relation.AT_MOST, "outcome": Outcome.PASS}
 """
 

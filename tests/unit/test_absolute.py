@@ -8,10 +8,10 @@ import pytest
 
 from litegate.core.errors import ConfigError, MeasurementError
 from litegate.core.units import Unit, ms
-from litegate.measurement import Measurement, Outcome
-from litegate.measures.latency_rule import absolute, timing
-from litegate.measures.latency_rule.absolute import Renewal, Summary, budget_rule, latency, summary
-from litegate.measures.latency_rule.fixture import Omission, omission
+from litegate.measures.latency import budget, clock
+from litegate.measures.latency.benchmark_fixture import Omission, omission
+from litegate.measures.latency.budget import Renewal, Summary, budget_rule, latency, summary
+from litegate.measures.measurement import Measurement, Outcome
 
 
 def verdict(median, floor, budget, elapsed=3.0):
@@ -175,8 +175,8 @@ class Fixture:
 @pytest.fixture
 def no_litert(monkeypatch):
     """Interpreters that do nothing, quickly."""
-    monkeypatch.setattr(timing, "fresh", lambda *_: lambda: lambda: None)
-    monkeypatch.setattr(absolute, "_TRIAL", 0.0)
+    monkeypatch.setattr(clock, "fresh", lambda *_: lambda: lambda: None)
+    monkeypatch.setattr(budget, "_TRIAL", 0.0)
 
 
 @pytest.mark.usefixtures("no_litert")

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from litegate.cli import app
 from litegate.core.errors import ConfigError
 from litegate.core.units import Unit, points
-from litegate.measurement import Measurement, violations
+from litegate.measures.measurement import Measurement, violations
 from litegate.regression.waiver_file import FILE, LONGEST, load
 from litegate.regression.waivers import covers
 from litegate.reports.record import Place, error_row, verdict_row

@@ -10,7 +10,6 @@ from tiny import artifact, rounder, selector
 from litegate import per_thousand, percent, points
 from litegate.core.errors import MeasurementError
 from litegate.core.units import Quantity, Unit
-from litegate.measurement import Outcome
 from litegate.measures.accuracy import (
     accuracy,
     accuracy_drop,
@@ -20,12 +19,13 @@ from litegate.measures.accuracy import (
     flips,
     growth,
 )
-from litegate.measures.decisions import decide
-from litegate.measures.distinct import originals
-from litegate.measures.paired import Pairs, drop_limits, n_deciding, n_proving
+from litegate.measures.accuracy.decisions import decide
+from litegate.measures.accuracy.duplicates import originals
+from litegate.measures.measurement import Outcome
+from litegate.measures.statistics.proportions import Pairs, drop_limits, n_deciding, n_proving
+from litegate.measures.wording import sentence
 from litegate.recipes import float32, int8_ptq
 from litegate.testing import tiny_artifact
-from litegate.wording import sentence
 
 
 def pair(labels, before, after, *, classes=2, numbers=None):

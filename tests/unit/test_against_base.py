@@ -13,9 +13,10 @@ from tiny import selector
 from litegate import percent, points
 from litegate.core.errors import ArtifactError, ConfigError, MeasurementError
 from litegate.core.units import Quantity, Unit
-from litegate.measurement import Outcome
-from litegate.measures import against_base
-from litegate.measures.against_base import (
+from litegate.measures import regression
+from litegate.measures.latency.paired_test import Decision
+from litegate.measures.measurement import Outcome
+from litegate.measures.regression import (
     SAME,
     accuracy_loss,
     agreement_with_base,
@@ -24,7 +25,7 @@ from litegate.measures.against_base import (
     operator_changes,
     size_growth,
 )
-from litegate.measures.latency_rule.pairs import Decision
+from litegate.measures.wording import sentence
 from litegate.spec import Kind
 from litegate.testing import (
     artifact,
@@ -37,7 +38,6 @@ from litegate.testing import (
     tiny_artifact,
 )
 from litegate.tflite.reader import parse
-from litegate.wording import sentence
 
 BASE = tiny_artifact()
 
@@ -99,7 +99,7 @@ def nothing_runs(monkeypatch):
         "attribution",
         "latency_ratio",
     ):
-        monkeypatch.setattr(against_base, name, refuse)
+        monkeypatch.setattr(regression, name, refuse)
 
 
 def test_every_difference_is_exactly_zero(nothing_runs):

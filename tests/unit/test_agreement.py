@@ -6,17 +6,17 @@ from tiny import artifact, rounder, selector
 
 from litegate import percent, quanta
 from litegate.core.errors import MeasurementError
-from litegate.measurement import Outcome
-from litegate.measures.agreement import (
+from litegate.measures.accuracy.agreement import (
     KERNEL_SAMPLES,
     keras_agreement,
     keras_difference,
     kernel_agreement,
     spread,
 )
-from litegate.measures.grid import output_grid
+from litegate.measures.accuracy.quanta import output_grid
+from litegate.measures.measurement import Outcome
+from litegate.measures.wording import sentence
 from litegate.recipes import int8_ptq
-from litegate.wording import sentence
 
 TWO = selector(2, [0, 1])
 
@@ -157,7 +157,7 @@ def test_kernels_that_decide_otherwise(monkeypatch):
         samples[:10] = samples[:10, ::-1]
         return real_outputs(tflite, samples, **settings)
 
-    from litegate.measures import agreement
+    from litegate.measures.accuracy import agreement
 
     real_outputs = agreement.all_outputs
     monkeypatch.setattr(agreement, "all_outputs", other)

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from litegate.core.errors import MeasurementError
-from litegate.measures.latency_rule.epochs import Epoch, fresh_pairs
-from litegate.measures.latency_rule.timing import (
+from litegate.measures.latency.clock import (
     Clocks,
     Pace,
     Pair,
@@ -18,6 +17,7 @@ from litegate.measures.latency_rule.timing import (
     pace,
     quickest,
 )
+from litegate.measures.latency.epochs import Epoch, fresh_pairs
 
 
 class Machine:

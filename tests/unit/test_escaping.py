@@ -8,10 +8,10 @@ from made_reports import ENVIRONMENT, HOSTILE, error, recipe, verdict
 from litegate.core.errors import ConfigError
 from litegate.core.escaping import plain, plain_lines
 from litegate.core.units import Unit
-from litegate.measurement import Measurement
+from litegate.measures.measurement import Measurement
+from litegate.measures.wording import sentence
 from litegate.reports.record import Run
 from litegate.reports.terminal import lines
-from litegate.wording import sentence
 
 
 def _is_text(line):

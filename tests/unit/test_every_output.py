@@ -10,21 +10,25 @@ from tiny import artifact
 
 from litegate.core.errors import MeasurementError
 from litegate.core.units import percent
-from litegate.measurement import Outcome
 from litegate.measures.accuracy import accuracy, accuracy_drop
-from litegate.measures.against_base import agreement_with_base
-from litegate.measures.agreement import agreement_with_reference, keras_agreement, kernel_agreement
-from litegate.measures.comparison import compare
-from litegate.measures.distinct import firsts, originals
-from litegate.measures.latency_rule.contest import Contest, fresh_process
-from litegate.measures.latency_rule.timing import fresh, one_sample
+from litegate.measures.accuracy.agreement import (
+    agreement_with_reference,
+    keras_agreement,
+    kernel_agreement,
+)
+from litegate.measures.accuracy.duplicates import firsts, originals
+from litegate.measures.accuracy.output_error import output_error
+from litegate.measures.latency.clock import fresh, one_sample
+from litegate.measures.latency.confirmation import Contest, fresh_process
+from litegate.measures.measurement import Outcome
 from litegate.measures.metrics import metric_loss
-from litegate.measures.output_error import output_error
 from litegate.measures.properties import PROPERTIES, property_violations
+from litegate.measures.regression import agreement_with_base
+from litegate.measures.regression.file_comparison import compare
+from litegate.measures.wording import sentence
 from litegate.metrics import f1
 from litegate.runtimes.inference import all_outputs
 from litegate.spec import Inputs
-from litegate.wording import sentence
 
 X = samples()
 SOUND = crossed_artifact(output="sum")

@@ -10,7 +10,7 @@ from scenes import scene
 from litegate.faults import Unplantable, accuracy
 from litegate.faults.catalogue import _of
 from litegate.measures.accuracy import answers, class_drop
-from litegate.measures.agreement import keras_agreement
+from litegate.measures.accuracy.agreement import keras_agreement
 
 FAULTS = _of(accuracy)
 

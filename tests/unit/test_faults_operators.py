@@ -12,13 +12,13 @@ from litegate import percent
 from litegate.core.errors import ArtifactError
 from litegate.faults import Expect, Unplantable, edit, operators
 from litegate.faults.catalogue import _of
-from litegate.measures.against_base import latency_growth
-from litegate.measures.target import target_breaches
-from litegate.measures.tensors import operator_violations
+from litegate.measures.regression import latency_growth
+from litegate.measures.structure.target import target_breaches
+from litegate.measures.structure.tensors import operator_violations
 from litegate.runtimes.inference import outputs
 from litegate.runtimes.litert import Kernels
 from litegate.spec import Kind
-from litegate.targets import KNOWN, load
+from litegate.spec.targets import KNOWN, load
 from litegate.tflite.reader import parse
 
 scene = partial(scenes.scene, budget=replace(scenes.BUDGET, target="tflm"))

@@ -9,8 +9,8 @@ from ai_edge_litert import schema_py_generated as schema
 from graphs import tensor
 
 from litegate.core.errors import ArtifactError
-from litegate.measures.tensor_rule.operators import operator_breaches
-from litegate.measures.tensors import tensor_breaches
+from litegate.measures.structure.operators import operator_breaches
+from litegate.measures.structure.tensors import tensor_breaches
 from litegate.spec import Kind, Recipe
 from litegate.testing import Draft, edit, tiny
 from litegate.tflite.graph import ABSENT, Graph

@@ -6,7 +6,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from litegate.core.errors import ArtifactError
-from litegate.measures.tensors import operator_violations, tensor_violations
+from litegate.measures.structure.tensors import operator_violations, tensor_violations
 from litegate.spec import Kind
 from litegate.testing import artifact, custom_operator, edit, float_layer, round_trip, tiny
 from litegate.tflite.reader import parse

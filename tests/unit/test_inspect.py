@@ -8,11 +8,11 @@ from typer.testing import CliRunner
 
 from litegate.cli import app
 from litegate.core.errors import LitegateError
-from litegate.measures.inspection import inspection
+from litegate.measures.structure.inspection import inspection
 from litegate.reports.inspected import show
 from litegate.reports.inspected_json import as_json
 from litegate.spec import Kind
-from litegate.targets import KNOWN, load
+from litegate.spec.targets import KNOWN, load
 from litegate.testing import custom_operator, float_layer, tiny
 from litegate.tflite.editing.draft import edit
 

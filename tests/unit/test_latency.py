@@ -5,12 +5,13 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from litegate import recipes, wording
+from litegate import recipes
 from litegate.core.errors import ConfigError, MeasurementError
 from litegate.core.units import ms
-from litegate.measurement import Outcome
+from litegate.measures import wording
 from litegate.measures.latency import latency_ratio
-from litegate.measures.latency_rule.pairs import Decision
+from litegate.measures.latency.paired_test import Decision
+from litegate.measures.measurement import Outcome
 from litegate.spec import Artifact, Evaluation
 
 

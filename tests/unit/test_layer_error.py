@@ -11,11 +11,8 @@ from tiny import rounder, selector
 from litegate import points
 from litegate.core.errors import ArtifactError, MeasurementError
 from litegate.faults.edits import revalue
-from litegate.measurement import Outcome
-from litegate.measures import layer_error
-from litegate.measures.accuracy import accuracy_drop, class_drop, extra_errors
-from litegate.measures.against_base import accuracy_loss
-from litegate.measures.layer_error import (
+from litegate.measures.accuracy import accuracy_drop, class_drop, extra_errors, layer_error
+from litegate.measures.accuracy.layer_error import (
     DIVERGES,
     SAMPLES,
     LayerError,
@@ -24,6 +21,8 @@ from litegate.measures.layer_error import (
     diverging,
     layer_errors,
 )
+from litegate.measures.measurement import Outcome
+from litegate.measures.regression import accuracy_loss
 from litegate.runtimes.inference import outputs
 from litegate.runtimes.litert import Kernels
 from litegate.spec import Kind

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from graphs import altered, renamed
 
-from litegate.measures.layer_rule.pairing import keras_name, pairs
+from litegate.measures.accuracy.layer_pairs import keras_name, pairs
 from litegate.spec import Kind
 from litegate.testing import tiny
 from litegate.tflite.reader import parse

@@ -5,8 +5,8 @@ import pytest
 from litegate import Budget, Regression, per_thousand, percent, points, quanta
 from litegate.core.errors import MeasurementError
 from litegate.core.units import Quantity, Unit
-from litegate.measures.lints import lints
-from litegate.measures.paired import Pairs, drop_limits, unseen, wilson
+from litegate.measures.lints.undecidable_limits import lints
+from litegate.measures.statistics.proportions import Pairs, drop_limits, unseen, wilson
 
 EVEN = {"cat": 36, "dog": 36, "ship": 36}
 

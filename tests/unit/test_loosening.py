@@ -8,7 +8,7 @@ import pytest
 
 from litegate.core.errors import MeasurementError
 from litegate.discovery import discover
-from litegate.measurement import Outcome
+from litegate.measures.measurement import Outcome
 from litegate.regression.declaration import declared_model
 from litegate.regression.loosening import Loosenings, loosened, loosening, of_model, of_project
 from litegate.regression.loosening.models import LEAST, MOST

@@ -4,7 +4,7 @@ import pytest
 from graphs import altered, renamed
 
 from litegate.core.errors import MeasurementError
-from litegate.measures.macs import FORMULAS, FREE, costs, macs, unknown
+from litegate.measures.structure.macs import FORMULAS, FREE, costs, macs, unknown
 from litegate.spec import Kind
 from litegate.testing import artifact, custom_operator, tiny, tiny_artifact
 from litegate.tflite.graph import Graph, Operator, Subgraph, Tensor

@@ -7,8 +7,8 @@ import pytest
 
 from litegate.core.errors import ConfigError, MeasurementError
 from litegate.core.units import Unit, byte, percent, points
-from litegate.measurement import Interval, Measurement, Outcome, violations
-from litegate.wording import sentence
+from litegate.measures.measurement import Interval, Measurement, Outcome, violations
+from litegate.measures.wording import sentence
 
 DROP = Measurement(
     name="accuracy drop",

@@ -6,9 +6,9 @@ import pytest
 from graphs import altered, recipe, renamed
 
 from litegate.core.errors import ArtifactError, MeasurementError
-from litegate.measurement import Outcome
-from litegate.measures.tensor_rule.operators import operator_breaches
-from litegate.measures.tensors import (
+from litegate.measures.measurement import Outcome
+from litegate.measures.structure.operators import operator_breaches
+from litegate.measures.structure.tensors import (
     operator_violations,
     reference_violations,
     tensor_breaches,

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from litegate.measures.tensor_rule.roles import Role, roles, uses
+from litegate.measures.structure.tensor_roles import Role, roles, uses
 from litegate.spec import Kind
 from litegate.testing import Draft, edit, tiny
 from litegate.tflite.graph import ABSENT, Operator, Subgraph, Tensor

@@ -9,11 +9,11 @@ import pytest
 
 from litegate.core.errors import MeasurementError
 from litegate.core.units import byte
-from litegate.measurement import Outcome
-from litegate.measures.size import bytes_saved, compressed_size, size, size_ratio
+from litegate.measures.measurement import Outcome
+from litegate.measures.structure.size import bytes_saved, compressed_size, size, size_ratio
+from litegate.measures.wording import sentence
 from litegate.spec import Kind
 from litegate.testing import pad, tiny_artifact
-from litegate.wording import sentence
 
 
 @pytest.fixture(scope="module")

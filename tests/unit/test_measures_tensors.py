@@ -7,13 +7,14 @@ import pytest
 from broken_tensors import BROKEN, MODEL, scales
 from graphs import altered, recipe, renamed
 
-from litegate.measurement import Outcome
-from litegate.measures.tensors import (
+from litegate.measures.measurement import Outcome
+from litegate.measures.structure.tensors import (
     operator_violations,
     reference_violations,
     tensor_breaches,
     tensor_violations,
 )
+from litegate.measures.wording import sentence
 from litegate.spec import Kind
 from litegate.testing import (
     Draft,
@@ -26,7 +27,6 @@ from litegate.testing import (
     tiny_artifact,
 )
 from litegate.tflite.reader import parse
-from litegate.wording import sentence
 
 INT8 = (Kind.INT8_QAT, Kind.INT8_PTQ)
 PORTS = [(kind, io, io) for kind in INT8 for io in ("float32", "int8", "uint8")]

@@ -9,12 +9,8 @@ from tiny import artifact, rounder, selector
 
 from litegate import metrics, percent, points
 from litegate.core.errors import ConfigError, MeasurementError
-from litegate.measurement import Outcome
 from litegate.measures.accuracy import accuracy
-from litegate.measures.bootstrap import without_each
-from litegate.measures.metric_rule.own import Chunk
-from litegate.measures.metric_rule.statistics import statistics
-from litegate.measures.metric_rule.values import over_classes, values
+from litegate.measures.measurement import Outcome
 from litegate.measures.metrics import (
     metric_class_loss,
     metric_loss,
@@ -22,8 +18,12 @@ from litegate.measures.metrics import (
     metric_slice_loss,
     metric_value,
 )
+from litegate.measures.metrics.custom import Chunk
+from litegate.measures.metrics.statistics import statistics
+from litegate.measures.metrics.values import over_classes, values
+from litegate.measures.statistics.bootstrap import without_each
+from litegate.measures.wording import sentence
 from litegate.spec.metric import MetricKind
-from litegate.wording import sentence
 
 RNG = np.random.default_rng(3)
 X = RNG.normal(size=(400, 3)).astype(np.float32)

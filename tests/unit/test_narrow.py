@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from litegate.measures.narrow import narrow
+from litegate.measures.lints.sample_range import narrow
 from litegate.testing import tiny_artifact
 
 

@@ -22,7 +22,7 @@ from litegate.core.units import points
 from litegate.digests import data_key
 from litegate.discovery import discover
 from litegate.measures.noise import Noise, chi_square, differing
-from litegate.noise_record import PLACE, Row, keep, known, read
+from litegate.measures.noise_record import PLACE, Row, keep, known, read
 from litegate.spec import Budget, Data, DataLocations, Kind, Model, Training
 from litegate.testing import artifact, evaluation, tiny
 

@@ -7,7 +7,7 @@ import pytest
 from tiny import artifact, selector
 
 from litegate import Budget, percent
-from litegate.measures.one_answer import one_answer
+from litegate.measures.lints.constant_prediction import one_answer
 
 X = np.random.default_rng(0).random((30, 3)).astype(np.float32)
 Y = np.arange(30) % 3

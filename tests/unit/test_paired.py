@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import binom, binomtest
 
 from litegate.core.errors import MeasurementError
-from litegate.measures.paired import (
+from litegate.measures.statistics.proportions import (
     Pairs,
     clopper_pearson_upper,
     drop_limits,

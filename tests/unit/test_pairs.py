@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from litegate.core.errors import ConfigError, MeasurementError
-from litegate.measurement import Outcome
-from litegate.measures.latency_rule import contest as contest_module
-from litegate.measures.latency_rule.contest import Contest, Result, confirmed, fresh_process
-from litegate.measures.latency_rule.epochs import Epoch
-from litegate.measures.latency_rule.pairs import (
+from litegate.measures.latency import confirmation as contest_module
+from litegate.measures.latency.clock import Pace
+from litegate.measures.latency.confirmation import Contest, Result, confirmed, fresh_process
+from litegate.measures.latency.epochs import Epoch
+from litegate.measures.latency.paired_test import (
     Decision,
     Terms,
     affordable,
@@ -22,7 +22,7 @@ from litegate.measures.latency_rule.pairs import (
     decide,
     unaffordable,
 )
-from litegate.measures.latency_rule.timing import Pace
+from litegate.measures.measurement import Outcome
 
 LIMIT = 1.025
 OVER, UNDER = 1.05, 1.0
@@ -272,7 +272,7 @@ def test_the_fresh_process_is_given_this_ones_import_path(monkeypatch):
     monkeypatch.syspath_prepend("somewhere")
     assert fresh_process(CONTEST) == PASSED
     assert seen["path"].split(os.pathsep)[0].endswith("somewhere")
-    assert "litegate.measures.latency_rule.contest" in seen["command"]
+    assert "litegate.measures.latency.confirmation" in seen["command"]
 
 
 @pytest.mark.parametrize("wrong", [{"models": 0}, {"budget": 0.0}, {"budget": math.nan}])

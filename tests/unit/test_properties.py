@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tiny import artifact, rounder, selector
 
 from litegate.core.errors import ArtifactError, MeasurementError
-from litegate.measurement import Outcome
+from litegate.measures.measurement import Outcome
 from litegate.measures.properties import (
     PROPERTIES,
     TOLERANCE,
@@ -21,8 +21,8 @@ from litegate.measures.properties import (
     property_violations,
     repeatable,
 )
-from litegate.measures.property_search.bench import ROWS, Bench
-from litegate.measures.property_search.patterns import (
+from litegate.measures.properties.probe import ROWS, Bench
+from litegate.measures.properties.strategies import (
     TOP,
     Canvas,
     Constant,
@@ -33,8 +33,8 @@ from litegate.measures.property_search.patterns import (
     extremes,
     families,
 )
+from litegate.measures.wording import sentence
 from litegate.recipes import float32, int8_ptq
-from litegate.wording import sentence
 
 X = np.random.default_rng(2).random((20, 4)).astype(np.float32)
 SOUND = artifact(selector(4, [0, 1, 2, 3]), X)

@@ -11,8 +11,8 @@ from litegate.core.errors import ConfigError, LitegateError
 from litegate.faults import Expect, Family, Ladder, Unplantable, edit, fault
 from litegate.gate.prove.rebuilds import noise
 from litegate.measures.accuracy import accuracy, accuracy_drop
-from litegate.measures.against_base import since_anchor, size_growth
-from litegate.measures.size import size
+from litegate.measures.regression import since_anchor, size_growth
+from litegate.measures.structure.size import size
 from litegate.proving.proof import Effort, count_rebuild, prove
 from litegate.proving.result import Check, Finding, Result, Said
 from litegate.proving.rows import alarm_rate_below, proof_row

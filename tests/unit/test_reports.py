@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 
 from litegate.core.units import Unit, points
-from litegate.measurement import Interval, Measurement
+from litegate.measures.measurement import Interval, Measurement
 from litegate.reports.json_report import document, write
 from litegate.reports.record import Place, Run, error_row, verdict_row
 from litegate.reports.slack import SLACK

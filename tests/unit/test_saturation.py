@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from litegate.core.errors import MeasurementError
-from litegate.measures.grid import input_grid_of
-from litegate.measures.saturation import demand_held, saturation
+from litegate.measures.accuracy.quanta import input_grid_of
+from litegate.measures.lints.saturation import demand_held, saturation
 from litegate.runtimes.litert import Runner
 from litegate.spec import Kind
 from litegate.testing import artifact, evaluation, tiny

@@ -7,7 +7,7 @@ import pytest
 import scipy.integrate
 import scipy.stats
 
-from litegate.measures.latency_rule.sequential import (
+from litegate.measures.statistics.sequential import (
     convinced,
     hodges_lehmann,
     log_evidence,

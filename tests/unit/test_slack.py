@@ -4,7 +4,7 @@ import pytest
 
 from litegate import kib, metrics, percent, points, us
 from litegate.core.units import Unit, byte, per_thousand, quanta
-from litegate.measurement import Interval, Measurement, violations
+from litegate.measures.measurement import Interval, Measurement, violations
 from litegate.reports.record import Place, verdict_row
 from litegate.reports.slack import slack
 from litegate.spec import Budget

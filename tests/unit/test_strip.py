@@ -9,7 +9,7 @@ from litegate.build.toolchain.strip import stripped
 from litegate.cli import app
 from litegate.core.errors import ArtifactError, BuildError
 from litegate.faults.edits import revalue
-from litegate.measures.layer_error import layer_errors
+from litegate.measures.accuracy.layer_error import layer_errors
 from litegate.runtimes.equivalence import SAMPLES, demand_same_answers, drawn
 from litegate.spec import Kind
 from litegate.testing import tiny

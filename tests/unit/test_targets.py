@@ -10,9 +10,9 @@ from graphs import altered, renamed, tensor
 from litegate import Budget
 from litegate.core.errors import ConfigError, MeasurementError
 from litegate.core.units import kib
-from litegate.measures.target import target_breaches, target_violations
+from litegate.measures.structure.target import target_breaches, target_violations
 from litegate.spec import Kind
-from litegate.targets import KNOWN, Rule, Target, load
+from litegate.spec.targets import KNOWN, Rule, Target, load
 from litegate.testing import artifact, custom_operator, float_layer, tiny, tiny_artifact
 from litegate.tflite.graph import Graph, Subgraph
 from litegate.tflite.reader import parse
@@ -205,7 +205,7 @@ def test_violations_are_counted_and_held_to_none():
 def test_a_file_without_operators_is_an_error(monkeypatch):
     main = Subgraph(index=0, name="", tensors=(), operators=(), inputs=(), outputs=())
     empty = Graph(description="", subgraphs=(main,), buffers=(), metadata=())
-    monkeypatch.setattr("litegate.measures.target.parse", lambda *_args, **_named: empty)
+    monkeypatch.setattr("litegate.measures.structure.target.parse", lambda *_args, **_named: empty)
     with pytest.raises(MeasurementError, match="nothing was looked at"):
         target_violations(tiny_artifact(), target())
 

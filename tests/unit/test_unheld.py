@@ -4,7 +4,7 @@ import pytest
 from several import crossed_artifact
 
 from litegate import Budget, Regression, metrics, percent, points, quanta
-from litegate.measures.unheld import unheld
+from litegate.measures.lints.unchecked_outputs import unheld
 from litegate.testing import tiny_artifact
 
 TWO = crossed_artifact(output="sum")

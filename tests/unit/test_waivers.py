@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from litegate.core.errors import ConfigError
 from litegate.core.units import Unit, percent, points
-from litegate.measurement import Measurement, violations
+from litegate.measures.measurement import Measurement, violations
 from litegate.regression.waiver_file import FILE, LONGEST, add, load, parse, written
 from litegate.regression.waivers import Waiver, covering, covers, notes
 from litegate.reports.record import Place, verdict_row

@@ -14,11 +14,15 @@ from litegate.datasets import rows
 from litegate.datasets.rows import Rows
 from litegate.datasets.writing import Writer
 from litegate.measures.accuracy import accuracy, accuracy_drop, class_drop
-from litegate.measures.agreement import agreement_with_reference, keras_difference, kernel_agreement
-from litegate.measures.decisions import demand_finite
-from litegate.measures.distinct import originals
-from litegate.measures.layer_error import layer_errors
-from litegate.measures.output_error import output_error
+from litegate.measures.accuracy.agreement import (
+    agreement_with_reference,
+    keras_difference,
+    kernel_agreement,
+)
+from litegate.measures.accuracy.decisions import demand_finite
+from litegate.measures.accuracy.duplicates import originals
+from litegate.measures.accuracy.layer_error import layer_errors
+from litegate.measures.accuracy.output_error import output_error
 from litegate.measures.properties import in_range, property_violations
 from litegate.runtimes import gathering
 from litegate.runtimes.gathering import gathered
@@ -162,7 +166,7 @@ import resource, sys
 from pathlib import Path
 import numpy as np
 from litegate.datasets.rows import Rows
-from litegate.measures.output_error import output_error
+from litegate.measures.accuracy.output_error import output_error
 from litegate.spec import Evaluation
 from litegate.testing import artifact
 

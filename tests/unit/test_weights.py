@@ -9,8 +9,8 @@ from ai_edge_litert import schema_py_generated as schema
 
 from litegate import percent
 from litegate.core.errors import MeasurementError
-from litegate.measurement import Outcome
-from litegate.measures.weights import layer_weights, sparsity, unique_weights
+from litegate.measures.measurement import Outcome
+from litegate.measures.structure.weights import layer_weights, sparsity, unique_weights
 from litegate.spec import Kind
 from litegate.testing import Draft, artifact, edit, float_layer, tiny
 from litegate.tflite.editing.writer import Writer

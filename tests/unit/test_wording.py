@@ -3,8 +3,8 @@
 from fractions import Fraction
 
 from litegate.core.units import Unit, points
-from litegate.measurement import Interval, Measurement, violations
-from litegate.wording import lines, sentence
+from litegate.measures.measurement import Interval, Measurement, violations
+from litegate.measures.wording import lines, sentence
 
 LOSS = Measurement(
     name="accuracy drop",

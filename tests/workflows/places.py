@@ -31,7 +31,7 @@ def {name}(keras):
     "Planted."
 '''
 CHECK = '''
-from litegate.measures.size import size
+from litegate.measures.structure.size import size
 
 def test_size_stays_within_budget(candidate, budget, require):
     """The file is small enough."""

@@ -21,7 +21,7 @@ from litegate.digests import (
     toolchain_digest,
 )
 from litegate.build.external_files import Intake
-from litegate.measures.saturation import demand_held
+from litegate.measures.lints.saturation import demand_held
 from litegate.spec import Artifact, DataLocations, Evaluation, File, Model
 from litegate.build.store import BUILDS, EVALUATIONS, Store
 from litegate.build.store_arrays import (

@@ -14,8 +14,8 @@ from litegate.cli.complaint import complain
 from litegate.cli.files import read, told_apart
 from litegate.core.errors import LitegateError
 from litegate.datasets.samples import Labelled, read_samples
-from litegate.measurement import Outcome
-from litegate.measures.comparison import FileComparison, compare, side, still
+from litegate.measures.measurement import Outcome
+from litegate.measures.regression.file_comparison import FileComparison, compare, side, still
 from litegate.reports.compared import as_json, show
 from litegate.runtimes.sandbox import demand_trial
 

@@ -10,10 +10,10 @@ from typing import Annotated
 import typer
 
 from litegate.cli.files import read
-from litegate.measures.inspection import inspection
+from litegate.measures.structure.inspection import inspection
 from litegate.reports.inspected import show
 from litegate.reports.inspected_json import as_json
-from litegate.targets import KNOWN, load
+from litegate.spec.targets import KNOWN, load
 
 
 def inspect(

@@ -19,7 +19,7 @@ from litegate.gate.project_settings import settings
 from litegate.gate.session import Session
 from litegate.measures.accuracy import answers
 from litegate.measures.noise import HONEST, LEAST_SEEDS, METHOD
-from litegate.noise_record import Row, keep
+from litegate.measures.noise_record import Row, keep
 from litegate.selection import Case
 from litegate.spec import Artifact, Model, Recipe
 

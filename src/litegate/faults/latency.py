@@ -16,7 +16,7 @@ from litegate.faults.fault import Family, Ladder, fault
 from litegate.faults.layers import Layer, layers
 from litegate.faults.scene import Scene, Unplantable
 from litegate.faults.work import cut, repeat, with_maxima
-from litegate.measures.latency_rule.timing import clocks, fresh, one_sample, quickest
+from litegate.measures.latency.clock import clocks, fresh, one_sample, quickest
 from litegate.tflite.editing.draft import Draft, edit
 
 _TRIAL, _SAMPLE = 32, 0.05

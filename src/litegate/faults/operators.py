@@ -12,7 +12,7 @@ from litegate.faults.edits import make_custom
 from litegate.faults.fault import Expect, Family, Ladder, fault
 from litegate.faults.layers import layers
 from litegate.faults.scene import Scene, Unplantable
-from litegate.measures.target import NAME as OUTSIDE
+from litegate.measures.structure.target import NAME as OUTSIDE
 from litegate.tflite.editing.draft import Draft
 
 _CHANGES = "operator changes against the base"

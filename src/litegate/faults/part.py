@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from litegate.datasets import rows
 from litegate.faults.scene import Scene, picked
-from litegate.measures.agreement import spread
+from litegate.measures.accuracy.agreement import spread
 from litegate.spec import by_input
 
 

@@ -19,8 +19,8 @@ from litegate.faults.fault import Expect, Family, Ladder, OfMetric, fault
 from litegate.faults.layers import last
 from litegate.faults.scene import Declaration, Scene, Unplantable, picked
 from litegate.measures.accuracy import accuracy_drop, answers
-from litegate.measures.paired import n_least
 from litegate.measures.shipped import NAME as SHIPPED
+from litegate.measures.statistics.proportions import n_least
 from litegate.regression.loosening import LOOSENED
 from litegate.regression.loosening.models import LEAST, MOST, general
 from litegate.spec import Artifact, Samples, mapped

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, final
 
 from litegate.core.errors import LitegateError
-from litegate.measures.decisions import chooses
+from litegate.measures.accuracy.decisions import chooses
 from litegate.spec import Array, Artifact, Model, Recipe, Samples, by_input
 from litegate.tflite.editing.draft import Draft, edit
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from litegate.regression.loosening import Loosenings
     from litegate.selection import Case
     from litegate.spec import Artifact, Budget, Metric, Model, Regression
-    from litegate.targets import Target
+    from litegate.spec.targets import Target
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -242,7 +242,7 @@ def metric(litegate_case: Case, litegate_metric: str) -> Metric:
 @pytest.fixture
 def noise(request: pytest.FixtureRequest, litegate_case: Case) -> float | None:
     """The SD of the candidate's accuracy from seed to seed, where `litegate noise` measured it."""
-    from litegate.noise_record import known
+    from litegate.measures.noise_record import known
 
     recipe = litegate_case.recipe.name if litegate_case.recipe else ""
     return known(request.config.rootpath, litegate_case.model, recipe)
@@ -257,7 +257,7 @@ def shipped(request: pytest.FixtureRequest, litegate_case: Case) -> Path:
 @pytest.fixture
 def target(request: pytest.FixtureRequest, litegate_case: Case) -> Target:
     """What must take every operator; a check that asks for it runs where the budget names one."""
-    from litegate.targets import load
+    from litegate.spec.targets import load
 
     return load(str(litegate_case.target), request.config.rootpath)
 

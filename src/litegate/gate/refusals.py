@@ -43,7 +43,7 @@ def refuse_unmeasurable(item: pytest.Item) -> None:
         pytest.skip("it uses no `benchmark`, and --benchmark-only was given")
     if not is_latency(item):
         return
-    from litegate.measures.latency_rule.fixture import omission
+    from litegate.measures.latency.benchmark_fixture import omission
 
     omitted = omission(partial(item.config.getoption, default=None), os.environ)
     if omitted and omitted.asked:

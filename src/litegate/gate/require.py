@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import final
 
 from litegate.core.errors import ConfigError
-from litegate.measurement import Outcome, Verdict
-from litegate.wording import lines
+from litegate.measures.measurement import Outcome, Verdict
+from litegate.measures.wording import lines
 
 
 class PromiseBroken(AssertionError):

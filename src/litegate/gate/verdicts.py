@@ -25,7 +25,7 @@ from litegate.gate.require import PromiseBroken, Require
 from litegate.gate.scope import looks
 from litegate.gate.session import BASELINE, NotGated
 from litegate.gate.state import KEY, ROLES
-from litegate.measurement import Outcome, Verdict
+from litegate.measures.measurement import Outcome, Verdict
 from litegate.reports.record import Place, error_row, verdict_row
 from litegate.selection import Case
 from litegate.spec import Artifact

@@ -16,8 +16,8 @@ from typing import final
 
 from litegate.core.errors import MeasurementError
 from litegate.core.units import Number, Quantity, Unit
-from litegate.measurement import Interval
-from litegate.measures.bisection import bisected
+from litegate.measures.measurement import Interval
+from litegate.measures.statistics.bisection import bisected
 
 LEAST_SEEDS = 2
 """An SD needs two numbers; an interval that is of use needs about ten."""

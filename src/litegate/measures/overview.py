@@ -8,18 +8,18 @@ from math import isfinite
 from typing import Any
 
 from litegate.core.errors import LitegateError, MeasurementError
-from litegate.measurement import Measurement
 from litegate.measures.accuracy import accuracy, accuracy_drop, answers
-from litegate.measures.arena import arena
-from litegate.measures.decisions import chooses
-from litegate.measures.distinct import counted, firsts, originals
-from litegate.measures.latency_rule.glance import glance
-from litegate.measures.lints import lints
-from litegate.measures.metric_rule.sampled import plain_value
-from litegate.measures.narrow import narrow
-from litegate.measures.one_answer import one_answer
-from litegate.measures.size import compressed_size, size, size_ratio
-from litegate.measures.unheld import unheld
+from litegate.measures.accuracy.decisions import chooses
+from litegate.measures.accuracy.duplicates import counted, firsts, originals
+from litegate.measures.latency.timing import glance
+from litegate.measures.lints.constant_prediction import one_answer
+from litegate.measures.lints.sample_range import narrow
+from litegate.measures.lints.unchecked_outputs import unheld
+from litegate.measures.lints.undecidable_limits import lints
+from litegate.measures.measurement import Measurement
+from litegate.measures.metrics.resampling import plain_value
+from litegate.measures.structure.arena import arena
+from litegate.measures.structure.size import compressed_size, size, size_ratio
 from litegate.runtimes.inference import predict
 from litegate.spec import Artifact, Budget, Model, Recipe
 

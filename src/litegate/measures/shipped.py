@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 
 from litegate.core.errors import MeasurementError
-from litegate.measurement import Measurement, violations
+from litegate.measures.measurement import Measurement, violations
 from litegate.spec import Artifact
 
 NAME = "wrong shipped files"

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from litegate.faults import Fault, OfMetric, Scene
-from litegate.measures.against_base import named_since_anchor
-from litegate.measures.metric_rule.names import bounded_by
+from litegate.measures.metrics.names import bounded_by
+from litegate.measures.regression import named_since_anchor
 from litegate.measures.shipped import NAME as WRONG_SHIPPED
-from litegate.measures.target import NAME as OUTSIDE
+from litegate.measures.structure.target import NAME as OUTSIDE
 from litegate.regression.loosening import LOOSENED
 from litegate.spec import Regression
 

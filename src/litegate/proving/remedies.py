@@ -8,7 +8,7 @@ from typing import final
 
 from litegate.core.units import text
 from litegate.faults import Expect, Family, Fault, Scene
-from litegate.measurement import Relation
+from litegate.measures.measurement import Relation
 from litegate.proving.ladders import Climb
 from litegate.proving.promises import bound, meant, promises
 from litegate.proving.result import Finding, Result

@@ -9,7 +9,7 @@ from typing import final
 
 from litegate.core.units import Unit
 from litegate.faults import Expect, Scene
-from litegate.measurement import Relation
+from litegate.measures.measurement import Relation
 
 
 class Said(StrEnum):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import final
 
 from litegate.faults import Scene
-from litegate.measures.against_base import named_since_anchor
+from litegate.measures.regression import named_since_anchor
 from litegate.proving.ladders import Climb
 from litegate.proving.promises import meant, promises
 from litegate.proving.remedies import Remedies

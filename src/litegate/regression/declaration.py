@@ -18,7 +18,7 @@ from litegate.digests import data_key, digest_of, files_digest, module_digest, t
 from litegate.regression.source_digests import check_digest, function_digest
 from litegate.regression.toolchain_pins import pinned
 from litegate.spec import OF_LABELS, Budget, Data, Model, Recipe, Regression
-from litegate.targets import load
+from litegate.spec.targets import load
 
 Declaration = Mapping[str, Any]
 

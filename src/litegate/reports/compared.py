@@ -10,11 +10,11 @@ from rich.text import Text
 
 from litegate.core.escaping import plain, plain_lines
 from litegate.core.units import Number, Unit, text
-from litegate.measurement import Outcome, Verdict
-from litegate.measures.comparison import FileComparison, Row
+from litegate.measures.measurement import Outcome, Verdict
+from litegate.measures.regression.file_comparison import FileComparison, Row
+from litegate.measures.wording import headline, sentence
 from litegate.reports.console import console
 from litegate.reports.record import Place, verdict_row
-from litegate.wording import headline, sentence
 
 _LAST = {
     Outcome.PASS: "B keeps the limits of a change to A",

@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from litegate.core.escaping import plain, shortened
-from litegate.measures.inspection import Inspection, Placed
-from litegate.measures.tensor_rule.operators import named
+from litegate.measures.structure.inspection import Inspection, Placed
+from litegate.measures.structure.operators import named
 from litegate.reports.console import console
 from litegate.tflite.graph import Operator, Signature
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from litegate.measures.inspection import Inspection, Placed
-from litegate.measures.macs import Cost
-from litegate.measures.tensor_rule.operators import named
+from litegate.measures.structure.inspection import Inspection, Placed
+from litegate.measures.structure.macs import Cost
+from litegate.measures.structure.operators import named
 from litegate.tflite.graph import Signature, Tensor
 
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, final
 
-from litegate.measurement import Verdict
+from litegate.measures.measurement import Verdict
+from litegate.measures.wording import sentence
 from litegate.reports.view import outcome_of, word
-from litegate.wording import sentence
 
 SCHEMA_VERSION = 1
 

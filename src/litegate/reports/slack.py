@@ -15,7 +15,7 @@ from fractions import Fraction
 from typing import Any, final
 
 from litegate.core.units import Quantity, Unit, text
-from litegate.measures.metric_rule.names import bounded_by
+from litegate.measures.metrics.names import bounded_by
 from litegate.spec import Budget, Metric
 
 MOST_USED = Fraction(60, 100)

@@ -1,7 +1,7 @@
 """Artifacts for tests without TensorFlow: a tiny network as a real `.tflite`, and faults to plant.
 
 ``artifact(float_layer(tiny(), "dense"))`` is an int8 model with one float layer, which
-`litegate.measures.tensors` must name.
+`litegate.measures.structure.tensors` must name.
 """
 
 from litegate.faults.edits import (

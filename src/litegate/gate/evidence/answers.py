@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from litegate.gate.evidence.asking import Ask
 from litegate.measures.accuracy import marked
-from litegate.measures.decisions import decide
+from litegate.measures.accuracy.decisions import decide
 from litegate.runtimes.inference import Outputs, predict
 from litegate.spec import Artifact
 

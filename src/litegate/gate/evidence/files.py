@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from litegate.measures.base_rule.attribution import REST, attribution
-from litegate.measures.base_rule.lost import NO_ARITHMETIC, floating
-from litegate.measures.base_rule.matching import PlacedOperator, operators, tensors
-from litegate.measures.base_rule.weighing import Weighed, weigh
-from litegate.measures.tensor_rule.roles import Role
+from litegate.measures.regression.graph_matching import PlacedOperator, operators, tensors
+from litegate.measures.regression.operator_diff import NO_ARITHMETIC, floating
+from litegate.measures.regression.size_diff import REST, attribution
+from litegate.measures.regression.weighing import Weighed, weigh
+from litegate.measures.structure.tensor_roles import Role
 from litegate.reports.html.facts import Growth, Part, Step
 from litegate.spec import Artifact
 from litegate.tflite.graph import Graph, Tensor

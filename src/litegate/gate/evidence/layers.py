@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from litegate.measures.layer_error import decibels, diverging, layer_errors
+from litegate.measures.accuracy.layer_error import decibels, diverging, layer_errors
 from litegate.reports.html.facts import LayerDifference
 from litegate.spec import Artifact
 

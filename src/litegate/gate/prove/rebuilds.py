@@ -12,7 +12,7 @@ from litegate.core.units import Unit, text
 from litegate.faults import Scene
 from litegate.gate.state import Gate
 from litegate.measures.accuracy import answers
-from litegate.measures.decisions import chooses
+from litegate.measures.accuracy.decisions import chooses
 from litegate.measures.metrics import metric_value
 from litegate.proving.proof import Proof, count_rebuild
 from litegate.proving.result import Play

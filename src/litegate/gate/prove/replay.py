@@ -13,7 +13,7 @@ from litegate.faults import Scene
 from litegate.gate import verdicts
 from litegate.gate.items import case_of, fixtures_of, is_latency
 from litegate.gate.state import KEY
-from litegate.measurement import Relation
+from litegate.measures.measurement import Relation
 from litegate.proving.result import Check, Finding, Result, Said
 
 _ORDER = (Said.OMITTED, Said.PASS, Said.INCONCLUSIVE, Said.FAIL, Said.ERROR, Said.CRASH)

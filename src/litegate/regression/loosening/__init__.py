@@ -23,7 +23,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from litegate.measurement import Measurement, violations
+from litegate.measures.measurement import Measurement, violations
 from litegate.regression.loosening.models import loosened_models, predecessor
 from litegate.regression.loosening.project import (
     loosened_checks,

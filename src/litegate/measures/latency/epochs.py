@@ -1,0 +1,129 @@
+"""Epochs: the stretches of invocations between two draws of memory placement.
+
+Two interpreters of one file differ by about 1 % for as long as they live, because of where their
+memory lies. So both are created anew for every epoch, and the epoch is what is counted.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from litegate.core.errors import MeasurementError
+from litegate.measures.latency.clock import EPOCH, Clock, Clocks, Invoke, Pace, Pair
+
+_PADS = 6
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Epoch:
+    """The median invocations of one pair of interpreters, in seconds."""
+
+    candidate: float
+    """By the clock that decides."""
+    reference: float
+    candidate_wall: float
+    reference_wall: float
+    elapsed: float
+    """Wall seconds from the start of the measurement to the end of this epoch."""
+
+    @property
+    def x(self) -> float:
+        """Logarithm of the ratio of candidate to reference, by the clock that decides."""
+        return _log_ratio(self.candidate, self.reference)
+
+    @property
+    def wall(self) -> float:
+        """The same by the wall clock."""
+        return _log_ratio(self.candidate_wall, self.reference_wall)
+
+
+def _log_ratio(candidate: float, reference: float) -> float:
+    if not (0 < candidate < math.inf and 0 < reference < math.inf):
+        raise MeasurementError(
+            "an epoch's median time is not a positive number",
+            got=f"candidate {candidate} s, reference {reference} s",
+            remedy="the clock may be too coarse for this model: measure it on another machine",
+        )
+    return math.log(candidate / reference)
+
+
+def fresh_pairs(
+    pair: Pair, cost: Pace, clock: Clocks, rng: np.random.Generator, started: int
+) -> Iterator[Epoch]:
+    """Record epochs without end; `started` is the wall clock at the start of the measurement."""
+    pads: list[bytearray] = []
+    while True:
+        _shuffle_memory(pads, rng)
+        medians = _record(pair, cost, clock, rng)
+        elapsed = (clock.wall() - started) / 1e9
+        yield Epoch(
+            candidate=medians[0, 0],
+            reference=medians[1, 0],
+            candidate_wall=medians[0, 1],
+            reference_wall=medians[1, 1],
+            elapsed=elapsed,
+        )
+
+
+def _shuffle_memory(pads: list[bytearray], rng: np.random.Generator) -> None:
+    if len(pads) == _PADS:
+        pads.pop(int(rng.integers(_PADS)))
+    pads.append(bytearray(int(rng.integers(64, 64 * 1024, endpoint=True))))
+
+
+def _record(pair: Pair, cost: Pace, clock: Clocks, rng: np.random.Generator) -> NDArray[np.float64]:
+    """One epoch's medians in seconds: rows candidate and reference, columns deciding and wall."""
+    candidate, reference = _created(pair, rng)
+    candidate()
+    reference()
+    for _ in range(cost.warm_ups):
+        candidate()
+        reference()
+    outer, inner = (candidate, reference) if rng.integers(2) else (reference, candidate)
+    candidate_outside = [outer is candidate]
+    stamps = [_quad(outer, inner, clock.deciding, clock.wall)]
+    end = stamps[0][1] + EPOCH * 1e9
+    while len(stamps) < cost.quads or clock.wall() < end:
+        outer, inner = inner, outer
+        candidate_outside.append(outer is candidate)
+        stamps.append(_quad(outer, inner, clock.deciding, clock.wall))
+    return _medians(np.array(stamps), np.array(candidate_outside))
+
+
+def _created(pair: Pair, rng: np.random.Generator) -> tuple[Invoke, Invoke]:
+    if rng.integers(2):
+        candidate = pair.candidate()
+        return candidate, pair.reference()
+    reference = pair.reference()
+    return pair.candidate(), reference
+
+
+def _quad(outer: Invoke, inner: Invoke, cpu: Clock, wall: Clock) -> tuple[int, ...]:
+    """Stamps by both clocks around outer, inner, inner, outer."""
+    c0, w0 = cpu(), wall()
+    outer()
+    c1, w1 = cpu(), wall()
+    inner()
+    c2, w2 = cpu(), wall()
+    inner()
+    c3, w3 = cpu(), wall()
+    outer()
+    c4, w4 = cpu(), wall()
+    return c0, w0, c1, w1, c2, w2, c3, w3, c4, w4
+
+
+def _medians(
+    stamps: NDArray[np.int64], candidate_outside: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    times = np.diff(stamps.reshape(-1, 5, 2), axis=1) / 1e9
+    outer, inner = times[:, [0, 3]], times[:, [1, 2]]
+    swap = candidate_outside[:, None, None]
+    both = (np.where(swap, outer, inner), np.where(swap, inner, outer))
+    return np.array([np.median(each.reshape(-1, 2), axis=0) for each in both])

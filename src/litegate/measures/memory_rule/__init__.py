@@ -1,1 +1,0 @@
-"""How buffers are placed in memory; `measures/arena.py` is its face."""

@@ -1,1 +1,0 @@
-"""How metrics are computed: on all samples, on each resample, and what limits that gives."""

@@ -1,1 +1,0 @@
-"""How inputs that break a property are searched for; `measures/properties.py` is its face."""

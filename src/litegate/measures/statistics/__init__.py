@@ -1,0 +1,1 @@
+"""Confidence intervals and tests, each with its source."""

@@ -1,0 +1,1 @@
+"""Read the structure of a file: size, memory, operators, tensor types."""

@@ -1,1 +1,0 @@
-"""What an operator must be for a target; `measures/target.py` is its face."""

@@ -1,1 +1,0 @@
-"""What a recipe promises of tensors and operators; `measures/tensors.py` is its face."""
