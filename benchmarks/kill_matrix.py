@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from litegate.reports.proof import matrix, title
+from litegate.report.proof import matrix, title
 
 INTRODUCTION = """# The kill matrix
 

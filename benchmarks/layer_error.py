@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 
 from litegate.core.errors import LitegateError
-from litegate.faults.layers import Layer, layers
-from litegate.faults.scene import with_bytes
 from litegate.measures.accuracy.layer_error import diverging, layer_errors
+from litegate.mutation.faults.layers import Layer, layers
+from litegate.mutation.faults.scene import with_bytes
 from litegate.runtimes.inference import outputs
 from litegate.spec import Artifact, Evaluation, Kind, Recipe
 from litegate.tflite.editing.draft import Draft, edit

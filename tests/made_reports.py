@@ -2,8 +2,8 @@
 
 from litegate.core.units import Unit, points
 from litegate.measures.measurement import Interval, Measurement
-from litegate.reports.json_report import document
-from litegate.reports.record import Place, Run, error_row, verdict_row
+from litegate.report.json_report import document
+from litegate.report.run_record import Place, Run, error_row, verdict_row
 
 ENVIRONMENT = {
     "litegate": "0",

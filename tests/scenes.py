@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from litegate import Budget, Training, byte, percent, points
-from litegate.faults import Scene, sound
+from litegate.mutation.faults import Scene, sound
 from litegate.runtimes.inference import outputs
 from litegate.spec import Data, Kind, Model, Recipe
 from litegate.testing import artifact, evaluation, tiny

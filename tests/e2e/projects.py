@@ -46,6 +46,6 @@ class BareProject:
         """The last run's report, after it was held against its schema."""
         path = self.path / ".litegate" / "report" / "report.json"
         report = json.loads(path.read_text("utf-8"))
-        schema = json.loads((files("litegate.reports") / "report.schema.json").read_text("utf-8"))
+        schema = json.loads((files("litegate.report") / "report.schema.json").read_text("utf-8"))
         jsonschema.validate(report, schema)
         return report

@@ -22,13 +22,13 @@ import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 import tf_keras  # noqa: E402
 
-from litegate import datasets  # noqa: E402
+from litegate import data as splits  # noqa: E402
 from litegate.build.toolchain.failures import ToolchainError  # noqa: E402
 from litegate.build.toolchain.pretrained import Graph, opened  # noqa: E402
 from litegate.spec import DataLocations, Kind, Recipe  # noqa: E402
 
 SHAPE = (8, 8)
-SPLITS = datasets.prepare(datasets.digits(), DataLocations())
+SPLITS = splits.prepare(splits.digits(), DataLocations())
 
 
 def network(library, *more, classes=10):

@@ -29,7 +29,7 @@ def test_digits_are_gated_without_network_or_data(gate, no_network):
     assert "litegate: 1 model: " in done.stdout
     assert "PASS     digits_cnn/int8_qat  accuracy" in done.stdout
     report = json.loads(gate.report.read_text("utf-8"))
-    schema = json.loads((files("litegate.reports") / "report.schema.json").read_text("utf-8"))
+    schema = json.loads((files("litegate.report") / "report.schema.json").read_text("utf-8"))
     jsonschema.validate(report, schema)
     assert report["exit_status"] == 0
     assert {row["verdict"] for row in report["verdicts"]} <= {"pass", "inconclusive"}

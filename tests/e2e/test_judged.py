@@ -11,9 +11,9 @@ from projects import BareProject
 
 from litegate.build import process
 from litegate.core.options import parse
-from litegate.datasets.prepare import array_digest
-from litegate.faults import Draft, edit, layers
+from litegate.data.prepare import array_digest
 from litegate.gate.session import Session
+from litegate.mutation.faults import Draft, edit, layers
 from litegate.spec import DataLocations
 from litegate.testing.planted import plant
 

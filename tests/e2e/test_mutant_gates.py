@@ -7,7 +7,7 @@ from mutant_gates import caught, sound_gate
 from mutants import DIGITS, GUARDS, LEAN, MNIST, PROJECT, RECIPE, checks, model, mutants
 from weakening import limit_named, limits_of
 
-from litegate.faults import Family
+from litegate.mutation.faults import Family
 
 MUTANTS = sorted(mutants(), key=lambda mutant: mutant.id)
 FAMILIES = [*((family, RECIPE) for family in Family), (Family.SIZE, LEAN)]

@@ -11,7 +11,7 @@ import pytest
 from projects import BareProject
 from several_models import PAIR, SIGNED, TOKENS, TONES, TWO
 
-from litegate.faults.layers import last
+from litegate.mutation.faults.layers import last
 from litegate.runtimes.litert import signatures
 from litegate.tflite.editing.draft import Draft, edit
 from litegate.tflite.reader import parse

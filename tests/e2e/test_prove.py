@@ -11,7 +11,7 @@ DIGITS = ("--litegate-model", "digits_cnn")
 
 def proofs(gate):
     report = json.loads(gate.report.read_text("utf-8"))
-    schema = json.loads((files("litegate.reports") / "report.schema.json").read_text("utf-8"))
+    schema = json.loads((files("litegate.report") / "report.schema.json").read_text("utf-8"))
     jsonschema.validate(report, schema)
     return report["proofs"]
 

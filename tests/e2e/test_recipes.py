@@ -14,13 +14,13 @@ import pytest
 from litegate import byte, percent
 from litegate.build import process
 from litegate.core.errors import ConfigError
-from litegate.discovery import load_file
 from litegate.measures.measurement import Outcome
 from litegate.measures.structure.size import compressed_size
 from litegate.measures.structure.tensors import operator_violations, tensor_violations
 from litegate.measures.structure.weights import layer_weights, sparsity, unique_weights
 from litegate.runtimes.inference import outputs
 from litegate.spec import Artifact, DataLocations, Evaluation, Model
+from litegate.spec.loader import load_file
 from litegate.testing import artifact
 
 pytestmark = pytest.mark.slow

@@ -189,8 +189,8 @@ def test_shuffled_labels(pull_request):
 def _labels():
     import numpy as np
 
-    from litegate.datasets import digits
-    from litegate.datasets.prepare import array_digest
+    from litegate.data import digits
+    from litegate.data.prepare import array_digest
     from litegate.spec import DataLocations
 
     labels = digits().load(DataLocations()).y_train

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from documents import PROJECT, blocks
 
-from litegate.datasets.prepare import array_digest, prepare
+from litegate.data.prepare import array_digest, prepare
 from litegate.spec import Data, DataLocations
 
 PAGE = PROJECT / "docs" / "data.md"

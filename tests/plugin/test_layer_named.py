@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from litegate.faults.edits import revalue
+from litegate.mutation.faults.edits import revalue
 from litegate.spec import Kind
 from litegate.testing import tiny
 

@@ -5,13 +5,13 @@ import json
 
 import pytest
 
-from litegate.datasets import rows as rows_on_disk
+from litegate.data import disk_arrays as rows_on_disk
 from litegate.spec import Kind
 from litegate.testing import evaluation, tiny
 
 BUDGET = "accuracy=lg.percent(90), accuracy_drop=lg.points(5), size=lg.kib(8)"
 DEAD_CHANNELS = """
-from litegate.faults import Draft, Ladder, edit, fault, layers
+from litegate.mutation.faults import Draft, Ladder, edit, fault, layers
 
 @fault(
     family="accuracy",

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from litegate.digests import data_key
-from litegate.discovery import discover
 from litegate.measures.noise_record import PLACE, Row, keep
 from litegate.spec import Kind
+from litegate.spec.digests import data_key
+from litegate.spec.loader import discover
 from litegate.testing import float_layer, pad, revalue, tiny
 
 CHECKS = Path(__file__).resolve().parents[2] / "checks"

@@ -6,10 +6,10 @@ import shutil
 
 import pytest
 
+from litegate.cli.ci_matrix import described
 from litegate.core.options import parse
 from litegate.gate.project_settings import settings
 from litegate.gate.session import Session
-from litegate.matrix import described
 
 SIZE = "from litegate.measures.structure.size import size\nfrom litegate import kib"
 KEPT = "require(size(candidate) <= kib(100))"

@@ -8,8 +8,8 @@ import pytest
 
 from litegate.core.errors import ConfigError, MeasurementError
 from litegate.measures.shipped import shipped_violations
-from litegate.recipes import int8_qat
 from litegate.spec import Kind
+from litegate.spec.recipes import int8_qat
 from litegate.testing import tiny, tiny_artifact
 
 CHECK = Path(__file__).resolve().parents[2] / "checks" / "test_shipped.py"

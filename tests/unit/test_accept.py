@@ -13,7 +13,7 @@ from litegate.core.units import Unit, points
 from litegate.measures.measurement import Measurement, violations
 from litegate.regression.waiver_file import FILE, LONGEST, load
 from litegate.regression.waivers import covers
-from litegate.reports.record import Place, error_row, verdict_row
+from litegate.report.run_record import Place, error_row, verdict_row
 
 TODAY = datetime.now(tz=UTC).astimezone().date()
 REASON = ("--reason", "agreed in #12")

@@ -24,7 +24,7 @@ from litegate.measures.accuracy.duplicates import originals
 from litegate.measures.measurement import Outcome
 from litegate.measures.statistics.proportions import Pairs, drop_limits, n_deciding, n_proving
 from litegate.measures.wording import sentence
-from litegate.recipes import float32, int8_ptq
+from litegate.spec.recipes import float32, int8_ptq
 from litegate.testing import tiny_artifact
 
 

@@ -16,7 +16,7 @@ from litegate.measures.accuracy.agreement import (
 from litegate.measures.accuracy.quanta import output_grid
 from litegate.measures.measurement import Outcome
 from litegate.measures.wording import sentence
-from litegate.recipes import int8_ptq
+from litegate.spec.recipes import int8_ptq
 
 TWO = selector(2, [0, 1])
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_reports import HOSTILE, error, full, report, verdict
 
-from litegate.reports.annotations import annotations
+from litegate.report.annotations import annotations
 
 
 def _parsed(line):

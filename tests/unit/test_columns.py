@@ -2,7 +2,7 @@
 
 import pytest
 
-from litegate.reports.columns import columns
+from litegate.report.columns import columns
 
 HEAD = ("verdict", "of", "value", "limit", "evidence")
 ROWS = (

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from litegate.core.errors import DataError, DataUnavailable
-from litegate.datasets import prepare
-from litegate.datasets.checked import check_shapes, preprocessed
-from litegate.datasets.download import download
-from litegate.datasets.labels import check_labels
-from litegate.datasets.mnist import DIGESTS, mnist
-from litegate.datasets.prepare import array_digest, verify
+from litegate.data import prepare
+from litegate.data.download import download
+from litegate.data.labels import check_labels
+from litegate.data.mnist import DIGESTS, mnist
+from litegate.data.prepare import array_digest, verify
+from litegate.data.validation import check_shapes, preprocessed
 from litegate.spec import Data, DataLocations, Splits
 
 SMALL = Splits(

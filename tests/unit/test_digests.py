@@ -8,14 +8,14 @@ import pytest
 
 import litegate as lg
 from litegate.core.errors import ConfigError
-from litegate.digests import (
+from litegate.spec.digests import (
     artifact_stem,
     data_key,
     module_digest,
     source_digest,
     toolchain_digest,
 )
-from litegate.discovery import load_file
+from litegate.spec.loader import load_file
 
 MODEL = '''
 """A model."""

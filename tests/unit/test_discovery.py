@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from litegate.core.errors import ConfigError
-from litegate.discovery import discover, load_file
+from litegate.spec.loader import discover, load_file
 
 GOOD = """
 import litegate as lg

@@ -10,8 +10,8 @@ from litegate.core.escaping import plain, plain_lines
 from litegate.core.units import Unit
 from litegate.measures.measurement import Measurement
 from litegate.measures.wording import sentence
-from litegate.reports.record import Run
-from litegate.reports.terminal import lines
+from litegate.report.run_record import Run
+from litegate.report.terminal import lines
 
 
 def _is_text(line):

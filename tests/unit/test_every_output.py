@@ -26,9 +26,9 @@ from litegate.measures.properties import PROPERTIES, property_violations
 from litegate.measures.regression import agreement_with_base
 from litegate.measures.regression.file_comparison import compare
 from litegate.measures.wording import sentence
-from litegate.metrics import f1
 from litegate.runtimes.inference import all_outputs
 from litegate.spec import Inputs
+from litegate.spec.metrics import f1
 
 X = samples()
 SOUND = crossed_artifact(output="sum")

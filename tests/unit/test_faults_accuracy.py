@@ -7,10 +7,10 @@ import pytest
 from noticing import notices
 from scenes import scene
 
-from litegate.faults import Unplantable, accuracy
-from litegate.faults.catalogue import _of
 from litegate.measures.accuracy import answers, class_drop
 from litegate.measures.accuracy.agreement import keras_agreement
+from litegate.mutation.faults import Unplantable, accuracy
+from litegate.mutation.faults.catalogue import _of
 
 FAULTS = _of(accuracy)
 

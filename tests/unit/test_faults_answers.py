@@ -8,10 +8,10 @@ from scenes import scene
 
 from litegate import Budget, metrics
 from litegate.core.errors import LitegateError
-from litegate.faults import OfMetric, Unplantable, accuracy, answers, behaviour, plumbing
 from litegate.measures.metrics import metric_loss, metric_regression, metric_value
-from litegate.proving.promises import meant, promises
-from litegate.proving.survivors import survivors
+from litegate.mutation.faults import OfMetric, Unplantable, accuracy, answers, behaviour, plumbing
+from litegate.mutation.promises import meant, promises
+from litegate.mutation.survivors import survivors
 
 F1 = metrics.f1(least=0.9, loss=0.05, class_loss=0.1, regression=0.05)
 JUDGED = Budget(metrics=(F1,))
@@ -90,7 +90,7 @@ def test_what_cannot_be_measured_is_an_error(fault):
 
 
 def test_a_promise_of_a_metric_that_no_check_takes_survives():
-    from litegate.proving.ladders import Climb
+    from litegate.mutation.grades import Climb
 
     fault = answers.mixed_up_answers
     climb = Climb(fault=fault, results={fault.ladder.top: {}})

@@ -5,8 +5,8 @@ import pytest
 from noticing import notices
 from scenes import scene
 
-from litegate.faults import Unplantable, behaviour
-from litegate.faults.catalogue import _of
+from litegate.mutation.faults import Unplantable, behaviour
+from litegate.mutation.faults.catalogue import _of
 from litegate.runtimes.inference import outputs
 from litegate.runtimes.litert import Kernels, Runner
 from litegate.spec import Kind

@@ -8,8 +8,8 @@ from noticing import notices
 from scenes import scene
 
 from litegate import Clustering, Pruning, percent
-from litegate.faults import Draft, Unplantable, compression, edit, layers
-from litegate.faults.catalogue import _of
+from litegate.mutation.faults import Draft, Unplantable, compression, edit, layers
+from litegate.mutation.faults.catalogue import _of
 from litegate.spec import Kind
 from litegate.tflite.reader import parse
 

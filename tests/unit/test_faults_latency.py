@@ -8,12 +8,12 @@ from noticing import notices
 from scenes import scene
 
 from litegate import percent
-from litegate.faults import Unplantable, latency
-from litegate.faults.catalogue import _of
 from litegate.measures.latency import latency_ratio
 from litegate.measures.measurement import Outcome
 from litegate.measures.regression import latency_growth
 from litegate.measures.structure.macs import macs
+from litegate.mutation.faults import Unplantable, latency
+from litegate.mutation.faults.catalogue import _of
 from litegate.runtimes.inference import outputs
 from litegate.spec import Kind
 from litegate.testing import Draft, edit

@@ -10,11 +10,11 @@ from noticing import CHECKS, READ, notices
 
 from litegate import percent
 from litegate.core.errors import ArtifactError
-from litegate.faults import Expect, Unplantable, edit, operators
-from litegate.faults.catalogue import _of
 from litegate.measures.regression import latency_growth
 from litegate.measures.structure.target import target_breaches
 from litegate.measures.structure.tensors import operator_violations
+from litegate.mutation.faults import Expect, Unplantable, edit, operators
+from litegate.mutation.faults.catalogue import _of
 from litegate.runtimes.inference import outputs
 from litegate.runtimes.litert import Kernels
 from litegate.spec import Kind

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from litegate.core.errors import ConfigError
-from litegate.faults import Expect, Family, Fault, fault
-from litegate.faults.catalogue import chosen, shipped_faults
+from litegate.mutation.faults import Expect, Family, Fault, fault
+from litegate.mutation.faults.catalogue import chosen, shipped_faults
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGE, MATRIX = DOCS / "faults.md", DOCS / "kill_matrix.md"

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from scenes import scene
 
-from litegate.datasets import rows
-from litegate.datasets.rows import Rows
-from litegate.faults.part import in_memory
+from litegate.data import disk_arrays
+from litegate.data.disk_arrays import Rows
+from litegate.mutation.faults.part import in_memory
 
 
 @pytest.fixture
 def on_disk(tmp_path, monkeypatch):
     """A scene of 200 samples of 400 bytes on disk, of which 50 are held in memory."""
-    monkeypatch.setattr(rows, "IN_MEMORY", 50 * 400)
+    monkeypatch.setattr(disk_arrays, "IN_MEMORY", 50 * 400)
     found = scene()
     split = found.candidate.evaluation
     np.save(tmp_path / "x.npy", split.x)

@@ -9,13 +9,13 @@ from scenes import BUDGET, scene, small
 from litegate import percent, points
 from litegate.core.errors import BuildError, LitegateError
 from litegate.core.units import per_thousand
-from litegate.faults import Expect, Unplantable, plumbing
-from litegate.faults.catalogue import _of
 from litegate.measures.accuracy import accuracy, accuracy_drop, class_drop, extra_errors
 from litegate.measures.accuracy.agreement import keras_agreement, kernel_agreement
 from litegate.measures.measurement import Outcome
 from litegate.measures.regression import accuracy_loss
 from litegate.measures.shipped import shipped_violations
+from litegate.mutation.faults import Expect, Unplantable, plumbing
+from litegate.mutation.faults.catalogue import _of
 from litegate.regression.loosening import of_model, of_project
 from litegate.spec import Artifact, Budget
 from litegate.testing import evaluation

@@ -9,8 +9,8 @@ import scenes
 from several import crossed_artifact, double, samples, two_layers
 
 from litegate.core.errors import MeasurementError
-from litegate.faults import Unplantable, accuracy, behaviour, classes, plumbing, sound
-from litegate.faults.layers import first, last
+from litegate.mutation.faults import Unplantable, accuracy, behaviour, classes, plumbing, sound
+from litegate.mutation.faults.layers import first, last
 from litegate.runtimes.inference import predict, predict_all
 from litegate.spec import Inputs
 from litegate.tflite.editing.draft import Draft

@@ -5,8 +5,8 @@ import pytest
 from noticing import notices
 from scenes import scene
 
-from litegate.faults import size
-from litegate.faults.catalogue import _of
+from litegate.mutation.faults import size
+from litegate.mutation.faults.catalogue import _of
 from litegate.runtimes.inference import outputs
 from litegate.spec import Kind
 from litegate.tflite.reader import parse

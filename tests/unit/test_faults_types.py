@@ -9,9 +9,9 @@ from noticing import CHECKS, READ, notices
 from scenes import scene
 
 from litegate.core.errors import ArtifactError
-from litegate.faults import Draft, Expect, Unplantable, edit, types
-from litegate.faults.catalogue import _of
-from litegate.faults.floats import real
+from litegate.mutation.faults import Draft, Expect, Unplantable, edit, types
+from litegate.mutation.faults.catalogue import _of
+from litegate.mutation.faults.floats import real
 from litegate.runtimes.inference import outputs
 from litegate.runtimes.litert import Kernels
 from litegate.spec import Kind

@@ -7,9 +7,9 @@ import pytest
 from noticing import notices
 from scenes import scene
 
-from litegate.faults import Draft, Unplantable, classes, edit, weights
-from litegate.faults.catalogue import _of
 from litegate.measures.accuracy import answers
+from litegate.mutation.faults import Draft, Unplantable, classes, edit, weights
+from litegate.mutation.faults.catalogue import _of
 from litegate.runtimes.inference import outputs
 from litegate.spec import Kind
 from litegate.tflite.reader import parse

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from litegate.core.errors import BuildError, ConfigError, DataError, DataUnavailable
-from litegate.datasets.files import locate
+from litegate.data.sources import locate
 from litegate.spec import DataLocations, File
 
 BYTES = b"a model's bytes"

@@ -9,11 +9,11 @@ import pytest
 
 from litegate.core.errors import ConfigError
 from litegate.core.escaping import plain
-from litegate.reports.html import page
-from litegate.reports.html.charts.over_commits import over_commits
-from litegate.reports.html.history import MOST_COMMITS, history
-from litegate.reports.kept import before, keep, of_commits, of_folder
-from litegate.reports.reading import check
+from litegate.report.history_store import before, keep, of_commits, of_folder
+from litegate.report.html import page
+from litegate.report.html.charts.over_commits import over_commits
+from litegate.report.html.history import MOST_COMMITS, history
+from litegate.report.schema import check
 
 
 def report(number, *verdicts, changed=False, subject="", **more):

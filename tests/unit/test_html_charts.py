@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from litegate.reports.html.charts.bars import layer_bar
-from litegate.reports.html.charts.classes import class_change, class_scale
-from litegate.reports.html.charts.curves import curves
-from litegate.reports.html.charts.interval import interval
-from litegate.reports.html.charts.matrix import difference, matrix
-from litegate.reports.html.charts.pareto import pareto, unbeaten
-from litegate.reports.html.charts.svg import Scale, rounded, tag, thinned
-from litegate.reports.html.charts.timing import epochs, is_timed, times
-from litegate.reports.html.charts.treemap import Box, squarified, treemap
-from litegate.reports.html.facts import ClassChange, Confusions, Epoch, LayerDifference, Part
+from litegate.report.html.charts.bars import layer_bar
+from litegate.report.html.charts.classes import class_change, class_scale
+from litegate.report.html.charts.curves import curves
+from litegate.report.html.charts.interval import interval
+from litegate.report.html.charts.matrix import difference, matrix
+from litegate.report.html.charts.pareto import pareto, unbeaten
+from litegate.report.html.charts.svg import Scale, rounded, tag, thinned
+from litegate.report.html.charts.timing import epochs, is_timed, times
+from litegate.report.html.charts.treemap import Box, squarified, treemap
+from litegate.report.html.facts import ClassChange, Confusions, Epoch, LayerDifference, Part
 
 
 def at(drawn, what):

@@ -16,7 +16,7 @@ from litegate.gate.evidence import flips as sheets
 from litegate.gate.evidence.answers import answered, shares
 from litegate.gate.page import rows
 from litegate.measures.accuracy import flips
-from litegate.reports.html import page
+from litegate.report.html import page
 from litegate.runtimes.inference import predict
 from litegate.spec import Evaluation, Kind
 from litegate.testing import artifact, evaluation, float_layer, revalue, tiny

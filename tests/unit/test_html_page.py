@@ -10,8 +10,8 @@ import pytest
 
 from litegate.core.errors import ConfigError
 from litegate.core.escaping import plain
-from litegate.reports.html import compared, page, write
-from litegate.reports.html.facts import (
+from litegate.report.html import compared, page, write
+from litegate.report.html.facts import (
     Answer,
     CandidateFacts,
     ClassChange,
@@ -27,11 +27,11 @@ from litegate.reports.html.facts import (
     SideFacts,
     Step,
 )
-from litegate.reports.html.pairs import Fate, pairs
-from litegate.reports.html.words import capped, flipped, side_by_side
-from litegate.reports.markdown import summary
-from litegate.reports.reading import check
-from litegate.reports.view import counts, headline
+from litegate.report.html.pairs import Fate, pairs
+from litegate.report.html.words import capped, flipped, side_by_side
+from litegate.report.markdown import summary
+from litegate.report.schema import check
+from litegate.report.view import counts, headline
 
 TAGS = """
     html head meta title link style body a header p h1 h2 h3 h4 h5 nav ul ol li main section

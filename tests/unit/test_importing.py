@@ -8,7 +8,7 @@ import pytest
 
 import litegate
 from litegate.core.import_paths import installed, own_folders, path_for
-from litegate.digests import module_digest
+from litegate.spec.digests import module_digest
 
 LITEGATE = Path(litegate.__file__).parent
 

@@ -14,7 +14,7 @@ from litegate.cli import app
 from litegate.cli.init import TEMPLATES, checks, put
 from litegate.core.errors import ConfigError
 from litegate.core.options import OPTIONS
-from litegate.discovery import discover
+from litegate.spec.loader import discover
 
 PROJECT = Path(__file__).resolve().parents[2]
 OURS = sorted(path.name for path in (PROJECT / "checks").glob("*.py"))

@@ -9,7 +9,7 @@ from full_disk import full_disk
 from litegate.build.external_files import Intake
 from litegate.build.store import BUILDS, EVALUATIONS, Store
 from litegate.core.errors import ArtifactError, BuildError, DataError, StoreError
-from litegate.datasets import npz
+from litegate.data import npz
 from litegate.runtimes.sandbox import demand_trial
 from litegate.spec import Data, DataLocations, File
 from litegate.testing import tiny

@@ -10,7 +10,6 @@ from tiny import rounder, selector
 
 from litegate import points
 from litegate.core.errors import ArtifactError, MeasurementError
-from litegate.faults.edits import revalue
 from litegate.measures.accuracy import accuracy_drop, class_drop, extra_errors, layer_error
 from litegate.measures.accuracy.layer_error import (
     DIVERGES,
@@ -23,6 +22,7 @@ from litegate.measures.accuracy.layer_error import (
 )
 from litegate.measures.measurement import Outcome
 from litegate.measures.regression import accuracy_loss
+from litegate.mutation.faults.edits import revalue
 from litegate.runtimes.inference import outputs
 from litegate.runtimes.litert import Kernels
 from litegate.spec import Kind

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from litegate.core.errors import MeasurementError
-from litegate.discovery import discover
 from litegate.measures.measurement import Outcome
 from litegate.regression.declaration import declared_model
 from litegate.regression.loosening import Loosenings, loosened, loosening, of_model, of_project
 from litegate.regression.loosening.models import LEAST, MOST
-from litegate.selection import LIMITS
+from litegate.spec.cases import LIMITS
+from litegate.spec.loader import discover
 
 PROJECT = Path(__file__).resolve().parents[2]
 SIZE_CHECK = "checks/test_size.py::test_size_stays_within_budget"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from made_reports import HOSTILE, error, full, recipe, report, verdict
 from markdown_it import MarkdownIt
 
-from litegate.reports.markdown import comment, summary
+from litegate.report.markdown import comment, summary
 
 
 class Skeleton(HTMLParser):

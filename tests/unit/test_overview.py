@@ -10,13 +10,13 @@ from scenes import scene
 
 from litegate import Budget, metrics, percent
 from litegate.core.errors import ConfigError
-from litegate.faults.latency import added_operators
 from litegate.measures.latency.timing import glance
 from litegate.measures.metrics import metric_value
 from litegate.measures.overview import overview
 from litegate.measures.structure.arena import arena
-from litegate.reports.reading import check
-from litegate.reports.view import RECIPE_HEAD, recipe_figures
+from litegate.mutation.faults.latency import added_operators
+from litegate.report.schema import check
+from litegate.report.view import RECIPE_HEAD, recipe_figures
 from litegate.spec import Kind
 from litegate.testing import custom_operator, tiny_artifact
 

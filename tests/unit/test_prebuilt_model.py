@@ -7,10 +7,10 @@ from typer.testing import CliRunner
 from litegate import Budget, File, percent, points, prebuilt
 from litegate.cli import app
 from litegate.core.errors import ConfigError, DataError, DataUnavailable
-from litegate.datasets import npz, prepare
-from litegate.datasets.prepare import array_digest
-from litegate.discovery import discover
+from litegate.data import npz, prepare
+from litegate.data.prepare import array_digest
 from litegate.spec import DataLocations, Kind
+from litegate.spec.loader import discover
 from litegate.testing import tiny
 
 X, Y = np.linspace(0, 1, 12, dtype=np.float32).reshape(6, 2), np.array([0, 1, 0, 1, 0, 1])

@@ -34,7 +34,7 @@ from litegate.measures.properties.strategies import (
     families,
 )
 from litegate.measures.wording import sentence
-from litegate.recipes import float32, int8_ptq
+from litegate.spec.recipes import float32, int8_ptq
 
 X = np.random.default_rng(2).random((20, 4)).astype(np.float32)
 SOUND = artifact(selector(4, [0, 1, 2, 3]), X)

@@ -8,15 +8,15 @@ from scenes import scene, small
 
 from litegate import percent, points
 from litegate.core.errors import ConfigError, LitegateError
-from litegate.faults import Expect, Family, Ladder, Unplantable, edit, fault
 from litegate.gate.prove.rebuilds import noise
 from litegate.measures.accuracy import accuracy, accuracy_drop
 from litegate.measures.regression import since_anchor, size_growth
 from litegate.measures.structure.size import size
-from litegate.proving.proof import Effort, count_rebuild, prove
-from litegate.proving.result import Check, Finding, Result, Said
-from litegate.proving.rows import alarm_rate_below, proof_row
-from litegate.reports import proof as words
+from litegate.mutation.faults import Expect, Family, Ladder, Unplantable, edit, fault
+from litegate.mutation.proof import Effort, count_rebuild, prove
+from litegate.mutation.report_rows import alarm_rate_below, proof_row
+from litegate.mutation.result import Check, Finding, Result, Said
+from litegate.report import proof as words
 
 DROP, SIZE, FLOOR = "test_drop", "test_size", "test_floor"
 

@@ -8,10 +8,10 @@ import pytest
 
 from litegate.core.units import Unit, points
 from litegate.measures.measurement import Interval, Measurement
-from litegate.reports.json_report import document, write
-from litegate.reports.record import Place, Run, error_row, verdict_row
-from litegate.reports.slack import SLACK
-from litegate.reports.terminal import lines
+from litegate.report.json_report import document, write
+from litegate.report.run_record import Place, Run, error_row, verdict_row
+from litegate.report.slack import SLACK
+from litegate.report.terminal import lines
 
 PLACE = Place(
     id="checks/test_a.py::test_drop[m-int8_qat]",
@@ -22,7 +22,7 @@ PLACE = Place(
     file="models/m.py",
     line=6,
 )
-SCHEMA = json.loads((files("litegate.reports") / "report.schema.json").read_text("utf-8"))
+SCHEMA = json.loads((files("litegate.report") / "report.schema.json").read_text("utf-8"))
 ENVIRONMENT = {
     "litegate": "0",
     "litert": "0",

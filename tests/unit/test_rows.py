@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from litegate.core.errors import DataError, StoreCorrupt
-from litegate.datasets import rows
-from litegate.datasets.rows import Rows, in_parts, opened, together
-from litegate.datasets.writing import Writer
+from litegate.data import disk_arrays
+from litegate.data.disk_arrays import Rows, in_parts, opened, together
+from litegate.data.writing import Writer
 
 VALUES = np.arange(7 * 3 * 2, dtype=np.float32).reshape(7, 3, 2)
 
@@ -78,7 +78,7 @@ def test_all_of_it_at_once_is_refused(on_disk, ask):
 )
 def test_parts_are_as_large_as_they_may_be(on_disk, monkeypatch, size, counts):
     """One sample has 24 bytes; a limit below that still gives one at a time."""
-    monkeypatch.setattr(rows, "PART", size)
+    monkeypatch.setattr(disk_arrays, "PART", size)
     for samples in (on_disk, VALUES):
         found = list(in_parts(samples))
         assert [len(part) for part in found] == counts
@@ -91,7 +91,7 @@ def test_samples_of_no_bytes_are_one_part():
 
 
 def test_arrays_are_walked_over_together_at_the_pace_of_the_largest(on_disk, monkeypatch):
-    monkeypatch.setattr(rows, "PART", 48)
+    monkeypatch.setattr(disk_arrays, "PART", 48)
     labels = np.arange(7)
     found = list(together(labels, on_disk, VALUES))
     assert found == [slice(0, 2), slice(2, 4), slice(4, 6), slice(6, 8)]
@@ -100,7 +100,7 @@ def test_arrays_are_walked_over_together_at_the_pace_of_the_largest(on_disk, mon
 
 @pytest.mark.parametrize(("limit", "kind"), [(167, Rows), (168, np.ndarray), (169, np.ndarray)])
 def test_a_small_array_is_read_as_a_whole(tmp_path, monkeypatch, limit, kind):
-    monkeypatch.setattr(rows, "IN_MEMORY", limit)
+    monkeypatch.setattr(disk_arrays, "IN_MEMORY", limit)
     assert type(opened(written(tmp_path))) is kind
 
 

@@ -5,7 +5,7 @@ import pytest
 from tiny import artifact, selector
 
 from litegate.core.errors import MeasurementError
-from litegate.datasets.rows import Rows
+from litegate.data.disk_arrays import Rows
 from litegate.runtimes import inference
 from litegate.runtimes.inference import BATCH, all_outputs, batch_of, predict
 from litegate.spec import Inputs

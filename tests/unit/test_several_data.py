@@ -7,19 +7,19 @@ import numpy as np
 import pytest
 from several import crossed, crossed_artifact, samples
 
-from litegate.authoring import prebuilt
 from litegate.build.store_arrays import stored_answers, stored_labels, stored_samples
 from litegate.core.errors import ConfigError, DataError, StoreCorrupt
-from litegate.datasets import npz, prepare
-from litegate.datasets.kept import file_names, joined, load, names_in, save
-from litegate.datasets.prepare import array_digest, keep_evaluation
-from litegate.digests import data_key
+from litegate.data import npz, prepare
+from litegate.data.array_files import file_names, joined, load, names_in, save
+from litegate.data.prepare import array_digest, keep_evaluation
 from litegate.gate.evidence.flips import _picture
 from litegate.gate.page import _split
-from litegate.recipes import int8_ptq, int16x8
 from litegate.regression.loosening.models import _data as loosened_data
-from litegate.reports.html.facts import Image, Numbers
+from litegate.report.html.facts import Image, Numbers
 from litegate.spec import Data, DataLocations, Inputs, Splits
+from litegate.spec.authoring import prebuilt
+from litegate.spec.digests import data_key
+from litegate.spec.recipes import int8_ptq, int16x8
 
 PICTURES = np.arange(6 * 4, dtype=np.uint8).reshape(6, 2, 2)
 SPEEDS = np.arange(6.0)

@@ -5,8 +5,8 @@ import pytest
 from litegate import kib, metrics, percent, points, us
 from litegate.core.units import Unit, byte, per_thousand, quanta
 from litegate.measures.measurement import Interval, Measurement, violations
-from litegate.reports.record import Place, verdict_row
-from litegate.reports.slack import slack
+from litegate.report.run_record import Place, verdict_row
+from litegate.report.slack import slack
 from litegate.spec import Budget
 
 PLACE = Place(id="x", model="net", recipe="int8_qat", check="c", requirement="r", file="f", line=1)

@@ -8,9 +8,9 @@ import pytest
 
 import litegate as lg
 from litegate.core.errors import ConfigError, DataError
-from litegate.datasets import drained, parts, prepare, rows
-from litegate.datasets.prepare import array_digest, keep_evaluation
-from litegate.datasets.rows import Rows
+from litegate.data import disk_arrays, parts, prepare, streams
+from litegate.data.disk_arrays import Rows
+from litegate.data.prepare import array_digest, keep_evaluation
 from litegate.spec import Data, DataLocations, Splits, Stream
 
 X = np.random.default_rng(0).integers(0, 256, (10, 4, 4, 1), np.uint8)
@@ -58,7 +58,7 @@ STREAMS = {
 @pytest.mark.parametrize("small", [True, False])
 def test_a_stream_is_the_array_it_is_made_of(stream, small, tmp_path, monkeypatch):
     """By digest, by samples, and by the very file that the store keeps."""
-    monkeypatch.setattr(rows, "IN_MEMORY", 1 << 20 if small else 1)
+    monkeypatch.setattr(disk_arrays, "IN_MEMORY", 1 << 20 if small else 1)
     made = prepare(data(Splits(test=stream)), DataLocations(), tmp_path / "a")
     assert isinstance(made.x_test, np.ndarray if small else Rows)
     np.testing.assert_array_equal(made.x_test[:], scaled(X))
@@ -118,9 +118,9 @@ def test_a_large_array_is_preprocessed_in_parts(tmp_path, monkeypatch):
         seen.append(len(samples))
         return scaled(samples)
 
-    for name in (rows, drained):
+    for name in (disk_arrays, streams):
         monkeypatch.setattr(name, "IN_MEMORY", 4 * X.size - 1)
-    monkeypatch.setattr(rows, "PART", 4 * X[0].size)
+    monkeypatch.setattr(disk_arrays, "PART", 4 * X[0].size)
     splits = Splits(x_test=X, y_test=Y)
     made = prepare(data(splits, preprocess=noted), DataLocations(), tmp_path)
     assert seen == [4, 1, 3, 4, 1, 2, 1]
@@ -144,7 +144,7 @@ def test_a_preprocessing_in_place_changes_each_sample_once(cuts, tmp_path):
 
 
 def test_nor_twice_in_a_large_array(tmp_path, monkeypatch):
-    for name in (rows, drained):
+    for name in (disk_arrays, streams):
         monkeypatch.setattr(name, "IN_MEMORY", 4 * X.size - 1)
     splits = Splits(x_test=X.copy(), y_test=Y)
     made = prepare(data(splits, preprocess=halved, domain=(0, 255)), DataLocations(), tmp_path)
@@ -153,7 +153,7 @@ def test_nor_twice_in_a_large_array(tmp_path, monkeypatch):
 
 def test_an_array_that_fits_is_preprocessed_as_a_whole(tmp_path, monkeypatch):
     """As ever: a preprocessing that looks at all samples keeps its answers there."""
-    monkeypatch.setattr(drained, "IN_MEMORY", 4 * X.size)
+    monkeypatch.setattr(streams, "IN_MEMORY", 4 * X.size)
 
     def centred(samples):
         return samples - samples.mean(dtype=np.float32)
@@ -315,7 +315,7 @@ OF_MASKS = {"x_test": DIGESTS["x_test"], "y_test": array_digest(MASKS)}
 
 def test_masks_of_a_stream_stay_on_disk(tmp_path, monkeypatch):
     """They are as large as its samples."""
-    monkeypatch.setattr(rows, "IN_MEMORY", 1)
+    monkeypatch.setattr(disk_arrays, "IN_MEMORY", 1)
     made = prepare(
         data(Splits(test=batched(3, y=MASKS)), digests=OF_MASKS), DataLocations(), tmp_path
     )
@@ -337,8 +337,8 @@ def test_labels_of_a_stream_that_say_nothing_are_refused(
     labels, said, large, tmp_path, monkeypatch
 ):
     """In whatever part they are."""
-    monkeypatch.setattr(rows, "IN_MEMORY", 1 if large else 1 << 20)
-    monkeypatch.setattr(rows, "PART", 1)
+    monkeypatch.setattr(disk_arrays, "IN_MEMORY", 1 if large else 1 << 20)
+    monkeypatch.setattr(disk_arrays, "PART", 1)
     digests = {"x_test": DIGESTS["x_test"], "y_test": array_digest(labels)}
     with pytest.raises(DataError, match=said):
         prepare(data(Splits(test=batched(4, y=labels)), digests=digests), DataLocations(), tmp_path)

@@ -8,8 +8,8 @@ from typer.testing import CliRunner
 from litegate.build.toolchain.strip import stripped
 from litegate.cli import app
 from litegate.core.errors import ArtifactError, BuildError
-from litegate.faults.edits import revalue
 from litegate.measures.accuracy.layer_error import layer_errors
+from litegate.mutation.faults.edits import revalue
 from litegate.runtimes.equivalence import SAMPLES, demand_same_answers, drawn
 from litegate.spec import Kind
 from litegate.testing import tiny

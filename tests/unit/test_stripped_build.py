@@ -12,8 +12,8 @@ from litegate.build.toolchain.protocol import CONVERTED
 from litegate.build.toolchain.strip import stripped
 from litegate.core.errors import BuildError
 from litegate.core.options import parse
-from litegate.faults.edits import revalue
 from litegate.gate.session import Session
+from litegate.mutation.faults.edits import revalue
 from litegate.spec import Kind
 from litegate.testing import tiny
 from litegate.testing.artifacts import evaluation

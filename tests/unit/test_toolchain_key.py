@@ -27,7 +27,7 @@ def net(keras):
 KEY = """
 import sys
 from pathlib import Path
-from litegate.discovery import discover
+from litegate.spec.loader import discover
 from litegate.build.pipeline import Pipeline
 from litegate.spec import DataLocations
 from litegate.build.store import Store

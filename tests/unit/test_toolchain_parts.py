@@ -32,8 +32,8 @@ from litegate.build.toolchain.protocol import (
 from litegate.build.toolchain.reporter import Reporter
 from litegate.build.toolchain.train import order_of
 from litegate.core.errors import ConfigError, DataError, DataUnavailable, StoreError
-from litegate.recipes import int8_ptq
 from litegate.spec import DataLocations, Training
+from litegate.spec.recipes import int8_ptq
 
 PROGRESS = Progress(
     recipe="r",

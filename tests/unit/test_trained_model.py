@@ -14,10 +14,10 @@ from litegate.build.external_files import Intake
 from litegate.build.store import Store
 from litegate.cli import app
 from litegate.core.errors import BuildError, ConfigError, DataError, DataUnavailable
-from litegate.datasets.files import digest, locate
-from litegate.digests import artifact_stem, source_digest
-from litegate.discovery import discover, load_file
+from litegate.data.sources import digest, locate
 from litegate.spec import DataLocations
+from litegate.spec.digests import artifact_stem, source_digest
+from litegate.spec.loader import discover, load_file
 
 DIGITS = datasets.digits()
 MODEL = """

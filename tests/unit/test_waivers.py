@@ -13,7 +13,7 @@ from litegate.core.units import Unit, percent, points
 from litegate.measures.measurement import Measurement, violations
 from litegate.regression.waiver_file import FILE, LONGEST, add, load, parse, written
 from litegate.regression.waivers import Waiver, covering, covers, notes
-from litegate.reports.record import Place, verdict_row
+from litegate.report.run_record import Place, verdict_row
 
 TODAY = date(2026, 6, 1)
 DAY = timedelta(days=1)

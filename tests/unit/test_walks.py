@@ -10,9 +10,9 @@ import pytest
 from tiny import artifact, selector
 
 from litegate.core.errors import ArtifactError, MeasurementError, StoreCorrupt
-from litegate.datasets import rows
-from litegate.datasets.rows import Rows
-from litegate.datasets.writing import Writer
+from litegate.data import disk_arrays
+from litegate.data.disk_arrays import Rows
+from litegate.data.writing import Writer
 from litegate.measures.accuracy import accuracy, accuracy_drop, class_drop
 from litegate.measures.accuracy.agreement import (
     agreement_with_reference,
@@ -41,7 +41,7 @@ PAIR = Kind.FLOAT32, Kind.INT8_PTQ
 @pytest.fixture
 def small_parts(monkeypatch):
     """Seven samples at a time, answers on disk: every seam is met."""
-    monkeypatch.setattr(rows, "PART", 7 * 400)
+    monkeypatch.setattr(disk_arrays, "PART", 7 * 400)
     monkeypatch.setattr(gathering, "IN_MEMORY", 0)
 
 
@@ -165,7 +165,7 @@ FLAT = """
 import resource, sys
 from pathlib import Path
 import numpy as np
-from litegate.datasets.rows import Rows
+from litegate.data.disk_arrays import Rows
 from litegate.measures.accuracy.output_error import output_error
 from litegate.spec import Evaluation
 from litegate.testing import artifact
@@ -200,9 +200,9 @@ def test_memory_does_not_grow_with_the_set(tmp_path):
 
 def test_rows_close_their_file_when_nobody_needs_them(tmp_path, recwarn):
     np.save(tmp_path / "x.npy", np.zeros((4, 2)))
-    rows = Rows(tmp_path / "x.npy")
-    file = rows._file
-    del rows
+    disk_arrays = Rows(tmp_path / "x.npy")
+    file = disk_arrays._file
+    del disk_arrays
     gc.collect()
     assert file.closed
     (tmp_path / "x.npy").write_bytes(b"no array")

@@ -7,7 +7,7 @@ from full_disk import full_disk
 
 from litegate.core.errors import ConfigError
 from litegate.core.files import write_whole
-from litegate.reports.html.page import write as write_page
+from litegate.report.html.page import write as write_page
 
 
 def test_folders_on_the_way_are_made(tmp_path):

@@ -6,8 +6,8 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from litegate.recipes import float32
 from litegate.spec import Artifact, Evaluation
+from litegate.spec.recipes import float32
 
 _TYPES = {
     "float32": schema.TensorType.FLOAT32,

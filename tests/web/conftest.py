@@ -10,7 +10,7 @@ import pytest
 
 from litegate.gate.evidence import Comparison, at_hand, gather
 from litegate.gate.page import rows
-from litegate.reports.html import page, write
+from litegate.report.html import page, write
 from litegate.spec import Kind
 from litegate.testing import artifact, evaluation, float_layer, revalue, tiny
 

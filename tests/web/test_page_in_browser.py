@@ -2,7 +2,7 @@
 
 import pytest
 
-from litegate.reports.html import compared, write
+from litegate.report.html import compared, write
 
 WIDTHS = (360, 768, 1440)
 SCHEMES = ("light", "dark")

@@ -116,9 +116,9 @@ def event(name, repository):
 
 def planted(repository):
     """Plant both models' artifacts in the author's store; the rows that list them."""
+    from litegate.cli.ci_matrix import described
     from litegate.core.options import parse
     from litegate.gate.session import Session
-    from litegate.matrix import described
     from litegate.spec import Kind
     from litegate.testing import tiny
     from litegate.testing.planted import plant

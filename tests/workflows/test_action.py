@@ -5,7 +5,7 @@ import json
 import pytest
 from harness import load
 
-from litegate.matrix import outputs
+from litegate.cli.ci_matrix import outputs
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from made_reports import report, verdict
 from places import given, planted, put_leg
 
-from litegate.reports.kept import keep
+from litegate.report.history_store import keep
 
 GATE = ".github/workflows/gate.yml"
 EVENTS = ("push", "pull_request", "merge_group")

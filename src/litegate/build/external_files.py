@@ -12,10 +12,10 @@ from typing import final
 
 from litegate.core.errors import BuildError, ConfigError, DataError, LitegateError, StoreError
 from litegate.core.git import ignores
-from litegate.datasets import prepare
-from litegate.datasets.files import digest, expanded, files_of, locate
-from litegate.datasets.prepare import keep_evaluation
-from litegate.digests import digest_of
+from litegate.data import prepare
+from litegate.data.sources import digest, expanded, files_of, locate
+from litegate.data.prepare import keep_evaluation
+from litegate.spec.digests import digest_of
 from litegate.runtimes.sandbox import demand_trial
 from litegate.spec import Data, DataLocations, File, Splits
 from litegate.build.store import BUILDS, EVALUATIONS, Store

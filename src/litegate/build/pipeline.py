@@ -11,8 +11,8 @@ from typing import Any, final
 
 from litegate.build import process
 from litegate.core.errors import BuildError, DataUnavailable, LitegateError, StoreCorrupt
-from litegate.datasets.kept import load
-from litegate.digests import (
+from litegate.data.array_files import load
+from litegate.spec.digests import (
     artifact_key,
     artifact_stem,
     data_key,

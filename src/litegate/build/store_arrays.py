@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from litegate.core.errors import StoreCorrupt
-from litegate.datasets.kept import joined, names_in
+from litegate.data.array_files import joined, names_in
 from litegate.spec import Array, Samples
 
 Files = Mapping[str, bytes] | Mapping[str, Path]
@@ -63,7 +63,7 @@ def _arrays(files: Files, stem: str) -> dict[str, Array]:
 def _array(files: Files, name: str) -> Array:
     import numpy as np
 
-    from litegate.datasets.rows import opened
+    from litegate.data.disk_arrays import opened
 
     held = files[name]
     if isinstance(held, Path):

@@ -12,12 +12,12 @@ from typing import Annotated
 
 import typer
 
-from litegate import matrix
+from litegate.cli import ci_matrix
 from litegate.cli import github as cli_github
 from litegate.cli.accept import accept
 from litegate.cli.build import build
+from litegate.cli.common import complain
 from litegate.cli.compare import compare_files
-from litegate.cli.complaint import complain
 from litegate.cli.export import export
 from litegate.cli.init import init
 from litegate.cli.inspect import inspect
@@ -79,10 +79,10 @@ def list_models(
     With --json on GitHub, the outputs `matrix`, `models`, `key` and `base_key` are set, too. A base
     that is not to be had is told and leaves its keys empty: `pytest --against` fails at it.
     """
-    rows = matrix.described(_session(litegate_against=against, litegate_model=model))
+    rows = ci_matrix.described(_session(litegate_against=against, litegate_model=model))
     if as_json:
         typer.echo(json.dumps(rows, indent=1))
-        cli_github.set_outputs(matrix.outputs(rows))
+        cli_github.set_outputs(ci_matrix.outputs(rows))
         return
     for row in rows:
         typer.echo(plain(f"{row['model']}: {row['summary']}"))

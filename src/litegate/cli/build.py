@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from litegate.cli.complaint import complain
+from litegate.cli.common import complain
 from litegate.core.errors import ConfigError, LitegateError
 from litegate.core.escaping import plain
 from litegate.core.options import parse

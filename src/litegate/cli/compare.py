@@ -10,13 +10,13 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from litegate.cli.complaint import complain
+from litegate.cli.common import complain
 from litegate.cli.files import read, told_apart
 from litegate.core.errors import LitegateError
-from litegate.datasets.samples import Labelled, read_samples
+from litegate.data.data_lines import Labelled, read_samples
 from litegate.measures.measurement import Outcome
 from litegate.measures.regression.file_comparison import FileComparison, compare, side, still
-from litegate.reports.compared import as_json, show
+from litegate.report.comparison import as_json, show
 from litegate.runtimes.sandbox import demand_trial
 
 ERROR = 2

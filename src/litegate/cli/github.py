@@ -17,15 +17,15 @@ from litegate.cli.files import ReportFile
 from litegate.core.errors import ConfigError
 from litegate.core.escaping import plain, plain_lines
 from litegate.core.git import prefix
-from litegate.reports.annotations import annotations as annotations_of
-from litegate.reports.badge import badge as badge_of
-from litegate.reports.json_report import write
-from litegate.reports.markdown import comment as comment_of
-from litegate.reports.markdown import summary as summary_of
-from litegate.reports.merge import failure
-from litegate.reports.merge import merge as merged
-from litegate.reports.reading import read
-from litegate.reports.view import Report, counts, having, is_good
+from litegate.report.annotations import annotations as annotations_of
+from litegate.report.badge import badge as badge_of
+from litegate.report.json_report import write
+from litegate.report.markdown import comment as comment_of
+from litegate.report.markdown import summary as summary_of
+from litegate.report.merge import failure
+from litegate.report.merge import merge as merged
+from litegate.report.schema import read
+from litegate.report.view import Report, counts, having, is_good
 
 REPORT = Path(".litegate/report/report.json")
 HISTORY = Path(".litegate/history")
@@ -64,8 +64,8 @@ def merge(
 
 
 def _page(report: Report, out: Path, history: Path) -> None:
-    from litegate.reports.html import page, write
-    from litegate.reports.kept import before, keep
+    from litegate.report.history_store import before, keep
+    from litegate.report.html import page, write
 
     gap = "the samples that changed sides are in the report.html of each leg, which has its store"
     gaps = [gap] if report.get("comparisons") else []
@@ -102,21 +102,21 @@ def badge(
     to.parent.mkdir(parents=True, exist_ok=True)
     to.write_text(json.dumps(made) + "\n", "utf-8")
     if publish:
-        from litegate import github
+        from litegate.cli import github_client
 
-        github.publish(made, _environment("GITHUB_REPOSITORY"), to.name)
+        github_client.publish(made, _environment("GITHUB_REPOSITORY"), to.name)
 
 
 def comment(report: ReportFile = None) -> None:
     """Write the pull request's one comment; for a workflow that runs after the gate."""
-    from litegate import github
+    from litegate.cli import github_client
 
     repository = _environment("GITHUB_REPOSITORY")
-    number = github.pull_request_of(_event(), repository)
+    number = github_client.pull_request_of(_event(), repository)
     if number is None:
         typer.echo("no open pull request has this head any more: nothing to write")
         return
-    github.post(comment_of(_read(report)[0]), repository, number)
+    github_client.post(comment_of(_read(report)[0]), repository, number)
     typer.echo(f"comment written on pull request {number}")
 
 

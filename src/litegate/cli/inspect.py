@@ -11,8 +11,8 @@ import typer
 
 from litegate.cli.files import read
 from litegate.measures.structure.inspection import inspection
-from litegate.reports.inspected import show
-from litegate.reports.inspected_json import as_json
+from litegate.report.inspection import show
+from litegate.report.inspection_json import as_json
 from litegate.spec.targets import KNOWN, load
 
 

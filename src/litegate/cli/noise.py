@@ -20,8 +20,8 @@ from litegate.gate.session import Session
 from litegate.measures.accuracy import answers
 from litegate.measures.noise import HONEST, LEAST_SEEDS, METHOD
 from litegate.measures.noise_record import Row, keep
-from litegate.selection import Case
 from litegate.spec import Artifact, Model, Recipe
+from litegate.spec.cases import Case
 
 
 def noise(

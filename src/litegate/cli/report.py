@@ -12,8 +12,8 @@ from litegate.cli.files import ReportFile
 from litegate.core.errors import ConfigError
 from litegate.core.options import GateOptions, parse
 from litegate.gate.project_settings import settings
-from litegate.reports.json_report import NAME, PAGE
-from litegate.reports.reading import located, read
+from litegate.report.json_report import NAME, PAGE
+from litegate.report.schema import located, read
 
 COMPARED = "compared.html"
 
@@ -53,7 +53,7 @@ def report(
 def _shown(source: Path, to: Path, options: GateOptions, history: Path | None) -> Path:
     from litegate.gate.evidence import in_store, recalled
     from litegate.gate.page import show
-    from litegate.reports.kept import before, of_folder
+    from litegate.report.history_store import before, of_folder
 
     found = read(source)
     store = Store(options.store)
@@ -64,6 +64,6 @@ def _shown(source: Path, to: Path, options: GateOptions, history: Path | None) -
 
 
 def _compared(before: Path, after: Path, to: Path) -> Path:
-    from litegate.reports.html import compared, write
+    from litegate.report.html import compared, write
 
     return write(compared(read(before), read(after), (str(before), str(after))), to)

@@ -9,8 +9,8 @@ from typing import Any
 
 from litegate.core.errors import LitegateError
 from litegate.measures.shipped import NAME as SHIPPED
-from litegate.reports.record import SCHEMA_VERSION
-from litegate.reports.view import outcome_of, why
+from litegate.report.run_record import SCHEMA_VERSION
+from litegate.report.view import outcome_of, why
 from litegate.spec import Artifact
 
 

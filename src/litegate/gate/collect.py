@@ -13,7 +13,7 @@ import pytest
 from litegate.core.errors import ConfigError
 from litegate.gate.items import CASE
 from litegate.gate.state import KEY, Gate
-from litegate.selection import Case
+from litegate.spec.cases import Case
 
 _ALREADY_IMPORTED = "ignore:Module already imported:pytest.PytestAssertRewriteWarning"
 _ARGUMENTS = [".", "--collect-only", "-q", "-p", "no:cacheprovider", "-W", _ALREADY_IMPORTED]

@@ -21,7 +21,7 @@ from litegate.gate.items import (
     requires,
 )
 from litegate.gate.state import ROLES, Gate
-from litegate.selection import Case, by_metric, cases
+from litegate.spec.cases import Case, by_metric, cases
 
 _OF_RECIPES = frozenset({"candidate", "reference", "base", "anchor", "shipped", "target"})
 """Fixtures that make a check run once for each gated recipe."""

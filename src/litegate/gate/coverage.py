@@ -8,7 +8,7 @@ from typing import Any, final
 
 from litegate.core.escaping import plain
 from litegate.gate.session import Session
-from litegate.selection import Case, limits_used
+from litegate.spec.cases import Case, limits_used
 
 
 @final

@@ -24,7 +24,7 @@ def finish(gate: Gate, session: pytest.Session) -> None:
     if gate.is_worker or not gate.ran or looks(session.config):
         return
     from litegate.gate.page import compared, rows
-    from litegate.reports.json_report import write
+    from litegate.report.json_report import write
 
     run = gate.session.run
     _settle(gate, session)
@@ -63,7 +63,7 @@ def _settle(gate: Gate, session: pytest.Session) -> None:
 def _page(gate: Gate, report: Mapping[str, Any], comparisons: list[Comparison]) -> str:
     """Write report.html and keep the verdicts; what prevents it is said, and judges nothing."""
     from litegate.gate.page import show_run
-    from litegate.reports.kept import keep
+    from litegate.report.history_store import keep
 
     path = "none"
     try:

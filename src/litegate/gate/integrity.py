@@ -11,8 +11,8 @@ import pytest
 from litegate.core.escaping import plain
 from litegate.gate.session import Session
 from litegate.regression.loosening import LOOSENED, Loosenings
-from litegate.selection import Case, gated
 from litegate.spec import Model
+from litegate.spec.cases import Case, gated
 
 SHOWN = "none of its recipes is gated, all are shown; drop gate=False from one that ships"
 

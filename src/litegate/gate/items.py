@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from litegate.selection import Case
+from litegate.spec.cases import Case
 
 CASE = "litegate_case"
 """The parameter that holds an item's case."""

@@ -11,12 +11,12 @@ from litegate.build.store import Store
 from litegate.core.options import GateOptions
 from litegate.gate.evidence import Ask, Comparison, Lookup, at_hand, gather, measured
 from litegate.gate.session import Session
-from litegate.reports.html import page, write
-from litegate.reports.json_report import PAGE
-from litegate.reports.kept import before
-from litegate.reports.view import Report
-from litegate.selection import Case, gated
+from litegate.report.history_store import before
+from litegate.report.html import page, write
+from litegate.report.json_report import PAGE
+from litegate.report.view import Report
 from litegate.spec import Artifact, Model, Recipe, by_input, domain_of
+from litegate.spec.cases import Case, gated
 
 
 def compared(session: Session) -> list[Comparison]:

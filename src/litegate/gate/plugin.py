@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from litegate.gate.require import Require
     from litegate.regression.loosening import Loosenings
-    from litegate.selection import Case
     from litegate.spec import Artifact, Budget, Metric, Model, Regression
+    from litegate.spec.cases import Case
     from litegate.spec.targets import Target
 
 

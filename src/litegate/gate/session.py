@@ -13,13 +13,13 @@ from litegate.build.store import Store
 from litegate.core.errors import ConfigError, DataUnavailable, LitegateError
 from litegate.core.git import Commit, head, merge_base, pinned
 from litegate.core.options import GateOptions
-from litegate.discovery import discover
 from litegate.gate.environment import describe
 from litegate.regression.base import Base, read_base
 from litegate.regression.base_artifacts import Counterpart
-from litegate.reports.record import Run
-from litegate.selection import Case, check_recipes, choose, gated, recipes_of
+from litegate.report.run_record import Run
 from litegate.spec import Artifact, DataLocations, Model
+from litegate.spec.cases import Case, check_recipes, choose, gated, recipes_of
+from litegate.spec.loader import discover
 
 BASELINE = "float32"
 
@@ -209,8 +209,8 @@ def _needs(case: Case) -> list[str]:
 def conclude(session: Session) -> dict[str, Any]:
     """Fill in what stands beside the verdicts, and give the report as a JSON object."""
     from litegate.measures.overview import advice, overview, unlabelled
-    from litegate.reports.json_report import document
-    from litegate.reports.slack import slack
+    from litegate.report.json_report import document
+    from litegate.report.slack import slack
 
     run = session.run
     if found := head(session.options.project):

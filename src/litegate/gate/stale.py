@@ -20,7 +20,7 @@ def forget(config: pytest.Config) -> None:
     Arguments are read as far as they were when the run ended. What keeps a run from starting may
     keep this from working, too; the run itself says what it is.
     """
-    from litegate.reports.json_report import make_room
+    from litegate.report.json_report import make_room
 
     asked = config.known_args_namespace
     if any(getattr(asked, name, None) for name in LOOKS):

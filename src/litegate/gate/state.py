@@ -25,11 +25,11 @@ from litegate.gate.session import Session
 from litegate.regression import waiver_file
 from litegate.regression.loosening import Loosenings, of_model, of_project
 from litegate.regression.waivers import Waiver, covering
-from litegate.reports.record import Place, error_row
-from litegate.selection import Case
+from litegate.report.run_record import Place, error_row
+from litegate.spec.cases import Case
 
 if TYPE_CHECKING:
-    from litegate.faults import Scene
+    from litegate.mutation.faults import Scene
 
 ROLES = frozenset({"base", "anchor"})
 """Fixtures that give an artifact of another commit."""
@@ -90,7 +90,7 @@ class Gate:
         """
         if not self.active or self.is_worker or looks(self.config):
             return
-        from litegate.reports.json_report import make_room
+        from litegate.report.json_report import make_room
 
         try:
             self.session.pipeline.store.demand_folder()

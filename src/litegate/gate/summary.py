@@ -10,7 +10,7 @@ import pytest
 from litegate.core.escaping import plain
 from litegate.gate.scope import looks
 from litegate.gate.state import Gate
-from litegate.reports.view import PROOF
+from litegate.report.view import PROOF
 
 _MARKUP: Mapping[str, Mapping[str, bool]] = {
     "fail": {"red": True},
@@ -31,7 +31,7 @@ def summarize(gate: Gate, reporter: pytest.TerminalReporter) -> None:
         reporter.write_line("litegate: nothing was gated: no check was selected", red=True)
     if gate.report is None:
         return
-    from litegate.reports.terminal import lines
+    from litegate.report.terminal import lines
 
     reporter.write_sep("=", "litegate")
     verbosity = gate.config.get_verbosity()

@@ -26,12 +26,12 @@ from litegate.gate.scope import looks
 from litegate.gate.session import BASELINE, NotGated
 from litegate.gate.state import KEY, ROLES
 from litegate.measures.measurement import Outcome, Verdict
-from litegate.reports.record import Place, error_row, verdict_row
-from litegate.selection import Case
+from litegate.report.run_record import Place, error_row, verdict_row
 from litegate.spec import Artifact
+from litegate.spec.cases import Case
 
 if TYPE_CHECKING:
-    from litegate.faults import Scene
+    from litegate.mutation.faults import Scene
 
 _ENDED = pytest.StashKey[bool]()
 _TOLD = pytest.StashKey[int]()

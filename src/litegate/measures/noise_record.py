@@ -15,9 +15,9 @@ from typing import Any, final
 
 from litegate.core.errors import ConfigError, LitegateError
 from litegate.core.files import write_whole
-from litegate.digests import data_key
 from litegate.measures.noise import Noise
 from litegate.spec import Model
+from litegate.spec.digests import data_key
 
 PLACE = Path("litegate-noise.json")
 """Below the project."""

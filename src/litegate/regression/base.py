@@ -22,7 +22,7 @@ from litegate.build.store import Store
 from litegate.core.errors import ConfigError, StoreCorrupt
 from litegate.core.git import Commit, left_behind, prefix, worktree
 from litegate.core.import_paths import own_folders, path_for
-from litegate.digests import digest_of
+from litegate.spec.digests import digest_of
 
 DECLARATIONS = "declarations"
 _FILES = ("declaration.json",)

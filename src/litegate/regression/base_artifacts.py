@@ -12,8 +12,8 @@ from litegate.build.store import BUILDS
 from litegate.core.errors import BuildError, ConfigError, LitegateError
 from litegate.regression.base import Base
 from litegate.regression.loosening import predecessor
-from litegate.selection import Case
 from litegate.spec import Artifact, File
+from litegate.spec.cases import Case
 
 
 @final

@@ -14,10 +14,10 @@ from typing import Any
 
 from litegate.core.errors import ConfigError
 from litegate.core.units import Number, Quantity, Unit
-from litegate.digests import data_key, digest_of, files_digest, module_digest, toolchain_digest
 from litegate.regression.source_digests import check_digest, function_digest
 from litegate.regression.toolchain_pins import pinned
 from litegate.spec import OF_LABELS, Budget, Data, Model, Recipe, Regression
+from litegate.spec.digests import data_key, digest_of, files_digest, module_digest, toolchain_digest
 from litegate.spec.targets import load
 
 Declaration = Mapping[str, Any]

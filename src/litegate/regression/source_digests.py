@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
-from litegate.digests import (
+from litegate.spec.digests import (
     digest_of,
     local_imports,
     modules_digest,

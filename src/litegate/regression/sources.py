@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from litegate.core.options import GateOptions
-from litegate.digests import digest_of
 from litegate.regression.waivers import FILE
+from litegate.spec.digests import digest_of
 
 _SETTINGS = ("pyproject.toml", "pytest.ini", ".pytest.ini", "tox.ini", "setup.cfg")
 

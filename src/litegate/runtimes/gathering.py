@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.core.errors import ArtifactError
-from litegate.datasets.rows import IN_MEMORY, Rows
-from litegate.datasets.writing import Writer
+from litegate.data.disk_arrays import IN_MEMORY, Rows
+from litegate.data.writing import Writer
 
 Parts = Iterator[dict[str, NDArray[Any]]]
 """What was answered to some samples, output by output."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, final
 
 from litegate.spec.arrays import Array
-from litegate.spec.inputs import Domain, Samples
 from litegate.spec.recipe import Recipe
+from litegate.spec.samples import Domain, Samples
 
 
 @final

@@ -11,8 +11,8 @@ from typing import Any, final
 from litegate.core.errors import ConfigError
 from litegate.spec.arrays import Array
 from litegate.spec.budget import Budget
-from litegate.spec.inputs import Domain, Samples
 from litegate.spec.recipe import Kind, Recipe
+from litegate.spec.samples import Domain, Samples
 from litegate.spec.stream import Stream
 
 SLICE = "slices."

@@ -4,7 +4,7 @@
 `litegate.measures.structure.tensors` must name.
 """
 
-from litegate.faults.edits import (
+from litegate.mutation.faults.edits import (
     custom_operator,
     float_layer,
     pad,

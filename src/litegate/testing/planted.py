@@ -12,7 +12,7 @@ import numpy as np
 
 from litegate.build.store import BUILDS, EVALUATIONS
 from litegate.core.options import parse
-from litegate.datasets.kept import save
+from litegate.data.array_files import save
 from litegate.gate.session import Session
 from litegate.runtimes.inference import all_outputs
 from litegate.spec import Array, Evaluation, Model

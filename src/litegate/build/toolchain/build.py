@@ -6,9 +6,9 @@ import sys
 from dataclasses import replace
 
 from litegate.core.errors import ConfigError
-from litegate.datasets import prepare
-from litegate.datasets.prepare import keep_evaluation
-from litegate.discovery import load_file
+from litegate.data import prepare
+from litegate.data.prepare import keep_evaluation
+from litegate.spec.loader import load_file
 from litegate.spec import Model, Recipe, Splits
 from litegate.build.toolchain.recipes import Bench
 from litegate.build.toolchain.determinism import (

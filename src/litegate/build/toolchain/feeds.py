@@ -9,7 +9,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.datasets.rows import Rows
+from litegate.data.disk_arrays import Rows
 from litegate.spec import Inputs, Model, Splits
 from litegate.build.toolchain.determinism import Frameworks
 from litegate.build.toolchain.failures import ToolchainError

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, final
 
-from litegate.datasets.files import digest
-from litegate.datasets.kept import save
+from litegate.data.sources import digest
+from litegate.data.array_files import save
 from litegate.spec import Kind, Model, Recipe
 from litegate.build.toolchain.compress import compressions
 from litegate.build.toolchain.convert import calibration_of, converted

@@ -15,11 +15,11 @@ import numpy as np
 
 from litegate.build.store import ANSWERS, Store
 from litegate.core.errors import LitegateError
-from litegate.datasets.rows import opened
-from litegate.digests import digest_of
+from litegate.data.disk_arrays import opened
 from litegate.runtimes.inference import Outputs, predict
 from litegate.runtimes.litert import version
 from litegate.spec import Artifact
+from litegate.spec.digests import digest_of
 from litegate.tflite.ports import Port
 
 Ask = Callable[[Artifact], Outputs]

@@ -11,7 +11,7 @@ import numpy as np
 
 from litegate.gate.evidence.answers import Answered
 from litegate.gate.evidence.pictures import picture
-from litegate.reports.html.facts import (
+from litegate.report.html.facts import (
     Answer,
     Flip,
     FlippedClass,

@@ -14,14 +14,8 @@ from litegate.gate.evidence.comparison import Comparison, Lookup, comparisons
 from litegate.gate.evidence.confusion import class_changes, confusions
 from litegate.gate.evidence.flips import Change, flip_sheet
 from litegate.gate.evidence.layers import layers
-from litegate.reports.html.facts import (
-    CandidateFacts,
-    Epoch,
-    Growth,
-    LayerDifference,
-    SideFacts,
-)
-from litegate.reports.view import Report
+from litegate.report.html.facts import CandidateFacts, Epoch, Growth, LayerDifference, SideFacts
+from litegate.report.view import Report
 from litegate.runtimes.inference import predict
 from litegate.spec import Artifact
 from litegate.tflite.graph import Graph

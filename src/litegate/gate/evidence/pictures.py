@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.reports.html.facts import Image, Numbers, Picture, Wave
+from litegate.report.html.facts import Image, Numbers, Picture, Wave
 
 MOST_SIDE = 48
 """Pixels; a larger picture is averaged down."""

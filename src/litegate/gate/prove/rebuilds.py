@@ -9,13 +9,13 @@ from statistics import stdev
 
 from litegate.core.errors import ConfigError, LitegateError
 from litegate.core.units import Unit, text
-from litegate.faults import Scene
 from litegate.gate.state import Gate
 from litegate.measures.accuracy import answers
 from litegate.measures.accuracy.decisions import chooses
 from litegate.measures.metrics import metric_value
-from litegate.proving.proof import Proof, count_rebuild
-from litegate.proving.result import Play
+from litegate.mutation.faults import Scene
+from litegate.mutation.proof import Proof, count_rebuild
+from litegate.mutation.result import Play
 from litegate.spec import Artifact, Model, Recipe
 
 REBUILDS = 20

@@ -9,12 +9,12 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 from litegate.core.units import Unit
-from litegate.faults import Scene
 from litegate.gate import verdicts
 from litegate.gate.items import case_of, fixtures_of, is_latency
 from litegate.gate.state import KEY
 from litegate.measures.measurement import Relation
-from litegate.proving.result import Check, Finding, Result, Said
+from litegate.mutation.faults import Scene
+from litegate.mutation.result import Check, Finding, Result, Said
 
 _ORDER = (Said.OMITTED, Said.PASS, Said.INCONCLUSIVE, Said.FAIL, Said.ERROR, Said.CRASH)
 

@@ -15,9 +15,6 @@ import pytest
 
 from litegate.core.errors import ConfigError, LitegateError
 from litegate.core.escaping import plain
-from litegate.faults import Family, Fault, Scene
-from litegate.faults.catalogue import chosen, own_faults, shipped_faults
-from litegate.faults.part import in_memory
 from litegate.gate.items import case_of, cases_of, requires
 from litegate.gate.progress import uncaptured
 from litegate.gate.prove.rebuilds import add_rebuilds
@@ -25,14 +22,17 @@ from litegate.gate.prove.replay import check_of, play
 from litegate.gate.prove.wiring import wiring
 from litegate.gate.session import BASELINE
 from litegate.gate.state import Gate
-from litegate.proving.proof import Effort, Proof
-from litegate.proving.proof import prove as prove_scene
-from litegate.proving.result import Play
-from litegate.proving.rows import proof_row
-from litegate.reports.proof import title
-from litegate.reports.record import Place, error_row
-from litegate.reports.view import PROOF, outcome_of
-from litegate.selection import Case
+from litegate.mutation.faults import Family, Fault, Scene
+from litegate.mutation.faults.catalogue import chosen, own_faults, shipped_faults
+from litegate.mutation.faults.part import in_memory
+from litegate.mutation.proof import Effort, Proof
+from litegate.mutation.proof import prove as prove_scene
+from litegate.mutation.report_rows import proof_row
+from litegate.mutation.result import Play
+from litegate.report.proof import title
+from litegate.report.run_record import Place, error_row
+from litegate.report.view import PROOF, outcome_of
+from litegate.spec.cases import Case
 
 ROUNDS = 100
 """Comparisons of identical models in a full proof."""

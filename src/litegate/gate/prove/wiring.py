@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 import pytest
 
-from litegate.faults import ONCE, Expect, Family, Fault, Scene
 from litegate.gate.prove.replay import play_emptied
-from litegate.proving.ladders import Climb
-from litegate.proving.result import Result, Said
-from litegate.reports.merge import merge
-from litegate.reports.view import is_good
+from litegate.mutation.faults import ONCE, Expect, Family, Fault, Scene
+from litegate.mutation.grades import Climb
+from litegate.mutation.result import Result, Said
+from litegate.report.merge import merge
+from litegate.report.view import is_good
 
 MERGE = "litegate merge"
 

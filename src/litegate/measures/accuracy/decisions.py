@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.core.errors import MeasurementError
-from litegate.datasets.rows import in_parts, together
+from litegate.data.disk_arrays import in_parts, together
 from litegate.runtimes.inference import Outputs, predict, predict_all
 from litegate.spec import Artifact
 

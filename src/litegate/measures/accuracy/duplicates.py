@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.datasets.rows import in_parts
+from litegate.data.disk_arrays import in_parts
 from litegate.spec import Evaluation, by_input
 
 _BYTES = 16

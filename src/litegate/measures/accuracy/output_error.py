@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from litegate.core.errors import MeasurementError
 from litegate.core.units import Unit, text
-from litegate.datasets.rows import together
+from litegate.data.disk_arrays import together
 from litegate.measures.accuracy.decisions import demand_finite, demand_same_split
 from litegate.measures.accuracy.duplicates import counted, firsts, originals
 from litegate.measures.accuracy.layer_error import divergence

@@ -21,7 +21,7 @@ from typing import final
 import numpy as np
 
 from litegate.core.errors import ConfigError, MeasurementError
-from litegate.datasets.kept import load, save
+from litegate.data.array_files import load, save
 from litegate.measures.latency.clock import Pair, clocks, fresh, no_collection, pace
 from litegate.measures.latency.epochs import fresh_pairs
 from litegate.measures.latency.paired_test import (

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from litegate.core.errors import ArtifactError, MeasurementError
 from litegate.core.units import Unit, text
-from litegate.datasets.rows import in_parts
+from litegate.data.disk_arrays import in_parts
 from litegate.measures.accuracy.quanta import Grid, input_grid_of
 from litegate.runtimes.litert import Runner
 from litegate.spec import Artifact, Samples

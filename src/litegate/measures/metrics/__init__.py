@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.core.units import text
-from litegate.datasets.rows import in_parts
+from litegate.data.disk_arrays import in_parts
 from litegate.measures.accuracy.decisions import demand_comparable
 from litegate.measures.accuracy.duplicates import counted, originals
 from litegate.measures.accuracy.flips import (

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.core.errors import MeasurementError
-from litegate.datasets.rows import in_parts
+from litegate.data.disk_arrays import in_parts
 from litegate.measures.accuracy.quanta import grid_of
 from litegate.measures.properties.strategies import Canvas, Pattern
 from litegate.runtimes.litert import Runner

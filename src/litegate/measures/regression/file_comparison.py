@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from litegate.core.errors import ArtifactError, LitegateError, MeasurementError
 from litegate.core.units import Number, Unit
-from litegate.datasets.samples import Labelled
+from litegate.data.data_lines import Labelled
 from litegate.measures.accuracy import accuracy
 from litegate.measures.accuracy.decisions import demand_finite
 from litegate.measures.accuracy.outputs import paired

@@ -1,0 +1,98 @@
+"""MNIST: 70,000 handwritten digits, 28x28, by LeCun, Cortes and Burges."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from litegate.core.errors import DataError, DataUnavailable, LitegateError
+from litegate.data.download import download
+from litegate.data.prepare import verify
+from litegate.spec import Array, Data, DataLocations, Splits
+
+URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
+FILE = "mnist.npz"
+DIGESTS = {
+    "x_train": "741c988805d008ac6e4c904b69001ba184c24b2c540a4ef403f4c71b676cf757",
+    "y_train": "1feba77c54802fa5339a11837ea4b2866434b83314ec45192930f1df69120c13",
+    "x_test": "6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c9d161",
+    "y_test": "ddeff807876a9661a1110d45c266c86239a3a1b7d37da0c3716a7a683c852ff5",
+}
+
+
+def mnist(*, url: str = URL) -> Data:
+    """MNIST in its original order: 60,000 to train on, 10,000 to be judged on, scaled to 0..1.
+
+    Looked for as `mnist.npz` in the data directory setting, then in Keras's own cache, then
+    downloaded. Every array is verified by digest, since the file's own bytes differ by source.
+    """
+    return Data(
+        name="mnist",
+        load=_loader(url),
+        digests=DIGESTS,
+        preprocess=_unit_scale,
+        domain=(0.0, 1.0),
+        classes=tuple("0123456789"),
+    )
+
+
+def _unit_scale(samples: Array) -> Array:
+    import numpy as np
+
+    return samples.astype(np.float32) / np.float32(255)
+
+
+def _loader(url: str) -> Callable[[DataLocations], Splits]:
+    def load(locations: DataLocations) -> Splits:
+        for path in _places(locations):
+            if path.is_file():
+                return read(path)
+        return _downloaded(url, locations)
+
+    return load
+
+
+def _places(locations: DataLocations) -> Iterator[Path]:
+    if locations.directory:
+        yield locations.directory / FILE
+    keras_home = os.environ.get("KERAS_HOME", "")
+    yield (Path(keras_home) if keras_home else Path.home() / ".keras") / "datasets" / FILE
+    if locations.cache:
+        yield locations.cache / FILE
+
+
+def _downloaded(url: str, locations: DataLocations) -> Splits:
+    remedy = f"put {FILE} into a folder and name it in LITEGATE_DATA"
+    if locations.cache is None:
+        raise DataUnavailable("MNIST is not on this machine", remedy=remedy)
+    fresh = locations.cache / f"unverified-{os.getpid()}-{FILE}"
+    try:
+        splits = read(download(url, fresh))
+        verify(mnist(), splits)
+        os.replace(fresh, locations.cache / FILE)
+    except DataUnavailable as error:
+        raise DataUnavailable(
+            f"MNIST is not on this machine and {error.what}", remedy=remedy
+        ) from None
+    except LitegateError as error:
+        raise DataError(f"what {url} sent is not MNIST: {error}", remedy=remedy) from error
+    finally:
+        fresh.unlink(missing_ok=True)
+    return splits
+
+
+def read(path: Path) -> Splits:
+    """The arrays of an `.npz` in Keras's layout; DataError where it cannot be read as one."""
+    import numpy as np
+
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return Splits(**{name: arrays[name] for name in DIGESTS})
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(
+            f"{path} cannot be read as MNIST: {error}",
+            expected="an .npz with " + ", ".join(DIGESTS),
+            remedy="replace the file with a whole one",
+        ) from error

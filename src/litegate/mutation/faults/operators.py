@@ -1,0 +1,149 @@
+"""Faults in the operators: kernels that LiteRT lacks, and work that a better file leaves out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from litegate.measures.structure.target import NAME as OUTSIDE
+from litegate.mutation.faults.edits import make_custom
+from litegate.mutation.faults.fault import Expect, Family, Ladder, fault
+from litegate.mutation.faults.layers import layers
+from litegate.mutation.faults.scene import Scene, Unplantable
+from litegate.tflite.editing.draft import Draft
+
+_CHANGES = "operator changes against the base"
+_LOSS = "accuracy lost against the base"
+_BUILTIN = ("broken operator promises", _LOSS)
+_UNKNOWN = 999
+"""A version of an operator that no LiteRT has."""
+_ALONE = {
+    schema.ActivationFunctionType.RELU: "RELU",
+    schema.ActivationFunctionType.RELU6: "RELU6",
+}
+"""Fused activations, and the operators that do the same."""
+
+
+@fault(family=Family.OPERATORS, noticed_by=_BUILTIN, expect=Expect.REFUSED)
+def custom_operator(scene: Scene, _: float) -> Scene:
+    """The last layer is a custom operator, which LiteRT does not bring along."""
+    return _custom(scene, "Dense")
+
+
+@fault(family=Family.OPERATORS, noticed_by=_BUILTIN, expect=Expect.REFUSED)
+def flex_operator(scene: Scene, _: float) -> Scene:
+    """The last layer is a Flex operator, which needs TensorFlow's own kernels."""
+    return _custom(scene, "FlexMatMul")
+
+
+@fault(family=Family.OPERATORS, noticed_by=(_LOSS,), expect=Expect.REFUSED)
+def unsupported_version(scene: Scene, _: float) -> Scene:
+    """The last layer is of a version that LiteRT does not know."""
+
+    def change(draft: Draft) -> None:
+        operator = layers(draft)[-1].operator
+        operator.opcodeIndex = draft.code(draft.builtin(operator), _UNKNOWN)
+
+    return scene.with_edited(change)
+
+
+@fault(
+    family=Family.OPERATORS,
+    ladder=Ladder(1, 4, unit="activations", must=4),
+    noticed_by=(_CHANGES,),
+)
+def unfused_activations(scene: Scene, grade: float) -> Scene:
+    """Activations are operators of their own in place of a part of the layer before.
+
+    The first ones; all where the model has fewer.
+    """
+
+    def change(draft: Draft) -> None:
+        fused = [op for op in draft.graph.operators if _activation(op) in _ALONE]
+        if not fused:
+            raise Unplantable("no operator has a fused RELU or RELU6")
+        for operator in fused[: int(grade)]:
+            _unfuse(draft, operator)
+
+    return scene.with_edited(change)
+
+
+@fault(
+    family=Family.OPERATORS,
+    ladder=Ladder(1, 4, 16, unit="pairs", must=4),
+    noticed_by=(_CHANGES,),
+)
+def useless_transposes(scene: Scene, grade: float) -> Scene:
+    """A TRANSPOSE from NHWC to NCHW is followed by one that turns it back.
+
+    The pairs stand one after the other, behind the first layer.
+    """
+
+    def change(draft: Draft) -> None:
+        for _ in range(int(grade)):
+            _transpose_and_back(draft, layers(draft)[0].operator.outputs[0])
+
+    return scene.with_edited(change)
+
+
+@fault(family=Family.OPERATORS, noticed_by=(OUTSIDE,))
+def operator_outside_target(scene: Scene, _: float) -> Scene:
+    """An operator is not on the target's list: BITCAST, from a type to the same one.
+
+    It stands behind the last layer. LiteRT runs it; no list that comes along has it.
+    """
+    if scene.model.budget_of(scene.recipe).target is None:
+        raise Unplantable("the model promises no target")
+
+    def change(draft: Draft) -> None:
+        last = layers(draft)[-1]
+        output = last.operator.outputs[0]
+        same = draft.beside(output, "/same")
+        draft.read_instead(output, same)
+        draft.graph.operators.insert(last.number + 1, draft.step("BITCAST", output, same))
+
+    return scene.with_edited(change)
+
+
+def _custom(scene: Scene, code: str) -> Scene:
+    return scene.with_edited(lambda draft: make_custom(draft, layers(draft)[-1].operator, code))
+
+
+def _activation(operator: Any) -> int:
+    options = operator.builtinOptions
+    return int(getattr(options, "fusedActivationFunction", schema.ActivationFunctionType.NONE))
+
+
+def _unfuse(draft: Draft, operator: Any) -> None:
+    name, output = _ALONE[_activation(operator)], operator.outputs[0]
+    operator.builtinOptions.fusedActivationFunction = schema.ActivationFunctionType.NONE
+    operator.outputs = [draft.beside(output, "/unfused")]
+    after = draft.graph.operators.index(operator) + 1
+    draft.graph.operators.insert(after, draft.step(name, operator.outputs[0], output))
+
+
+def _transpose_and_back(draft: Draft, index: int) -> None:
+    rank = len(draft.graph.tensors[index].shape)
+    there = [0, rank - 1, *range(1, rank - 1)]
+    turned, back = draft.beside(index, "/turned"), draft.beside(index, "/back")
+    after = 1 + next(n for n, op in enumerate(draft.graph.operators) if index in op.outputs)
+    draft.read_instead(index, back)
+    tensor = draft.graph.tensors[turned]
+    tensor.shape = [tensor.shape[axis] for axis in there]
+    if tensor.shapeSignature is not None:
+        tensor.shapeSignature = [tensor.shapeSignature[axis] for axis in there]
+    draft.graph.operators[after:after] = [
+        _transpose(draft, index, turned, there),
+        _transpose(draft, turned, back, np.argsort(there).tolist()),
+    ]
+
+
+def _transpose(draft: Draft, source: int, result: int, order: Sequence[int]) -> Any:
+    step = draft.step("TRANSPOSE", source, result)
+    step.inputs = [source, draft.constant("order", np.array(order, np.int32))]
+    step.builtinOptions = schema.TransposeOptionsT()
+    step.builtinOptionsType = schema.BuiltinOptions.TransposeOptions
+    return step

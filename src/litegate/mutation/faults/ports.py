@@ -1,0 +1,69 @@
+"""The type of a model's input or output exchanged for another, and nothing else."""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import Any
+
+from ai_edge_litert import schema_py_generated as schema
+
+from litegate.mutation.faults.scene import Unplantable
+from litegate.tflite.editing.draft import Draft
+
+_INT8, _UINT8 = schema.TensorType.INT8, schema.TensorType.UINT8
+_SHIFT = {_INT8: -128, _UINT8: 128}
+"""What is added to a zero point on the way to each type from the other."""
+
+
+def change_input(draft: Draft) -> None:
+    """Make the input uint8, or int8 where it is uint8; a QUANTIZE gives what it was.
+
+    Unplantable where the model does not begin in int8 or uint8.
+    """
+    port = draft.graph.inputs[0]
+    if draft.graph.tensors[port].type in _SHIFT:
+        inner = draft.beside(port, "/inner")
+        draft.read_instead(port, inner)
+        draft.graph.operators.insert(0, draft.step("QUANTIZE", port, inner))
+    else:
+        inner = _converter(draft, "QUANTIZE", reads=port).outputs[0]
+    _exchange(draft, port, inner)
+
+
+def change_output(draft: Draft) -> None:
+    """Make the output uint8, or int8 where it is uint8, by a QUANTIZE at the end.
+
+    Unplantable where the model does not end in int8 or uint8.
+    """
+    port = draft.graph.outputs[0]
+    if draft.graph.tensors[port].type in _SHIFT:
+        inner = draft.beside(port, "/inner")
+        for operator in draft.graph.operators:
+            operator.inputs = [inner if index == port else index for index in operator.inputs]
+            operator.outputs = [inner if index == port else index for index in operator.outputs]
+        draft.graph.operators.append(draft.step("QUANTIZE", inner, port))
+    else:
+        last = _converter(draft, "DEQUANTIZE", writes=port)
+        inner = last.inputs[0]
+        last.opcodeIndex = draft.step("QUANTIZE", inner, port).opcodeIndex
+        last.builtinOptions, last.builtinOptionsType = None, 0
+    _exchange(draft, port, inner)
+
+
+def _converter(draft: Draft, kind: str, *, reads: int = -1, writes: int = -1) -> Any:
+    """The one operator at a float port. Unplantable where it is not of this kind."""
+    found = [op for op in draft.graph.operators if reads in op.inputs or writes in op.outputs]
+    if len(found) != 1 or draft.builtin(found[0]) != getattr(schema.BuiltinOperator, kind):
+        raise Unplantable(f"a float port of the model is not next to a {kind} alone")
+    return found[0]
+
+
+def _exchange(draft: Draft, port: int, inner: int) -> None:
+    """Give a port the other type, and the scale of the tensor within that it is converted from."""
+    tensor, source = draft.graph.tensors[port], draft.graph.tensors[inner]
+    if source.type not in _SHIFT:
+        raise Unplantable("the model computes in other types than int8 and uint8 at its port")
+    tensor.type = _INT8 if tensor.type == _UINT8 else _UINT8
+    shift = 0 if tensor.type == source.type else _SHIFT[tensor.type]
+    tensor.quantization = copy(source.quantization)
+    tensor.quantization.zeroPoint = [zero + shift for zero in source.quantization.zeroPoint]

@@ -1,0 +1,181 @@
+"""Faults in the types: files that decide as before, and are not the integers that were promised."""
+
+from __future__ import annotations
+
+from ai_edge_litert import schema_py_generated as schema
+
+from litegate.mutation.faults.fault import Expect, Family, Ladder, fault
+from litegate.mutation.faults.floats import compute_in_floats, through_floats
+from litegate.mutation.faults.layers import Layer, layers
+from litegate.mutation.faults.packing import hybrid, merge_scales, weight_only
+from litegate.mutation.faults.ports import change_input, change_output
+from litegate.mutation.faults.scene import Scene, Unplantable
+from litegate.spec import Kind
+from litegate.tflite.editing.draft import Draft
+
+_TENSORS = "broken tensor promises"
+_OPERATORS = "broken operator promises"
+_LOST = "integer types lost against the base"
+_INTEGER = (Kind.INT8_QAT, Kind.INT8_PTQ, Kind.INT16X8)
+_LAYERS = Ladder(1, 4, unit="layers", must=1)
+"""The first layers of the model; all of them where it has fewer."""
+
+
+@fault(family=Family.TYPES, ladder=_LAYERS, noticed_by=(_TENSORS, _OPERATORS, _LOST))
+def float_layers(scene: Scene, grade: float) -> Scene:
+    """Layers are left in float32, between a DEQUANTIZE and a QUANTIZE."""
+
+    def change(draft: Draft) -> None:
+        for layer in _integer_layers(draft)[: int(grade)]:
+            compute_in_floats(draft, layer.operator)
+
+    return scene.with_edited(change)
+
+
+@fault(
+    family=Family.TYPES,
+    ladder=Ladder(1, 4, unit="islands", must=1),
+    noticed_by=(_TENSORS, _OPERATORS),
+)
+def float_islands(scene: Scene, grade: float) -> Scene:
+    """Operators compute in float32 between integer ones: outputs of layers are negated twice.
+
+    An island comes after each of the first layers.
+    """
+
+    def change(draft: Draft) -> None:
+        for layer in _integer_layers(draft)[: int(grade)]:
+            through_floats(draft, layer.operator.outputs[0], "NEG", "NEG")
+
+    return scene.with_edited(change)
+
+
+@fault(
+    family=Family.TYPES,
+    ladder=Ladder(1, 4, unit="pairs", must=1),
+    noticed_by=(_TENSORS, _OPERATORS),
+)
+def round_trips(scene: Scene, grade: float) -> Scene:
+    """A DEQUANTIZE and a QUANTIZE are inserted, which change no value.
+
+    A pair comes after each of the first layers.
+    """
+
+    def change(draft: Draft) -> None:
+        for layer in _integer_layers(draft)[: int(grade)]:
+            through_floats(draft, layer.operator.outputs[0])
+
+    return scene.with_edited(change)
+
+
+@fault(family=Family.TYPES, ladder=_LAYERS, noticed_by=(_TENSORS,))
+def per_tensor_weights(scene: Scene, grade: float) -> Scene:
+    """Convolutions have one scale for all weights in place of one for each channel."""
+
+    def change(draft: Draft) -> None:
+        many = [one for one in _convolutions(draft) if len(one.weight.quantization.scale) > 1]
+        if not many:
+            raise Unplantable("no convolution has a scale for each channel")
+        for layer in many[: int(grade)]:
+            merge_scales(draft, layer)
+
+    return scene.with_edited(change)
+
+
+@fault(
+    family=Family.TYPES,
+    ladder=Ladder(0.0001, 0.01, 1, 100, unit="%", must=0.01),
+    noticed_by=(_TENSORS,),
+)
+def wrong_bias_scale(scene: Scene, grade: float) -> Scene:
+    """A bias has another scale than the input's times the weight's.
+
+    The first bias; the grade is by how many per cent its scales are too large.
+    """
+
+    def change(draft: Draft) -> None:
+        steps = _biased(draft).bias.quantization
+        steps.scale = [scale * (1 + grade / 100) for scale in steps.scale]
+
+    return scene.with_edited(change)
+
+
+@fault(family=Family.TYPES, noticed_by=(_TENSORS,))
+def wrong_input_type(scene: Scene, _: float) -> Scene:
+    """The input is uint8 where int8 or float32 was declared, or int8 where uint8 was."""
+    return scene.with_edited(change_input)
+
+
+@fault(family=Family.TYPES, noticed_by=(_TENSORS,))
+def wrong_output_type(scene: Scene, _: float) -> Scene:
+    """The output is uint8 where int8 or float32 was declared, or int8 where uint8 was."""
+    return scene.with_edited(change_output)
+
+
+@fault(family=Family.TYPES, noticed_by=(_TENSORS, _OPERATORS, _LOST))
+def dynamic_range_model(scene: Scene, _: float) -> Scene:
+    """The candidate is the float reference with int8 weights and hybrid kernels."""
+    _check_promises_integers(scene)
+    return scene.with_candidate(hybrid(scene.reference.tflite))
+
+
+@fault(family=Family.TYPES, noticed_by=(_TENSORS, _OPERATORS, _LOST))
+def weight_only_model(scene: Scene, _: float) -> Scene:
+    """The candidate is the float reference with int8 weights that are unpacked to compute."""
+    _check_promises_integers(scene)
+    return scene.with_candidate(weight_only(scene.reference.tflite))
+
+
+@fault(family=Family.TYPES, noticed_by=(_TENSORS, _OPERATORS, _LOST, "size saving"))
+def float_model(scene: Scene, _: float) -> Scene:
+    """The candidate is its own float reference."""
+    _check_promises_integers(scene)
+    return scene.with_candidate(scene.reference.tflite)
+
+
+@fault(family=Family.TYPES, ladder=_LAYERS, noticed_by=("broken float promises",))
+def hybrid_reference(scene: Scene, grade: float) -> Scene:
+    """The float reference has layers with int8 weights, so that quantizing seems to cost less."""
+    return scene.with_reference(hybrid(scene.reference.tflite, int(grade)))
+
+
+@fault(family=Family.TYPES, noticed_by=(_TENSORS,), expect=Expect.REFUSED)
+def weights_off_centre(scene: Scene, _: float) -> Scene:
+    """The weights of the first layer have the zero point 1, where kernels want 0."""
+
+    def change(draft: Draft) -> None:
+        steps = _integer_layers(draft)[0].weight.quantization
+        steps.zeroPoint = [1] * len(steps.scale)
+
+    return scene.with_edited(change)
+
+
+def _check_promises_integers(scene: Scene) -> None:
+    if scene.recipe.kind not in _INTEGER:
+        raise Unplantable(f"{scene.recipe.kind} promises no integer computing")
+
+
+def _integer_layers(draft: Draft) -> tuple[Layer, ...]:
+    """The layers that compute in integers, the first one first. Unplantable where none does."""
+    found = tuple(one for one in layers(draft) if _is_integer(draft, one))
+    if not found:
+        raise Unplantable("no layer computes in integers")
+    return found
+
+
+def _is_integer(draft: Draft, layer: Layer) -> bool:
+    data = draft.graph.tensors[layer.operator.inputs[0]]
+    types = (schema.TensorType.INT8, schema.TensorType.INT16)
+    return data.type in types and layer.weight.type in types
+
+
+def _convolutions(draft: Draft) -> tuple[Layer, ...]:
+    return tuple(one for one in _integer_layers(draft) if one.kind != "FULLY_CONNECTED")
+
+
+def _biased(draft: Draft) -> Layer:
+    """The first integer layer with a bias. Unplantable where none has one."""
+    found = [one for one in _integer_layers(draft) if one.bias is not None]
+    if not found:
+        raise Unplantable("no layer has a bias")
+    return found[0]

@@ -1,0 +1,139 @@
+"""From a report and its facts to one self-contained page: no script, no request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from litegate.core.errors import ConfigError
+from litegate.core.escaping import plain
+from litegate.core.files import write_whole
+from litegate.core.units import Unit, text
+from litegate.report import proof
+from litegate.report.html import words
+from litegate.report.html.charts.bars import bar, layer_bar
+from litegate.report.html.charts.classes import class_change, class_scale
+from litegate.report.html.charts.curves import curves
+from litegate.report.html.charts.interval import interval
+from litegate.report.html.charts.matrix import difference, matrix
+from litegate.report.html.charts.merit import merit
+from litegate.report.html.charts.over_commits import over_commits
+from litegate.report.html.charts.pareto import pareto, unbeaten
+from litegate.report.html.charts.samples import sample
+from litegate.report.html.charts.timing import epochs, is_timed, times
+from litegate.report.html.charts.treemap import short_name, treemap
+from litegate.report.html.facts import CandidateFacts
+from litegate.report.html.history import history
+from litegate.report.html.pairs import pairs
+from litegate.report.view import (
+    RECIPE_HEAD,
+    Report,
+    counts,
+    figures,
+    having,
+    headline,
+    held_against,
+    is_clean,
+    judged,
+    outcome_of,
+    recipe_figures,
+    shown,
+    whose,
+    without_verdict,
+)
+
+_TEMPLATES = Path(__file__).with_name("templates")
+_SHOWN = {
+    f.__name__: f
+    for f in (
+        *(bar, class_change, class_scale, curves, difference, epochs, interval, layer_bar, matrix),
+        *(merit, over_commits, pareto, sample, short_name, times, treemap, unbeaten),
+        *(counts, figures, having, held_against, judged, outcome_of, recipe_figures, text, whose),
+        without_verdict,
+    )
+}
+
+
+def page(
+    report: Report,
+    candidates: Sequence[CandidateFacts] = (),
+    gaps: Sequence[str] = (),
+    kept: Iterable[Report] = (),
+) -> str:
+    """The page of one report. `gaps` say which evidence cannot be shown, and why.
+
+    `kept` are the reports of earlier commits, the oldest first.
+    """
+    models = [_model(report, name, candidates) for name in _models(report)]
+    proofs = report.get("proofs") or ()
+    context = {"models": models, "gaps": gaps, "proofs": proofs, "said": headline(report)}
+    return _render("page.html", report=report, history=history(kept, report), **context)
+
+
+def compared(before: Report, after: Report, names: tuple[str, str]) -> str:
+    """The page that holds one report against another; `names` are what the two are called."""
+    found = pairs(before, after)
+    said = (headline(before), headline(after))
+    return _render("compared.html", before=before, after=after, names=names, pairs=found, said=said)
+
+
+def write(html: str, path: Path) -> Path:
+    """Write a page under a temporary name and move it into place. ConfigError where it cannot."""
+    try:
+        write_whole(path, html.encode())
+    except OSError as error:
+        raise ConfigError(
+            f"the page {path} cannot be written",
+            got=str(error.strerror or error),
+            remedy="name another file with --to",
+        ) from error
+    return path
+
+
+def _models(report: Report) -> list[str]:
+    """Every model with a row, in the order of the verdicts."""
+    rows = (row for key in ("verdicts", "recipes") for row in report[key])
+    return list(dict.fromkeys(row["model"] for row in rows if row["model"]))
+
+
+def _model(report: Report, name: str, candidates: Sequence[CandidateFacts]) -> Mapping[str, Any]:
+    mine = [row for row in report["verdicts"] if row["model"] == name]
+    return {
+        "name": name,
+        "said": shown(mine, [row for row in report["errors"] if row["model"] == name]),
+        "recipes": [row for row in report["recipes"] if row["model"] == name],
+        "timed": [row for row in mine if is_timed(row)],
+        "candidates": [one for one in candidates if one.model == name],
+    }
+
+
+def _render(template: str, **context: Any) -> str:
+    return _environment().get_template(template).render(**context)
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_text,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.tests["is_clean"] = is_clean
+    style = (_TEMPLATES / "style.css").read_text("utf-8")
+    made.globals |= {**_SHOWN, "proof": proof, "words": words, "Unit": Unit}
+    made.globals["recipe_head"] = RECIPE_HEAD
+    made.globals["style"] = Markup(style)  # noqa: S704 a file of this package
+    return made
+
+
+def _text(value: object) -> object:
+    """What a template is given to show: markup as it is, all else as text that can be seen."""
+    return value if isinstance(value, Markup) else plain(str(value))

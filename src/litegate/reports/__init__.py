@@ -1,1 +1,0 @@
-"""Verdicts to text: pure functions of what a run found."""

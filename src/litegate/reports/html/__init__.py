@@ -1,5 +1,0 @@
-"""`report.html`: what a run found, as one page to look at, with its evidence."""
-
-from litegate.reports.html.page import compared, page, write
-
-__all__ = ["compared", "page", "write"]

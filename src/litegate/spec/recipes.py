@@ -1,0 +1,148 @@
+"""Recipes: named functions that say how a network becomes a `.tflite`.
+
+Names are the field's own: `int8_qat` is quantization-aware training to int8 weights and 8-bit
+activations (`int8_pqat` of a pruned network, `int8_cqat` of a clustered one, `int8_pcqat` of one
+that is both), `int8_ptq` post-training quantization with a representative data set, `dynamic_range`
+int8 weights with float activations, `int16x8` int16 activations with int8 weights.
+
+`strip=True` takes out of the file what no device reads: names of tensors, the converter's notes.
+Its answers stay the same to the bit, which each build proves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from litegate.spec.budget import Budget
+from litegate.spec.recipe import Clustering, Kind, Pruning, Recipe
+
+
+def float32() -> Recipe:
+    """The float network, converted as it is: the baseline that every table shows."""
+    return Recipe(name="float32", kind=Kind.FLOAT32, gate=False)
+
+
+def int8_qat(  # noqa: PLR0913 keywords only, each with a default
+    *,
+    name: str | None = None,
+    fine_tune_epochs: int = 1,
+    from_scratch: bool = False,
+    input_type: str = "float32",
+    output_type: str = "float32",
+    annotate: Callable[..., Any] | None = None,
+    custom_objects: Callable[[], Mapping[str, Any]] | None = None,
+    float_layers: str | Iterable[str] = (),
+    pruning: Pruning | None = None,
+    clustering: Clustering | None = None,
+    gate: bool = True,
+    budget: Budget | None = None,
+    strip: bool = False,
+    shipped: str | None = None,
+) -> Recipe:
+    """Quantization-aware training by tfmot, then conversion without a representative data set.
+
+    Fine-tunes the trained float network for `fine_tune_epochs`, or trains the quantized network
+    `from_scratch` for the model's own epochs. All of it is quantized but `float_layers`; else
+    ``annotate(network, tfmot)`` returns a network annotated by tfmot's own API, which leaves out
+    exactly those. `pruning` and then `clustering` come before quantizing, which preserves both.
+    """
+    prefix = f"{'p' if pruning else ''}{'c' if clustering else ''}"
+    return Recipe(
+        name=name or f"int8_{prefix}qat{'_scratch' if from_scratch else ''}",
+        kind=Kind.INT8_QAT,
+        fine_tune_epochs=0 if from_scratch else fine_tune_epochs,
+        from_scratch=from_scratch,
+        input_type=input_type,
+        output_type=output_type,
+        annotate=annotate,
+        custom_objects=custom_objects,
+        float_layers=(float_layers,) if isinstance(float_layers, str) else tuple(float_layers),
+        pruning=pruning,
+        clustering=clustering,
+        gate=gate,
+        budget=budget,
+        strip=strip,
+        shipped=shipped,
+    )
+
+
+def int8_ptq(  # noqa: PLR0913 keywords only, each with a default
+    *,
+    name: str = "int8_ptq",
+    calibration_samples: int = 500,
+    input_type: str = "float32",
+    output_type: str = "float32",
+    gate: bool = True,
+    budget: Budget | None = None,
+    strip: bool = False,
+    shipped: str | None = None,
+) -> Recipe:
+    """Full integer quantization after training, calibrated on samples of the training split."""
+    return Recipe(
+        name=name,
+        kind=Kind.INT8_PTQ,
+        calibration_samples=calibration_samples,
+        input_type=input_type,
+        output_type=output_type,
+        gate=gate,
+        budget=budget,
+        strip=strip,
+        shipped=shipped,
+    )
+
+
+def dynamic_range(
+    *,
+    name: str = "dynamic_range",
+    gate: bool = True,
+    budget: Budget | None = None,
+    strip: bool = False,
+    shipped: str | None = None,
+) -> Recipe:
+    """int8 weights, float activations: smaller, and not for a device without float arithmetic."""
+    return Recipe(
+        name=name, kind=Kind.DYNAMIC_RANGE, gate=gate, budget=budget, strip=strip, shipped=shipped
+    )
+
+
+def float16(
+    *,
+    name: str = "float16",
+    gate: bool = True,
+    budget: Budget | None = None,
+    strip: bool = False,
+    shipped: str | None = None,
+) -> Recipe:
+    """float16 weights, float arithmetic."""
+    return Recipe(
+        name=name, kind=Kind.FLOAT16, gate=gate, budget=budget, strip=strip, shipped=shipped
+    )
+
+
+def int16x8(  # noqa: PLR0913 keywords only
+    *,
+    name: str = "int16x8",
+    calibration_samples: int = 500,
+    input_type: str = "float32",
+    output_type: str = "float32",
+    gate: bool = True,
+    budget: Budget | None = None,
+    strip: bool = False,
+    shipped: str | None = None,
+) -> Recipe:
+    """int16 activations and int8 weights, calibrated on samples of the training split.
+
+    Inputs and outputs are float32 or int16.
+    """
+    return Recipe(
+        name=name,
+        kind=Kind.INT16X8,
+        calibration_samples=calibration_samples,
+        input_type=input_type,
+        output_type=output_type,
+        gate=gate,
+        budget=budget,
+        strip=strip,
+        shipped=shipped,
+    )
