@@ -27,9 +27,9 @@ from numpy.typing import NDArray
 from scipy.stats import beta
 
 from litegate.measures.latency import DEFAULT_LIMIT
-from litegate.measures.latency.clock import Pair, clocks, fresh, no_collection, pace
 from litegate.measures.latency.confirmation import Contest, Result, confirmed, fresh_process
 from litegate.measures.latency.epochs import fresh_pairs
+from litegate.measures.latency.timing import Pair, clocks, fresh, no_collection, pace
 from litegate.measures.measurement import Outcome
 from litegate.measures.statistics.sequential import hodges_lehmann
 from litegate.runtimes.litert import Runner

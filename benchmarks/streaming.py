@@ -122,7 +122,7 @@ def _write(folder: Path, count: int) -> None:
 def _digests(count: int) -> dict[str, str]:
     from streaming_pair import batches
 
-    from litegate.data.parts import Digest
+    from litegate.data.streams import Digest
 
     x, y = Digest(), Digest()
     for samples, labels in batches(count):

@@ -22,7 +22,7 @@ from invocations import invoked
 from litegate.core.errors import LitegateError
 from litegate.core.options import parse
 from litegate.core.parallel import cores
-from litegate.data.data_lines import Labelled
+from litegate.data.npz import Labelled
 from litegate.gate.session import Session
 from litegate.measures.regression.file_comparison import side
 from litegate.runtimes.inference import predict, predict_all

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from litegate.measures.noise_record import PLACE, Row, keep
+from litegate.measures.noise import PLACE, Row, keep
 from litegate.spec import Kind
 from litegate.spec.digests import data_key
 from litegate.spec.loader import discover

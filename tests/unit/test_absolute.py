@@ -8,7 +8,7 @@ import pytest
 
 from litegate.core.errors import ConfigError, MeasurementError
 from litegate.core.units import Unit, ms
-from litegate.measures.latency import budget, clock
+from litegate.measures.latency import budget, timing
 from litegate.measures.latency.benchmark_fixture import Omission, omission
 from litegate.measures.latency.budget import Renewal, Summary, budget_rule, latency, summary
 from litegate.measures.measurement import Measurement, Outcome
@@ -127,20 +127,20 @@ class Clock:
 @pytest.mark.parametrize(("microseconds", "rounds"), [(100, 150), (1250, 12), (5000, 12)])
 def test_an_epoch_lasts_15_ms_and_twelve_rounds(microseconds, rounds):
     """A new interpreter every epoch, and rounds enough for a median."""
-    clock = Clock(microseconds)
-    renewal = Renewal(clock.create, clock)
+    timing = Clock(microseconds)
+    renewal = Renewal(timing.create, timing)
     for _ in range(2 * rounds + 1):
         (invoke,), _ = renewal()
         invoke()
     assert renewal.starts == [0, rounds, 2 * rounds]
-    assert clock.created == 1 + 3
+    assert timing.created == 1 + 3
 
 
 @pytest.mark.parametrize("microseconds", [5, 100, 20_000, 5_000_000])
 def test_the_rounds_last_three_seconds(microseconds):
     """And some to spare for a machine that speeds up, but four at least."""
-    clock = Clock(microseconds)
-    rounds = Renewal(clock.create, clock).rounds
+    timing = Clock(microseconds)
+    rounds = Renewal(timing.create, timing).rounds
     assert rounds >= 4
     assert rounds * (microseconds + 2) / 1e6 >= 3.0
 
@@ -175,7 +175,7 @@ class Fixture:
 @pytest.fixture
 def no_litert(monkeypatch):
     """Interpreters that do nothing, quickly."""
-    monkeypatch.setattr(clock, "fresh", lambda *_: lambda: lambda: None)
+    monkeypatch.setattr(timing, "fresh", lambda *_: lambda: lambda: None)
     monkeypatch.setattr(budget, "_TRIAL", 0.0)
 
 

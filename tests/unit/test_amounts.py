@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from litegate.core.amounts import exactly, outward, read
-from litegate.core.units import Unit
+from litegate.core.units import Unit, exactly, outward, read
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,7 @@ from written import drawn, joined
 from litegate.core.errors import ArtifactError, MeasurementError
 from litegate.core.units import byte
 from litegate.measures.structure import arena as subject
-from litegate.measures.structure.arena import arena, plan
-from litegate.measures.structure.planner import Block, aligned, place
+from litegate.measures.structure.arena import Block, aligned, arena, place, plan
 from litegate.spec import Kind
 from litegate.testing import artifact, tiny, tiny_artifact
 from litegate.tflite.reader import parse

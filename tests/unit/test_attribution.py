@@ -8,6 +8,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from litegate.core.errors import ArtifactError
+from litegate.measures.regression.byte_counts import DESCRIPTIONS, UNREAD, weigh
 from litegate.measures.regression.graph_matching import (
     match,
     match_operators,
@@ -15,7 +16,6 @@ from litegate.measures.regression.graph_matching import (
     operators,
 )
 from litegate.measures.regression.size_diff import REST, attribution
-from litegate.measures.regression.weighing import DESCRIPTIONS, UNREAD, weigh
 from litegate.spec import Kind
 from litegate.testing import Draft, artifact, custom_operator, edit, float_layer, pad, tiny
 from litegate.tflite.reader import parse

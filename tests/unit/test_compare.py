@@ -9,7 +9,7 @@ from tiny import selector
 from typer.testing import CliRunner
 
 from litegate.cli import app
-from litegate.cli.files import told_apart
+from litegate.cli.common import told_apart
 from litegate.spec import Kind
 from litegate.testing import evaluation, float_layer, pad, revalue, tiny
 from litegate.tflite.editing.draft import edit

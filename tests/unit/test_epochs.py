@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from litegate.core.errors import MeasurementError
-from litegate.measures.latency.clock import (
+from litegate.measures.latency.epochs import Epoch, fresh_pairs
+from litegate.measures.latency.timing import (
     Clocks,
     Pace,
     Pair,
@@ -17,7 +18,6 @@ from litegate.measures.latency.clock import (
     pace,
     quickest,
 )
-from litegate.measures.latency.epochs import Epoch, fresh_pairs
 
 
 class Machine:

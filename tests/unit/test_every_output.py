@@ -18,8 +18,8 @@ from litegate.measures.accuracy.agreement import (
 )
 from litegate.measures.accuracy.duplicates import firsts, originals
 from litegate.measures.accuracy.output_error import output_error
-from litegate.measures.latency.clock import fresh, one_sample
 from litegate.measures.latency.confirmation import Contest, fresh_process
+from litegate.measures.latency.timing import fresh, one_sample
 from litegate.measures.measurement import Outcome
 from litegate.measures.metrics import metric_loss
 from litegate.measures.properties import PROPERTIES, property_violations

@@ -8,7 +8,7 @@ from scenes import scene
 
 from litegate.data import disk_arrays
 from litegate.data.disk_arrays import Rows
-from litegate.mutation.faults.part import in_memory
+from litegate.mutation.faults.scene import in_memory
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from litegate.build.store import ANSWERS, Store
-from litegate.gate.evidence.asking import measured, recalled
+from litegate.gate.evidence.answers import measured, recalled
 from litegate.runtimes.inference import predict
 from litegate.spec import Kind
 from litegate.testing import artifact, evaluation, tiny
@@ -79,7 +79,7 @@ def test_a_store_that_takes_nothing_prevents_no_answer(tmp_path):
 
 QUIET = """
 import os
-from litegate.runtimes.greeting import without_greeting
+from litegate.runtimes.litert import without_greeting
 from litegate.runtimes.inference import outputs
 from litegate.spec import Kind
 from litegate.testing import evaluation, tiny

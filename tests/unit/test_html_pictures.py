@@ -6,7 +6,7 @@ import zlib
 import numpy as np
 import pytest
 
-from litegate.gate.evidence.pictures import MOST_POINTS, MOST_SIDE, picture, png
+from litegate.gate.evidence.flips import MOST_POINTS, MOST_SIDE, picture, png
 from litegate.report.html.facts import Image, Numbers, Wave
 
 UNIT = (0.0, 1.0)

@@ -9,8 +9,7 @@ from typer.testing import CliRunner
 from litegate.cli import app
 from litegate.core.errors import LitegateError
 from litegate.measures.structure.inspection import inspection
-from litegate.report.inspection import show
-from litegate.report.inspection_json import as_json
+from litegate.report.inspection import as_json, show
 from litegate.spec import Kind
 from litegate.spec.targets import KNOWN, load
 from litegate.testing import custom_operator, float_layer, tiny

@@ -19,8 +19,7 @@ from litegate.cli import app
 from litegate.cli.noise import summary
 from litegate.core.errors import BuildError, ConfigError, LitegateError, MeasurementError
 from litegate.core.units import points
-from litegate.measures.noise import Noise, chi_square, differing
-from litegate.measures.noise_record import PLACE, Row, keep, known, read
+from litegate.measures.noise import PLACE, Noise, Row, chi_square, differing, keep, known, read
 from litegate.spec import Budget, Data, DataLocations, Kind, Model, Training
 from litegate.spec.digests import data_key
 from litegate.spec.loader import discover

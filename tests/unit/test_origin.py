@@ -3,7 +3,7 @@
 import flatbuffers
 import pytest
 
-from litegate.measures.structure.origin import UNSAID, origin
+from litegate.measures.structure.inspection import UNSAID, origin
 from litegate.spec import Kind
 from litegate.testing import float_layer, tiny
 from litegate.tflite.converter_metadata import Conversion, read

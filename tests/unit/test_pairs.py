@@ -11,7 +11,6 @@ import pytest
 
 from litegate.core.errors import ConfigError, MeasurementError
 from litegate.measures.latency import confirmation as contest_module
-from litegate.measures.latency.clock import Pace
 from litegate.measures.latency.confirmation import Contest, Result, confirmed, fresh_process
 from litegate.measures.latency.epochs import Epoch
 from litegate.measures.latency.paired_test import (
@@ -22,6 +21,7 @@ from litegate.measures.latency.paired_test import (
     decide,
     unaffordable,
 )
+from litegate.measures.latency.timing import Pace
 from litegate.measures.measurement import Outcome
 
 LIMIT = 1.025

@@ -7,8 +7,7 @@ import pytest
 
 from litegate.core.errors import DataError, StoreCorrupt
 from litegate.data import disk_arrays
-from litegate.data.disk_arrays import Rows, in_parts, opened, together
-from litegate.data.writing import Writer
+from litegate.data.disk_arrays import Rows, Writer, in_parts, opened, together
 
 VALUES = np.arange(7 * 3 * 2, dtype=np.float32).reshape(7, 3, 2)
 

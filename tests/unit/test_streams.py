@@ -8,7 +8,7 @@ import pytest
 
 import litegate as lg
 from litegate.core.errors import ConfigError, DataError
-from litegate.data import disk_arrays, parts, prepare, streams
+from litegate.data import disk_arrays, prepare, streams
 from litegate.data.disk_arrays import Rows
 from litegate.data.prepare import array_digest, keep_evaluation
 from litegate.spec import Data, DataLocations, Splits, Stream
@@ -106,8 +106,8 @@ def test_a_long_stream_gives_signs_of_life(folder, tmp_path):
 
 
 def test_single_samples_are_gathered_into_parts_of_the_size_allowed(monkeypatch):
-    monkeypatch.setattr(parts, "PART", 3 * X[0].nbytes)
-    found = parts.parts(one_by_one(), "made.test", labels=True)
+    monkeypatch.setattr(streams, "PART", 3 * X[0].nbytes)
+    found = streams.parts(one_by_one(), "made.test", labels=True)
     assert [len(x) for x, _ in found] == [3, 3, 3, 1]
 
 

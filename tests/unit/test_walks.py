@@ -11,8 +11,7 @@ from tiny import artifact, selector
 
 from litegate.core.errors import ArtifactError, MeasurementError, StoreCorrupt
 from litegate.data import disk_arrays
-from litegate.data.disk_arrays import Rows
-from litegate.data.writing import Writer
+from litegate.data.disk_arrays import Rows, Writer
 from litegate.measures.accuracy import accuracy, accuracy_drop, class_drop
 from litegate.measures.accuracy.agreement import (
     agreement_with_reference,
@@ -24,9 +23,9 @@ from litegate.measures.accuracy.duplicates import originals
 from litegate.measures.accuracy.layer_error import layer_errors
 from litegate.measures.accuracy.output_error import output_error
 from litegate.measures.properties import in_range, property_violations
-from litegate.runtimes import gathering
-from litegate.runtimes.gathering import gathered
+from litegate.runtimes import outputs
 from litegate.runtimes.inference import Outputs, predict
+from litegate.runtimes.outputs import gathered
 from litegate.spec import Kind
 from litegate.testing import artifact as tiny_artifact
 from litegate.testing import evaluation, tiny
@@ -42,7 +41,7 @@ PAIR = Kind.FLOAT32, Kind.INT8_PTQ
 def small_parts(monkeypatch):
     """Seven samples at a time, answers on disk: every seam is met."""
     monkeypatch.setattr(disk_arrays, "PART", 7 * 400)
-    monkeypatch.setattr(gathering, "IN_MEMORY", 0)
+    monkeypatch.setattr(outputs, "IN_MEMORY", 0)
 
 
 @pytest.fixture
@@ -125,7 +124,7 @@ def test_an_integer_that_means_infinity_is_an_error(integer, sound):
 @pytest.mark.parametrize("counts", [[2, 2], [3, 3], [1, 1, 1, 1, 1, 1], [6]])
 @pytest.mark.parametrize("limit", [0, 1 << 20])
 def test_five_answers_are_neither_four_nor_six(counts, limit, monkeypatch):
-    monkeypatch.setattr(gathering, "IN_MEMORY", limit)
+    monkeypatch.setattr(outputs, "IN_MEMORY", limit)
     parts = ({"": np.zeros((count, 2), np.int8)} for count in counts)
     with pytest.raises(ArtifactError, match=f"(?s)expected: 5.*got: {sum(counts)}"):
         gathered(parts, 5, "it")
@@ -137,14 +136,14 @@ def test_five_answers_are_neither_four_nor_six(counts, limit, monkeypatch):
     [([(2, 2), (3, 4)], r"expected: \(2,\)(?s:.*)got: \(4,\)"), ([()], "(?s)expected: 5.*got: 1")],
 )
 def test_answers_that_are_not_one_a_sample_are_an_error(shapes, text, limit, monkeypatch):
-    monkeypatch.setattr(gathering, "IN_MEMORY", limit)
+    monkeypatch.setattr(outputs, "IN_MEMORY", limit)
     with pytest.raises(ArtifactError, match=text):
         gathered(({"": np.zeros(shape, np.int8)} for shape in shapes), 5, "it")
 
 
 @pytest.mark.parametrize(("limit", "kind"), [(39, Rows), (40, np.ndarray), (41, np.ndarray)])
 def test_answers_stay_in_memory_up_to_a_limit(limit, kind, monkeypatch):
-    monkeypatch.setattr(gathering, "IN_MEMORY", limit)
+    monkeypatch.setattr(outputs, "IN_MEMORY", limit)
     values = np.arange(10, dtype=np.float32).reshape(5, 2)
     found = gathered(iter([{"": values[:2]}, {"": values[2:]}]), 5, "it")[""]
     assert type(found) is kind
@@ -152,7 +151,7 @@ def test_answers_stay_in_memory_up_to_a_limit(limit, kind, monkeypatch):
 
 
 def test_a_large_output_goes_to_disk_and_a_small_one_beside_it_does_not(monkeypatch):
-    monkeypatch.setattr(gathering, "IN_MEMORY", 20)
+    monkeypatch.setattr(outputs, "IN_MEMORY", 20)
     wide, narrow = np.arange(10, dtype=np.float32).reshape(5, 2), np.arange(5, dtype=np.int8)
     parts = [{"wide": wide[at], "narrow": narrow[at]} for at in (slice(0, 2), slice(2, 5))]
     found = gathered(iter(parts), 5, "it")

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from litegate.cli.files import ReportFile
-from litegate.core import amounts
+from litegate.cli.common import ReportFile
+from litegate.core import units
 from litegate.core.errors import ConfigError
 from litegate.core.escaping import plain, plain_lines
 from litegate.core.options import parse
@@ -94,7 +94,7 @@ def _subject(row: Row) -> tuple[str, str, str]:
 
 
 def _value(row: Row) -> str:
-    return amounts.outward(row["value"], Unit(row["unit"]), up=row["relation"] == "<=")
+    return units.outward(row["value"], Unit(row["unit"]), up=row["relation"] == "<=")
 
 
 def _report(path: Path) -> Mapping[str, Any]:

@@ -10,10 +10,9 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from litegate.cli.common import complain
-from litegate.cli.files import read, told_apart
+from litegate.cli.common import complain, read, told_apart
 from litegate.core.errors import LitegateError
-from litegate.data.data_lines import Labelled, read_samples
+from litegate.data.npz import Labelled, read_samples
 from litegate.measures.measurement import Outcome
 from litegate.measures.regression.file_comparison import FileComparison, compare, side, still
 from litegate.report.comparison import as_json, show

@@ -12,7 +12,7 @@ from litegate.core.files import write_whole
 from litegate.gate.acceptance import demand_accepted, not_judged, read_report
 from litegate.gate.collect import collect
 from litegate.gate.session import Session
-from litegate.regression.sources import sources_digest
+from litegate.regression.source_digests import sources_digest
 from litegate.spec import Artifact, Model, Recipe
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from litegate.cli.files import ReportFile
+from litegate.cli.common import ReportFile
 from litegate.core.errors import ConfigError
 from litegate.core.escaping import plain, plain_lines
 from litegate.core.git import prefix

@@ -9,10 +9,9 @@ from typing import Annotated
 
 import typer
 
-from litegate.cli.files import read
+from litegate.cli.common import read
 from litegate.measures.structure.inspection import inspection
-from litegate.report.inspection import show
-from litegate.report.inspection_json import as_json
+from litegate.report.inspection import as_json, show
 from litegate.spec.targets import KNOWN, load
 
 

@@ -18,8 +18,7 @@ from litegate.core.units import Quantity, Unit, text
 from litegate.gate.project_settings import settings
 from litegate.gate.session import Session
 from litegate.measures.accuracy import answers
-from litegate.measures.noise import HONEST, LEAST_SEEDS, METHOD
-from litegate.measures.noise_record import Row, keep
+from litegate.measures.noise import HONEST, LEAST_SEEDS, METHOD, Row, keep
 from litegate.spec import Artifact, Model, Recipe
 from litegate.spec.cases import Case
 

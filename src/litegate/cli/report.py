@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from litegate.build.store import Store
-from litegate.cli.files import ReportFile
+from litegate.cli.common import ReportFile
 from litegate.core.errors import ConfigError
 from litegate.core.options import GateOptions, parse
 from litegate.gate.project_settings import settings

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from litegate.build.toolchain.strip import stripped
+from litegate.cli.common import read
 from litegate.cli.export import write
-from litegate.cli.files import read
 from litegate.core.escaping import plain
 from litegate.runtimes.equivalence import SAMPLES, demand_same_answers, drawn
 from litegate.runtimes.sandbox import demand_trial

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from litegate.core.errors import LitegateError
+from litegate.core.options import parse
 from litegate.gate import integrity
-from litegate.gate.scope import looks
+from litegate.gate.invocation import LOOKS, concerned, looks, setting
 from litegate.gate.session import conclude
 from litegate.gate.state import Gate, today
-from litegate.regression.sources import sources_digest
+from litegate.regression.source_digests import sources_digest
 from litegate.regression.waivers import notes
 
 if TYPE_CHECKING:
@@ -79,3 +81,25 @@ def _page(gate: Gate, report: Mapping[str, Any], comparisons: list[Comparison]) 
 def _is_whole(gate: Gate) -> bool:
     """Whether this run was asked for every check of every model."""
     return not (gate.part() or gate.options.only_models or gate.options.only_recipes)
+
+
+_FOLDERS = ("litegate_checks", "litegate_report")
+
+
+def forget(config: pytest.Config) -> None:
+    """Take the last report away: nobody must read yesterday's pass for this run's.
+
+    Arguments are read as far as they were when the run ended. What keeps a run from starting may
+    keep this from working, too; the run itself says what it is.
+    """
+    from litegate.report.json_report import make_room
+
+    asked = config.known_args_namespace
+    if any(getattr(asked, name, None) for name in LOOKS):
+        return
+    with suppress(LitegateError, OSError, ValueError, TypeError):
+        flags = {name: getattr(asked, name, None) for name in _FOLDERS}
+        settings = {name: setting(config, name) for name in _FOLDERS}
+        options = parse(config.rootpath, flags, settings, {})
+        if concerned(config, options.checks, asked.file_or_dir):
+            make_room(options.report)

@@ -9,7 +9,7 @@ import pytest
 
 from litegate.core.errors import ConfigError, LitegateError
 from litegate.core.options import OPTIONS
-from litegate.gate import collection, finish, refusals, stale, state, verdicts
+from litegate.gate import collection, finish, refusals, state, verdicts
 from litegate.gate.invocation import narrow_times, refuse_to_look
 from litegate.gate.listener import Listener
 from litegate.gate.summary import summarize
@@ -46,7 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
     try:
         config.stash[state.KEY] = found = state.Gate.of(config)
     except (LitegateError, ValueError, TypeError) as error:
-        stale.forget(config)
+        finish.forget(config)
         raise pytest.UsageError(str(error)) from error
     config.pluginmanager.register(Listener(found), "litegate-listener")
     if found.active:
@@ -59,7 +59,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     try:
         return (yield)
     except BaseException:
-        stale.forget(early_config)
+        finish.forget(early_config)
         raise
 
 
@@ -69,7 +69,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     try:
         refuse_to_look(config)
     except (LitegateError, ValueError, TypeError) as error:
-        stale.forget(config)
+        finish.forget(config)
         raise pytest.UsageError(str(error)) from error
 
 
@@ -242,7 +242,7 @@ def metric(litegate_case: Case, litegate_metric: str) -> Metric:
 @pytest.fixture
 def noise(request: pytest.FixtureRequest, litegate_case: Case) -> float | None:
     """The SD of the candidate's accuracy from seed to seed, where `litegate noise` measured it."""
-    from litegate.measures.noise_record import known
+    from litegate.measures.noise import known
 
     recipe = litegate_case.recipe.name if litegate_case.recipe else ""
     return known(request.config.rootpath, litegate_case.model, recipe)

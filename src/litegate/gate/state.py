@@ -17,10 +17,17 @@ from litegate.core.options import OPTIONS, GateOptions
 from litegate.gate import integrity
 from litegate.gate.coverage import Promised
 from litegate.gate.environment import header
-from litegate.gate.invocation import options_of, setting
+from litegate.gate.invocation import (
+    asked_for,
+    concerned,
+    looks,
+    narrowed,
+    options_of,
+    setting,
+    whole_folder,
+)
 from litegate.gate.items import cases_of, fixtures_of
 from litegate.gate.progress import Progress, uncaptured
-from litegate.gate.scope import asked_for, concerned, looks, narrowed, whole_folder
 from litegate.gate.session import Session
 from litegate.regression import waiver_file
 from litegate.regression.loosening import Loosenings, of_model, of_project

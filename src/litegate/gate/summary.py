@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from litegate.core.escaping import plain
-from litegate.gate.scope import looks
+from litegate.gate.invocation import looks
 from litegate.gate.state import Gate
 from litegate.report.view import PROOF
 

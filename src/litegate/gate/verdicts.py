@@ -11,6 +11,7 @@ import pytest
 
 from litegate.core.errors import ConfigError, LitegateError
 from litegate.core.units import text
+from litegate.gate.invocation import looks
 from litegate.gate.items import case_of, fixtures_of, overridden, requirement_of, requires
 from litegate.gate.refusals import (
     CANDIDATE,
@@ -22,7 +23,6 @@ from litegate.gate.refusals import (
     refuse_unloadable,
 )
 from litegate.gate.require import PromiseBroken, Require
-from litegate.gate.scope import looks
 from litegate.gate.session import BASELINE, NotGated
 from litegate.gate.state import KEY, ROLES
 from litegate.measures.measurement import Outcome, Verdict

@@ -5,19 +5,24 @@ Standard library alone. The interval of the SD is the chi-square interval of a n
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from functools import cache
 from itertools import combinations
+from pathlib import Path
 from statistics import fmean, stdev
-from typing import final
+from typing import Any, final
 
-from litegate.core.errors import MeasurementError
+from litegate.core.errors import ConfigError, LitegateError, MeasurementError
+from litegate.core.files import write_whole
 from litegate.core.units import Number, Quantity, Unit
 from litegate.measures.measurement import Interval
-from litegate.measures.statistics.bisection import bisected
+from litegate.measures.statistics.proportions import bisected
+from litegate.spec import Model
+from litegate.spec.digests import data_key
 
 LEAST_SEEDS = 2
 """An SD needs two numbers; an interval that is of use needs about ten."""
@@ -98,3 +103,76 @@ def _below(x: float, free: int) -> float:
         term *= half / step
         total += term
     return total
+
+
+PLACE = Path("litegate-noise.json")
+"""Below the project."""
+VERSION = 1
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """How one recipe of a model did, seed by seed."""
+
+    model: str
+    recipe: str
+    data: str
+    """The data set's key."""
+    samples: int
+    """Of the evaluation split."""
+    seeds: tuple[int, ...]
+    right: tuple[int, ...]
+    """Samples that were right, seed by seed."""
+
+    @property
+    def noise(self) -> Noise:
+        """MeasurementError for fewer than two seeds."""
+        return Noise(accuracies=tuple(Fraction(count, self.samples) for count in self.right))
+
+    @property
+    def of(self) -> tuple[str, str, str]:
+        """What it belongs to."""
+        return self.model, self.recipe, self.data
+
+
+def known(project: Path, model: Model, recipe: str) -> float | None:
+    """The SD of accuracy from seed to seed, a share; None where it was not measured.
+
+    ConfigError where the record is damaged.
+    """
+    wanted = (model.name, recipe, data_key(model.data, project))
+    return next((row.noise.sd for row in read(project) if row.of == wanted), None)
+
+
+def read(project: Path) -> tuple[Row, ...]:
+    """Every row of a project's record, none where there is no record; ConfigError for damage."""
+    path = project / PLACE
+    try:
+        return tuple(_row(each) for each in json.loads(path.read_text("utf-8"))["rows"])
+    except FileNotFoundError:
+        return ()
+    except (OSError, ValueError, TypeError, KeyError, ArithmeticError, LitegateError) as error:
+        raise ConfigError(
+            f"{path} is not what `litegate noise` writes",
+            got=f"{type(error).__name__}: {error}",
+            remedy="remove it and measure again",
+        ) from error
+
+
+def _row(written: Mapping[str, Any]) -> Row:
+    lists = {name: tuple(map(int, written[name])) for name in ("seeds", "right")}
+    row = Row(**{**written, **lists})
+    if len(row.seeds) != len(row.right) or not 0 <= min(row.right) <= max(row.right) <= row.samples:
+        raise ValueError(f"the counts of {row.model}/{row.recipe} cannot be")
+    _ = row.noise
+    return row
+
+
+def keep(project: Path, row: Row) -> Path:
+    """Write a row into the record, in the place of an older one, and give the record's path."""
+    rows = [asdict(each) for each in read(project) if each.of != row.of]
+    document = {"schema_version": VERSION, "rows": [*rows, asdict(row)]}
+    path = project / PLACE
+    write_whole(path, (json.dumps(document, indent=1) + "\n").encode())
+    return path

@@ -8,11 +8,14 @@ is read, the environment, `getattr` by a computed name, an installed package) is
 from __future__ import annotations
 
 import ast
+import hashlib
 import inspect
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
+from litegate.core.options import GateOptions
+from litegate.regression.waivers import FILE
 from litegate.spec.digests import (
     digest_of,
     local_imports,
@@ -103,3 +106,32 @@ class _Unannotated(ast.NodeTransformer):
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         node.returns = None
         return self.generic_visit(node)
+
+
+_SETTINGS = ("pyproject.toml", "pytest.ini", ".pytest.ini", "tox.ini", "setup.cfg")
+
+
+def sources_digest(options: GateOptions) -> str:
+    """Another one after whatever could have changed a limit, a check, a waiver or a setting.
+
+    Of the files in the folders of models and checks, the conftests and settings above them, and the
+    waivers. After an edit that changes no promise it is another one, too: a run settles that.
+    """
+    files = sorted(set(_files(options)))
+    return digest_of(
+        {
+            file.relative_to(options.project).as_posix()
+            if file.is_relative_to(options.project)
+            else str(file): hashlib.sha256(file.read_bytes()).hexdigest()
+            for file in files
+        }
+    )
+
+
+def _files(options: GateOptions) -> Iterator[Path]:
+    for folder in (options.models, options.checks):
+        yield from (file for file in folder.rglob("*") if file.suffix in (".py", ".toml"))
+    above = (one for one in options.checks.parents if one.is_relative_to(options.project))
+    named = [folder / "conftest.py" for folder in above]
+    named += [options.project / name for name in (FILE, *_SETTINGS)]
+    yield from (file for file in named if file.is_file())

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from litegate.core import amounts
+from litegate.core import units
 from litegate.core.errors import ConfigError
 from litegate.core.files import write_whole
 from litegate.regression.waivers import FILE, Waiver
@@ -139,11 +139,11 @@ def _accepted(accepts: Mapping[str, Any], where: str) -> dict[str, Any]:
 
 def _value(accepts: Mapping[str, Any], where: str) -> dict[str, str]:
     try:
-        amounts.read(_text(accepts, "value", where))
+        units.read(_text(accepts, "value", where))
     except ValueError as error:
         raise ConfigError(
             f"{where}: the accepted value cannot be read",
-            expected=amounts.ALLOWED,
+            expected=units.ALLOWED,
             got=repr(accepts["value"]),
         ) from error
     return {"value": accepts["value"]}

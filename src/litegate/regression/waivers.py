@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, final
 
-from litegate.core import amounts
+from litegate.core import units
 from litegate.core.escaping import plain
 from litegate.core.units import Unit
 
@@ -100,13 +100,13 @@ def _unnamed(waiver: Waiver, row: Row) -> str:
 
 
 def _worse(waiver: Waiver, row: Row) -> str:
-    accepted, unit = amounts.read(waiver.value), Unit(row["unit"])
+    accepted, unit = units.read(waiver.value), Unit(row["unit"])
     if unit not in accepted.units:
         return f"it accepts {waiver.value}, and this is in {unit}"
     value, bound = float(row["value"]), float(accepted.value)
     if (value <= bound) if row["relation"] == "<=" else (value >= bound):
         return ""
-    return f"it accepts {waiver.value}, and this is {amounts.exactly(row['value'], unit)}"
+    return f"it accepts {waiver.value}, and this is {units.exactly(row['value'], unit)}"
 
 
 def notes(

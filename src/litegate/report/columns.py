@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import textwrap
 from collections.abc import Iterator, Sequence
+
+from rich.console import Console
 
 from litegate.core.escaping import plain
 
@@ -61,3 +65,13 @@ def _folded(head: Cells, row: Cells, width: int, lead: int) -> Iterator[str]:
     said = ", ".join(one.replace(" ", _FIXED) if len(one) <= most else one for one in named)
     lines = textwrap.wrap(said, width, initial_indent=_GAP, subsequent_indent=_GAP)
     yield from (line.replace(_FIXED, " ") for line in lines)
+
+
+_UNBOUND = 240
+"""Columns where there is no terminal: a line is then one line, which `grep` finds."""
+
+
+def console() -> Console:
+    """A console as wide as the terminal, or as COLUMNS says; into a pipe lines are not broken."""
+    bound = sys.stdout.isatty() or os.environ.get("COLUMNS")
+    return Console(highlight=False, width=None if bound else _UNBOUND)

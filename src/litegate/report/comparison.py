@@ -13,7 +13,7 @@ from litegate.core.units import Number, Unit, text
 from litegate.measures.measurement import Outcome, Verdict
 from litegate.measures.regression.file_comparison import FileComparison, Row
 from litegate.measures.wording import headline, sentence
-from litegate.report.console import console
+from litegate.report.columns import console
 from litegate.report.run_record import Place, verdict_row
 
 _LAST = {

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from litegate.core.errors import MeasurementError
 from litegate.core.parallel import cores, in_order
 from litegate.data.disk_arrays import PART, in_parts
-from litegate.runtimes.gathering import gathered
 from litegate.runtimes.litert import Kernels, Runner, load, waits
+from litegate.runtimes.outputs import gathered
 from litegate.spec import Artifact, Samples, by_input
 from litegate.tflite.ports import Port, matching
 

@@ -2,18 +2,61 @@
 
 from __future__ import annotations
 
+import os
+import re
+import sys
+import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import Any, final
 
 from numpy.typing import NDArray
 
 from litegate.core.errors import ArtifactError
-from litegate.runtimes.greeting import without_greeting
 from litegate.runtimes.signatures import entry, told
 from litegate.spec import Samples
 from litegate.tflite.ports import Port, matched
+
+_STDERR = 2
+_GREETING = re.compile(rb"^INFO: Created .* delegate for CPU")
+_GREETED: list[bytes] = []
+"""The line, once it was written."""
+
+
+@contextmanager
+def without_greeting() -> Iterator[None]:
+    """Keep LiteRT's one line about its delegate off stderr; all else that it writes goes there.
+
+    It writes that line once in a process, when it loads its first file with the delegate.
+    """
+    kept = None if _GREETED else _duplicate(_STDERR)
+    if kept is None:
+        yield
+        return
+    with tempfile.TemporaryFile() as caught:
+        sys.stderr.flush()
+        os.dup2(caught.fileno(), _STDERR)
+        try:
+            yield
+        finally:
+            os.dup2(kept, _STDERR)
+            os.close(kept)
+            caught.seek(0)
+            for line in caught:
+                if _GREETING.search(line):
+                    _GREETED.append(line)
+                else:
+                    os.write(_STDERR, line)
+
+
+def _duplicate(descriptor: int) -> int | None:
+    """Another descriptor of the same file; None where it is closed."""
+    try:
+        return os.dup(descriptor)
+    except OSError:
+        return None
 
 
 def version() -> str:

@@ -4,14 +4,21 @@ Frozen dataclasses of the standard library alone. Arrays are typed `Any` here, w
 type in words, so that reading a model file costs no import of NumPy.
 """
 
-from litegate.spec.arrays import Array
 from litegate.spec.artifact import Artifact, Evaluation
 from litegate.spec.budget import OF_LABELS, Budget, Regression
 from litegate.spec.metric import Better, Metric, MetricKind
 from litegate.spec.model import Data, DataLocations, File, Model, Splits, Training
 from litegate.spec.recipe import IO_TYPES, Clustering, Kind, Pruning, Recipe
-from litegate.spec.samples import Domain, Inputs, Samples, by_input, domain_of, mapped
-from litegate.spec.stream import Stream
+from litegate.spec.samples import (
+    Array,
+    Domain,
+    Inputs,
+    Samples,
+    Stream,
+    by_input,
+    domain_of,
+    mapped,
+)
 
 __all__ = [
     "IO_TYPES",

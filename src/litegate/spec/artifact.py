@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, final
 
-from litegate.spec.arrays import Array
 from litegate.spec.recipe import Recipe
-from litegate.spec.samples import Domain, Samples
+from litegate.spec.samples import Array, Domain, Samples
 
 
 @final

@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Any, final
 
 from litegate.core.errors import ConfigError
-from litegate.spec.arrays import Array
 from litegate.spec.budget import Budget
 from litegate.spec.recipe import Kind, Recipe
-from litegate.spec.samples import Domain, Samples
-from litegate.spec.stream import Stream
+from litegate.spec.samples import Array, Domain, Samples, Stream
 
 SLICE = "slices."
 """What the name of a slice begins with among a data set's digests."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn, final
 
 from litegate.core.errors import DataError
-from litegate.spec.arrays import Array
+
+Array = Any
+"""A NumPy array."""
+
 
 Domain = tuple[float, float] | Mapping[str, tuple[float, float]]
 """The least and the greatest value of an input: of each input by its name, or of all alike."""
@@ -74,3 +77,23 @@ def by_input(samples: Samples) -> Iterator[tuple[str, Array]]:
 def domain_of(domain: Domain, name: str) -> tuple[float, float]:
     """The least and the greatest value of one input. KeyError where it is not told."""
     return domain[name] if isinstance(domain, Mapping) else domain
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """One split of a data set, walked over once: samples and labels together, in order.
+
+    Each item is a pair ``(x, y)``, or ``x`` alone in an evaluation split without labels. Whatever
+    NumPy makes an array of will do: arrays, numbers, tensors of `tf.data`.
+    """
+
+    source: Iterable[Any] | Callable[[], Iterable[Any]]
+    """The items, or a function without arguments that gives them."""
+    batched: bool
+    """Whether an item holds several samples, x of shape (n, ...) and y of shape (n,): no shape
+    tells a batch of images from one picture. Batches may differ in length."""
+
+    def items(self) -> Iterable[Any]:
+        """The items, from the first on."""
+        return self.source() if callable(self.source) else self.source

@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass, field
 from typing import final
 
+FLOATS = frozenset({"float16", "bfloat16", "float32", "float64"})
+"""Types of tensors that are no integers."""
 ABSENT = -1
 """Stands in an operator's inputs or outputs for an optional one that is left out."""
 

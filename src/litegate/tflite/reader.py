@@ -6,6 +6,7 @@ brings NumPy in turn. Every index, length and reference is checked before it is 
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -13,11 +14,27 @@ from functools import lru_cache
 from typing import Any
 
 from litegate.core.errors import ArtifactError
-from litegate.tflite.flat_operators import kind_of, operator_of
-from litegate.tflite.flat_order import check_order
-from litegate.tflite.flat_tensors import tensor_of
-from litegate.tflite.flatbuffer import File, MalformedError, indices, tables, text, within
-from litegate.tflite.graph import Buffer, Graph, Metadata, Signature, Subgraph
+from litegate.tflite.flatbuffer import (
+    File,
+    MalformedError,
+    indices,
+    name_of,
+    numbers,
+    tables,
+    text,
+    within,
+)
+from litegate.tflite.graph import (
+    ABSENT,
+    Buffer,
+    Graph,
+    Metadata,
+    Operator,
+    Signature,
+    Subgraph,
+    Tensor,
+    bits,
+)
 
 _IDENTIFIER = b"TFL3"
 _SCHEMA_VERSION = 3
@@ -153,3 +170,148 @@ def _subgraphs(
         )
         check_order(subgraph)
         yield subgraph
+
+
+_MOST_DIMENSIONS = 64
+
+
+def tensor_of(schema: Any, file: File, index: int, raw: Any, buffers: tuple[Buffer, ...]) -> Tensor:
+    """One tensor of a graph; MalformedError for what it cannot be."""
+    what = f"tensor {index}"
+    shape = numbers(file, raw.ShapeAsNumpy())
+    scales, zero_points, dimension = _quantization(file, what, shape, raw.Quantization())
+    tensor = Tensor(
+        index=index,
+        name=text(raw.Name()),
+        dtype=name_of(schema.TensorType, raw.Type(), f"the type of {what}").lower(),
+        shape=shape,
+        shape_signature=numbers(file, raw.ShapeSignatureAsNumpy()) or shape,
+        scales=scales,
+        zero_points=zero_points,
+        quantized_dimension=dimension,
+        buffer=within(raw.Buffer(), len(buffers), f"buffer of {what}"),
+        nbytes=buffers[raw.Buffer()].size,
+        is_variable=bool(raw.IsVariable()),
+    )
+    if raw.Sparsity() is None:
+        _check_bytes(what, tensor)
+    return tensor
+
+
+def _quantization(
+    file: File, what: str, shape: tuple[int, ...], raw: Any
+) -> tuple[tuple[float, ...], tuple[int, ...], int]:
+    if raw is None:
+        return (), (), 0
+    scales, zero_points = numbers(file, raw.ScaleAsNumpy()), numbers(file, raw.ZeroPointAsNumpy())
+    if len(scales) != len(zero_points):
+        raise MalformedError(f"{what} has {len(scales)} scales and {len(zero_points)} zero points")
+    dimension = raw.QuantizedDimension()
+    if len(scales) > 1:
+        within(dimension, len(shape), f"quantized dimension of {what}")
+        if len(scales) != shape[dimension]:
+            raise MalformedError(f"{what} has {len(scales)} scales for {shape[dimension]} channels")
+    return scales, zero_points, dimension
+
+
+def _check_bytes(what: str, tensor: Tensor) -> None:
+    if len(tensor.shape) > _MOST_DIMENSIONS:
+        raise MalformedError(f"{what} has {len(tensor.shape)} dimensions")
+    if any(size < 0 for size in tensor.shape):
+        raise MalformedError(f"{what} has the shape {tensor.shape}")
+    needed = math.ceil(math.prod(tensor.shape) * bits(tensor.dtype) / 8)
+    if tensor.is_constant and needed != tensor.nbytes and bits(tensor.dtype):
+        raise MalformedError(f"{what} holds {tensor.nbytes} bytes, its shape needs {needed}")
+
+
+_OPTIONS = {
+    "StrideD": "stride_d",
+    "StrideH": "stride_h",
+    "StrideW": "stride_w",
+    "DilationDFactor": "dilation_d",
+    "DilationHFactor": "dilation_h",
+    "DilationWFactor": "dilation_w",
+    "FilterHeight": "filter_h",
+    "FilterWidth": "filter_w",
+    "DepthMultiplier": "depth_multiplier",
+    "AdjX": "adj_x",
+    "AdjY": "adj_y",
+}
+"""The schema's accessors of an operator's options, and what they are called here."""
+
+
+def kind_of(schema: Any, raw: Any) -> tuple[str, int, str]:
+    """An operator's name, version and custom code; codes below 127 stand in the older field too."""
+    number = max(raw.DeprecatedBuiltinCode(), raw.BuiltinCode())
+    name = name_of(schema.BuiltinOperator, number, "an operator")
+    return name, raw.Version(), text(raw.CustomCode())
+
+
+def operator_of(
+    schema: Any, file: File, index: int, raw: Any, kinds: list[tuple[str, int, str]], tensors: int
+) -> Operator:
+    """One operator of a graph with so many `tensors`; MalformedError for what it cannot be."""
+    what = f"operator {index}"
+    name, version, custom_code = kinds[within(raw.OpcodeIndex(), len(kinds), f"kind of {what}")]
+    inputs, outputs = raw.InputsAsNumpy(), raw.OutputsAsNumpy()
+    options = _options(schema, raw)
+    return Operator(
+        index=index,
+        name=name,
+        version=version,
+        custom_code=custom_code,
+        inputs=indices(file, inputs, tensors, f"input of {what}", optional=True),
+        outputs=indices(file, outputs, tensors, f"output of {what}", optional=True),
+        activation=_activation(schema, options),
+        options=_numbered(options),
+    )
+
+
+def _options(schema: Any, operator: Any) -> Any:
+    """The table of an operator's options, as the class of its kind; None where it has none."""
+    kind = name_of(schema.BuiltinOptions, operator.BuiltinOptionsType(), "an operator's options")
+    table = operator.BuiltinOptions()
+    if table is None or not hasattr(schema, kind):
+        return None
+    options = getattr(schema, kind)()
+    options.Init(table.Bytes, table.Pos)
+    return options
+
+
+def _activation(schema: Any, options: Any) -> str:
+    if not hasattr(options, "FusedActivationFunction"):
+        return "NONE"
+    number = options.FusedActivationFunction()
+    return name_of(schema.ActivationFunctionType, number, "a fused activation")
+
+
+def _numbered(options: Any) -> tuple[tuple[str, int], ...]:
+    """Those of `_OPTIONS` that an operator's kind has."""
+    return tuple(
+        (name, int(getattr(options, field)()))
+        for field, name in _OPTIONS.items()
+        if hasattr(options, field)
+    )
+
+
+def check_order(subgraph: Subgraph) -> None:
+    """MalformedError where an operator, or the caller, reads what nothing has written."""
+    ready = {t.index for t in subgraph.tensors if t.is_constant or t.is_variable or 0 in t.shape}
+    ready |= {ABSENT, *subgraph.inputs}
+    _check_variables(subgraph)
+    for operator in subgraph.operators:
+        if not ready.issuperset(operator.inputs):
+            raise MalformedError(
+                f"operator {operator.index} reads a tensor that nothing has written"
+            )
+        ready.update(operator.outputs)
+    if not ready.issuperset(subgraph.outputs):
+        raise MalformedError(f"graph {subgraph.index} has an output that nothing writes")
+
+
+def _check_variables(subgraph: Subgraph) -> None:
+    """A variable is a state that operators read and change, never what is fed or computed."""
+    fed = {*subgraph.inputs, *(index for one in subgraph.operators for index in one.outputs)}
+    for tensor in subgraph.tensors:
+        if tensor.is_variable and tensor.index in fed:
+            raise MalformedError(f"tensor {tensor.index} is a variable, and is fed or computed")

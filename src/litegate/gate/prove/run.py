@@ -24,7 +24,7 @@ from litegate.gate.session import BASELINE
 from litegate.gate.state import Gate
 from litegate.mutation.faults import Family, Fault, Scene
 from litegate.mutation.faults.catalogue import chosen, own_faults, shipped_faults
-from litegate.mutation.faults.part import in_memory
+from litegate.mutation.faults.scene import in_memory
 from litegate.mutation.proof import Effort, Proof
 from litegate.mutation.proof import prove as prove_scene
 from litegate.mutation.report_rows import proof_row

@@ -7,9 +7,8 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import final
 
-from litegate.tflite.graph import ABSENT, Graph, Operator, Subgraph, Tensor
+from litegate.tflite.graph import ABSENT, FLOATS, Graph, Operator, Subgraph, Tensor
 
-_FLOATS = frozenset({"float16", "bfloat16", "float32", "float64"})
 _MOVES = """
     BATCH_TO_SPACE_ND BROADCAST_TO CAST DEPTH_TO_SPACE DEQUANTIZE EXPAND_DIMS GATHER GATHER_ND PACK
     QUANTIZE RESHAPE SLICE SPACE_TO_BATCH_ND SPACE_TO_DEPTH SPLIT SPLIT_V SQUEEZE STRIDED_SLICE TILE
@@ -77,7 +76,7 @@ def _real(main: Subgraph, index: int) -> Tensor | None:
     if index == ABSENT:
         return None
     tensor = main.tensors[index]
-    real = tensor.dtype in _FLOATS or len(tensor.scales) == 1
+    real = tensor.dtype in FLOATS or len(tensor.scales) == 1
     return tensor if real and not tensor.is_constant else None
 
 

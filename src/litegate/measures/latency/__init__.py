@@ -11,7 +11,6 @@ from fractions import Fraction
 from litegate.core.errors import ConfigError
 from litegate.core.units import Number, Quantity, Unit, text
 from litegate.measures.latency.budget import latency
-from litegate.measures.latency.clock import one_sample
 from litegate.measures.latency.confirmation import (
     Contest,
     Result,
@@ -21,6 +20,7 @@ from litegate.measures.latency.confirmation import (
     trial,
 )
 from litegate.measures.latency.paired_test import MIN_EPOCHS, Decision
+from litegate.measures.latency.timing import one_sample
 from litegate.measures.measurement import Interval, Measurement, Outcome, Relation, Rule, Ruling
 from litegate.spec import Artifact
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from litegate.core.errors import ConfigError, MeasurementError
 from litegate.core.units import Quantity, Unit, text
-from litegate.measures.latency import clock
+from litegate.measures.latency import timing
 from litegate.measures.latency.benchmark_fixture import Benchmark, recorded_seconds, require_enabled
 from litegate.measures.measurement import Measurement, Outcome, Relation, Rule, Ruling
 from litegate.measures.statistics.sequential import Floats
@@ -45,10 +45,10 @@ def latency(artifact: Artifact, benchmark: Benchmark) -> Measurement:
     ArtifactError where LiteRT refuses the artifact.
     """
     require_enabled(benchmark, artifact.name)
-    create = clock.fresh(
-        artifact.tflite, clock.one_sample(artifact), artifact.name, artifact.signature
+    create = timing.fresh(
+        artifact.tflite, timing.one_sample(artifact), artifact.name, artifact.signature
     )
-    with clock.no_collection():
+    with timing.no_collection():
         renewal = Renewal(create)
         benchmark.pedantic(operator.call, setup=renewal, rounds=renewal.rounds)
         elapsed = renewal.elapsed
@@ -71,13 +71,13 @@ def latency(artifact: Artifact, benchmark: Benchmark) -> Measurement:
 class Renewal:
     """pytest-benchmark's `setup`: gives each round an `invoke`, a new interpreter every epoch."""
 
-    def __init__(self, create: clock.Fresh, wall: clock.Clock = time.perf_counter_ns) -> None:
+    def __init__(self, create: timing.Fresh, wall: timing.Clock = time.perf_counter_ns) -> None:
         """Time one interpreter for a moment, to pace the epochs and count the rounds."""
         self._create, self._wall = create, wall
         self._invoke = create()
         self._invoke()
-        quickest = clock.quickest(self._invoke, wall, _TRIAL)
-        self._pace = clock.Pace(create=0.0, candidate=quickest, reference=quickest)
+        quickest = timing.quickest(self._invoke, wall, _TRIAL)
+        self._pace = timing.Pace(create=0.0, candidate=quickest, reference=quickest)
         self._round = self._least_round = self._end = 0
         self._started = wall()
         self.starts: list[int] = []
@@ -93,7 +93,7 @@ class Renewal:
         """Seconds since the recording began."""
         return (self._wall() - self._started) / 1e9
 
-    def __call__(self) -> tuple[tuple[clock.Invoke], dict[str, Any]]:
+    def __call__(self) -> tuple[tuple[timing.Invoke], dict[str, Any]]:
         """The arguments of one round."""
         if self._round >= self._least_round and self._wall() >= self._end:
             self._renew()
@@ -106,7 +106,7 @@ class Renewal:
             self._invoke()
         self.starts.append(self._round)
         self._least_round = self._round + 4 * self._pace.quads
-        self._end = self._wall() + round(clock.EPOCH * 1e9)
+        self._end = self._wall() + round(timing.EPOCH * 1e9)
 
 
 @final

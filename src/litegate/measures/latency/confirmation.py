@@ -22,7 +22,6 @@ import numpy as np
 
 from litegate.core.errors import ConfigError, MeasurementError
 from litegate.data.array_files import load, save
-from litegate.measures.latency.clock import Pair, clocks, fresh, no_collection, pace
 from litegate.measures.latency.epochs import fresh_pairs
 from litegate.measures.latency.paired_test import (
     Decision,
@@ -32,6 +31,7 @@ from litegate.measures.latency.paired_test import (
     decide,
     unaffordable,
 )
+from litegate.measures.latency.timing import Pair, clocks, fresh, no_collection, pace
 from litegate.measures.measurement import Outcome
 from litegate.spec import Samples
 

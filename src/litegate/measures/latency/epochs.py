@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.core.errors import MeasurementError
-from litegate.measures.latency.clock import EPOCH, Clock, Clocks, Invoke, Pace, Pair
+from litegate.measures.latency.timing import EPOCH, Clock, Clocks, Invoke, Pace, Pair
 
 _PADS = 6
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from litegate.core.errors import ArtifactError, LitegateError, MeasurementError
 from litegate.core.units import Number, Unit
-from litegate.data.data_lines import Labelled
+from litegate.data.npz import Labelled
 from litegate.measures.accuracy import accuracy
 from litegate.measures.accuracy.decisions import demand_finite
 from litegate.measures.accuracy.outputs import paired
@@ -27,7 +27,6 @@ from litegate.measures.regression import (
     operator_changes,
     size_growth,
 )
-from litegate.measures.regression.same_ports import demand_same_ports
 from litegate.measures.structure.inspection import Inspection, inspection
 from litegate.runtimes.inference import predict_all
 from litegate.spec import (
@@ -41,7 +40,7 @@ from litegate.spec import (
     Samples,
     by_input,
 )
-from litegate.tflite.graph import Graph
+from litegate.tflite.graph import Graph, Tensor
 from litegate.tflite.ports import called, canonical
 from litegate.tflite.reader import parse
 
@@ -245,3 +244,42 @@ def _apart(which: str, one: NDArray[Any], other: NDArray[Any]) -> str:
         f"outputs{which} of {len(one):,} samples differ by {apart.mean():.4g} in the mean, by "
         f"{apart.max():.4g} at most; their SD in A is {float(one.std()):.4g}"
     )
+
+
+_FREE = -1
+
+
+def demand_same_ports(a: Artifact, b: Artifact) -> None:
+    """Raise ArtifactError where two files have other inputs or outputs, their types aside.
+
+    Several are held together by their names where both have the same ones, else in their order. A
+    size that one of them leaves free fits any.
+    """
+    for side in ("inputs", "outputs"):
+        theirs, ours = _ports(a, side), _ports(b, side)
+        names = theirs if theirs.keys() == ours.keys() else ours
+        pairs = zip(theirs.values(), (ours[name] for name in names), strict=False)
+        if len(theirs) != len(ours) or not all(_alike(*pair) for pair in pairs):
+            raise ArtifactError(
+                f"{a.name} and {b.name} are no two versions of one model: their {side} differ",
+                expected=f"{_listed(theirs)}, as in {a.name}",
+                got=_listed(ours),
+                remedy="compare files that take the same samples and give the same outputs",
+            )
+
+
+def _ports(one: Artifact, side: str) -> dict[str, Tensor]:
+    graph = parse(one.tflite, subject=one.name, signature=one.signature)
+    return called(graph, side, one.signature)
+
+
+def _alike(one: Tensor, other: Tensor) -> bool:
+    """Whether both are as large, whatever the batch."""
+    sizes = one.shape_signature[1:], other.shape_signature[1:]
+    return len(one.shape) == len(other.shape) and all(
+        x == y or _FREE in (x, y) for x, y in zip(*sizes, strict=True)
+    )
+
+
+def _listed(ports: Mapping[str, Tensor]) -> str:
+    return ", ".join(f"{name} {one.shape_signature}" for name, one in ports.items())

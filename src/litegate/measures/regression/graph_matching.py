@@ -14,8 +14,6 @@ from typing import Generic, TypeVar, final
 from litegate.measures.structure.tensor_roles import Role, roles
 from litegate.tflite.graph import ABSENT, Graph, Operator, Subgraph, Tensor
 
-FLOATS = frozenset({"float16", "bfloat16", "float32", "float64"})
-
 Item = TypeVar("Item")
 
 

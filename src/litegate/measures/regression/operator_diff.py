@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator
 
 from litegate.measures.regression.graph_matching import (
-    FLOATS,
     Matching,
     PlacedOperator,
     PlacedTensor,
@@ -16,7 +15,7 @@ from litegate.measures.regression.graph_matching import (
     tensors,
 )
 from litegate.measures.structure.operators import named
-from litegate.tflite.graph import Graph
+from litegate.tflite.graph import FLOATS, Graph
 
 NO_ARITHMETIC = frozenset({"QUANTIZE", "DEQUANTIZE", "FAKE_QUANT", "SHAPE"})
 """Operators that stand between the types, or read a tensor's shape alone."""

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import final
 
+from litegate.measures.regression.byte_counts import Weighed, weigh
 from litegate.measures.regression.graph_matching import (
     PlacedOperator,
     match_operators,
     match_tensors,
     operators,
 )
-from litegate.measures.regression.weighing import Weighed, weigh
 from litegate.spec import Artifact
 from litegate.tflite.graph import Tensor
 

@@ -7,6 +7,7 @@ say anything about the difference. Standard library alone; counts and shares are
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -15,7 +16,14 @@ from typing import final
 
 from litegate.core.errors import MeasurementError
 from litegate.core.units import Number
-from litegate.measures.statistics.bisection import bisected
+
+
+def bisected(holds: Callable[[float], bool], low: float, high: float) -> float:
+    """Where `holds` ends, true below and false above, by bisection to the last bit."""
+    while low < (middle := (low + high) / 2) < high:
+        low, high = (middle, high) if holds(middle) else (low, middle)
+    return high
+
 
 TAIL = 0.05
 """What a one-sided 95 % limit leaves out."""

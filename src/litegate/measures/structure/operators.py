@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from litegate.measures.structure.exempt import float_operators
 from litegate.measures.structure.recipe_rules import OPERATORS, OperatorPromise, Place
+from litegate.measures.structure.tensor_roles import float_operators
 from litegate.spec import Recipe
-from litegate.tflite.graph import ABSENT, Graph, Operator, Subgraph, Tensor
-
-_FLOATS = frozenset({"float16", "bfloat16", "float32", "float64"})
+from litegate.tflite.graph import ABSENT, FLOATS, Graph, Operator, Subgraph, Tensor
 
 
 def operator_breaches(graph: Graph, recipe: Recipe) -> tuple[str, ...]:
@@ -115,13 +113,13 @@ def _float_breach(subgraph: Subgraph, operator: Operator) -> str:
 def _rescales(subgraph: Subgraph, operator: Operator) -> bool:
     """Whether a QUANTIZE goes from an integer type to itself, as before a CONCATENATION of QAT."""
     types = {tensor.dtype for tensor in _tensors(subgraph, operator.inputs + operator.outputs)}
-    return len(types) == 1 and not types & _FLOATS
+    return len(types) == 1 and not types & FLOATS
 
 
 def _computes(subgraph: Subgraph, operator: Operator, promise: OperatorPromise) -> str:
     read = list(_tensors(subgraph, operator.inputs))
-    floats = [t for t in (*read, *_tensors(subgraph, operator.outputs)) if t.dtype in _FLOATS]
-    packed = [t for t in read if t.scales and t.dtype not in _FLOATS]
+    floats = [t for t in (*read, *_tensors(subgraph, operator.outputs)) if t.dtype in FLOATS]
+    packed = [t for t in read if t.scales and t.dtype not in FLOATS]
     if floats and packed and not promise.hybrid:
         return (
             f"is a hybrid kernel: {packed[0].dtype} {packed[0].name!r} beside "

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import final
 
-from litegate.tflite.graph import ABSENT, Operator, Subgraph, Tensor
+from litegate.spec import Recipe
+from litegate.tflite.graph import ABSENT, Graph, Operator, Subgraph, Tensor
 
 
 class Role(StrEnum):
@@ -179,3 +181,27 @@ def _read_for_shape(subgraph: Subgraph) -> set[int]:
     for operator in subgraph.operators:
         (shaped if operator.name == "SHAPE" else valued).update(operator.inputs)
     return shaped - valued - {ABSENT}
+
+
+CONVERTING = frozenset({"QUANTIZE", "DEQUANTIZE", "FAKE_QUANT"})
+"""Operators that stand between layers and belong to none."""
+
+
+def float_operators(graph: Graph, subgraph: Subgraph, recipe: Recipe) -> frozenset[int]:
+    """The indices of the operators that the recipe's `float_layers` are computed by."""
+    if not recipe.float_layers:
+        return frozenset()
+    wanted = {name for layer in recipe.float_layers for name in (layer, f"quant_{layer}")}
+    return frozenset(
+        operator.index
+        for operator in subgraph.operators
+        if operator.name not in CONVERTING and wanted & _path(graph, subgraph, operator)
+    )
+
+
+def _path(graph: Graph, subgraph: Subgraph, operator: Operator) -> set[str]:
+    """Each part of the names of an operator's outputs."""
+    signed = graph.output_names(subgraph.index)
+    written = (index for index in operator.outputs if index != ABSENT)
+    named = (signed.get(index, subgraph.tensors[index].name) for index in written)
+    return {part for name in named for part in re.split("[/;]", name)}

@@ -7,10 +7,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from litegate.measures.measurement import Measurement, violations
-from litegate.measures.structure.exempt import float_operators
 from litegate.measures.structure.operators import named, operator_breaches, part
 from litegate.measures.structure.recipe_rules import FLOAT32, OPERATORS, PROMISES, promised
-from litegate.measures.structure.tensor_roles import UNKNOWN_LAYERS, Layer, Role, Use, roles, uses
+from litegate.measures.structure.tensor_roles import (
+    UNKNOWN_LAYERS,
+    Layer,
+    Role,
+    Use,
+    float_operators,
+    roles,
+    uses,
+)
 from litegate.measures.structure.tensor_types import Form, Grain, breach, product_breach
 from litegate.spec import Artifact, Kind, Recipe
 from litegate.tflite.graph import Graph, Operator, Subgraph, Tensor

@@ -18,9 +18,8 @@ from numpy.typing import NDArray
 from litegate.core.errors import MeasurementError
 from litegate.core.units import Unit, text
 from litegate.measures.measurement import Measurement
-from litegate.measures.structure.exempt import float_operators
 from litegate.measures.structure.operators import named, part
-from litegate.measures.structure.tensor_roles import UNKNOWN_LAYERS, tables, uses
+from litegate.measures.structure.tensor_roles import UNKNOWN_LAYERS, float_operators, tables, uses
 from litegate.spec import Artifact, Recipe
 from litegate.tflite.graph import Graph, Operator, Subgraph, Tensor
 from litegate.tflite.reader import parse

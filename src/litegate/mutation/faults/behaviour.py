@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from litegate.mutation.faults.fault import Family, Ladder, OfMetric, fault
-from litegate.mutation.faults.losses import LOSSES
+from litegate.mutation.faults.fault import LOSSES, Family, Ladder, OfMetric, fault
 from litegate.mutation.faults.scene import Scene, Unplantable
 from litegate.mutation.faults.tail import Tail, behind_last_layer, behind_output
 from litegate.tflite.editing.draft import Draft, edit

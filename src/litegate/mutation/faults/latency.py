@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from litegate.measures.latency.clock import clocks, fresh, one_sample, quickest
+from litegate.measures.latency.timing import clocks, fresh, one_sample, quickest
 from litegate.mutation.faults.fault import Family, Ladder, fault
 from litegate.mutation.faults.latency_edits import cut, repeat, with_maxima
 from litegate.mutation.faults.layers import Layer, layers

@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.mutation.faults.fault import Family, Ladder, fault
+from litegate.mutation.faults.fault import LOSSES, Family, Ladder, fault
 from litegate.mutation.faults.layers import Layer, first, layers
-from litegate.mutation.faults.losses import LOSSES
 from litegate.mutation.faults.scene import Scene, Unplantable
 from litegate.tflite.editing.draft import Draft, edit
 

@@ -9,8 +9,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from litegate.core.amounts import exactly
-from litegate.core.units import Unit
+from litegate.core.units import Unit, exactly
 from litegate.regression.loosening.types import Change, Loosening, differs
 
 Declaration = Mapping[str, Any]

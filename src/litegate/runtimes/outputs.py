@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.core.errors import ArtifactError
-from litegate.data.disk_arrays import IN_MEMORY, Rows
-from litegate.data.writing import Writer
+from litegate.data.disk_arrays import IN_MEMORY, Rows, Writer
 
 Parts = Iterator[dict[str, NDArray[Any]]]
 """What was answered to some samples, output by output."""
