@@ -16,7 +16,7 @@ from litegate.core.errors import ConfigError
 from litegate.core.options import OPTIONS
 from litegate.spec.loader import discover
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = Path(__file__).resolve().parents[3]
 OURS = sorted(path.name for path in (PROJECT / "checks").glob("*.py"))
 OTHERS = {".github/workflows/gate.yml", ".gitignore", "models/my_model.py", "pyproject.toml"}
 

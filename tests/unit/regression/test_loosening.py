@@ -14,7 +14,7 @@ from litegate.regression.loosening.models import LEAST, MOST
 from litegate.spec.cases import LIMITS
 from litegate.spec.loader import discover
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = Path(__file__).resolve().parents[3]
 SIZE_CHECK = "checks/test_size.py::test_size_stays_within_budget"
 
 

@@ -1,4 +1,4 @@
-"""docs/faults.md lists every fault; `python tests/unit/test_faults_page.py` writes it again."""
+"""Guard docs/faults.md, which lists every fault; run as a script, this file writes it again."""
 
 import re
 from itertools import groupby
@@ -10,7 +10,7 @@ from litegate.core.errors import ConfigError
 from litegate.mutation.faults import Expect, Family, Fault, fault
 from litegate.mutation.faults.catalogue import chosen, shipped_faults
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+DOCS = Path(__file__).resolve().parents[3] / "docs"
 PAGE, MATRIX = DOCS / "faults.md", DOCS / "kill_matrix.md"
 OF_THE_WIRING = ("check_requires_nothing", "report_missing")
 """Planted in checks and reports, not in a model."""

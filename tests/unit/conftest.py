@@ -1,0 +1,1 @@
+"""Puts this folder on the import path: the packages below share its helper modules."""
