@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from litegate.core.options import parse
-from litegate.gate.session import Session
+from litegate.gate.session import GateSession
 from litegate.measures.accuracy import accuracy, accuracy_drop, flips
 from litegate.spec import Artifact
 
@@ -50,12 +50,12 @@ def _build(project: Path, seed: int) -> dict[str, Artifact]:
     models.mkdir(parents=True)
     source = (PROJECT / "models" / "mnist_cnn.py").read_text("utf-8")
     (models / "mnist_cnn.py").write_text(re.sub(r"seed=\d+", f"seed={seed}", source))
-    session = Session(parse(project, {}, {}), lambda _model, _event: None, print)
+    session = GateSession(parse(project, {}, {}), lambda _model, _event: None, print)
     model = session.models["mnist_cnn"]
     return {recipe: session.artifact(model, recipe) for recipe in _together(session, SHOWN)}
 
 
-def _together(session: Session, recipes: tuple[str, ...]) -> tuple[str, ...]:
+def _together(session: GateSession, recipes: tuple[str, ...]) -> tuple[str, ...]:
     """Build all recipes in one run of the tool chain."""
     session.pipeline.ensure(session.models["mnist_cnn"], recipes)
     return recipes

@@ -30,7 +30,7 @@ from litegate.build.store import ANSWERS, BUILDS, EVALUATIONS, Store
 from litegate.core.options import parse
 from litegate.gate.evidence import Comparison
 from litegate.gate.page import rows
-from litegate.gate.session import Session
+from litegate.gate.session import GateSession
 from litegate.spec import Artifact, Evaluation
 from litegate.testing import revalue
 from litegate.tflite.reader import parse as graph
@@ -95,7 +95,7 @@ def _multiplied(told: dict[str, Any]) -> dict[str, Any]:
 
 
 def _compared() -> list[Comparison]:
-    session = Session(parse(PROJECT, {}, {}), lambda _model, _event: None, print)
+    session = GateSession(parse(PROJECT, {}, {}), lambda _model, _event: None, print)
     files = session.stored(session.models["mnist_cnn"])
     good, reference = files["int8_qat"], files["float32+1"]
     return [_comparison(number, good, reference) for number in range(MODELS)]

@@ -23,7 +23,7 @@ from litegate.core.errors import LitegateError
 from litegate.core.options import parse
 from litegate.core.parallel import cores
 from litegate.data.npz import Labelled
-from litegate.gate.session import Session
+from litegate.gate.session import GateSession
 from litegate.measures.regression.file_comparison import side
 from litegate.runtimes.inference import predict, predict_all
 from litegate.spec import Artifact
@@ -59,7 +59,7 @@ def _pair(artifact: Artifact) -> tuple[float, float]:
 
 
 def _mnist() -> Iterator[Artifact]:
-    session = Session(parse(PROJECT, {}, {}), lambda _model, _event: None, print)
+    session = GateSession(parse(PROJECT, {}, {}), lambda _model, _event: None, print)
     for built in session.pipeline.ensure(session.models["mnist_cnn"], MNIST).values():
         if isinstance(built, LitegateError):
             raise built

@@ -17,7 +17,7 @@ import numpy as np
 from side_by_side import Command, compare
 
 from litegate.core.options import parse
-from litegate.gate.session import Session
+from litegate.gate.session import GateSession
 
 PROJECT = Path(__file__).resolve().parent.parent
 ROUNDS = 15
@@ -73,7 +73,7 @@ def main() -> None:
 def _export(folder: Path) -> list[str]:
     """Write every artifact that the run evaluates, and its samples, out of the store."""
     options = parse(PROJECT, {}, {})
-    session = Session(options, lambda _model, _event: None, print)
+    session = GateSession(options, lambda _model, _event: None, print)
     names = []
     for model in session.models.values():
         place = folder / model.name

@@ -12,7 +12,7 @@ from projects import BareProject
 from litegate.build import process
 from litegate.core.options import parse
 from litegate.data.prepare import array_digest
-from litegate.gate.session import Session
+from litegate.gate.session import GateSession
 from litegate.mutation.faults import Draft, edit, layers
 from litegate.spec import DataLocations
 from litegate.testing.planted import plant
@@ -36,7 +36,7 @@ class Project(BareProject):
 
     def kill(self, channels):
         """Put a candidate in the store whose first layer has so many dead channels."""
-        session = Session(parse(self.path, {}, {}, {}), lambda _model, _event: None, print)
+        session = GateSession(parse(self.path, {}, {}, {}), lambda _model, _event: None, print)
         model = session.models[self.name]
         candidate = session.artifact(model, model.recipes[0].name)
 

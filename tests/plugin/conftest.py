@@ -7,9 +7,6 @@ from pathlib import Path
 import ai_edge_litert.interpreter  # noqa: F401 stays loaded: its C part cannot be loaded twice
 import pytest
 
-import litegate.measures.properties
-import litegate.measures.structure.tensors
-import litegate.runtimes.inference  # noqa: F401 stays loaded between runs in this process
 from litegate.spec import Kind
 from litegate.testing import tiny
 from litegate.testing.planted import plant

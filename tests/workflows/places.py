@@ -118,7 +118,7 @@ def planted(repository):
     """Plant both models' artifacts in the author's store; the rows that list them."""
     from litegate.cli.ci_matrix import described
     from litegate.core.options import parse
-    from litegate.gate.session import Session
+    from litegate.gate.session import GateSession
     from litegate.spec import Kind
     from litegate.testing import tiny
     from litegate.testing.planted import plant
@@ -126,7 +126,7 @@ def planted(repository):
     files = {"float32": tiny(Kind.FLOAT32), "int8_qat": tiny(Kind.INT8_QAT)}
     for name in ("first", "second"):
         plant(repository.project, name, files)
-    return described(Session(parse(repository.project, {}, {}, {}), print, print))
+    return described(GateSession(parse(repository.project, {}, {}, {}), print, print))
 
 
 def asked(folder):

@@ -29,7 +29,7 @@ from litegate.core.errors import LitegateError
 from litegate.core.escaping import plain
 from litegate.core.options import parse
 from litegate.gate.project_settings import settings
-from litegate.gate.session import Session
+from litegate.gate.session import GateSession
 
 app = typer.Typer(
     help="A quality gate for .tflite models. The gate itself runs as `pytest checks/`.",
@@ -58,10 +58,10 @@ def start(
     """What stands before every command."""
 
 
-def _session(**flags: str) -> Session:
+def _session(**flags: str) -> GateSession:
     notice = partial(typer.echo, err=True)
     options = parse(Path.cwd(), flags, settings(Path.cwd()))
-    return Session(options, lambda _model, _event: None, notice)
+    return GateSession(options, lambda _model, _event: None, notice)
 
 
 def list_models(

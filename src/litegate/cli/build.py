@@ -14,7 +14,7 @@ from litegate.core.escaping import plain
 from litegate.core.options import parse
 from litegate.gate.progress import Progress
 from litegate.gate.project_settings import settings
-from litegate.gate.session import BASELINE, Session
+from litegate.gate.session import BASELINE, GateSession
 from litegate.spec import Model
 
 
@@ -33,7 +33,7 @@ def build(
     references, which is what `pytest checks/` needs. Exit status 1 where one is not to be had.
     """
     options = parse(Path.cwd(), {}, settings(Path.cwd()))
-    session = Session(options, Progress().on_event, partial(typer.echo, err=True))
+    session = GateSession(options, Progress().on_event, partial(typer.echo, err=True))
     declared = _declared(session, model)
     names = _names(declared, recipe or [])
     kept = {name for name in names if session.pipeline.find(declared, name)}
@@ -49,7 +49,7 @@ def build(
     raise typer.Exit(int(failed))
 
 
-def _declared(session: Session, name: str) -> Model:
+def _declared(session: GateSession, name: str) -> Model:
     if name not in session.all_models:
         known = ", ".join(session.all_models) or "at least one model"
         raise ConfigError(f"there is no model {name}", expected=known)

@@ -8,12 +8,12 @@ from typing import Any
 
 from litegate.build.store import BUILDS
 from litegate.core.errors import LitegateError
-from litegate.gate.session import Session
+from litegate.gate.session import GateSession
 from litegate.spec import Model
 from litegate.spec.digests import digest_of
 
 
-def described(session: Session) -> list[dict[str, Any]]:
+def described(session: GateSession) -> list[dict[str, Any]]:
     """A row for each model of the project, in JSON's types.
 
     `key` changes exactly when something of the model must be built again; `base_key` is that of the
@@ -28,7 +28,7 @@ def described(session: Session) -> list[dict[str, Any]]:
 
 
 def _row(
-    session: Session, model: Model, declared: Mapping[str, Any], base: Mapping[str, Any] | None
+    session: GateSession, model: Model, declared: Mapping[str, Any], base: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     has = session.pipeline.store.has
     recipes = [
@@ -50,7 +50,7 @@ def _content(declared: Mapping[str, Any]) -> str:
     return digest_of(sorted(set(declared["keys"].values())))
 
 
-def _base_models(session: Session) -> Mapping[str, Any]:
+def _base_models(session: GateSession) -> Mapping[str, Any]:
     """The base's models; none where there is no base to be had.
 
     That is no error here, on purpose: a list judges nothing, and of the base it needs a key to a

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Annotated
 
@@ -10,10 +12,14 @@ import typer
 from litegate.core.errors import ConfigError
 from litegate.core.files import write_whole
 from litegate.gate.acceptance import demand_accepted, not_judged, read_report
-from litegate.gate.collect import collect
-from litegate.gate.session import Session
+from litegate.gate.collect import Check, collect
+from litegate.gate.session import GateSession
+from litegate.gate.state import Gate
 from litegate.regression.source_digests import sources_digest
 from litegate.spec import Artifact, Model, Recipe
+
+_LINES = 15
+"""Of pytest's output, the lines that an error quotes: enough for one traceback."""
 
 
 def export(
@@ -26,7 +32,7 @@ def export(
     They come out of the store, and only where the last run of `pytest checks/`
     judged exactly these bytes by every check, without a fail or an error.
     """
-    gate, checks = collect()
+    gate, checks = _collected()
     artifact = _stored(gate.session, *_declared(gate.session, model, recipe))
     needed = [c.id for c in checks if c.concerns(model, recipe) and "shipped" not in c.fixtures]
     report = read_report(gate.options.report, artifact.name)
@@ -34,6 +40,26 @@ def export(
     demand_accepted(report, artifact, needed, sources=sources, strict=gate.options.strict)
     write(artifact.tflite, to)
     typer.echo(f"{to}: sha256 {artifact.sha256}, {len(artifact.tflite):,} B")
+
+
+def _collected() -> tuple[Gate, tuple[Check, ...]]:
+    """The gate of the working directory and its checks.
+
+    Raises ConfigError, with the end of pytest's output, if they cannot be collected.
+    """
+    output = io.StringIO()
+    with redirect_stdout(output), redirect_stderr(output):
+        collected = collect(lambda gate: gate, ".")
+    if collected.gate is None or not collected.ended_well:
+        if collected.gate:
+            collected.gate.session.demand_selection()  # a model file's own error says it best
+        last_lines = output.getvalue().strip().splitlines()[-_LINES:]
+        raise ConfigError(
+            "pytest could not collect the checks of this project",
+            got="\n    ".join(["it said last:", *last_lines]),
+            remedy="run `pytest checks/ --collect-only` until it succeeds",
+        )
+    return collected.gate, collected.checks
 
 
 def write(data: bytes, to: Path) -> None:
@@ -48,7 +74,7 @@ def write(data: bytes, to: Path) -> None:
         ) from error
 
 
-def _declared(session: Session, model: str, recipe: str) -> tuple[Model, Recipe]:
+def _declared(session: GateSession, model: str, recipe: str) -> tuple[Model, Recipe]:
     """The model and its gated recipe; ConfigError lists the known ones for any other name."""
     found = session.models.get(model)
     if found is None:
@@ -67,7 +93,7 @@ def _declared(session: Session, model: str, recipe: str) -> tuple[Model, Recipe]
     return found, recipes[recipe]
 
 
-def _stored(session: Session, model: Model, recipe: Recipe) -> Artifact:
+def _stored(session: GateSession, model: Model, recipe: Recipe) -> Artifact:
     artifact = session.pipeline.find(model, recipe.name)
     if artifact is None:
         raise not_judged(f"{model.name}/{recipe.name}", "nothing in the store for it as it stands")

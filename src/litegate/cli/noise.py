@@ -16,7 +16,7 @@ from litegate.core.escaping import plain
 from litegate.core.options import parse
 from litegate.core.units import Quantity, Unit, text
 from litegate.gate.project_settings import settings
-from litegate.gate.session import Session
+from litegate.gate.session import GateSession
 from litegate.measures.accuracy import answers
 from litegate.measures.noise import HONEST, LEAST_SEEDS, METHOD, Row, keep
 from litegate.spec import Artifact, Model, Recipe
@@ -37,7 +37,7 @@ def noise(
     A limit on what a change may cost that is below twice this SD is broken by honest changes too.
     """
     options = parse(Path.cwd(), {}, settings(Path.cwd()))
-    session = Session(options, _silent, typer.echo)
+    session = GateSession(options, _silent, typer.echo)
     declared = _model(session, model)
     chosen = _recipe(declared, recipe)
     row = _measured(session, declared, chosen, seeds)
@@ -50,7 +50,7 @@ def _silent(_model: str, _event: Event) -> None:
     """Say nothing of a build's steps: each seed has a line of its own."""
 
 
-def _model(session: Session, name: str) -> Model:
+def _model(session: GateSession, name: str) -> Model:
     if name not in session.models:
         known = ", ".join(session.models)
         raise ConfigError(f"there is no model {plain(name)}", expected=known)
@@ -76,7 +76,7 @@ def _recipe(model: Model, name: str) -> Recipe:
     return found[0]
 
 
-def _measured(session: Session, model: Model, recipe: Recipe, count: int) -> Row:
+def _measured(session: GateSession, model: Model, recipe: Recipe, count: int) -> Row:
     first = model.training.seed
     seeds = tuple(range(first, first + count))
     built = []
@@ -105,7 +105,7 @@ def _seeded(model: Model, seed: int) -> Model:
     return replace(model, training=replace(model.training, seed=seed))
 
 
-def _built(session: Session, model: Model, recipe: str) -> Artifact:
+def _built(session: GateSession, model: Model, recipe: str) -> Artifact:
     built = session.pipeline.ensure(model, [recipe])[recipe]
     if isinstance(built, LitegateError):
         raise built

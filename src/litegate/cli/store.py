@@ -18,7 +18,7 @@ from litegate.core.errors import StoreError
 from litegate.core.escaping import plain
 from litegate.core.options import parse
 from litegate.gate.project_settings import settings
-from litegate.gate.session import Session
+from litegate.gate.session import GateSession
 
 store = typer.Typer(
     help="Look after the store of artifacts.", no_args_is_help=True, rich_markup_mode="markdown"
@@ -28,12 +28,12 @@ _ALL = (*_REMADE, "evaluations", "declarations")
 _ROW = "{:12}  {:12}  {:>6}  {:>15}  {:6}  {}"
 
 
-def _session() -> Session:
+def _session() -> GateSession:
     options = parse(Path.cwd(), {}, settings(Path.cwd()))
-    return Session(options, lambda _model, _event: None, partial(typer.echo, err=True))
+    return GateSession(options, lambda _model, _event: None, partial(typer.echo, err=True))
 
 
-def _needed(session: Session) -> dict[str, str]:
+def _needed(session: GateSession) -> dict[str, str]:
     """The keys that this project needs as it stands, and what each is of, as commands call it.
 
     None where it declares no model. An empty key stands for what cannot be told, since a file from

@@ -1,23 +1,22 @@
-"""The checks that `pytest checks/` runs here: collected by pytest, with the project's settings."""
+"""Collect the checks of a project with pytest, with the project's own settings; run nothing."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
-from typing import final
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Generic, TypeVar, final
 
 import pytest
 
 from litegate.core.errors import ConfigError
-from litegate.gate.items import CASE
-from litegate.gate.state import KEY, Gate
-from litegate.spec.cases import Case
+from litegate.gate.items import case_of, fixtures_of, requires
+from litegate.gate.state import GATE, Gate
 
+T = TypeVar("T")
+_ARGUMENTS = ("--collect-only", "-q", "-p", "no:cacheprovider")
 _ALREADY_IMPORTED = "ignore:Module already imported:pytest.PytestAssertRewriteWarning"
-_ARGUMENTS = [".", "--collect-only", "-q", "-p", "no:cacheprovider", "-W", _ALREADY_IMPORTED]
-_TAIL = 15
+"""litegate is imported here before pytest; a project with warnings as errors must not stumble."""
 _ENDS_WELL = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
 
 
@@ -34,61 +33,83 @@ class Check:
     fixtures: frozenset[str]
 
     def concerns(self, model: str, recipe: str) -> bool:
-        """Whether its verdict says something about this recipe of this model."""
+        """Return True if its verdict says something about this recipe of this model."""
         return self.model in ("", model) and self.recipe in ("", recipe)
 
 
-def collect() -> tuple[Gate, tuple[Check, ...]]:
-    """The gate of the working directory and its checks; nothing is built, nothing is judged.
+@final
+@dataclass(kw_only=True)
+class Collected(Generic[T]):
+    """What one run of pytest's collection gave."""
 
-    Raises ConfigError, with what pytest said, where they cannot be collected.
+    gate: Gate | None = None
+    """None if the run ended before its options were parsed, or has no folder of checks."""
+    checks: tuple[Check, ...] = ()
+    errors: list[str] = field(default_factory=list)
+    """The files that could not be collected, each with the reason."""
+    status: int = 0
+    """pytest's exit status."""
+    answer: T | None = None
+    """What `ask` returned; None if the run ended before it was called."""
+
+    @property
+    def ended_well(self) -> bool:
+        """Return True if every file was collected, whether or not it has checks."""
+        return self.gate is not None and self.status in _ENDS_WELL
+
+
+def collect(ask: Callable[[Gate], T], *arguments: str | Path) -> Collected[T]:
+    """Collect the checks of the working directory; nothing is built, nothing is judged.
+
+    `ask` is called with the gate at the end of the run, while the project's folders are still on
+    the import path.
     """
-    taker, said = _Taker(), io.StringIO()
-    with redirect_stdout(said), redirect_stderr(said):
-        status = pytest.main(_ARGUMENTS, plugins=[taker])
-    if taker.gate is None or status not in _ENDS_WELL:
-        if taker.gate:
-            _ = taker.gate.session.models  # where this is what fails, it says so best
-        told = said.getvalue().strip().splitlines()[-_TAIL:]
-        raise ConfigError(
-            "pytest could not collect the checks of this project",
-            got="\n    ".join(["it said last:", *told]),
-            remedy="run `pytest checks/ --collect-only` until it succeeds",
-        )
-    return taker.gate, tuple(taker.checks)
+    collector = _Collector(ask)
+    command = [*_ARGUMENTS, "-W", _ALREADY_IMPORTED, *map(str, arguments)]
+    collector.collected.status = pytest.main(command, plugins=[collector])
+    return collector.collected
 
 
 @final
-class _Taker:
-    """Points pytest at the folder of checks; keeps the gate, and what is collected there."""
+@dataclass(frozen=True, eq=False)
+class _Collector(Generic[T]):
+    """A plugin that points pytest at the folder of checks, and keeps what it collects there."""
 
-    def __init__(self) -> None:
-        self.gate: Gate | None = None
-        self.checks: list[Check] = []
+    ask: Callable[[Gate], T]
+    collected: Collected[T] = field(default_factory=Collected)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
-        """Once every option is parsed, and before the first file is collected."""
-        self.gate = session.config.stash[KEY]
-        session.config.args[:] = [str(self.gate.options.checks)]
+        """Keep the gate: options are parsed, and no file is collected yet."""
+        gate = session.config.stash.get(GATE, None)
+        if gate is None:
+            raise ConfigError("the folder of checks lies outside of the project")
+        self.collected.gate = gate
+        session.config.args[:] = [str(gate.options.checks)]
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Keep the error of a file that could not be collected."""
+        if report.failed:
+            self.collected.errors.append(f"{report.nodeid}: {report.longreprtext}")
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Keep the checks, deselection done."""
-        self.checks += _checks(session.config.stash[KEY], session.items)
+        """Keep the checks, once every plugin has chosen."""
+        gate = session.config.stash[GATE]
+        items = [item for item in session.items if gate.is_check(item.path) and requires(item)]
+        self.collected.checks = tuple(map(_check, items))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self) -> None:
+        """Ask the gate, once everything is collected."""
+        if self.collected.gate:
+            self.collected.answer = self.ask(self.collected.gate)
 
 
-def _checks(gate: Gate, items: list[pytest.Item]) -> Iterator[Check]:
-    for item in items:
-        fixtures = frozenset(getattr(item, "fixturenames", ()))
-        if not (gate.is_check(item.path) and "require" in fixtures):
-            continue
-        case = _case(item)
-        recipe = case.recipe.name if case and case.recipe else ""
-        model = case.model.name if case else ""
-        yield Check(id=item.nodeid, model=model, recipe=recipe, fixtures=fixtures)
-
-
-def _case(item: pytest.Item) -> Case | None:
-    call = getattr(item, "callspec", None)
-    case = call.params.get(CASE) if call else None
-    return case if isinstance(case, Case) else None
+def _check(item: pytest.Item) -> Check:
+    case = case_of(item)
+    return Check(
+        id=item.nodeid,
+        model=case.model.name if case else "",
+        recipe=case.recipe.name if case and case.recipe else "",
+        fixtures=frozenset(fixtures_of(item)),
+    )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from litegate.core.errors import LitegateError
 from litegate.core.escaping import plain
-from litegate.gate import integrity
-from litegate.gate.coverage import promised
+from litegate.gate.coverage import limit_coverage
+from litegate.gate.integrity import shown_models
 from litegate.gate.items import (
     CASE,
     METRIC,
@@ -20,7 +22,7 @@ from litegate.gate.items import (
     requirement_of,
     requires,
 )
-from litegate.gate.state import ROLES, Gate
+from litegate.gate.state import PLAN, ROLES, Gate, Plan
 from litegate.spec.cases import Case, by_metric, cases
 
 _OF_RECIPES = frozenset({"candidate", "reference", "base", "anchor", "shipped", "target"})
@@ -31,24 +33,23 @@ def parametrize(gate: Gate, metafunc: pytest.Metafunc) -> None:
     """Give a check its cases."""
     if CASE not in metafunc.fixturenames or not gate.is_check(metafunc.definition.path):
         return
-    each = not _OF_RECIPES.isdisjoint(metafunc.fixturenames)
+    per_recipe = not _OF_RECIPES.isdisjoint(metafunc.fixturenames)
     only = gate.options.only_recipes
     try:
-        gate.shown = integrity.shown_models(gate.session.models.values())
-        found = cases(gate.session.models, only, metafunc.function, each=each)
+        offered = cases(gate.session.models, only, metafunc.function, each=per_recipe)
     except LitegateError as error:
         if not gate.is_worker:  # which would count as crashed
             metafunc.definition.session.shouldstop = "no check can be given its models"
         raise pytest.Collector.CollectError(str(error)) from error
-    found = [case for case in found if _gives(gate, case, metafunc.fixturenames)]
+    given = [case for case in offered if _gives(gate, case, metafunc.fixturenames)]
     # Without a case there is one item, dropped later: what pytest makes of none is a setting.
     if METRIC in metafunc.fixturenames:
-        pairs = by_metric(found, metafunc.function)
+        pairs = by_metric(given, metafunc.function)
         ids = [f"{case.id}-{metric.name}" for case, metric in pairs] or ["none"]
         metafunc.parametrize((CASE, METRIC), pairs or [(None, None)], ids=ids, indirect=True)
         return
-    ids = [case.id for case in found] or ["none"]
-    metafunc.parametrize(CASE, found or [None], ids=ids, indirect=True)
+    ids = [case.id for case in given] or ["none"]
+    metafunc.parametrize(CASE, given or [None], ids=ids, indirect=True)
 
 
 def _gives(gate: Gate, case: Case, asked: list[str]) -> bool:
@@ -57,26 +58,36 @@ def _gives(gate: Gate, case: Case, asked: list[str]) -> bool:
         ("shipped" not in asked or case.shipped is not None)
         and ("target" not in asked or case.target is not None)
         and all(_compares(gate, role, case) for role in ROLES.intersection(asked))
-        and ("loosenings" not in asked or bool(gate.session.base or gate.options.prove))
+        and ("loosenings" not in asked or bool(gate.base or gate.options.prove))
     )
 
 
 def arrange(gate: Gate, items: list[pytest.Item]) -> None:
-    """Drop items that got no case, refuse checks without a requirement, put latency last."""
-    gate.functions |= functions_of(item for item in items if gate.is_check(item.path))
-    kept = [item for item in items if _has_what_it_asks_for(gate, item)]
-    if dropped := [item for item in items if item not in kept]:
+    """Drop items that got no case, refuse checks without a requirement, put latency last.
+
+    Latency runs last so that no build and no other check of the run loads the machine beside it.
+    """
+    functions = functions_of(item for item in items if gate.is_check(item.path))
+    selected = [item for item in items if _has_what_it_asks_for(gate, item)]
+    if dropped := [item for item in items if item not in selected]:
         gate.config.hook.pytest_deselected(items=dropped)
-    checks = [item for item in kept if gate.is_check(item.path) and requires(item)]
+    checks = [item for item in selected if gate.is_check(item.path) and requires(item)]
     _demand_requirements(checks)
-    functions = functions_of(item for item in checks if case_of(item)).values()
-    whole = gate.is_asked_for_all()
-    gate.promised = promised(gate.session, cases_of(checks), functions, whole=whole)
+    with_case = functions_of(item for item in checks if case_of(item)).values()
+    is_whole = gate.is_asked_for_all()
+    coverage = limit_coverage(gate.session, cases_of(checks), with_case, is_whole=is_whole)
     _refuse_unguarded(gate, items)
-    gate.aside = [item for item in kept if _lacks_base(gate, item)]
-    items[:] = sorted(kept, key=is_latency)
-    offered = [item for item in items if item in checks and item not in gate.aside]
-    gate.tally.offered = [item.nodeid for item in offered]
+    proof_only = tuple(item for item in selected if _lacks_base(gate, item))
+    needs_models = any(CASE in fixtures_of(item) for item in items)
+    gate.config.stash[PLAN] = Plan(
+        functions=functions,
+        coverage=coverage,
+        shown=shown_models(gate.session.models.values()) if needs_models else {},
+        proof_only=proof_only,
+    )
+    items[:] = sorted(selected, key=is_latency)
+    offered = [item for item in items if item in checks and item not in proof_only]
+    gate.recorder.offered = [item.nodeid for item in offered]
 
 
 def _demand_requirements(checks: list[pytest.Item]) -> None:
@@ -88,20 +99,23 @@ def _demand_requirements(checks: list[pytest.Item]) -> None:
 
 
 def select(gate: Gate, items: list[pytest.Item]) -> None:
-    """Take down which checks are left, now that every plugin has chosen.
+    """Record which checks are selected, now that every plugin has chosen.
 
-    Those that are for the proof alone go out of `items`, whoever chose among them.
+    Checks that only a proof runs leave `items`, whichever plugin put them there.
     """
-    gate.aside = [item for item in items if item in gate.aside]
-    items[:] = [item for item in items if item not in gate.aside]
-    chosen = {item.nodeid for item in items}
-    gate.tally.chosen = [one for one in gate.tally.offered if one in chosen]
+    proof_only = tuple(item for item in items if item in gate.plan.proof_only)
+    gate.config.stash[PLAN] = replace(gate.plan, proof_only=proof_only)
+    items[:] = [item for item in items if item not in proof_only]
+    selected = {item.nodeid for item in items}
+    recorder = gate.recorder
+    recorder.selected = [node_id for node_id in recorder.offered if node_id in selected]
 
 
 def selection_lines(gate: Gate) -> list[str]:
     """Lines that name the limits no check guards, and what the base does not know."""
-    shown = (f"{plain(name)} is NOT GATED: {why}" for name, why in gate.shown.items())
-    return [*gate.promised.lines(), *shown, *gate.part()]
+    shown = gate.plan.shown.items()
+    not_gated = (f"{plain(name)} is NOT GATED: {why}" for name, why in shown)
+    return [*gate.plan.coverage.lines(), *not_gated, *gate.subset_notes()]
 
 
 def _compares(gate: Gate, role: str, case: Case) -> bool:
@@ -109,8 +123,8 @@ def _compares(gate: Gate, role: str, case: Case) -> bool:
 
     In a proof it always has a base, and an anchor where the run has one.
     """
-    held = role == "base" or gate.session.anchor is not None
-    return gate.session.knows(role, case) or (gate.options.prove and held)
+    is_planted = role == "base" or gate.anchor is not None
+    return gate.session.knows(role, case) or (gate.options.prove and is_planted)
 
 
 def _lacks_base(gate: Gate, item: pytest.Item) -> bool:
@@ -119,21 +133,21 @@ def _lacks_base(gate: Gate, item: pytest.Item) -> bool:
         return False
     asked, case = set(fixtures_of(item)), case_of(item)
     if "loosenings" in asked:
-        return gate.session.base is None
+        return gate.base is None
     return case is not None and not all(gate.session.knows(r, case) for r in ROLES & asked)
 
 
 def _has_what_it_asks_for(gate: Gate, item: pytest.Item) -> bool:
     """Whether an item has its case, and a base where it compares with one."""
     compares = gate.is_check(item.path) and "loosenings" in fixtures_of(item)
-    alone = compares and gate.session.base is None and not gate.options.prove
+    alone = compares and gate.base is None and not gate.options.prove
     return has_case(item) and not alone
 
 
 def _refuse_unguarded(gate: Gate, items: list[pytest.Item]) -> None:
     """A change held against a base must not take out the check that says what it loosens."""
     guards = [item for item in items if "loosenings" in fixtures_of(item)]
-    base = gate.session.base if gate.active else None
+    base = gate.base
     if base and base.models and gate.is_asked_for_all() and not guards:
         raise pytest.UsageError(
             "no check asks for the fixture `loosenings`: a change could loosen what it likes\n"

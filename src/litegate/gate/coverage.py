@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any, final
 
 from litegate.core.escaping import plain
-from litegate.gate.session import Session
+from litegate.gate.session import GateSession
 from litegate.spec.cases import Case, limits_used
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Promised:
+class LimitCoverage:
     """Limits by the gated recipe that they are of, and models that the base does not know."""
 
     unset: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -40,17 +40,17 @@ class Promised:
         ]
 
 
-def promised(
-    session: Session, found: Sequence[Case], functions: Iterable[Any], *, whole: bool
-) -> Promised:
-    """Of the cases of checks; `functions` are those checks', `whole` where they are all of them."""
+def limit_coverage(
+    session: GateSession, found: Sequence[Case], functions: Iterable[Any], *, is_whole: bool
+) -> LimitCoverage:
+    """Of the cases of checks; `functions` are those checks', `is_whole` if they are all checks."""
     gated = [case for case in found if case.recipe]
     named = frozenset[str]().union(*map(limits_used, functions))
     compared = {case.id: session.knows("base", case) for case in gated}
-    return Promised(
+    return LimitCoverage(
         unset={case.id: case.unset(compared=compared[case.id]) for case in gated},
         unnamed={case.id: case.unnamed(named, compared=compared[case.id]) for case in gated}
-        if whole
+        if is_whole
         else {},
         new=tuple(case.id for case in session.new_cases()) if found else (),
     )

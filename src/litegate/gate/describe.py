@@ -14,41 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
-import pytest
-
 from litegate.core.errors import ConfigError, LitegateError
 from litegate.core.git import submodules, top
+from litegate.gate.collect import collect
 from litegate.gate.project_settings import settings
-from litegate.gate.state import KEY, Gate
+from litegate.gate.state import Gate
 from litegate.regression.base import NOTHING
 
-_COLLECT = ("--collect-only", "-q", "-p", "no:cacheprovider", "--against=none", "--anchor=none")
-"""Held against nothing: the base of a base is not asked for."""
-_REWRITE = "ignore:Module already imported:pytest.PytestAssertRewriteWarning"
-"""litegate is imported here before pytest; a project with warnings as errors must not stumble."""
-
-
-@final
-class _Collector:
-    """Takes the gate and what it declares out of a pytest run that only collects."""
-
-    def __init__(self) -> None:
-        self.declared: Mapping[str, Any] | None = None
-        self.root = Path()
-        self.errors: list[str] = []
-
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Remember what could not be collected."""
-        if report.failed:
-            self.errors.append(f"{report.nodeid}: {report.longreprtext}")
-
-    @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Describe the checkout, once everything is collected."""
-        gate: Gate = session.config.stash[KEY]
-        self.root = gate.options.project
-        if gate.options.models.is_dir() and gate.options.checks.is_dir():
-            self.declared = gate.declaration()
+_AGAINST_NOTHING = ("--against=none", "--anchor=none")
+"""The base of a base is not asked for."""
 
 
 def main(answer: Path) -> int:
@@ -83,16 +57,21 @@ def _declared(project: Path) -> Mapping[str, Any]:
 
 
 def _collected(project: Path, checks: Path) -> Mapping[str, Any]:
-    collector = _Collector()
-    status = pytest.main([*_COLLECT, "-W", _REWRITE, str(checks)], plugins=[collector])
-    if collector.declared is None or (status not in (0, 5) and collector.errors):
-        raise ConfigError("\n".join(collector.errors) or f"pytest ended with {status}")
-    if collector.root != project:
+    def declaration(gate: Gate) -> Mapping[str, Any] | None:
+        has_both = gate.options.models.is_dir() and gate.options.checks.is_dir()
+        return gate.declaration() if has_both else None
+
+    collected = collect(declaration, *_AGAINST_NOTHING, checks)
+    if collected.answer is None or (collected.errors and not collected.ended_well):
+        errors = "\n".join(collected.errors)
+        raise ConfigError(errors or f"pytest ended with {collected.status}")
+    root = collected.gate.options.project if collected.gate else Path()
+    if root != project:
         raise ConfigError(
-            f"pytest takes {collector.root} for the project's folder there",
+            f"pytest takes {root} for the project's folder there",
             expected=f"{project}, where its settings are in this change",
         )
-    return collector.declared
+    return collected.answer
 
 
 @final

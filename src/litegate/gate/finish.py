@@ -23,41 +23,41 @@ if TYPE_CHECKING:
 
 def finish(gate: Gate, session: pytest.Session) -> None:
     """Write the report; a run of checks that gated nothing is no success."""
-    if gate.is_worker or not gate.ran or looks(session.config):
+    if gate.is_worker or not gate.recorder.reported or looks(session.config):
         return
     from litegate.gate.page import compared, rows
     from litegate.report.json_report import write
 
-    run = gate.session.run
+    run = gate.recorder.run
     _settle(gate, session)
     run.waivers = [waiver.to_row() for waiver in gate.waivers]
-    run.notes += notes(gate.waivers, run.verdicts, today(), whole=_is_whole(gate))
-    comparisons = compared(gate.session)
-    found = conclude(gate.session) | rows(comparisons)
+    run.notes += notes(gate.waivers, run.verdicts, today(), whole=gate.covers_everything())
+    comparisons = compared(gate.session, run)
+    found = conclude(gate.session, run) | rows(comparisons)
     sources = sources_digest(gate.options)
     report = found | {"exit_status": int(session.exitstatus), "sources": sources}
     try:
         path = str(write(report, gate.options.report))
     except LitegateError as error:
         session.exitstatus, path = pytest.ExitCode.TESTS_FAILED, f"none; {error}"
-    gate.report = report | {"path": path, "page": _page(gate, report, comparisons)}
+    gate.recorder.report = report | {"path": path, "page": _page(gate, report, comparisons)}
 
 
 def _settle(gate: Gate, session: pytest.Session) -> None:
     """Close the holes; the exit status and the run's one word are both good, or neither."""
-    run, base = gate.session.run, gate.session.base
+    recorder, run, base = gate.recorder, gate.recorder.run, gate.base
     ended_well = session.exitstatus == pytest.ExitCode.OK
-    gate.blame(integrity.silences(gate.tally, ended_well=ended_well))
-    gate.blame(integrity.nothing_gated(gate.session))
-    if base and base.models and gate.tally.offered and gate.is_asked_for_all():
-        gate.blame(integrity.unseen_loosenings(gate.session, gate.loosenings))
-    run.notes += gate.part()
-    if not ended_well and gate.tally.silent:
-        run.notes.append(f"selected checks that never ran: {len(gate.tally.silent)}")
+    recorder.add_errors(integrity.silences(recorder, ended_well=ended_well))
+    recorder.add_errors(integrity.nothing_gated(gate.session, run))
+    if base and base.models and recorder.offered and gate.is_asked_for_all():
+        recorder.add_errors(integrity.unseen_loosenings(gate.session, run, gate.loosenings))
+    run.notes += gate.subset_notes()
+    if not ended_well and recorder.silent:
+        run.notes.append(f"selected checks that never ran: {len(recorder.silent)}")
     good = run.verdict in (("pass",) if run.strict else ("pass", "inconclusive"))
     if good and not ended_well:
         why = str(session.shouldfail or session.shouldstop or "")
-        gate.blame([integrity.bad_end(gate.tally, int(session.exitstatus), why)])
+        recorder.add_errors([integrity.bad_end(recorder, int(session.exitstatus), why)])
     elif ended_well and not good:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -78,19 +78,15 @@ def _page(gate: Gate, report: Mapping[str, Any], comparisons: list[Comparison]) 
     return path
 
 
-def _is_whole(gate: Gate) -> bool:
-    """Whether this run was asked for every check of every model."""
-    return not (gate.part() or gate.options.only_models or gate.options.only_recipes)
-
-
 _FOLDERS = ("litegate_checks", "litegate_report")
 
 
-def forget(config: pytest.Config) -> None:
-    """Take the last report away: nobody must read yesterday's pass for this run's.
+def delete_report_of_aborted_run(config: pytest.Config) -> None:
+    """Delete the previous report when a run of the checks aborts early.
 
-    Arguments are read as far as they were when the run ended. What keeps a run from starting may
-    keep this from working, too; the run itself says what it is.
+    Nobody must take yesterday's pass for this run's. Uses the arguments that were parsed before the
+    run ended. The fault that keeps a run from starting may keep this from working, too; then the
+    run's own error is all there is.
     """
     from litegate.report.json_report import make_room
 

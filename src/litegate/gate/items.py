@@ -23,7 +23,7 @@ FIXTURES = frozenset(
     )
 )
 """What the gate hands to checks; `require` apart, which nobody may bring along."""
-_OURS = "litegate.gate.plugin"
+_OURS = "litegate.gate.fixtures"
 _NAMED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 

@@ -10,22 +10,23 @@ from typing import Any
 from litegate.build.store import Store
 from litegate.core.options import GateOptions
 from litegate.gate.evidence import Ask, Comparison, Lookup, at_hand, gather, measured
-from litegate.gate.session import Session
+from litegate.gate.session import GateSession
 from litegate.report.history_store import before
 from litegate.report.html import page, write
 from litegate.report.json_report import PAGE
+from litegate.report.run_record import Run
 from litegate.report.view import Report
 from litegate.spec import Artifact, Model, Recipe, by_input, domain_of
 from litegate.spec.cases import Case, gated
 
 
-def compared(session: Session) -> list[Comparison]:
+def compared(session: GateSession, run: Run) -> list[Comparison]:
     """Each gated candidate of the models with a verdict, beside its reference and its base."""
-    judged = dict.fromkeys(row["model"] for row in session.run.verdicts if row["model"])
+    judged = dict.fromkeys(row["model"] for row in run.verdicts if row["model"])
     return [one for name in judged for one in _of_model(session, session.models[name])]
 
 
-def _of_model(session: Session, model: Model) -> Iterator[Comparison]:
+def _of_model(session: GateSession, model: Model) -> Iterator[Comparison]:
     artifacts = session.stored(model)
     for recipe in gated(model, session.options.only_recipes):
         if candidate := artifacts.get(recipe.name):
@@ -38,7 +39,7 @@ def _of_model(session: Session, model: Model) -> Iterator[Comparison]:
             )
 
 
-def _base(session: Session, model: Model, recipe: Recipe) -> Artifact | None:
+def _base(session: GateSession, model: Model, recipe: Recipe) -> Artifact | None:
     """The base's artifact, called as `measures.against_base` calls it: its answers are at hand."""
     side, case = session.counterparts.get("base"), Case(model=model, recipe=recipe)
     found = side.stored(case) if side else None

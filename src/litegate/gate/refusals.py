@@ -10,7 +10,7 @@ import pytest
 
 from litegate.core.errors import LitegateError, MeasurementError
 from litegate.gate.items import fixtures_of, hidden, is_latency, requires
-from litegate.gate.state import KEY
+from litegate.gate.state import Gate
 from litegate.spec import Artifact
 
 ROWS = pytest.StashKey[list[dict[str, Any]]]()
@@ -24,19 +24,19 @@ CANDIDATE = pytest.StashKey[Artifact]()
 
 
 def refuse_hidden(
-    collector: pytest.Collector, report: pytest.CollectReport
+    gate: Gate, collector: pytest.Collector, report: pytest.CollectReport
 ) -> pytest.CollectReport:
     """An error in the place of a file of checks in which one test hides another."""
     if not (isinstance(collector, pytest.Module) and report.passed):
         return report
-    if collector.config.stash[KEY].is_check(collector.path) and (said := list(hidden(collector))):
+    if gate.is_check(collector.path) and (said := list(hidden(collector))):
         report.outcome, report.longrepr, report.result = "failed", "\n".join(said), []
     return report
 
 
-def refuse_unmeasurable(item: pytest.Item) -> None:
+def refuse_unmeasurable(gate: Gate, item: pytest.Item) -> None:
     """Omit what the person left out of measuring; raise where time cannot be measured."""
-    if not item.config.stash[KEY].is_check(item.path):
+    if not gate.is_check(item.path):
         return
     if _given(item, "benchmark_only") and requires(item) and "benchmark" not in fixtures_of(item):
         item.stash[OMITTED] = "--benchmark-only was given"
@@ -62,12 +62,12 @@ def _given(item: pytest.Item, option: str) -> bool:
 
 
 def refuse_swallowed(
-    item: pytest.Item, report: pytest.TestReport, fresh: list[dict[str, Any]]
+    gate: Gate, item: pytest.Item, report: pytest.TestReport, fresh: list[dict[str, Any]]
 ) -> None:
     """A check that passes although a promise is broken, or although nothing was required, fails."""
     if report.when == "setup" or report.outcome != "passed":
         return
-    strict = item.config.stash[KEY].options.strict
+    strict = gate.options.strict
     bad = ("fail", "inconclusive") if strict else ("fail",)
     broken = [r for r in fresh if r["verdict"] in bad and not r["waived"]]
     if ROWS not in item.stash and report.when == "call":
@@ -78,7 +78,7 @@ def refuse_swallowed(
         report.longrepr = f"{item.nodeid} caught its own failure: {broken[0]['sentence']}"
 
 
-def refuse_unloadable(item: pytest.Item, report: pytest.TestReport) -> None:
+def refuse_unloadable(gate: Gate, item: pytest.Item, report: pytest.TestReport) -> None:
     """A check of bytes alone does not pass on what LiteRT refuses to load."""
     candidate = item.stash.get(CANDIDATE, None)
     if candidate is None or report.when != "call" or report.outcome != "passed":
@@ -89,7 +89,7 @@ def refuse_unloadable(item: pytest.Item, report: pytest.TestReport) -> None:
         demand_loadable(candidate)
     except LitegateError as error:
         report.outcome = "failed"
-        report.longrepr = item.config.stash[KEY].tell(error)
+        report.longrepr = gate.error_text(error)
 
 
 def refuse_silence(item: pytest.Item, report: pytest.TestReport) -> None:

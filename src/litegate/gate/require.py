@@ -1,4 +1,4 @@
-"""`require`: records a verdict, and raises where the promise is broken."""
+"""`require`: record a verdict, and raise if it fails."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from litegate.measures.measurement import Outcome, Verdict
 from litegate.measures.wording import lines
 
 
-class PromiseBroken(AssertionError):
+class RequirementFailed(AssertionError):
     """A verdict that fails its check; its text is the verdict's sentence."""
 
 
@@ -25,7 +25,7 @@ class Require:
     """Takes the verdict down; what is left of it to hold against the check."""
 
     def __call__(self, verdict: Verdict) -> None:
-        """Record the verdict; raise PromiseBroken where it fails, or is unproven under strict.
+        """Record the verdict; raise RequirementFailed if it fails, or is unproven under strict.
 
         Raises ConfigError for anything that is not the comparison of a measurement with a limit.
         """
@@ -39,4 +39,4 @@ class Require:
         left = self.record(verdict)
         refused = (Outcome.FAIL, Outcome.INCONCLUSIVE) if self.strict else (Outcome.FAIL,)
         if left is not None and left.outcome in refused:
-            raise PromiseBroken(lines(left))
+            raise RequirementFailed(lines(left))

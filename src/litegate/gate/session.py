@@ -30,7 +30,7 @@ class NotGated(Exception):
 
 @final
 @dataclass(eq=False)
-class Session:
+class GateSession:
     """One run of the gate. Models are loaded and artifacts built when they are first asked for."""
 
     options: GateOptions
@@ -137,9 +137,12 @@ class Session:
         )
         return [case for case in cases if not self.knows("base", case)]
 
-    @cached_property
-    def run(self) -> Run:
-        """What was found so far."""
+    def demand_selection(self) -> None:
+        """Raise ConfigError if a model or recipe that was asked for does not exist."""
+        check_recipes(self.models, self.options.only_recipes)
+
+    def new_run(self) -> Run:
+        """Start the record of a run: its environment and the commits that it compares with."""
         return Run(
             environment=describe(self.options),
             strict=self.options.strict,
@@ -206,13 +209,12 @@ def _needs(case: Case) -> list[str]:
     return [case.recipe.name, case.recipe.reference.name, BASELINE]
 
 
-def conclude(session: Session) -> dict[str, Any]:
+def conclude(session: GateSession, run: Run) -> dict[str, Any]:
     """Fill in what stands beside the verdicts, and give the report as a JSON object."""
     from litegate.measures.overview import advice, overview, unlabelled
     from litegate.report.json_report import document
     from litegate.report.slack import slack
 
-    run = session.run
     if found := head(session.options.project):
         run.head = asdict(found)
     judged = dict.fromkeys(row["model"] for row in run.verdicts if row["model"])

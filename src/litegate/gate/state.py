@@ -1,9 +1,9 @@
-"""Between pytest and the session: which items are checks, and what their reports carry."""
+"""The facts of one run, and the keys under which pytest's configuration keeps them."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -14,25 +14,16 @@ import pytest
 from litegate.core.errors import ConfigError, LitegateError
 from litegate.core.escaping import plain
 from litegate.core.options import OPTIONS, GateOptions
-from litegate.gate import integrity
-from litegate.gate.coverage import Promised
+from litegate.gate.coverage import LimitCoverage
 from litegate.gate.environment import header
-from litegate.gate.invocation import (
-    asked_for,
-    concerned,
-    looks,
-    narrowed,
-    options_of,
-    setting,
-    whole_folder,
-)
-from litegate.gate.items import cases_of, fixtures_of
+from litegate.gate.invocation import asked_for, looks, narrowed, setting, whole_folder
 from litegate.gate.progress import Progress, uncaptured
-from litegate.gate.session import Session
+from litegate.gate.recorder import Recorder
+from litegate.gate.session import GateSession
 from litegate.regression import waiver_file
+from litegate.regression.base import Base
 from litegate.regression.loosening import Loosenings, of_model, of_project
 from litegate.regression.waivers import Waiver, covering
-from litegate.report.run_record import Place, error_row
 from litegate.spec.cases import Case
 
 if TYPE_CHECKING:
@@ -43,59 +34,80 @@ ROLES = frozenset({"base", "anchor"})
 
 
 @final
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Plan:
+    """Which checks a run has, once they are collected."""
+
+    functions: Mapping[str, Any] = field(default_factory=dict)
+    """The function of every test below the folder of checks, by node id without brackets."""
+    coverage: LimitCoverage = field(default_factory=LimitCoverage)
+    shown: Mapping[str, str] = field(default_factory=dict)
+    """The models without a gated recipe, each with what to do."""
+    proof_only: tuple[pytest.Item, ...] = ()
+    """Checks that compare with a base that this run does not have: `--prove` alone runs them."""
+
+
+@final
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Gate:
-    """The gate of one pytest process."""
+    """The facts of a run that was pointed at the folder of checks."""
 
     config: pytest.Config
     options: GateOptions
-    active: bool
-    """Whether this run was pointed at the folder of checks."""
-    session: Session
-    progress: Progress
-    promised: Promised = field(default_factory=Promised)
-    functions: dict[str, Any] = field(default_factory=dict)
-    """The function of every test below the folder of checks, by node id without brackets."""
-    ran: bool = False
-    """Whether a test below the folder of checks ran, in this process or one of its workers."""
-    report: Mapping[str, Any] | None = None
-    waivers: tuple[Waiver, ...] = ()
+    session: GateSession
+    base: Base | None
+    """The merge base that the run compares with."""
+    anchor: Base | None
+    """The pinned commit that it compares with, too."""
+    waivers: tuple[Waiver, ...]
     """The exceptions that the project's reviewed file names."""
-    tally: integrity.Tally = field(default_factory=integrity.Tally)
-    shown: Mapping[str, str] = field(default_factory=dict)
-    """The models that no recipe of is gated."""
-    told: set[str] = field(default_factory=set)
-    """The errors that were printed in full."""
-    aside: list[pytest.Item] = field(default_factory=list)
-    """Checks that compare with a base that this run does not have: for the proof alone."""
-    scene: Scene | None = None
-    """What checks are handed in a proof, in place of what the run has accepted."""
+    progress: Progress
+    recorder: Recorder
 
     @classmethod
-    def of(cls, config: pytest.Config) -> Gate:
-        """Parse this run's options. ConfigError for a wrong value or a misspelt model."""
-        options = options_of(config)
+    def open(cls, config: pytest.Config, options: GateOptions) -> Gate:
+        """Read what the run depends on.
+
+        Raises ConfigError for a misspelt model, a base that cannot be read, or a damaged file of
+        waivers.
+        """
         progress = Progress()
-        session = Session(options, progress.on_event, progress.on_notice)
-        gate = cls(config, options, concerned(config, options.checks), session, progress)
-        if gate.active and (options.only_models or options.only_recipes):
-            _ = session.models
-        if gate.active:
-            _ = session.base, session.anchor
-            gate.waivers = waiver_file.load(config.rootpath, today())
-        return gate
+        session = GateSession(options, progress.on_event, progress.on_notice)
+        if options.only_models or options.only_recipes:
+            session.demand_selection()
+        base, anchor = session.base, session.anchor
+        return cls(
+            config=config,
+            options=options,
+            session=session,
+            base=base,
+            anchor=anchor,
+            waivers=waiver_file.load(config.rootpath, today()),
+            progress=progress,
+            recorder=Recorder(run=session.new_run()),
+        )
 
     @property
     def is_worker(self) -> bool:
-        """Whether this is a worker of pytest-xdist."""
+        """Whether this process is a worker of pytest-xdist."""
         return hasattr(self.config, "workerinput")
 
-    def start(self) -> None:
-        """See that there is a place to write, and take the last run's report away.
+    @property
+    def plan(self) -> Plan:
+        """The checks of the run; empty until they are collected."""
+        return self.config.stash.get(PLAN, Plan())
 
-        Nobody must read yesterday's pass for today's.
+    @property
+    def scene(self) -> Scene | None:
+        """The planted artifacts that checks get during a proof, or None."""
+        return self.config.stash.get(SCENE, None)
+
+    def delete_last_report(self) -> None:
+        """Make the folder of reports writable and empty, so that nobody reads yesterday's pass.
+
+        Raises UsageError if the store or the folder cannot be written.
         """
-        if not self.active or self.is_worker or looks(self.config):
+        if self.is_worker or looks(self.config):
             return
         from litegate.report.json_report import make_room
 
@@ -107,13 +119,11 @@ class Gate:
 
     def header(self) -> list[str]:
         """Lines for pytest's header."""
-        if not self.active:
-            return []
         words = {"base": "against {}, the merge base with {}", "anchor": "and {}, the anchor {}"}
         sides = self.session.counterparts.items()
         commits = ((role, side.base.commit) for role, side in sides)
-        held = [words[role].format(commit.short, plain(commit.ref)) for role, commit in commits]
-        return header(self.session.run.environment) + held
+        compared = [words[role].format(commit.short, plain(commit.ref)) for role, commit in commits]
+        return header(self.recorder.run.environment) + compared
 
     def declaration(self) -> dict[str, Any]:
         """What this checkout declares, once its checks are collected."""
@@ -121,12 +131,11 @@ class Gate:
 
         project, paths = self.config.rootpath, self.config.getini("pythonpath")
         settings = {name: setting(self.config, name) for name in _SETTINGS}
-        checks = self.options.checks
         return self.session.declared | {
-            "checks": self.tally.digests
-            or declaration.declared_checks(self.functions, project, paths),
+            "checks": self.recorder.check_digests
+            or declaration.declared_checks(self.plan.functions, project, paths),
             "settings": settings | {"addopts": shlex.join(self.config.getini("addopts"))},
-            "conftests": declaration.declared_conftests(project, checks, paths),
+            "conftests": declaration.declared_conftests(project, self.options.checks, paths),
         }
 
     def is_check(self, path: Path) -> bool:
@@ -138,104 +147,73 @@ class Gate:
         return whole_folder(self.config, self.options.checks)
 
     def loosenings(self, case: Case | None) -> Loosenings:
-        """What this change loosens of one model, or of the project. ConfigError without a base."""
-        mine = self.declaration()
-        theirs = dict(self.scene.declared_before(mine)) if self.scene else self._asked_of_base()
-        return of_model(theirs, mine, case.model.name) if case else of_project(theirs, mine)
+        """The weakened limits of a model, or of the project. Raises ConfigError without a base."""
+        head = self.declaration()
+        base = dict(self.scene.declared_before(head)) if self.scene else self._base_declaration()
+        return of_model(base, head, case.model.name) if case else of_project(base, head)
 
-    def _asked_of_base(self) -> dict[str, Any]:
-        """What the base declares, with those of its checks that this run was asked for."""
-        base = self.session.base
-        if base is None:
+    def _base_declaration(self) -> dict[str, Any]:
+        """What the base declares, with only those of its checks that this run was asked for."""
+        if self.base is None:
             raise ConfigError("nothing is loosened without a base", remedy="run with --against REF")
-        declared = base.declaration["checks"].items()
-        return dict(base.declaration) | {
-            "checks": {id_: digest for id_, digest in declared if self._asked_for_node(id_)}
+        declared = self.base.declaration["checks"].items()
+        return dict(self.base.declaration) | {
+            "checks": {node: digest for node, digest in declared if self._is_asked_for(node)}
         }
 
-    def _asked_for_node(self, node: str) -> bool:
+    def _is_asked_for(self, node: str) -> bool:
         file = self.config.rootpath / node.partition("::")[0]
         return self.is_asked_for_all() or asked_for(self.config, file)
 
-    def part(self) -> list[str]:
-        """Lines that say how this run is a part of the checks; none where it is all of them."""
-        if not self.active:
-            return []
-        gone = self.tally.left_out
-        how = ", ".join(narrowed(self.config, self.options.checks, left_out=bool(gone)))
-        said = [f"only a part of the checks was gated: {plain(how)}"] if how else []
-        of = f"{len(gone)} of {len(self.tally.offered)} checks were left out"
-        return [*said, *([f"{of}, such as {plain(gone[0])}"] if gone else [])]
+    def subset_notes(self) -> list[str]:
+        """Notes on how this run was narrowed to a subset of the checks; empty if it has all."""
+        left_out = self.recorder.left_out
+        checks = self.options.checks
+        how = ", ".join(narrowed(self.config, checks, left_out=bool(left_out)))
+        notes = [f"only a part of the checks was gated: {plain(how)}"] if how else []
+        if left_out:
+            count = f"{len(left_out)} of {len(self.recorder.offered)} checks were left out"
+            notes.append(f"{count}, such as {plain(left_out[0])}")
+        return notes
 
-    def build(self, session: pytest.Session) -> None:
-        """Build what the selected checks need, showing progress."""
-        items = getattr(session, "items", [])
-        found = cases_of(items)
-        if not found or looks(session.config) or session.testsfailed:
-            return
+    def covers_everything(self) -> bool:
+        """Whether this run was asked for every check of every model."""
+        options = self.options
+        return not (self.subset_notes() or options.only_models or options.only_recipes)
+
+    def build(self, cases: list[Case], cases_by_role: Mapping[str, list[Case]]) -> None:
+        """Build the artifacts of some cases, and of other commits by role, showing progress."""
         try:
             with uncaptured(self.config), self.progress.shown(self.config):
-                self.session.build(found)
+                self.session.build(cases)
                 for role, side in self.session.counterparts.items():
-                    side.build(cases_of([item for item in items if role in fixtures_of(item)]))
-        except LitegateError as error:  # what prevents one artifact alone is told by its checks
+                    side.build(cases_by_role[role])
+        except LitegateError as error:  # an error of one artifact alone is its checks' to report
             raise pytest.UsageError(str(error)) from error
 
-    def keep(self) -> Path:
-        """The folder for what failing checks leave behind."""
+    def failing_folder(self) -> Path:
+        """The folder for files that failing checks leave behind; made if it is missing."""
         folder = self.options.report / ("planted" if self.scene else "failing")
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def tell(self, error: LitegateError) -> str:
-        """An error in full where it is met first; after that, the line that names it."""
-        whole = str(error)
-        if self.scene:
-            return whole
-        if whole in self.told:
-            return f"{error.what}\n  (in full above)"
-        self.told.add(whole)
-        return whole
+    def error_text(self, error: LitegateError) -> str:
+        """The text of an error: in full the first time, and always in a proof."""
+        return str(error) if self.scene else self.recorder.full_text_once(error)
 
-    def collect(self, report: pytest.TestReport) -> None:
-        """Take a report's rows into the run's record; on the controller alone."""
-        rows = getattr(report, "litegate", None)
-        failed_alone = report.failed and not (rows and (rows["verdicts"] or rows["errors"]))
-        if failed_alone:
-            self.tally.failures.append(f"{report.nodeid} failed")
-        if rows is None or self.is_worker:
-            return
-        run = self.session.run
-        self.ran = True
-        self.tally.seen.add(report.nodeid)
-        run.verdicts += rows["verdicts"]
-        run.errors += rows["errors"]
-        run.not_gated |= rows["not_gated"]
-        run.not_measured |= rows["not_measured"]
-        run.notes += [note for note in rows["notes"] if note not in run.notes]
-
-    def hand_over(self) -> Mapping[str, Any]:
-        """What a worker of pytest-xdist tells its controller."""
-        if self.session.base:
-            self.tally.digests = self.declaration()["checks"]
-        return self.tally.handed_over()
-
-    def excuse(self, row: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """The waiver that covers a verdict's row, as it stands in the report; or None."""
-        found = covering(self.waivers, row, today())
-        return found.to_row() if found else None
-
-    def blame(self, messages: Iterable[str]) -> None:
-        """Take down errors that are no single check's: the run did not do what it should."""
-        nowhere = Place(id="", model="", recipe="", check="", requirement="-", file="", line=0)
-        self.session.run.errors += [error_row(nowhere, message) for message in messages]
+    def waiver_row(self, row: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """The waiver that covers a verdict's row, as a row of the report; or None."""
+        waiver = covering(self.waivers, row, today())
+        return waiver.to_row() if waiver else None
 
 
-KEY = pytest.StashKey[Gate]()
-_SETTINGS = tuple(o.name for o in OPTIONS if not o.personal)
-"""Settings that a checkout shares, and that a change may loosen."""
+GATE = pytest.StashKey[Gate]()
+PLAN = pytest.StashKey[Plan]()
+SCENE = pytest.StashKey["Scene | None"]()
+_SETTINGS = tuple(option.name for option in OPTIONS if not option.personal)
+"""Settings that a checkout shares, and that a change may weaken."""
 
 
 def today() -> date:
-    """The day by which waivers expire, the same everywhere: in UTC."""
+    """The day by which waivers expire, in UTC: the same on every machine."""
     return datetime.now(UTC).date()

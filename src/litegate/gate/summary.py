@@ -25,21 +25,21 @@ _MARKUP: Mapping[str, Mapping[str, bool]] = {
 
 def summarize(gate: Gate, reporter: pytest.TerminalReporter) -> None:
     """Print the closing table."""
-    if gate.tally.offered and (option := looks(gate.config)):
+    if gate.recorder.offered and (option := looks(gate.config)):
         reporter.write_line(f"litegate: nothing was gated: {option} only looks")
-    elif gate.tally.offered and not gate.tally.chosen:
+    elif gate.recorder.offered and not gate.recorder.selected:
         reporter.write_line("litegate: nothing was gated: no check was selected", red=True)
-    if gate.report is None:
+    if gate.recorder.report is None:
         return
     from litegate.report.terminal import lines
 
     reporter.write_sep("=", "litegate")
     verbosity = gate.config.get_verbosity()
-    for mark, line in lines(gate.session.run, width=_width(reporter), verbosity=verbosity):
+    for mark, line in lines(gate.recorder.run, width=_width(reporter), verbosity=verbosity):
         reporter.write_line(line, **_MARKUP[mark])
-    reporter.write_line(f"report: {gate.report['path']}")
-    reporter.write_line(f"page: {gate.report['page']}")
-    _tell(gate.session.run.errors, reporter)
+    reporter.write_line(f"report: {gate.recorder.report['path']}")
+    reporter.write_line(f"page: {gate.recorder.report['page']}")
+    _tell(gate.recorder.run.errors, reporter)
 
 
 def _tell(errors: Iterable[Mapping[str, Any]], reporter: pytest.TerminalReporter) -> None:

@@ -22,9 +22,9 @@ from litegate.gate.refusals import (
     refuse_swallowed,
     refuse_unloadable,
 )
-from litegate.gate.require import PromiseBroken, Require
+from litegate.gate.require import Require, RequirementFailed
 from litegate.gate.session import BASELINE, NotGated
-from litegate.gate.state import KEY, ROLES
+from litegate.gate.state import GATE, ROLES, Gate
 from litegate.measures.measurement import Outcome, Verdict
 from litegate.report.run_record import Place, error_row, verdict_row
 from litegate.spec import Artifact
@@ -41,17 +41,17 @@ _TOLD = pytest.StashKey[int]()
 def artifact(request: pytest.FixtureRequest, case: Case, role: str) -> Artifact:
     """The artifact of one role, or a skip that says NOT GATED, or the error that prevented it."""
     __tracebackhide__ = True
-    if scene := request.config.stash[KEY].scene:
+    if scene := request.config.stash[GATE].scene:
         return _planted(scene, role)
     if role in ROLES:
-        return request.config.stash[KEY].session.counterparts[role].artifact(case)
+        return request.config.stash[GATE].session.counterparts[role].artifact(case)
     if case.recipe is None and role != "baseline":
         raise ConfigError(f"this check has no recipe, so it has no {role}")
     recipe = BASELINE
     if case.recipe and role != "baseline":
         recipe = case.recipe.name if role == "candidate" else case.recipe.reference.name
     try:
-        found = request.config.stash[KEY].session.artifact(case.model, recipe)
+        found = request.config.stash[GATE].session.artifact(case.model, recipe)
     except NotGated as reason:
         request.node.stash[NOT_GATED] = str(reason)
         pytest.skip(f"{case.model.name} was NOT GATED, as told above")
@@ -71,7 +71,7 @@ def _planted(scene: Scene, role: str) -> Artifact:
 
 def played(item: pytest.Item, case: Case) -> Case:
     """A check's case; in a proof with the model as the scene has it."""
-    scene = item.config.stash[KEY].scene
+    scene = item.config.stash[GATE].scene
     if scene is None:
         return case
     return Case(model=scene.model, recipe=case.recipe and scene.recipe)
@@ -79,10 +79,10 @@ def played(item: pytest.Item, case: Case) -> Case:
 
 def shipped(request: pytest.FixtureRequest, case: Case) -> Path:
     """The file that ships; in a proof, a file that holds what the scene ships."""
-    gate = request.config.stash[KEY]
+    gate = request.config.stash[GATE]
     if gate.scene is None:
         return request.config.rootpath / str(case.shipped)
-    path = gate.keep() / "shipped.tflite"
+    path = gate.failing_folder() / "shipped.tflite"
     path.write_bytes(gate.scene.shipped)
     return path
 
@@ -95,7 +95,7 @@ def forget(item: pytest.Item) -> None:
 
 def requirer(request: pytest.FixtureRequest) -> Iterator[Require]:
     """Record this item's verdicts; an item that made none although nothing failed is an error."""
-    item, gate = request.node, request.config.stash[KEY]
+    item, gate = request.node, request.config.stash[GATE]
     rows: list[dict[str, Any]] = []
     item.stash[ROWS] = rows
 
@@ -105,7 +105,7 @@ def requirer(request: pytest.FixtureRequest) -> Iterator[Require]:
             verdict = verdict.explained()
         found = verdict.measurement
         row = verdict_row(_place(item), verdict)
-        rows.append(row | {"waived": gate.excuse(row)})
+        rows.append(row | {"waived": gate.waiver_row(row)})
         item.user_properties.append((found.name, text(found.value, found.unit)))
         return None if rows[-1]["waived"] else verdict
 
@@ -123,7 +123,7 @@ def _as_separated(item: pytest.Item, verdict: Verdict) -> Verdict:
     What is worse beside a base of the same tool chain is worse by the change.
     """
     case = case_of(item)
-    sides = item.config.stash[KEY].session.counterparts
+    sides = item.config.stash[GATE].session.counterparts
     asked = (side for role, side in sides.items() if role in fixtures_of(item))
     alone = case is not None and any(case.id in side.unseparated for side in asked)
     if not alone or verdict.outcome is Outcome.FAIL:
@@ -133,22 +133,22 @@ def _as_separated(item: pytest.Item, verdict: Verdict) -> Verdict:
 
 
 def annotate(
-    item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport
+    gate: Gate, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport
 ) -> pytest.TestReport:
     """Attach a check's rows to its report; no skip and no xfail of a check counts for a pass."""
-    if not item.config.stash[KEY].is_check(item.path):
+    if not gate.is_check(item.path):
         return report
     if not requires(item):
         report.__dict__["litegate"] = _NO_ROWS
         return report
     fresh = item.stash.get(ROWS, [])[item.stash.get(_TOLD, 0) :]
     refuse_silence(item, report)
-    refuse_swallowed(item, report, fresh)
-    refuse_unloadable(item, report)
+    refuse_swallowed(gate, item, report, fresh)
+    refuse_unloadable(gate, item, report)
     error = call.excinfo.value if call.excinfo else None
     if call.excinfo and isinstance(error, LitegateError):
-        report.longrepr = item.config.stash[KEY].tell(error)
-    elif call.excinfo and isinstance(error, PromiseBroken):
+        report.longrepr = gate.error_text(error)
+    elif call.excinfo and isinstance(error, RequirementFailed):
         call.excinfo.traceback = call.excinfo.traceback.cut(path=item.path)
         report.longrepr = call.excinfo.getrepr(style="short")
     if call.when != "setup" or report.outcome != "passed":
@@ -174,7 +174,7 @@ def _rows(
     verdicts: list[dict[str, Any]],
 ) -> dict[str, Any]:
     place = _place(item)
-    failed = report.outcome == "failed" and not isinstance(error, PromiseBroken)
+    failed = report.outcome == "failed" and not isinstance(error, RequirementFailed)
     message = str(error) if isinstance(error, LitegateError) else report.longreprtext
     omitted, not_gated = item.stash.get(OMITTED, ""), item.stash.get(NOT_GATED, "")
     return {

@@ -90,9 +90,9 @@ def _refuse_moved(commit: Commit, project: Path, models: Path) -> None:
 
 def _own_source() -> str:
     """A digest of litegate itself, which reads the base's files."""
-    here = Path(__file__).parent
+    package = Path(__file__).resolve().parents[1]
     digest = hashlib.sha256()
-    for file in sorted(here.rglob("*.py")):
+    for file in sorted(package.rglob("*.py")):
         digest.update(file.read_bytes())
     return digest.hexdigest()
 

@@ -13,7 +13,7 @@ import numpy as np
 from litegate.build.store import BUILDS, EVALUATIONS
 from litegate.core.options import parse
 from litegate.data.array_files import save
-from litegate.gate.session import Session
+from litegate.gate.session import GateSession
 from litegate.runtimes.inference import all_outputs
 from litegate.spec import Array, Evaluation, Model
 from litegate.testing.artifacts import evaluation
@@ -33,7 +33,7 @@ def plant(
     place of `evaluation()`. `keras_outputs` are what Keras is said to have answered; by default
     each file's own answers. The store is the default one, `.litegate/store` below `project`.
     """
-    session = Session(parse(project, {}, {}, {}), lambda _model, _event: None, print)
+    session = GateSession(parse(project, {}, {}, {}), lambda _model, _event: None, print)
     declared, samples = session.models[model], split or evaluation()
     with TemporaryDirectory() as folder:
         _put_samples(session, declared, samples, Path(folder))
@@ -44,7 +44,7 @@ def plant(
             _put(session, declared, recipe, tflite, answers, Path(folder))
 
 
-def _put_samples(session: Session, model: Model, samples: Evaluation, folder: Path) -> None:
+def _put_samples(session: GateSession, model: Model, samples: Evaluation, folder: Path) -> None:
     masks = [samples.slices[name] for name in model.data.slices]
     parts = {"x": samples.x, "y": samples.y, "slices": np.array(masks) if masks else None}
     files: dict[str, Path] = {}
@@ -60,7 +60,7 @@ def _answers(tflite: bytes, samples: Evaluation) -> Any:
 
 
 def _put(
-    session: Session, model: Model, recipe: str, tflite: bytes, answers: Array, folder: Path
+    session: GateSession, model: Model, recipe: str, tflite: bytes, answers: Array, folder: Path
 ) -> None:
     written = {
         "model.tflite": tflite,

@@ -12,7 +12,7 @@ from litegate.build.toolchain.protocol import CONVERTED
 from litegate.build.toolchain.strip import stripped
 from litegate.core.errors import BuildError
 from litegate.core.options import parse
-from litegate.gate.session import Session
+from litegate.gate.session import GateSession
 from litegate.mutation.faults.edits import revalue
 from litegate.spec import Kind
 from litegate.testing import tiny
@@ -25,7 +25,7 @@ class Built:
     """What the tool chain left in its staging folder, and the pipeline that takes it in."""
 
     def __init__(self, tmp_path):
-        session = Session(parse(tmp_path, {}, {}, {}), lambda _model, _event: None, print)
+        session = GateSession(parse(tmp_path, {}, {}, {}), lambda _model, _event: None, print)
         self.pipeline, self.staging = session.pipeline, tmp_path / "staging"
         self.target = Target(
             model="tiny",

@@ -12,7 +12,7 @@ from litegate.core.errors import BuildError, ConfigError, DataError, DataUnavail
 from litegate.build.toolchain.protocol import Failure
 
 _LONGEST = 1500
-_LITEGATE = Path(__file__).resolve().parents[1]
+_LITEGATE = Path(__file__).resolve().parents[2]
 _KINDS: dict[type[LitegateError], str] = {
     DataUnavailable: "data-unavailable",
     DataError: "data",

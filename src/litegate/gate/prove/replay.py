@@ -11,7 +11,7 @@ from _pytest.runner import runtestprotocol
 from litegate.core.units import Unit
 from litegate.gate import verdicts
 from litegate.gate.items import case_of, fixtures_of, is_latency
-from litegate.gate.state import KEY
+from litegate.gate.state import SCENE
 from litegate.measures.measurement import Relation
 from litegate.mutation.faults import Scene
 from litegate.mutation.result import Check, Finding, Result, Said
@@ -69,12 +69,11 @@ def _run(item: pytest.Item, after: pytest.Item | None, scene: Scene) -> list[pyt
     verdicts.forget(item)
     if isinstance(item, pytest.Function):
         item._initrequest()  # noqa: SLF001 what every plugin that runs an item again does
-    gate = item.config.stash[KEY]
-    gate.scene = scene
+    item.config.stash[SCENE] = scene
     try:
         return runtestprotocol(item, log=False, nextitem=after)
     finally:
-        gate.scene = None
+        item.config.stash[SCENE] = None
 
 
 def _result(reports: Sequence[pytest.TestReport]) -> Result:

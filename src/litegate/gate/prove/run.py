@@ -57,13 +57,13 @@ def prove(gate: Gate, session: pytest.Session, faults: tuple[Fault, ...]) -> Non
     """Prove each accepted candidate; what it finds goes into the run's report."""
     if session.config.option.collectonly or session.shouldstop:
         return
-    items = [item for item in (*session.items, *gate.aside) if gate.is_check(item.path)]
-    gate.tally.digests = gate.tally.digests or gate.declaration()["checks"]
+    items = [item for item in (*session.items, *gate.plan.proof_only) if gate.is_check(item.path)]
+    gate.recorder.check_digests = gate.recorder.check_digests or gate.declaration()["checks"]
     prover = _Prover(gate=gate, items=items, faults=faults)
     silent = sorted({item.nodeid.partition("[")[0] for item in items if not requires(item)})
     if silent:
         listed = ", ".join(plain(one) for one in silent)
-        gate.session.run.notes.append(
+        gate.recorder.run.notes.append(
             f"tests that gate nothing, for they do not ask for require: {listed}"
         )
     with _apart(gate):
@@ -99,7 +99,7 @@ class _Prover:
 
     def prove(self, case: Case) -> None:
         """Prove one candidate, or say why there is nothing to prove."""
-        run = self.gate.session.run
+        run = self.gate.recorder.run
         if reason := self._not_accepted(case):
             run.notes.append(f"{plain(case.id)} was not accepted, so it is not proven: {reason}")
             return
@@ -107,7 +107,7 @@ class _Prover:
         try:
             proof = self._proof(case)
         except LitegateError as error:
-            self.gate.blame([f"{plain(case.id)}: the gate is NOT proven: {error}"])
+            self.gate.recorder.add_errors([f"{plain(case.id)}: the gate is NOT proven: {error}"])
             return
         row = proof_row(proof, self.clock() - started)
         run.proofs.append(row)
@@ -130,7 +130,7 @@ class _Prover:
 
     def _not_accepted(self, case: Case) -> str:
         """Why a candidate was not accepted; empty where it was."""
-        run = self.gate.session.run
+        run = self.gate.recorder.run
         if case.model.name in run.not_gated:
             return "it was not gated"
         mine = partial(_concerns, case)
@@ -142,7 +142,7 @@ class _Prover:
     def _proof(self, case: Case) -> Proof:
         items = {item.nodeid: item for item in self.items if _is_of(case, item)}
         (scene, said), options = in_memory(self._scene(case)), self.gate.options
-        self.gate.session.run.notes += [said] if said else []
+        self.gate.recorder.run.notes += [said] if said else []
         checks = [check_of(item) for item in items.values()]
         run: Play = partial(play, items)
         full = options.prove_full
@@ -178,7 +178,7 @@ class _Prover:
             reference=get(case.recipe.reference.name),
             baseline=get(BASELINE),
             base=candidate,
-            anchored=self.gate.session.anchor is not None,
+            anchored=self.gate.anchor is not None,
             shipped=candidate.tflite,
             seed=self.gate.options.prove_seed,
         )

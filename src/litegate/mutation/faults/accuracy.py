@@ -179,25 +179,3 @@ def _changed(scene: Scene, change: Callable[[NDArray[Any], float], NDArray[Any]]
         low, high = domain_of(split.domain, name)
         made[name] = np.asarray(change(array, high - low), np.float32)
     return made[""] if set(made) == {""} else Inputs(made)
-
-
-@fault(
-    family=Family.ACCURACY,
-    ladder=Ladder(1, 5, 20, 50, 100, unit="% of the samples", must=50),
-    noticed_by=("output error",),
-    metrics=(OfMetric.VALUE, OfMetric.LOSS, OfMetric.REGRESSION),
-)
-def mixed_up_answers(scene: Scene, grade: float) -> Scene:
-    """The candidate answers some samples as others of them: no answer has to do with its label.
-
-    The grade is the share of the samples, at least two. For models that promise metrics.
-    """
-    if not scene.model.budget_of(scene.recipe).metrics:
-        raise Unplantable("the model promises no metrics")
-    x = scene.candidate.evaluation.x
-    order = np.arange(len(x))
-    some = np.random.default_rng(scene.seed).permutation(len(x))[
-        : max(2, round(grade / 100 * len(x)))
-    ]
-    order[some] = np.roll(some, 1)
-    return scene.with_samples(x[order])

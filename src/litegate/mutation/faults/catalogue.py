@@ -14,7 +14,7 @@ from litegate.mutation.faults.fault import Family, Fault
 
 FILES = (
     "accuracy",
-    "answers",
+    "metrics",
     "behaviour",
     "classes",
     "weights",

@@ -10,6 +10,7 @@ from litegate import Budget, metrics
 from litegate.core.errors import LitegateError
 from litegate.measures.metrics import metric_loss, metric_regression, metric_value
 from litegate.mutation.faults import OfMetric, Unplantable, accuracy, behaviour, plumbing
+from litegate.mutation.faults.metrics import mixed_up_answers
 from litegate.mutation.promises import meant, promises
 from litegate.mutation.survivors import survivors
 
@@ -20,7 +21,7 @@ NAMES = ("f1", "f1 drop", "worst class's f1 drop", "f1 drop against the base")
 
 def test_the_share_of_samples_is_exact_and_nothing_else_moves():
     sound = scene(budget=JUDGED)
-    planted = accuracy.mixed_up_answers(sound, 20)
+    planted = mixed_up_answers(sound, 20)
     moved = (planted.candidate.evaluation.x != sound.candidate.evaluation.x).any(axis=(1, 2, 3))
     assert moved.sum() == 40
     np.testing.assert_array_equal(planted.candidate.evaluation.y, sound.candidate.evaluation.y)
@@ -29,7 +30,7 @@ def test_the_share_of_samples_is_exact_and_nothing_else_moves():
 
 @pytest.mark.parametrize("grade", [50, 100])
 def test_every_measurement_of_a_metric_notices_what_must_be_noticed(grade):
-    planted = accuracy.mixed_up_answers(scene(budget=JUDGED), grade)
+    planted = mixed_up_answers(scene(budget=JUDGED), grade)
     assert metric_value(planted.candidate, F1).value < 0.9
     assert metric_loss(planted.reference, planted.candidate, F1).value > 0.05
     assert metric_regression(planted.base, planted.candidate, F1).value > 0.05
@@ -37,7 +38,7 @@ def test_every_measurement_of_a_metric_notices_what_must_be_noticed(grade):
 
 def test_a_model_without_metrics_is_not_planted_in():
     with pytest.raises(Unplantable, match="promises no metrics"):
-        accuracy.mixed_up_answers(scene(), 50)
+        mixed_up_answers(scene(), 50)
 
 
 def test_a_network_that_does_not_choose_has_no_faults_of_classes():
@@ -61,7 +62,7 @@ def test_each_limit_of_a_metric_is_a_promise():
 @pytest.mark.parametrize(
     ("fault", "names"),
     [
-        (accuracy.mixed_up_answers, NAMES),
+        (mixed_up_answers, NAMES),
         (behaviour.nan_answers, NAMES),
         (plumbing.no_base, NAMES[3:]),
         (plumbing.nan_sample, NAMES[:3]),
@@ -92,7 +93,7 @@ def test_what_cannot_be_measured_is_an_error(fault):
 def test_a_promise_of_a_metric_that_no_check_takes_survives():
     from litegate.mutation.grades import Climb
 
-    fault = accuracy.mixed_up_answers
+    fault = mixed_up_answers
     climb = Climb(fault=fault, results={fault.ladder.top: {}})
     found = {one.what: one for one in survivors(scene(budget=JUDGED), [climb], {}, {})}
     assert set(NAMES) <= found.keys()

@@ -1,0 +1,137 @@
+"""The fixtures that checks ask for: artifacts, limits, `require`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from litegate.core.errors import ConfigError
+from litegate.gate import verdicts
+from litegate.gate.require import Require
+from litegate.gate.state import GATE
+from litegate.regression.loosening import Loosenings
+from litegate.spec import Artifact, Budget, Metric, Model, Regression
+from litegate.spec.cases import Case
+from litegate.spec.targets import Target
+
+
+@pytest.fixture
+def litegate_case(request: pytest.FixtureRequest) -> Case:
+    """The model and recipe of this test; parametrized by the plugin."""
+    if not hasattr(request, "param"):
+        raise ConfigError(
+            "this test asks for a model outside the folder of checks",
+            remedy="move it there, or set litegate_checks",
+        )
+    return verdicts.played(request.node, request.param)
+
+
+@pytest.fixture
+def model(litegate_case: Case) -> Model:
+    """The model under test."""
+    return litegate_case.model
+
+
+@pytest.fixture
+def budget(litegate_case: Case) -> Budget:
+    """The limits of the model, and of its recipe where that has its own."""
+    return litegate_case.budget
+
+
+@pytest.fixture
+def candidate(request: pytest.FixtureRequest, litegate_case: Case) -> Artifact:
+    """The quantized artifact under test."""
+    return verdicts.artifact(request, litegate_case, "candidate")
+
+
+@pytest.fixture
+def reference(request: pytest.FixtureRequest, litegate_case: Case) -> Artifact:
+    """The float artifact with the same start, epochs and batches as the candidate."""
+    return verdicts.artifact(request, litegate_case, "reference")
+
+
+@pytest.fixture
+def baseline(request: pytest.FixtureRequest, litegate_case: Case) -> Artifact:
+    """The model's plain `float32` artifact."""
+    return verdicts.artifact(request, litegate_case, "baseline")
+
+
+@pytest.fixture
+def base(request: pytest.FixtureRequest, litegate_case: Case) -> Artifact:
+    """The same candidate as the merge base has it; a check that asks for it needs --against."""
+    return verdicts.artifact(request, litegate_case, "base")
+
+
+@pytest.fixture
+def anchor(request: pytest.FixtureRequest, litegate_case: Case) -> Artifact:
+    """The same candidate as a pinned commit has it; a check that asks for it needs --anchor."""
+    return verdicts.artifact(request, litegate_case, "anchor")
+
+
+@pytest.fixture
+def loosenings(request: pytest.FixtureRequest) -> Loosenings:
+    """What this change promises less of than its base: of the model, or of the whole project."""
+    of_model = "litegate_case" in request.fixturenames
+    case = request.getfixturevalue("litegate_case") if of_model else None
+    return request.config.stash[GATE].loosenings(case)
+
+
+@pytest.fixture
+def regression(litegate_case: Case) -> Regression:
+    """How much worse than the base this change may make the model."""
+    return litegate_case.regression
+
+
+@pytest.fixture
+def litegate_metric(request: pytest.FixtureRequest) -> str:
+    """The name of the metric of this test; parametrized by the plugin."""
+    return str(request.param.name)
+
+
+@pytest.fixture
+def metric(litegate_case: Case, litegate_metric: str) -> Metric:
+    """Each metric that the budget promises something of, with its limits: one check for each."""
+    return litegate_case.budget.metric(litegate_metric)
+
+
+@pytest.fixture
+def noise(request: pytest.FixtureRequest, litegate_case: Case) -> float | None:
+    """The SD of the candidate's accuracy from seed to seed, where `litegate noise` measured it."""
+    from litegate.measures.noise import known
+
+    recipe = litegate_case.recipe.name if litegate_case.recipe else ""
+    return known(request.config.rootpath, litegate_case.model, recipe)
+
+
+@pytest.fixture
+def shipped(request: pytest.FixtureRequest, litegate_case: Case) -> Path:
+    """The file that ships; a check that asks for it runs where the recipe names one."""
+    return verdicts.shipped(request, litegate_case)
+
+
+@pytest.fixture
+def target(request: pytest.FixtureRequest, litegate_case: Case) -> Target:
+    """What must take every operator; a check that asks for it runs where the budget names one."""
+    from litegate.spec.targets import load
+
+    return load(str(litegate_case.target), request.config.rootpath)
+
+
+@pytest.fixture
+def gated(request: pytest.FixtureRequest) -> int:
+    """How many candidates this run gates; comparisons in time share the chance of a false alarm."""
+    return max(1, len(request.config.stash[GATE].plan.coverage.unset))
+
+
+@pytest.fixture
+def keep(request: pytest.FixtureRequest) -> Path:
+    """A folder for what a failing check should leave behind; uploaded with the report."""
+    return request.config.stash[GATE].failing_folder()
+
+
+@pytest.fixture
+def require(request: pytest.FixtureRequest) -> Iterator[Require]:
+    """Record a verdict: ``require(measurement <= limit)``. Asking and never calling is an error."""
+    yield from verdicts.requirer(request)

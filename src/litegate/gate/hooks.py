@@ -1,0 +1,147 @@
+"""The hooks of a run of the checks; registered only when a run is pointed at them."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any, final
+
+import pytest
+
+from litegate.core.options import GateOptions
+from litegate.gate import collection, fixtures, refusals, verdicts
+from litegate.gate.finish import finish
+from litegate.gate.invocation import looks, narrow_times
+from litegate.gate.items import cases_of, fixtures_of
+from litegate.gate.state import GATE, Gate
+from litegate.gate.summary import summarize
+
+
+def activate(config: pytest.Config, options: GateOptions) -> None:
+    """Register the hooks and fixtures of a run of the checks.
+
+    Raises ConfigError for a misspelt model or an unreadable base.
+    """
+    config.stash[GATE] = gate = Gate.open(config, options)
+    config.pluginmanager.register(GateHooks(gate), "litegate-hooks")
+    config.pluginmanager.register(fixtures, "litegate-fixtures")
+    narrow_times(config)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class GateHooks:
+    """Hands pytest's hooks over to the modules of the gate."""
+
+    gate: Gate
+
+    def pytest_sessionstart(self) -> None:
+        """Delete the previous report."""
+        self.gate.delete_last_report()
+
+    def pytest_report_header(self) -> list[str]:
+        """Print what the numbers of this run depend on."""
+        return self.gate.header()
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Run each check once for each model, or for each gated recipe of each model."""
+        collection.parametrize(self.gate, metafunc)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(
+        self, collector: pytest.Collector
+    ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+        """Refuse a file of checks in which one test hides another."""
+        report = yield
+        return refusals.refuse_hidden(self.gate, collector, report)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Record files of checks that skipped themselves or could not be collected."""
+        path = self.gate.config.rootpath / report.nodeid
+        if report.skipped and report.nodeid and self.gate.is_check(path):
+            self.gate.recorder.skipped_files.append(report.nodeid)
+        if report.failed:
+            self.gate.recorder.failures.append(f"{report.nodeid} could not be collected")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(
+        self, session: pytest.Session, items: list[pytest.Item]
+    ) -> None:
+        """Drop checks without a limit, refuse those without a requirement, put latency last."""
+        try:
+            collection.arrange(self.gate, items)
+        except pytest.UsageError as error:
+            if not self.gate.is_worker:
+                raise
+            items[:], session.shouldfail = [], str(error)  # a worker has no other way to end a run
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Record the selection, now that every plugin has chosen among what was collected."""
+        collection.select(self.gate, session.items)
+
+    def pytest_report_collectionfinish(self) -> list[str]:
+        """Name the limits that are not set, since no check guards them, and what is new."""
+        return collection.selection_lines(self.gate)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Build what the selected checks need before the first one runs; in workers, too."""
+        if not self.gate.options.prove:
+            self._build(session)
+            return (yield)
+        from litegate.gate.prove import faults_of, prove
+
+        faults = faults_of(self.gate)
+        self._build(session)
+        result = yield
+        prove(self.gate, session, faults)
+        return result
+
+    def _build(self, session: pytest.Session) -> None:
+        items = getattr(session, "items", [])
+        cases = cases_of(items)
+        if not cases or looks(session.config) or session.testsfailed:
+            return
+        roles = self.gate.session.counterparts
+        by_role = {
+            role: cases_of([item for item in items if role in fixtures_of(item)]) for role in roles
+        }
+        self.gate.build(cases, by_role)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Skip or refuse a latency check that cannot be measured here."""
+        refusals.refuse_unmeasurable(self.gate, item)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Attach the verdicts to the report; a skipped or xfailed check does not pass."""
+        report = yield
+        return verdicts.annotate(self.gate, item, call, report)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Record the rows of a report, on the controller and on its workers."""
+        self.gate.recorder.add_report(report, is_worker=self.gate.is_worker)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """On the controller of pytest-xdist, take what a worker that ended collected."""
+        if output := getattr(node, "workeroutput", {}).get("litegate"):
+            self.gate.recorder.add_worker_output(output)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Write the report; a run of checks that gated nothing fails."""
+        finish(self.gate, session)
+        if hasattr(session.config, "workeroutput"):
+            if self.gate.base:
+                self.gate.recorder.check_digests = self.gate.declaration()["checks"]
+            session.config.workeroutput["litegate"] = self.gate.recorder.to_worker_output()
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Print the closing table."""
+        summarize(self.gate, terminalreporter)

@@ -1,0 +1,93 @@
+"""Record what a run finds: pytest's reports in, rows of the report out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, final
+
+import pytest
+
+from litegate.core.errors import LitegateError
+from litegate.report.run_record import Place, Run, error_row
+
+
+@final
+@dataclass(kw_only=True, eq=False)
+class Recorder:
+    """What a run has found so far: the only state of a run that is written to.
+
+    Checks are listed by node id. A worker of pytest-xdist hands what it collected to its
+    controller, which collects nothing itself.
+    """
+
+    run: Run
+    offered: list[str] = field(default_factory=list)
+    """The checks that were collected."""
+    selected: list[str] = field(default_factory=list)
+    """Those of them that were selected."""
+    check_digests: dict[str, str] = field(default_factory=dict)
+    """Digests of the checks' source, as a worker declares them; empty in the process that
+    collected the checks itself."""
+    reported: set[str] = field(default_factory=set)
+    """The tests below the folder of checks that reported, in this process or in a worker."""
+    skipped_files: list[str] = field(default_factory=list)
+    """Files of checks that skipped themselves when they were loaded."""
+    failures: list[str] = field(default_factory=list)
+    """Failures without a verdict: a file, a plain test, a worker that crashed."""
+    report: Mapping[str, Any] | None = None
+    """The report as it was written, with the paths of report.json and of the page."""
+    _printed: set[str] = field(default_factory=set)
+
+    @property
+    def left_out(self) -> list[str]:
+        """The checks that were collected and not selected."""
+        selected = set(self.selected)
+        return [node_id for node_id in self.offered if node_id not in selected]
+
+    @property
+    def silent(self) -> list[str]:
+        """The checks that were selected and never reported."""
+        return [node_id for node_id in self.selected if node_id not in self.reported]
+
+    def add_report(self, report: pytest.TestReport, *, is_worker: bool) -> None:
+        """Take the rows of a test's report; a worker leaves them to its controller."""
+        rows = getattr(report, "litegate", None)
+        has_rows = rows is not None and bool(rows["verdicts"] or rows["errors"])
+        if report.failed and not has_rows:
+            self.failures.append(f"{report.nodeid} failed")
+        if rows is None or is_worker:
+            return
+        self.reported.add(report.nodeid)
+        self.run.verdicts += rows["verdicts"]
+        self.run.errors += rows["errors"]
+        self.run.not_gated |= rows["not_gated"]
+        self.run.not_measured |= rows["not_measured"]
+        self.run.notes += [note for note in rows["notes"] if note not in self.run.notes]
+
+    def add_errors(self, messages: Iterable[str]) -> None:
+        """Record errors of the run as a whole, which belong to no single check."""
+        nowhere = Place(id="", model="", recipe="", check="", requirement="-", file="", line=0)
+        self.run.errors += [error_row(nowhere, message) for message in messages]
+
+    def to_worker_output(self) -> dict[str, Any]:
+        """What a worker hands to its controller, in types that cross processes."""
+        return {
+            "offered": self.offered,
+            "selected": self.selected,
+            "check_digests": self.check_digests,
+        }
+
+    def add_worker_output(self, output: Mapping[str, Any]) -> None:
+        """Take what a worker collected; all workers collect the same."""
+        self.offered = list(output["offered"])
+        self.selected = list(output["selected"])
+        self.check_digests = dict(output["check_digests"])
+
+    def full_text_once(self, error: LitegateError) -> str:
+        """The whole error the first time it occurs; later its first line."""
+        text = str(error)
+        if text in self._printed:
+            return f"{error.what}\n  (in full above)"
+        self._printed.add(text)
+        return text
