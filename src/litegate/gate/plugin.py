@@ -57,7 +57,7 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     try:
         options = options_of(config)
-        if concerned(config, options.checks):
+        if options.checks.is_dir() and concerned(config, options.checks):
             from litegate.gate.hooks import activate
 
             activate(config, options)
