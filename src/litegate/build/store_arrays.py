@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
+from weakref import WeakValueDictionary
 
 from litegate.core.errors import StoreCorrupt
 from litegate.data.array_files import joined, names_in
@@ -12,6 +14,7 @@ from litegate.spec import Array, Samples
 
 Files = Mapping[str, bytes] | Mapping[str, Path]
 """By name: what a file holds, or where it lies, of which what is large is left there."""
+_OPENED: WeakValueDictionary[Path, Any] = WeakValueDictionary()
 SAMPLES, LABELS, SLICES, KERAS = "x", "y", "slices", "keras_outputs"
 """The stems of the files: "x.npy", or "x.NAME.npy" for each of several inputs."""
 
@@ -60,14 +63,29 @@ def _arrays(files: Files, stem: str) -> dict[str, Array]:
     return {name: _array(files, file) for name, file in names_in(stem, files).items()}
 
 
+def _shared(path: Path, name: str) -> Array:
+    """The array of a file in the store, as whoever still uses it has opened it.
+
+    A path in the store is the digest of its content, so that models of several files that are
+    judged on the same samples hold one copy of them.
+    """
+    from litegate.data.disk_arrays import opened
+
+    array = _OPENED.get(path)
+    if array is None:
+        array = opened(path, name)
+        if hasattr(array, "flags"):
+            array.flags.writeable = False
+        _OPENED[path] = array
+    return array
+
+
 def _array(files: Files, name: str) -> Array:
     import numpy as np
 
-    from litegate.data.disk_arrays import opened
-
     held = files[name]
     if isinstance(held, Path):
-        return opened(held, name)
+        return _shared(held, name)
 
     try:
         found = np.load(io.BytesIO(held), allow_pickle=False)

@@ -13,6 +13,7 @@ import json
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -109,10 +110,18 @@ def _source(function: Callable[..., Any]) -> str:
 def toolchain_digest(folder: Path) -> str:
     """A digest of the tool chain's source files; its pinned versions stand in one of them."""
     files = {
-        file.relative_to(folder).as_posix(): source_digest(file.read_text("utf-8"))
-        for file in folder.rglob("*.py")
+        file.relative_to(folder).as_posix(): _text_digest(file) for file in folder.rglob("*.py")
     }
     return digest_of(files)
+
+
+def _text_digest(file: Path) -> str:
+    """SHA-256 of a file's text, whatever ends its lines.
+
+    Unlike a model's source it is not parsed: that would take a warm run a tenth of its time, and
+    litegate's own comments change with its version alone.
+    """
+    return hashlib.sha256(file.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
 
 
 def digest_of(value: Any) -> str:
@@ -147,9 +156,9 @@ def modules_digest(files: Iterable[Path], roots: Roots) -> str:
         each = waiting.pop()
         if each in seen:
             continue
-        tree = parsed(each)
-        waiting += local_imports(tree, each, roots)
-        seen[each] = tree_digest(tree)
+        digest, imported = _digest_and_imports(_source_of(each), str(each))
+        waiting += _local_files(imported, each, roots)
+        seen[each] = digest
     return digest_of({_relative(path, roots): digest for path, digest in seen.items()})
 
 
@@ -166,10 +175,29 @@ def roots(file: Path, project: Path, *paths: Path) -> Roots:
 
 def parsed(file: Path) -> ast.Module:
     """A module's syntax tree. ConfigError where it cannot be read as Python."""
+    return _tree(_source_of(file), str(file))
+
+
+def _source_of(file: Path) -> bytes:
     try:
-        return ast.parse(file.read_bytes())  # in the encoding that it states
-    except (OSError, SyntaxError, ValueError) as error:
+        return file.read_bytes()
+    except OSError as error:
         raise ConfigError(f"{file} cannot be read as Python", got=str(error)) from error
+
+
+def _tree(source: bytes, file: str) -> ast.Module:
+    try:
+        return ast.parse(source)  # bytes: in the encoding that they state
+    except (SyntaxError, ValueError) as error:
+        raise ConfigError(f"{file} cannot be read as Python", got=str(error)) from error
+
+
+@lru_cache(maxsize=4096)
+def _digest_and_imports(source: bytes, file: str) -> tuple[str, tuple[tuple[str, int], ...]]:
+    """A module's digest and what it imports; each recipe's key asks for the same modules again."""
+    tree = _tree(source, file)
+    imported = tuple(_imported(tree))
+    return tree_digest(tree), imported
 
 
 def _relative(path: Path, roots: Roots) -> str:
@@ -182,7 +210,11 @@ def _relative(path: Path, roots: Roots) -> str:
 
 def local_imports(tree: ast.AST, file: Path, roots: Roots) -> Iterator[Path]:
     """The files of the local modules that a part of a module imports, packages included."""
-    for name, level in _imported(tree):
+    yield from _local_files(_imported(tree), file, roots)
+
+
+def _local_files(imported: Iterable[tuple[str, int]], file: Path, roots: Roots) -> Iterator[Path]:
+    for name, level in imported:
         parts = name.split(".")
         for root in (file.parents[level - 1],) if level else roots:
             for length in range(1, len(parts) + 1):

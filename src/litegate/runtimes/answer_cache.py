@@ -1,0 +1,93 @@
+"""Keep what models answered for the rest of a run: in memory, then on disk, then not at all."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Generic, Protocol, TypeVar, final
+
+import numpy as np
+
+
+class Answers(Protocol):
+    """What one output answered; a dataclass."""
+
+    @property
+    def raw(self) -> Any:
+        """An array, shape (n, ...), or `Rows` of a file."""
+
+
+A = TypeVar("A", bound=Answers)
+
+
+@final
+@dataclass(kw_only=True, eq=False)
+class AnswerCache(Generic[A]):
+    """Answers by key, the most recently used last.
+
+    pytest runs check by check over all models, the worst order for a cache that forgets: with more
+    models than it has room for, it computes every answer again for every check. So answers that
+    exceed `memory` go to a temporary folder, and only those beyond `disk` are forgotten.
+    """
+
+    memory: int
+    """Bytes of arrays to keep in memory."""
+    disk: int
+    """Bytes of arrays to keep in files."""
+    _in_memory: OrderedDict[Hashable, dict[str, A]] = field(default_factory=OrderedDict)
+    _on_disk: OrderedDict[Hashable, dict[str, A]] = field(default_factory=OrderedDict)
+    """With the path of a file as each `raw`."""
+    _folder: TemporaryDirectory[str] | None = None
+    _written: int = 0
+
+    def get(self, key: Hashable, compute: Callable[[], dict[str, A]]) -> dict[str, A]:
+        """The answers under a key, by output; computed if they are not kept."""
+        if key in self._on_disk:
+            self._on_disk.move_to_end(key)
+            return _with_raw(self._on_disk[key], np.load)
+        if key not in self._in_memory:
+            self._in_memory[key] = compute()
+        self._in_memory.move_to_end(key)
+        answers = self._in_memory[key]
+        self._make_room()
+        return answers
+
+    def _make_room(self) -> None:
+        while sum(map(_bytes, self._in_memory.values())) > self.memory:
+            key, by_output = self._in_memory.popitem(last=False)
+            try:
+                self._on_disk[key] = _with_raw(by_output, self._write)
+            except OSError:  # a full disk: computed again, should anybody ask
+                continue
+        while self._on_disk and sum(map(_bytes_of_files, self._on_disk.values())) > self.disk:
+            _, files = self._on_disk.popitem(last=False)
+            for answers in files.values():
+                answers.raw.unlink(missing_ok=True)
+
+    def _write(self, array: Any) -> Path:
+        if self._folder is None:
+            self._folder = TemporaryDirectory(prefix="litegate-", ignore_cleanup_errors=True)
+        self._written += 1
+        path = Path(self._folder.name) / f"{self._written}.npy"
+        np.save(path, array)
+        return path
+
+
+def _with_raw(by_output: Mapping[str, A], change: Callable[[Any], Any]) -> dict[str, A]:
+    return {
+        name: replace(answers, raw=change(answers.raw))  # type: ignore[type-var] # a dataclass
+        for name, answers in by_output.items()
+    }
+
+
+def _bytes(by_output: Mapping[str, Answers]) -> int:
+    """The memory that some answers take; those in a file take none."""
+    arrays = (answers.raw for answers in by_output.values())
+    return sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))
+
+
+def _bytes_of_files(by_output: Mapping[str, Answers]) -> int:
+    return sum(answers.raw.stat().st_size for answers in by_output.values())
