@@ -161,7 +161,7 @@ def compare(
     demand_same_ports(a, b)
     limits = Regression()
     cut_off = [one for each in (a, b) for one in saturation(each)] if run else []
-    if senseless := next((one for one in cut_off if one.senseless), None):
+    if senseless := next((one for one in cut_off if one.is_severe), None):
         raise senseless.error
     for each in (a, b) if run else ():
         for outputs in predict_all(each).values():
