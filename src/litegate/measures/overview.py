@@ -10,7 +10,7 @@ from typing import Any
 from litegate.core.errors import LitegateError, MeasurementError
 from litegate.measures.accuracy import accuracy, accuracy_drop, answers
 from litegate.measures.accuracy.decisions import chooses
-from litegate.measures.accuracy.duplicates import counted, firsts, originals
+from litegate.measures.accuracy.duplicates import first_indices, originals, samples_in_words
 from litegate.measures.latency.timing import glance
 from litegate.measures.lints.constant_prediction import constant_prediction_notes
 from litegate.measures.lints.sample_range import narrow_range_notes
@@ -109,8 +109,8 @@ def _lints(model: Model, recipe: Recipe, reference: Artifact) -> tuple[str, ...]
     per_class = {name: int((marked.labels == i).sum()) for i, name in enumerate(classes)}
     per_slice = {name: int(mask.sum()) for name, mask in reference.evaluation.slices.items()}
     share = float(marked.right.mean())
-    n, distinct = len(marked.right), len(firsts(originals(reference.evaluation)))
-    copied = f"evaluation split: {counted(n, distinct)}; copies prove nothing"
+    n, distinct = len(marked.right), len(first_indices(originals(reference.evaluation)))
+    copied = f"evaluation split: {samples_in_words(n, distinct)}; copies prove nothing"
     notes = undecidable_limit_notes(
         model.budget_of(recipe), distinct, per_class, per_slice=per_slice, accuracy=share
     )

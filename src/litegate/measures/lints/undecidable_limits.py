@@ -19,7 +19,7 @@ from types import MappingProxyType
 from litegate.core.errors import MeasurementError
 from litegate.core.units import Number, Quantity, Unit, text
 from litegate.measures.accuracy.agreement import KERNEL_SAMPLES
-from litegate.measures.accuracy.shares import several
+from litegate.measures.accuracy.shares import groups_in_words
 from litegate.measures.statistics.proportions import n_deciding, n_least, unseen
 from litegate.spec import Budget
 
@@ -137,7 +137,7 @@ def _group_too_fine(noun: str, limit: Quantity, sizes: Mapping[str, int]) -> str
     return (
         f'{noun}_drop: {limit} of the {n:,} samples of {noun} "{smallest}" is {_count(limit, n)}'
         f" samples, and below {MIN_SAMPLES} they flip by chance; {len(too_small)} of"
-        f" {several(len(sizes), noun)} are as small"
+        f" {groups_in_words(len(sizes), noun)} are as small"
     )
 
 

@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from litegate.core.units import text
 from litegate.data.disk_arrays import in_parts
 from litegate.measures.accuracy.decisions import demand_comparable
-from litegate.measures.accuracy.duplicates import counted, originals
+from litegate.measures.accuracy.duplicates import originals, samples_in_words
 from litegate.measures.accuracy.flips import (
     Marks,
-    by_class,
+    class_masks,
+    count_flips_by_slice,
+    count_flips_in,
     demand_slices,
-    flipped_by_slice,
-    flipped_of,
 )
 from litegate.measures.accuracy.layer_error import divergence
 from litegate.measures.accuracy.shares import drop, share, worst_drop
@@ -59,7 +59,7 @@ def metric_value(artifact: Artifact, metric: Metric) -> Measurement:
         artifact.name,
         metric,
         of_one(metric, found),
-        evidence=(counted(found.n, found.distinct),),
+        evidence=(samples_in_words(found.n, found.distinct),),
         artifacts=(artifact.sha256,),
     )
 
@@ -74,7 +74,7 @@ def metric_loss(reference: Artifact, candidate: Artifact, metric: Metric) -> Mea
     digests = (reference.sha256, candidate.sha256)
     if metric.kind is MetricKind.TOP_K:
         before, after = (_marks(each, metric) for each in sides)
-        counts = flipped_of(reference.evaluation, before, after, np.ones_like(before))
+        counts = count_flips_in(reference.evaluation, before, after, np.ones_like(before))
         return drop(loss_name(metric), candidate.name, counts, artifacts=digests, why=why)
     lost = _lost(reference, candidate, metric, WHOLE)
     found = measured(
@@ -82,7 +82,7 @@ def metric_loss(reference: Artifact, candidate: Artifact, metric: Metric) -> Mea
         candidate.name,
         metric,
         lost.loss,
-        evidence=(_against(metric, lost), counted(lost.loss.n, lost.loss.distinct)),
+        evidence=(_against(metric, lost), samples_in_words(lost.loss.n, lost.loss.distinct)),
         artifacts=digests,
     )
     return replace(found, why=why)
@@ -95,7 +95,7 @@ def metric_class_loss(reference: Artifact, candidate: Artifact, metric: Metric) 
     """
     names = _class_names(candidate, metric)
     if metric.kind is not MetricKind.TOP_K:
-        by_class(_classes_in(candidate), names)
+        class_masks(_classes_in(candidate), names)
         parts = {name: Part(of=number) for number, name in enumerate(names)}
         return _worst(reference, candidate, metric, "class", parts)
     demand_comparable(reference, candidate)
@@ -106,8 +106,8 @@ def metric_class_loss(reference: Artifact, candidate: Artifact, metric: Metric) 
             candidate.name,
             names,
             [
-                flipped_of(reference.evaluation, before, after, mask)
-                for mask in by_class(classes, names)
+                count_flips_in(reference.evaluation, before, after, mask)
+                for mask in class_masks(classes, names)
             ],
             artifacts=(reference.sha256, candidate.sha256),
             why=partial(divergence, reference, candidate),
@@ -132,7 +132,7 @@ def metric_slice_loss(reference: Artifact, candidate: Artifact, metric: Metric) 
         worst_drop(
             candidate.name,
             names,
-            flipped_by_slice(split, before, after),
+            count_flips_by_slice(split, before, after),
             noun="slice",
             artifacts=(reference.sha256, candidate.sha256),
             why=partial(divergence, reference, candidate),

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.core.errors import MeasurementError
-from litegate.measures.accuracy.decisions import demand_finite
+from litegate.measures.accuracy.decisions import demand_finite_outputs
 from litegate.measures.accuracy.duplicates import originals
 from litegate.measures.metrics.custom import Chunk, called, demand_bounds
 from litegate.measures.metrics.statistics import Kept, statistics
@@ -58,7 +58,7 @@ class Sampled:
 @lru_cache(maxsize=16)
 def kept(artifact: Artifact, metric: Metric) -> Kept:
     """The statistics of every sample, shape (n, k), of the bytes that ship, run in LiteRT."""
-    demand_finite(predict(artifact), artifact.name)
+    demand_finite_outputs(predict(artifact), artifact.name)
     starts = range(0, len(artifact.evaluation.x), CHUNK)
     parts = (answered(artifact, slice(start, start + CHUNK)) for start in starts)
     found = [statistics(metric, part) for part in parts]
@@ -185,7 +185,7 @@ def _computation(
 ) -> Callable[[Counts], Real]:
     """Gives the values for each row of counts of the chosen samples, shape (r, classes)."""
     if metric.kind is MetricKind.CUSTOM:
-        demand_finite(predict(artifact), artifact.name)
+        demand_finite_outputs(predict(artifact), artifact.name)
         chunk = answered(artifact, chosen)
         return lambda counts: np.array([[_called(metric, chunk, row)] for row in counts])
     rows = kept(artifact, metric)[chosen]

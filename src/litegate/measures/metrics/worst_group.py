@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import final
 
 from litegate.core.units import Quantity, text
-from litegate.measures.accuracy.shares import several
+from litegate.measures.accuracy.shares import groups_in_words
 from litegate.measures.measurement import (
     Interval,
     Measurement,
@@ -48,7 +48,7 @@ def worst_loss(
     known = all(part.loss.known for part in parts)
     each = TAIL / len(parts)
     low, high = worst.loss.limits(each / 2)
-    method = f"{worst.loss.method}, Bonferroni over {several(len(parts), noun)}"
+    method = f"{worst.loss.method}, Bonferroni over {groups_in_words(len(parts), noun)}"
     return Measurement(
         name=worst_name(noun, metric),
         subject=subject,

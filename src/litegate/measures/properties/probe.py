@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from litegate.core.errors import MeasurementError
 from litegate.data.disk_arrays import in_parts
-from litegate.measures.accuracy.quanta import grid_of
+from litegate.measures.accuracy.quanta import output_grid_of
 from litegate.measures.properties.strategies import Canvas, Pattern
 from litegate.runtimes.litert import Runner
 from litegate.spec import Artifact, Inputs, by_input, domain_of
@@ -35,7 +35,7 @@ class Bench:
         self.artifact = candidate
         self._single, self._batch = _runner(candidate), _runner(candidate)
         self.batches = self._batch.batches
-        self.grids = {k: grid_of(candidate, one) for k, one in self._single.outputs.items()}
+        self.grids = {k: output_grid_of(candidate, one) for k, one in self._single.outputs.items()}
         """The grid of each output by its name; None for one that is computed in floats."""
         self._canvases = _canvases(candidate, self._single.inputs)
 
