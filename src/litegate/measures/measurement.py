@@ -108,10 +108,10 @@ class Measurement:
     def __gt__(self, limit: object) -> NoReturn:
         raise TypeError(f"limits are inclusive: write >= in place of > for the {self.name}")
 
-    def __eq__(self, other: object) -> NoReturn:
+    def __eq__(self, limit: object) -> NoReturn:
         raise TypeError(f"write <= or >= for the {self.name}: == gives no margin")
 
-    def __ne__(self, other: object) -> NoReturn:
+    def __ne__(self, limit: object) -> NoReturn:
         raise TypeError(f"write <= or >= for the {self.name}: != gives no margin")
 
     __hash__ = object.__hash__
