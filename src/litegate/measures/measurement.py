@@ -143,8 +143,8 @@ class Verdict:
     @property
     def is_sound(self) -> bool:
         """True if comparing the measurement with the limit again gives the same outcome."""
-        again = _judge(self.measurement, self.relation, self.limit)
-        return again.outcome is self.outcome
+        verdict = _judge(self.measurement, self.relation, self.limit)
+        return verdict.outcome is self.outcome
 
     def explained(self) -> Verdict:
         """Return the verdict; if it fails, with the evidence that `Measurement.why` computes."""
@@ -186,7 +186,7 @@ def _number(value: Number) -> float | Fraction:
 
 
 def _judge(measurement: Measurement, relation: Relation, limit: Quantity | Number) -> Verdict:
-    bound = _limit(measurement, limit)
+    bound = _as_quantity(measurement, limit)
     if not math.isfinite(measurement.value):
         raise MeasurementError(
             f"the {measurement.name} of {measurement.subject} is not a finite number",
@@ -203,7 +203,11 @@ def _judge(measurement: Measurement, relation: Relation, limit: Quantity | Numbe
     )
 
 
-def _limit(measurement: Measurement, limit: Quantity | Number) -> Quantity:
+def _as_quantity(measurement: Measurement, limit: Quantity | Number) -> Quantity:
+    """Return the limit with its unit; a plain number is a ratio, a score or a count.
+
+    Raises ConfigError for another unit, and for a limit that is not a finite number.
+    """
     if not isinstance(limit, Quantity):
         if isinstance(limit, bool) or not isinstance(limit, int | float | Fraction):
             raise ConfigError(
@@ -211,8 +215,8 @@ def _limit(measurement: Measurement, limit: Quantity | Number) -> Quantity:
                 expected=f"a quantity in {measurement.unit}",
                 got=repr(limit),
             )
-        plain = measurement.unit in (Unit.RATIO, Unit.SCORE)
-        limit = Quantity(_as_written(limit), measurement.unit if plain else Unit.COUNT)
+        is_unitless = measurement.unit in (Unit.RATIO, Unit.SCORE)
+        limit = Quantity(_as_written(limit), measurement.unit if is_unitless else Unit.COUNT)
     if limit.unit is not measurement.unit:
         raise ConfigError(
             f"the {measurement.name} and its limit have different units",
@@ -241,24 +245,28 @@ def interval_rule(measurement: Measurement, relation: Relation, limit: Quantity)
     note names the one-sided limit that decided.
     """
     at_most = relation is Relation.AT_MOST
-    edge = measurement.high if at_most else measurement.low
-    if not (_is_at(measurement.value, limit) or _satisfies(measurement.value, relation, limit)):
+    one_sided = measurement.high if at_most else measurement.low
+    if not (
+        _equals_limit(measurement.value, limit) or _satisfies(measurement.value, relation, limit)
+    ):
         return Ruling(outcome=Outcome.FAIL)
-    if edge is None:
+    if one_sided is None:
         return Ruling(outcome=Outcome.PASS)
-    side, shown = "upper" if at_most else "lower", text(edge, measurement.unit)
-    if not _satisfies(edge, relation, limit):
-        note = f"within the limit but not proven: the one-sided 95 % {side} limit is {shown}"
+    side, one_sided_text = "upper" if at_most else "lower", text(one_sided, measurement.unit)
+    if not _satisfies(one_sided, relation, limit):
+        note = (
+            f"within the limit but not proven: the one-sided 95 % {side} limit is {one_sided_text}"
+        )
         return Ruling(outcome=Outcome.INCONCLUSIVE, note=note)
-    between = measurement.interval
-    if between is None or _satisfies(between.high if at_most else between.low, relation, limit):
+    interval = measurement.interval
+    if interval is None or _satisfies(interval.high if at_most else interval.low, relation, limit):
         return Ruling(outcome=Outcome.PASS)
     return Ruling(
-        outcome=Outcome.PASS, note=f"proven by the one-sided 95 % {side} limit of {shown}"
+        outcome=Outcome.PASS, note=f"proven by the one-sided 95 % {side} limit of {one_sided_text}"
     )
 
 
-def _is_at(value: Number, limit: Quantity) -> bool:
+def _equals_limit(value: Number, limit: Quantity) -> bool:
     """Return True if a float value equals its limit, apart from rounding."""
     return isinstance(value, float) and math.isclose(value, limit.value, rel_tol=_ROUNDING)
 

@@ -67,7 +67,8 @@ class Noise:
         """The two-sided 95 % interval of the SD."""
         free = len(self.accuracies) - 1
         low, high = (
-            self.sd * math.sqrt(free / chi_square(share, free)) for share in (1 - _TAIL, _TAIL)
+            self.sd * math.sqrt(free / chi_square_quantile(share, free))
+            for share in (1 - _TAIL, _TAIL)
         )
         return Interval(low=low, high=high, method=METHOD)
 
@@ -88,15 +89,15 @@ def differing(accuracies: Sequence[Fraction], limit: Number) -> Fraction:
 
 
 @cache
-def chi_square(share: float, free: int) -> float:
+def chi_square_quantile(share: float, free: int) -> float:
     """Return the `share` quantile of the chi-square distribution of `free` degrees."""
     high = float(free)
-    while _below(high, free) < share:
+    while _chi_square_cdf(high, free) < share:
         high *= 2
-    return bisected(lambda x: _below(x, free) < share, 0.0, high)
+    return bisected(lambda x: _chi_square_cdf(x, free) < share, 0.0, high)
 
 
-def _below(x: float, free: int) -> float:
+def _chi_square_cdf(x: float, free: int) -> float:
     """Return the chi-square distribution function (series of the incomplete gamma function)."""
     half, a = x / 2, free / 2
     if half <= 0:

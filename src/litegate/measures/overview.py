@@ -38,14 +38,14 @@ def overview(
         try:
             rows.append(_row(model, artifact, recipes.get(name), artifacts, baseline))
             measured[name] = artifact
-            notes += _mismatched(artifact)
+            notes += _mismatch_notes(artifact)
         except LitegateError as error:
             notes.append(f"{artifact.name} cannot be shown beside the others: {error.what}")
     seconds = glance(measured) if timed else {}
     return [row | {"latency": seconds.get(row["recipe"])} for row in rows], notes
 
 
-def _mismatched(artifact: Artifact) -> list[str]:
+def _mismatch_notes(artifact: Artifact) -> list[str]:
     """Return a note if there is one label a sample, but not one output for each class."""
     split, shape = artifact.evaluation, predict(artifact).raw.shape[1:]
     labels: Any = split.y
@@ -58,14 +58,14 @@ def _mismatched(artifact: Artifact) -> list[str]:
     return [note]
 
 
-def advice(model: Model, artifacts: Mapping[str, Artifact]) -> list[str]:
-    """Return notes on limits that this evaluation split cannot decide, for every gated recipe."""
+def recipe_notes(model: Model, artifacts: Mapping[str, Artifact]) -> list[str]:
+    """Return notes on each gated recipe's limits, data and outputs that cannot show much."""
     notes: list[str] = []
     for recipe in model.recipes:
         reference = artifacts.get(recipe.reference.name)
         if recipe.gate and reference and recipe.name in artifacts:
             subject = f"{model.name}/{recipe.name}"
-            notes += [f"{subject}: {lint}" for lint in _lints(model, recipe, reference)]
+            notes += [f"{subject}: {lint}" for lint in _limit_notes(model, recipe, reference)]
             with suppress(LitegateError):  # the checks report the error
                 candidate = artifacts[recipe.name]
                 budget = model.budget_of(recipe)
@@ -78,18 +78,18 @@ def advice(model: Model, artifacts: Mapping[str, Artifact]) -> list[str]:
     return notes
 
 
-def unlabelled(model: Model) -> tuple[str, ...]:
+def missing_accuracy_notes(model: Model) -> tuple[str, ...]:
     """Return a note if accuracy cannot be measured."""
     if model.chooses:
         return ()
     note = (
-        f"{model.name}: accuracy was not measured: its {_lacking(model)}; what holds it to its "
-        "reference is agreement, output_error or metrics, where the budget sets them"
+        f"{model.name}: accuracy was not measured: its {_why_unmeasured(model)}; what holds it to"
+        " its reference is agreement, output_error or metrics, where the budget sets them"
     )
     return (note,)
 
 
-def _lacking(model: Model) -> str:
+def _why_unmeasured(model: Model) -> str:
     """Explain why a model does not choose between classes."""
     if not model.data.labels:
         return "evaluation split has no labels"
@@ -100,21 +100,21 @@ def _lacking(model: Model) -> str:
     return f"metric {name} is of a network that chooses between no classes"
 
 
-def _lints(model: Model, recipe: Recipe, reference: Artifact) -> tuple[str, ...]:
+def _limit_notes(model: Model, recipe: Recipe, reference: Artifact) -> tuple[str, ...]:
     try:
         marked = answers(reference)
     except LitegateError:
         return ()  # the checks report the error
     classes = reference.evaluation.classes
-    per_class = {name: int((marked.labels == i).sum()) for i, name in enumerate(classes)}
+    per_class = {name: int((marked.labels == number).sum()) for number, name in enumerate(classes)}
     per_slice = {name: int(mask.sum()) for name, mask in reference.evaluation.slices.items()}
     share = float(marked.right.mean())
     n, distinct = len(marked.right), len(first_indices(originals(reference.evaluation)))
-    copied = f"evaluation split: {samples_in_words(n, distinct)}; copies prove nothing"
+    copies = f"evaluation split: {samples_in_words(n, distinct)}; copies prove nothing"
     notes = undecidable_limit_notes(
         model.budget_of(recipe), distinct, per_class, per_slice=per_slice, accuracy=share
     )
-    return notes if n == distinct else (copied, *notes)
+    return notes if n == distinct else (copies, *notes)
 
 
 def _row(

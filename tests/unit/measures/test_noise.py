@@ -23,7 +23,7 @@ from litegate.measures.noise import (
     RECORD,
     Noise,
     NoiseRow,
-    chi_square,
+    chi_square_quantile,
     differing,
     read_record,
     recorded_sd,
@@ -41,7 +41,7 @@ TENTHS = tuple(Fraction(k, 100) for k in (90, 92, 94))
 @pytest.mark.parametrize("share", [0.001, 0.025, 0.5, 0.975, 0.999])
 def test_chi_square_is_that_of_the_tables(share, free):
     """Nine digits, from one degree of freedom to a thousand."""
-    assert chi_square(share, free) == pytest.approx(chi2.ppf(share, free), rel=1e-9)
+    assert chi_square_quantile(share, free) == pytest.approx(chi2.ppf(share, free), rel=1e-9)
 
 
 def test_sd_is_that_of_a_sample():

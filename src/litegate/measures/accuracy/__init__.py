@@ -107,27 +107,27 @@ def flips(reference: Artifact, candidate: Artifact) -> Pairs:
 
     Raises MeasurementError if their evaluation splits differ.
     """
-    before, after = _both(reference, candidate)
+    before, after = _answer_pair(reference, candidate)
     return count_flips(before.right, after.right)
 
 
-def _both(reference: Artifact, candidate: Artifact) -> tuple[Answers, Answers]:
+def _answer_pair(reference: Artifact, candidate: Artifact) -> tuple[Answers, Answers]:
     demand_comparable(reference, candidate)
     return answers(reference), answers(candidate)
 
 
-def _flipped(reference: Artifact, before: Answers, after: Answers) -> PairedCounts:
+def _count_all_flips(reference: Artifact, before: Answers, after: Answers) -> PairedCounts:
     all_samples = np.ones_like(before.right)
     return count_flips_in(reference.evaluation, before.right, after.right, all_samples)
 
 
 def accuracy_drop(reference: Artifact, candidate: Artifact) -> Measurement:
     """Measure the top-1 accuracy that the candidate loses; negative if it gains."""
-    before, after = _both(reference, candidate)
+    before, after = _answer_pair(reference, candidate)
     return drop(
         "accuracy drop",
         candidate.name,
-        _flipped(reference, before, after),
+        _count_all_flips(reference, before, after),
         evidence=_ties(before, after),
         artifacts=(reference.sha256, candidate.sha256),
         why=partial(divergence, reference, candidate),
@@ -136,12 +136,12 @@ def accuracy_drop(reference: Artifact, candidate: Artifact) -> Measurement:
 
 def extra_errors(reference: Artifact, candidate: Artifact) -> Measurement:
     """Measure additional wrong answers per thousand samples, with the growth of the errors."""
-    before, after = _both(reference, candidate)
+    before, after = _answer_pair(reference, candidate)
     errors = [int((~side.right).sum()) for side in (before, after)]
     return drop(
         "number of extra errors",
         candidate.name,
-        _flipped(reference, before, after),
+        _count_all_flips(reference, before, after),
         unit=Unit.PER_THOUSAND,
         evidence=(error_growth(*errors), *_ties(before, after)),
         artifacts=(reference.sha256, candidate.sha256),
@@ -168,7 +168,7 @@ def slice_drop(reference: Artifact, candidate: Artifact) -> Measurement:
 
     Raises MeasurementError if there are no slices.
     """
-    before, after = _both(reference, candidate)
+    before, after = _answer_pair(reference, candidate)
     split = reference.evaluation
     return worst_drop(
         candidate.name,
@@ -186,7 +186,7 @@ def class_drop(reference: Artifact, candidate: Artifact) -> Measurement:
 
     Raises MeasurementError if a class has no sample in the evaluation split.
     """
-    before, after = _both(reference, candidate)
+    before, after = _answer_pair(reference, candidate)
     names, split = candidate.evaluation.classes, reference.evaluation
     return worst_drop(
         candidate.name,

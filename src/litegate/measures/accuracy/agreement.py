@@ -52,13 +52,13 @@ def keras_agreement(candidate: Artifact) -> Measurement:
     outputs, or outputs that are not finite.
     """
     scores = {
-        name: (keras, outputs.raw) for name, (keras, outputs) in _beside_keras(candidate).items()
+        name: (keras, outputs.raw) for name, (keras, outputs) in _keras_pairs(candidate).items()
     }
 
     def measure(_: str, pair: _Scores) -> Measurement:
         keras = decide(pair[0], f"{candidate.name} in Keras")
         ours = decide(pair[1], candidate.name)
-        return _alike(
+        return _measure_agreement(
             "agreement with Keras",
             candidate,
             (keras, ours),
@@ -83,7 +83,9 @@ def agreement_with_reference(reference: Artifact, candidate: Artifact) -> Measur
             *tie_evidence(theirs.ties, " in the reference"),
             *tie_evidence(ours.ties, " in the candidate"),
         )
-        measurement = _alike("agreement with the reference", candidate, (theirs, ours), ties)
+        measurement = _measure_agreement(
+            "agreement with the reference", candidate, (theirs, ours), ties
+        )
         return replace(
             measurement,
             artifacts=(reference.sha256, candidate.sha256),
@@ -93,7 +95,7 @@ def agreement_with_reference(reference: Artifact, candidate: Artifact) -> Measur
     return measure_worst(class_scores(reference, candidate), measure, high=False)
 
 
-def _alike(
+def _measure_agreement(
     name: str, candidate: Artifact, pair: tuple[Decisions, Decisions], ties: tuple[str, ...]
 ) -> Measurement:
     same = pair[0].chosen == pair[1].chosen
@@ -107,8 +109,8 @@ def _alike(
     )
 
 
-def _beside_keras(candidate: Artifact) -> dict[str, tuple[NDArray[Any], Outputs]]:
-    """Return what Keras and the file computed, for each output."""
+def _keras_pairs(candidate: Artifact) -> dict[str, tuple[NDArray[Any], Outputs]]:
+    """Return the outputs of Keras and of the file, by the name of the Keras output."""
     keras, outputs = candidate.keras_outputs, predict_all(candidate)
     if keras is None:
         raise MeasurementError(
@@ -146,27 +148,27 @@ def keras_difference(candidate: Artifact) -> Measurement:
     """
 
     def measure(_: str, pair: tuple[NDArray[Any], Outputs]) -> Measurement:
-        return _difference(candidate, *pair)
+        return _measure_difference(candidate, *pair)
 
-    return measure_worst(_beside_keras(candidate), measure, high=True)
+    return measure_worst(_keras_pairs(candidate), measure, high=True)
 
 
-def _difference(candidate: Artifact, keras: NDArray[Any], outputs: Outputs) -> Measurement:
+def _measure_difference(candidate: Artifact, keras: NDArray[Any], outputs: Outputs) -> Measurement:
     keras = demand_finite_values(keras, f"{candidate.name} in Keras").astype(np.float64)
     values = demand_finite_values(outputs[:].real, candidate.name).astype(np.float64)
     quantum = _quantum(candidate, outputs)
     steps = np.abs(values - keras) / quantum
     sample, *rest = np.unravel_index(int(steps.argmax()), steps.shape)
-    where = (sample, *rest)
+    position = (sample, *rest)
     return Measurement(
         name="largest difference from Keras",
         subject=candidate.name,
-        value=Fraction(round(100 * float(steps[where])), 100),
+        value=Fraction(round(100 * float(steps[position])), 100),
         unit=Unit.QUANTA,
         n=len(values),
         evidence=(
             f"a quantum is {quantum:.5g}",
-            f"sample {sample}: {values[where]:.5g} in LiteRT and {keras[where]:.5g} in Keras",
+            f"sample {sample}: {values[position]:.5g} in LiteRT and {keras[position]:.5g} in Keras",
             f"{int((steps >= 0.5).sum()):,} of {steps.size:,} outputs differ by half of one",
         ),
         artifacts=(candidate.sha256,),
@@ -203,12 +205,12 @@ def kernel_agreement(candidate: Artifact) -> Measurement:
     scores = {name: (output[chosen].real, plain[name][:].real) for name, output in fast.items()}
 
     def measure(_: str, pair: _Scores) -> Measurement:
-        return _of_kernels(candidate, chosen, *pair)
+        return _measure_kernel_agreement(candidate, chosen, *pair)
 
     return measure_worst(class_outputs(scores, candidate.name), measure, high=False)
 
 
-def _of_kernels(
+def _measure_kernel_agreement(
     candidate: Artifact, chosen: NDArray[np.intp], fast: NDArray[Any], plain: NDArray[Any]
 ) -> Measurement:
     name, n = candidate.name, len(candidate.evaluation.x)

@@ -125,9 +125,9 @@ def demand_comparable(reference: Artifact, candidate: Artifact) -> None:
         )
 
 
-def tie_evidence(ties: int, whose: str = "") -> tuple[str, ...]:
+def tie_evidence(ties: int, owner: str = "") -> tuple[str, ...]:
     """Return the evidence of ties; empty without ties."""
     if not ties:
         return ()
     noun = "tie" if ties == 1 else "ties"
-    return (f"{ties:,} {noun}{whose}, decided for the lowest index",)
+    return (f"{ties:,} {noun}{owner}, decided for the lowest index",)

@@ -26,17 +26,17 @@ def originals(split: Evaluation) -> NDArray[np.intp]:
 
     Digests of the bytes are compared, so a copy that differs in one bit counts as another sample.
     """
-    digests = _joined([_digests_of(array) for _, array in by_input(split.x)])
+    digests = _join_inputs([_digest_in_parts(array) for _, array in by_input(split.x)])
     _, first, group = np.unique(digests, return_index=True, return_inverse=True)
     indices: NDArray[np.intp] = first[group]
     return indices
 
 
-def _digests_of(samples: Any) -> NDArray[np.void]:
-    return np.concatenate([_digests(x) for x in in_parts(samples)] or [_digests(samples)])
+def _digest_in_parts(samples: Any) -> NDArray[np.void]:
+    return np.concatenate([_digest(x) for x in in_parts(samples)] or [_digest(samples)])
 
 
-def _joined(inputs: list[NDArray[np.void]]) -> NDArray[np.void]:
+def _join_inputs(inputs: list[NDArray[np.void]]) -> NDArray[np.void]:
     """Concatenate the digests of every input of each sample."""
     if len(inputs) == 1:
         return inputs[0]
@@ -44,7 +44,7 @@ def _joined(inputs: list[NDArray[np.void]]) -> NDArray[np.void]:
     return side_by_side.view(np.dtype((np.void, _BYTES * len(inputs)))).reshape(-1)
 
 
-def _digests(samples: NDArray[Any]) -> NDArray[np.void]:
+def _digest(samples: NDArray[Any]) -> NDArray[np.void]:
     """Return 16 bytes for each sample, shape (n,)."""
     rows = np.ascontiguousarray(samples)
     digests = (blake2b(row.tobytes(), digest_size=_BYTES).digest() for row in rows)

@@ -50,11 +50,14 @@ def output_error(reference: Artifact, candidate: Artifact) -> Measurement:
 def _measure_output(
     reference: Artifact, candidate: Artifact, pair: tuple[Outputs, Outputs]
 ) -> Measurement:
-    r, c = _checked(reference, candidate, pair)
-    differences, references = _sums(r, c)
+    r, c = _check_comparable(reference, candidate, pair)
+    differences, references = _sums_of_squares(r, c)
     if not references.sum():
         raise MeasurementError(f"{reference.name} answers zero to every sample: no share of it")
-    error, groups = _error(differences.sum(), references.sum()), originals(candidate.evaluation)
+    error, groups = (
+        _relative_error(differences.sum(), references.sum()),
+        originals(candidate.evaluation),
+    )
     numbers = np.unique(groups, return_inverse=True)[1]
     limits = _limits(error, by_group(differences, numbers), by_group(references, numbers))
     (low, high), (least, most) = limits(TAIL / 2), limits(TAIL)
@@ -71,17 +74,21 @@ def _measure_output(
         evidence=(
             f"RMS {_rms(differences, r.raw.size):.4g} of {_rms(references, r.raw.size):.4g}",
             samples_in_words(len(differences), len(first_indices(groups))),
-            f"sample {worst} is the worst: {_of_sample(differences[worst], references[worst])}",
+            f"sample {worst} is the worst: {_sample_share(differences[worst], references[worst])}",
         ),
         artifacts=(reference.sha256, candidate.sha256),
         why=partial(divergence, reference, candidate),
     )
 
 
-def _checked(
+def _check_comparable(
     reference: Artifact, candidate: Artifact, pair: tuple[Outputs, Outputs]
 ) -> tuple[Outputs, Outputs]:
-    """Return both outputs if they are finite and of the same shape (n, ...)."""
+    """Return both outputs of shape (n, ...).
+
+    Raises MeasurementError if their shapes differ, a value is not finite, or fewer than two samples
+    are distinct.
+    """
     r, c = pair
     demand_finite_outputs(r, reference.name)
     demand_finite_outputs(c, candidate.name)
@@ -95,7 +102,7 @@ def _checked(
     return r, c
 
 
-def _sums(r: Outputs, c: Outputs) -> tuple[Sums, Sums]:
+def _sums_of_squares(r: Outputs, c: Outputs) -> tuple[Sums, Sums]:
     """Return for each sample the sum of squared differences, and of the reference's squares.
 
     Converts some samples at a time: float64 copies of all would take many times the memory.
@@ -125,13 +132,13 @@ def _squares(values: NDArray[Any]) -> Sums:
     return sums
 
 
-def _error(difference: Any, reference: Any) -> float:
+def _relative_error(difference: Any, reference: Any) -> float:
     return math.sqrt(float(difference) / float(reference))
 
 
-def _of_sample(difference: float, reference: float) -> str:
+def _sample_share(difference: float, reference: float) -> str:
     return (
-        text(_error(difference, reference), Unit.PERCENT)
+        text(_relative_error(difference, reference), Unit.PERCENT)
         if reference
         else "its reference answers zeros"
     )

@@ -59,7 +59,7 @@ def first_output_grid(tflite: bytes, subject: str) -> Grid | None:
 
 def _output_grid(main: Subgraph, index: int) -> Grid | None:
     tensor = main.tensors[index]
-    return _grid(_dequantized(main, tensor) or tensor if tensor.dtype == "float32" else tensor)
+    return _grid(_dequantize_input(main, tensor) or tensor if tensor.dtype == "float32" else tensor)
 
 
 def _grid(tensor: Tensor) -> Grid | None:
@@ -69,7 +69,7 @@ def _grid(tensor: Tensor) -> Grid | None:
     return Grid(quantum=scale, low=(limits.min - zero) * scale, high=(limits.max - zero) * scale)
 
 
-def _dequantized(graph: Subgraph, output: Tensor) -> Tensor | None:
+def _dequantize_input(graph: Subgraph, output: Tensor) -> Tensor | None:
     for operator in graph.operators:
         if output.index in operator.outputs and operator.name == "DEQUANTIZE":
             return graph.tensors[operator.inputs[0]]

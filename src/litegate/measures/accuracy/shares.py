@@ -206,11 +206,11 @@ def _worst_rule(
     def rule(measurement: Measurement, relation: Relation, limit: Quantity) -> Ruling:
         ruling = interval_rule(measurement, relation, limit)
         pairs = by_group[worst].total
-        note = f"{_loss(noun, names[worst], pairs)}, {_limit_in_samples(limit, pairs)}"
+        note = f"{_loss_in_words(noun, names[worst], pairs)}, {_limit_in_samples(limit, pairs)}"
         if ruling.outcome is Outcome.INCONCLUSIVE and relation is Relation.AT_MOST:
-            loose = max(range(len(by_group)), key=lambda k: by_group[k].limits()[1])
-            group = f'for {noun} "{names[loose]}" ({by_group[loose]})'
-            note += f"; {ruling.note} {group}; {_samples_needed(by_group[loose], limit)}"
+            loosest = max(range(len(by_group)), key=lambda k: by_group[k].limits()[1])
+            group = f'for {noun} "{names[loosest]}" ({by_group[loosest]})'
+            note += f"; {ruling.note} {group}; {_samples_needed(by_group[loosest], limit)}"
         elif ruling.note:
             note += f"; {ruling.note}"
         return replace(ruling, note=note)
@@ -218,7 +218,7 @@ def _worst_rule(
     return rule
 
 
-def _loss(noun: str, name: str, pairs: Pairs) -> str:
+def _loss_in_words(noun: str, name: str, pairs: Pairs) -> str:
     net = pairs.broken - pairs.fixed
     verb = "loses" if net >= 0 else "gains"
     return (

@@ -36,8 +36,9 @@ def _note(name: str, samples: np.ndarray, domain: tuple[float, float]) -> str:
     share = (high - low) / (domain[1] - domain[0])
     if share >= MIN_SHARE:
         return ""
-    whose = f"the samples of {name}" if name else "the samples"
+    subject = f"the samples of {name}" if name else "the samples"
     return (
-        f"{whose} lie between {low:.4g} and {high:.4g}, {text(share, Unit.PERCENT)} of the declared"
-        f" domain {domain[0]:g} to {domain[1]:g}: a division too many, or a domain of other samples"
+        f"{subject} lie between {low:.4g} and {high:.4g}, {text(share, Unit.PERCENT)} of the"
+        f" declared domain {domain[0]:g} to {domain[1]:g}: a division too many, or a domain of"
+        " other samples"
     )

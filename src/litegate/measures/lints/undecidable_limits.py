@@ -66,7 +66,7 @@ def undecidable_limit_notes(
     notes = [_too_high(name, limit, samples) for name, (limit, samples) in floors.items() if limit]
     notes += [_too_fine(name, limit, n) for name, limit in drops.items() if limit]
     notes += [
-        _multiplies(name, limit, reference_accuracy)
+        _errors_grow(name, limit, reference_accuracy)
         for name, limit in drops.items()
         if limit and reference_accuracy is not None
     ]
@@ -74,7 +74,7 @@ def undecidable_limit_notes(
     notes += [
         _group_too_fine(noun, limit, sizes) for noun, (limit, sizes) in groups.items() if limit
     ]
-    notes += [_one_class(per_class)]
+    notes += [_single_class(per_class)]
     return tuple(note for note in notes if note)
 
 
@@ -99,11 +99,12 @@ def _too_fine(name: str, limit: Quantity, n: int) -> str:
         return ""
     return (
         f"{name}: {limit} of {n:,} samples is {_count(limit, n)} samples: even without a flip"
-        f" the one-sided 95 % upper limit is {text(unseen(n), limit.unit)}; {_need(limit.value)}"
+        f" the one-sided 95 % upper limit is {text(unseen(n), limit.unit)};"
+        f" {_samples_needed(limit.value)}"
     )
 
 
-def _need(tolerance: Number) -> str:
+def _samples_needed(tolerance: Number) -> str:
     if tolerance <= 0:
         return "no number of samples proves it"
     deciding = n_deciding(USUAL_FLIPS / 2, USUAL_FLIPS / 2, tolerance)
@@ -113,15 +114,15 @@ def _need(tolerance: Number) -> str:
     )
 
 
-def _multiplies(name: str, limit: Quantity, accuracy: Number) -> str:
+def _errors_grow(name: str, limit: Quantity, accuracy: Number) -> str:
     errors = 1 - accuracy
     if limit.value < (GROWTH - 1) * errors or limit.value <= 0:
         return ""
     allowed = f"{name}: {limit} allows {_in_thousand(limit.value)} errors more in 1,000 samples"
     if not errors:
         return f"{allowed}; the reference makes none"
-    grow = text(1 + limit.value / errors, Unit.RATIO)
-    return f"{allowed}; the reference makes {_in_thousand(errors)}: they may grow {grow} times"
+    ratio = text(1 + limit.value / errors, Unit.RATIO)
+    return f"{allowed}; the reference makes {_in_thousand(errors)}: they may grow {ratio} times"
 
 
 def _in_thousand(share: Number) -> str:
@@ -141,7 +142,7 @@ def _group_too_fine(noun: str, limit: Quantity, sizes: Mapping[str, int]) -> str
     )
 
 
-def _one_class(per_class: Mapping[str, int]) -> str:
+def _single_class(per_class: Mapping[str, int]) -> str:
     present = [name for name, n in per_class.items() if n]
     if len(present) != 1:
         return ""

@@ -60,7 +60,7 @@ class Chunk:
         return self.classes.index(label) if isinstance(label, str) else label
 
 
-def _place(error: Exception) -> str:
+def _raised_at(error: Exception) -> str:
     """Return the place at which the user's own function raised an error."""
     frames = traceback.extract_tb(error.__traceback__)[1:]  # without the call in this module
     return f" at {frames[0].filename}:{frames[0].lineno}" if frames else ""
@@ -79,7 +79,7 @@ def call_function(metric: Metric, chunk: Chunk) -> Any:
         raise MeasurementError(
             f"the function of the metric {metric.name} failed on {len(chunk.outputs):,} samples",
             expected="a number; NaN where the samples have none",
-            got=f"{type(error).__name__}: {error}{_place(error)}",
+            got=f"{type(error).__name__}: {error}{_raised_at(error)}",
         ) from error
 
 

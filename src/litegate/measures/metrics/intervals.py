@@ -149,8 +149,8 @@ def to_measurement(
 ) -> Measurement:
     """Return an estimate as a measurement; one without limits can never pass."""
     low, high = estimate.limits()
-    shown = estimate.limits(TAIL / 2)
-    interval = Interval(low=shown[0], high=shown[1], method=estimate.method)
+    two_sided = estimate.limits(TAIL / 2)
+    interval = Interval(low=two_sided[0], high=two_sided[1], method=estimate.method)
     return Measurement(
         name=name,
         subject=subject,

@@ -52,7 +52,7 @@ def _not_finite(probe: Probe, inputs: Sequence[Sample]) -> str:
         bad = np.flatnonzero(~np.isfinite(values))
         kind = "NaN" if np.isnan(values[bad]).any() else "infinity"
         if len(bad):
-            return f"gives {kind} in {_listed(bad)}{_of_output(probe, name)}"
+            return f"gives {kind} in {_list_outputs(bad)}{_of_output(probe, name)}"
     return ""
 
 
@@ -74,13 +74,13 @@ def _output_out_of_range(probe: Probe, name: str, raw: NDArray[Any]) -> str:
         output = _of_output(probe, name)
         return f"gives {raw.dtype} outputs{output} where the recipe declares {declared}"
     real = probe.real(name, raw)[0].reshape(-1).astype(np.float64)
-    low, high = _range(probe.grids[name])
+    low, high = _representable_range(probe.grids[name])
     bad = np.flatnonzero(~((real >= low) & (real <= high)))
     limits = f"{_of_output(probe, name)}, outside {low:.6g} to {high:.6g}"
-    return f"gives {real[bad[0]]:.6g} in {_listed(bad)}{limits}" if len(bad) else ""
+    return f"gives {real[bad[0]]:.6g} in {_list_outputs(bad)}{limits}" if len(bad) else ""
 
 
-def _range(grid: Grid | None) -> tuple[float, float]:
+def _representable_range(grid: Grid | None) -> tuple[float, float]:
     if grid is None:
         limits = np.finfo(np.float32)
         return float(limits.min), float(limits.max)
@@ -132,10 +132,10 @@ def _change(before: NDArray[Any], after: NDArray[Any], tolerance: float = 0.0) -
     else:
         bits = f"u{a.itemsize}"
         bad = np.flatnonzero(a.view(bits) != b.view(bits))
-    return f"{b[bad[0]]:.6g} for {a[bad[0]]:.6g} in {_listed(bad)}" if len(bad) else ""
+    return f"{b[bad[0]]:.6g} for {a[bad[0]]:.6g} in {_list_outputs(bad)}" if len(bad) else ""
 
 
-def _listed(places: NDArray[np.intp]) -> str:
+def _list_outputs(places: NDArray[np.intp]) -> str:
     shown = ", ".join(str(place) for place in places[:4])
     return f"outputs {shown}" + (f" and {len(places) - 4} more" if len(places) > 4 else "")
 
@@ -230,7 +230,7 @@ def _searches(
     from hypothesis import strategies as st
 
     kinds = families(probe.canvas)
-    quiet = settings(
+    silent = settings(
         max_examples=-(-examples // len(kinds)),
         derandomize=True,
         database=None,
@@ -242,7 +242,7 @@ def _searches(
     )
     for kind in kinds:
         others = [st.one_of(kinds)] * (prop.inputs - 1)
-        yield quiet(given(st.tuples(kind, *others))(check))
+        yield silent(given(st.tuples(kind, *others))(check))
 
 
 def _extreme_inputs(prop: Property) -> Iterator[tuple[Pattern, ...]]:

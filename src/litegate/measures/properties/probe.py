@@ -68,7 +68,10 @@ class Probe:
     def describe(self, pattern: Pattern) -> str:
         """Describe a pattern, as the subject of a sentence."""
         words = {name: pattern.describe(canvas) for name, canvas in self._canvases.items()}
-        return " and ".join(f"{text} in {name}" if name else text for name, text in words.items())
+        return " and ".join(
+            f"{description} in {name}" if name else description
+            for name, description in words.items()
+        )
 
     def alone(self, sample: Sample) -> Raw:
         """Return the raw outputs of one sample."""
@@ -78,7 +81,7 @@ class Probe:
         """Return the raw outputs of ROWS samples, in one batch or one after another."""
         rows = [_row(sample) for sample in samples]
         if self.batches:
-            return self._batch.run(_stacked(rows))
+            return self._batch.run(_stack(rows))
         return _concatenate([self._batch.run(row) for row in rows])
 
     def real(self, output: str, raw: NDArray[Any]) -> NDArray[np.float32]:
@@ -94,7 +97,7 @@ def _row(sample: Sample) -> Sample:
     return sample if isinstance(sample, Inputs) else sample[None]
 
 
-def _stacked(rows: Sequence[Sample]) -> Sample:
+def _stack(rows: Sequence[Sample]) -> Sample:
     named = [dict(by_input(row)) for row in rows]
     joined = _concatenate(named)
     return joined[""] if set(joined) == {""} else Inputs(joined)
