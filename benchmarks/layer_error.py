@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from litegate.core.errors import LitegateError
-from litegate.measures.accuracy.layer_error import diverging, layer_errors
+from litegate.measures.accuracy.layer_error import first_diverging, layer_errors
 from litegate.mutation.faults.layers import Layer, layers
 from litegate.mutation.faults.scene import with_bytes
 from litegate.runtimes.inference import outputs
@@ -156,7 +156,7 @@ def named(reference: Artifact, candidate: Artifact) -> Counter[str]:
         try:
             if harm(reference, planted) < least:
                 continue
-            first = diverging(layer_errors(reference, planted))
+            first = first_diverging(layer_errors(reference, planted))
         except LitegateError:
             found["refused by LiteRT"] += 1
             continue

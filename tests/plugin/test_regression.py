@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from litegate.measures.noise import PLACE, Row, keep
+from litegate.measures.noise import RECORD, NoiseRow, write_row
 from litegate.spec import Kind
 from litegate.spec.digests import data_key
 from litegate.spec.loader import discover
@@ -163,7 +163,7 @@ def test_without_a_base_its_unset_limits_are_not_named(repository):
 def measured(repository, right):
     """Write what `litegate noise` would have."""
     model = discover(repository.path / "models", repository.path)["tiny"]
-    row = Row(
+    row = NoiseRow(
         model="tiny",
         recipe="int8_qat",
         data=data_key(model.data, repository.path),
@@ -171,7 +171,7 @@ def measured(repository, right):
         seeds=(7, 8),
         right=right,
     )
-    keep(repository.path, row)
+    write_row(repository.path, row)
 
 
 @pytest.mark.parametrize(("right", "warned"), [((199, 200), True), ((200, 200), False)])
@@ -191,7 +191,7 @@ def test_noise_that_was_not_measured_is_not_mentioned(judged):
 
 def test_a_damaged_record_of_noise_is_an_error(repository, judged):
     """Not a run without noise."""
-    (repository.path / PLACE).write_text("{")
+    (repository.path / RECORD).write_text("{")
     done, rows = judged(pad(GOOD, 1))
     assert done.ret == 1
     assert ACCURACY not in rows

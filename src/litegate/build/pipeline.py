@@ -21,7 +21,7 @@ from litegate.spec.digests import (
     toolchain_digest,
 )
 from litegate.build.external_files import Intake
-from litegate.measures.lints.saturation import demand_held
+from litegate.measures.lints.saturation import demand_representable
 from litegate.spec import Artifact, DataLocations, Evaluation, File, Model
 from litegate.build.store import BUILDS, EVALUATIONS, Store
 from litegate.build.store_arrays import (
@@ -170,7 +170,7 @@ class Pipeline:
         """A ready-made artifact, taken into the store where it must be, or why it is none."""
         try:
             found = self.find(model, recipe) or self._take(model, recipe)
-            demand_held(found)
+            demand_representable(found)
         except LitegateError as error:
             return error
         return found

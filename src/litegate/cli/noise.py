@@ -18,7 +18,7 @@ from litegate.core.units import Quantity, Unit, text
 from litegate.gate.project_settings import settings
 from litegate.gate.session import GateSession
 from litegate.measures.accuracy import answers
-from litegate.measures.noise import HONEST, LEAST_SEEDS, METHOD, Row, keep
+from litegate.measures.noise import METHOD, MIN_LIMIT_SD, MIN_SEEDS, NoiseRow, write_row
 from litegate.spec import Artifact, Model, Recipe
 from litegate.spec.cases import Case
 
@@ -26,7 +26,7 @@ from litegate.spec.cases import Case
 def noise(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A model of this project.")],
     seeds: Annotated[
-        int, typer.Option(min=LEAST_SEEDS, metavar="N", help="How many seeds to train.")
+        int, typer.Option(min=MIN_SEEDS, metavar="N", help="How many seeds to train.")
     ] = 12,
     recipe: Annotated[
         str, typer.Option(metavar="RECIPE", help="One of its recipes; else the first gated one.")
@@ -43,7 +43,7 @@ def noise(
     row = _measured(session, declared, chosen, seeds)
     for line in summary(row, Case(model=declared, recipe=chosen).regression.accuracy):
         typer.echo(line)
-    typer.echo(f"kept in {keep(session.options.project, row)}")
+    typer.echo(f"kept in {write_row(session.options.project, row)}")
 
 
 def _silent(_model: str, _event: Event) -> None:
@@ -76,7 +76,7 @@ def _recipe(model: Model, name: str) -> Recipe:
     return found[0]
 
 
-def _measured(session: GateSession, model: Model, recipe: Recipe, count: int) -> Row:
+def _measured(session: GateSession, model: Model, recipe: Recipe, count: int) -> NoiseRow:
     first = model.training.seed
     seeds = tuple(range(first, first + count))
     built = []
@@ -91,7 +91,7 @@ def _measured(session: GateSession, model: Model, recipe: Recipe, count: int) ->
         said = f"seed {seed}: {share}, {right[-1]:,} of {len(marked):,} samples right"
         typer.echo(f"{said}, about {left:.0f} s left" if done < count else said)
     _check_seeds_matter(built)
-    return Row(
+    return NoiseRow(
         model=model.name,
         recipe=recipe.name,
         data=built[0].evaluation.digest,
@@ -121,7 +121,7 @@ def _check_seeds_matter(built: list[Artifact]) -> None:
         )
 
 
-def summary(row: Row, limit: Quantity) -> Iterator[str]:
+def summary(row: NoiseRow, limit: Quantity) -> Iterator[str]:
     """What a person should know of a model's noise; `limit` is that of its loss against a base."""
     found = row.noise
     spread = [text(value, Unit.PERCENT) for value in (found.mean, *_ends(row))]
@@ -134,10 +134,10 @@ def summary(row: Row, limit: Quantity) -> Iterator[str]:
         yield "every seed did equally well: that says nothing of the spread; take more samples"
     share = f"{float(found.differing(limit.value)):.0%}".replace("%", " %")
     yield f"{share} of all pairs of seeds differ by more than {limit}"
-    least = f"the least limit that honest changes can keep: {found.least_limit}, {HONEST} SD"
+    least = f"the least limit that honest changes can keep: {found.least_limit}, {MIN_LIMIT_SD} SD"
     below = limit.value < found.least_limit.value
     yield f"{least}; {limit}, which holds now, is {'below' if below else 'not below'} it"
 
 
-def _ends(row: Row) -> tuple[float, float]:
+def _ends(row: NoiseRow) -> tuple[float, float]:
     return min(row.right) / row.samples, max(row.right) / row.samples

@@ -99,10 +99,10 @@ def metric(litegate_case: Case, litegate_metric: str) -> Metric:
 @pytest.fixture
 def noise(request: pytest.FixtureRequest, litegate_case: Case) -> float | None:
     """The SD of the candidate's accuracy from seed to seed, where `litegate noise` measured it."""
-    from litegate.measures.noise import known
+    from litegate.measures.noise import recorded_sd
 
     recipe = litegate_case.recipe.name if litegate_case.recipe else ""
-    return known(request.config.rootpath, litegate_case.model, recipe)
+    return recorded_sd(request.config.rootpath, litegate_case.model, recipe)
 
 
 @pytest.fixture

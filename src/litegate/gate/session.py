@@ -211,7 +211,7 @@ def _needs(case: Case) -> list[str]:
 
 def conclude(session: GateSession, run: Run) -> dict[str, Any]:
     """Fill in what stands beside the verdicts, and give the report as a JSON object."""
-    from litegate.measures.overview import advice, overview, unlabelled
+    from litegate.measures.overview import missing_accuracy_notes, overview, recipe_notes
     from litegate.report.json_report import document
     from litegate.report.slack import slack
 
@@ -224,7 +224,7 @@ def conclude(session: GateSession, run: Run) -> dict[str, Any]:
         timed = any(name.startswith("latency") for name in mine)
         rows, notes = overview(model, artifacts, BASELINE, timed=timed)
         run.recipes += rows
-        run.notes += [*notes, *unlabelled(model), *advice(model, artifacts)]
+        run.notes += [*notes, *missing_accuracy_notes(model), *recipe_notes(model, artifacts)]
         for recipe in gated(model, session.options.only_recipes):
             its = (row for row in run.verdicts if row["model"] == model.name)
             mine = [row for row in its if row["recipe"] == recipe.name]

@@ -1,1 +1,1 @@
-"""Measures: artifacts in, a measurement with its evidence out."""
+"""Measure artifacts: each measure returns a number with its evidence."""

@@ -1,7 +1,7 @@
-"""A measurement, and what comparing it with a limit gives: a verdict.
+"""Define measurements, and the verdicts that comparing them with limits gives.
 
 ``accuracy_drop(reference, candidate) <= points(0.5)`` is a pure expression. Nothing is recorded and
-nothing is raised until `require` is handed the verdict.
+nothing is raised until `require` gets the verdict.
 """
 
 from __future__ import annotations
@@ -17,11 +17,14 @@ from litegate.core.errors import ConfigError, MeasurementError
 from litegate.core.units import Number, Quantity, Unit, text
 
 _ROUNDING = 1e-12
-"""By how much, relatively, a value that was computed in floats may miss its limit and keep it."""
+"""Relative tolerance that counts a float value as equal to its limit.
+
+A float sum or quotient is a few units in the last place (2e-16) off, so a value that equals its
+limit on paper could fail by rounding alone. No measurement means anything at 1e-12."""
 
 
 class Outcome(StrEnum):
-    """What a verdict says."""
+    """The three results of comparing a measurement with a limit."""
 
     PASS = "pass"
     FAIL = "fail"
@@ -29,7 +32,7 @@ class Outcome(StrEnum):
 
 
 class Relation(StrEnum):
-    """How a value must stand to its limit; both are inclusive."""
+    """The comparison of a value with its limit; both are inclusive."""
 
     AT_MOST = "<="
     AT_LEAST = ">="
@@ -38,20 +41,20 @@ class Relation(StrEnum):
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
-    """Where the true value lies, in the measurement's own unit."""
+    """The range in which the true value lies, in the measurement's own unit."""
 
     low: Number
     high: Number
     level: float = 0.95
     """The confidence level, two-sided."""
     method: str
-    """How it was computed, as a reader would look it up."""
+    """The method's name in the literature."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ruling:
-    """What a rule decides, and the sentence part that says why."""
+    """An outcome, and the part of the sentence that gives the reason."""
 
     outcome: Outcome
     note: str = ""
@@ -67,13 +70,13 @@ class Measurement:
     """
 
     name: str
-    """What was measured, as it reads in a sentence: "accuracy drop"."""
+    """The quantity, as a sentence names it: "accuracy drop"."""
     subject: str
-    """Whose it is: "mnist_cnn/int8_qat"."""
+    """The artifact that was measured: "mnist_cnn/int8_qat"."""
     value: Number
     unit: Unit
     n: int | None = None
-    """How many samples, invocations or tensors it rests on."""
+    """Number of samples, invocations or tensors that were measured."""
     interval: Interval | None = None
     """The two-sided interval, for people and for reports."""
     low: Number | None = None
@@ -83,15 +86,15 @@ class Measurement:
     evidence: tuple[str, ...] = ()
     """Facts worth a line in the report: flips, counts, clocks."""
     offenders: tuple[str, ...] = ()
-    """What breaks the promise, each named: tensors, operators, inputs."""
+    """Names of the tensors, operators or inputs that break the rule."""
     rule: Rule | None = None
-    """Decides in place of the interval rule, where the measure has one of its own."""
+    """Replaces the interval rule for measures that decide in another way."""
     artifacts: tuple[str, ...] = ()
     """SHA-256 digests of the artifacts that were measured."""
     why: Callable[[], tuple[str, ...]] | None = None
-    """Gives more evidence, at a cost that only a failing verdict is worth; it raises nothing."""
+    """Computes more evidence, too slowly for a verdict that does not fail; raises nothing."""
     series: Mapping[str, Sequence[float]] = field(default_factory=dict)
-    """The numbers behind the value, for a page to draw, by what they are of."""
+    """The numbers behind the value, by name, for the page's charts."""
 
     def __le__(self, limit: Quantity | Number) -> Verdict:
         return _judge(self, Relation.AT_MOST, limit)
@@ -105,10 +108,10 @@ class Measurement:
     def __gt__(self, limit: object) -> NoReturn:
         raise TypeError(f"limits are inclusive: write >= in place of > for the {self.name}")
 
-    def __eq__(self, other: object) -> NoReturn:
+    def __eq__(self, limit: object) -> NoReturn:
         raise TypeError(f"write <= or >= for the {self.name}: == gives no margin")
 
-    def __ne__(self, other: object) -> NoReturn:
+    def __ne__(self, limit: object) -> NoReturn:
         raise TypeError(f"write <= or >= for the {self.name}: != gives no margin")
 
     __hash__ = object.__hash__
@@ -133,23 +136,23 @@ class Verdict:
 
     @property
     def margin(self) -> Number:
-        """The room left to the limit, in the measurement's unit; below zero where it is broken."""
+        """The distance to the limit, in the measurement's unit; negative if the limit is broken."""
         room = _number(self.limit.value) - _number(self.measurement.value)
         return room if self.relation is Relation.AT_MOST else -room
 
     @property
     def is_sound(self) -> bool:
-        """Whether comparing its measurement with its limit gives this outcome."""
-        again = _judge(self.measurement, self.relation, self.limit)
-        return again.outcome is self.outcome
+        """True if comparing the measurement with the limit again gives the same outcome."""
+        verdict = _judge(self.measurement, self.relation, self.limit)
+        return verdict.outcome is self.outcome
 
     def explained(self) -> Verdict:
-        """The verdict itself; where it fails, with the evidence that costs more."""
-        found = self.measurement
-        if self.outcome is not Outcome.FAIL or found.why is None:
+        """Return the verdict; if it fails, with the evidence that `Measurement.why` computes."""
+        measurement = self.measurement
+        if self.outcome is not Outcome.FAIL or measurement.why is None:
             return self
-        told = replace(found, evidence=(*found.evidence, *found.why()), why=None)
-        return replace(self, measurement=told)
+        evidence = (*measurement.evidence, *measurement.why())
+        return replace(self, measurement=replace(measurement, evidence=evidence, why=None))
 
     def __bool__(self) -> NoReturn:
         raise TypeError("a verdict is not a truth value: hand it to require(...)")
@@ -158,9 +161,10 @@ class Verdict:
 def violations(
     name: str, subject: str, offenders: tuple[str, ...], *, n: int, artifacts: tuple[str, ...] = ()
 ) -> Measurement:
-    """Count what breaks a promise; ``violations(...) <= 0`` names each offender.
+    """Measure how many named things break a rule; ``violations(...) <= 0`` names each offender.
 
-    `n` is how many things were looked at: none is an error, since nothing was measured.
+    `n` is the number of things that were examined. Raises MeasurementError if it is 0, since
+    nothing was measured then.
     """
     if n < 1:
         raise MeasurementError(
@@ -182,7 +186,7 @@ def _number(value: Number) -> float | Fraction:
 
 
 def _judge(measurement: Measurement, relation: Relation, limit: Quantity | Number) -> Verdict:
-    bound = _limit(measurement, limit)
+    bound = _as_quantity(measurement, limit)
     if not math.isfinite(measurement.value):
         raise MeasurementError(
             f"the {measurement.name} of {measurement.subject} is not a finite number",
@@ -199,7 +203,11 @@ def _judge(measurement: Measurement, relation: Relation, limit: Quantity | Numbe
     )
 
 
-def _limit(measurement: Measurement, limit: Quantity | Number) -> Quantity:
+def _as_quantity(measurement: Measurement, limit: Quantity | Number) -> Quantity:
+    """Return the limit with its unit; a plain number is a ratio, a score or a count.
+
+    Raises ConfigError for another unit, and for a limit that is not a finite number.
+    """
     if not isinstance(limit, Quantity):
         if isinstance(limit, bool) or not isinstance(limit, int | float | Fraction):
             raise ConfigError(
@@ -207,8 +215,8 @@ def _limit(measurement: Measurement, limit: Quantity | Number) -> Quantity:
                 expected=f"a quantity in {measurement.unit}",
                 got=repr(limit),
             )
-        plain = measurement.unit in (Unit.RATIO, Unit.SCORE)
-        limit = Quantity(_as_written(limit), measurement.unit if plain else Unit.COUNT)
+        is_unitless = measurement.unit in (Unit.RATIO, Unit.SCORE)
+        limit = Quantity(_as_written(limit), measurement.unit if is_unitless else Unit.COUNT)
     if limit.unit is not measurement.unit:
         raise ConfigError(
             f"the {measurement.name} and its limit have different units",
@@ -221,40 +229,48 @@ def _limit(measurement: Measurement, limit: Quantity | Number) -> Quantity:
 
 
 def _as_written(limit: Number) -> Number:
-    """0.7 means seven tenths, which no float is: a ratio of exactly that keeps it."""
+    """Convert a float limit to the fraction that was typed.
+
+    0.7 means seven tenths, which no float equals, so a ratio of exactly 7/10 would miss it.
+    """
     return Fraction(str(limit)) if isinstance(limit, float) and math.isfinite(limit) else limit
 
 
 def interval_rule(measurement: Measurement, relation: Relation, limit: Quantity) -> Ruling:
-    """The three verdicts: broken fails, kept and proven passes, kept and unproven is inconclusive.
+    """Decide by the one-sided limits: fail, pass, or inconclusive.
 
-    A value that is exact (no one-sided limits) is proven by itself. The interval that is shown is
-    two-sided, and so wider: where it reaches beyond the limit of a pass, the note says what
-    decided.
+    A value beyond the limit fails. A value within it passes if it is exact (has no one-sided 95 %
+    limit) or if its one-sided 95 % limit satisfies the limit too, and is inconclusive otherwise.
+    The interval that is shown is two-sided, and so wider: if it crosses the limit of a pass, the
+    note names the one-sided limit that decided.
     """
     at_most = relation is Relation.AT_MOST
-    edge = measurement.high if at_most else measurement.low
-    if not (_is_at(measurement.value, limit) or _keeps(measurement.value, relation, limit)):
+    one_sided = measurement.high if at_most else measurement.low
+    if not (
+        _equals_limit(measurement.value, limit) or _satisfies(measurement.value, relation, limit)
+    ):
         return Ruling(outcome=Outcome.FAIL)
-    if edge is None:
+    if one_sided is None:
         return Ruling(outcome=Outcome.PASS)
-    side, shown = "upper" if at_most else "lower", text(edge, measurement.unit)
-    if not _keeps(edge, relation, limit):
-        note = f"within the limit but not proven: the one-sided 95 % {side} limit is {shown}"
+    side, one_sided_text = "upper" if at_most else "lower", text(one_sided, measurement.unit)
+    if not _satisfies(one_sided, relation, limit):
+        note = (
+            f"within the limit but not proven: the one-sided 95 % {side} limit is {one_sided_text}"
+        )
         return Ruling(outcome=Outcome.INCONCLUSIVE, note=note)
-    between = measurement.interval
-    if between is None or _keeps(between.high if at_most else between.low, relation, limit):
+    interval = measurement.interval
+    if interval is None or _satisfies(interval.high if at_most else interval.low, relation, limit):
         return Ruling(outcome=Outcome.PASS)
     return Ruling(
-        outcome=Outcome.PASS, note=f"proven by the one-sided 95 % {side} limit of {shown}"
+        outcome=Outcome.PASS, note=f"proven by the one-sided 95 % {side} limit of {one_sided_text}"
     )
 
 
-def _is_at(value: Number, limit: Quantity) -> bool:
-    """Whether a value that was computed in floats is its limit, but for their rounding."""
+def _equals_limit(value: Number, limit: Quantity) -> bool:
+    """Return True if a float value equals its limit, apart from rounding."""
     return isinstance(value, float) and math.isclose(value, limit.value, rel_tol=_ROUNDING)
 
 
-def _keeps(value: Number, relation: Relation, limit: Quantity) -> bool:
-    found, bound = _number(value), _number(limit.value)
-    return found <= bound if relation is Relation.AT_MOST else found >= bound
+def _satisfies(value: Number, relation: Relation, limit: Quantity) -> bool:
+    number, limit_number = _number(value), _number(limit.value)
+    return number <= limit_number if relation is Relation.AT_MOST else number >= limit_number

@@ -1,6 +1,7 @@
-"""Noise of training: how far accuracy moves when nothing but the seed changes.
+"""Measure training noise: how much accuracy varies if only the seed changes.
 
-Standard library alone. The interval of the SD is the chi-square interval of a normal sample.
+Uses the standard library alone. The interval of the SD is the chi-square interval of a normal
+sample.
 """
 
 from __future__ import annotations
@@ -24,27 +25,31 @@ from litegate.measures.statistics.proportions import bisected
 from litegate.spec import Model
 from litegate.spec.digests import data_key
 
-LEAST_SEEDS = 2
-"""An SD needs two numbers; an interval that is of use needs about ten."""
-HONEST = 2
-"""A limit on the loss against the base that honest changes keep is at least so many SD."""
+MIN_SEEDS = 2
+"""Fewest seeds that have an SD; a useful interval needs about ten."""
+MIN_LIMIT_SD = 2
+"""Smallest sensible limit on a regression, as a multiple of the SD from seed to seed.
+
+The difference of two builds has sqrt(2) times the SD of one, and honest changes exceed a limit
+below 2 SD by training noise alone."""
 METHOD = "chi-square"
 _TAIL = 0.025
+"""Each side of a two-sided 95 % interval."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noise:
-    """Accuracies of one model and recipe, each from another seed, and what they say."""
+    """Accuracies of one model and recipe, trained from different seeds, and their statistics."""
 
     accuracies: tuple[Fraction, ...]
-    """Shares of one evaluation split."""
+    """Shares of the same evaluation split, one for each seed."""
 
     def __post_init__(self) -> None:
-        if len(self.accuracies) < LEAST_SEEDS:
+        if len(self.accuracies) < MIN_SEEDS:
             raise MeasurementError(
                 "the noise of training needs several seeds",
-                expected=f"at least {LEAST_SEEDS}",
+                expected=f"at least {MIN_SEEDS}",
                 got=str(len(self.accuracies)),
             )
 
@@ -62,94 +67,95 @@ class Noise:
         """The two-sided 95 % interval of the SD."""
         free = len(self.accuracies) - 1
         low, high = (
-            self.sd * math.sqrt(free / chi_square(share, free)) for share in (1 - _TAIL, _TAIL)
+            self.sd * math.sqrt(free / chi_square_quantile(share, free))
+            for share in (1 - _TAIL, _TAIL)
         )
         return Interval(low=low, high=high, method=METHOD)
 
     @property
     def least_limit(self) -> Quantity:
-        """The lowest limit of the loss against the base that honest changes can keep: two SD."""
-        return Quantity(HONEST * self.sd, Unit.POINTS)
+        """The smallest limit on a regression that honest changes satisfy: two SD."""
+        return Quantity(MIN_LIMIT_SD * self.sd, Unit.POINTS)
 
     def differing(self, limit: Number) -> Fraction:
-        """The share of pairs of seeds whose accuracies differ by more than `limit`, a share."""
+        """Return the share of pairs of seeds that differ by more than `limit`, a share."""
         return differing(self.accuracies, limit)
 
 
 def differing(accuracies: Sequence[Fraction], limit: Number) -> Fraction:
-    """The share of pairs of numbers, of at least two, that differ by more than `limit`."""
-    pairs = [abs(one - other) > limit for one, other in combinations(accuracies, 2)]
+    """Return the share of pairs, of two or more numbers, that differ by more than `limit`."""
+    pairs = [abs(first - second) > limit for first, second in combinations(accuracies, 2)]
     return Fraction(sum(pairs), len(pairs))
 
 
 @cache
-def chi_square(share: float, free: int) -> float:
-    """The number that `share` of the chi-square distribution of `free` degrees lies below."""
+def chi_square_quantile(share: float, free: int) -> float:
+    """Return the `share` quantile of the chi-square distribution of `free` degrees."""
     high = float(free)
-    while _below(high, free) < share:
+    while _chi_square_cdf(high, free) < share:
         high *= 2
-    return bisected(lambda x: _below(x, free) < share, 0.0, high)
+    return bisected(lambda x: _chi_square_cdf(x, free) < share, 0.0, high)
 
 
-def _below(x: float, free: int) -> float:
-    """The chi-square distribution function: the series of the lower incomplete gamma function."""
+def _chi_square_cdf(x: float, free: int) -> float:
+    """Return the chi-square distribution function (series of the incomplete gamma function)."""
     half, a = x / 2, free / 2
     if half <= 0:
         return 0.0
     term = total = math.exp(a * math.log(half) - half - math.lgamma(a + 1))
     step = a
-    while term > total * 1e-17:
+    while term > total * 1e-17:  # below the resolution of a double, 1.1e-16
         step += 1
         term *= half / step
         total += term
     return total
 
 
-PLACE = Path("litegate-noise.json")
-"""Below the project."""
+RECORD = Path("litegate-noise.json")
+"""The file of measured noise, relative to the project's folder."""
 VERSION = 1
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """How one recipe of a model did, seed by seed."""
+class NoiseRow:
+    """The counts of right answers of one recipe, seed by seed; a row of the record."""
 
     model: str
     recipe: str
     data: str
     """The data set's key."""
     samples: int
-    """Of the evaluation split."""
+    """Size of the evaluation split."""
     seeds: tuple[int, ...]
     right: tuple[int, ...]
-    """Samples that were right, seed by seed."""
+    """Number of right answers, seed by seed."""
 
     @property
     def noise(self) -> Noise:
-        """MeasurementError for fewer than two seeds."""
+        """The statistics of the row. Raises MeasurementError for fewer than two seeds."""
         return Noise(accuracies=tuple(Fraction(count, self.samples) for count in self.right))
 
     @property
-    def of(self) -> tuple[str, str, str]:
-        """What it belongs to."""
+    def key(self) -> tuple[str, str, str]:
+        """Model, recipe and data set, of which the record has one row."""
         return self.model, self.recipe, self.data
 
 
-def known(project: Path, model: Model, recipe: str) -> float | None:
-    """The SD of accuracy from seed to seed, a share; None where it was not measured.
+def recorded_sd(project: Path, model: Model, recipe: str) -> float | None:
+    """Return the SD of accuracy from seed to seed, a share; None if it was not measured.
 
-    ConfigError where the record is damaged.
+    Raises ConfigError if the record is damaged.
     """
-    wanted = (model.name, recipe, data_key(model.data, project))
-    return next((row.noise.sd for row in read(project) if row.of == wanted), None)
+    key = (model.name, recipe, data_key(model.data, project))
+    return next((row.noise.sd for row in read_record(project) if row.key == key), None)
 
 
-def read(project: Path) -> tuple[Row, ...]:
-    """Every row of a project's record, none where there is no record; ConfigError for damage."""
-    path = project / PLACE
+def read_record(project: Path) -> tuple[NoiseRow, ...]:
+    """Read all rows of a project's record, or none without a file; ConfigError if damaged."""
+    path = project / RECORD
     try:
-        return tuple(_row(each) for each in json.loads(path.read_text("utf-8"))["rows"])
+        return tuple(_row(fields) for fields in json.loads(path.read_text("utf-8"))["rows"])
     except FileNotFoundError:
         return ()
     except (OSError, ValueError, TypeError, KeyError, ArithmeticError, LitegateError) as error:
@@ -160,19 +166,19 @@ def read(project: Path) -> tuple[Row, ...]:
         ) from error
 
 
-def _row(written: Mapping[str, Any]) -> Row:
-    lists = {name: tuple(map(int, written[name])) for name in ("seeds", "right")}
-    row = Row(**{**written, **lists})
+def _row(fields: Mapping[str, Any]) -> NoiseRow:
+    lists = {name: tuple(map(int, fields[name])) for name in ("seeds", "right")}
+    row = NoiseRow(**{**fields, **lists})
     if len(row.seeds) != len(row.right) or not 0 <= min(row.right) <= max(row.right) <= row.samples:
         raise ValueError(f"the counts of {row.model}/{row.recipe} cannot be")
-    _ = row.noise
+    _ = row.noise  # raises for fewer than two seeds
     return row
 
 
-def keep(project: Path, row: Row) -> Path:
-    """Write a row into the record, in the place of an older one, and give the record's path."""
-    rows = [asdict(each) for each in read(project) if each.of != row.of]
+def write_row(project: Path, row: NoiseRow) -> Path:
+    """Add a row to the record in place of one with the same key; return the file's path."""
+    rows = [asdict(old) for old in read_record(project) if old.key != row.key]
     document = {"schema_version": VERSION, "rows": [*rows, asdict(row)]}
-    path = project / PLACE
+    path = project / RECORD
     write_whole(path, (json.dumps(document, indent=1) + "\n").encode())
     return path

@@ -1,4 +1,4 @@
-"""All recipes of a model side by side: what each one costs and saves."""
+"""Compare all recipes of a model side by side: accuracy, size, arena, latency."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 from litegate.core.errors import LitegateError, MeasurementError
 from litegate.measures.accuracy import accuracy, accuracy_drop, answers
 from litegate.measures.accuracy.decisions import chooses
-from litegate.measures.accuracy.duplicates import counted, firsts, originals
+from litegate.measures.accuracy.duplicates import first_indices, originals, samples_in_words
 from litegate.measures.latency.timing import glance
-from litegate.measures.lints.constant_prediction import one_answer
-from litegate.measures.lints.sample_range import narrow
-from litegate.measures.lints.unchecked_outputs import unheld
-from litegate.measures.lints.undecidable_limits import lints
+from litegate.measures.lints.constant_prediction import constant_prediction_notes
+from litegate.measures.lints.sample_range import narrow_range_notes
+from litegate.measures.lints.unchecked_outputs import unchecked_output_notes
+from litegate.measures.lints.undecidable_limits import undecidable_limit_notes
 from litegate.measures.measurement import Measurement
 from litegate.measures.metrics.resampling import plain_value
 from litegate.measures.structure.arena import arena
@@ -27,26 +27,26 @@ from litegate.spec import Artifact, Budget, Model, Recipe
 def overview(
     model: Model, artifacts: Mapping[str, Artifact], baseline: str, *, timed: bool = False
 ) -> tuple[list[dict[str, Any]], list[str]]:
-    """A row for each recipe in `artifacts`, gated or shown beside, and a note for each that failed.
+    """Return a row for each artifact that could be measured, and a note for each that could not.
 
-    `artifacts` holds the plain float artifact under `baseline`, and the candidates' references.
-    Only a run that times (`timed`) has time for a glance at each one's latency.
+    `artifacts` contains the plain float artifact under `baseline`, and the candidates' references.
+    Latency is measured only if `timed`: it costs time that most runs do not have.
     """
-    rows, shown, notes = [], {}, []
-    own = {recipe.name: recipe for recipe in model.recipes}
+    rows, measured, notes = [], {}, []
+    recipes = {recipe.name: recipe for recipe in model.recipes}
     for name, artifact in artifacts.items():
         try:
-            rows.append(_row(model, artifact, own.get(name), artifacts, baseline))
-            shown[name] = artifact
-            notes += _mismatched(artifact)
+            rows.append(_row(model, artifact, recipes.get(name), artifacts, baseline))
+            measured[name] = artifact
+            notes += _mismatch_notes(artifact)
         except LitegateError as error:
             notes.append(f"{artifact.name} cannot be shown beside the others: {error.what}")
-    seconds = glance(shown) if timed else {}
+    seconds = glance(measured) if timed else {}
     return [row | {"latency": seconds.get(row["recipe"])} for row in rows], notes
 
 
-def _mismatched(artifact: Artifact) -> list[str]:
-    """A note where labels are classes, one a sample, and outputs are not one score for each."""
+def _mismatch_notes(artifact: Artifact) -> list[str]:
+    """Return a note if there is one label a sample, but not one output for each class."""
     split, shape = artifact.evaluation, predict(artifact).raw.shape[1:]
     labels: Any = split.y
     if chooses(artifact) or labels is None or not split.classes or labels.ndim != 1:
@@ -58,57 +58,63 @@ def _mismatched(artifact: Artifact) -> list[str]:
     return [note]
 
 
-def advice(model: Model, artifacts: Mapping[str, Artifact]) -> list[str]:
-    """What every gated recipe's limits cannot decide on this evaluation split, or do not hold."""
-    found: list[str] = []
+def recipe_notes(model: Model, artifacts: Mapping[str, Artifact]) -> list[str]:
+    """Return notes on each gated recipe's limits, data and outputs that cannot show much."""
+    notes: list[str] = []
     for recipe in model.recipes:
-        own = artifacts.get(recipe.reference.name)
-        if recipe.gate and own and recipe.name in artifacts:
-            whose = f"{model.name}/{recipe.name}"
-            found += [f"{whose}: {lint}" for lint in _lints(model, recipe, own)]
-            with suppress(LitegateError):  # the checks say what is wrong
-                mine = artifacts[recipe.name]
+        reference = artifacts.get(recipe.reference.name)
+        if recipe.gate and reference and recipe.name in artifacts:
+            subject = f"{model.name}/{recipe.name}"
+            notes += [f"{subject}: {lint}" for lint in _limit_notes(model, recipe, reference)]
+            with suppress(LitegateError):  # the checks report the error
+                candidate = artifacts[recipe.name]
                 budget = model.budget_of(recipe)
-                told = (*narrow(mine), *unheld(budget, mine), *one_answer(budget, mine))
-                found += [f"{whose}: {note}" for note in told]
-    return found
+                warnings = (
+                    *narrow_range_notes(candidate),
+                    *unchecked_output_notes(budget, candidate),
+                    *constant_prediction_notes(budget, candidate),
+                )
+                notes += [f"{subject}: {warning}" for warning in warnings]
+    return notes
 
 
-def unlabelled(model: Model) -> tuple[str, ...]:
-    """A note where accuracy cannot be measured."""
+def missing_accuracy_notes(model: Model) -> tuple[str, ...]:
+    """Return a note if accuracy cannot be measured."""
     if model.chooses:
         return ()
     note = (
-        f"{model.name}: accuracy was not measured: its {_lacking(model)}; what holds it to its "
-        "reference is agreement, output_error or metrics, where the budget sets them"
+        f"{model.name}: accuracy was not measured: its {_why_unmeasured(model)}; what holds it to"
+        " its reference is agreement, output_error or metrics, where the budget sets them"
     )
     return (note,)
 
 
-def _lacking(model: Model) -> str:
-    """Why a model that does not choose between classes does not."""
+def _why_unmeasured(model: Model) -> str:
+    """Explain why a model does not choose between classes."""
     if not model.data.labels:
         return "evaluation split has no labels"
     if not model.data.classes:
         return "data set names no classes"
-    metrics = (each for recipe in model.recipes for each in model.budget_of(recipe).metrics)
-    other = next(each.name for each in metrics if not each.chooses)
-    return f"metric {other} is of a network that chooses between no classes"
+    metrics = (metric for recipe in model.recipes for metric in model.budget_of(recipe).metrics)
+    name = next(metric.name for metric in metrics if not metric.chooses)
+    return f"metric {name} is of a network that chooses between no classes"
 
 
-def _lints(model: Model, recipe: Recipe, reference: Artifact) -> tuple[str, ...]:
+def _limit_notes(model: Model, recipe: Recipe, reference: Artifact) -> tuple[str, ...]:
     try:
         marked = answers(reference)
     except LitegateError:
-        return ()  # the checks say what is wrong
+        return ()  # the checks report the error
     classes = reference.evaluation.classes
-    per_class = {name: int((marked.labels == i).sum()) for i, name in enumerate(classes)}
+    per_class = {name: int((marked.labels == number).sum()) for number, name in enumerate(classes)}
     per_slice = {name: int(mask.sum()) for name, mask in reference.evaluation.slices.items()}
     share = float(marked.right.mean())
-    n, distinct = len(marked.right), len(firsts(originals(reference.evaluation)))
-    copied = f"evaluation split: {counted(n, distinct)}; copies prove nothing"
-    found = lints(model.budget_of(recipe), distinct, per_class, per_slice=per_slice, accuracy=share)
-    return found if n == distinct else (copied, *found)
+    n, distinct = len(marked.right), len(first_indices(originals(reference.evaluation)))
+    copies = f"evaluation split: {samples_in_words(n, distinct)}; copies prove nothing"
+    notes = undecidable_limit_notes(
+        model.budget_of(recipe), distinct, per_class, per_slice=per_slice, accuracy=share
+    )
+    return notes if n == distinct else (copies, *notes)
 
 
 def _row(
@@ -118,19 +124,18 @@ def _row(
     artifacts: Mapping[str, Artifact],
     baseline: str,
 ) -> dict[str, Any]:
-    is_plain = artifact.recipe.name == baseline
-    plain = None if is_plain else artifacts.get(baseline)
-    own = artifacts.get(recipe.reference.name) if recipe and not is_plain else None
-    rated = chooses(artifact)
+    is_baseline = artifact.recipe.name == baseline
+    plain = None if is_baseline else artifacts.get(baseline)
+    reference = artifacts.get(recipe.reference.name) if recipe and not is_baseline else None
     return {
         "model": model.name,
         "recipe": artifact.recipe.name,
         "kind": artifact.recipe.kind.value,
         "role": _role(recipe),
         "artifact": artifact.sha256,
-        "accuracy": _value(accuracy(artifact)) if rated else None,
-        "drop": _value(accuracy_drop(own, artifact)) if own and rated else None,
-        "drop_from_baseline": _value(accuracy_drop(plain, artifact)) if plain and rated else None,
+        "accuracy": _value(accuracy(artifact)) if chooses(artifact) else None,
+        "drop": _drop(reference, artifact),
+        "drop_from_baseline": _drop(plain, artifact),
         "metrics": _metrics(model.budget_of(recipe) if recipe else model.budget, artifact),
         "bytes": int(size(artifact).value),
         "size_ratio": _value(size_ratio(artifact, plain)) if plain else None,
@@ -139,16 +144,22 @@ def _row(
     }
 
 
+def _drop(reference: Artifact | None, artifact: Artifact) -> float | None:
+    if reference is None or not chooses(artifact):
+        return None
+    return _value(accuracy_drop(reference, artifact))
+
+
 def _metrics(budget: Budget, artifact: Artifact) -> dict[str, dict[str, Any]]:
-    """Each metric's value, unit and better side; not of one without a value: its check says why."""
-    found: dict[str, dict[str, Any]] = {}
+    """Return each metric's value, unit and better side, without metrics that have no value."""
+    columns: dict[str, dict[str, Any]] = {}
     for metric in budget.metrics:
-        with suppress(LitegateError):
+        with suppress(LitegateError):  # the metric's check reports the error
             value = plain_value(artifact, metric)
             if isfinite(value):
                 unit, better = metric.unit().value, metric.better.value
-                found[metric.name] = {"value": value, "unit": unit, "better": better}
-    return found
+                columns[metric.name] = {"value": value, "unit": unit, "better": better}
+    return columns
 
 
 def _arena(artifact: Artifact) -> int | None:
@@ -164,5 +175,5 @@ def _role(recipe: Recipe | None) -> str:
     return "gated" if recipe.gate else "shown"
 
 
-def _value(found: Measurement) -> float:
-    return float(found.value)
+def _value(measurement: Measurement) -> float:
+    return float(measurement.value)

@@ -1,4 +1,4 @@
-"""Shipped: the file in the project that goes out is the one that was judged."""
+"""Check that the file in the project that ships is the one that was judged."""
 
 from __future__ import annotations
 
@@ -11,38 +11,39 @@ from litegate.measures.measurement import Measurement, violations
 from litegate.spec import Artifact
 
 NAME = "wrong shipped files"
-"""Of this measurement in a report; what it finds is mended by `litegate export`."""
+"""Name of this measurement in a report, which also offers `litegate export` as the remedy."""
 _DIGITS = 12
+"""Digits of a digest that a message shows, enough to recognize a file."""
 _LFS_POINTER = b"version https://git-lfs"
 
 
 def shipped_violations(candidate: Artifact, file: Path) -> Measurement:
-    """Count 1 where `file` does not hold the candidate's bytes, and say what mends it.
+    """Measure 1 if `file` differs from the candidate's bytes, and 0 otherwise; name the remedy.
 
-    Raises MeasurementError where the file is there and cannot be read.
+    Raises MeasurementError if the file exists and cannot be read.
     """
     shown = candidate.recipe.shipped or str(file)
-    fault = _fault(candidate, file, shown)
-    offenders = (f"{shown} {fault}",) if fault else ()
+    problem = _problem(candidate, file, shown)
+    offenders = (f"{shown} {problem}",) if problem else ()
     return violations(NAME, candidate.name, offenders, n=1, artifacts=(candidate.sha256,))
 
 
-def described(tflite: bytes) -> str:
-    """A file in a few words: the head of its SHA-256, and its size."""
+def describe_bytes(tflite: bytes) -> str:
+    """Describe a file for a message: the start of its SHA-256, and its size."""
     return f"sha256 {hashlib.sha256(tflite).hexdigest()[:_DIGITS]}, {len(tflite):,} B"
 
 
-def _fault(candidate: Artifact, file: Path, shown: str) -> str:
-    words = ("litegate", "export", candidate.model, candidate.recipe.name, "--to", shown)
-    mend = f"the gated file is {described(candidate.tflite)}: run `{shlex.join(words)}`"
+def _problem(candidate: Artifact, file: Path, shown: str) -> str:
+    command = ("litegate", "export", candidate.model, candidate.recipe.name, "--to", shown)
+    remedy = f"the gated file is {describe_bytes(candidate.tflite)}: run `{shlex.join(command)}`"
     if not file.exists():
-        return f"is missing; {mend}"
+        return f"is missing; {remedy}"
     data = _read(file, shown)
     if data == candidate.tflite:
         return ""
     if data.startswith(_LFS_POINTER):
         return "is a pointer of Git LFS, not the file: run `git lfs pull`"
-    return f"is {described(data)}; {mend}"
+    return f"is {describe_bytes(data)}; {remedy}"
 
 
 def _read(file: Path, shown: str) -> bytes:

@@ -1,4 +1,4 @@
-"""The one place that turns a verdict into English; every report says the same words."""
+"""Turn verdicts into English: the only place that does, so all reports use the same words."""
 
 from __future__ import annotations
 
@@ -7,44 +7,47 @@ from litegate.core.units import Unit, text
 from litegate.measures.measurement import Interval, Outcome, Relation, Verdict
 
 _MOST = 8
+"""Offenders that a message lists; more would hide what follows them."""
 
 
 def sentence(verdict: Verdict) -> str:
-    """Say what was measured, against what limit, by how much, and how sure it is."""
-    facts = plain(", ".join(verdict.measurement.evidence))
-    return "; ".join([_said(verdict), *_sure(verdict), *([facts] if facts else [])]) + _named(
-        verdict.measurement.offenders
-    )
+    """Return a verdict as one sentence: measurement, limit, margin, certainty, evidence."""
+    evidence = plain(", ".join(verdict.measurement.evidence))
+    clauses = [_statement(verdict), *_certainty(verdict), *([evidence] if evidence else [])]
+    return "; ".join(clauses) + _offender_list(verdict.measurement.offenders)
 
 
 def lines(verdict: Verdict) -> str:
-    """The same words with a line for each fact, for a terminal."""
-    facts = [*_sure(verdict), *map(plain, verdict.measurement.evidence)]
-    listed = "".join(f"\n  {one}" for one in facts)
-    return _said(verdict) + listed + _named(verdict.measurement.offenders)
+    """Return the same text with a line for each fact, for a terminal."""
+    facts = [*_certainty(verdict), *map(plain, verdict.measurement.evidence)]
+    listed = "".join(f"\n  {fact}" for fact in facts)
+    return _statement(verdict) + listed + _offender_list(verdict.measurement.offenders)
 
 
-def _said(verdict: Verdict) -> str:
-    found = verdict.measurement
-    value = f"{plain(found.name)} of {plain(found.subject)} is {text(found.value, found.unit)}"
-    return f"{value}, must be {limit(verdict)} ({margin(verdict)})"
+def _statement(verdict: Verdict) -> str:
+    measurement = verdict.measurement
+    value = text(measurement.value, measurement.unit)
+    fact = f"{plain(measurement.name)} of {plain(measurement.subject)} is {value}"
+    return f"{fact}, must be {limit(verdict)} ({margin(verdict)})"
 
 
-def _sure(verdict: Verdict) -> list[str]:
-    """The note of a verdict, and its interval, where there are any."""
-    found = verdict.measurement
+def _certainty(verdict: Verdict) -> list[str]:
+    """Return the note of a verdict and its interval, if it has them."""
+    measurement = verdict.measurement
     note = [plain(verdict.note)] if verdict.note else []
-    return note + ([interval(found.interval, found.unit)] if found.interval else [])
+    return note + (
+        [interval(measurement.interval, measurement.unit)] if measurement.interval else []
+    )
 
 
 def limit(verdict: Verdict) -> str:
-    """The limit in words: "at most 0.50 points"."""
+    """Return the limit in words: "at most 0.50 points"."""
     word = "at most" if verdict.relation is Relation.AT_MOST else "at least"
     return f"{word} {text(verdict.limit.value, verdict.limit.unit)}"
 
 
 def margin(verdict: Verdict) -> str:
-    """The room to the limit in words: "0.46 points to spare", "over by 0.10 points"."""
+    """Return the distance to the limit in words: "0.46 points to spare", "over by 0.10 points"."""
     room = verdict.margin
     if room >= 0:
         return f"{text(room, verdict.limit.unit)} to spare" if room else "exactly at the limit"
@@ -52,21 +55,21 @@ def margin(verdict: Verdict) -> str:
     return f"{word} by {text(-room, verdict.limit.unit)}"
 
 
-def interval(found: Interval, unit: Unit) -> str:
-    """The interval in words: "95 % interval -0.12 to 0.20 points (Tango's score, paired)"."""
-    low, high = text(found.low, unit), text(found.high, unit)
-    return f"{found.level * 100:g} % interval {low} to {high} ({found.method})"
+def interval(bounds: Interval, unit: Unit) -> str:
+    """Return an interval in words: "95 % interval -0.12 to 0.20 points (Tango's score, paired)"."""
+    low, high = text(bounds.low, unit), text(bounds.high, unit)
+    return f"{bounds.level * 100:g} % interval {low} to {high} ({bounds.method})"
 
 
-def _named(offenders: tuple[str, ...]) -> str:
+def _offender_list(offenders: tuple[str, ...]) -> str:
     if not offenders:
         return ""
-    lines = [f"\n  - {plain(one)}" for one in offenders[:_MOST]]
+    lines = [f"\n  - {plain(offender)}" for offender in offenders[:_MOST]]
     if len(offenders) > _MOST:
         lines.append(f"\n  - and {len(offenders) - _MOST} more")
     return ":" + "".join(lines)
 
 
 def headline(outcome: Outcome) -> str:
-    """The word that a person sees first."""
+    """Return the outcome in capitals, as the first word of a report's line."""
     return {"pass": "PASS", "fail": "FAIL", "inconclusive": "INCONCLUSIVE"}[outcome.value]

@@ -18,7 +18,7 @@ from litegate.measures.accuracy.agreement import (
     keras_difference,
     kernel_agreement,
 )
-from litegate.measures.accuracy.decisions import demand_finite
+from litegate.measures.accuracy.decisions import demand_finite_outputs
 from litegate.measures.accuracy.duplicates import originals
 from litegate.measures.accuracy.layer_error import layer_errors
 from litegate.measures.accuracy.output_error import output_error
@@ -115,10 +115,10 @@ def test_an_integer_that_means_infinity_is_an_error(integer, sound):
     port = Port(index=0, name="", dtype=np.dtype("u1"), shape=(-1, 2), scale=3e38, zero_point=0)
     raw = np.array([[0, 1], [0, integer]], np.uint8)
     if sound:
-        demand_finite(Outputs(raw=raw, port=port), "it")
+        demand_finite_outputs(Outputs(raw=raw, port=port), "it")
         return
     with pytest.raises(MeasurementError, match=r"NaN or infinite for 1 of 2(?s:.*)sample 1 is"):
-        demand_finite(Outputs(raw=raw, port=port), "it")
+        demand_finite_outputs(Outputs(raw=raw, port=port), "it")
 
 
 @pytest.mark.parametrize("counts", [[2, 2], [3, 3], [1, 1, 1, 1, 1, 1], [6]])

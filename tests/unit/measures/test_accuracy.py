@@ -15,9 +15,9 @@ from litegate.measures.accuracy import (
     accuracy_drop,
     answers,
     class_drop,
+    error_growth,
     extra_errors,
     flips,
-    growth,
 )
 from litegate.measures.accuracy.decisions import decide
 from litegate.measures.accuracy.duplicates import originals
@@ -164,8 +164,8 @@ def test_extra_errors(limit, outcome):
 
 def test_growth_from_nothing():
     """No ratio where the reference made no error."""
-    assert growth(0, 3) == "3 errors where there were none"
-    assert growth(0, 0) == "no errors in either"
+    assert error_growth(0, 3) == "3 errors where there were none"
+    assert error_growth(0, 0) == "no errors in either"
 
 
 def collapsed(n, lost):

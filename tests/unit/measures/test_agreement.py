@@ -11,9 +11,9 @@ from litegate.measures.accuracy.agreement import (
     keras_agreement,
     keras_difference,
     kernel_agreement,
-    spread,
+    spread_indices,
 )
-from litegate.measures.accuracy.quanta import output_grid
+from litegate.measures.accuracy.quanta import first_output_grid
 from litegate.measures.measurement import Outcome
 from litegate.measures.wording import sentence
 from litegate.spec.recipes import int8_ptq
@@ -124,9 +124,9 @@ def test_float_outputs_have_no_quanta():
 def test_grid_of_an_output():
     """The step and the ends, of the output or of what its DEQUANTIZE reads."""
     for floats in (True, False):
-        grid = output_grid(rounder(2, scale=0.5, zero_point=-28, floats=floats), "x")
+        grid = first_output_grid(rounder(2, scale=0.5, zero_point=-28, floats=floats), "x")
         assert (grid.quantum, grid.low, grid.high) == (0.5, -50, 77.5)
-    assert output_grid(TWO, "x") is None
+    assert first_output_grid(TWO, "x") is None
 
 
 def test_kernels_agree_on_what_needs_no_rounding():
@@ -148,7 +148,7 @@ def test_kernels_that_decide_otherwise(monkeypatch):
     """Every decision that differs counts, on the samples that both were given."""
     x = np.random.default_rng(1).random((2000, 2))
     candidate = artifact(TWO, x)
-    chosen = spread(2000, KERNEL_SAMPLES)
+    chosen = spread_indices(2000, KERNEL_SAMPLES)
 
     def other(tflite, samples, **settings):
         assert (samples == candidate.evaluation.x[chosen]).all()
@@ -167,22 +167,22 @@ def test_kernels_that_decide_otherwise(monkeypatch):
 @pytest.mark.parametrize("n", [501, 1797, 10_000])
 def test_samples_are_spread_evenly(n):
     """One of each stretch, the same in every run, and not in step with the classes."""
-    chosen = spread(n, 500)
+    chosen = spread_indices(n, 500)
     edges = np.arange(501) * n // 500
     assert ((edges[:-1] <= chosen) & (chosen < edges[1:])).all()
-    assert (chosen == spread(n, 500)).all()
+    assert (chosen == spread_indices(n, 500)).all()
 
 
 def test_samples_meet_every_class_of_a_cyclic_order():
     """Every 20th of samples whose classes come in turn would meet one class alone."""
-    classes = spread(10_000, 500) % 10
+    classes = spread_indices(10_000, 500) % 10
     assert min(np.bincount(classes, minlength=10)) > 25
 
 
 def test_all_samples_where_there_are_few():
     """A split of 500 or fewer is compared whole."""
-    assert spread(500, 500).tolist() == list(range(500))
-    assert spread(1, 500).tolist() == [0]
+    assert spread_indices(500, 500).tolist() == list(range(500))
+    assert spread_indices(1, 500).tolist() == [0]
 
 
 @pytest.mark.slow

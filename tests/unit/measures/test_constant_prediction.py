@@ -7,7 +7,7 @@ import pytest
 from tiny import artifact, selector
 
 from litegate import Budget, percent
-from litegate.measures.lints.constant_prediction import one_answer
+from litegate.measures.lints.constant_prediction import constant_prediction_notes
 
 X = np.random.default_rng(0).random((30, 3)).astype(np.float32)
 Y = np.arange(30) % 3
@@ -18,7 +18,7 @@ def told(tflite, y=Y, budget=Budget(), *, labelled=True):  # noqa: B008 nothing 
     made = artifact(tflite, X, y, classes=3)
     if not labelled:
         made = replace(made, evaluation=replace(made.evaluation, y=None, classes=()))
-    return one_answer(budget, made)
+    return constant_prediction_notes(budget, made)
 
 
 def test_one_class_for_every_sample_is_told():

@@ -12,12 +12,12 @@ from litegate import points
 from litegate.core.errors import ArtifactError, MeasurementError
 from litegate.measures.accuracy import accuracy_drop, class_drop, extra_errors, layer_error
 from litegate.measures.accuracy.layer_error import (
-    DIVERGES,
+    DIVERGENCE,
     SAMPLES,
     LayerError,
     decibels,
     divergence,
-    diverging,
+    first_diverging,
     layer_errors,
 )
 from litegate.measures.measurement import Outcome
@@ -55,7 +55,7 @@ def test_every_layer_of_a_sound_candidate_is_near_its_counterpart(kind):
     found = layer_errors(REFERENCE, of(tiny(kind), kind))
     assert tuple(one.operator for one in found) == KINDS
     assert all(one.sqnr > 20 for one in found)
-    assert diverging(found) is None
+    assert first_diverging(found) is None
 
 
 def test_a_file_does_not_differ_from_itself():
@@ -91,7 +91,7 @@ def test_what_a_layer_reads_is_what_the_layer_before_wrote():
 def test_the_faulty_layer_diverges_first(name, kind, seed):
     candidate = of(noisy(name, seed=seed))
     assert accuracy_drop(REFERENCE, candidate).value > 0.1
-    found = diverging(layer_errors(REFERENCE, candidate))
+    found = first_diverging(layer_errors(REFERENCE, candidate))
     assert found.operator == kind
     (told,) = divergence(REFERENCE, candidate)
     assert told == (
@@ -104,7 +104,7 @@ def error(sqnr, before=math.inf, index=0):
     return LayerError(name="conv", operator="CONV_2D", index=index, sqnr=sqnr, before=before)
 
 
-((LOW, FALL), (FINER, STEEP)) = DIVERGES
+((LOW, FALL), (FINER, STEEP)) = DIVERGENCE
 
 
 @pytest.mark.parametrize(
@@ -124,12 +124,12 @@ def error(sqnr, before=math.inf, index=0):
     ],
 )
 def test_a_layer_diverges_where_it_is_low_and_fell(sqnr, before, diverges):
-    assert (diverging([error(sqnr, before)]) is not None) is diverges
+    assert (first_diverging([error(sqnr, before)]) is not None) is diverges
 
 
 def test_the_first_of_several_is_named():
     low = [error(30, index=0), error(5, 30, index=1), error(-3, 5, index=2)]
-    assert diverging(low).index == 1
+    assert first_diverging(low).index == 1
 
 
 def test_no_layer_is_blamed_for_what_all_have_a_part_in():
@@ -179,7 +179,12 @@ def test_a_damaged_candidate_is_told_and_not_raised():
 def test_a_layer_behind_one_that_became_another_is_not_said_to_read_the_same(monkeypatch):
     """The changed layer has no counterpart: "exact before" would send a reader to the wrong one."""
     found = LayerError(
-        name="dense", operator="FULLY_CONNECTED", index=1, sqnr=3, before=math.inf, fed_alike=False
+        name="dense",
+        operator="FULLY_CONNECTED",
+        index=1,
+        sqnr=3,
+        before=math.inf,
+        is_input_paired=False,
     )
     monkeypatch.setattr(layer_error, "layer_errors", lambda *_: (found,))
     (said,) = divergence(of(tiny(Kind.FLOAT32)), of(tiny(Kind.INT8_QAT)))

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from graphs import altered, renamed
 
-from litegate.measures.accuracy.layer_pairs import keras_name, pairs
+from litegate.measures.accuracy.layer_pairs import keras_name, match_layers
 from litegate.spec import Kind
 from litegate.testing import tiny
 from litegate.tflite.reader import parse
@@ -40,24 +40,24 @@ def number(graph, kind):
 
 def test_layers_of_one_name_belong_together():
     layers = ["conv", "depthwise"]
-    assert [one for one in named(pairs(FLOAT, INTEGER)) if one[0] in layers] == [
+    assert [one for one in named(match_layers(FLOAT, INTEGER)) if one[0] in layers] == [
         (name, name) for name in layers
     ]
 
 
 def test_layers_without_names_belong_together_by_kind_and_shape():
-    found = pairs(nameless(FLOAT), nameless(INTEGER))
+    found = match_layers(nameless(FLOAT), nameless(INTEGER))
     kinds = [(one.reference.operator.name, one.candidate.operator.name) for one in found]
     assert kinds == [(kind,) * 2 for kind in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")]
 
 
 def test_a_layer_that_one_file_lacks_has_no_counterpart():
-    found = pairs(FLOAT, without(INTEGER, number(INTEGER, "DEPTHWISE_CONV_2D")))
+    found = match_layers(FLOAT, without(INTEGER, number(INTEGER, "DEPTHWISE_CONV_2D")))
     assert [one.reference.operator.name for one in found] == ["CONV_2D", "FULLY_CONNECTED"]
 
 
 def test_a_layer_of_another_kind_is_no_counterpart():
-    found = pairs(FLOAT, renamed(INTEGER, number(INTEGER, "CONV_2D"), "TRANSPOSE_CONV"))
+    found = match_layers(FLOAT, renamed(INTEGER, number(INTEGER, "CONV_2D"), "TRANSPOSE_CONV"))
     assert [one.reference.operator.name for one in found] == [
         "DEPTHWISE_CONV_2D",
         "FULLY_CONNECTED",
@@ -67,12 +67,12 @@ def test_a_layer_of_another_kind_is_no_counterpart():
 def test_layers_that_could_be_either_are_left_out():
     """Two of one file, alike and without names, and one of the other."""
     double = twice(nameless(INTEGER), number(INTEGER, "CONV_2D"))
-    found = pairs(nameless(FLOAT), double)
+    found = match_layers(nameless(FLOAT), double)
     assert "CONV_2D" not in [one.reference.operator.name for one in found]
 
 
 def test_an_output_of_another_shape_is_no_counterpart():
-    found = pairs(FLOAT, altered(INTEGER, "conv", shape=(1, 4, 4, 16)))
+    found = match_layers(FLOAT, altered(INTEGER, "conv", shape=(1, 4, 4, 16)))
     assert next(one.candidate.output.name for one in found) == "depthwise"
 
 

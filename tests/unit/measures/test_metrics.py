@@ -20,7 +20,7 @@ from litegate.measures.metrics import (
 )
 from litegate.measures.metrics.custom import Chunk
 from litegate.measures.metrics.statistics import statistics
-from litegate.measures.metrics.values import over_classes, values
+from litegate.measures.metrics.values import mean_over_classes, metric_values
 from litegate.measures.statistics.bootstrap import without_each
 from litegate.measures.wording import sentence
 from litegate.spec.metric import MetricKind
@@ -473,8 +473,10 @@ def test_iou_is_that_of_scikit_learn(labels):
     chosen = PIXELS.argmax(axis=-1)
     each = judged.jaccard_score(MASKS.ravel(), chosen.ravel(), average=None)
     once = np.ones((1, 50))
-    assert over_classes(values(MetricKind.IOU, kept, once)) == pytest.approx(each.mean())
-    assert values(MetricKind.IOU, kept, once)[0] == pytest.approx(each)
+    assert mean_over_classes(metric_values(MetricKind.IOU, kept, once)) == pytest.approx(
+        each.mean()
+    )
+    assert metric_values(MetricKind.IOU, kept, once)[0] == pytest.approx(each)
 
 
 def test_classes_that_only_the_answers_have_do_not_count():
@@ -483,14 +485,14 @@ def test_classes_that_only_the_answers_have_do_not_count():
     scores = np.eye(3)[masks].copy()
     scores[0, 0, 0] = [0, 0, 1]
     kept = statistics(metrics.iou(least=0), chunk(scores, masks))
-    each = values(MetricKind.IOU, kept, np.ones((1, 50)))
+    each = metric_values(MetricKind.IOU, kept, np.ones((1, 50)))
     assert np.isnan(each[0]).tolist() == [False, False, True]
-    assert over_classes(each) > 0.99
+    assert mean_over_classes(each) > 0.99
     labels, answers = np.array([0, 0, 1, 1]), np.eye(3)[[0, 0, 1, 2]]
     kept = statistics(metrics.f1(least=0), chunk(answers, labels))
     expected = judged.f1_score(labels, answers.argmax(1), labels=[0, 1], average="macro")
-    each = values(MetricKind.F1, kept, np.ones((1, 4)))
-    assert over_classes(each) == pytest.approx(expected)
+    each = metric_values(MetricKind.F1, kept, np.ones((1, 4)))
+    assert mean_over_classes(each) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("channel", [True, False])
@@ -500,7 +502,9 @@ def test_iou_of_a_single_channel(channel):
     expected = judged.jaccard_score(
         (MASKS == 0).ravel(), (PIXELS[..., 0] >= 0.5).ravel(), average="macro"
     )
-    assert over_classes(values(MetricKind.IOU, kept, np.ones((1, 50)))) == pytest.approx(expected)
+    assert mean_over_classes(
+        metric_values(MetricKind.IOU, kept, np.ones((1, 50)))
+    ) == pytest.approx(expected)
 
 
 def test_pixels_may_not_count():
@@ -523,8 +527,8 @@ def test_values_on_a_resample_are_those_of_its_samples():
         (metrics.auc(least=0), MetricKind.AUC),
     ):
         whole = statistics(metric, chunk(np.round(X, 1), Y))
-        once = values(kind, whole, counts)
-        assert once == pytest.approx(values(kind, whole[drawn], np.ones((1, 400))))
+        once = metric_values(kind, whole, counts)
+        assert once == pytest.approx(metric_values(kind, whole[drawn], np.ones((1, 400))))
 
 
 def test_a_part_is_left_out_in_turn():

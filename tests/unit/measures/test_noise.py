@@ -19,7 +19,16 @@ from litegate.cli import app
 from litegate.cli.noise import summary
 from litegate.core.errors import BuildError, ConfigError, LitegateError, MeasurementError
 from litegate.core.units import points
-from litegate.measures.noise import PLACE, Noise, Row, chi_square, differing, keep, known, read
+from litegate.measures.noise import (
+    RECORD,
+    Noise,
+    NoiseRow,
+    chi_square_quantile,
+    differing,
+    read_record,
+    recorded_sd,
+    write_row,
+)
 from litegate.spec import Budget, Data, DataLocations, Kind, Model, Training
 from litegate.spec.digests import data_key
 from litegate.spec.loader import discover
@@ -32,7 +41,7 @@ TENTHS = tuple(Fraction(k, 100) for k in (90, 92, 94))
 @pytest.mark.parametrize("share", [0.001, 0.025, 0.5, 0.975, 0.999])
 def test_chi_square_is_that_of_the_tables(share, free):
     """Nine digits, from one degree of freedom to a thousand."""
-    assert chi_square(share, free) == pytest.approx(chi2.ppf(share, free), rel=1e-9)
+    assert chi_square_quantile(share, free) == pytest.approx(chi2.ppf(share, free), rel=1e-9)
 
 
 def test_sd_is_that_of_a_sample():
@@ -88,16 +97,16 @@ NAMED = {"model": "m", "recipe": "r", "data": "d"}
 def row(**fields):
     """Three seeds of one recipe, right for 90, 92 and 94 of 100 samples."""
     given = {"model": "m", "recipe": "int8_qat", "data": "d", "samples": 100, "seeds": (7, 8, 9)}
-    return Row(**(given | {"right": (90, 92, 94)} | fields))
+    return NoiseRow(**(given | {"right": (90, 92, 94)} | fields))
 
 
 def test_record_gives_back_what_it_was_given(tmp_path):
     """A row is kept beside others, and takes the place of an older one of its own."""
-    assert read(tmp_path) == ()
-    keep(tmp_path, row())
-    keep(tmp_path, row(recipe="other"))
-    keep(tmp_path, row(right=(91, 92, 94)))
-    assert read(tmp_path) == (row(recipe="other"), row(right=(91, 92, 94)))
+    assert read_record(tmp_path) == ()
+    write_row(tmp_path, row())
+    write_row(tmp_path, row(recipe="other"))
+    write_row(tmp_path, row(right=(91, 92, 94)))
+    assert read_record(tmp_path) == (row(recipe="other"), row(right=(91, 92, 94)))
 
 
 @pytest.mark.parametrize(
@@ -118,10 +127,10 @@ def test_record_gives_back_what_it_was_given(tmp_path):
 )
 def test_damaged_record_is_an_error(tmp_path, damage):
     """A record that cannot be read is no record without noise."""
-    (tmp_path / PLACE).parent.mkdir(exist_ok=True)
-    (tmp_path / PLACE).write_text(damage)
+    (tmp_path / RECORD).parent.mkdir(exist_ok=True)
+    (tmp_path / RECORD).write_text(damage)
     with pytest.raises(ConfigError, match="is not what `litegate noise` writes") as error:
-        read(tmp_path)
+        read_record(tmp_path)
     assert "measure again" in error.value.remedy
 
 
@@ -219,20 +228,20 @@ def test_command_trains_from_each_seed_and_keeps_the_record(project):
     assert "seed 40: 100.00 %, 50 of 50 samples right" in done.output
     assert done.output.count(" s left") == 2, "the last seed leaves nothing to wait for"
     assert "3 seeds, 50 samples" in done.output
-    (kept,) = read(project.path)
+    (kept,) = read_record(project.path)
     assert (kept.seeds, kept.right[0], kept.samples) == ((40, 41, 42), 50, 50)
     model = discover(project.path / "models", project.path)["tiny"]
-    assert known(project.path, model, "int8_qat") == kept.noise.sd > 0
-    assert known(project.path, model, "float32") is None
+    assert recorded_sd(project.path, model, "int8_qat") == kept.noise.sd > 0
+    assert recorded_sd(project.path, model, "float32") is None
     other = replace(model, data=replace(model.data, classes=("e", "f", "g", "h")))
-    assert known(project.path, other, "int8_qat") is None
+    assert recorded_sd(project.path, other, "int8_qat") is None
 
 
 def test_command_takes_another_recipe(project):
     """One that is only shown may be measured too."""
     assert run("tiny", "--seeds", "2", "--recipe", "float32").exit_code == 0
     assert project.asked[0] == ("float32", 40)
-    assert read(project.path)[0].recipe == "float32"
+    assert read_record(project.path)[0].recipe == "float32"
 
 
 @pytest.mark.parametrize(
@@ -263,7 +272,7 @@ def test_seeds_that_change_nothing_are_an_error(project):
     done = run("tiny", "--seeds", "2")
     assert isinstance(done.exception, MeasurementError)
     assert "every seed gives the same bytes" in str(done.exception)
-    assert read(project.path) == ()
+    assert read_record(project.path) == ()
 
 
 def test_a_build_that_fails_ends_the_command(project):
@@ -271,7 +280,7 @@ def test_a_build_that_fails_ends_the_command(project):
     project.fails = 41
     done = run("tiny", "--seeds", "3")
     assert isinstance(done.exception, LitegateError)
-    assert read(project.path) == ()
+    assert read_record(project.path) == ()
 
 
 def test_summary_says_where_the_limit_stands():

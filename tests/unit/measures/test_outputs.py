@@ -16,7 +16,7 @@ from litegate.measures.accuracy.agreement import (
     keras_agreement,
     kernel_agreement,
 )
-from litegate.measures.accuracy.duplicates import firsts, originals
+from litegate.measures.accuracy.duplicates import first_indices, originals
 from litegate.measures.accuracy.output_error import output_error
 from litegate.measures.latency.confirmation import Contest, fresh_process
 from litegate.measures.latency.timing import fresh, one_sample
@@ -124,7 +124,7 @@ def test_copies_are_equal_in_every_input():
     x = Inputs({"left": left[[0, 0, 0, 1]], "right": right[[0, 0, 1, 1]]})
     found = originals(crossed_artifact(x=x).evaluation)
     assert found.tolist() == [0, 0, 2, 3]
-    assert firsts(found).tolist() == [0, 2, 3]
+    assert first_indices(found).tolist() == [0, 2, 3]
 
 
 def test_an_interpreter_to_be_timed_is_fed_every_input():

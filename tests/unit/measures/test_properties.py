@@ -21,7 +21,7 @@ from litegate.measures.properties import (
     property_violations,
     repeatable,
 )
-from litegate.measures.properties.probe import ROWS, Bench
+from litegate.measures.properties.probe import ROWS, Probe
 from litegate.measures.properties.strategies import (
     TOP,
     Canvas,
@@ -43,7 +43,10 @@ SOUND = artifact(selector(4, [0, 1, 2, 3]), X)
 def prop(fault, inputs=1):
     """A property whose fault looks at the inputs alone."""
     return Property(
-        name="told", title="number of faults", inputs=inputs, fault=lambda _, given: fault(*given)
+        name="told",
+        title="number of faults",
+        inputs=inputs,
+        violation=lambda _, given: fault(*given),
     )
 
 
@@ -122,8 +125,8 @@ def test_failing_input_is_kept_and_fails_again(tmp_path):
     assert kept.shape == (1, 4)
     assert kept.dtype == np.float32
     assert 0 <= kept.min() <= kept.max() <= 10
-    assert finite.fault(Bench(tall), kept) in found.offenders[0]
-    assert "infinity" in finite.fault(Bench(tall), kept)
+    assert finite.violation(Probe(tall), kept) in found.offenders[0]
+    assert "infinity" in finite.violation(Probe(tall), kept)
 
 
 def test_nothing_is_kept_where_nothing_failed(tmp_path):
@@ -213,13 +216,15 @@ def test_range_of_a_quantized_output(output, fault):
     """The ends of the grid are in, a step beyond is out; NaN is never in."""
     grid = SimpleNamespace(quantum=1.0, low=-1.0, high=1.0)
     bench = answering([0, output], grids={"out": grid}, artifact=SOUND)
-    assert in_range.fault(bench, [X[0]]) == fault
+    assert in_range.violation(bench, [X[0]]) == fault
 
 
 def test_range_of_a_float_output():
     """Any finite float32 is in range."""
-    assert in_range.fault(answering([3.4e38], grids={"out": None}, artifact=SOUND), [X[0]]) == ""
-    assert in_range.fault(
+    assert (
+        in_range.violation(answering([3.4e38], grids={"out": None}, artifact=SOUND), [X[0]]) == ""
+    )
+    assert in_range.violation(
         answering([np.inf], grids={"out": None}, artifact=SOUND), [X[0]]
     ).startswith("gives inf")
 
@@ -229,14 +234,14 @@ def test_range_of_a_float_output():
 )
 def test_repeatable_means_every_bit(again, bits):
     """The last bit of one output is enough."""
-    fault = repeatable.fault(answering([1, 0.5], [9, 9], [1, again]), [X[0], X[1]])
+    fault = repeatable.violation(answering([1, 0.5], [9, 9], [1, again]), [X[0], X[1]])
     assert (fault == "") is bits
     assert bits or fault.startswith("gives other outputs the second time: 0.5 for 0.5 in outputs 1")
 
 
 def test_nan_repeats():
     """NaN twice is repeatable; that it is NaN is another property's matter."""
-    assert repeatable.fault(answering([np.nan], [0], [np.nan]), [X[0], X[1]]) == ""
+    assert repeatable.violation(answering([np.nan], [0], [np.nan]), [X[0], X[1]]) == ""
 
 
 @pytest.mark.parametrize(
@@ -254,7 +259,7 @@ def test_batch_changes_nothing(moved, floats, found):
     batch[3, 0] += moved
     grids = {"out": None if floats else object()}
     bench = answering([1, 4], [1, 4], grids=grids, together=lambda _: {"out": batch})
-    fault = batch_invariant.fault(bench, [X[0], X[1]])
+    fault = batch_invariant.violation(bench, [X[0], X[1]])
     assert fault.startswith("gives other outputs in row 3 of a batch than alone") is found
     assert found or not fault
 
@@ -262,7 +267,7 @@ def test_batch_changes_nothing(moved, floats, found):
 def test_a_batch_answered_in_reverse_is_found():
     """The order of the two inputs in a batch is no palindrome."""
     bench = answering([1, 4], [2, 3], together=lambda rows: {"out": np.stack(rows)[::-1]})
-    fault = batch_invariant.fault(bench, [np.float32([1, 4]), np.float32([2, 3])])
+    fault = batch_invariant.violation(bench, [np.float32([1, 4]), np.float32([2, 3])])
     assert fault.startswith("gives other outputs in row 0 of a batch than alone")
 
 
@@ -273,13 +278,13 @@ def test_nan_in_floats_is_compared_without_a_warning():
     bench = answering(
         [np.nan, 4], [np.nan, 4], grids={"out": None}, together=lambda _: {"out": batch}
     )
-    assert not batch_invariant.fault(bench, [X[0], X[1]])
+    assert not batch_invariant.violation(bench, [X[0], X[1]])
 
 
 def test_batch_is_answered_row_by_row():
     """A network that folds its batch into one answer breaks the promise; it does not crash."""
     bench = answering([1, 4], [1, 4], together=lambda _: {"out": np.ones((1, 2), np.float32)})
-    fault = batch_invariant.fault(bench, [X[0], X[1]])
+    fault = batch_invariant.violation(bench, [X[0], X[1]])
     assert fault == "gives 1 answers to a batch of 5"
 
 
@@ -318,7 +323,7 @@ def test_patterns_stay_in_the_domain(data):
 )
 def test_patterns_say_what_they_look_like(pattern, words):
     """Places as indices, values in the domain's own units."""
-    assert pattern.words(CANVAS) == words
+    assert pattern.describe(CANVAS) == words
 
 
 def test_patterns_draw_what_they_say():

@@ -92,7 +92,7 @@ def nothing_runs(monkeypatch):
         raise AssertionError("the same bytes were run or read")
 
     for name in (
-        "decided",
+        "class_scores",
         "parse",
         "answers",
         "accuracy_drop",

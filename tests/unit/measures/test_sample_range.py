@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from litegate.measures.lints.sample_range import narrow
+from litegate.measures.lints.sample_range import narrow_range_notes
 from litegate.testing import tiny_artifact
 
 
@@ -14,7 +14,7 @@ def test_samples_that_fill_little_of_their_domain_are_told(share, told):
     x = one.evaluation.x
     x = (x - x.min()) / (x.max() - x.min()) * share
     one = replace(one, evaluation=replace(one.evaluation, x=x))
-    notes = narrow(one)
+    notes = narrow_range_notes(one)
     assert len(notes) == told
     assert all("a division too many" in note for note in notes)
 
@@ -22,4 +22,6 @@ def test_samples_that_fill_little_of_their_domain_are_told(share, told):
 def test_nothing_is_said_of_no_samples():
     """Who measures says that there are none."""
     one = tiny_artifact()
-    assert not narrow(replace(one, evaluation=replace(one.evaluation, x=one.evaluation.x[:0])))
+    assert not narrow_range_notes(
+        replace(one, evaluation=replace(one.evaluation, x=one.evaluation.x[:0]))
+    )

@@ -7,7 +7,7 @@ import pytest
 
 from litegate.core.errors import MeasurementError
 from litegate.measures.accuracy.quanta import input_grid_of
-from litegate.measures.lints.saturation import demand_held, saturation
+from litegate.measures.lints.saturation import demand_representable, saturation
 from litegate.runtimes.litert import Runner
 from litegate.spec import Kind
 from litegate.testing import artifact, evaluation, tiny
@@ -41,18 +41,18 @@ def test_an_input_that_is_computed_with_in_floats_holds_everything(kind):
 def test_what_is_senseless_is_most_of_the_values_or_most_of_the_samples():
     x = np.zeros((4, 10, 10, 1))
     x[:2, 0, 0] = 255  # one value in a hundred, and all that half of the samples say
-    assert [(one.outside, one.lost, one.senseless) for one in found(x)] == [(2, 2, False)]
+    assert [(one.outside, one.ruined, one.is_severe) for one in found(x)] == [(2, 2, False)]
     x[2, 0, 0] = 255
-    assert [(one.outside, one.lost, one.senseless) for one in found(x)] == [(3, 3, True)]
+    assert [(one.outside, one.ruined, one.is_severe) for one in found(x)] == [(3, 3, True)]
     x[:] = 1.5  # more than half of each value is left
-    assert [(one.outside, one.lost, one.senseless) for one in found(x)] == [(400, 0, True)]
+    assert [(one.outside, one.ruined, one.is_severe) for one in found(x)] == [(400, 0, True)]
 
 
 def test_one_value_far_away_is_not_senseless():
     x = evaluation().x.copy()
     x[0, 0, 0] = 1e9
     [one] = found(x)
-    assert (one.outside, one.lost, one.senseless) == (1, 1, False)
+    assert (one.outside, one.ruined, one.is_severe) == (1, 1, False)
 
 
 @pytest.mark.parametrize(("raw", "senseless"), [(0.51, True), (0.49, False)])
@@ -61,14 +61,14 @@ def test_samples_from_all_over_a_large_split_tell(raw, senseless):
     x = np.resize(evaluation().x, (5000, 10, 10, 1))
     x[: int(raw * len(x))] *= 255
     if not senseless:
-        demand_held(fed(x))
+        demand_representable(fed(x))
         return
     with pytest.raises(MeasurementError, match="nothing sensible can be measured"):
-        demand_held(fed(x))
+        demand_representable(fed(x))
 
 
 @pytest.mark.parametrize(
     "x", [np.zeros((0, 10, 10, 1)), np.zeros((3, 4)), np.zeros((1, 10, 10, 1))]
 )
 def test_samples_that_are_none_or_others_are_left_to_the_measures(x):
-    demand_held(fed(x))
+    demand_representable(fed(x))

@@ -4,7 +4,7 @@ import pytest
 from several import crossed_artifact
 
 from litegate import Budget, Regression, metrics, percent, points, quanta
-from litegate.measures.lints.unchecked_outputs import unheld
+from litegate.measures.lints.unchecked_outputs import unchecked_output_notes
 from litegate.testing import tiny_artifact
 
 TWO = crossed_artifact(output="sum")
@@ -21,9 +21,9 @@ TWO = crossed_artifact(output="sum")
     ],
 )
 def test_limits_of_the_deciding_output_hold_no_other(limits):
-    (note,) = unheld(Budget(**limits), TWO)
+    (note,) = unchecked_output_notes(Budget(**limits), TWO)
     assert note.startswith("nothing holds product, besides sum, which decides")
-    assert not unheld(Budget(**limits), tiny_artifact())
+    assert not unchecked_output_notes(Budget(**limits), tiny_artifact())
 
 
 @pytest.mark.parametrize(
@@ -37,4 +37,4 @@ def test_limits_of_the_deciding_output_hold_no_other(limits):
     ],
 )
 def test_limits_of_every_output_hold_it(limits):
-    assert not unheld(Budget(**limits), TWO)
+    assert not unchecked_output_notes(Budget(**limits), TWO)

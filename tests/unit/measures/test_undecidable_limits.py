@@ -5,7 +5,7 @@ import pytest
 from litegate import Budget, Regression, per_thousand, percent, points, quanta
 from litegate.core.errors import MeasurementError
 from litegate.core.units import Quantity, Unit
-from litegate.measures.lints.undecidable_limits import lints
+from litegate.measures.lints.undecidable_limits import undecidable_limit_notes
 from litegate.measures.statistics.proportions import Pairs, drop_limits, unseen, wilson
 
 EVEN = {"cat": 36, "dog": 36, "ship": 36}
@@ -13,14 +13,16 @@ EVEN = {"cat": 36, "dog": 36, "ship": 36}
 
 def told(budget, n=360, per_class=EVEN, **known):
     """The lints, each by the budget's field that it is about."""
-    found = lints(budget, n, per_class, **known)
+    found = undecidable_limit_notes(budget, n, per_class, **known)
     return {sentence.partition(":")[0]: sentence for sentence in found}
 
 
 def test_budget_without_limits_has_no_lints():
     """Nothing asked, nothing told; nor of limits that have nothing to do with samples."""
-    assert lints(Budget(), 360, EVEN) == ()
-    assert lints(Budget(keras_difference=quanta(1), size_ratio=0.3), 360, EVEN) == ()
+    assert undecidable_limit_notes(Budget(), 360, EVEN) == ()
+    assert (
+        undecidable_limit_notes(Budget(keras_difference=quanta(1), size_ratio=0.3), 360, EVEN) == ()
+    )
 
 
 @pytest.mark.parametrize(
@@ -123,7 +125,7 @@ def test_reference_without_errors():
 def test_empty_split_is_an_error():
     """There is nothing to say of a split without samples."""
     with pytest.raises(MeasurementError, match="empty"):
-        lints(Budget(accuracy=percent(90)), 0, {})
+        undecidable_limit_notes(Budget(accuracy=percent(90)), 0, {})
 
 
 @pytest.mark.parametrize(
@@ -145,7 +147,14 @@ def test_agreement_with_a_base_finer_than_the_split():
 
 def test_a_limit_for_each_slice_is_worth_three_samples():
     budget = Budget(slice_drop=points(10))
-    (told,) = lints(budget, 400, {"a": 200, "b": 200}, per_slice={"night": 29, "day": 371})
+    (told,) = undecidable_limit_notes(
+        budget, 400, {"a": 200, "b": 200}, per_slice={"night": 29, "day": 371}
+    )
     assert told.startswith('slice_drop: 10.00 points of the 29 samples of slice "night" is 2.9 sam')
     assert told.endswith("1 of 2 slices are as small")
-    assert lints(budget, 400, {"a": 200, "b": 200}, per_slice={"night": 30, "day": 370}) == ()
+    assert (
+        undecidable_limit_notes(
+            budget, 400, {"a": 200, "b": 200}, per_slice={"night": 30, "day": 370}
+        )
+        == ()
+    )

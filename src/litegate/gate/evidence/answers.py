@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from litegate.build.store import ANSWERS, Store
 from litegate.core.errors import LitegateError
 from litegate.data.disk_arrays import opened
-from litegate.measures.accuracy import marked
+from litegate.measures.accuracy import mark_answers
 from litegate.measures.accuracy.decisions import decide
 from litegate.runtimes.inference import Outputs, predict
 from litegate.runtimes.litert import version
@@ -50,7 +50,7 @@ def answered(artifact: Artifact, ask: Ask = predict) -> Answered:
     MeasurementError where it does not choose between the split's classes.
     """
     outputs = ask(artifact)
-    answers = marked(artifact, outputs)
+    answers = mark_answers(artifact, outputs)
     return Answered(
         labels=answers.labels,
         chosen=decide(outputs.raw, artifact.name).chosen,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from litegate.measures.accuracy.layer_error import decibels, diverging, layer_errors
+from litegate.measures.accuracy.layer_error import decibels, first_diverging, layer_errors
 from litegate.report.html.facts import LayerDifference
 from litegate.spec import Artifact
 
@@ -20,7 +20,7 @@ def layers(reference: Artifact, candidate: Artifact) -> tuple[LayerDifference, .
     errors = layer_errors(reference, candidate)
     if all(one.sqnr == math.inf for one in errors):
         return ()
-    first = diverging(errors)
+    first = first_diverging(errors)
     kept = sorted(errors, key=lambda one: (one is not first, one.sqnr))[:MOST_SHOWN]
     return tuple(
         LayerDifference(

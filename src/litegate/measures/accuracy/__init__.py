@@ -1,6 +1,6 @@
-"""Accuracy: top-1 of the bytes that ship, and what quantizing costs of it.
+"""Measure top-1 accuracy of the bytes that ship, and how much of it quantizing loses.
 
-A drop is paired: the same samples through both artifacts.
+A drop is paired: both artifacts run on the same samples.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from numpy.typing import NDArray
 
 from litegate.core.errors import MeasurementError
 from litegate.core.units import Unit
-from litegate.measures.accuracy.decisions import decide, demand_comparable, tied
+from litegate.measures.accuracy.decisions import decide, demand_comparable, tie_evidence
 from litegate.measures.accuracy.duplicates import originals
 from litegate.measures.accuracy.flips import (
     Marks,
-    by_class,
+    class_masks,
+    count_flips,
+    count_flips_by_slice,
+    count_flips_in,
     demand_slices,
-    flipped,
-    flipped_by_slice,
-    flipped_of,
 )
 from litegate.measures.accuracy.layer_error import divergence
-from litegate.measures.accuracy.shares import Counted, drop, share, worst_drop
+from litegate.measures.accuracy.shares import PairedCounts, drop, share, worst_drop
 from litegate.measures.measurement import Measurement
 from litegate.measures.statistics.proportions import Pairs
 from litegate.runtimes.inference import Outputs, predict
@@ -35,26 +35,27 @@ from litegate.spec import Artifact
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Answers:
-    """How an artifact did on its evaluation split."""
+    """The decisions of an artifact on its evaluation split, marked right or wrong."""
 
     right: Marks
-    """Whether each sample was put in its class."""
+    """True for each sample that was put in its class."""
     labels: NDArray[Any]
     """The class of each sample, integers, shape (n,)."""
     ties: int
-    """Samples with more than one highest score."""
+    """Number of samples with more than one highest score."""
 
 
 def answers(artifact: Artifact) -> Answers:
     """Run an artifact on its evaluation split and mark its decisions.
 
-    MeasurementError for an empty split, outputs that are not finite, or labels that do not fit.
+    Raises MeasurementError for an empty split, outputs that are not finite, or labels that do not
+    fit.
     """
-    return marked(artifact, predict(artifact))
+    return mark_answers(artifact, predict(artifact))
 
 
-def marked(artifact: Artifact, outputs: Outputs) -> Answers:
-    """Mark what an artifact answered to its evaluation split; raises as `answers` does."""
+def mark_answers(artifact: Artifact, outputs: Outputs) -> Answers:
+    """Mark an artifact's outputs on its evaluation split as right or wrong; raises as `answers`."""
     decisions = decide(outputs.raw, artifact.name)
     labels = _labels(artifact, len(decisions.chosen), decisions.classes)
     return Answers(right=decisions.chosen == labels, labels=labels, ties=decisions.ties)
@@ -67,8 +68,8 @@ def _labels(artifact: Artifact, n: int, classes: int) -> NDArray[Any]:
             f"the evaluation split of {artifact.name} has no labels, so it has no accuracy",
             remedy="hold it to its reference: agreement=..., output_error=...",
         )
-    held: Any = split.y
-    labels: NDArray[Any] = held[:] if held.ndim == 1 else held  # masks may stay on disk
+    stored: Any = split.y
+    labels: NDArray[Any] = stored[:] if stored.ndim == 1 else stored  # masks may stay on disk
     if labels.shape != (n,) or not np.issubdtype(labels.dtype, np.integer):
         raise MeasurementError(
             f"the labels of {artifact.name} do not fit its samples",
@@ -88,15 +89,15 @@ def _labels(artifact: Artifact, n: int, classes: int) -> NDArray[Any]:
 
 
 def accuracy(artifact: Artifact) -> Measurement:
-    """Top-1 accuracy on the evaluation split; Wilson's one-sided 95 % limit decides a floor."""
-    marked = answers(artifact)
-    n, right = len(marked.right), int(marked.right.sum())
+    """Measure top-1 accuracy; Wilson's one-sided 95 % limit decides a floor."""
+    marks = answers(artifact)
+    n, right = len(marks.right), int(marks.right.sum())
     return share(
         "accuracy",
         artifact.name,
-        marked.right,
+        marks.right,
         originals(artifact.evaluation),
-        evidence=(f"{right:,} of {n:,} samples right", *tied(marked.ties)),
+        evidence=(f"{right:,} of {n:,} samples right", *tie_evidence(marks.ties)),
         artifacts=(artifact.sha256,),
     )
 
@@ -104,28 +105,29 @@ def accuracy(artifact: Artifact) -> Measurement:
 def flips(reference: Artifact, candidate: Artifact) -> Pairs:
     """Count the samples that exactly one of two artifacts gets right.
 
-    MeasurementError where their evaluation splits are not the same.
+    Raises MeasurementError if their evaluation splits differ.
     """
-    return flipped(*(one.right for one in _both(reference, candidate)))
+    before, after = _answer_pair(reference, candidate)
+    return count_flips(before.right, after.right)
 
 
-def _both(reference: Artifact, candidate: Artifact) -> tuple[Answers, Answers]:
+def _answer_pair(reference: Artifact, candidate: Artifact) -> tuple[Answers, Answers]:
     demand_comparable(reference, candidate)
     return answers(reference), answers(candidate)
 
 
-def _flipped(reference: Artifact, before: Answers, after: Answers) -> Counted:
-    every = np.ones_like(before.right)
-    return flipped_of(reference.evaluation, before.right, after.right, every)
+def _count_all_flips(reference: Artifact, before: Answers, after: Answers) -> PairedCounts:
+    all_samples = np.ones_like(before.right)
+    return count_flips_in(reference.evaluation, before.right, after.right, all_samples)
 
 
 def accuracy_drop(reference: Artifact, candidate: Artifact) -> Measurement:
-    """Top-1 accuracy that the candidate loses against the reference; below zero where it gains."""
-    before, after = _both(reference, candidate)
+    """Measure the top-1 accuracy that the candidate loses; negative if it gains."""
+    before, after = _answer_pair(reference, candidate)
     return drop(
         "accuracy drop",
         candidate.name,
-        _flipped(reference, before, after),
+        _count_all_flips(reference, before, after),
         evidence=_ties(before, after),
         artifacts=(reference.sha256, candidate.sha256),
         why=partial(divergence, reference, candidate),
@@ -133,42 +135,45 @@ def accuracy_drop(reference: Artifact, candidate: Artifact) -> Measurement:
 
 
 def extra_errors(reference: Artifact, candidate: Artifact) -> Measurement:
-    """Additional wrong answers for each thousand samples, and how many times the errors grew."""
-    before, after = _both(reference, candidate)
-    wrong = [int((~one.right).sum()) for one in (before, after)]
+    """Measure additional wrong answers per thousand samples, with the growth of the errors."""
+    before, after = _answer_pair(reference, candidate)
+    errors = [int((~side.right).sum()) for side in (before, after)]
     return drop(
         "number of extra errors",
         candidate.name,
-        _flipped(reference, before, after),
+        _count_all_flips(reference, before, after),
         unit=Unit.PER_THOUSAND,
-        evidence=(growth(*wrong), *_ties(before, after)),
+        evidence=(error_growth(*errors), *_ties(before, after)),
         artifacts=(reference.sha256, candidate.sha256),
         why=partial(divergence, reference, candidate),
     )
 
 
-def growth(before: int, after: int) -> str:
-    """Say how many times the errors grew: "15 errors for 5, 3.00 times as many"."""
+def error_growth(before: int, after: int) -> str:
+    """Describe the growth of the errors: "15 errors for 5, 3.00 times as many"."""
     if before:
         return f"{after:,} errors for {before:,}, {after / before:.2f} times as many"
     return f"{after:,} errors where there were none" if after else "no errors in either"
 
 
 def _ties(before: Answers, after: Answers) -> tuple[str, ...]:
-    return (*tied(before.ties, " in the reference"), *tied(after.ties, " in the candidate"))
+    return (
+        *tie_evidence(before.ties, " in the reference"),
+        *tie_evidence(after.ties, " in the candidate"),
+    )
 
 
 def slice_drop(reference: Artifact, candidate: Artifact) -> Measurement:
-    """The accuracy drop of the slice of the evaluation split that loses most.
+    """Measure the accuracy drop of the slice of the evaluation split that loses most.
 
-    MeasurementError where there is no slice.
+    Raises MeasurementError if there are no slices.
     """
-    before, after = _both(reference, candidate)
+    before, after = _answer_pair(reference, candidate)
     split = reference.evaluation
     return worst_drop(
         candidate.name,
         tuple(demand_slices(split)),
-        flipped_by_slice(split, before.right, after.right),
+        count_flips_by_slice(split, before.right, after.right),
         noun="slice",
         evidence=_ties(before, after),
         artifacts=(reference.sha256, candidate.sha256),
@@ -177,17 +182,19 @@ def slice_drop(reference: Artifact, candidate: Artifact) -> Measurement:
 
 
 def class_drop(reference: Artifact, candidate: Artifact) -> Measurement:
-    """The accuracy drop of the class that loses most.
+    """Measure the accuracy drop of the class that loses most.
 
-    MeasurementError where a class has no sample in the evaluation split.
+    Raises MeasurementError if a class has no sample in the evaluation split.
     """
-    before, after = _both(reference, candidate)
+    before, after = _answer_pair(reference, candidate)
     names, split = candidate.evaluation.classes, reference.evaluation
-    classes = by_class(before.labels, names)
     return worst_drop(
         candidate.name,
         names,
-        [flipped_of(split, before.right, after.right, each) for each in classes],
+        [
+            count_flips_in(split, before.right, after.right, mask)
+            for mask in class_masks(before.labels, names)
+        ],
         evidence=_ties(before, after),
         artifacts=(reference.sha256, candidate.sha256),
         why=partial(divergence, reference, candidate),

@@ -1,4 +1,4 @@
-"""Agreement: whether Keras and other kernels decide as the bytes that ship do."""
+"""Measure agreement: the share of decisions that Keras, the reference or other kernels share."""
 
 from __future__ import annotations
 
@@ -13,11 +13,23 @@ from numpy.typing import NDArray
 
 from litegate.core.errors import MeasurementError
 from litegate.core.units import Unit
-from litegate.measures.accuracy.decisions import Decisions, decide, demand_same_split, finite, tied
+from litegate.measures.accuracy.decisions import (
+    Decisions,
+    decide,
+    demand_finite_values,
+    demand_same_split,
+    tie_evidence,
+)
 from litegate.measures.accuracy.duplicates import originals
 from litegate.measures.accuracy.layer_error import divergence
-from litegate.measures.accuracy.outputs import choosing, decided, demand_all, place, worst
-from litegate.measures.accuracy.quanta import grid_of
+from litegate.measures.accuracy.outputs import (
+    class_outputs,
+    class_scores,
+    demand_counterparts,
+    measure_worst,
+    own_name,
+)
+from litegate.measures.accuracy.quanta import output_grid_of
 from litegate.measures.accuracy.shares import share
 from litegate.measures.measurement import Measurement
 from litegate.runtimes.inference import Outputs, all_outputs, predict_all
@@ -25,58 +37,65 @@ from litegate.runtimes.litert import Kernels
 from litegate.spec import Artifact
 
 KERNEL_SAMPLES = 500
-"""Samples on which the kernels are compared: the reference ones are ten times slower."""
+"""Samples on which kernels are compared; few, as the reference kernels are ten times slower."""
 SEED = 20
-"""Draws the samples on which the kernels are compared."""
+"""Seed that draws these samples: fixed, so that each run compares the same ones."""
 
 _Scores = tuple[NDArray[Any], NDArray[Any]]
 
 
 def keras_agreement(candidate: Artifact) -> Measurement:
-    """The share of the evaluation split that Keras and the `.tflite` decide alike.
+    """Measure the share of the evaluation split on which Keras and the `.tflite` decide alike.
 
-    For QAT the Keras network is the fake-quantized one. Of several outputs the worst counts.
-    Wilson's one-sided limit decides a floor. MeasurementError where the artifact has no Keras
+    For QAT the Keras network is the fake-quantized one. With several outputs the worst decides.
+    Wilson's one-sided limit decides a floor. Raises MeasurementError if the artifact has no Keras
     outputs, or outputs that are not finite.
     """
-    found = {name: (keras, ours.raw) for name, (keras, ours) in _beside_keras(candidate).items()}
+    scores = {
+        name: (keras, outputs.raw) for name, (keras, outputs) in _keras_pairs(candidate).items()
+    }
 
     def measure(_: str, pair: _Scores) -> Measurement:
         keras = decide(pair[0], f"{candidate.name} in Keras")
         ours = decide(pair[1], candidate.name)
-        return _alike(
+        return _measure_agreement(
             "agreement with Keras",
             candidate,
             (keras, ours),
-            (*tied(keras.ties, " in Keras"), *tied(ours.ties, " in the .tflite")),
+            (*tie_evidence(keras.ties, " in Keras"), *tie_evidence(ours.ties, " in the .tflite")),
         )
 
-    return worst(choosing(found, candidate.name), measure, high=False)
+    return measure_worst(class_outputs(scores, candidate.name), measure, high=False)
 
 
 def agreement_with_reference(reference: Artifact, candidate: Artifact) -> Measurement:
-    """The share of the evaluation split that the reference and the candidate decide alike.
+    """Measure the share of the evaluation split on which reference and candidate decide alike.
 
-    Right or wrong: it needs no labels. Of several outputs the worst counts. Wilson's one-sided
-    limit decides a floor. MeasurementError for different evaluation splits, or outputs that are not
-    finite.
+    Right or wrong does not matter, so no labels are needed. With several outputs the worst decides.
+    Wilson's one-sided limit decides a floor. Raises MeasurementError for different evaluation
+    splits, or outputs that are not finite.
     """
     demand_same_split(reference, candidate)
 
     def measure(_: str, pair: _Scores) -> Measurement:
         theirs, ours = decide(pair[0], reference.name), decide(pair[1], candidate.name)
-        ties = (*tied(theirs.ties, " in the reference"), *tied(ours.ties, " in the candidate"))
-        found = _alike("agreement with the reference", candidate, (theirs, ours), ties)
+        ties = (
+            *tie_evidence(theirs.ties, " in the reference"),
+            *tie_evidence(ours.ties, " in the candidate"),
+        )
+        measurement = _measure_agreement(
+            "agreement with the reference", candidate, (theirs, ours), ties
+        )
         return replace(
-            found,
+            measurement,
             artifacts=(reference.sha256, candidate.sha256),
             why=partial(divergence, reference, candidate),
         )
 
-    return worst(decided(reference, candidate), measure, high=False)
+    return measure_worst(class_scores(reference, candidate), measure, high=False)
 
 
-def _alike(
+def _measure_agreement(
     name: str, candidate: Artifact, pair: tuple[Decisions, Decisions], ties: tuple[str, ...]
 ) -> Measurement:
     same = pair[0].chosen == pair[1].chosen
@@ -90,23 +109,23 @@ def _alike(
     )
 
 
-def _beside_keras(candidate: Artifact) -> dict[str, tuple[NDArray[Any], Outputs]]:
-    """What Keras and the file answered, output by output."""
-    kept, ours = candidate.keras_outputs, predict_all(candidate)
-    if kept is None:
+def _keras_pairs(candidate: Artifact) -> dict[str, tuple[NDArray[Any], Outputs]]:
+    """Return the outputs of Keras and of the file, by the name of the Keras output."""
+    keras, outputs = candidate.keras_outputs, predict_all(candidate)
+    if keras is None:
         raise MeasurementError(
             f"{candidate.name} has no outputs of its Keras network",
             expected="the outputs that a build stores beside the .tflite",
             remedy="build it again; for a file from elsewhere leave the keras limits unset",
         )
-    if not isinstance(kept, Mapping):
-        kept = {candidate.evaluation.output or next(iter(ours)): kept}
-    places = {name: place(ours, name, candidate.name) for name in kept}
-    demand_all(places.values(), ours, candidate.name, "its Keras network")
-    found = {name: (np.asarray(kept[name]), ours[at]) for name, at in places.items()}
-    for keras, one in found.values():
-        _demand_same_shape(keras.shape, one.raw.shape, candidate.name)
-    return found
+    if not isinstance(keras, Mapping):
+        keras = {candidate.evaluation.output or next(iter(outputs)): keras}
+    names = {name: own_name(outputs, name, candidate.name) for name in keras}
+    demand_counterparts(names.values(), outputs, candidate.name, "its Keras network")
+    pairs = {name: (np.asarray(keras[name]), outputs[own]) for name, own in names.items()}
+    for expected, output in pairs.values():
+        _demand_same_shape(expected.shape, output.raw.shape, candidate.name)
+    return pairs
 
 
 def _demand_same_shape(keras: tuple[int, ...], shape: tuple[int, ...], subject: str) -> None:
@@ -120,44 +139,44 @@ def _demand_same_shape(keras: tuple[int, ...], shape: tuple[int, ...], subject: 
 
 
 def keras_difference(candidate: Artifact) -> Measurement:
-    """The largest difference of any output from Keras's, in quanta of the output.
+    """Measure the largest difference of any output value from Keras's, in quanta of the output.
 
-    A float output counts in quanta of what its last DEQUANTIZE reads. Of several outputs the worst
-    counts. Rounded to the hundredth of a quantum, for float32 holds an int16 output no finer.
-    MeasurementError where the artifact has no Keras outputs, outputs that are not finite, or
-    outputs that are not quantized.
+    A float output is counted in quanta of the tensor that its last DEQUANTIZE reads. With several
+    outputs the worst decides. The value is rounded to a hundredth of a quantum, since float32
+    represents an int16 output no finer. Raises MeasurementError if the artifact has no Keras
+    outputs, outputs that are not finite, or outputs that are not quantized.
     """
 
     def measure(_: str, pair: tuple[NDArray[Any], Outputs]) -> Measurement:
-        return _difference(candidate, *pair)
+        return _measure_difference(candidate, *pair)
 
-    return worst(_beside_keras(candidate), measure, high=True)
+    return measure_worst(_keras_pairs(candidate), measure, high=True)
 
 
-def _difference(candidate: Artifact, keras: NDArray[Any], answered: Outputs) -> Measurement:
-    keras = finite(keras, f"{candidate.name} in Keras").astype(np.float64)
-    ours = finite(answered[:].real, candidate.name).astype(np.float64)
-    quantum = _quantum(candidate, answered)
-    steps = np.abs(ours - keras) / quantum
+def _measure_difference(candidate: Artifact, keras: NDArray[Any], outputs: Outputs) -> Measurement:
+    keras = demand_finite_values(keras, f"{candidate.name} in Keras").astype(np.float64)
+    values = demand_finite_values(outputs[:].real, candidate.name).astype(np.float64)
+    quantum = _quantum(candidate, outputs)
+    steps = np.abs(values - keras) / quantum
     sample, *rest = np.unravel_index(int(steps.argmax()), steps.shape)
-    where = (sample, *rest)
+    position = (sample, *rest)
     return Measurement(
         name="largest difference from Keras",
         subject=candidate.name,
-        value=Fraction(round(100 * float(steps[where])), 100),
+        value=Fraction(round(100 * float(steps[position])), 100),
         unit=Unit.QUANTA,
-        n=len(ours),
+        n=len(values),
         evidence=(
             f"a quantum is {quantum:.5g}",
-            f"sample {sample}: {ours[where]:.5g} in LiteRT and {keras[where]:.5g} in Keras",
+            f"sample {sample}: {values[position]:.5g} in LiteRT and {keras[position]:.5g} in Keras",
             f"{int((steps >= 0.5).sum()):,} of {steps.size:,} outputs differ by half of one",
         ),
         artifacts=(candidate.sha256,),
     )
 
 
-def _quantum(candidate: Artifact, answered: Outputs) -> float:
-    grid = grid_of(candidate, answered.port)
+def _quantum(candidate: Artifact, outputs: Outputs) -> float:
+    grid = output_grid_of(candidate, outputs.port)
     if grid is None:
         raise MeasurementError(
             f"the outputs of {candidate.name} are not quantized, so they have no quanta",
@@ -168,13 +187,13 @@ def _quantum(candidate: Artifact, answered: Outputs) -> float:
 
 
 def kernel_agreement(candidate: Artifact) -> Measurement:
-    """The share of 500 samples that XNNPACK and the reference kernels decide alike.
+    """Measure the share of 500 samples on which XNNPACK and the reference kernels decide alike.
 
     The samples are the same in every run, spread over the whole evaluation split: one of each of
-    500 equal stretches, or all samples where there are fewer. Of several outputs the worst counts.
+    500 equal stretches, or all samples if there are fewer. With several outputs the worst decides.
     """
     samples = candidate.evaluation.x
-    chosen = spread(len(samples), KERNEL_SAMPLES)
+    chosen = spread_indices(len(samples), KERNEL_SAMPLES)
     plain = all_outputs(
         candidate.tflite,
         samples[chosen],
@@ -183,15 +202,15 @@ def kernel_agreement(candidate: Artifact) -> Measurement:
         signature=candidate.signature,
     )
     fast = predict_all(candidate)
-    found = {name: (one[chosen].real, plain[name][:].real) for name, one in fast.items()}
+    scores = {name: (output[chosen].real, plain[name][:].real) for name, output in fast.items()}
 
     def measure(_: str, pair: _Scores) -> Measurement:
-        return _of_kernels(candidate, chosen, *pair)
+        return _measure_kernel_agreement(candidate, chosen, *pair)
 
-    return worst(choosing(found, candidate.name), measure, high=False)
+    return measure_worst(class_outputs(scores, candidate.name), measure, high=False)
 
 
-def _of_kernels(
+def _measure_kernel_agreement(
     candidate: Artifact, chosen: NDArray[np.intp], fast: NDArray[Any], plain: NDArray[Any]
 ) -> Measurement:
     name, n = candidate.name, len(candidate.evaluation.x)
@@ -212,10 +231,10 @@ def _of_kernels(
     )
 
 
-def spread(n: int, most: int) -> NDArray[np.intp]:
-    """Indices of `most` of n samples, one drawn from each of `most` equal stretches.
+def spread_indices(n: int, most: int) -> NDArray[np.intp]:
+    """Return indices of `most` of n samples, one drawn from each of `most` equal stretches.
 
-    Drawn rather than evenly stepped, since a step can fall in with the order of the classes.
+    They are drawn, not evenly stepped, since a step can coincide with the order of the classes.
     """
     if n <= most:
         return np.arange(n)

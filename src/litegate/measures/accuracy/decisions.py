@@ -1,4 +1,4 @@
-"""From a model's outputs to its decisions: the class with the highest score."""
+"""Turn a model's outputs into decisions: the class with the highest score."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from litegate.spec import Artifact
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Decisions:
-    """What was decided on n samples."""
+    """The classes that were chosen for n samples."""
 
     chosen: NDArray[np.intp]
-    """The class of the highest score, shape (n,); of equal scores the lowest index."""
+    """The class with the highest score, shape (n,); the lowest index of tied classes."""
     classes: int
-    """How many classes there are to choose from."""
+    """Number of classes to choose from."""
     ties: int
-    """Samples with more than one highest score."""
+    """Number of samples with more than one highest score."""
 
 
 def decide(scores: NDArray[Any], subject: str) -> Decisions:
-    """Decide on scores of shape (n, classes), in any numeric type; an array, or `Rows`.
+    """Choose the class of each row of scores, shape (n, classes), of any numeric type.
 
-    MeasurementError for no sample, a score that is NaN or infinite, fewer than two classes, or
-    outputs of more dimensions, such as a score for each pixel.
+    `scores` is an array or `Rows` on disk. Raises MeasurementError for no sample, a score that is
+    NaN or infinite, fewer than two classes, or more dimensions, such as a score for each pixel.
     """
-    finite(scores, subject)
+    demand_finite_values(scores, subject)
     classes = scores.size // len(scores)
     if classes < 2 or classes not in scores.shape[1:]:
         raise MeasurementError(
@@ -45,19 +45,19 @@ def decide(scores: NDArray[Any], subject: str) -> Decisions:
             remedy="measure accuracy only of networks that end in one output a class; others have "
             "metrics=... and output_error=...",
         )
-    found = [_decided(part.reshape(len(part), -1)) for part in in_parts(scores)]
-    chosen = np.concatenate([one for one, _ in found])
-    return Decisions(chosen=chosen, classes=classes, ties=sum(ties for _, ties in found))
+    decided = [_decide_part(part.reshape(len(part), -1)) for part in in_parts(scores)]
+    chosen = np.concatenate([part for part, _ in decided])
+    return Decisions(chosen=chosen, classes=classes, ties=sum(ties for _, ties in decided))
 
 
-def _decided(flat: NDArray[Any]) -> tuple[NDArray[np.intp], int]:
-    """The class of each sample, and how many samples are tied."""
+def _decide_part(flat: NDArray[Any]) -> tuple[NDArray[np.intp], int]:
+    """Return the class of each sample, and the number of samples with a tie."""
     highest = flat.max(axis=1, keepdims=True)
     return flat.argmax(axis=1), int(((flat == highest).sum(axis=1) > 1).sum())
 
 
 def chooses(artifact: Artifact) -> bool:
-    """Whether an artifact gives one score for each class of its labels: then it has an accuracy.
+    """Return True if an artifact has an accuracy: one score for each class of its labels.
 
     Raises as `predict`.
     """
@@ -67,27 +67,27 @@ def chooses(artifact: Artifact) -> bool:
     return bool(prod(predict(artifact).raw.shape[1:]) == len(split.classes))
 
 
-def finite(values: NDArray[Any], subject: str) -> NDArray[Any]:
-    """The values themselves, shape (n, ...); MeasurementError for none, or NaN or infinity."""
+def demand_finite_values(values: NDArray[Any], subject: str) -> NDArray[Any]:
+    """Return the values, shape (n, ...). Raises MeasurementError for none, NaN or infinity."""
     _demand_finite(in_parts(values), subject)
     return values
 
 
-def demand_finite(outputs: Outputs, subject: str) -> None:
-    """As `finite`, of what outputs mean."""
+def demand_finite_outputs(outputs: Outputs, subject: str) -> None:
+    """Raise MeasurementError if the real values of outputs are missing, NaN or infinite."""
     _demand_finite((outputs[part].real for part in together(outputs.raw)), subject)
 
 
 def _demand_finite(parts: Iterable[NDArray[Any]], subject: str) -> None:
-    found = [np.isfinite(part).reshape(len(part), -1).all(axis=1) for part in parts if part.size]
-    if not found:
+    masks = [np.isfinite(part).reshape(len(part), -1).all(axis=1) for part in parts if part.size]
+    if not masks:
         raise MeasurementError(f"there are no outputs of {subject}", expected="at least one sample")
-    sound = np.concatenate(found)
-    if not sound.all():
-        first = int(np.flatnonzero(~sound)[0])
+    is_finite = np.concatenate(masks)
+    if not is_finite.all():
+        first = int(np.flatnonzero(~is_finite)[0])
         raise MeasurementError(
-            f"outputs of {subject} are NaN or infinite for {int((~sound).sum()):,} of"
-            f" {len(sound):,} samples",
+            f"outputs of {subject} are NaN or infinite for {int((~is_finite).sum()):,} of"
+            f" {len(is_finite):,} samples",
             expected="finite outputs",
             got=f"sample {first} is the first",
             remedy="look for NaN or infinity in its weights and biases, and in the data",
@@ -95,39 +95,39 @@ def _demand_finite(parts: Iterable[NDArray[Any]], subject: str) -> None:
 
 
 def demand_same_split(reference: Artifact, candidate: Artifact) -> None:
-    """Raise MeasurementError where two artifacts have different evaluation splits."""
-    one, other = reference.evaluation.digest, candidate.evaluation.digest
-    if one != other:
+    """Raise MeasurementError if two artifacts have different evaluation splits."""
+    expected, got = reference.evaluation.digest, candidate.evaluation.digest
+    if expected != got:
         raise MeasurementError(
             f"{reference.name} and {candidate.name} have different evaluation splits",
-            expected=f"{one[:12]} for both",
-            got=f"{other[:12]} for {candidate.name}",
+            expected=f"{expected[:12]} for both",
+            got=f"{got[:12]} for {candidate.name}",
             remedy="build both again from the same data",
         )
 
 
 def demand_comparable(reference: Artifact, candidate: Artifact) -> None:
-    """As `demand_same_split`, and where two are judged by the answers of different outputs.
+    """Raise MeasurementError if two artifacts differ in evaluation split or deciding output.
 
-    Without `Data.output` it is the first of each, which another name or order makes another one.
+    Without `Data.output` the first output decides, which a new name or order may change.
     """
     demand_same_split(reference, candidate)
     sides = (reference, candidate)
-    if candidate.evaluation.output or all(len(predict_all(each)) == 1 for each in sides):
+    if candidate.evaluation.output or all(len(predict_all(artifact)) == 1 for artifact in sides):
         return
-    one, other = (predict(each).port.name for each in sides)
-    if one != other:
+    expected, got = (predict(artifact).port.name for artifact in sides)
+    if expected != got:
         raise MeasurementError(
             f"{reference.name} and {candidate.name} are judged by different outputs",
-            expected=f"{one} of both",
-            got=f"{other} of {candidate.name}, its first",
+            expected=f"{expected} of both",
+            got=f"{got} of {candidate.name}, its first",
             remedy="say which one decides: lg.Data(output=...)",
         )
 
 
-def tied(ties: int, whose: str = "") -> tuple[str, ...]:
-    """The evidence of ties, or nothing where there is none."""
+def tie_evidence(ties: int, owner: str = "") -> tuple[str, ...]:
+    """Return the evidence of ties; empty without ties."""
     if not ties:
         return ()
     noun = "tie" if ties == 1 else "ties"
-    return (f"{ties:,} {noun}{whose}, decided for the lowest index",)
+    return (f"{ties:,} {noun}{owner}, decided for the lowest index",)

@@ -1,4 +1,4 @@
-"""Marks of samples, right or wrong, before and after: how many flip, whole and part by part."""
+"""Count flips between marks of samples, right or wrong: in all of them, by class, by slice."""
 
 from __future__ import annotations
 
@@ -8,38 +8,39 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.core.errors import MeasurementError
-from litegate.measures.accuracy.duplicates import firsts, originals
-from litegate.measures.accuracy.shares import Counted
+from litegate.measures.accuracy.duplicates import first_indices, originals
+from litegate.measures.accuracy.shares import PairedCounts
 from litegate.measures.statistics.proportions import Pairs
 from litegate.spec import Evaluation
 
 Marks = NDArray[np.bool_]
-"""Whether each sample counts as right, shape (n,)."""
+"""True for each sample that counts as right, shape (n,)."""
 
 
-def flipped(before: Marks, after: Marks) -> Pairs:
-    """Count the flips between two rows of marks of the same samples."""
+def count_flips(before: Marks, after: Marks) -> Pairs:
+    """Count the flips between two arrays of marks of the same samples."""
     return Pairs(
         n=len(before), broken=int((before & ~after).sum()), fixed=int((~before & after).sum())
     )
 
 
-def flipped_of(split: Evaluation, before: Marks, after: Marks, part: Marks) -> Counted:
-    """The flips of a part's samples, and of its distinct ones; `part` has shape (n,)."""
-    chosen = np.flatnonzero(part)
-    once = chosen[firsts(originals(split)[chosen])]
-    return Counted(
-        every=flipped(before[chosen], after[chosen]), distinct=flipped(before[once], after[once])
+def count_flips_in(split: Evaluation, before: Marks, after: Marks, mask: Marks) -> PairedCounts:
+    """Count the flips among the samples in `mask`, shape (n,), and among its distinct samples."""
+    chosen = np.flatnonzero(mask)
+    once = chosen[first_indices(originals(split)[chosen])]
+    return PairedCounts(
+        total=count_flips(before[chosen], after[chosen]),
+        distinct=count_flips(before[once], after[once]),
     )
 
 
-def flipped_by_slice(split: Evaluation, before: Marks, after: Marks) -> list[Counted]:
-    """The flips of each slice, in their order. MeasurementError where there is no slice."""
-    return [flipped_of(split, before, after, mask) for mask in demand_slices(split).values()]
+def count_flips_by_slice(split: Evaluation, before: Marks, after: Marks) -> list[PairedCounts]:
+    """Count the flips of each slice, in order. Raises MeasurementError without slices."""
+    return [count_flips_in(split, before, after, mask) for mask in demand_slices(split).values()]
 
 
 def demand_slices(split: Evaluation) -> dict[str, Marks]:
-    """The slices by name. MeasurementError where there is none."""
+    """Return the slices by name. Raises MeasurementError without slices."""
     if not split.slices:
         raise MeasurementError(
             "the evaluation split has no slices",
@@ -48,8 +49,8 @@ def demand_slices(split: Evaluation) -> dict[str, Marks]:
     return dict(split.slices)
 
 
-def by_class(labels: NDArray[np.intp], names: tuple[str, ...]) -> Iterator[Marks]:
-    """The samples of each class, in their order. MeasurementError where one has none."""
+def class_masks(labels: NDArray[np.intp], names: tuple[str, ...]) -> Iterator[Marks]:
+    """Return a mask for each class, in order. Raises MeasurementError if a class has no sample."""
     empty = [name for number, name in enumerate(names) if not (labels == number).any()]
     if empty:
         raise MeasurementError(

@@ -1,4 +1,4 @@
-"""Which layer of one file is which of another."""
+"""Match the layers of two files."""
 
 from __future__ import annotations
 
@@ -14,65 +14,68 @@ _MOVES = """
     QUANTIZE RESHAPE SLICE SPACE_TO_BATCH_ND SPACE_TO_DEPTH SPLIT SPLIT_V SQUEEZE STRIDED_SLICE TILE
     TRANSPOSE UNPACK
 """
-MOVES = frozenset(_MOVES.split())
-"""Operators that move values or give them another type, and compute none."""
+MOVE_OPERATORS = frozenset(_MOVES.split())
+"""Operators that move or convert values without computing new ones."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Layer:
+class GraphLayer:
     """An operator of the main graph that computes real values."""
 
     operator: Operator
     output: Tensor
-    """What it writes first."""
+    """The first tensor that it writes."""
     reads: tuple[Tensor | None, ...]
-    """Its operands; None for one that is constant, absent or no real values."""
+    """Its operands; None for one that is constant, absent or not of real values."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
-    """A layer of the reference and what stands in its place in the candidate."""
+class LayerPair:
+    """A layer of the reference and its counterpart in the candidate."""
 
-    reference: Layer
-    candidate: Layer
+    reference: GraphLayer
+    candidate: GraphLayer
 
     @property
     def name(self) -> str:
-        """What Keras called the layer, where one of the files says; else the operator's kind."""
+        """The Keras layer's name if one of the files has it, otherwise the operator's kind."""
         layers = (self.reference, self.candidate)
-        found = (keras_name(one.output.name) for one in layers)
-        return next(filter(None, found), self.reference.operator.name.lower())
+        names = (keras_name(layer.output.name) for layer in layers)
+        return next(filter(None, names), self.reference.operator.name.lower())
 
 
 def keras_name(tensor: str) -> str:
-    """The Keras layer that a tensor's name tells of; empty where it tells of none.
+    """Return the Keras layer in a tensor's name; empty if it names no layer.
 
-    "model/conv2d_1/BiasAdd;model/conv2d_2/Conv2D" tells of conv2d_1: the converter joins the names
-    of what it fuses.
+    "model/conv2d_1/BiasAdd;model/conv2d_2/Conv2D" gives conv2d_1: the converter joins the names of
+    the operators that it fuses.
     """
     parts = [part.split("/") for part in tensor.split(";") if "/" in part]
     own = next((part for part in parts if part[-1] == "BiasAdd"), parts[-1] if parts else ("", ""))
     return own[-2].removeprefix("quant_")
 
 
-def layers(graph: Graph) -> tuple[Layer, ...]:
-    """The layers of the main graph, in the order of execution."""
-    found = (_layer(graph.main, one) for one in graph.main.operators if one.name not in MOVES)
-    return tuple(one for one in found if one)
+def graph_layers(graph: Graph) -> tuple[GraphLayer, ...]:
+    """Return the layers of the main graph, in the order of execution."""
+    computing = (
+        operator for operator in graph.main.operators if operator.name not in MOVE_OPERATORS
+    )
+    layers = (_layer(graph.main, operator) for operator in computing)
+    return tuple(layer for layer in layers if layer)
 
 
-def _layer(main: Subgraph, operator: Operator) -> Layer | None:
+def _layer(main: Subgraph, operator: Operator) -> GraphLayer | None:
     output = _real(main, operator.outputs[0]) if operator.outputs else None
     reads = tuple(_real(main, index) for index in operator.inputs)
     if output is None or not any(reads):
         return None
-    return Layer(operator=operator, output=output, reads=reads)
+    return GraphLayer(operator=operator, output=output, reads=reads)
 
 
 def _real(main: Subgraph, index: int) -> Tensor | None:
-    """The tensor, where it stands for real numbers that are not known before the run."""
+    """Return the tensor if it has real values that are computed in the run, otherwise None."""
     if index == ABSENT:
         return None
     tensor = main.tensors[index]
@@ -80,39 +83,44 @@ def _real(main: Subgraph, index: int) -> Tensor | None:
     return tensor if real and not tensor.is_constant else None
 
 
-def pairs(reference: Graph, candidate: Graph) -> tuple[Pair, ...]:
-    """The layers that belong together, in the candidate's order.
+def match_layers(reference: Graph, candidate: Graph) -> tuple[LayerPair, ...]:
+    """Match the layers of two files, in the candidate's order.
 
-    Layers of one kind and output shape belong together that have the same name; those left over
-    that have the same fused activation too, in their order, where both files have equally many.
+    Layers of the same kind and output shape match if they have the same name. The layers that are
+    left match in order if they have the same fused activation and both files have equally many.
     """
-    keys: tuple[Callable[[Layer], Hashable], ...] = (
-        lambda one: (_kind(one), one.output.name or id(one)),
-        lambda one: (_kind(one), one.operator.activation),
+    keys: tuple[Callable[[GraphLayer], Hashable], ...] = (
+        lambda layer: (_kind(layer), layer.output.name or id(layer)),
+        lambda layer: (_kind(layer), layer.operator.activation),
     )
-    left, right = layers(reference), layers(candidate)
-    found: list[Pair] = []
+    ours, theirs = graph_layers(reference), graph_layers(candidate)
+    matched: list[LayerPair] = []
     for key in keys:
-        found += _paired(left, right, key)
-        left = tuple(one for one in left if all(one is not pair.reference for pair in found))
-        right = tuple(one for one in right if all(one is not pair.candidate for pair in found))
-    return tuple(sorted(found, key=lambda pair: pair.candidate.operator.index))
+        matched += _match(ours, theirs, key)
+        done = {id(layer) for pair in matched for layer in (pair.reference, pair.candidate)}
+        ours = tuple(layer for layer in ours if id(layer) not in done)
+        theirs = tuple(layer for layer in theirs if id(layer) not in done)
+    return tuple(sorted(matched, key=lambda pair: pair.candidate.operator.index))
 
 
-def _kind(layer: Layer) -> Hashable:
+def _kind(layer: GraphLayer) -> Hashable:
     return layer.operator.name, layer.operator.custom_code, layer.output.shape
 
 
-def _paired(
-    left: Sequence[Layer], right: Sequence[Layer], key: Callable[[Layer], Hashable]
-) -> list[Pair]:
-    groups: defaultdict[Hashable, tuple[list[Layer], list[Layer]]] = defaultdict(lambda: ([], []))
-    for side, every in enumerate((left, right)):
-        for one in every:
-            groups[key(one)][side].append(one)
+def _match(
+    reference: Sequence[GraphLayer],
+    candidate: Sequence[GraphLayer],
+    key: Callable[[GraphLayer], Hashable],
+) -> list[LayerPair]:
+    groups: defaultdict[Hashable, tuple[list[GraphLayer], list[GraphLayer]]] = defaultdict(
+        lambda: ([], [])
+    )
+    for side, layers in enumerate((reference, candidate)):
+        for layer in layers:
+            groups[key(layer)][side].append(layer)
     return [
-        Pair(reference=one, candidate=other)
+        LayerPair(reference=layer, candidate=counterpart)
         for ours, theirs in groups.values()
         if len(ours) == len(theirs)
-        for one, other in zip(ours, theirs, strict=True)
+        for layer, counterpart in zip(ours, theirs, strict=True)
     ]

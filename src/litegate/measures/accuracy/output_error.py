@@ -1,4 +1,4 @@
-"""Output error: how far a candidate's outputs lie from its reference's, whatever they mean.
+"""Measure output error: the distance of a candidate's outputs from its reference's.
 
 For networks that do not choose between classes, such as autoencoders, and data without labels.
 """
@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from litegate.core.errors import MeasurementError
 from litegate.core.units import Unit, text
 from litegate.data.disk_arrays import together
-from litegate.measures.accuracy.decisions import demand_finite, demand_same_split
-from litegate.measures.accuracy.duplicates import counted, firsts, originals
+from litegate.measures.accuracy.decisions import demand_finite_outputs, demand_same_split
+from litegate.measures.accuracy.duplicates import first_indices, originals, samples_in_words
 from litegate.measures.accuracy.layer_error import divergence
-from litegate.measures.accuracy.outputs import paired, worst
+from litegate.measures.accuracy.outputs import measure_worst, pair_outputs
 from litegate.measures.measurement import Interval, Measurement
 from litegate.measures.statistics.bootstrap import METHOD, bca, by_group, resamples
 from litegate.measures.statistics.proportions import TAIL
@@ -27,91 +27,104 @@ from litegate.runtimes.inference import Outputs
 from litegate.spec import Artifact
 
 Sums = NDArray[np.float64]
-"""float64; a sum of squares for each sample, shape (n,)."""
+"""A sum of squares for each sample, float64, shape (n,)."""
 
 
 def output_error(reference: Artifact, candidate: Artifact) -> Measurement:
-    """The RMS of an output's differences, as a share of the RMS of the reference's output.
+    """Measure the RMS of an output's differences, as a share of the RMS of the reference's output.
 
-    ``sqrt(sum((c - r)^2) / sum(r^2))`` over all samples and values, in real values. Of several
-    outputs, each by itself, the worst counts. The limits are those of Efron's BCa bootstrap over
-    distinct samples (JASA 1987, 82:171). MeasurementError for different evaluation splits or
-    shapes, outputs that are not finite, a reference that answers zeros alone, or fewer than two
-    distinct samples.
+    ``sqrt(sum((c - r)^2) / sum(r^2))`` over all samples and values, in real values. Each output is
+    measured by itself, and the worst decides. The limits are those of Efron's BCa bootstrap over
+    distinct samples (JASA 1987, 82:171). Raises MeasurementError for different evaluation splits
+    or shapes, outputs that are not finite, a reference whose outputs are all zero, or fewer than
+    two distinct samples.
     """
     demand_same_split(reference, candidate)
 
     def measure(_: str, pair: tuple[Outputs, Outputs]) -> Measurement:
-        return _of_one(reference, candidate, pair)
+        return _measure_output(reference, candidate, pair)
 
-    return worst(paired(reference, candidate), measure, high=True)
+    return measure_worst(pair_outputs(reference, candidate), measure, high=True)
 
 
-def _of_one(reference: Artifact, candidate: Artifact, pair: tuple[Outputs, Outputs]) -> Measurement:
-    r, c = _checked(reference, candidate, pair)
-    off, whole = _sums(r, c)
-    if not whole.sum():
+def _measure_output(
+    reference: Artifact, candidate: Artifact, pair: tuple[Outputs, Outputs]
+) -> Measurement:
+    r, c = _check_comparable(reference, candidate, pair)
+    differences, references = _sums_of_squares(r, c)
+    if not references.sum():
         raise MeasurementError(f"{reference.name} answers zero to every sample: no share of it")
-    found, groups = _error(off.sum(), whole.sum()), originals(candidate.evaluation)
+    error, groups = (
+        _relative_error(differences.sum(), references.sum()),
+        originals(candidate.evaluation),
+    )
     numbers = np.unique(groups, return_inverse=True)[1]
-    limits = _limits(found, by_group(off, numbers), by_group(whole, numbers))
+    limits = _limits(error, by_group(differences, numbers), by_group(references, numbers))
     (low, high), (least, most) = limits(TAIL / 2), limits(TAIL)
-    worst = int(off.argmax())
+    worst = int(differences.argmax())
     return Measurement(
         name="output error",
         subject=candidate.name,
-        value=found,
+        value=error,
         unit=Unit.PERCENT,
-        n=len(off),
+        n=len(differences),
         interval=Interval(low=low, high=high, method=METHOD),
         low=least,
         high=most,
         evidence=(
-            f"RMS {_rms(off, r.raw.size):.4g} of {_rms(whole, r.raw.size):.4g}",
-            counted(len(off), len(firsts(groups))),
-            f"sample {worst} is the worst: {_of_sample(off[worst], whole[worst])}",
+            f"RMS {_rms(differences, r.raw.size):.4g} of {_rms(references, r.raw.size):.4g}",
+            samples_in_words(len(differences), len(first_indices(groups))),
+            f"sample {worst} is the worst: {_sample_share(differences[worst], references[worst])}",
         ),
         artifacts=(reference.sha256, candidate.sha256),
         why=partial(divergence, reference, candidate),
     )
 
 
-def _checked(
+def _check_comparable(
     reference: Artifact, candidate: Artifact, pair: tuple[Outputs, Outputs]
 ) -> tuple[Outputs, Outputs]:
-    """The outputs of both, of one shape (n, ...), finite."""
+    """Return both outputs of shape (n, ...).
+
+    Raises MeasurementError if their shapes differ, a value is not finite, or fewer than two samples
+    are distinct.
+    """
     r, c = pair
-    demand_finite(r, reference.name)
-    demand_finite(c, candidate.name)
-    distinct = len(firsts(originals(candidate.evaluation)))
+    demand_finite_outputs(r, reference.name)
+    demand_finite_outputs(c, candidate.name)
+    distinct = len(first_indices(originals(candidate.evaluation)))
     if r.raw.shape != c.raw.shape or distinct < 2:
         raise MeasurementError(
             f"the outputs of {candidate.name} and its reference cannot be compared",
             expected="the same shape, and at least two distinct samples",
-            got=f"{c.raw.shape} and {r.raw.shape}, {counted(len(r.raw), distinct)}",
+            got=f"{c.raw.shape} and {r.raw.shape}, {samples_in_words(len(r.raw), distinct)}",
         )
     return r, c
 
 
-def _sums(r: Outputs, c: Outputs) -> tuple[Sums, Sums]:
-    """For each sample the squares of the differences added up, and those of the reference's.
+def _sums_of_squares(r: Outputs, c: Outputs) -> tuple[Sums, Sums]:
+    """Return for each sample the sum of squared differences, and of the reference's squares.
 
-    Some samples at a time: float64 of all would take many times the room of what was answered.
+    Converts some samples at a time: float64 copies of all would take many times the memory.
     """
-    off, whole = np.empty((2, len(r.raw)))
+    differences, references = np.empty((2, len(r.raw)))
     for part in together(r.raw, c.raw):
-        one, other = r[part].real.astype(np.float64), c[part].real.astype(np.float64)
-        off[part], whole[part] = _squares(other - one), _squares(one)
-    return off, whole
+        expected, actual = (side[part].real.astype(np.float64) for side in (r, c))
+        differences[part], references[part] = _squares(actual - expected), _squares(expected)
+    return differences, references
 
 
 def _rms(sums: Sums, values: int) -> float:
     return math.sqrt(sums.sum() / values)
 
 
-def _limits(found: float, off: Sums, whole: Sums) -> Callable[[float], tuple[float, float]]:
-    """Gives the lower and the upper limit, each missed with a given chance."""
-    return partial(bca, found, _drawn(off, whole), _without_each(off, whole))
+def _limits(
+    error: float, differences: Sums, references: Sums
+) -> Callable[[float], tuple[float, float]]:
+    """Return a function from a tail probability to the lower and the upper limit."""
+    return partial(
+        bca, error, _resampled(differences, references), _jackknife(differences, references)
+    )
 
 
 def _squares(values: NDArray[Any]) -> Sums:
@@ -119,25 +132,29 @@ def _squares(values: NDArray[Any]) -> Sums:
     return sums
 
 
-def _error(off: Any, whole: Any) -> float:
-    return math.sqrt(float(off) / float(whole))
+def _relative_error(difference: Any, reference: Any) -> float:
+    return math.sqrt(float(difference) / float(reference))
 
 
-def _of_sample(off: float, whole: float) -> str:
-    return text(_error(off, whole), Unit.PERCENT) if whole else "its reference answers zeros"
+def _sample_share(difference: float, reference: float) -> str:
+    return (
+        text(_relative_error(difference, reference), Unit.PERCENT)
+        if reference
+        else "its reference answers zeros"
+    )
 
 
-def _drawn(off: Sums, whole: Sums) -> Sums:
-    """The error of each resample; a resample of zeros alone is left out."""
-    stacked = np.stack([off, whole], axis=1)
-    sums = np.concatenate([counts @ stacked for counts in resamples(len(off))])
+def _resampled(differences: Sums, references: Sums) -> Sums:
+    """Return the error of each resample; leave out resamples whose reference is all zero."""
+    stacked = np.stack([differences, references], axis=1)
+    sums = np.concatenate([counts @ stacked for counts in resamples(len(differences))])
     sums = sums[sums[:, 1] > 0]
-    drawn: Sums = np.sqrt(sums[:, 0] / sums[:, 1])
-    return drawn
+    errors: Sums = np.sqrt(sums[:, 0] / sums[:, 1])
+    return errors
 
 
-def _without_each(off: Sums, whole: Sums) -> Sums:
-    """The error without each sample in turn: the jackknife's values."""
-    rest = np.maximum(whole.sum() - whole, np.finfo(np.float64).tiny)
-    left: Sums = np.sqrt(np.maximum(off.sum() - off, 0) / rest)
-    return left
+def _jackknife(differences: Sums, references: Sums) -> Sums:
+    """Return the errors without each sample in turn (jackknife)."""
+    rest = np.maximum(references.sum() - references, np.finfo(np.float64).tiny)
+    errors: Sums = np.sqrt(np.maximum(differences.sum() - differences, 0) / rest)
+    return errors

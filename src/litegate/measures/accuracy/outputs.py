@@ -1,8 +1,8 @@
-"""Every output of a model, the worst of which decides."""
+"""Pair the outputs of two artifacts; with several outputs the worst decides."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -10,96 +10,106 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.core.errors import ArtifactError, MeasurementError
-from litegate.measures.accuracy.decisions import finite
+from litegate.measures.accuracy.decisions import demand_finite_values
 from litegate.measures.measurement import Measurement
 from litegate.runtimes.inference import Outputs, predict_all
 from litegate.spec import Artifact
 from litegate.tflite.ports import listed, matching
 
-Pair = TypeVar("Pair")
+OutputPair = TypeVar("OutputPair")
 
 
-def paired(reference: Artifact, candidate: Artifact) -> dict[str, tuple[Outputs, Outputs]]:
-    """What two artifacts answered to one split, output by output, by the reference's names.
+def pair_outputs(reference: Artifact, candidate: Artifact) -> dict[str, tuple[Outputs, Outputs]]:
+    """Return the outputs of two artifacts on one split, by the reference's names.
 
-    Two that have one output each need not call it alike. MeasurementError where one of the two has
-    an output that the other lacks.
+    A single output needs no common name. Raises MeasurementError if one artifact has an output that
+    the other lacks.
     """
     theirs, ours = predict_all(reference), predict_all(candidate)
     if len(theirs) == len(ours) == 1:
-        return {name: (one, next(iter(ours.values()))) for name, one in theirs.items()}
-    places = {name: place(ours, name, candidate.name) for name in theirs}
-    demand_all(places.values(), ours, candidate.name, reference.name)
-    return {name: (one, ours[places[name]]) for name, one in theirs.items()}
+        return {name: (output, next(iter(ours.values()))) for name, output in theirs.items()}
+    names = {name: own_name(ours, name, candidate.name) for name in theirs}
+    demand_counterparts(names.values(), ours, candidate.name, reference.name)
+    return {name: (output, ours[names[name]]) for name, output in theirs.items()}
 
 
-def place(found: Mapping[str, Outputs], name: str, subject: str) -> str:
-    """What a model's own outputs call the output of a name; MeasurementError without one."""
+def own_name(outputs: Mapping[str, Outputs], name: str, subject: str) -> str:
+    """Return the artifact's own name of an output. Raises MeasurementError if it has none."""
     try:
-        return matching({key: one.port for key, one in found.items()}, name, "output", subject)
+        return matching(
+            {key: output.port for key, output in outputs.items()}, name, "output", subject
+        )
     except ArtifactError as error:
         raise MeasurementError(
             error.what, expected=error.expected, got=error.got, remedy=error.remedy
         ) from None
 
 
-def demand_all(met: Any, found: Mapping[str, Outputs], subject: str, other: str) -> None:
-    """Raise MeasurementError where a model has outputs that nothing is compared with."""
-    if more := [name for name in found if name not in {*met}]:
+def demand_counterparts(
+    compared: Iterable[str], outputs: Mapping[str, Outputs], subject: str, counterpart: str
+) -> None:
+    """Raise MeasurementError if an artifact has outputs that are compared with nothing."""
+    if unpaired := [name for name in outputs if name not in {*compared}]:
         raise MeasurementError(
-            f"{other} has no counterpart of {listed(more)}, of the outputs of {subject}",
+            f"{counterpart} has no counterpart of {listed(unpaired)}, of the outputs of {subject}",
             expected="the same outputs by the same names",
             remedy="build both from the same network",
         )
 
 
-def choosing(
+def class_outputs(
     pairs: Mapping[str, tuple[NDArray[Any], NDArray[Any]]], subject: str
 ) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
-    """The outputs that choose between classes, where there are several.
+    """Return the outputs that choose between classes, if there are several outputs.
 
-    One of a single number is no decision, and is left to measures of differences; it must be
-    finite all the same. All where none is left, for the error that says so.
+    An output of a single number is no decision; other measures compare its value, but it must be
+    finite here too. Returns all outputs if none chooses, so that `decide` reports the error.
     """
-    left = {name: two for name, two in pairs.items() if all(_width(one) > 1 for one in two)}
-    if not left:
+    deciding = {
+        name: pair for name, pair in pairs.items() if all(_width(scores) > 1 for scores in pair)
+    }
+    if not deciding:
         return dict(pairs)
-    for name in pairs.keys() - left:
-        for one in pairs[name]:
-            finite(one, f"{subject}, output {name}")
-    return left
+    for name in pairs.keys() - deciding:
+        for scores in pairs[name]:
+            demand_finite_values(scores, f"{subject}, output {name}")
+    return deciding
 
 
-def decided(
+def class_scores(
     reference: Artifact, candidate: Artifact
 ) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
-    """The raw answers of both to one split, of each output that chooses between classes."""
-    pairs = paired(reference, candidate)
-    raw = {name: (one.raw, other.raw) for name, (one, other) in pairs.items()}
-    return choosing(raw, candidate.name)
+    """Return both artifacts' raw scores, for each output that chooses between classes."""
+    pairs = pair_outputs(reference, candidate)
+    raw = {name: (theirs.raw, ours.raw) for name, (theirs, ours) in pairs.items()}
+    return class_outputs(raw, candidate.name)
 
 
 def _width(scores: NDArray[Any]) -> int:
     return int(np.prod(scores.shape[1:]))
 
 
-def worst(
-    pairs: Mapping[str, Pair], measure: Callable[[str, Pair], Measurement], *, high: bool
+def measure_worst(
+    pairs: Mapping[str, OutputPair],
+    measure: Callable[[str, OutputPair], Measurement],
+    *,
+    high: bool,
 ) -> Measurement:
-    """Measure every output; the worst decides, and its evidence names it.
+    """Measure every output and return the worst measurement, whose evidence names the output.
 
-    It is the one of the highest value (`high`) or of the lowest. Its one-sided limit is the
-    furthest of all, so that nothing is proven of one output that is not proven of the others.
+    The worst has the highest value (`high`) or the lowest. Its one-sided limit is the furthest of
+    all outputs, so that nothing is proven that is not proven for each of them.
     """
-    found = {name: measure(name, two) for name, two in pairs.items()}
-    if len(found) == 1:
-        return next(iter(found.values()))
-    name, one = (max if high else min)(found.items(), key=lambda item: item[1].value)
+    measurements = {name: measure(name, pair) for name, pair in pairs.items()}
+    if len(measurements) == 1:
+        return next(iter(measurements.values()))
+    name = (max if high else min)(measurements, key=lambda name: measurements[name].value)
+    worst_output = measurements[name]
     return replace(
-        one,
-        evidence=(f"output {name} is the worst of {len(found)}", *one.evidence),
-        low=_furthest(min, [each.low for each in found.values()]),
-        high=_furthest(max, [each.high for each in found.values()]),
+        worst_output,
+        evidence=(f"output {name} is the worst of {len(measurements)}", *worst_output.evidence),
+        low=_furthest(min, [measurement.low for measurement in measurements.values()]),
+        high=_furthest(max, [measurement.high for measurement in measurements.values()]),
     )
 
 

@@ -1,4 +1,4 @@
-"""The grids of a model: of outputs, by the last quantized tensor; of inputs, by the first."""
+"""Find the quantization grids of a model's outputs and inputs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from litegate.tflite.reader import parse
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
-    """Steps between the least and the greatest value that an output or input can take."""
+    """The equally spaced values that an output or input can represent."""
 
     quantum: float
     """Size of one step."""
@@ -24,41 +24,42 @@ class Grid:
     high: float
 
 
-def grid_of(artifact: Artifact, port: Port) -> Grid | None:
-    """The grid of an output itself or, for a float output, of what its DEQUANTIZE reads.
+def output_grid_of(artifact: Artifact, port: Port) -> Grid | None:
+    """Return the grid of an output or, for a float output, of the tensor that its DEQUANTIZE reads.
 
-    None where it is computed in floats. ArtifactError where the file cannot be read.
+    None if the output is computed in floats. Raises ArtifactError if the file cannot be read.
     """
     graph = parse(artifact.tflite, subject=artifact.name, signature=artifact.signature)
     return _output_grid(graph.main, port.index)
 
 
 def input_grid_of(artifact: Artifact, port: Port) -> Grid | None:
-    """The grid of an input itself or, for a float input, of what QUANTIZE makes of it.
+    """Return the grid of an input or, for a float input, of the tensor that its QUANTIZE writes.
 
-    The widest of several; None where something else reads it, too. ArtifactError where the file
-    cannot be read.
+    The widest grid of several; None if any other operator reads the float input. Raises
+    ArtifactError if the file cannot be read.
     """
     graph = parse(artifact.tflite, subject=artifact.name, signature=artifact.signature)
     main, tensor = graph.main, graph.main.tensors[port.index]
     if tensor.dtype != "float32":
         return _grid(tensor)
-    readers = [one for one in main.operators if port.index in one.inputs]
-    if any(one.name != "QUANTIZE" for one in readers):
+    readers = [operator for operator in main.operators if port.index in operator.inputs]
+    if any(operator.name != "QUANTIZE" for operator in readers):
         return None
-    found = [grid for one in readers if (grid := _grid(main.tensors[one.outputs[0]]))]
-    return max(found, key=lambda grid: grid.high - grid.low, default=None)
+    written = (main.tensors[operator.outputs[0]] for operator in readers)
+    grids = [grid for tensor in written if (grid := _grid(tensor))]
+    return max(grids, key=lambda grid: grid.high - grid.low, default=None)
 
 
-def output_grid(tflite: bytes, subject: str) -> Grid | None:
-    """As `grid_of`, of the output that a file lists first."""
+def first_output_grid(tflite: bytes, subject: str) -> Grid | None:
+    """Return the grid of the first output of a file, as `output_grid_of` does."""
     main = parse(tflite, subject=subject).main
     return _output_grid(main, main.outputs[0])
 
 
 def _output_grid(main: Subgraph, index: int) -> Grid | None:
     tensor = main.tensors[index]
-    return _grid(_dequantized(main, tensor) or tensor if tensor.dtype == "float32" else tensor)
+    return _grid(_dequantize_input(main, tensor) or tensor if tensor.dtype == "float32" else tensor)
 
 
 def _grid(tensor: Tensor) -> Grid | None:
@@ -68,7 +69,7 @@ def _grid(tensor: Tensor) -> Grid | None:
     return Grid(quantum=scale, low=(limits.min - zero) * scale, high=(limits.max - zero) * scale)
 
 
-def _dequantized(graph: Subgraph, output: Tensor) -> Tensor | None:
+def _dequantize_input(graph: Subgraph, output: Tensor) -> Tensor | None:
     for operator in graph.operators:
         if output.index in operator.outputs and operator.name == "DEQUANTIZE":
             return graph.tensors[operator.inputs[0]]

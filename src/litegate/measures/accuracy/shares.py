@@ -1,8 +1,8 @@
-"""Measurements of shares: one share of n samples, and what a candidate loses of a reference's.
+"""Measure shares: one share of n samples, and the share that a candidate loses of its reference's.
 
-Broken on the evaluation split, a limit fails; kept there, it passes only where the one-sided 95 %
-limit keeps it too, and is inconclusive otherwise. Where samples are copies of others, limits and
-intervals are the outer ones of two: of all samples, and of each distinct sample once.
+A value beyond the limit fails. A value within it passes only if the one-sided 95 % limit satisfies
+it too, and is inconclusive otherwise. If samples are copies of others, limits and intervals are the
+outer ones of two: of all samples, and of each distinct sample once.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.core.units import Quantity, Unit, text
-from litegate.measures.accuracy.duplicates import counted, firsts
+from litegate.measures.accuracy.duplicates import first_indices, samples_in_words
 from litegate.measures.measurement import (
     Interval,
     Measurement,
@@ -40,34 +40,34 @@ WILSON = "Wilson's score"
 
 
 Limits = tuple[float, float]
-"""A lower and an upper one."""
+"""A lower and an upper limit."""
 Why = Callable[[], tuple[str, ...]]
-"""As `Measurement.why`."""
+"""See `Measurement.why`."""
 
 
-def several(count: int, noun: str) -> str:
-    """A number of classes or slices: "10 classes", "1 slice"."""
+def groups_in_words(count: int, noun: str) -> str:
+    """Return a number of classes or slices in words: "10 classes", "1 slice"."""
     return f"{count} {noun if count == 1 else 'classes' if noun == 'class' else 'slices'}"
 
 
-def _outer(*each: Limits) -> Limits:
-    return min(low for low, _ in each), max(high for _, high in each)
+def _outer(*limits: Limits) -> Limits:
+    return min(low for low, _ in limits), max(high for _, high in limits)
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Counted:
+class PairedCounts:
     """Paired counts of all samples, and of each distinct sample once."""
 
-    every: Pairs
+    total: Pairs
     distinct: Pairs
 
     def limits(self, tail: float = TAIL) -> Limits:
-        """The outer limits of the drop, each missed with the chance `tail`."""
-        return _outer(drop_limits(self.every, tail), drop_limits(self.distinct, tail))
+        """Return the outer limits of the drop, each exceeded with probability `tail`."""
+        return _outer(drop_limits(self.total, tail), drop_limits(self.distinct, tail))
 
     def __str__(self) -> str:
-        return counted(self.every.n, self.distinct.n)
+        return samples_in_words(self.total.n, self.distinct.n)
 
 
 def share(
@@ -80,17 +80,18 @@ def share(
     artifacts: tuple[str, ...],
     why: Why | None = None,
 ) -> Measurement:
-    """The share of marks that are set, with Wilson's interval and one-sided limits.
+    """Measure the share of marks that are set, with Wilson's interval and one-sided limits.
 
-    `marks` has shape (n,), n at least 1; `groups` too, and holds equal numbers for equal samples.
+    `marks` has shape (n,), n at least 1. `groups` has the same shape and contains equal numbers for
+    equal samples.
     """
-    once = marks[firsts(groups)]
-    counts = [(int(each.sum()), len(each)) for each in (marks, once)]
-    interval = _outer(*(wilson(*each, TAIL / 2) for each in counts))
-    low, high = _outer(*(wilson(*each) for each in counts))
+    once = marks[first_indices(groups)]
+    counts = [(int(marks.sum()), len(marks)), (int(once.sum()), len(once))]
+    interval = _outer(*(wilson(count, n, TAIL / 2) for count, n in counts))
+    low, high = _outer(*(wilson(count, n) for count, n in counts))
     count, n = counts[0]
     rate, all_distinct = Fraction(*counts[1]), len(once) == n
-    told = () if all_distinct else (counted(n, len(once)),)
+    copies = () if all_distinct else (samples_in_words(n, len(once)),)
     return Measurement(
         name=name,
         subject=subject,
@@ -100,29 +101,29 @@ def share(
         interval=Interval(low=interval[0], high=interval[1], method=WILSON),
         low=low,
         high=high,
-        evidence=(*evidence, *told),
-        rule=_said_what_decides(
+        evidence=(*evidence, *copies),
+        rule=_interval_rule_with_hint(
             Relation.AT_LEAST,
-            lambda limit: _enough(n_proving(rate, limit.value), all_distinct=all_distinct),
+            lambda limit: _needed_in_words(n_proving(rate, limit.value), all_distinct=all_distinct),
         ),
         artifacts=artifacts,
         why=why,
     )
 
 
-def _said_what_decides(kept: Relation, say: Callable[[Quantity], str]) -> Rule:
-    """Says of a limit that is kept but not proven how many samples would prove it."""
+def _interval_rule_with_hint(hinted: Relation, hint: Callable[[Quantity], str]) -> Rule:
+    """Return the interval rule; inconclusive verdicts on a `hinted` relation get a hint."""
 
-    def rule(found: Measurement, relation: Relation, limit: Quantity) -> Ruling:
-        ruling = interval_rule(found, relation, limit)
-        if ruling.outcome is not Outcome.INCONCLUSIVE or relation is not kept:
+    def rule(measurement: Measurement, relation: Relation, limit: Quantity) -> Ruling:
+        ruling = interval_rule(measurement, relation, limit)
+        if ruling.outcome is not Outcome.INCONCLUSIVE or relation is not hinted:
             return ruling
-        return replace(ruling, note=f"{ruling.note}; {say(limit)}")
+        return replace(ruling, note=f"{ruling.note}; {hint(limit)}")
 
     return rule
 
 
-def _enough(needed: int | None, *, all_distinct: bool) -> str:
+def _needed_in_words(needed: int | None, *, all_distinct: bool) -> str:
     if needed is None:
         return "at the limit itself no number of samples proves it"
     kind = "samples" if all_distinct else "distinct samples"
@@ -132,15 +133,15 @@ def _enough(needed: int | None, *, all_distinct: bool) -> str:
 def drop(
     name: str,
     subject: str,
-    counts: Counted,
+    counts: PairedCounts,
     *,
     unit: Unit = Unit.POINTS,
     evidence: tuple[str, ...] = (),
     artifacts: tuple[str, ...] = (),
     why: Why | None = None,
 ) -> Measurement:
-    """What the candidate loses of the reference's share, with Tango's interval and limits."""
-    pairs, interval, (low, high) = counts.every, counts.limits(TAIL / 2), counts.limits()
+    """Measure the share that the candidate loses, with Tango's interval and one-sided limits."""
+    pairs, interval, (low, high) = counts.total, counts.limits(TAIL / 2), counts.limits()
     return Measurement(
         name=name,
         subject=subject,
@@ -151,7 +152,9 @@ def drop(
         low=low,
         high=high,
         evidence=(str(counts), flips_in_words(pairs), *evidence),
-        rule=_said_what_decides(Relation.AT_MOST, lambda limit: _what_decides(counts, limit)),
+        rule=_interval_rule_with_hint(
+            Relation.AT_MOST, lambda limit: _samples_needed(counts, limit)
+        ),
         artifacts=artifacts,
         why=why,
     )
@@ -160,54 +163,54 @@ def drop(
 def worst_drop(
     subject: str,
     names: Sequence[str],
-    by_class: Sequence[Counted],
+    by_group: Sequence[PairedCounts],
     *,
     noun: str = "class",
     evidence: tuple[str, ...] = (),
     artifacts: tuple[str, ...] = (),
     why: Why | None = None,
 ) -> Measurement:
-    """The greatest drop of any class, or slice (`noun`); of equal drops that of the first.
+    """Measure the largest drop of any class, or slice (`noun`); the first one of equal drops.
 
-    Proven only where every class's own one-sided 95 % limit keeps the limit. That needs no
+    It is proven only if every class's own one-sided 95 % limit satisfies the limit. That needs no
     correction for the number of classes: each must pass, so the chance of a false proof stays at
-    5 % (Berger 1982, Technometrics 24:295). The interval shown is that of a class picked for being
-    the worst, so it is widened to hold for all classes at once (Bonferroni).
+    5 % (Berger 1982, Technometrics 24:295). The interval shown is that of a class that was picked
+    for being the worst, so it is widened to be valid for all classes at once (Bonferroni).
     """
-    worst = max(range(len(by_class)), key=lambda k: by_class[k].every.drop)
-    each = TAIL / len(by_class)
-    low, high = by_class[worst].limits(each / 2)
-    samples, distinct = (
-        sum(pairs.n for pairs in kind)
-        for kind in zip(*((one.every, one.distinct) for one in by_class), strict=True)
-    )
-    told = () if samples == distinct else (counted(samples, distinct),)
-    method = f"{TANGO}, Bonferroni over {several(len(by_class), noun)}"
+    worst = max(range(len(by_group)), key=lambda k: by_group[k].total.drop)
+    tail = TAIL / len(by_group)
+    low, high = by_group[worst].limits(tail / 2)
+    samples = sum(counts.total.n for counts in by_group)
+    distinct = sum(counts.distinct.n for counts in by_group)
+    copies = () if samples == distinct else (samples_in_words(samples, distinct),)
+    method = f"{TANGO}, Bonferroni over {groups_in_words(len(by_group), noun)}"
     return Measurement(
         name=f"worst {noun}'s accuracy drop",
         subject=subject,
-        value=by_class[worst].every.drop,
+        value=by_group[worst].total.drop,
         unit=Unit.POINTS,
-        n=by_class[worst].every.n,
+        n=by_group[worst].total.n,
         interval=Interval(low=low, high=high, method=method),
-        low=max(counts.limits(each)[0] for counts in by_class),
-        high=max(counts.limits()[1] for counts in by_class),
-        evidence=(*evidence, *told),
-        rule=_worst_rule(noun, names, by_class, worst),
+        low=max(counts.limits(tail)[0] for counts in by_group),
+        high=max(counts.limits()[1] for counts in by_group),
+        evidence=(*evidence, *copies),
+        rule=_worst_rule(noun, names, by_group, worst),
         artifacts=artifacts,
         why=why,
     )
 
 
-def _worst_rule(noun: str, names: Sequence[str], by_class: Sequence[Counted], worst: int) -> Rule:
-    def rule(found: Measurement, relation: Relation, limit: Quantity) -> Ruling:
-        ruling = interval_rule(found, relation, limit)
-        lost = by_class[worst].every
-        note = f"{_loss(noun, names[worst], lost)}, {_samples(limit, lost)}"
+def _worst_rule(
+    noun: str, names: Sequence[str], by_group: Sequence[PairedCounts], worst: int
+) -> Rule:
+    def rule(measurement: Measurement, relation: Relation, limit: Quantity) -> Ruling:
+        ruling = interval_rule(measurement, relation, limit)
+        pairs = by_group[worst].total
+        note = f"{_loss_in_words(noun, names[worst], pairs)}, {_limit_in_samples(limit, pairs)}"
         if ruling.outcome is Outcome.INCONCLUSIVE and relation is Relation.AT_MOST:
-            loose = max(range(len(by_class)), key=lambda k: by_class[k].limits()[1])
-            whose = f'for {noun} "{names[loose]}" ({by_class[loose]})'
-            note += f"; {ruling.note} {whose}; {_what_decides(by_class[loose], limit)}"
+            loosest = max(range(len(by_group)), key=lambda k: by_group[k].limits()[1])
+            group = f'for {noun} "{names[loosest]}" ({by_group[loosest]})'
+            note += f"; {ruling.note} {group}; {_samples_needed(by_group[loosest], limit)}"
         elif ruling.note:
             note += f"; {ruling.note}"
         return replace(ruling, note=note)
@@ -215,7 +218,7 @@ def _worst_rule(noun: str, names: Sequence[str], by_class: Sequence[Counted], wo
     return rule
 
 
-def _loss(noun: str, name: str, pairs: Pairs) -> str:
+def _loss_in_words(noun: str, name: str, pairs: Pairs) -> str:
     net = pairs.broken - pairs.fixed
     verb = "loses" if net >= 0 else "gains"
     return (
@@ -223,20 +226,20 @@ def _loss(noun: str, name: str, pairs: Pairs) -> str:
     )
 
 
-def _samples(limit: Quantity, pairs: Pairs) -> str:
+def _limit_in_samples(limit: Quantity, pairs: Pairs) -> str:
     return f"the limit of {limit} is {text(limit.value * pairs.n, Unit.COUNT)} samples"
 
 
-def _what_decides(counts: Counted, limit: Quantity) -> str:
+def _samples_needed(counts: PairedCounts, limit: Quantity) -> str:
     pairs = counts.distinct
     needed = n_deciding(
         Fraction(pairs.broken, pairs.n), Fraction(pairs.fixed, pairs.n), limit.value
     )
-    return _enough(needed, all_distinct=pairs.n == counts.every.n)
+    return _needed_in_words(needed, all_distinct=pairs.n == counts.total.n)
 
 
 def flips_in_words(pairs: Pairs) -> str:
-    """The flips as evidence: "9 flips: 4 broken, 5 fixed"."""
+    """Return the flips as evidence: "9 flips: 4 broken, 5 fixed"."""
     if not pairs.flips:
         return "no flips"
     noun = "flip" if pairs.flips == 1 else "flips"

@@ -1,4 +1,4 @@
-"""Networks that always decide alike: what is measured of their decisions says little."""
+"""Warn about networks that always predict the same class."""
 
 from __future__ import annotations
 
@@ -9,19 +9,22 @@ from litegate.runtimes.inference import predict
 from litegate.spec import Artifact, Budget
 
 
-def one_answer(budget: Budget, artifact: Artifact) -> tuple[str, ...]:
-    """A note where an artifact that is to decide puts every sample of its split into one class.
+def constant_prediction_notes(budget: Budget, artifact: Artifact) -> tuple[str, ...]:
+    """Return a note if an artifact puts every sample of its split into one class.
 
-    Of labels that are all of one class another note tells. Raises as `predict` and `decide`.
+    A split whose labels are all of one class gets another note (see `undecidable_limits`). Raises
+    as `predict` and `decide`.
     """
     split = artifact.evaluation
-    rated = chooses(artifact)
-    if not (rated or budget.agreement) or (rated and len(np.unique(np.asarray(split.y))) == 1):
+    has_accuracy = chooses(artifact)
+    if not (has_accuracy or budget.agreement) or (
+        has_accuracy and len(np.unique(np.asarray(split.y))) == 1
+    ):
         return ()
     chosen = decide(predict(artifact).raw, artifact.name).chosen
     if len(chosen) == 1 or (chosen != chosen[0]).any():
         return ()
-    number = int(chosen[0])
-    name = f'"{split.classes[number]}"' if rated else str(number)
+    class_index = int(chosen[0])
+    name = f'"{split.classes[class_index]}"' if has_accuracy else str(class_index)
     note = f"it puts all {len(chosen):,} samples into class {name}: agreement proves nothing of it"
     return (note,)

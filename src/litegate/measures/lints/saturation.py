@@ -1,9 +1,10 @@
-"""Saturation: whether an input can hold the samples that it is fed, or cuts their values off.
+"""Detect saturation: inputs that clip the samples that they are fed.
 
-A quantized input, or a float one that is quantized first, takes the values between its least and
-its greatest integer; what lies beyond becomes one of the two. A few such values are the price of a
-scale that suits the rest. Samples that lack their preprocessing, 0 to 255 for a network of 0 to 1,
-lose nearly all that they tell, and what is measured on them says nothing of the file.
+A quantized input, or a float input that is quantized first, represents the values between those of
+its smallest and its largest integer; values beyond are clipped to one of the two. Clipping a few is
+the price of a scale that suits the rest. Samples that lack their preprocessing, 0 to 255 for a
+network of 0 to 1, lose nearly all their information, and measurements on them say nothing about
+the file.
 """
 
 from __future__ import annotations
@@ -25,63 +26,67 @@ from litegate.runtimes.litert import Runner
 from litegate.spec import Artifact, Samples
 from litegate.tflite.ports import matched
 
-_TELLING = 1000
-"""Samples that tell whether most are cut off."""
+_MOST_SAMPLES = 1000
+"""Samples that show how a split was preprocessed: missing preprocessing affects all of them."""
 _REMEDY = "preprocess the samples as the network takes them, as its training did"
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Saturation:
-    """What one input cannot hold of its samples: at least one value."""
+    """The values of the samples that one input clips: at least one."""
 
     subject: str
     name: str
-    """The input's."""
+    """The input's name."""
     grid: Grid
-    """What the input can take, or what a float one is quantized to first."""
-    given: tuple[float, float]
-    """The least and the greatest value of the samples."""
+    """The values that the input, or the QUANTIZE of a float input, represents."""
+    sample_range: tuple[float, float]
+    """The smallest and the largest value of the samples."""
     values: int
+    """Number of values in all samples."""
     outside: int
-    """How many of the values lie beyond what is held by more than half a quantum."""
+    """Number of values that lie beyond the grid by more than half a quantum."""
     samples: int
-    lost: int
-    """How many of the samples lose more than half of what they say (see `_lost`)."""
+    """Number of samples."""
+    ruined: int
+    """Number of samples that lose more than half of their magnitude (see `_is_ruined`)."""
 
     @property
-    def senseless(self) -> bool:
-        """Whether most of the values, or most samples, are cut off."""
-        return 2 * self.outside > self.values or 2 * self.lost > self.samples
+    def is_severe(self) -> bool:
+        """True if more than half of the values, or of the samples, are lost."""
+        return 2 * self.outside > self.values or 2 * self.ruined > self.samples
 
     def __str__(self) -> str:
-        """One sentence for a person, with what to do."""
-        cut = f"{self._input} cuts off values of the samples"
-        return f"{cut}: it holds {self._holds}, {self._gives}; what to do: {_REMEDY}"
+        """Describe the saturation in one sentence, with the remedy."""
+        cut = f"{self._port} cuts off values of the samples"
+        return f"{cut}: it holds {self._grid_range}, {self._finding}; what to do: {_REMEDY}"
 
     @property
     def error(self) -> MeasurementError:
-        """The same as an error."""
+        """The MeasurementError to raise for a severe saturation."""
         return MeasurementError(
-            f"{self._input} cuts off so much of the samples that nothing sensible can be measured",
-            expected=f"values from {self._holds}",
-            got=f"{self._gives}; {self.lost:,} of {self.samples:,} samples lose most of what they"
-            " say",
+            f"{self._port} cuts off so much of the samples that nothing sensible can be measured",
+            expected=f"values from {self._grid_range}",
+            got=f"{self._finding}; {self.ruined:,} of {self.samples:,} samples lose most of what"
+            " they say",
             remedy=_REMEDY,
         )
 
     @property
-    def _input(self) -> str:
+    def _port(self) -> str:
         return f"the input {self.name} of {self.subject}"
 
     @property
-    def _holds(self) -> str:
+    def _grid_range(self) -> str:
         return _span((self.grid.low, self.grid.high))
 
     @property
-    def _gives(self) -> str:
+    def _finding(self) -> str:
         share = text(self.outside / self.values, Unit.PERCENT)
-        return f"the samples are {_span(self.given)}, and {share} of their values lie outside"
+        return (
+            f"the samples are {_span(self.sample_range)}, and {share} of their values lie outside"
+        )
 
 
 def _span(ends: tuple[float, float]) -> str:
@@ -89,65 +94,67 @@ def _span(ends: tuple[float, float]) -> str:
 
 
 def saturation(artifact: Artifact) -> Iterator[Saturation]:
-    """Each input of an artifact that cuts off values of its evaluation split; nothing is invoked.
+    """Yield each input that clips values of the artifact's evaluation split; nothing is invoked.
 
-    Samples of another shape than an input's cut off nothing: they are refused when they are fed.
-    ArtifactError where LiteRT refuses the file, or the samples are of other inputs.
+    Samples whose shape differs from the input's are skipped: feeding them is an error anyway.
+    Raises ArtifactError if LiteRT rejects the file, or the samples belong to other inputs.
     """
     ports = Runner(artifact.tflite, subject=artifact.name, signature=artifact.signature).inputs
     for name, array in matched(ports, artifact.evaluation.x, artifact.name).items():
         grid = input_grid_of(artifact, ports[name])
         fits = ports[name].fitted(array.shape)[1:] == array.shape[1:] and prod(array.shape)
-        if grid and fits and (found := _of(artifact.name, name, grid, array)).outside:
-            yield found
+        if grid and fits:
+            clipped = _measure(artifact.name, name, grid, array)
+            if clipped.outside:
+                yield clipped
 
 
-def telling(artifact: Artifact) -> Samples:
-    """Samples from all over the evaluation split, enough to tell how they were preprocessed."""
+def spread_samples(artifact: Artifact) -> Samples:
+    """Return at most 1,000 samples, evenly spread over the evaluation split."""
     x = artifact.evaluation.x
-    return x[np.linspace(0, len(x) - 1, min(len(x), _TELLING)).astype(np.intp)]
+    return x[np.linspace(0, len(x) - 1, min(len(x), _MOST_SAMPLES)).astype(np.intp)]
 
 
-def demand_held(artifact: Artifact) -> None:
-    """Raise MeasurementError where an input cuts off most of what the samples say.
+def demand_representable(artifact: Artifact) -> None:
+    """Raise MeasurementError if an input clips most of the samples' values.
 
-    Samples that lack their preprocessing lack it all, so some from all over the split tell. Without
-    samples, and for those of other inputs, nothing is raised: who measures says so.
+    Samples that lack their preprocessing all lack it, so 1,000 from all over the split suffice. An
+    empty split, and samples of other inputs, raise nothing here: measuring them raises the error.
     """
-    few = replace(artifact, evaluation=replace(artifact.evaluation, x=telling(artifact)))
+    split = replace(artifact.evaluation, x=spread_samples(artifact))
     with suppress(ArtifactError):
-        for one in saturation(few):
-            if one.senseless:
-                raise one.error
+        for clipped in saturation(replace(artifact, evaluation=split)):
+            if clipped.is_severe:
+                raise clipped.error
 
 
-def _of(subject: str, name: str, grid: Grid, array: Any) -> Saturation:
+def _measure(subject: str, name: str, grid: Grid, array: Any) -> Saturation:
     low, high = grid.low - grid.quantum / 2, grid.high + grid.quantum / 2
-    least, most, values, outside, lost = np.inf, -np.inf, 0, 0, 0
+    least, most, values, outside, ruined = np.inf, -np.inf, 0, 0, 0
     for part in in_parts(array):
         rows = np.asarray(part, dtype=np.float64).reshape(len(part), -1)
         beyond = (rows < low) | (rows > high)
         least, most = min(least, rows.min()), max(most, rows.max())
         values, outside = values + rows.size, outside + int(beyond.sum())
-        lost += int(_lost(rows, grid).sum())
+        ruined += int(_is_ruined(rows, grid).sum())
     return Saturation(
         subject=subject,
         name=name,
         grid=grid,
-        given=(float(least), float(most)),
+        sample_range=(float(least), float(most)),
         values=values,
         outside=outside,
         samples=len(array),
-        lost=lost,
+        ruined=ruined,
     )
 
 
-def _lost(rows: NDArray[np.float64], grid: Grid) -> NDArray[np.bool_]:
-    """Which of the samples, shape (n, k), lose more than half of the sum of their magnitudes.
+def _is_ruined(rows: NDArray[np.float64], grid: Grid) -> NDArray[np.bool_]:
+    """Mark the samples, shape (n, k), that lose more than half of the sum of their magnitudes.
 
-    Counting values alone would not do: four in five of a digit's pixels are black, which any input
-    can hold, and nothing is left of the digit.
+    Counting clipped values would not do: four in five pixels of a digit are black, which any input
+    represents, while nothing of the digit itself is left.
     """
-    kept = np.abs(np.clip(rows, grid.low, grid.high)).sum(axis=1)
-    found: NDArray[np.bool_] = 2 * kept < np.abs(rows).sum(axis=1)
-    return found
+    clipped = np.abs(np.clip(rows, grid.low, grid.high)).sum(axis=1)
+    ruined: NDArray[np.bool_] = 2 * clipped < np.abs(rows).sum(axis=1)
+    return ruined

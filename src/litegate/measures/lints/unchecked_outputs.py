@@ -1,4 +1,4 @@
-"""Outputs that nothing holds: besides the one that decides, where no limit is of every output."""
+"""Warn about outputs that no limit covers."""
 
 from __future__ import annotations
 
@@ -9,23 +9,24 @@ from litegate.spec import Artifact, Budget
 from litegate.tflite.ports import listed
 
 
-def unheld(budget: Budget, artifact: Artifact) -> tuple[str, ...]:
-    """A note that names the outputs of an artifact which could change unnoticed.
+def unchecked_output_notes(budget: Budget, artifact: Artifact) -> tuple[str, ...]:
+    """Return a note that names the outputs of an artifact that could change unnoticed.
 
-    Accuracy and metrics are of the output that decides, agreement is of those that choose between
-    classes, and what compares values is of all. Raises as `predict`.
+    Accuracy and metrics cover the deciding output, agreement covers the outputs that choose between
+    classes, and limits on values cover all. Raises as `predict`.
     """
     if budget.output_error or budget.keras_difference:
         return ()
-    found, deciding = predict_all(artifact), predict(artifact).port.name
-    against = budget.regression.agreement if budget.regression else None
-    alike = budget.agreement or budget.keras_agreement or against
-    held = {n for n, one in found.items() if alike and prod(one.raw.shape[1:]) > 1} | {deciding}
-    left = [name for name in found if name not in held]
-    if not left:
+    outputs, deciding = predict_all(artifact), predict(artifact).port.name
+    base_agreement = budget.regression.agreement if budget.regression else None
+    checked = {deciding}
+    if budget.agreement or budget.keras_agreement or base_agreement:
+        checked |= {name for name, output in outputs.items() if prod(output.raw.shape[1:]) > 1}
+    unchecked = [name for name in outputs if name not in checked]
+    if not unchecked:
         return ()
     note = (
-        f"nothing holds {listed(left)}, besides {deciding}, which decides: output_error and"
+        f"nothing holds {listed(unchecked)}, besides {deciding}, which decides: output_error and"
         " keras_difference are of every output, agreement of those that choose between classes"
     )
     return (note,)

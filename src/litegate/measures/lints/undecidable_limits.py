@@ -1,13 +1,13 @@
-"""Lints: limits that an evaluation split of this size cannot decide, told when a model is read.
+"""Warn about limits that an evaluation split of this size cannot decide, when a model is collected.
 
 A lint is a sentence, never a verdict. The thresholds are those of the verdicts themselves:
 
-- A tolerance is too fine where not even a run without a flip would prove it: Tango's one-sided
-  95 % limit is then z^2 / (n + z^2), about 2.7 samples.
-- A floor is too high where not even a run with every sample right would prove it: Wilson's limit.
-- A limit for each class, or slice, is too fine below three samples of one: one or two flip by
-  chance, and from three on a run without a flip proves it.
-- A drop is worth a second look where it lets the errors double, since points hide that.
+- A tolerance is too fine if not even a run without a flip would prove it: Tango's one-sided 95 %
+  limit is then z^2 / (n + z^2), about 2.7 samples.
+- A floor is too high if not even a run with every sample right would prove it: Wilson's limit.
+- A limit for each class, or slice, is too fine if it is worth less than three samples of one: one
+  or two flip by chance, and from three on a run without a flip proves it.
+- A drop deserves a second look if it lets the errors double, which a limit in points hides.
 - Samples of a single class prove nothing: a network that knows no other answer gets all right.
 """
 
@@ -19,19 +19,24 @@ from types import MappingProxyType
 from litegate.core.errors import MeasurementError
 from litegate.core.units import Number, Quantity, Unit, text
 from litegate.measures.accuracy.agreement import KERNEL_SAMPLES
-from litegate.measures.accuracy.shares import several
+from litegate.measures.accuracy.shares import groups_in_words
 from litegate.measures.statistics.proportions import n_deciding, n_least, unseen
 from litegate.spec import Budget
 
-LEAST_OF_A_CLASS = 3
-"""Samples that a limit for each class, or each slice, must be worth."""
-GROWN = 2
-"""How many times the errors may grow before a tolerance is worth a second look."""
+MIN_SAMPLES = 3
+"""Samples that a limit for each class, or each slice, must be worth.
+
+One or two flip by chance; Tango's one-sided limit without a flip is 2.7 samples, so from three on
+a run without a flip proves the limit."""
+GROWTH = 2
+"""Growth of the errors from which a tolerance gets a note: at 99.5 % accuracy, 0.5 points."""
 USUAL_FLIPS = 0.01
-"""The share of flips for which the samples needed are told; a small MNIST network flips 0.1 %."""
+"""Share of flips for which a note computes the samples needed.
+
+A small MNIST network flips 0.1 %. Fewer flips need fewer samples, so 1 % errs on the safe side."""
 
 
-def lints(
+def undecidable_limit_notes(
     budget: Budget,
     n: int,
     per_class: Mapping[str, int],
@@ -39,48 +44,53 @@ def lints(
     per_slice: Mapping[str, int] = MappingProxyType({}),
     accuracy: Number | None = None,
 ) -> tuple[str, ...]:
-    """What a person should know of the limits in `budget` before trusting them.
+    """Return a note for each limit in `budget` that `n` samples cannot decide.
 
-    `n` is the size of the evaluation split, `per_class` and `per_slice` its samples of each class
-    and of each slice by name, and `accuracy` the reference's where it is known, a share; the
-    budget's floor stands in for it.
-    MeasurementError for an empty split.
+    `n` is the size of the evaluation split, `per_class` and `per_slice` are its samples of each
+    class and of each slice by name. `accuracy` is the reference's, a share; if it is unknown, the
+    budget's floor stands in for it. Raises MeasurementError for an empty split.
     """
     if n < 1:
         raise MeasurementError("the evaluation split is empty", expected="at least one sample")
     floor = budget.accuracy.value if budget.accuracy else None
-    known = floor if accuracy is None else accuracy
+    reference_accuracy = floor if accuracy is None else accuracy
     drops = {"accuracy_drop": budget.accuracy_drop, "extra_errors": budget.extra_errors}
-    against = budget.regression.agreement if budget.regression else None
+    base_agreement = budget.regression.agreement if budget.regression else None
     floors = {
         "accuracy": (budget.accuracy, n),
-        "regression.agreement": (against, n),
+        "regression.agreement": (base_agreement, n),
         "agreement": (budget.agreement, n),
         "keras_agreement": (budget.keras_agreement, n),
         "kernel_agreement": (budget.kernel_agreement, min(n, KERNEL_SAMPLES)),
     }
-    found = [_too_high(name, limit, of) for name, (limit, of) in floors.items() if limit]
-    found += [_too_fine(name, limit, n) for name, limit in drops.items() if limit]
-    found += [
-        _multiplies(name, limit, known)
+    notes = [_too_high(name, limit, samples) for name, (limit, samples) in floors.items() if limit]
+    notes += [_too_fine(name, limit, n) for name, limit in drops.items() if limit]
+    notes += [
+        _errors_grow(name, limit, reference_accuracy)
         for name, limit in drops.items()
-        if limit and known is not None
+        if limit and reference_accuracy is not None
     ]
-    parts = {"class": (budget.class_drop, per_class), "slice": (budget.slice_drop, per_slice)}
-    found += [_part_too_fine(noun, limit, of) for noun, (limit, of) in parts.items() if limit]
-    found += [_one_class(per_class)]
-    return tuple(sentence for sentence in found if sentence)
+    groups = {"class": (budget.class_drop, per_class), "slice": (budget.slice_drop, per_slice)}
+    notes += [
+        _group_too_fine(noun, limit, sizes) for noun, (limit, sizes) in groups.items() if limit
+    ]
+    notes += [_single_class(per_class)]
+    return tuple(note for note in notes if note)
 
 
 def _too_high(name: str, limit: Quantity, n: int) -> str:
     best = 1 - unseen(n)
     if limit.value <= best:
         return ""
-    room = 1 - limit.value
-    need = f"{n_least(room):,} samples are the least" if room > 0 else "no number of samples can"
+    allowed_errors = 1 - limit.value
+    remedy = (
+        f"{n_least(allowed_errors):,} samples are the least"
+        if allowed_errors > 0
+        else "no number of samples can"
+    )
     return (
         f"{name}: at least {limit} cannot be proven with {n:,} samples: with every one of them"
-        f" right the one-sided 95 % lower limit is {text(best, limit.unit)}; {need}"
+        f" right the one-sided 95 % lower limit is {text(best, limit.unit)}; {remedy}"
     )
 
 
@@ -89,49 +99,50 @@ def _too_fine(name: str, limit: Quantity, n: int) -> str:
         return ""
     return (
         f"{name}: {limit} of {n:,} samples is {_count(limit, n)} samples: even without a flip"
-        f" the one-sided 95 % upper limit is {text(unseen(n), limit.unit)}; {_need(limit.value)}"
+        f" the one-sided 95 % upper limit is {text(unseen(n), limit.unit)};"
+        f" {_samples_needed(limit.value)}"
     )
 
 
-def _need(tolerance: Number) -> str:
+def _samples_needed(tolerance: Number) -> str:
     if tolerance <= 0:
         return "no number of samples proves it"
-    usual = n_deciding(USUAL_FLIPS / 2, USUAL_FLIPS / 2, tolerance)
+    deciding = n_deciding(USUAL_FLIPS / 2, USUAL_FLIPS / 2, tolerance)
     return (
         f"{n_least(tolerance):,} samples prove it where none flips,"
-        f" {usual:,} nine times in ten where {text(USUAL_FLIPS, Unit.PERCENT)} do"
+        f" {deciding:,} nine times in ten where {text(USUAL_FLIPS, Unit.PERCENT)} do"
     )
 
 
-def _multiplies(name: str, limit: Quantity, accuracy: Number) -> str:
+def _errors_grow(name: str, limit: Quantity, accuracy: Number) -> str:
     errors = 1 - accuracy
-    if limit.value < (GROWN - 1) * errors or limit.value <= 0:
+    if limit.value < (GROWTH - 1) * errors or limit.value <= 0:
         return ""
     allowed = f"{name}: {limit} allows {_in_thousand(limit.value)} errors more in 1,000 samples"
     if not errors:
         return f"{allowed}; the reference makes none"
-    grow = text(1 + limit.value / errors, Unit.RATIO)
-    return f"{allowed}; the reference makes {_in_thousand(errors)}: they may grow {grow} times"
+    ratio = text(1 + limit.value / errors, Unit.RATIO)
+    return f"{allowed}; the reference makes {_in_thousand(errors)}: they may grow {ratio} times"
 
 
 def _in_thousand(share: Number) -> str:
     return f"{float(1000 * share):.1f}"
 
 
-def _part_too_fine(noun: str, limit: Quantity, per_part: Mapping[str, int]) -> str:
-    fine = [name for name, n in per_part.items() if limit.value * n < LEAST_OF_A_CLASS]
-    if not fine:
+def _group_too_fine(noun: str, limit: Quantity, sizes: Mapping[str, int]) -> str:
+    too_small = [name for name, n in sizes.items() if limit.value * n < MIN_SAMPLES]
+    if not too_small:
         return ""
-    least = min(fine, key=per_part.__getitem__)
-    n = per_part[least]
+    smallest = min(too_small, key=sizes.__getitem__)
+    n = sizes[smallest]
     return (
-        f'{noun}_drop: {limit} of the {n:,} samples of {noun} "{least}" is {_count(limit, n)}'
-        f" samples, and below {LEAST_OF_A_CLASS} they flip by chance; {len(fine)} of"
-        f" {several(len(per_part), noun)} are as small"
+        f'{noun}_drop: {limit} of the {n:,} samples of {noun} "{smallest}" is {_count(limit, n)}'
+        f" samples, and below {MIN_SAMPLES} they flip by chance; {len(too_small)} of"
+        f" {groups_in_words(len(sizes), noun)} are as small"
     )
 
 
-def _one_class(per_class: Mapping[str, int]) -> str:
+def _single_class(per_class: Mapping[str, int]) -> str:
     present = [name for name, n in per_class.items() if n]
     if len(present) != 1:
         return ""

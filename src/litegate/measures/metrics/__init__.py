@@ -1,8 +1,8 @@
-"""Metrics other than top-1: their value, and what quantizing or a change costs of them.
+"""Measure metrics other than top-1: their value, and the loss that quantizing or a change costs.
 
-A loss is paired: both artifacts are measured on the same samples and the same resamples. Top-k is
-a mark of each sample, so it has the limits of shares (`shares.py`); all others have those of the
-bootstrap (`bootstrap.py`).
+A loss is paired: both artifacts are measured on the same samples and the same resamples. Top-k
+marks each sample, so it has the limits of shares (`accuracy.shares`); all other metrics have those
+of the bootstrap (`statistics.bootstrap`).
 """
 
 from __future__ import annotations
@@ -17,97 +17,97 @@ from numpy.typing import NDArray
 from litegate.core.units import text
 from litegate.data.disk_arrays import in_parts
 from litegate.measures.accuracy.decisions import demand_comparable
-from litegate.measures.accuracy.duplicates import counted, originals
+from litegate.measures.accuracy.duplicates import originals, samples_in_words
 from litegate.measures.accuracy.flips import (
     Marks,
-    by_class,
+    class_masks,
+    count_flips_by_slice,
+    count_flips_in,
     demand_slices,
-    flipped_by_slice,
-    flipped_of,
 )
 from litegate.measures.accuracy.layer_error import divergence
 from litegate.measures.accuracy.shares import drop, share, worst_drop
 from litegate.measures.measurement import Measurement
-from litegate.measures.metrics.intervals import measured, of_loss, of_one
+from litegate.measures.metrics.intervals import estimate_loss, estimate_value, to_measurement
 from litegate.measures.metrics.names import loss_name, regression_name, worst_name
-from litegate.measures.metrics.resampling import WHOLE, Part, kept, sampled
-from litegate.measures.metrics.worst_group import Lost, worst_loss
+from litegate.measures.metrics.resampling import WHOLE, Subgroup, resample_metric, sample_statistics
+from litegate.measures.metrics.worst_group import GroupLoss, worst_loss
 from litegate.measures.regression import SAME, same_bytes
 from litegate.spec import Artifact
 from litegate.spec.metric import Metric, MetricKind
 
 
 def metric_value(artifact: Artifact, metric: Metric) -> Measurement:
-    """A metric of the bytes that ship, on the whole evaluation split, with one-sided 95 % limits.
+    """Measure a metric on the whole evaluation split, with one-sided 95 % limits.
 
-    MeasurementError where it has no value there, or outputs and labels do not fit it.
+    Raises MeasurementError if it has no value there, or outputs and labels do not fit it.
     """
     if metric.kind is MetricKind.TOP_K:
         marks = _marks(artifact, metric)
-        told = f"{int(marks.sum()):,} of {len(marks):,} samples among the {metric.k} highest"
+        count = f"{int(marks.sum()):,} of {len(marks):,} samples among the {metric.k} highest"
         return share(
             metric.name,
             artifact.name,
             marks,
             originals(artifact.evaluation),
-            evidence=(told,),
+            evidence=(count,),
             artifacts=(artifact.sha256,),
         )
-    found = sampled(artifact, metric, WHOLE, artifact.evaluation)
-    return measured(
+    resampled = resample_metric(artifact, metric, WHOLE, artifact.evaluation)
+    return to_measurement(
         metric.name,
         artifact.name,
         metric,
-        of_one(metric, found),
-        evidence=(counted(found.n, found.distinct),),
+        estimate_value(metric, resampled),
+        evidence=(samples_in_words(resampled.n, resampled.distinct),),
         artifacts=(artifact.sha256,),
     )
 
 
 def metric_loss(reference: Artifact, candidate: Artifact, metric: Metric) -> Measurement:
-    """How much worse the candidate is than its reference; below zero where it is better.
+    """Measure how much worse the candidate is than its reference; negative if it is better.
 
-    MeasurementError as `metric_value`, and for different evaluation splits.
+    Raises MeasurementError as `metric_value`, and for different evaluation splits.
     """
     demand_comparable(reference, candidate)
     sides, why = (reference, candidate), partial(divergence, reference, candidate)
     digests = (reference.sha256, candidate.sha256)
     if metric.kind is MetricKind.TOP_K:
-        before, after = (_marks(each, metric) for each in sides)
-        counts = flipped_of(reference.evaluation, before, after, np.ones_like(before))
+        before, after = (_marks(artifact, metric) for artifact in sides)
+        counts = count_flips_in(reference.evaluation, before, after, np.ones_like(before))
         return drop(loss_name(metric), candidate.name, counts, artifacts=digests, why=why)
-    lost = _lost(reference, candidate, metric, WHOLE)
-    found = measured(
+    whole = _group_loss(reference, candidate, metric, WHOLE)
+    measurement = to_measurement(
         loss_name(metric),
         candidate.name,
         metric,
-        lost.loss,
-        evidence=(_against(metric, lost), counted(lost.loss.n, lost.loss.distinct)),
+        whole.loss,
+        evidence=(_comparison(metric, whole), samples_in_words(whole.loss.n, whole.loss.distinct)),
         artifacts=digests,
     )
-    return replace(found, why=why)
+    return replace(measurement, why=why)
 
 
 def metric_class_loss(reference: Artifact, candidate: Artifact, metric: Metric) -> Measurement:
-    """The loss of the class that loses most: of its samples for top-k, else of its F1 or IoU.
+    """Measure the loss of the class that loses most: of its top-k share, its F1 or its IoU.
 
-    MeasurementError as `metric_loss`, and for a class without a sample.
+    Raises MeasurementError as `metric_loss`, and for a class without a sample.
     """
     names = _class_names(candidate, metric)
     if metric.kind is not MetricKind.TOP_K:
-        by_class(_classes_in(candidate), names)
-        parts = {name: Part(of=number) for number, name in enumerate(names)}
-        return _worst(reference, candidate, metric, "class", parts)
+        class_masks(_classes_in(candidate), names)  # raises for a class without samples
+        subgroups = {name: Subgroup(class_number=number) for number, name in enumerate(names)}
+        return _worst(reference, candidate, metric, "class", subgroups)
     demand_comparable(reference, candidate)
-    before, after = (_marks(each, metric) for each in (reference, candidate))
-    classes = kept(candidate, metric)[:, 1].astype(np.intp)
+    before, after = (_marks(side, metric) for side in (reference, candidate))
+    classes = sample_statistics(candidate, metric)[:, 1].astype(np.intp)
     return replace(
         worst_drop(
             candidate.name,
             names,
             [
-                flipped_of(reference.evaluation, before, after, mask)
-                for mask in by_class(classes, names)
+                count_flips_in(reference.evaluation, before, after, mask)
+                for mask in class_masks(classes, names)
             ],
             artifacts=(reference.sha256, candidate.sha256),
             why=partial(divergence, reference, candidate),
@@ -117,22 +117,22 @@ def metric_class_loss(reference: Artifact, candidate: Artifact, metric: Metric) 
 
 
 def metric_slice_loss(reference: Artifact, candidate: Artifact, metric: Metric) -> Measurement:
-    """The loss on the slice of the evaluation split that loses most.
+    """Measure the loss of the slice of the evaluation split that loses most.
 
-    MeasurementError as `metric_loss`, and where there is no slice.
+    Raises MeasurementError as `metric_loss`, and if there are no slices.
     """
     split = reference.evaluation
     names = tuple(demand_slices(split))
     if metric.kind is not MetricKind.TOP_K:
-        parts = {name: Part(slice=name) for name in names}
-        return _worst(reference, candidate, metric, "slice", parts)
+        subgroups = {name: Subgroup(slice=name) for name in names}
+        return _worst(reference, candidate, metric, "slice", subgroups)
     demand_comparable(reference, candidate)
-    before, after = (_marks(each, metric) for each in (reference, candidate))
+    before, after = (_marks(side, metric) for side in (reference, candidate))
     return replace(
         worst_drop(
             candidate.name,
             names,
-            flipped_by_slice(split, before, after),
+            count_flips_by_slice(split, before, after),
             noun="slice",
             artifacts=(reference.sha256, candidate.sha256),
             why=partial(divergence, reference, candidate),
@@ -142,7 +142,7 @@ def metric_slice_loss(reference: Artifact, candidate: Artifact, metric: Metric) 
 
 
 def metric_regression(base: Artifact, candidate: Artifact, metric: Metric) -> Measurement:
-    """How much worse a change made it; exactly zero where both files hold the same bytes.
+    """Measure how much worse a change made a metric; exactly zero if both files are identical.
 
     Raises as `metric_loss`.
     """
@@ -156,54 +156,61 @@ def metric_regression(base: Artifact, candidate: Artifact, metric: Metric) -> Me
             artifacts=(base.sha256, candidate.sha256),
         )
     named = replace(base, model=f"the base's {base.model}")
-    found = metric_loss(named, candidate, metric)
-    evidence = tuple(fact.replace("the reference", "the base") for fact in found.evidence)
-    return replace(found, name=regression_name(metric), evidence=evidence)
+    loss = metric_loss(named, candidate, metric)
+    evidence = tuple(fact.replace("the reference", "the base") for fact in loss.evidence)
+    return replace(loss, name=regression_name(metric), evidence=evidence)
 
 
 def _marks(artifact: Artifact, metric: Metric) -> Marks:
-    marks: Marks = kept(artifact, metric)[:, 0] > 0
+    marks: Marks = sample_statistics(artifact, metric)[:, 0] > 0
     return marks
 
 
 def _classes_in(artifact: Artifact) -> NDArray[Any]:
-    """The numbers of the classes that the evaluation split has samples or pixels of."""
+    """Return the numbers of the classes that occur in the evaluation split."""
     labels: Any = artifact.evaluation.y
     return np.unique(np.concatenate([np.unique(part) for part in in_parts(labels)]))
 
 
 def _class_names(artifact: Artifact, metric: Metric) -> tuple[str, ...]:
-    """The names of the classes; numbers where the data set has none, as many as there are."""
+    """Return the names of the classes, or their numbers if the data set names none."""
     if artifact.evaluation.classes:
         return artifact.evaluation.classes
-    statistics = kept(artifact, metric)
+    statistics = sample_statistics(artifact, metric)
     pixels = metric.kind is MetricKind.IOU
     count = statistics.shape[1] // 2 if pixels else int(statistics[:, -1].max()) + 1
     return tuple(str(number) for number in range(count))
 
 
-def _lost(reference: Artifact, candidate: Artifact, metric: Metric, part: Part) -> Lost:
+def _group_loss(
+    reference: Artifact, candidate: Artifact, metric: Metric, subgroup: Subgroup
+) -> GroupLoss:
     before, after = (
-        sampled(each, metric, part, reference.evaluation) for each in (reference, candidate)
+        resample_metric(artifact, metric, subgroup, reference.evaluation)
+        for artifact in (reference, candidate)
     )
-    loss = of_loss(metric, before, after)
-    return Lost(name=part.slice, before=before, after=after, loss=loss)
+    loss = estimate_loss(metric, before, after)
+    return GroupLoss(name=subgroup.slice, before=before, after=after, loss=loss)
 
 
 def _worst(
-    reference: Artifact, candidate: Artifact, metric: Metric, noun: str, parts: dict[str, Part]
+    reference: Artifact,
+    candidate: Artifact,
+    metric: Metric,
+    noun: str,
+    subgroups: dict[str, Subgroup],
 ) -> Measurement:
     demand_comparable(reference, candidate)
-    lost = [
-        replace(_lost(reference, candidate, metric, part), name=name)
-        for name, part in parts.items()
+    losses = [
+        replace(_group_loss(reference, candidate, metric, subgroup), name=name)
+        for name, subgroup in subgroups.items()
     ]
     digests = (reference.sha256, candidate.sha256)
-    found = worst_loss(candidate.name, metric, noun, lost, digests)
-    return replace(found, why=partial(divergence, reference, candidate))
+    worst = worst_loss(candidate.name, metric, noun, losses, digests)
+    return replace(worst, why=partial(divergence, reference, candidate))
 
 
-def _against(metric: Metric, lost: Lost) -> str:
-    """The two values: "0.9312 against 0.9455 of the reference"."""
-    before, after = (text(one.value, metric.unit()) for one in (lost.before, lost.after))
+def _comparison(metric: Metric, group: GroupLoss) -> str:
+    """Return the two values in words: "0.9312 against 0.9455 of the reference"."""
+    before, after = (text(side.value, metric.unit()) for side in (group.before, group.after))
     return f"{after} against {before} of the reference"

@@ -1,4 +1,4 @@
-"""Some samples with what was answered to them, and a user's own function of these."""
+"""Call a user's own metric function on samples, outputs and labels."""
 
 from __future__ import annotations
 
@@ -16,90 +16,90 @@ from litegate.spec import Samples, mapped
 from litegate.spec.metric import Metric
 
 _ROUNDING = 1e-9
-"""How far rounding may put a value beyond its bounds."""
+"""Tolerance of the bounds 0 and 1: a mean of floats may miss them by rounding."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Chunk:
-    """Some samples of an evaluation split, and what a network answered to them."""
+    """Some samples of an evaluation split, with the network's outputs."""
 
     outputs: NDArray[Any]
     """Real values, shape (n, ...)."""
     labels: NDArray[Any] | None
     inputs: Samples
-    """As the network is fed them."""
+    """The samples as the network reads them."""
     classes: tuple[str, ...]
     """The names of the classes of the data set."""
 
-    def at(self, which: Any) -> Chunk:
-        """Some of the samples: a slice, indices, or a mask."""
-        labels = None if self.labels is None else self.labels[which]
+    def select(self, index: Any) -> Chunk:
+        """Return some of the samples, by a slice, indices, or a mask."""
+        labels = None if self.labels is None else self.labels[index]
         return Chunk(
-            outputs=self.outputs[which],
+            outputs=self.outputs[index],
             labels=labels,
-            inputs=self.inputs[which],
+            inputs=self.inputs[index],
             classes=self.classes,
         )
 
-    def known(self, metric: Metric) -> NDArray[Any]:
-        """The labels. MeasurementError where there are none."""
+    def required_labels(self, metric: Metric) -> NDArray[Any]:
+        """Return the labels. Raises MeasurementError if there are none."""
         if self.labels is None:
             raise MeasurementError(
                 f"the metric {metric.name} needs labels, and the evaluation split has none"
             )
         return self.labels
 
-    def number(self, metric: Metric, of: int | str) -> int:
-        """The number of a class. MeasurementError for a name that is none."""
-        if isinstance(of, str) and of not in self.classes:
+    def class_number(self, metric: Metric, label: int | str) -> int:
+        """Return the number of a class. Raises MeasurementError for an unknown name."""
+        if isinstance(label, str) and label not in self.classes:
             raise MeasurementError(
-                f"the metric {metric.name} is of the class {of!r}, and there is no such class",
+                f"the metric {metric.name} is of the class {label!r}, and there is no such class",
                 expected=", ".join(self.classes) or "a number: the data set names no classes",
             )
-        return self.classes.index(of) if isinstance(of, str) else of
+        return self.classes.index(label) if isinstance(label, str) else label
 
 
-def _place(error: Exception) -> str:
-    """Where the user's own function raised it."""
-    frames = traceback.extract_tb(error.__traceback__)[1:]
+def _raised_at(error: Exception) -> str:
+    """Return the place at which the user's own function raised an error."""
+    frames = traceback.extract_tb(error.__traceback__)[1:]  # without the call in this module
     return f" at {frames[0].filename}:{frames[0].lineno}" if frames else ""
 
 
-def called(metric: Metric, chunk: Chunk) -> Any:
-    """What the user's own function gives; MeasurementError where it raises something."""
+def call_function(metric: Metric, chunk: Chunk) -> Any:
+    """Call the user's own function. Raises MeasurementError if the function raises."""
     function: Callable[..., Any] = metric.function or _nothing
-    asked = inspect.signature(function).parameters
-    offered = {"outputs": _locked(chunk.outputs), "inputs": mapped(chunk.inputs, _locked)}
-    if "labels" in asked:
-        offered["labels"] = _locked(chunk.known(metric))
+    parameters = inspect.signature(function).parameters
+    arguments = {"outputs": _read_only(chunk.outputs), "inputs": mapped(chunk.inputs, _read_only)}
+    if "labels" in parameters:
+        arguments["labels"] = _read_only(chunk.required_labels(metric))
     try:
-        return function(**{name: offered[name] for name in asked})
+        return function(**{name: arguments[name] for name in parameters})
     except Exception as error:
         raise MeasurementError(
             f"the function of the metric {metric.name} failed on {len(chunk.outputs):,} samples",
             expected="a number; NaN where the samples have none",
-            got=f"{type(error).__name__}: {error}{_place(error)}",
+            got=f"{type(error).__name__}: {error}{_raised_at(error)}",
         ) from error
 
 
-def _locked(values: NDArray[Any]) -> NDArray[Any]:
-    """The values to read and not to write: other measures read the same memory."""
-    found = np.asarray(values).view()
-    found.flags.writeable = False
-    return found
+def _read_only(values: NDArray[Any]) -> NDArray[Any]:
+    """Return a read-only view: other measures read the same memory."""
+    view = np.asarray(values).view()
+    view.flags.writeable = False
+    return view
 
 
 def _nothing() -> None:
-    """What a metric computes that was made without its function: nothing, which is refused."""
+    """Return nothing, in place of the function that a metric was made without; it is rejected."""
 
 
-def demand_bounds(metric: Metric, found: NDArray[Any]) -> None:
-    """Raise MeasurementError for what a bounded metric cannot be; NaN is no value at all."""
-    if metric.bounded and ((found < -_ROUNDING) | (found > 1 + _ROUNDING)).any():
+def demand_bounds(metric: Metric, values: NDArray[Any]) -> None:
+    """Raise MeasurementError if a bounded metric leaves 0 to 1; NaN is no value."""
+    if metric.bounded and ((values < -_ROUNDING) | (values > 1 + _ROUNDING)).any():
         raise MeasurementError(
             f"the metric {metric.name} leaves the bounds that it was declared with",
             expected="values between 0 and 1, for it says bounded=True",
-            got=f"{np.nanmin(found):.4g} to {np.nanmax(found):.4g}",
+            got=f"{np.nanmin(values):.4g} to {np.nanmax(values):.4g}",
             remedy="divide what its function gives, or leave bounded=True out",
         )

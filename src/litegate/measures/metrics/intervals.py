@@ -1,4 +1,4 @@
-"""How sure a metric is: its limits, or those of a loss, from what resamples gave."""
+"""Compute confidence limits of a metric, or of its loss, from resamples."""
 
 from __future__ import annotations
 
@@ -18,132 +18,156 @@ from litegate.measures.measurement import (
     Ruling,
     interval_rule,
 )
-from litegate.measures.metrics.resampling import Sampled
+from litegate.measures.metrics.resampling import ResampledMetric
 from litegate.measures.statistics.bootstrap import Real, bca, unseen_share
 from litegate.measures.statistics.proportions import TAIL
 from litegate.spec.metric import Better, Metric
 
-_LEAST = 0.5
-"""The share of resamples that must have a value."""
+_MIN_VALID = 0.5
+"""Smallest share of resamples that must have a value.
+
+Limits from the rest are those of samples for which the metric exists; if most have no value, such
+as an AUC of one class, they describe too few of them."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Estimate:
-    """A number with what it is on resamples; the number may be a difference of two metrics."""
+    """A metric's value, or a difference of two, with its values on resamples."""
 
     value: float
-    drawn: Real
-    left: Real
+    resampled: Real
+    """The value of each resample, shape (r,)."""
+    jackknife: Real
+    """The value without each group of samples in turn, shape (g,)."""
     n: int
+    """Number of samples."""
     distinct: int
-    bounded: bool
-    """Whether it lies within 1 of 0."""
-    differs: bool
-    """Whether it is a difference: where no resample shows one, some sample still might."""
+    """Number of distinct samples."""
+    is_bounded: bool
+    """True if the value lies between -1 and 1."""
+    is_difference: bool
+    """True for a difference of two metrics, which may be negative."""
 
     @property
-    def flat(self) -> bool:
-        """Whether every resample gives the same number: then none of them says how sure it is."""
-        return bool(self.drawn.min() == self.drawn.max())
+    def is_flat(self) -> bool:
+        """True if every resample gives the same value, so that they show no uncertainty."""
+        return bool(self.resampled.min() == self.resampled.max())
 
     @property
-    def known(self) -> bool:
-        """Whether there are limits at all: a flat number has some only where values have ends."""
-        return self.bounded or not self.flat
+    def has_limits(self) -> bool:
+        """True if limits exist: a flat value has limits only if the metric is bounded."""
+        return self.is_bounded or not self.is_flat
 
     def limits(self, tail: float = TAIL) -> tuple[float, float]:
-        """The lower and the upper limit, each missed with the chance `tail`.
+        """Return the lower and the upper limit, each exceeded with probability `tail`.
 
-        Of a flat number, none of n distinct samples shows otherwise, so up to ``1 - tail^(1/n)`` of
-        them could; of a metric between 0 and 1 that share bounds, about, what they could change.
+        If every resample gives the same value, bound the share of samples that would change it by
+        ``1 - tail^(1/n)`` of n distinct samples (rule of three). For a metric between 0 and 1,
+        that share approximately bounds the change too.
         """
-        if not self.flat:
-            return bca(self.value, self.drawn, self.left, tail)
-        if not self.bounded:
+        if not self.is_flat:
+            return bca(self.value, self.resampled, self.jackknife, tail)
+        if not self.is_bounded:
             return -np.inf, np.inf
-        could = unseen_share(self.distinct, tail)
-        least, most = (-1.0, 1.0) if self.differs else (0.0, 1.0)
-        return max(self.value - could, least), min(self.value + could, most)
+        change = unseen_share(self.distinct, tail)
+        lowest, highest = (-1.0, 1.0) if self.is_difference else (0.0, 1.0)
+        return max(self.value - change, lowest), min(self.value + change, highest)
 
     @property
     def method(self) -> str:
-        """How its limits were found."""
-        if self.flat:
+        """The name of the method that gives the limits."""
+        if self.is_flat:
             return f"0 of {self.distinct:,} distinct samples differ"
-        return f"BCa bootstrap, {len(self.drawn):,} resamples"
+        return f"BCa bootstrap, {len(self.resampled):,} resamples"
 
 
-def of_one(metric: Metric, found: Sampled) -> Estimate:
-    """A metric's own value. MeasurementError where too few resamples have one."""
-    return _estimate(metric, found, found.value, found.drawn, found.left, differs=False)
+def estimate_value(metric: Metric, sampled: ResampledMetric) -> Estimate:
+    """Return the estimate of a metric; MeasurementError if too few resamples have a value."""
+    return _estimate(
+        metric,
+        sampled,
+        sampled.value,
+        sampled.resampled,
+        sampled.jackknife,
+        is_difference=False,
+    )
 
 
-def of_loss(metric: Metric, before: Sampled, after: Sampled) -> Estimate:
-    """How much worse it became on the same samples; below zero where it became better."""
+def estimate_loss(metric: Metric, before: ResampledMetric, after: ResampledMetric) -> Estimate:
+    """Return the estimate of the loss on the same samples; negative if the metric improved.
+
+    Raises MeasurementError if too few resamples have a value.
+    """
     sign = 1 if metric.better is Better.HIGHER else -1
     return _estimate(
         metric,
         after,
         sign * (before.value - after.value),
-        sign * (before.drawn - after.drawn),
-        sign * (before.left - after.left),
-        differs=True,
+        sign * (before.resampled - after.resampled),
+        sign * (before.jackknife - after.jackknife),
+        is_difference=True,
     )
 
 
 def _estimate(
-    metric: Metric, of: Sampled, value: float, drawn: Real, left: Real, *, differs: bool
+    metric: Metric,
+    sampled: ResampledMetric,
+    value: float,
+    resampled: Real,
+    jackknife: Real,
+    *,
+    is_difference: bool,
 ) -> Estimate:
-    there, kept = np.isfinite(drawn), np.isfinite(left)
-    if of.distinct < 2 or there.mean() < _LEAST or not kept.any():
+    has_value, has_jackknife = np.isfinite(resampled), np.isfinite(jackknife)
+    if sampled.distinct < 2 or has_value.mean() < _MIN_VALID or not has_jackknife.any():
         raise MeasurementError(
             f"the samples are too few to say how sure the metric {metric.name} is",
             expected="at least two distinct samples, and enough of each class",
-            got=f"{of.distinct:,} distinct samples; {int(there.sum()):,} of {len(drawn):,} "
-            "resamples have a value",
+            got=f"{sampled.distinct:,} distinct samples; {int(has_value.sum()):,} of"
+            f" {len(resampled):,} resamples have a value",
         )
     return Estimate(
         value=value,
-        drawn=drawn[there],
-        left=left[kept],
-        n=of.n,
-        distinct=of.distinct,
-        bounded=metric.bounded,
-        differs=differs,
+        resampled=resampled[has_value],
+        jackknife=jackknife[has_jackknife],
+        n=sampled.n,
+        distinct=sampled.distinct,
+        is_bounded=metric.bounded,
+        is_difference=is_difference,
     )
 
 
-def measured(
+def to_measurement(
     name: str,
     subject: str,
     metric: Metric,
-    found: Estimate,
+    estimate: Estimate,
     *,
     evidence: tuple[str, ...],
     artifacts: tuple[str, ...],
 ) -> Measurement:
-    """The estimate as a measurement. A flat one of a metric without ends proves nothing."""
-    low, high = found.limits()
-    shown = found.limits(TAIL / 2)
-    interval = Interval(low=shown[0], high=shown[1], method=found.method)
+    """Return an estimate as a measurement; one without limits can never pass."""
+    low, high = estimate.limits()
+    two_sided = estimate.limits(TAIL / 2)
+    interval = Interval(low=two_sided[0], high=two_sided[1], method=estimate.method)
     return Measurement(
         name=name,
         subject=subject,
-        value=found.value,
+        value=estimate.value,
         unit=metric.unit(),
-        n=found.n,
-        interval=interval if found.known else None,
-        low=low if found.known else None,
-        high=high if found.known else None,
+        n=estimate.n,
+        interval=interval if estimate.has_limits else None,
+        low=low if estimate.has_limits else None,
+        high=high if estimate.has_limits else None,
         evidence=evidence,
-        rule=None if found.known else flat_rule(found),
+        rule=None if estimate.has_limits else flat_rule(estimate),
         artifacts=artifacts,
     )
 
 
-def flat_rule(found: Estimate) -> Rule:
-    """Kept is inconclusive: no resample differs, which is no proof that none could."""
+def flat_rule(estimate: Estimate) -> Rule:
+    """Return a rule without a pass: that no resample differs proves nothing."""
 
     def rule(measurement: Measurement, relation: Relation, limit: Quantity) -> Ruling:
         ruling = interval_rule(measurement, relation, limit)
@@ -151,7 +175,7 @@ def flat_rule(found: Estimate) -> Rule:
             return ruling
         return Ruling(
             outcome=Outcome.INCONCLUSIVE,
-            note=f"within the limit but not proven: {found.method}, so nothing says how far "
+            note=f"within the limit but not proven: {estimate.method}, so nothing says how far "
             "others could",
         )
 

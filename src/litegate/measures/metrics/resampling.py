@@ -1,4 +1,4 @@
-"""A metric of one artifact: its value, and its values on resamples and without each part."""
+"""Resample a metric of one artifact: bootstrap and jackknife values, besides its own."""
 
 from __future__ import annotations
 
@@ -11,65 +11,70 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.core.errors import MeasurementError
-from litegate.measures.accuracy.decisions import demand_finite
+from litegate.measures.accuracy.decisions import demand_finite_outputs
 from litegate.measures.accuracy.duplicates import originals
-from litegate.measures.metrics.custom import Chunk, called, demand_bounds
-from litegate.measures.metrics.statistics import Kept, statistics
-from litegate.measures.metrics.values import over_classes, values
+from litegate.measures.metrics.custom import Chunk, call_function, demand_bounds
+from litegate.measures.metrics.statistics import SampleStatistics, statistics
+from litegate.measures.metrics.values import mean_over_classes, metric_values
 from litegate.measures.statistics.bootstrap import Counts, Real, resamples, without_each
 from litegate.runtimes.inference import predict
 from litegate.spec import Artifact, Evaluation
 from litegate.spec.metric import Metric, MetricKind
 
 CHUNK = 1000
-"""Samples whose statistics are computed at once."""
-CUSTOM_RESAMPLES, CUSTOM_LEFT_OUT = 500, 50
-"""Calls of a function of whole arrays: it may take long, so it is called less often."""
+"""Samples whose statistics are computed at once, which bounds the memory needed."""
+CUSTOM_RESAMPLES, CUSTOM_JACKKNIFE = 500, 50
+"""Resamples and jackknife groups of a function of whole arrays, which runs once for each.
+
+Fewer than for other metrics, since it may be slow; its limits are less precise for it."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """A part of the evaluation split, or a class of a metric; all of it by default."""
+class Subgroup:
+    """A slice of the evaluation split, or a class of a metric; the whole split by default."""
 
     slice: str = ""
     """The name of a slice."""
-    of: int | None = None
-    """The number of the class that the metric is of."""
+    class_number: int | None = None
+    """The class whose F1 or IoU is measured; None for the metric's own."""
 
 
-WHOLE = Part()
+WHOLE = Subgroup()
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Sampled:
-    """What a metric is of one artifact, and what it would be on other samples."""
+class ResampledMetric:
+    """A metric of one artifact, with its values on resamples."""
 
     value: float
-    drawn: Real
-    """On each resample, shape (r,); NaN where that has no value."""
-    left: Real
-    """Without each part in turn, shape (g,)."""
+    resampled: Real
+    """The value of each resample, shape (r,); NaN for resamples without a value."""
+    jackknife: Real
+    """The value without each group of samples in turn, shape (g,)."""
     n: int
+    """Number of samples."""
     distinct: int
+    """Number of distinct samples."""
 
 
 @lru_cache(maxsize=16)
-def kept(artifact: Artifact, metric: Metric) -> Kept:
-    """The statistics of every sample, shape (n, k), of the bytes that ship, run in LiteRT."""
-    demand_finite(predict(artifact), artifact.name)
+def sample_statistics(artifact: Artifact, metric: Metric) -> SampleStatistics:
+    """Return the statistics of every sample, shape (n, k), of the `.tflite` run in LiteRT."""
+    demand_finite_outputs(predict(artifact), artifact.name)
     starts = range(0, len(artifact.evaluation.x), CHUNK)
-    parts = (answered(artifact, slice(start, start + CHUNK)) for start in starts)
-    found = [statistics(metric, part) for part in parts]
+    chunks = (read_chunk(artifact, slice(start, start + CHUNK)) for start in starts)
+    rows = [statistics(metric, chunk) for chunk in chunks]
     if metric.function:
-        _demand_alike(metric, found[0], statistics(metric, answered(artifact, slice(0, CHUNK))))
-    return np.concatenate(found)
+        again = statistics(metric, read_chunk(artifact, slice(0, CHUNK)))
+        _demand_deterministic(metric, rows[0], again)
+    return np.concatenate(rows)
 
 
-def _demand_alike(metric: Metric, once: Real, again: Real) -> None:
-    """Raise MeasurementError where the user's function gives something else a second time."""
-    if not np.array_equal(once, again, equal_nan=True):
+def _demand_deterministic(metric: Metric, first: Real, second: Real) -> None:
+    """Raise MeasurementError if the user's function gave other values the second time."""
+    if not np.array_equal(first, second, equal_nan=True):
         raise MeasurementError(
             f"the function of the metric {metric.name} gives other values for the same samples",
             expected="the same each time, so that the same bytes have the same verdict",
@@ -78,140 +83,159 @@ def _demand_alike(metric: Metric, once: Real, again: Real) -> None:
         )
 
 
-def answered(artifact: Artifact, which: Any) -> Chunk:
-    """Some samples of the evaluation split, by a slice or by indices, and the answers to them."""
+def read_chunk(artifact: Artifact, index: Any) -> Chunk:
+    """Return some samples of the evaluation split, by a slice or by indices, with the outputs."""
     split = artifact.evaluation
     return Chunk(
-        outputs=predict(artifact)[which].real,
-        labels=None if split.y is None else split.y[which],
-        inputs=split.x[which],
+        outputs=predict(artifact)[index].real,
+        labels=None if split.y is None else split.y[index],
+        inputs=split.x[index],
         classes=split.classes,
     )
 
 
-def sampled(artifact: Artifact, metric: Metric, part: Part, drawn_by: Evaluation) -> Sampled:
-    """A metric of one artifact on a part of its split.
+def resample_metric(
+    artifact: Artifact, metric: Metric, subgroup: Subgroup, split: Evaluation
+) -> ResampledMetric:
+    """Resample a metric of one artifact on a subgroup of its split.
 
-    `drawn_by` holds the samples whose copies are drawn together and the slices: the same for all
-    that are compared. MeasurementError where there is no value.
+    `split` defines the slices, and the copies that are drawn together: pass the same one for all
+    artifacts that are compared. Raises MeasurementError if the metric has no value.
     """
-    every = _every(artifact, metric, part.slice, drawn_by)
-    of = part.of if part.of is not None else _number(artifact, metric)
-    value, drawn, left = (_picked(one, of) for one in (every.value, every.drawn, every.left))
+    classes = _resample_classes(artifact, metric, subgroup.slice, split)
+    number = subgroup.class_number
+    number = number if number is not None else _metric_class(artifact, metric)
+    value, resampled, jackknife = (
+        _select_class(by_class, number)
+        for by_class in (classes.value, classes.resampled, classes.jackknife)
+    )
     if not np.isfinite(value[0]):
         raise MeasurementError(
-            f"the metric {metric.name} of {artifact.name} has no value{_where(part)}",
+            f"the metric {metric.name} of {artifact.name} has no value{_on_subgroup(subgroup)}",
             expected="samples that it can be computed of, such as both kinds for an AUC",
-            got=f"{value[0]} of {every.n:,} samples",
+            got=f"{value[0]} of {classes.n:,} samples",
         )
-    return Sampled(
-        value=float(value[0]), drawn=drawn, left=left, n=every.n, distinct=every.distinct
+    return ResampledMetric(
+        value=float(value[0]),
+        resampled=resampled,
+        jackknife=jackknife,
+        n=classes.n,
+        distinct=classes.distinct,
     )
 
 
 def plain_value(artifact: Artifact, metric: Metric) -> float:
-    """A metric of the whole split without any limits: quick. Raises as `sampled`."""
+    """Return a metric of the whole split, without limits: fast. Raises as `resample_metric`."""
     chosen = np.arange(len(artifact.evaluation.x))
     if metric.kind is MetricKind.TOP_K:
-        return float(kept(artifact, metric)[:, 0].mean())
-    each = _computation(artifact, metric, chosen)(np.ones((1, len(chosen))))
-    return float(_picked(each, _number(artifact, metric))[0])
+        return float(sample_statistics(artifact, metric)[:, 0].mean())
+    compute = _value_function(artifact, metric, chosen)
+    by_class = compute(np.ones((1, len(chosen))))
+    return float(_select_class(by_class, _metric_class(artifact, metric))[0])
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Every:
-    """The values of every class, of a metric that has some; else of one column."""
+class _ResampledClasses:
+    """The values of every class; of a metric without classes, one column."""
 
     value: Real
     """Shape (1, classes)."""
-    drawn: Real
+    resampled: Real
     """Shape (r, classes)."""
-    left: Real
+    jackknife: Real
     """Shape (g, classes)."""
     n: int
     distinct: int
 
 
 @lru_cache(maxsize=64)
-def _every(artifact: Artifact, metric: Metric, part: str, drawn_by: Evaluation) -> _Every:
-    mask = drawn_by.slices[part] if part else np.ones(len(drawn_by.x), np.bool_)
+def _resample_classes(
+    artifact: Artifact, metric: Metric, slice_name: str, split: Evaluation
+) -> _ResampledClasses:
+    mask = split.slices[slice_name] if slice_name else np.ones(len(split.x), np.bool_)
     chosen = np.flatnonzero(mask)
     if not len(chosen):
         raise MeasurementError(
-            f"there is no sample to measure {metric.name} on{_where(Part(slice=part))}",
+            f"there is no sample to measure {metric.name} on"
+            f"{_on_subgroup(Subgroup(slice=slice_name))}",
             expected="at least two distinct ones",
         )
-    groups = np.unique(originals(drawn_by)[chosen], return_inverse=True)[1]
-    compute = _computation(artifact, metric, chosen)
+    groups = np.unique(originals(split)[chosen], return_inverse=True)[1]
+    compute = _value_function(artifact, metric, chosen)
     distinct = int(groups.max()) + 1
-    whole, custom = np.ones((1, len(chosen))), metric.kind is MetricKind.CUSTOM
-    value = compute(whole)
-    if custom:
-        _demand_alike(metric, value, compute(whole))
-    drawn = resamples(distinct, CUSTOM_RESAMPLES) if custom else resamples(distinct)
-    left = without_each(distinct, CUSTOM_LEFT_OUT) if custom else without_each(distinct)
-    return _Every(
+    once_each, is_custom = np.ones((1, len(chosen))), metric.kind is MetricKind.CUSTOM
+    value = compute(once_each)
+    if is_custom:
+        _demand_deterministic(metric, value, compute(once_each))
+    resampled = resamples(distinct, CUSTOM_RESAMPLES) if is_custom else resamples(distinct)
+    jackknife = without_each(distinct, CUSTOM_JACKKNIFE) if is_custom else without_each(distinct)
+    return _ResampledClasses(
         value=value,
-        drawn=_over(compute, drawn, groups),
-        left=_over(compute, left, groups),
+        resampled=_evaluate(compute, resampled, groups),
+        jackknife=_evaluate(compute, jackknife, groups),
         n=len(chosen),
         distinct=distinct,
     )
 
 
-def _picked(each: Real, of: int | None) -> Real:
-    """The column of one class, or the mean over all; NaN for a class that there is not."""
-    if of is None:
-        return over_classes(each)
-    return each[:, of] if 0 <= of < each.shape[1] else np.full(len(each), np.nan)
+def _select_class(by_class: Real, number: int | None) -> Real:
+    """Return the column of a class, NaN if it is missing; for None the mean over all classes."""
+    if number is None:
+        return mean_over_classes(by_class)
+    if not 0 <= number < by_class.shape[1]:
+        return np.full(len(by_class), np.nan)
+    return by_class[:, number]
 
 
-def _where(part: Part) -> str:
-    if part.slice:
-        return f' on the slice "{part.slice}"'
-    return "" if part.of is None else f" of the class {part.of}"
+def _on_subgroup(subgroup: Subgroup) -> str:
+    if subgroup.slice:
+        return f' on the slice "{subgroup.slice}"'
+    return "" if subgroup.class_number is None else f" of the class {subgroup.class_number}"
 
 
-def _number(artifact: Artifact, metric: Metric) -> int | None:
-    """The number of the class that F1 or IoU is of; None where it is of all."""
+def _metric_class(artifact: Artifact, metric: Metric) -> int | None:
+    """Return the number of the class whose F1 or IoU is measured; None for the mean."""
     if metric.of is None or metric.kind not in (MetricKind.F1, MetricKind.IOU):
         return None
-    return answered(artifact, slice(0, 1)).number(metric, metric.of)
+    return read_chunk(artifact, slice(0, 1)).class_number(metric, metric.of)
 
 
-def _computation(
+def _value_function(
     artifact: Artifact, metric: Metric, chosen: NDArray[np.intp]
 ) -> Callable[[Counts], Real]:
-    """Gives the values for each row of counts of the chosen samples, shape (r, classes)."""
+    """Return a function from counts, shape (r, n), to values, shape (r, classes)."""
     if metric.kind is MetricKind.CUSTOM:
-        demand_finite(predict(artifact), artifact.name)
-        chunk = answered(artifact, chosen)
-        return lambda counts: np.array([[_called(metric, chunk, row)] for row in counts])
-    rows = kept(artifact, metric)[chosen]
-    return lambda counts: values(metric.kind, rows, counts)
+        demand_finite_outputs(predict(artifact), artifact.name)
+        chunk = read_chunk(artifact, chosen)
+        return lambda counts: np.array([[_call_custom(metric, chunk, row)] for row in counts])
+    rows = sample_statistics(artifact, metric)[chosen]
+    return lambda counts: metric_values(metric.kind, rows, counts)
 
 
-def _called(metric: Metric, chunk: Chunk, row: NDArray[Any]) -> float:
-    """The user's function on samples that count so often each; NaN where it has no value."""
-    found = called(metric, chunk.at(np.repeat(np.arange(len(row)), row.astype(np.intp))))
+def _call_custom(metric: Metric, chunk: Chunk, counts: NDArray[Any]) -> float:
+    """Call the user's function on samples repeated by their counts; NaN if it has no value."""
+    resample = chunk.select(np.repeat(np.arange(len(counts)), counts.astype(np.intp)))
+    result = call_function(metric, resample)
     try:
-        value = float(found)
+        value = float(result)
     except (TypeError, ValueError):
         value = np.inf
     if np.isinf(value):
         raise MeasurementError(
             f"the function of the metric {metric.name} gives no number",
             expected="one finite number for all samples, or NaN where they have no value",
-            got=f"{type(found).__name__} {found!r:.80}",
+            got=f"{type(result).__name__} {result!r:.80}",
         )
     demand_bounds(metric, np.array([value]))
     return value
 
 
-def _over(
+def _evaluate(
     compute: Callable[[Counts], Real], blocks: Iterable[Counts], groups: NDArray[np.intp]
 ) -> Real:
-    """The values for blocks of counts of distinct samples; copies count with their original."""
-    plain = len(groups) == groups.max() + 1
-    return np.concatenate([compute(block if plain else block[:, groups]) for block in blocks])
+    """Compute values for blocks of counts of distinct samples; copies count as their original."""
+    all_distinct = len(groups) == groups.max() + 1
+    return np.concatenate(
+        [compute(block if all_distinct else block[:, groups]) for block in blocks]
+    )

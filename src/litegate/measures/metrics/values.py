@@ -1,4 +1,4 @@
-"""From the statistics of samples, and how often each of them counts, to a metric's value."""
+"""Compute a metric's value from the statistics of samples and their counts."""
 
 from __future__ import annotations
 
@@ -7,79 +7,80 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.measures.metrics.statistics import Kept
+from litegate.measures.metrics.statistics import SampleStatistics
 from litegate.measures.statistics.bootstrap import Counts, Real
 from litegate.spec.metric import MetricKind
 
 
-def values(kind: MetricKind, kept: Kept, counts: Counts) -> Real:
-    """The value for each row of `counts`, shape (r, n); NaN where those samples have none.
+def metric_values(kind: MetricKind, rows: SampleStatistics, counts: Counts) -> Real:
+    """Compute the metric's value for each row of `counts`, shape (r, n); NaN if it has none.
 
-    `kept` has shape (n, k). Shape (r, 1); of F1 and IoU (r, classes), a value of each class.
+    `rows` has shape (n, k). Returns shape (r, 1), or (r, classes) for F1 and IoU, with a value of
+    each class.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        return _VALUES[kind](kept, counts)
+        return _VALUES[kind](rows, counts)
 
 
-def over_classes(each: Real) -> Real:
-    """The mean over the classes that have a value, shape (r, classes) to (r,); NaN for none.
+def mean_over_classes(by_class: Real) -> Real:
+    """Return the mean over the classes that have a value, (r, classes) to (r,); NaN without any.
 
-    Which these are, the labels say, never the answers: a file could lift its mean by no longer
-    answering a class.
+    The labels decide which classes these are, never the outputs: otherwise a file could raise its
+    mean by no longer predicting a class.
     """
-    there = np.isfinite(each)
+    has_value = np.isfinite(by_class)
     with np.errstate(divide="ignore", invalid="ignore"):
-        found: Real = np.where(there, each, 0).sum(axis=1) / there.sum(axis=1)
-    return found
+        means: Real = np.where(has_value, by_class, 0).sum(axis=1) / has_value.sum(axis=1)
+    return means
 
 
-def _mean(kept: Kept, counts: Counts) -> Real:
-    found: Real = (counts @ kept[:, :1]) / counts.sum(axis=1, keepdims=True)
-    return found
+def _mean(rows: SampleStatistics, counts: Counts) -> Real:
+    means: Real = (counts @ rows[:, :1]) / counts.sum(axis=1, keepdims=True)
+    return means
 
 
-def _root(kept: Kept, counts: Counts) -> Real:
-    return np.sqrt(_mean(kept, counts))
+def _root(rows: SampleStatistics, counts: Counts) -> Real:
+    return np.sqrt(_mean(rows, counts))
 
 
-def _f1(kept: Kept, counts: Counts) -> Real:
-    chosen, right = kept.astype(np.intp).T
+def _f1(rows: SampleStatistics, counts: Counts) -> Real:
+    chosen, right = rows.astype(np.intp).T
     classes = int(max(chosen.max(), right.max())) + 1
-    hits, labelled = np.flatnonzero(chosen == right), _of_each(counts, right, classes)
-    both = _of_each(counts, chosen, classes) + labelled
-    found = 2 * _of_each(counts[:, hits], right[hits], classes) / both
-    return np.where(labelled > 0, found, np.nan)
+    hits, labelled = np.flatnonzero(chosen == right), _count_classes(counts, right, classes)
+    both = _count_classes(counts, chosen, classes) + labelled
+    f1 = 2 * _count_classes(counts[:, hits], right[hits], classes) / both
+    return np.where(labelled > 0, f1, np.nan)
 
 
-def _of_each(counts: Counts, chosen: NDArray[np.intp], classes: int) -> Real:
-    """How often each class is chosen in each resample, shape (r, classes)."""
-    found = np.zeros((len(counts), classes))
+def _count_classes(counts: Counts, chosen: NDArray[np.intp], classes: int) -> Real:
+    """Count how often each class occurs in each resample, shape (r, classes)."""
+    occurrences = np.zeros((len(counts), classes))
     order = np.argsort(chosen, kind="stable")
-    there, starts = np.unique(chosen[order], return_index=True)
-    if len(there):
-        found[:, there] = np.add.reduceat(counts[:, order], starts, axis=1)
-    return found
+    present, starts = np.unique(chosen[order], return_index=True)
+    if len(present):
+        occurrences[:, present] = np.add.reduceat(counts[:, order], starts, axis=1)
+    return occurrences
 
 
-def _iou(kept: Kept, counts: Counts) -> Real:
-    both, either, labelled = np.split(counts @ kept, 3, axis=1)
+def _iou(rows: SampleStatistics, counts: Counts) -> Real:
+    both, either, labelled = np.split(counts @ rows, 3, axis=1)
     return np.where(labelled > 0, both / either, np.nan)
 
 
-def _auc(kept: Kept, counts: Counts) -> Real:
-    """The chance that a sample of the class outscores another one, ties half."""
-    score, mine = kept[:, 0], kept[:, 1] > 0
-    others = np.flatnonzero(~mine)[np.argsort(score[~mine], kind="stable")]
-    drawn, rest = counts[:, mine], counts[:, others]
-    below = np.concatenate([np.zeros((len(rest), 1)), np.cumsum(rest, axis=1)], axis=1)
-    beaten = np.searchsorted(score[others], score[mine], "left")
-    tied = np.searchsorted(score[others], score[mine], "right")
-    wins = np.einsum("rp,rp->r", drawn, below[:, beaten] + below[:, tied]) / 2
-    found: Real = wins / (drawn.sum(axis=1) * below[:, -1])
-    return found[:, None]
+def _auc(rows: SampleStatistics, counts: Counts) -> Real:
+    """Return the probability that a sample of the class outscores another; a tie counts half."""
+    score, positive = rows[:, 0], rows[:, 1] > 0
+    order = np.flatnonzero(~positive)[np.argsort(score[~positive], kind="stable")]
+    positives, negatives = counts[:, positive], counts[:, order]
+    below = np.concatenate([np.zeros((len(negatives), 1)), np.cumsum(negatives, axis=1)], axis=1)
+    beaten = np.searchsorted(score[order], score[positive], "left")
+    tied = np.searchsorted(score[order], score[positive], "right")
+    wins = np.einsum("rp,rp->r", positives, below[:, beaten] + below[:, tied]) / 2
+    auc: Real = wins / (positives.sum(axis=1) * below[:, -1])
+    return auc[:, None]
 
 
-_VALUES: Mapping[MetricKind, Callable[[Kept, Counts], Real]] = {
+_VALUES: Mapping[MetricKind, Callable[[SampleStatistics, Counts], Real]] = {
     MetricKind.MSE: _mean,
     MetricKind.MAE: _mean,
     MetricKind.MEAN: _mean,

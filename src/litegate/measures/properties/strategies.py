@@ -1,7 +1,7 @@
-"""Inputs to search a domain with: a few small numbers describe each, so that it shrinks well.
+"""Draw inputs from a domain; a few small numbers describe each input, so that it shrinks well.
 
-A pattern draws a whole sample from a level or two between the least and the greatest value of the
-domain, however large the sample is, and says in words what it looks like.
+A pattern draws a whole sample, however large, from one or two levels between the smallest and the
+largest value of the domain, and describes it in words.
 """
 
 from __future__ import annotations
@@ -17,37 +17,39 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
 TOP = 255
-"""The level of the domain's greatest value; 0 is that of the least."""
+"""The level of the domain's largest value; level 0 is the smallest value.
+
+As many levels as an 8-bit input has, so that a level suits images and int8 inputs."""
 HOT = 4
-"""The most single values that stand out from a background."""
+"""Most single values that stand out from a background: a message lists each of them."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Canvas:
-    """What patterns are drawn on."""
+    """The shape and the domain of one input, on which patterns are drawn."""
 
     shape: tuple[int, ...]
     """The shape of one sample."""
     low: float
     high: float
-    """The least and greatest value of the domain."""
+    """The smallest and the largest value of the domain."""
     samples: NDArray[Any]
     """Real samples in the domain, shape (n, ...), n at least 1."""
-    whole: bool = False
-    """Whether only whole numbers are drawn, as for an input of token ids."""
+    is_integer: bool = False
+    """True to draw whole numbers only, as for an input of token ids."""
 
     def rounded(self, drawn: NDArray[Any]) -> NDArray[np.float32]:
-        """A drawn input as it is fed."""
-        return (np.rint(drawn) if self.whole else drawn).astype(np.float32)
+        """Return a drawn input as the network reads it."""
+        return (np.rint(drawn) if self.is_integer else drawn).astype(np.float32)
 
     def value(self, level: int) -> float:
-        """The value of a level; 0 and TOP give the ends of the domain exactly."""
-        part = level / TOP
-        return self.low * (1 - part) + self.high * part
+        """Return the value of a level; 0 and TOP give the ends of the domain exactly."""
+        share = level / TOP
+        return self.low * (1 - share) + self.high * share
 
-    def word(self, level: int) -> str:
-        """The value of a level as a message writes it."""
+    def format_level(self, level: int) -> str:
+        """Format the value of a level for a message."""
         return f"{self.value(level):.6g}"
 
 
@@ -55,24 +57,24 @@ class Pattern(Protocol):
     """One input of the domain."""
 
     def draw(self, canvas: Canvas) -> NDArray[np.float32]:
-        """The input, of the canvas's shape, every value in the domain."""
+        """Return the input, of the canvas's shape, with every value in the domain."""
 
-    def words(self, canvas: Canvas) -> str:
-        """What it looks like, as the subject of a sentence."""
+    def describe(self, canvas: Canvas) -> str:
+        """Describe the input, as the subject of a sentence."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """One value everywhere."""
+    """The same value everywhere."""
 
     level: int
 
     def draw(self, canvas: Canvas) -> NDArray[np.float32]:
         return np.full(canvas.shape, canvas.value(self.level), np.float32)
 
-    def words(self, canvas: Canvas) -> str:
-        return f"every value {canvas.word(self.level)}"
+    def describe(self, canvas: Canvas) -> str:
+        return f"every value {canvas.format_level(self.level)}"
 
 
 @final
@@ -82,7 +84,7 @@ class Hot:
 
     background: int
     spots: tuple[tuple[int, int], ...]
-    """Place in the flat sample, and level."""
+    """Index in the flat sample, and level."""
 
     def draw(self, canvas: Canvas) -> NDArray[np.float32]:
         flat = np.full(canvas.shape, canvas.value(self.background), np.float32).reshape(-1)
@@ -90,13 +92,13 @@ class Hot:
             flat[place % len(flat)] = canvas.value(level)
         return flat.reshape(canvas.shape)
 
-    def words(self, canvas: Canvas) -> str:
+    def describe(self, canvas: Canvas) -> str:
         size = int(np.prod(canvas.shape))
         spots = ", ".join(
-            f"{canvas.word(level)} at {_place(place % size, canvas.shape)}"
+            f"{canvas.format_level(level)} at {_place(place % size, canvas.shape)}"
             for place, level in self.spots
         )
-        return f"every value {canvas.word(self.background)} but {spots}"
+        return f"every value {canvas.format_level(self.background)} but {spots}"
 
 
 def _place(flat: int, shape: tuple[int, ...]) -> str:
@@ -106,20 +108,20 @@ def _place(flat: int, shape: tuple[int, ...]) -> str:
 @final
 @dataclass(frozen=True, slots=True)
 class Stripes:
-    """Two values that take turns along the flat sample."""
+    """Two values that alternate along the flat sample."""
 
     first: int
     second: int
     width: int
-    """How many of one value before the next."""
+    """Length of a run of one value."""
 
     def draw(self, canvas: Canvas) -> NDArray[np.float32]:
-        turn = np.arange(int(np.prod(canvas.shape))) // self.width % 2 == 1
-        values = np.where(turn, canvas.value(self.second), canvas.value(self.first))
+        is_second = np.arange(int(np.prod(canvas.shape))) // self.width % 2 == 1
+        values = np.where(is_second, canvas.value(self.second), canvas.value(self.first))
         return values.astype(np.float32).reshape(canvas.shape)
 
-    def words(self, canvas: Canvas) -> str:
-        values = f"{canvas.word(self.first)} and {canvas.word(self.second)}"
+    def describe(self, canvas: Canvas) -> str:
+        values = f"{canvas.format_level(self.first)} and {canvas.format_level(self.second)}"
         return f"the values {values} in turns of {self.width}"
 
 
@@ -130,25 +132,28 @@ class Noise:
 
     seed: int
     ends: bool
+    """True to draw the two ends of the domain alone."""
 
     def draw(self, canvas: Canvas) -> NDArray[np.float32]:
-        part = np.random.default_rng(self.seed).random(canvas.shape)
-        part = np.round(part) if self.ends else part
-        return (canvas.low * (1 - part) + canvas.high * part).astype(np.float32)
+        shares = np.random.default_rng(self.seed).random(canvas.shape)
+        shares = np.round(shares) if self.ends else shares
+        return (canvas.low * (1 - shares) + canvas.high * shares).astype(np.float32)
 
-    def words(self, canvas: Canvas) -> str:
+    def describe(self, canvas: Canvas) -> str:
         values = "only" if self.ends else "between"
-        return f"noise of seed {self.seed}, {values} {canvas.word(0)} and {canvas.word(TOP)},"
+        low, high = canvas.format_level(0), canvas.format_level(TOP)
+        return f"noise of seed {self.seed}, {values} {low} and {high},"
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Perturbed:
-    """A sample of the evaluation split with noise on it."""
+    """A sample of the evaluation split with added noise."""
 
     index: int
+    """Index of the sample in the evaluation split."""
     reach: int
-    """The level that the noise reaches, up and down."""
+    """The level of the largest noise, up and down."""
     seed: int
 
     def draw(self, canvas: Canvas) -> NDArray[np.float32]:
@@ -157,14 +162,14 @@ class Perturbed:
         noisy: NDArray[Any] = np.clip(canvas.samples[self.index] + noise, canvas.low, canvas.high)
         return noisy.astype(np.float32)
 
-    def words(self, canvas: Canvas) -> str:
+    def describe(self, canvas: Canvas) -> str:
         reach = (canvas.high - canvas.low) * self.reach / TOP
         noise = f" with noise up to {reach:.3g} (seed {self.seed})" if self.reach else ""
         return f"evaluation sample {self.index}{noise}"
 
 
 def extremes() -> Sequence[Pattern]:
-    """The inputs to try first: the ends of the domain, and what saturates."""
+    """Return the inputs to try first: the ends of the domain, and inputs that saturate."""
     return (
         Constant(0),
         Constant(TOP),
@@ -176,7 +181,7 @@ def extremes() -> Sequence[Pattern]:
 
 
 def families(canvas: Canvas) -> tuple[SearchStrategy[Pattern], ...]:
-    """Every kind of pattern on a canvas, the simplest kind first; within one, low levels first."""
+    """Return a strategy for each kind of pattern, the simplest kind first; low levels first."""
     from hypothesis import strategies as st
 
     level = st.sampled_from((0, TOP)) | st.integers(0, TOP)

@@ -17,7 +17,7 @@ from litegate.core.units import Number, Quantity, Unit, text
 from litegate.measures.accuracy import accuracy_drop, answers
 from litegate.measures.accuracy.decisions import decide
 from litegate.measures.accuracy.duplicates import originals
-from litegate.measures.accuracy.outputs import decided, worst
+from litegate.measures.accuracy.outputs import class_scores, measure_worst
 from litegate.measures.accuracy.shares import share
 from litegate.measures.latency import latency_ratio
 from litegate.measures.latency.confirmation import Trial, fresh_process, trial
@@ -126,7 +126,7 @@ def agreement_with_base(base: Artifact, candidate: Artifact) -> Measurement:
             artifacts=(base.sha256, candidate.sha256),
         )
 
-    return worst(decided(before, candidate), measure, high=False)
+    return measure_worst(class_scores(before, candidate), measure, high=False)
 
 
 def _check_split(base: Artifact, candidate: Artifact) -> None:

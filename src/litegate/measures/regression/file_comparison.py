@@ -15,8 +15,8 @@ from litegate.core.errors import ArtifactError, LitegateError, MeasurementError
 from litegate.core.units import Number, Unit
 from litegate.data.npz import Labelled
 from litegate.measures.accuracy import accuracy
-from litegate.measures.accuracy.decisions import demand_finite
-from litegate.measures.accuracy.outputs import paired
+from litegate.measures.accuracy.decisions import demand_finite_outputs
+from litegate.measures.accuracy.outputs import pair_outputs
 from litegate.measures.lints.saturation import saturation
 from litegate.measures.measurement import Measurement, Outcome, Verdict
 from litegate.measures.regression import (
@@ -161,11 +161,11 @@ def compare(
     demand_same_ports(a, b)
     limits = Regression()
     cut_off = [one for each in (a, b) for one in saturation(each)] if run else []
-    if senseless := next((one for one in cut_off if one.senseless), None):
+    if senseless := next((one for one in cut_off if one.is_severe), None):
         raise senseless.error
     for each in (a, b) if run else ():
         for outputs in predict_all(each).values():
-            demand_finite(outputs, each.name)
+            demand_finite_outputs(outputs, each.name)
     verdicts = [
         size_growth(a, b) <= limits.size,
         lost_types(a, b) <= limits.lost_types,
@@ -227,7 +227,7 @@ def _agreement(a: Artifact, b: Artifact, notes: list[str]) -> Iterator[Row]:
 def _differences(a: Artifact, b: Artifact) -> Iterator[str]:
     """How far the outputs are apart, in their own real values."""
     try:
-        pairs = paired(a, b)
+        pairs = pair_outputs(a, b)
     except MeasurementError as error:
         yield f"the outputs cannot be compared: {error.what}"
         return

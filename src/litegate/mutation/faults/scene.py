@@ -10,7 +10,7 @@ from typing import Any, final
 
 from litegate.core.errors import LitegateError
 from litegate.data import disk_arrays
-from litegate.measures.accuracy.agreement import spread
+from litegate.measures.accuracy.agreement import spread_indices
 from litegate.measures.accuracy.decisions import chooses
 from litegate.spec import Array, Artifact, Model, Recipe, Samples, by_input
 from litegate.tflite.editing.draft import Draft, edit
@@ -166,7 +166,7 @@ def in_memory(scene: Scene) -> tuple[Scene, str]:
     if not any(isinstance(array, disk_arrays.Rows) for array in inputs):
         return scene, ""
     each = sum(array.nbytes for array in inputs) // len(split.x)
-    chosen = spread(len(split.x), max(1, disk_arrays.IN_MEMORY // each))
+    chosen = spread_indices(len(split.x), max(1, disk_arrays.IN_MEMORY // each))
     labels = None if split.y is None else split.y[chosen]
     slices = {name: mask[chosen] for name, mask in split.slices.items()}
     moved = scene.with_split(split.x[chosen], labels, slices)
