@@ -23,8 +23,8 @@ from litegate.gate.prove.wiring import run_wiring_faults
 from litegate.gate.session import BASELINE
 from litegate.gate.state import Gate
 from litegate.mutation.faults import Family, Fault, Scene
-from litegate.mutation.faults.catalogue import chosen, own_faults, shipped_faults
-from litegate.mutation.faults.scene import in_memory
+from litegate.mutation.faults.catalogue import custom_faults, select_faults, shipped_faults
+from litegate.mutation.faults.scene import fit_in_memory
 from litegate.mutation.proof import Effort, Proof
 from litegate.mutation.proof import prove as prove_scene
 from litegate.mutation.report_rows import proof_row
@@ -48,8 +48,8 @@ def load_faults(gate: Gate) -> tuple[Fault, ...]:
     if gate.config.getoption("numprocesses", default=None) or gate.is_worker:
         raise pytest.UsageError("--prove plants faults in one process: run it without -n")
     try:
-        faults = (*shipped_faults(), *own_faults(gate.options.checks))
-        return chosen(faults, gate.options.prove_families)
+        faults = (*shipped_faults(), *custom_faults(gate.options.checks))
+        return select_faults(faults, gate.options.prove_families)
     except LitegateError as error:
         raise pytest.UsageError(str(error)) from error
 
@@ -144,7 +144,7 @@ class _Prover:
     def _run_proof(self, case: Case) -> Proof:
         options = self.gate.options
         items = {item.nodeid: item for item in self.items if _is_check_of(case, item)}
-        scene, note = in_memory(self._scene(case))
+        scene, note = fit_in_memory(self._scene(case))
         if note:
             self.gate.recorder.run.notes.append(note)
         checks = [check_info(item) for item in items.values()]
