@@ -9,7 +9,7 @@ import pytest
 
 from litegate.spec import Kind
 from litegate.testing import tiny
-from litegate.testing.planted import plant
+from litegate.testing.store import fill_store
 
 MODEL = '''
 """A tiny network, planted ready-made."""
@@ -65,7 +65,7 @@ class Project:
             "float32": tiny(Kind.FLOAT32),
             "int8_qat": tiny(Kind.INT8_QAT),
         }
-        plant(self.path, name, files, **planted)
+        fill_store(self.path, name, files, **planted)
         return self
 
     def check(self, body, *, head="", args="candidate, require", name="test_it", doc="It holds."):
