@@ -17,7 +17,7 @@ from litegate.mutation.survivors import Survivor, survivors
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
-    """How much time and which checks a proof spends."""
+    """The time and the checks that a proof spends."""
 
     seconds: float
     """Time for the whole proof of a candidate; grades not planted by then are reported."""

@@ -65,7 +65,7 @@ class _MissedFault:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remedies:
-    """Words remedies for survivors from what the checks measured."""
+    """Suggests remedies for survivors from what the checks measured."""
 
     scene: Scene
     sound_results: Mapping[str, CheckResult]
@@ -83,13 +83,17 @@ class Remedies:
         }
         required = {name: check for name, check in expected.items() if check.applies_to(self.scene)}
         missed = {
-            name: fault for name in expected if (fault := self._missed(name, fault_run, grade))
+            name: missed_fault
+            for name in expected
+            if (missed_fault := self._missed_fault(name, fault_run, grade))
         }
         missing_checks = [
             check.suggestion for name, check in required.items() if not self._is_measured(name)
         ]
         tighter_limits = [
-            self._tighter_limit(name, fault) for name, fault in missed.items() if fault.has_changed
+            self._tighter_limit(name, missed_fault)
+            for name, missed_fault in missed.items()
+            if missed_fault.has_changed
         ]
         if missing_checks or tighter_limits:
             # one remedy of each kind comes first, so that both kinds are named
@@ -103,16 +107,18 @@ class Remedies:
         new_limits = [
             f"a limit on the {name}" for name in expected if name not in required | missed
         ]
-        unchanged = [_unchanged(fault) for fault in missed.values()]
+        unchanged = [_unchanged(missed_fault) for missed_fault in missed.values()]
         parts = [" or ".join(new_limits[:_MOST_REMEDIES]), *unchanged[:1]]
         return "; ".join(filter(None, parts)) or "a check of your own"
 
     def for_measurement(self, name: str, fault_runs: Sequence[FaultRun]) -> str:
         """Suggest how to make a measurement notice the largest grades of faults that it missed."""
         missed = [
-            fault for run in fault_runs if (fault := self._missed(name, run, run.largest_planted))
+            missed_fault
+            for run in fault_runs
+            if (missed_fault := self._missed_fault(name, run, run.largest_planted))
         ]
-        if changed := [fault for fault in missed if fault.has_changed]:
+        if changed := [missed_fault for missed_fault in missed if missed_fault.has_changed]:
             return self._tighter_limit(name, changed[0], f" of {changed[0].fault.name}")
         if missed:
             return _unchanged(missed[0])
@@ -121,7 +127,7 @@ class Remedies:
     def _is_measured(self, name: str) -> bool:
         return any(name in result.verdicts for result in self.sound_results.values())
 
-    def _missed(self, name: str, fault_run: FaultRun, grade: float) -> _MissedFault | None:
+    def _missed_fault(self, name: str, fault_run: FaultRun, grade: float) -> _MissedFault | None:
         """Return the values of the first check that measured `name` at a grade, or None."""
         for id_, result in fault_run.results[grade].items():
             sound = self.sound_results[id_].values.get(name) if id_ in self.sound_results else None

@@ -13,7 +13,7 @@ from litegate.mutation.faults import Expect, Scene
 
 
 class CheckOutcome(StrEnum):
-    """How a check ended."""
+    """The outcome of a check."""
 
     PASS = "pass"
     INCONCLUSIVE = "inconclusive"
@@ -53,7 +53,7 @@ class MeasuredValue:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
-    """How one check ended on one scene."""
+    """The outcome of one check on one scene, with its verdicts and values."""
 
     outcome: CheckOutcome
     verdicts: Mapping[str, CheckOutcome] = field(default_factory=dict)

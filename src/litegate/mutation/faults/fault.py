@@ -26,7 +26,7 @@ class Family(StrEnum):
 
 
 class Expect(StrEnum):
-    """How a gate reacts if it notices the fault."""
+    """The reaction of a gate that notices the fault."""
 
     FAIL = "fail"
     """A check fails or raises one of litegate's errors. The planted file loads and runs."""

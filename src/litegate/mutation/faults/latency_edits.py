@@ -38,13 +38,13 @@ class Maxima:
         position = self._layer.number + 1
         self.draft.graph.operators[position:position] = self.added
 
-    def maximum(self, left: int, right: int, result: int) -> int:
+    def maximum(self, first: int, second: int, result: int) -> int:
         """Add an operator that writes the maximum of two tensors to `result`; return `result`."""
         if self._code is None:
             self._code = self.draft.code(schema.BuiltinOperator.MAXIMUM, _VERSION)
         step = schema.OperatorT(
             opcodeIndex=self._code,
-            inputs=[left, right],
+            inputs=[first, second],
             outputs=[result],
             builtinOptions=schema.MaximumMinimumOptionsT(),
             builtinOptionsType=schema.BuiltinOptions.MaximumMinimumOptions,

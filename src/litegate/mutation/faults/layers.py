@@ -61,18 +61,18 @@ def layers(draft: Draft) -> tuple[Layer, ...]:
 
 
 def first(draft: Draft) -> Layer:
-    """Return the first layer; with several inputs, the first layers' one with the largest output.
+    """Return the first layer. Raises Unplantable if there is none.
 
-    Raises Unplantable if there is no layer.
+    If the model has several inputs, returns the first layer with the largest output among theirs.
     """
     all_layers = layers(draft)
     if len(draft.graph.inputs) == 1:
         return all_layers[0]
-    by_operator = {layer.number: layer for layer in all_layers}
+    by_number = {layer.number: layer for layer in all_layers}
     behind_a_layer: set[int] = set()
     first_layers = []
     for number, operator in enumerate(draft.graph.operators):
-        layer = by_operator.get(number)
+        layer = by_number.get(number)
         reads_a_layer = not behind_a_layer.isdisjoint(map(int, operator.inputs))
         if layer and not reads_a_layer:
             first_layers.append(layer)
@@ -89,11 +89,11 @@ def last(draft: Draft) -> Layer:
     all_layers = layers(draft)
     if len(draft.graph.outputs) == 1:
         return all_layers[-1]
-    by_operator = {layer.number: layer for layer in all_layers}
+    by_number = {layer.number: layer for layer in all_layers}
     needed = {draft.output}
     for number, operator in reversed(list(enumerate(draft.graph.operators))):
         if needed.intersection(map(int, operator.outputs)):
-            layer = by_operator.get(number)
+            layer = by_number.get(number)
             if layer:
                 return layer
             needed.update(map(int, operator.inputs))
