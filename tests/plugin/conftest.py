@@ -7,6 +7,7 @@ from pathlib import Path
 import ai_edge_litert.interpreter  # noqa: F401 stays loaded: its C part cannot be loaded twice
 import pytest
 
+import litegate.gate.hooks  # noqa: F401 stays loaded: runs in this process share its stash keys
 from litegate.spec import Kind
 from litegate.testing import tiny
 from litegate.testing.store import fill_store
