@@ -15,7 +15,7 @@ from litegate.data.prepare import array_digest
 from litegate.gate.session import GateSession
 from litegate.mutation.faults import Draft, edit, layers
 from litegate.spec import DataLocations
-from litegate.testing.planted import plant
+from litegate.testing.store import fill_store
 
 CHECKS = Path(__file__).resolve().parents[2] / "checks"
 MODELS = Path(__file__).with_name("judged")
@@ -49,7 +49,9 @@ class Project(BareProject):
                 draft.store(tensor, np.ascontiguousarray(np.moveaxis(values, 0, axis)))
 
         broken = edit(candidate.tflite, change)
-        plant(self.path, self.name, {candidate.recipe.name: broken}, split=candidate.evaluation)
+        fill_store(
+            self.path, self.name, {candidate.recipe.name: broken}, split=candidate.evaluation
+        )
 
 
 def digests(file):

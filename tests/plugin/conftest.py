@@ -7,9 +7,10 @@ from pathlib import Path
 import ai_edge_litert.interpreter  # noqa: F401 stays loaded: its C part cannot be loaded twice
 import pytest
 
+import litegate.gate.hooks  # noqa: F401 stays loaded: runs in this process share its stash keys
 from litegate.spec import Kind
 from litegate.testing import tiny
-from litegate.testing.planted import plant
+from litegate.testing.store import fill_store
 
 MODEL = '''
 """A tiny network, planted ready-made."""
@@ -65,7 +66,7 @@ class Project:
             "float32": tiny(Kind.FLOAT32),
             "int8_qat": tiny(Kind.INT8_QAT),
         }
-        plant(self.path, name, files, **planted)
+        fill_store(self.path, name, files, **planted)
         return self
 
     def check(self, body, *, head="", args="candidate, require", name="test_it", doc="It holds."):

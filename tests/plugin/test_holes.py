@@ -10,7 +10,7 @@ import pytest
 
 from litegate.spec import Kind
 from litegate.testing import evaluation, tiny
-from litegate.testing.planted import plant
+from litegate.testing.store import fill_store
 
 CHECKS = Path(__file__).resolve().parents[2] / "checks"
 SIZE = """
@@ -192,12 +192,14 @@ def test_a_constant_of_the_preprocessing_makes_another_split(project):
     scaled = "SCALE = 1\n\ndef _as_it_is(samples):\n    return samples * SCALE\n"
     before = "def _as_it_is(samples):\n    return samples\n"
     file.write_text(file.read_text().replace(before, scaled))
-    plant(project.path, "tiny", {"float32": tiny(Kind.FLOAT32), "int8_qat": tiny(Kind.INT8_QAT)})
+    fill_store(
+        project.path, "tiny", {"float32": tiny(Kind.FLOAT32), "int8_qat": tiny(Kind.INT8_QAT)}
+    )
     assert project.run().ret == 0
     file.write_text(file.read_text().replace("SCALE = 1", "SCALE = 0"))
     split = evaluation()
     files = {"float32": tiny(Kind.FLOAT32), "int8_qat": tiny(Kind.INT8_QAT)}
-    plant(project.path, "tiny", files, split=dataclasses.replace(split, x=split.x * 0))
+    fill_store(project.path, "tiny", files, split=dataclasses.replace(split, x=split.x * 0))
     done = project.run()
     assert done.ret == 1
     done.stdout.fnmatch_lines(["FAIL*accuracy*"])

@@ -9,7 +9,7 @@ import pytest
 
 from litegate.spec import Kind
 from litegate.testing import tiny
-from litegate.testing.planted import plant
+from litegate.testing.store import fill_store
 
 NAME = "::error::x\n::stop-commands::y\x1b[31m##[group]<img src=x> `a` @all |"
 MODEL = """
@@ -46,7 +46,7 @@ RAISES = "raise DataError('no data for ' + model.name)"
 def hostile(project):
     """A project whose model, file, data set and classes have hostile names."""
     (project.path / "models" / "::error::%0A,x.py").write_text(MODEL.format(name=NAME))
-    plant(project.path, NAME, {"float32": tiny(Kind.FLOAT32), "int8_qat": tiny(Kind.INT8_QAT)})
+    fill_store(project.path, NAME, {"float32": tiny(Kind.FLOAT32), "int8_qat": tiny(Kind.INT8_QAT)})
     return project
 
 

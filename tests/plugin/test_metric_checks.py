@@ -7,7 +7,7 @@ import pytest
 
 from litegate.spec import Kind
 from litegate.testing import evaluation, revalue, tiny
-from litegate.testing.planted import plant
+from litegate.testing.store import fill_store
 
 F1 = "metrics=(lg.metrics.f1({limits}),)"
 GOOD = tiny(Kind.INT8_QAT)
@@ -93,7 +93,7 @@ def test_a_metric_that_ends_the_comparison_of_accuracy_is_told(project):
     file = project.path / "models" / "tiny.py"
     text = file.read_text().replace("size=lg.kib(9)", RANKED)
     file.write_text(text.replace("import litegate as lg", "import _scores\nimport litegate as lg"))
-    plant(project.path, "tiny", {"float32": tiny(Kind.FLOAT32), "int8_qat": BIASED})
+    fill_store(project.path, "tiny", {"float32": tiny(Kind.FLOAT32), "int8_qat": BIASED})
     done = project.run("checks", "--against", "main", "-m", "not latency")
     assert done.ret == 1
     done.stdout.fnmatch_lines(["*tiny: budget regression.accuracy: 0.5 points -> no limit*"])
@@ -114,7 +114,7 @@ def sliced(project, budget, files=None):
 
 
 def plant_again(project, split, files):
-    plant(project.path, "tiny", files, split=split)
+    fill_store(project.path, "tiny", files, split=split)
     return project.real_checks()
 
 

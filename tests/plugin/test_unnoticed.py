@@ -9,7 +9,7 @@ import pytest
 
 from litegate.spec import Kind
 from litegate.testing import evaluation, tiny
-from litegate.testing.planted import plant
+from litegate.testing.store import fill_store
 
 CHECKS = Path(__file__).resolve().parents[2] / "checks"
 FILES = {"float32": tiny(Kind.FLOAT32), "int8_qat": tiny(Kind.INT8_QAT)}
@@ -63,7 +63,7 @@ def edit(project, old, new, name="models/tiny.py"):
     file = project.path / name
     assert old in file.read_text()
     file.write_text(file.read_text().replace(old, new))
-    plant(project.path, "tiny", FILES)
+    fill_store(project.path, "tiny", FILES)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 from litegate.build.store import Store
 from litegate.gate.evidence import in_store
 from litegate.testing import revalue
-from litegate.testing.planted import plant
+from litegate.testing.store import fill_store
 from litegate.tflite.reader import parse
 
 pytestmark = pytest.mark.slow
@@ -90,7 +90,7 @@ def repository(tmp_path, trained):
 def _plant(project, trained, tflite):
     reference = trained["reference"].tflite
     files = {"float32": reference, "float32+1": reference, "int8_qat": tflite}
-    plant(project, "mnist_cnn", files, split=trained["candidate"].evaluation)
+    fill_store(project, "mnist_cnn", files, split=trained["candidate"].evaluation)
 
 
 def test_the_flip_sheet_shows_the_digits_of_the_class_that_got_worse(repository, opened):

@@ -121,11 +121,11 @@ def planted(repository):
     from litegate.gate.session import GateSession
     from litegate.spec import Kind
     from litegate.testing import tiny
-    from litegate.testing.planted import plant
+    from litegate.testing.store import fill_store
 
     files = {"float32": tiny(Kind.FLOAT32), "int8_qat": tiny(Kind.INT8_QAT)}
     for name in ("first", "second"):
-        plant(repository.project, name, files)
+        fill_store(repository.project, name, files)
     return described(GateSession(parse(repository.project, {}, {}, {}), print, print))
 
 

@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import final
 
+from litegate.build.store import BUILDS, EVALUATIONS, Store
 from litegate.core.errors import BuildError, ConfigError, DataError, LitegateError, StoreError
 from litegate.core.git import ignores
 from litegate.data import prepare
-from litegate.data.sources import digest, expanded, files_of, locate
 from litegate.data.prepare import keep_evaluation
-from litegate.spec.digests import digest_of
+from litegate.data.sources import digest, expanded, files_of, locate
 from litegate.runtimes.sandbox import demand_trial
 from litegate.spec import Data, DataLocations, File, Splits
-from litegate.build.store import BUILDS, EVALUATIONS, Store
+from litegate.spec.digests import digest_of
 from litegate.tflite.reader import parse
 
 

@@ -10,19 +10,7 @@ from pathlib import Path
 from typing import Any, final
 
 from litegate.build import process
-from litegate.core.errors import BuildError, DataUnavailable, LitegateError, StoreCorrupt
-from litegate.data.array_files import load
-from litegate.spec.digests import (
-    artifact_key,
-    artifact_stem,
-    data_key,
-    digest_of,
-    module_digest,
-    toolchain_digest,
-)
 from litegate.build.external_files import Intake
-from litegate.measures.lints.saturation import demand_representable
-from litegate.spec import Artifact, DataLocations, Evaluation, File, Model
 from litegate.build.store import BUILDS, EVALUATIONS, Store
 from litegate.build.store_arrays import (
     KERAS,
@@ -33,6 +21,18 @@ from litegate.build.store_arrays import (
     stored_slices,
 )
 from litegate.build.toolchain.protocol import CONVERTED, START
+from litegate.core.errors import BuildError, DataUnavailable, LitegateError, StoreCorrupt
+from litegate.data.array_files import load
+from litegate.measures.lints.saturation import demand_representable
+from litegate.spec import Artifact, DataLocations, Evaluation, File, Model
+from litegate.spec.digests import (
+    artifact_key,
+    artifact_stem,
+    data_key,
+    digest_of,
+    module_digest,
+    toolchain_digest,
+)
 
 FILES = ("model.tflite", "history.json", "certificate.json")
 """What the store keeps of every artifact."""

@@ -19,8 +19,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, cast, final
 
-from litegate.core.errors import BuildError, ConfigError, DataError, DataUnavailable, LitegateError
-from litegate.core.import_paths import path_for
 from litegate.build.toolchain.failures import is_own
 from litegate.build.toolchain.protocol import (
     Done,
@@ -33,6 +31,8 @@ from litegate.build.toolchain.protocol import (
     Stage,
     decode,
 )
+from litegate.core.errors import BuildError, ConfigError, DataError, DataUnavailable, LitegateError
+from litegate.core.import_paths import path_for
 
 __all__ = ["Event", "Progress", "Ready", "Request", "Stage", "build"]
 

@@ -20,8 +20,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar, final
 
-from litegate.core.errors import StoreCorrupt, StoreError
 from litegate.build.objects import Objects, cannot, prefix
+from litegate.core.errors import StoreCorrupt, StoreError
 
 _Found = TypeVar("_Found")
 BUILDS = "builds"

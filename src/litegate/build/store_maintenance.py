@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
-from litegate.core.errors import StoreCorrupt
 from litegate.build.store import ANSWERS, BUILDS, Store
+from litegate.core.errors import StoreCorrupt
 
 DAY = 86_400.0
 

@@ -90,9 +90,9 @@ class GateHooks:
         if not self.gate.options.prove:
             self._build(session)
             return (yield)
-        from litegate.gate.prove import faults_of, prove
+        from litegate.gate.prove import load_faults, prove
 
-        faults = faults_of(self.gate)
+        faults = load_faults(self.gate)
         self._build(session)
         result = yield
         prove(self.gate, session, faults)

@@ -149,7 +149,10 @@ class Gate:
     def loosenings(self, case: Case | None) -> Loosenings:
         """The weakened limits of a model, or of the project. Raises ConfigError without a base."""
         head = self.declaration()
-        base = dict(self.scene.declared_before(head)) if self.scene else self._base_declaration()
+        if self.scene:
+            base = dict(self.scene.derive_base_declaration(head))
+        else:
+            base = self._base_declaration()
         return of_model(base, head, case.model.name) if case else of_project(base, head)
 
     def _base_declaration(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Which grades of which faults are planted, in which order, and what the checks said of each."""
+"""Plant a fault grade by grade, from the largest defect down, and record the check results."""
 
 from __future__ import annotations
 
@@ -7,130 +7,145 @@ from dataclasses import dataclass, field
 from typing import final
 
 from litegate.core.errors import LitegateError
+from litegate.mutation.expected_checks import SLOW_MEASUREMENTS
 from litegate.mutation.faults import Expect, Family, Fault, Scene, Unplantable
-from litegate.mutation.promises import COSTLY
-from litegate.mutation.result import Check, Play, Result
+from litegate.mutation.result import CheckInfo, CheckResult, CheckRunner
 from litegate.runtimes.inference import all_outputs
 
 
 @final
 @dataclass(slots=True, kw_only=True, eq=False)
-class Climb:
-    """One fault, and what the checks said of its grades; played from the grossest down."""
+class FaultRun:
+    """A fault and the check results of the grades planted so far, starting with the largest."""
 
     fault: Fault
-    results: dict[float, Mapping[str, Result]] = field(default_factory=dict)
-    """By grade, then by check."""
+    results: dict[float, Mapping[str, CheckResult]] = field(default_factory=dict)
+    """Results by grade, then by check id."""
     unplantable: str = ""
-    """Why this model cannot have the fault; empty where it can."""
+    """The reason why this model cannot have the fault; empty if it can."""
     error: str = ""
-    """What went wrong in planting it: then nothing is proven."""
+    """The error raised while planting the fault; if set, the fault proves nothing."""
 
-    def noticed(self, grade: float) -> tuple[str, ...]:
-        """The checks that noticed a grade; none for one that was not played."""
-        said = self.results.get(grade, {})
-        return tuple(id_ for id_, one in said.items() if one.notices(self.fault.expect))
+    def noticing_checks(self, grade: float) -> tuple[str, ...]:
+        """Return the ids of the checks that noticed a grade; empty for a grade not planted."""
+        results = self.results.get(grade, {})
+        return tuple(id_ for id_, result in results.items() if result.notices(self.fault.expect))
 
     @property
-    def smallest(self) -> float | None:
-        """The smallest grade that any check noticed; None where none did."""
-        found = [grade for grade in self.results if self.noticed(grade)]
-        return min(found, default=None)
+    def largest_planted(self) -> float:
+        """The largest planted grade; raises ValueError if no grade has been planted."""
+        return max(self.results)
+
+    @property
+    def smallest_noticed(self) -> float | None:
+        """The smallest grade that any check noticed; None if no check noticed any."""
+        noticed = [grade for grade in self.results if self.noticing_checks(grade)]
+        return min(noticed, default=None)
 
     @property
     def next_grade(self) -> float | None:
-        """The grossest grade not played yet; None where looking further shows nothing."""
+        """The largest grade not planted yet; None if planting more would show nothing new."""
         if self.unplantable or self.error:
             return None
-        played = min(self.results, default=None)
-        if played is not None and not self.noticed(played):
+        planted = min(self.results, default=None)
+        if planted is not None and not self.noticing_checks(planted):
             return None
-        finer = [g for g in self.fault.ladder.grades if played is None or g < played]
-        return max(finer, default=None)
+        smaller = [g for g in self.fault.ladder.grades if planted is None or g < planted]
+        return max(smaller, default=None)
 
     @property
-    def reached(self) -> bool:
-        """Whether it was planted down to the grade that must be noticed, or cannot be."""
+    def is_complete(self) -> bool:
+        """Return True if the fault was planted down to its `must` grade or cannot be planted."""
         if self.unplantable or self.error:
             return True
-        played = min(self.results, default=None)
-        return played is not None and (played <= self.fault.ladder.must or not self.noticed(played))
+        planted = min(self.results, default=None)
+        return planted is not None and (
+            planted <= self.fault.ladder.must or not self.noticing_checks(planted)
+        )
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Watch:
-    """Which checks look at which fault."""
+class CheckPlan:
+    """Selects the checks that run on each fault, to save the time of the slow ones."""
 
-    checks: Sequence[Check]
-    before: Mapping[str, Result]
-    """What each check said of the sound scene, so what it measures."""
-    everything: bool = False
-    """Whether every check looks at every fault."""
+    checks: Sequence[CheckInfo]
+    sound_results: Mapping[str, CheckResult]
+    """Results on the sound scene, which show what each check measures."""
+    all_checks: bool = False
+    """Whether every check runs on every fault."""
 
-    def over(self, fault: Fault) -> list[str]:
-        """The checks that look at a fault at once: costly ones only where it is meant for them."""
-        return [check.id for check in self._in_time(fault) if self._at_once(check, fault)]
+    def first_checks(self, fault: Fault) -> list[str]:
+        """Return the checks to run first; slow ones only if the fault is meant for them."""
+        return [check.id for check in self._candidates(fault) if self._runs_first(check, fault)]
 
-    def over_unnoticed(self, fault: Fault) -> list[str]:
-        """The checks that look at it too where nobody noticed."""
-        first = self.over(fault)
-        return [check.id for check in self._in_time(fault) if check.id not in first]
+    def remaining_checks(self, fault: Fault) -> list[str]:
+        """Return the checks to run if none of `first_checks` noticed the fault."""
+        first = self.first_checks(fault)
+        return [check.id for check in self._candidates(fault) if check.id not in first]
 
-    def _in_time(self, fault: Fault) -> list[Check]:
-        """Checks that time look at faults of latency alone."""
-        timed = self.everything or fault.family is Family.LATENCY
-        return [check for check in self.checks if timed or not check.is_latency]
+    def _candidates(self, fault: Fault) -> list[CheckInfo]:
+        """Return all checks that may run; latency checks only for latency faults."""
+        includes_latency = self.all_checks or fault.family is Family.LATENCY
+        return [check for check in self.checks if includes_latency or not check.is_latency]
 
-    def _at_once(self, check: Check, fault: Fault) -> bool:
-        names = self.before[check.id].measured
-        costly = any(name in COSTLY for name in names)
-        return self.everything or not costly or any(name in fault.noticed_by for name in names)
+    def _runs_first(self, check: CheckInfo, fault: Fault) -> bool:
+        measurements = self.sound_results[check.id].verdicts
+        is_slow = any(name in SLOW_MEASUREMENTS for name in measurements)
+        is_meant = any(name in fault.noticed_by for name in measurements)
+        return self.all_checks or not is_slow or is_meant
 
 
-def climb(sound: Scene, climb: Climb, watch: Watch, play: Play) -> None:
-    """Plant the next grade of a fault and take down what the checks say.
+def run_next_grade(sound: Scene, fault_run: FaultRun, plan: CheckPlan, runner: CheckRunner) -> None:
+    """Plant the next grade of a fault, run the checks on it and record their results.
 
-    A check that did not notice a grade is not asked about a finer one.
+    A check that did not notice a grade does not run on a smaller one.
     """
-    grade = climb.next_grade
+    grade = fault_run.next_grade
     if grade is None:
         return
-    played = min(climb.results, default=None)
-    asked = watch.over(climb.fault) if played is None else climb.noticed(played)
+    fault = fault_run.fault
+    planted = min(fault_run.results, default=None)
+    is_first = planted is None
+    check_ids = plan.first_checks(fault) if planted is None else fault_run.noticing_checks(planted)
     try:
-        scene = climb.fault(sound, grade)
-        if climb.fault.expect is not Expect.REFUSED:
+        scene = fault(sound, grade)
+        if fault.expect is not Expect.REFUSED:
             _check_runs(scene, sound)
     except Unplantable as reason:
-        climb.unplantable = str(reason)
+        fault_run.unplantable = str(reason)
     except LitegateError as error:
-        climb.error = f"{_at(climb.fault, grade)}{error}"
-    except Exception as error:  # noqa: BLE001 a fault is a plug-in: whatever it raises is told
-        climb.error = f"{_at(climb.fault, grade)}{type(error).__name__}: {error}"
+        fault_run.error = f"{_grade_prefix(fault, grade)}{error}"
+    except Exception as error:  # noqa: BLE001 a fault may be the user's code and raise anything
+        fault_run.error = f"{_grade_prefix(fault, grade)}{type(error).__name__}: {error}"
     else:
-        climb.results[grade] = play(scene, asked)
-        if played is None and not climb.noticed(grade):
-            rest = play(scene, watch.over_unnoticed(climb.fault))
-            climb.results[grade] = {**climb.results[grade], **rest}
+        fault_run.results[grade] = runner(scene, check_ids)
+        if is_first and not fault_run.noticing_checks(grade):
+            remaining = runner(scene, plan.remaining_checks(fault))
+            fault_run.results[grade] = {**fault_run.results[grade], **remaining}
 
 
-def _at(fault: Fault, grade: float) -> str:
-    said = fault.ladder.text(grade)
-    return f"{said}: " if said else ""
+def _grade_prefix(fault: Fault, grade: float) -> str:
+    grade_text = fault.ladder.text(grade)
+    return f"{grade_text}: " if grade_text else ""
 
 
 def _check_runs(scene: Scene, sound: Scene) -> None:
-    """LiteRT loads and runs every planted file. ArtifactError where it does not."""
-    artifacts = {
-        one.sha256: one
-        for one in (scene.candidate, scene.reference)
-        if one.sha256 not in (sound.candidate.sha256, sound.reference.sha256)
+    """Run every planted file once with LiteRT. Raises ArtifactError if a file does not run."""
+    planted = {
+        artifact.sha256: artifact
+        for artifact in (scene.candidate, scene.reference)
+        if artifact.sha256 not in (sound.candidate.sha256, sound.reference.sha256)
     }
     sample = sound.candidate.evaluation.x[:1]
-    for one in artifacts.values():
-        all_outputs(one.tflite, sample, subject=f"the planted {one.name}", signature=one.signature)
+    for artifact in planted.values():
+        all_outputs(
+            artifact.tflite,
+            sample,
+            subject=f"the planted {artifact.name}",
+            signature=artifact.signature,
+        )
 
 
-Told = Callable[[str], None]
-"""Takes a line on how far the proof has come."""
+ReportStep = Callable[[str], None]
+"""Shows the user a line about the proof's progress."""

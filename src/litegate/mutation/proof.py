@@ -1,4 +1,4 @@
-"""The proof of one candidate: what was planted, who noticed, what survived."""
+"""Prove one candidate's gate: plant every fault, and record alarms, errors and survivors."""
 
 from __future__ import annotations
 
@@ -9,77 +9,78 @@ from typing import Any, final
 from litegate.core.errors import ConfigError
 from litegate.mutation.faults import Fault, Scene, edit, sound
 from litegate.mutation.faults.scene import with_bytes
-from litegate.mutation.grades import Climb, Told, Watch, climb
-from litegate.mutation.result import Check, Play, Result, Said
+from litegate.mutation.grades import CheckPlan, FaultRun, ReportStep, run_next_grade
+from litegate.mutation.result import CheckInfo, CheckOutcome, CheckResult, CheckRunner
 from litegate.mutation.survivors import Survivor, survivors
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
-    """How much is tried."""
+    """The time and the checks that a proof spends."""
 
     seconds: float
-    """Of the whole proof of a candidate; what is not tried by then is told."""
+    """Time for the whole proof of a candidate; grades not planted by then are reported."""
     rounds: int = 1
     """Comparisons of identical models by each check that compares with the base."""
-    everything: bool = False
-    """Whether checks that time or search look at every fault, not only at those meant for them."""
+    all_checks: bool = False
+    """Whether latency and property checks run on every fault, not only on faults meant for them."""
 
 
 @final
 @dataclass(slots=True, kw_only=True, eq=False)
 class Proof:
-    """What the gate noticed of the faults planted in one candidate."""
+    """The results of all faults planted in one candidate."""
 
     scene: Scene
-    checks: Sequence[Check]
-    before: Mapping[str, Result]
-    """What each check said of the sound scene."""
-    calm: list[Result]
-    """What the checks said of scenes without a fault."""
-    alarms: list[str]
-    """The false alarms among them, as sentences."""
-    climbs: list[Climb]
-    noise: str = ""
-    """What training from other seeds moves, where it was measured."""
+    checks: Sequence[CheckInfo]
+    sound_results: Mapping[str, CheckResult]
+    """The result of each check on the sound scene, by check id."""
+    faultless_results: list[CheckResult]
+    """All results on scenes without a fault: the sound scene, identical models, rebuilds."""
+    false_alarms: list[str]
+    """The messages of the red results among `faultless_results`."""
+    fault_runs: list[FaultRun]
+    training_noise: str = ""
+    """How much training from other seeds changes the quality; empty if it was not measured."""
 
     @property
     def survivors(self) -> tuple[Survivor, ...]:
-        """What the gate would let through."""
+        """The defects that the gate would let through."""
         names = {check.id: check.name for check in self.checks}
-        return survivors(self.scene, self.climbs, self.before, names)
+        return survivors(self.scene, self.fault_runs, self.sound_results, names)
 
     @property
     def errors(self) -> list[str]:
         """Faults that could not be planted although the model has what they need."""
-        return [f"{one.fault.name}: {one.error}" for one in self.climbs if one.error]
+        return [f"{run.fault.name}: {run.error}" for run in self.fault_runs if run.error]
 
     @property
-    def unproven(self) -> list[str]:
-        """Faults for which the time did not suffice."""
-        return [one.fault.name for one in self.climbs if not one.reached]
+    def unfinished(self) -> list[str]:
+        """Names of the faults that were not planted down to their `must` grade in time."""
+        return [run.fault.name for run in self.fault_runs if not run.is_complete]
 
     @property
-    def holds(self) -> bool:
-        """Whether every fault was noticed that must be, and nothing else."""
-        return not (self.survivors or self.alarms or self.errors or self.unproven)
+    def is_proven(self) -> bool:
+        """Return True if the gate noticed every fault that it must and raised no false alarm."""
+        return not (self.survivors or self.false_alarms or self.errors or self.unfinished)
 
 
 def prove(
     scene: Scene,
     faults: Sequence[Fault],
-    checks: Sequence[Check],
-    play: Play,
+    checks: Sequence[CheckInfo],
+    runner: CheckRunner,
     effort: Effort,
     *,
     clock: Callable[[], float],
-    tell: Told,
+    report_step: ReportStep,
 ) -> Proof:
     """Run the checks on the sound scene, on identical models, and on every fault.
 
-    First each fault's grossest grade, then finer ones as long as some check notices and there is
-    time. ConfigError without a fault or a check: then nothing would be proven.
+    The largest grade of each fault is planted first, then smaller ones as long as some check
+    notices and time is left. Raises ConfigError without a fault or a check, because such a proof
+    would show nothing.
     """
     if not faults or not checks:
         raise ConfigError(
@@ -87,68 +88,88 @@ def prove(
             expected="at least one fault and one check",
             got=f"{len(faults)} faults and {len(checks)} checks",
         )
-    until = clock() + effort.seconds
-    plain = sound(scene)
-    tell("sound, written again")
-    before = play(plain, [check.id for check in checks])
+    deadline = clock() + effort.seconds
+    sound_scene = sound(scene)
+    report_step("sound, written again")
+    sound_results = runner(sound_scene, [check.id for check in checks])
     proof = Proof(
-        scene=plain,
+        scene=sound_scene,
         checks=checks,
-        before=before,
-        calm=[],
-        alarms=[],
-        climbs=[Climb(fault=one) for one in faults],
+        sound_results=sound_results,
+        faultless_results=[],
+        false_alarms=[],
+        fault_runs=[FaultRun(fault=fault) for fault in faults],
     )
-    count_calm(proof, before)
+    record_faultless(proof, sound_results)
     for number in range(effort.rounds):
-        tell(f"identical models, {number + 1} of {effort.rounds}")
-        comparing = [check.id for check in checks if check.compares]
-        count_calm(proof, play(_renamed(plain), comparing))
-    _climb_all(proof, play, effort, lambda: until - clock(), tell)
+        report_step(f"identical models, {number + 1} of {effort.rounds}")
+        comparing = [check.id for check in checks if check.uses_base]
+        record_faultless(proof, runner(_with_other_description(sound_scene), comparing))
+    _run_faults(proof, runner, effort, lambda: deadline - clock(), report_step)
     return proof
 
 
-def count_calm(proof: Proof, results: Mapping[str, Result]) -> None:
-    """Take down what checks said of a scene without a fault."""
-    said = {id_: one for id_, one in results.items() if one.said is not Said.OMITTED}
-    proof.calm += said.values()
-    proof.alarms += [f"{id_}: {one.sentence}" for id_, one in said.items() if one.said.is_alarm]
+def record_faultless(proof: Proof, results: Mapping[str, CheckResult]) -> None:
+    """Add the results of checks on a scene without a fault; every alarm is a false one."""
+    for id_, result in results.items():
+        if result.outcome is CheckOutcome.OMITTED:
+            continue
+        proof.faultless_results.append(result)
+        if result.outcome.is_alarm:
+            proof.false_alarms.append(f"{id_}: {result.message}")
 
 
-def count_rebuild(proof: Proof, results: Mapping[str, Result]) -> list[str]:
-    """Take down what checks said of an honest rebuild; gives the names of others that it broke.
+def record_rebuild(proof: Proof, results: Mapping[str, CheckResult]) -> list[str]:
+    """Add the results of checks on an honest rebuild; return the names of other checks it fails.
 
-    A rebuild is held against its own reference: only a check that asks for one can raise a false
-    alarm. What another says, such as a floor of the accuracy, is the model's training noise.
+    A rebuild is compared with its own reference, so only a check that takes the reference can
+    raise a false alarm. If another check fails, such as a floor of the accuracy, that is the
+    model's training noise.
     """
-    paired = {check.id for check in proof.checks if check.refers}
-    count_calm(proof, {id_: one for id_, one in results.items() if id_ in paired})
-    rest = {id_ for id_, one in results.items() if one.said.is_alarm and id_ not in paired}
-    return [check.name for check in proof.checks if check.id in rest]
+    paired = {check.id for check in proof.checks if check.uses_reference}
+    record_faultless(proof, {id_: result for id_, result in results.items() if id_ in paired})
+    failed = {
+        id_ for id_, result in results.items() if result.outcome.is_alarm and id_ not in paired
+    }
+    return [check.name for check in proof.checks if check.id in failed]
 
 
-def _renamed(plain: Scene) -> Scene:
-    """The sound scene with a candidate of the same content and other bytes."""
+def _with_other_description(sound_scene: Scene) -> Scene:
+    """Change the candidate's description alone, so that an identical model has other bytes.
 
-    def describe(model: Any) -> None:
+    With equal bytes, candidate and base would be the same artifact by digest.
+    """
+
+    def change(model: Any) -> None:
         text = bytes(model.description or b"litegate")
         model.description = text[:-1] + (b"0" if text[-1:] != b"0" else b"1")
 
-    tflite = edit(plain.candidate.tflite, describe)
-    return replace(plain, candidate=with_bytes(plain.candidate, tflite), shipped=tflite)
+    tflite = edit(sound_scene.candidate.tflite, change)
+    candidate = with_bytes(sound_scene.candidate, tflite)
+    return replace(sound_scene, candidate=candidate, shipped=tflite)
 
 
-def _climb_all(
-    proof: Proof, play: Play, effort: Effort, left: Callable[[], float], tell: Told
+def _run_faults(
+    proof: Proof,
+    runner: CheckRunner,
+    effort: Effort,
+    seconds_left: Callable[[], float],
+    report_step: ReportStep,
 ) -> None:
-    """The grossest grade of every fault, then each ladder down; `left` are the seconds left."""
-    total = len(proof.climbs)
-    watch = Watch(checks=proof.checks, before=proof.before, everything=effort.everything)
-    for gross in (True, False):
-        for number, one in enumerate(proof.climbs):
-            while one.next_grade is not None and gross is not bool(one.results):
-                if (seconds := left()) <= 0:
+    """Plant the largest grade of every fault, then the smaller ones, until the time is over.
+
+    The largest grades come first, so that a proof that runs out of time has tried every fault it
+    could, rather than a few of them at every grade.
+    """
+    total = len(proof.fault_runs)
+    plan = CheckPlan(
+        checks=proof.checks, sound_results=proof.sound_results, all_checks=effort.all_checks
+    )
+    for is_first_pass in (True, False):
+        for number, run in enumerate(proof.fault_runs):
+            while run.next_grade is not None and is_first_pass is not bool(run.results):
+                if (seconds := seconds_left()) <= 0:
                     return
-                step = f"{one.fault.name} {one.fault.ladder.text(one.next_grade)}".rstrip()
-                tell(f"{step} ({number + 1} of {total}), at most {seconds:.0f} s left")
-                climb(proof.scene, one, watch, play)
+                step = f"{run.fault.name} {run.fault.ladder.text(run.next_grade)}".rstrip()
+                report_step(f"{step} ({number + 1} of {total}), at most {seconds:.0f} s left")
+                run_next_grade(proof.scene, run, plan, runner)

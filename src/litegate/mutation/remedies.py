@@ -1,4 +1,4 @@
-"""What would catch a fault that got through: a check that is missing, a limit, more samples."""
+"""Suggest what would catch a surviving fault: a missing check, a tighter limit, more samples."""
 
 from __future__ import annotations
 
@@ -8,54 +8,56 @@ from typing import final
 
 from litegate.core.units import text
 from litegate.measures.measurement import Relation
+from litegate.mutation.expected_checks import expected_checks, limit_value, measurements_for
 from litegate.mutation.faults import Expect, Family, Fault, Scene
-from litegate.mutation.grades import Climb
-from litegate.mutation.promises import bound, meant, promises
-from litegate.mutation.result import Finding, Result
+from litegate.mutation.grades import FaultRun
+from litegate.mutation.result import CheckResult, MeasuredValue
 
-_SHOWN = 2
-"""Remedies that are named, joined by "or"."""
+_MOST_REMEDIES = 2
+"""A message names at most two remedies, joined by "or", so that it stays one readable line."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Seen:
-    """What a check that let a fault through measured without it and with it."""
+class _MissedFault:
+    """The values that a check measured without and with a fault that it did not notice."""
 
     check: str
     fault: Fault
-    sound: Finding
-    faulty: Finding
+    sound: MeasuredValue
+    faulty: MeasuredValue
 
     @property
-    def changed(self) -> bool:
-        """Whether the fault moved the measurement at all."""
+    def has_changed(self) -> bool:
+        """Return True if the fault changed the value at all."""
         return self.faulty.value != self.sound.value
 
     @property
     def is_worse(self) -> bool:
-        """Whether it moved towards the limit."""
-        rises = self.faulty.value > self.sound.value
-        return self.changed and rises is (self.faulty.relation is Relation.AT_MOST)
+        """Return True if the fault moved the value towards the limit."""
+        has_risen = self.faulty.value > self.sound.value
+        return self.has_changed and has_risen is (self.faulty.relation is Relation.AT_MOST)
 
     @property
     def samples(self) -> int:
-        """How many samples of the evaluation split decide; 0 where it is no matter of samples."""
-        timed, drawn = self.fault.family is Family.LATENCY, self.faulty.interval is not None
-        return (self.faulty.n or 0) if drawn and not timed else 0
+        """The number of samples that decide; 0 if more samples would not help."""
+        is_timed, is_sampled = self.fault.family is Family.LATENCY, self.faulty.interval is not None
+        return (self.faulty.n or 0) if is_sampled and not is_timed else 0
 
     @property
-    def is_blurred(self) -> bool:
-        """Whether so few samples tell the two values apart no better than chance does."""
-        return bool(self.samples) and self._overlaps
+    def is_within_noise(self) -> bool:
+        """Return True if the samples are too few to tell the two values apart."""
+        return bool(self.samples) and self._intervals_overlap
 
     @property
-    def _overlaps(self) -> bool:
-        return self.faulty.spans(self.sound.value) or self.sound.spans(self.faulty.value)
+    def _intervals_overlap(self) -> bool:
+        return self.faulty.interval_contains(self.sound.value) or self.sound.interval_contains(
+            self.faulty.value
+        )
 
     @property
-    def values(self) -> tuple[str, str]:
-        """Without the fault and with it, in words."""
+    def value_texts(self) -> tuple[str, str]:
+        """Both values with their unit, without the fault and with it."""
         unit = self.faulty.unit
         return text(self.sound.value, unit), text(self.faulty.value, unit)
 
@@ -63,87 +65,112 @@ class _Seen:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remedies:
-    """What to do about what got through, by what the checks that ran on it said."""
+    """Suggests remedies for survivors from what the checks measured."""
 
     scene: Scene
-    before: Mapping[str, Result]
-    """What each check said of the sound scene."""
+    sound_results: Mapping[str, CheckResult]
+    """The result of each check on the sound scene, by check id."""
     names: Mapping[str, str]
-    """The checks' names by their ids."""
+    """Check names by check id."""
 
-    def of_fault(self, climb: Climb, grade: float) -> str:
-        """What would catch a fault at a grade that nobody noticed."""
-        every = promises(self.scene)
-        known = {name: every[name] for name in meant(climb.fault, self.scene) if name in every}
-        made = {name: one for name, one in known.items() if one.made(self.scene)}
-        seen = {name: one for name in known if (one := self._seen(name, climb, grade))}
-        lacking = [one.check for name, one in made.items() if not self._is_taken(name)]
-        tighter = [self._tighter(name, one) for name, one in seen.items() if one.changed]
-        unset = [f"a limit on the {name}" for name in known if name not in made | seen]
-        if lacking or tighter:
-            of_each = [*lacking[:1], *tighter[:1], *lacking[1:], *tighter[1:]]
-            return " or ".join(of_each[:_SHOWN])
-        still = [_unchanged(one) for one in seen.values()]
-        said = [" or ".join(unset[:_SHOWN]), *still[:1]]
-        return "; ".join(filter(None, said)) or "a check of your own"
+    def for_fault(self, fault_run: FaultRun, grade: float) -> str:
+        """Suggest what would catch a fault at a grade that no check noticed."""
+        all_expected = expected_checks(self.scene)
+        expected = {
+            name: all_expected[name]
+            for name in measurements_for(fault_run.fault, self.scene)
+            if name in all_expected
+        }
+        required = {name: check for name, check in expected.items() if check.applies_to(self.scene)}
+        missed = {
+            name: missed_fault
+            for name in expected
+            if (missed_fault := self._missed_fault(name, fault_run, grade))
+        }
+        missing_checks = [
+            check.suggestion for name, check in required.items() if not self._is_measured(name)
+        ]
+        tighter_limits = [
+            self._tighter_limit(name, missed_fault)
+            for name, missed_fault in missed.items()
+            if missed_fault.has_changed
+        ]
+        if missing_checks or tighter_limits:
+            # one remedy of each kind comes first, so that both kinds are named
+            remedies = [
+                *missing_checks[:1],
+                *tighter_limits[:1],
+                *missing_checks[1:],
+                *tighter_limits[1:],
+            ]
+            return " or ".join(remedies[:_MOST_REMEDIES])
+        new_limits = [
+            f"a limit on the {name}" for name in expected if name not in required | missed
+        ]
+        unchanged = [_unchanged(missed_fault) for missed_fault in missed.values()]
+        parts = [" or ".join(new_limits[:_MOST_REMEDIES]), *unchanged[:1]]
+        return "; ".join(filter(None, parts)) or "a check of your own"
 
-    def of_measurement(self, name: str, missed: Sequence[Climb]) -> str:
-        """What would make a measurement notice the grossest grades of what it missed."""
-        looked = (self._seen(name, climb, max(climb.results)) for climb in missed)
-        seen = [one for one in looked if one]
-        if changed := [one for one in seen if one.changed]:
-            return self._tighter(name, changed[0], f" of {changed[0].fault.name}")
-        if seen:
-            return _unchanged(seen[0])
+    def for_measurement(self, name: str, fault_runs: Sequence[FaultRun]) -> str:
+        """Suggest how to make a measurement notice the largest grades of faults that it missed."""
+        missed = [
+            missed_fault
+            for run in fault_runs
+            if (missed_fault := self._missed_fault(name, run, run.largest_planted))
+        ]
+        if changed := [missed_fault for missed_fault in missed if missed_fault.has_changed]:
+            return self._tighter_limit(name, changed[0], f" of {changed[0].fault.name}")
+        if missed:
+            return _unchanged(missed[0])
         return "look at its limit, its sign and the order of its arguments"
 
-    def _is_taken(self, name: str) -> bool:
-        return any(name in one.measured for one in self.before.values())
+    def _is_measured(self, name: str) -> bool:
+        return any(name in result.verdicts for result in self.sound_results.values())
 
-    def _seen(self, name: str, climb: Climb, grade: float) -> _Seen | None:
-        """What the first check that takes a measurement says of a grade; None where none ran."""
-        for id_, one in climb.results[grade].items():
-            sound = self.before[id_].findings.get(name) if id_ in self.before else None
-            if sound and (faulty := one.findings.get(name)):
+    def _missed_fault(self, name: str, fault_run: FaultRun, grade: float) -> _MissedFault | None:
+        """Return the values of the first check that measured `name` at a grade, or None."""
+        for id_, result in fault_run.results[grade].items():
+            sound = self.sound_results[id_].values.get(name) if id_ in self.sound_results else None
+            if sound and (faulty := result.values.get(name)):
                 check = self.names.get(id_, id_)
-                return _Seen(check=check, fault=climb.fault, sound=sound, faulty=faulty)
+                return _MissedFault(check=check, fault=fault_run.fault, sound=sound, faulty=faulty)
         return None
 
-    def _tighter(self, name: str, seen: _Seen, of: str = "") -> str:
-        """For a check that saw the fault, and whose limit let it through."""
-        sound, faulty = seen.values
-        if not seen.is_worse:
+    def _tighter_limit(self, name: str, missed: _MissedFault, of_fault: str = "") -> str:
+        """Suggest a remedy for a check whose value changed and stayed within its limit."""
+        sound, faulty = missed.value_texts
+        if not missed.is_worse:
             return (
-                f"a look at the sign and the order of its arguments in {seen.check}, which took "
-                f"{seen.fault.name} for better: {faulty} for {sound}"
+                f"a look at the sign and the order of its arguments in {missed.check}, which took "
+                f"{missed.fault.name} for better: {faulty} for {sound}"
             )
-        limit = f"a tighter {self._limit(name, seen)}"
-        word = "at most" if seen.faulty.relation is Relation.AT_MOST else "at least"
-        allowed = text(seen.faulty.limit, seen.faulty.unit)
-        said = f"{seen.check} measured {faulty}{of}, and allows {word} {allowed}"
-        if not seen.is_blurred:
-            return f"{limit} ({said})"
-        few = f"{seen.samples:,} samples do not tell it from {sound}"
-        return f"more samples and {limit} ({said}; {few})"
+        limit = f"a tighter {self._limit_name(name, missed)}"
+        relation = "at most" if missed.faulty.relation is Relation.AT_MOST else "at least"
+        allowed = text(missed.faulty.limit, missed.faulty.unit)
+        measured = f"{missed.check} measured {faulty}{of_fault}, and allows {relation} {allowed}"
+        if not missed.is_within_noise:
+            return f"{limit} ({measured})"
+        too_few = f"{missed.samples:,} samples do not tell it from {sound}"
+        return f"more samples and {limit} ({measured}; {too_few})"
 
-    def _limit(self, name: str, seen: _Seen) -> str:
-        """The limit as the model's file has it, where it is the one that the check kept."""
-        promise = promises(self.scene).get(name)
-        written = promise.limit if promise else ""
-        if written and bound(self.scene, written) == seen.faulty.limit:
-            return written
-        return f"limit in {seen.check}"
+    def _limit_name(self, name: str, missed: _MissedFault) -> str:
+        """Return the name of the limit in the model's file, if the check compared with that one."""
+        expected = expected_checks(self.scene).get(name)
+        limit = expected.limit if expected else ""
+        if limit and limit_value(self.scene, limit) == missed.faulty.limit:
+            return limit
+        return f"limit in {missed.check}"
 
 
-def _unchanged(seen: _Seen) -> str:
-    """For a check that ran, and that the fault moved by nothing."""
-    _, value = seen.values
-    fault = seen.fault.name
-    if seen.fault.expect is not Expect.FAIL:
-        return f"a look at {seen.check}, which ran on {fault} and passed"
-    if not seen.samples:
-        return f"nothing that {seen.check} measures: {value} with {fault} and without"
+def _unchanged(missed: _MissedFault) -> str:
+    """Suggest a remedy for a check that ran and whose value the fault did not change."""
+    _, value = missed.value_texts
+    fault = missed.fault.name
+    if missed.fault.expect is not Expect.FAIL:
+        return f"a look at {missed.check}, which ran on {fault} and passed"
+    if not missed.samples:
+        return f"nothing that {missed.check} measures: {value} with {fault} and without"
     return (
-        f"perhaps more samples: {seen.check} measured {value} with {fault} and without, on "
-        f"{seen.samples:,} samples; where no sample shows it, the fault changes nothing here"
+        f"perhaps more samples: {missed.check} measured {value} with {fault} and without, on "
+        f"{missed.samples:,} samples; where no sample shows it, the fault changes nothing here"
     )

@@ -1,43 +1,45 @@
-"""A proof in JSON's types, as `report.json` holds it."""
+"""Convert a proof to the JSON types of `report.json`."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from typing import Any
 
-from litegate.mutation.grades import Climb
-from litegate.mutation.promises import promises
+from litegate.mutation.expected_checks import expected_checks
+from litegate.mutation.grades import FaultRun
 from litegate.mutation.proof import Proof
-from litegate.mutation.result import Said
+from litegate.mutation.result import CheckOutcome
 
 
 def proof_row(proof: Proof, seconds: float) -> dict[str, Any]:
-    """One candidate's proof."""
+    """Return the row of one candidate's proof."""
     names = {check.id: check.name for check in proof.checks}
+    alarms, comparisons = len(proof.false_alarms), len(proof.faultless_results)
     return {
         "model": proof.scene.model.name,
         "recipe": proof.scene.recipe.name,
-        "holds": proof.holds,
+        "holds": proof.is_proven,
         "seconds": round(seconds, 1),
         "seed": proof.scene.seed,
-        "comparisons": len(proof.calm),
-        "alarms": list(proof.alarms),
-        "alarm_rate_below": alarm_rate_below(len(proof.alarms), len(proof.calm)),
+        "comparisons": comparisons,
+        "alarms": list(proof.false_alarms),
+        "alarm_rate_below": alarm_rate_below(alarms, comparisons),
         "checks": list(names.values()),
-        "faults": [_fault_row(one, names) for one in proof.climbs],
-        "survivors": [asdict(one) for one in proof.survivors],
+        "faults": [_fault_row(run, names) for run in proof.fault_runs],
+        "survivors": [asdict(survivor) for survivor in proof.survivors],
         "errors": list(proof.errors),
-        "unproven": list(proof.unproven),
-        "idle": _idle(proof),
-        "noise": proof.noise,
+        "unproven": list(proof.unfinished),
+        "idle": _idle_checks(proof),
+        "noise": proof.training_noise,
     }
 
 
-def _fault_row(climb: Climb, names: dict[str, str]) -> dict[str, Any]:
-    by: dict[str, float] = {}
-    for grade in sorted(climb.results, reverse=True):
-        by |= {names.get(id_, id_): grade for id_ in climb.noticed(grade)}
-    fault = climb.fault
+def _fault_row(fault_run: FaultRun, names: dict[str, str]) -> dict[str, Any]:
+    noticed_by: dict[str, float] = {}
+    # from the largest grade down, so that the smallest noticed grade of a check is the last set
+    for grade in sorted(fault_run.results, reverse=True):
+        noticed_by |= {names.get(id_, id_): grade for id_ in fault_run.noticing_checks(grade)}
+    fault = fault_run.fault
     return {
         "name": fault.name,
         "family": fault.family.value,
@@ -46,46 +48,59 @@ def _fault_row(climb: Climb, names: dict[str, str]) -> dict[str, Any]:
         "unit": fault.ladder.unit,
         "must": fault.ladder.must,
         "grades": list(fault.ladder.grades),
-        "played": sorted(climb.results),
-        "smallest": climb.smallest,
-        "noticed_by": by,
-        "unplantable": climb.unplantable,
+        "played": sorted(fault_run.results),
+        "smallest": fault_run.smallest_noticed,
+        "noticed_by": noticed_by,
+        "unplantable": fault_run.unplantable,
     }
 
 
-def _idle(proof: Proof) -> list[str]:
-    """Checks of other measurements than litegate's that were asked and noticed no fault at all."""
-    noticed = {id_ for one in proof.climbs for grade in one.results for id_ in one.noticed(grade)}
-    asked = {
+def _idle_checks(proof: Proof) -> list[str]:
+    """Return the names of the checks with only custom measurements that ran and noticed no fault.
+
+    An idle check of one of litegate's own measurements is a survivor already.
+    """
+    noticing = {
         id_
-        for one in proof.climbs
-        for results in one.results.values()
-        for id_, result in results.items()
-        if result.said is not Said.OMITTED
+        for run in proof.fault_runs
+        for grade in run.results
+        for id_ in run.noticing_checks(grade)
     }
-    ours = promises(proof.scene).keys()
-    known = {id_ for id_, one in proof.before.items() if ours & one.measured.keys()}
-    return [check.name for check in proof.checks if check.id in asked - noticed - known]
+    ran = {
+        id_
+        for run in proof.fault_runs
+        for results in run.results.values()
+        for id_, result in results.items()
+        if result.outcome is not CheckOutcome.OMITTED
+    }
+    expected = expected_checks(proof.scene).keys()
+    known = {
+        id_ for id_, result in proof.sound_results.items() if expected & result.verdicts.keys()
+    }
+    return [check.name for check in proof.checks if check.id in ran - noticing - known]
 
 
 def alarm_rate_below(alarms: int, comparisons: int) -> float | None:
-    """Clopper and Pearson's one-sided 95 % upper limit of the rate of false alarms (1934).
+    """Return the one-sided 95 % upper limit of the false alarm rate, or None without comparisons.
 
-    None where nothing was compared.
+    The limit is exact (Clopper and Pearson 1934): the rate at which so few alarms have a
+    probability of 5 %.
     """
     if not comparisons:
         return None
     if alarms >= comparisons:
         return 1.0
     low, high = alarms / comparisons, 1.0
+    # bisection: 60 halvings of [0, 1] reach the resolution of a float
     for _ in range(60):
         rate = (low + high) / 2
-        low, high = (rate, high) if _at_most(alarms, comparisons, rate) > 0.05 else (low, rate)
+        is_below = _probability_at_most(alarms, comparisons, rate) > 0.05
+        low, high = (rate, high) if is_below else (low, rate)
     return float(high)
 
 
-def _at_most(alarms: int, n: int, rate: float) -> float:
-    """The chance of no more than so many alarms in n comparisons."""
+def _probability_at_most(alarms: int, n: int, rate: float) -> float:
+    """Return the binomial probability of at most `alarms` alarms in n comparisons."""
     term = total = (1 - rate) ** n
     for k in range(alarms):
         term *= (n - k) / (k + 1) * rate / (1 - rate)

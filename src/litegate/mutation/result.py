@@ -1,4 +1,4 @@
-"""What one check said of one scene."""
+"""Data types for the outcome of one check on one scene."""
 
 from __future__ import annotations
 
@@ -12,79 +12,83 @@ from litegate.measures.measurement import Relation
 from litegate.mutation.faults import Expect, Scene
 
 
-class Said(StrEnum):
-    """How a check ended."""
+class CheckOutcome(StrEnum):
+    """The outcome of a check."""
 
     PASS = "pass"
     INCONCLUSIVE = "inconclusive"
     FAIL = "fail"
     ERROR = "error"
-    """It raised one of litegate's errors: no measurement, no pass."""
+    """The check raised one of litegate's errors, so it has no measurement and does not pass."""
     CRASH = "crash"
-    """It raised something that nobody foresaw."""
+    """The check raised an exception that litegate does not define."""
     OMITTED = "omitted"
-    """It was left out, such as a latency check without a quiet place to run."""
+    """The check was skipped, for example a latency check on a machine that is not quiet."""
 
     @property
     def is_alarm(self) -> bool:
-        """Whether a run with it is red."""
-        return self in (Said.FAIL, Said.ERROR, Said.CRASH)
+        """Return True if this outcome turns a run red."""
+        return self in (CheckOutcome.FAIL, CheckOutcome.ERROR, CheckOutcome.CRASH)
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """What a check measured, and the limit that it held it to."""
+class MeasuredValue:
+    """A measured value and the limit that a check compared it with."""
 
     value: float
     relation: Relation
     limit: float
     unit: Unit
     n: int | None = None
-    """How many samples it rests on."""
+    """Number of samples behind the value."""
     interval: tuple[float, float] | None = None
-    """Where the true value lies; None for an exact one."""
+    """Confidence interval of the true value; None for an exact value."""
 
-    def spans(self, value: float) -> bool:
-        """Whether another value lies within the interval of this one."""
+    def interval_contains(self, value: float) -> bool:
+        """Return True if `value` lies within this value's interval."""
         return self.interval is not None and self.interval[0] <= value <= self.interval[1]
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
-    """How one check ended on one scene."""
+class CheckResult:
+    """The outcome of one check on one scene, with its verdicts and values."""
 
-    said: Said
-    measured: Mapping[str, Said] = field(default_factory=dict)
-    """The verdict on each measurement that it required."""
-    findings: Mapping[str, Finding] = field(default_factory=dict)
-    """The numbers behind the verdicts, by measurement."""
-    sentence: str = ""
-    """What a person would read of it; empty for a pass."""
+    outcome: CheckOutcome
+    verdicts: Mapping[str, CheckOutcome] = field(default_factory=dict)
+    """The verdict on each measurement that the check required, by the measurement's name."""
+    values: Mapping[str, MeasuredValue] = field(default_factory=dict)
+    """The values behind the verdicts, by the measurement's name."""
+    message: str = ""
+    """The failure text that a user would read; empty for a pass."""
 
     def notices(self, expect: Expect, measurement: str = "") -> bool:
-        """Whether it noticed a fault; with a name, whether that measurement did."""
-        said = self.measured.get(measurement, self.said) if measurement else self.said
-        if expect is Expect.REFUSED and said is Said.CRASH:
+        """Return True if the check noticed a fault; with a name, if that measurement did.
+
+        A crash does not count as a clear refusal of a broken file.
+        """
+        outcome = self.verdicts.get(measurement, self.outcome) if measurement else self.outcome
+        if expect is Expect.REFUSED and outcome is CheckOutcome.CRASH:
             return False
-        return said.is_alarm or (expect is Expect.UNPROVEN and said is Said.INCONCLUSIVE)
+        is_unproven = outcome is CheckOutcome.INCONCLUSIVE
+        return outcome.is_alarm or (expect is Expect.UNPROVEN and is_unproven)
 
 
-Play = Callable[[Scene, Sequence[str]], Mapping[str, Result]]
-"""Runs the checks of these ids on a scene; gives how each ended."""
+CheckRunner = Callable[[Scene, Sequence[str]], Mapping[str, CheckResult]]
+"""Runs the checks with the given ids on a scene and returns their results by id."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One check of the candidate, as the prover sees it."""
+class CheckInfo:
+    """A check of the candidate, described without pytest."""
 
     id: str
     name: str
-    """As a table shows it."""
+    """The short name that tables show."""
     is_latency: bool
-    compares: bool
-    """Whether it asks for the base or the anchor."""
-    refers: bool = False
-    """Whether it asks for the float reference."""
+    uses_base: bool
+    """Whether the check takes the fixture `base` or `anchor`."""
+    uses_reference: bool = False
+    """Whether the check takes the fixture `reference`."""

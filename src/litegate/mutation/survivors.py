@@ -1,4 +1,4 @@
-"""Survivors: faults that nobody noticed, and promises that no check could be seen to keep."""
+"""Find survivors: faults that no check noticed, and limits that no check enforces."""
 
 from __future__ import annotations
 
@@ -7,107 +7,114 @@ from dataclasses import dataclass
 from typing import final
 
 from litegate.measures.regression import named_since_anchor
+from litegate.mutation.expected_checks import expected_checks, measurements_for
 from litegate.mutation.faults import Scene
-from litegate.mutation.grades import Climb
-from litegate.mutation.promises import meant, promises
+from litegate.mutation.grades import FaultRun
 from litegate.mutation.remedies import Remedies
-from litegate.mutation.result import Result, Said
+from litegate.mutation.result import CheckOutcome, CheckResult
 
-_SHOWN = 3
-"""Faults that a survivor's sentence names."""
+_MOST_FAULTS = 3
+"""A survivor's sentence names at most three faults, so that it stays one readable line."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survivor:
-    """Something that the gate would let through."""
+    """A defect that the gate would let through."""
 
     what: str
-    """The fault that nobody noticed, or the measurement that noticed nothing."""
+    """The fault that no check noticed, or the measurement that noticed no fault."""
     sentence: str
     remedy: str
 
 
 def survivors(
-    scene: Scene, climbs: Sequence[Climb], before: Mapping[str, Result], names: Mapping[str, str]
+    scene: Scene,
+    fault_runs: Sequence[FaultRun],
+    sound_results: Mapping[str, CheckResult],
+    names: Mapping[str, str],
 ) -> tuple[Survivor, ...]:
-    """What survived; `before` is what each check said of the sound scene, `names` are theirs."""
-    remedies = Remedies(scene=scene, before=before, names=names)
-    return (*_unnoticed(climbs, remedies), *_idle(climbs, remedies))
+    """Return all survivors; `sound_results` and `names` of the checks are by check id."""
+    remedies = Remedies(scene=scene, sound_results=sound_results, names=names)
+    return (*_unnoticed_faults(fault_runs, remedies), *_idle_measurements(fault_runs, remedies))
 
 
-def _unnoticed(climbs: Iterable[Climb], remedies: Remedies) -> Iterator[Survivor]:
-    """Faults that no check noticed although they are as gross as their documented grade."""
-    for climb in climbs:
-        ladder = climb.fault.ladder
-        missed = [g for g in climb.results if g >= ladder.must and not climb.noticed(g)]
+def _unnoticed_faults(fault_runs: Iterable[FaultRun], remedies: Remedies) -> Iterator[Survivor]:
+    """Yield the faults that no check noticed at a grade that some check must notice."""
+    for run in fault_runs:
+        ladder = run.fault.ladder
+        missed = [g for g in run.results if g >= ladder.must and not run.noticing_checks(g)]
         if not missed:
             continue
-        crashed = [
-            one.sentence for one in climb.results[max(missed)].values() if one.said is Said.CRASH
+        crashes = [
+            result.message
+            for result in run.results[max(missed)].values()
+            if result.outcome is CheckOutcome.CRASH
         ]
-        how = f", but crashed: {crashed[0]}" if crashed else ""
+        crash_text = f", but crashed: {crashes[0]}" if crashes else ""
+        graded = _with_grade(run, max(missed))
         yield Survivor(
-            what=climb.fault.name,
-            sentence=f"nobody noticed {_named(climb, max(missed))}{how}: {climb.fault.summary}",
-            remedy=remedies.of_fault(climb, max(missed)),
+            what=run.fault.name,
+            sentence=f"nobody noticed {graded}{crash_text}: {run.fault.summary}",
+            remedy=remedies.for_fault(run, max(missed)),
         )
 
 
-def _idle(climbs: Sequence[Climb], remedies: Remedies) -> Iterator[Survivor]:
-    """Promised measurements that no check takes, or that noticed not even the grossest grade."""
-    scene, before = remedies.scene, remedies.before
-    every = promises(scene)
-    for name, climbing in _meant(scene, climbs).items():
-        promise = every.get(name)
-        takers = [id_ for id_, one in before.items() if name in one.measured]
-        if promise and promise.made(scene) and not takers:
+def _idle_measurements(fault_runs: Sequence[FaultRun], remedies: Remedies) -> Iterator[Survivor]:
+    """Yield the limited measurements that no check takes or that miss even the largest grade."""
+    scene, sound_results = remedies.scene, remedies.sound_results
+    all_expected = expected_checks(scene)
+    for name, runs in _runs_by_measurement(scene, fault_runs).items():
+        expected = all_expected.get(name)
+        measuring = [id_ for id_, result in sound_results.items() if name in result.verdicts]
+        if expected and expected.applies_to(scene) and not measuring:
             yield Survivor(
                 what=name,
                 sentence=f"no check measures the {name}",
-                remedy=promise.check,
+                remedy=expected.suggestion,
             )
-        sound = [id_ for id_ in takers if not before[id_].measured[name].is_alarm]
-        missed = [one for one in climbing if sound and not _saw(one, sound, name)]
+        # a check that fails on the sound scene already is a false alarm, and shows nothing here
+        passing = [id_ for id_ in measuring if not sound_results[id_].verdicts[name].is_alarm]
+        missed = [run for run in runs if passing and not _is_noticed(run, passing, name)]
         if missed:
             yield Survivor(
                 what=name,
                 sentence=f"the {name} noticed nothing of {_listed(missed)}",
-                remedy=remedies.of_measurement(name, missed),
+                remedy=remedies.for_measurement(name, missed),
             )
 
 
-def _meant(scene: Scene, climbs: Iterable[Climb]) -> dict[str, list[Climb]]:
-    """The faults that were planted, by the measurements that are meant to notice them.
+def _runs_by_measurement(scene: Scene, fault_runs: Iterable[FaultRun]) -> dict[str, list[FaultRun]]:
+    """Group the planted faults by the measurements that should notice them.
 
-    What notices a fault against the base notices it since the anchor, too.
+    A measurement against the anchor should notice what the same one against the base does.
     """
-    found: dict[str, list[Climb]] = {}
-    for climb in climbs:
-        if not climb.results:
+    runs: dict[str, list[FaultRun]] = {}
+    for run in fault_runs:
+        if not run.results:
             continue
-        drifts = map(named_since_anchor, climb.fault.noticed_by)
-        for name in dict.fromkeys((*meant(climb.fault, scene), *drifts)):
-            found.setdefault(name, []).append(climb)
-    return found
+        drifts = map(named_since_anchor, run.fault.noticed_by)
+        for name in dict.fromkeys((*measurements_for(run.fault, scene), *drifts)):
+            runs.setdefault(name, []).append(run)
+    return runs
 
 
-def _saw(climb: Climb, ids: Iterable[str], name: str) -> bool:
-    """Whether one of these checks noticed the grossest grade that was played, by this name."""
-    results = climb.results[max(climb.results)]
-    asked = [results[id_] for id_ in ids if id_ in results]
-    if not asked or all(one.said is Said.OMITTED for one in asked):
-        return True  # it was not asked: a check that times looks at faults of latency alone
-    return any(one.notices(climb.fault.expect, name) for one in asked)
+def _is_noticed(fault_run: FaultRun, check_ids: Iterable[str], name: str) -> bool:
+    """Return True if a check's measurement `name` noticed the largest grade, or no check ran."""
+    results = fault_run.results[fault_run.largest_planted]
+    ran = [results[id_] for id_ in check_ids if id_ in results]
+    if not ran or all(result.outcome is CheckOutcome.OMITTED for result in ran):
+        return True  # latency checks run only on latency faults, so this proves nothing
+    return any(result.notices(fault_run.fault.expect, name) for result in ran)
 
 
-def _listed(climbs: Sequence[Climb]) -> str:
-    """The first faults with their grossest grades, and how many more there are."""
-    shown = ", ".join(_named(one, max(one.results)) for one in climbs[:_SHOWN])
-    more = len(climbs) - _SHOWN
-    return f"{shown} and {more} more" if more > 0 else shown
+def _listed(fault_runs: Sequence[FaultRun]) -> str:
+    """Return the first faults with their largest grades, and the number of further ones."""
+    shown = ", ".join(_with_grade(run, run.largest_planted) for run in fault_runs[:_MOST_FAULTS])
+    further = len(fault_runs) - _MOST_FAULTS
+    return f"{shown} and {further} more" if further > 0 else shown
 
 
-def _named(climb: Climb, grade: float) -> str:
-    said = climb.fault.ladder.text(grade)
-    return f"{climb.fault.name} at {said}" if said else climb.fault.name
+def _with_grade(fault_run: FaultRun, grade: float) -> str:
+    grade_text = fault_run.fault.ladder.text(grade)
+    return f"{fault_run.fault.name} at {grade_text}" if grade_text else fault_run.fault.name

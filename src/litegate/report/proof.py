@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from litegate.mutation.faults.fault import graded
+from litegate.mutation.faults.fault import format_grade
 from litegate.report.view import not_proven
 
 Row = Mapping[str, Any]
@@ -35,7 +35,7 @@ def would_notice(row: Row) -> str:
 
 
 def _seen(fault: Row) -> str:
-    said = graded(fault["smallest"], fault["unit"])
+    said = format_grade(fault["smallest"], fault["unit"])
     return f"{said} ({fault['name']})" if said else str(fault["name"])
 
 
@@ -48,7 +48,7 @@ def calm(row: Row) -> str:
 
 def grade(fault: Row, value: float) -> str:
     """A grade with its unit: "5 points"; "yes" for a fault without grades."""
-    return graded(value, fault["unit"]) or "yes"
+    return format_grade(value, fault["unit"]) or "yes"
 
 
 def smallest(fault: Row) -> str:

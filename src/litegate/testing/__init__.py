@@ -1,7 +1,7 @@
-"""Artifacts for tests without TensorFlow: a tiny network as a real `.tflite`, and faults to plant.
+"""Make artifacts for tests without TensorFlow: a tiny network as a real `.tflite`, and edits.
 
 ``artifact(float_layer(tiny(), "dense"))`` is an int8 model with one float layer, which
-`litegate.measures.structure.tensors` must name.
+`litegate.measures.structure.tensors` must report.
 """
 
 from litegate.mutation.faults.edits import (

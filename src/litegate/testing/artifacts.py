@@ -1,4 +1,4 @@
-"""Artifacts from bytes, with a small evaluation split of the tiny network."""
+"""Make artifacts from the bytes of files, with a small evaluation split of the tiny network."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from litegate.testing.tiny import tiny
 
 
 def evaluation(n: int = 200, *, seed: int = 7) -> Evaluation:
-    """Samples that the float network of `seed` decides clearly, labelled as it decides.
+    """Return n samples that the float network of `seed` decides clearly, labelled as it decides.
 
-    The half with the wider margins of 2n draws, so that honest quantizing costs next to nothing.
+    Takes the half of 2n samples with the wider margins, so that quantization costs next to nothing.
     """
-    drawn = samples(2 * n, seed=seed + 1)
-    logits = activations(network(seed), drawn).logits
+    # not the samples of `seed`, which set the biases of the network
+    x = samples(2 * n, seed=seed + 1)
+    logits = activations(network(seed), x).logits
     ranked = np.sort(logits, axis=1)
     clear = np.sort(np.argsort(ranked[:, -2] - ranked[:, -1], kind="stable")[:n])
-    x, y = drawn[clear], logits[clear].argmax(axis=1)
+    x, y = x[clear], logits[clear].argmax(axis=1)
     digest = hashlib.sha256(x.tobytes() + y.tobytes()).hexdigest()
     classes = tuple(f"class {number}" for number in range(CLASSES))
     return Evaluation(digest=digest, x=x, y=y, classes=classes, domain=(0.0, 1.0))
@@ -36,9 +37,9 @@ def artifact(
     split: Evaluation | None = None,
     keras_outputs: Any = None,
 ) -> Artifact:
-    """Wrap the bytes of a `.tflite` as what a recipe of `kind` would have built.
+    """Wrap the bytes of a `.tflite` as the artifact of a recipe of `kind`.
 
-    The model is called "tiny", the recipe as its kind. `split` takes the place of `evaluation()`.
+    The model is called "tiny", the recipe is called like its kind. `split` replaces `evaluation()`.
     """
     recipe = Recipe(name=kind.value, kind=kind, input_type=input_type, output_type=output_type)
     return Artifact(
@@ -55,6 +56,6 @@ def artifact(
 def tiny_artifact(
     kind: Kind = Kind.INT8_QAT, *, input_type: str = "float32", output_type: str = "float32"
 ) -> Artifact:
-    """The tiny network as a recipe of `kind` would have built it."""
+    """Return the tiny network as the artifact of a recipe of `kind`."""
     tflite = tiny(kind, input_type=input_type, output_type=output_type)
     return artifact(tflite, kind, input_type=input_type, output_type=output_type)

@@ -1,4 +1,4 @@
-"""The tiny network that test artifacts hold: its weights, and what it answers in plain NumPy."""
+"""Define the tiny network of the test artifacts in plain NumPy: weights, samples, outputs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 SIDE, CHANNELS, CLASSES = 10, 4, 4
 FEATURES = (SIDE - 2) ** 2 * CHANNELS
-"""256: with 4 classes the dense layer has 1,024 weights, the least that `dynamic_range` packs."""
+"""256: with 4 classes, the dense layer has 1,024 weights, just enough for `dynamic_range`."""
 
 Floats = NDArray[np.float32]
 
@@ -34,7 +34,7 @@ class Network:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Activations:
-    """What each layer gives for n samples."""
+    """The output of each layer for n samples."""
 
     conv: Floats
     """Shape (n, 8, 8, channels)."""
@@ -45,14 +45,15 @@ class Activations:
 
 
 def network(seed: int = 7) -> Network:
-    """Weights drawn from `seed`; the last bias makes every class about as frequent."""
+    """Draw weights from `seed`; the last bias makes all classes about equally frequent."""
     rng = np.random.default_rng(seed)
 
     def draw(*shape: int, inputs: int) -> Floats:
-        drawn: Floats = rng.normal(0, inputs**-0.5, shape).astype(np.float32)
-        return drawn
+        """Draw from a normal distribution with a standard deviation of 1 / sqrt(inputs)."""
+        values: Floats = rng.normal(0, inputs**-0.5, shape).astype(np.float32)
+        return values
 
-    centred = Network(
+    unbiased = Network(
         conv=draw(CHANNELS, 3, 3, 1, inputs=3),
         conv_bias=draw(CHANNELS, inputs=9),
         depthwise=draw(1, 3, 3, CHANNELS, inputs=3),
@@ -60,12 +61,12 @@ def network(seed: int = 7) -> Network:
         dense=draw(CLASSES, FEATURES, inputs=4),
         dense_bias=np.zeros(CLASSES, np.float32),
     )
-    usual = activations(centred, samples(512, seed)).logits.mean(axis=0)
-    return replace(centred, dense_bias=-usual)
+    mean_logits = activations(unbiased, samples(512, seed)).logits.mean(axis=0)
+    return replace(unbiased, dense_bias=-mean_logits)
 
 
 def samples(n: int, seed: int = 7) -> Floats:
-    """Images of bright and dark rows and columns, from 0 to 1, shape (n, 10, 10, 1)."""
+    """Draw images of bright and dark rows and columns, from 0 to 1, shape (n, 10, 10, 1)."""
     rng = np.random.default_rng(seed)
     rows = rng.random((n, SIDE, 1, 1), dtype=np.float32)
     return rows * rng.random((n, 1, SIDE, 1), dtype=np.float32)
@@ -74,14 +75,15 @@ def samples(n: int, seed: int = 7) -> Floats:
 def activations(net: Network, x: Floats) -> Activations:
     """Run the network on samples of shape (n, 10, 10, 1)."""
     conv = _relu(np.einsum("nhwiyx,oyxi->nhwo", _windows(x), net.conv) + net.conv_bias)
-    around = np.pad(conv, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    sums = np.einsum("nhwcyx,yxc->nhwc", _windows(around), net.depthwise[0])
-    deep = _relu(sums + net.depthwise_bias)
-    logits = deep.reshape(len(x), -1) @ net.dense.T + net.dense_bias
-    return Activations(conv=conv, depthwise=deep, logits=logits)
+    padded = np.pad(conv, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    sums = np.einsum("nhwcyx,yxc->nhwc", _windows(padded), net.depthwise[0])
+    depthwise = _relu(sums + net.depthwise_bias)
+    logits = depthwise.reshape(len(x), -1) @ net.dense.T + net.dense_bias
+    return Activations(conv=conv, depthwise=depthwise, logits=logits)
 
 
 def _windows(x: Floats) -> NDArray[Any]:
+    """Return all 3x3 windows of images, shape (n, height - 2, width - 2, channels, 3, 3)."""
     return np.lib.stride_tricks.sliding_window_view(x, (3, 3), axis=(1, 2))
 
 

@@ -1,4 +1,4 @@
-"""A tiny network as a real `.tflite` of each kind, without TensorFlow."""
+"""Write a tiny network as a real `.tflite` of each kind, without TensorFlow."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from litegate.spec import Kind
 from litegate.testing.network import FEATURES, SIDE, Floats, Network, activations, network, samples
 from litegate.tflite.editing.writer import Steps, Writer
 
-_CALIBRATION = 512
+_CALIBRATION_SAMPLES = 512
 """Samples that set the ranges of the activations."""
-_PACKED_FROM = 1024
-"""Weights from which on `dynamic_range` packs them."""
-_ACTIVATIONS = {Kind.INT8_QAT: "int8", Kind.INT8_PTQ: "int8", Kind.INT16X8: "int16"}
+_LEAST_QUANTIZED_WEIGHTS = 1024
+"""`dynamic_range` leaves constants with fewer weights in float32, as the converter does."""
+_ACTIVATION_TYPES = {Kind.INT8_QAT: "int8", Kind.INT8_PTQ: "int8", Kind.INT16X8: "int16"}
 
 
 def tiny(
@@ -26,31 +26,33 @@ def tiny(
     output_type: str = "float32",
     seed: int = 7,
 ) -> bytes:
-    """The network of `seed` as a `.tflite` that LiteRT runs: 10x10x1 in, four logits out.
+    """Return the network of `seed` as a `.tflite` that LiteRT runs: 10x10x1 in, four logits out.
 
     Tensors are named "input", "conv", "conv/weight", "conv/bias", "depthwise", "dense", "output"
-    and so on. The kinds of one seed hold the same weights. Input and output types other than
-    float32 are for the int8 kinds.
+    and so on. All kinds of one seed have the same weights. Only the int8 kinds support other input
+    and output types than float32.
     """
-    return _Build(kind, network(seed)).run(input_type, output_type)
+    return _NetworkWriter(kind, network(seed)).write(input_type, output_type)
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Layer:
-    """How a layer is written."""
+class _LayerFormat:
+    """The operator of a layer and its versions in the file."""
 
     operator: str
     options: Any
     channel: int
-    """The weight's dimension of output channels."""
+    """The axis of the output channels in the weights."""
     integer_version: int
+    """The lowest operator version for int8 and int16 activations."""
     hybrid_version: int = 0
+    """The lowest operator version for float data with int8 weights."""
 
 
 _RELU = schema.ActivationFunctionType.RELU
 _LAYERS = {
-    "conv": _Layer(
+    "conv": _LayerFormat(
         operator="CONV_2D",
         options=schema.Conv2DOptionsT(
             padding=schema.Padding.VALID, strideW=1, strideH=1, fusedActivationFunction=_RELU
@@ -58,7 +60,7 @@ _LAYERS = {
         channel=0,
         integer_version=3,
     ),
-    "depthwise": _Layer(
+    "depthwise": _LayerFormat(
         operator="DEPTHWISE_CONV_2D",
         options=schema.DepthwiseConv2DOptionsT(
             padding=schema.Padding.SAME,
@@ -70,7 +72,7 @@ _LAYERS = {
         channel=3,
         integer_version=3,
     ),
-    "dense": _Layer(
+    "dense": _LayerFormat(
         operator="FULLY_CONNECTED",
         options=schema.FullyConnectedOptionsT(),
         channel=0,
@@ -82,8 +84,8 @@ _LAYERS = {
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Value:
-    """A tensor on its way through the network."""
+class _WrittenTensor:
+    """A tensor of the file and its quantization."""
 
     index: int
     steps: Steps | None
@@ -91,108 +93,123 @@ class _Value:
 
 
 @final
-class _Build:
-    """Writes one network as one kind, layer after layer."""
+class _NetworkWriter:
+    """Writes a network as a file of one kind, layer after layer."""
 
     def __init__(self, kind: Kind, net: Network) -> None:
         self._kind, self._net = kind, net
-        self._seen = activations(net, samples(_CALIBRATION))
-        self._activation = _ACTIVATIONS.get(kind, "float32")
+        self._calibration = activations(net, samples(_CALIBRATION_SAMPLES))
+        self._activation = _ACTIVATION_TYPES.get(kind, "float32")
         self._writer = Writer(f"tiny {kind}")
 
-    def run(self, input_type: str, output_type: str) -> bytes:
-        """Write every layer; the file's bytes."""
-        entry, value = self._entry(input_type)
-        value = self._layer("conv", value, self._seen.conv)
-        value = self._layer("depthwise", value, self._seen.depthwise)
-        value = self._layer("dense", self._flat(value), self._seen.logits)
-        return self._writer.finish([entry], [self._exit(value, output_type)])
+    def write(self, input_type: str, output_type: str) -> bytes:
+        """Write all layers and return the file's bytes."""
+        port, tensor = self._input(input_type)
+        tensor = self._layer("conv", tensor, self._calibration.conv)
+        tensor = self._layer("depthwise", tensor, self._calibration.depthwise)
+        tensor = self._layer("dense", self._flattened(tensor), self._calibration.logits)
+        return self._writer.finish([port], [self._output(tensor, output_type)])
 
-    def _entry(self, dtype: str) -> tuple[int, _Value]:
-        shape, steps = (-1, SIDE, SIDE, 1), _range(self._activation, 0.0, 1.0)
-        entry = self._writer.computed("input", dtype, shape, _as_port(steps, dtype))
+    def _input(self, dtype: str) -> tuple[int, _WrittenTensor]:
+        """Write the input; return its index and the tensor that the first layer reads."""
+        shape, steps = (-1, SIDE, SIDE, 1), _range_steps(self._activation, 0.0, 1.0)
+        port = self._writer.computed("input", dtype, shape, _port_steps(steps, dtype))
         if dtype == self._activation:
-            return entry, _Value(index=entry, steps=steps)
+            return port, _WrittenTensor(index=port, steps=steps)
         inner = self._writer.computed("input/quantized", self._activation, shape, steps)
-        self._writer.operator("QUANTIZE", 1, [entry], inner, schema.QuantizeOptionsT())
-        return entry, _Value(index=inner, steps=steps)
+        self._writer.operator("QUANTIZE", 1, [port], inner, schema.QuantizeOptionsT())
+        return port, _WrittenTensor(index=inner, steps=steps)
 
-    def _exit(self, value: _Value, dtype: str) -> int:
+    def _output(self, logits: _WrittenTensor, dtype: str) -> int:
+        """Write the output in its own type; return its index."""
         if dtype == self._activation:
-            return value.index
-        port = _as_port(value.steps, dtype)
-        output = self._writer.computed("output", dtype, (-1, len(self._net.dense)), port)
+            return logits.index
+        steps = _port_steps(logits.steps, dtype)
+        output = self._writer.computed("output", dtype, (-1, len(self._net.dense)), steps)
         if dtype == "float32":
             return self._writer.operator(
-                "DEQUANTIZE", 2, [value.index], output, schema.DequantizeOptionsT()
+                "DEQUANTIZE", 2, [logits.index], output, schema.DequantizeOptionsT()
             )
         return self._writer.operator(
-            "QUANTIZE", 1, [value.index], output, schema.QuantizeOptionsT()
+            "QUANTIZE", 1, [logits.index], output, schema.QuantizeOptionsT()
         )
 
-    def _layer(self, name: str, data: _Value, seen: Floats) -> _Value:
-        kind = _LAYERS[name]
+    def _layer(self, name: str, data: _WrittenTensor, calibration: Floats) -> _WrittenTensor:
+        """Write a layer whose output range is that of its `calibration` outputs."""
+        layer = _LAYERS[name]
         weights: Floats = getattr(self._net, name)
-        weight = self._weight(f"{name}/weight", weights, kind.channel)
+        weight = self._weight(f"{name}/weight", weights, layer.channel)
         bias = self._bias(f"{name}/bias", getattr(self._net, f"{name}_bias"), data, weight)
-        steps = _range(self._activation, float(seen.min()), float(seen.max()))
-        output = self._writer.computed(name, self._activation, (-1, *seen.shape[1:]), steps)
-        hybrid = data.steps is None and weight.steps is not None
-        version = kind.hybrid_version if hybrid else kind.integer_version if data.steps else 1
+        low, high = float(calibration.min()), float(calibration.max())
+        steps = _range_steps(self._activation, low, high)
+        shape = (-1, *calibration.shape[1:])
+        output = self._writer.computed(name, self._activation, shape, steps)
+        is_hybrid = data.steps is None and weight.steps is not None
+        version = layer.integer_version if data.steps else 1
+        if is_hybrid:
+            version = layer.hybrid_version
         inputs = [data.index, weight.index, bias]
-        self._writer.operator(kind.operator, version, inputs, output, kind.options)
-        return _Value(index=output, steps=steps)
+        self._writer.operator(layer.operator, version, inputs, output, layer.options)
+        return _WrittenTensor(index=output, steps=steps)
 
-    def _weight(self, name: str, weights: Floats, channel: int) -> _Value:
+    def _weight(self, name: str, weights: Floats, channel: int) -> _WrittenTensor:
         if self._kind is Kind.FLOAT16:
-            return _Value(index=self._unpacked(name, weights), steps=None)
-        packed = self._kind is Kind.DYNAMIC_RANGE and weights.size >= _PACKED_FROM
-        if self._activation == "float32" and not packed:
-            return _Value(index=self._writer.constant(name, weights), steps=None)
-        others = tuple(axis for axis in range(weights.ndim) if axis != channel)
-        scales = (np.abs(weights).max(axis=others, keepdims=True) / 127).astype(np.float32)
+            return _WrittenTensor(index=self._unpacked(name, weights), steps=None)
+        is_dynamic = self._kind is Kind.DYNAMIC_RANGE and weights.size >= _LEAST_QUANTIZED_WEIGHTS
+        if self._activation == "float32" and not is_dynamic:
+            return _WrittenTensor(index=self._writer.constant(name, weights), steps=None)
+        other_axes = tuple(axis for axis in range(weights.ndim) if axis != channel)
+        scales = (np.abs(weights).max(axis=other_axes, keepdims=True) / 127).astype(np.float32)
         integers = np.clip(np.round(weights / scales), -127, 127).astype(np.int8)
         steps = Steps(scales=tuple(scales.ravel().tolist()), axis=channel)
-        return _Value(index=self._writer.constant(name, integers, steps), steps=steps)
+        index = self._writer.constant(name, integers, steps)
+        return _WrittenTensor(index=index, steps=steps)
 
-    def _bias(self, name: str, bias: Floats, data: _Value, weight: _Value) -> int:
+    def _bias(self, name: str, bias: Floats, data: _WrittenTensor, weight: _WrittenTensor) -> int:
         if self._kind is Kind.FLOAT16:
             return self._unpacked(name, bias)
         if data.steps is None or weight.steps is None:
             return self._writer.constant(name, bias)
+        # kernels add the bias to the products of data and weights, so it needs their scale
         scales = tuple(data.steps.scales[0] * scale for scale in weight.steps.scales)
         dtype = np.int64 if self._kind is Kind.INT16X8 else np.int32
         integers = np.round(bias / np.array(scales)).astype(dtype)
         return self._writer.constant(name, integers, Steps(scales=scales))
 
     def _unpacked(self, name: str, values: Floats) -> int:
+        """Write a float16 constant and a DEQUANTIZE; return the index of the float32 tensor."""
         packed = self._writer.constant(name, values.astype(np.float16))
         output = self._writer.computed(f"{name}/unpacked", "float32", values.shape)
         return self._writer.operator("DEQUANTIZE", 3, [packed], output, schema.DequantizeOptionsT())
 
-    def _flat(self, value: _Value) -> _Value:
-        """Reshape to (batch, features), the batch read from the tensor's own shape."""
-        write, one = self._writer, np.array([1], np.int32)
-        shape = write.computed("flat/input_shape", "int32", (4,))
-        write.operator(
-            "SHAPE", 1, [value.index], shape, schema.ShapeOptionsT(outType=schema.TensorType.INT32)
+    def _flattened(self, tensor: _WrittenTensor) -> _WrittenTensor:
+        """Reshape to (batch, features), with the batch size read from the tensor's shape.
+
+        These are the operators that TensorFlow's converter writes for a Flatten layer.
+        """
+        writer = self._writer
+        shape = writer.computed("flat/input_shape", "int32", (4,))
+        writer.operator(
+            "SHAPE", 1, [tensor.index], shape, schema.ShapeOptionsT(outType=schema.TensorType.INT32)
         )
-        first, last = write.constant("flat/first", 0 * one), write.constant("flat/last", one)
-        batch = write.computed("flat/batch", "int32", ())
+        first = writer.constant("flat/first", np.array([0], np.int32))
+        last = writer.constant("flat/last", np.array([1], np.int32))
+        batch = writer.computed("flat/batch", "int32", ())
         options = schema.StridedSliceOptionsT(shrinkAxisMask=1)
-        write.operator("STRIDED_SLICE", 1, [shape, first, last, last], batch, options)
-        features = write.constant("flat/features", np.array(FEATURES, np.int32))
-        wanted = write.computed("flat/shape", "int32", (2,))
-        write.operator(
-            "PACK", 1, [batch, features], wanted, schema.PackOptionsT(valuesCount=2, axis=0)
+        writer.operator("STRIDED_SLICE", 1, [shape, first, last, last], batch, options)
+        features = writer.constant("flat/features", np.array(FEATURES, np.int32))
+        new_shape = writer.computed("flat/shape", "int32", (2,))
+        writer.operator(
+            "PACK", 1, [batch, features], new_shape, schema.PackOptionsT(valuesCount=2, axis=0)
         )
-        flat = write.computed("flat", self._activation, (-1, FEATURES), value.steps)
-        write.operator("RESHAPE", 1, [value.index, wanted], flat, schema.ReshapeOptionsT())
-        return _Value(index=flat, steps=value.steps)
+        flat = writer.computed("flat", self._activation, (-1, FEATURES), tensor.steps)
+        inputs = [tensor.index, new_shape]
+        writer.operator("RESHAPE", 1, inputs, flat, schema.ReshapeOptionsT())
+        return _WrittenTensor(index=flat, steps=tensor.steps)
 
 
-def _range(dtype: str, low: float, high: float) -> Steps | None:
-    """Steps that reach from `low` to `high` and stand for 0 exactly; None for floats."""
+def _range_steps(dtype: str, low: float, high: float) -> Steps | None:
+    """Return a quantization of `low` to `high` that represents 0 exactly; None for float32."""
     if dtype == "float32":
         return None
     if dtype == "int16":
@@ -202,8 +219,8 @@ def _range(dtype: str, low: float, high: float) -> Steps | None:
     return Steps(scales=(scale,), zero_point=round(-128 - low / scale))
 
 
-def _as_port(steps: Steps | None, dtype: str) -> Steps | None:
-    """The steps of an int8 tensor as an input or output of another type has them."""
+def _port_steps(steps: Steps | None, dtype: str) -> Steps | None:
+    """Return the quantization of an input or output of another type than its int8 tensor."""
     if steps is None or dtype == "float32":
         return None
     shift = 128 if dtype == "uint8" else 0

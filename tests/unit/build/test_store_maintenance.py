@@ -12,7 +12,7 @@ from litegate.build.store_maintenance import DAY, entries, in_words, prune, veri
 from litegate.cli import app
 from litegate.core.errors import StoreError
 from litegate.testing import tiny
-from litegate.testing.planted import plant
+from litegate.testing.store import fill_store
 
 CERTIFICATE = {"model": "net", "recipe": {"kind": "int8_qat", "fine_tune_epochs": 2}}
 MODEL = '''
@@ -121,7 +121,7 @@ def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "net.py").write_text(MODEL)
-    plant(tmp_path, "net", {"float32": tiny("float32"), "int8_qat": tiny()})
+    fill_store(tmp_path, "net", {"float32": tiny("float32"), "int8_qat": tiny()})
     put(Store(tmp_path / ".litegate" / "store"), tmp_path, "of-40", 40)
     return lambda *args: CliRunner().invoke(app, args)
 
@@ -149,7 +149,7 @@ def test_list_calls_what_is_needed_as_build_does(project, tmp_path):
     """Whatever its kind is, and however it was tuned."""
     tuned = MODEL.replace('from_scratch=True, name="int8_qat"', 'name="tuned"')
     (tmp_path / "models" / "net.py").write_text(tuned)
-    plant(tmp_path, "net", {"tuned": tiny(), "float32+1": tiny("float32")})
+    fill_store(tmp_path, "net", {"tuned": tiny(), "float32+1": tiny("float32")})
     lines = project("store", "list").stdout.splitlines()
     names = [line.split(maxsplit=7)[-1] for line in lines if " needed " in line]
     assert {"net/tuned", "net/float32+1"} <= set(names)

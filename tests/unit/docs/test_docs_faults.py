@@ -8,7 +8,7 @@ import pytest
 
 from litegate.core.errors import ConfigError
 from litegate.mutation.faults import Expect, Family, Fault, fault
-from litegate.mutation.faults.catalogue import chosen, shipped_faults
+from litegate.mutation.faults.catalogue import select_faults, shipped_faults
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 PAGE, MATRIX = DOCS / "faults.md", DOCS / "kill_matrix.md"
@@ -59,13 +59,13 @@ def test_the_kill_matrix_has_every_fault_of_either_model(model):
 
 
 def test_every_family_has_faults_and_every_fault_a_name_of_its_own():
-    faults = chosen(shipped_faults(), ())
+    faults = select_faults(shipped_faults(), ())
     assert {one.family for one in faults} == set(Family)
     assert all(one.summary.endswith(".") for one in faults)
 
 
-def test_one_family_can_be_chosen():
-    assert {one.family for one in chosen(shipped_faults(), ["size"])} == {Family.SIZE}
+def test_one_family_can_be_select_faults():
+    assert {one.family for one in select_faults(shipped_faults(), ["size"])} == {Family.SIZE}
 
 
 def test_two_faults_of_one_name_are_refused():
@@ -75,7 +75,7 @@ def test_two_faults_of_one_name_are_refused():
         return scene
 
     with pytest.raises(ConfigError, match="two faults are called padding"):
-        chosen((*shipped_faults(), padding), ())
+        select_faults((*shipped_faults(), padding), ())
 
 
 if __name__ == "__main__":

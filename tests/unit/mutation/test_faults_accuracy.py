@@ -10,9 +10,9 @@ from scenes import scene
 from litegate.measures.accuracy import answers, class_drop
 from litegate.measures.accuracy.agreement import keras_agreement
 from litegate.mutation.faults import Unplantable, accuracy
-from litegate.mutation.faults.catalogue import _of
+from litegate.mutation.faults.catalogue import faults_in
 
-FAULTS = _of(accuracy)
+FAULTS = faults_in(accuracy)
 
 
 def right(artifact):

@@ -6,13 +6,13 @@ from noticing import notices
 from scenes import scene
 
 from litegate.mutation.faults import Unplantable, behaviour
-from litegate.mutation.faults.catalogue import _of
+from litegate.mutation.faults.catalogue import faults_in
 from litegate.runtimes.inference import outputs
 from litegate.runtimes.litert import Kernels, Runner
 from litegate.spec import Kind
 from litegate.tflite.reader import parse
 
-FAULTS = _of(behaviour)
+FAULTS = faults_in(behaviour)
 FLOAT = (*FAULTS[:2], *FAULTS[3:])
 """Those of a model with float ports; INTEGER of one with integer ports."""
 INTEGER = FAULTS[2:]

@@ -9,11 +9,11 @@ from scenes import scene
 
 from litegate import Clustering, Pruning, percent
 from litegate.mutation.faults import Draft, Unplantable, compression, edit, layers
-from litegate.mutation.faults.catalogue import _of
+from litegate.mutation.faults.catalogue import faults_in
 from litegate.spec import Kind
 from litegate.tflite.reader import parse
 
-FAULTS = _of(compression)
+FAULTS = faults_in(compression)
 
 
 def compressed():

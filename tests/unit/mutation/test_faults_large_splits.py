@@ -8,7 +8,7 @@ from scenes import scene
 
 from litegate.data import disk_arrays
 from litegate.data.disk_arrays import Rows
-from litegate.mutation.faults.scene import in_memory
+from litegate.mutation.faults.scene import fit_in_memory
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def on_disk(tmp_path, monkeypatch):
 
 def test_a_part_stands_for_the_whole(on_disk):
     """Samples, labels and Keras's outputs of the same samples, for every artifact."""
-    part, said = in_memory(on_disk)
+    part, said = fit_in_memory(on_disk)
     assert said == (
         "tiny/int8_qat is proven on 50 of 200 samples, evenly drawn: "
         "more are not held in memory, where faults are planted"
@@ -45,4 +45,4 @@ def test_a_part_stands_for_the_whole(on_disk):
 
 
 def test_samples_in_memory_are_all_proven_on():
-    assert in_memory(scene()) == (scene(), "")
+    assert fit_in_memory(scene()) == (scene(), "")

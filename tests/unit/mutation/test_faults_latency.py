@@ -13,13 +13,13 @@ from litegate.measures.measurement import Outcome
 from litegate.measures.regression import latency_growth
 from litegate.measures.structure.macs import macs
 from litegate.mutation.faults import Unplantable, latency
-from litegate.mutation.faults.catalogue import _of
+from litegate.mutation.faults.catalogue import faults_in
 from litegate.runtimes.inference import outputs
 from litegate.spec import Kind
 from litegate.testing import Draft, edit
 from litegate.tflite.reader import parse
 
-FAULTS = _of(latency)
+FAULTS = faults_in(latency)
 WORK = (latency.repeated_work, latency.wider_layer)
 
 

@@ -9,9 +9,9 @@ from scenes import scene
 from litegate import Budget, metrics
 from litegate.core.errors import LitegateError
 from litegate.measures.metrics import metric_loss, metric_regression, metric_value
+from litegate.mutation.expected_checks import expected_checks, measurements_for
 from litegate.mutation.faults import OfMetric, Unplantable, accuracy, behaviour, plumbing
 from litegate.mutation.faults.metrics import mixed_up_answers
-from litegate.mutation.promises import meant, promises
 from litegate.mutation.survivors import survivors
 
 F1 = metrics.f1(least=0.9, loss=0.05, class_loss=0.1, regression=0.05)
@@ -51,12 +51,12 @@ def test_a_network_that_does_not_choose_has_no_faults_of_classes():
 
 
 def test_each_limit_of_a_metric_is_a_promise():
-    known = promises(scene(budget=JUDGED))
+    known = expected_checks(scene(budget=JUDGED))
     assert {name for name in known if "f1" in name} == {*NAMES, "f1 drop since the anchor"}
-    assert all(known[name].made(scene(budget=JUDGED)) for name in NAMES)
-    assert not known["f1 drop since the anchor"].made(scene(budget=JUDGED))
-    assert "checks/test_metrics.py" in known["f1 drop"].check
-    assert "checks/test_regression.py" in known["f1 drop against the base"].check
+    assert all(known[name].applies_to(scene(budget=JUDGED)) for name in NAMES)
+    assert not known["f1 drop since the anchor"].applies_to(scene(budget=JUDGED))
+    assert "checks/test_metrics.py" in known["f1 drop"].suggestion
+    assert "checks/test_regression.py" in known["f1 drop against the base"].suggestion
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_each_limit_of_a_metric_is_a_promise():
     ids=lambda one: getattr(one, "name", ""),
 )
 def test_a_fault_is_meant_for_the_metrics_that_are_promised(fault, names):
-    mine = [name for name in meant(fault, scene(budget=JUDGED)) if "f1" in name]
+    mine = [name for name in measurements_for(fault, scene(budget=JUDGED)) if "f1" in name]
     assert [name for name in mine if "anchor" not in name] == list(names)
 
 
@@ -91,11 +91,11 @@ def test_what_cannot_be_measured_is_an_error(fault):
 
 
 def test_a_promise_of_a_metric_that_no_check_takes_survives():
-    from litegate.mutation.grades import Climb
+    from litegate.mutation.grades import FaultRun
 
     fault = mixed_up_answers
-    climb = Climb(fault=fault, results={fault.ladder.top: {}})
-    found = {one.what: one for one in survivors(scene(budget=JUDGED), [climb], {}, {})}
+    run = FaultRun(fault=fault, results={fault.ladder.top: {}})
+    found = {one.what: one for one in survivors(scene(budget=JUDGED), [run], {}, {})}
     assert set(NAMES) <= found.keys()
     assert found["f1"].sentence == "no check measures the f1"
     assert "metric_value(candidate, metric) >= metric.least" in found["f1"].remedy

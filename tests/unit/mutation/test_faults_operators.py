@@ -14,7 +14,7 @@ from litegate.measures.regression import latency_growth
 from litegate.measures.structure.target import target_breaches
 from litegate.measures.structure.tensors import operator_violations
 from litegate.mutation.faults import Expect, Unplantable, edit, operators
-from litegate.mutation.faults.catalogue import _of
+from litegate.mutation.faults.catalogue import faults_in
 from litegate.runtimes.inference import outputs
 from litegate.runtimes.litert import Kernels
 from litegate.spec import Kind
@@ -22,7 +22,7 @@ from litegate.spec.targets import KNOWN, load
 from litegate.tflite.reader import parse
 
 scene = partial(scenes.scene, budget=replace(scenes.BUDGET, target="tflm"))
-FAULTS = _of(operators)
+FAULTS = faults_in(operators)
 REFUSED = tuple(fault for fault in FAULTS if fault.expect is Expect.REFUSED)
 LOADED = tuple(fault for fault in FAULTS if fault.expect is not Expect.REFUSED)
 PORTS = ("float32", "int8", "uint8")

@@ -15,12 +15,12 @@ from litegate.measures.measurement import Outcome
 from litegate.measures.regression import accuracy_loss
 from litegate.measures.shipped import shipped_violations
 from litegate.mutation.faults import Expect, Unplantable, plumbing
-from litegate.mutation.faults.catalogue import _of
+from litegate.mutation.faults.catalogue import faults_in
 from litegate.regression.loosening import of_model, of_project
 from litegate.spec import Artifact, Budget
 from litegate.testing import evaluation
 
-FAULTS = _of(plumbing)
+FAULTS = faults_in(plumbing)
 PROMISES = plumbing.LOOSENED
 JUDGED = {
     "accuracy": lambda s: accuracy(s.candidate) >= percent(90),
@@ -184,16 +184,16 @@ def test_no_sample_that_is_answered_right_cannot_be_picked(sound):
 @pytest.mark.parametrize("fault", LOOSENED, ids=lambda fault: fault.name)
 def test_every_grade_of_a_withdrawn_promise_is_found(fault, sound):
     for grade in fault.ladder.grades:
-        before = fault(sound, grade).declared_before(DECLARED)
+        before = fault(sound, grade).derive_base_declaration(DECLARED)
         found = (*of_project(before, DECLARED).found, *of_model(before, DECLARED, "tiny").found)
         assert found, grade
         assert all(isinstance(one.sentence, str) for one in found)
-    same = sound.declared_before(DECLARED)
+    same = sound.derive_base_declaration(DECLARED)
     assert not (*of_project(same, DECLARED).found, *of_model(same, DECLARED, "tiny").found)
 
 
 def test_limit_was_tighter_by_the_grade(sound):
-    before = plumbing.limit_loosened(sound, 10).declared_before(DECLARED)
+    before = plumbing.limit_loosened(sound, 10).derive_base_declaration(DECLARED)
     was = before["models"]["tiny"]["recipes"]["int8_qat"]["budget"]["accuracy"]["value"]
     assert was == "99/100"
     assert (

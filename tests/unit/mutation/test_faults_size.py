@@ -6,12 +6,12 @@ from noticing import notices
 from scenes import scene
 
 from litegate.mutation.faults import size
-from litegate.mutation.faults.catalogue import _of
+from litegate.mutation.faults.catalogue import faults_in
 from litegate.runtimes.inference import outputs
 from litegate.spec import Kind
 from litegate.tflite.reader import parse
 
-FAULTS = _of(size)
+FAULTS = faults_in(size)
 DESCRIBED = 400
 """Bytes that describe what was added, at most, beside what was asked for."""
 

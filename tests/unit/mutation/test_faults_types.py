@@ -10,14 +10,14 @@ from scenes import scene
 
 from litegate.core.errors import ArtifactError
 from litegate.mutation.faults import Draft, Expect, Unplantable, edit, types
-from litegate.mutation.faults.catalogue import _of
-from litegate.mutation.faults.floats import real
+from litegate.mutation.faults.catalogue import faults_in
+from litegate.mutation.faults.floats import real_values
 from litegate.runtimes.inference import outputs
 from litegate.runtimes.litert import Kernels
 from litegate.spec import Kind
 from litegate.tflite.reader import parse
 
-FAULTS = _of(types)
+FAULTS = faults_in(types)
 LOADED = tuple(fault for fault in FAULTS if fault.expect is not Expect.REFUSED)
 PORTS = ("float32", "int8", "uint8")
 by_name = pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
@@ -118,7 +118,7 @@ def meant(planted, name):
 
     def look(model):
         draft = Draft(model)
-        found.append(real(draft, draft.tensor(name)))
+        found.append(real_values(draft, draft.tensor(name)))
 
     edit(planted.candidate.tflite, look)
     return found[0]

@@ -9,12 +9,12 @@ from scenes import scene
 
 from litegate.measures.accuracy import answers
 from litegate.mutation.faults import Draft, Unplantable, classes, edit, weights
-from litegate.mutation.faults.catalogue import _of
+from litegate.mutation.faults.catalogue import faults_in
 from litegate.runtimes.inference import outputs
 from litegate.spec import Kind
 from litegate.tflite.reader import parse
 
-FAULTS = (*_of(weights), *_of(classes))
+FAULTS = (*faults_in(weights), *faults_in(classes))
 by_name = pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 
 
@@ -36,8 +36,8 @@ def changed(planted, name="dense/weight"):
 
 
 def test_the_modules_hold_their_faults():
-    assert len(_of(weights)) == 6
-    assert len(_of(classes)) == 4
+    assert len(faults_in(weights)) == 6
+    assert len(faults_in(classes)) == 4
 
 
 @by_name
@@ -68,7 +68,7 @@ def test_each_grade_is_a_file_of_the_same_tensors_that_runs(fault):
         assert planted.base.tflite == sound.candidate.tflite
 
 
-GRADUAL = [fault for fault in _of(weights) if fault is not weights.flipped_bits]
+GRADUAL = [fault for fault in faults_in(weights) if fault is not weights.flipped_bits]
 """One bit of the tiny network may cost it as much as half of them."""
 
 

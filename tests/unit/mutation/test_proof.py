@@ -8,14 +8,14 @@ from scenes import scene, small
 
 from litegate import percent, points
 from litegate.core.errors import ConfigError, LitegateError
-from litegate.gate.prove.rebuilds import noise
+from litegate.gate.prove.rebuilds import noise_text
 from litegate.measures.accuracy import accuracy, accuracy_drop
 from litegate.measures.regression import since_anchor, size_growth
 from litegate.measures.structure.size import size
 from litegate.mutation.faults import Expect, Family, Ladder, Unplantable, edit, fault
-from litegate.mutation.proof import Effort, count_rebuild, prove
+from litegate.mutation.proof import Effort, prove, record_rebuild
 from litegate.mutation.report_rows import alarm_rate_below, proof_row
-from litegate.mutation.result import Check, Finding, Result, Said
+from litegate.mutation.result import CheckInfo, CheckOutcome, CheckResult, MeasuredValue
 from litegate.report import proof as words
 
 DROP, SIZE, FLOOR = "test_drop", "test_size", "test_floor"
@@ -76,19 +76,22 @@ def _result(check, s):
     try:
         verdict = check(s)
     except LitegateError as error:
-        return Result(said=Said.ERROR, sentence=str(error))
+        return CheckResult(outcome=CheckOutcome.ERROR, message=str(error))
     except ZeroDivisionError as error:
-        return Result(said=Said.CRASH, sentence=repr(error))
-    said, name = Said(verdict.outcome.value), verdict.measurement.name
-    return Result(
-        said=said, measured={name: said}, findings={name: _finding(verdict)}, sentence="worse"
+        return CheckResult(outcome=CheckOutcome.CRASH, message=repr(error))
+    outcome, name = CheckOutcome(verdict.outcome.value), verdict.measurement.name
+    return CheckResult(
+        outcome=outcome,
+        verdicts={name: outcome},
+        values={name: _measured_value(verdict)},
+        message="worse",
     )
 
 
-def _finding(verdict):
+def _measured_value(verdict):
     found = verdict.measurement
     between = found.interval
-    return Finding(
+    return MeasuredValue(
         value=float(found.value),
         relation=verdict.relation,
         limit=float(verdict.limit.value),
@@ -98,9 +101,11 @@ def _finding(verdict):
     )
 
 
-def proven(gate=None, faults=FAULTS, *, seconds=60.0, clock=None, of=None, tell=None, **effort):
+def proven(
+    gate=None, faults=FAULTS, *, seconds=60.0, clock=None, of=None, report_step=None, **effort
+):
     gate = gate or GATE
-    checks = [Check(id=i, name=i, is_latency=False, compares=i == DROP) for i in gate]
+    checks = [CheckInfo(id=i, name=i, is_latency=False, uses_base=i == DROP) for i in gate]
     return prove(
         of or scene(),
         faults,
@@ -108,13 +113,13 @@ def proven(gate=None, faults=FAULTS, *, seconds=60.0, clock=None, of=None, tell=
         playing(gate),
         Effort(seconds=seconds, **effort),
         clock=clock or (lambda: 0.0),
-        tell=tell or (lambda _step: None),
+        report_step=report_step or (lambda _step: None),
     )
 
 
 def test_each_step_says_how_far_it_is_and_what_time_is_left():
     told, times = [], iter(range(0, 10_000, 10))
-    proven(clock=lambda: float(next(times)), seconds=60.0, tell=told.append)
+    proven(clock=lambda: float(next(times)), seconds=60.0, report_step=told.append)
     steps = [step for step in told if step.endswith("s left")]
     assert steps[0].endswith(f"(1 of {len(FAULTS)}), at most 50 s left")
     left = [int(step.split()[-3]) for step in steps]
@@ -124,8 +129,8 @@ def test_each_step_says_how_far_it_is_and_what_time_is_left():
 
 def test_a_sound_gate_is_proven_and_tells_the_smallest_grade_that_it_noticed():
     found = proven()
-    assert found.holds, [*found.survivors, *found.alarms, *found.errors]
-    assert [one.smallest for one in found.climbs] == [20, 100_000]
+    assert found.is_proven, [*found.survivors, *found.false_alarms, *found.errors]
+    assert [one.smallest_noticed for one in found.fault_runs] == [20, 100_000]
     row = proof_row(found, 1.0)
     assert words.would_notice(row).startswith(
         "would notice 20 samples (other_samples), 100000 bytes (padded); 0 of 4 false alarms"
@@ -134,7 +139,7 @@ def test_a_sound_gate_is_proven_and_tells_the_smallest_grade_that_it_noticed():
 
 def test_a_check_that_missed_a_grade_is_not_asked_about_finer_ones():
     found = proven()
-    results = found.climbs[0].results
+    results = found.fault_runs[0].results
     assert set(results[100]) == set(GATE)
     assert SIZE not in results[20]
 
@@ -144,7 +149,7 @@ def test_a_deleted_check_survives_by_name_although_others_notice():
     (survivor,) = found.survivors
     assert survivor.sentence == "no check measures the accuracy"
     assert "accuracy(candidate) >= budget.accuracy" in survivor.remedy
-    assert not found.holds
+    assert not found.is_proven
 
 
 def test_a_limit_that_nothing_can_break_survives():
@@ -237,8 +242,8 @@ def test_a_wrong_sign_is_a_false_alarm_or_survives():
         return accuracy_drop(s.reference, s.candidate) >= s.model.budget.accuracy_drop
 
     found = proven({**GATE, DROP: wrong})
-    assert found.alarms
-    assert not found.holds
+    assert found.false_alarms
+    assert not found.is_proven
 
 
 def test_a_fault_that_nobody_notices_survives_with_what_would_catch_it():
@@ -282,14 +287,14 @@ def test_a_check_of_drift_with_a_loose_limit_survives():
         return since_anchor(size_growth(s.base, s.candidate)) <= percent(101)
 
     held = replace(scene(), anchored=True)
-    assert proven({"test_growth": growth, "test_drift": drifted}, (grown,), of=held).holds
+    assert proven({"test_growth": growth, "test_drift": drifted}, (grown,), of=held).is_proven
     (survivor,) = proven({"test_growth": growth, "test_drift": loose}, (grown,), of=held).survivors
     assert survivor.sentence == "the size growth since the anchor noticed nothing of grown"
 
 
 def test_a_promise_that_the_model_does_not_make_is_not_asked_for():
     silent = replace(scene().model.budget, accuracy=None)
-    assert proven({DROP: drop, SIZE: bytes_}, of=scene(budget=silent)).holds
+    assert proven({DROP: drop, SIZE: bytes_}, of=scene(budget=silent)).is_proven
 
 
 def test_a_crash_is_no_clear_refusal():
@@ -302,7 +307,7 @@ def test_a_crash_is_no_clear_refusal():
         return 1 / len(s.candidate.tflite) and bytes_(s)
 
     found = proven({DROP: drop, "test_crash": crashing}, (refused,))
-    assert found.climbs[0].noticed(1) == (DROP,)
+    assert found.fault_runs[0].noticing_checks(1) == (DROP,)
     (survivor,) = proven({"test_crash": crashing}, (refused,)).survivors
     assert "but crashed" in survivor.sentence
 
@@ -314,9 +319,9 @@ def test_an_inconclusive_verdict_notices_what_can_show_nothing():
         budget = replace(s.model.budget, accuracy_drop=points(0.001))
         return replace(s, model=replace(s.model, budget=budget))
 
-    assert proven({DROP: drop}, (too_fine,)).holds
+    assert proven({DROP: drop}, (too_fine,)).is_proven
     strict = replace(too_fine, expect=Expect.FAIL)
-    assert not proven({DROP: drop}, (strict,)).holds
+    assert not proven({DROP: drop}, (strict,)).is_proven
 
 
 def test_a_fault_that_the_model_cannot_have_is_told_and_no_survivor():
@@ -326,7 +331,7 @@ def test_a_fault_that_the_model_cannot_have_is_told_and_no_survivor():
         raise Unplantable("the model has no such layer")
 
     found = proven(faults=(*FAULTS, impossible))
-    assert found.holds
+    assert found.is_proven
     assert words.smallest(proof_row(found, 0)["faults"][2]) == "not in this model"
 
 
@@ -338,7 +343,7 @@ def test_a_fault_that_can_no_longer_be_planted_is_an_error_not_a_pass(error):
         raise error
 
     found = proven(faults=(*FAULTS, outdated))
-    assert not found.holds
+    assert not found.is_proven
     assert found.errors[0].startswith("outdated: ")
 
 
@@ -356,8 +361,8 @@ def test_a_planted_file_that_does_not_run_is_an_error():
 def test_time_that_does_not_suffice_is_told_and_proves_nothing():
     ticks = itertools.count()
     found = proven(seconds=1.5, clock=lambda: float(next(ticks)))
-    assert found.unproven == ["padded"]
-    assert not found.holds
+    assert found.unfinished == ["padded"]
+    assert not found.is_proven
     assert any("--prove-budget" in line for line in words.troubles(proof_row(found, 0)))
 
 
@@ -366,29 +371,31 @@ def test_a_check_that_fails_without_a_fault_is_an_alarm():
         return size(s.candidate) <= points(0)
 
     found = proven({DROP: drop, FLOOR: floor, SIZE: strict})
-    assert len(found.alarms) == 1
-    assert not found.holds
+    assert len(found.false_alarms) == 1
+    assert not found.is_proven
 
 
 def test_rounds_of_identical_models_count_only_what_compares():
-    assert len(proven(rounds=5).calm) == len(GATE) + 5
+    assert len(proven(rounds=5).faultless_results) == len(GATE) + 5
 
 
 def test_a_rebuild_is_an_alarm_only_against_its_own_reference():
     """A floor that another seed does not reach is noise of the training."""
     found = proven()
-    found.checks = [replace(check, refers=check.id == DROP) for check in found.checks]
-    counted = len(found.calm)
-    broken = Result(said=Said.FAIL, sentence="worse")
-    assert count_rebuild(found, {DROP: Result(said=Said.PASS), FLOOR: broken}) == [FLOOR]
-    assert len(found.calm) == counted + 1
-    assert not found.alarms
-    assert count_rebuild(found, {DROP: broken, FLOOR: broken}) == [FLOOR]
-    assert len(found.alarms) == 1
+    found.checks = [replace(check, uses_reference=check.id == DROP) for check in found.checks]
+    counted = len(found.faultless_results)
+    broken = CheckResult(outcome=CheckOutcome.FAIL, message="worse")
+    assert record_rebuild(found, {DROP: CheckResult(outcome=CheckOutcome.PASS), FLOOR: broken}) == [
+        FLOOR
+    ]
+    assert len(found.faultless_results) == counted + 1
+    assert not found.false_alarms
+    assert record_rebuild(found, {DROP: broken, FLOOR: broken}) == [FLOOR]
+    assert len(found.false_alarms) == 1
 
 
 def test_the_noise_of_rebuilds_is_told_with_what_they_would_break():
-    said = noise([0.95, 0.96, 0.97], {FLOOR: 1})
+    said = noise_text([0.95, 0.96, 0.97], {FLOOR: 1})
     assert said == (
         "training noise: 3 rebuilds from other seeds have an accuracy of 95.00 % to 97.00 %, "
         "SD 1.00 points; 1 of them would break test_floor"
@@ -398,7 +405,7 @@ def test_the_noise_of_rebuilds_is_told_with_what_they_would_break():
 @pytest.mark.parametrize("missing", ["faults", "checks"])
 def test_nothing_to_plant_or_to_run_is_an_error(missing):
     gate, faults = ({}, FAULTS) if missing == "checks" else (GATE, ())
-    checks = [Check(id=i, name=i, is_latency=False, compares=False) for i in gate]
+    checks = [CheckInfo(id=i, name=i, is_latency=False, uses_base=False) for i in gate]
     with pytest.raises(ConfigError, match="nothing proves the gate"):
         prove(
             scene(),
@@ -407,7 +414,7 @@ def test_nothing_to_plant_or_to_run_is_an_error(missing):
             playing(gate),
             Effort(seconds=1),
             clock=lambda: 0.0,
-            tell=print,
+            report_step=print,
         )
 
 

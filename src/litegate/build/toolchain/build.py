@@ -5,22 +5,22 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 
-from litegate.core.errors import ConfigError
-from litegate.data import prepare
-from litegate.data.prepare import keep_evaluation
-from litegate.spec.loader import load_file
-from litegate.spec import Model, Recipe, Splits
-from litegate.build.toolchain.recipes import Bench
 from litegate.build.toolchain.determinism import (
     check_versions,
     fix_threads,
     is_tensorflow_here,
     load_frameworks,
 )
-from litegate.build.toolchain.protocol import START, Request
-from litegate.build.toolchain.reporter import Reporter
 from litegate.build.toolchain.feeds import samples_of
 from litegate.build.toolchain.pretrained import Graph, opened
+from litegate.build.toolchain.protocol import START, Request
+from litegate.build.toolchain.recipes import Bench
+from litegate.build.toolchain.reporter import Reporter
+from litegate.core.errors import ConfigError
+from litegate.data import prepare
+from litegate.data.prepare import keep_evaluation
+from litegate.spec import Model, Recipe, Splits
+from litegate.spec.loader import load_file
 
 
 def build(request: Request, report: Reporter) -> None:

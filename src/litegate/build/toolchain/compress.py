@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, final
 
-from litegate.spec import Clustering, Pruning, Recipe
 from litegate.build.toolchain.determinism import Frameworks
-from litegate.build.toolchain.quantize import unsupported
 from litegate.build.toolchain.feeds import Network
+from litegate.build.toolchain.quantize import unsupported
+from litegate.spec import Clustering, Pruning, Recipe
 
 _UPDATES = 100
 """How often a training finds out anew which weights are the smallest, about."""

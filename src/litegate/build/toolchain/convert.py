@@ -9,10 +9,10 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.spec import Kind, Recipe, Training
 from litegate.build.toolchain.determinism import Frameworks
 from litegate.build.toolchain.feeds import Network, Samples
 from litegate.build.toolchain.pretrained import Graph
+from litegate.spec import Kind, Recipe, Training
 
 Shown = list[NDArray[Any]] | dict[str, NDArray[Any]]
 Calibration = Callable[[], Iterator[Shown]]

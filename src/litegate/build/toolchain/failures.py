@@ -8,8 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import final
 
-from litegate.core.errors import BuildError, ConfigError, DataError, DataUnavailable, LitegateError
 from litegate.build.toolchain.protocol import Failure
+from litegate.core.errors import BuildError, ConfigError, DataError, DataUnavailable, LitegateError
 
 _LONGEST = 1500
 _LITEGATE = Path(__file__).resolve().parents[2]

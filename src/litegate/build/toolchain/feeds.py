@@ -9,10 +9,10 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.data.disk_arrays import Rows
-from litegate.spec import Inputs, Model, Splits
 from litegate.build.toolchain.determinism import Frameworks
 from litegate.build.toolchain.failures import ToolchainError
+from litegate.data.disk_arrays import Rows
+from litegate.spec import Inputs, Model, Splits
 
 Network = Any
 """A tf_keras model."""

@@ -9,7 +9,6 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.spec import Model, Training
 from litegate.build.toolchain.determinism import Frameworks
 from litegate.build.toolchain.failures import ToolchainError
 from litegate.build.toolchain.feeds import (
@@ -24,6 +23,7 @@ from litegate.build.toolchain.feeds import (
     part,
 )
 from litegate.build.toolchain.keras3 import loaded_keras3, translated
+from litegate.spec import Model, Training
 
 Weights = list[NDArray[Any]]
 _BATCH = 250

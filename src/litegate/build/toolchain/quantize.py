@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from litegate.spec import Recipe
 from litegate.build.toolchain.determinism import Frameworks
 from litegate.build.toolchain.failures import ToolchainError
 from litegate.build.toolchain.feeds import Network, Samples, fed_to, part
+from litegate.spec import Recipe
 
 _UNSUPPORTED = re.compile(r"[Ll]ayer (?P<name>[^\s:]+):<class '(?P<kind>[^']+)'> is not supported")
 _PROBES = 8

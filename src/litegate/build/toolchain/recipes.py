@@ -9,20 +9,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, final
 
-from litegate.data.sources import digest
-from litegate.data.array_files import save
-from litegate.spec import Kind, Model, Recipe
 from litegate.build.toolchain.compress import compressions
 from litegate.build.toolchain.convert import calibration_of, converted
 from litegate.build.toolchain.determinism import Frameworks, facts
+from litegate.build.toolchain.feeds import Network, Samples
 from litegate.build.toolchain.networks import Weights, fresh, reseed, restored
+from litegate.build.toolchain.pretrained import Graph
 from litegate.build.toolchain.protocol import CONVERTED, START
 from litegate.build.toolchain.quantize import quantized
 from litegate.build.toolchain.reporter import Reporter
-from litegate.build.toolchain.feeds import Network, Samples
-from litegate.build.toolchain.pretrained import Graph
 from litegate.build.toolchain.strip import stripped
 from litegate.build.toolchain.train import Course, Trained, Trainer
+from litegate.data.array_files import save
+from litegate.data.sources import digest
+from litegate.spec import Kind, Model, Recipe
 
 
 @final

@@ -11,13 +11,13 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.spec import Training
 from litegate.build.toolchain.determinism import Frameworks
 from litegate.build.toolchain.failures import ToolchainError
+from litegate.build.toolchain.feeds import Answers, Network, Samples, expected_of, fed_to, part
 from litegate.build.toolchain.networks import Judged, compile_network, inference, reseed
 from litegate.build.toolchain.protocol import Progress
 from litegate.build.toolchain.reporter import Reporter
-from litegate.build.toolchain.feeds import Answers, Network, Samples, expected_of, fed_to, part
+from litegate.spec import Training
 
 _CALL = 0.25
 """Seconds that one call into TensorFlow should take: long enough to be cheap."""

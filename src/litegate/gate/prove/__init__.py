@@ -1,5 +1,5 @@
-"""`--prove` in pytest: the checks of a run, run again on faults planted in what it accepted."""
+"""Run `--prove` in pytest: the checks of a run, on faults planted in what they accepted."""
 
-from litegate.gate.prove.run import faults_of, prove
+from litegate.gate.prove.run import load_faults, prove
 
-__all__ = ["faults_of", "prove"]
+__all__ = ["load_faults", "prove"]

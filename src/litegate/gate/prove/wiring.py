@@ -1,4 +1,4 @@
-"""Faults of the gate's own wiring, which no scene can show: an empty check, a missing report."""
+"""Plant the faults of the gate's own wiring: a check without a body, a missing report."""
 
 from __future__ import annotations
 
@@ -6,46 +6,54 @@ from collections.abc import Mapping
 
 import pytest
 
-from litegate.gate.prove.replay import play_emptied
+from litegate.gate.prove.rerun import run_emptied
 from litegate.mutation.faults import ONCE, Expect, Family, Fault, Scene
-from litegate.mutation.grades import Climb
-from litegate.mutation.result import Result, Said
+from litegate.mutation.grades import FaultRun
+from litegate.mutation.result import CheckOutcome, CheckResult
 from litegate.report.merge import merge
 from litegate.report.view import is_good
 
 MERGE = "litegate merge"
 
 
-def wiring(scene: Scene, items: Mapping[str, pytest.Item]) -> list[Climb]:
-    """Plant each of them once, and take down who noticed."""
-    emptied = {id_: play_emptied(item, scene) for id_, item in list(items.items())[:1]}
+def run_wiring_faults(scene: Scene, items: Mapping[str, pytest.Item]) -> list[FaultRun]:
+    """Plant each wiring fault once and return who noticed.
+
+    One emptied check stands for all, because the gate itself notices it, not the check.
+    """
+    first_item = list(items.items())[:1]
+    emptied = {id_: run_emptied(item, scene) for id_, item in first_item}
     return [
-        _planted("check_requires_nothing", "A check asks for require and never calls it.", emptied),
-        _planted("report_missing", "A leg of the matrix leaves no report.", _merged(scene)),
+        _fault_run(
+            "check_requires_nothing", "A check asks for require and never calls it.", emptied
+        ),
+        _fault_run(
+            "report_missing", "A leg of the matrix leaves no report.", _merge_without_report(scene)
+        ),
     ]
 
 
-def _merged(scene: Scene) -> Mapping[str, Result]:
-    """What the merge says where the only leg is missing."""
+def _merge_without_report(scene: Scene) -> Mapping[str, CheckResult]:
+    """Merge the reports of a matrix whose only leg left none."""
     report = merge({}, [scene.model.name])
     messages = [str(row["message"]) for row in report["errors"]]
-    said = Said.PASS if is_good(report) else Said.ERROR
-    return {MERGE: Result(said=said, sentence="; ".join(messages))}
+    outcome = CheckOutcome.PASS if is_good(report) else CheckOutcome.ERROR
+    return {MERGE: CheckResult(outcome=outcome, message="; ".join(messages))}
 
 
-def _planted(name: str, summary: str, results: Mapping[str, Result]) -> Climb:
+def _fault_run(name: str, summary: str, results: Mapping[str, CheckResult]) -> FaultRun:
     fault = Fault(
         name=name,
         family=Family.PLUMBING,
         summary=summary,
-        plant=_unchanged,
+        plant=_leave_unchanged,
         ladder=ONCE,
         noticed_by=(),
         expect=Expect.FAIL,
     )
-    return Climb(fault=fault, results={ONCE.top: results})
+    return FaultRun(fault=fault, results={ONCE.top: results})
 
 
-def _unchanged(scene: Scene, _grade: float) -> Scene:
-    """The artifacts are sound: the fault lies in the wiring."""
+def _leave_unchanged(scene: Scene, _grade: float) -> Scene:
+    """Return the scene as it is: the fault lies in the wiring, not in an artifact."""
     return scene

@@ -1,6 +1,6 @@
-"""Faults: known defects, planted in what a gate has just accepted, to see whether it notices.
+"""Faults: known defects that `--prove` plants in accepted artifacts, to test the gate.
 
-A fault of one's own is a function in `faults.py` in the folder of checks::
+A project declares its own faults as functions in `faults.py` in its folder of checks::
 
     from litegate.mutation.faults import Draft, Ladder, edit, fault, layers
 

@@ -1,9 +1,6 @@
-"""Faults in how a candidate answers, however accurate: operators put behind its scores."""
+"""Plant faults in the outputs' form rather than their accuracy, with operators after the scores."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -11,11 +8,11 @@ from ai_edge_litert import schema_py_generated as schema
 from litegate.mutation.faults.fault import LOSSES, Family, Ladder, OfMetric, fault
 from litegate.mutation.faults.scene import Scene, Unplantable
 from litegate.mutation.faults.tail import Tail, behind_last_layer, behind_output
-from litegate.tflite.editing.draft import Draft, edit
+from litegate.tflite.editing.draft import Draft
 from litegate.tflite.editing.writer import Steps
 
-_TO = "number of counterexamples to"
-_KEEP = schema.ReducerOptionsT(keepDims=True)
+_COUNTEREXAMPLES = "number of counterexamples to"
+_KEEP_DIMS = schema.ReducerOptionsT(keepDims=True)
 
 
 @fault(
@@ -24,8 +21,8 @@ _KEEP = schema.ReducerOptionsT(keepDims=True)
         "accuracy",
         *LOSSES,
         "agreement of kernels",
-        f"{_TO} finite outputs",
-        f"{_TO} outputs in their range",
+        f"{_COUNTEREXAMPLES} finite outputs",
+        f"{_COUNTEREXAMPLES} outputs in their range",
     ),
     metrics=tuple(OfMetric),
 )
@@ -37,41 +34,44 @@ def nan_answers(scene: Scene, _grade: float) -> Scene:
         nan = tail.constant("nan", np.array(np.nan, np.float32))
         tail.put("MUL", [tail.scores, nan], tail.after, schema.MulOptionsT())
 
-    return _planted(scene, change)
+    return scene.with_edited(change)
 
 
-@fault(family=Family.ACCURACY, noticed_by=(f"{_TO} finite outputs",))
+@fault(family=Family.ACCURACY, noticed_by=(f"{_COUNTEREXAMPLES} finite outputs",))
 def nan_for_blank_samples(scene: Scene, _grade: float) -> Scene:
     """A blank sample, all of one value, gives NaN, as where samples are divided by their spread."""
 
     def change(draft: Draft) -> None:
         samples = int(draft.graph.inputs[0])
-        given = draft.graph.tensors[samples]
-        if given.type != schema.TensorType.FLOAT32:
+        input_tensor = draft.graph.tensors[samples]
+        if input_tensor.type != schema.TensorType.FLOAT32:
             raise Unplantable("samples are integers, which nothing divides by their spread")
         tail = behind_output(draft)
-        one = _spread_by_itself(tail, samples, int(np.prod(given.shape[1:])))
-        tail.put("MUL", [tail.scores, one], tail.after, schema.MulOptionsT())
+        factor = _one_or_nan(tail, samples, int(np.prod(input_tensor.shape[1:])))
+        tail.put("MUL", [tail.scores, factor], tail.after, schema.MulOptionsT())
 
-    return _planted(scene, change)
+    return scene.with_edited(change)
 
 
-def _spread_by_itself(tail: Tail, samples: int, size: int) -> int:
-    """A tensor of shape (n, 1): 1, or 0/0 for a sample that holds one value only."""
+def _one_or_nan(tail: Tail, samples: int, size: int) -> int:
+    """Divide each sample's spread by itself; return the tensor's index, shape (n, 1).
+
+    Its value is 1, or NaN (0/0) for a sample whose values are all the same.
+    """
     row = tail.computed("row", (-1, size))
     names = ("least", "greatest", "spread", "one")
-    least, greatest, spread, one = (tail.computed(name, (-1, 1)) for name in names)
+    least, greatest, spread, quotient = (tail.computed(name, (-1, 1)) for name in names)
     shape = tail.constant("shape", np.array([-1, size], np.int32))
     axis = tail.constant("axis", np.array([1], np.int32))
     tail.put("RESHAPE", [samples, shape], row, schema.ReshapeOptionsT())
-    tail.put("REDUCE_MIN", [row, axis], least, _KEEP)
-    tail.put("REDUCE_MAX", [row, axis], greatest, _KEEP)
+    tail.put("REDUCE_MIN", [row, axis], least, _KEEP_DIMS)
+    tail.put("REDUCE_MAX", [row, axis], greatest, _KEEP_DIMS)
     tail.put("SUB", [greatest, least], spread, schema.SubOptionsT())
-    tail.put("DIV", [spread, spread], one, schema.DivOptionsT())
-    return one
+    tail.put("DIV", [spread, spread], quotient, schema.DivOptionsT())
+    return quotient
 
 
-@fault(family=Family.ACCURACY, noticed_by=(f"{_TO} outputs in their range",))
+@fault(family=Family.ACCURACY, noticed_by=(f"{_COUNTEREXAMPLES} outputs in their range",))
 def floats_for_integers(scene: Scene, _grade: float) -> Scene:
     """Answers are floats where the recipe declares integers."""
 
@@ -83,35 +83,37 @@ def floats_for_integers(scene: Scene, _grade: float) -> Scene:
         draft.read_instead(output, floats)
         draft.graph.operators.append(draft.step("DEQUANTIZE", output, floats))
 
-    return _planted(scene, change)
+    return scene.with_edited(change)
 
 
-@fault(family=Family.ACCURACY, noticed_by=(f"{_TO} outputs that a batch leaves alone",))
+@fault(
+    family=Family.ACCURACY, noticed_by=(f"{_COUNTEREXAMPLES} outputs that a batch leaves alone",)
+)
 def answers_depend_on_batch(scene: Scene, _grade: float) -> Scene:
     """The mean of the batch is subtracted from its scores, as by a layer left in training."""
 
     def change(draft: Draft) -> None:
-        free = draft.graph.tensors[draft.graph.inputs[0]].shapeSignature
-        if free is None or free[0] != -1:
+        signature_shape = draft.graph.tensors[draft.graph.inputs[0]].shapeSignature
+        if signature_shape is None or signature_shape[0] != -1:
             raise Unplantable("the model takes one sample at a time")
         tail = behind_last_layer(draft)
         mean = tail.like_scores("mean", tail.shape)
         rows = tail.constant("rows", np.array([0], np.int32))
-        tail.put("MEAN", [tail.scores, rows], mean, _KEEP, version=2)
+        tail.put("MEAN", [tail.scores, rows], mean, _KEEP_DIMS, version=2)
         tail.put("SUB", [tail.scores, mean], tail.after, schema.SubOptionsT(), version=2)
 
-    return _planted(scene, change)
+    return scene.with_edited(change)
 
 
 @fault(
     family=Family.ACCURACY,
     ladder=Ladder(1, 4, 16, 64, unit="steps", must=1),
-    noticed_by=(f"{_TO} repeatable outputs",),
+    noticed_by=(f"{_COUNTEREXAMPLES} repeatable outputs",),
 )
 def unrepeatable_answers(scene: Scene, grade: float) -> Scene:
     """Scores hold noise, drawn anew in each invocation, as by a dropout that is left on.
 
-    The grade is how many steps of the scores the noise spans.
+    The grade is the width of the noise, in quantization steps of the scores.
     """
 
     def change(draft: Draft) -> None:
@@ -126,19 +128,22 @@ def unrepeatable_answers(scene: Scene, grade: float) -> Scene:
         tail.put("QUANTIZE", [noise], steps, schema.QuantizeOptionsT())
         tail.put("ADD", [tail.scores, steps], tail.after, schema.AddOptionsT(), version=2)
 
-    return _planted(scene, change)
+    return scene.with_edited(change)
 
 
 @fault(
     family=Family.ACCURACY,
+    # 128 steps are half the range of int8 scores; the kernel agreement of both digits_cnn and
+    # mnist_cnn notices 64 (docs/kill_matrix.md)
     ladder=Ladder(4, 16, 64, 128, 256, unit="steps", must=128),
     noticed_by=("agreement of kernels",),
 )
 def kernels_disagree(scene: Scene, grade: float) -> Scene:
     """Reference kernels favour the first class, for they round a half another way.
 
-    A layer of zeros gives it -1/2, which XNNPACK rounds to 0 and the reference kernels to -1; that
-    is subtracted from the scores. The grade is how many steps of the scores a 1 counts for.
+    An added layer computes -1/2 for it, which XNNPACK rounds to 0 and the reference kernels to -1,
+    and the result is subtracted from the scores. The grade is the weight of a 1, in quantization
+    steps of the scores.
     """
 
     def change(draft: Draft) -> None:
@@ -148,19 +153,14 @@ def kernels_disagree(scene: Scene, grade: float) -> Scene:
         if len(tail.shape) != 2:
             raise Unplantable("the last layer's output is no row of scores")
         size, step = tail.shape[1], grade * tail.scale
+        weights = np.zeros((size, size), np.int8)
         bias = -np.eye(1, size, dtype=np.int32)[0]
-        weight = tail.constant("zeros", np.zeros((size, size), np.int8), Steps(scales=(grade / 2,)))
+        # the bias scale, step / 2, must be the input's scale times the weights'
+        weight = tail.constant("zeros", weights, Steps(scales=(grade / 2,)))
         half = tail.constant("half", bias, Steps(scales=(step / 2,)))
         rounded = tail.like_scores("rounded", (-1, size), step)
         dense = schema.FullyConnectedOptionsT()
         tail.put("FULLY_CONNECTED", [tail.scores, weight, half], rounded, dense, version=4)
         tail.put("SUB", [tail.scores, rounded], tail.after, schema.SubOptionsT(), version=2)
 
-    return _planted(scene, change)
-
-
-def _planted(scene: Scene, change: Callable[[Draft], None]) -> Scene:
-    def on(model: Any) -> None:
-        change(scene.draft(model))
-
-    return scene.with_candidate(edit(scene.candidate.tflite, on))
+    return scene.with_edited(change)

@@ -1,4 +1,4 @@
-"""Every fault that comes with litegate, family by family, and those of a project's own."""
+"""Collect litegate's own faults and those of a project's `faults.py`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from types import ModuleType
 from litegate.core.errors import ConfigError
 from litegate.mutation.faults.fault import Family, Fault
 
-FILES = (
+MODULES = (
     "accuracy",
     "metrics",
     "behaviour",
@@ -25,23 +25,23 @@ FILES = (
     "latency",
     "plumbing",
 )
-"""The modules of this package that hold faults."""
-OWN = "faults.py"
-"""The file in the folder of checks that holds a project's own."""
+"""The modules of this package that define faults, in the order of reports and docs."""
+CUSTOM_FILE = "faults.py"
+"""The file in the folder of checks that defines a project's own faults."""
 
 
 def shipped_faults() -> tuple[Fault, ...]:
-    """The faults that come with litegate."""
-    modules = (importlib.import_module(f"litegate.mutation.faults.{name}") for name in FILES)
-    return tuple(one for module in modules for one in _of(module))
+    """Return litegate's own faults."""
+    modules = (importlib.import_module(f"litegate.mutation.faults.{name}") for name in MODULES)
+    return tuple(fault for module in modules for fault in faults_in(module))
 
 
-def own_faults(checks: Path) -> tuple[Fault, ...]:
-    """The faults that a project's `faults.py` declares. ConfigError where it cannot be loaded."""
-    file = checks / OWN
+def custom_faults(checks: Path) -> tuple[Fault, ...]:
+    """Load the faults of a project's `faults.py`. Raises ConfigError if it cannot be loaded."""
+    file = checks / CUSTOM_FILE
     if not file.is_file():
         return ()
-    spec = importlib.util.spec_from_file_location("litegate_own_faults", file)
+    spec = importlib.util.spec_from_file_location("litegate_custom_faults", file)
     if spec is None or spec.loader is None:
         raise ConfigError(f"{file} cannot be loaded")
     module = importlib.util.module_from_spec(spec)
@@ -52,24 +52,28 @@ def own_faults(checks: Path) -> tuple[Fault, ...]:
         raise ConfigError(
             f"{file} cannot be loaded", got=f"{type(error).__name__}: {error}"
         ) from error
-    return _of(module)
+    return faults_in(module)
 
 
-def chosen(faults: Iterable[Fault], families: Iterable[str]) -> tuple[Fault, ...]:
-    """The faults of some families, or all. ConfigError for a family or a name that is wrong."""
-    wanted, every = tuple(families), tuple(faults)
-    unknown = [name for name in wanted if name not in tuple(Family)]
+def select_faults(faults: Iterable[Fault], families: Iterable[str]) -> tuple[Fault, ...]:
+    """Return the faults of the given families, or all faults without families.
+
+    Raises ConfigError for an unknown family, or if two faults have the same name.
+    """
+    selected, all_faults = tuple(families), tuple(faults)
+    unknown = [name for name in selected if name not in tuple(Family)]
     if unknown:
         raise ConfigError(
             f"--prove-family: there is no family {', '.join(unknown)}",
             expected=", ".join(Family),
         )
-    names = [one.name for one in every]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ConfigError(f"two faults are called {', '.join(twice)}", expected="a name each")
-    return tuple(one for one in every if not wanted or one.family in wanted)
+    names = [fault.name for fault in all_faults]
+    duplicates = sorted({name for name in names if names.count(name) > 1})
+    if duplicates:
+        raise ConfigError(f"two faults are called {', '.join(duplicates)}", expected="a name each")
+    return tuple(fault for fault in all_faults if not selected or fault.family in selected)
 
 
-def _of(module: ModuleType) -> tuple[Fault, ...]:
-    return tuple(one for one in vars(module).values() if isinstance(one, Fault))
+def faults_in(module: ModuleType) -> tuple[Fault, ...]:
+    """Return the faults that a module defines, in the order of their definition."""
+    return tuple(fault for fault in vars(module).values() if isinstance(fault, Fault))

@@ -1,4 +1,4 @@
-"""Faults in the channels of a layer: real bytes. The last layer's channels are the classes."""
+"""Plant faults in the channels of a layer; the last layer's channels are the classes."""
 
 from __future__ import annotations
 
@@ -11,37 +11,38 @@ from numpy.typing import NDArray
 from litegate.mutation.faults.fault import LOSSES, Family, Ladder, fault
 from litegate.mutation.faults.layers import Layer, first, last, layers
 from litegate.mutation.faults.scene import Scene, Unplantable
-from litegate.tflite.editing.draft import Draft, edit
+from litegate.tflite.editing.draft import Draft
 
 Reorder = Callable[[int], NDArray[np.intp]]
-"""From how many channels there are to which one is put in the place of each."""
+"""Takes the number of channels and returns the channel to put in the place of each."""
 
 
 @fault(
     family=Family.ACCURACY,
+    # 256 steps are the whole range of int8; from half of it on, the accuracy drop of both this
+    # project's models notices (docs/kill_matrix.md)
     ladder=Ladder(2, 8, 32, 64, 128, 256, unit="steps", must=128),
     noticed_by=("worst class's accuracy drop", "largest difference from Keras"),
 )
 def class_never_answered(scene: Scene, grade: float) -> Scene:
     """One class is hardly ever answered: its score is too low.
 
-    The grade is by how many steps of the last layer's output; 256 are all that there are. The
-    class is the one with the fewest samples.
+    The grade is subtracted from the class's bias, in quantization steps of the last layer's output.
+    The class is the one with the fewest samples.
     """
 
-    def change(model: Any) -> None:
-        draft = scene.draft(model)
-        layer = _last(draft, scene)
+    def change(draft: Draft) -> None:
+        layer = _class_layer(draft, scene)
         if layer.bias is None or draft.values(layer.bias).dtype.kind != "i":
             raise Unplantable("the last layer has no integer bias")
-        steps = draft.graph.tensors[layer.operator.outputs[0]].quantization
-        scales = layer.bias.quantization.scale
+        output_scale = draft.graph.tensors[layer.operator.outputs[0]].quantization.scale[0]
+        bias_scales = layer.bias.quantization.scale
         rarest = int(np.argmin(np.bincount(scene.labels)))
         bias = draft.values(layer.bias).copy()
-        bias[rarest] -= round(grade * steps.scale[0] / scales[rarest % len(scales)])
+        bias[rarest] -= round(grade * output_scale / bias_scales[rarest % len(bias_scales)])
         draft.store(layer.bias, bias)
 
-    return scene.with_candidate(edit(scene.candidate.tflite, change))
+    return scene.with_edited(change)
 
 
 @fault(
@@ -52,17 +53,17 @@ def class_never_answered(scene: Scene, grade: float) -> Scene:
 def swapped_classes(scene: Scene, grade: float) -> Scene:
     """Classes are taken for each other: outputs in another order than the labels.
 
-    The grade is how many pairs, the first classes first, or all that there are.
+    The grade is the number of pairs, starting with the first classes; all if there are fewer.
     """
-    return _reordered(scene, _swaps(grade), _last)
+    return _with_reordered_channels(scene, _swap_pairs(grade), _class_layer)
 
 
 @fault(family=Family.ACCURACY, noticed_by=LOSSES)
 def shuffled_labels(scene: Scene, _grade: float) -> Scene:
     """The candidate answers as one that was trained on shuffled labels.
 
-    Nothing is trained: no class stays in its place in the last layer, in an order drawn by the
-    seed. So, too, no answer has to do with its label.
+    Instead of training, reorders the last layer's channels with the scene's seed, so that every
+    class changes its place and no answer depends on its label.
     """
 
     def cycle(count: int) -> NDArray[np.intp]:
@@ -71,65 +72,68 @@ def shuffled_labels(scene: Scene, _grade: float) -> Scene:
         order[ring] = np.roll(ring, 1)
         return order
 
-    return _reordered(scene, cycle, _last)
+    return _with_reordered_channels(scene, cycle, _class_layer)
 
 
 @fault(
     family=Family.ACCURACY,
+    # the checks of digits_cnn notice between 1 and 4 pairs (docs/kill_matrix.md); 8 leaves a margin
     ladder=Ladder(1, 2, 4, 8, 32, unit="pairs", must=8),
     noticed_by=LOSSES,
 )
 def swapped_channels(scene: Scene, grade: float) -> Scene:
     """Output channels of the first layer are swapped; the next layer takes them for each other.
 
-    The grade is how many pairs, the first channels first, or all that there are.
+    The grade is the number of pairs, starting with the first channels; all if there are fewer.
     """
-    return _reordered(scene, _swaps(grade), _first)
+    return _with_reordered_channels(scene, _swap_pairs(grade), _first_of_several)
 
 
-def _swaps(grade: float) -> Reorder:
+def _swap_pairs(grade: float) -> Reorder:
     def swap(count: int) -> NDArray[np.intp]:
         order = np.arange(count)
         paired = 2 * min(int(grade), count // 2)
-        order[:paired] ^= 1
+        order[:paired] ^= 1  # flips the lowest bit: 0 and 1, 2 and 3, ...
         return order
 
     return swap
 
 
-def _reordered(scene: Scene, order: Reorder, pick: Callable[[Draft, Scene], Layer]) -> Scene:
-    """Put the output channels of a layer in another order: weights, biases and their scales."""
+def _with_reordered_channels(
+    scene: Scene, reorder: Reorder, find_layer: Callable[[Draft, Scene], Layer]
+) -> Scene:
+    """Reorder a layer's output channels: weights, biases and their scales."""
 
-    def change(model: Any) -> None:
-        draft = scene.draft(model)
-        layer = pick(draft, scene)
-        axis = {id(layer.weight): layer.channel, id(layer.bias): 0}
-        for tensor in filter(None, (layer.weight, layer.bias)):
+    def change(draft: Draft) -> None:
+        layer = find_layer(draft, scene)
+        for tensor, axis in ((layer.weight, layer.channel), (layer.bias, 0)):
+            if tensor is None:
+                continue
             values = draft.values(tensor)
-            places = order(values.shape[axis[id(tensor)]])
-            draft.store(tensor, np.take(values, places, axis[id(tensor)]))
-            _reorder_steps(tensor.quantization, places)
+            order = reorder(values.shape[axis])
+            draft.store(tensor, np.take(values, order, axis))
+            _reorder_scales(tensor.quantization, order)
 
-    return scene.with_candidate(edit(scene.candidate.tflite, change))
+    return scene.with_edited(change)
 
 
-def _reorder_steps(steps: Any, places: NDArray[np.intp]) -> None:
-    """Let the scales and zero points of channels go along."""
-    if steps is None or steps.scale is None or len(steps.scale) < 2:
+def _reorder_scales(quantization: Any, order: NDArray[np.intp]) -> None:
+    """Reorder the scales and zero points of a tensor that has one for each channel."""
+    if quantization is None or quantization.scale is None or len(quantization.scale) < 2:
         return
-    steps.scale = [steps.scale[place] for place in places]
-    steps.zeroPoint = [steps.zeroPoint[place] for place in places]
+    quantization.scale = [quantization.scale[channel] for channel in order]
+    quantization.zeroPoint = [quantization.zeroPoint[channel] for channel in order]
 
 
-def _first(draft: Draft, scene: Scene) -> Layer:
-    found = layers(draft)
-    if len(found) < 2:
+def _first_of_several(draft: Draft, scene: Scene) -> Layer:
+    """Return the first layer. Raises Unplantable if it is the only one."""
+    if len(layers(draft)) < 2:
         raise Unplantable(f"{scene.name} has one layer: its channels are its classes")
     return first(draft)
 
 
-def _last(draft: Draft, scene: Scene) -> Layer:
-    """The last layer. Unplantable where it has not one channel for each class."""
+def _class_layer(draft: Draft, scene: Scene) -> Layer:
+    """Return the last layer. Raises Unplantable if it does not have one channel for each class."""
     layer, classes = last(draft), len(scene.candidate.evaluation.classes)
     channels = int(layer.weight.shape[layer.channel])
     if channels != classes:

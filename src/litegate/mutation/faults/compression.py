@@ -1,6 +1,6 @@
-"""Faults in pruned and clustered weights: files that decide as before, and compress no longer.
+"""Undo pruning and clustering: the file decides as before, and no longer compresses.
 
-They are planted in every layer with integer weights, where the recipe prunes or clusters.
+The faults change every layer with int8 weights, if the recipe prunes or clusters.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from litegate.mutation.faults.fault import Family, Ladder, fault
 from litegate.mutation.faults.layers import layers
 from litegate.mutation.faults.scene import Scene, Unplantable
-from litegate.tflite.editing.draft import edit
+from litegate.tflite.editing.draft import Draft
 
 Weights = NDArray[Any]
 _SHARES = Ladder(1, 10, 50, 90, unit="%", must=50)
-"""A tenth stays: where nothing does, a limit notices that is a hundred times too loose."""
+"""Ends at 90 %, because at 100 % no zero would remain, and even a limit that is a hundred times too
+loose would notice. From 50 % on, a limit near the recipe's sparsity or clusters must notice."""
 
 
 @fault(family=Family.SIZE, ladder=_SHARES, noticed_by=("sparsity",))
@@ -31,7 +32,7 @@ def zeros_lost(scene: Scene, grade: float) -> Scene:
         drawn = (weights == 0) & (random.random(weights.shape) < grade / 100)
         weights[drawn] = random.choice([-1, 1], drawn.sum())
 
-    return _moved(scene, move)
+    return _with_moved_weights(scene, move)
 
 
 @fault(family=Family.SIZE, ladder=_SHARES, noticed_by=("number of unique weights",))
@@ -43,20 +44,27 @@ def clusters_lost(scene: Scene, grade: float) -> Scene:
     def move(weights: Weights, random: np.random.Generator) -> None:
         drawn = (weights != 0) & (random.random(weights.shape) < grade / 100)
         steps = random.choice([-1, 0, 1], drawn.sum())
+        # symmetric int8 weights do not use -128
         weights[drawn] = np.clip(weights[drawn] + steps, -127, 127)
 
-    return _moved(scene, move)
+    return _with_moved_weights(scene, move)
 
 
-def _moved(scene: Scene, move: Callable[[Weights, np.random.Generator], None]) -> Scene:
-    def change(model: Any) -> None:
-        draft, random = scene.draft(model), np.random.default_rng(scene.seed)
-        integer = [one for one in layers(draft) if draft.values(one.weight).dtype == np.int8]
-        if not integer:
+def _with_moved_weights(
+    scene: Scene, move: Callable[[Weights, np.random.Generator], None]
+) -> Scene:
+    """Let `move` change the int8 weights of every layer in place, given to it as int16."""
+
+    def change(draft: Draft) -> None:
+        random = np.random.default_rng(scene.seed)
+        int8_layers = [
+            layer for layer in layers(draft) if draft.values(layer.weight).dtype == np.int8
+        ]
+        if not int8_layers:
             raise Unplantable("no layer has int8 weights")
-        for layer in integer:
+        for layer in int8_layers:
             weights = draft.values(layer.weight).astype(np.int16)
             move(weights, random)
             draft.store(layer.weight, weights.astype(np.int8))
 
-    return scene.with_candidate(edit(scene.candidate.tflite, change))
+    return scene.with_edited(change)

@@ -1,4 +1,4 @@
-"""Edits that plant one fault each in a `.tflite`: bytes in, bytes out."""
+"""Edit one detail of a `.tflite` file; each function takes its bytes and returns new bytes."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from litegate.tflite.editing.writer import Steps
 
 
 def pad(tflite: bytes, count: int) -> bytes:
-    """The same model with `count` zeros after it."""
+    """Append `count` zero bytes to a file."""
     return tflite + bytes(count)
 
 
 def retype(tflite: bytes, name: str, dtype: str) -> bytes:
-    """Give the tensor `name` another type: values are cast, a float type takes the scales away."""
+    """Change the type of the tensor `name`: casts its values; a float type removes its scales."""
 
     def change(model: Any) -> None:
         draft = Draft(model)
@@ -36,9 +36,9 @@ def retype(tflite: bytes, name: str, dtype: str) -> bytes:
 def requantize(
     tflite: bytes, name: str, *, scales: Sequence[float], zero_point: int = 0, axis: int = 0
 ) -> bytes:
-    """Give the tensor `name` other scales and zero points; its integers stay as they are.
+    """Change the scales and zero point of the tensor `name`, but not its integers.
 
-    Without scales it is no longer quantized.
+    Without scales the tensor is no longer quantized.
     """
 
     def change(model: Any) -> None:
@@ -49,7 +49,7 @@ def requantize(
 
 
 def revalue(tflite: bytes, name: str, change: Callable[[NDArray[Any]], NDArray[Any]]) -> bytes:
-    """Give the constant `name` the values that `change` makes of its own, type included."""
+    """Replace the values and the type of the constant `name` by what `change` returns for them."""
 
     def store(model: Any) -> None:
         draft = Draft(model)
@@ -60,7 +60,7 @@ def revalue(tflite: bytes, name: str, change: Callable[[NDArray[Any]], NDArray[A
 
 
 def round_trip(tflite: bytes, name: str) -> bytes:
-    """Send the quantized tensor `name` through float32 and back before its readers see it."""
+    """Convert the quantized tensor `name` to float32 and back before its readers."""
 
     def change(model: Any) -> None:
         draft = Draft(model)
@@ -73,7 +73,7 @@ def round_trip(tflite: bytes, name: str) -> bytes:
 def float_layer(tflite: bytes, name: str) -> bytes:
     """Compute the layer `name` of an int8 file in float32, between a DEQUANTIZE and a QUANTIZE.
 
-    The layer has constant weights and a constant bias, which become float32 too.
+    The layer must have constant weights and a constant bias, which become float32, too.
     """
 
     def change(model: Any) -> None:
@@ -84,7 +84,10 @@ def float_layer(tflite: bytes, name: str) -> bytes:
 
 
 def custom_operator(tflite: bytes, name: str, code: str) -> bytes:
-    """Let a custom operator called `code` write the tensor `name`; "Flex..." makes a Flex one."""
+    """Replace the operator that writes the tensor `name` by the custom operator `code`.
+
+    A code that starts with "Flex" makes a Flex operator.
+    """
 
     def change(model: Any) -> None:
         draft = Draft(model)
@@ -94,6 +97,6 @@ def custom_operator(tflite: bytes, name: str, code: str) -> bytes:
 
 
 def make_custom(draft: Draft, operator: Any, code: str) -> None:
-    """Make an operator the custom one called `code`, without options."""
+    """Turn an operator into the custom operator `code`, without options."""
     operator.opcodeIndex = draft.code(schema.BuiltinOperator.CUSTOM, 1, code)
     operator.builtinOptions, operator.builtinOptionsType = None, 0

@@ -1,4 +1,4 @@
-"""A fault: a known defect, planted on purpose to see whether a gate notices."""
+"""Define faults: known defects that are planted to test whether a gate notices them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from litegate.core.errors import ConfigError
 from litegate.mutation.faults.scene import Scene
 
 Plant = Callable[[Scene, float], Scene]
-"""Takes a sound scene and a grade; gives the faulty scene. Unplantable where it cannot."""
+"""Takes a sound scene and a grade and returns the faulty scene; may raise Unplantable."""
 
 
 class Family(StrEnum):
-    """Which promise a fault breaks."""
+    """The group of faults that `--prove-family` selects, by the quality that they damage."""
 
     ACCURACY = "accuracy"
     TYPES = "types"
@@ -26,18 +26,18 @@ class Family(StrEnum):
 
 
 class Expect(StrEnum):
-    """What a gate that notices the fault does."""
+    """The reaction of a gate that notices the fault."""
 
     FAIL = "fail"
-    """A check fails, or raises one of litegate's errors. The planted file loads and runs."""
+    """A check fails or raises one of litegate's errors. The planted file loads and runs."""
     REFUSED = "refused"
-    """Likewise, for a file that LiteRT need not load: a clear verdict, no crash, no pass."""
+    """The same for a file that LiteRT may refuse to load; a check that crashes does not count."""
     UNPROVEN = "unproven"
-    """A verdict is inconclusive, or a check fails: a comparison that can show nothing."""
+    """A verdict is inconclusive or a check fails, because the comparison cannot show anything."""
 
 
 class OfMetric(StrEnum):
-    """Which measurements of metrics and slices, where a model promises them, should notice it."""
+    """A kind of measurement that should notice a fault, if the model has slices or metrics."""
 
     SLICE = "worst slice's accuracy drop"
     VALUE = "values of metrics"
@@ -48,9 +48,10 @@ class OfMetric(StrEnum):
 @final
 @dataclass(frozen=True, slots=True, init=False)
 class Ladder:
-    """The grades of a fault, the smallest first.
+    """The grades of a fault in ascending order.
 
-    ``Ladder(1, 2, 5, unit="points", must=5)``: from grade 5 up some check must notice.
+    ``Ladder(1, 2, 5, unit="points", must=5)``: some check must notice grade 5 and larger ones.
+    Raises ConfigError if the grades do not rise from above 0 or do not include `must`.
     """
 
     grades: tuple[float, ...]
@@ -70,47 +71,48 @@ class Ladder:
 
     @property
     def top(self) -> float:
-        """The grossest grade."""
+        """The largest grade."""
         return self.grades[-1]
 
     def text(self, grade: float) -> str:
-        """A grade as a person reads it: "5 points", "1 layer"; empty for a fault without grades."""
-        return graded(grade, self.unit)
+        """Return a grade with its unit; empty for a fault without grades."""
+        return format_grade(grade, self.unit)
 
 
-def graded(grade: float, unit: str) -> str:
-    """A grade with its unit, which stands in the plural: "5 points", "1 layer"."""
+def format_grade(grade: float, unit: str) -> str:
+    """Return a grade with its plural unit, as in "5 points" or "1 layer"; empty without a unit."""
     if not unit:
         return ""
-    first, *rest = unit.split(" ")
-    one = first.removesuffix("s") if grade == 1 else first
-    return " ".join([f"{grade:g}", one, *rest])
+    noun, *rest = unit.split(" ")
+    if grade == 1:
+        noun = noun.removesuffix("s")
+    return " ".join([f"{grade:g}", noun, *rest])
 
 
 ONCE = Ladder(1, unit="", must=1)
-"""For a fault without grades: it is there or not."""
+"""The ladder of a fault without grades, which is either planted or not."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """A defect in grades, with the measurements that are meant to notice it."""
+    """A defect that can be planted in grades, and the measurements that should notice it."""
 
     name: str
     family: Family
     summary: str
-    """What is wrong, in one sentence."""
+    """The defect in one sentence."""
     plant: Plant
     ladder: Ladder
     noticed_by: tuple[str, ...]
-    """Names of the measurements meant to notice it, as a report's rows have them: each one that
-    the model promises must notice the top grade."""
+    """Names of the measurements, as in the rows of a report. Each one that the model limits must
+    notice the largest grade."""
     expect: Expect
     metrics: tuple[OfMetric, ...] = ()
-    """What else is meant to notice it, where the model promises metrics or slices."""
+    """Further measurements that should notice it, if the model limits metrics or slices."""
 
     def __call__(self, scene: Scene, grade: float) -> Scene:
-        """Plant it. Raises Unplantable where this model cannot have it."""
+        """Plant the fault. Raises Unplantable if this model cannot have it."""
         return self.plant(scene, grade)
 
 
@@ -122,16 +124,16 @@ def fault(
     expect: Expect = Expect.FAIL,
     metrics: tuple[OfMetric, ...] = (),
 ) -> Callable[[Plant], Fault]:
-    """Make a fault of a function that takes a scene and a grade and gives the faulty scene.
+    """Turn a function that takes a scene and a grade and returns the faulty scene into a fault.
 
-    Its name becomes the fault's, its docstring's first line the summary. Registers nothing: a
-    project's own faults are the ones that `faults.py` in its folder of checks holds. ConfigError
-    for a function without a docstring, or an unknown family.
+    The function's name becomes the fault's name, the first line of its docstring the summary. The
+    decorator registers nothing: a project's own faults are those in `faults.py` in its folder of
+    checks. Raises ConfigError for an unknown family or a function without a docstring.
     """
     if family not in tuple(Family):
         raise ConfigError(f"there is no family {family!r}", expected=", ".join(Family))
 
-    def made(plant: Plant) -> Fault:
+    def decorate(plant: Plant) -> Fault:
         summary = (plant.__doc__ or "").strip().partition("\n")[0]
         if not summary:
             raise ConfigError(
@@ -148,7 +150,7 @@ def fault(
             metrics=metrics,
         )
 
-    return made
+    return decorate
 
 
 LOSSES = (
@@ -162,4 +164,4 @@ LOSSES = (
     "agreement with the base",
     "output error",
 )
-"""The measurements that notice a candidate which no longer works."""
+"""Measurements that should notice a candidate with damaged weights."""

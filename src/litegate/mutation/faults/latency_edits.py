@@ -1,4 +1,4 @@
-"""Work that changes no value: the greater of two equal tensors, and operators computed again."""
+"""Add work that changes no value: maxima of equal tensors, and operators computed again."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
-from litegate.mutation.faults.layers import Layer, last, layers
+from litegate.mutation.faults.layers import Layer, last, layers, output_size
 from litegate.tflite.editing.draft import Draft, dtype_of, edit
 
 _VERSION = 2
-"""The version from which on MAXIMUM, MINIMUM and SLICE take int8."""
+"""The lowest version of MAXIMUM, MINIMUM and SLICE that takes int8."""
 
 
 @final
 class Maxima:
-    """Operators behind a layer: each takes the greater of what was there and another tensor."""
+    """A chain of MAXIMUM operators behind a layer, which starts with the layer's output."""
 
     def __init__(self, draft: Draft, layer: Layer) -> None:
         self.draft, self._layer = draft, layer
@@ -27,24 +27,24 @@ class Maxima:
         self._code: int | None = None
         self.added: list[Any] = []
 
-    def take(self, other: int) -> None:
-        """The greater of the result so far and `other` is the result."""
+    def append(self, tensor: int) -> None:
+        """Extend the chain by the maximum of its result and `tensor`."""
         result = self.draft.beside(self._output, "/greater")
-        self._result = self.greater(self._result, other, result)
+        self._result = self.maximum(self._result, tensor, result)
 
-    def put(self) -> None:
-        """Put the operators into the graph; whoever read the layer reads the result."""
+    def insert(self) -> None:
+        """Insert the operators into the graph and let the layer's readers read their result."""
         self.draft.read_instead(self._output, self._result)
-        place = self._layer.number + 1
-        self.draft.graph.operators[place:place] = self.added
+        position = self._layer.number + 1
+        self.draft.graph.operators[position:position] = self.added
 
-    def greater(self, one: int, other: int, result: int) -> int:
-        """Add an operator that writes the greater of two tensors into `result`; return that."""
+    def maximum(self, first: int, second: int, result: int) -> int:
+        """Add an operator that writes the maximum of two tensors to `result`; return `result`."""
         if self._code is None:
             self._code = self.draft.code(schema.BuiltinOperator.MAXIMUM, _VERSION)
         step = schema.OperatorT(
             opcodeIndex=self._code,
-            inputs=[one, other],
+            inputs=[first, second],
             outputs=[result],
             builtinOptions=schema.MaximumMinimumOptionsT(),
             builtinOptionsType=schema.BuiltinOptions.MaximumMinimumOptions,
@@ -54,58 +54,62 @@ class Maxima:
 
 
 def repeat(draft: Draft, times: int) -> None:
-    """Compute the scores of a batch's first sample again, so many times, to no effect.
+    """Compute the scores of a batch's first sample `times` more times, without an effect.
 
-    One sample a batch, however large: so latency grows, and an evaluation in batches hardly does.
-    What comes out is lowered to the type's least value, and the greater of that and the scores is
-    the scores. Unplantable without a layer.
+    One sample of a batch, however large it is: so the latency grows, and an evaluation in batches
+    takes hardly longer. The minimum of the result and the type's least value is that least value,
+    and its maximum with the scores is the scores. Raises Unplantable without a layer.
     """
     layer = last(draft)
     scores = int(layer.operator.outputs[0])
-    once = draft.graph.operators[: layer.number + 1]
-    first = {int(port): _alone(draft, int(port), "/first") for port in draft.graph.inputs}
+    operators = draft.graph.operators[: layer.number + 1]
+    first_samples = {
+        int(port): _add_one_sample(draft, int(port), "/first") for port in draft.graph.inputs
+    }
     maxima = Maxima(draft, layer)
-    maxima.added += [cut(draft, port, alone, {0: 1}) for port, alone in first.items()]
-    total = _computed_again(maxima, once, first, "/again0")
+    maxima.added += [cut(draft, port, sample, {0: 1}) for port, sample in first_samples.items()]
+    total = _compute_again(maxima, operators, first_samples, "/again0")
     for number in range(1, times):
-        again = _computed_again(maxima, once, first, f"/again{number}")
-        total = maxima.greater(total, again, _alone(draft, scores, f"/total{number}"))
-    least, lowered = _least(draft, scores), _alone(draft, scores, "/lowered")
-    lower = maxima.greater(total, least, lowered)
+        repeated = _compute_again(maxima, operators, first_samples, f"/again{number}")
+        result = _add_one_sample(draft, scores, f"/total{number}")
+        total = maxima.maximum(total, repeated, result)
+    least, lowered = _add_least(draft, scores), _add_one_sample(draft, scores, "/lowered")
+    minimum = maxima.maximum(total, least, lowered)
+    # MAXIMUM and MINIMUM differ only in their code
     maxima.added[-1].opcodeIndex = draft.code(schema.BuiltinOperator.MINIMUM, _VERSION)
-    maxima.take(lower)
-    maxima.put()
+    maxima.append(minimum)
+    maxima.insert()
 
 
-def _alone(draft: Draft, index: int, suffix: str) -> int:
-    """Add a tensor like that of `index`, for one sample; return its index."""
-    number = draft.beside(index, suffix)
-    tensor = draft.graph.tensors[number]
+def _add_one_sample(draft: Draft, index: int, suffix: str) -> int:
+    """Add a tensor like that of `index`, but for one sample; return its index."""
+    new_index = draft.beside(index, suffix)
+    tensor = draft.graph.tensors[new_index]
     tensor.shape, tensor.shapeSignature = [1, *tensor.shape[1:]], None
-    return number
+    return new_index
 
 
-def _least(draft: Draft, index: int) -> int:
-    """Add a constant like one sample of `index`, of its type's least value; return its index."""
-    number = _alone(draft, index, "/least")
-    tensor = draft.graph.tensors[number]
+def _add_least(draft: Draft, index: int) -> int:
+    """Add a constant like one sample of `index`, of the type's least value; return its index."""
+    new_index = _add_one_sample(draft, index, "/least")
+    tensor = draft.graph.tensors[new_index]
     dtype = np.dtype(dtype_of(tensor))
     limits = np.iinfo(dtype) if np.issubdtype(dtype, np.integer) else np.finfo(dtype)
     tensor.buffer = add_buffer(draft, np.full(tensor.shape, limits.min, dtype))
-    return number
+    return new_index
 
 
 def cut(draft: Draft, source: int, result: int, sizes: Mapping[int, int]) -> Any:
-    """An operator that keeps the first so many values along some dimensions; not yet in the graph.
+    """Return a SLICE that keeps the first values along the axes in `sizes`, by axis.
 
-    Negative dimensions count from the end.
+    The operator is not yet in the graph. Negative axes count from the end.
     """
     rank = len(draft.graph.tensors[source].shape)
     size = np.full(rank, -1, np.int32)
     size[list(sizes)] = list(sizes.values())
     step = draft.step("SLICE", source, result)
     constants = {"begin": np.zeros(rank, np.int32), "size": size}
-    step.inputs = [source, *(_constant(draft, name, each) for name, each in constants.items())]
+    step.inputs = [source, *(_constant(draft, name, values) for name, values in constants.items())]
     step.builtinOptions = schema.SliceOptionsT()
     step.builtinOptionsType = schema.BuiltinOptions.SliceOptions
     draft.model.operatorCodes[step.opcodeIndex].version = _VERSION
@@ -124,41 +128,38 @@ def _constant(draft: Draft, name: str, values: NDArray[np.int32]) -> int:
 
 
 def add_buffer(draft: Draft, values: NDArray[Any]) -> int:
-    """Add a buffer that holds values; return its index."""
+    """Add a buffer with the bytes of an array; return its index."""
     draft.model.buffers.append(schema.BufferT(data=np.frombuffer(values.tobytes(), np.uint8)))
     return len(draft.model.buffers) - 1
 
 
-def _computed_again(
-    maxima: Maxima, operators: list[Any], moved: Mapping[int, int], suffix: str
+def _compute_again(
+    maxima: Maxima, operators: list[Any], replacements: Mapping[int, int], suffix: str
 ) -> int:
-    """Add twins of operators, which write into tensors of their own; what the last one writes.
+    """Add copies of operators that write to new tensors; return the last one's output.
 
-    They read what `moved` names in place of its keys.
+    The copies read the values of `replacements` instead of its keys.
     """
-    moved = dict(moved)
+    replacements = dict(replacements)
     for operator in operators:
         twin = copy(operator)
-        twin.inputs = [moved.get(int(index), int(index)) for index in operator.inputs]
-        moved |= {int(index): maxima.draft.beside(int(index), suffix) for index in operator.outputs}
-        twin.outputs = [moved[int(index)] for index in operator.outputs]
+        twin.inputs = [replacements.get(int(index), int(index)) for index in operator.inputs]
+        for index in map(int, operator.outputs):
+            replacements[index] = maxima.draft.beside(index, suffix)
+        twin.outputs = [replacements[int(index)] for index in operator.outputs]
         maxima.added.append(twin)
-    return moved[int(operators[-1].outputs[0])]
+    return replacements[int(operators[-1].outputs[0])]
 
 
 def with_maxima(tflite: bytes, count: int) -> bytes:
-    """So many maxima of the largest layer's output and itself."""
+    """Insert `count` maxima of the largest layer's output and itself."""
 
-    def on(model: Any) -> None:
+    def change(model: Any) -> None:
         draft = Draft(model)
-        largest = max(layers(draft), key=lambda one: _size(draft, one))
+        largest = max(layers(draft), key=lambda layer: output_size(draft, layer))
         maxima = Maxima(draft, largest)
         for _ in range(count):
-            maxima.take(int(largest.operator.outputs[0]))
-        maxima.put()
+            maxima.append(int(largest.operator.outputs[0]))
+        maxima.insert()
 
-    return edit(tflite, on)
-
-
-def _size(draft: Draft, layer: Layer) -> int:
-    return int(np.prod(draft.graph.tensors[layer.operator.outputs[0]].shape))
+    return edit(tflite, change)

@@ -1,4 +1,4 @@
-"""The layers of an unpacked model that faults work on: operators with constant weights."""
+"""Find the layers of an unpacked model: operators with constant weights."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from ai_edge_litert import schema_py_generated as schema
 from litegate.mutation.faults.scene import Unplantable
 from litegate.tflite.editing.draft import Draft
 
-_CHANNEL = {"CONV_2D": 0, "FULLY_CONNECTED": 0, "DEPTHWISE_CONV_2D": 3}
-"""Operators with weights, and the weights' dimension of output channels."""
+_CHANNEL_AXIS = {"CONV_2D": 0, "FULLY_CONNECTED": 0, "DEPTHWISE_CONV_2D": 3}
+"""Operators with weights, and the axis of the output channels in their weights."""
 
 
 @final
@@ -21,84 +21,85 @@ class Layer:
     """An operator with constant weights."""
 
     number: int
-    """Of the operator in the graph."""
+    """The operator's index in the graph."""
     kind: str
+    """The operator's name in the schema, such as "CONV_2D"."""
     operator: Any
     """The schema's `OperatorT`."""
     weight: Any
     """The schema's `TensorT`."""
     bias: Any
-    """Likewise, or None."""
+    """The schema's `TensorT`, or None for a layer without a bias."""
     channel: int
-    """The weight's dimension of output channels."""
+    """The axis of the output channels in the weights."""
 
 
 def layers(draft: Draft) -> tuple[Layer, ...]:
-    """The layers of the main graph, the first one first. Unplantable where there is none."""
+    """Return the layers of the graph in execution order. Raises Unplantable if it has none."""
     names = {number: name for name, number in vars(schema.BuiltinOperator).items()}
-    found = []
+    weight_layers = []
     for number, operator in enumerate(draft.graph.operators):
         kind = str(names.get(draft.builtin(operator), ""))
-        if kind not in _CHANNEL:
+        if kind not in _CHANNEL_AXIS:
             continue
         weight = draft.graph.tensors[operator.inputs[1]]
         bias = operator.inputs[2] if len(operator.inputs) > 2 else -1
         if draft.holds(weight):
-            found.append(
+            weight_layers.append(
                 Layer(
                     number=number,
                     kind=kind,
                     operator=operator,
                     weight=weight,
                     bias=draft.graph.tensors[bias] if bias >= 0 else None,
-                    channel=_CHANNEL[kind],
+                    channel=_CHANNEL_AXIS[kind],
                 )
             )
-    if not found:
+    if not weight_layers:
         raise Unplantable("the model has no layer with constant weights")
-    return tuple(found)
+    return tuple(weight_layers)
 
 
 def first(draft: Draft) -> Layer:
-    """The first layer; of several inputs, that of the input whose first layer computes most values.
+    """Return the first layer. Raises Unplantable if there is none.
 
-    Unplantable where there is none.
+    If the model has several inputs, returns the first layer with the largest output among theirs.
     """
-    found = layers(draft)
+    all_layers = layers(draft)
     if len(draft.graph.inputs) == 1:
-        return found[0]
-    late: set[int] = set()
-    early = []
-    for operator in draft.graph.operators:
-        layer = next((one for one in found if one.operator is operator), None)
-        follows = not late.isdisjoint(map(int, operator.inputs))
-        if layer and not follows:
-            early.append(layer)
-        if layer or follows:
-            late.update(map(int, operator.outputs))
-    return max(early, key=lambda one: np.prod(draft.graph.tensors[one.operator.outputs[0]].shape))
+        return all_layers[0]
+    by_number = {layer.number: layer for layer in all_layers}
+    behind_a_layer: set[int] = set()
+    first_layers = []
+    for number, operator in enumerate(draft.graph.operators):
+        layer = by_number.get(number)
+        reads_a_layer = not behind_a_layer.isdisjoint(map(int, operator.inputs))
+        if layer and not reads_a_layer:
+            first_layers.append(layer)
+        if layer or reads_a_layer:
+            behind_a_layer.update(map(int, operator.outputs))
+    return max(first_layers, key=lambda layer: output_size(draft, layer))
 
 
 def last(draft: Draft) -> Layer:
-    """The last layer that the output that decides is computed by. Unplantable where there is none.
+    """Return the last layer that computes the output that decides.
 
-    Of one output it is the last of the graph.
+    Raises Unplantable if no layer does. With one output, the last layer of the graph counts.
     """
-    found = layers(draft)
+    all_layers = layers(draft)
     if len(draft.graph.outputs) == 1:
-        return found[-1]
+        return all_layers[-1]
+    by_number = {layer.number: layer for layer in all_layers}
     needed = {draft.output}
-    for operator in reversed(draft.graph.operators):
+    for number, operator in reversed(list(enumerate(draft.graph.operators))):
         if needed.intersection(map(int, operator.outputs)):
-            layer = next((one for one in found if one.operator is operator), None)
+            layer = by_number.get(number)
             if layer:
                 return layer
             needed.update(map(int, operator.inputs))
     raise Unplantable("no layer with constant weights leads to the output that decides")
 
 
-def along(layer: Layer, values: Any) -> Any:
-    """One value a channel, shaped to be multiplied with the layer's weights."""
-    shape = np.ones(len(layer.weight.shape), int)
-    shape[layer.channel] = -1
-    return np.reshape(values, shape)
+def output_size(draft: Draft, layer: Layer) -> int:
+    """Return the number of values that a layer computes for the shape in the file."""
+    return int(np.prod(draft.graph.tensors[layer.operator.outputs[0]].shape))

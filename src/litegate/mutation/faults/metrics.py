@@ -1,4 +1,4 @@
-"""Faults in the answers of models that have limits on metrics; they need no classes."""
+"""Plant wrong answers in models with limits on metrics; they may have no classes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from litegate.mutation.faults.scene import Scene, Unplantable
 
 @fault(
     family=Family.ACCURACY,
+    # a smaller `must` would call every limit a survivor that suits a metric of few or noisy samples
     ladder=Ladder(1, 5, 20, 50, 100, unit="% of the samples", must=50),
     noticed_by=("output error",),
     metrics=(OfMetric.VALUE, OfMetric.LOSS, OfMetric.REGRESSION),
@@ -17,14 +18,13 @@ from litegate.mutation.faults.scene import Scene, Unplantable
 def mixed_up_answers(scene: Scene, grade: float) -> Scene:
     """The candidate answers some samples as others of them: no answer has to do with its label.
 
-    The grade is the share of the samples, at least two. For models that promise metrics.
+    The grade is the share of the samples; at least two. Only for models that limit metrics.
     """
     if not scene.model.budget_of(scene.recipe).metrics:
         raise Unplantable("the model promises no metrics")
     x = scene.candidate.evaluation.x
     order = np.arange(len(x))
-    some = np.random.default_rng(scene.seed).permutation(len(x))[
-        : max(2, round(grade / 100 * len(x)))
-    ]
-    order[some] = np.roll(some, 1)
+    count = max(2, round(grade / 100 * len(x)))
+    mixed_up = np.random.default_rng(scene.seed).permutation(len(x))[:count]
+    order[mixed_up] = np.roll(mixed_up, 1)
     return scene.with_samples(x[order])

@@ -1,4 +1,4 @@
-"""Faults in the operators: kernels that LiteRT lacks, and work that a better file leaves out."""
+"""Plant faults in the operators: kernels that LiteRT lacks, and superfluous operators."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from litegate.tflite.editing.draft import Draft
 _CHANGES = "operator changes against the base"
 _LOSS = "accuracy lost against the base"
 _BUILTIN = ("broken operator promises", _LOSS)
-_UNKNOWN = 999
-"""A version of an operator that no LiteRT has."""
-_ALONE = {
+_UNKNOWN_VERSION = 999
+"""An operator version that no LiteRT has; versions in its schema are far below."""
+_UNFUSED = {
     schema.ActivationFunctionType.RELU: "RELU",
     schema.ActivationFunctionType.RELU6: "RELU6",
 }
-"""Fused activations, and the operators that do the same."""
+"""Fused activations and the operators that compute the same."""
 
 
 @fault(family=Family.OPERATORS, noticed_by=_BUILTIN, expect=Expect.REFUSED)
 def custom_operator(scene: Scene, _: float) -> Scene:
     """The last layer is a custom operator, which LiteRT does not bring along."""
-    return _custom(scene, "Dense")
+    return _with_custom_last_layer(scene, "Dense")
 
 
 @fault(family=Family.OPERATORS, noticed_by=_BUILTIN, expect=Expect.REFUSED)
 def flex_operator(scene: Scene, _: float) -> Scene:
     """The last layer is a Flex operator, which needs TensorFlow's own kernels."""
-    return _custom(scene, "FlexMatMul")
+    return _with_custom_last_layer(scene, "FlexMatMul")
 
 
 @fault(family=Family.OPERATORS, noticed_by=(_LOSS,), expect=Expect.REFUSED)
@@ -45,24 +45,25 @@ def unsupported_version(scene: Scene, _: float) -> Scene:
 
     def change(draft: Draft) -> None:
         operator = layers(draft)[-1].operator
-        operator.opcodeIndex = draft.code(draft.builtin(operator), _UNKNOWN)
+        operator.opcodeIndex = draft.code(draft.builtin(operator), _UNKNOWN_VERSION)
 
     return scene.with_edited(change)
 
 
 @fault(
     family=Family.OPERATORS,
+    # a smaller `must` would call every limit a survivor that leaves room for a few operators
     ladder=Ladder(1, 4, unit="activations", must=4),
     noticed_by=(_CHANGES,),
 )
 def unfused_activations(scene: Scene, grade: float) -> Scene:
     """Activations are operators of their own in place of a part of the layer before.
 
-    The first ones; all where the model has fewer.
+    The grade is the number of activations, starting with the first; all if there are fewer.
     """
 
     def change(draft: Draft) -> None:
-        fused = [op for op in draft.graph.operators if _activation(op) in _ALONE]
+        fused = [op for op in draft.graph.operators if _activation(op) in _UNFUSED]
         if not fused:
             raise Unplantable("no operator has a fused RELU or RELU6")
         for operator in fused[: int(grade)]:
@@ -73,13 +74,15 @@ def unfused_activations(scene: Scene, grade: float) -> Scene:
 
 @fault(
     family=Family.OPERATORS,
+    # `must` as for the activations; the grades end at 16, so that a limit of 0 loosened to 100
+    # (docs/prove.md) misses them and survives
     ladder=Ladder(1, 4, 16, unit="pairs", must=4),
     noticed_by=(_CHANGES,),
 )
 def useless_transposes(scene: Scene, grade: float) -> Scene:
     """A TRANSPOSE from NHWC to NCHW is followed by one that turns it back.
 
-    The pairs stand one after the other, behind the first layer.
+    The pairs follow one another behind the first layer.
     """
 
     def change(draft: Draft) -> None:
@@ -93,22 +96,22 @@ def useless_transposes(scene: Scene, grade: float) -> Scene:
 def operator_outside_target(scene: Scene, _: float) -> Scene:
     """An operator is not on the target's list: BITCAST, from a type to the same one.
 
-    It stands behind the last layer. LiteRT runs it; no list that comes along has it.
+    It follows the last layer. LiteRT runs it; none of litegate's own lists has it.
     """
     if scene.model.budget_of(scene.recipe).target is None:
         raise Unplantable("the model promises no target")
 
     def change(draft: Draft) -> None:
-        last = layers(draft)[-1]
-        output = last.operator.outputs[0]
-        same = draft.beside(output, "/same")
-        draft.read_instead(output, same)
-        draft.graph.operators.insert(last.number + 1, draft.step("BITCAST", output, same))
+        layer = layers(draft)[-1]
+        output = layer.operator.outputs[0]
+        result = draft.beside(output, "/same")
+        draft.read_instead(output, result)
+        draft.graph.operators.insert(layer.number + 1, draft.step("BITCAST", output, result))
 
     return scene.with_edited(change)
 
 
-def _custom(scene: Scene, code: str) -> Scene:
+def _with_custom_last_layer(scene: Scene, code: str) -> Scene:
     return scene.with_edited(lambda draft: make_custom(draft, layers(draft)[-1].operator, code))
 
 
@@ -118,32 +121,33 @@ def _activation(operator: Any) -> int:
 
 
 def _unfuse(draft: Draft, operator: Any) -> None:
-    name, output = _ALONE[_activation(operator)], operator.outputs[0]
+    name, output = _UNFUSED[_activation(operator)], operator.outputs[0]
     operator.builtinOptions.fusedActivationFunction = schema.ActivationFunctionType.NONE
     operator.outputs = [draft.beside(output, "/unfused")]
-    after = draft.graph.operators.index(operator) + 1
-    draft.graph.operators.insert(after, draft.step(name, operator.outputs[0], output))
+    position = draft.graph.operators.index(operator) + 1
+    draft.graph.operators.insert(position, draft.step(name, operator.outputs[0], output))
 
 
 def _transpose_and_back(draft: Draft, index: int) -> None:
+    """Insert a TRANSPOSE that moves the last axis to position 1, and one that moves it back."""
     rank = len(draft.graph.tensors[index].shape)
-    there = [0, rank - 1, *range(1, rank - 1)]
-    turned, back = draft.beside(index, "/turned"), draft.beside(index, "/back")
-    after = 1 + next(n for n, op in enumerate(draft.graph.operators) if index in op.outputs)
+    axes = [0, rank - 1, *range(1, rank - 1)]
+    transposed, back = draft.beside(index, "/turned"), draft.beside(index, "/back")
+    position = 1 + next(n for n, op in enumerate(draft.graph.operators) if index in op.outputs)
     draft.read_instead(index, back)
-    tensor = draft.graph.tensors[turned]
-    tensor.shape = [tensor.shape[axis] for axis in there]
+    tensor = draft.graph.tensors[transposed]
+    tensor.shape = [tensor.shape[axis] for axis in axes]
     if tensor.shapeSignature is not None:
-        tensor.shapeSignature = [tensor.shapeSignature[axis] for axis in there]
-    draft.graph.operators[after:after] = [
-        _transpose(draft, index, turned, there),
-        _transpose(draft, turned, back, np.argsort(there).tolist()),
+        tensor.shapeSignature = [tensor.shapeSignature[axis] for axis in axes]
+    draft.graph.operators[position:position] = [
+        _transpose(draft, index, transposed, axes),
+        _transpose(draft, transposed, back, np.argsort(axes).tolist()),
     ]
 
 
-def _transpose(draft: Draft, source: int, result: int, order: Sequence[int]) -> Any:
+def _transpose(draft: Draft, source: int, result: int, axes: Sequence[int]) -> Any:
     step = draft.step("TRANSPOSE", source, result)
-    step.inputs = [source, draft.constant("order", np.array(order, np.int32))]
+    step.inputs = [source, draft.constant("order", np.array(axes, np.int32))]
     step.builtinOptions = schema.TransposeOptionsT()
     step.builtinOptionsType = schema.BuiltinOptions.TransposeOptions
     return step

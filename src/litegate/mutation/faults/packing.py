@@ -1,4 +1,4 @@
-"""Weights in another form: floats packed into int8, one scale in place of one for each channel."""
+"""Quantize float weights to int8, and merge the scales of int8 weights."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
-from litegate.mutation.faults.floats import real
+from litegate.mutation.faults.floats import real_values
 from litegate.mutation.faults.layers import Layer, layers
 from litegate.mutation.faults.scene import Unplantable
 from litegate.tflite.editing.draft import Draft, edit
 from litegate.tflite.editing.writer import Steps
 
-_HYBRID = {"CONV_2D": 5, "DEPTHWISE_CONV_2D": 6, "FULLY_CONNECTED": 12}
-"""The version from which on an operator reads float data beside int8 weights of many scales."""
+_HYBRID_VERSIONS = {"CONV_2D": 5, "DEPTHWISE_CONV_2D": 6, "FULLY_CONNECTED": 12}
+"""The lowest version of an operator that takes float data and int8 weights with many scales."""
 
 
-def hybrid(tflite: bytes, most: int | None = None) -> bytes:
-    """Pack the weights of a float file's first `most` layers, or of all: kernels become hybrid.
+def hybrid(tflite: bytes, count: int | None = None) -> bytes:
+    """Quantize the weights of a float file's first `count` layers, or of all, for hybrid kernels.
 
-    Unplantable where no layer has float32 weights.
+    Raises Unplantable if no layer has float32 weights.
     """
 
     def change(draft: Draft, layer: Layer) -> None:
         code = getattr(schema.BuiltinOperator, layer.kind)
-        layer.operator.opcodeIndex = draft.code(code, _HYBRID[layer.kind])
+        layer.operator.opcodeIndex = draft.code(code, _HYBRID_VERSIONS[layer.kind])
 
-    return _packed(tflite, most, change)
+    return _with_packed_weights(tflite, count, change)
 
 
 def weight_only(tflite: bytes) -> bytes:
-    """Pack the weights of a float file; a DEQUANTIZE unpacks them, and layers compute in floats.
+    """Quantize the weights of a float file and unpack them with DEQUANTIZE before each layer.
 
-    Unplantable where no layer has float32 weights.
+    Raises Unplantable if no layer has float32 weights.
     """
 
     def change(draft: Draft, layer: Layer) -> None:
@@ -43,32 +43,39 @@ def weight_only(tflite: bytes) -> bytes:
         unpacked = draft.beside_float(packed)
         draft.graph.tensors[unpacked].buffer = 0
         layer.operator.inputs = [layer.operator.inputs[0], unpacked, *layer.operator.inputs[2:]]
-        number = draft.graph.operators.index(layer.operator)
-        draft.graph.operators.insert(number, draft.step("DEQUANTIZE", packed, unpacked))
+        position = draft.graph.operators.index(layer.operator)
+        draft.graph.operators.insert(position, draft.step("DEQUANTIZE", packed, unpacked))
 
-    return _packed(tflite, None, change)
+    return _with_packed_weights(tflite, None, change)
 
 
 def merge_scales(draft: Draft, layer: Layer) -> None:
-    """Give an integer layer one weight scale in place of one for each channel; its bias, too."""
-    meant = None if layer.bias is None else real(draft, layer.bias)
-    (scale,) = _pack(draft, layer, real(draft, layer.weight), axes=None)
-    if meant is not None:
+    """Replace the scales of an integer layer's channels by a single one, and those of its bias."""
+    bias = None if layer.bias is None else real_values(draft, layer.bias)
+    (scale,) = _pack(draft, layer, real_values(draft, layer.weight), axes=None)
+    if bias is not None:
         scale *= draft.graph.tensors[layer.operator.inputs[0]].quantization.scale[0]
-        draft.store(layer.bias, np.round(meant / scale).astype(draft.values(layer.bias).dtype))
+        draft.store(layer.bias, np.round(bias / scale).astype(draft.values(layer.bias).dtype))
         layer.bias.quantization = Steps(scales=(float(scale),)).written()
 
 
-def _packed(tflite: bytes, most: int | None, change: Callable[[Draft, Layer], None]) -> bytes:
+def _with_packed_weights(
+    tflite: bytes, count: int | None, change: Callable[[Draft, Layer], None]
+) -> bytes:
+    """Quantize the weights of the first `count` float layers and let `change` alter each layer."""
+
     def pack(model: Any) -> None:
         draft = Draft(model)
-        floats = [one for one in layers(draft) if one.weight.type == schema.TensorType.FLOAT32]
-        if not floats:
+        float_layers = [
+            layer for layer in layers(draft) if layer.weight.type == schema.TensorType.FLOAT32
+        ]
+        if not float_layers:
             raise Unplantable("no layer has float32 weights")
-        for layer in floats[:most]:
+        for layer in float_layers[:count]:
+            # an earlier layer may share these weights and have packed them
             if layer.weight.type == schema.TensorType.FLOAT32:
-                others = tuple(n for n in range(len(layer.weight.shape)) if n != layer.channel)
-                _pack(draft, layer, draft.values(layer.weight), axes=others)
+                axes = tuple(n for n in range(len(layer.weight.shape)) if n != layer.channel)
+                _pack(draft, layer, draft.values(layer.weight), axes=axes)
             change(draft, layer)
 
     return edit(tflite, pack)
@@ -77,11 +84,14 @@ def _packed(tflite: bytes, most: int | None, change: Callable[[Draft, Layer], No
 def _pack(
     draft: Draft, layer: Layer, values: NDArray[Any], *, axes: tuple[int, ...] | None
 ) -> tuple[float, ...]:
-    """Store weights as int8 from -127 to 127, one scale for all that lie along `axes`."""
+    """Store weights as int8 from -127 to 127; the values along `axes` share one scale.
+
+    None as `axes` gives all weights the same scale. Returns the scales.
+    """
     peaks = np.abs(values).max(axis=axes, keepdims=True)
     scales = (np.where(peaks > 0, peaks, 1) / 127).astype(np.float32)
     integers = np.clip(np.round(values / scales), -127, 127).astype(np.int8)
     draft.store(layer.weight, integers)
-    found = tuple(float(scale) for scale in scales.ravel())
-    layer.weight.quantization = Steps(scales=found, axis=layer.channel).written()
-    return found
+    scale_values = tuple(float(scale) for scale in scales.ravel())
+    layer.weight.quantization = Steps(scales=scale_values, axis=layer.channel).written()
+    return scale_values

@@ -1,4 +1,4 @@
-"""Faults around the model: nothing to compare with, nothing to compare on, promises withdrawn."""
+"""Plant faults around the model: a missing base, missing or copied samples, weakened limits."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from litegate.measures.shipped import NAME as SHIPPED
 from litegate.measures.statistics.proportions import n_least
 from litegate.mutation.faults.fault import Expect, Family, Ladder, OfMetric, fault
 from litegate.mutation.faults.layers import last
-from litegate.mutation.faults.scene import Declaration, Scene, Unplantable, picked
+from litegate.mutation.faults.scene import Declaration, Scene, Unplantable, select_outputs
 from litegate.regression.loosening import LOOSENED
 from litegate.regression.loosening.models import LEAST, MOST, general
 from litegate.spec import Artifact, Samples, mapped
@@ -41,8 +41,10 @@ _OF_SAMPLES = (OfMetric.SLICE, OfMetric.VALUE, OfMetric.LOSS)
 @fault(family=Family.PLUMBING, noticed_by=_AGAINST_BASE, metrics=(OfMetric.REGRESSION,))
 def no_base(scene: Scene, _: float) -> Scene:
     """The base cannot be built, so that there is nothing to compare with."""
-    why = BuildError(f"the base's {scene.name} could not be built", remedy="look at its build log")
-    return replace(scene, base=why)
+    error = BuildError(
+        f"the base's {scene.name} could not be built", remedy="look at its build log"
+    )
+    return replace(scene, base=error)
 
 
 @fault(
@@ -54,9 +56,10 @@ def stale_base(scene: Scene, _: float) -> Scene:
     """The base was judged on another evaluation split."""
     if not isinstance(scene.base, Artifact):
         raise Unplantable("there is no base")
-    older = replace(scene.base.evaluation, digest="of older samples")
-    renamed = scene.with_samples(scene.candidate.evaluation.x)
-    return replace(renamed, base=replace(scene.base, evaluation=older))
+    older_split = replace(scene.base.evaluation, digest="of older samples")
+    # the same samples, but another digest than the base's file, as after a rebuild
+    rebuilt = scene.with_samples(scene.candidate.evaluation.x)
+    return replace(rebuilt, base=replace(scene.base, evaluation=older_split))
 
 
 @fault(family=Family.PLUMBING, noticed_by=(SHIPPED,))
@@ -64,14 +67,14 @@ def stale_shipped_file(scene: Scene, _: float) -> Scene:
     """The file that ships is of an older build."""
     if scene.recipe.shipped is None:
         raise Unplantable("the recipe names no file that ships")
-    older = scene.with_samples(scene.candidate.evaluation.x).shipped
-    return replace(scene, shipped=older)
+    older_file = scene.with_samples(scene.candidate.evaluation.x).shipped
+    return replace(scene, shipped=older_file)
 
 
 @fault(family=Family.PLUMBING, noticed_by=(*_DROPS, *_SHARES), metrics=_OF_SAMPLES)
 def no_samples(scene: Scene, _: float) -> Scene:
     """The evaluation split is empty."""
-    return _on(scene, np.zeros(0, np.intp))
+    return _with_selected_samples(scene, np.zeros(0, np.intp))
 
 
 @fault(
@@ -83,8 +86,9 @@ def no_samples(scene: Scene, _: float) -> Scene:
 def one_sample(scene: Scene, _: float) -> Scene:
     """The evaluation split holds a single sample, which is answered right."""
     if scene.model.data.labels and not scene.model.chooses:
-        return _on(scene, np.arange(1))  # right or wrong is not known
-    return _on(scene, _right(scene)[:1])
+        # without classes, no sample is known to be right
+        return _with_selected_samples(scene, np.arange(1))
+    return _with_selected_samples(scene, _samples_answered_right(scene)[:1])
 
 
 @fault(
@@ -96,26 +100,27 @@ def one_sample(scene: Scene, _: float) -> Scene:
 def copied_samples(scene: Scene, grade: float) -> Scene:
     """The evaluation split holds each sample several times, so that it seems to prove more.
 
-    Samples that are answered right, half as many as the easiest limit needs to be proven.
+    The copied samples are answered right, and half as many as the easiest limit needs for a proof.
+    So two copies of each are enough for it, if copies are counted as samples of their own.
     """
-    right = _right(scene)
-    distinct = math.ceil(_needed(scene, len(right)) / 2)
-    return _on(scene, np.tile(right[:distinct], int(grade)))
+    right = _samples_answered_right(scene)
+    distinct = math.ceil(_fewest_samples_needed(scene, len(right)) / 2)
+    return _with_selected_samples(scene, np.tile(right[:distinct], int(grade)))
 
 
 @fault(family=Family.PLUMBING, noticed_by=(*_DROPS, *_SHARES), metrics=_OF_SAMPLES)
 def nan_sample(scene: Scene, _: float) -> Scene:
     """A sample of the evaluation split is NaN."""
     samples = scene.candidate.evaluation.x
-    broken = np.arange(len(samples)) == scene.seed % len(samples)
-    x = mapped(samples, partial(_with_nan, broken))
-    return _on(scene, np.arange(len(samples)), x)
+    mask = np.arange(len(samples)) == scene.seed % len(samples)
+    x = mapped(samples, partial(_with_nan, mask))
+    return _with_selected_samples(scene, np.arange(len(samples)), x)
 
 
-def _with_nan(broken: NDArray[np.bool_], x: NDArray[Any]) -> NDArray[np.float32]:
-    made = np.array(x, np.float32)
-    made[broken] = np.nan
-    return made
+def _with_nan(mask: NDArray[np.bool_], x: NDArray[Any]) -> NDArray[np.float32]:
+    changed = np.array(x, np.float32)
+    changed[mask] = np.nan
+    return changed
 
 
 @fault(family=Family.PLUMBING, noticed_by=_DROPS, metrics=(OfMetric.SLICE, OfMetric.LOSS))
@@ -150,97 +155,110 @@ def unresolvable_tolerance(scene: Scene, _: float) -> Scene:
 def model_renamed(scene: Scene, _: float) -> Scene:
     """The model had another name in the base, and does not say so: it seems new."""
 
-    def before(models: dict[str, Any], name: str) -> None:
+    def change(models: dict[str, Any], name: str) -> None:
         models[f"{name}_before"] = models.pop(name)
 
-    return _declared(scene, before)
+    return _with_base_models(scene, change)
 
 
 @fault(family=Family.PLUMBING, noticed_by=(LOOSENED,))
 def model_vanished(scene: Scene, _: float) -> Scene:
     """A model that the base gates is gone."""
 
-    def before(models: dict[str, Any], name: str) -> None:
+    def change(models: dict[str, Any], name: str) -> None:
         models[f"{name}_vanished"] = models[name]
 
-    return _declared(scene, before)
+    return _with_base_models(scene, change)
 
 
 @fault(
     family=Family.PLUMBING,
+    # limits are exact fractions, so that any weakening must be noticed, however small
     ladder=Ladder(0.1, 1, 10, 100, unit="%", must=0.1),
     noticed_by=(LOOSENED,),
 )
 def limit_loosened(scene: Scene, grade: float) -> Scene:
     """A limit was tighter in the base: the first one of the candidate that is not 0.
 
-    The grade is by how much, in per cent of the limit in the base.
+    The grade is the difference, in per cent of the limit in the base.
     """
 
-    def before(models: dict[str, Any], name: str) -> None:
+    def change(models: dict[str, Any], name: str) -> None:
         limits = models[name]["recipes"][scene.recipe.name]["budget"]
-        field = next(one for one in limits if _can_loosen(one, limits[one]))
+        field = next(field for field, limit in limits.items() if _can_be_weakened(field, limit))
         factor = 1 + Fraction(str(grade)) / 100
         value = Fraction(limits[field]["value"])
         tighter = value * factor if general(field) in LEAST else value / factor
         limits[field]["value"] = str(tighter)
 
-    return _declared(scene, before)
+    return _with_base_models(scene, change)
 
 
 @fault(family=Family.PLUMBING, noticed_by=(LOOSENED,))
 def check_removed(scene: Scene, _: float) -> Scene:
     """A check that the base has is gone."""
 
-    def before(declared: Declaration) -> Declaration:
-        gone = {"checks/test_planted.py::test_that_is_gone": "0" * 64}
-        return {**declared, "checks": {**declared["checks"], **gone}}
+    def derive(declaration: Declaration) -> Declaration:
+        removed_check = {"checks/test_planted.py::test_that_is_gone": "0" * 64}
+        return {**declaration, "checks": {**declaration["checks"], **removed_check}}
 
-    return replace(scene, declared_before=before)
+    return replace(scene, derive_base_declaration=derive)
 
 
-def _declared(scene: Scene, change: Callable[[dict[str, Any], str], None]) -> Scene:
-    """A scene in which the base declared other models; `change` alters a copy of them."""
+def _with_base_models(scene: Scene, change: Callable[[dict[str, Any], str], None]) -> Scene:
+    """Let `change` alter the models that the base declares, given the scene's model name."""
 
-    def before(declared: Declaration) -> Declaration:
-        models = deepcopy(dict(declared["models"]))
+    def derive(declaration: Declaration) -> Declaration:
+        models = deepcopy(dict(declaration["models"]))
         change(models, scene.model.name)
-        return {**declared, "models": models}
+        return {**declaration, "models": models}
 
-    return replace(scene, declared_before=before)
+    return replace(scene, derive_base_declaration=derive)
 
 
-def _can_loosen(field: str, limit: Mapping[str, str] | None) -> bool:
+def _can_be_weakened(field: str, limit: Mapping[str, str] | None) -> bool:
     return limit is not None and general(field) in LEAST | MOST and Fraction(limit["value"]) != 0
 
 
-def _right(scene: Scene) -> NDArray[np.intp]:
-    """The samples that candidate and reference answer right. Unplantable where there is none."""
-    _ = scene.labels
+def _samples_answered_right(scene: Scene) -> NDArray[np.intp]:
+    """Return the samples that candidate and reference answer right.
+
+    Raises Unplantable if there is none, or if the network does not choose between classes.
+    """
+    _ = scene.labels  # raises Unplantable for a network without classes
     right = np.flatnonzero(answers(scene.candidate).right & answers(scene.reference).right)
     if not len(right):
         raise Unplantable("no sample is answered right")
     return right
 
 
-def _needed(scene: Scene, most: int) -> int:
-    """The fewest samples by which one of the limits is proven, of those that `most` prove."""
+def _fewest_samples_needed(scene: Scene, available: int) -> int:
+    """Return the fewest samples that prove one of the budget's limits.
+
+    Raises Unplantable if no limit can be proven with more than one and at most `available` samples.
+    """
     budget = scene.model.budget_of(scene.recipe)
     floors = (budget.accuracy, budget.keras_agreement, budget.kernel_agreement)
     drops = (budget.accuracy_drop, budget.extra_errors)
-    tolerances = [1 - one.value for one in floors if one] + [one.value for one in drops if one]
-    needed = [n_least(one) for one in tolerances if one > 0]
-    found = [n for n in needed if 1 < n <= most]
-    if not found:
+    tolerances = [
+        *(1 - floor.value for floor in floors if floor),
+        *(drop.value for drop in drops if drop),
+    ]
+    needed = [n_least(tolerance) for tolerance in tolerances if tolerance > 0]
+    provable = [n for n in needed if 1 < n <= available]
+    if not provable:
         raise Unplantable("no limit of the budget is proven by counting this split's samples")
-    return min(found)
+    return min(provable)
 
 
-def _on(scene: Scene, chosen: NDArray[np.intp], x: Samples | None = None) -> Scene:
-    """A scene judged on some of its samples, or of `x`, with what Keras answered to them."""
-    split, keras = scene.candidate.evaluation, scene.candidate.keras_outputs
-    labels = None if split.y is None else split.y[chosen]
-    slices = {name: mask[chosen] for name, mask in split.slices.items()}
-    moved = scene.with_split((split.x if x is None else x)[chosen], labels, slices)
-    kept = None if keras is None else picked(keras, chosen)
-    return replace(moved, candidate=replace(moved.candidate, keras_outputs=kept))
+def _with_selected_samples(
+    scene: Scene, indices: NDArray[np.intp], x: Samples | None = None
+) -> Scene:
+    """Judge a scene on some of its samples, or of `x`, with the answers of Keras to them."""
+    split, keras_outputs = scene.candidate.evaluation, scene.candidate.keras_outputs
+    labels = None if split.y is None else split.y[indices]
+    slices = {name: mask[indices] for name, mask in split.slices.items()}
+    selected = scene.with_split((split.x if x is None else x)[indices], labels, slices)
+    if keras_outputs is not None:
+        keras_outputs = select_outputs(keras_outputs, indices)
+    return replace(selected, candidate=replace(selected.candidate, keras_outputs=keras_outputs))

@@ -1,4 +1,4 @@
-"""The type of a model's input or output exchanged for another, and nothing else."""
+"""Change the type of a model's input or output between int8 and uint8."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from litegate.tflite.editing.draft import Draft
 
 _INT8, _UINT8 = schema.TensorType.INT8, schema.TensorType.UINT8
 _SHIFT = {_INT8: -128, _UINT8: 128}
-"""What is added to a zero point on the way to each type from the other."""
+"""The shift of the zero point in a conversion to each type from the other."""
 
 
 def change_input(draft: Draft) -> None:
-    """Make the input uint8, or int8 where it is uint8; a QUANTIZE gives what it was.
+    """Make the input uint8, or int8 if it is uint8, and convert it back with a QUANTIZE.
 
-    Unplantable where the model does not begin in int8 or uint8.
+    Raises Unplantable if the model's first tensor is neither int8 nor uint8.
     """
     port = draft.graph.inputs[0]
     if draft.graph.tensors[port].type in _SHIFT:
@@ -31,9 +31,9 @@ def change_input(draft: Draft) -> None:
 
 
 def change_output(draft: Draft) -> None:
-    """Make the output uint8, or int8 where it is uint8, by a QUANTIZE at the end.
+    """Make the output uint8, or int8 if it is uint8, with a QUANTIZE at the end.
 
-    Unplantable where the model does not end in int8 or uint8.
+    Raises Unplantable if the model's last tensor is neither int8 nor uint8.
     """
     port = draft.graph.outputs[0]
     if draft.graph.tensors[port].type in _SHIFT:
@@ -51,15 +51,15 @@ def change_output(draft: Draft) -> None:
 
 
 def _converter(draft: Draft, kind: str, *, reads: int = -1, writes: int = -1) -> Any:
-    """The one operator at a float port. Unplantable where it is not of this kind."""
-    found = [op for op in draft.graph.operators if reads in op.inputs or writes in op.outputs]
-    if len(found) != 1 or draft.builtin(found[0]) != getattr(schema.BuiltinOperator, kind):
+    """Return the only operator at a float port. Raises Unplantable if it is not of this kind."""
+    operators = [op for op in draft.graph.operators if reads in op.inputs or writes in op.outputs]
+    if len(operators) != 1 or draft.builtin(operators[0]) != getattr(schema.BuiltinOperator, kind):
         raise Unplantable(f"a float port of the model is not next to a {kind} alone")
-    return found[0]
+    return operators[0]
 
 
 def _exchange(draft: Draft, port: int, inner: int) -> None:
-    """Give a port the other type, and the scale of the tensor within that it is converted from."""
+    """Give a port the other type and the quantization of the tensor `inner`, its counterpart."""
     tensor, source = draft.graph.tensors[port], draft.graph.tensors[inner]
     if source.type not in _SHIFT:
         raise Unplantable("the model computes in other types than int8 and uint8 at its port")

@@ -1,4 +1,4 @@
-"""What checks are handed in a proof, in place of what the run has accepted."""
+"""Scenes: the artifacts that checks receive in a proof, instead of those of the run."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from litegate.spec import Array, Artifact, Model, Recipe, Samples, by_input
 from litegate.tflite.editing.draft import Draft, edit
 
 Declaration = Mapping[str, Any]
-"""What a checkout declares, as `litegate.regression.loosening` compares it."""
+"""The declarations of a checkout in JSON's types, as `litegate.regression.loosening` takes them."""
 
 
 class Unplantable(LitegateError):
-    """A fault that this model cannot have, such as a clipped weight where nothing has weights."""
+    """Raised if a model cannot have a fault, such as clipped weights in a model without weights."""
 
 
-def same(declared: Declaration) -> Declaration:
-    """The declaration as it is."""
-    return declared
+def unchanged(declaration: Declaration) -> Declaration:
+    """Return the declaration as it is."""
+    return declaration
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Scene:
-    """One candidate and all that it is held against. A fault makes a faulty scene of a sound one.
+    """A candidate and everything that checks compare it with.
 
-    In a sound scene the base and the anchor are the candidate itself, written again: whatever a
-    check notices of a faulty one is the fault.
+    A fault turns a sound scene into a faulty one. In a sound scene, the base and the anchor are the
+    candidate itself, so that a check of a faulty scene can notice nothing but the fault.
     """
 
     model: Model
@@ -43,134 +43,141 @@ class Scene:
     reference: Artifact
     baseline: Artifact
     base: Artifact | LitegateError
-    """What `base` and `anchor` give, or the error that they raise."""
+    """The artifact that the fixtures `base` and `anchor` return, or the error that they raise."""
     anchored: bool = False
-    """Whether the run is held against an anchor, so that checks of drift are promised, too."""
+    """Whether the run has an anchor, so that the gate must have checks of drift, too."""
     shipped: bytes
-    """What the file that ships holds."""
-    declared_before: Callable[[Declaration], Declaration] = same
-    """Makes what the base declared of what this checkout declares."""
+    """The content of the file that ships."""
+    derive_base_declaration: Callable[[Declaration], Declaration] = unchanged
+    """Returns the base's declaration for that of this checkout, which a fault may alter."""
     seed: int = 0
-    """Draws what a fault leaves to chance."""
+    """Seed of the faults' random choices."""
 
     @property
     def name(self) -> str:
-        """The candidate's name: "mnist_cnn/int8_qat"."""
+        """The candidate's name, as in "mnist_cnn/int8_qat"."""
         return f"{self.model.name}/{self.recipe.name}"
 
     @property
     def labels(self) -> Array:
-        """The classes of the evaluation split, shape (n,). Unplantable where there are none."""
-        found = self.candidate.evaluation.y
-        if found is None:
+        """The class labels of the evaluation split, shape (n,).
+
+        Raises Unplantable without labels or if the network does not choose between classes.
+        """
+        labels = self.candidate.evaluation.y
+        if labels is None:
             raise Unplantable("the evaluation split has no labels")
         if not chooses(self.candidate):
             raise Unplantable("the network does not choose between classes")
-        return found
+        return labels
 
     def with_candidate(self, tflite: bytes) -> Scene:
-        """The scene with other bytes for a candidate; they ship, too."""
+        """Replace the bytes of the candidate and of the file that ships."""
         return replace(self, candidate=with_bytes(self.candidate, tflite), shipped=tflite)
 
     def with_edited(self, change: Callable[[Draft], None]) -> Scene:
-        """The scene with a candidate whose unpacked bytes `change` alters."""
+        """Replace the candidate by a copy that `change` has altered."""
         return self.with_candidate(
             edit(self.candidate.tflite, lambda model: change(self.draft(model)))
         )
 
     def draft(self, model: Any) -> Draft:
-        """An unpacked file of this scene, at the graph and the output that are judged."""
+        """Open an unpacked file at the signature and the output that the checks judge."""
         split = self.candidate.evaluation
         return Draft(model, signature=self.candidate.signature, output=split.output)
 
     def with_reference(self, tflite: bytes) -> Scene:
-        """The scene with other bytes for a float reference."""
+        """Replace the bytes of the float reference."""
         return replace(self, reference=with_bytes(self.reference, tflite))
 
     def with_samples(self, x: Samples) -> Scene:
-        """The candidate is fed other samples than the reference, under the same labels.
+        """Feed the candidate other samples than the reference, under the same labels.
 
-        `x` is float32 of the evaluation split's shape, `Inputs` where there are several inputs. The
-        candidate's bytes get another name, so that nothing takes the two for the same artifact.
+        `x` is float32 of the evaluation split's shape; `Inputs` if the model has several inputs.
+        The candidate gets another description and so another digest, so that no measure takes it
+        for the same artifact as its base.
         """
         split = replace(self.candidate.evaluation, x=x)
-        renamed = edit(self.candidate.tflite, _describe)
+        tflite = edit(self.candidate.tflite, _change_description)
         return replace(
-            self.with_candidate(renamed),
-            candidate=replace(with_bytes(self.candidate, renamed), evaluation=split),
+            self.with_candidate(tflite),
+            candidate=replace(with_bytes(self.candidate, tflite), evaluation=split),
         )
 
     def with_split(
         self, x: Samples, y: Array, slices: Mapping[str, Array] = MappingProxyType({})
     ) -> Scene:
-        """Every artifact is judged on other samples, float32 (n, ...), and labels, shape (n, ...).
+        """Judge every artifact on other samples, float32 (n, ...), and labels, shape (n, ...).
 
-        `y` is None where there are no labels; `slices` are the masks of the new samples.
+        `y` is None without labels; `slices` are the masks of the new samples. Removes the answers
+        of Keras, which belong to the old samples.
         """
         split = replace(self.candidate.evaluation, x=x, y=y, slices=slices, digest=digest(x, y))
 
-        def moved(artifact: Artifact) -> Artifact:
+        def with_new_split(artifact: Artifact) -> Artifact:
             return replace(artifact, evaluation=split, keras_outputs=None)
 
         return replace(
             self,
-            candidate=moved(self.candidate),
-            reference=moved(self.reference),
-            baseline=moved(self.baseline),
-            base=moved(self.base) if isinstance(self.base, Artifact) else self.base,
+            candidate=with_new_split(self.candidate),
+            reference=with_new_split(self.reference),
+            baseline=with_new_split(self.baseline),
+            base=with_new_split(self.base) if isinstance(self.base, Artifact) else self.base,
         )
 
 
 def sound(scene: Scene) -> Scene:
-    """Grade 0 of every fault: the candidate written again, and held against itself.
+    """Return grade 0 of every fault: the candidate, packed again, with itself as its base.
 
-    Writing a file again with the flatbuffer tools alone changes its size by about 100 bytes, so
-    that faults count from the size of what was written again.
+    Packing a file again with the flatbuffer tools changes its size by about 100 bytes, so the size
+    of the packed file is the one to which faults add.
     """
-    again = scene.with_candidate(edit(scene.candidate.tflite, lambda _model: None))
-    return replace(again, base=again.candidate)
+    repacked = scene.with_candidate(edit(scene.candidate.tflite, lambda _model: None))
+    return replace(repacked, base=repacked.candidate)
 
 
 def with_bytes(artifact: Artifact, tflite: bytes) -> Artifact:
-    """The artifact with other bytes."""
+    """Replace the bytes and the digest of an artifact."""
     return replace(artifact, tflite=tflite, sha256=hashlib.sha256(tflite).hexdigest())
 
 
 def digest(x: Samples, y: Array) -> str:
-    """A digest of samples and labels."""
+    """Return the SHA-256 digest of samples and labels."""
     samples = b"".join(name.encode() + array.tobytes() for name, array in by_input(x))
     labels = b"" if y is None else y.tobytes()
     return hashlib.sha256(samples + labels).hexdigest()
 
 
-def picked(outputs: Any, chosen: Any) -> Any:
-    """The answers of Keras to some samples, shape (n, ...), or a mapping of such by output."""
+def select_outputs(outputs: Any, indices: Any) -> Any:
+    """Return the outputs of some samples: an array of shape (n, ...), or a mapping by output."""
     if isinstance(outputs, Mapping):
-        return {name: array[chosen] for name, array in outputs.items()}
-    return outputs[chosen]
+        return {name: array[indices] for name, array in outputs.items()}
+    return outputs[indices]
 
 
-def _describe(model: Any) -> None:
+def _change_description(model: Any) -> None:
+    """Replace the description's last character, which changes the digest and nothing else."""
     text = model.description or b""
     model.description = text[:-1] + (b"!" if text[-1:] != b"!" else b"?")
 
 
-def in_memory(scene: Scene) -> tuple[Scene, str]:
-    """The scene judged on as many samples as are held in memory, and the sentence that says so.
+def fit_in_memory(scene: Scene) -> tuple[Scene, str]:
+    """Reduce the evaluation split to the samples that fit in memory; return a note about it, too.
 
-    One drawn from each of as many equal stretches, for every artifact; the sentence is empty where
-    all of them are held.
+    Takes one sample from each of equally long stretches, for every artifact. The note is empty if
+    the split is in memory already.
     """
-    split, keras = scene.candidate.evaluation, scene.candidate.keras_outputs
+    split, keras_outputs = scene.candidate.evaluation, scene.candidate.keras_outputs
     inputs = [array for _, array in by_input(split.x)]
     if not any(isinstance(array, disk_arrays.Rows) for array in inputs):
         return scene, ""
-    each = sum(array.nbytes for array in inputs) // len(split.x)
-    chosen = spread_indices(len(split.x), max(1, disk_arrays.IN_MEMORY // each))
-    labels = None if split.y is None else split.y[chosen]
-    slices = {name: mask[chosen] for name, mask in split.slices.items()}
-    moved = scene.with_split(split.x[chosen], labels, slices)
-    kept = None if keras is None else picked(keras, chosen)
-    moved = replace(moved, candidate=replace(moved.candidate, keras_outputs=kept))
-    said = f"{scene.name} is proven on {len(chosen):,} of {len(split.x):,} samples, evenly drawn"
-    return moved, f"{said}: more are not held in memory, where faults are planted"
+    sample_bytes = sum(array.nbytes for array in inputs) // len(split.x)
+    indices = spread_indices(len(split.x), max(1, disk_arrays.IN_MEMORY // sample_bytes))
+    labels = None if split.y is None else split.y[indices]
+    slices = {name: mask[indices] for name, mask in split.slices.items()}
+    reduced = scene.with_split(split.x[indices], labels, slices)
+    if keras_outputs is not None:
+        keras_outputs = select_outputs(keras_outputs, indices)
+    reduced = replace(reduced, candidate=replace(reduced.candidate, keras_outputs=keras_outputs))
+    count = f"{scene.name} is proven on {len(indices):,} of {len(split.x):,} samples, evenly drawn"
+    return reduced, f"{count}: more are not held in memory, where faults are planted"

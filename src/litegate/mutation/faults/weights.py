@@ -1,7 +1,10 @@
-"""Faults in a layer's weights: real bytes, in the layer that holds most weights.
+"""Plant faults in the weights of the layer that has the most weights.
 
-Of layers with equally many it is the first. A scale alone is shifted in the first layer, for the
-last one's order of scores would not mind it.
+Only a scale is changed in the first layer, because the last layer's scale does not change the order
+of the scores.
+
+At each `must` grade, the accuracy drop of both `digits_cnn` and `mnist_cnn` notices the fault
+(docs/kill_matrix.md). Smaller grades show how sensitive a gate is.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from numpy.typing import NDArray
 from litegate.mutation.faults.fault import LOSSES, Family, Ladder, fault
 from litegate.mutation.faults.layers import Layer, first, layers
 from litegate.mutation.faults.scene import Scene, Unplantable
-from litegate.tflite.editing.draft import Draft, edit
+from litegate.tflite.editing.draft import Draft
 
 Weights = NDArray[Any]
 
@@ -31,13 +34,13 @@ def scale_too_large(scene: Scene, grade: float) -> Scene:
     The scales of the first layer's weights and bias grow by the grade, in per cent.
     """
 
-    def change(model: Any) -> None:
-        layer = first(scene.draft(model))
+    def change(draft: Draft) -> None:
+        layer = first(draft)
         for tensor in (layer.weight, layer.bias):
             if tensor is not None:
                 _rescale(tensor, 1 + grade / 100)
 
-    return _planted(scene, change)
+    return scene.with_edited(change)
 
 
 @fault(
@@ -48,22 +51,22 @@ def scale_too_large(scene: Scene, grade: float) -> Scene:
 def zero_point_shifted(scene: Scene, grade: float) -> Scene:
     """A layer takes the zero point of what it reads to be lower than it is.
 
-    The grade is by how many steps of its input. Its bias holds what that adds to each sum, the sum
-    of the channel's weights a step, as where a kernel's correction was folded in with a wrong one.
+    The grade is the difference in quantization steps of the layer's input. It is planted in the
+    bias, which grows by the sum of the channel's weights for each step, as if the zero point's
+    correction had been folded into the bias with a wrong zero point.
     """
 
-    def change(model: Any) -> None:
-        draft = scene.draft(model)
-        layer = _largest(draft)
+    def change(draft: Draft) -> None:
+        layer = _largest_layer(draft)
         weights = draft.values(layer.weight)
         if layer.bias is None or weights.dtype != np.int8:
             raise Unplantable("the largest layer has no integer weights and bias")
-        others = tuple(axis for axis in range(weights.ndim) if axis != layer.channel)
+        other_axes = tuple(axis for axis in range(weights.ndim) if axis != layer.channel)
         bias = draft.values(layer.bias)
-        moved = bias + int(grade) * weights.sum(axis=others, dtype=np.int64)
-        draft.store(layer.bias, moved.astype(bias.dtype))
+        shifted = bias + int(grade) * weights.sum(axis=other_axes, dtype=np.int64)
+        draft.store(layer.bias, shifted.astype(bias.dtype))
 
-    return _planted(scene, change)
+    return scene.with_edited(change)
 
 
 @fault(
@@ -74,14 +77,14 @@ def zero_point_shifted(scene: Scene, grade: float) -> Scene:
 def clipped_weights(scene: Scene, grade: float) -> Scene:
     """A layer's largest weights are clipped to the size of a smaller one.
 
-    The grade is the share of weights that are at least as large as what they are clipped to.
+    The grade is the share of weights that are at least as large as the bound.
     """
 
     def clip(weights: Weights) -> Weights:
-        most = np.quantile(np.abs(weights.astype(float)), 1 - grade / 100)
-        return np.clip(weights, -most, most)
+        bound = np.quantile(np.abs(weights.astype(float)), 1 - grade / 100)
+        return np.clip(weights, -bound, bound)
 
-    return _revalued(scene, clip)
+    return _with_changed_weights(scene, clip)
 
 
 @fault(
@@ -98,10 +101,11 @@ def pruned_weights(scene: Scene, grade: float) -> Scene:
     def prune(weights: Weights) -> Weights:
         pruned = weights.copy()
         sizes = np.abs(weights.astype(float)).ravel()
+        # a stable sort prunes the same weights on every machine
         pruned.ravel()[np.argsort(sizes, kind="stable")[: _count(weights, grade)]] = 0
         return pruned
 
-    return _revalued(scene, prune)
+    return _with_changed_weights(scene, prune)
 
 
 @fault(
@@ -112,15 +116,15 @@ def pruned_weights(scene: Scene, grade: float) -> Scene:
 def flipped_bits(scene: Scene, grade: float) -> Scene:
     """Random bits of a layer's weights are flipped.
 
-    The grade is the share of bits, at least one.
+    The grade is the share of bits; at least one bit.
     """
 
     def flip(weights: Weights) -> Weights:
         bits = np.unpackbits(np.frombuffer(weights.tobytes(), np.uint8))
-        bits[_drawn(scene, bits, grade)] ^= 1
+        bits[_random_indices(scene, bits, grade)] ^= 1
         return np.frombuffer(np.packbits(bits).tobytes(), weights.dtype).reshape(weights.shape)
 
-    return _revalued(scene, flip)
+    return _with_changed_weights(scene, flip)
 
 
 @fault(
@@ -131,54 +135,52 @@ def flipped_bits(scene: Scene, grade: float) -> Scene:
 def saturated_weights(scene: Scene, grade: float) -> Scene:
     """Random weights of a layer are as large as its type holds, in their own direction.
 
-    The grade is the share of weights, at least one.
+    The grade is the share of weights; at least one weight.
     """
 
     def saturate(weights: Weights) -> Weights:
         saturated = weights.copy()
-        which = _drawn(scene, weights, grade)
-        most = np.iinfo(weights.dtype).max
-        saturated.ravel()[which] = np.where(weights.ravel()[which] < 0, -most, most)
+        indices = _random_indices(scene, weights, grade)
+        largest = np.iinfo(weights.dtype).max
+        saturated.ravel()[indices] = np.where(weights.ravel()[indices] < 0, -largest, largest)
         return saturated
 
-    return _revalued(scene, saturate)
+    return _with_changed_weights(scene, saturate)
 
 
-def _planted(scene: Scene, change: Callable[[Any], None]) -> Scene:
-    return scene.with_candidate(edit(scene.candidate.tflite, change))
-
-
-def _revalued(scene: Scene, change: Callable[[Weights], Weights]) -> Scene:
+def _with_changed_weights(scene: Scene, change: Callable[[Weights], Weights]) -> Scene:
     """Change the integer weights of the largest layer."""
 
-    def store(model: Any) -> None:
-        draft = scene.draft(model)
-        layer = _largest(draft)
+    def store(draft: Draft) -> None:
+        layer = _largest_layer(draft)
         weights = draft.values(layer.weight)
         if not np.issubdtype(weights.dtype, np.integer):
             raise Unplantable(f"the largest layer has {weights.dtype} weights")
         draft.store(layer.weight, change(weights).astype(weights.dtype))
 
-    return _planted(scene, store)
+    return scene.with_edited(store)
 
 
-def _largest(draft: Draft) -> Layer:
-    """The layer with most weights, the first of several."""
+def _largest_layer(draft: Draft) -> Layer:
+    """Return the layer with the most weights; the first one in a tie."""
     return max(layers(draft), key=lambda layer: draft.values(layer.weight).size)
 
 
 def _rescale(tensor: Any, factor: float) -> None:
-    steps = tensor.quantization
-    if steps is None or steps.scale is None or not len(steps.scale):
+    quantization = tensor.quantization
+    if quantization is None or quantization.scale is None or not len(quantization.scale):
         raise Unplantable("a tensor of the layer is not quantized")
-    steps.scale = [float(scale) * factor for scale in steps.scale]
+    quantization.scale = [float(scale) * factor for scale in quantization.scale]
 
 
-def _count(values: Weights, share: float) -> int:
-    return max(1, round(share / 100 * values.size))
+def _count(values: Weights, percent: float) -> int:
+    return max(1, round(percent / 100 * values.size))
 
 
-def _drawn(scene: Scene, values: Weights, share: float) -> NDArray[np.intp]:
-    """The places of a share of values, drawn by the scene's seed; a greater share holds a less."""
+def _random_indices(scene: Scene, values: Weights, percent: float) -> NDArray[np.intp]:
+    """Return random indices of some per cent of the values, drawn with the scene's seed.
+
+    The indices of a smaller grade are among those of a larger one, so that defects only grow.
+    """
     order = np.random.default_rng(scene.seed).permutation(values.size)
-    return order[: _count(values, share)]
+    return order[: _count(values, percent)]

@@ -6,7 +6,6 @@ import sys
 from typing import Any
 
 from litegate.build.toolchain.determinism import Frameworks
-from litegate.build.toolchain.keras3.verify import check_layer, check_network
 from litegate.build.toolchain.keras3.rebuild import rebuilt
 from litegate.build.toolchain.keras3.supported import (
     SUPPORTED,
@@ -14,6 +13,7 @@ from litegate.build.toolchain.keras3.supported import (
     refused,
     unsupported,
 )
+from litegate.build.toolchain.keras3.verify import check_layer, check_network
 
 
 def loaded_keras3() -> Any | None:

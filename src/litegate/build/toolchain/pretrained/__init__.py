@@ -9,7 +9,7 @@ from typing import Any
 
 from litegate.build.toolchain.determinism import Frameworks
 from litegate.build.toolchain.failures import ToolchainError
-from litegate.build.toolchain.pretrained.saved_model import Graph, Shapes, demand_harmless, loaded
+from litegate.build.toolchain.keras3 import translated
 from litegate.build.toolchain.pretrained.formats import (
     METADATA,
     Written,
@@ -19,7 +19,7 @@ from litegate.build.toolchain.pretrained.formats import (
     read,
 )
 from litegate.build.toolchain.pretrained.safety import demand_own_classes
-from litegate.build.toolchain.keras3 import translated
+from litegate.build.toolchain.pretrained.saved_model import Graph, Shapes, demand_harmless, loaded
 
 __all__ = ["Graph", "opened"]
 

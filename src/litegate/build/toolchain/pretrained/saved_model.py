@@ -10,10 +10,10 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.spec import Kind, Recipe
 from litegate.build.toolchain.determinism import Frameworks
 from litegate.build.toolchain.pretrained.formats import GRAPH, damaged
 from litegate.build.toolchain.pretrained.safety import refused
+from litegate.spec import Kind, Recipe
 
 Shapes = Mapping[str, tuple[int, ...]]
 """The shape of one sample of each input; the name is empty for one array alone."""

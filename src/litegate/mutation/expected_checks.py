@@ -1,0 +1,240 @@
+"""List the checks that a complete gate has, by the measurement that each requires."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, final
+
+from litegate.measures.metrics.names import bounded_by
+from litegate.measures.regression import named_since_anchor
+from litegate.measures.shipped import NAME as WRONG_SHIPPED
+from litegate.measures.structure.target import NAME as OUTSIDE_TARGET
+from litegate.mutation.faults import Fault, OfMetric, Scene
+from litegate.regression.loosening import LOOSENED
+from litegate.spec import Regression
+
+AppliesTo = Callable[[Scene], bool]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedCheck:
+    """A check that a gate should have for one measurement."""
+
+    applies_to: AppliesTo
+    """Returns True if a scene's model limits the measurement, so that a check must require it."""
+    suggestion: str
+    """The call of `require` to add, and the file of checks that shows it."""
+    limit: str = ""
+    """The limit's name, as in "budget.size" or "auc.loss"; empty for a fixed limit."""
+
+
+def always(_: Scene) -> bool:
+    """Apply to every scene."""
+    return True
+
+
+def _has_budget(limit: str) -> AppliesTo:
+    return lambda scene: getattr(scene.model.budget_of(scene.recipe), limit, None) is not None
+
+
+def _has_regression_limit(limit: str) -> AppliesTo:
+    """Apply to models that set a regression limit which has no default."""
+
+    def applies_to(scene: Scene) -> bool:
+        regression = scene.model.budget_of(scene.recipe).regression
+        return regression is not None and getattr(regression, limit) is not None
+
+    return applies_to
+
+
+def _has_target(scene: Scene) -> bool:
+    return scene.model.budget_of(scene.recipe).target is not None
+
+
+def _has_anchor(scene: Scene) -> bool:
+    return scene.anchored
+
+
+def _has_shipped_file(scene: Scene) -> bool:
+    return scene.recipe.shipped is not None
+
+
+def _has_labels(scene: Scene) -> bool:
+    return scene.model.chooses and scene.candidate.evaluation.y is not None
+
+
+def _budget(limit: str, measure: str, arguments: str, file: str, relation: str) -> ExpectedCheck:
+    """Return the check of a limit in the model's budget."""
+    suggestion = (
+        f"require({measure}({arguments}) {relation} budget.{limit}), as in checks/{file}.py"
+    )
+    return ExpectedCheck(
+        applies_to=_has_budget(limit), suggestion=suggestion, limit=f"budget.{limit}"
+    )
+
+
+def _regression(measure: str, limit: str, applies_to: AppliesTo = always) -> ExpectedCheck:
+    """Return the check of a regression limit, which has a default if the model sets no own one."""
+    suggestion = f"require({measure} <= regression.{limit}), as in checks/test_regression.py"
+    return ExpectedCheck(applies_to=applies_to, suggestion=suggestion, limit=f"regression.{limit}")
+
+
+def _drift(measure: str, limit: str, owner: str = "regression") -> ExpectedCheck:
+    """Return the check of a drift limit, for runs with an anchor."""
+    measured = f"since_anchor({measure}(anchor, candidate))"
+    suggestion = f"require({measured} <= regression.{limit}), as in checks/test_drift.py"
+    return ExpectedCheck(applies_to=_has_anchor, suggestion=suggestion, limit=f"{owner}.{limit}")
+
+
+def _fixed(expression: str, file: str, applies_to: AppliesTo = always) -> ExpectedCheck:
+    """Return a check whose limit is written in the check itself."""
+    suggestion = f"require({expression}), as in checks/{file}.py"
+    return ExpectedCheck(applies_to=applies_to, suggestion=suggestion)
+
+
+_PAIR = "reference, candidate"
+
+EXPECTED_CHECKS = {
+    "accuracy": _budget("accuracy", "accuracy", "candidate", "test_accuracy", ">="),
+    "accuracy drop": _budget("accuracy_drop", "accuracy_drop", _PAIR, "test_accuracy", "<="),
+    "number of extra errors": _budget("extra_errors", "extra_errors", _PAIR, "test_accuracy", "<="),
+    OfMetric.SLICE.value: _budget("slice_drop", "slice_drop", _PAIR, "test_accuracy", "<="),
+    "worst class's accuracy drop": _budget(
+        "class_drop", "class_drop", _PAIR, "test_accuracy", "<="
+    ),
+    "agreement with the reference": _budget(
+        "agreement", "agreement_with_reference", _PAIR, "test_agreement", ">="
+    ),
+    "output error": _budget("output_error", "output_error", _PAIR, "test_agreement", "<="),
+    "agreement with Keras": _budget(
+        "keras_agreement", "keras_agreement", "candidate", "test_agreement", ">="
+    ),
+    "largest difference from Keras": _budget(
+        "keras_difference", "keras_difference", "candidate", "test_agreement", "<="
+    ),
+    "agreement of kernels": _budget(
+        "kernel_agreement", "kernel_agreement", "candidate", "test_agreement", ">="
+    ),
+    "size": _budget("size", "size", "candidate", "test_size", "<="),
+    "size ratio": _budget("size_ratio", "size_ratio", "candidate, reference", "test_size", "<="),
+    "compressed size": _budget(
+        "compressed_size", "compressed_size", "candidate", "test_size", "<="
+    ),
+    "sparsity": _budget("sparsity", "sparsity", "candidate", "test_weights", ">="),
+    "number of unique weights": _budget(
+        "unique_weights", "unique_weights", "candidate", "test_weights", "<="
+    ),
+    "number of multiply-accumulates": _budget("macs", "macs", "candidate", "test_memory", "<="),
+    "arena": _budget("arena", "arena", "candidate", "test_memory", "<="),
+    OUTSIDE_TARGET: _fixed("target_violations(candidate, target) <= 0", "test_memory", _has_target),
+    "size saving": _fixed("bytes_saved(candidate, reference) >= byte(1)", "test_size"),
+    "broken tensor promises": _fixed("tensor_violations(candidate) <= 0", "test_tensors"),
+    "broken operator promises": _fixed("operator_violations(candidate) <= 0", "test_tensors"),
+    "broken float promises": _fixed("reference_violations(reference) <= 0", "test_tensors"),
+    "latency": _budget("latency", "latency", "candidate, benchmark", "test_latency", "<="),
+    "latency ratio": _budget(
+        "latency_ratio", "latency_ratio", "candidate, reference, limit", "test_latency", "<="
+    ),
+    "accuracy lost against the base": _regression(
+        "accuracy_loss(base, candidate)", "accuracy", _has_labels
+    ),
+    "size growth": _regression("size_growth(base, candidate)", "size"),
+    "integer types lost against the base": _regression("lost_types(base, candidate)", "lost_types"),
+    "agreement with the base": ExpectedCheck(
+        applies_to=_has_regression_limit("agreement"),
+        suggestion="require(agreement_with_base(base, candidate) >= regression.agreement), as in "
+        "checks/test_regression.py",
+        limit="regression.agreement",
+    ),
+    "operator changes against the base": ExpectedCheck(
+        applies_to=_has_regression_limit("operators"),
+        suggestion="require(operator_changes(base, candidate) <= regression.operators), as in "
+        "checks/test_regression.py",
+        limit="regression.operators",
+    ),
+    "latency growth": _regression("latency_growth(base, candidate, limit)", "latency"),
+    "accuracy lost since the anchor": _drift("accuracy_loss", "accuracy"),
+    "size growth since the anchor": _drift("size_growth", "size"),
+    "integer types lost since the anchor": _drift("lost_types", "lost_types"),
+    WRONG_SHIPPED: _fixed(
+        "shipped_violations(candidate, shipped) <= 0", "test_shipped", _has_shipped_file
+    ),
+    LOOSENED: _fixed("loosening(loosenings) <= 0", "test_loosening"),
+}
+"""Expected check by measurement. A gate may have checks of other measurements; none is expected."""
+
+_SEARCHED = tuple(
+    f"number of counterexamples to {property_name}"
+    for property_name in (
+        "finite outputs",
+        "outputs in their range",
+        "repeatable outputs",
+        "outputs that a batch leaves alone",
+    )
+)
+EXPECTED_CHECKS |= dict.fromkeys(
+    _SEARCHED,
+    _fixed("property_violations(candidate, prop, keep=keep) <= 0", "test_properties"),
+)
+
+_METRIC_LIMITS: Mapping[str, tuple[OfMetric, str]] = {
+    "least": (OfMetric.VALUE, "metric_value(candidate, metric) >="),
+    "most": (OfMetric.VALUE, "metric_value(candidate, metric) <="),
+    "loss": (OfMetric.LOSS, f"metric_loss({_PAIR}, metric) <="),
+    "class_loss": (OfMetric.LOSS, f"metric_class_loss({_PAIR}, metric) <="),
+    "slice_loss": (OfMetric.LOSS, f"metric_slice_loss({_PAIR}, metric) <="),
+    "regression": (OfMetric.REGRESSION, "metric_regression(base, candidate, metric) <="),
+}
+"""For each limit of a metric, the kind of measurement that it bounds and the start of its check."""
+
+
+def expected_checks(scene: Scene) -> dict[str, ExpectedCheck]:
+    """Return `EXPECTED_CHECKS` and the checks of the metrics of the scene's model."""
+    return EXPECTED_CHECKS | {name: check for _, name, check in _metric_checks(scene)}
+
+
+def limit_value(scene: Scene, limit: str) -> float | None:
+    """Return the value of a limit such as "budget.size", in its measurement's unit, or None."""
+    budget = scene.model.budget_of(scene.recipe)
+    owner, _, name = limit.rpartition(".")
+    metrics: dict[str, Mapping[str, Any]] = {
+        metric.name: metric.limits() for metric in budget.metrics
+    }
+    if owner in metrics:
+        quantity = metrics[owner].get(name)
+    else:
+        quantity = getattr(budget if owner == "budget" else budget.regression or Regression(), name)
+    return None if quantity is None else float(getattr(quantity, "value", quantity))
+
+
+def measurements_for(fault: Fault, scene: Scene) -> tuple[str, ...]:
+    """Return the names of the measurements that should notice a fault, with the model's metrics."""
+    metrics = (name for kind, name, _ in _metric_checks(scene) if kind in fault.metrics)
+    slices = (OfMetric.SLICE.value,) if OfMetric.SLICE in fault.metrics else ()
+    return (*fault.noticed_by, *slices, *metrics)
+
+
+def _metric_checks(scene: Scene) -> Iterator[tuple[OfMetric, str, ExpectedCheck]]:
+    """Yield the kind, the measurement's name and the check of each limit of each metric."""
+    for metric in scene.model.budget_of(scene.recipe).metrics:
+        for limit in metric.limits():
+            kind, expression = _METRIC_LIMITS[limit]
+            name = bounded_by(metric, limit)
+            file = "test_regression" if kind is OfMetric.REGRESSION else "test_metrics"
+            suggestion = f"require({expression} metric.{limit}), as in checks/{file}.py"
+            full_name = f"{metric.name}.{limit}"
+            yield (
+                kind,
+                name,
+                ExpectedCheck(applies_to=always, suggestion=suggestion, limit=full_name),
+            )
+            if kind is OfMetric.REGRESSION:
+                drift = _drift("metric_regression", limit, metric.name)
+                yield kind, named_since_anchor(name), drift
+
+
+SLOW_MEASUREMENTS = frozenset(_SEARCHED)
+"""Measurements that search for counterexamples. Their checks run only on faults meant for them and
+on faults that no other check noticed, which halves the time of a proof of `digits_cnn`."""
