@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Generic, Protocol, TypeVar, final
 
 import numpy as np
@@ -40,7 +42,7 @@ class AnswerCache(Generic[A]):
     _in_memory: OrderedDict[Hashable, dict[str, A]] = field(default_factory=OrderedDict)
     _on_disk: OrderedDict[Hashable, dict[str, A]] = field(default_factory=OrderedDict)
     """With the path of a file as each `raw`."""
-    _folder: TemporaryDirectory[str] | None = None
+    _folder: Path | None = None
     _written: int = 0
 
     def get(self, key: Hashable, compute: Callable[[], dict[str, A]]) -> dict[str, A]:
@@ -69,9 +71,10 @@ class AnswerCache(Generic[A]):
 
     def _write(self, array: Any) -> Path:
         if self._folder is None:
-            self._folder = TemporaryDirectory(prefix="litegate-", ignore_cleanup_errors=True)
+            self._folder = Path(tempfile.mkdtemp(prefix="litegate-"))
+            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         self._written += 1
-        path = Path(self._folder.name) / f"{self._written}.npy"
+        path = self._folder / f"{self._written}.npy"
         np.save(path, array)
         return path
 

@@ -1,0 +1,62 @@
+"""Counts behind docs/performance.md: each artifact is evaluated once, each split is held once."""
+
+from collections import Counter
+
+import pytest
+
+from litegate.data import disk_arrays
+from litegate.runtimes import inference
+from litegate.runtimes.answer_cache import AnswerCache
+
+BUDGET = """
+    accuracy=lg.percent(1),
+    accuracy_drop=lg.points(99),
+    agreement=lg.percent(1),
+    kernel_agreement=lg.percent(1),
+"""
+NAMES = ("first", "second", "third")
+
+
+@pytest.fixture
+def evaluations(monkeypatch):
+    """How often each artifact was run on its whole split, by model, recipe and kernels."""
+    counts = Counter()
+    evaluate = inference._evaluate
+
+    def counted(artifact, kernels, most):
+        counts[artifact.name, kernels, most] += 1
+        return evaluate(artifact, kernels, most)
+
+    monkeypatch.setattr(inference, "_evaluate", counted)
+    return counts
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    """How often each array of the store was read."""
+    counts = Counter()
+    read = disk_arrays.opened
+
+    def counted(path, name=""):
+        counts[name] += 1
+        return read(path, name)
+
+    monkeypatch.setattr(disk_arrays, "opened", counted)
+    return counts
+
+
+@pytest.mark.parametrize("memory", [1 << 20, 0], ids=["in memory", "on disk"])
+def test_three_models_are_each_evaluated_once(project, monkeypatch, evaluations, opened, memory):
+    """Check by check over all models, also when no answer fits into memory."""
+    monkeypatch.setattr(inference, "_ANSWERS", AnswerCache(memory=memory, disk=1 << 20))
+    for name in NAMES:
+        project.model(BUDGET, name=name)
+    project.real_checks()
+    opened.clear()
+    result = project.run("checks/", "-m", "not latency", "-k", "not property")
+    assert result.parseoutcomes()["passed"] > len(NAMES) * 5
+    assert {name for name, _, _ in evaluations} == {
+        f"{name}/{recipe}" for name in NAMES for recipe in ("float32", "int8_qat")
+    }
+    assert set(evaluations.values()) == {1}
+    assert opened["x.npy"] == opened["y.npy"] == 1
