@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, final
 
@@ -23,6 +24,8 @@ from litegate.spec import Artifact, by_input
 
 EXAMPLES = 100
 """Inputs that are tried for each property, besides the extremes; hypothesis's own default."""
+_EFFORT = 5
+"""How many times more inputs the search for a simple violation may try, once there is one."""
 _COUNT_TYPES = ("int32", "int64", "bool")
 """Types that an output of counts, indices or flags may have instead of the declared type."""
 TOLERANCE = 1e-5
@@ -198,8 +201,9 @@ class _BrokenError(Exception):
 def _search(probe: Probe, prop: Property, examples: int) -> tuple[int, _BrokenError | None]:
     """Return the number of inputs tried, and the simplest inputs found that break the property.
 
-    Extremes come first, then one kind of pattern after another: the first kind with a violation is
-    the simplest one, and hypothesis shrinks within it.
+    Extremes come first, then generated inputs. If any breaks the property, hypothesis searches one
+    kind of pattern after another: the first kind with a violation is the simplest one, and it
+    shrinks within it.
     """
     from hypothesis.errors import Flaky
 
@@ -217,19 +221,38 @@ def _search(probe: Probe, prop: Property, examples: int) -> tuple[int, _BrokenEr
     with suppress(_BrokenError):
         for inputs in _extreme_inputs(prop):
             check(inputs)
-    with suppress(_BrokenError, Flaky):
-        for search in _searches(probe, prop, examples, check):
-            search()
+        for pair in _generated_pairs(*probe.canvas.sizes, examples):
+            check(pair[: prop.inputs])
+    if broken:
+        with suppress(_BrokenError, Flaky):
+            for search in _searches(probe.canvas.sizes, prop.inputs, _EFFORT * examples, check):
+                search()
     return tried, broken[-1] if broken else None
 
 
+@lru_cache(maxsize=8)
+def _generated_pairs(size: int, samples: int, examples: int) -> tuple[tuple[Pattern, Pattern], ...]:
+    """Return pairs of inputs as hypothesis generates them, the simplest kind first.
+
+    They depend on the size of an input and on the number of samples alone, so that all properties
+    share them: generating an input takes longer than a small network takes to answer it.
+    """
+    pairs: list[Any] = []
+    for search in _searches((size, samples), 2, examples, pairs.append):
+        search()
+    return tuple(pairs)
+
+
 def _searches(
-    probe: Probe, prop: Property, examples: int, check: Callable[[tuple[Pattern, ...]], None]
+    sizes: tuple[int, int],
+    inputs: int,
+    examples: int,
+    check: Callable[[tuple[Pattern, ...]], None],
 ) -> Iterator[Callable[[], None]]:
     from hypothesis import HealthCheck, Phase, Verbosity, given, settings
     from hypothesis import strategies as st
 
-    kinds = families(probe.canvas)
+    kinds = families(*sizes)
     silent = settings(
         max_examples=-(-examples // len(kinds)),
         derandomize=True,
@@ -241,8 +264,14 @@ def _searches(
         verbosity=Verbosity.quiet,
     )
     for kind in kinds:
-        others = [st.one_of(kinds)] * (prop.inputs - 1)
-        yield silent(given(st.tuples(kind, *others))(check))
+        others = [st.one_of(kinds)] * (inputs - 1)
+
+        @silent
+        @given(st.tuples(kind, *others))
+        def search(patterns: tuple[Pattern, ...]) -> None:
+            check(patterns)
+
+        yield search
 
 
 def _extreme_inputs(prop: Property) -> Iterator[tuple[Pattern, ...]]:

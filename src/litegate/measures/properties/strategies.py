@@ -39,6 +39,11 @@ class Canvas:
     is_integer: bool = False
     """True to draw whole numbers only, as for an input of token ids."""
 
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """The number of values of an input, and the number of real samples."""
+        return int(np.prod(self.shape)), len(self.samples)
+
     def rounded(self, drawn: NDArray[Any]) -> NDArray[np.float32]:
         """Return a drawn input as the network reads it."""
         return (np.rint(drawn) if self.is_integer else drawn).astype(np.float32)
@@ -180,12 +185,15 @@ def extremes() -> Sequence[Pattern]:
     )
 
 
-def families(canvas: Canvas) -> tuple[SearchStrategy[Pattern], ...]:
-    """Return a strategy for each kind of pattern, the simplest kind first; low levels first."""
+def families(size: int, samples: int) -> tuple[SearchStrategy[Pattern], ...]:
+    """Return a strategy for each kind of pattern, the simplest kind first; low levels first.
+
+    `size` is the number of values of an input, `samples` the number of real samples.
+    """
     from hypothesis import strategies as st
 
     level = st.sampled_from((0, TOP)) | st.integers(0, TOP)
-    place, seed = st.integers(0, int(np.prod(canvas.shape)) - 1), st.integers(0, 2**16)
+    place, seed = st.integers(0, size - 1), st.integers(0, 2**16)
     spots = st.lists(
         st.tuples(place, level), min_size=1, max_size=HOT, unique_by=lambda spot: spot[0]
     )
@@ -193,6 +201,6 @@ def families(canvas: Canvas) -> tuple[SearchStrategy[Pattern], ...]:
         st.builds(Constant, level),
         st.builds(Hot, level, spots.map(tuple)),
         st.builds(Stripes, level, level, st.integers(1, 64)),
-        st.builds(Perturbed, st.integers(0, len(canvas.samples) - 1), level, seed),
+        st.builds(Perturbed, st.integers(0, samples - 1), level, seed),
         st.builds(Noise, seed, ends=st.booleans()),
     )
