@@ -19,10 +19,11 @@ from litegate.core.units import Unit
 from litegate.gate.project_settings import settings
 from litegate.regression.waiver_file import add, within_a_year
 from litegate.regression.waivers import FILE, Waiver, bare
+from litegate.report.formatting import why
 from litegate.report.json_report import NAME
+from litegate.report.outcomes import without_verdict
 from litegate.report.run_record import SCHEMA_VERSION
 from litegate.report.schema import located
-from litegate.report.view import why, without_verdict
 
 _DAYS = 90
 

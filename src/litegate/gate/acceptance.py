@@ -9,8 +9,9 @@ from typing import Any
 
 from litegate.core.errors import LitegateError
 from litegate.measures.shipped import NAME as SHIPPED
+from litegate.report.formatting import why
+from litegate.report.outcomes import outcome_of
 from litegate.report.run_record import SCHEMA_VERSION
-from litegate.report.view import outcome_of, why
 from litegate.spec import Artifact
 
 

@@ -14,8 +14,8 @@ from litegate.gate.session import GateSession
 from litegate.report.history_store import before
 from litegate.report.html import page, write
 from litegate.report.json_report import PAGE
+from litegate.report.outcomes import Report
 from litegate.report.run_record import Run
-from litegate.report.view import Report
 from litegate.spec import Artifact, Model, Recipe, by_input, domain_of
 from litegate.spec.cases import Case, gated
 

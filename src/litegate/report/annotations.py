@@ -1,7 +1,8 @@
 """`::error` lines: what failed, at the model's own file and line, within GitHub's counts."""
 
 from litegate.core.escaping import command_message, command_property
-from litegate.report.view import PROOF, UNPROVEN, Report, Row, counts, having, is_good, whose
+from litegate.report.formatting import counts, whose
+from litegate.report.outcomes import PROOF, UNPROVEN, Report, Row, having, is_good
 
 MOST = 10
 """GitHub shows so many errors of one step and hides the others."""

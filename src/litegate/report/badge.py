@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from litegate.report.view import Report, headline, is_good
+from litegate.report.outcomes import Report, headline, is_good
 
 _COLORS = {"pass": "brightgreen", "inconclusive": "yellow"}
 

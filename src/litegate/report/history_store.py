@@ -17,9 +17,9 @@ from litegate.core.errors import ConfigError
 from litegate.core.files import write_whole
 from litegate.core.git import ancestors
 from litegate.report.json_report import NAME
+from litegate.report.outcomes import Report, Row
 from litegate.report.schema import read_kept
 from litegate.report.shapes import KEPT_ROW
-from litegate.report.view import Report, Row
 
 MOST_FILES = 2000
 """Files of a folder that are read."""

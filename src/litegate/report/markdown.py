@@ -13,20 +13,16 @@ from typing import Any, final
 
 from litegate.core.escaping import markdown as text
 from litegate.report import proof
-from litegate.report.view import (
+from litegate.report.formatting import (
     RECIPE_HEAD,
-    Report,
-    Row,
+    compared_with,
     counts,
     figures,
-    having,
-    headline,
-    held_against,
     judged,
     recipe_figures,
     whose,
-    without_verdict,
 )
+from litegate.report.outcomes import Report, Row, having, headline, without_verdict
 
 SUMMARY_BYTES = 1000 * 1024
 """GitHub drops a step summary above 1024 KiB whole."""
@@ -69,7 +65,7 @@ def _opening(report: Report) -> str:
     lines = [f"## litegate: {headline(report)}", "", f"<p>{counts(report)}</p>"]
     if shown := judged(report):
         lines += ["", f"<p>Commit {' '.join(text(each, 300) for each in shown)}</p>"]
-    if shown := held_against(report):
+    if shown := compared_with(report):
         lines += ["", f"<p>Held against {' '.join(text(each, 300) for each in shown)}</p>"]
     return "\n".join(lines)
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from litegate.report.json_report import document
+from litegate.report.outcomes import Report, Row, is_good
 from litegate.report.run_record import Place, Run, error_row
-from litegate.report.view import Report, Row, is_good
 
 _COMPARED = ("litegate", "litert", "python", "toolchain", "kernels", "threads", "processor")
 """What must be the same for the numbers of two legs to be compared."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from litegate.mutation.faults.fault import format_grade
-from litegate.report.view import not_proven
+from litegate.report.formatting import not_proven
 
 Row = Mapping[str, Any]
 

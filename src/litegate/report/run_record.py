@@ -8,7 +8,7 @@ from typing import Any, final
 
 from litegate.measures.measurement import Verdict
 from litegate.measures.wording import sentence
-from litegate.report.view import outcome_of, word
+from litegate.report.outcomes import outcome_of, overall_verdict
 
 SCHEMA_VERSION = 1
 
@@ -110,4 +110,4 @@ class Run:
     @property
     def verdict(self) -> str:
         """The run's one word: "fail", "error", "inconclusive", "pass", or "nothing gated"."""
-        return word(self.verdicts, self.errors)
+        return overall_verdict(self.verdicts, self.errors)

@@ -12,6 +12,7 @@ from typing import Any
 
 from litegate.core.errors import ConfigError
 from litegate.report.json_report import NAME
+from litegate.report.outcomes import Report, Row
 from litegate.report.shapes import (
     FIGURES,
     FIGURES_OF_NONE,
@@ -27,7 +28,6 @@ from litegate.report.shapes import (
     Shape,
     is_series,
 )
-from litegate.report.view import Report, Row
 
 MOST_BYTES = 64 * 2**20
 """A larger file is not read."""

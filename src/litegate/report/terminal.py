@@ -8,20 +8,10 @@ from typing import Any
 from litegate.core.escaping import plain
 from litegate.report import proof
 from litegate.report.columns import Cells, columns
+from litegate.report.formatting import RECIPE_HEAD, counts, figures, recipe_figures, whose
+from litegate.report.outcomes import OUTCOMES, PROOF, is_clean, outcome_of, severity
 from litegate.report.run_record import Run
 from litegate.report.slack import SLACK
-from litegate.report.view import (
-    OUTCOMES,
-    PROOF,
-    RECIPE_HEAD,
-    counts,
-    figures,
-    is_clean,
-    outcome_of,
-    recipe_figures,
-    severity,
-    whose,
-)
 
 Line = tuple[str, str]
 """A mark ("fail", "error", "inconclusive", "waived", "pass", "plain", "head") and the text."""

@@ -16,7 +16,7 @@ from litegate.report.html.charts.pareto import pareto, unbeaten
 from litegate.report.html.charts.svg import Scale, rounded, tag, thinned
 from litegate.report.html.charts.timing import epochs, is_timed, times
 from litegate.report.html.charts.treemap import Box, squarified, treemap
-from litegate.report.html.facts import ClassChange, Confusions, Epoch, LayerDifference, Part
+from litegate.report.html.page_data import ClassChange, Confusions, Epoch, LayerDifference, Part
 
 
 def at(drawn, what):

@@ -10,10 +10,13 @@ import pytest
 
 from litegate.core.errors import ConfigError
 from litegate.core.escaping import plain
+from litegate.report.formatting import counts
 from litegate.report.html import compared, page, write
-from litegate.report.html.facts import (
+from litegate.report.html.captions import capped, flipped, side_by_side
+from litegate.report.html.page_data import (
     Answer,
-    CandidateFacts,
+    ArtifactData,
+    CandidateData,
     ClassChange,
     Confusions,
     Epoch,
@@ -24,14 +27,12 @@ from litegate.report.html.facts import (
     LayerDifference,
     Numbers,
     Part,
-    SideFacts,
     Step,
 )
-from litegate.report.html.pairs import Fate, pairs
-from litegate.report.html.words import capped, flipped, side_by_side
+from litegate.report.html.verdict_changes import Fate, pairs
 from litegate.report.markdown import summary
+from litegate.report.outcomes import headline
 from litegate.report.schema import check
-from litegate.report.view import counts, headline
 
 TAGS = """
     html head meta title link style body a header p h1 h2 h3 h4 h5 nav ul ol li main section
@@ -61,7 +62,7 @@ class Seen(HTMLParser):
 
 def facts(name, model="m"):
     """Facts of every kind in which `name` stands wherever a name can."""
-    side = SideFacts(
+    side = ArtifactData(
         role="base",
         artifact=name,
         bytes=9,
@@ -79,7 +80,7 @@ def facts(name, model="m"):
         picture=Numbers(values=(1.0,), left_out=2),
     )
     of_class = FlippedClass(name=name, n=9, broken=2, fixed=0, shown=(flip,))
-    return CandidateFacts(
+    return CandidateData(
         model=model,
         recipe=name,
         sides=(side, replace(side, role="candidate")),

@@ -10,8 +10,8 @@ from made_reports import error, recipe, report, verdict
 from litegate.core.errors import ConfigError
 from litegate.report.badge import badge
 from litegate.report.merge import failure, merge
+from litegate.report.outcomes import is_good
 from litegate.report.schema import check, read
-from litegate.report.view import is_good
 
 SCHEMA = json.loads((files("litegate.report") / "report.schema.json").read_text("utf-8"))
 GOOD = {"leg-0": report(verdict(model="a")), "leg-1": report(verdict(model="b"))}

@@ -13,8 +13,14 @@ from litegate.gate.evidence.comparison import Comparison, Lookup, at_hand, compa
 from litegate.gate.evidence.confusion import class_changes, confusions
 from litegate.gate.evidence.flips import Change, flip_sheet
 from litegate.gate.evidence.layers import layers
-from litegate.report.html.facts import CandidateFacts, Epoch, Growth, LayerDifference, SideFacts
-from litegate.report.view import Report
+from litegate.report.html.page_data import (
+    ArtifactData,
+    CandidateData,
+    Epoch,
+    Growth,
+    LayerDifference,
+)
+from litegate.report.outcomes import Report
 from litegate.runtimes.inference import predict
 from litegate.spec import Artifact
 from litegate.tflite.graph import Graph
@@ -35,7 +41,7 @@ Found = TypeVar("Found")
 
 def gather(
     report: Report, lookup: Lookup, ask: Ask = predict
-) -> tuple[list[CandidateFacts], list[str]]:
+) -> tuple[list[CandidateData], list[str]]:
     """The facts of each candidate that can be had, and what cannot be shown, with the reason."""
     found, gaps = comparisons(report, lookup)
     room = min(MOST_PICTURE_BYTES, PICTURE_BYTES // max(1, len(found)))
@@ -58,7 +64,7 @@ class _Attempts:
             return otherwise
 
 
-def _gathered(one: Comparison, room: int, ask: Ask) -> CandidateFacts:
+def _gathered(one: Comparison, room: int, ask: Ask) -> CandidateData:
     attempts = _Attempts()
     marked: dict[str, Answered] = attempts.have("answers", lambda: _answered(one, ask), {})
     change = _change(one, marked)
@@ -66,7 +72,7 @@ def _gathered(one: Comparison, room: int, ask: Ask) -> CandidateFacts:
     graphs: dict[str, Graph] = attempts.have("operators", lambda: _graphs(one), {})
     grown, more = attempts.have("growth", lambda: _grown(one), _NOTHING_GROWN)
     steps, hidden = files.steps(graphs["candidate"]) if graphs else ((), 0)
-    return CandidateFacts(
+    return CandidateData(
         model=one.model,
         recipe=one.recipe,
         sides=_sides(one, marked, graphs),
@@ -115,9 +121,9 @@ def _layers(one: Comparison) -> tuple[LayerDifference, ...]:
 
 def _sides(
     one: Comparison, marked: Mapping[str, Answered], graphs: Mapping[str, Graph]
-) -> tuple[SideFacts, ...]:
+) -> tuple[ArtifactData, ...]:
     return tuple(
-        SideFacts(
+        ArtifactData(
             role=role,
             artifact=artifact.sha256,
             bytes=len(artifact.tflite),

@@ -11,7 +11,7 @@ from typing import Any, final
 from litegate.build.store import BUILDS, EVALUATIONS, Store
 from litegate.build.store_arrays import stored_labels, stored_samples
 from litegate.core.errors import LitegateError
-from litegate.report.view import Report
+from litegate.report.outcomes import Report
 from litegate.spec import Artifact, Evaluation, Kind, Recipe
 
 Row = Mapping[str, Any]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.gate.evidence.answers import Answered
-from litegate.report.html.facts import ClassChange, Confusions
+from litegate.report.html.page_data import ClassChange, Confusions
 
 MOST_SHOWN = 14
 """Classes of a matrix; of more, those with most mistakes are shown."""

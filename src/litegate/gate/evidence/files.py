@@ -10,7 +10,7 @@ from litegate.measures.regression.graph_matching import PlacedOperator, operator
 from litegate.measures.regression.operator_diff import NO_ARITHMETIC, floating
 from litegate.measures.regression.size_diff import REST, attribution
 from litegate.measures.structure.tensor_roles import Role
-from litegate.report.html.facts import Growth, Part, Step
+from litegate.report.html.page_data import Growth, Part, Step
 from litegate.spec import Artifact
 from litegate.tflite.graph import Graph, Tensor
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.gate.evidence.answers import Answered
-from litegate.report.html.facts import (
+from litegate.report.html.page_data import (
     Answer,
     Flip,
     FlippedClass,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from litegate.measures.accuracy.layer_error import decibels, first_diverging, layer_errors
-from litegate.report.html.facts import LayerDifference
+from litegate.report.html.page_data import LayerDifference
 from litegate.spec import Artifact
 
 MOST_SHOWN = 40

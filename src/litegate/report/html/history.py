@@ -8,7 +8,7 @@ from typing import final
 
 from litegate.core.units import Unit
 from litegate.report.history_store import key_of
-from litegate.report.view import Report, Row, outcome_of
+from litegate.report.outcomes import Report, Row, outcome_of
 
 MOST_COMMITS = 40
 """The last so many are drawn."""

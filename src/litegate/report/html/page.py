@@ -23,7 +23,16 @@ from litegate.core.escaping import plain
 from litegate.core.files import write_whole
 from litegate.core.units import Unit, text
 from litegate.report import proof
-from litegate.report.html import words
+from litegate.report.formatting import (
+    RECIPE_HEAD,
+    compared_with,
+    counts,
+    figures,
+    judged,
+    recipe_figures,
+    whose,
+)
+from litegate.report.html import captions
 from litegate.report.html.charts.bars import bar, layer_bar
 from litegate.report.html.charts.classes import class_change, class_scale
 from litegate.report.html.charts.curves import curves
@@ -35,23 +44,16 @@ from litegate.report.html.charts.pareto import pareto, unbeaten
 from litegate.report.html.charts.samples import sample
 from litegate.report.html.charts.timing import epochs, is_timed, times
 from litegate.report.html.charts.treemap import short_name, treemap
-from litegate.report.html.facts import CandidateFacts
 from litegate.report.html.history import history
-from litegate.report.html.pairs import pairs
-from litegate.report.view import (
-    RECIPE_HEAD,
+from litegate.report.html.page_data import CandidateData
+from litegate.report.html.verdict_changes import pairs
+from litegate.report.outcomes import (
     Report,
-    counts,
-    figures,
+    displayed_verdict,
     having,
     headline,
-    held_against,
     is_clean,
-    judged,
     outcome_of,
-    recipe_figures,
-    shown,
-    whose,
     without_verdict,
 )
 
@@ -61,7 +63,7 @@ _SHOWN = {
     for f in (
         *(bar, class_change, class_scale, curves, difference, epochs, interval, layer_bar, matrix),
         *(merit, over_commits, pareto, sample, short_name, times, treemap, unbeaten),
-        *(counts, figures, having, held_against, judged, outcome_of, recipe_figures, text, whose),
+        *(counts, figures, having, compared_with, judged, outcome_of, recipe_figures, text, whose),
         without_verdict,
     )
 }
@@ -69,7 +71,7 @@ _SHOWN = {
 
 def page(
     report: Report,
-    candidates: Sequence[CandidateFacts] = (),
+    candidates: Sequence[CandidateData] = (),
     gaps: Sequence[str] = (),
     kept: Iterable[Report] = (),
 ) -> str:
@@ -109,11 +111,11 @@ def _models(report: Report) -> list[str]:
     return list(dict.fromkeys(row["model"] for row in rows if row["model"]))
 
 
-def _model(report: Report, name: str, candidates: Sequence[CandidateFacts]) -> Mapping[str, Any]:
+def _model(report: Report, name: str, candidates: Sequence[CandidateData]) -> Mapping[str, Any]:
     mine = [row for row in report["verdicts"] if row["model"] == name]
     return {
         "name": name,
-        "said": shown(mine, [row for row in report["errors"] if row["model"] == name]),
+        "said": displayed_verdict(mine, [row for row in report["errors"] if row["model"] == name]),
         "recipes": [row for row in report["recipes"] if row["model"] == name],
         "timed": [row for row in mine if is_timed(row)],
         "candidates": [one for one in candidates if one.model == name],
@@ -153,7 +155,7 @@ def _environment() -> Environment:
     )
     made.tests["is_clean"] = is_clean
     style = (_TEMPLATES / "style.css").read_text("utf-8")
-    made.globals |= {**_SHOWN, "proof": proof, "words": words, "Unit": Unit}
+    made.globals |= {**_SHOWN, "proof": proof, "captions": captions, "Unit": Unit}
     made.globals["recipe_head"] = RECIPE_HEAD
     made.globals["style"] = Markup(style)  # noqa: S704 a file of this package
     return made

@@ -5,7 +5,7 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from litegate.report.html.charts.svg import plot, share, tag
-from litegate.report.html.facts import LayerDifference
+from litegate.report.html.page_data import LayerDifference
 
 
 def bar(value: float, most: float, said: str) -> Markup:

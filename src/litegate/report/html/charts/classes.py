@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from litegate.core.units import Unit, text
 from litegate.report.html.charts.svg import Scale, dot, line, plot
-from litegate.report.html.facts import ClassChange
+from litegate.report.html.page_data import ClassChange
 
 _HEIGHT, _MIDDLE = 22, 11
 

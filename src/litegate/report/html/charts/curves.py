@@ -18,7 +18,7 @@ from litegate.report.html.charts.svg import (
     thinned,
     words,
 )
-from litegate.report.html.facts import Epoch
+from litegate.report.html.page_data import Epoch
 
 _HEIGHT, _TOP, _BOTTOM, _LEFT = 150, 0.12, 0.86, 0.09
 _MOST_POINTS = 100

@@ -8,8 +8,9 @@ from typing import Any
 from markupsafe import Markup
 
 from litegate.core.units import Unit, text
+from litegate.report.formatting import whose
 from litegate.report.html.charts.svg import Scale, dot, label, line, plot, share, tag
-from litegate.report.view import outcome_of, whose
+from litegate.report.outcomes import outcome_of
 
 Row = Mapping[str, Any]
 

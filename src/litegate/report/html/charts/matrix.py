@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from markupsafe import Markup, escape
 
 from litegate.core.escaping import plain, shortened
-from litegate.report.html.facts import Confusions
+from litegate.report.html.page_data import Confusions
 
 Rows = Sequence[Sequence[int]]
 

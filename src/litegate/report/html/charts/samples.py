@@ -7,7 +7,7 @@ from base64 import b64encode
 from markupsafe import Markup
 
 from litegate.report.html.charts.svg import tag
-from litegate.report.html.facts import Image, Numbers, Picture, Wave
+from litegate.report.html.page_data import Image, Numbers, Picture, Wave
 
 
 def sample(picture: Picture, said: str) -> Markup:

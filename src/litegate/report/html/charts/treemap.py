@@ -10,7 +10,7 @@ from markupsafe import Markup
 from litegate.core.escaping import plain
 from litegate.core.units import Unit, text
 from litegate.report.html.charts.svg import share, tag
-from litegate.report.html.facts import Part
+from litegate.report.html.page_data import Part
 
 _SHAPE = 2.8
 """Width to height of the whole on a desktop; squares are squares there."""

@@ -193,7 +193,7 @@ class Epoch:
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SideFacts:
+class ArtifactData:
     """One of the artifacts side by side."""
 
     role: str
@@ -211,12 +211,12 @@ class SideFacts:
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CandidateFacts:
+class CandidateData:
     """Everything that is shown of a candidate beside its verdicts."""
 
     model: str
     recipe: str
-    sides: tuple[SideFacts, ...]
+    sides: tuple[ArtifactData, ...]
     """The reference, the base where there is one, the candidate."""
     sheet: FlipSheet | None
     confusions: Confusions | None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import final
 
 from litegate.core.units import Unit, text
-from litegate.report.html.facts import CandidateFacts, FlipSheet
+from litegate.report.html.page_data import CandidateData, FlipSheet
 
 
 def flipped(sheet: FlipSheet) -> str:
@@ -36,7 +36,7 @@ def capped(sheet: FlipSheet) -> str:
     return "" if sheet.shown == found else f"{sheet.shown:,} of {found:,} are shown."
 
 
-def diverged(facts: CandidateFacts) -> str:
+def diverged(facts: CandidateData) -> str:
     """Which layer is the first to diverge from the reference; empty where none does."""
     first = next((one for one in facts.layers if one.diverges), None)
     if not first:
@@ -56,12 +56,12 @@ class Line:
 
     name: str
     values: tuple[str, ...]
-    """In the order of `CandidateFacts.sides`."""
+    """In the order of `CandidateData.sides`."""
     change: str
     """From the side before the last to the last; empty where one of them has no value."""
 
 
-def side_by_side(facts: CandidateFacts) -> list[Line]:
+def side_by_side(facts: CandidateData) -> list[Line]:
     """A line for each quantity that a side has."""
     sides = facts.sides
     return [

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import final
 
 from litegate.report.history_store import key_of
-from litegate.report.view import OUTCOMES, Report, Row, outcome_of, severity
+from litegate.report.outcomes import OUTCOMES, Report, Row, outcome_of, severity
 
 
 class Fate(StrEnum):
