@@ -65,13 +65,16 @@ def merge(
 
 
 def _page(report: Report, out: Path, history: Path) -> None:
-    from litegate.report.history_store import before, keep
+    from litegate.report.history_store import reports_before_head, save_verdicts
     from litegate.report.html import page, write
 
     gap = "the samples that changed sides are in the report.html of each leg, which has its store"
     gaps = [gap] if report.get("comparisons") else []
-    write(page(report, gaps=gaps, kept=before(Path.cwd(), history)), out / "report.html")
-    keep(report, history)
+    write(
+        page(report, gaps=gaps, earlier=reports_before_head(Path.cwd(), history)),
+        out / "report.html",
+    )
+    save_verdicts(report, history)
 
 
 def summary(report: ReportFile = None) -> None:

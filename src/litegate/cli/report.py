@@ -51,19 +51,19 @@ def report(
 
 
 def _shown(source: Path, to: Path, options: GateOptions, history: Path | None) -> Path:
-    from litegate.gate.evidence import in_store, recalled
+    from litegate.gate.evidence import cached_predictor, in_store
     from litegate.gate.page import show
-    from litegate.report.history_store import before, of_folder
+    from litegate.report.history_store import reports_before_head, reports_in_folder
 
     found = read(source)
     store = Store(options.store)
-    lookup, ask = in_store(store, found.get("splits") or {}), recalled(store)
+    lookup, ask = in_store(store, found.get("splits") or {}), cached_predictor(store)
     if history:
-        return show(found, lookup, ask, to, *of_folder(history))
-    return show(found, lookup, ask, to, before(options.project, options.history))
+        return show(found, lookup, ask, to, *reports_in_folder(history))
+    return show(found, lookup, ask, to, reports_before_head(options.project, options.history))
 
 
 def _compared(before: Path, after: Path, to: Path) -> Path:
-    from litegate.report.html import compared, write
+    from litegate.report.html import comparison_page, write
 
-    return write(compared(read(before), read(after), (str(before), str(after))), to)
+    return write(comparison_page(read(before), read(after), (str(before), str(after))), to)

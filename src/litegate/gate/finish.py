@@ -65,12 +65,12 @@ def _settle(gate: Gate, session: pytest.Session) -> None:
 def _page(gate: Gate, report: Mapping[str, Any], comparisons: list[Comparison]) -> str:
     """Write report.html and keep the verdicts; what prevents it is said, and judges nothing."""
     from litegate.gate.page import show_run
-    from litegate.report.history_store import keep
+    from litegate.report.history_store import save_verdicts
 
     path = "none"
     try:
         path = str(show_run(report, comparisons, gate.options))
-        keep(report, gate.options.history)
+        save_verdicts(report, gate.options.history)
     except LitegateError as error:
         return f"{path}; {error}"
     except Exception as error:  # noqa: BLE001 a page judges nothing, and must not end the run

@@ -1,4 +1,4 @@
-"""Two reports verdict by verdict: what broke, what was mended, what moved."""
+"""Match the verdicts of two reports, and sort them by how they changed."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import final
 
-from litegate.report.history_store import key_of
+from litegate.report.history_store import verdict_key
 from litegate.report.outcomes import OUTCOMES, Report, Row, outcome_of, severity
 
 
-class Fate(StrEnum):
-    """What became of a verdict; the value is the heading over its kind."""
+class ChangeKind(StrEnum):
+    """How a verdict changed; the value is the heading of its section."""
 
-    BROKE = "worse verdict"
+    WORSE = "worse verdict"
     GONE = "gone"
-    MENDED = "better verdict"
+    BETTER = "better verdict"
     NEW = "new"
     MOVED = "same verdict, other value"
     SAME = "unchanged"
@@ -25,46 +25,51 @@ class Fate(StrEnum):
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
-    """A verdict of one report and the same one of another; one of the two may be missing."""
+class VerdictChange:
+    """A verdict in one report and its counterpart in another; either may be missing."""
 
     before: Row | None
     after: Row | None
 
     @property
     def row(self) -> Row:
-        """The later one, or the only one."""
-        found = self.after or self.before
-        if found is None:
-            raise ValueError("a pair of nothing")
-        return found
+        """The later verdict, or the only one."""
+        row = self.after or self.before
+        if row is None:
+            raise ValueError("neither report has the verdict")
+        return row
 
     @property
-    def fate(self) -> Fate:
-        """What became of it."""
+    def kind(self) -> ChangeKind:
+        """Compare the outcomes first, then value and limit."""
         if self.before is None or self.after is None:
-            return Fate.GONE if self.after is None else Fate.NEW
-        was, now = (OUTCOMES.index(outcome_of(row)) for row in (self.before, self.after))
-        if was != now:
-            return Fate.BROKE if now < was else Fate.MENDED
-        same = all(self.before[key] == self.after[key] for key in ("value", "limit"))
-        return Fate.SAME if same else Fate.MOVED
+            return ChangeKind.GONE if self.after is None else ChangeKind.NEW
+        rank_before, rank_after = (
+            OUTCOMES.index(outcome_of(row)) for row in (self.before, self.after)
+        )
+        if rank_before != rank_after:
+            return ChangeKind.WORSE if rank_after < rank_before else ChangeKind.BETTER
+        is_same = all(self.before[key] == self.after[key] for key in ("value", "limit"))
+        return ChangeKind.SAME if is_same else ChangeKind.MOVED
 
 
-def pairs(before: Report, after: Report) -> dict[str, list[Pair]]:
-    """Every verdict of both reports by what became of it, in the order of `Fate`."""
-    found = sorted(_paired(before["verdicts"], after["verdicts"]), key=lambda p: severity(p.row))
-    kinds = {fate.value: [p for p in found if p.fate is fate] for fate in Fate}
-    return {name: those for name, those in kinds.items() if those}
+def verdict_changes(before: Report, after: Report) -> dict[str, list[VerdictChange]]:
+    """Group the verdicts of both reports by `ChangeKind`, in its order, the worst first."""
+    matched = _matched(before["verdicts"], after["verdicts"])
+    changes = sorted(matched, key=lambda change: severity(change.row))
+    groups = {
+        kind.value: [change for change in changes if change.kind is kind] for kind in ChangeKind
+    }
+    return {heading: group for heading, group in groups.items() if group}
 
 
-def _paired(before: Sequence[Row], after: Sequence[Row]) -> Iterator[Pair]:
-    """Paired by model, recipe, check and measurement, in their order where there are several."""
-    waiting: defaultdict[tuple[str, ...], list[Row]] = defaultdict(list)
+def _matched(before: Sequence[Row], after: Sequence[Row]) -> Iterator[VerdictChange]:
+    """Match rows by model, recipe, check, measurement and unit; several in their order."""
+    unmatched: defaultdict[tuple[str, ...], list[Row]] = defaultdict(list)
     for row in before:
-        waiting[key_of(row)].append(row)
+        unmatched[verdict_key(row)].append(row)
     for row in after:
-        same = waiting[key_of(row)]
-        yield Pair(before=same.pop(0) if same else None, after=row)
-    for rows in waiting.values():
-        yield from (Pair(before=row, after=None) for row in rows)
+        counterparts = unmatched[verdict_key(row)]
+        yield VerdictChange(before=counterparts.pop(0) if counterparts else None, after=row)
+    for rows in unmatched.values():
+        yield from (VerdictChange(before=row, after=None) for row in rows)
