@@ -20,10 +20,9 @@ from litegate.gate.project_settings import settings
 from litegate.regression.waiver_file import add, within_a_year
 from litegate.regression.waivers import FILE, Waiver, bare
 from litegate.report.formatting import why
-from litegate.report.json_report import NAME
+from litegate.report.json_report import JSON_NAME, report_file
 from litegate.report.outcomes import without_verdict
-from litegate.report.run_record import SCHEMA_VERSION
-from litegate.report.schema import located
+from litegate.report.schema import SCHEMA_VERSION
 
 _DAYS = 90
 """Default term of a waiver."""
@@ -59,7 +58,7 @@ def accept(
             "litegate accept is refused where CI is set: accepting is a person's decision",
             remedy=f"run it on your own machine, commit {FILE} and have it reviewed",
         )
-    last_run = _report(located(report) if report else options.report / NAME)
+    last_run = _report(report_file(report) if report else options.report / JSON_NAME)
     last_day = _expiry_date(expires, today)
     rows = _named(last_run, which) if which else _ask_which(_failing(last_run))
     text = _given_reason(reason)

@@ -20,13 +20,12 @@ from litegate.core.git import prefix
 from litegate.report.annotations import annotations as annotations_of
 from litegate.report.badge import badge as badge_of
 from litegate.report.formatting import counts
-from litegate.report.json_report import write
+from litegate.report.json_report import read, write
 from litegate.report.markdown import comment as comment_of
 from litegate.report.markdown import summary as summary_of
 from litegate.report.merge import failure
 from litegate.report.merge import merge as merged
 from litegate.report.outcomes import Report, having, is_good
-from litegate.report.schema import read
 
 REPORT = Path(".litegate/report/report.json")
 HISTORY = Path(".litegate/history")

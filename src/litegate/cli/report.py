@@ -12,8 +12,7 @@ from litegate.cli.common import ReportFile
 from litegate.core.errors import ConfigError
 from litegate.core.options import GateOptions, parse
 from litegate.gate.project_settings import settings
-from litegate.report.json_report import NAME, PAGE
-from litegate.report.schema import located, read
+from litegate.report.json_report import JSON_NAME, PAGE_NAME, read, report_file
 
 COMPARED = "compared.html"
 
@@ -39,14 +38,14 @@ def report(
     named = [*([another] if another else []), *(reports or [])]
     if len(named) > 2 or (another and reports):
         raise ConfigError("one report is shown, or two are compared", got=f"{len(named)} reports")
-    files = [located(path) for path in named]
+    files = [report_file(path) for path in named]
     if len(files) == 2 and history:
         raise ConfigError("a history stands on the page of one report", got="two reports")
     if len(files) == 2:
         path = _render_comparison(files[0], files[1], to or options.report / COMPARED)
     else:
-        source = files[0] if files else options.report / NAME
-        path = _render(source, to or source.with_name(PAGE), options, history)
+        source = files[0] if files else options.report / JSON_NAME
+        path = _render(source, to or source.with_name(PAGE_NAME), options, history)
     typer.echo(f"page: {path}")
 
 

@@ -11,7 +11,7 @@ from litegate.core.errors import LitegateError
 from litegate.measures.shipped import NAME as SHIPPED
 from litegate.report.formatting import why
 from litegate.report.outcomes import outcome_of
-from litegate.report.run_record import SCHEMA_VERSION
+from litegate.report.schema import SCHEMA_VERSION
 from litegate.spec import Artifact
 
 

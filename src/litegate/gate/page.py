@@ -20,7 +20,7 @@ from litegate.gate.evidence import (
 from litegate.gate.session import GateSession
 from litegate.report.history_store import reports_before_head
 from litegate.report.html import page, write
-from litegate.report.json_report import PAGE
+from litegate.report.json_report import PAGE_NAME
 from litegate.report.outcomes import Report
 from litegate.report.run_record import Run
 from litegate.spec import Artifact, Model, Recipe, by_input, domain_of
@@ -107,4 +107,4 @@ def show_run(report: Report, comparisons: Iterable[Comparison], options: GateOpt
     artifacts = (artifact for one in comparisons for artifact in one.sides.values())
     earlier = reports_before_head(options.project, options.history)
     predictor = recording_predictor(Store(options.store))
-    return show(report, in_memory(artifacts), predictor, options.report / PAGE, earlier)
+    return show(report, in_memory(artifacts), predictor, options.report / PAGE_NAME, earlier)

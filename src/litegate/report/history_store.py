@@ -16,10 +16,9 @@ from typing import Any
 from litegate.core.errors import ConfigError
 from litegate.core.files import write_whole
 from litegate.core.git import ancestors
-from litegate.report.json_report import NAME
+from litegate.report.json_report import JSON_NAME, load
 from litegate.report.outcomes import Report, Row
-from litegate.report.schema import read_kept
-from litegate.report.shapes import KEPT_ROW
+from litegate.report.schema import HISTORY_FIELDS, check_history
 
 MOST_FILES = 2000
 """Files of a folder that are read: trades completeness against time."""
@@ -52,13 +51,13 @@ def save_verdicts(report: Report, folder: Path) -> Path | None:
 
 
 def _reduced(row: Row) -> dict[str, Any]:
-    return {name: row[name] for name in KEPT_ROW} | {"waived": bool(row.get("waived"))}
+    return {name: row[name] for name in HISTORY_FIELDS} | {"waived": bool(row.get("waived"))}
 
 
 def _stored_verdicts(path: Path) -> Sequence[Row]:
     """Return the commit's verdicts so far; empty if the file is damaged, which replaces it."""
     try:
-        rows: Sequence[Row] = read_kept(path)["verdicts"]
+        rows: Sequence[Row] = _read(path)["verdicts"]
     except ConfigError:
         return ()
     return rows
@@ -95,7 +94,7 @@ def reports_of_commits(folder: Path, commits: Iterable[str]) -> list[Report]:
     for commit in commits:
         path = folder / f"{commit}.json"
         try:
-            reports += [read_kept(path)] if path.is_file() else []
+            reports += [_read(path)] if path.is_file() else []
         except ConfigError:
             continue
     return reports
@@ -114,11 +113,19 @@ def reports_in_folder(folder: Path) -> tuple[list[Report], list[str]]:
     reports, gaps = [], []
     for path in sorted(_files(folder))[:MOST_FILES]:
         try:
-            reports.append(read_kept(path))
+            reports.append(_read(path))
         except ConfigError as error:
             gaps.append(f"not in the history: {error.what}")
     return sorted(reports, key=lambda report: int(report["head"]["time"])), gaps
 
 
+def _read(path: Path) -> Report:
+    """Read a history file, which may be a whole report; raises ConfigError as `check_history`."""
+    report = load(path)
+    check_history(report, str(path))
+    return dict(report)
+
+
 def _files(folder: Path) -> Iterable[Path]:
-    return (p for p in folder.rglob("*.json") if p.name == NAME or _COMMIT_FILE.fullmatch(p.name))
+    paths = folder.rglob("*.json")
+    return (path for path in paths if path.name == JSON_NAME or _COMMIT_FILE.fullmatch(path.name))

@@ -10,8 +10,6 @@ from litegate.measures.measurement import Verdict
 from litegate.measures.wording import sentence
 from litegate.report.outcomes import outcome_of, overall_verdict
 
-SCHEMA_VERSION = 1
-
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
