@@ -19,7 +19,7 @@ from litegate.core.units import Unit
 from litegate.gate.project_settings import settings
 from litegate.regression.waiver_file import add, within_a_year
 from litegate.regression.waivers import FILE, Waiver, bare
-from litegate.report.formatting import why
+from litegate.report.formatting import error_text
 from litegate.report.json_report import JSON_NAME, report_file
 from litegate.report.outcomes import without_verdict
 from litegate.report.schema import SCHEMA_VERSION
@@ -140,7 +140,7 @@ def _failing(report: Mapping[str, Any]) -> list[Row]:
 
 
 def _errors(errors: Sequence[Row]) -> str:
-    return "; ".join(map(why, errors))
+    return "; ".join(map(error_text, errors))
 
 
 def _named(report: Mapping[str, Any], which: Sequence[str]) -> list[Row]:

@@ -47,7 +47,7 @@ def export(
 
 
 def _collected() -> tuple[Gate, tuple[Check, ...]]:
-    """The gate of the working directory and its checks.
+    """Collect the checks of the working directory; return the gate and the checks.
 
     Raises ConfigError, with the end of pytest's output, if they cannot be collected.
     """

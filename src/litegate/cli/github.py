@@ -25,7 +25,7 @@ from litegate.report.markdown import comment as comment_of
 from litegate.report.markdown import summary as summary_of
 from litegate.report.merge import failure
 from litegate.report.merge import merge as merged
-from litegate.report.outcomes import Report, having, is_good
+from litegate.report.outcomes import Report, is_good, verdicts_with
 
 REPORT = Path(".litegate/report/report.json")
 HISTORY = Path(".litegate/history")
@@ -170,7 +170,7 @@ def _read(path: Path | None) -> tuple[Report, bool]:
 
 
 def _show(report: Report) -> None:
-    for row in having(report, "fail"):
+    for row in verdicts_with(report, "fail"):
         typer.echo(plain_lines(f"FAIL {row['sentence']}"))
     for row in report["errors"]:
         typer.echo(plain_lines(f"ERROR {row['message']}"))

@@ -136,7 +136,8 @@ def summary(row: NoiseRow, limit: Quantity) -> Iterator[str]:
         yield "every seed did equally well: that says nothing of the spread; take more samples"
     share = f"{float(estimate.differing(limit.value)):.0%}".replace("%", " %")
     yield f"{share} of all pairs of seeds differ by more than {limit}"
-    advice = f"the least limit that honest changes can keep: {estimate.least_limit}, {MIN_LIMIT_SD} SD"
+    least = f"{estimate.least_limit}, {MIN_LIMIT_SD} SD"
+    advice = f"the least limit that honest changes can keep: {least}"
     is_below = limit.value < estimate.least_limit.value
     yield f"{advice}; {limit}, which holds now, is {'below' if is_below else 'not below'} it"
 

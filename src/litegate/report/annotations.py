@@ -1,8 +1,8 @@
 """Format failures as GitHub's `::error` commands, at the model's file and line."""
 
 from litegate.core.escaping import command_message, command_property
-from litegate.report.formatting import counts, whose
-from litegate.report.outcomes import PROOF, UNPROVEN, Report, Row, having, is_good
+from litegate.report.formatting import counts, subject_of
+from litegate.report.outcomes import PROOF, UNPROVEN, Report, Row, is_good, verdicts_with
 
 MOST = 10
 """GitHub shows ten errors of a step and hides the others."""
@@ -31,17 +31,17 @@ def _from_root(row: Row, folder: str) -> Row:
 
 
 def _failing(report: Report) -> list[Row]:
-    inconclusive = having(report, "inconclusive") if report["strict"] else []
-    return having(report, "fail") + inconclusive
+    inconclusive = verdicts_with(report, "inconclusive") if report["strict"] else []
+    return verdicts_with(report, "fail") + inconclusive
 
 
 def _verdict_command(row: Row) -> str:
-    return _command(row, f"{row['measurement']}: {whose(row)}", row["sentence"])
+    return _command(row, f"{row['measurement']}: {subject_of(row)}", row["sentence"])
 
 
 def _error_command(row: Row) -> str:
     title = UNPROVEN if row["id"] == PROOF else "no verdict"
-    return _command(row, f"{title}: {whose(row) or row['check']}", row["message"])
+    return _command(row, f"{title}: {subject_of(row) or row['check']}", row["message"])
 
 
 def _command(row: Row, title: str, message: str) -> str:

@@ -18,13 +18,13 @@ _OPTIONAL_FIGURES = {"compressed_bytes": Unit.BYTES, "arena": Unit.BYTES, "laten
 """Figures of a recipe that older reports lack."""
 
 
-def why(row: Row) -> str:
+def error_text(row: Row) -> str:
     """Return an error in one line: the check without a verdict, or the failed proof."""
     message = str(row["message"])
     return message if row["id"] == PROOF else f"{row['id']} came to no verdict: {message}"
 
 
-def judged(report: Report) -> list[str]:
+def judged_commit(report: Report) -> list[str]:
     """Return the judged commit's short hash and its subject; empty outside of git.
 
     A plus after the hash means that files differed from the commit's.
@@ -84,7 +84,7 @@ def not_proven(proofs: Sequence[Row]) -> str:
     return ": ".join(filter(None, ("the gate is NOT proven", listed)))
 
 
-def whose(row: Row) -> str:
+def subject_of(row: Row) -> str:
     """Return the row's subject: "mnist_cnn/int8_qat"."""
     return f"{row['model']}/{row['recipe']}" if row["recipe"] else row["model"]
 

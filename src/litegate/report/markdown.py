@@ -18,11 +18,11 @@ from litegate.report.formatting import (
     compared_with,
     counts,
     figures,
-    judged,
+    judged_commit,
     recipe_figures,
-    whose,
+    subject_of,
 )
-from litegate.report.outcomes import Report, Row, having, headline, without_verdict
+from litegate.report.outcomes import Report, Row, headline, verdicts_with, without_verdict
 
 SUMMARY_BYTES = 1000 * 1024
 """GitHub drops a whole step summary above 1024 KiB."""
@@ -65,7 +65,7 @@ def comment(report: Report) -> str:
 
 def _opening(report: Report) -> str:
     lines = [f"## litegate: {headline(report)}", "", f"<p>{counts(report)}</p>"]
-    if parts := judged(report):
+    if parts := judged_commit(report):
         lines += ["", f"<p>Commit {_joined(parts)}</p>"]
     if parts := compared_with(report):
         lines += ["", f"<p>Held against {_joined(parts)}</p>"]
@@ -78,13 +78,14 @@ def _joined(parts: Iterable[str]) -> str:
 
 def _sections(report: Report) -> Iterator[_Section]:
     """Yield all sections, the most important first."""
-    yield _Section(title="What got worse", rows=_formatted(having(report, "fail"), _sentence))
-    inconclusive = having(report, "inconclusive")
+    failed = verdicts_with(report, "fail")
+    yield _Section(title="What got worse", rows=_formatted(failed, _sentence))
+    inconclusive = verdicts_with(report, "inconclusive")
     undecided = without_verdict(report["errors"])
     yield _Section(title="Not proven", rows=_formatted(inconclusive, _sentence))
     yield _Section(title="No verdict", rows=_formatted(undecided, _error))
     yield _Section(title="NOT GATED", rows=_formatted(report["not_gated"], _not_gated))
-    yield _Section(title="Waived", rows=_formatted(having(report, "waived"), _sentence))
+    yield _Section(title="Waived", rows=_formatted(verdicts_with(report, "waived"), _sentence))
     yield _Section(title="Waivers", rows=_formatted(report.get("waivers") or [], _waiver))
     proofs = report.get("proofs") or []
     problems = [line for row in proofs for line in proof.problems(row)]
@@ -95,7 +96,7 @@ def _sections(report: Report) -> Iterator[_Section]:
     yield _Section(
         title="Not measured", rows=_formatted(report["not_measured"], _not_measured), is_folded=True
     )
-    passed = having(report, "pass")
+    passed = verdicts_with(report, "pass")
     rows = _formatted(passed, _passed)
     yield _Section(title="Passed", rows=rows, head=_VERDICT_HEAD, is_folded=True)
 
@@ -109,7 +110,7 @@ def _sentence(row: Row) -> str:
 
 
 def _error(row: Row) -> str:
-    return _item(f"{text(whose(row) or row['check'], _LONGEST_CELL)} {text(row['message'])}")
+    return _item(f"{text(subject_of(row) or row['check'], _LONGEST_CELL)} {text(row['message'])}")
 
 
 def _not_gated(row: Row) -> str:
@@ -136,7 +137,7 @@ def _proof(row: Row) -> str:
 
 
 def _passed(row: Row) -> str:
-    return _cells([whose(row), row["measurement"], *figures(row)])
+    return _cells([subject_of(row), row["measurement"], *figures(row)])
 
 
 def _recipe(row: Row) -> str:

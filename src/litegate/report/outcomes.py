@@ -66,7 +66,7 @@ def is_good(report: Report) -> bool:
     )
 
 
-def having(report: Report, outcome: str) -> list[Row]:
+def verdicts_with(report: Report, outcome: str) -> list[Row]:
     """Return the verdicts with an outcome, the worst first."""
     rows = [row for row in report["verdicts"] if outcome_of(row) == outcome]
     return sorted(rows, key=severity)

@@ -16,6 +16,7 @@ from typing import Any, final
 
 from litegate.core.units import Quantity, Unit, text
 from litegate.measures.metrics.names import bounded_by
+from litegate.report.formatting import subject_of
 from litegate.spec import Budget, Metric
 
 MOST_USED = Fraction(60, 100)
@@ -123,10 +124,10 @@ def _exact(reported: float) -> Fraction:
 
 def _note(row: Row, notation: _Notation, needed: Fraction) -> str:
     unit = Unit(row["unit"])
-    subject = f"{row['model']}/{row['recipe']}" if row["recipe"] else row["model"]
+
     value, limit = text(row["value"], unit), text(row["limit"], unit)
     return (
-        f"{subject}: {row['measurement']} {value} {SLACK}, {row['relation']} {limit}; "
+        f"{subject_of(row)}: {row['measurement']} {value} {SLACK}, {row['relation']} {limit}; "
         f"{notation.field}={_proposed(notation, needed)} would hold it there"
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 from litegate.core.escaping import plain
 from litegate.report import proof
 from litegate.report.columns import Cells, columns
-from litegate.report.formatting import RECIPE_HEAD, counts, figures, recipe_figures, whose
+from litegate.report.formatting import RECIPE_HEAD, counts, figures, recipe_figures, subject_of
 from litegate.report.outcomes import OUTCOMES, PROOF, is_clean, outcome_of, severity
 from litegate.report.run_record import Run
 from litegate.report.slack import SLACK
@@ -92,7 +92,7 @@ def _why_left_out(passed: Sequence[Mapping[str, Any]], left_out: Container[int])
 
 
 def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
-    return (outcome_of(row).upper(), whose(row), row["measurement"], *figures(row))
+    return (outcome_of(row).upper(), subject_of(row), row["measurement"], *figures(row))
 
 
 def _proofs(run: Run, width: int, *, is_brief: bool) -> Iterator[Line]:

@@ -28,9 +28,9 @@ from litegate.report.formatting import (
     compared_with,
     counts,
     figures,
-    judged,
+    judged_commit,
     recipe_figures,
-    whose,
+    subject_of,
 )
 from litegate.report.html import captions
 from litegate.report.html.charts.bars import bar, layer_bar
@@ -50,10 +50,10 @@ from litegate.report.html.verdict_changes import verdict_changes
 from litegate.report.outcomes import (
     Report,
     displayed_verdict,
-    having,
     headline,
     is_clean,
     outcome_of,
+    verdicts_with,
     without_verdict,
 )
 
@@ -63,8 +63,8 @@ _FUNCTIONS = {
     for function in (
         *(bar, class_change, class_scale, curves, difference, epochs, interval, layer_bar, matrix),
         *(merit, over_commits, pareto, sample, short_name, times, treemap, unbeaten),
-        *(compared_with, counts, figures, having, judged, outcome_of, recipe_figures, text, whose),
-        without_verdict,
+        *(compared_with, counts, figures, verdicts_with, judged_commit, outcome_of, recipe_figures),
+        *(subject_of, text, without_verdict),
     )
 }
 """Functions that templates call."""

@@ -13,7 +13,7 @@ from litegate.report.outcomes import OUTCOMES, Report, Row, outcome_of, severity
 
 
 class ChangeKind(StrEnum):
-    """How a verdict changed; the value is the heading of its section."""
+    """Kinds of change of a verdict, in display order; the value is the heading of a section."""
 
     WORSE = "worse verdict"
     GONE = "gone"

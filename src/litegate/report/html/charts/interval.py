@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from litegate.core.units import Unit, text
-from litegate.report.formatting import whose
+from litegate.report.formatting import subject_of
 from litegate.report.html.charts.svg import Scale, dot, label, line, plot, share, tag
 from litegate.report.outcomes import outcome_of
 
@@ -61,4 +61,4 @@ def _description(row: Row) -> str:
     interval_text = ", interval {} to {}".format(*ends) if interval_ends else ""
     limit = f"{row['relation']} {text(row['limit'], unit)}"
     value = text(row["value"], unit)
-    return f"{row['measurement']} of {whose(row)}: {value}{interval_text}, limit {limit}"
+    return f"{row['measurement']} of {subject_of(row)}: {value}{interval_text}, limit {limit}"
