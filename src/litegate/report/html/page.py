@@ -142,7 +142,7 @@ def _render(template: str, **context: Any) -> str:
 
 
 class _CompiledTemplates(FileSystemBytecodeCache):
-    """Templates as earlier runs compiled them: compiling takes longer than filling them in."""
+    """Caches compiled templates between runs: compiling takes longer than rendering."""
 
     def dump_bytecode(self, bucket: Bucket) -> None:
         with suppress(OSError):  # a full disk costs the next run time, and this one nothing
@@ -150,7 +150,7 @@ class _CompiledTemplates(FileSystemBytecodeCache):
 
 
 def _compiled_templates() -> BytecodeCache | None:
-    """The user's own folder of compiled templates; None if Jinja finds none that is safe."""
+    """Return the cache in a folder that only the user can write to; None if there is none."""
     try:
         return _CompiledTemplates()
     except (RuntimeError, OSError):
