@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from litegate.report.proof import matrix, title
+from litegate.report.proof import kill_matrix, title
 
 INTRODUCTION = """# The kill matrix
 
@@ -41,7 +41,7 @@ def _proofs(path: Path) -> list[dict[str, Any]]:
 
 
 def _section(proof: dict[str, Any]) -> Iterator[str]:
-    head, rows = matrix(proof)
+    head, rows = kill_matrix(proof)
     numbers = [str(number) for number, _ in enumerate(head[2:], 1)]
     yield f"## {proof['model']}/{proof['recipe']}\n"
     yield f"{title(proof)}\n"

@@ -92,6 +92,8 @@ def fault(name="padding", *, by=None, unit="% of the file", **over):
     values = {
         "name": name,
         "family": "size",
+        "summary": "",
+        "expect": "fail",
         "unit": unit,
         "must": 2,
         "grades": [1, 2, 20],
@@ -110,6 +112,7 @@ def proof(*faults, survivors=(), **over):
         "model": "m",
         "recipe": "int8_qat",
         "holds": holds,
+        "seconds": 1.5,
         "comparisons": 32,
         "alarms": [],
         "alarm_rate_below": 0.089,

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from litegate.cli.ci_matrix import described
+from litegate.cli.ci_matrix import model_rows
 from litegate.core.options import parse
 from litegate.gate.project_settings import settings
 from litegate.gate.session import GateSession
@@ -163,5 +163,5 @@ def test_models_outside_the_project_are_listed(passing, tmp_path_factory):
     outside = tmp_path_factory.mktemp("outside") / "models"
     shutil.move(passing.path / "models", outside)
     passing.pytester.makeini(f"[pytest]\nlitegate_models = {outside}\n")
-    (row,) = described(GateSession(parse(passing.path, {}, settings(passing.path)), print, print))
+    (row,) = model_rows(GateSession(parse(passing.path, {}, settings(passing.path)), print, print))
     assert (passing.path / row["file"]).resolve() == outside / "tiny.py"

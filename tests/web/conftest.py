@@ -8,7 +8,7 @@ import made_reports
 import numpy as np
 import pytest
 
-from litegate.gate.evidence import Comparison, at_hand, gather
+from litegate.gate.evidence import Comparison, gather, in_memory
 from litegate.gate.page import rows
 from litegate.report.html import page, write
 from litegate.spec import Kind
@@ -105,7 +105,7 @@ def rich_page(tmp_path_factory):
         base=replace(artifact(good, split=split), history=HISTORY[:7]),
     )
     told = _report() | rows([one])
-    facts, gaps = gather(told, at_hand(one.sides.values()))
+    facts, gaps = gather(told, in_memory(one.sides.values()))
     folder = tmp_path_factory.mktemp("page")
     return write(page(told, facts, gaps, _kept()), folder / "report.html")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from litegate.report.html import compared, write
+from litegate.report.html import comparison_page, write
 
 WIDTHS = (360, 768, 1440)
 SCHEMES = ("light", "dark")
@@ -134,7 +134,7 @@ def test_two_reports_compared_are_seen_too(opened, rich_page, scheme, tmp_path):
     import made_reports
 
     one, other = (made_reports.report(made_reports.verdict(o)) for o in ("pass", "fail"))
-    path = write(compared(one, other, ("a.json", "b.json")), tmp_path / "compared.html")
+    path = write(comparison_page(one, other, ("a.json", "b.json")), tmp_path / "compared.html")
     tab, complaints = opened(path, width=360, scheme=scheme, scripts=True)
     from axe_playwright_python.sync_playwright import Axe
 

@@ -116,7 +116,7 @@ def event(name, repository):
 
 def planted(repository):
     """Plant both models' artifacts in the author's store; the rows that list them."""
-    from litegate.cli.ci_matrix import described
+    from litegate.cli.ci_matrix import model_rows
     from litegate.core.options import parse
     from litegate.gate.session import GateSession
     from litegate.spec import Kind
@@ -126,7 +126,7 @@ def planted(repository):
     files = {"float32": tiny(Kind.FLOAT32), "int8_qat": tiny(Kind.INT8_QAT)}
     for name in ("first", "second"):
         fill_store(repository.project, name, files)
-    return described(GateSession(parse(repository.project, {}, {}, {}), print, print))
+    return model_rows(GateSession(parse(repository.project, {}, {}, {}), print, print))
 
 
 def asked(folder):

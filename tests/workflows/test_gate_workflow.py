@@ -6,7 +6,7 @@ import pytest
 from made_reports import report, verdict
 from places import given, planted, put_leg
 
-from litegate.report.history_store import keep
+from litegate.report.history_store import save_verdicts
 
 GATE = ".github/workflows/gate.yml"
 EVENTS = ("push", "pull_request", "merge_group")
@@ -114,7 +114,7 @@ def test_the_page_draws_what_earlier_runs_of_main_kept(merged, tmp_path):
         report(verdict(model="first", value=t / 1000)) | {"head": h}
         for (*_, t), h in zip(COMMITS, heads, strict=True)
     ]
-    keep(kept[0], tmp_path / "history")
+    save_verdicts(kept[0], tmp_path / "history")
     run = merged(
         {0: kept[1]}, models='["first"]', caches={"litegate-history-1": tmp_path / "history"}
     )

@@ -1,4 +1,4 @@
-"""`litegate`: what pytest cannot do."""
+"""Define the `litegate` command; judging itself is `pytest checks/`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from litegate.cli import ci_matrix
 from litegate.cli import github as cli_github
 from litegate.cli.accept import accept
 from litegate.cli.build import build
-from litegate.cli.common import complain
+from litegate.cli.common import print_error
 from litegate.cli.compare import compare_files
 from litegate.cli.export import export
 from litegate.cli.init import init
@@ -39,8 +39,8 @@ app = typer.Typer(
 )
 
 
-def _told_version(asked: bool) -> None:  # noqa: FBT001 typer calls it
-    if asked:
+def _print_version(is_requested: bool) -> None:  # noqa: FBT001 typer calls it
+    if is_requested:
         typer.echo(f"litegate {version('litegate')}")
         raise typer.Exit
 
@@ -51,11 +51,11 @@ def start(
     _version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_told_version, is_eager=True, help="Say which litegate this is."
+            "--version", callback=_print_version, is_eager=True, help="Say which litegate this is."
         ),
     ] = False,
 ) -> None:
-    """What stands before every command."""
+    """Read the options that precede a command."""
 
 
 def _session(**flags: str) -> GateSession:
@@ -79,7 +79,7 @@ def list_models(
     With --json on GitHub, the outputs `matrix`, `models`, `key` and `base_key` are set, too. A base
     that is not to be had is told and leaves its keys empty: `pytest --against` fails at it.
     """
-    rows = ci_matrix.described(_session(litegate_against=against, litegate_model=model))
+    rows = ci_matrix.model_rows(_session(litegate_against=against, litegate_model=model))
     if as_json:
         typer.echo(json.dumps(rows, indent=1))
         cli_github.set_outputs(ci_matrix.outputs(rows))
@@ -88,8 +88,8 @@ def list_models(
         typer.echo(plain(f"{row['model']}: {row['summary']}"))
         for recipe in row["recipes"]:
             state = "gated" if recipe["gate"] else "shown"
-            kept = "in the store" if recipe["stored"] else "not built"
-            typer.echo(plain(f"  {recipe['name']:20} {state}  {kept}"))
+            availability = "in the store" if recipe["stored"] else "not built"
+            typer.echo(plain(f"  {recipe['name']:20} {state}  {availability}"))
 
 
 app.command()(init)
@@ -97,18 +97,18 @@ app.command("list")(list_models)
 app.command()(build)
 app.command()(inspect)
 app.command("compare")(compare_files)
-for each in (strip, export, accept, noise, report, *cli_github.COMMANDS):
-    app.command()(each)
+for command in (strip, export, accept, noise, report, *cli_github.COMMANDS):
+    app.command()(command)
 app.add_typer(store, name="store")
 
 
 def main() -> None:
-    """Run a command; a foreseen fault is a message and exit status 1, never a traceback."""
+    """Run a command; a `LitegateError` prints its message and exits with 1, without a traceback."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a console may not know every character
+        if isinstance(stream, io.TextIOWrapper):  # a console's encoding may lack characters
             stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except LitegateError as error:
-        complain(error)
+        print_error(error)
         raise SystemExit(1) from None

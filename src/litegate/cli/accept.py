@@ -1,4 +1,4 @@
-"""`litegate accept`: a failing verdict of the last report becomes a waiver, with a reason."""
+"""Implement `litegate accept`: turn failing verdicts of the last report into waivers."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ from litegate.core.units import Unit
 from litegate.gate.project_settings import settings
 from litegate.regression.waiver_file import add, within_a_year
 from litegate.regression.waivers import FILE, Waiver, bare
-from litegate.report.json_report import NAME
-from litegate.report.run_record import SCHEMA_VERSION
-from litegate.report.schema import located
-from litegate.report.view import why, without_verdict
+from litegate.report.formatting import error_text
+from litegate.report.json_report import JSON_NAME, report_file
+from litegate.report.outcomes import without_verdict
+from litegate.report.schema import SCHEMA_VERSION
 
 _DAYS = 90
+"""Default term of a waiver."""
 
 Row = Mapping[str, Any]
 
@@ -57,19 +58,19 @@ def accept(
             "litegate accept is refused where CI is set: accepting is a person's decision",
             remedy=f"run it on your own machine, commit {FILE} and have it reviewed",
         )
-    found = _report(located(report) if report else options.report / NAME)
-    until = _until(expires, today)
-    rows = _named(found, which) if which else _asked(_broken(found))
-    why = _why(reason)
-    waivers = [waiver_of(row, _check(row, found["verdicts"]), why, until) for row in rows]
+    last_run = _report(report_file(report) if report else options.report / JSON_NAME)
+    last_day = _expiry_date(expires, today)
+    rows = _named(last_run, which) if which else _ask_which(_failing(last_run))
+    text = _given_reason(reason)
+    waivers = [waiver_of(row, _check_id(row, last_run["verdicts"]), text, last_day) for row in rows]
     path = add(options.project, waivers, today)
     for row in rows:
-        typer.echo(f"accepted until {until}: {plain_lines(row['sentence'])}")
+        typer.echo(f"accepted until {last_day}: {plain_lines(row['sentence'])}")
     typer.echo(f"{path.name} is written: commit it")
 
 
 def waiver_of(row: Row, check: str, reason: str, expires: date) -> Waiver:
-    """The waiver that covers a row of the report and nothing worse."""
+    """Make the waiver that covers a verdict row and nothing worse."""
     return Waiver(
         check=check,
         measurement=row["measurement"],
@@ -82,11 +83,15 @@ def waiver_of(row: Row, check: str, reason: str, expires: date) -> Waiver:
     )
 
 
-def _check(row: Row, rows: Sequence[Row]) -> str:
-    """The check's node id; with its brackets where one measurement of it was judged repeatedly."""
+def _check_id(row: Row, rows: Sequence[Row]) -> str:
+    """Return the check's node id, with its parameters only if they are needed to identify it."""
     node = bare(row["id"])
-    same = [each for each in rows if bare(each["id"]) == node and _subject(each) == _subject(row)]
-    return node if len(same) == 1 else str(row["id"])
+    same_subject = [
+        verdict
+        for verdict in rows
+        if bare(verdict["id"]) == node and _subject(verdict) == _subject(row)
+    ]
+    return node if len(same_subject) == 1 else str(row["id"])
 
 
 def _subject(row: Row) -> tuple[str, str, str]:
@@ -113,14 +118,19 @@ def _report(path: Path) -> Mapping[str, Any]:
             got=str(version),
             remedy=again,
         )
-    found: Mapping[str, Any] = report
-    return found
+    checked: Mapping[str, Any] = report
+    return checked
 
 
-def _broken(report: Mapping[str, Any]) -> list[Row]:
-    """The verdicts that failed the run and are not waived; ConfigError where there is none."""
+def _failing(report: Mapping[str, Any]) -> list[Row]:
+    """Return the verdicts that failed the run and are not waived.
+
+    Raises ConfigError if there are none.
+    """
     refused = ("fail", "inconclusive") if report["strict"] else ("fail",)
-    rows = [r for r in report["verdicts"] if r["verdict"] in refused and not r.get("waived")]
+    rows = [
+        row for row in report["verdicts"] if row["verdict"] in refused and not row.get("waived")
+    ]
     if not rows:
         raise ConfigError(
             "the last report has no failing verdict to accept",
@@ -130,65 +140,66 @@ def _broken(report: Mapping[str, Any]) -> list[Row]:
 
 
 def _errors(errors: Sequence[Row]) -> str:
-    return "; ".join(map(why, errors))
+    return "; ".join(map(error_text, errors))
 
 
 def _named(report: Mapping[str, Any], which: Sequence[str]) -> list[Row]:
-    """The failing rows that the words name; ConfigError for a word that names none."""
-    for word in which:
-        errors = [row for row in without_verdict(report["errors"]) if word in _names(row)]
+    """Return the failing rows that `which` names; raises ConfigError for an unknown name."""
+    for name in which:
+        errors = [row for row in without_verdict(report["errors"]) if name in _names(row)]
         if errors:
             raise ConfigError(
-                f"{word} came to no verdict: an error cannot be accepted",
+                f"{name} came to no verdict: an error cannot be accepted",
                 got=_errors(errors),
                 remedy="mend it, and run `pytest checks/` again",
             )
-    broken = _broken(report)
-    unknown = [word for word in which if not any(word in _names(row) for row in broken)]
+    failing = _failing(report)
+    unknown = [name for name in which if not any(name in _names(row) for row in failing)]
     if unknown:
         raise ConfigError(
             f"no failing verdict is named {', '.join(unknown)}",
-            expected="one of: " + ", ".join(row["id"] for row in broken),
+            expected="one of: " + ", ".join(row["id"] for row in failing),
         )
-    return [row for row in broken if not _names(row).isdisjoint(which)]
+    return [row for row in failing if not _names(row).isdisjoint(which)]
 
 
 def _names(row: Row) -> set[str]:
-    """What a person may call a row."""
+    """Return the names by which a user may call a row."""
     recipe = f"{row['model']}/{row['recipe']}"
     names = {row["id"], bare(row["id"]), row["check"], row["model"], recipe}
     return names - {"", "/"}
 
 
-def _asked(rows: Sequence[Row]) -> list[Row]:
-    """Show the rows and ask which."""
+def _ask_which(rows: Sequence[Row]) -> list[Row]:
+    """Print the rows and ask the user which of them to accept."""
     for number, row in enumerate(rows, 1):
         typer.echo(f"{number}  {plain(row['id'])}\n   {plain_lines(row['sentence'])}")
-    said = typer.prompt("Accept which? (numbers, or all)")
-    if said.strip().lower() == "all":
+    answer = typer.prompt("Accept which? (numbers, or all)")
+    if answer.strip().lower() == "all":
         return list(rows)
-    words = said.replace(",", " ").split()
+    words = answer.replace(",", " ").split()
     chosen = [int(word) for word in words if word.isdecimal() and 0 < int(word) <= len(rows)]
     if not words or len(chosen) < len(words):
         raise ConfigError(
             "nothing was accepted",
             expected=f"numbers from 1 to {len(rows)}, or all",
-            got=repr(said),
+            got=repr(answer),
         )
     return [rows[number - 1] for number in dict.fromkeys(chosen)]
 
 
-def _why(reason: str | None) -> str:
-    said = typer.prompt("Why?", default="", show_default=False) if reason is None else reason
-    if not said.strip():
+def _given_reason(reason: str | None) -> str:
+    """Return the reason, which the user is asked for if the option is absent."""
+    text = typer.prompt("Why?", default="", show_default=False) if reason is None else reason
+    if not text.strip():
         raise ConfigError(
             "nothing was accepted: there is no reason",
             remedy="say it, as in --reason 'the new class costs half a point, agreed in #12'",
         )
-    return str(said).strip()
+    return str(text).strip()
 
 
-def _until(expires: str | None, today: date) -> date:
+def _expiry_date(expires: str | None, today: date) -> date:
     if expires is None:
         return today + timedelta(days=_DAYS)
     try:

@@ -1,4 +1,4 @@
-"""`litegate build`: what the checks would judge, into the store, and no verdict."""
+"""Implement `litegate build`: build what the checks would judge, without judging it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from litegate.cli.common import complain
+from litegate.cli.common import print_error
 from litegate.core.errors import ConfigError, LitegateError
 from litegate.core.escaping import plain
 from litegate.core.options import parse
@@ -36,14 +36,14 @@ def build(
     session = GateSession(options, Progress().on_event, partial(typer.echo, err=True))
     declared = _declared(session, model)
     names = _names(declared, recipe or [])
-    kept = {name for name in names if session.pipeline.find(declared, name)}
+    stored = {name for name in names if session.pipeline.find(declared, name)}
     failed = False
     for name, built in session.pipeline.ensure(declared, names).items():
         if isinstance(built, LitegateError):
             failed = True
-            complain(built)
+            print_error(built)
             continue
-        how = "was in the store" if name in kept else "built"
+        how = "was in the store" if name in stored else "built"
         size = f"{len(built.tflite):,} B"
         typer.echo(plain(f"{built.name}: {how}, {size}, sha256 {built.sha256[:16]}"))
     raise typer.Exit(int(failed))
@@ -56,15 +56,15 @@ def _declared(session: GateSession, name: str) -> Model:
     return session.all_models[name]
 
 
-def _names(model: Model, wanted: list[str]) -> list[str]:
-    """The recipes to build; ConfigError for one that the model does not have."""
-    own = [each.name for each in model.recipes]
-    implied = [BASELINE, *(each.reference.name for each in model.recipes)]
-    known = list(dict.fromkeys([*own, *implied]))
+def _names(model: Model, requested: list[str]) -> list[str]:
+    """Return the recipes to build; raises ConfigError for one that the model does not have."""
+    declared = [recipe.name for recipe in model.recipes]
+    references = [BASELINE, *(recipe.reference.name for recipe in model.recipes)]
+    known = list(dict.fromkeys([*declared, *references]))
     if model.prebuilt:
         known = [name for name in known if name in model.prebuilt]
-    if unknown := [name for name in wanted if name not in known]:
+    if unknown := [name for name in requested if name not in known]:
         raise ConfigError(
             f"{model.name} has no recipe {', '.join(unknown)}", expected=", ".join(known)
         )
-    return list(dict.fromkeys(wanted)) or known
+    return list(dict.fromkeys(requested)) or known

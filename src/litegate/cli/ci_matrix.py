@@ -1,4 +1,4 @@
-"""What CI fans out over: the models to gate, each with the key that its artifacts are cached by."""
+"""Make the matrix of CI jobs: the models to gate and the keys of their cached artifacts."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from litegate.spec import Model
 from litegate.spec.digests import digest_of
 
 
-def described(session: GateSession) -> list[dict[str, Any]]:
-    """A row for each model of the project, in JSON's types.
+def model_rows(session: GateSession) -> list[dict[str, Any]]:
+    """Return a row for each model of the project, in JSON's types.
 
-    `key` changes exactly when something of the model must be built again; `base_key` is that of the
-    merge base, empty where there is none.
+    `key` changes exactly when an artifact of the model must be rebuilt; `base_key` is the merge
+    base's key, empty if there is no base.
     """
     declared = session.declared["models"]
     base = _base_models(session)
@@ -32,30 +32,34 @@ def _row(
 ) -> dict[str, Any]:
     has = session.pipeline.store.has
     recipes = [
-        {"name": r.name, "gate": r.gate, "stored": has(BUILDS, declared["keys"][r.name])}
-        for r in model.recipes
+        {
+            "name": recipe.name,
+            "gate": recipe.gate,
+            "stored": has(BUILDS, declared["keys"][recipe.name]),
+        }
+        for recipe in model.recipes
     ]
     return {
         "model": model.name,
         "summary": model.summary,
         "file": declared["file"],
         "line": declared["line"],
-        "key": _content(declared),
-        "base_key": _content(base) if base else "",
+        "key": _artifacts_key(declared),
+        "base_key": _artifacts_key(base) if base else "",
         "recipes": recipes,
     }
 
 
-def _content(declared: Mapping[str, Any]) -> str:
+def _artifacts_key(declared: Mapping[str, Any]) -> str:
     return digest_of(sorted(set(declared["keys"].values())))
 
 
 def _base_models(session: GateSession) -> Mapping[str, Any]:
-    """The base's models; none where there is no base to be had.
+    """Return the base's models; empty if the base cannot be read.
 
-    That is no error here, on purpose: a list judges nothing, and of the base it needs a key to a
-    cache alone. `pytest --against` stops at the same fault and fails the run, where the list's
-    failure would leave every leg skipped.
+    That is a notice and not an error, on purpose: a list judges nothing, and needs only cache keys
+    of the base. `pytest --against` stops at the same error and fails the run, whereas a failing
+    list would leave every leg skipped.
     """
     try:
         return session.base.models if session.base else {}
@@ -66,10 +70,10 @@ def _base_models(session: GateSession) -> Mapping[str, Any]:
 
 
 def outputs(rows: Iterable[Mapping[str, Any]]) -> str:
-    """What later jobs of a workflow read, as lines for `$GITHUB_OUTPUT`.
+    """Format the outputs for later jobs of a workflow, as lines for `$GITHUB_OUTPUT`.
 
-    `matrix` is a leg for each model that has a gated recipe, `models` their names; `key` and
-    `base_key` stand for all of them, where one job gates them.
+    `matrix` has a leg for each model with a gated recipe, `models` their names; `key` and
+    `base_key` are for a single job that gates all of them.
     """
     gated = [row for row in rows if any(recipe["gate"] for recipe in row["recipes"])]
     legs = [{name: row[name] for name in ("model", "key", "base_key")} for row in gated]

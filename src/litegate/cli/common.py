@@ -1,4 +1,4 @@
-"""What a person reads on stderr where a command cannot be carried out."""
+"""Functions and options that several commands share."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ import typer
 from litegate.core.errors import ArtifactError, LitegateError
 
 
-def complain(error: LitegateError) -> None:
-    """Print a foreseen fault, in red unless NO_COLOR is set (https://no-color.org)."""
-    said = f"litegate: {error}"
-    typer.echo(said if os.environ.get("NO_COLOR") else typer.style(said, fg="red"), err=True)
+def print_error(error: LitegateError) -> None:
+    """Print an error on stderr, in red unless NO_COLOR is set (https://no-color.org)."""
+    message = f"litegate: {error}"
+    typer.echo(message if os.environ.get("NO_COLOR") else typer.style(message, fg="red"), err=True)
 
 
 REPORT_HELP = "Another report than the last run's: a report.json, or the folder that holds it."
 ReportFile = Annotated[Path | None, typer.Option("--report", metavar="PATH", help=REPORT_HELP)]
 
 
-def told_apart(a: Path, b: Path) -> tuple[str, str]:
-    """The shortest ends of two paths that are not the same; one path is called (A) and (B)."""
+def distinct_names(a: Path, b: Path) -> tuple[str, str]:
+    """Return the shortest ends of two paths that differ; equal paths are marked (A) and (B)."""
     for count in range(1, max(len(a.parts), len(b.parts)) + 1):
-        one, other = (str(PurePath(*path.parts[-count:])) for path in (a, b))
-        if one != other:
-            return one, other
+        name_a, name_b = (str(PurePath(*path.parts[-count:])) for path in (a, b))
+        if name_a != name_b:
+            return name_a, name_b
     return f"{a.name} (A)", f"{b.name} (B)"
 
 
 def read(file: Path, *, expected: str = "a .tflite file") -> bytes:
-    """The bytes of a file; ArtifactError where it cannot be read."""
+    """Read a file; raises ArtifactError if it cannot be read."""
     try:
         return file.read_bytes()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""`litegate compare`: two files, outside any project; the exit status is the verdict."""
+"""Implement `litegate compare`: compare two files; the exit status is the verdict."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from litegate.cli.common import complain, read, told_apart
+from litegate.cli.common import distinct_names, print_error, read
 from litegate.core.errors import LitegateError
 from litegate.data.npz import Labelled, read_samples
 from litegate.measures.measurement import Outcome
@@ -19,7 +19,7 @@ from litegate.report.comparison import as_json, show
 from litegate.runtimes.sandbox import demand_trial
 
 ERROR = 2
-"""Exit status where no verdict came about; 1 is "B is worse"."""
+"""Exit status if the files could not be compared; 1 means that B is worse."""
 
 
 def compare_files(
@@ -51,39 +51,42 @@ def compare_files(
     2: they could not be compared.
     """
     try:
-        judged = {"signature": signature, "output": output}
-        found = _compared(a, b, data, latency=latency, **judged)
+        comparison = _compared(a, b, data, latency=latency, signature=signature, output=output)
     except LitegateError as error:
-        complain(error)
+        print_error(error)
         raise typer.Exit(ERROR) from None
-    except Exception:  # noqa: BLE001 1 would say that B is worse
+    except Exception:  # noqa: BLE001 a traceback's exit status 1 would mean that B is worse
         traceback.print_exc()
         raise typer.Exit(ERROR) from None
     if to_json:
-        typer.echo(json.dumps({"a": str(a), "b": str(b)} | as_json(found), indent=1))
+        typer.echo(json.dumps({"a": str(a), "b": str(b)} | as_json(comparison), indent=1))
     else:
-        show(found, str(a), str(b))
-    raise typer.Exit(int(found.outcome is Outcome.FAIL))
+        show(comparison, str(a), str(b))
+    raise typer.Exit(int(comparison.outcome is Outcome.FAIL))
 
 
 def _compared(
     a: Path, b: Path, data: Path | None, *, latency: bool, signature: str, output: str
 ) -> FileComparison:
     files = [read(path) for path in (a, b)]
-    names = told_apart(a, b)
-    samples = read_samples(data) if data else _none(files[1], names[1], signature, latency=latency)
+    names = distinct_names(a, b)
+    samples = (
+        read_samples(data)
+        if data
+        else _without_data(files[1], names[1], signature, latency=latency)
+    )
     sides = [
         side(name, tflite, samples, signature=signature, output=output)
         for name, tflite in zip(names, files, strict=True)
     ]
     if data or latency:
-        for one in sides:
-            demand_trial(one.tflite, subject=one.name)
+        for compared_side in sides:
+            demand_trial(compared_side.tflite, subject=compared_side.name)
     labelled = samples.y is not None
     return compare(*sides, run=data is not None, labelled=labelled, latency=latency)
 
 
-def _none(tflite: bytes, name: str, signature: str, *, latency: bool) -> Labelled:
-    """No samples; one of zeros where the files are timed."""
+def _without_data(tflite: bytes, name: str, signature: str, *, latency: bool) -> Labelled:
+    """Return no samples, or one of zeros if the files are timed."""
     x = still(tflite, name, signature) if latency else np.empty(0, dtype=np.float32)
     return Labelled(x=x)

@@ -1,4 +1,4 @@
-"""`litegate export`: the bytes that ship are the bytes that were judged."""
+"""Implement `litegate export`: write the accepted bytes of a recipe to a file."""
 
 from __future__ import annotations
 
@@ -34,7 +34,11 @@ def export(
     """
     gate, checks = _collected()
     artifact = _stored(gate.session, *_declared(gate.session, model, recipe))
-    needed = [c.id for c in checks if c.concerns(model, recipe) and "shipped" not in c.fixtures]
+    needed = [
+        check.id
+        for check in checks
+        if check.concerns(model, recipe) and "shipped" not in check.fixtures
+    ]
     report = read_report(gate.options.report, artifact.name)
     sources = sources_digest(gate.options)
     demand_accepted(report, artifact, needed, sources=sources, strict=gate.options.strict)
@@ -43,7 +47,7 @@ def export(
 
 
 def _collected() -> tuple[Gate, tuple[Check, ...]]:
-    """The gate of the working directory and its checks.
+    """Collect the checks of the working directory; return the gate and the checks.
 
     Raises ConfigError, with the end of pytest's output, if they cannot be collected.
     """
@@ -63,7 +67,7 @@ def _collected() -> tuple[Gate, tuple[Check, ...]]:
 
 
 def write(data: bytes, to: Path) -> None:
-    """Write under a temporary name beside it and move into place; ConfigError where it fails."""
+    """Write a file atomically; raises ConfigError if it cannot be written."""
     try:
         write_whole(to, data)
     except OSError as error:
@@ -74,23 +78,23 @@ def write(data: bytes, to: Path) -> None:
         ) from error
 
 
-def _declared(session: GateSession, model: str, recipe: str) -> tuple[Model, Recipe]:
-    """The model and its gated recipe; ConfigError lists the known ones for any other name."""
-    found = session.models.get(model)
-    if found is None:
+def _declared(session: GateSession, model: str, recipe_name: str) -> tuple[Model, Recipe]:
+    """Return the model and its gated recipe; raises ConfigError for an unknown name."""
+    declared = session.models.get(model)
+    if declared is None:
         known = ", ".join(session.models)
         raise ConfigError(f"there is no model {model}", expected=known)
-    recipes = {each.name: each for each in found.recipes}
-    gated = ", ".join(name for name, each in recipes.items() if each.gate) or "none"
-    if recipe not in recipes:
-        raise ConfigError(f"{model} has no recipe {recipe}", expected=f"a gated one: {gated}")
-    if not recipes[recipe].gate:
+    recipes = {recipe.name: recipe for recipe in declared.recipes}
+    gated = ", ".join(name for name, recipe in recipes.items() if recipe.gate) or "none"
+    if recipe_name not in recipes:
+        raise ConfigError(f"{model} has no recipe {recipe_name}", expected=f"a gated one: {gated}")
+    if not recipes[recipe_name].gate:
         raise ConfigError(
-            f"{model}/{recipe} is shown and not gated, so nothing judges it",
+            f"{model}/{recipe_name} is shown and not gated, so nothing judges it",
             expected=f"a gated recipe: {gated}",
             remedy="drop gate=False from the recipe",
         )
-    return found, recipes[recipe]
+    return declared, recipes[recipe_name]
 
 
 def _stored(session: GateSession, model: Model, recipe: Recipe) -> Artifact:

@@ -1,6 +1,6 @@
-"""`litegate merge`, `summary`, `annotate`, `badge`, `comment`: reports on GitHub, or on a laptop.
+"""Implement `litegate merge`, `summary`, `annotate`, `badge` and `comment`.
 
-Reads `report.json` as data; imports nothing that reads or runs a model.
+They read `report.json` as data, on GitHub or anywhere else; no import here reads or runs a model.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from litegate.core.escaping import plain, plain_lines
 from litegate.core.git import prefix
 from litegate.report.annotations import annotations as annotations_of
 from litegate.report.badge import badge as badge_of
-from litegate.report.json_report import write
+from litegate.report.formatting import counts
+from litegate.report.json_report import read, write
 from litegate.report.markdown import comment as comment_of
 from litegate.report.markdown import summary as summary_of
 from litegate.report.merge import failure
 from litegate.report.merge import merge as merged
-from litegate.report.schema import read
-from litegate.report.view import Report, counts, having, is_good
+from litegate.report.outcomes import Report, is_good, verdicts_with
 
 REPORT = Path(".litegate/report/report.json")
 HISTORY = Path(".litegate/history")
 PAGE = "summary.md"
-"""The report as a text to read, beside the merged report.json."""
+"""The report as Markdown, beside the merged report.json."""
 
 
 def merge(
@@ -64,31 +64,34 @@ def merge(
 
 
 def _page(report: Report, out: Path, history: Path) -> None:
-    from litegate.report.history_store import before, keep
+    from litegate.report.history_store import reports_before_head, save_verdicts
     from litegate.report.html import page, write
 
     gap = "the samples that changed sides are in the report.html of each leg, which has its store"
     gaps = [gap] if report.get("comparisons") else []
-    write(page(report, gaps=gaps, kept=before(Path.cwd(), history)), out / "report.html")
-    keep(report, history)
+    write(
+        page(report, gaps=gaps, earlier=reports_before_head(Path.cwd(), history)),
+        out / "report.html",
+    )
+    save_verdicts(report, history)
 
 
 def summary(report: ReportFile = None) -> None:
     """Print the report as Markdown; on GitHub, put it into the step's summary."""
-    found, readable = _read(report)
+    content, is_readable = _read(report)
     if os.environ.get("GITHUB_STEP_SUMMARY"):
-        _append("GITHUB_STEP_SUMMARY", summary_of(found))
+        _append("GITHUB_STEP_SUMMARY", summary_of(content))
     else:
-        typer.echo(summary_of(found))
-    set_outputs(f"verdict={found['verdict']}\n")
-    raise typer.Exit(0 if readable else 1)
+        typer.echo(summary_of(content))
+    set_outputs(f"verdict={content['verdict']}\n")
+    raise typer.Exit(0 if is_readable else 1)
 
 
 def annotate(report: ReportFile = None) -> None:
     """Print GitHub's `::error` lines: what failed, at the model's file and line."""
-    found, readable = _read(report)
-    _print(annotations_of(found, prefix(Path.cwd())))
-    raise typer.Exit(0 if readable else 1)
+    content, is_readable = _read(report)
+    _print(annotations_of(content, prefix(Path.cwd())))
+    raise typer.Exit(0 if is_readable else 1)
 
 
 def badge(
@@ -98,13 +101,13 @@ def badge(
     publish: Annotated[bool, typer.Option(help="Put it on the badge's branch, too.")] = False,
 ) -> None:
     """Write the JSON of a shields endpoint badge."""
-    made = badge_of(_read(report)[0])
+    content = badge_of(_read(report)[0])
     to.parent.mkdir(parents=True, exist_ok=True)
-    to.write_text(json.dumps(made) + "\n", "utf-8")
+    to.write_text(json.dumps(content) + "\n", "utf-8")
     if publish:
         from litegate.cli import github_client
 
-        github_client.publish(made, _environment("GITHUB_REPOSITORY"), to.name)
+        github_client.publish(content, _environment("GITHUB_REPOSITORY"), to.name)
 
 
 def comment(report: ReportFile = None) -> None:
@@ -124,10 +127,10 @@ COMMANDS = (merge, summary, annotate, badge, comment)
 
 
 def _legs(folders: Iterable[Path]) -> tuple[dict[str, Report], dict[str, str]]:
-    """The reports below the folders by leg, and why those that cannot be read cannot."""
+    """Return the reports below the folders by leg, and by leg why others cannot be read."""
     reports: dict[str, Report] = {}
     damaged: dict[str, str] = {}
-    for leg in (leg for folder in folders for leg in _legs_in(folder)):
+    for leg in (leg for folder in folders for leg in _leg_folders(folder)):
         try:
             reports[str(leg)] = read(leg)
         except ConfigError as error:
@@ -135,20 +138,20 @@ def _legs(folders: Iterable[Path]) -> tuple[dict[str, Report], dict[str, str]]:
     return reports, damaged
 
 
-def _legs_in(folder: Path) -> list[Path]:
-    """The folder itself where it holds a report, or else its subfolders, each a leg."""
+def _leg_folders(folder: Path) -> list[Path]:
+    """Return the folder itself if it has a report, or else its subfolders, each a leg."""
     if (folder / REPORT.name).is_file() or not folder.is_dir():
         return [folder]
     return sorted(path for path in folder.iterdir() if path.is_dir())
 
 
 def _names(expect: str) -> list[str]:
-    """Names out of a JSON list of them or of what `litegate list --json` prints, or plain ones."""
+    """Parse names: separated by commas or spaces, a JSON list, or `litegate list --json`."""
     if not expect.lstrip().startswith("["):
         return expect.replace(",", " ").split()
     try:
         listed = json.loads(expect)
-        names = [each if isinstance(each, str) else each["model"] for each in listed]
+        names = [row if isinstance(row, str) else row["model"] for row in listed]
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(
             "--expect is not what it can be",
@@ -159,7 +162,7 @@ def _names(expect: str) -> list[str]:
 
 
 def _read(path: Path | None) -> tuple[Report, bool]:
-    """The report, or one that says why there is none; whether it could be read."""
+    """Read the report; return False and a report of the error if it cannot be read."""
     try:
         return read(path or REPORT), True
     except ConfigError as error:
@@ -167,7 +170,7 @@ def _read(path: Path | None) -> tuple[Report, bool]:
 
 
 def _show(report: Report) -> None:
-    for row in having(report, "fail"):
+    for row in verdicts_with(report, "fail"):
         typer.echo(plain_lines(f"FAIL {row['sentence']}"))
     for row in report["errors"]:
         typer.echo(plain_lines(f"ERROR {row['message']}"))
@@ -180,7 +183,7 @@ def _print(lines: Iterable[str]) -> None:
 
 
 def set_outputs(lines: str) -> None:
-    """On GitHub, set outputs of the workflow's step; elsewhere nothing."""
+    """Set outputs of the workflow's step on GitHub; do nothing elsewhere."""
     if os.environ.get("GITHUB_OUTPUT"):
         _append("GITHUB_OUTPUT", lines)
 

@@ -1,4 +1,4 @@
-"""What is written to GitHub: one sticky comment, and the badge's branch. Through its own `gh`."""
+"""Write to GitHub through `gh`: the sticky comment and the badge's branch."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from typing import Any
 from litegate.core.errors import ConfigError, LitegateError
 
 MARK = "<!-- litegate -->"
-"""Stands in the comment that is written again and again, and is not shown."""
+"""Marks the comment that is updated; GitHub does not display it."""
 BOT = "github-actions[bot]"
 BADGE_BRANCH = "litegate-badge"
-"""Holds one commit with the badge's JSON, and nothing else."""
+"""The branch of one commit with the badge's JSON and nothing else."""
 
 
 class GitHubError(LitegateError):
-    """GitHub refused, or `gh` could not ask it."""
+    """GitHub refused a request, or `gh` could not be run."""
 
 
 def pull_request_of(event: Mapping[str, Any], repository: str) -> int | None:
-    """The number of the open pull request whose head a finished workflow run was of.
+    """Return the number of the open pull request that a finished workflow run judged.
 
-    Taken from GitHub's event and answer alone, never from what the run left behind. None where the
-    branch has moved on. Raises ConfigError for an event that tells of no workflow run.
+    Only GitHub's event and API are trusted, never a file that the run wrote: a pull request could
+    name another one in it. None if the branch has moved on. Raises ConfigError if the event is not
+    of a workflow run.
     """
     try:
         run = event["workflow_run"]
@@ -36,29 +37,29 @@ def pull_request_of(event: Mapping[str, Any], repository: str) -> int | None:
             expected="an event of workflow_run",
             remedy="start this from a workflow as docs/github.md shows it",
         ) from error
-    found = _api("GET", f"repos/{repository}/pulls", fields={"state": "open", "head": head})
-    return next((int(pull["number"]) for pull in found if pull["head"]["sha"] == sha), None)
+    pulls = _api("GET", f"repos/{repository}/pulls", fields={"state": "open", "head": head})
+    return next((int(pull["number"]) for pull in pulls if pull["head"]["sha"] == sha), None)
 
 
 def post(body: str, repository: str, number: int) -> None:
-    """Write the pull request's one comment of ours, or write it anew."""
+    """Create our comment on the pull request, or update it."""
     comments = f"repos/{repository}/issues/{number}/comments"
     marked = {"body": f"{MARK}\n{body}"}
-    mine = [one for one in _pages(comments) if _is_mine(one)]
-    if mine:
-        _api("PATCH", f"repos/{repository}/issues/comments/{int(mine[-1]['id'])}", body=marked)
+    ours = [comment for comment in _paginated(comments) if _is_ours(comment)]
+    if ours:
+        _api("PATCH", f"repos/{repository}/issues/comments/{int(ours[-1]['id'])}", body=marked)
     else:
         _api("POST", comments, body=marked)
 
 
-def _is_mine(comment: Mapping[str, Any]) -> bool:
-    """Anybody may write the mark; only the workflow's own account is ours."""
+def _is_ours(comment: Mapping[str, Any]) -> bool:
+    """Return True for a marked comment of the workflow's account; anybody can write the mark."""
     user = comment.get("user") or {}
     return user.get("login") == BOT and str(comment.get("body", "")).startswith(MARK)
 
 
 def publish(badge: Mapping[str, Any], repository: str, name: str) -> None:
-    """Make `badge` the only file of the badge's branch; no other branch is touched."""
+    """Make `badge` the only file of the badge's branch; other branches are not changed."""
     git = f"repos/{repository}/git"
     file = {"path": name, "mode": "100644", "type": "blob", "content": json.dumps(badge)}
     tree = _api("POST", f"{git}/trees", body={"tree": [file]})["sha"]
@@ -71,9 +72,9 @@ def publish(badge: Mapping[str, Any], repository: str, name: str) -> None:
         _api("POST", f"{git}/refs", body={"ref": f"refs/heads/{BADGE_BRANCH}", "sha": sha})
 
 
-def _pages(path: str) -> list[Any]:
+def _paginated(path: str) -> list[Any]:
     pages = json.loads(_gh("api", "--paginate", "--slurp", path))
-    return [one for page in pages for one in page]
+    return [item for page in pages for item in page]
 
 
 def _api(
@@ -87,15 +88,15 @@ def _api(
     for name, value in (fields or {}).items():
         args += ["--raw-field", f"{name}={value}"]
     if body is not None:
-        return json.loads(_gh(*args, "--input", "-", given=json.dumps(body)))
+        return json.loads(_gh(*args, "--input", "-", stdin=json.dumps(body)))
     return json.loads(_gh(*args))
 
 
-def _gh(*args: str, given: str = "") -> str:
+def _gh(*args: str, stdin: str = "") -> str:
     try:
-        done = subprocess.run(  # noqa: S603 arguments are a list, no shell reads them
+        process = subprocess.run(  # noqa: S603 arguments are a list, no shell reads them
             ["gh", *args],  # noqa: S607 the user's own gh
-            input=given,
+            input=stdin,
             capture_output=True,
             text=True,
             check=False,
@@ -103,10 +104,10 @@ def _gh(*args: str, given: str = "") -> str:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise GitHubError("gh cannot be run", got=str(error), remedy="install it") from error
-    if done.returncode:
+    if process.returncode:
         raise GitHubError(
-            f"gh {args[0]} {args[-1] if not given else args[3]} failed",
-            got=done.stderr.strip()[:2000],
+            f"gh {args[0]} {args[-1] if not stdin else args[3]} failed",
+            got=process.stderr.strip()[:2000],
             remedy="give GH_TOKEN a token that may do this",
         )
-    return done.stdout
+    return process.stdout

@@ -1,4 +1,4 @@
-"""`litegate init`: a gate for another repository, ready to run; what is there stays as it is."""
+"""Implement `litegate init`: add a gate to a repository, without changing existing files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SETTINGS = {
     "tox.ini": r"^\[pytest\]",
     "setup.cfg": r"^\[tool:pytest\]",
 }
-"""Where pytest looks for its settings, in its order, and what must stand in a file that counts."""
+"""Files of pytest's settings in its order, each with the pattern that makes pytest use it."""
 
 
 def init() -> None:
@@ -36,9 +36,9 @@ def init() -> None:
 
 
 def put(project: Path) -> Iterator[str]:
-    """Write what is missing below `project`; a line for each file, then what to do next.
+    """Write the files that `project` lacks; yield a line for each file, and the next step.
 
-    Raises ConfigError where a file cannot be written.
+    Raises ConfigError if a file cannot be written.
     """
     yield from _example(project)
     for check in sorted(checks().glob("*.py")):
@@ -50,7 +50,7 @@ def put(project: Path) -> Iterator[str]:
 
 
 def checks() -> Path:
-    """The folder of checks: packaged in a wheel, beside `src` in a checkout of litegate."""
+    """Return the folder of checks: packaged in a wheel, beside `src` in a checkout of litegate."""
     packaged = TEMPLATES / "checks"
     return packaged if packaged.is_dir() else Path(__file__).parents[3] / "checks"
 
@@ -64,13 +64,13 @@ def _example(project: Path) -> Iterator[str]:
 
 
 def _settings(project: Path) -> Iterator[str]:
-    """A file of settings also tells pytest where the project's root is."""
-    found = next((name for name, mark in _SETTINGS.items() if _has(project / name, mark)), None)
+    """Write pytest's settings, which also mark the project's root for pytest, or print them."""
+    existing = next((name for name, mark in _SETTINGS.items() if _has(project / name, mark)), None)
     section = _template("settings.toml")
-    if found is None:
+    if existing is None:
         yield _write(project, Path("pyproject.toml"), section)
         return
-    yield f"left   {found}: the gate's defaults hold; to change them, in pyproject.toml's words:"
+    yield f"left   {existing}: the gate's defaults hold; to change them, in pyproject.toml's words:"
     yield from (f"         {line}" for line in section.decode().splitlines())
 
 
@@ -93,15 +93,15 @@ def _template(name: str) -> bytes:
 
 
 def _write(project: Path, place: Path, data: bytes) -> str:
-    """Create a file, never through a link and never in place of another; the line to print."""
+    """Create a file and return the line to print; follows no link and replaces no file."""
     target = project / place
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("xb") as file:
             file.write(data)
     except FileExistsError:
-        same = target.is_file() and target.read_bytes() == data
-        return f"left   {place}: it is there already{'' if same else ', and is another'}"
+        is_same = target.is_file() and target.read_bytes() == data
+        return f"left   {place}: it is there already{'' if is_same else ', and is another'}"
     except OSError as error:
         raise ConfigError(
             f"{target} cannot be written",

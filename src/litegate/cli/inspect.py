@@ -1,4 +1,4 @@
-"""`litegate inspect`: all that a file tells without being run."""
+"""Implement `litegate inspect`: describe a file without running it."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def inspect(
     """
     targets = tuple(load(name, Path.cwd()) for name in target or KNOWN)
     tflite = read(file)
-    found = inspection(tflite, targets, subject=str(file), signature=signature)
+    inspected = inspection(tflite, targets, subject=str(file), signature=signature)
     digest = hashlib.sha256(tflite).hexdigest()
     if to_json:
-        typer.echo(json.dumps({"file": str(file), "sha256": digest} | as_json(found), indent=1))
+        typer.echo(json.dumps({"file": str(file), "sha256": digest} | as_json(inspected), indent=1))
         return
-    show(found, f"{file}: {len(tflite):,} B, sha256 {digest[:16]}")
+    show(inspected, f"{file}: {len(tflite):,} B, sha256 {digest[:16]}")

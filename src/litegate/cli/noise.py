@@ -1,4 +1,4 @@
-"""`litegate noise`: how far a model's accuracy moves when nothing but the seed changes."""
+"""Implement `litegate noise`: measure how much a model's accuracy varies with the seed."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def noise(
 
 
 def _silent(_model: str, _event: Event) -> None:
-    """Say nothing of a build's steps: each seed has a line of its own."""
+    """Ignore a build's events: each seed gets a line of its own."""
 
 
 def _model(session: GateSession, name: str) -> Model:
@@ -68,28 +68,30 @@ def _model(session: GateSession, name: str) -> Model:
 
 
 def _recipe(model: Model, name: str) -> Recipe:
-    found = [each for each in model.recipes if (each.name == name if name else each.gate)]
-    if not found:
-        what = f"has no recipe {plain(name)}" if name else "gates no recipe"
-        known = ", ".join(each.name for each in model.recipes)
-        raise ConfigError(f"{model.name} {what}", expected=f"--recipe with one of: {known}")
-    return found[0]
+    matching = [
+        recipe for recipe in model.recipes if (recipe.name == name if name else recipe.gate)
+    ]
+    if not matching:
+        problem = f"has no recipe {plain(name)}" if name else "gates no recipe"
+        known = ", ".join(recipe.name for recipe in model.recipes)
+        raise ConfigError(f"{model.name} {problem}", expected=f"--recipe with one of: {known}")
+    return matching[0]
 
 
 def _measured(session: GateSession, model: Model, recipe: Recipe, count: int) -> NoiseRow:
     first = model.training.seed
     seeds = tuple(range(first, first + count))
     built = []
-    right = []
-    started = time.monotonic()
-    for done, seed in enumerate(seeds, start=1):
+    correct = []
+    start = time.monotonic()
+    for count_done, seed in enumerate(seeds, start=1):
         built.append(_built(session, _seeded(model, seed), recipe.name))
         marked = answers(built[-1]).right
-        right.append(int(marked.sum()))
+        correct.append(int(marked.sum()))
         share = text(float(marked.mean()), Unit.PERCENT)
-        left = (time.monotonic() - started) / done * (count - done)
-        said = f"seed {seed}: {share}, {right[-1]:,} of {len(marked):,} samples right"
-        typer.echo(f"{said}, about {left:.0f} s left" if done < count else said)
+        remaining = (time.monotonic() - start) / count_done * (count - count_done)
+        line = f"seed {seed}: {share}, {correct[-1]:,} of {len(marked):,} samples right"
+        typer.echo(f"{line}, about {remaining:.0f} s left" if count_done < count else line)
     _check_seeds_matter(built)
     return NoiseRow(
         model=model.name,
@@ -97,7 +99,7 @@ def _measured(session: GateSession, model: Model, recipe: Recipe, count: int) ->
         data=built[0].evaluation.digest,
         samples=len(built[0].evaluation.y),
         seeds=seeds,
-        right=tuple(right),
+        right=tuple(correct),
     )
 
 
@@ -122,21 +124,22 @@ def _check_seeds_matter(built: list[Artifact]) -> None:
 
 
 def summary(row: NoiseRow, limit: Quantity) -> Iterator[str]:
-    """What a person should know of a model's noise; `limit` is that of its loss against a base."""
-    found = row.noise
-    spread = [text(value, Unit.PERCENT) for value in (found.mean, *_ends(row))]
+    """Describe a model's noise; `limit` is its limit of accuracy lost against a base."""
+    estimate = row.noise
+    accuracies = [text(value, Unit.PERCENT) for value in (estimate.mean, *_ends(row))]
     yield f"{row.model}/{row.recipe}: {len(row.seeds)} seeds, {row.samples:,} samples"
-    yield "mean {}, lowest {}, highest {}".format(*spread)
-    ends = (text(end, Unit.POINTS) for end in (found.interval.low, found.interval.high))
-    between = " to ".join(ends)
-    yield f"SD {text(found.sd, Unit.POINTS)} (95 % interval {between}, {METHOD})"
-    if not found.sd:
+    yield "mean {}, lowest {}, highest {}".format(*accuracies)
+    ends = (text(end, Unit.POINTS) for end in (estimate.interval.low, estimate.interval.high))
+    sd_range = " to ".join(ends)
+    yield f"SD {text(estimate.sd, Unit.POINTS)} (95 % interval {sd_range}, {METHOD})"
+    if not estimate.sd:
         yield "every seed did equally well: that says nothing of the spread; take more samples"
-    share = f"{float(found.differing(limit.value)):.0%}".replace("%", " %")
+    share = f"{float(estimate.differing(limit.value)):.0%}".replace("%", " %")
     yield f"{share} of all pairs of seeds differ by more than {limit}"
-    least = f"the least limit that honest changes can keep: {found.least_limit}, {MIN_LIMIT_SD} SD"
-    below = limit.value < found.least_limit.value
-    yield f"{least}; {limit}, which holds now, is {'below' if below else 'not below'} it"
+    least = f"{estimate.least_limit}, {MIN_LIMIT_SD} SD"
+    advice = f"the least limit that honest changes can keep: {least}"
+    is_below = limit.value < estimate.least_limit.value
+    yield f"{advice}; {limit}, which holds now, is {'below' if is_below else 'not below'} it"
 
 
 def _ends(row: NoiseRow) -> tuple[float, float]:

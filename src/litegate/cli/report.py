@@ -1,4 +1,4 @@
-"""`litegate report`: the page of a report again, or of two held against each other."""
+"""Implement `litegate report`: render a report's page again, or compare two reports."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from litegate.cli.common import ReportFile
 from litegate.core.errors import ConfigError
 from litegate.core.options import GateOptions, parse
 from litegate.gate.project_settings import settings
-from litegate.report.json_report import NAME, PAGE
-from litegate.report.schema import located, read
+from litegate.report.json_report import JSON_NAME, PAGE_NAME, read, report_file
 
 COMPARED = "compared.html"
 
@@ -39,31 +38,32 @@ def report(
     named = [*([another] if another else []), *(reports or [])]
     if len(named) > 2 or (another and reports):
         raise ConfigError("one report is shown, or two are compared", got=f"{len(named)} reports")
-    given = [located(path) for path in named]
-    if len(given) == 2 and history:
+    files = [report_file(path) for path in named]
+    if len(files) == 2 and history:
         raise ConfigError("a history stands on the page of one report", got="two reports")
-    if len(given) == 2:
-        path = _compared(given[0], given[1], to or options.report / COMPARED)
+    if len(files) == 2:
+        path = _render_comparison(files[0], files[1], to or options.report / COMPARED)
     else:
-        source = given[0] if given else options.report / NAME
-        path = _shown(source, to or source.with_name(PAGE), options, history)
+        source = files[0] if files else options.report / JSON_NAME
+        path = _render(source, to or source.with_name(PAGE_NAME), options, history)
     typer.echo(f"page: {path}")
 
 
-def _shown(source: Path, to: Path, options: GateOptions, history: Path | None) -> Path:
-    from litegate.gate.evidence import in_store, recalled
+def _render(source: Path, to: Path, options: GateOptions, history: Path | None) -> Path:
+    from litegate.gate.evidence import cached_predictor, in_store
     from litegate.gate.page import show
-    from litegate.report.history_store import before, of_folder
+    from litegate.report.history_store import reports_before_head, reports_in_folder
 
-    found = read(source)
+    content = read(source)
     store = Store(options.store)
-    lookup, ask = in_store(store, found.get("splits") or {}), recalled(store)
+    lookup, predictor = in_store(store, content.get("splits") or {}), cached_predictor(store)
     if history:
-        return show(found, lookup, ask, to, *of_folder(history))
-    return show(found, lookup, ask, to, before(options.project, options.history))
+        return show(content, lookup, predictor, to, *reports_in_folder(history))
+    earlier = reports_before_head(options.project, options.history)
+    return show(content, lookup, predictor, to, earlier)
 
 
-def _compared(before: Path, after: Path, to: Path) -> Path:
-    from litegate.report.html import compared, write
+def _render_comparison(before: Path, after: Path, to: Path) -> Path:
+    from litegate.report.html import comparison_page, write
 
-    return write(compared(read(before), read(after), (str(before), str(after))), to)
+    return write(comparison_page(read(before), read(after), (str(before), str(after))), to)

@@ -1,4 +1,4 @@
-"""`litegate store`: look after what is kept of builds, between runs."""
+"""Implement `litegate store`: list, prune and verify the store."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ store = typer.Typer(
     help="Look after the store of artifacts.", no_args_is_help=True, rich_markup_mode="markdown"
 )
 _REMADE = (BUILDS, ANSWERS)
+"""Groups whose entries a run makes again; only --all prunes the others."""
 _ALL = (*_REMADE, "evaluations", "declarations")
 _ROW = "{:12}  {:12}  {:>6}  {:>15}  {:6}  {}"
 
@@ -34,10 +35,10 @@ def _session() -> GateSession:
 
 
 def _needed(session: GateSession) -> dict[str, str]:
-    """The keys that this project needs as it stands, and what each is of, as commands call it.
+    """Return the keys that this project needs now, with the names that commands use for them.
 
-    None where it declares no model. An empty key stands for what cannot be told, since a file from
-    elsewhere is not here.
+    Empty if it declares no model. An empty key stands for an unknown one: a model's external file
+    is missing, so that its digest cannot be computed.
     """
     if not session.options.models.is_dir():
         return {}
@@ -47,7 +48,7 @@ def _needed(session: GateSession) -> dict[str, str]:
             names.setdefault(key, []).append(f"{model}/{recipe}")
     for name, model in session.all_models.items():
         names.setdefault(session.pipeline.split_key(model), []).append(name)
-    return {key: ", ".join(found) for key, found in names.items()}
+    return {key: ", ".join(users) for key, users in names.items()}
 
 
 @store.command("list")
@@ -59,23 +60,25 @@ def list_entries(
     What it needs is called as `litegate build` calls it; the rest by its certificate.
     """
     session = _session()
-    kept = Store(session.options.store)
+    artifacts = Store(session.options.store)
     needed = _needed(session)
-    found = [replace(one, what=needed.get(one.key, one.what)) for one in entries(kept)]
+    listed = [
+        replace(entry, what=needed.get(entry.key, entry.what)) for entry in entries(artifacts)
+    ]
     if as_json:
-        rows = [asdict(one) | {"needed": one.key in needed} for one in found]
+        rows = [asdict(entry) | {"needed": entry.key in needed} for entry in listed]
         typer.echo(json.dumps(rows, indent=1))
         return
-    if found:
+    if listed:
         typer.echo(_ROW.format("KEY", "KIND", "AGE", "SIZE", "NEEDED", "WHAT").rstrip())
-    for one in found:
-        what = "" if one.what == one.group else one.what
-        mark = "needed" if one.key in needed else ""
-        cells = (one.key[:12], one.group, in_words(one.age), f"{one.size:,} B", mark, what)
+    for entry in listed:
+        what = "" if entry.what == entry.group else entry.what
+        mark = "needed" if entry.key in needed else ""
+        cells = (entry.key[:12], entry.group, in_words(entry.age), f"{entry.size:,} B", mark, what)
         typer.echo(plain(_ROW.format(*cells).rstrip()))
-    objects = list(kept.root.glob("objects/*/*"))
+    objects = list(artifacts.root.glob("objects/*/*"))
     size = sum(path.stat().st_size for path in objects)
-    typer.echo(f"{len(found):,} entries, {len(objects):,} files, {size:,} B in {kept.root}")
+    typer.echo(f"{len(listed):,} entries, {len(objects):,} files, {size:,} B in {artifacts.root}")
 
 
 @store.command()
@@ -101,29 +104,29 @@ def prune(
     has under its lock stays. What is removed and needed again is built again.
     """
     session = _session()
-    kept = Store(session.options.store)
+    artifacts = Store(session.options.store)
 
-    def on_kept(entry: Entry) -> None:
+    def on_locked(entry: Entry) -> None:
         typer.echo(plain(f"left {entry.what}: another process holds its lock"), err=True)
 
-    only = _ALL if everything else _REMADE
+    groups = _ALL if everything else _REMADE
     needed = {} if everything else _needed(session)
     if "" in needed:
         raise StoreError(
             "what this project needs cannot be told: a file that a model names is not here",
             remedy="bring the file (`litegate build` says which), or remove everything with --all",
         )
-    gone, freed = prune_entries(kept, needed, on_kept, days=older_than, only=only)
-    typer.echo(f"{_counted(gone)}; {freed:,} B freed in {kept.root}")
+    removed, freed = prune_entries(artifacts, needed, on_locked, days=older_than, only=groups)
+    typer.echo(f"{_counted(removed)}; {freed:,} B freed in {artifacts.root}")
 
 
-def _counted(gone: list[Entry]) -> str:
-    """How many entries went, of which kind."""
-    if not gone:
+def _counted(removed: list[Entry]) -> str:
+    """Count the removed entries by kind."""
+    if not removed:
         return "no entry removed"
-    kinds = Counter(one.group for one in gone)
-    told = ", ".join(f"{count:,} of {kind}" for kind, count in sorted(kinds.items()))
-    return f"{len(gone):,} {'entry' if len(gone) == 1 else 'entries'} removed: {told}"
+    kinds = Counter(entry.group for entry in removed)
+    by_kind = ", ".join(f"{count:,} of {kind}" for kind, count in sorted(kinds.items()))
+    return f"{len(removed):,} {'entry' if len(removed) == 1 else 'entries'} removed: {by_kind}"
 
 
 @store.command("verify")
@@ -137,16 +140,18 @@ def verify_files(
 
     A run finds damage by itself, when it reads, and builds what is damaged again.
     """
-    kept = Store(_session().options.store)
-    damaged = list(verify(kept))
+    artifacts = Store(_session().options.store)
+    damaged = list(verify(artifacts))
     for group, key, what in damaged:
         typer.echo(plain(f"{group}/{key[:12]}: {what}"))
         if remove and group != "objects":
-            kept.forget(group, key)
+            artifacts.forget(group, key)
     if remove:
-        kept.remove([], lambda _: None)
-        left = list(verify(kept))
-        if left:
-            raise StoreError(f"damage is left in {kept.root}", got=left[0][2])
-    typer.echo(f"{len(damaged):,} damaged in {kept.root}" if damaged else f"{kept.root} is whole")
+        artifacts.remove([], lambda _: None)
+        still_damaged = list(verify(artifacts))
+        if still_damaged:
+            raise StoreError(f"damage is left in {artifacts.root}", got=still_damaged[0][2])
+    typer.echo(
+        f"{len(damaged):,} damaged in {artifacts.root}" if damaged else f"{artifacts.root} is whole"
+    )
     raise typer.Exit(int(bool(damaged) and not remove))

@@ -1,4 +1,4 @@
-"""`litegate strip`: a smaller file with the same answers."""
+"""Implement `litegate strip`: write a smaller file with the same answers."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def strip(
     kernels.
     """
     tflite = read(file)
-    names = [one.name for one in parse(tflite, subject=str(file)).signatures]
-    entries = names if len(names) > 1 else [""]
-    samples = {name: drawn(tflite, subject=str(file), signature=name) for name in entries}
+    names = [signature.name for signature in parse(tflite, subject=str(file)).signatures]
+    signatures = names if len(names) > 1 else [""]
+    samples = {name: drawn(tflite, subject=str(file), signature=name) for name in signatures}
     demand_trial(tflite, subject=str(file))
     smaller = stripped(tflite, subject=str(file))
     for name, x in samples.items():

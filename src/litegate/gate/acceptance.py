@@ -9,8 +9,9 @@ from typing import Any
 
 from litegate.core.errors import LitegateError
 from litegate.measures.shipped import NAME as SHIPPED
-from litegate.report.run_record import SCHEMA_VERSION
-from litegate.report.view import outcome_of, why
+from litegate.report.formatting import error_text
+from litegate.report.outcomes import outcome_of
+from litegate.report.schema import SCHEMA_VERSION
 from litegate.spec import Artifact
 
 
@@ -113,7 +114,7 @@ def _refusals(
         if outcome_of(row) in refused and row["measurement"] != SHIPPED:
             yield row["sentence"]
     for row in _concerning(report["errors"], artifact):
-        yield why(row)
+        yield error_text(row)
 
 
 def _missing(

@@ -65,12 +65,12 @@ def _settle(gate: Gate, session: pytest.Session) -> None:
 def _page(gate: Gate, report: Mapping[str, Any], comparisons: list[Comparison]) -> str:
     """Write report.html and keep the verdicts; what prevents it is said, and judges nothing."""
     from litegate.gate.page import show_run
-    from litegate.report.history_store import keep
+    from litegate.report.history_store import save_verdicts
 
     path = "none"
     try:
         path = str(show_run(report, comparisons, gate.options))
-        keep(report, gate.options.history)
+        save_verdicts(report, gate.options.history)
     except LitegateError as error:
         return f"{path}; {error}"
     except Exception as error:  # noqa: BLE001 a page judges nothing, and must not end the run
@@ -88,7 +88,7 @@ def delete_report_of_aborted_run(config: pytest.Config) -> None:
     run ended. The fault that keeps a run from starting may keep this from working, too; then the
     run's own error is all there is.
     """
-    from litegate.report.json_report import make_room
+    from litegate.report.json_report import prepare_folder
 
     asked = config.known_args_namespace
     if any(getattr(asked, name, None) for name in LOOKS):
@@ -98,4 +98,4 @@ def delete_report_of_aborted_run(config: pytest.Config) -> None:
         settings = {name: setting(config, name) for name in _FOLDERS}
         options = parse(config.rootpath, flags, settings, {})
         if concerned(config, options.checks, asked.file_or_dir):
-            make_room(options.report)
+            prepare_folder(options.report)

@@ -9,13 +9,20 @@ from typing import Any
 
 from litegate.build.store import Store
 from litegate.core.options import GateOptions
-from litegate.gate.evidence import Ask, Comparison, Lookup, at_hand, gather, measured
+from litegate.gate.evidence import (
+    Comparison,
+    Lookup,
+    Predictor,
+    gather,
+    in_memory,
+    recording_predictor,
+)
 from litegate.gate.session import GateSession
-from litegate.report.history_store import before
+from litegate.report.history_store import reports_before_head
 from litegate.report.html import page, write
-from litegate.report.json_report import PAGE
+from litegate.report.json_report import PAGE_NAME
+from litegate.report.outcomes import Report
 from litegate.report.run_record import Run
-from litegate.report.view import Report
 from litegate.spec import Artifact, Model, Recipe, by_input, domain_of
 from litegate.spec.cases import Case, gated
 
@@ -82,22 +89,22 @@ def _split(one: Comparison) -> dict[str, Any]:
 def show(
     report: Report,
     lookup: Lookup,
-    ask: Ask,
+    predictor: Predictor,
     path: Path,
-    kept: Iterable[Report] = (),
+    earlier: Iterable[Report] = (),
     gaps: Iterable[str] = (),
 ) -> Path:
-    """Write the page of a report, with what was `kept` of earlier commits.
+    """Write the page of a report, with those of `earlier` commits.
 
     `gaps` are what the caller could not have. ConfigError where the file cannot be written.
     """
-    facts, more = gather(report, lookup, ask)
-    return write(page(report, facts, [*gaps, *more], kept), path)
+    facts, more = gather(report, lookup, predictor)
+    return write(page(report, facts, [*gaps, *more], earlier), path)
 
 
 def show_run(report: Report, comparisons: Iterable[Comparison], options: GateOptions) -> Path:
     """Write the page of a run that has just ended, from what it has at hand."""
     artifacts = (artifact for one in comparisons for artifact in one.sides.values())
-    kept = before(options.project, options.history)
-    ask = measured(Store(options.store))
-    return show(report, at_hand(artifacts), ask, options.report / PAGE, kept)
+    earlier = reports_before_head(options.project, options.history)
+    predictor = recording_predictor(Store(options.store))
+    return show(report, in_memory(artifacts), predictor, options.report / PAGE_NAME, earlier)

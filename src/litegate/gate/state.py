@@ -109,11 +109,11 @@ class Gate:
         """
         if self.is_worker or looks(self.config):
             return
-        from litegate.report.json_report import make_room
+        from litegate.report.json_report import prepare_folder
 
         try:
             self.session.pipeline.store.demand_folder()
-            make_room(self.options.report)
+            prepare_folder(self.options.report)
         except LitegateError as error:
             raise pytest.UsageError(str(error)) from error
 

@@ -10,7 +10,7 @@ import pytest
 from litegate.core.escaping import plain
 from litegate.gate.invocation import looks
 from litegate.gate.state import Gate
-from litegate.report.view import PROOF
+from litegate.report.outcomes import PROOF
 
 _MARKUP: Mapping[str, Mapping[str, bool]] = {
     "fail": {"red": True},

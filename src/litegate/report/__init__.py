@@ -1,1 +1,1 @@
-"""Render what a run found: terminal, JSON, Markdown, HTML, annotations, badge. Runs nothing."""
+"""Render a run as terminal output, JSON, Markdown, HTML, annotations and badge; runs nothing."""

@@ -1,47 +1,47 @@
-"""`::error` lines: what failed, at the model's own file and line, within GitHub's counts."""
+"""Format failures as GitHub's `::error` commands, at the model's file and line."""
 
 from litegate.core.escaping import command_message, command_property
-from litegate.report.view import PROOF, UNPROVEN, Report, Row, counts, having, is_good, whose
+from litegate.report.formatting import counts, subject_of
+from litegate.report.outcomes import PROOF, UNPROVEN, Report, Row, is_good, verdicts_with
 
 MOST = 10
-"""GitHub shows so many errors of one step and hides the others."""
+"""GitHub shows ten errors of a step and hides the others."""
 
 
 def annotations(report: Report, folder: str = "") -> list[str]:
-    """One workflow command for each broken promise and error, the worst first.
+    """Return a workflow command for each failed verdict and error, the worst first.
 
-    `folder` is where the project lies in its repository, with a slash at its end. Where there are
-    more than GitHub shows, the last one says how many more. A report that is no pass always gets
-    one.
+    `folder` is the project's folder in its repository, with a slash at the end. With more than
+    `MOST`, the last command counts the rest. A report that is not good gets at least one.
     """
-    found = [_of_verdict(_from_top(row, folder)) for row in _failing(report)]
-    found += [_of_error(_from_top(row, folder)) for row in report["errors"]]
-    if not found and not is_good(report):
-        found = [_command({}, "litegate", f"no pass: {counts(report)}")]
-    if len(found) <= MOST:
-        return found
-    more = len(found) - (MOST - 1)
-    rest = _command({}, "litegate", f"and {more} more: the step summary lists them")
-    return [*found[: MOST - 1], rest]
+    commands = [_verdict_command(_from_root(row, folder)) for row in _failing(report)]
+    commands += [_error_command(_from_root(row, folder)) for row in report["errors"]]
+    if not commands and not is_good(report):
+        commands = [_command({}, "litegate", f"no pass: {counts(report)}")]
+    if len(commands) <= MOST:
+        return commands
+    left_out = len(commands) - (MOST - 1)
+    last = _command({}, "litegate", f"and {left_out} more: the step summary lists them")
+    return [*commands[: MOST - 1], last]
 
 
-def _from_top(row: Row, folder: str) -> Row:
-    """A row whose file reads from the repository's top, as GitHub wants it."""
+def _from_root(row: Row, folder: str) -> Row:
+    """Return the row with its file relative to the repository's root, as GitHub expects."""
     return {**row, "file": folder + row["file"]} if row.get("file") else row
 
 
 def _failing(report: Report) -> list[Row]:
-    unproven = having(report, "inconclusive") if report["strict"] else []
-    return having(report, "fail") + unproven
+    inconclusive = verdicts_with(report, "inconclusive") if report["strict"] else []
+    return verdicts_with(report, "fail") + inconclusive
 
 
-def _of_verdict(row: Row) -> str:
-    return _command(row, f"{row['measurement']}: {whose(row)}", row["sentence"])
+def _verdict_command(row: Row) -> str:
+    return _command(row, f"{row['measurement']}: {subject_of(row)}", row["sentence"])
 
 
-def _of_error(row: Row) -> str:
-    what = UNPROVEN if row["id"] == PROOF else "no verdict"
-    return _command(row, f"{what}: {whose(row) or row['check']}", row["message"])
+def _error_command(row: Row) -> str:
+    title = UNPROVEN if row["id"] == PROOF else "no verdict"
+    return _command(row, f"{title}: {subject_of(row) or row['check']}", row["message"])
 
 
 def _command(row: Row, title: str, message: str) -> str:

@@ -1,4 +1,4 @@
-"""A table as lines of text that a terminal of any width can show."""
+"""Format a table as lines that fit a terminal of any width."""
 
 from __future__ import annotations
 
@@ -15,63 +15,66 @@ Cells = Sequence[str]
 
 _GAP = "  "
 _FIXED = "\xa0"
-"""A space at which no line ends."""
+"""No-break space: keeps a number and its unit on one line."""
 _LEAST = 24
-"""Characters of the last column that are worth showing where not all of them fit."""
+"""Characters of the last column that must fit, or else it is left out."""
 
 
 def columns(
     head: Cells, rows: Sequence[Cells], width: int, *, lead: int, spare: int
 ) -> Iterator[tuple[int, str]]:
-    """Lines, each with the number of its row; that of the head is -1.
+    """Yield lines, each with the index of its row; -1 is the head's.
 
-    In `width` characters, 0 for no end, what does not fit is left out: the last column is cut, then
-    up to `spare` columns go, the last first. Where that is not enough there is no table: each row
-    is its `lead` first cells and, below them, the others with their names; the last one goes first
-    here, too, if any may.
+    A `width` of 0 is unlimited. If the table is too wide, its last column is cut, then up to
+    `spare` columns are left out, the last first. If it still does not fit, each row becomes a
+    paragraph: its first `lead` cells, and below them the others with their column names, without
+    the last one if `spare` allows.
     """
     shown = [[plain(cell) for cell in row] for row in (head, *rows)]
     sizes = [max(map(len, column)) for column in zip(*shown, strict=True)]
-    kept = _kept(sizes, width, spare)
-    for number, row in enumerate(shown, start=-1):
-        if kept:
-            padded = (cell.ljust(size) for cell, size in zip(row[:kept], sizes, strict=False))
-            yield number, _cut(_GAP.join(padded).rstrip(), width)
-        elif number >= 0:
-            most = len(row) - bool(spare)
-            lines = _folded(shown[0][:most], row[:most], width, lead)
-            yield from ((number, line) for line in lines)
+    count = _fitting(sizes, width, spare)
+    for index, row in enumerate(shown, start=-1):
+        if count:
+            padded = (cell.ljust(size) for cell, size in zip(row[:count], sizes, strict=False))
+            yield index, _cut(_GAP.join(padded).rstrip(), width)
+        elif index >= 0:
+            cells = len(row) - bool(spare)
+            lines = _paragraph(shown[0][:cells], row[:cells], width, lead)
+            yield from ((index, line) for line in lines)
 
 
-def _kept(sizes: Sequence[int], width: int, spare: int) -> int:
-    """How many columns are shown; 0 where too few fit."""
-    starts = [sum(sizes[:n]) + len(_GAP) * n for n in range(len(sizes))]
+def _fitting(sizes: Sequence[int], width: int, spare: int) -> int:
+    """Return how many columns fit; 0 if more than `spare` would have to go."""
+    starts = [sum(sizes[:count]) + len(_GAP) * count for count in range(len(sizes))]
     if not width or starts[-1] + min(sizes[-1], _LEAST) <= width:
         return len(sizes)
-    ends = (n for n in range(len(sizes) - 1, len(sizes) - 1 - spare, -1))
-    return next((n for n in ends if starts[n] - len(_GAP) <= width), 0)
+    counts = (count for count in range(len(sizes) - 1, len(sizes) - 1 - spare, -1))
+    return next((count for count in counts if starts[count] - len(_GAP) <= width), 0)
 
 
 def _cut(line: str, width: int) -> str:
     return line if not width or len(line) <= width else f"{line[: width - 2]} …"
 
 
-def _folded(head: Cells, row: Cells, width: int, lead: int) -> Iterator[str]:
-    """A row in lines that end between two of its words, not between a number and its unit."""
+def _paragraph(head: Cells, row: Cells, width: int, lead: int) -> Iterator[str]:
+    """Wrap a row between its cells where possible, so that numbers keep their units."""
     width = max(width, _LEAST)
     yield from textwrap.wrap(" ".join(filter(None, row[:lead])), width, subsequent_indent=_GAP)
-    named = [f"{name} {cell}" for name, cell in zip(head[lead:], row[lead:], strict=True) if cell]
-    most = width - len(_GAP) - 1
-    said = ", ".join(one.replace(" ", _FIXED) if len(one) <= most else one for one in named)
-    lines = textwrap.wrap(said, width, initial_indent=_GAP, subsequent_indent=_GAP)
-    yield from (line.replace(_FIXED, " ") for line in lines)
+    others = zip(head[lead:], row[lead:], strict=True)
+    named_cells = [f"{name} {cell}" for name, cell in others if cell]
+    longest = width - len(_GAP) - 1
+    content = ", ".join(
+        cell.replace(" ", _FIXED) if len(cell) <= longest else cell for cell in named_cells
+    )
+    wrapped = textwrap.wrap(content, width, initial_indent=_GAP, subsequent_indent=_GAP)
+    yield from (line.replace(_FIXED, " ") for line in wrapped)
 
 
-_UNBOUND = 240
-"""Columns where there is no terminal: a line is then one line, which `grep` finds."""
+_PIPE_WIDTH = 240
+"""Columns of output into a pipe: rows stay on one line, so that `grep` finds them."""
 
 
 def console() -> Console:
-    """A console as wide as the terminal, or as COLUMNS says; into a pipe lines are not broken."""
-    bound = sys.stdout.isatty() or os.environ.get("COLUMNS")
-    return Console(highlight=False, width=None if bound else _UNBOUND)
+    """Return a console as wide as the terminal, or COLUMNS; in a pipe, lines do not wrap."""
+    has_width = sys.stdout.isatty() or os.environ.get("COLUMNS")
+    return Console(highlight=False, width=None if has_width else _PIPE_WIDTH)

@@ -1,4 +1,4 @@
-"""A comparison of two files, for a person at a terminal of any width and for programs."""
+"""Format a comparison of two files, for a terminal of any width and as JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from litegate.measures.wording import headline, sentence
 from litegate.report.columns import console
 from litegate.report.run_record import Place, verdict_row
 
-_LAST = {
+_CONCLUSIONS = {
     Outcome.PASS: "B keeps the limits of a change to A",
     Outcome.INCONCLUSIVE: "B keeps the limits of a change to A; not all of it is proven",
     Outcome.FAIL: "B is worse than A",
@@ -25,34 +25,37 @@ _MOST_FACTS = 6
 _STYLES = {Outcome.PASS: "green", Outcome.INCONCLUSIVE: "yellow", Outcome.FAIL: "red"}
 
 
-def show(found: FileComparison, a: str, b: str) -> None:
-    """Print both files side by side, the verdicts as sentences, and the last word."""
-    out = console()
-    out.print(Text(plain(f"A, the base: {a}")))
-    out.print(Text(plain(f"B: {b}")))
-    out.print(_table(found))
-    for verdict in found.verdicts:
-        word = Text(headline(verdict.outcome), style=_STYLES[verdict.outcome])
-        out.print(word.append(f" {plain_lines(sentence(_brief(verdict)))}", style="default"))
-    for note in found.notes:
-        out.print(Text(plain(note)))
-    if found.unjudged:
-        out.print(Text(f"not judged: {', '.join(found.unjudged)}"))
-    out.print(Text(_LAST[found.outcome], style=f"bold {_STYLES[found.outcome]}"))
+def show(comparison: FileComparison, a: str, b: str) -> None:
+    """Print both files side by side, the verdicts as sentences, and the conclusion."""
+    output = console()
+    output.print(Text(plain(f"A, the base: {a}")))
+    output.print(Text(plain(f"B: {b}")))
+    output.print(_table(comparison))
+    for verdict in comparison.verdicts:
+        line = Text(headline(verdict.outcome), style=_STYLES[verdict.outcome])
+        line.append(f" {plain_lines(sentence(_brief(verdict)))}", style="default")
+        output.print(line)
+    for note in comparison.notes:
+        output.print(Text(plain(note)))
+    if comparison.unjudged:
+        output.print(Text(f"not judged: {', '.join(comparison.unjudged)}"))
+    outcome = comparison.outcome
+    output.print(Text(_CONCLUSIONS[outcome], style=f"bold {_STYLES[outcome]}"))
 
 
 def _brief(verdict: Verdict) -> Verdict:
-    """The verdict with the first facts of its evidence; --json has them all."""
-    found = verdict.measurement
-    return replace(verdict, measurement=replace(found, evidence=found.evidence[:_MOST_FACTS]))
+    """Return the verdict with the first facts of its evidence; --json prints all of them."""
+    measurement = verdict.measurement
+    facts = measurement.evidence[:_MOST_FACTS]
+    return replace(verdict, measurement=replace(measurement, evidence=facts))
 
 
-def _table(found: FileComparison) -> Table:
+def _table(comparison: FileComparison) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     table.add_column("", overflow="fold")
     for head in ("A", "B", "B - A"):
         table.add_column(head, justify="right", overflow="fold")
-    for row in found.rows:
+    for row in comparison.rows:
         cells = (row.what, _shown(row.a, row.unit), _shown(row.b, row.unit), _change(row))
         table.add_row(*(Text(plain(cell)) for cell in cells))
     return table
@@ -71,10 +74,10 @@ def _change(row: Row) -> str:
     return text(row.b - row.a, unit, signed=True) if row.b != row.a else "="
 
 
-def as_json(found: FileComparison) -> dict[str, Any]:
-    """Everything, in JSON's types; verdicts as they stand in `report.json`."""
+def as_json(comparison: FileComparison) -> dict[str, Any]:
+    """Return the comparison in JSON's types, with verdicts as in `report.json`."""
     return {
-        "verdict": found.outcome.value,
+        "verdict": comparison.outcome.value,
         "rows": [
             {
                 "what": row.what,
@@ -82,11 +85,11 @@ def as_json(found: FileComparison) -> dict[str, Any]:
                 "b": _plain_number(row.b),
                 "unit": row.unit.value,
             }
-            for row in found.rows
+            for row in comparison.rows
         ],
-        "verdicts": [_verdict(one) for one in found.verdicts],
-        "notes": list(found.notes),
-        "not_judged": list(found.unjudged),
+        "verdicts": [_verdict(verdict) for verdict in comparison.verdicts],
+        "notes": list(comparison.notes),
+        "not_judged": list(comparison.unjudged),
     }
 
 

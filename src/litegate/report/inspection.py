@@ -1,4 +1,4 @@
-"""An inspection, for a person at a terminal of any width."""
+"""Format the inspection of a file, for a terminal of any width and as JSON."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ from litegate.tflite.graph import Operator, Signature, Tensor
 _MOST_TENSORS = 500
 _MOST_REASONS = 8
 _NAME = 48
-"""Characters of a tensor's name; those of fused layers run to hundreds."""
+"""Characters of a tensor's name; names of fused layers have hundreds."""
 
 
-def show(found: Inspection, title: str) -> None:
-    """Print everything, in tables that fold where the terminal is narrow."""
-    out = console()
-    out.print(_text(title), style="bold")
-    out.print(grid(_facts(found)))
-    out.print(_table(("", "name", "type", "shape", "scale", "zero"), _ports(found)))
-    out.print(_table(("operator", "version", "count", "MACs"), _operators(found)))
-    rows = [_row(one) for one in found.tensors[:_MOST_TENSORS]]
-    out.print(_table(("", "tensor", "role", "type", "shape", "bytes", "scales"), rows))
-    if more := len(found.tensors) - len(rows):
-        out.print(_text(f"and {more:,} more tensors: --json has them all"))
-    for head, reasons in _hindrances(found):
-        out.print(_text(head), style="bold")
-        out.print(grid(("-", reason) for reason in _some(reasons)))
+def show(inspection: Inspection, title: str) -> None:
+    """Print the inspection in tables, whose cells wrap in a narrow terminal."""
+    output = console()
+    output.print(_text(title), style="bold")
+    output.print(grid(_facts(inspection)))
+    output.print(_table(("", "name", "type", "shape", "scale", "zero"), _ports(inspection)))
+    output.print(_table(("operator", "version", "count", "MACs"), _operators(inspection)))
+    rows = [_tensor_cells(placed) for placed in inspection.tensors[:_MOST_TENSORS]]
+    output.print(_table(("", "tensor", "role", "type", "shape", "bytes", "scales"), rows))
+    if left_out := len(inspection.tensors) - len(rows):
+        output.print(_text(f"and {left_out:,} more tensors: --json has them all"))
+    for head, reasons in _breaches(inspection):
+        output.print(_text(head), style="bold")
+        output.print(grid(("-", reason) for reason in _first_reasons(reasons)))
 
 
 def grid(rows: Iterable[tuple[str, str]]) -> Table:
-    """Two columns without lines: what it is, and its value."""
+    """Make a table of two columns, name and value, without lines."""
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
@@ -50,7 +50,7 @@ def grid(rows: Iterable[tuple[str, str]]) -> Table:
 
 
 def _text(value: object) -> Text:
-    """A cell: what it says is text, whatever the file says."""
+    """Make a cell; names from the file are never read as markup or control characters."""
     return Text(plain(str(value)))
 
 
@@ -64,84 +64,86 @@ def _table(heads: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> Table:
     return table
 
 
-def _facts(found: Inspection) -> Iterator[tuple[str, str]]:
-    yield "types", found.origin.form
-    yield "quantized by", found.origin.way
-    yield "converter", found.origin.converter
-    yield "least runtime", found.origin.min_runtime
-    for one in found.signatures if len(found.signatures) > 1 else ():
-        yield f"signature {one.name}", _signature(one)
-    yield "MACs", _macs(found)
-    constants = f", other constants {found.constant_bytes:,} B" if found.constant_bytes else ""
-    yield "weights", f"{found.weight_bytes:,} B{constants}"
-    yield "activations", f"{found.activation_bytes:,} B, each with memory of its own"
-    yield "arena", _arena(found)
-    yield "fully integer", _answer(found.not_integer)
-    for target, breaches in found.targets.items():
-        yield f"target {target}", _answer(breaches)
+def _facts(inspection: Inspection) -> Iterator[tuple[str, str]]:
+    yield "types", inspection.origin.form
+    yield "quantized by", inspection.origin.way
+    yield "converter", inspection.origin.converter
+    yield "least runtime", inspection.origin.min_runtime
+    for signature in inspection.signatures if len(inspection.signatures) > 1 else ():
+        yield f"signature {signature.name}", _signature(signature)
+    yield "MACs", _macs(inspection)
+    constants = inspection.constant_bytes
+    other_constants = f", other constants {constants:,} B" if constants else ""
+    yield "weights", f"{inspection.weight_bytes:,} B{other_constants}"
+    yield "activations", f"{inspection.activation_bytes:,} B, each with memory of its own"
+    yield "arena", _arena(inspection)
+    yield "fully integer", _yes_or_no(inspection.not_integer)
+    for target, breaches in inspection.targets.items():
+        yield f"target {target}", _yes_or_no(breaches)
 
 
-def _signature(one: Signature) -> str:
-    taken, given = (", ".join(name for _, name in ports) for ports in (one.inputs, one.outputs))
-    return f"graph {one.graph}: {taken} to {given}"
+def _signature(signature: Signature) -> str:
+    sides = (signature.inputs, signature.outputs)
+    inputs, outputs = (", ".join(name for _, name in ports) for ports in sides)
+    return f"graph {signature.graph}: {inputs} to {outputs}"
 
 
-def _macs(found: Inspection) -> str:
-    if not found.uncounted:
-        return f"{found.macs:,}"
-    missing = ", ".join(map(named, found.uncounted[:_MOST_REASONS]))
-    return f"at least {found.macs:,}; not known for {len(found.uncounted)}: {missing}"
+def _macs(inspection: Inspection) -> str:
+    if not inspection.uncounted:
+        return f"{inspection.macs:,}"
+    missing = ", ".join(map(named, inspection.uncounted[:_MOST_REASONS]))
+    return f"at least {inspection.macs:,}; not known for {len(inspection.uncounted)}: {missing}"
 
 
-def _arena(found: Inspection) -> str:
-    if found.plan is None:
-        return f"not known: {found.unplanned}"
-    busiest = found.plan.busiest or "the input"
-    return f"{found.plan.arena:,} B ({busiest} alone needs {found.plan.least:,} B)"
+def _arena(inspection: Inspection) -> str:
+    if inspection.plan is None:
+        return f"not known: {inspection.unplanned}"
+    busiest = inspection.plan.busiest or "the input"
+    return f"{inspection.plan.arena:,} B ({busiest} alone needs {inspection.plan.least:,} B)"
 
 
-def _answer(breaches: tuple[str, ...]) -> str:
+def _yes_or_no(breaches: tuple[str, ...]) -> str:
     noun = "reason" if len(breaches) == 1 else "reasons"
     return f"no, {len(breaches)} {noun} below" if breaches else "yes"
 
 
-def _ports(found: Inspection) -> Iterator[tuple[Any, ...]]:
-    for side, tensors in (("in", found.inputs), ("out", found.outputs)):
-        for name, one in tensors.items():
-            scales = ", ".join(f"{scale:.6g}" for scale in one.scales[:3])
-            zeros = ", ".join(map(str, one.zero_points[:3]))
-            yield side, name, one.dtype, _shape(one.shape_signature), scales, zeros
+def _ports(inspection: Inspection) -> Iterator[tuple[Any, ...]]:
+    for side, tensors in (("in", inspection.inputs), ("out", inspection.outputs)):
+        for name, tensor in tensors.items():
+            scales = ", ".join(f"{scale:.6g}" for scale in tensor.scales[:3])
+            zeros = ", ".join(map(str, tensor.zero_points[:3]))
+            yield side, name, tensor.dtype, _shape(tensor.shape_signature), scales, zeros
 
 
 def _shape(shape: tuple[int, ...]) -> str:
-    """A shape in words; a free size is a question mark."""
+    """Format a shape; a free size is a question mark."""
     return "x".join("?" if size < 0 else str(size) for size in shape) or "scalar"
 
 
-def _operators(found: Inspection) -> Iterator[tuple[Any, ...]]:
-    spent = Counter[tuple[str, int]]()
-    for one in found.costs:
-        spent[_kind(one.operator)] += one.macs or 0
-    unknown = {_kind(one) for one in found.uncounted}
-    for name, version, count in found.operators:
-        macs = spent[name, version]
-        shown = "not known" if (name, version) in unknown else f"{macs:,}" if macs else ""
-        yield name, version, count, shown
+def _operators(inspection: Inspection) -> Iterator[tuple[Any, ...]]:
+    macs_by_kind = Counter[tuple[str, int]]()
+    for cost in inspection.costs:
+        macs_by_kind[_kind(cost.operator)] += cost.macs or 0
+    unknown = {_kind(operator) for operator in inspection.uncounted}
+    for name, version, count in inspection.operators:
+        macs = macs_by_kind[name, version]
+        macs_cell = "not known" if (name, version) in unknown else f"{macs:,}" if macs else ""
+        yield name, version, count, macs_cell
 
 
 def _kind(operator: Operator) -> tuple[str, int]:
     return f"{operator.name} {operator.custom_code}".strip(), operator.version
 
 
-def _row(one: Placed) -> tuple[Any, ...]:
-    tensor = one.tensor
-    number = f"{one.graph}.{tensor.index}" if one.graph else tensor.index
+def _tensor_cells(placed: Placed) -> tuple[Any, ...]:
+    tensor = placed.tensor
+    number = f"{placed.graph}.{tensor.index}" if placed.graph else tensor.index
     scales = len(tensor.scales) or ""
     size = "" if tensor.memory is None else f"{tensor.memory:,}"
     return (
         number,
         shortened(tensor.name, _NAME),
-        one.role,
+        placed.role,
         tensor.dtype,
         _shape(tensor.shape),
         size,
@@ -149,58 +151,58 @@ def _row(one: Placed) -> tuple[Any, ...]:
     )
 
 
-def _hindrances(found: Inspection) -> Iterator[tuple[str, tuple[str, ...]]]:
-    if found.not_integer:
-        yield "what keeps it from being fully integer", found.not_integer
-    for target, breaches in found.targets.items():
+def _breaches(inspection: Inspection) -> Iterator[tuple[str, tuple[str, ...]]]:
+    if inspection.not_integer:
+        yield "what keeps it from being fully integer", inspection.not_integer
+    for target, breaches in inspection.targets.items():
         if breaches:
             yield f"what {target} does not take", breaches
 
 
-def _some(reasons: tuple[str, ...]) -> Iterator[str]:
+def _first_reasons(reasons: tuple[str, ...]) -> Iterator[str]:
     yield from reasons[:_MOST_REASONS]
     if len(reasons) > _MOST_REASONS:
         yield f"and {len(reasons) - _MOST_REASONS} more: --json has them all"
 
 
-def as_json(found: Inspection) -> dict[str, Any]:
-    """Everything; what is not known is null, beside the reason."""
-    plan = found.plan
+def as_json(inspection: Inspection) -> dict[str, Any]:
+    """Return the inspection in JSON's types; an unknown number is null, beside its reason."""
+    plan = inspection.plan
     return {
-        "bytes": found.size,
-        "form": found.origin.form,
-        "quantized_by": found.origin.way,
-        "converter": found.origin.converter,
-        "min_runtime": found.origin.min_runtime,
-        "macs": None if found.uncounted else found.macs,
-        "macs_known": found.macs,
-        "macs_unknown": [named(one) for one in found.uncounted],
-        "weight_bytes": found.weight_bytes,
-        "constant_bytes": found.constant_bytes,
-        "activation_bytes": found.activation_bytes,
+        "bytes": inspection.size,
+        "form": inspection.origin.form,
+        "quantized_by": inspection.origin.way,
+        "converter": inspection.origin.converter,
+        "min_runtime": inspection.origin.min_runtime,
+        "macs": None if inspection.uncounted else inspection.macs,
+        "macs_known": inspection.macs,
+        "macs_unknown": [named(operator) for operator in inspection.uncounted],
+        "weight_bytes": inspection.weight_bytes,
+        "constant_bytes": inspection.constant_bytes,
+        "activation_bytes": inspection.activation_bytes,
         "arena": plan.arena if plan else None,
         "arena_variables": plan.variables if plan else None,
         "arena_least": plan.least if plan else None,
         "arena_busiest": plan.busiest if plan else None,
-        "arena_unknown": found.unplanned,
-        "inputs": [_port(*each) for each in found.inputs.items()],
-        "outputs": [_port(*each) for each in found.outputs.items()],
-        "signatures": [_signature_row(one) for one in found.signatures],
+        "arena_unknown": inspection.unplanned,
+        "inputs": [_port(name, tensor) for name, tensor in inspection.inputs.items()],
+        "outputs": [_port(name, tensor) for name, tensor in inspection.outputs.items()],
+        "signatures": [_signature_row(signature) for signature in inspection.signatures],
         "operator_counts": [
             {"name": name, "version": version, "count": count}
-            for name, version, count in found.operators
+            for name, version, count in inspection.operators
         ],
-        "operators": [_operator(one) for one in found.costs],
-        "tensors": [_tensor(one) for one in found.tensors],
-        "not_integer": list(found.not_integer),
-        "targets": {name: list(breaches) for name, breaches in found.targets.items()},
+        "operators": [_operator(cost) for cost in inspection.costs],
+        "tensors": [_tensor(placed) for placed in inspection.tensors],
+        "not_integer": list(inspection.not_integer),
+        "targets": {name: list(breaches) for name, breaches in inspection.targets.items()},
     }
 
 
-def _signature_row(one: Signature) -> dict[str, Any]:
-    sides = {"inputs": one.inputs, "outputs": one.outputs}
-    named = {side: {name: index for index, name in ports} for side, ports in sides.items()}
-    return {"name": one.name, "graph": one.graph, **named}
+def _signature_row(signature: Signature) -> dict[str, Any]:
+    sides = {"inputs": signature.inputs, "outputs": signature.outputs}
+    indices = {side: {name: index for index, name in ports} for side, ports in sides.items()}
+    return {"name": signature.name, "graph": signature.graph, **indices}
 
 
 def _port(name: str, tensor: Tensor) -> dict[str, Any]:
@@ -216,27 +218,27 @@ def _port(name: str, tensor: Tensor) -> dict[str, Any]:
 
 
 def _operator(cost: Cost) -> dict[str, Any]:
-    one = cost.operator
+    operator = cost.operator
     return {
-        "index": one.index,
-        "name": one.name,
-        "version": one.version,
-        "custom_code": one.custom_code,
-        "activation": one.activation,
-        "options": dict(one.options),
-        "inputs": list(one.inputs),
-        "outputs": list(one.outputs),
+        "index": operator.index,
+        "name": operator.name,
+        "version": operator.version,
+        "custom_code": operator.custom_code,
+        "activation": operator.activation,
+        "options": dict(operator.options),
+        "inputs": list(operator.inputs),
+        "outputs": list(operator.outputs),
         "macs": cost.macs,
     }
 
 
-def _tensor(one: Placed) -> dict[str, Any]:
-    tensor = one.tensor
+def _tensor(placed: Placed) -> dict[str, Any]:
+    tensor = placed.tensor
     return {
-        "graph": one.graph,
+        "graph": placed.graph,
         "index": tensor.index,
         "name": tensor.name,
-        "role": one.role.value,
+        "role": placed.role.value,
         "type": tensor.dtype,
         "shape": list(tensor.shape),
         "bytes": tensor.memory,

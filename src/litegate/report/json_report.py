@@ -1,4 +1,4 @@
-"""`report.json`: everything a run found, for other programs. Described by `report.schema.json`."""
+"""Write and read `report.json`, the record of a run for other programs."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ from typing import Any
 
 from litegate.core.errors import ConfigError
 from litegate.core.files import write_whole
-from litegate.report.run_record import SCHEMA_VERSION, Run
+from litegate.report.outcomes import Report
+from litegate.report.run_record import Run
+from litegate.report.schema import SCHEMA_VERSION, check
 
-NAME, PAGE = "report.json", "report.html"
+JSON_NAME, PAGE_NAME = "report.json", "report.html"
+MOST_BYTES = 64 * 2**20
+"""Larger files are not read: a report may come from a stranger's pull request."""
 
 
 def document(run: Run) -> dict[str, Any]:
-    """The run as a JSON object."""
+    """Return the run as a JSON object."""
     return {
         "schema_version": SCHEMA_VERSION,
         "verdict": run.verdict,
@@ -26,42 +30,79 @@ def document(run: Run) -> dict[str, Any]:
         "anchor": dict(run.anchor) if run.anchor else None,
         "verdicts": [dict(row) for row in run.verdicts],
         "errors": [dict(row) for row in run.errors],
-        "not_gated": [{"model": m, "reason": why} for m, why in sorted(run.not_gated.items())],
-        "not_measured": [{"id": i, "reason": why} for i, why in sorted(run.not_measured.items())],
+        "not_gated": [
+            {"model": model, "reason": reason} for model, reason in sorted(run.not_gated.items())
+        ],
+        "not_measured": [
+            {"id": check_id, "reason": reason}
+            for check_id, reason in sorted(run.not_measured.items())
+        ],
         "recipes": [dict(row) for row in run.recipes],
-        "artifacts": {digest: dict(born) for digest, born in sorted(run.artifacts.items())},
+        "artifacts": {
+            digest: dict(certificate) for digest, certificate in sorted(run.artifacts.items())
+        },
         "waivers": [dict(row) for row in run.waivers],
         "proofs": [dict(row) for row in run.proofs],
         "notes": list(run.notes),
     }
 
 
-def make_room(folder: Path) -> None:
-    """Make the folder of the report, without the last one. ConfigError where that cannot be."""
+def prepare_folder(folder: Path) -> None:
+    """Make the report's folder and delete the previous report, which may say "pass".
+
+    Raises ConfigError if the folder cannot be made or a file cannot be deleted.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name in (NAME, PAGE):
+        for name in (JSON_NAME, PAGE_NAME):
             (folder / name).unlink(missing_ok=True)
     except OSError as error:
-        raise _cannot(folder, error) from error
+        raise _not_writable(folder, error) from error
 
 
 def write(report: Mapping[str, Any], folder: Path) -> Path:
-    """Write `report.json` into `folder` under a temporary name and move it into place.
-
-    ConfigError where that cannot be.
-    """
-    path = folder / NAME
+    """Write `report.json` into `folder` atomically; raises ConfigError if that fails."""
+    path = folder / JSON_NAME
     try:
         write_whole(path, (json.dumps(report, indent=1, allow_nan=False) + "\n").encode())
     except OSError as error:
-        raise _cannot(folder, error) from error
+        raise _not_writable(folder, error) from error
     return path
 
 
-def _cannot(folder: Path, error: OSError) -> ConfigError:
+def _not_writable(folder: Path, error: OSError) -> ConfigError:
     return ConfigError(
         f"the report cannot be written into {folder}",
         got=str(error.strerror or error),
         remedy="name a folder of yours with room in it: --litegate-report DIR",
     )
+
+
+def report_file(path: Path) -> Path:
+    """Return `path`, or the `report.json` in it if it is a folder."""
+    return path / JSON_NAME if path.is_dir() else path
+
+
+def read(path: Path) -> Report:
+    """Read the report in a file or folder.
+
+    Raises ConfigError if it is missing, too large, no JSON, or of another shape.
+    """
+    file = report_file(path)
+    report = load(file)
+    check(report, str(file))
+    return dict(report)
+
+
+def load(path: Path) -> Any:
+    """Read JSON of any shape; raises ConfigError if it is missing, too large, or no JSON."""
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise ConfigError(f"{path} is too large", expected=f"at most {MOST_BYTES:,} B")
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise ConfigError(
+            f"the report {path} cannot be read",
+            got=str(error),
+            remedy="run `pytest checks/`, which writes it, or name another with --report",
+        ) from error

@@ -1,8 +1,8 @@
-"""A report as Markdown, for GitHub's step summary and for a comment.
+"""Format a report as Markdown, for GitHub's step summary and for a comment.
 
-What got worse stands on top, what passed is folded. Each section is a block of HTML, in which
-nothing that a report holds is read as Markdown. A budget of bytes is kept by leaving out rows,
-those of the folded sections first; each section says how many it left out.
+The worst rows come first, passed verdicts are folded. Each section is a block of HTML, so that no
+text of a report is read as Markdown. Rows are left out to stay within a number of bytes, those of
+the last sections first; each section says how many it left out.
 """
 
 from __future__ import annotations
@@ -13,27 +13,25 @@ from typing import Any, final
 
 from litegate.core.escaping import markdown as text
 from litegate.report import proof
-from litegate.report.view import (
+from litegate.report.formatting import (
     RECIPE_HEAD,
-    Report,
-    Row,
+    compared_with,
     counts,
     figures,
-    having,
-    headline,
-    held_against,
-    judged,
+    judged_commit,
     recipe_figures,
-    whose,
-    without_verdict,
+    subject_of,
 )
+from litegate.report.outcomes import Report, Row, headline, verdicts_with, without_verdict
 
 SUMMARY_BYTES = 1000 * 1024
-"""GitHub drops a step summary above 1024 KiB whole."""
+"""GitHub drops a whole step summary above 1024 KiB."""
 COMMENT_BYTES = 60 * 1024
-"""And refuses a comment above 64 KiB."""
-_FRAME = 400
-"""Bytes kept free for a section's own lines, the one that counts what was left out included."""
+"""GitHub refuses a comment above 64 KiB."""
+_FRAME_BYTES = 400
+"""Reserved for a section's own lines: heading, table head, count of rows left out."""
+_LONGEST_CELL = 300
+"""Characters of a cell or a name."""
 
 _VERDICT_HEAD = ("model/recipe", "measurement", "value", "limit", "margin", "evidence")
 
@@ -46,59 +44,65 @@ class _Section:
     title: str
     rows: Sequence[str]
     head: tuple[str, ...] = ()
-    """Of a table; a list has none."""
-    folded: bool = False
+    """Column heads of a table; empty for a list."""
+    is_folded: bool = False
 
 
 def summary(report: Report, most: int = SUMMARY_BYTES) -> str:
-    """The report as Markdown of at most `most` bytes."""
+    """Format the report as Markdown of at most `most` bytes."""
     opening = _opening(report)
     sections = [section for section in _sections(report) if section.rows]
-    left = most - _size(opening) - _FRAME * len(sections)
-    kept = _within(sections, left)
-    blocks = [opening, *(_block(s, kept[s.title]) for s in sections)]
+    free_bytes = most - _size(opening) - _FRAME_BYTES * len(sections)
+    row_counts = _fitting_rows(sections, free_bytes)
+    blocks = [opening, *(_block(section, row_counts[section.title]) for section in sections)]
     return "\n\n".join(blocks) + "\n"
 
 
 def comment(report: Report) -> str:
-    """The same, small enough for a comment on a pull request."""
+    """Format the report as Markdown that is small enough for a comment on a pull request."""
     return summary(report, COMMENT_BYTES)
 
 
 def _opening(report: Report) -> str:
     lines = [f"## litegate: {headline(report)}", "", f"<p>{counts(report)}</p>"]
-    if shown := judged(report):
-        lines += ["", f"<p>Commit {' '.join(text(each, 300) for each in shown)}</p>"]
-    if shown := held_against(report):
-        lines += ["", f"<p>Held against {' '.join(text(each, 300) for each in shown)}</p>"]
+    if parts := judged_commit(report):
+        lines += ["", f"<p>Commit {_joined(parts)}</p>"]
+    if parts := compared_with(report):
+        lines += ["", f"<p>Held against {_joined(parts)}</p>"]
     return "\n".join(lines)
 
 
+def _joined(parts: Iterable[str]) -> str:
+    return " ".join(text(part, _LONGEST_CELL) for part in parts)
+
+
 def _sections(report: Report) -> Iterator[_Section]:
-    """In the order in which a person reads them, which is that of their weight, too."""
-    yield _Section(title="What got worse", rows=_each(having(report, "fail"), _sentence))
-    unproven = having(report, "inconclusive")
-    blank = without_verdict(report["errors"])
-    yield _Section(title="Not proven", rows=_each(unproven, _sentence))
-    yield _Section(title="No verdict", rows=_each(blank, _error))
-    yield _Section(title="NOT GATED", rows=_each(report["not_gated"], _not_gated))
-    yield _Section(title="Waived", rows=_each(having(report, "waived"), _sentence))
-    yield _Section(title="Waivers", rows=_each(report.get("waivers") or [], _waiver))
+    """Yield all sections, the most important first."""
+    failed = verdicts_with(report, "fail")
+    yield _Section(title="What got worse", rows=_formatted(failed, _sentence))
+    inconclusive = verdicts_with(report, "inconclusive")
+    undecided = without_verdict(report["errors"])
+    yield _Section(title="Not proven", rows=_formatted(inconclusive, _sentence))
+    yield _Section(title="No verdict", rows=_formatted(undecided, _error))
+    yield _Section(title="NOT GATED", rows=_formatted(report["not_gated"], _not_gated))
+    yield _Section(title="Waived", rows=_formatted(verdicts_with(report, "waived"), _sentence))
+    yield _Section(title="Waivers", rows=_formatted(report.get("waivers") or [], _waiver))
     proofs = report.get("proofs") or []
-    troubles = [line for row in proofs for line in proof.troubles(row)]
-    yield _Section(title="What the gate would let through", rows=_each(troubles, _note))
-    yield _Section(title="Proof of the gate", rows=_each(proofs, _proof))
-    yield _Section(title="Recipes", rows=_each(report["recipes"], _recipe), head=RECIPE_HEAD)
-    yield _Section(title="Notes", rows=_each(report["notes"], _note), folded=True)
+    problems = [line for row in proofs for line in proof.problems(row)]
+    yield _Section(title="What the gate would let through", rows=_formatted(problems, _note))
+    yield _Section(title="Proof of the gate", rows=_formatted(proofs, _proof))
+    yield _Section(title="Recipes", rows=_formatted(report["recipes"], _recipe), head=RECIPE_HEAD)
+    yield _Section(title="Notes", rows=_formatted(report["notes"], _note), is_folded=True)
     yield _Section(
-        title="Not measured", rows=_each(report["not_measured"], _not_measured), folded=True
+        title="Not measured", rows=_formatted(report["not_measured"], _not_measured), is_folded=True
     )
-    passed = having(report, "pass")
-    yield _Section(title="Passed", rows=_each(passed, _passed), head=_VERDICT_HEAD, folded=True)
+    passed = verdicts_with(report, "pass")
+    rows = _formatted(passed, _passed)
+    yield _Section(title="Passed", rows=rows, head=_VERDICT_HEAD, is_folded=True)
 
 
-def _each(rows: Iterable[Any], row: Callable[[Any], str]) -> list[str]:
-    return [row(each) for each in rows]
+def _formatted(rows: Iterable[Any], format_row: Callable[[Any], str]) -> list[str]:
+    return [format_row(row) for row in rows]
 
 
 def _sentence(row: Row) -> str:
@@ -106,22 +110,22 @@ def _sentence(row: Row) -> str:
 
 
 def _error(row: Row) -> str:
-    return _item(f"{text(whose(row) or row['check'], 300)} {text(row['message'])}")
+    return _item(f"{text(subject_of(row) or row['check'], _LONGEST_CELL)} {text(row['message'])}")
 
 
 def _not_gated(row: Row) -> str:
-    return _item(f"{text(row['model'], 300)} {text(row['reason'])}")
+    return _item(f"{text(row['model'], _LONGEST_CELL)} {text(row['reason'])}")
 
 
 def _not_measured(row: Row) -> str:
-    return _item(f"{text(row['id'], 300)} {text(row['reason'])}")
+    return _item(f"{text(row['id'], _LONGEST_CELL)} {text(row['reason'])}")
 
 
 def _waiver(waiver: Any) -> str:
-    shown = waiver
+    listed = waiver
     if isinstance(waiver, Mapping):
-        shown = ", ".join(f"{key}: {value}" for key, value in waiver.items() if value)
-    return _item(text(str(shown)))
+        listed = ", ".join(f"{key}: {value}" for key, value in waiver.items() if value)
+    return _item(text(str(listed)))
 
 
 def _note(note: str) -> str:
@@ -133,7 +137,7 @@ def _proof(row: Row) -> str:
 
 
 def _passed(row: Row) -> str:
-    return _cells([whose(row), row["measurement"], *figures(row)])
+    return _cells([subject_of(row), row["measurement"], *figures(row)])
 
 
 def _recipe(row: Row) -> str:
@@ -145,38 +149,38 @@ def _item(content: str) -> str:
 
 
 def _cells(cells: Iterable[str]) -> str:
-    return f"<tr>{''.join(f'<td>{text(cell, 300)}</td>' for cell in cells)}</tr>"
+    return f"<tr>{''.join(f'<td>{text(cell, _LONGEST_CELL)}</td>' for cell in cells)}</tr>"
 
 
-def _within(sections: Iterable[_Section], left: int) -> dict[str, int]:
-    """How many rows of each section fit, the first sections served first."""
-    kept: dict[str, int] = {}
+def _fitting_rows(sections: Iterable[_Section], free_bytes: int) -> dict[str, int]:
+    """Return how many rows of each section fit, by title; the first sections come first."""
+    row_counts: dict[str, int] = {}
     for section in sections:
-        kept[section.title] = 0
+        row_counts[section.title] = 0
         for row in section.rows:
-            left -= _size(row)
-            if left < 0:
+            free_bytes -= _size(row)
+            if free_bytes < 0:
                 break
-            kept[section.title] += 1
-    return kept
+            row_counts[section.title] += 1
+    return row_counts
 
 
 def _size(block: str) -> int:
     return len(block.encode()) + 1
 
 
-def _block(section: _Section, kept: int) -> str:
-    """A section with its first `kept` rows, without a blank line, which would end the HTML."""
-    number = len(section.rows)
-    title = f"{section.title} ({number})"
-    lines = list(section.rows[:kept])
+def _block(section: _Section, count: int) -> str:
+    """Format the first `count` rows; a blank line would end the block of HTML."""
+    total = len(section.rows)
+    title = f"{section.title} ({total})"
+    lines = list(section.rows[:count])
     if section.head:
-        head = "".join(f"<th>{each}</th>" for each in section.head)
+        head = "".join(f"<th>{name}</th>" for name in section.head)
         lines = ["<table>", f"<tr>{head}</tr>", *lines, "</table>"]
     else:
         lines = ["<ul>", *lines, "</ul>"]
-    if kept < number:
-        lines.append(f"<p>{number - kept} more left out here for length; report.json has all</p>")
-    if section.folded:
+    if count < total:
+        lines.append(f"<p>{total - count} more left out here for length; report.json has all</p>")
+    if section.is_folded:
         return "\n".join(["<details>", f"<summary>{title}</summary>", *lines, "</details>"])
     return "\n".join([f"<h3>{title}</h3>", *lines])

@@ -1,4 +1,4 @@
-"""What a proof found, in words: from the rows of a report, for every kind of report."""
+"""Format the proof rows of a report as text, for every kind of report."""
 
 from __future__ import annotations
 
@@ -6,53 +6,54 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from litegate.mutation.faults.fault import format_grade
-from litegate.report.view import not_proven
+from litegate.report.formatting import not_proven
 
 Row = Mapping[str, Any]
+"""The proof of one candidate, or one of its faults, as in `report.json`."""
 
 
 def title(row: Row) -> str:
-    """Whether the proof of a candidate holds, and what the gate would notice."""
+    """Say if the proof of a candidate holds, and what the gate would notice."""
     return f"{headline(row)}; {would_notice(row)}"
 
 
 def headline(row: Row) -> str:
-    """Whether the proof of a candidate holds: "digits_cnn/int8_qat: the gate is proven"."""
-    whose = f"{row['model']}/{row['recipe']}"
+    """Say if the proof of a candidate holds: "digits_cnn/int8_qat: the gate is proven"."""
+    candidate = f"{row['model']}/{row['recipe']}"
     if row["holds"]:
-        return f"{whose}: the gate is proven"
-    return f"{whose}: {not_proven([row])}"
+        return f"{candidate}: the gate is proven"
+    return f"{candidate}: {not_proven([row])}"
 
 
 def would_notice(row: Row) -> str:
-    """The line for a summary: what the gate would notice, family by family, and how calm it is."""
-    first: dict[str, Row] = {}
+    """List the smallest fault noticed of each family, and count the false alarms."""
+    noticed: dict[str, Row] = {}
     for fault in row["faults"]:
         if fault["smallest"] is not None:
-            first.setdefault(fault["family"], fault)
-    seen = [_seen(one) for one in first.values()]
-    return f"would notice {', '.join(seen) or 'nothing'}; {calm(row)}"
+            noticed.setdefault(fault["family"], fault)
+    listed = ", ".join(_noticed(fault) for fault in noticed.values())
+    return f"would notice {listed or 'nothing'}; {false_alarms(row)}"
 
 
-def _seen(fault: Row) -> str:
-    said = format_grade(fault["smallest"], fault["unit"])
-    return f"{said} ({fault['name']})" if said else str(fault["name"])
+def _noticed(fault: Row) -> str:
+    smallest = format_grade(fault["smallest"], fault["unit"])
+    return f"{smallest} ({fault['name']})" if smallest else str(fault["name"])
 
 
-def calm(row: Row) -> str:
-    """The false alarms: "0 of 50 false alarms (rate below 5.8 %)"."""
+def false_alarms(row: Row) -> str:
+    """Count the false alarms: "0 of 50 false alarms (rate below 5.8 %)"."""
     below = row["alarm_rate_below"]
     bound = "" if below is None else f" (rate below {100 * below:.1f} % with 95 % confidence)"
     return f"{len(row['alarms'])} of {row['comparisons']} false alarms{bound}"
 
 
 def grade(fault: Row, value: float) -> str:
-    """A grade with its unit: "5 points"; "yes" for a fault without grades."""
+    """Format a grade with its unit: "5 points"; "yes" for a fault without grades."""
     return format_grade(value, fault["unit"]) or "yes"
 
 
-def smallest(fault: Row) -> str:
-    """The smallest grade noticed, as a cell of a table."""
+def smallest_noticed(fault: Row) -> str:
+    """Format the smallest grade noticed as a cell of a table."""
     if fault["unplantable"]:
         return "not in this model"
     if fault["smallest"] is None:
@@ -61,46 +62,49 @@ def smallest(fault: Row) -> str:
 
 
 def noticed_by(fault: Row) -> str:
-    """The checks that noticed, each with its smallest grade; or why nothing was planted."""
+    """List the checks that noticed with their smallest grades, or why nothing was planted."""
     if fault["unplantable"]:
         return str(fault["unplantable"])
-    by = sorted(fault["noticed_by"].items(), key=lambda item: item[1])
-    return ", ".join(f"{name} {value:g}" if fault["unit"] else name for name, value in by)
+    by_grade = sorted(fault["noticed_by"].items(), key=lambda item: item[1])
+    return ", ".join(f"{check} {value:g}" if fault["unit"] else check for check, value in by_grade)
 
 
-def troubles(row: Row) -> Iterator[str]:
-    """What keeps the proof from holding, each with what to do."""
-    for one in row["survivors"]:
-        yield f"SURVIVED: {one['sentence']}; what would catch it: {one['remedy']}"
-    yield from failings(row)
+def problems(row: Row) -> Iterator[str]:
+    """List why the proof does not hold, each line with what to do."""
+    for survivor in row["survivors"]:
+        yield f"SURVIVED: {survivor['sentence']}; what would catch it: {survivor['remedy']}"
+    yield from other_failures(row)
 
 
-def failings(row: Row) -> Iterator[str]:
-    """What keeps the proof from holding besides survivors."""
-    yield from (f"FALSE ALARM: {one}" for one in row["alarms"])
-    yield from (f"NOT PLANTED: {one}" for one in row["errors"])
+def other_failures(row: Row) -> Iterator[str]:
+    """List why the proof does not hold, without the survivors."""
+    yield from (f"FALSE ALARM: {sentence}" for sentence in row["alarms"])
+    yield from (f"NOT PLANTED: {error}" for error in row["errors"])
     if row["unproven"]:
         listed = ", ".join(row["unproven"])
         yield f"NO TIME LEFT for {listed}; what to do: a larger --prove-budget"
 
 
-def asides(row: Row) -> Iterator[str]:
-    """What a person should know besides."""
+def remarks(row: Row) -> Iterator[str]:
+    """List what a reader should know although the proof may hold."""
     if row["idle"]:
         yield f"noticed none of the planted faults: {', '.join(row['idle'])}"
     if row["noise"]:
         yield row["noise"]
 
 
-def matrix(row: Row) -> tuple[list[str], list[list[str]]]:
-    """The kill matrix: its head, and a row for each planted fault; cells are smallest grades."""
+def kill_matrix(row: Row) -> tuple[list[str], list[list[str]]]:
+    """Return the kill matrix's head and a row for each planted fault; cells are grades."""
     planted = [fault for fault in row["faults"] if fault["played"]]
-    used = {name for fault in planted for name in fault["noticed_by"]}
-    checks = [name for name in row["checks"] if name in used]
-    return ["fault", "must be noticed", *checks], [_cells(fault, checks) for fault in planted]
+    noticing = {check for fault in planted for check in fault["noticed_by"]}
+    checks = [check for check in row["checks"] if check in noticing]
+    return ["fault", "must be noticed", *checks], [_matrix_row(fault, checks) for fault in planted]
 
 
-def _cells(fault: Row, checks: Sequence[str]) -> list[str]:
-    by = fault["noticed_by"]
-    seen = [(f"{by[name]:g}" if fault["unit"] else "x") if name in by else "" for name in checks]
-    return [fault["name"], grade(fault, fault["must"]), *seen]
+def _matrix_row(fault: Row, checks: Sequence[str]) -> list[str]:
+    grades = fault["noticed_by"]
+    cells = [
+        (f"{grades[check]:g}" if fault["unit"] else "x") if check in grades else ""
+        for check in checks
+    ]
+    return [fault["name"], grade(fault, fault["must"]), *cells]

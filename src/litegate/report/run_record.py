@@ -1,4 +1,4 @@
-"""What a run found, in JSON's types: made where a check runs, read by every report."""
+"""Record a run's verdicts and errors as rows in JSON's types; every report reads them."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ from typing import Any, final
 
 from litegate.measures.measurement import Verdict
 from litegate.measures.wording import sentence
-from litegate.report.view import outcome_of, word
-
-SCHEMA_VERSION = 1
+from litegate.report.outcomes import outcome_of, overall_verdict
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Which check, of which model and recipe."""
+    """Identifies a check of a model and recipe, and the file that an error is reported at."""
 
     id: str
     """pytest's node id."""
@@ -27,26 +25,26 @@ class Place:
     requirement: str
     """The first line of its docstring."""
     file: str
-    """The model's file, or that of a check without one; posix, from the project's root."""
+    """The model's file, else the check's; from the project's root, with slashes."""
     line: int
-    """The line there."""
+    """The line in that file."""
 
 
 def verdict_row(
     place: Place, verdict: Verdict, waived: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """One verdict as a row of the report; numbers as floats in the measurement's own unit.
+    """Make a verdict's row; numbers are floats in the measurement's unit.
 
-    `waived` is the waiver that excuses it, as the waiver writes itself.
+    `waived` is the row of the waiver that excuses the verdict.
     """
-    found = verdict.measurement
-    interval = found.interval
+    measurement = verdict.measurement
+    interval = measurement.interval
     return asdict(place) | {
-        "measurement": found.name,
-        "value": float(found.value),
+        "measurement": measurement.name,
+        "value": float(measurement.value),
         "relation": verdict.relation.value,
         "limit": float(verdict.limit.value),
-        "unit": found.unit.value,
+        "unit": measurement.unit.value,
         "margin": float(verdict.margin),
         "interval": interval
         and {
@@ -55,59 +53,59 @@ def verdict_row(
             "level": interval.level,
             "method": interval.method,
         },
-        "n": found.n,
+        "n": measurement.n,
         "verdict": verdict.outcome.value,
         "waived": waived,
         "note": verdict.note,
-        "evidence": list(found.evidence),
-        "offenders": list(found.offenders),
+        "evidence": list(measurement.evidence),
+        "offenders": list(measurement.offenders),
         "sentence": sentence(verdict),
-        "artifacts": list(found.artifacts),
-        "series": {name: list(numbers) for name, numbers in found.series.items()},
+        "artifacts": list(measurement.artifacts),
+        "series": {name: list(numbers) for name, numbers in measurement.series.items()},
     }
 
 
 def error_row(place: Place, message: str) -> dict[str, Any]:
-    """A check that came to no verdict."""
+    """Make the row of a check without a verdict."""
     return asdict(place) | {"message": message}
 
 
 @final
 @dataclass(slots=True, kw_only=True)
 class Run:
-    """Everything that one run found; rows are as `verdict_row` and `error_row` make them."""
+    """The record of one run; its rows are made by `verdict_row` and `error_row`."""
 
     environment: Mapping[str, Any]
-    """Versions, kernels, threads, processor, places."""
+    """Versions, kernels, threads, processor, folders."""
     strict: bool
     head: Mapping[str, Any] | None = None
     """The commit that was judged: commit, subject, time, changed."""
     base: Mapping[str, Any] | None = None
-    """The commit that the run was held against: commit, ref."""
+    """The merge base that the run compared with: commit, ref."""
     anchor: Mapping[str, Any] | None = None
-    """The pinned commit that it was held against too."""
+    """The pinned commit that the run compared with, too."""
     verdicts: list[Mapping[str, Any]] = field(default_factory=list)
     errors: list[Mapping[str, Any]] = field(default_factory=list)
     not_gated: dict[str, str] = field(default_factory=dict)
-    """Models that nothing was said about, each with the reason."""
+    """Models that were not judged, each with the reason."""
     not_measured: dict[str, str] = field(default_factory=dict)
-    """Checks left out because the person asked for it, by node id, each with the reason."""
+    """Checks left out at the user's request, by node id, each with the reason."""
     recipes: list[Mapping[str, Any]] = field(default_factory=list)
-    """A row for each recipe that was built, gated or shown beside."""
+    """A row for each recipe that was built, gated or only shown."""
     artifacts: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     """Birth certificates by SHA-256."""
     waivers: list[Mapping[str, Any]] = field(default_factory=list)
     """Every waiver of the project, used or not."""
     proofs: list[Mapping[str, Any]] = field(default_factory=list)
-    """With --prove, what the checks noticed of the faults planted in each candidate."""
+    """With --prove, a row for each candidate: the planted faults and which checks noticed them."""
     notes: list[str] = field(default_factory=list)
-    """Lints, repairs, and what else a person should read."""
+    """Lints, repairs and other remarks for the reader."""
 
     def count(self, outcome: str) -> int:
-        """How many verdicts have this outcome."""
+        """Count the verdicts with this outcome."""
         return sum(outcome_of(row) == outcome for row in self.verdicts)
 
     @property
     def verdict(self) -> str:
-        """The run's one word: "fail", "error", "inconclusive", "pass", or "nothing gated"."""
-        return word(self.verdicts, self.errors)
+        """The run's "fail", "error", "inconclusive", "pass" or "nothing gated"."""
+        return overall_verdict(self.verdicts, self.errors)

@@ -1,9 +1,9 @@
-"""Slack: limits that a model keeps so easily that it could become much worse unseen.
+"""Find slack: limits so far from a model's value that it could get much worse unnoticed.
 
-A limit allows something: bytes, errors, points. What a model needs of it is its value with a tenth
-on top where it is exact, and the far end of its 95 % interval where it is statistical. Where that
-is at most 60 % of what is allowed, a note gives the limit that would hold the model there, written
-as in its file. Times are left out: they belong to the machine that measured them.
+A limit allows an amount: bytes, errors, points. The amount that a model needs is its value with a
+tenth on top if it is exact, and the far end of its 95 % interval if it is statistical. If that is
+at most 60 % of the allowed amount, a note gives a tighter limit, written as in the model's file.
+Times are left out: they depend on the machine that measured them.
 """
 
 from __future__ import annotations
@@ -16,131 +16,132 @@ from typing import Any, final
 
 from litegate.core.units import Quantity, Unit, text
 from litegate.measures.metrics.names import bounded_by
+from litegate.report.formatting import subject_of
 from litegate.spec import Budget, Metric
 
 MOST_USED = Fraction(60, 100)
-"""The share of what a limit allows, at and below which its slack is said."""
+"""A note is made if the model needs at most this share of what its limit allows."""
 HEADROOM = Fraction(110, 100)
-"""What an exact value is multiplied by: the next honest change adds a little."""
+"""Factor on an exact value: the next honest change adds a little."""
 SLACK = "is far from its limit"
-"""What each of these notes says, and no other."""
+"""In each of these notes and in no other, so that reports can find them."""
 _DIGITS = 2
-"""Significant digits of a limit that is proposed."""
+"""Significant digits of a proposed limit."""
 
 Row = Mapping[str, Any]
-"""A verdict as `reports.record.verdict_row` makes it."""
+"""A verdict as `run_record.verdict_row` makes it."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class _Written:
-    """How a limit stands in a model's file."""
+class _Notation:
+    """The notation of a limit in a model's file: `accuracy=percent(97)`."""
 
     field: str
     function: str
-    """Of litegate's units; empty for a plain number."""
+    """The function of litegate's units; empty for a plain number."""
     factor: Fraction = Fraction(1)
-    """How many of the function's numbers one of the value's is."""
+    """Multiplies a value of the report to get the function's argument."""
     whole: Fraction | None = None
-    """For a floor: what the value cannot exceed; the limit allows the rest."""
+    """For a lower limit: the highest possible value; the limit allows the difference."""
 
 
 _HUNDRED, _ONE = Fraction(100), Fraction(1)
-_FIELDS: Mapping[str, _Written] = {
-    "accuracy": _Written("accuracy", "percent", _HUNDRED, _ONE),
-    "accuracy drop": _Written("accuracy_drop", "points", _HUNDRED),
-    "number of extra errors": _Written("extra_errors", "per_thousand", Fraction(1000)),
-    "worst class's accuracy drop": _Written("class_drop", "points", _HUNDRED),
-    "agreement with Keras": _Written("keras_agreement", "percent", _HUNDRED, _ONE),
-    "largest difference from Keras": _Written("keras_difference", "quanta"),
-    "agreement with the reference": _Written("agreement", "percent", _HUNDRED, _ONE),
-    "output error": _Written("output_error", "percent", _HUNDRED),
-    "agreement of kernels": _Written("kernel_agreement", "percent", _HUNDRED, _ONE),
-    "size": _Written("size", "kib", Fraction(1, 1024)),
-    "size ratio": _Written("size_ratio", ""),
-    "compressed size": _Written("compressed_size", "kib", Fraction(1, 1024)),
+_FIELDS: Mapping[str, _Notation] = {
+    "accuracy": _Notation("accuracy", "percent", _HUNDRED, _ONE),
+    "accuracy drop": _Notation("accuracy_drop", "points", _HUNDRED),
+    "number of extra errors": _Notation("extra_errors", "per_thousand", Fraction(1000)),
+    "worst class's accuracy drop": _Notation("class_drop", "points", _HUNDRED),
+    "agreement with Keras": _Notation("keras_agreement", "percent", _HUNDRED, _ONE),
+    "largest difference from Keras": _Notation("keras_difference", "quanta"),
+    "agreement with the reference": _Notation("agreement", "percent", _HUNDRED, _ONE),
+    "output error": _Notation("output_error", "percent", _HUNDRED),
+    "agreement of kernels": _Notation("kernel_agreement", "percent", _HUNDRED, _ONE),
+    "size": _Notation("size", "kib", Fraction(1, 1024)),
+    "size ratio": _Notation("size_ratio", ""),
+    "compressed size": _Notation("compressed_size", "kib", Fraction(1, 1024)),
 }
-"""The limits that slack is said of, by the name of their measurement."""
+"""The limits that are looked at, by the name of their measurement."""
 
 
 def slack(budget: Budget, rows: Iterable[Row]) -> tuple[str, ...]:
-    """A note for each passed limit of `budget` that a model keeps with room for much worse.
+    """Return a note for each limit of `budget` that has slack.
 
-    `rows` are the verdicts of the one model and recipe that the budget holds for.
+    `rows` are the verdicts of the model and recipe that the budget is of.
     """
     return tuple(note for row in rows for note in _notes(budget, row))
 
 
 def _notes(budget: Budget, row: Row) -> Iterator[str]:
-    written, limit = _promised(budget, row["measurement"])
-    if written is None or limit is None or row["verdict"] != "pass":
+    notation, limit = _limit_of(budget, row["measurement"])
+    if notation is None or limit is None or row["verdict"] != "pass":
         return
     bound = _exact(row["limit"])
     if float(limit.value if isinstance(limit, Quantity) else limit) != row["limit"]:
         return  # a check of the user's own, with a limit of its own
-    allowed, needed = _room(bound, written), _needed(row, written)
+    allowed, needed = _room(bound, notation), _needed(row, notation)
     if allowed > 0 and 0 < needed <= MOST_USED * allowed:
-        yield _note(row, written, needed)
+        yield _note(row, notation, needed)
 
 
-def _promised(budget: Budget, measured: str) -> tuple[_Written | None, Any]:
-    """How the limit of a measurement is written, and the limit; None where there is none."""
-    if written := _FIELDS.get(measured):
-        return written, getattr(budget, written.field)
+def _limit_of(budget: Budget, measurement: str) -> tuple[_Notation | None, Any]:
+    """Return the notation and the value of a measurement's limit; None if it has no limit."""
+    if notation := _FIELDS.get(measurement):
+        return notation, getattr(budget, notation.field)
     for metric in budget.metrics:
         for name, limit in metric.limits().items():
-            endless = name == "least" and not metric.bounded
-            if bounded_by(metric, name) == measured and not endless:
-                return _written(metric, name), limit
+            is_unbounded = name == "least" and not metric.bounded
+            if bounded_by(metric, name) == measurement and not is_unbounded:
+                return _metric_notation(metric, name), limit
     return None, None
 
 
-def _written(metric: Metric, limit: str) -> _Written:
-    """As it stands with its metric: "loss of metric auc"."""
-    of_marks = metric.unit() is Unit.PERCENT
+def _metric_notation(metric: Metric, limit: str) -> _Notation:
+    """Return the notation of a metric's limit: "metric auc: loss"."""
+    is_percent = metric.unit() is Unit.PERCENT
     function = {Unit.PERCENT: "percent", Unit.POINTS: "points"}.get(metric.unit(limit), "")
-    factor = _HUNDRED if of_marks else _ONE
+    factor = _HUNDRED if is_percent else _ONE
     whole = _ONE if limit == "least" else None
-    return _Written(f"metric {metric.name}: {limit}", function, factor, whole)
+    return _Notation(f"metric {metric.name}: {limit}", function, factor, whole)
 
 
-def _room(bound: Fraction, written: _Written) -> Fraction:
-    return bound if written.whole is None else written.whole - bound
+def _room(bound: Fraction, notation: _Notation) -> Fraction:
+    return bound if notation.whole is None else notation.whole - bound
 
 
-def _needed(row: Row, written: _Written) -> Fraction:
-    """What the limit must allow so that the model still keeps it; proven where statistical."""
+def _needed(row: Row, notation: _Notation) -> Fraction:
+    """Return the amount that a limit must allow for the model to keep it, with confidence."""
     if row["interval"] is None:
-        return _room(_exact(row["value"]), written) * HEADROOM
-    far = row["interval"]["high" if written.whole is None else "low"]
-    return _room(_exact(far), written)
+        return _room(_exact(row["value"]), notation) * HEADROOM
+    far = row["interval"]["high" if notation.whole is None else "low"]
+    return _room(_exact(far), notation)
 
 
 def _exact(reported: float) -> Fraction:
-    """The number as the report writes it: 0.98 is 98 %, not a little less."""
+    """Return the decimal number that the report prints: 0.98 is 98 %, not a little less."""
     return Fraction(str(reported))
 
 
-def _note(row: Row, written: _Written, needed: Fraction) -> str:
+def _note(row: Row, notation: _Notation, needed: Fraction) -> str:
     unit = Unit(row["unit"])
-    whose = f"{row['model']}/{row['recipe']}" if row["recipe"] else row["model"]
+
     value, limit = text(row["value"], unit), text(row["limit"], unit)
     return (
-        f"{whose}: {row['measurement']} {value} {SLACK}, {row['relation']} {limit}; "
-        f"{written.field}={_proposed(written, needed)} would hold it there"
+        f"{subject_of(row)}: {row['measurement']} {value} {SLACK}, {row['relation']} {limit}; "
+        f"{notation.field}={_proposed(notation, needed)} would hold it there"
     )
 
 
-def _proposed(written: _Written, needed: Fraction) -> str:
-    """The limit as it would stand in the model's file, rounded to what is easier to keep."""
-    allowed = _rounded_up(needed * written.factor)
-    bound = allowed if written.whole is None else written.whole * written.factor - allowed
+def _proposed(notation: _Notation, needed: Fraction) -> str:
+    """Format a tighter limit as in the model's file, rounded to the lenient side."""
+    allowed = _rounded_up(needed * notation.factor)
+    bound = allowed if notation.whole is None else notation.whole * notation.factor - allowed
     number = f"{float(bound):.12g}"
-    return f"{written.function}({number})" if written.function else number
+    return f"{notation.function}({number})" if notation.function else number
 
 
 def _rounded_up(value: Fraction) -> Fraction:
-    """The least number of two significant digits that is not below a value above zero."""
+    """Round a positive value up to two significant digits."""
     exponent = math.floor(math.log10(value)) - _DIGITS + 1
     step = Fraction(10) ** exponent
     return math.ceil(value / step) * step

@@ -1,4 +1,4 @@
-"""The closing table, as lines of text with a mark for colour."""
+"""Format the summary at the end of a terminal run, as lines with a mark for colour."""
 
 from __future__ import annotations
 
@@ -8,116 +8,109 @@ from typing import Any
 from litegate.core.escaping import plain
 from litegate.report import proof
 from litegate.report.columns import Cells, columns
+from litegate.report.formatting import RECIPE_HEAD, counts, figures, recipe_figures, subject_of
+from litegate.report.outcomes import OUTCOMES, PROOF, is_clean, outcome_of, severity
 from litegate.report.run_record import Run
 from litegate.report.slack import SLACK
-from litegate.report.view import (
-    OUTCOMES,
-    PROOF,
-    RECIPE_HEAD,
-    counts,
-    figures,
-    is_clean,
-    outcome_of,
-    recipe_figures,
-    severity,
-    whose,
-)
 
 Line = tuple[str, str]
 """A mark ("fail", "error", "inconclusive", "waived", "pass", "plain", "head") and the text."""
 
 
 MOST_PASSED = 12
-"""Verdicts that passed, where more are not asked for."""
+"""Passed verdicts shown without -v: with the failures they fit on a screen."""
 _HEAD = ("verdict", "model/recipe", "measurement", "value", "limit", "margin", "evidence")
 _PROOF_HEAD = ("fault", "smallest noticed", "must be from", "noticed by, from grade")
 
 
 def lines(run: Run, *, width: int, verbosity: int = 0) -> Iterator[Line]:
-    """The whole closing section. No line is more than text.
+    """Yield the whole summary, without characters that control a terminal.
 
-    `width` is the terminal's, 0 where lines may be of any length. What passed is left out for a
-    `verbosity` below 0; above 0 all of it is shown, else at most `MOST_PASSED`. Of more, those
-    where nothing was found and nothing may be are counted alone.
+    `width` is the terminal's, 0 if lines may have any length. A `verbosity` below 0 leaves out
+    passed verdicts, above 0 shows all of them. At 0 at most `MOST_PASSED` are shown; if there are
+    more, those whose value and limit are both 0 are only counted.
     """
     for mark, line in _lines(run, width, verbosity):
         yield mark, plain(line)
 
 
 def _lines(run: Run, width: int, verbosity: int) -> Iterator[Line]:
-    brief = verbosity < 0
-    yield from _verdicts(run, width, 0 if brief else MOST_PASSED if verbosity == 0 else None)
-    if not brief:
+    is_brief = verbosity < 0
+    yield from _verdicts(run, width, 0 if is_brief else MOST_PASSED if verbosity == 0 else None)
+    if not is_brief:
         yield from _recipes(run, width)
-    yield from _proofs(run, width, brief=brief)
-    unproven = (row for row in run.verdicts if outcome_of(row) == "inconclusive")
-    yield from (("plain", f"INCONCLUSIVE: {row['sentence']}") for row in unproven)
+    yield from _proofs(run, width, is_brief=is_brief)
+    inconclusive = (row for row in run.verdicts if outcome_of(row) == "inconclusive")
+    yield from (("plain", f"INCONCLUSIVE: {row['sentence']}") for row in inconclusive)
     yield from (("error", row["message"]) for row in run.errors if row["id"] in ("", PROOF))
     yield from (("plain", f"note: {note}") for note in _notes(run.notes, verbosity))
-    yield from (("plain", f"NOT MEASURED {i}: {why}") for i, why in run.not_measured.items())
-    yield from (("error", f"{m} was NOT GATED: {why}") for m, why in run.not_gated.items())
+    yield from (
+        ("plain", f"NOT MEASURED {check}: {reason}") for check, reason in run.not_measured.items()
+    )
+    yield from (
+        ("error", f"{model} was NOT GATED: {reason}") for model, reason in run.not_gated.items()
+    )
     yield _closing(run)
 
 
-def _notes(found: Sequence[str], verbosity: int) -> Iterator[str]:
-    """What a limit leaves unused is advice for a quiet hour: one line, where -v does not ask."""
-    slack = [note for note in found if SLACK in note]
+def _notes(notes: Sequence[str], verbosity: int) -> Iterator[str]:
+    """Yield the notes; several about slack, which is no urgent advice, become one without -v."""
+    slack = [note for note in notes if SLACK in note]
     if verbosity > 0 or len(slack) < 2:
-        yield from found
+        yield from notes
         return
-    yield from (note for note in found if note not in slack)
+    yield from (note for note in notes if note not in slack)
     yield f"{len(slack)} limits are far from what was measured: -v, or the page, gives tighter ones"
 
 
-def _verdicts(run: Run, width: int, most: int | None) -> Iterator[Line]:
-    """The verdicts, the worst first; of those that passed the nearest to their limits."""
+def _verdicts(run: Run, width: int, most_passed: int | None) -> Iterator[Line]:
+    """Yield the verdicts, the worst first; of the passed those nearest to their limits."""
     passed = sorted((row for row in run.verdicts if outcome_of(row) == "pass"), key=_nearness)
-    fits = most is None or len(passed) <= most
-    kept = passed if fits else [row for row in passed[:most] if not is_clean(row)]
-    shown_ids = {id(row) for row in kept}
-    left_out = {id(row) for row in passed} - shown_ids
+    fits = most_passed is None or len(passed) <= most_passed
+    shown_passed = passed if fits else [row for row in passed[:most_passed] if not is_clean(row)]
+    left_out = {id(row) for row in passed} - {id(row) for row in shown_passed}
     rows = sorted(run.verdicts, key=lambda row: OUTCOMES.index(outcome_of(row)))
     shown = [row for row in rows if id(row) not in left_out]
     if shown:
         marks = [outcome_of(row) for row in shown]
         yield from _table(_HEAD, [_cells(row) for row in shown], marks, width, lead=3, spare=2)
-    if left_out and most:
-        yield "plain", f"and {len(left_out):,} more passed{_how(passed, left_out)}: -v shows them"
+    if left_out and most_passed:
+        reason = _why_left_out(passed, left_out)
+        yield "plain", f"and {len(left_out):,} more passed{reason}: -v shows them"
 
 
 def _nearness(row: Mapping[str, Any]) -> tuple[bool, float]:
     return is_clean(row), severity(row)
 
 
-def _how(passed: Sequence[Mapping[str, Any]], left_out: Container[int]) -> str:
-    """Why those that passed are left out."""
-    gone = [is_clean(row) for row in passed if id(row) in left_out]
-    if all(gone):
+def _why_left_out(passed: Sequence[Mapping[str, Any]], left_out: Container[int]) -> str:
+    clean = [is_clean(row) for row in passed if id(row) in left_out]
+    if all(clean):
         return ", with nothing found where nothing may be"
-    clean = f", {sum(gone):,} of them with nothing found" if any(gone) else ""
-    return f", further from their limits{clean}"
+    counted = f", {sum(clean):,} of them with nothing found" if any(clean) else ""
+    return f", further from their limits{counted}"
 
 
 def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
-    return (outcome_of(row).upper(), whose(row), row["measurement"], *figures(row))
+    return (outcome_of(row).upper(), subject_of(row), row["measurement"], *figures(row))
 
 
-def _proofs(run: Run, width: int, *, brief: bool) -> Iterator[Line]:
+def _proofs(run: Run, width: int, *, is_brief: bool) -> Iterator[Line]:
     for row in run.proofs:
-        if not brief:
+        if not is_brief:
             yield "plain", ""
             cells = [_fault_cells(fault) for fault in row["faults"]]
             yield from _table(_PROOF_HEAD, cells, (), width, lead=1, spare=1)
-        yield from (("error", line) for line in proof.troubles(row))
-        yield from (("plain", f"note: {line}") for line in proof.asides(row))
+        yield from (("error", line) for line in proof.problems(row))
+        yield from (("plain", f"note: {line}") for line in proof.remarks(row))
         if row["holds"]:
             yield "pass", proof.title(row)
 
 
 def _fault_cells(fault: Mapping[str, Any]) -> tuple[str, ...]:
     must = proof.grade(fault, fault["must"])
-    named = f"{fault['family']}/{fault['name']}"
-    return (named, proof.smallest(fault), must, proof.noticed_by(fault))
+    name = f"{fault['family']}/{fault['name']}"
+    return (name, proof.smallest_noticed(fault), must, proof.noticed_by(fault))
 
 
 def _recipes(run: Run, width: int) -> Iterator[Line]:
@@ -135,17 +128,17 @@ def _recipe_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
 def _table(
     head: Cells, rows: Sequence[Cells], marks: Sequence[str], width: int, **fit: int
 ) -> Iterator[Line]:
-    """The rows with their marks, "plain" where there are none."""
-    for number, line in columns(head, rows, width, **fit):
-        yield "head" if number < 0 else marks[number] if marks else "plain", line
+    """Yield the table's lines with the marks of their rows; "plain" if `marks` is empty."""
+    for index, line in columns(head, rows, width, **fit):
+        yield "head" if index < 0 else marks[index] if marks else "plain", line
 
 
 def _closing(run: Run) -> Line:
     mark = "error" if run.verdict in ("error", "nothing gated") else run.verdict
-    found = {
+    report = {
         "verdicts": run.verdicts,
         "errors": run.errors,
         "proofs": run.proofs,
         "not_gated": [{"model": name} for name in run.not_gated],
     }
-    return mark, f"litegate: {counts(found)}"
+    return mark, f"litegate: {counts(report)}"

@@ -9,7 +9,7 @@ from tiny import selector
 from typer.testing import CliRunner
 
 from litegate.cli import app
-from litegate.cli.common import told_apart
+from litegate.cli.common import distinct_names
 from litegate.spec import Kind
 from litegate.testing import evaluation, float_layer, pad, revalue, tiny
 from litegate.tflite.editing.draft import edit
@@ -231,10 +231,10 @@ def test_a_truncated_file_is_an_error_that_says_which(compare, cut):
     ],
 )
 def test_files_are_called_by_the_shortest_names_that_tell_them_apart(a, b, names):
-    assert told_apart(Path(a), Path(b)) == names
+    assert distinct_names(Path(a), Path(b)) == names
 
 
-def test_files_of_one_name_are_told_apart_by_their_folders(compare, tmp_path):
+def test_files_of_one_name_are_distinct_names_by_their_folders(compare, tmp_path):
     for folder, tflite in (("old", INT8), ("new", INT8[:1000])):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "m.tflite").write_bytes(tflite)

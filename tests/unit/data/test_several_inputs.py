@@ -15,7 +15,7 @@ from litegate.data.prepare import array_digest, keep_evaluation
 from litegate.gate.evidence.flips import _picture
 from litegate.gate.page import _split
 from litegate.regression.loosening.models import _data as loosened_data
-from litegate.report.html.facts import Image, Numbers
+from litegate.report.html.page_data import Image, Numbers
 from litegate.spec import Data, DataLocations, Inputs, Splits
 from litegate.spec.authoring import prebuilt
 from litegate.spec.digests import data_key

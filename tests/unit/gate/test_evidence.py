@@ -11,9 +11,9 @@ import pytest
 
 from litegate.build.store import BUILDS, EVALUATIONS, Store
 from litegate.core.errors import StoreCorrupt
-from litegate.gate.evidence import Comparison, at_hand, gather, in_store
+from litegate.gate.evidence import Comparison, gather, in_memory, in_store
 from litegate.gate.evidence import flips as sheets
-from litegate.gate.evidence.answers import answered, shares
+from litegate.gate.evidence.answers import predictions, shares
 from litegate.gate.page import rows
 from litegate.measures.accuracy import flips
 from litegate.report.html import page
@@ -43,7 +43,7 @@ def comparison(tflite=None, base=GOOD, split=LARGE, **over):
 
 def gathered(*comparisons):
     """The facts of comparisons, looked up by the rows that a report keeps of them."""
-    lookup = at_hand(each for one in comparisons for each in one.sides.values())
+    lookup = in_memory(each for one in comparisons for each in one.sides.values())
     return gather(rows(comparisons), lookup)
 
 
@@ -63,7 +63,7 @@ def test_the_sheet_counts_what_the_measure_counts():
 
 def test_every_sample_shown_is_one_that_flipped():
     one = comparison()
-    before, after = answered(one.base), answered(one.candidate)
+    before, after = predictions(one.base), predictions(one.candidate)
     for found in facts_of(one).sheet.classes:
         for flip in found.shown:
             assert before.right[flip.sample] == flip.broken
@@ -75,7 +75,7 @@ def test_every_sample_shown_is_one_that_flipped():
 def test_the_sheet_says_what_the_worst_class_is_taken_for():
     sheet = facts_of(comparison()).sheet
     assert sheet.confused_with == "class 3"
-    assert sheet.taken == sheet.classes[0].broken > 0
+    assert sheet.confused_count == sheet.classes[0].broken > 0
     assert sheet.classes[0].broken == max(each.broken for each in sheet.classes)
 
 
@@ -102,7 +102,7 @@ def test_fixed_samples_are_shown_among_many_broken_ones():
 @pytest.mark.parametrize("room", [0, 1000])
 def test_pictures_keep_to_their_bytes(room):
     one = comparison()
-    sides = {role: answered(each) for role, each in one.sides.items()}
+    sides = {role: predictions(each) for role, each in one.sides.items()}
     change = sheets.Change(role="base", before=sides["base"], after=sides["candidate"], split=LARGE)
     sheet = sheets.flip_sheet(change, room)
     pictures = [flip.picture.png for each in sheet.classes for flip in each.shown]
@@ -115,11 +115,11 @@ def test_an_unchanged_candidate_is_seen_against_its_reference():
     facts = facts_of(comparison(GOOD))
     assert facts.sheet.role == "reference"
     assert [side.role for side in facts.sides] == ["reference", "base", "candidate"]
-    assert not facts.grown
+    assert not facts.size_changes
 
 
 def test_parts_add_up_to_the_file():
-    parts = facts_of(comparison()).parts
+    parts = facts_of(comparison()).size_shares
     assert sum(part.bytes for part in parts) == len(biased(10**6))
     assert [part.bytes for part in parts] == sorted((p.bytes for p in parts), reverse=True)
     assert {"weight", "bias", "operators", "structure"} <= {part.kind for part in parts}
@@ -127,13 +127,13 @@ def test_parts_add_up_to_the_file():
 
 def test_growth_since_the_base_is_named():
     facts = facts_of(comparison(float_layer(GOOD, "conv")))
-    assert facts.grown[0].bytes > 0
-    assert "conv" in " ".join(part.name for part in facts.grown)
+    assert facts.size_changes[0].bytes > 0
+    assert "conv" in " ".join(part.name for part in facts.size_changes)
 
 
 def test_float_operators_are_marked():
     facts = facts_of(comparison(float_layer(GOOD, "conv")))
-    marked = [step.name for step in facts.steps if step.floating]
+    marked = [step.name for step in facts.operators if step.floating]
     assert "CONV_2D" in marked
     before, after = (side.floating for side in facts.sides[1:])
     assert after - before == len(marked) - before > 0
@@ -165,13 +165,13 @@ def test_matrices_hold_every_sample():
 def test_many_classes_are_cut_to_those_with_mistakes():
     """A hundred names for four outputs would not fit the answers; so four hundred samples of 4."""
     names = tuple(f"c{number}" for number in range(20))
-    from litegate.gate.evidence.answers import Answered
+    from litegate.gate.evidence.answers import Predictions
     from litegate.gate.evidence.confusion import MOST_SHOWN, confusions
 
     labels = np.arange(200) % 20
     chosen = np.where(labels == 7, 8, labels)
     outputs = predict(artifact(tiny(Kind.FLOAT32)))  # confusion does not look at them
-    one = Answered(labels=labels, chosen=chosen, right=chosen == labels, outputs=outputs)
+    one = Predictions(labels=labels, chosen=chosen, right=chosen == labels, outputs=outputs)
     found = confusions({"candidate": one}, names)
     assert len(found.names) == MOST_SHOWN
     assert found.left_out == 20 - MOST_SHOWN
@@ -191,21 +191,21 @@ def test_what_chooses_no_class_says_so_and_shows_the_rest():
     assert facts.sheet is None
     assert facts.confusions is None
     assert "answers cannot be shown" in facts.gaps[0]
-    assert facts.parts
-    assert facts.steps
+    assert facts.size_shares
+    assert facts.operators
 
 
 def test_a_split_without_labels_says_so_and_shows_the_rest():
     facts = facts_of(comparison(split=replace(LARGE, y=None)))
     assert facts.sheet is None
     assert "answers cannot be shown" in facts.gaps[0]
-    assert facts.parts
+    assert facts.size_shares
 
 
 def test_a_file_that_is_no_model_says_so():
     facts = facts_of(comparison(b"not a model" * 100))
     assert facts.gaps
-    assert not facts.parts
+    assert not facts.size_shares
 
 
 @pytest.fixture
@@ -230,7 +230,7 @@ def stored(tmp_path):
     return put
 
 
-def test_the_store_gives_what_was_at_hand(stored):
+def test_the_store_gives_what_was_in_memory(stored):
     one = comparison()
     store, told = stored(one)
     [facts], gaps = gather(told, in_store(store, told["splits"]))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from litegate.build.store import ANSWERS, Store
-from litegate.gate.evidence.answers import measured, recalled
+from litegate.gate.evidence.answers import cached_predictor, recording_predictor
 from litegate.runtimes.inference import predict
 from litegate.spec import Kind
 from litegate.testing import artifact, evaluation, tiny
@@ -37,44 +37,44 @@ def same(one, other):
     )
 
 
-def test_a_run_keeps_what_it_measured_and_it_is_recalled(store):
-    told = measured(store)(ONE)
+def test_a_run_keeps_what_it_measured_and_it_is_cached_predictor(store):
+    told = recording_predictor(store)(ONE)
     assert told is predict(ONE)
     [entry] = entries(store)
-    found = recalled(store)(ONE)
+    found = cached_predictor(store)(ONE)
     assert found is not told
     assert same(found, told)
     assert entries(store) == [entry]
 
 
 def test_answers_that_are_not_kept_are_measured_and_kept(store):
-    assert same(recalled(store)(ONE), predict(ONE))
+    assert same(cached_predictor(store)(ONE), predict(ONE))
     assert len(entries(store)) == 1
 
 
 def test_other_bytes_and_other_samples_have_other_answers(store):
-    measured(store)(ONE)
+    recording_predictor(store)(ONE)
     other = replace(ONE, evaluation=evaluation(50, seed=1))
-    assert not same(recalled(store)(other), recalled(store)(ONE))
+    assert not same(cached_predictor(store)(other), cached_predictor(store)(ONE))
     assert len(entries(store)) == 2
 
 
 def test_damaged_answers_are_measured_again(store):
-    measured(store)(ONE)
+    recording_predictor(store)(ONE)
     for path in store.root.glob("objects/*/*"):
         path.write_bytes(b"damaged")
-    assert same(recalled(store)(ONE), predict(ONE))
+    assert same(cached_predictor(store)(ONE), predict(ONE))
 
 
 def test_answers_of_another_number_of_samples_are_not_believed(store):
-    measured(store)(ONE)
+    recording_predictor(store)(ONE)
     fewer = replace(ONE, evaluation=replace(ONE.evaluation, x=ONE.evaluation.x[:9]))
-    assert len(recalled(store)(fewer).raw) == 9
+    assert len(cached_predictor(store)(fewer).raw) == 9
 
 
 def test_a_store_that_takes_nothing_prevents_no_answer(tmp_path):
     (tmp_path / "store").write_text("")
-    assert same(measured(Store(tmp_path / "store"))(ONE), predict(ONE))
+    assert same(recording_predictor(Store(tmp_path / "store"))(ONE), predict(ONE))
 
 
 QUIET = """

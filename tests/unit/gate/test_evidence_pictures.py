@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from litegate.gate.evidence.flips import MOST_POINTS, MOST_SIDE, picture, png
-from litegate.report.html.facts import Image, Numbers, Wave
+from litegate.report.html.page_data import Image, Numbers, Wave
 
 UNIT = (0.0, 1.0)
 

@@ -15,8 +15,8 @@ from litegate.measures.metrics import metric_value
 from litegate.measures.overview import overview
 from litegate.measures.structure.arena import arena
 from litegate.mutation.faults.latency import added_operators
+from litegate.report.formatting import RECIPE_HEAD, recipe_figures
 from litegate.report.schema import check
-from litegate.report.view import RECIPE_HEAD, recipe_figures
 from litegate.spec import Kind
 from litegate.testing import custom_operator, tiny_artifact
 

@@ -332,7 +332,7 @@ def test_a_fault_that_the_model_cannot_have_is_told_and_no_survivor():
 
     found = proven(faults=(*FAULTS, impossible))
     assert found.is_proven
-    assert words.smallest(proof_row(found, 0)["faults"][2]) == "not in this model"
+    assert words.smallest_noticed(proof_row(found, 0)["faults"][2]) == "not in this model"
 
 
 @pytest.mark.parametrize("error", [LitegateError("no such tensor"), KeyError("conv")])
@@ -363,7 +363,7 @@ def test_time_that_does_not_suffice_is_told_and_proves_nothing():
     found = proven(seconds=1.5, clock=lambda: float(next(ticks)))
     assert found.unfinished == ["padded"]
     assert not found.is_proven
-    assert any("--prove-budget" in line for line in words.troubles(proof_row(found, 0)))
+    assert any("--prove-budget" in line for line in words.problems(proof_row(found, 0)))
 
 
 def test_a_check_that_fails_without_a_fault_is_an_alarm():

@@ -9,7 +9,12 @@ import pytest
 
 from litegate.core.errors import ConfigError
 from litegate.core.escaping import plain
-from litegate.report.history_store import before, keep, of_commits, of_folder
+from litegate.report.history_store import (
+    reports_before_head,
+    reports_in_folder,
+    reports_of_commits,
+    save_verdicts,
+)
 from litegate.report.html import page
 from litegate.report.html.charts.over_commits import over_commits
 from litegate.report.html.history import MOST_COMMITS, history
@@ -29,13 +34,13 @@ def report(number, *verdicts, changed=False, subject="", **more):
 
 def values(line):
     """The values of a line, by the number of their commit."""
-    return {point.at: point.value for point in line.points}
+    return {point.commit: point.value for point in line.points}
 
 
 def test_a_kept_report_is_read_again_as_it_was(tmp_path):
     told = report(1, made_reports.verdict("fail"))
-    path = keep(told, tmp_path)
-    [kept] = of_commits(tmp_path, [told["head"]["commit"]])
+    path = save_verdicts(told, tmp_path)
+    [kept] = reports_of_commits(tmp_path, [told["head"]["commit"]])
     assert path.name == f"{1:040x}.json"
     assert kept["head"] == told["head"]
     [row] = kept["verdicts"]
@@ -54,24 +59,24 @@ def test_a_kept_report_is_read_again_as_it_was(tmp_path):
     ids=["changed", "no commit", "no verdict"],
 )
 def test_what_is_no_commits_verdict_is_not_kept(tmp_path, told):
-    assert keep(told, tmp_path / "history") is None
+    assert save_verdicts(told, tmp_path / "history") is None
     assert not (tmp_path / "history").exists()
 
 
 def test_a_part_of_the_checks_renews_its_own_verdicts(tmp_path):
     size, drop = (made_reports.verdict(check=name) for name in ("test_size", "test_drop"))
-    keep(report(1, size, drop), tmp_path)
-    keep(report(1, made_reports.verdict(check="test_size", value=0.002)), tmp_path)
-    [kept] = of_folder(tmp_path)[0]
+    save_verdicts(report(1, size, drop), tmp_path)
+    save_verdicts(report(1, made_reports.verdict(check="test_size", value=0.002)), tmp_path)
+    [kept] = reports_in_folder(tmp_path)[0]
     found = {row["check"]: row["value"] for row in kept["verdicts"]}
     assert found == {"test_size": 0.002, "test_drop": 0.001}
 
 
 def test_a_damaged_file_is_written_anew(tmp_path):
     (tmp_path / f"{1:040x}.json").write_text("{")
-    assert of_commits(tmp_path, [f"{1:040x}"]) == []
-    keep(report(1), tmp_path)
-    assert len(of_commits(tmp_path, [f"{1:040x}"])) == 1
+    assert reports_of_commits(tmp_path, [f"{1:040x}"]) == []
+    save_verdicts(report(1), tmp_path)
+    assert len(reports_of_commits(tmp_path, [f"{1:040x}"])) == 1
 
 
 def test_whole_reports_of_ci_are_a_history_too(tmp_path):
@@ -83,7 +88,7 @@ def test_whole_reports_of_ci_are_a_history_too(tmp_path):
     broken = tmp_path / "run-4"
     broken.mkdir()
     (broken / "report.json").write_text(json.dumps(made_reports.report()))
-    kept, gaps = of_folder(tmp_path)
+    kept, gaps = reports_in_folder(tmp_path)
     assert [one["head"]["subject"] for one in kept] == ["commit 1", "commit 2", "commit 3"]
     assert len(gaps) == 1
     assert "run-4" in gaps[0]
@@ -91,24 +96,24 @@ def test_whole_reports_of_ci_are_a_history_too(tmp_path):
 
 def test_a_missing_folder_is_an_error(tmp_path):
     with pytest.raises(ConfigError, match="no folder"):
-        of_folder(tmp_path / "nowhere")
-    assert before(tmp_path, tmp_path / "nowhere") == []
+        reports_in_folder(tmp_path / "nowhere")
+    assert reports_before_head(tmp_path, tmp_path / "nowhere") == []
 
 
 def test_a_folder_that_cannot_be_written_says_what_to_do(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="--litegate-history"):
-        keep(report(1), tmp_path / "file" / "history")
+        save_verdicts(report(1), tmp_path / "file" / "history")
 
 
 def test_lines_go_from_the_oldest_commit_to_the_run_itself():
     kept = [report(n, made_reports.verdict(value=n / 1000)) for n in (1, 2)]
     found = history(kept, report(3, made_reports.verdict("fail"), changed=True))
-    assert [one.name for one in found.stations] == ["0000000", "0000000", "0000000+"]
-    assert [one.subject for one in found.stations] == ["commit 1", "commit 2", "commit 3"]
+    assert [one.name for one in found.commits] == ["0000000", "0000000", "0000000+"]
+    assert [one.subject for one in found.commits] == ["commit 1", "commit 2", "commit 3"]
     [line] = found.lines["m"]
     assert values(line) == {0: 0.001, 1: 0.002, 2: 0.007}
-    assert line.moved
+    assert line.has_changed
     assert line.failing_since == 2
 
 
@@ -117,12 +122,12 @@ def test_a_measurement_that_some_commits_lack_has_a_gap():
     found = history([report(1), report(2, other), report(3)])
     lines = found.lines["m"]
     assert [values(line) for line in lines] == [{0: 0.001, 2: 0.001}, {1: 0.001}]
-    assert not any(line.moved for line in lines)
+    assert not any(line.has_changed for line in lines)
 
 
 def test_a_run_at_a_kept_commit_takes_its_place():
     found = history([report(1), report(2)], report(1, made_reports.verdict(value=0.002)))
-    assert [one.subject for one in found.stations] == ["commit 2", "commit 1"]
+    assert [one.subject for one in found.commits] == ["commit 2", "commit 1"]
     assert values(found.lines["m"][0]) == {0: 0.001, 1: 0.002}
 
 
@@ -135,8 +140,8 @@ def test_one_commit_alone_is_no_history():
 
 def test_the_last_commits_are_drawn_of_many():
     found = history([report(n) for n in range(MOST_COMMITS + 5)])
-    assert len(found.stations) == MOST_COMMITS
-    assert found.stations[-1].subject == f"commit {MOST_COMMITS + 4}"
+    assert len(found.commits) == MOST_COMMITS
+    assert found.commits[-1].subject == f"commit {MOST_COMMITS + 4}"
 
 
 def drawn(*rows):
@@ -188,7 +193,7 @@ def test_any_value_is_drawn(value):
 @pytest.mark.parametrize("hostile", made_reports.HOSTILE)
 def test_a_hostile_subject_stays_text(hostile):
     kept = [report(1, subject=hostile), report(2, made_reports.verdict("fail"), subject=hostile)]
-    html = page(kept[1] | {"exit_status": 1}, kept=kept)
+    html = page(kept[1] | {"exit_status": 1}, earlier=kept)
     section = html[html.index('id="history"') :]
     assert plain(hostile)[:40] in unescape(section)
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f\u200b\u202e\u2028]", html)
@@ -200,7 +205,7 @@ def test_a_page_names_what_did_not_move_and_since_when_one_fails():
     still = made_reports.verdict(check="test_still", name="size")
     kept = [report(1, still, made_reports.verdict()), report(2, still, made_reports.verdict())]
     told = report(3, still, made_reports.verdict("fail"), subject="prune harder")
-    html = page(told, kept=kept)
+    html = page(told, earlier=kept)
     section = html[html.index('id="history"') :]
     assert section.count('class="plot over-commits"') == 1
     assert re.search(r"outside its limit since <code>0000000</code> prune harder", section)

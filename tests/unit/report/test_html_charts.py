@@ -16,7 +16,13 @@ from litegate.report.html.charts.pareto import pareto, unbeaten
 from litegate.report.html.charts.svg import Scale, rounded, tag, thinned
 from litegate.report.html.charts.timing import epochs, is_timed, times
 from litegate.report.html.charts.treemap import Box, squarified, treemap
-from litegate.report.html.facts import ClassChange, Confusions, Epoch, LayerDifference, Part
+from litegate.report.html.page_data import (
+    ClassChange,
+    Confusions,
+    Epoch,
+    LayerDifference,
+    SizeShare,
+)
 
 
 def at(drawn, what):
@@ -74,7 +80,9 @@ def test_a_treemap_fills_its_whole_by_area(sizes):
 
 
 def test_a_treemap_names_parts_by_the_end_of_their_path():
-    drawn = treemap([Part(name="a/b/dense/MatMul;a/c", kind="weight", operator="CONV_2D", bytes=9)])
+    drawn = treemap(
+        [SizeShare(name="a/b/dense/MatMul;a/c", kind="weight", operator="CONV_2D", bytes=9)]
+    )
     assert "<b>dense/MatMul</b>" in drawn
     assert 'title="a/b/dense/MatMul;a/c, CONV_2D, 9 B"' in drawn
 

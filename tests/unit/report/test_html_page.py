@@ -10,28 +10,29 @@ import pytest
 
 from litegate.core.errors import ConfigError
 from litegate.core.escaping import plain
-from litegate.report.html import compared, page, write
-from litegate.report.html.facts import (
+from litegate.report.formatting import counts
+from litegate.report.html import comparison_page, page, write
+from litegate.report.html.captions import flip_summary, shown_flips, side_by_side
+from litegate.report.html.page_data import (
     Answer,
-    CandidateFacts,
+    ArtifactData,
+    CandidateData,
     ClassChange,
     Confusions,
     Epoch,
     Flip,
     FlippedClass,
     FlipSheet,
-    Growth,
     LayerDifference,
     Numbers,
-    Part,
-    SideFacts,
-    Step,
+    OperatorTypes,
+    SizeChange,
+    SizeShare,
 )
-from litegate.report.html.pairs import Fate, pairs
-from litegate.report.html.words import capped, flipped, side_by_side
+from litegate.report.html.verdict_changes import ChangeKind, verdict_changes
 from litegate.report.markdown import summary
+from litegate.report.outcomes import headline
 from litegate.report.schema import check
-from litegate.report.view import counts, headline
 
 TAGS = """
     html head meta title link style body a header p h1 h2 h3 h4 h5 nav ul ol li main section
@@ -61,7 +62,7 @@ class Seen(HTMLParser):
 
 def facts(name, model="m"):
     """Facts of every kind in which `name` stands wherever a name can."""
-    side = SideFacts(
+    side = ArtifactData(
         role="base",
         artifact=name,
         bytes=9,
@@ -79,24 +80,32 @@ def facts(name, model="m"):
         picture=Numbers(values=(1.0,), left_out=2),
     )
     of_class = FlippedClass(name=name, n=9, broken=2, fixed=0, shown=(flip,))
-    return CandidateFacts(
+    return CandidateData(
         model=model,
         recipe=name,
         sides=(side, replace(side, role="candidate")),
         sheet=FlipSheet(
-            role="base", n=9, broken=2, fixed=0, confused_with=name, taken=1, classes=(of_class,)
+            role="base",
+            n=9,
+            broken=2,
+            fixed=0,
+            confused_with=name,
+            confused_count=1,
+            classes=(of_class,),
         ),
         confusions=Confusions(
             names=(name,), left_out=1, counts={"base": ((2,),), "candidate": ((1,),)}
         ),
         classes=(ClassChange(name=name, n=9, before=0.5, after=0.25),),
-        parts=(Part(name=name, kind="weight", operator=name, bytes=9),),
-        grown=(Growth(name=name, bytes=4),),
-        grown_more=1,
-        steps=(
-            Step(number="0", name=name, reads=name, writes=name, activation=name, floating=name),
+        size_shares=(SizeShare(name=name, kind="weight", operator=name, bytes=9),),
+        size_changes=(SizeChange(name=name, bytes=4),),
+        size_changes_left_out=1,
+        operators=(
+            OperatorTypes(
+                number="0", name=name, reads=name, writes=name, activation=name, floating=name
+            ),
         ),
-        steps_left_out=1,
+        operators_left_out=1,
         layers=(
             LayerDifference(name=name, operator=name, sqnr=name, difference=0.2, diverges=True),
         ),
@@ -122,7 +131,7 @@ def test_hostile_names_stay_text(hostile):
 @pytest.mark.parametrize("hostile", made_reports.HOSTILE)
 def test_hostile_names_stay_text_where_two_reports_are_compared(hostile):
     one = made_reports.full(hostile)
-    seen = Seen(compared(one, made_reports.report(), (hostile, hostile)))
+    seen = Seen(comparison_page(one, made_reports.report(), (hostile, hostile)))
     assert seen.tags <= ALLOWED
     assert not any(name.startswith("on") for name, _ in seen.attributes)
 
@@ -206,11 +215,11 @@ def test_nothing_gated_is_no_pass():
 
 def test_the_flip_sheet_says_the_cause_in_words():
     sheet = facts("cat").sheet
-    assert flipped(sheet) == (
+    assert flip_summary(sheet) == (
         "Against its base, 2 samples were broken and 0 fixed, of 9. "
         "Class “cat” loses most: 2 broken, 1 of them taken for “cat” now."
     )
-    assert capped(sheet) == "1 of 2 are shown."
+    assert shown_flips(sheet) == "1 of 2 are shown."
 
 
 def test_the_flip_sheet_names_the_first_layer_that_diverges():
@@ -220,9 +229,9 @@ def test_the_flip_sheet_names_the_first_layer_that_diverges():
 
 
 def test_a_change_that_flips_nothing_says_so():
-    sheet = replace(facts("cat").sheet, broken=0, fixed=0, classes=(), taken=0)
-    assert flipped(sheet) == "Against its base, no sample of 9 changed sides."
-    assert capped(sheet) == ""
+    sheet = replace(facts("cat").sheet, broken=0, fixed=0, classes=(), confused_count=0)
+    assert flip_summary(sheet) == "Against its base, no sample of 9 changed sides."
+    assert shown_flips(sheet) == ""
 
 
 def test_reports_are_compared_verdict_by_verdict():
@@ -234,20 +243,20 @@ def test_reports_are_compared_verdict_by_verdict():
         made_reports.verdict("pass", value=0.002, check="moved"),
     )
     kept = [made_reports.verdict("pass", check=name) for name in ("same", "moved")]
-    found = pairs(before, made_reports.report(*worse, *kept))
+    found = verdict_changes(before, made_reports.report(*worse, *kept))
     fates = {fate: [pair.row["check"] for pair in those] for fate, those in found.items()}
     assert fates == {
-        Fate.BROKE.value: ["test_drop"],
-        Fate.GONE.value: ["gone"],
-        Fate.NEW.value: ["new"],
-        Fate.MOVED.value: ["moved"],
-        Fate.SAME.value: ["same"],
+        ChangeKind.WORSE.value: ["test_drop"],
+        ChangeKind.GONE.value: ["gone"],
+        ChangeKind.NEW.value: ["new"],
+        ChangeKind.MOVED.value: ["moved"],
+        ChangeKind.SAME.value: ["same"],
     }
 
 
 def test_a_better_verdict_is_no_worse_one():
     one, other = (made_reports.report(made_reports.verdict(o)) for o in ("fail", "pass"))
-    assert list(pairs(one, other)) == [Fate.MENDED.value]
+    assert list(verdict_changes(one, other)) == [ChangeKind.BETTER.value]
 
 
 def test_a_page_that_cannot_be_written_says_what_to_do(tmp_path):

@@ -1,4 +1,4 @@
-"""From artifacts to facts: runs the models where their answers are not at hand yet."""
+"""Make the data of a report's page from artifacts; runs a model whose answers are not cached."""
 
 from __future__ import annotations
 
@@ -8,49 +8,70 @@ from typing import TypeVar, final
 
 from litegate.core.errors import LitegateError
 from litegate.gate.evidence import files
-from litegate.gate.evidence.answers import Answered, Ask, answered, measured, recalled
-from litegate.gate.evidence.comparison import Comparison, Lookup, at_hand, comparisons, in_store
+from litegate.gate.evidence.answers import (
+    Predictions,
+    Predictor,
+    cached_predictor,
+    predictions,
+    recording_predictor,
+)
+from litegate.gate.evidence.comparison import Comparison, Lookup, comparisons, in_memory, in_store
 from litegate.gate.evidence.confusion import class_changes, confusions
 from litegate.gate.evidence.flips import Change, flip_sheet
 from litegate.gate.evidence.layers import layers
-from litegate.report.html.facts import CandidateFacts, Epoch, Growth, LayerDifference, SideFacts
-from litegate.report.view import Report
+from litegate.report.html.page_data import (
+    ArtifactData,
+    CandidateData,
+    Epoch,
+    LayerDifference,
+    SizeChange,
+)
+from litegate.report.outcomes import Report
 from litegate.runtimes.inference import predict
 from litegate.spec import Artifact
 from litegate.tflite.graph import Graph
 from litegate.tflite.reader import parse
 
-__all__ = ["Ask", "Comparison", "Lookup", "at_hand", "gather", "in_store", "measured", "recalled"]
+__all__ = [
+    "Comparison",
+    "Lookup",
+    "Predictor",
+    "cached_predictor",
+    "gather",
+    "in_memory",
+    "in_store",
+    "recording_predictor",
+]
 
 
 PICTURE_BYTES = 240_000
-"""All pictures of a page together."""
+"""For the pictures of a page together: ten models must stay below 1 MB (docs/performance.md)."""
 MOST_PICTURE_BYTES = 100_000
-"""Those of one candidate."""
+"""For the pictures of one candidate."""
 
-_NOTHING_GROWN: tuple[tuple[Growth, ...], int] = ((), 0)
+_NO_CHANGES: tuple[tuple[SizeChange, ...], int] = ((), 0)
 
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 
 def gather(
-    report: Report, lookup: Lookup, ask: Ask = predict
-) -> tuple[list[CandidateFacts], list[str]]:
-    """The facts of each candidate that can be had, and what cannot be shown, with the reason."""
-    found, gaps = comparisons(report, lookup)
-    room = min(MOST_PICTURE_BYTES, PICTURE_BYTES // max(1, len(found)))
-    return [_gathered(comparison, room, ask) for comparison in found], gaps
+    report: Report, lookup: Lookup, predictor: Predictor = predict
+) -> tuple[list[CandidateData], list[str]]:
+    """Make the data of each candidate that `lookup` finds, and list why others cannot be shown."""
+    compared, gaps = comparisons(report, lookup)
+    most_bytes = min(MOST_PICTURE_BYTES, PICTURE_BYTES // max(1, len(compared)))
+    return [_candidate_data(comparison, most_bytes, predictor) for comparison in compared], gaps
 
 
 @final
 @dataclass(eq=False)
 class _Attempts:
-    """Keeps the reason where something cannot be shown."""
+    """Collects the reasons why something cannot be shown."""
 
     gaps: list[str] = field(default_factory=list)
 
-    def have(self, what: str, make: Callable[[], Found], otherwise: Found) -> Found:
-        """What `make` gives, or `otherwise` and a gap."""
+    def result(self, what: str, make: Callable[[], Result], otherwise: Result) -> Result:
+        """Return `make()`; on an error record a gap and return `otherwise`."""
         try:
             return make()
         except LitegateError as error:
@@ -58,86 +79,100 @@ class _Attempts:
             return otherwise
 
 
-def _gathered(one: Comparison, room: int, ask: Ask) -> CandidateFacts:
+def _candidate_data(
+    comparison: Comparison, most_picture_bytes: int, predictor: Predictor
+) -> CandidateData:
+    candidate = comparison.candidate
     attempts = _Attempts()
-    marked: dict[str, Answered] = attempts.have("answers", lambda: _answered(one, ask), {})
-    change = _change(one, marked)
-    names = one.candidate.evaluation.classes
-    graphs: dict[str, Graph] = attempts.have("operators", lambda: _graphs(one), {})
-    grown, more = attempts.have("growth", lambda: _grown(one), _NOTHING_GROWN)
-    steps, hidden = files.steps(graphs["candidate"]) if graphs else ((), 0)
-    return CandidateFacts(
-        model=one.model,
-        recipe=one.recipe,
-        sides=_sides(one, marked, graphs),
-        sheet=flip_sheet(change, room) if change else None,
-        confusions=confusions(marked, names) if marked else None,
+    by_role: dict[str, Predictions] = attempts.result(
+        "answers", lambda: _predictions_by_role(comparison, predictor), {}
+    )
+    change = _change(comparison, by_role)
+    names = candidate.evaluation.classes
+    graphs: dict[str, Graph] = attempts.result("operators", lambda: _graphs(comparison), {})
+    size_changes, changes_left_out = attempts.result(
+        "growth", lambda: _size_changes(comparison), _NO_CHANGES
+    )
+    operators, operators_left_out = files.operator_types(graphs["candidate"]) if graphs else ((), 0)
+    return CandidateData(
+        model=comparison.model,
+        recipe=comparison.recipe,
+        sides=_sides(comparison, by_role, graphs),
+        sheet=flip_sheet(change, most_picture_bytes) if change else None,
+        confusions=confusions(by_role, names) if by_role else None,
         classes=class_changes(change.before, change.after, names) if change else (),
-        parts=attempts.have("size", lambda: files.parts(one.candidate), ()),
-        grown=grown,
-        grown_more=more,
-        steps=steps,
-        steps_left_out=hidden,
-        layers=attempts.have("layers", lambda: _layers(one), ()),
+        size_shares=attempts.result("size", lambda: files.size_shares(candidate), ()),
+        size_changes=size_changes,
+        size_changes_left_out=changes_left_out,
+        operators=operators,
+        operators_left_out=operators_left_out,
+        layers=attempts.result("layers", lambda: _layers(comparison), ()),
         gaps=tuple(attempts.gaps),
     )
 
 
-def _answered(one: Comparison, ask: Ask) -> dict[str, Answered]:
-    """What each side decided; nothing where the labels are no classes to decide between."""
-    split = one.candidate.evaluation
+def _predictions_by_role(comparison: Comparison, predictor: Predictor) -> dict[str, Predictions]:
+    """Return each artifact's predictions; empty if the labels are not classes."""
+    split = comparison.candidate.evaluation
     if split.y is not None and not (split.classes and split.y.ndim == 1):
         return {}
-    return {role: answered(artifact, ask) for role, artifact in one.sides.items()}
+    return {role: predictions(artifact, predictor) for role, artifact in comparison.sides.items()}
 
 
-def _change(one: Comparison, marked: Mapping[str, Answered]) -> Change | None:
-    if one.before not in marked:
+def _change(comparison: Comparison, by_role: Mapping[str, Predictions]) -> Change | None:
+    role = comparison.before
+    if role not in by_role:
         return None
-    before, after = marked[one.before], marked["candidate"]
-    return Change(role=one.before, before=before, after=after, split=one.candidate.evaluation)
+    split = comparison.candidate.evaluation
+    return Change(role=role, before=by_role[role], after=by_role["candidate"], split=split)
 
 
-def _graphs(one: Comparison) -> dict[str, Graph]:
+def _graphs(comparison: Comparison) -> dict[str, Graph]:
     return {
-        role: parse(each.tflite, subject=each.name, signature=each.signature)
-        for role, each in one.sides.items()
+        role: parse(artifact.tflite, subject=artifact.name, signature=artifact.signature)
+        for role, artifact in comparison.sides.items()
     }
 
 
-def _grown(one: Comparison) -> tuple[tuple[Growth, ...], int]:
-    return files.grown(one.base, one.candidate) if one.base else _NOTHING_GROWN
+def _size_changes(comparison: Comparison) -> tuple[tuple[SizeChange, ...], int]:
+    if not comparison.base:
+        return _NO_CHANGES
+    return files.size_changes(comparison.base, comparison.candidate)
 
 
-def _layers(one: Comparison) -> tuple[LayerDifference, ...]:
-    return layers(one.reference, one.candidate) if one.reference else ()
+def _layers(comparison: Comparison) -> tuple[LayerDifference, ...]:
+    return layers(comparison.reference, comparison.candidate) if comparison.reference else ()
 
 
 def _sides(
-    one: Comparison, marked: Mapping[str, Answered], graphs: Mapping[str, Graph]
-) -> tuple[SideFacts, ...]:
+    comparison: Comparison, by_role: Mapping[str, Predictions], graphs: Mapping[str, Graph]
+) -> tuple[ArtifactData, ...]:
     return tuple(
-        SideFacts(
+        ArtifactData(
             role=role,
             artifact=artifact.sha256,
             bytes=len(artifact.tflite),
-            operators=sum(len(each.operators) for each in graphs[role].subgraphs),
-            floating=files.floats(graphs[role]),
-            accuracy=float(marked[role].right.mean()) if marked else None,
+            operators=sum(len(subgraph.operators) for subgraph in graphs[role].subgraphs),
+            floating=files.count_float_operators(graphs[role]),
+            accuracy=float(by_role[role].right.mean()) if by_role else None,
             epochs=_epochs(artifact),
         )
-        for role, artifact in one.sides.items()
+        for role, artifact in comparison.sides.items()
         if role in graphs
     )
 
 
 def _epochs(artifact: Artifact) -> tuple[Epoch, ...]:
-    """The training's own rows; what is no number is left out."""
+    """Return the training's rows, without values that are not numbers."""
     return tuple(
         Epoch(
             stage=str(row.get("stage", "")),
             number=number,
-            scores={k: float(v) for k, v in row.items() if k != "epoch" and _is_number(v)},
+            scores={
+                name: float(value)
+                for name, value in row.items()
+                if name != "epoch" and _is_number(value)
+            },
         )
         for number, row in enumerate(artifact.history, start=1)
     )

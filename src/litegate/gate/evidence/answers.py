@@ -1,4 +1,4 @@
-"""What an artifact answered on its evaluation split, and how sure it was."""
+"""Predict an artifact's evaluation split, and cache the outputs in the store."""
 
 from __future__ import annotations
 
@@ -22,36 +22,42 @@ from litegate.spec import Artifact
 from litegate.spec.digests import digest_of
 from litegate.tflite.ports import Port
 
+Predictor = Callable[[Artifact], Outputs]
+"""Returns an artifact's outputs on its evaluation split."""
+MOST_BYTES = 16 * 2**20
+"""Larger outputs are not cached: trades the store's size against running the model again."""
 _TOLERANCE = 0.05
-"""How far the sum of quantized shares may be from 1."""
+"""Deviation from 1 of the sum of a softmax's outputs, allowed for rounding to their quanta."""
+_RAW, _PORT = "raw.npy", "port.json"
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Answered:
-    """The answers of one artifact to n samples."""
+class Predictions:
+    """One artifact's predictions for n samples."""
 
     labels: NDArray[Any]
     """The true classes, shape (n,)."""
     chosen: NDArray[np.intp]
+    """The predicted classes, shape (n,)."""
     right: NDArray[np.bool_]
     outputs: Outputs
-    """What it answered, shape (n, classes)."""
+    """Shape (n, classes)."""
 
     def confidence(self, sample: int) -> float:
-        """The share of its choice: the output itself where outputs are shares, else softmax."""
+        """Return the share of the predicted class, 0 to 1, as `shares` computes it."""
         scores = self.outputs[sample : sample + 1].real.ravel()
         return float(shares(scores)[self.chosen[sample]])
 
 
-def answered(artifact: Artifact, ask: Ask = predict) -> Answered:
-    """What an artifact answers to its split, marked.
+def predictions(artifact: Artifact, predictor: Predictor = predict) -> Predictions:
+    """Predict the classes of an artifact's split and compare them with the labels.
 
-    MeasurementError where it does not choose between the split's classes.
+    Raises MeasurementError if the artifact does not choose between the split's classes.
     """
-    outputs = ask(artifact)
+    outputs = predictor(artifact)
     answers = mark_answers(artifact, outputs)
-    return Answered(
+    return Predictions(
         labels=answers.labels,
         chosen=decide(outputs.raw, artifact.name).chosen,
         right=answers.right,
@@ -60,38 +66,34 @@ def answered(artifact: Artifact, ask: Ask = predict) -> Answered:
 
 
 def shares(scores: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The scores of one sample, shape (classes,), as shares of 1."""
+    """Turn the scores of one sample, shape (classes,), into shares of 1.
+
+    Scores that are not negative and sum to 1 are softmax outputs already; others get a softmax.
+    """
     exact = scores.astype(np.float64)
     if exact.min() >= 0 and abs(exact.sum() - 1) <= _TOLERANCE:
         powers = exact
     else:
         powers = np.exp(exact - exact.max())
-    found: NDArray[np.float64] = powers / powers.sum()
-    return found
+    normalized: NDArray[np.float64] = powers / powers.sum()
+    return normalized
 
 
-Ask = Callable[[Artifact], Outputs]
-"""What an artifact answers to its evaluation split."""
-MOST_BYTES = 16 * 2**20
-"""Answers that are larger are not kept."""
-_RAW, _PORT = "raw.npy", "port.json"
+def recording_predictor(store: Store) -> Predictor:
+    """Return a predictor that runs the model, and puts its outputs into the store."""
+
+    def predict_and_cache(artifact: Artifact) -> Outputs:
+        outputs = predict(artifact)
+        _cache(store, artifact, outputs)
+        return outputs
+
+    return predict_and_cache
 
 
-def measured(store: Store) -> Ask:
-    """Ask the artifacts themselves, as a run does, and keep what they answered."""
-
-    def ask(artifact: Artifact) -> Outputs:
-        found = predict(artifact)
-        _keep(store, artifact, found)
-        return found
-
-    return ask
-
-
-def recalled(store: Store) -> Ask:
-    """Take the kept answers; ask the artifacts that have none, and keep theirs."""
-    measure = measured(store)
-    return lambda artifact: _kept(store, artifact) or measure(artifact)
+def cached_predictor(store: Store) -> Predictor:
+    """Return a predictor that takes outputs from the store; it runs models without any."""
+    predict_and_cache = recording_predictor(store)
+    return lambda artifact: _cached(store, artifact) or predict_and_cache(artifact)
 
 
 def _key(artifact: Artifact) -> str:
@@ -99,22 +101,22 @@ def _key(artifact: Artifact) -> str:
     return digest_of([artifact.sha256, artifact.signature, split.digest, split.output, version()])
 
 
-def _keep(store: Store, artifact: Artifact, found: Outputs) -> None:
-    """A store that takes nothing prevents no page."""
-    if store.has(ANSWERS, _key(artifact)) or found.raw.nbytes > MOST_BYTES:
+def _cache(store: Store, artifact: Artifact, outputs: Outputs) -> None:
+    """Store the outputs; a store that cannot be written to must not prevent the page."""
+    if store.has(ANSWERS, _key(artifact)) or outputs.raw.nbytes > MOST_BYTES:
         return
     with suppress(LitegateError, OSError), store.staging() as folder:
-        np.save(folder / _RAW, found.raw, allow_pickle=False)
-        (folder / _PORT).write_text(json.dumps(asdict(found.port), default=str))
+        np.save(folder / _RAW, outputs.raw, allow_pickle=False)
+        (folder / _PORT).write_text(json.dumps(asdict(outputs.port), default=str))
         store.put(ANSWERS, _key(artifact), {name: folder / name for name in (_RAW, _PORT)})
 
 
-def _kept(store: Store, artifact: Artifact) -> Outputs | None:
-    """The kept answers; None where there are none, or none that fit."""
+def _cached(store: Store, artifact: Artifact) -> Outputs | None:
+    """Return the stored outputs; None if there are none or they do not fit the artifact."""
     try:
         files = store.locate(ANSWERS, _key(artifact), (_RAW, _PORT))
-        raw, told = opened(files[_RAW]), json.loads(files[_PORT].read_bytes())
-        port = Port(**told | {"dtype": np.dtype(told["dtype"])})
+        raw, fields = opened(files[_RAW]), json.loads(files[_PORT].read_bytes())
+        port = Port(**fields | {"dtype": np.dtype(fields["dtype"])})
     except (KeyError, TypeError, LitegateError, OSError, ValueError):
         return None
     fits = len(raw) == len(artifact.evaluation.x) and raw.dtype == port.dtype

@@ -1,4 +1,4 @@
-"""The artifacts that a report compares: at hand at the end of a run, else out of the store."""
+"""Find the artifacts that a report compares: in memory at the end of a run, else in the store."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from typing import Any, final
 from litegate.build.store import BUILDS, EVALUATIONS, Store
 from litegate.build.store_arrays import stored_labels, stored_samples
 from litegate.core.errors import LitegateError
-from litegate.report.view import Report
+from litegate.report.outcomes import Report
 from litegate.spec import Artifact, Evaluation, Kind, Recipe
 
 Row = Mapping[str, Any]
-"""A comparison as `report.json` holds it."""
+"""A row of a report's `comparisons`, or one of its `splits`."""
 Lookup = Callable[[Row, str], Artifact | None]
-"""The artifact of one role of a comparison; None where it cannot be had."""
+"""Returns the artifact of one role of a comparison row; None if it is not available."""
 ROLES = ("reference", "base", "candidate")
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """A candidate and what it stands beside."""
+    """A candidate with the artifacts that it is compared with."""
 
     model: str
     recipe: str
@@ -34,20 +34,20 @@ class Comparison:
 
     @property
     def sides(self) -> dict[str, Artifact]:
-        """The artifacts that there are, by role; the candidate is last."""
-        found = {role: getattr(self, role) for role in ROLES}
-        return {role: artifact for role, artifact in found.items() if artifact}
+        """The available artifacts by role; the candidate is last."""
+        artifacts = {role: getattr(self, role) for role in ROLES}
+        return {role: artifact for role, artifact in artifacts.items() if artifact}
 
     @property
     def before(self) -> str:
-        """What a change is seen against: the base, or the reference where there is no other."""
-        changed = self.base is not None and self.base.tflite != self.candidate.tflite
-        return "base" if changed or self.reference is None else "reference"
+        """The role that flips are counted against: a base that differs, else the reference."""
+        has_changed = self.base is not None and self.base.tflite != self.candidate.tflite
+        return "base" if has_changed or self.reference is None else "reference"
 
 
 def comparisons(report: Report, lookup: Lookup) -> tuple[list[Comparison], list[str]]:
-    """The comparisons whose candidate can be had, and the reason for each other."""
-    found, gaps = [], []
+    """Return the comparisons whose candidate is available, and why the others are not."""
+    available, gaps = [], []
     for row in report.get("comparisons") or ():
         name = f"{row['model']}/{row['recipe']}"
         try:
@@ -57,28 +57,34 @@ def comparisons(report: Report, lookup: Lookup) -> tuple[list[Comparison], list[
             continue
         if candidate := sides.pop("candidate"):
             model, recipe = str(row["model"]), str(row["recipe"])
-            found.append(Comparison(model=model, recipe=recipe, candidate=candidate, **sides))
+            available.append(Comparison(model=model, recipe=recipe, candidate=candidate, **sides))
         else:
             gaps.append(
                 f"{name} cannot be shown beside its verdicts: "
                 "its file or its samples are not in the store"
             )
-    return found, gaps
+    return available, gaps
 
 
-def at_hand(artifacts: Iterable[Artifact]) -> Lookup:
-    """Look among artifacts that are in memory, by their bytes, split and signature."""
-    known = {(one.sha256, one.evaluation.digest, one.signature): one for one in artifacts}
+def in_memory(artifacts: Iterable[Artifact]) -> Lookup:
+    """Return a lookup among these artifacts, by file, split and signature."""
+    known = {
+        (artifact.sha256, artifact.evaluation.digest, artifact.signature): artifact
+        for artifact in artifacts
+    }
     return lambda row, role: known.get(
         (str(row[role]), str(row["split"]), str(row.get("signature", "")))
     )
 
 
 def in_store(store: Store, splits: Mapping[str, Row]) -> Lookup:
-    """Look in the store; `splits` are the report's own. StoreCorrupt where bytes are damaged."""
+    """Return a lookup in the store; `splits` are the report's own.
+
+    The lookup raises StoreCorrupt if bytes are damaged.
+    """
 
     @cache
-    def entries() -> dict[str, str]:
+    def keys_by_digest() -> dict[str, str]:
         return store.keys_by_object(BUILDS, "model.tflite")
 
     @lru_cache(maxsize=2)
@@ -86,7 +92,7 @@ def in_store(store: Store, splits: Mapping[str, Row]) -> Lookup:
         return _evaluation(store, digest, splits[digest]) if digest in splits else None
 
     def lookup(row: Row, role: str) -> Artifact | None:
-        key, evaluation = entries().get(str(row[role])), split(str(row["split"]))
+        key, evaluation = keys_by_digest().get(str(row[role])), split(str(row["split"]))
         if key is None or evaluation is None:
             return None
         return _artifact(store, key, row, role, evaluation)
@@ -94,21 +100,22 @@ def in_store(store: Store, splits: Mapping[str, Row]) -> Lookup:
     return lookup
 
 
-def _evaluation(store: Store, digest: str, told: Row) -> Evaluation | None:
+def _evaluation(store: Store, digest: str, split: Row) -> Evaluation | None:
     try:
         files = store.locate(EVALUATIONS, digest)
     except KeyError:
         return None
-    domains = told.get("domains")
+    domains = split.get("domains")
+    output = str(split.get("output", ""))
     return Evaluation(
         digest=digest,
         x=stored_samples(files),
-        y=stored_labels(files, str(told.get("output", ""))),
-        classes=tuple(told["classes"]),
-        domain={k: _pair(ends) for k, ends in domains.items()}
+        y=stored_labels(files, output),
+        classes=tuple(split["classes"]),
+        domain={name: _pair(ends) for name, ends in domains.items()}
         if domains
-        else _pair(told["domain"]),
-        output=str(told.get("output", "")),
+        else _pair(split["domain"]),
+        output=output,
     )
 
 

@@ -1,4 +1,4 @@
-"""Which class is taken for which, and what each class's accuracy was and is."""
+"""Compute confusion matrices, and each class's accuracy before and after a change."""
 
 from __future__ import annotations
 
@@ -7,53 +7,61 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.gate.evidence.answers import Answered
-from litegate.report.html.facts import ClassChange, Confusions
+from litegate.gate.evidence.answers import Predictions
+from litegate.report.html.page_data import ClassChange, Confusions
 
 MOST_SHOWN = 14
-"""Classes of a matrix; of more, those with most mistakes are shown."""
+"""Classes of a matrix: with more, those with the most mistakes are shown, to keep pages small."""
 MOST_CHANGES = 20
 """Classes in the list of changes."""
 
 Counts = NDArray[np.intp]
 
 
-def confusions(sides: Mapping[str, Answered], names: tuple[str, ...]) -> Confusions:
-    """The matrices of all sides, over the classes with most mistakes where there are too many."""
-    counts = {role: _counts(one, len(names)) for role, one in sides.items()}
-    chosen = _most_mistaken(list(counts.values()))
-    shown = {role: matrix[np.ix_(chosen, chosen)] for role, matrix in counts.items()}
+def confusions(by_role: Mapping[str, Predictions], names: tuple[str, ...]) -> Confusions:
+    """Return the matrix of each role, over the classes with the most mistakes if there are many."""
+    counts = {role: _counts(predicted, len(names)) for role, predicted in by_role.items()}
+    shown_classes = _most_mistaken(list(counts.values()))
+    shown = {role: matrix[np.ix_(shown_classes, shown_classes)] for role, matrix in counts.items()}
     return Confusions(
-        names=tuple(names[number] for number in chosen),
-        left_out=len(names) - len(chosen),
-        counts={r: tuple(tuple(row) for row in m.tolist()) for r, m in shown.items()},
+        names=tuple(names[index] for index in shown_classes),
+        left_out=len(names) - len(shown_classes),
+        counts={
+            role: tuple(tuple(row) for row in matrix.tolist()) for role, matrix in shown.items()
+        },
     )
 
 
-def _counts(one: Answered, classes: int) -> Counts:
-    """Shape (true class, answer)."""
-    flat = np.bincount(one.labels * classes + one.chosen, minlength=classes**2)
+def _counts(predicted: Predictions, classes: int) -> Counts:
+    """Return sample counts, shape (true class, predicted class)."""
+    flat = np.bincount(predicted.labels * classes + predicted.chosen, minlength=classes**2)
     return flat.reshape(classes, classes)
 
 
 def _most_mistaken(matrices: list[Counts]) -> list[int]:
-    """Class numbers in their order, at most `MOST_SHOWN`."""
+    """Return the indices of at most `MOST_SHOWN` classes, ascending."""
     if len(matrices[0]) <= MOST_SHOWN:
         return list(range(len(matrices[0])))
-    wrong = np.zeros(len(matrices[0]), dtype=np.intp)
+    mistakes = np.zeros(len(matrices[0]), dtype=np.intp)
     for matrix in matrices:
-        wrong += matrix.sum(axis=0) + matrix.sum(axis=1) - 2 * np.diag(matrix)
-    return sorted(np.argsort(-wrong, kind="stable")[:MOST_SHOWN].tolist())
+        mistakes += matrix.sum(axis=0) + matrix.sum(axis=1) - 2 * np.diag(matrix)
+    return sorted(np.argsort(-mistakes, kind="stable")[:MOST_SHOWN].tolist())
 
 
 def class_changes(
-    before: Answered, after: Answered, names: tuple[str, ...]
+    before: Predictions, after: Predictions, names: tuple[str, ...]
 ) -> tuple[ClassChange, ...]:
-    """The classes with samples, the greatest loss first, at most `MOST_CHANGES`."""
-    found = []
-    for number, name in enumerate(names):
-        mine = after.labels == number
-        if n := int(mine.sum()):
-            was, now = (float(one.right[mine].mean()) for one in (before, after))
-            found.append(ClassChange(name=name, n=n, before=was, after=now))
-    return tuple(sorted(found, key=lambda one: one.after - one.before)[:MOST_CHANGES])
+    """Return the classes with samples, the greatest loss first, at most `MOST_CHANGES`."""
+    changes = []
+    for index, name in enumerate(names):
+        is_of_class = after.labels == index
+        if n := int(is_of_class.sum()):
+            changes.append(
+                ClassChange(
+                    name=name,
+                    n=n,
+                    before=float(before.right[is_of_class].mean()),
+                    after=float(after.right[is_of_class].mean()),
+                )
+            )
+    return tuple(sorted(changes, key=lambda change: change.after - change.before)[:MOST_CHANGES])

@@ -1,4 +1,4 @@
-"""What a file is made of: its bytes by part, what grew, and its operators in their order."""
+"""Break a file down: its bytes by tensor and structure, its growth, its operators with types."""
 
 from __future__ import annotations
 
@@ -10,92 +10,98 @@ from litegate.measures.regression.graph_matching import PlacedOperator, operator
 from litegate.measures.regression.operator_diff import NO_ARITHMETIC, floating
 from litegate.measures.regression.size_diff import REST, attribution
 from litegate.measures.structure.tensor_roles import Role
-from litegate.report.html.facts import Growth, Part, Step
+from litegate.report.html.page_data import OperatorTypes, SizeChange, SizeShare
 from litegate.spec import Artifact
 from litegate.tflite.graph import Graph, Tensor
 
-MOST_PARTS, MOST_GROWN, MOST_STEPS = 24, 10, 60
+MOST_SHARES, MOST_CHANGES, MOST_OPERATORS = 24, 10, 60
+"""Rows of the page's tables, to keep it small."""
 
 _KINDS = {Role.WEIGHT: "weight", Role.BIAS: "bias"}
 
 
-def parts(artifact: Artifact) -> tuple[Part, ...]:
-    """The parts of a file, the largest first; their bytes add up to the file's.
+def size_shares(artifact: Artifact) -> tuple[SizeShare, ...]:
+    """Return what a file's bytes are spent on, the largest first; the sum is the file's size.
 
-    ArtifactError where it cannot be read.
+    Raises ArtifactError if the file cannot be read.
     """
     weighed = weigh(artifact)
-    found = [part for part in _parts(weighed) if part.bytes]
-    found.sort(key=lambda part: -part.bytes)
-    shown, small = found[:MOST_PARTS], found[MOST_PARTS:]
+    shares = [share for share in _all_shares(weighed) if share.bytes]
+    shares.sort(key=lambda share: -share.bytes)
+    shown, small = shares[:MOST_SHARES], shares[MOST_SHARES:]
     if small:
-        listed = f"{len(small)} smaller parts"
-        shown.append(_structure(listed, _sum(small)))
-    rest = len(artifact.tflite) - _sum(shown)
+        shown.append(_structure(f"{len(small)} smaller parts", _total(small)))
+    rest = len(artifact.tflite) - _total(shown)
     shown += [_structure(REST, rest)] if rest > 0 else []
-    return tuple(sorted(shown, key=lambda part: -part.bytes))
+    return tuple(sorted(shown, key=lambda share: -share.bytes))
 
 
-def _parts(weighed: Weighed) -> Iterable[Part]:
-    for one in tensors(weighed.graph):
-        kind, size = _KINDS.get(one.role, "constant"), weighed.of_tensor(one)
-        yield Part(name=one.tensor.name, kind=kind, operator=one.operator, bytes=size)
+def _all_shares(weighed: Weighed) -> Iterable[SizeShare]:
+    for placed in tensors(weighed.graph):
+        kind, size = _KINDS.get(placed.role, "constant"), weighed.of_tensor(placed)
+        yield SizeShare(name=placed.tensor.name, kind=kind, operator=placed.operator, bytes=size)
     by_kind: defaultdict[str, list[PlacedOperator]] = defaultdict(list)
-    for step in operators(weighed.graph):
-        by_kind[step.kind].append(step)
-    for name, steps in by_kind.items():
-        listed, size = f"{len(steps)} x {name}", weighed.of_operators(steps)
-        yield Part(name=listed, kind="operators", operator=name, bytes=size)
+    for operator in operators(weighed.graph):
+        by_kind[operator.kind].append(operator)
+    for kind, same_kind in by_kind.items():
+        name, size = f"{len(same_kind)} x {kind}", weighed.of_operators(same_kind)
+        yield SizeShare(name=name, kind="operators", operator=kind, bytes=size)
     for label, size in weighed.totals.items():
         yield _structure(label, size)
 
 
-def _structure(label: str, size: int) -> Part:
-    return Part(name=label, kind="structure", operator="", bytes=size)
+def _structure(label: str, size: int) -> SizeShare:
+    return SizeShare(name=label, kind="structure", operator="", bytes=size)
 
 
-def _sum(found: Iterable[Part]) -> int:
-    return sum(part.bytes for part in found)
+def _total(shares: Iterable[SizeShare]) -> int:
+    return sum(share.bytes for share in shares)
 
 
-def grown(base: Artifact, candidate: Artifact) -> tuple[tuple[Growth, ...], int]:
-    """What differs in size, the greatest difference first, and how many more parts do.
+def size_changes(base: Artifact, candidate: Artifact) -> tuple[tuple[SizeChange, ...], int]:
+    """Return the greatest size differences, and the count of those left out.
 
-    ArtifactError where a file cannot be read.
+    Raises ArtifactError if a file cannot be read.
     """
-    found = [Growth(name=part.label, bytes=part.bytes) for part in attribution(base, candidate)]
-    return tuple(found[:MOST_GROWN]), max(0, len(found) - MOST_GROWN)
+    changes = [
+        SizeChange(name=change.label, bytes=change.bytes) for change in attribution(base, candidate)
+    ]
+    return tuple(changes[:MOST_CHANGES]), max(0, len(changes) - MOST_CHANGES)
 
 
-def steps(graph: Graph) -> tuple[tuple[Step, ...], int]:
-    """The operators in their order, and how many are left out; one that is float never is."""
-    found = [_step(one) for one in operators(graph)]
-    kept = [step for number, step in enumerate(found) if step.floating or number < MOST_STEPS]
-    kept = kept[: 2 * MOST_STEPS]
-    return tuple(kept), len(found) - len(kept)
+def operator_types(graph: Graph) -> tuple[tuple[OperatorTypes, ...], int]:
+    """Return the operators in execution order, and the count of those left out.
+
+    Float operators beyond the first `MOST_OPERATORS` are shown as well: they are what to look for.
+    """
+    every = [_types_of(operator) for operator in operators(graph)]
+    shown = [row for index, row in enumerate(every) if row.floating or index < MOST_OPERATORS]
+    shown = shown[: 2 * MOST_OPERATORS]
+    return tuple(shown), len(every) - len(shown)
 
 
-def floats(graph: Graph) -> int:
-    """How many operators do not compute in integers alone."""
-    return sum(bool(_computing(one)) for one in operators(graph))
+def count_float_operators(graph: Graph) -> int:
+    """Count the operators whose arithmetic is not purely integer."""
+    return sum(bool(_float_arithmetic(operator)) for operator in operators(graph))
 
 
-def _computing(one: PlacedOperator) -> str:
-    """How an operator computes in floats; those that stand between the types do not compute."""
-    return "" if one.operator.name in NO_ARITHMETIC else floating(one)
+def _float_arithmetic(operator: PlacedOperator) -> str:
+    """Name the float arithmetic of an operator; empty for conversions such as QUANTIZE."""
+    return "" if operator.operator.name in NO_ARITHMETIC else floating(operator)
 
 
-def _step(one: PlacedOperator) -> Step:
-    part = f"{one.graph}." if one.graph else ""
-    return Step(
-        number=f"{part}{one.operator.index}",
-        name=one.kind,
-        reads=_types(one.reads),
-        writes=_types(one.writes),
-        activation="" if one.operator.activation == "NONE" else one.operator.activation,
-        floating=_computing(one),
+def _types_of(operator: PlacedOperator) -> OperatorTypes:
+    subgraph = f"{operator.graph}." if operator.graph else ""
+    activation = operator.operator.activation
+    return OperatorTypes(
+        number=f"{subgraph}{operator.operator.index}",
+        name=operator.kind,
+        reads=_listed_types(operator.reads),
+        writes=_listed_types(operator.writes),
+        activation="" if activation == "NONE" else activation,
+        floating=_float_arithmetic(operator),
     )
 
 
-def _types(them: Iterable[Tensor]) -> str:
-    return ", ".join(dict.fromkeys(tensor.dtype for tensor in them)) or "nothing"
+def _listed_types(operands: Iterable[Tensor]) -> str:
+    return ", ".join(dict.fromkeys(tensor.dtype for tensor in operands)) or "nothing"

@@ -1,4 +1,4 @@
-"""The flip sheet: the very samples that a change broke or fixed."""
+"""Make the flip sheet: the samples that a change broke or fixed, as pictures."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.gate.evidence.answers import Answered
-from litegate.report.html.facts import (
+from litegate.gate.evidence.answers import Predictions
+from litegate.report.html.page_data import (
     Answer,
     Flip,
     FlippedClass,
@@ -26,106 +26,142 @@ from litegate.report.html.facts import (
 from litegate.spec import Evaluation, by_input, domain_of
 
 MOST_SHOWN = 40
-"""Flips with a picture in one sheet."""
-_EACH_FIXED = 4
-"""Among the pictures of a class, one of so many is of a fixed sample where there is one."""
-_POINT = 9
+"""Flips with a picture in one sheet: trades detail against the page's bytes."""
+MOST_SIDE = 48
+"""Pixels; a larger picture is averaged down, to keep pages small."""
+MOST_POINTS = 120
+"""Points of a line."""
+MOST_NUMBERS = 12
+"""A longer row of numbers becomes a line."""
+_FIXED_INTERVAL = 4
+"""Among the pictures of a class, every fourth is of a fixed sample, as long as there are any."""
+_POINT_BYTES = 9
 """Bytes of a point or number on the page."""
+_LEAST_SIDE = 4
+"""Pixels; a smaller array is shown as numbers."""
+_PNG = b"\x89PNG\r\n\x1a\n"
+_GRAY, _RGB = 0, 2
+"""PNG's colour types."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Change:
-    """The answers before and after a change, on one split."""
+    """The predictions before and after a change, on one split."""
 
     role: str
-    """What was before: "base" or "reference"."""
-    before: Answered
-    after: Answered
+    """The artifact that `before` is of: "base" or "reference"."""
+    before: Predictions
+    after: Predictions
     split: Evaluation
 
     def flipped(self, label: int, *, broken: bool) -> list[int]:
-        """Samples of a class that the change broke or fixed, the surest mistakes first."""
-        lost = self.before.right & ~self.after.right
-        won = ~self.before.right & self.after.right
-        found = np.flatnonzero((lost if broken else won) & (self.after.labels == label)).tolist()
-        wrong = self.after if broken else self.before
-        return sorted(found, key=lambda sample: -wrong.confidence(sample))
+        """Return the samples of a class that the change broke, or else fixed.
+
+        The most confident mistakes come first.
+        """
+        if broken:
+            right, mistaken = self.before, self.after
+        else:
+            right, mistaken = self.after, self.before
+        is_flipped = right.right & ~mistaken.right & (self.after.labels == label)
+        samples = np.flatnonzero(is_flipped).tolist()
+        return sorted(samples, key=lambda sample: -mistaken.confidence(sample))
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ClassFlips:
+    """The samples of a class that a change broke and fixed."""
+
+    label: int
+    broken: list[int]
+    fixed: list[int]
 
 
 def flip_sheet(change: Change, most_bytes: int) -> FlipSheet:
-    """All flips counted, and as many shown as `MOST_SHOWN` and `most_bytes` of pictures allow."""
-    flipped = [
-        (label, change.flipped(label, broken=True), change.flipped(label, broken=False))
+    """Count all flips, and show as many as `MOST_SHOWN` and `most_bytes` of pictures allow."""
+    by_class = [
+        _ClassFlips(
+            label=label,
+            broken=change.flipped(label, broken=True),
+            fixed=change.flipped(label, broken=False),
+        )
         for label in range(len(change.split.classes))
     ]
-    flipped = [one for one in flipped if one[1] or one[2]]
-    flipped.sort(key=lambda one: (len(one[2]) - len(one[1]), -len(one[1]), one[0]))
-    shown = _shown(change, _in_turns([_mixed(lost, won) for _, lost, won in flipped]), most_bytes)
-    confused, taken = _most_taken_for(change, flipped[0][1] if flipped else [])
+    by_class = [flips for flips in by_class if flips.broken or flips.fixed]
+    by_class.sort(key=_net_loss)
+    order = _in_turns([_mixed(flips.broken, flips.fixed) for flips in by_class])
+    shown = _shown(change, order, most_bytes)
+    worst = by_class[0].broken if by_class else []
+    confused_with, confused_count = _most_confused_with(change, worst)
     return FlipSheet(
         role=change.role,
         n=len(change.after.right),
-        broken=sum(len(lost) for _, lost, _ in flipped),
-        fixed=sum(len(won) for _, _, won in flipped),
-        confused_with=confused,
-        taken=taken,
-        classes=tuple(_class(change, *one, shown) for one in flipped),
+        broken=sum(len(flips.broken) for flips in by_class),
+        fixed=sum(len(flips.fixed) for flips in by_class),
+        confused_with=confused_with,
+        confused_count=confused_count,
+        classes=tuple(_flipped_class(change, flips, shown) for flips in by_class),
     )
 
 
-def _class(
-    change: Change, label: int, lost: list[int], won: list[int], shown: Sequence[Flip]
-) -> FlippedClass:
-    mine = [flip for flip in shown if change.after.labels[flip.sample] == label]
+def _net_loss(flips: _ClassFlips) -> tuple[int, int, int]:
+    """Return a sort key: the greatest net loss, then the most broken samples, come first."""
+    return len(flips.fixed) - len(flips.broken), -len(flips.broken), flips.label
+
+
+def _flipped_class(change: Change, flips: _ClassFlips, shown: Sequence[Flip]) -> FlippedClass:
+    labels = change.after.labels
+    of_class = [flip for flip in shown if labels[flip.sample] == flips.label]
     return FlippedClass(
-        name=change.split.classes[label],
-        n=int((change.after.labels == label).sum()),
-        broken=len(lost),
-        fixed=len(won),
-        shown=tuple(sorted(mine, key=lambda flip: not flip.broken)),
+        name=change.split.classes[flips.label],
+        n=int((labels == flips.label).sum()),
+        broken=len(flips.broken),
+        fixed=len(flips.fixed),
+        shown=tuple(sorted(of_class, key=lambda flip: not flip.broken)),
     )
 
 
 def _in_turns(classes: Sequence[Iterator[int]]) -> Iterator[int]:
-    """Every second sample is of the first class, the worst; the others take turns for the rest."""
+    """Give every second place to the first class, the worst; the others take turns for the rest."""
     return _turns(*classes[:1], _turns(*classes[1:]))
 
 
-def _turns(*several: Iterator[int]) -> Iterator[int]:
-    """One of each after the other, until all have ended."""
-    left = list(several)
-    while left:
-        for each in tuple(left):
-            following = next(each, None)
-            if following is None:
-                left.remove(each)
+def _turns(*iterators: Iterator[int]) -> Iterator[int]:
+    """Take one sample of each iterator in turn, until all are exhausted."""
+    active = list(iterators)
+    while active:
+        for iterator in tuple(active):
+            sample = next(iterator, None)
+            if sample is None:
+                active.remove(iterator)
             else:
-                yield following
+                yield sample
 
 
-def _mixed(lost: list[int], won: list[int]) -> Iterator[int]:
-    """Broken and fixed samples in turns, so that a short list shows both."""
-    lost, won = lost[::-1], won[::-1]
-    while lost or won:
-        for _ in range(_EACH_FIXED - 1):
-            if lost:
-                yield lost.pop()
-        if won:
-            yield won.pop()
+def _mixed(broken: list[int], fixed: list[int]) -> Iterator[int]:
+    """Alternate broken and fixed samples, so that a short list shows both."""
+    broken, fixed = broken[::-1], fixed[::-1]
+    while broken or fixed:
+        for _ in range(_FIXED_INTERVAL - 1):
+            if broken:
+                yield broken.pop()
+        if fixed:
+            yield fixed.pop()
 
 
 def _shown(change: Change, samples: Iterator[int], most_bytes: int) -> list[Flip]:
-    """The first flips for which there is room."""
-    found: list[Flip] = []
-    spent = 0
+    """Return the first flips that fit into `most_bytes`."""
+    flips: list[Flip] = []
+    total = 0
     for sample in islice(samples, MOST_SHOWN):
         flip = _flip(change, sample)
-        spent += _weight(flip)
-        if spent > most_bytes:
+        total += _picture_bytes(flip)
+        if total > most_bytes:
             break
-        found.append(flip)
-    return found
+        flips.append(flip)
+    return flips
 
 
 def _flip(change: Change, sample: int) -> Flip:
@@ -139,49 +175,37 @@ def _flip(change: Change, sample: int) -> Flip:
 
 
 def _picture(split: Evaluation, sample: int) -> Picture:
-    """The sample, or of several inputs the first that looks like a picture, else the first."""
-    shown = [
+    """Return the picture of a sample; of several inputs, the first image, or else the first."""
+    pictures = [
         picture(array[sample], domain_of(split.domain, name)) for name, array in by_input(split.x)
     ]
-    return next((one for one in shown if isinstance(one, Image)), shown[0])
+    return next((image for image in pictures if isinstance(image, Image)), pictures[0])
 
 
-def _answer(change: Change, by: Answered, sample: int) -> Answer:
-    name = change.split.classes[by.chosen[sample]]
-    return Answer(chosen=name, confidence=by.confidence(sample))
+def _answer(change: Change, predicted: Predictions, sample: int) -> Answer:
+    name = change.split.classes[predicted.chosen[sample]]
+    return Answer(chosen=name, confidence=predicted.confidence(sample))
 
 
-def _weight(flip: Flip) -> int:
-    """Bytes that a picture takes on the page, near enough."""
+def _picture_bytes(flip: Flip) -> int:
+    """Estimate the bytes of a picture on the page; base64 takes 4 bytes for 3."""
     match flip.picture:
         case Image(png=png):
             return len(png) * 4 // 3
         case Wave(values=values) | Numbers(values=values):
-            return len(values) * _POINT
+            return len(values) * _POINT_BYTES
 
 
-def _most_taken_for(change: Change, broken: Sequence[int]) -> tuple[str, int]:
-    """The class that most of these samples are put in now, and how many."""
+def _most_confused_with(change: Change, broken: Sequence[int]) -> tuple[str, int]:
+    """Return the class that these samples are now predicted to be most often, and how often."""
     if not broken:
         return "", 0
     counts = np.bincount(change.after.chosen[list(broken)])
     return change.split.classes[int(counts.argmax())], int(counts.max())
 
 
-MOST_SIDE = 48
-"""Pixels; a larger picture is averaged down."""
-MOST_POINTS = 120
-"""Points of a line."""
-MOST_NUMBERS = 12
-"""A longer row is a line."""
-_LEAST_SIDE = 4
-_PNG = b"\x89PNG\r\n\x1a\n"
-_GRAY, _RGB = 0, 2
-"""PNG's colour types."""
-
-
 def picture(sample: NDArray[Any], domain: tuple[float, float]) -> Picture:
-    """Show one sample, of any shape; `domain` is the least and greatest value it may have."""
+    """Make a picture of a sample of any shape; `domain` is its minimum and maximum."""
     shape = sample.shape
     if len(shape) == 3 and shape[2] in (1, 3) and min(shape[:2]) >= _LEAST_SIDE:
         return _image(_scaled(sample, domain))
@@ -195,7 +219,7 @@ def picture(sample: NDArray[Any], domain: tuple[float, float]) -> Picture:
 
 
 def _scaled(values: NDArray[Any], domain: tuple[float, float]) -> NDArray[np.float64]:
-    """From 0, the least of the domain, to 1, the greatest; the sample's own ends without one."""
+    """Scale to 0 to 1 over the domain, or over the sample's own range if that is not finite."""
     exact = np.asarray(values, dtype=np.float64)
     low, high = domain
     if not (np.isfinite([low, high]).all() and low < high):
@@ -205,7 +229,7 @@ def _scaled(values: NDArray[Any], domain: tuple[float, float]) -> NDArray[np.flo
 
 
 def _image(scaled: NDArray[np.float64]) -> Image:
-    """Shape (height, width, 1 or 3), averaged down where it is large."""
+    """Encode an image, shape (height, width, 1 or 3), averaged down to `MOST_SIDE`."""
     factor = -(-max(scaled.shape[:2]) // MOST_SIDE)
     down, across = (min(factor, size) for size in scaled.shape[:2])
     height, width = scaled.shape[0] // down, scaled.shape[1] // across
@@ -215,12 +239,12 @@ def _image(scaled: NDArray[np.float64]) -> Image:
 
 
 def _wave(scaled: NDArray[np.float64]) -> Wave:
-    """As many points as there is room for: of each stretch its ends, so that no peak is lost."""
+    """Keep the minimum and maximum of each stretch of a long series, so that no peak is lost."""
     if len(scaled) <= MOST_POINTS:
         return Wave(values=tuple(scaled.tolist()))
     stretches = np.array_split(scaled, MOST_POINTS // 2)
-    ends = ((stretch.min(), stretch.max()) for stretch in stretches)
-    return Wave(values=tuple(float(value) for pair in ends for value in pair))
+    extremes = ((stretch.min(), stretch.max()) for stretch in stretches)
+    return Wave(values=tuple(float(value) for extreme_pair in extremes for value in extreme_pair))
 
 
 def png(pixels: NDArray[np.uint8]) -> bytes:

@@ -1,34 +1,34 @@
-"""How far each layer of a candidate is from its reference."""
+"""Compute each layer's difference between a candidate and its reference."""
 
 from __future__ import annotations
 
 import math
 
 from litegate.measures.accuracy.layer_error import decibels, first_diverging, layer_errors
-from litegate.report.html.facts import LayerDifference
+from litegate.report.html.page_data import LayerDifference
 from litegate.spec import Artifact
 
 MOST_SHOWN = 40
-"""Of more layers, those that differ most are shown."""
+"""With more layers, those that differ most are shown, to keep pages small."""
 
 
 def layers(reference: Artifact, candidate: Artifact) -> tuple[LayerDifference, ...]:
-    """The layers that both files have, in the candidate's order; none where nothing differs.
+    """Return the layers that both files have, in the candidate's order; empty if all are equal.
 
-    Raises as `layer_errors` does.
+    Raises the errors of `layer_errors`.
     """
     errors = layer_errors(reference, candidate)
-    if all(one.sqnr == math.inf for one in errors):
+    if all(error.sqnr == math.inf for error in errors):
         return ()
     first = first_diverging(errors)
-    kept = sorted(errors, key=lambda one: (one is not first, one.sqnr))[:MOST_SHOWN]
+    shown = sorted(errors, key=lambda error: (error is not first, error.sqnr))[:MOST_SHOWN]
     return tuple(
         LayerDifference(
-            name=one.name,
-            operator=one.operator,
-            sqnr=decibels(one.sqnr),
-            difference=one.relative_rms,
-            diverges=one is first,
+            name=error.name,
+            operator=error.operator,
+            sqnr=decibels(error.sqnr),
+            difference=error.relative_rms,
+            diverges=error is first,
         )
-        for one in sorted(kept, key=lambda one: one.index)
+        for error in sorted(shown, key=lambda error: error.index)
     )

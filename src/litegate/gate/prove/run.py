@@ -29,9 +29,9 @@ from litegate.mutation.proof import Effort, Proof
 from litegate.mutation.proof import prove as prove_scene
 from litegate.mutation.report_rows import proof_row
 from litegate.mutation.result import CheckRunner
+from litegate.report.outcomes import PROOF, outcome_of
 from litegate.report.proof import title
 from litegate.report.run_record import Place, error_row
-from litegate.report.view import PROOF, outcome_of
 from litegate.spec.cases import Case
 
 ROUNDS = 100

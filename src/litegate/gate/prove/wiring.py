@@ -11,7 +11,7 @@ from litegate.mutation.faults import ONCE, Expect, Family, Fault, Scene
 from litegate.mutation.grades import FaultRun
 from litegate.mutation.result import CheckOutcome, CheckResult
 from litegate.report.merge import merge
-from litegate.report.view import is_good
+from litegate.report.outcomes import is_good
 
 MERGE = "litegate merge"
 

@@ -1,5 +1,5 @@
-"""`report.html`: what a run found, as one page to look at, with its evidence."""
+"""Render `report.html`: a run's verdicts with their evidence on one self-contained page."""
 
-from litegate.report.html.page import compared, page, write
+from litegate.report.html.page import comparison_page, page, write
 
-__all__ = ["compared", "page", "write"]
+__all__ = ["comparison_page", "page", "write"]

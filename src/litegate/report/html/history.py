@@ -1,4 +1,4 @@
-"""How measurements moved over the commits: from kept reports to lines."""
+"""Turn the reports of earlier commits into a line for each measurement."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from dataclasses import dataclass
 from typing import final
 
 from litegate.core.units import Unit
-from litegate.report.history_store import key_of
-from litegate.report.view import Report, Row, outcome_of
+from litegate.report.history_store import verdict_key
+from litegate.report.outcomes import Report, Row, outcome_of
 
 MOST_COMMITS = 40
-"""The last so many are drawn."""
-_SHORT = 7
+"""The most recent commits are drawn: 40 dots of 8 pixels just fit into a phone's 360 pixels."""
+_SHORT_HASH = 7
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Station:
-    """A commit whose verdicts were kept, or the run of the page itself."""
+class Commit:
+    """A commit with stored verdicts, or the page's own run."""
 
     name: str
-    """The hash as people write it; with a plus where the files were others."""
+    """The short hash; with a plus if files differed from the commit's."""
     subject: str
-    said: str
-    """The one word of its run."""
+    verdict: str
+    """The verdict of its run."""
 
 
 @final
@@ -32,8 +32,8 @@ class Station:
 class Point:
     """One verdict of a line."""
 
-    at: int
-    """The number of its commit, from 0."""
+    commit: int
+    """The index of its commit."""
     value: float
     limit: float
     outcome: str
@@ -52,20 +52,20 @@ class Line:
     points: tuple[Point, ...]
 
     @property
-    def moved(self) -> bool:
-        """Whether there is something to see: another value, another limit, or no pass."""
+    def has_changed(self) -> bool:
+        """True if the value or the limit changed, or a verdict is no pass."""
         first = self.points[0]
-        same = all((p.value, p.limit) == (first.value, first.limit) for p in self.points)
-        return not (same and all(p.outcome == "pass" for p in self.points))
+        is_constant = all((p.value, p.limit) == (first.value, first.limit) for p in self.points)
+        return not (is_constant and all(point.outcome == "pass" for point in self.points))
 
     @property
     def failing_since(self) -> int | None:
-        """The number of the commit from which on it fails until the end; None where it does not."""
+        """The index of the first commit of the failures at the end; None if the last passes."""
         since = None
         for point in reversed(self.points):
             if point.outcome != "fail":
                 break
-            since = point.at
+            since = point.commit
         return since
 
 
@@ -74,29 +74,29 @@ class Line:
 class History:
     """Lines over commits, the oldest commit first."""
 
-    stations: tuple[Station, ...]
+    commits: tuple[Commit, ...]
     lines: Mapping[str, tuple[Line, ...]]
     """By model."""
 
 
-def history(kept: Iterable[Report], report: Report | None = None) -> History | None:
-    """The lines of kept reports, with that of a page as the last; None for fewer than two.
+def history(earlier: Iterable[Report], report: Report | None = None) -> History | None:
+    """Make the lines of earlier commits' reports and of `report`; None for fewer than two.
 
-    `kept` is in the order of the commits. Of a commit that stands there twice, the later counts.
+    `earlier` is in the order of the commits. Of two reports of one commit, the later counts.
     """
-    last = [report] if report and report.get("head") and report["verdicts"] else []
+    current = [report] if report and report.get("head") and report["verdicts"] else []
     by_commit: dict[str, Report] = {}
-    for one in (*kept, *last):
-        name = _name(one)
-        by_commit.pop(name, None)
-        by_commit[name] = one
-    found = list(by_commit.values())[-MOST_COMMITS:]
-    if len(found) < 2:
+    for commit_report in (*earlier, *current):
+        name = _full_name(commit_report)
+        by_commit.pop(name, None)  # a commit seen again moves to the end
+        by_commit[name] = commit_report
+    reports = list(by_commit.values())[-MOST_COMMITS:]
+    if len(reports) < 2:
         return None
-    return History(stations=tuple(map(_station, found)), lines=_lines(found))
+    return History(commits=tuple(map(_commit, reports)), lines=_lines(reports))
 
 
-def _name(report: Report) -> str:
+def _full_name(report: Report) -> str:
     return f"{report['head']['commit']}{_plus(report)}"
 
 
@@ -104,39 +104,39 @@ def _plus(report: Report) -> str:
     return "+" if report["head"]["changed"] else ""
 
 
-def _station(report: Report) -> Station:
+def _commit(report: Report) -> Commit:
     head = report["head"]
-    return Station(
-        name=f"{head['commit'][:_SHORT]}{_plus(report)}",
+    return Commit(
+        name=f"{head['commit'][:_SHORT_HASH]}{_plus(report)}",
         subject=head["subject"],
-        said=report["verdict"],
+        verdict=report["verdict"],
     )
 
 
 def _lines(reports: Sequence[Report]) -> dict[str, tuple[Line, ...]]:
     rows: dict[tuple[str, ...], tuple[Row, dict[int, Row]]] = {}
-    for at, report in enumerate(reports):
+    for commit, report in enumerate(reports):
         for row in report["verdicts"]:
-            kept = rows.get(key_of(row), (row, {}))[1]
-            rows[key_of(row)] = (row, kept | {at: row})
-    found: dict[str, tuple[Line, ...]] = {}
-    for row, points in rows.values():
-        line = _line(row, points)
-        found[line.model] = (*found.get(line.model, ()), line)
-    return found
+            by_commit = rows.get(verdict_key(row), (row, {}))[1]
+            rows[verdict_key(row)] = (row, by_commit | {commit: row})
+    lines: dict[str, tuple[Line, ...]] = {}
+    for row, by_commit in rows.values():
+        line = _line(row, by_commit)
+        lines[line.model] = (*lines.get(line.model, ()), line)
+    return lines
 
 
-def _line(row: Row, points: Mapping[int, Row]) -> Line:
+def _line(row: Row, by_commit: Mapping[int, Row]) -> Line:
     return Line(
         model=row["model"],
         recipe=row["recipe"],
         measurement=row["measurement"],
         unit=Unit(row["unit"]),
         relation=row["relation"],
-        points=tuple(_point(at, one) for at, one in sorted(points.items())),
+        points=tuple(_point(commit, point_row) for commit, point_row in sorted(by_commit.items())),
     )
 
 
-def _point(at: int, row: Row) -> Point:
+def _point(commit: int, row: Row) -> Point:
     value, limit = float(row["value"]), float(row["limit"])
-    return Point(at=at, value=value, limit=limit, outcome=outcome_of(row))
+    return Point(commit=commit, value=value, limit=limit, outcome=outcome_of(row))

@@ -1,4 +1,4 @@
-"""From a report and its facts to one self-contained page: no script, no request."""
+"""Render a report as one self-contained page, without a script or a request."""
 
 from __future__ import annotations
 
@@ -23,7 +23,16 @@ from litegate.core.escaping import plain
 from litegate.core.files import write_whole
 from litegate.core.units import Unit, text
 from litegate.report import proof
-from litegate.report.html import words
+from litegate.report.formatting import (
+    RECIPE_HEAD,
+    compared_with,
+    counts,
+    figures,
+    judged_commit,
+    recipe_figures,
+    subject_of,
+)
+from litegate.report.html import captions
 from litegate.report.html.charts.bars import bar, layer_bar
 from litegate.report.html.charts.classes import class_change, class_scale
 from litegate.report.html.charts.curves import curves
@@ -35,63 +44,69 @@ from litegate.report.html.charts.pareto import pareto, unbeaten
 from litegate.report.html.charts.samples import sample
 from litegate.report.html.charts.timing import epochs, is_timed, times
 from litegate.report.html.charts.treemap import short_name, treemap
-from litegate.report.html.facts import CandidateFacts
 from litegate.report.html.history import history
-from litegate.report.html.pairs import pairs
-from litegate.report.view import (
-    RECIPE_HEAD,
+from litegate.report.html.page_data import CandidateData
+from litegate.report.html.verdict_changes import verdict_changes
+from litegate.report.outcomes import (
     Report,
-    counts,
-    figures,
-    having,
+    displayed_verdict,
     headline,
-    held_against,
     is_clean,
-    judged,
     outcome_of,
-    recipe_figures,
-    shown,
-    whose,
+    verdicts_with,
     without_verdict,
 )
 
 _TEMPLATES = Path(__file__).with_name("templates")
-_SHOWN = {
-    f.__name__: f
-    for f in (
+_FUNCTIONS = {
+    function.__name__: function
+    for function in (
         *(bar, class_change, class_scale, curves, difference, epochs, interval, layer_bar, matrix),
         *(merit, over_commits, pareto, sample, short_name, times, treemap, unbeaten),
-        *(counts, figures, having, held_against, judged, outcome_of, recipe_figures, text, whose),
-        without_verdict,
+        *(compared_with, counts, figures, verdicts_with, judged_commit, outcome_of, recipe_figures),
+        *(subject_of, text, without_verdict),
     )
 }
+"""Functions that templates call."""
 
 
 def page(
     report: Report,
-    candidates: Sequence[CandidateFacts] = (),
+    candidates: Sequence[CandidateData] = (),
     gaps: Sequence[str] = (),
-    kept: Iterable[Report] = (),
+    earlier: Iterable[Report] = (),
 ) -> str:
-    """The page of one report. `gaps` say which evidence cannot be shown, and why.
+    """Render the page of one report.
 
-    `kept` are the reports of earlier commits, the oldest first.
+    `gaps` are the reasons why evidence cannot be shown, `earlier` the reports of earlier commits,
+    the oldest first.
     """
-    models = [_model(report, name, candidates) for name in _models(report)]
-    proofs = report.get("proofs") or ()
-    context = {"models": models, "gaps": gaps, "proofs": proofs, "said": headline(report)}
-    return _render("page.html", report=report, history=history(kept, report), **context)
+    models = [_model(report, name, candidates) for name in _model_names(report)]
+    return _render(
+        "page.html",
+        report=report,
+        verdict=headline(report),
+        models=models,
+        history=history(earlier, report),
+        proofs=report.get("proofs") or (),
+        gaps=gaps,
+    )
 
 
-def compared(before: Report, after: Report, names: tuple[str, str]) -> str:
-    """The page that holds one report against another; `names` are what the two are called."""
-    found = pairs(before, after)
-    said = (headline(before), headline(after))
-    return _render("compared.html", before=before, after=after, names=names, pairs=found, said=said)
+def comparison_page(before: Report, after: Report, names: tuple[str, str]) -> str:
+    """Render the page that compares two reports; `names` are what it calls them."""
+    return _render(
+        "compared.html",
+        before=before,
+        after=after,
+        names=names,
+        changes=verdict_changes(before, after),
+        verdicts=(headline(before), headline(after)),
+    )
 
 
 def write(html: str, path: Path) -> Path:
-    """Write a page under a temporary name and move it into place. ConfigError where it cannot."""
+    """Write a page atomically; raises ConfigError if the file cannot be written."""
     try:
         write_whole(path, html.encode())
     except OSError as error:
@@ -103,20 +118,22 @@ def write(html: str, path: Path) -> Path:
     return path
 
 
-def _models(report: Report) -> list[str]:
-    """Every model with a row, in the order of the verdicts."""
+def _model_names(report: Report) -> list[str]:
+    """Return every model with a row, in the order of the verdicts."""
     rows = (row for key in ("verdicts", "recipes") for row in report[key])
     return list(dict.fromkeys(row["model"] for row in rows if row["model"]))
 
 
-def _model(report: Report, name: str, candidates: Sequence[CandidateFacts]) -> Mapping[str, Any]:
-    mine = [row for row in report["verdicts"] if row["model"] == name]
+def _model(report: Report, name: str, candidates: Sequence[CandidateData]) -> Mapping[str, Any]:
+    """Return the template variables of a model's section."""
+    verdicts = [row for row in report["verdicts"] if row["model"] == name]
+    errors = [row for row in report["errors"] if row["model"] == name]
     return {
         "name": name,
-        "said": shown(mine, [row for row in report["errors"] if row["model"] == name]),
+        "verdict": displayed_verdict(verdicts, errors),
         "recipes": [row for row in report["recipes"] if row["model"] == name],
-        "timed": [row for row in mine if is_timed(row)],
-        "candidates": [one for one in candidates if one.model == name],
+        "timed": [row for row in verdicts if is_timed(row)],
+        "candidates": [candidate for candidate in candidates if candidate.model == name],
     }
 
 
@@ -125,7 +142,7 @@ def _render(template: str, **context: Any) -> str:
 
 
 class _CompiledTemplates(FileSystemBytecodeCache):
-    """Templates as earlier runs compiled them: compiling takes longer than filling them in."""
+    """Caches compiled templates between runs: compiling takes longer than rendering."""
 
     def dump_bytecode(self, bucket: Bucket) -> None:
         with suppress(OSError):  # a full disk costs the next run time, and this one nothing
@@ -133,7 +150,7 @@ class _CompiledTemplates(FileSystemBytecodeCache):
 
 
 def _compiled_templates() -> BytecodeCache | None:
-    """The user's own folder of compiled templates; None if Jinja finds none that is safe."""
+    """Return the cache in a folder that only the user can write to; None if there is none."""
     try:
         return _CompiledTemplates()
     except (RuntimeError, OSError):
@@ -142,23 +159,23 @@ def _compiled_templates() -> BytecodeCache | None:
 
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
-    made = Environment(
+    environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         bytecode_cache=_compiled_templates(),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=_text,
+        finalize=_visible,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.tests["is_clean"] = is_clean
+    environment.tests["is_clean"] = is_clean
     style = (_TEMPLATES / "style.css").read_text("utf-8")
-    made.globals |= {**_SHOWN, "proof": proof, "words": words, "Unit": Unit}
-    made.globals["recipe_head"] = RECIPE_HEAD
-    made.globals["style"] = Markup(style)  # noqa: S704 a file of this package
-    return made
+    environment.globals |= {**_FUNCTIONS, "proof": proof, "captions": captions, "Unit": Unit}
+    environment.globals["recipe_head"] = RECIPE_HEAD
+    environment.globals["style"] = Markup(style)  # noqa: S704 a file of this package
+    return environment
 
 
-def _text(value: object) -> object:
-    """What a template is given to show: markup as it is, all else as text that can be seen."""
+def _visible(value: object) -> object:
+    """Make invisible characters visible in all output of a template but markup."""
     return value if isinstance(value, Markup) else plain(str(value))

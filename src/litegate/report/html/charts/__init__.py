@@ -1,1 +1,1 @@
-"""Plots as small SVG or HTML, a function each: plain values in, markup out."""
+"""Draw plots as small SVG or HTML: each function turns plain values into markup."""

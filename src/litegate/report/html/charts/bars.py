@@ -1,41 +1,51 @@
-"""A quantity as a bar: what grew to the right and what shrank to the left; an error as a share."""
+"""Draw bars: growth to the right and shrinkage to the left, or an error as a share."""
 
 from __future__ import annotations
 
 from markupsafe import Markup
 
 from litegate.report.html.charts.svg import plot, share, tag
-from litegate.report.html.facts import LayerDifference
+from litegate.report.html.page_data import LayerDifference
+
+_LEAST_WIDTH = 0.004
+"""Share of the width: a bar of nothing can still be seen."""
 
 
-def bar(value: float, most: float, said: str) -> Markup:
-    """Draw a value whose size is at most `most`, from the middle."""
-    length = abs(value) / (2 * most or 1)
-    x, word = (0.5, "worse") if value >= 0 else (0.5 - length, "better")
+def bar(value: float, largest: float, description: str) -> Markup:
+    """Draw a value from the middle; its magnitude is at most `largest`."""
+    length = abs(value) / (2 * largest or 1)
+    x, direction = (0.5, "worse") if value >= 0 else (0.5 - length, "better")
     return plot(
         "bar",
-        said,
+        description,
         tag("line", class_="ground", x1="50%", x2="50%", y1=0, y2=18),
-        tag("rect", class_=word, x=share(x), width=share(max(length, 0.004)), y=3, height=12),
+        tag(
+            "rect",
+            class_=direction,
+            x=share(x),
+            width=share(max(length, _LEAST_WIDTH)),
+            y=3,
+            height=12,
+        ),
         height=18,
     )
 
 
-def layer_bar(one: LayerDifference, most: float, *, alarming: bool) -> Markup:
-    """Draw how far a layer is from its reference; the whole width is `most`, at most 1.
+def layer_bar(layer: LayerDifference, largest: float, *, alarming: bool) -> Markup:
+    """Draw a layer's difference from its reference; the full width is `largest`, at most 1.
 
-    The one that diverges is red where that is `alarming`: where a promise is broken.
+    The layer that diverges is red if that is `alarming`: if a verdict of its model failed.
     """
-    whole = min(1.0, most) or 1.0
+    full_width = min(1.0, largest) or 1.0
     return plot(
         "bar",
-        f"{one.name}: {one.sqnr}",
+        f"{layer.name}: {layer.sqnr}",
         tag("line", class_="ground", x1="0", x2="0", y1=0, y2=18),
         tag(
             "rect",
-            class_="worse" if alarming and one.diverges else "error",
+            class_="worse" if alarming and layer.diverges else "error",
             x="0",
-            width=share(min(1.0, max(one.difference / whole, 0.004))),
+            width=share(min(1.0, max(layer.difference / full_width, _LEAST_WIDTH))),
             y=3,
             height=12,
         ),

@@ -1,4 +1,4 @@
-"""Each class's accuracy before and after, as two dots and the way between them."""
+"""Draw each class's accuracy before and after a change as two dots and a line between them."""
 
 from __future__ import annotations
 
@@ -8,27 +8,35 @@ from markupsafe import Markup
 
 from litegate.core.units import Unit, text
 from litegate.report.html.charts.svg import Scale, dot, line, plot
-from litegate.report.html.facts import ClassChange
+from litegate.report.html.page_data import ClassChange
 
 _HEIGHT, _MIDDLE = 22, 11
 
 
 def class_scale(changes: Sequence[ClassChange]) -> Scale:
-    """One scale for all classes of a list."""
-    return Scale((share for one in changes for share in (one.before, one.after)), room=0.06)
+    """Return one scale for all classes of a list."""
+    return Scale(
+        (share for change in changes for share in (change.before, change.after)), room=0.06
+    )
 
 
-def class_change(one: ClassChange, scale: Scale) -> Markup:
-    """Draw one class: hollow what it was, full what it is."""
-    was, now = scale(one.before), scale(one.after)
-    word = "same" if one.after == one.before else "worse" if one.after < one.before else "better"
+def class_change(change: ClassChange, scale: Scale) -> Markup:
+    """Draw one class: a hollow dot before, a full dot after."""
+    x_before, x_after = scale(change.before), scale(change.after)
+    direction = (
+        "same"
+        if change.after == change.before
+        else "worse"
+        if change.after < change.before
+        else "better"
+    )
     return plot(
         "change",
-        f"class {one.name}: from {_percent(one.before)} to {_percent(one.after)}",
+        f"class {change.name}: from {_percent(change.before)} to {_percent(change.after)}",
         line("ground", (0.0, 1.0), (_MIDDLE, _MIDDLE)),
-        line(f"way {word}", (was, now), (_MIDDLE, _MIDDLE)),
-        dot("dot before", was, _MIDDLE, 4.5),
-        dot(f"dot {word}", now, _MIDDLE, 4.5),
+        line(f"way {direction}", (x_before, x_after), (_MIDDLE, _MIDDLE)),
+        dot("dot before", x_before, _MIDDLE, 4.5),
+        dot(f"dot {direction}", x_after, _MIDDLE, 4.5),
         height=_HEIGHT,
     )
 

@@ -1,4 +1,4 @@
-"""Training curves: a score over the epochs, on the training and on the evaluation split."""
+"""Draw training curves: a score over the epochs, on the training and the evaluation split."""
 
 from __future__ import annotations
 
@@ -18,20 +18,21 @@ from litegate.report.html.charts.svg import (
     thinned,
     words,
 )
-from litegate.report.html.facts import Epoch
+from litegate.report.html.page_data import Epoch
 
 _HEIGHT, _TOP, _BOTTOM, _LEFT = 150, 0.12, 0.86, 0.09
 _MOST_POINTS = 100
-_DOTTED = 12
-"""Up to so many epochs, each has a dot."""
+"""Of a curve: trades detail against the page's bytes."""
+_MOST_DOTTED = 12
+"""Epochs up to which each has a dot; with more, the dots would hide the line."""
 
 Points = list[tuple[int, float]]
 
 
 def curves(score: str, sides: Sequence[tuple[str, Sequence[Epoch]]]) -> Markup:
-    """Draw "accuracy" or "loss" of each side, by role; empty where no side has any.
+    """Draw "accuracy" or "loss" of each artifact, given by role; empty if none has the score.
 
-    That of the evaluation split is called "val_..." in a history.
+    Keras names the score on the evaluation split "val_...".
     """
     lines = [
         (f"{role} {split}", points)
@@ -46,15 +47,17 @@ def curves(score: str, sides: Sequence[tuple[str, Sequence[Epoch]]]) -> Markup:
     scale = Scale(values, room=0.04)
     drawn = [_curve(class_, points, scale, last) for class_, points in lines]
     ends = (min(values), max(values))
-    said = f"{score} over {last} epochs, from {ends[0]:.4g} to {ends[1]:.4g}"
+    description = f"{score} over {last} epochs, from {ends[0]:.4g} to {ends[1]:.4g}"
     stages = _stages(sides[-1][1], last)
-    return plot("curves", said, *drawn, *stages, *_frame(values, scale, last), height=_HEIGHT)
+    return plot(
+        "curves", description, *drawn, *stages, *_frame(values, scale, last), height=_HEIGHT
+    )
 
 
 def _points(epochs: Sequence[Epoch], key: str) -> Points:
-    found = [(each.number, each.scores[key]) for each in epochs if key in each.scores]
-    kept = thinned(range(len(found)), _MOST_POINTS)
-    return [found[int(number)] for number in kept]
+    points = [(epoch.number, epoch.scores[key]) for epoch in epochs if key in epoch.scores]
+    indices = thinned(range(len(points)), _MOST_POINTS)
+    return [points[int(index)] for index in indices]
 
 
 def _x(number: int, last: int) -> float:
@@ -75,7 +78,7 @@ def _frame(values: list[float], scale: Scale, last: int) -> Iterator[Markup]:
 
 
 def _stages(epochs: Sequence[Epoch], last: int) -> Iterator[Markup]:
-    """A line where the candidate's training goes on in another way."""
+    """Draw a line at each change of the candidate's training stage."""
     for before, after in pairwise(epochs):
         if before.stage != after.stage:
             x = (_x(before.number, last) + _x(after.number, last)) / 2
@@ -84,11 +87,13 @@ def _stages(epochs: Sequence[Epoch], last: int) -> Iterator[Markup]:
 
 
 def _curve(class_: str, points: Points, scale: Scale, last: int) -> Markup:
-    """The line in a picture of its own that may be stretched, its dots in one that is not."""
-    spots = [(_x(number, last), _y(value, scale)) for number, value in points]
-    listed = " ".join(f"{100 * x:.4g},{100 * y:.4g}" for x, y in spots)
-    path = tag("polyline", class_=f"curve {class_}", points=listed)
+    """Draw the line in an SVG of its own, which is stretched; the dots must stay round."""
+    positions = [(_x(number, last), _y(value, scale)) for number, value in points]
+    coordinates = " ".join(f"{100 * x:.4g},{100 * y:.4g}" for x, y in positions)
+    path = tag("polyline", class_=f"curve {class_}", points=coordinates)
     stretched = {"viewBox": "0 0 100 100", "preserveAspectRatio": "none"}
-    drawn = tag("svg", path, width="100%", height="100%", **stretched)
-    dots = [tag("circle", class_=f"spot {class_}", cx=share(x), cy=share(y), r=3) for x, y in spots]
-    return words(drawn, *(dots if last <= _DOTTED else dots[-1:]))
+    stretched_line = tag("svg", path, width="100%", height="100%", **stretched)
+    dots = [
+        tag("circle", class_=f"spot {class_}", cx=share(x), cy=share(y), r=3) for x, y in positions
+    ]
+    return words(stretched_line, *(dots if last <= _MOST_DOTTED else dots[-1:]))

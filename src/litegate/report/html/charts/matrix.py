@@ -1,4 +1,4 @@
-"""Confusion matrices as tables: numbers to read, and a shade to see."""
+"""Render confusion matrices as tables of shaded numbers."""
 
 from __future__ import annotations
 
@@ -8,62 +8,64 @@ from collections.abc import Iterator, Sequence
 from markupsafe import Markup, escape
 
 from litegate.core.escaping import plain, shortened
-from litegate.report.html.facts import Confusions
+from litegate.report.html.page_data import Confusions
 
 Rows = Sequence[Sequence[int]]
 
 _SHADES = 5
 _LONGEST = 8
-"""Letters of a class's name in a table's head."""
+"""Characters of a class's name in the head of a table."""
 
 
-def matrix(found: Confusions, role: str) -> Markup:
-    """The matrix of one role: rows are the true classes, columns the answers."""
-    counts = found.counts[role]
+def matrix(confusions: Confusions, role: str) -> Markup:
+    """Render the matrix of one role: rows are the true classes, columns the answers."""
+    counts = confusions.counts[role]
     cells = [[_cell(row, i, j) for j in range(len(row))] for i, row in enumerate(counts)]
-    return _table(role, found.names, cells)
+    return _table(role, confusions.names, cells)
 
 
-def difference(found: Confusions, before: str) -> Markup:
-    """What the candidate has more or less of than `before`, cell by cell."""
-    pairs = zip(found.counts[before], found.counts["candidate"], strict=True)
-    rows = [[now - was for was, now in zip(*both, strict=True)] for both in pairs]
-    most = max((abs(value) for row in rows for value in row), default=0)
+def difference(confusions: Confusions, before: str) -> Markup:
+    """Render the candidate's counts minus those of the role `before`, cell by cell."""
+    row_pairs = zip(confusions.counts[before], confusions.counts["candidate"], strict=True)
+    rows = [
+        [now - was for was, now in zip(*rows_of_class, strict=True)] for rows_of_class in row_pairs
+    ]
+    largest = max((abs(value) for row in rows for value in row), default=0)
     cells = [
-        [_changed(value, most, on_diagonal=i == j) for j, value in enumerate(row)]
+        [_changed(value, largest, on_diagonal=i == j) for j, value in enumerate(row)]
         for i, row in enumerate(rows)
     ]
-    return _table(f"candidate less {before}", found.names, cells)
+    return _table(f"candidate less {before}", confusions.names, cells)
 
 
-def _cell(row: Sequence[int], number: int, column: int) -> str:
-    value, whole = row[column], sum(row)
-    letter = "r" if number == column else "e"
-    return _shaded(letter, value, whole, f"{value:,}") if value else "<td>"
+def _cell(row: Sequence[int], true_class: int, answer: int) -> str:
+    value, row_total = row[answer], sum(row)
+    colour = "r" if true_class == answer else "e"
+    return _shaded(colour, value, row_total, f"{value:,}") if value else "<td>"
 
 
-def _changed(value: int, most: int, *, on_diagonal: bool) -> str:
+def _changed(value: int, largest: int, *, on_diagonal: bool) -> str:
     if not value:
         return "<td>"
-    letter = "r" if (value > 0) == on_diagonal else "e"
-    return _shaded(letter, abs(value), most, f"{value:+,}")
+    colour = "r" if (value > 0) == on_diagonal else "e"
+    return _shaded(colour, abs(value), largest, f"{value:+,}")
 
 
-def _shaded(letter: str, value: int, whole: int, said: str) -> str:
-    """The square root makes small numbers visible beside large ones."""
-    shade = math.ceil(_SHADES * math.sqrt(value / whole))
-    return f"<td class={letter}{shade}>{said}"
+def _shaded(colour: str, value: int, largest: int, cell: str) -> str:
+    """Render a cell; the square root makes small numbers visible beside large ones."""
+    shade = math.ceil(_SHADES * math.sqrt(value / largest))
+    return f"<td class={colour}{shade}>{cell}"
 
 
 def _table(caption: str, names: Sequence[str], cells: Sequence[Sequence[str]]) -> Markup:
-    """Built of numbers and escaped names alone; the closing tags that HTML leaves out are left."""
+    """Render a table; without the closing tags that HTML makes optional, which saves bytes."""
     heads = "".join(f"<th scope=col>{_short(name)}" for name in names)
     rows = "".join(_lines(names, cells))
     head = f'<tr><td aria-label="true class, then answers">{heads}'
     style = f"min-width:{2.3 * (len(names) + 1):.1f}rem"
-    opened = f'<table class=matrix style="{style}"><caption>{escape(caption)}</caption>'
-    html = f"{opened}<thead>{head}<tbody>{rows}"
-    return Markup(f"{html}</table>")  # noqa: S704 escaped above
+    start_tag = f'<table class=matrix style="{style}"><caption>{escape(caption)}</caption>'
+    html = f"{start_tag}<thead>{head}<tbody>{rows}"
+    return Markup(f"{html}</table>")  # noqa: S704 made of numbers and escaped names
 
 
 def _lines(names: Sequence[str], cells: Sequence[Sequence[str]]) -> Iterator[str]:

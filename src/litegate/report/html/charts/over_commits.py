@@ -1,4 +1,4 @@
-"""One measurement over the commits, as a line against its limit."""
+"""Draw one measurement over the commits as a line against its limit."""
 
 from __future__ import annotations
 
@@ -12,131 +12,134 @@ from litegate.report.html.charts.svg import Scale, dot, label, line, plot, share
 from litegate.report.html.history import History, Line, Point
 
 _HEIGHT, _TOP, _BOTTOM, _FLOOR = 116, 0.13, 0.7, 0.82
-"""Of the height: between the first two lie the values, down to the last what the limit forbids."""
+"""Shares of the height: values lie between top and bottom, the forbidden zone ends at the floor."""
 _LEAST_SPAN = 0.05
-"""Of the values: smaller differences are not drawn larger than they are."""
+"""Share of the largest value that the scale spans at least: keeps tiny changes looking tiny."""
 _STEEP = 0.12
-"""Of the values' scale from one commit to the next."""
+"""A rise of this share of the scale between two commits decides where the last label goes."""
 _FAR, _FAR_SHARE = 2.0, 0.5
-"""A limit farther off than so many spans of the values, and than this share of the largest, is
-named, not drawn."""
+"""A limit that is farther from the values than two of their spans and than half of the largest
+value is named and not drawn: on its scale the line would be flat."""
 
 
-def over_commits(drawn: Line, history: History) -> Markup:
-    """Draw the values with the limit of each commit; what the limit forbids is shaded."""
-    last = len(history.stations) - 1
-    up = _scale(drawn)
-    shapes = [*_limits(drawn, up, last), *_ticks(history, last), _path(drawn, up, last)]
+def over_commits(trend: Line, history: History) -> Markup:
+    """Draw the values with each commit's limit; the forbidden side is shaded."""
+    last = len(history.commits) - 1
+    y_scale = _scale(trend)
+    shapes = [*_limits(trend, y_scale, last), *_ticks(history, last), _path(trend, y_scale, last)]
     shapes += [
-        dot(f"dot {p.outcome}", _x(p.at, last), share(_y(p.value, up)), 4)
-        for p in drawn.points
-        if p.outcome != "pass" or p is drawn.points[-1]
+        dot(f"dot {p.outcome}", _x(p.commit, last), share(_y(p.value, y_scale)), 4)
+        for p in trend.points
+        if p.outcome != "pass" or p is trend.points[-1]
     ]
-    shapes += [_last_value(drawn, up, last), _last_limit(drawn, up, last)]
-    return plot("over-commits", _said(drawn, history), *shapes, height=_HEIGHT)
+    shapes += [_last_value(trend, y_scale, last), _last_limit(trend, y_scale, last)]
+    return plot("over-commits", _description(trend, history), *shapes, height=_HEIGHT)
 
 
-def _scale(drawn: Line) -> Scale:
-    """Over the values and those limits that are near enough for both to be seen."""
-    values = [point.value for point in drawn.points]
+def _scale(trend: Line) -> Scale:
+    """Return a scale over the values and the limits that are near enough to be drawn."""
+    values = [point.value for point in trend.points]
     low, high = min(values), max(values)
     largest = max(abs(low), abs(high))
     span = max(high - low, _LEAST_SPAN * largest)
-    far = max(_FAR * span, _FAR_SHARE * largest)
-    limits = {point.limit for point in drawn.points}
-    near = [one for one in limits if low - far <= one <= high + far]
+    reach = max(_FAR * span, _FAR_SHARE * largest)
+    limits = {point.limit for point in trend.points}
+    near_limits = [limit for limit in limits if low - reach <= limit <= high + reach]
     middle = (low + high) / 2
-    return Scale([*values, *near, middle - span / 2, middle + span / 2], room=0.08)
+    return Scale([*values, *near_limits, middle - span / 2, middle + span / 2], room=0.08)
 
 
-def _x(at: float, last: int) -> float:
-    return 0.03 + 0.94 * at / last
+def _x(commit: float, last: int) -> float:
+    return 0.03 + 0.94 * commit / last
 
 
-def _y(value: float, up: Scale) -> float:
-    return _BOTTOM - (_BOTTOM - _TOP) * up(value)
+def _y(value: float, y_scale: Scale) -> float:
+    return _BOTTOM - (_BOTTOM - _TOP) * y_scale(value)
 
 
-def _limits(drawn: Line, up: Scale, last: int) -> Iterator[Markup]:
-    """A stretch for each limit, from half-way after the commit before to half-way to the next."""
-    for points in _stretches(drawn):
+def _limits(trend: Line, y_scale: Scale, last: int) -> Iterator[Markup]:
+    """Draw each limit from half-way after the previous commit to half-way before the next."""
+    for points in _stretches(trend):
         limit = points[0].limit
-        if not _is_seen(limit, up):
+        if not _is_seen(limit, y_scale):
             continue
         start, end = _start(points, last), _end(points, last)
-        y = _y(limit, up)
-        top, bottom = (0.0, y) if drawn.relation == "<=" else (y, _FLOOR)
+        y = _y(limit, y_scale)
+        top, bottom = (0.0, y) if trend.relation == "<=" else (y, _FLOOR)
         place = {"x": share(start), "y": share(top)}
         size = {"width": share(end - start), "height": share(bottom - top)}
         yield tag("rect", class_="broken", **place, **size)
         yield line("limit", (start, end), (share(y), share(y)))
 
 
-def _is_seen(value: float, up: Scale) -> bool:
-    return up.low <= value <= up.low + up.span
+def _is_seen(value: float, y_scale: Scale) -> bool:
+    return y_scale.low <= value <= y_scale.low + y_scale.span
 
 
 def _start(points: Sequence[Point], last: int) -> float:
-    return _x(points[0].at - 0.5, last) if points[0].at else 0.0
+    return _x(points[0].commit - 0.5, last) if points[0].commit else 0.0
 
 
 def _end(points: Sequence[Point], last: int) -> float:
-    return _x(points[-1].at + 0.5, last) if points[-1].at < last else 1.0
+    return _x(points[-1].commit + 0.5, last) if points[-1].commit < last else 1.0
 
 
-def _stretches(drawn: Line) -> list[list[Point]]:
-    """The points, parted where the limit becomes another."""
-    found = [[drawn.points[0]]]
-    for before, after in pairwise(drawn.points):
+def _stretches(trend: Line) -> list[list[Point]]:
+    """Group the points by runs of the same limit."""
+    stretches = [[trend.points[0]]]
+    for before, after in pairwise(trend.points):
         if before.limit == after.limit:
-            found[-1].append(after)
+            stretches[-1].append(after)
         else:
-            found.append([after])
-    return found
+            stretches.append([after])
+    return stretches
 
 
-def _path(drawn: Line, up: Scale, last: int) -> Markup:
-    """In a picture of its own that may be stretched."""
-    spots = ((_x(p.at, last), _y(p.value, up)) for p in drawn.points)
-    listed = " ".join(f"{100 * x:.4g},{100 * y:.4g}" for x, y in spots)
-    path = tag("polyline", class_="curve candidate", points=listed)
+def _path(trend: Line, y_scale: Scale, last: int) -> Markup:
+    """Draw the line in an SVG of its own, which is stretched."""
+    positions = ((_x(p.commit, last), _y(p.value, y_scale)) for p in trend.points)
+    coordinates = " ".join(f"{100 * x:.4g},{100 * y:.4g}" for x, y in positions)
+    path = tag("polyline", class_="curve candidate", points=coordinates)
     stretched = {"viewBox": "0 0 100 100", "preserveAspectRatio": "none"}
     return tag("svg", path, width="100%", height="100%", **stretched)
 
 
 def _ticks(history: History, last: int) -> Iterator[Markup]:
-    for at in (0, last):
-        yield label("tick", history.stations[at].name, _x(at, last), "97%")
+    for index in (0, last):
+        yield label("tick", history.commits[index].name, _x(index, last), "97%")
 
 
-def _last_value(drawn: Line, up: Scale, last: int) -> Markup:
-    """Beside its dot, on the side where the limit is not, unless the line comes from there."""
-    point, before = drawn.points[-1], drawn.points[max(0, len(drawn.points) - 2)]
-    rise = up(point.value) - up(before.value)
-    below = rise < 0 if abs(rise) > _STEEP else drawn.relation == "<="
-    y = share(_y(point.value, up))
-    said, x = text(point.value, drawn.unit), share(_x(point.at, last))
-    return tag("text", said, class_="name", text_anchor="end", x=x, y=y, dy=17 if below else -9)
-
-
-def _last_limit(drawn: Line, up: Scale, last: int) -> Markup:
-    """On the side that it forbids; where it is too far off, at that edge."""
-    points = _stretches(drawn)[-1]
-    limit = points[0].limit
-    said, above = f"limit {text(limit, drawn.unit)}", drawn.relation == "<="
-    if _is_seen(limit, up):
-        y, dy = share(_y(limit, up)), -4 if above else 12
-    else:
-        said = f"{said}, far {'above' if limit > points[-1].value else 'below'}"
-        y, dy = share(0.08 if limit > points[-1].value else _FLOOR), 0
-    return tag("text", said, class_="bound", x=share(_start(points, last)), y=y, dy=dy)
-
-
-def _said(drawn: Line, history: History) -> str:
-    first, last = drawn.points[0], drawn.points[-1]
-    whose = f"{drawn.model}/{drawn.recipe}" if drawn.recipe else drawn.model
-    ends = " to ".join(
-        f"{text(p.value, drawn.unit)} at {history.stations[p.at].name}" for p in (first, last)
+def _last_value(trend: Line, y_scale: Scale, last: int) -> Markup:
+    """Label the last dot on the side away from the limit, unless the line comes from there."""
+    point, before = trend.points[-1], trend.points[max(0, len(trend.points) - 2)]
+    rise = y_scale(point.value) - y_scale(before.value)
+    is_below = rise < 0 if abs(rise) > _STEEP else trend.relation == "<="
+    y = share(_y(point.value, y_scale))
+    label_text, x = text(point.value, trend.unit), share(_x(point.commit, last))
+    return tag(
+        "text", label_text, class_="name", text_anchor="end", x=x, y=y, dy=17 if is_below else -9
     )
-    limit = f"{drawn.relation} {text(last.limit, drawn.unit)}"
-    return f"{drawn.measurement} of {whose} over {len(drawn.points)} commits: {ends}; limit {limit}"
+
+
+def _last_limit(trend: Line, y_scale: Scale, last: int) -> Markup:
+    """Label the last limit on its forbidden side, or at the edge if it is not drawn."""
+    points = _stretches(trend)[-1]
+    limit = points[0].limit
+    label_text, is_above = f"limit {text(limit, trend.unit)}", trend.relation == "<="
+    if _is_seen(limit, y_scale):
+        y, dy = share(_y(limit, y_scale)), -4 if is_above else 12
+    else:
+        label_text = f"{label_text}, far {'above' if limit > points[-1].value else 'below'}"
+        y, dy = share(0.08 if limit > points[-1].value else _FLOOR), 0
+    return tag("text", label_text, class_="bound", x=share(_start(points, last)), y=y, dy=dy)
+
+
+def _description(trend: Line, history: History) -> str:
+    first, last = trend.points[0], trend.points[-1]
+    subject = f"{trend.model}/{trend.recipe}" if trend.recipe else trend.model
+    value_range = " to ".join(
+        f"{text(p.value, trend.unit)} at {history.commits[p.commit].name}" for p in (first, last)
+    )
+    limit = f"{trend.relation} {text(last.limit, trend.unit)}"
+    title = f"{trend.measurement} of {subject} over {len(trend.points)} commits"
+    return f"{title}: {value_range}; limit {limit}"

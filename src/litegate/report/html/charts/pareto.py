@@ -1,4 +1,4 @@
-"""All recipes of a model: merit over a cost, with the line that none of them is better than."""
+"""Draw all recipes of a model by merit and cost, with their Pareto front."""
 
 from __future__ import annotations
 
@@ -12,28 +12,26 @@ from litegate.report.html.charts.svg import Scale, dot, line, plot, rounded, sha
 
 _HEIGHT, _TOP, _BOTTOM, _LEFT = 220, 0.06, 0.86, 0.16
 _EDGE = 0.93
-"""Of the width: a cost beyond it is written towards the middle."""
+"""Share of the width: the label of a cost beyond it grows towards the middle."""
 _NEAR = 0.06
-"""Of the width or height: nearer dots share a label."""
-
-
+"""Share of width and height: dots nearer than this share a label."""
 COSTS = {"bytes": Unit.BYTES, "latency": Unit.SECONDS}
-"""What a recipe takes, with its unit; the less, the better."""
+"""Costs of a recipe and their units; smaller is better."""
 
 
 def unbeaten(rows: Sequence[Row]) -> list[str]:
-    """The recipes that no other one equals in merit and every known cost, and betters in one."""
-    found = merit(rows)
-    if not found:
+    """Return the recipes on the Pareto front of merit and every cost that all rows have."""
+    shared = merit(rows)
+    if not shared:
         return []
     costs = [[-row[cost] for row in rows] for cost in COSTS if _all_have(rows, cost)]
-    merits = list(zip(found.worth, *costs, strict=True))
+    scores = list(zip(shared.worth, *costs, strict=True))
     return [
         row["recipe"]
-        for row, mine in zip(rows, merits, strict=True)
+        for row, score in zip(rows, scores, strict=True)
         if not any(
-            other != mine and all(o >= m for o, m in zip(other, mine, strict=True))
-            for other in merits
+            rival != score and all(theirs >= own for theirs, own in zip(rival, score, strict=True))
+            for rival in scores
         )
     ]
 
@@ -43,57 +41,56 @@ def _all_have(rows: Sequence[Row], key: str) -> bool:
 
 
 def pareto(rows: Sequence[Row], cost: str) -> Markup:
-    """Draw the recipes' rows of a report, numbered from 1 as the table beside it numbers them.
+    """Draw a report's recipe rows, numbered from 1 as in the table beside the chart.
 
-    `cost` is one of `COSTS`; the better, the higher. Empty where the rows have no merit in common,
-    or not that cost.
+    `cost` is one of `COSTS`. Empty if the rows do not all have a merit and that cost.
     """
-    found = merit(rows)
-    if not (found and _all_have(rows, cost)):
+    shared = merit(rows)
+    if not (shared and _all_have(rows, cost)):
         return Markup()
-    across, up = Scale([r[cost] for r in rows], 0.1), Scale(found.worth, 0.12)
-    worth = zip(rows, found.worth, strict=True)
-    spots = [(_x(across(row[cost])), _y(up(score))) for row, score in worth]
-    shapes = [*_frame([row[cost] for row in rows], cost, across), *_levels(found, up)]
-    shapes += _frontier(spots)
-    for row, (x, y) in zip(rows, spots, strict=True):
+    x_scale, y_scale = Scale([row[cost] for row in rows], 0.1), Scale(shared.worth, 0.12)
+    scored_rows = zip(rows, shared.worth, strict=True)
+    positions = [(_x(x_scale(row[cost])), _y(y_scale(score))) for row, score in scored_rows]
+    shapes = [*_frame([row[cost] for row in rows], cost, x_scale), *_levels(shared, y_scale)]
+    shapes += _frontier(positions)
+    for row, (x, y) in zip(rows, positions, strict=True):
         shapes.append(dot(f"recipe {row['role']}", x, share(y), 6))
-    shapes += _numbers(spots)
-    name = found.name.capitalize() if found.name == "accuracy" else found.name
-    said = f"{name} over {cost} of {len(rows)} recipes; the table says the same in numbers"
-    return plot("pareto", said, *shapes, height=_HEIGHT)
+    shapes += _numbers(positions)
+    name = shared.name.capitalize() if shared.name == "accuracy" else shared.name
+    description = f"{name} over {cost} of {len(rows)} recipes; the table says the same in numbers"
+    return plot("pareto", description, *shapes, height=_HEIGHT)
 
 
-def _x(across: float) -> float:
-    return _LEFT + (1 - _LEFT) * across
+def _x(share_of_range: float) -> float:
+    return _LEFT + (1 - _LEFT) * share_of_range
 
 
-def _y(up: float) -> float:
-    return _BOTTOM - (_BOTTOM - _TOP) * up
+def _y(share_of_range: float) -> float:
+    return _BOTTOM - (_BOTTOM - _TOP) * share_of_range
 
 
-def _levels(found: Merit, up: Scale) -> Iterator[Markup]:
-    """Lines at round values of the merit."""
-    for value in rounded(found.values):
-        y = share(_y(up(value if found.higher else -value)))
+def _levels(shared: Merit, y_scale: Scale) -> Iterator[Markup]:
+    """Draw lines at round values of the merit."""
+    for value in rounded(shared.values):
+        y = share(_y(y_scale(value if shared.higher else -value)))
         yield tag("line", class_="ground", x1="0", x2="100%", y1=y, y2=y)
-        yield tag("text", text(value, found.unit), class_="tick", x="0", y=y, dy=-4)
+        yield tag("text", text(value, shared.unit), class_="tick", x="0", y=y, dy=-4)
 
 
-def _frame(costs: Sequence[float], cost: str, across: Scale) -> Iterator[Markup]:
-    """Lines at round costs."""
-    for one in rounded(costs):
-        x = _x(across(one))
+def _frame(costs: Sequence[float], cost: str, x_scale: Scale) -> Iterator[Markup]:
+    """Draw lines at round costs."""
+    for tick in rounded(costs):
+        x = _x(x_scale(tick))
         yield line("ground", (x, x), (share(_TOP), share(_BOTTOM)))
         anchor = "end" if x > _EDGE else "middle"
-        said = text(one, COSTS[cost])
-        yield tag("text", said, class_="tick", x=share(x), y="96%", text_anchor=anchor)
+        tick_text = text(tick, COSTS[cost])
+        yield tag("text", tick_text, class_="tick", x=share(x), y="96%", text_anchor=anchor)
 
 
-def _frontier(spots: Sequence[tuple[float, float]]) -> Iterator[Markup]:
-    """Steps through the recipes that no other is both smaller and better than."""
-    best, corner = 2.0, None
-    for x, y in sorted(spots):
+def _frontier(positions: Sequence[tuple[float, float]]) -> Iterator[Markup]:
+    """Draw steps through the recipes on the Pareto front."""
+    best, corner = 2.0, None  # below every chart: y is at most 1
+    for x, y in sorted(positions):
         if y >= best:
             continue
         if corner:
@@ -102,12 +99,16 @@ def _frontier(spots: Sequence[tuple[float, float]]) -> Iterator[Markup]:
         best, corner = y, (x, y)
 
 
-def _numbers(spots: Sequence[tuple[float, float]]) -> Iterator[Markup]:
-    """The recipes' numbers above their dots; those of dots that touch stand together."""
-    together: dict[tuple[float, float], list[int]] = {}
-    for number, (x, y) in enumerate(spots, start=1):
-        near = (one for one in together if abs(one[0] - x) < _NEAR and abs(one[1] - y) < _NEAR)
-        together.setdefault(next(near, (x, y)), []).append(number)
-    for (x, y), numbers in together.items():
-        said = ", ".join(map(str, numbers))
-        yield tag("text", said, class_="name", x=share(x), y=share(y), dy=-11, text_anchor="middle")
+def _numbers(positions: Sequence[tuple[float, float]]) -> Iterator[Markup]:
+    """Write each recipe's number above its dot; dots that touch share a label."""
+    labels: dict[tuple[float, float], list[int]] = {}
+    for number, (x, y) in enumerate(positions, start=1):
+        near_labels = (
+            place for place in labels if abs(place[0] - x) < _NEAR and abs(place[1] - y) < _NEAR
+        )
+        labels.setdefault(next(near_labels, (x, y)), []).append(number)
+    for (x, y), numbers in labels.items():
+        label_text = ", ".join(map(str, numbers))
+        yield tag(
+            "text", label_text, class_="name", x=share(x), y=share(y), dy=-11, text_anchor="middle"
+        )

@@ -1,4 +1,4 @@
-"""A latency ratio as it was measured: its epochs one after the other, and both distributions."""
+"""Draw a latency ratio: its epochs in order, and the distributions of both times."""
 
 from __future__ import annotations
 
@@ -19,86 +19,90 @@ _LEAST_EPOCHS = 2
 _EPOCHS_HEIGHT, _TOP, _BOTTOM = 130, 0.1, 0.92
 _TIMES_HEIGHT, _BINS = 130, 32
 _PLACES = {"limit": (0.0, -4), "median": (1.0, 13), "no change": (0.0, 13)}
-"""Where a level is named: at which end, and how many pixels below its line."""
+"""Labels of the levels: the end of the line, and the pixels below it."""
 _FAR = 1.5
-"""Times the largest ratio."""
+"""A limit beyond this multiple of the largest ratio is named and not drawn."""
 
 
 def is_timed(row: Row) -> bool:
-    """Whether a verdict's row carries the times of both artifacts in enough epochs to draw."""
+    """Return True if a verdict row has the times of both artifacts in enough epochs to draw."""
     return len(_pairs(row)) >= _LEAST_EPOCHS
 
 
 def _pairs(row: Row) -> Pairs:
-    """Seconds of candidate and reference in each epoch."""
+    """Return the seconds of candidate and reference in each epoch."""
     series = row.get("series") or {}
     both = zip(series.get("candidate") or (), series.get("reference") or (), strict=False)
-    return [(one, other) for one, other in both if one > 0 and other > 0]
+    return [
+        (candidate, reference) for candidate, reference in both if candidate > 0 and reference > 0
+    ]
 
 
 def _limit(row: Row) -> float:
-    """The limit as a ratio, whether the row is a ratio or the growth over 1."""
-    over = 1.0 if row["unit"] == Unit.PERCENT.value else 0.0
-    return float(row["limit"]) + over
+    """Return the limit as a ratio; a row in percent has the growth over 1."""
+    offset = 1.0 if row["unit"] == Unit.PERCENT.value else 0.0
+    return float(row["limit"]) + offset
 
 
 def epochs(row: Row) -> Markup:
     """Draw each epoch's ratio as a dot, in the order of time, against the limit."""
-    ratios = [one / other for one, other in _pairs(row)]
-    limit, usual = _limit(row), median(ratios)
-    levels = {"limit": limit, "median": usual}
+    ratios = [candidate / reference for candidate, reference in _pairs(row)]
+    limit, middle = _limit(row), median(ratios)
+    levels = {"limit": limit, "median": middle}
     if _is_far(limit, ratios):
         del levels["limit"]
-    up = Scale([math.log(each) for each in (*ratios, *levels.values(), 1.0) if each > 0])
+    y_scale = Scale([math.log(ratio) for ratio in (*ratios, *levels.values(), 1.0) if ratio > 0])
     shapes = []
     for number, ratio in enumerate(ratios):
-        x, y = 0.02 + 0.96 * number / (len(ratios) - 1), _y(up, ratio)
+        x, y = 0.02 + 0.96 * number / (len(ratios) - 1), _y(y_scale, ratio)
         shapes.append(dot("epoch over" if ratio > limit else "epoch", x, share(y), 3))
-    said = f"{len(ratios)} epochs' ratios, median {usual:.3f}, limit {limit:.3f}"
-    shapes += _levels(up, {"no change": 1.0} | levels)
+    description = f"{len(ratios)} epochs' ratios, median {middle:.3f}, limit {limit:.3f}"
+    shapes += _levels(y_scale, {"no change": 1.0} | levels)
     if "limit" not in levels:
         shapes.append(_beside(f"limit {limit:.3f}, far above", 0.0, "0%", 10))
-    return plot("epochs", said, *shapes, height=_EPOCHS_HEIGHT)
+    return plot("epochs", description, *shapes, height=_EPOCHS_HEIGHT)
 
 
 def _is_far(limit: float, ratios: Sequence[float]) -> bool:
-    """Whether a limit is so far above that the ratios would lie in one line beside it."""
+    """Return True if a limit is so far above that the ratios would look like one line."""
     return limit > _FAR * max(*ratios, 1.0)
 
 
-def _y(up: Scale, ratio: float) -> float:
-    return _BOTTOM - (_BOTTOM - _TOP) * up(math.log(ratio))
+def _y(y_scale: Scale, ratio: float) -> float:
+    return _BOTTOM - (_BOTTOM - _TOP) * y_scale(math.log(ratio))
 
 
-def _levels(up: Scale, levels: Mapping[str, float]) -> Iterator[Markup]:
+def _levels(y_scale: Scale, levels: Mapping[str, float]) -> Iterator[Markup]:
     for name, ratio in levels.items():
         if ratio > 0:
-            y = share(_y(up, ratio))
+            y = share(_y(y_scale, ratio))
             yield line(f"level {name.replace(' ', '-')}", (0.0, 1.0), (y, y))
             x, dy = _PLACES[name]
             yield _beside(name if ratio == 1 else f"{name} {ratio:.3f}", x, y, dy)
 
 
-def _beside(said: str, x: float, y: str, dy: int) -> Markup:
+def _beside(content: str, x: float, y: str, dy: int) -> Markup:
     anchor = "start" if x == 0 else "end"
-    return tag("text", said, class_="tick", x=share(x), y=y, dy=dy, text_anchor=anchor)
+    return tag("text", content, class_="tick", x=share(x), y=y, dy=dy, text_anchor=anchor)
 
 
 def times(row: Row) -> Markup:
-    """Draw how the times of both artifacts are spread, one above the other on one scale."""
+    """Draw the distribution of both artifacts' times, one above the other on one scale."""
     candidate, reference = zip(*_pairs(row), strict=True)
-    scale = Scale([math.log(each) for each in (*candidate, *reference)], room=0.05)
+    scale = Scale([math.log(seconds) for seconds in (*candidate, *reference)], room=0.05)
     sides = (("candidate", candidate, "46%"), ("reference", reference, "96%"))
     shapes = [shape for side in sides for shape in _spread(*side, scale)]
-    usual = " against ".join(text(median(each), Unit.SECONDS) for each in (candidate, reference))
-    return plot("times", f"Times of both: {usual}", *shapes, height=_TIMES_HEIGHT)
+    medians = " against ".join(
+        text(median(seconds), Unit.SECONDS) for seconds in (candidate, reference)
+    )
+    return plot("times", f"Times of both: {medians}", *shapes, height=_TIMES_HEIGHT)
 
 
 def _spread(role: str, seconds: Sequence[float], ground: str, scale: Scale) -> Iterator[Markup]:
-    """A histogram over the logarithm of time, and the median in words."""
+    """Draw a histogram over the logarithm of time, and write the median."""
     counts = [0] * _BINS
-    for each in seconds:
-        counts[min(_BINS - 1, int(_BINS * scale(math.log(each))))] += 1
+    for time in seconds:
+        counts[min(_BINS - 1, int(_BINS * scale(math.log(time))))] += 1
     bottom = float(ground.rstrip("%")) / 100
     for number, count in enumerate(counts):
         if count:
@@ -107,6 +111,6 @@ def _spread(role: str, seconds: Sequence[float], ground: str, scale: Scale) -> I
             size = {"width": share(0.9 / _BINS), "height": share(height)}
             yield tag("rect", class_=f"bin {role}", **place, **size)
     yield line("ground", (0.0, 1.0), (ground, ground))
-    usual = median(seconds)
-    said = f"{role} {text(usual, Unit.SECONDS)}"
-    yield label("tick", said, scale(math.log(usual)), share(bottom - 0.34))
+    middle = median(seconds)
+    label_text = f"{role} {text(middle, Unit.SECONDS)}"
+    yield label("tick", label_text, scale(math.log(middle)), share(bottom - 0.34))

@@ -1,4 +1,4 @@
-"""Bytes by part, as rectangles whose areas are the bytes: squarified, after Bruls et al. (2000)."""
+"""Draw the bytes of a file as a squarified treemap (Bruls, Huizing, van Wijk 2000)."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from markupsafe import Markup
 from litegate.core.escaping import plain
 from litegate.core.units import Unit, text
 from litegate.report.html.charts.svg import share, tag
-from litegate.report.html.facts import Part
+from litegate.report.html.page_data import SizeShare
 
 _SHAPE = 2.8
-"""Width to height of the whole on a desktop; squares are squares there."""
+"""Width divided by height on a desktop, where squares look square."""
 _LEAST_SHOWN = 0.012
-"""The least share of the area with room for words; below it the table alone names the part."""
+"""Share of the area with room for a label; smaller rectangles are named in the table only."""
 
 
 class Box(NamedTuple):
-    """A rectangle in shares of the whole."""
+    """A rectangle of the treemap; the whole has height 1."""
 
     x: float
     y: float
@@ -27,74 +27,76 @@ class Box(NamedTuple):
     height: float
 
 
-def treemap(parts: Sequence[Part]) -> Markup:
-    """Draw the parts, the largest first; each says its name and bytes."""
-    boxes = squarified([part.bytes for part in parts], Box(0.0, 0.0, _SHAPE, 1.0))
-    items = (_item(part, box) for part, box in zip(parts, boxes, strict=True))
-    said = "Bytes of the file by part; the table says the same in numbers"
-    return tag("ul", *items, class_="plot treemap", aria_label=said)
+def treemap(size_shares: Sequence[SizeShare]) -> Markup:
+    """Draw the size shares, given the largest first, each with its name and bytes."""
+    boxes = squarified([size_share.bytes for size_share in size_shares], Box(0.0, 0.0, _SHAPE, 1.0))
+    items = (_item(size_share, box) for size_share, box in zip(size_shares, boxes, strict=True))
+    description = "Bytes of the file by part; the table says the same in numbers"
+    return tag("ul", *items, class_="plot treemap", aria_label=description)
 
 
-def _item(part: Part, box: Box) -> Markup:
-    size = text(part.bytes, Unit.BYTES)
-    title = ", ".join(filter(None, (part.name, part.operator, size)))
-    place = {
+def _item(size_share: SizeShare, box: Box) -> Markup:
+    size = text(size_share.bytes, Unit.BYTES)
+    title = ", ".join(filter(None, (size_share.name, size_share.operator, size)))
+    position = {
         "left": box.x / _SHAPE,
         "top": box.y,
         "width": box.width / _SHAPE,
         "height": box.height,
     }
-    style = ";".join(f"{side}:{share(length)}" for side, length in place.items())
-    roomy = box.width * box.height >= _LEAST_SHOWN * _SHAPE
-    said = (tag("b", short_name(part.name)), " ", tag("span", size)) if roomy else ()
-    return tag("li", *said, class_=part.kind, style=style, title=plain(title))
+    style = ";".join(f"{side}:{share(length)}" for side, length in position.items())
+    has_room = box.width * box.height >= _LEAST_SHOWN * _SHAPE
+    label = (tag("b", short_name(size_share.name)), " ", tag("span", size)) if has_room else ()
+    return tag("li", *label, class_=size_share.kind, style=style, title=plain(title))
 
 
 def short_name(name: str) -> str:
-    """The end of a tensor's name that tells it from others: a converter's names are long paths."""
+    """Return the last two parts of a tensor's name: a converter's names are long paths."""
     return "/".join(name.partition(";")[0].split("/")[-2:])
 
 
 def squarified(sizes: Sequence[float], whole: Box) -> list[Box]:
-    """A rectangle for each size above zero, largest first, that fill the whole by area."""
+    """Divide a rectangle into one per size, in proportion; sizes are positive, largest first."""
     scale = whole.width * whole.height / (sum(sizes) or 1)
     areas = [size * scale for size in sizes]
-    found: list[Box] = []
+    boxes: list[Box] = []
     while areas:
-        row = _row(areas, min(whole.width, whole.height))
-        found += _placed(areas[:row], whole)
-        whole = _without(sum(areas[:row]), whole)
-        areas = areas[row:]
-    return found
+        count = _row_length(areas, min(whole.width, whole.height))
+        boxes += _placed(areas[:count], whole)
+        whole = _remaining(sum(areas[:count]), whole)
+        areas = areas[count:]
+    return boxes
 
 
-def _row(areas: Sequence[float], side: float) -> int:
-    """How many areas make the row along a side whose worst rectangle is nearest to a square."""
+def _row_length(areas: Sequence[float], side: float) -> int:
+    """Return how many areas to put along a side so that the worst is nearest to a square."""
     count = 1
-    while count < len(areas) and _worst(areas[: count + 1], side) <= _worst(areas[:count], side):
+    while count < len(areas) and _worst_aspect(areas[: count + 1], side) <= _worst_aspect(
+        areas[:count], side
+    ):
         count += 1
     return count
 
 
-def _worst(areas: Sequence[float], side: float) -> float:
+def _worst_aspect(areas: Sequence[float], side: float) -> float:
     depth = sum(areas) / side
     return max(max(depth**2 / area, area / depth**2) for area in areas)
 
 
 def _placed(areas: Sequence[float], whole: Box) -> Iterator[Box]:
-    upright = whole.width >= whole.height
-    depth = sum(areas) / (whole.height if upright else whole.width)
-    at = 0.0
+    is_wide = whole.width >= whole.height
+    depth = sum(areas) / (whole.height if is_wide else whole.width)
+    offset = 0.0
     for area in areas:
         length = area / depth
-        if upright:
-            yield Box(whole.x, whole.y + at, depth, length)
+        if is_wide:
+            yield Box(whole.x, whole.y + offset, depth, length)
         else:
-            yield Box(whole.x + at, whole.y, length, depth)
-        at += length
+            yield Box(whole.x + offset, whole.y, length, depth)
+        offset += length
 
 
-def _without(area: float, whole: Box) -> Box:
+def _remaining(area: float, whole: Box) -> Box:
     if whole.width >= whole.height:
         depth = area / whole.height
         return Box(whole.x + depth, whole.y, max(whole.width - depth, 1e-9), whole.height)

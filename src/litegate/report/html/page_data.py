@@ -1,4 +1,4 @@
-"""What a page shows of a candidate beside its verdicts: plain values, ready to be drawn."""
+"""Define what a page shows of a candidate beside its verdicts, as plain values for the charts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Wave:
     """A sample as a line."""
 
     values: tuple[float, ...]
-    """From 0, the least of the domain, to 1, the greatest."""
+    """From 0, the minimum of the domain, to 1, the maximum."""
 
 
 @final
@@ -33,7 +33,7 @@ class Numbers:
 
     values: tuple[float, ...]
     left_out: int
-    """How many more numbers it has."""
+    """Count of further numbers in the sample."""
 
 
 Picture = Image | Wave | Numbers
@@ -42,23 +42,23 @@ Picture = Image | Wave | Numbers
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a model says of one sample."""
+    """A model's answer to one sample."""
 
     chosen: str
     """The name of the class."""
     confidence: float
-    """0 to 1: the output itself where outputs are shares of 1, else their softmax."""
+    """0 to 1: the output itself if the outputs sum to 1, else their softmax."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flip:
-    """A sample that exactly one of two models gets right."""
+    """A sample that exactly one of two models classifies correctly."""
 
     sample: int
     """Its index in the evaluation split."""
     broken: bool
-    """Whether the change broke it; else it fixed it."""
+    """True if the change broke the sample, False if it fixed it."""
     before: Answer
     after: Answer
     picture: Picture
@@ -71,52 +71,52 @@ class FlippedClass:
 
     name: str
     n: int
-    """Its samples in the evaluation split."""
+    """Count of its samples in the evaluation split."""
     broken: int
     fixed: int
     shown: tuple[Flip, ...]
-    """Those that the sheet has room for, the broken ones first."""
+    """The flips that fit on the sheet, the broken ones first."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlipSheet:
-    """The very samples that a change broke or fixed, by class, the worst class first."""
+    """The samples that a change broke or fixed, by class, the worst class first."""
 
     role: str
-    """What the candidate is compared with: "base" or "reference"."""
+    """The artifact that the candidate is compared with: "base" or "reference"."""
     n: int
     broken: int
     fixed: int
     confused_with: str
-    """What most broken samples of the worst class are taken for now; empty without one."""
-    taken: int
-    """How many."""
+    """The class that the candidate most often predicts for broken samples of the worst class."""
+    confused_count: int
+    """Count of those samples."""
     classes: tuple[FlippedClass, ...]
 
     @property
     def shown(self) -> int:
-        """How many flips have a picture."""
-        return sum(len(each.shown) for each in self.classes)
+        """Count of flips with a picture."""
+        return sum(len(flipped_class.shown) for flipped_class in self.classes)
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confusions:
-    """Confusion matrices of the same samples, one for each model."""
+    """Confusion matrices of several models on the same samples."""
 
     names: tuple[str, ...]
-    """The classes shown; where there are too many, those with most mistakes."""
+    """The classes shown; of too many, those with the most mistakes."""
     left_out: int
-    """How many classes are not shown."""
+    """Count of classes that are not shown."""
     counts: Mapping[str, tuple[tuple[int, ...], ...]]
-    """By role: samples by true class (rows) and answer (columns), in the order of `names`."""
+    """By role: samples by true class (rows) and predicted class (columns), ordered as `names`."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassChange:
-    """What a class's accuracy was and is."""
+    """The accuracy of a class before and after a change."""
 
     name: str
     n: int
@@ -127,57 +127,57 @@ class ClassChange:
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """A part of the file."""
+class SizeShare:
+    """The bytes of a tensor, of a kind of operator, or of a structure of the file."""
 
     name: str
     kind: str
     """ "weight", "bias", "constant", "operators" or "structure"."""
     operator: str
-    """The kind of operator that it is, or that reads it first; empty where it is none's."""
+    """The kind of the operator, or of the first that reads the tensor; may be empty."""
     bytes: int
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Growth:
-    """A part that differs in size from its counterpart."""
+class SizeChange:
+    """A tensor or structure whose size differs from the base's."""
 
     name: str
     bytes: int
-    """How much larger it is; below zero where it is smaller."""
+    """The growth; negative if it shrank."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One operator of the graph."""
+class OperatorTypes:
+    """An operator of the graph with the types that it reads and writes."""
 
     number: str
-    """Its index, with its subgraph's where that is not the main one."""
+    """Its index, preceded by its subgraph's unless that is the main one."""
     name: str
     reads: str
-    """Types of what it reads: "int8, int32"."""
+    """Types of its inputs: "int8, int32"."""
     writes: str
     activation: str
     floating: str
-    """How it computes where that is not in integers alone; empty where it is."""
+    """The arithmetic, if it is not purely integer; else empty."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerDifference:
-    """How far a layer of the candidate is from its counterpart in the reference."""
+    """The difference of a candidate's layer from its counterpart in the reference."""
 
     name: str
     operator: str
     """The kind of its operator: "CONV_2D"."""
     sqnr: str
-    """The signal-to-quantization-noise ratio in words: "31.2 dB"."""
+    """The signal-to-quantization-noise ratio as text: "31.2 dB"."""
     difference: float
-    """RMS of the difference as a share of the reference's RMS; infinite where it has none."""
+    """RMS of the difference divided by the reference's RMS; infinite if the latter is 0."""
     diverges: bool
-    """Whether it is the first layer that diverges."""
+    """True for the first layer that diverges."""
 
 
 @final
@@ -193,8 +193,8 @@ class Epoch:
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SideFacts:
-    """One of the artifacts side by side."""
+class ArtifactData:
+    """A column of the side-by-side table."""
 
     role: str
     """ "reference", "base" or "candidate"."""
@@ -203,38 +203,37 @@ class SideFacts:
     bytes: int
     operators: int
     floating: int
-    """Operators that do not compute in integers alone."""
+    """Count of operators whose arithmetic is not purely integer."""
     accuracy: float | None
-    """None where it does not choose between classes."""
+    """None if the model does not choose between classes."""
     epochs: tuple[Epoch, ...]
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CandidateFacts:
-    """Everything that is shown of a candidate beside its verdicts."""
+class CandidateData:
+    """The data of a candidate's section, besides its verdicts."""
 
     model: str
     recipe: str
-    sides: tuple[SideFacts, ...]
-    """The reference, the base where there is one, the candidate."""
+    sides: tuple[ArtifactData, ...]
+    """The reference, the base if there is one, the candidate."""
     sheet: FlipSheet | None
     confusions: Confusions | None
     classes: tuple[ClassChange, ...]
     """The greatest loss first."""
-    parts: tuple[Part, ...]
-    grown: tuple[Growth, ...]
+    size_shares: tuple[SizeShare, ...]
+    size_changes: tuple[SizeChange, ...]
     """Against the base, the greatest difference first."""
-    grown_more: int
-    """How many more parts differ."""
-    steps: tuple[Step, ...]
-    steps_left_out: int
+    size_changes_left_out: int
+    operators: tuple[OperatorTypes, ...]
+    operators_left_out: int
     layers: tuple[LayerDifference, ...]
-    """In the candidate's order; empty where nothing differs from the reference."""
+    """In the candidate's order; empty if nothing differs from the reference."""
     gaps: tuple[str, ...]
     """What cannot be shown, each with the reason."""
 
     @property
     def name(self) -> str:
-        """As the verdicts name it: "mnist_cnn/int8_qat"."""
+        """The name that verdicts use: "mnist_cnn/int8_qat"."""
         return f"{self.model}/{self.recipe}"

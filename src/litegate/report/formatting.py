@@ -1,0 +1,141 @@
+"""Format a report's rows as short texts and table cells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from litegate.core.units import Unit, text
+from litegate.report.outcomes import OUTCOMES, PROOF, Report, Row, outcome_of, without_verdict
+
+_SHORT_HASH = 12
+"""Characters of a commit's hash."""
+RECIPE_HEAD = (
+    *("recipe", "", "quality", "against its reference", "against float32"),
+    *("bytes", "ratio", "compressed", "arena", "quickest"),
+)
+"""Column heads of the table of recipes: name, role, then `recipe_figures`."""
+_OPTIONAL_FIGURES = {"compressed_bytes": Unit.BYTES, "arena": Unit.BYTES, "latency": Unit.SECONDS}
+"""Figures of a recipe that older reports lack."""
+
+
+def error_text(row: Row) -> str:
+    """Return an error in one line: the check without a verdict, or the failed proof."""
+    message = str(row["message"])
+    return message if row["id"] == PROOF else f"{row['id']} came to no verdict: {message}"
+
+
+def judged_commit(report: Report) -> list[str]:
+    """Return the judged commit's short hash and its subject; empty outside of git.
+
+    A plus after the hash means that files differed from the commit's.
+    """
+    head = report.get("head")
+    if not isinstance(head, Mapping):
+        return []
+    changed = "+" if head["changed"] else ""
+    return [f"{head['commit'][:_SHORT_HASH]}{changed}", head["subject"]]
+
+
+def compared_with(report: Report) -> list[str]:
+    """Return the base's short hash, ref and note, as far as there are any."""
+    base = report.get("base")
+    if not isinstance(base, Mapping):
+        return []
+    ref, note = (str(base.get(key) or "") for key in ("ref", "note"))
+    commit = str(base.get("commit") or "")[:_SHORT_HASH]
+    return [part for part in (commit, ref, note) if part]
+
+
+def counts(report: Report) -> str:
+    """Count models, verdicts by outcome, and errors: "2 models: 1 fail, 7 pass"."""
+    models = len({row["model"] for row in report["verdicts"] if row["model"]})
+    outcomes = [outcome_of(row) for row in report["verdicts"]]
+    phrases = [
+        f"{outcomes.count(outcome)} {outcome}" for outcome in OUTCOMES if outcome in outcomes
+    ]
+    errors, undecided = report["errors"], without_verdict(report["errors"])
+    phrases += [f"{len(undecided)} without a verdict"] if undecided else []
+    phrases += [not_proven(report.get("proofs") or ())] if len(errors) > len(undecided) else []
+    not_gated = {row["model"] for row in report["not_gated"]}
+    noun = "model" if len(not_gated) == 1 else "models"
+    phrases += [f"{len(not_gated)} {noun} not gated"] if not_gated and phrases else []
+    listed = ", ".join(phrases) or "nothing was gated, which is no pass"
+    if phrases and not models:
+        return f"no model was judged: {listed}"
+    return f"{models} model{'' if models == 1 else 's'}: {listed}"
+
+
+def not_proven(proofs: Sequence[Row]) -> str:
+    """Count what makes proofs fail: "the gate is NOT proven: 1 survivor"."""
+    nouns = (
+        ("survivors", "survivor", "survivors"),
+        ("alarms", "false alarm", "false alarms"),
+        ("errors", "fault that could not be planted", "faults that could not be planted"),
+        ("unproven", "fault without enough time", "faults without enough time"),
+    )
+    totals = [
+        (sum(len(row[key]) for row in proofs), singular, plural) for key, singular, plural in nouns
+    ]
+    listed = ", ".join(
+        f"{total} {singular if total == 1 else plural}"
+        for total, singular, plural in totals
+        if total
+    )
+    return ": ".join(filter(None, ("the gate is NOT proven", listed)))
+
+
+def subject_of(row: Row) -> str:
+    """Return the row's subject: "mnist_cnn/int8_qat"."""
+    return f"{row['model']}/{row['recipe']}" if row["recipe"] else row["model"]
+
+
+def figures(row: Row) -> tuple[str, str, str, str]:
+    """Return a verdict's value, limit, margin and evidence as cells of a table."""
+    unit = Unit(row["unit"])
+    limit = f"{row['relation']} {text(row['limit'], unit)}"
+    margin = text(row["margin"], unit, signed=True)
+    return text(row["value"], unit), limit, margin, evidence(row)
+
+
+def evidence(row: Row) -> str:
+    """Return the sample count and the interval; "exact" if there is neither.
+
+    A pass whose interval reaches beyond the limit was proven by a one-sided limit, and says so.
+    """
+    unit = Unit(row["unit"])
+    parts = [f"n = {row['n']:,}"] if row["n"] else []
+    if row["interval"]:
+        low, high = (text(row["interval"][end], unit) for end in ("low", "high"))
+        parts.append(f"{low} to {high}")
+        parts += ["proven one-sided"] if _is_proven_one_sided(row) else []
+    return ", ".join(parts) or "exact"
+
+
+def _is_proven_one_sided(row: Row) -> bool:
+    low, high = row["interval"]["low"], row["interval"]["high"]
+    is_beyond = high > row["limit"] if row["relation"] == "<=" else low < row["limit"]
+    return bool(row["verdict"] == "pass" and is_beyond)
+
+
+def recipe_figures(row: Row) -> tuple[str, ...]:
+    """Return quality, both drops, bytes, ratio, compressed bytes, arena and latency as cells."""
+    drops = (row["drop"], row["drop_from_baseline"])
+    return (
+        _quality(row),
+        *("" if drop is None else text(-drop, Unit.POINTS, signed=True) for drop in drops),
+        text(row["bytes"], Unit.BYTES),
+        _cell(row["size_ratio"], Unit.RATIO),
+        *(_cell(row.get(name), unit) for name, unit in _OPTIONAL_FIGURES.items()),
+    )
+
+
+def _quality(row: Row) -> str:
+    """Return top-1 accuracy, if there is one, and each metric: "97.06 %, f1 0.8800"."""
+    parts = [] if row["accuracy"] is None else [text(row["accuracy"], Unit.PERCENT)]
+    for name, metric in (row.get("metrics") or {}).items():
+        parts.append(f"{name} {text(metric['value'], Unit(metric['unit']))}")
+    return ", ".join(parts)
+
+
+def _cell(value: float | None, unit: Unit) -> str:
+    return "" if value is None else text(value, unit)

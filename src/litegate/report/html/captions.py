@@ -1,0 +1,82 @@
+"""Write the sentences and the side-by-side table of a candidate's section."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import final
+
+from litegate.core.units import Unit, text
+from litegate.report.html.page_data import CandidateData, FlipSheet
+
+
+def flip_summary(sheet: FlipSheet) -> str:
+    """Say how many samples a change broke and fixed, and which class lost most."""
+    if not sheet.broken and not sheet.fixed:
+        return f"Against its {sheet.role}, no sample of {sheet.n:,} changed sides."
+    broken = f"{sheet.broken:,} sample{' was' if sheet.broken == 1 else 's were'} broken"
+    change = f"Against its {sheet.role}, {broken} and {sheet.fixed:,} fixed"
+    return f"{change}, of {sheet.n:,}.{_worst_class(sheet)}"
+
+
+def _worst_class(sheet: FlipSheet) -> str:
+    worst = sheet.classes[0]
+    if not worst.broken:
+        return ""
+    loss = f"Class “{worst.name}” loses most: {worst.broken:,} broken"
+    return f" {loss}, {sheet.confused_count:,} of them taken for “{sheet.confused_with}” now."
+
+
+def shown_flips(sheet: FlipSheet) -> str:
+    """Say how many flips have a picture; empty if all have one."""
+    flips = sheet.broken + sheet.fixed
+    return "" if sheet.shown == flips else f"{sheet.shown:,} of {flips:,} are shown."
+
+
+def first_diverging(candidate: CandidateData) -> str:
+    """Name the first layer that diverges from the reference; empty if no layer does."""
+    layer = next((layer for layer in candidate.layers if layer.diverges), None)
+    if not layer:
+        return ""
+    return f"The first layer that diverges from the reference: {layer.name}, SQNR {layer.sqnr}."
+
+
+def share(difference: float) -> str:
+    """Format a share in percent with two significant digits: "3.1 %"."""
+    return f"{100 * difference:.2g} %" if difference < 10 else "over 1000 %"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class QuantityRow:
+    """A row of the side-by-side table: one quantity of each artifact."""
+
+    name: str
+    values: tuple[str, ...]
+    """In the order of `CandidateData.sides`."""
+    change: str
+    """From the last artifact but one to the last; empty if either has no value."""
+
+
+def side_by_side(candidate: CandidateData) -> list[QuantityRow]:
+    """Make a row for each quantity that any of the artifacts has."""
+    sides = candidate.sides
+    return [
+        *_row("top-1 accuracy", [side.accuracy for side in sides], Unit.PERCENT, Unit.POINTS),
+        *_row("bytes", [side.bytes for side in sides], Unit.BYTES, Unit.BYTES),
+        *_row("operators", [side.operators for side in sides], Unit.COUNT, Unit.COUNT),
+        *_row("operators in floats", [side.floating for side in sides], Unit.COUNT, Unit.COUNT),
+    ]
+
+
+def _row(
+    name: str, values: Sequence[float | None], unit: Unit, change_unit: Unit
+) -> Iterator[QuantityRow]:
+    if all(value is None for value in values):
+        return
+    cells = tuple("none" if value is None else text(value, unit) for value in values)
+    before, after = values[-2:] if len(values) > 1 else (None, None)
+    if before is None or after is None:
+        yield QuantityRow(name, cells, "")
+    else:
+        yield QuantityRow(name, cells, text(after - before, change_unit, signed=True))
