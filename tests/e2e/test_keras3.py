@@ -28,7 +28,7 @@ MODELS = '''
 import numpy as np
 
 import litegate as lg
-from litegate.recipes import *
+from litegate.spec.recipes import *
 
 {top}
 

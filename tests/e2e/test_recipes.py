@@ -29,7 +29,7 @@ MODELS = """
 import functools
 
 import litegate as lg
-from litegate.recipes import *
+from litegate.spec.recipes import *
 
 PRUNING = lg.Pruning(sparsity=lg.percent(60), epochs=2)
 CLUSTERING = lg.Clustering(clusters=16, epochs=1)

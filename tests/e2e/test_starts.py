@@ -17,7 +17,7 @@ NETWORKS = ("older.keras", "older.h5", "older", "newer.keras", "newer.h5")
 GRAPHS = ("exported", "plain", "single", "lambda", "own")
 MODEL = """
 import litegate as lg
-from litegate.recipes import *
+from litegate.spec.recipes import *
 
 mine = lg.trained(
     {start},

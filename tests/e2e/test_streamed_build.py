@@ -18,9 +18,9 @@ from dataclasses import replace
 import numpy as np
 
 import litegate as lg
-from litegate.datasets import rows
+from litegate.data import disk_arrays
 
-rows.IN_MEMORY = {in_memory}
+disk_arrays.IN_MEMORY = {in_memory}
 DIGITS = lg.datasets.digits()
 
 

@@ -61,7 +61,7 @@ os.environ |= {"CUDA_VISIBLE_DEVICES": "-1"}
 from pathlib import Path
 import numpy as np, tensorflow as tf, tf_keras as keras
 import tensorflow_model_optimization as tfmot
-from litegate.datasets import prepare
+from litegate.data import prepare
 from litegate.spec.loader import load_file
 from litegate.spec import DataLocations
 tf.config.threading.set_intra_op_parallelism_threads(1)

@@ -34,7 +34,7 @@ MODELS = '''
 import functools
 
 import litegate as lg
-from litegate.recipes import *
+from litegate.spec.recipes import *
 
 
 def keep_dense_float(network, tfmot):
