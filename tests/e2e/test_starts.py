@@ -12,7 +12,7 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
 SCRIPT = Path(__file__).with_name("start_files.py")
-CHECKS = ("accuracy", "agreement", "loosening", "regression", "size", "tensors")
+CHECKS = ("accuracy", "agreement", "regression", "size", "tensors", "weakened_limits")
 NETWORKS = ("older.keras", "older.h5", "older", "newer.keras", "newer.h5")
 GRAPHS = ("exported", "plain", "single", "lambda", "own")
 MODEL = """

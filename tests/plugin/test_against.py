@@ -31,7 +31,7 @@ def repository(project):
         git("commit", "-qm", text, "--allow-empty")
 
     git("init", "-q", "-b", "main")
-    shutil.copy(CHECKS / "test_loosening.py", project.path / "checks")
+    shutil.copy(CHECKS / "test_weakened_limits.py", project.path / "checks")
     (project.path / ".gitignore").write_text(".litegate\n__pycache__\n")
     project.git, project.commit = git, commit
     return project

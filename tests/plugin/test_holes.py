@@ -96,7 +96,7 @@ def loosened(project):
         subprocess.run(argv, cwd=project.path, check=True, capture_output=True)
 
     files = {"float32": tiny(Kind.FLOAT32), "int8_qat": tiny(Kind.INT8_QAT)}
-    shutil.copy(CHECKS / "test_loosening.py", project.path / "checks")
+    shutil.copy(CHECKS / "test_weakened_limits.py", project.path / "checks")
     (project.path / ".gitignore").write_text(".litegate\n__pycache__\n")
     project.model("size=lg.kib(9)", files=files)
     project.check(
@@ -125,21 +125,21 @@ def test_loosening_is_seen(loosened):
 @pytest.mark.parametrize("workers", [[], ["-n", "1"]], ids=["alone", "xdist"])
 def test_the_guard_cannot_be_switched_off_by_the_change_itself(loosened, how, workers):
     """Whatever the head does to the check, the gate compares the declarations itself."""
-    guard = loosened.path / "checks" / "test_loosening.py"
+    guard = loosened.path / "checks" / "test_weakened_limits.py"
     if how == "deselect":
-        options = "addopts = --deselect checks/test_loosening.py"
+        options = "addopts = --deselect checks/test_weakened_limits.py"
         loosened.pytester.makeini(f"[pytest]\n{options}\n")
     elif how == "keyword":
         loosened.pytester.makeini('[pytest]\naddopts = -k "not promises"\n')
     elif how == "limit raised":
         guard.write_text(guard.read_text().replace("<= 0", "<= 99"))
     elif how == "dummy":
-        guard.write_text("def test_x(loosenings):\n    pass\n")
+        guard.write_text("def test_x(weakened_limits):\n    pass\n")
     else:
         (loosened.path / "checks" / "conftest.py").write_text(
-            "import pytest\nfrom litegate.regression.loosening import Loosenings\n"
-            "@pytest.fixture\ndef loosenings():\n"
-            "    return Loosenings(subject='x', found=(), compared=1)\n"
+            "import pytest\nfrom litegate.regression.weakening import WeakenedLimits\n"
+            "@pytest.fixture\ndef weakened_limits():\n"
+            "    return WeakenedLimits(subject='x', weakenings=(), compared=1)\n"
         )
     done = loosened.run("checks/", "--against", "main", *workers)
     assert done.ret == 1, done.stdout.str()
@@ -162,10 +162,10 @@ def test_a_fixture_of_ones_own_that_a_change_brings_is_a_loosening(loosened):
 
 def test_every_file_by_its_name_is_the_whole_folder(loosened):
     """`pytest checks/*.py` is held to the guard as `pytest checks/` is."""
-    (loosened.path / "checks" / "test_loosening.py").unlink()
+    (loosened.path / "checks" / "test_weakened_limits.py").unlink()
     done = loosened.run("checks/test_one.py", "--against", "main")
     assert done.ret == 4
-    done.stderr.fnmatch_lines(["*no check asks for the fixture `loosenings`*"])
+    done.stderr.fnmatch_lines(["*no check asks for the fixture `weakened_limits`*"])
 
 
 def test_a_file_that_is_gone_is_missed_by_a_glob(loosened):
@@ -177,7 +177,7 @@ def test_a_file_that_is_gone_is_missed_by_a_glob(loosened):
     loosened.git("commit", "-qm", "a second check")
     loosened.git("branch", "-f", "main")
     (loosened.path / "checks" / "test_two.py").unlink()
-    files = ["checks/test_loosening.py", "checks/test_one.py"]
+    files = ["checks/test_weakened_limits.py", "checks/test_one.py"]
     done = loosened.run(*files, "--against", "main")
     assert done.ret == 1
     done.stdout.fnmatch_lines(["*checks/test_two.py::test_two*"])

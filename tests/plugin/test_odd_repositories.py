@@ -38,7 +38,7 @@ def repository(project):
     (project.path / "tox.ini").unlink()
     (project.path / "pytest.ini").touch()
     (project.path / ".gitignore").write_text(".litegate\n__pycache__\n")
-    shutil.copy(CHECKS / "test_loosening.py", project.path / "checks")
+    shutil.copy(CHECKS / "test_weakened_limits.py", project.path / "checks")
     project.model("size=lg.kib(9)")
     project.check(KEPT, head=SIZE, args="candidate, budget, require")
     project.git, project.commit, project.branch = git, commit, branch

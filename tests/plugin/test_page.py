@@ -127,7 +127,7 @@ def test_against_a_base_the_page_shows_what_the_change_broke(project):
     head = "from litegate import points\nfrom litegate.measures.regression import accuracy_loss"
     body = "require(accuracy_loss(base, candidate) <= points(5))"
     project.check(body, head=head, args="base, candidate, require")
-    shutil.copy(CHECKS / "test_loosening.py", project.path / "checks")
+    shutil.copy(CHECKS / "test_weakened_limits.py", project.path / "checks")
     project.model().as_base()
     biased = revalue(GOOD, "dense/bias", lambda bias: bias + np.array([0, 0, 0, 10**6], bias.dtype))
     files = {"float32": tiny(Kind.FLOAT32), "int8_qat": biased}

@@ -46,7 +46,7 @@ class Ready:
 
     def __init__(self, project):
         self.project, self.path = project, project.path
-        for name in ("accuracy", "agreement", "loosening", "regression", "size", "tensors"):
+        for name in ("accuracy", "agreement", "regression", "size", "tensors", "weakened_limits"):
             shutil.copy(CHECKS / f"test_{name}.py", project.path / "checks")
         (self.path / "files").mkdir()
         (self.path / "files" / "float32.tflite").write_bytes(FLOAT)

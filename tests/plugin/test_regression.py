@@ -46,7 +46,7 @@ offenders = [
 @pytest.fixture
 def repository(project):
     """A base with the model `tiny` and the checks against the base; a branch is checked out."""
-    for name in ("test_regression.py", "test_loosening.py"):
+    for name in ("test_regression.py", "test_weakened_limits.py"):
         shutil.copy(CHECKS / name, project.path / "checks")
     return project.model().as_base()
 

@@ -21,7 +21,7 @@ KEPT = "require(size(candidate) <= kib(9))"
 @pytest.fixture
 def guarded(project):
     """A project with the guard, and no base yet."""
-    shutil.copy(CHECKS / "test_loosening.py", project.path / "checks")
+    shutil.copy(CHECKS / "test_weakened_limits.py", project.path / "checks")
     return project
 
 

@@ -73,7 +73,7 @@ def repository(tmp_path, trained):
     (tmp_path / "models").mkdir()
     (tmp_path / "checks").mkdir()
     shutil.copy(PROJECT / MODEL, tmp_path / MODEL)
-    for name in ("test_regression.py", "test_loosening.py"):
+    for name in ("test_regression.py", "test_weakened_limits.py"):
         shutil.copy(PROJECT / "checks" / name, tmp_path / "checks")
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     (tmp_path / ".gitignore").write_text(".litegate\n__pycache__\n")

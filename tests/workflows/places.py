@@ -50,8 +50,8 @@ class Repository:
         self.write("pyproject.toml", "[tool.pytest.ini_options]\n")
         self.write(".gitignore", ".litegate/\n__pycache__/\n")
         self.write("checks/test_size.py", CHECK)
-        loosening = ROOT / "checks" / "test_loosening.py"
-        self.write("checks/test_loosening.py", loosening.read_text("utf-8"))
+        check = ROOT / "checks" / "test_weakened_limits.py"
+        self.write("checks/test_weakened_limits.py", check.read_text("utf-8"))
 
     def git(self, *args, cwd=None):
         """Run git, as somebody."""

@@ -58,7 +58,7 @@ def _gives(gate: Gate, case: Case, asked: list[str]) -> bool:
         ("shipped" not in asked or case.shipped is not None)
         and ("target" not in asked or case.target is not None)
         and all(_compares(gate, role, case) for role in ROLES.intersection(asked))
-        and ("loosenings" not in asked or bool(gate.base or gate.options.prove))
+        and ("weakened_limits" not in asked or bool(gate.base or gate.options.prove))
     )
 
 
@@ -132,24 +132,24 @@ def _lacks_base(gate: Gate, item: pytest.Item) -> bool:
     if not (gate.options.prove and gate.is_check(item.path)):
         return False
     asked, case = set(fixtures_of(item)), case_of(item)
-    if "loosenings" in asked:
+    if "weakened_limits" in asked:
         return gate.base is None
     return case is not None and not all(gate.session.knows(r, case) for r in ROLES & asked)
 
 
 def _has_what_it_asks_for(gate: Gate, item: pytest.Item) -> bool:
     """Whether an item has its case, and a base where it compares with one."""
-    compares = gate.is_check(item.path) and "loosenings" in fixtures_of(item)
+    compares = gate.is_check(item.path) and "weakened_limits" in fixtures_of(item)
     alone = compares and gate.base is None and not gate.options.prove
     return has_case(item) and not alone
 
 
 def _refuse_unguarded(gate: Gate, items: list[pytest.Item]) -> None:
     """A change held against a base must not take out the check that says what it loosens."""
-    guards = [item for item in items if "loosenings" in fixtures_of(item)]
+    guards = [item for item in items if "weakened_limits" in fixtures_of(item)]
     base = gate.base
     if base and base.models and gate.is_asked_for_all() and not guards:
         raise pytest.UsageError(
-            "no check asks for the fixture `loosenings`: a change could loosen what it likes\n"
-            "  what to do: add checks/test_loosening.py; `litegate init` writes it"
+            "no check asks for the fixture `weakened_limits`: a change could loosen what it likes\n"
+            "  what to do: add checks/test_weakened_limits.py; `litegate init` writes it"
         )

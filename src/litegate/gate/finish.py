@@ -50,7 +50,7 @@ def _settle(gate: Gate, session: pytest.Session) -> None:
     recorder.add_errors(integrity.silences(recorder, ended_well=ended_well))
     recorder.add_errors(integrity.nothing_gated(gate.session, run))
     if base and base.models and recorder.offered and gate.is_asked_for_all():
-        recorder.add_errors(integrity.unseen_loosenings(gate.session, run, gate.loosenings))
+        recorder.add_errors(integrity.unreported_weakening(gate.session, run, gate.weakened_limits))
     run.notes += gate.subset_notes()
     if not ended_well and recorder.silent:
         run.notes.append(f"selected checks that never ran: {len(recorder.silent)}")

@@ -11,7 +11,7 @@ from litegate.core.errors import ConfigError
 from litegate.gate import verdicts
 from litegate.gate.require import Require
 from litegate.gate.state import GATE
-from litegate.regression.loosening import Loosenings
+from litegate.regression.weakening import WeakenedLimits
 from litegate.spec import Artifact, Budget, Metric, Model, Regression
 from litegate.spec.cases import Case
 from litegate.spec.targets import Target
@@ -71,11 +71,11 @@ def anchor(request: pytest.FixtureRequest, litegate_case: Case) -> Artifact:
 
 
 @pytest.fixture
-def loosenings(request: pytest.FixtureRequest) -> Loosenings:
+def weakened_limits(request: pytest.FixtureRequest) -> WeakenedLimits:
     """What this change promises less of than its base: of the model, or of the whole project."""
     of_model = "litegate_case" in request.fixturenames
     case = request.getfixturevalue("litegate_case") if of_model else None
-    return request.config.stash[GATE].loosenings(case)
+    return request.config.stash[GATE].weakened_limits(case)
 
 
 @pytest.fixture

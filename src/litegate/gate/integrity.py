@@ -9,7 +9,7 @@ import pytest
 from litegate.core.escaping import plain
 from litegate.gate.recorder import Recorder
 from litegate.gate.session import GateSession
-from litegate.regression.loosening import LOOSENED, Loosenings
+from litegate.regression.weakening import WEAKENED, WeakenedLimits
 from litegate.report.run_record import Run
 from litegate.spec import Model
 from litegate.spec.cases import Case, gated
@@ -39,16 +39,16 @@ def nothing_gated(session: GateSession, run: Run) -> Iterator[str]:
         yield f"no model of this run has a gated recipe: {plain(', '.join(shown))}"
 
 
-def unseen_loosenings(
-    session: GateSession, run: Run, loosenings: Callable[[Case | None], Loosenings]
+def unreported_weakening(
+    session: GateSession, run: Run, weakened_limits: Callable[[Case | None], WeakenedLimits]
 ) -> Iterator[str]:
     """What this change loosens, where no check of this run said so."""
     subjects = [None, *(Case(model=m, recipe=None) for m in session.models.values())]
     for case in subjects:
         name = case.model.name if case else ""
-        found = loosenings(case).found
+        found = weakened_limits(case).weakenings
         rows = [r for r in run.verdicts if r["model"] == name]
-        said = [r for r in rows if r["measurement"] == LOOSENED and r["verdict"] == "fail"]
+        said = [r for r in rows if r["measurement"] == WEAKENED and r["verdict"] == "fail"]
         if found and not said:
             yield f"loosened, and no check of this run said so: {plain(found[0].sentence)}"
 

@@ -22,8 +22,8 @@ from litegate.gate.recorder import Recorder
 from litegate.gate.session import GateSession
 from litegate.regression import waiver_file
 from litegate.regression.base import Base
-from litegate.regression.loosening import Loosenings, of_model, of_project
 from litegate.regression.waivers import Waiver, covering
+from litegate.regression.weakening import WeakenedLimits, compare_model, compare_project
 from litegate.spec.cases import Case
 
 if TYPE_CHECKING:
@@ -146,14 +146,14 @@ class Gate:
         """Whether the command line names the whole folder of checks."""
         return whole_folder(self.config, self.options.checks)
 
-    def loosenings(self, case: Case | None) -> Loosenings:
+    def weakened_limits(self, case: Case | None) -> WeakenedLimits:
         """The weakened limits of a model, or of the project. Raises ConfigError without a base."""
         head = self.declaration()
         if self.scene:
             base = dict(self.scene.derive_base_declaration(head))
         else:
             base = self._base_declaration()
-        return of_model(base, head, case.model.name) if case else of_project(base, head)
+        return compare_model(base, head, case.model.name) if case else compare_project(base, head)
 
     def _base_declaration(self) -> dict[str, Any]:
         """What the base declares, with only those of its checks that this run was asked for."""

@@ -11,7 +11,7 @@ from litegate.measures.regression import named_since_anchor
 from litegate.measures.shipped import NAME as WRONG_SHIPPED
 from litegate.measures.structure.target import NAME as OUTSIDE_TARGET
 from litegate.mutation.faults import Fault, OfMetric, Scene
-from litegate.regression.loosening import LOOSENED
+from litegate.regression.weakening import WEAKENED
 from litegate.spec import Regression
 
 AppliesTo = Callable[[Scene], bool]
@@ -161,7 +161,7 @@ EXPECTED_CHECKS = {
     WRONG_SHIPPED: _fixed(
         "shipped_violations(candidate, shipped) <= 0", "test_shipped", _has_shipped_file
     ),
-    LOOSENED: _fixed("loosening(loosenings) <= 0", "test_loosening"),
+    WEAKENED: _fixed("count_weakened(weakened_limits) <= 0", "test_weakened_limits"),
 }
 """Expected check by measurement. A gate may have checks of other measurements; none is expected."""
 

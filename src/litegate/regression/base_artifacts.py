@@ -11,7 +11,7 @@ from litegate.build.pipeline import Built, Pipeline, Target
 from litegate.build.store import BUILDS
 from litegate.core.errors import BuildError, ConfigError, LitegateError
 from litegate.regression.base import Base
-from litegate.regression.loosening import predecessor
+from litegate.regression.weakening import predecessor
 from litegate.spec import Artifact, File
 from litegate.spec.cases import Case
 

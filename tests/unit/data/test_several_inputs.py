@@ -14,7 +14,7 @@ from litegate.data.array_files import file_names, joined, load, names_in, save
 from litegate.data.prepare import array_digest, keep_evaluation
 from litegate.gate.evidence.flips import _picture
 from litegate.gate.page import _split
-from litegate.regression.loosening.models import _data as loosened_data
+from litegate.regression.weakening.models import _data as weakened_data
 from litegate.report.html.page_data import Image, Numbers
 from litegate.spec import Data, DataLocations, Inputs, Splits
 from litegate.spec.authoring import prebuilt
@@ -166,7 +166,7 @@ def declared(**changes):
     ],
 )
 def test_what_a_change_loosens_is_told_by_input_and_output(changes, fields):
-    assert [one.field for one in loosened_data(declared(), declared(**changes))] == fields
+    assert [one.field for one in weakened_data(declared(), declared(**changes))] == fields
 
 
 def test_npz_names_an_array_for_each_input(tmp_path):

@@ -16,12 +16,12 @@ from litegate.measures.regression import accuracy_loss
 from litegate.measures.shipped import shipped_violations
 from litegate.mutation.faults import Expect, Unplantable, plumbing
 from litegate.mutation.faults.catalogue import faults_in
-from litegate.regression.loosening import of_model, of_project
+from litegate.regression.weakening import compare_model, compare_project
 from litegate.spec import Artifact, Budget
 from litegate.testing import evaluation
 
 FAULTS = faults_in(plumbing)
-PROMISES = plumbing.LOOSENED
+PROMISES = plumbing.WEAKENED
 JUDGED = {
     "accuracy": lambda s: accuracy(s.candidate) >= percent(90),
     "accuracy drop": lambda s: (
@@ -34,7 +34,7 @@ JUDGED = {
     "accuracy lost against the base": lambda s: accuracy_loss(s.base, s.candidate) <= points(0.5),
 }
 ON_SAMPLES = [fault for fault in FAULTS if set(fault.noticed_by) <= JUDGED.keys()]
-LOOSENED = [fault for fault in FAULTS if fault.noticed_by == (PROMISES,)]
+WEAKENED = [fault for fault in FAULTS if fault.noticed_by == (PROMISES,)]
 
 DECLARED = {
     "models": {
@@ -94,7 +94,7 @@ def test_each_fault_stands_in_the_module():
         "unresolvable_tolerance",
         "model_renamed",
         "model_vanished",
-        "limit_loosened",
+        "limit_weakened",
         "check_removed",
     ]
 
@@ -181,19 +181,25 @@ def test_no_sample_that_is_answered_right_cannot_be_picked(sound):
         plumbing.one_sample(wrong.with_split(split.x, (split.y + 1) % 4), 1)
 
 
-@pytest.mark.parametrize("fault", LOOSENED, ids=lambda fault: fault.name)
+@pytest.mark.parametrize("fault", WEAKENED, ids=lambda fault: fault.name)
 def test_every_grade_of_a_withdrawn_promise_is_found(fault, sound):
     for grade in fault.ladder.grades:
         before = fault(sound, grade).derive_base_declaration(DECLARED)
-        found = (*of_project(before, DECLARED).found, *of_model(before, DECLARED, "tiny").found)
+        found = (
+            *compare_project(before, DECLARED).weakenings,
+            *compare_model(before, DECLARED, "tiny").weakenings,
+        )
         assert found, grade
         assert all(isinstance(one.sentence, str) for one in found)
     same = sound.derive_base_declaration(DECLARED)
-    assert not (*of_project(same, DECLARED).found, *of_model(same, DECLARED, "tiny").found)
+    assert not (
+        *compare_project(same, DECLARED).weakenings,
+        *compare_model(same, DECLARED, "tiny").weakenings,
+    )
 
 
 def test_limit_was_tighter_by_the_grade(sound):
-    before = plumbing.limit_loosened(sound, 10).derive_base_declaration(DECLARED)
+    before = plumbing.limit_weakened(sound, 10).derive_base_declaration(DECLARED)
     was = before["models"]["tiny"]["recipes"]["int8_qat"]["budget"]["accuracy"]["value"]
     assert was == "99/100"
     assert (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from litegate.regression.loosening.addopts import asks, loosened_options
+from litegate.regression.weakening.addopts import asks, weakened_options
 
 
 @pytest.mark.parametrize(
@@ -24,8 +24,8 @@ from litegate.regression.loosening.addopts import asks, loosened_options
 )
 def test_what_narrows_a_run_may_go_and_not_come(option):
     """Fewer checks, models or files."""
-    assert len(loosened_options("-ra", f"-ra {option}")) == 1
-    assert loosened_options(f"-ra {option}", "-ra") == ()
+    assert len(weakened_options("-ra", f"-ra {option}")) == 1
+    assert weakened_options(f"-ra {option}", "-ra") == ()
 
 
 @pytest.mark.parametrize(
@@ -34,15 +34,15 @@ def test_what_narrows_a_run_may_go_and_not_come(option):
 )
 def test_what_says_nothing_about_verdicts_may_come_and_go(option):
     """How it looks, how fast it is, where it stops."""
-    assert loosened_options("", option) == ()
-    assert loosened_options(option, "") == ()
+    assert weakened_options("", option) == ()
+    assert weakened_options(option, "") == ()
 
 
 @pytest.mark.parametrize("option", ["--strict-markers", "--strict-config", "--against auto"])
 def test_what_makes_a_run_stricter_may_come_and_not_go(option):
     """Removed, a fault that it found is found no more."""
-    assert loosened_options("", option) == ()
-    assert loosened_options(option, "") == ((option, ""),)
+    assert weakened_options("", option) == ()
+    assert weakened_options(option, "") == ((option, ""),)
 
 
 @pytest.mark.parametrize(
@@ -62,30 +62,30 @@ def test_what_makes_a_run_stricter_may_come_and_not_go(option):
 )
 def test_what_is_not_known_counts_both_ways(option):
     """An option of a plugin can do anything: fail closed."""
-    assert loosened_options("", option)
-    assert loosened_options(option, "")
+    assert weakened_options("", option)
+    assert weakened_options(option, "")
 
 
 def test_no_plugin_of_ours_may_be_switched_off():
     """Without the plugin there is no gate."""
-    assert loosened_options("", "-p no:litegate") == (("", "-p no:litegate"),)
-    assert loosened_options("", "-p no:cacheprovider") == ()
+    assert weakened_options("", "-p no:litegate") == (("", "-p no:litegate"),)
+    assert weakened_options("", "-p no:cacheprovider") == ()
 
 
 def test_of_several_expressions_the_last_one_counts():
     """As in pytest: what stands before it changes nothing, and taking it away uncovers another."""
-    assert loosened_options("-m fast", "-m slow -m fast") == ()
-    assert loosened_options("-m slow -m fast", "-m slow") == (("", "-m slow"),)
+    assert weakened_options("-m fast", "-m slow -m fast") == ()
+    assert weakened_options("-m slow -m fast", "-m slow") == (("", "-m slow"),)
 
 
-def test_another_expression_is_a_loosening():
+def test_another_expression_is_a_weakening():
     """Nobody can tell which of the two selects more."""
-    assert loosened_options("-m 'not slow'", "-m 'not latency'") == (("", "-m not latency"),)
+    assert weakened_options("-m 'not slow'", "-m 'not latency'") == (("", "-m not latency"),)
 
 
 def test_the_order_of_options_does_not_matter():
     """Nor how a value is written."""
-    assert loosened_options("-q --ignore=a --ignore=b", "--ignore b --ignore a -q") == ()
+    assert weakened_options("-q --ignore=a --ignore=b", "--ignore b --ignore a -q") == ()
 
 
 def test_asking_for_a_flag():

@@ -21,8 +21,8 @@ from litegate.measures.statistics.proportions import n_least
 from litegate.mutation.faults.fault import Expect, Family, Ladder, OfMetric, fault
 from litegate.mutation.faults.layers import last
 from litegate.mutation.faults.scene import Declaration, Scene, Unplantable, select_outputs
-from litegate.regression.loosening import LOOSENED
-from litegate.regression.loosening.models import LEAST, MOST, general
+from litegate.regression.weakening import WEAKENED
+from litegate.regression.weakening.models import LEAST, MOST, general
 from litegate.spec import Artifact, Samples, mapped
 from litegate.tflite.editing.draft import edit
 
@@ -151,7 +151,7 @@ def unresolvable_tolerance(scene: Scene, _: float) -> Scene:
     return replace(scene, recipe=replace(scene.recipe, budget=budget))
 
 
-@fault(family=Family.PLUMBING, noticed_by=(LOOSENED,))
+@fault(family=Family.PLUMBING, noticed_by=(WEAKENED,))
 def model_renamed(scene: Scene, _: float) -> Scene:
     """The model had another name in the base, and does not say so: it seems new."""
 
@@ -161,7 +161,7 @@ def model_renamed(scene: Scene, _: float) -> Scene:
     return _with_base_models(scene, change)
 
 
-@fault(family=Family.PLUMBING, noticed_by=(LOOSENED,))
+@fault(family=Family.PLUMBING, noticed_by=(WEAKENED,))
 def model_vanished(scene: Scene, _: float) -> Scene:
     """A model that the base gates is gone."""
 
@@ -175,9 +175,9 @@ def model_vanished(scene: Scene, _: float) -> Scene:
     family=Family.PLUMBING,
     # limits are exact fractions, so that any weakening must be noticed, however small
     ladder=Ladder(0.1, 1, 10, 100, unit="%", must=0.1),
-    noticed_by=(LOOSENED,),
+    noticed_by=(WEAKENED,),
 )
-def limit_loosened(scene: Scene, grade: float) -> Scene:
+def limit_weakened(scene: Scene, grade: float) -> Scene:
     """A limit was tighter in the base: the first one of the candidate that is not 0.
 
     The grade is the difference, in per cent of the limit in the base.
@@ -194,7 +194,7 @@ def limit_loosened(scene: Scene, grade: float) -> Scene:
     return _with_base_models(scene, change)
 
 
-@fault(family=Family.PLUMBING, noticed_by=(LOOSENED,))
+@fault(family=Family.PLUMBING, noticed_by=(WEAKENED,))
 def check_removed(scene: Scene, _: float) -> Scene:
     """A check that the base has is gone."""
 

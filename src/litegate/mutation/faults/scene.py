@@ -16,7 +16,7 @@ from litegate.spec import Array, Artifact, Model, Recipe, Samples, by_input
 from litegate.tflite.editing.draft import Draft, edit
 
 Declaration = Mapping[str, Any]
-"""The declarations of a checkout in JSON's types, as `litegate.regression.loosening` takes them."""
+"""The declarations of a checkout in JSON's types, as `litegate.regression.weakening` takes them."""
 
 
 class Unplantable(LitegateError):

@@ -1,7 +1,7 @@
 """Which options of pytest's `addopts` make a run of the gate promise less than another's.
 
 An option is neutral, narrows what runs, or makes the gate stricter. One that is none of these, as
-far as is known here, counts as a loosening both when it comes and when it goes.
+far as is known here, counts as a weakening both when it comes and when it goes.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _STRICTER = re.compile(
 _EXPRESSION = re.compile(r"-[km]")
 
 
-def loosened_options(base: str, head: str) -> tuple[tuple[str, str], ...]:
+def weakened_options(base: str, head: str) -> tuple[tuple[str, str], ...]:
     """What `head` loosens: pairs of before and after, one of them empty; in their order."""
     before, after = Counter(_options(base)), Counter(_options(head))
     gone = [(one, "") for one in before - after if not _may_go(one)]

@@ -12,7 +12,7 @@ Pure functions of two declarations, of the base's checkout and of the head's, in
     settings   {name: text}
     conftests  {path: likewise}
 
-A limit that is tightened or added is no loosening, nor is a new model, recipe or check. Training is
+A limit that is tightened or added is no weakening, nor is a new model, recipe or check. Training is
 not compared: it changes the artifact, which is judged. A source that differs cannot be ranked, so a
 check, a conftest or a preprocessing that differs counts, comments and docstrings aside.
 """
@@ -24,79 +24,79 @@ from dataclasses import replace
 from typing import Any
 
 from litegate.measures.measurement import Measurement, violations
-from litegate.regression.loosening.models import loosened_models, predecessor
-from litegate.regression.loosening.project import (
-    loosened_checks,
-    loosened_conftests,
-    loosened_settings,
+from litegate.regression.weakening.models import predecessor, weakened_models
+from litegate.regression.weakening.project import (
+    weakened_checks,
+    weakened_conftests,
+    weakened_settings,
 )
-from litegate.regression.loosening.types import Change, Loosening, Loosenings
+from litegate.regression.weakening.types import Change, WeakenedLimits, Weakening
 
 __all__ = [
-    "LOOSENED",
+    "WEAKENED",
     "Change",
-    "Loosening",
-    "Loosenings",
-    "loosened",
-    "loosening",
-    "of_model",
-    "of_project",
+    "WeakenedLimits",
+    "Weakening",
+    "compare_model",
+    "compare_project",
+    "count_weakened",
     "predecessor",
+    "weakenings",
 ]
 
-LOOSENED = "loosened promises"
+WEAKENED = "loosened promises"
 """What is counted, as it stands in a report's row."""
 
 Declaration = Mapping[str, Any]
 """What a checkout declares; the shape stands above."""
 
 
-def loosening(what: Loosenings) -> Measurement:
-    """Count what was loosened; ``loosening(...) <= 0`` names each with before and after.
+def count_weakened(what: WeakenedLimits) -> Measurement:
+    """Count what was loosened; ``count_weakened(...) <= 0`` names each with before and after.
 
     MeasurementError where nothing was compared.
     """
     counted = violations(
-        LOOSENED,
+        WEAKENED,
         what.subject,
-        tuple(one.sentence for one in what.found),
+        tuple(one.sentence for one in what.weakenings),
         n=1 if what.new else what.compared,
     )
     if what.new:
         return replace(counted, evidence=("new in this change",))
     how = "where it is meant, a reviewed waiver excuses it: litegate accept"
-    return replace(counted, evidence=(how,)) if what.found else counted
+    return replace(counted, evidence=(how,)) if what.weakenings else counted
 
 
-def of_model(base: Declaration, head: Declaration, name: str) -> Loosenings:
+def compare_model(base: Declaration, head: Declaration, name: str) -> WeakenedLimits:
     """What one model of the head loosens. KeyError for a name that the head does not declare."""
     known = predecessor(base, head, name)
-    return Loosenings(
+    return WeakenedLimits(
         subject=name,
-        found=tuple(one for one in loosened(base, head) if one.model == name),
+        weakenings=tuple(one for one in weakenings(base, head) if one.model == name),
         compared=_size(base["models"][known]) if known else 0,
         new=known is None,
     )
 
 
-def of_project(base: Declaration, head: Declaration) -> Loosenings:
+def compare_project(base: Declaration, head: Declaration) -> WeakenedLimits:
     """What is loosened and no model's: checks, settings, conftests, models that vanished."""
     parts = ("models", "checks", "settings", "conftests")
-    return Loosenings(
+    return WeakenedLimits(
         subject="the project",
-        found=tuple(one for one in loosened(base, head) if one.model not in head["models"]),
+        weakenings=tuple(one for one in weakenings(base, head) if one.model not in head["models"]),
         compared=sum(len(base[part]) for part in parts),
         new=not (base["models"] or base["checks"]),
     )
 
 
-def loosened(base: Declaration, head: Declaration) -> tuple[Loosening, ...]:
+def weakenings(base: Declaration, head: Declaration) -> tuple[Weakening, ...]:
     """Everything that the head promises less of than the base, models first."""
     return (
-        *loosened_models(base, head),
-        *loosened_checks(base["checks"], head["checks"]),
-        *loosened_settings(base["settings"], head["settings"]),
-        *loosened_conftests(base["conftests"], head["conftests"]),
+        *weakened_models(base, head),
+        *weakened_checks(base["checks"], head["checks"]),
+        *weakened_settings(base["settings"], head["settings"]),
+        *weakened_conftests(base["conftests"], head["conftests"]),
     )
 
 

@@ -31,7 +31,7 @@ class Change(StrEnum):
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Loosening:
+class Weakening:
     """One thing that the head promises less of than the base."""
 
     kind: Change
@@ -56,18 +56,18 @@ class Loosening:
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Loosenings:
+class WeakenedLimits:
     """What one model, or the project as a whole, loosens."""
 
     subject: str
-    found: tuple[Loosening, ...]
+    weakenings: tuple[Weakening, ...]
     compared: int
     """How many things of the base were looked at."""
     new: bool = False
     """The base has no such model, or no litegate: there is nothing to loosen."""
 
 
-def differs(kind: Change, field: str, before: str | None, after: str | None) -> Loosening:
+def differs(kind: Change, field: str, before: str | None, after: str | None) -> Weakening:
     """Something known by its digest that came, went or is another."""
     shown = ["none" if digest is None else digest[:16] for digest in (before, after)]
-    return Loosening(kind=kind, field=field, before=shown[0], after=shown[1])
+    return Weakening(kind=kind, field=field, before=shown[0], after=shown[1])

@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 from litegate.core.units import Unit, exactly
-from litegate.regression.loosening.types import Change, Loosening, differs
+from litegate.regression.weakening.types import Change, Weakening, differs
 
 Declaration = Mapping[str, Any]
 """A model, a recipe or a limit as a checkout declares it."""
@@ -60,11 +60,11 @@ def predecessor(base: Declaration, head: Declaration, name: str) -> str | None:
     return next((each for each in candidates if each in base["models"]), None)
 
 
-def loosened_models(base: Declaration, head: Declaration) -> Iterator[Loosening]:
+def weakened_models(base: Declaration, head: Declaration) -> Iterator[Weakening]:
     """What the models of the head promise less of than those of the base, and which are gone."""
     known = {name: predecessor(base, head, name) for name in head["models"]}
     for gone in sorted(base["models"].keys() - set(known.values())):
-        yield Loosening(
+        yield Weakening(
             kind=Change.MODEL_REMOVED,
             field=gone,
             before="gated",
@@ -77,7 +77,7 @@ def loosened_models(base: Declaration, head: Declaration) -> Iterator[Loosening]
             yield from (replace(one, model=name) for one in found)
 
 
-def _model(base: Declaration, head: Declaration) -> Iterator[Loosening]:
+def _model(base: Declaration, head: Declaration) -> Iterator[Weakening]:
     own = [*_limits(base["budget"], head["budget"]), *_metrics(base, head)]
     yield from own
     if (before := base.get("signature", "")) != (after := head.get("signature", "")):
@@ -89,21 +89,21 @@ def _model(base: Declaration, head: Declaration) -> Iterator[Loosening]:
                 yield replace(one, recipe=name)
 
 
-def _recipe(name: str, base: Declaration, head: Declaration | None) -> Iterator[Loosening]:
+def _recipe(name: str, base: Declaration, head: Declaration | None) -> Iterator[Weakening]:
     """A recipe that the base does not gate promises nothing; its limits are the merged ones."""
     if not base["gate"]:
         return
     if head is None:
-        yield Loosening(kind=Change.RECIPE_REMOVED, field=name, before="gated", after="gone")
+        yield Weakening(kind=Change.RECIPE_REMOVED, field=name, before="gated", after="gone")
     elif not head["gate"]:
-        yield Loosening(kind=Change.NOT_GATED, field=name, before="gated", after="shown beside")
+        yield Weakening(kind=Change.NOT_GATED, field=name, before="gated", after="shown beside")
     else:
         yield from _quantization(base, head)
         yield from _limits(base["budget"], head["budget"])
         yield from _metrics(base, head)
 
 
-def _metrics(base: Declaration, head: Declaration) -> Iterator[Loosening]:
+def _metrics(base: Declaration, head: Declaration) -> Iterator[Weakening]:
     """Metrics that compute something else than in the base; one that is gone, its limits tell."""
     after = head.get("metrics", {})
     for name, before in base.get("metrics", {}).items():
@@ -122,19 +122,19 @@ _STRENGTH = {
 """Kinds of recipe by what they promise of their tensors."""
 
 
-def _quantization(base: Declaration, head: Declaration) -> Iterator[Loosening]:
+def _quantization(base: Declaration, head: Declaration) -> Iterator[Weakening]:
     """What a recipe promises less of: integer types and ports, the file that ships, a target."""
     before, after = base["kind"], head["kind"]
     ranked = before in _STRENGTH and after in _STRENGTH
     if before != after and not (ranked and _STRENGTH[after] >= _STRENGTH[before]):
-        yield Loosening(kind=Change.RECIPE_CHANGED, field="kind", before=before, after=after)
+        yield Weakening(kind=Change.RECIPE_CHANGED, field="kind", before=before, after=after)
     for port in ("input_type", "output_type"):
         before, after = base["spec"][port], head["spec"][port]
         if before != after and after == "float32":
-            yield Loosening(kind=Change.RECIPE_CHANGED, field=port, before=before, after=after)
+            yield Weakening(kind=Change.RECIPE_CHANGED, field=port, before=before, after=after)
     before, after = ({*each["spec"].get("float_layers", ())} for each in (base, head))
     if after - before:
-        yield Loosening(
+        yield Weakening(
             kind=Change.RECIPE_CHANGED,
             field="float_layers",
             before=", ".join(sorted(before)) or "none",
@@ -144,14 +144,14 @@ def _quantization(base: Declaration, head: Declaration) -> Iterator[Loosening]:
         before, after = base.get(promise), head.get(promise)
         if before not in (None, after):
             shown = str(after or "nothing")
-            yield Loosening(kind=Change.RECIPE_CHANGED, field=promise, before=before, after=shown)
+            yield Weakening(kind=Change.RECIPE_CHANGED, field=promise, before=before, after=shown)
 
 
-def _limits(base: Declaration, head: Declaration) -> Iterator[Loosening]:
+def _limits(base: Declaration, head: Declaration) -> Iterator[Weakening]:
     for field, before in base.items():
         after = head.get(field)
         if before is not None and _weaker(field, before, after):
-            yield Loosening(
+            yield Weakening(
                 kind=Change.BUDGET, field=field, before=_shown(before), after=_shown(after)
             )
 
@@ -175,7 +175,7 @@ def _shown(limit: Declaration | None) -> str:
     return "no limit" if limit is None else exactly(Fraction(limit["value"]), Unit(limit["unit"]))
 
 
-def _data(base: Declaration, head: Declaration) -> Iterator[Loosening]:
+def _data(base: Declaration, head: Declaration) -> Iterator[Weakening]:
     """The evaluation split and how it is fed; the training split is the training's affair."""
     for array, before in base["digests"].items():
         after = head["digests"].get(array)
@@ -188,22 +188,22 @@ def _data(base: Declaration, head: Declaration) -> Iterator[Loosening]:
         yield _judged("output", before, after)
     if base["classes"] != head["classes"]:
         before, after = _listed(base["classes"]), _listed(head["classes"])
-        yield Loosening(kind=Change.CLASSES, field="names", before=before, after=after)
+        yield Weakening(kind=Change.CLASSES, field="names", before=before, after=after)
 
 
-def _judged(field: str, before: str, after: str) -> Loosening:
+def _judged(field: str, before: str, after: str) -> Weakening:
     """Another output or signature is judged than was."""
     words = {"before": before or "the first", "after": after or "the first"}
-    return Loosening(kind=Change.EVALUATION, field=field, **words)
+    return Weakening(kind=Change.EVALUATION, field=field, **words)
 
 
-def _domains(base: Any, head: Any) -> Iterator[Loosening]:
+def _domains(base: Any, head: Any) -> Iterator[Weakening]:
     """Inputs whose domain is narrower than it was, or gone."""
     old, new = _by_input(base, head), _by_input(head, base)
     for name, (low, high) in old.items():
         after = new.get(name)
         if after is None or not (after[0] <= low and after[1] >= high):
-            yield Loosening(
+            yield Weakening(
                 kind=Change.DOMAIN,
                 field=f"of {name}" if name else "of inputs",
                 before=f"{low} to {high}",

@@ -9,8 +9,14 @@ import pytest
 from litegate.core.errors import MeasurementError
 from litegate.measures.measurement import Outcome
 from litegate.regression.declaration import declared_model
-from litegate.regression.loosening import Loosenings, loosened, loosening, of_model, of_project
-from litegate.regression.loosening.models import LEAST, MOST
+from litegate.regression.weakening import (
+    WeakenedLimits,
+    compare_model,
+    compare_project,
+    count_weakened,
+    weakenings,
+)
+from litegate.regression.weakening.models import LEAST, MOST
 from litegate.spec.cases import LIMITS
 from litegate.spec.loader import discover
 
@@ -90,12 +96,12 @@ def _recipe(*path, to):
 
 
 def _found(head, base=BASE):
-    return [(one.kind, one.field) for one in loosened(base, head)]
+    return [(one.kind, one.field) for one in weakenings(base, head)]
 
 
 def test_nothing_changed_is_nothing_loosened():
     """The usual pull request."""
-    assert loosened(BASE, deepcopy(BASE)) == ()
+    assert weakenings(BASE, deepcopy(BASE)) == ()
 
 
 def test_the_real_models_are_compared():
@@ -103,10 +109,10 @@ def test_the_real_models_are_compared():
     models = discover(PROJECT / "models", PROJECT)
     declared = {n: declared_model(m, PROJECT, str, str) for n, m in models.items()}
     base = BASE | {"models": declared}
-    assert loosened(base, deepcopy(base)) == ()
+    assert weakenings(base, deepcopy(base)) == ()
     head = deepcopy(base)
     head["models"]["mnist_cnn"]["budget"]["size_ratio"]["value"] = "31/100"
-    assert [one.sentence for one in loosened(base, head)] == [
+    assert [one.sentence for one in weakenings(base, head)] == [
         "mnist_cnn: budget size_ratio: 0.3 -> 0.31"
     ]
 
@@ -148,13 +154,13 @@ def test_a_limit_that_nobody_ranked_may_not_change():
 
 def test_the_merged_limits_of_a_recipe_count():
     """recipe(budget=...) loosens as the model's own budget does."""
-    (one,) = loosened(BASE, _recipe("budget", "size", to=_limit("12289", "B")))
+    (one,) = weakenings(BASE, _recipe("budget", "size", to=_limit("12289", "B")))
     assert one.sentence == "digits/int8_qat: budget size: 12288 B -> 12289 B"
 
 
 def test_a_recipes_own_limit_against_the_base_counts():
     """recipe(budget=Budget(regression=...)) is as much of a promise as the model's."""
-    (one,) = loosened(BASE, _recipe("budget", "regression.size", to=_limit("1/50", "%")))
+    (one,) = weakenings(BASE, _recipe("budget", "regression.size", to=_limit("1/50", "%")))
     assert one.sentence == "digits/int8_qat: budget regression.size: 1 % -> 2 %"
 
 
@@ -162,14 +168,14 @@ def test_one_edit_of_the_models_budget_is_said_once():
     """Each recipe inherits it; nobody wants to read it for each of them."""
     head = _recipe("budget", "size", to=_limit("12289", "B"))
     head["models"]["digits"]["budget"]["size"] = _limit("12289", "B")
-    assert [one.sentence for one in loosened(BASE, head)] == [
+    assert [one.sentence for one in weakenings(BASE, head)] == [
         "digits: budget size: 12288 B -> 12289 B"
     ]
 
 
 def test_limits_are_told_apart_to_the_last_digit():
     """96.996 % is not 97.00 %, though it rounds to that: a waiver of one is none of the other."""
-    (one,) = loosened(BASE, _digits("budget", "accuracy", to=_limit("96996/100000", "%")))
+    (one,) = weakenings(BASE, _digits("budget", "accuracy", to=_limit("96996/100000", "%")))
     assert (one.before, one.after) == ("97 %", "96.996 %")
 
 
@@ -190,7 +196,7 @@ def test_the_limits_against_the_base_count(field, tighter, looser, said):
     """They stand among the budget's."""
     name = f"regression.{field}"
     assert _found(_digits("budget", name, to=tighter)) == []
-    (one,) = loosened(BASE, _digits("budget", name, to=looser))
+    (one,) = weakenings(BASE, _digits("budget", name, to=looser))
     assert (one.kind, one.field, one.after) == ("budget", name, said)
 
 
@@ -279,7 +285,7 @@ def _renamed(name, origin):
 
 def test_a_model_that_vanished_says_what_to_write():
     """Renamed without saying so, or deleted: it fails either way."""
-    (one,) = loosened(BASE, _renamed("numbers", None))
+    (one,) = weakenings(BASE, _renamed("numbers", None))
     assert one.kind == "model removed"
     assert one.sentence.endswith("if it was renamed, say renamed_from='digits' in its @model")
 
@@ -290,7 +296,7 @@ def test_a_model_that_was_renamed_is_followed():
     assert _found(head) == []
     head = deepcopy(head)
     head["models"]["numbers"]["budget"]["size"] = None
-    assert [one.sentence for one in loosened(BASE, head)] == [
+    assert [one.sentence for one in weakenings(BASE, head)] == [
         "numbers: budget size: 12288 B -> no limit"
     ]
 
@@ -299,14 +305,14 @@ def test_a_rename_that_the_base_has_too_changes_nothing():
     """After the merge the base knows the new name; the old word in the file does no harm."""
     merged = _renamed("numbers", "digits")
     assert _found(merged, merged) == []
-    assert of_model(merged, merged, "numbers").compared > 1
+    assert compare_model(merged, merged, "numbers").compared > 1
 
 
 def test_the_measurement_names_each_offender():
-    """`loosening(...) <= 0` fails with before and after; kept, it passes with what it rests on."""
+    """`count_weakened(...) <= 0` fails with before and after, and passes with its count."""
     head = _digits("budget", "size", to=None)
-    broken = loosening(of_model(BASE, head, "digits")) <= 0
-    kept = loosening(of_model(BASE, BASE, "digits")) <= 0
+    broken = count_weakened(compare_model(BASE, head, "digits")) <= 0
+    kept = count_weakened(compare_model(BASE, BASE, "digits")) <= 0
     assert (broken.outcome, kept.outcome) == (Outcome.FAIL, Outcome.PASS)
     assert broken.measurement.offenders == ("digits: budget size: 12288 B -> no limit",)
     assert kept.measurement.n > 10
@@ -315,30 +321,33 @@ def test_the_measurement_names_each_offender():
 def test_the_project_answers_for_what_is_no_models():
     """Checks, settings, conftests, and models that are gone; a model for the rest."""
     head = _renamed("numbers", None) | {"checks": {}}
-    verdict = loosening(of_project(BASE, head)) <= 0
+    verdict = count_weakened(compare_project(BASE, head)) <= 0
     assert [line.split()[0] for line in verdict.measurement.offenders] == [
         "model",
         "check",
         "check",
     ]
-    assert of_model(BASE, head, "numbers").found == ()
+    assert compare_model(BASE, head, "numbers").weakenings == ()
 
 
-def test_every_loosening_is_somebodys():
+def test_every_weakening_is_somebodys():
     """None falls between the models and the project."""
     head = _digits("budget", "size", to=None)
     head["models"]["other"] = deepcopy(MODEL)
     head["checks"] = {}
-    parts = [of_project(BASE, head), *(of_model(BASE, head, name) for name in head["models"])]
-    assert sorted(map(str, loosened(BASE, head))) == sorted(
-        str(one) for part in parts for one in part.found
+    parts = [
+        compare_project(BASE, head),
+        *(compare_model(BASE, head, name) for name in head["models"]),
+    ]
+    assert sorted(map(str, weakenings(BASE, head))) == sorted(
+        str(one) for part in parts for one in part.weakenings
     )
 
 
 def test_a_new_model_passes_and_says_so():
     """There is nothing to loosen, and that is what the row says."""
     head = _renamed("numbers", None)
-    verdict = loosening(of_model(BASE, head, "numbers")) <= 0
+    verdict = count_weakened(compare_model(BASE, head, "numbers")) <= 0
     assert verdict.outcome is Outcome.PASS
     assert verdict.measurement.evidence == ("new in this change",)
 
@@ -346,21 +355,21 @@ def test_a_new_model_passes_and_says_so():
 def test_a_base_without_litegate_passes_and_says_so():
     """It promised nothing, so nothing can be loosened; budgets still apply."""
     empty = {"models": {}, "checks": {}, "settings": {"addopts": ""}, "conftests": {}}
-    verdict = loosening(of_project(empty, BASE)) <= 0
+    verdict = count_weakened(compare_project(empty, BASE)) <= 0
     assert verdict.measurement.evidence == ("new in this change",)
 
 
 def test_nothing_compared_is_an_error():
     """No pass without having looked."""
     with pytest.raises(MeasurementError, match="nothing was looked at"):
-        loosening(Loosenings(subject="digits", found=(), compared=0))
+        count_weakened(WeakenedLimits(subject="digits", weakenings=(), compared=0))
 
 
 @pytest.mark.parametrize("part", ["models", "checks", "settings", "conftests"])
 def test_a_declaration_that_lacks_a_part_is_an_error(part):
     """It must not read as one that declares nothing there."""
     with pytest.raises(KeyError, match=part):
-        loosened(BASE, {name: value for name, value in BASE.items() if name != part})
+        weakenings(BASE, {name: value for name, value in BASE.items() if name != part})
 
 
 def _metric(**limits):
@@ -399,7 +408,7 @@ def _promising(limits, digest="1" * 64):
 )
 def test_a_metric_is_loosened_by_its_limits_and_by_what_it_computes(head, said):
     base = _promising(_metric(least="9/10", loss="1/100"))
-    found = [one.sentence.partition(": ")[2].partition(" ")[2] for one in loosened(base, head)]
+    found = [one.sentence.partition(": ")[2].partition(" ")[2] for one in weakenings(base, head)]
     assert found == said
 
 

@@ -1,4 +1,4 @@
-"""Loosening of MACs, the arena and the target, as two checkouts declare them."""
+"""Weakening of MACs, the arena and the target, as two checkouts declare them."""
 
 from types import SimpleNamespace
 
@@ -6,7 +6,7 @@ import pytest
 
 from litegate.core.units import byte
 from litegate.regression.declaration import _limits, _target
-from litegate.regression.loosening.models import loosened_models
+from litegate.regression.weakening.models import weakened_models
 from litegate.spec import Budget
 
 OWN = "source = 'x'\n[operators]\nADD = {}\n"
@@ -28,8 +28,8 @@ def declared(budget, target=None):
     return {"models": {"tiny": model}}
 
 
-def loosened(base, head):
-    return [(one.field, one.before, one.after) for one in loosened_models(base, head)]
+def weakenings(base, head):
+    return [(one.field, one.before, one.after) for one in weakened_models(base, head)]
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def loosened(base, head):
     ],
 )
 def test_a_raised_or_dropped_limit_is_named(before, after, found):
-    assert loosened(declared(before), declared(after)) == found
+    assert weakenings(declared(before), declared(after)) == found
 
 
 @pytest.mark.parametrize(
@@ -58,13 +58,13 @@ def test_a_raised_or_dropped_limit_is_named(before, after, found):
     ],
 )
 def test_another_target_or_none_is_named(before, after, found):
-    assert loosened(declared(Budget(), before), declared(Budget(), after)) == found
+    assert weakenings(declared(Budget(), before), declared(Budget(), after)) == found
 
 
 def test_a_base_of_before_there_were_targets_loosens_nothing():
     base = declared(Budget())
     del base["models"]["tiny"]["recipes"]["int8_qat"]["target"]
-    assert loosened(base, declared(Budget(), "tflm")) == []
+    assert weakenings(base, declared(Budget(), "tflm")) == []
 
 
 def test_a_changed_list_of_the_project_is_another_target(tmp_path):
@@ -73,7 +73,7 @@ def test_a_changed_list_of_the_project_is_another_target(tmp_path):
     before = _target("own.toml", tmp_path)
     place.write_text(f"{OWN}SUB = {{}}\n")
     after = _target("own.toml", tmp_path)
-    found = loosened(declared(Budget(), before), declared(Budget(), after))
+    found = weakenings(declared(Budget(), before), declared(Budget(), after))
     assert found == [("target", before, after)]
     assert before.startswith("own.toml (")
 

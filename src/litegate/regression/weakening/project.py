@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from litegate.core.options import OPTIONS
-from litegate.regression.loosening.addopts import STRICT, asks, loosened_options
-from litegate.regression.loosening.types import Change, Loosening, differs
+from litegate.regression.weakening.addopts import STRICT, asks, weakened_options
+from litegate.regression.weakening.types import Change, Weakening, differs
 
 _FREE = frozenset(
     (
@@ -33,13 +33,13 @@ _OFF_BY_DEFAULT = frozenset({"litegate_against", "litegate_anchor"})
 _DEFAULTS = {option.name: option.default for option in OPTIONS}
 
 
-def loosened_checks(base: Mapping[str, str], head: Mapping[str, str]) -> Iterator[Loosening]:
+def weakened_checks(base: Mapping[str, str], head: Mapping[str, str]) -> Iterator[Weakening]:
     """Checks that are gone or differ; one that moved to another file as it was is followed."""
     new = {(_function(name), digest) for name, digest in head.items() if name not in base}
     for name, before in base.items():
         after = head.get(name)
         if after is None and (_function(name), before) not in new:
-            yield Loosening(kind=Change.CHECK_REMOVED, field=name, before="there", after="gone")
+            yield Weakening(kind=Change.CHECK_REMOVED, field=name, before="there", after="gone")
         elif after is not None and after != before:
             yield differs(Change.CHECK_CHANGED, name, before, after)
 
@@ -48,11 +48,11 @@ def _function(node: str) -> str:
     return node.rpartition("::")[2]
 
 
-def loosened_settings(base: Mapping[str, str], head: Mapping[str, str]) -> Iterator[Loosening]:
+def weakened_settings(base: Mapping[str, str], head: Mapping[str, str]) -> Iterator[Weakening]:
     """Settings under which the same checks say less, or say it of less."""
     if _strict(base) and not _strict(head):
-        yield Loosening(kind=Change.STRICT, field="litegate_strict", before="true", after="false")
-    for before, after in loosened_options(base.get("addopts", ""), head.get("addopts", "")):
+        yield Weakening(kind=Change.STRICT, field="litegate_strict", before="true", after="false")
+    for before, after in weakened_options(base.get("addopts", ""), head.get("addopts", "")):
         if STRICT not in (before, after):
             yield _other(Change.ADDOPTS, "option", before, after)
     for name in dict.fromkeys((*base, *head)):
@@ -77,11 +77,11 @@ def _widens(name: str, before: str, after: str) -> bool:
     return name in _OFF_BY_DEFAULT and before == _DEFAULTS.get(name, "")
 
 
-def _other(kind: Change, field: str, before: str, after: str) -> Loosening:
-    return Loosening(kind=kind, field=field, before=before or "none", after=after or "none")
+def _other(kind: Change, field: str, before: str, after: str) -> Weakening:
+    return Weakening(kind=kind, field=field, before=before or "none", after=after or "none")
 
 
-def loosened_conftests(base: Mapping[str, str], head: Mapping[str, str]) -> Iterator[Loosening]:
+def weakened_conftests(base: Mapping[str, str], head: Mapping[str, str]) -> Iterator[Weakening]:
     """One that comes, goes or differs: it can drop, silence or replace whatever the checks ask."""
     for path in dict.fromkeys((*base, *head)):
         if base.get(path) != head.get(path):
