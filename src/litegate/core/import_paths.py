@@ -7,7 +7,8 @@ import sysconfig
 from functools import cache
 from pathlib import Path
 
-_HERE = Path(__file__).resolve().parents[1]
+PACKAGE = Path(__file__).resolve().parents[1]
+"""The folder of litegate's own source, `src/litegate` or `site-packages/litegate`."""
 
 
 def installed(path: Path) -> bool:
@@ -18,7 +19,7 @@ def installed(path: Path) -> bool:
 @cache
 def _foreign() -> tuple[Path, ...]:
     kinds = ("stdlib", "platstdlib", "purelib", "platlib")
-    return (_HERE, *(Path(sysconfig.get_path(kind)).resolve() for kind in kinds))
+    return (PACKAGE, *(Path(sysconfig.get_path(kind)).resolve() for kind in kinds))
 
 
 def own_folders(project: Path) -> tuple[Path, ...]:
@@ -41,7 +42,7 @@ def path_for(project: Path, checkout: Path) -> list[str]:
     entries = [str(Path(entry or ".").resolve()) for entry in sys.path]
     if project.resolve() == checkout.resolve():
         return entries
-    own = {str(one) for one in own_folders(project) if one != _HERE.parent}
+    own = {str(one) for one in own_folders(project) if one != PACKAGE.parent}
     there = [
         str(checkout.resolve() / Path(one).relative_to(project.resolve())) if one in own else one
         for one in entries

@@ -21,7 +21,7 @@ from typing import Any, final
 from litegate.build.store import Store
 from litegate.core.errors import ConfigError, StoreCorrupt
 from litegate.core.git import Commit, left_behind, prefix, worktree
-from litegate.core.import_paths import own_folders, path_for
+from litegate.core.import_paths import PACKAGE, own_folders, path_for
 from litegate.spec.digests import digest_of
 
 DECLARATIONS = "declarations"
@@ -90,9 +90,8 @@ def _refuse_moved(commit: Commit, project: Path, models: Path) -> None:
 
 def _own_source() -> str:
     """A digest of litegate itself, which reads the base's files."""
-    package = Path(__file__).resolve().parents[1]
     digest = hashlib.sha256()
-    for file in sorted(package.rglob("*.py")):
+    for file in sorted(PACKAGE.rglob("*.py")):
         digest.update(file.read_bytes())
     return digest.hexdigest()
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import litegate
-from litegate.core.import_paths import installed, own_folders, path_for
+from litegate.build.toolchain import failures
+from litegate.core.import_paths import PACKAGE, installed, own_folders, path_for
 from litegate.spec.digests import module_digest
 
 LITEGATE = Path(litegate.__file__).parent
@@ -36,6 +37,13 @@ def test_installed_packages_and_litegate_are_nobodys_own(project):
     assert installed(Path(sysconfig.get_path("purelib")) / "numpy" / "__init__.py")
     assert installed(LITEGATE / "digests.py")
     assert not installed(project / "src")
+
+
+def test_every_package_of_litegate_is_litegates():
+    """Modules below it rely on it, wherever they move: keys, the base and messages would change."""
+    assert PACKAGE == LITEGATE.resolve()
+    assert installed(LITEGATE / "spec" / "budget.py")
+    assert failures._LITEGATE == PACKAGE
 
 
 def test_another_checkout_imports_from_its_own_folders(project, tmp_path):
