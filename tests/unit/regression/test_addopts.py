@@ -2,7 +2,7 @@
 
 import pytest
 
-from litegate.regression.weakening.addopts import asks, weakened_options
+from litegate.regression.weakening.addopts import has_option, weakened_options
 
 
 @pytest.mark.parametrize(
@@ -90,5 +90,5 @@ def test_the_order_of_options_does_not_matter():
 
 def test_asking_for_a_flag():
     """A word inside an expression is no flag."""
-    assert asks("-q --litegate-strict", "--litegate-strict")
-    assert not asks("-k '--litegate-strict'", "--litegate-strictly")
+    assert has_option("-q --litegate-strict", "--litegate-strict")
+    assert not has_option("-k '--litegate-strict'", "--litegate-strictly")

@@ -22,7 +22,7 @@ from litegate.mutation.faults.fault import Expect, Family, Ladder, OfMetric, fau
 from litegate.mutation.faults.layers import last
 from litegate.mutation.faults.scene import Declaration, Scene, Unplantable, select_outputs
 from litegate.regression.weakening import WEAKENED
-from litegate.regression.weakening.models import LEAST, MOST, general
+from litegate.regression.weakening.models import LEAST, MOST, limit_kind
 from litegate.spec import Artifact, Samples, mapped
 from litegate.tflite.editing.draft import edit
 
@@ -188,7 +188,7 @@ def limit_weakened(scene: Scene, grade: float) -> Scene:
         field = next(field for field, limit in limits.items() if _can_be_weakened(field, limit))
         factor = 1 + Fraction(str(grade)) / 100
         value = Fraction(limits[field]["value"])
-        tighter = value * factor if general(field) in LEAST else value / factor
+        tighter = value * factor if limit_kind(field) in LEAST else value / factor
         limits[field]["value"] = str(tighter)
 
     return _with_base_models(scene, change)
@@ -217,7 +217,7 @@ def _with_base_models(scene: Scene, change: Callable[[dict[str, Any], str], None
 
 
 def _can_be_weakened(field: str, limit: Mapping[str, str] | None) -> bool:
-    return limit is not None and general(field) in LEAST | MOST and Fraction(limit["value"]) != 0
+    return limit is not None and limit_kind(field) in LEAST | MOST and Fraction(limit["value"]) != 0
 
 
 def _samples_answered_right(scene: Scene) -> NDArray[np.intp]:

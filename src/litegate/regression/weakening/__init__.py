@@ -1,20 +1,20 @@
-"""What a change promises less of than its base: limits, checks, models, data, settings.
+"""Compare two declarations and list what the head weakens: limits, checks, models, settings.
 
-Pure functions of two declarations, of the base's checkout and of the head's, in JSON's types
-(`declarations.py` makes them):
+The functions are pure. Both declarations, of the base's checkout and of the head's, are plain JSON
+types, as `regression.declaration` makes them:
 
     models     {name: {renamed_from, data: {digests, preprocessing, domain, classes},
                        budget: {limit: {value: "97/100", unit: "%"} or None},
-                       metrics: {name: digest of what it computes},
+                       metrics: {name: digest of its definition and source},
                        recipes: {name: {gate, kind, spec, shipped, target,
                                         budget: the merged limits, metrics}}}}
-    checks     {node id without brackets: digest of its source and of what that imports}
+    checks     {node id without brackets: digest of its source and of its imports}
     settings   {name: text}
-    conftests  {path: likewise}
+    conftests  {path: digest of its source and of its imports}
 
-A limit that is tightened or added is no weakening, nor is a new model, recipe or check. Training is
-not compared: it changes the artifact, which is judged. A source that differs cannot be ranked, so a
-check, a conftest or a preprocessing that differs counts, comments and docstrings aside.
+A tighter or new limit, a new model, recipe or check is no weakening. Training is not compared: it
+changes the artifact, and the artifact is judged. Two versions of a source cannot be ranked, so any
+change of a check, a conftest or a preprocessing counts, except for comments and docstrings.
 """
 
 from __future__ import annotations
@@ -45,53 +45,58 @@ __all__ = [
 ]
 
 WEAKENED = "loosened promises"
-"""What is counted, as it stands in a report's row."""
+"""Name of the measurement in the report."""
 
 Declaration = Mapping[str, Any]
-"""What a checkout declares; the shape stands above."""
+"""Everything that a checkout declares, in the shape described above."""
 
 
-def count_weakened(what: WeakenedLimits) -> Measurement:
-    """Count what was loosened; ``count_weakened(...) <= 0`` names each with before and after.
+def count_weakened(weakened: WeakenedLimits) -> Measurement:
+    """Count weakenings; ``count_weakened(...) <= 0`` lists each with its value before and after.
 
-    MeasurementError where nothing was compared.
+    Raises MeasurementError if nothing was compared.
     """
-    counted = violations(
+    measurement = violations(
         WEAKENED,
-        what.subject,
-        tuple(one.sentence for one in what.weakenings),
-        n=1 if what.new else what.compared,
+        weakened.subject,
+        tuple(weakening.sentence for weakening in weakened.weakenings),
+        n=1 if weakened.new else weakened.compared,
     )
-    if what.new:
-        return replace(counted, evidence=("new in this change",))
-    how = "where it is meant, a reviewed waiver excuses it: litegate accept"
-    return replace(counted, evidence=(how,)) if what.weakenings else counted
+    if weakened.new:
+        return replace(measurement, evidence=("new in this change",))
+    if weakened.weakenings:
+        advice = "where it is meant, a reviewed waiver excuses it: litegate accept"
+        return replace(measurement, evidence=(advice,))
+    return measurement
 
 
 def compare_model(base: Declaration, head: Declaration, name: str) -> WeakenedLimits:
-    """What one model of the head loosens. KeyError for a name that the head does not declare."""
-    known = predecessor(base, head, name)
+    """Return the weakenings of one model of the head.
+
+    Raises KeyError for a name that the head does not declare.
+    """
+    name_in_base = predecessor(base, head, name)
     return WeakenedLimits(
         subject=name,
-        weakenings=tuple(one for one in weakenings(base, head) if one.model == name),
-        compared=_size(base["models"][known]) if known else 0,
-        new=known is None,
+        weakenings=tuple(w for w in weakenings(base, head) if w.model == name),
+        compared=_item_count(base["models"][name_in_base]) if name_in_base else 0,
+        new=name_in_base is None,
     )
 
 
 def compare_project(base: Declaration, head: Declaration) -> WeakenedLimits:
-    """What is loosened and no model's: checks, settings, conftests, models that vanished."""
-    parts = ("models", "checks", "settings", "conftests")
+    """Return the weakenings of no model of the head: checks, settings, conftests, lost models."""
+    sections = ("models", "checks", "settings", "conftests")
     return WeakenedLimits(
         subject="the project",
-        weakenings=tuple(one for one in weakenings(base, head) if one.model not in head["models"]),
-        compared=sum(len(base[part]) for part in parts),
+        weakenings=tuple(w for w in weakenings(base, head) if w.model not in head["models"]),
+        compared=sum(len(base[section]) for section in sections),
         new=not (base["models"] or base["checks"]),
     )
 
 
 def weakenings(base: Declaration, head: Declaration) -> tuple[Weakening, ...]:
-    """Everything that the head promises less of than the base, models first."""
+    """List everything that is weaker in the head than in the base, models first."""
     return (
         *weakened_models(base, head),
         *weakened_checks(base["checks"], head["checks"]),
@@ -100,6 +105,7 @@ def weakenings(base: Declaration, head: Declaration) -> tuple[Weakening, ...]:
     )
 
 
-def _size(model: Declaration) -> int:
+def _item_count(model: Declaration) -> int:
+    """Count the recipes, data entries and limits of a model: what a comparison looks at."""
     limits = model["budget"].values()
-    return len(model["recipes"]) + len(model["data"]) + sum(one is not None for one in limits)
+    return len(model["recipes"]) + len(model["data"]) + sum(limit is not None for limit in limits)

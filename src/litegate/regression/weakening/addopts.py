@@ -1,7 +1,7 @@
-"""Which options of pytest's `addopts` make a run of the gate promise less than another's.
+"""Find the options of pytest's `addopts` with which a run of the gate judges less.
 
-An option is neutral, narrows what runs, or makes the gate stricter. One that is none of these, as
-far as is known here, counts as a weakening both when it comes and when it goes.
+An option is neutral, narrows the run, or makes the gate stricter. Any other option, such as one of
+an unknown plugin, counts as a weakening both when it is added and when it is removed.
 """
 
 from __future__ import annotations
@@ -22,62 +22,66 @@ _NEUTRAL = re.compile(
     r"|litegate-data|litegate-report|litegate-build-timeout"
     r"|benchmark-(json|save|storage|histogram|columns|sort|group-by|name)) \S+"
 )
+"""Options about output, speed and places: they may be added and removed."""
 _NARROWS = re.compile(
     r"(-k|-m|--deselect|--ignore|--ignore-glob|--litegate-model|--litegate-recipe)\b.*"
     r"|-[km].+|--(lf|last-failed|sw|stepwise|noconftest|collect-only|co)( .*)?"
     r"|--benchmark-(disable|skip|only)|-p ?no:\S+",
     re.DOTALL,
 )
+"""Options that leave out checks: they may be removed, not added."""
 _STRICTER = re.compile(
     r"--(litegate-strict|strict|strict-markers|strict-config|runxfail)"
     r"|--against auto|--anchor \S+"
 )
-
-
+"""Options that make the gate stricter: they may be added, not removed."""
 _EXPRESSION = re.compile(r"-[km]")
+"""Options that pytest takes once: a later -k or -m replaces an earlier one."""
 
 
 def weakened_options(base: str, head: str) -> tuple[tuple[str, str], ...]:
-    """What `head` loosens: pairs of before and after, one of them empty; in their order."""
+    """Return the weakening options as pairs of before and after, one of which is empty."""
     before, after = Counter(_options(base)), Counter(_options(head))
-    gone = [(one, "") for one in before - after if not _may_go(one)]
-    come = [("", one) for one in after - before if not _may_come(one)]
-    return (*gone, *come)
+    removed = [(option, "") for option in before - after if not _may_be_removed(option)]
+    added = [("", option) for option in after - before if not _may_be_added(option)]
+    return (*removed, *added)
 
 
-def asks(options: str, flag: str) -> bool:
-    """Whether an option stands among `options`."""
-    return flag in _options(options)
+def has_option(addopts: str, option: str) -> bool:
+    """Return True if `addopts` contains an option."""
+    return option in _options(addopts)
 
 
-def _may_come(option: str) -> bool:
+def _may_be_added(option: str) -> bool:
     return bool(_NEUTRAL.fullmatch(option) or _STRICTER.fullmatch(option))
 
 
-def _may_go(option: str) -> bool:
+def _may_be_removed(option: str) -> bool:
     return bool(_NEUTRAL.fullmatch(option) or _NARROWS.fullmatch(option))
 
 
-def _options(text: str) -> list[str]:
-    """Each option with its values, "-m not slow" or "--deselect a.py"; unreadable text is one.
+def _options(addopts: str) -> list[str]:
+    """Split `addopts` into options with their values, such as "-m not slow".
 
-    Of several -k or -m the last one counts, as in pytest.
+    Text that the shell's rules cannot split is one option. Of several -k or -m only the last is
+    returned.
     """
     try:
-        found = list(_grouped(shlex.split(text)))
+        options = list(_grouped(shlex.split(addopts)))
     except ValueError:
-        return [text]
-    last = {one[:2]: one for one in found if _EXPRESSION.match(one)}
-    return [one for one in found if last.get(one[:2], one) == one]
+        return [addopts]
+    last = {option[:2]: option for option in options if _EXPRESSION.match(option)}
+    return [option for option in options if last.get(option[:2], option) == option]
 
 
 def _grouped(words: list[str]) -> Iterator[str]:
-    held: list[str] = []
+    """Join each option with the values that follow it; "--name=value" becomes "--name value"."""
+    group: list[str] = []
     for word in words:
-        if word.startswith("-") and held:
-            yield " ".join(held)
-            held = []
+        if word.startswith("-") and group:
+            yield " ".join(group)
+            group = []
         name, equals, value = word.partition("=")
-        held += [name, value] if equals and word.startswith("--") else [word]
-    if held:
-        yield " ".join(held)
+        group += [name, value] if equals and word.startswith("--") else [word]
+    if group:
+        yield " ".join(group)

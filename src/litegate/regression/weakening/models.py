@@ -1,4 +1,4 @@
-"""What a model promises less of: its limits, its recipes, its data."""
+"""Find the limits, recipes and evaluation data that a change of a model weakens."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from fractions import Fraction
 from typing import Any
 
 from litegate.core.units import Unit, exactly
-from litegate.regression.weakening.types import Change, Weakening, differs
+from litegate.regression.weakening.types import Change, Weakening, digest_change
 
 Declaration = Mapping[str, Any]
-"""A model, a recipe or a limit as a checkout declares it."""
+"""A model, a recipe or a limit, as a checkout declares it."""
 
 LEAST = frozenset(
     {
@@ -26,7 +26,7 @@ LEAST = frozenset(
         "metric.least",
     }
 )
-"""Limits of a budget that are lower bounds."""
+"""Limits of a budget that are lower bounds: a lower value is weaker."""
 MOST = frozenset(
     (
         "accuracy_drop",
@@ -51,19 +51,21 @@ MOST = frozenset(
         *(f"metric.{name}" for name in ("most", "loss", "class_loss", "slice_loss", "regression")),
     )
 )
-"""Those that are upper bounds. Of one in neither set, any change counts."""
+"""Limits of a budget that are upper bounds: a higher value is weaker.
+
+Of a limit in neither set any change counts as weaker."""
 
 
 def predecessor(base: Declaration, head: Declaration, name: str) -> str | None:
-    """The name that the base knows a model of the head by; None for a new model."""
+    """Return the name in the base of a model of the head; None for a new model."""
     candidates = (name, head["models"][name]["renamed_from"])
-    return next((each for each in candidates if each in base["models"]), None)
+    return next((candidate for candidate in candidates if candidate in base["models"]), None)
 
 
 def weakened_models(base: Declaration, head: Declaration) -> Iterator[Weakening]:
-    """What the models of the head promise less of than those of the base, and which are gone."""
-    known = {name: predecessor(base, head, name) for name in head["models"]}
-    for gone in sorted(base["models"].keys() - set(known.values())):
+    """Yield the models that are gone, then the weakenings of each model."""
+    predecessors = {name: predecessor(base, head, name) for name in head["models"]}
+    for gone in sorted(base["models"].keys() - set(predecessors.values())):
         yield Weakening(
             kind=Change.MODEL_REMOVED,
             field=gone,
@@ -71,26 +73,31 @@ def weakened_models(base: Declaration, head: Declaration) -> Iterator[Weakening]
             after="gone",
             remedy=f"if it was renamed, say renamed_from={gone!r} in its @model",
         )
-    for name, before in known.items():
-        if before is not None:
-            found = _model(base["models"][before], head["models"][name])
-            yield from (replace(one, model=name) for one in found)
+    for name, name_in_base in predecessors.items():
+        if name_in_base is not None:
+            changes = _model(base["models"][name_in_base], head["models"][name])
+            yield from (replace(weakening, model=name) for weakening in changes)
 
 
 def _model(base: Declaration, head: Declaration) -> Iterator[Weakening]:
-    own = [*_limits(base["budget"], head["budget"]), *_metrics(base, head)]
-    yield from own
+    """Compare a model with its predecessor.
+
+    A recipe's merged limits repeat the model's own, so a weakening of the model is not reported
+    again for each of its recipes.
+    """
+    of_model = [*_limits(base["budget"], head["budget"]), *_metrics(base, head)]
+    yield from of_model
     if (before := base.get("signature", "")) != (after := head.get("signature", "")):
-        yield _judged("signature", before, after)
+        yield _evaluation_change("signature", before, after)
     yield from _data(base["data"], head["data"])
     for name, before in base["recipes"].items():
-        for one in _recipe(name, before, head["recipes"].get(name)):
-            if one not in own:
-                yield replace(one, recipe=name)
+        for weakening in _recipe(name, before, head["recipes"].get(name)):
+            if weakening not in of_model:
+                yield replace(weakening, recipe=name)
 
 
 def _recipe(name: str, base: Declaration, head: Declaration | None) -> Iterator[Weakening]:
-    """A recipe that the base does not gate promises nothing; its limits are the merged ones."""
+    """Compare a recipe with its merged limits; without `gate` in the base nothing can be weaker."""
     if not base["gate"]:
         return
     if head is None:
@@ -104,11 +111,11 @@ def _recipe(name: str, base: Declaration, head: Declaration | None) -> Iterator[
 
 
 def _metrics(base: Declaration, head: Declaration) -> Iterator[Weakening]:
-    """Metrics that compute something else than in the base; one that is gone, its limits tell."""
+    """Yield metrics whose definition changed. Removed metrics are reported by their limits."""
     after = head.get("metrics", {})
     for name, before in base.get("metrics", {}).items():
         if after.get(name, before) != before:
-            yield differs(Change.METRIC, name, before, after[name])
+            yield digest_change(Change.METRIC, name, before, after[name])
 
 
 _STRENGTH = {
@@ -119,11 +126,11 @@ _STRENGTH = {
     "float16": 1,
     "float32": 0,
 }
-"""Kinds of recipe by what they promise of their tensors."""
+"""Rank of each kind of recipe by what it guarantees of tensor types; a lower rank is weaker."""
 
 
 def _quantization(base: Declaration, head: Declaration) -> Iterator[Weakening]:
-    """What a recipe promises less of: integer types and ports, the file that ships, a target."""
+    """Compare the kind of a recipe, its integer ports, float layers, shipped file and target."""
     before, after = base["kind"], head["kind"]
     ranked = before in _STRENGTH and after in _STRENGTH
     if before != after and not (ranked and _STRENGTH[after] >= _STRENGTH[before]):
@@ -132,7 +139,7 @@ def _quantization(base: Declaration, head: Declaration) -> Iterator[Weakening]:
         before, after = base["spec"][port], head["spec"][port]
         if before != after and after == "float32":
             yield Weakening(kind=Change.RECIPE_CHANGED, field=port, before=before, after=after)
-    before, after = ({*each["spec"].get("float_layers", ())} for each in (base, head))
+    before, after = ({*recipe["spec"].get("float_layers", ())} for recipe in (base, head))
     if after - before:
         yield Weakening(
             kind=Change.RECIPE_CHANGED,
@@ -140,68 +147,72 @@ def _quantization(base: Declaration, head: Declaration) -> Iterator[Weakening]:
             before=", ".join(sorted(before)) or "none",
             after=", ".join(sorted(after)),
         )
-    for promise in ("shipped", "target"):
-        before, after = base.get(promise), head.get(promise)
+    for field in ("shipped", "target"):
+        before, after = base.get(field), head.get(field)
         if before not in (None, after):
             shown = str(after or "nothing")
-            yield Weakening(kind=Change.RECIPE_CHANGED, field=promise, before=before, after=shown)
+            yield Weakening(kind=Change.RECIPE_CHANGED, field=field, before=before, after=shown)
 
 
 def _limits(base: Declaration, head: Declaration) -> Iterator[Weakening]:
     for field, before in base.items():
         after = head.get(field)
-        if before is not None and _weaker(field, before, after):
+        if before is not None and _is_weaker(field, before, after):
             yield Weakening(
-                kind=Change.BUDGET, field=field, before=_shown(before), after=_shown(after)
+                kind=Change.BUDGET,
+                field=field,
+                before=_as_text(before),
+                after=_as_text(after),
             )
 
 
-def _weaker(field: str, before: Declaration, after: Declaration | None) -> bool:
+def _is_weaker(field: str, before: Declaration, after: Declaration | None) -> bool:
     if after is None or before["unit"] != after["unit"]:
         return True
     old, new = Fraction(before["value"]), Fraction(after["value"])
-    if general(field) in LEAST:
+    if limit_kind(field) in LEAST:
         return new < old
-    return new > old if general(field) in MOST else new != old
+    return new > old if limit_kind(field) in MOST else new != old
 
 
-def general(field: str) -> str:
-    """A limit as `LEAST` and `MOST` have it: "metric.least" for "metric.auc.least"."""
-    of_a_metric = field.startswith("metric.")
-    return f"metric.{field.rpartition('.')[2]}" if of_a_metric else field
+def limit_kind(field: str) -> str:
+    """Return a limit as `LEAST` and `MOST` name it: "metric.least" for "metric.auc.least"."""
+    is_of_metric = field.startswith("metric.")
+    return f"metric.{field.rpartition('.')[2]}" if is_of_metric else field
 
 
-def _shown(limit: Declaration | None) -> str:
+def _as_text(limit: Declaration | None) -> str:
     return "no limit" if limit is None else exactly(Fraction(limit["value"]), Unit(limit["unit"]))
 
 
 def _data(base: Declaration, head: Declaration) -> Iterator[Weakening]:
-    """The evaluation split and how it is fed; the training split is the training's affair."""
+    """Compare the evaluation split and its preprocessing; training data are not compared."""
     for array, before in base["digests"].items():
         after = head["digests"].get(array)
         if before != after and not array.partition(".")[0].endswith("_train"):
-            yield differs(Change.EVALUATION, array, before, after)
+            yield digest_change(Change.EVALUATION, array, before, after)
     if base["preprocessing"] != head["preprocessing"]:
-        yield differs(Change.PREPROCESSING, "source", base["preprocessing"], head["preprocessing"])
+        before, after = base["preprocessing"], head["preprocessing"]
+        yield digest_change(Change.PREPROCESSING, "source", before, after)
     yield from _domains(base["domain"], head["domain"])
     if (before := base.get("output", "")) != (after := head.get("output", "")):
-        yield _judged("output", before, after)
+        yield _evaluation_change("output", before, after)
     if base["classes"] != head["classes"]:
-        before, after = _listed(base["classes"]), _listed(head["classes"])
+        before, after = _classes_text(base["classes"]), _classes_text(head["classes"])
         yield Weakening(kind=Change.CLASSES, field="names", before=before, after=after)
 
 
-def _judged(field: str, before: str, after: str) -> Weakening:
-    """Another output or signature is judged than was."""
-    words = {"before": before or "the first", "after": after or "the first"}
-    return Weakening(kind=Change.EVALUATION, field=field, **words)
+def _evaluation_change(field: str, before: str, after: str) -> Weakening:
+    """Return the weakening of a model of which another output or signature is judged."""
+    names = {"before": before or "the first", "after": after or "the first"}
+    return Weakening(kind=Change.EVALUATION, field=field, **names)
 
 
 def _domains(base: Any, head: Any) -> Iterator[Weakening]:
-    """Inputs whose domain is narrower than it was, or gone."""
-    old, new = _by_input(base, head), _by_input(head, base)
-    for name, (low, high) in old.items():
-        after = new.get(name)
+    """Yield the inputs whose domain is narrower, or gone."""
+    domains_before, domains_after = _by_input(base, head), _by_input(head, base)
+    for name, (low, high) in domains_before.items():
+        after = domains_after.get(name)
         if after is None or not (after[0] <= low and after[1] >= high):
             yield Weakening(
                 kind=Change.DOMAIN,
@@ -212,12 +223,12 @@ def _domains(base: Any, head: Any) -> Iterator[Weakening]:
 
 
 def _by_input(domain: Any, other: Any) -> Mapping[str, Any]:
-    """A domain of each input; one for all holds of each that the other side names."""
+    """Return the domain of each input; a single domain is repeated for the inputs of `other`."""
     if isinstance(domain, Mapping):
         return domain
     return dict.fromkeys(other if isinstance(other, Mapping) else [""], domain)
 
 
-def _listed(names: list[str]) -> str:
+def _classes_text(names: list[str]) -> str:
     digest = hashlib.sha256(json.dumps(names).encode()).hexdigest()
     return f"{len(names)} ({digest[:16]})"

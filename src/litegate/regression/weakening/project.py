@@ -1,14 +1,14 @@
-"""What the project promises less of: its checks, its settings, its conftests."""
+"""Find the checks, settings and conftests that a change weakens."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
 from litegate.core.options import OPTIONS
-from litegate.regression.weakening.addopts import STRICT, asks, weakened_options
-from litegate.regression.weakening.types import Change, Weakening, differs
+from litegate.regression.weakening.addopts import STRICT, has_option, weakened_options
+from litegate.regression.weakening.types import Change, Weakening, digest_change
 
-_FREE = frozenset(
+_NOT_COMPARED = frozenset(
     (
         "addopts",
         "litegate_strict",
@@ -26,22 +26,24 @@ _FREE = frozenset(
         "testpaths",
     )
 )
-"""Settings that decide nothing about a verdict, and the two that are judged by themselves."""
+"""Settings that cannot change a verdict, and `addopts` and `litegate_strict`, which have rules of
+their own. A model that `litegate_models` loses is reported as a removed model."""
 _NARROWING = frozenset({"litegate_model", "litegate_recipe"})
-_OFF_BY_DEFAULT = frozenset({"litegate_against", "litegate_anchor"})
-"""Settings that compare with something more where they are set."""
+"""Settings that select some of the models or recipes, if they are set."""
+_ADDING = frozenset({"litegate_against", "litegate_anchor"})
+"""Settings that add a comparison, if they are set."""
 _DEFAULTS = {option.name: option.default for option in OPTIONS}
 
 
 def weakened_checks(base: Mapping[str, str], head: Mapping[str, str]) -> Iterator[Weakening]:
-    """Checks that are gone or differ; one that moved to another file as it was is followed."""
-    new = {(_function(name), digest) for name, digest in head.items() if name not in base}
-    for name, before in base.items():
-        after = head.get(name)
-        if after is None and (_function(name), before) not in new:
-            yield Weakening(kind=Change.CHECK_REMOVED, field=name, before="there", after="gone")
+    """Yield the checks that are gone or differ, except those moved unchanged to another file."""
+    added = {(_function(node), digest) for node, digest in head.items() if node not in base}
+    for node, before in base.items():
+        after = head.get(node)
+        if after is None and (_function(node), before) not in added:
+            yield Weakening(kind=Change.CHECK_REMOVED, field=node, before="there", after="gone")
         elif after is not None and after != before:
-            yield differs(Change.CHECK_CHANGED, name, before, after)
+            yield digest_change(Change.CHECK_CHANGED, node, before, after)
 
 
 def _function(node: str) -> str:
@@ -49,40 +51,44 @@ def _function(node: str) -> str:
 
 
 def weakened_settings(base: Mapping[str, str], head: Mapping[str, str]) -> Iterator[Weakening]:
-    """Settings under which the same checks say less, or say it of less."""
-    if _strict(base) and not _strict(head):
+    """Yield the changed settings with which the same checks may judge less, or less strictly."""
+    if _is_strict(base) and not _is_strict(head):
         yield Weakening(kind=Change.STRICT, field="litegate_strict", before="true", after="false")
     for before, after in weakened_options(base.get("addopts", ""), head.get("addopts", "")):
-        if STRICT not in (before, after):
-            yield _other(Change.ADDOPTS, "option", before, after)
+        if STRICT not in (before, after):  # reported above
+            yield _setting_change(Change.ADDOPTS, "option", before, after)
     for name in dict.fromkeys((*base, *head)):
         before, after = (_value(settings, name) for settings in (base, head))
-        if before != after and name not in _FREE and not _widens(name, before, after):
+        if before != after and name not in _NOT_COMPARED and not _is_wider(name, before, after):
             kind = Change.DESELECTION if name in _NARROWING else Change.SETTING
-            yield _other(kind, name, before, after)
+            yield _setting_change(kind, name, before, after)
 
 
-def _strict(settings: Mapping[str, str]) -> bool:
-    said = settings.get("litegate_strict", "").strip().lower() in ("1", "true", "yes", "on")
-    return said or asks(settings.get("addopts", ""), STRICT)
+def _is_strict(settings: Mapping[str, str]) -> bool:
+    setting = settings.get("litegate_strict", "").strip().lower()
+    return setting in ("1", "true", "yes", "on") or has_option(settings.get("addopts", ""), STRICT)
 
 
 def _value(settings: Mapping[str, str], name: str) -> str:
     return settings.get(name, "") or _DEFAULTS.get(name, "")
 
 
-def _widens(name: str, before: str, after: str) -> bool:
+def _is_wider(name: str, before: str, after: str) -> bool:
+    """Return True if a change of a setting can only make the gate judge more."""
     if name in _NARROWING:
         return not after
-    return name in _OFF_BY_DEFAULT and before == _DEFAULTS.get(name, "")
+    return name in _ADDING and before == _DEFAULTS.get(name, "")
 
 
-def _other(kind: Change, field: str, before: str, after: str) -> Weakening:
+def _setting_change(kind: Change, field: str, before: str, after: str) -> Weakening:
     return Weakening(kind=kind, field=field, before=before or "none", after=after or "none")
 
 
 def weakened_conftests(base: Mapping[str, str], head: Mapping[str, str]) -> Iterator[Weakening]:
-    """One that comes, goes or differs: it can drop, silence or replace whatever the checks ask."""
+    """Yield the conftests that were added, removed or changed.
+
+    A conftest can deselect checks, silence them or replace their fixtures, so a new one counts too.
+    """
     for path in dict.fromkeys((*base, *head)):
         if base.get(path) != head.get(path):
-            yield differs(Change.CONFTEST, path, base.get(path), head.get(path))
+            yield digest_change(Change.CONFTEST, path, base.get(path), head.get(path))

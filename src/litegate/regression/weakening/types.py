@@ -1,4 +1,4 @@
-"""The nouns: one thing that was loosened, and all that one subject loosened."""
+"""Types of the comparison: one weakening, and all weakenings of one subject."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import final
 
 
 class Change(StrEnum):
-    """What was loosened; the value is how it reads in a sentence."""
+    """Kind of a weakening; the value is its name in a sentence."""
 
     BUDGET = "budget"
     METRIC = "metric"
@@ -32,42 +32,44 @@ class Change(StrEnum):
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weakening:
-    """One thing that the head promises less of than the base."""
+    """One limit, check or setting that is weaker in the head than in the base."""
 
     kind: Change
     field: str
-    """Which limit, check, data array, option or file."""
+    """Name of the limit, check, data array, option or file."""
     before: str
     after: str
     model: str = ""
-    """Empty where it is the project's."""
+    """Empty if it concerns the whole project."""
     recipe: str = ""
+    """Empty if it concerns the whole model."""
     remedy: str = ""
-    """What to do where that is not to undo it."""
+    """The fix, if it is something else than reverting the change."""
 
     @property
     def sentence(self) -> str:
-        """Say it with both values to the last digit, so that a waiver of it covers nothing else."""
-        whose = "/".join(part for part in (self.model, self.recipe) if part)
-        head = f"{whose}: " if whose else ""
-        tail = f"; {self.remedy}" if self.remedy else ""
-        return f"{head}{self.kind} {self.field}: {self.before} -> {self.after}{tail}"
+        """The change with both values in full, so that a waiver of it covers no other change."""
+        subject = "/".join(part for part in (self.model, self.recipe) if part)
+        prefix = f"{subject}: " if subject else ""
+        suffix = f"; {self.remedy}" if self.remedy else ""
+        return f"{prefix}{self.kind} {self.field}: {self.before} -> {self.after}{suffix}"
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeakenedLimits:
-    """What one model, or the project as a whole, loosens."""
+    """All weakenings of one model, or of the project as a whole."""
 
     subject: str
     weakenings: tuple[Weakening, ...]
     compared: int
-    """How many things of the base were looked at."""
+    """Number of items of the base that were compared."""
     new: bool = False
-    """The base has no such model, or no litegate: there is nothing to loosen."""
+    """True if the base has no such model, or does not use litegate: nothing can be weakened."""
 
 
-def differs(kind: Change, field: str, before: str | None, after: str | None) -> Weakening:
-    """Something known by its digest that came, went or is another."""
-    shown = ["none" if digest is None else digest[:16] for digest in (before, after)]
-    return Weakening(kind=kind, field=field, before=shown[0], after=shown[1])
+def digest_change(kind: Change, field: str, before: str | None, after: str | None) -> Weakening:
+    """Return the weakening of an item that is compared by its digest; None if it is missing."""
+    # 16 hexadecimal digits keep sentences short; 64 bits do not collide by accident.
+    before, after = ("none" if digest is None else digest[:16] for digest in (before, after))
+    return Weakening(kind=kind, field=field, before=before, after=after)
