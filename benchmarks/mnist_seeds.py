@@ -62,7 +62,7 @@ def _together(session: GateSession, recipes: tuple[str, ...]) -> tuple[str, ...]
 
 
 def _train(artifact: Artifact) -> float:
-    return float(artifact.history[-1]["accuracy"]) * 100
+    return float(artifact.training_curve[-1]["accuracy"]) * 100
 
 
 def _top1(artifact: Artifact) -> float:

@@ -139,7 +139,7 @@ def _put(store: Store, one: Comparison, folder: Path) -> None:
     store.put(EVALUATIONS, split.digest, {name: folder / name for name in ("x.npy", "y.npy")})
     for artifact in one.sides.values():
         (folder / "model.tflite").write_bytes(artifact.tflite)
-        (folder / "history.json").write_text(json.dumps(artifact.history))
+        (folder / "history.json").write_text(json.dumps(artifact.training_curve))
         files = {name: folder / name for name in ("model.tflite", "history.json")}
         store.put(BUILDS, artifact.sha256, files)
 

@@ -100,9 +100,11 @@ def rich_page(tmp_path_factory):
     one = Comparison(
         model="m",
         recipe="int8_qat",
-        candidate=replace(artifact(worse, split=split), history=HISTORY),
-        reference=replace(artifact(tiny(Kind.FLOAT32), Kind.FLOAT32, split=split), history=HISTORY),
-        base=replace(artifact(good, split=split), history=HISTORY[:7]),
+        candidate=replace(artifact(worse, split=split), training_curve=HISTORY),
+        reference=replace(
+            artifact(tiny(Kind.FLOAT32), Kind.FLOAT32, split=split), training_curve=HISTORY
+        ),
+        base=replace(artifact(good, split=split), training_curve=HISTORY[:7]),
     )
     told = _report() | rows([one])
     facts, gaps = gather(told, in_memory(one.sides.values()))

@@ -127,7 +127,7 @@ class Pipeline:
         try:
             key = self.key(model, recipe)
         except LitegateError:
-            if model.brought:
+            if model.external_files:
                 return None  # `ensure` says why
             raise
         place = (model.name, recipe, key)
@@ -296,7 +296,7 @@ class Pipeline:
             tflite=files["model.tflite"],
             sha256=hashlib.sha256(files["model.tflite"]).hexdigest(),
             certificate=_json(files, "certificate.json"),
-            history=tuple(_json(files, "history.json")),
+            training_curve=tuple(_json(files, "history.json")),
             evaluation=self._evaluation(model),
             keras_outputs=answers,
             signature=model.signature,

@@ -59,7 +59,7 @@ def _model(session: GateSession, name: str) -> Model:
             f"{plain(name)} is prebuilt: it is not trained, so no seed moves it",
             expected="a model that litegate trains",
         )
-    if not session.models[name].chooses:
+    if not session.models[name].has_accuracy:
         raise ConfigError(
             f"{plain(name)} has no accuracy that seeds could move",
             expected="a model that chooses between labelled classes",

@@ -203,8 +203,8 @@ def ignores(file: Path) -> bool:
     return listed is not None
 
 
-def left_behind(project: Path, commit: Commit, models: Path) -> list[str]:
-    """Files of a commit that declare a model there, and now are gone or lie below `models`."""
+def models_elsewhere(project: Path, commit: Commit, models: Path) -> list[str]:
+    """List files that declare a model in a commit and today are gone or below `models`."""
     here = top(project).resolve()
     declares = r"^@.*\bmodel\b|\b(prebuilt|trained)\("
     patterns = ("-e", declares, "-e", r"(import|from) +litegate\b")

@@ -23,7 +23,7 @@ from litegate.gate.items import (
     requires,
 )
 from litegate.gate.state import PLAN, ROLES, Gate, Plan
-from litegate.spec.cases import Case, by_metric, cases
+from litegate.spec.cases import Case, cases, cases_by_metric
 
 _OF_RECIPES = frozenset({"candidate", "reference", "base", "anchor", "shipped", "target"})
 """Fixtures that make a check run once for each gated recipe."""
@@ -36,7 +36,7 @@ def parametrize(gate: Gate, metafunc: pytest.Metafunc) -> None:
     per_recipe = not _OF_RECIPES.isdisjoint(metafunc.fixturenames)
     only = gate.options.only_recipes
     try:
-        offered = cases(gate.session.models, only, metafunc.function, each=per_recipe)
+        offered = cases(gate.session.models, only, metafunc.function, per_recipe=per_recipe)
     except LitegateError as error:
         if not gate.is_worker:  # which would count as crashed
             metafunc.definition.session.shouldstop = "no check can be given its models"
@@ -44,7 +44,7 @@ def parametrize(gate: Gate, metafunc: pytest.Metafunc) -> None:
     given = [case for case in offered if _gives(gate, case, metafunc.fixturenames)]
     # Without a case there is one item, dropped later: what pytest makes of none is a setting.
     if METRIC in metafunc.fixturenames:
-        pairs = by_metric(given, metafunc.function)
+        pairs = cases_by_metric(given, metafunc.function)
         ids = [f"{case.id}-{metric.name}" for case, metric in pairs] or ["none"]
         metafunc.parametrize((CASE, METRIC), pairs or [(None, None)], ids=ids, indirect=True)
         return

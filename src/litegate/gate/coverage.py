@@ -48,8 +48,10 @@ def limit_coverage(
     named = frozenset[str]().union(*map(limits_used, functions))
     compared = {case.id: session.knows("base", case) for case in gated}
     return LimitCoverage(
-        unset={case.id: case.unset(compared=compared[case.id]) for case in gated},
-        unnamed={case.id: case.unnamed(named, compared=compared[case.id]) for case in gated}
+        unset={case.id: case.unset_limits(compared=compared[case.id]) for case in gated},
+        unnamed={
+            case.id: case.unchecked_limits(named, compared=compared[case.id]) for case in gated
+        }
         if is_whole
         else {},
         new=tuple(case.id for case in session.new_cases()) if found else (),

@@ -12,7 +12,7 @@ from litegate.gate.session import GateSession
 from litegate.regression.weakening import WEAKENED, WeakenedLimits
 from litegate.report.run_record import Run
 from litegate.spec import Model
-from litegate.spec.cases import Case, gated
+from litegate.spec.cases import Case, gated_recipes
 
 SHOWN = "none of its recipes is gated, all are shown; drop gate=False from one that ships"
 
@@ -27,7 +27,7 @@ def silences(recorder: Recorder, *, ended_well: bool) -> Iterator[str]:
 
 def shown_models(models: Iterable[Model]) -> dict[str, str]:
     """The models that no recipe of is gated, each with what to do."""
-    return {model.name: SHOWN for model in models if not gated(model, ())}
+    return {model.name: SHOWN for model in models if not gated_recipes(model, ())}
 
 
 def nothing_gated(session: GateSession, run: Run) -> Iterator[str]:

@@ -24,7 +24,7 @@ from litegate.report.json_report import PAGE_NAME
 from litegate.report.outcomes import Report
 from litegate.report.run_record import Run
 from litegate.spec import Artifact, Model, Recipe, by_input, domain_of
-from litegate.spec.cases import Case, gated
+from litegate.spec.cases import Case, gated_recipes
 
 
 def compared(session: GateSession, run: Run) -> list[Comparison]:
@@ -35,7 +35,7 @@ def compared(session: GateSession, run: Run) -> list[Comparison]:
 
 def _of_model(session: GateSession, model: Model) -> Iterator[Comparison]:
     artifacts = session.stored(model)
-    for recipe in gated(model, session.options.only_recipes):
+    for recipe in gated_recipes(model, session.options.only_recipes):
         if candidate := artifacts.get(recipe.name):
             yield Comparison(
                 model=model.name,

@@ -18,7 +18,7 @@ from litegate.regression.base import Base, read_base
 from litegate.regression.base_artifacts import Counterpart
 from litegate.report.run_record import Run
 from litegate.spec import Artifact, DataLocations, Model
-from litegate.spec.cases import Case, check_recipes, choose, gated, recipes_of
+from litegate.spec.cases import Case, check_recipes, gated_recipes, select_models, select_recipes
 from litegate.spec.loader import discover
 
 BASELINE = "float32"
@@ -54,7 +54,7 @@ class GateSession:
                 " litegate.prebuilt(...) or litegate.trained(...) gives",
                 remedy="write one; `litegate init` in an empty folder gives an example",
             )
-        chosen = choose(found, self.options.only_models)
+        chosen = select_models(found, self.options.only_models)
         check_recipes(chosen, self.options.only_recipes)
         return chosen
 
@@ -124,7 +124,7 @@ class GateSession:
     def knows(self, role: str, case: Case) -> bool:
         """Whether there is that commit, and it has the model and recipe of a case."""
         side = self.counterparts.get(role)
-        return side is not None and side.knows(case) is not None
+        return side is not None and side.find_names(case) is not None
 
     def new_cases(self) -> list[Case]:
         """The gated recipes that the base does not know; none without a base."""
@@ -133,7 +133,7 @@ class GateSession:
         cases = (
             Case(model=model, recipe=recipe)
             for model in self.models.values()
-            for recipe in gated(model, self.options.only_recipes)
+            for recipe in gated_recipes(model, self.options.only_recipes)
         )
         return [case for case in cases if not self.knows("base", case)]
 
@@ -157,7 +157,7 @@ class GateSession:
             wanted.setdefault(case.model.name, {}).update(dict.fromkeys(_needs(case)))
         for name, recipes in wanted.items():
             model = self.models[name]
-            shown = (recipe.name for recipe in recipes_of(model, self.options.only_recipes))
+            shown = (recipe.name for recipe in select_recipes(model, self.options.only_recipes))
             self._ensure(model, dict.fromkeys([*recipes, *shown]))
 
     def artifact(self, model: Model, recipe: str) -> Artifact:
@@ -183,7 +183,7 @@ class GateSession:
 
     def stored(self, model: Model) -> Mapping[str, Artifact]:
         """The artifacts that the store holds of a model, by recipe, references included."""
-        recipes = recipes_of(model, self.options.only_recipes)
+        recipes = select_recipes(model, self.options.only_recipes)
         wanted = [BASELINE, *(r.reference.name for r in recipes), *(r.name for r in recipes)]
         found = {name: self.pipeline.find(model, name) for name in dict.fromkeys(wanted)}
         return {name: artifact for name, artifact in found.items() if artifact}
@@ -194,7 +194,7 @@ def _declared_key(key: Callable[[Model, str], str], model: Model, recipe: str) -
     try:
         return key(model, recipe)
     except LitegateError:
-        if model.brought:
+        if model.external_files:
             return ""
         raise
 
@@ -225,7 +225,7 @@ def conclude(session: GateSession, run: Run) -> dict[str, Any]:
         rows, notes = overview(model, artifacts, BASELINE, timed=timed)
         run.recipes += rows
         run.notes += [*notes, *missing_accuracy_notes(model), *recipe_notes(model, artifacts)]
-        for recipe in gated(model, session.options.only_recipes):
+        for recipe in gated_recipes(model, session.options.only_recipes):
             its = (row for row in run.verdicts if row["model"] == model.name)
             mine = [row for row in its if row["recipe"] == recipe.name]
             run.notes += slack(model.budget_of(recipe), mine)

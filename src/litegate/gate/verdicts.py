@@ -125,7 +125,7 @@ def _as_separated(item: pytest.Item, verdict: Verdict) -> Verdict:
     case = case_of(item)
     sides = item.config.stash[GATE].session.counterparts
     asked = (side for role, side in sides.items() if role in fixtures_of(item))
-    alone = case is not None and any(case.id in side.unseparated for side in asked)
+    alone = case is not None and any(case.id in side.toolchain_changed for side in asked)
     if not alone or verdict.outcome is Outcome.FAIL:
         return verdict
     note = "tool chain changed, its effect is not separated"

@@ -80,7 +80,7 @@ def recipe_notes(model: Model, artifacts: Mapping[str, Artifact]) -> list[str]:
 
 def missing_accuracy_notes(model: Model) -> tuple[str, ...]:
     """Return a note if accuracy cannot be measured."""
-    if model.chooses:
+    if model.has_accuracy:
         return ()
     note = (
         f"{model.name}: accuracy was not measured: its {_why_unmeasured(model)}; what holds it to"
@@ -96,7 +96,7 @@ def _why_unmeasured(model: Model) -> str:
     if not model.data.classes:
         return "data set names no classes"
     metrics = (metric for recipe in model.recipes for metric in model.budget_of(recipe).metrics)
-    name = next(metric.name for metric in metrics if not metric.chooses)
+    name = next(metric.name for metric in metrics if not metric.fits_classifier)
     return f"metric {name} is of a network that chooses between no classes"
 
 

@@ -62,7 +62,7 @@ def _has_shipped_file(scene: Scene) -> bool:
 
 
 def _has_labels(scene: Scene) -> bool:
-    return scene.model.chooses and scene.candidate.evaluation.y is not None
+    return scene.model.has_accuracy and scene.candidate.evaluation.y is not None
 
 
 def _budget(limit: str, measure: str, arguments: str, file: str, relation: str) -> ExpectedCheck:

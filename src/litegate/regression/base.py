@@ -1,7 +1,8 @@
-"""The base: the merge base's declarations and artifacts, read from its own files.
+"""Read what the base commit declares, from its own files.
 
-Its models are loaded in a child process that runs in a worktree of the commit, never in this one.
-What a commit declares does not change, so it is kept in the store by the commit's hash.
+A child process loads the base's models in a worktree of the commit: two versions of one module
+cannot be imported into one process. A commit never changes, so its declaration is cached in the
+store under a key with the commit's hash.
 """
 
 from __future__ import annotations
@@ -20,22 +21,25 @@ from typing import Any, final
 
 from litegate.build.store import Store
 from litegate.core.errors import ConfigError, StoreCorrupt
-from litegate.core.git import Commit, left_behind, prefix, worktree
+from litegate.core.git import Commit, models_elsewhere, prefix, worktree
 from litegate.core.import_paths import PACKAGE, own_folders, path_for
 from litegate.spec.digests import digest_of
 
 DECLARATIONS = "declarations"
 _FILES = ("declaration.json",)
 NOTHING: Mapping[str, Any] = {"models": {}, "checks": {}, "settings": {}, "conftests": {}}
-"""What a checkout declares that has no litegate yet."""
+"""The declaration of a checkout that does not use litegate yet."""
 _TIMEOUT = 300.0
-"""Seconds that loading the base's models and collecting its checks may take."""
+"""Time limit in seconds for loading the base's models and collecting its checks.
+
+No build or data set is loaded, so only a hanging model file or conftest takes this long.
+"""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Base:
-    """The commit that a change is held against, and what it declares."""
+    """The commit that a change is compared with, and its declaration."""
 
     commit: Commit
     project: Path
@@ -43,13 +47,13 @@ class Base:
 
     @property
     def models(self) -> Mapping[str, Any]:
-        """The base's models by name; empty where it had no litegate yet."""
-        found: Mapping[str, Any] = self.declaration["models"]
-        return found
+        """The base's models by name; empty if it did not use litegate yet."""
+        models: Mapping[str, Any] = self.declaration["models"]
+        return models
 
     @contextmanager
-    def files(self) -> Iterator[Path]:
-        """The base's files, for as long as something is built from them."""
+    def checkout(self) -> Iterator[Path]:
+        """Check out the base's files into a temporary worktree, and yield its folder."""
         with worktree(self.project, self.commit) as folder:
             yield folder
 
@@ -57,25 +61,31 @@ class Base:
 def read_base(
     commit: Commit, project: Path, models: Path, store: Store, on_notice: Callable[[str], None]
 ) -> Base:
-    """What a commit declares: out of the store, or by a child process in a worktree.
+    """Read the declaration of a commit, from the store or with a child process in a worktree.
 
-    ConfigError where the base's models do not load, or where it has models that its settings, read
-    as those of this `project`, do not name; `models` is the folder of this checkout's.
+    `models` is the folder of models of this checkout.
+
+    Raises ConfigError if the base's models do not load, or if the base has models, but none in the
+    folders that its own settings name.
     """
-    folders = [str(one.relative_to(project.resolve())) for one in own_folders(project)]
+    folders = [str(folder.relative_to(project.resolve())) for folder in own_folders(project)]
     key = digest_of([commit.sha, prefix(project), _own_source(), folders])
-    declaration = _kept(store, key)
+    declaration = _load(store, key)
     if declaration is None:
         on_notice(f"reading what the base {commit.short} declares")
-        declaration = _described(commit, project, store, key)
+        declaration = _describe(commit, project, store, key)
     if not declaration["models"]:
         _refuse_moved(commit, project, models)
     return Base(commit=commit, project=project, declaration=declaration)
 
 
 def _refuse_moved(commit: Commit, project: Path, models: Path) -> None:
-    """A project that moved, or was named on the command line alone, is not a new one."""
-    moved = left_behind(project, commit, models)
+    """Raise ConfigError if the base declares models elsewhere.
+
+    Otherwise a project that moved to another folder, or whose folders are named on the command line
+    only, would pass as new, and nothing would be compared.
+    """
+    moved = models_elsewhere(project, commit, models)
     if moved:
         folder = prefix(project) or "the repository's top"
         raise ConfigError(
@@ -89,7 +99,7 @@ def _refuse_moved(commit: Commit, project: Path, models: Path) -> None:
 
 
 def _own_source() -> str:
-    """A digest of litegate itself, which reads the base's files."""
+    """Digest litegate's source: another version may read the same commit differently."""
     digest = hashlib.sha256()
     for file in sorted(PACKAGE.rglob("*.py")):
         digest.update(file.read_bytes())
@@ -97,11 +107,11 @@ def _own_source() -> str:
 
 
 def _run(
-    project: Path, tree: Path, answer: Path, commit: Commit
+    project: Path, tree: Path, output: Path, commit: Commit
 ) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(  # noqa: S603 our own interpreter
-            [sys.executable, "-P", "-m", "litegate.gate.describe", str(answer)],
+            [sys.executable, "-P", "-m", "litegate.gate.describe", str(output)],
             cwd=tree,
             env=_environment(project, tree),
             stdin=subprocess.DEVNULL,
@@ -118,12 +128,15 @@ def _run(
 
 
 def _environment(project: Path, tree: Path) -> dict[str, str]:
-    """Its modules are imported from its own folders, which those of this checkout would hide."""
-    mine = {k: v for k, v in os.environ.items() if k != "PYTEST_ADDOPTS"}
-    return mine | {"PYTHONPATH": os.pathsep.join(path_for(project, tree))}
+    """Return the child's environment, in which the base imports its own modules.
+
+    PYTEST_ADDOPTS is meant for this run; the base is read with its own settings alone.
+    """
+    inherited = {name: text for name, text in os.environ.items() if name != "PYTEST_ADDOPTS"}
+    return inherited | {"PYTHONPATH": os.pathsep.join(path_for(project, tree))}
 
 
-def _kept(store: Store, key: str) -> Any:
+def _load(store: Store, key: str) -> Any:
     try:
         return json.loads(store.get(DECLARATIONS, key, _FILES)["declaration.json"])
     except KeyError:
@@ -133,17 +146,17 @@ def _kept(store: Store, key: str) -> Any:
         return None
 
 
-def _described(commit: Commit, project: Path, store: Store, key: str) -> Any:
+def _describe(commit: Commit, project: Path, store: Store, key: str) -> Any:
     with worktree(project, commit) as tree, TemporaryDirectory() as folder:
         if not tree.is_dir():
             return NOTHING
-        answer = Path(folder) / "declaration.json"
-        done = _run(project, tree, answer, commit)
-        if done.returncode or not answer.is_file():
+        output = Path(folder) / "declaration.json"
+        completed = _run(project, tree, output, commit)
+        if completed.returncode or not output.is_file():
             raise ConfigError(
                 f"the models of the base {commit.short} do not load",
-                got=(done.stderr.strip() or done.stdout.strip())[-2000:],
+                got=(completed.stderr.strip() or completed.stdout.strip())[-2000:],
                 remedy="mend the base, or compare with another commit: --against REF",
             )
-        store.put(DECLARATIONS, key, dict.fromkeys(_FILES, answer))
-        return json.loads(answer.read_bytes())
+        store.put(DECLARATIONS, key, dict.fromkeys(_FILES, output))
+        return json.loads(output.read_bytes())

@@ -1,4 +1,4 @@
-"""The same models as another commit has them: that of the merge base, or of the anchor."""
+"""Find or build the artifacts of another commit: the merge base, or the anchor."""
 
 from __future__ import annotations
 
@@ -19,29 +19,30 @@ from litegate.spec.cases import Case
 @final
 @dataclass(kw_only=True, eq=False)
 class Counterpart:
-    """Gives the other commit's artifact of a case, built if it must be."""
+    """Finds the other commit's artifact of each case, or builds it."""
 
     base: Base
     role: str
-    """How messages call it: "base" or "anchor"."""
+    """The commit's name in messages: "base" or "anchor"."""
     pipeline: Pipeline
     declared: Mapping[str, Any]
-    """What this checkout declares."""
-    unseparated: set[str] = field(default_factory=set)
-    """Cases that had to be built again, by another tool chain than they were accepted with."""
+    """The declaration of this checkout."""
+    toolchain_changed: set[str] = field(default_factory=set)
+    """Ids of cases that were rebuilt with this checkout's tool chain, because the other commit's is
+    gone: they cannot show what the change of the tool chain does."""
     _built: dict[str, Built] = field(default_factory=dict)
 
-    def knows(self, case: Case) -> tuple[str, str] | None:
-        """The model and recipe of a case as that commit calls them, or None for a new one."""
+    def find_names(self, case: Case) -> tuple[str, str] | None:
+        """Return the names of a case's model and recipe in that commit; None for a new one."""
         if case.recipe is None:
             return None
-        before = predecessor(self.base.declaration, self.declared, case.model.name)
-        if before is None or case.recipe.name not in self.base.models[before]["recipes"]:
+        model = predecessor(self.base.declaration, self.declared, case.model.name)
+        if model is None or case.recipe.name not in self.base.models[model]["recipes"]:
             return None
-        return before, case.recipe.name
+        return model, case.recipe.name
 
     def build(self, cases: Iterable[Case]) -> None:
-        """Have the artifact of each case; what prevents one is told by its checks."""
+        """Find or build the artifact of each case; `artifact` raises the error of a failed one."""
         for case in cases:
             if case.id not in self._built:
                 try:
@@ -50,7 +51,10 @@ class Counterpart:
                     self._built[case.id] = error
 
     def artifact(self, case: Case) -> Artifact:
-        """The artifact of a case, to be judged on this run's split, or what prevented it."""
+        """Return the artifact of a case, with this run's evaluation split.
+
+        Raises the error that prevented it, such as BuildError.
+        """
         self.build([case])
         built = self._built[case.id]
         if isinstance(built, LitegateError):
@@ -58,47 +62,57 @@ class Counterpart:
         return built
 
     def _find_or_build(self, case: Case) -> Artifact:
-        found = self.knows(case)
-        if found is None or case.recipe is None:
+        names = self.find_names(case)
+        if names is None or case.recipe is None:
             raise ConfigError(f"{case.id} has no counterpart in the {self.role}")
-        declared, recipe = self.base.models[found[0]], found[1]
+        model, recipe = names
+        declared = self.base.models[model]
         key = self._key(case, declared, recipe)
         signature = str(declared.get("signature", ""))
-        kept = self.pipeline.find_other(case.model, case.recipe.name, key, signature)
-        if kept is None:
-            with self.base.files() as tree:
-                self.pipeline.build_other(_target(found[0], declared, tree), recipe)
-            kept = self.pipeline.find_other(case.model, case.recipe.name, key, signature)
-        if kept is None:
-            whose = f"the {self.role}'s {found[0]}/{recipe}"
-            raise BuildError(f"{whose} was built and is not in the store")
-        return kept
+        artifact = self.pipeline.find_other(case.model, case.recipe.name, key, signature)
+        if artifact is None:
+            with self.base.checkout() as tree:
+                self.pipeline.build_other(_target(model, declared, tree), recipe)
+            artifact = self.pipeline.find_other(case.model, case.recipe.name, key, signature)
+        if artifact is None:
+            raise BuildError(
+                f"the {self.role}'s {model}/{recipe} was built and is not in the store"
+            )
+        return artifact
 
     def stored(self, case: Case) -> Artifact | None:
-        """The artifact of a case where the store holds it, or None; never builds."""
-        found, built = self.knows(case), self._built.get(case.id)
-        if isinstance(built, Artifact) or found is None or case.recipe is None:
-            return built if isinstance(built, Artifact) else None
-        declared = self.base.models[found[0]]
-        key, signature = self._key(case, declared, found[1]), str(declared.get("signature", ""))
+        """Return the artifact of a case if it is in the store, else None; never builds."""
+        built = self._built.get(case.id)
+        if isinstance(built, Artifact):
+            return built
+        names = self.find_names(case)
+        if names is None or case.recipe is None:
+            return None
+        model, recipe = names
+        declared = self.base.models[model]
+        key, signature = self._key(case, declared, recipe), str(declared.get("signature", ""))
         return self.pipeline.find_other(case.model, case.recipe.name, key, signature)
 
     def _key(self, case: Case, declared: Mapping[str, Any], recipe: str) -> str:
-        """The key of the other commit's recipe; where its tool chain is gone, of what is kept."""
-        key = str(declared["keys"][recipe])
-        built = self._toolchain_moved() and not declared["prebuilt"]
-        return self._older(case, key, declared["stems"][recipe]) if built else key
+        """Return the key of the other commit's artifact.
 
-    def _toolchain_moved(self) -> bool:
-        """Whether that commit pins another tool chain than this checkout."""
+        The declared key names the tool chain of this process, which loaded the declaration. If that
+        commit pins another tool chain, prefer an artifact that the other tool chain built.
+        """
+        key = str(declared["keys"][recipe])
+        if declared["prebuilt"] or not self._has_other_toolchain():
+            return key
+        return self._key_of_other_toolchain(case, key, declared["stems"][recipe])
+
+    def _has_other_toolchain(self) -> bool:
         return bool(self.base.declaration["toolchain"] != self.declared["toolchain"])
 
-    def _older(self, case: Case, key: str, stem: str) -> str:
-        """The key of what the old tool chain built; without one `key`, and that is remembered."""
-        older = [k for k in self.pipeline.store.keys_of(BUILDS, stem) if k != key]
-        if not older:
-            self.unseparated.add(case.id)
-        return older[0] if older else key
+    def _key_of_other_toolchain(self, case: Case, key: str, stem: str) -> str:
+        """Return the key of a stored artifact of another tool chain; `key` if there is none."""
+        others = [other for other in self.pipeline.store.keys_of(BUILDS, stem) if other != key]
+        if not others:
+            self.toolchain_changed.add(case.id)
+        return others[0] if others else key
 
 
 def _target(name: str, declared: Mapping[str, Any], tree: Path) -> Target:

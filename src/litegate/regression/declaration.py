@@ -1,6 +1,6 @@
-"""What a checkout declares, in JSON's types: models, limits, recipes, checks, settings.
+"""Describe in JSON types what a checkout declares: models, limits, recipes, checks, conftests.
 
-Two of them, of the base and of the head, show what a change loosens.
+`regression.weakening` compares the declarations of the base and of the head.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any
 from litegate.core.errors import ConfigError
 from litegate.core.units import Number, Quantity, Unit
 from litegate.regression.source_digests import check_digest, function_digest
-from litegate.regression.toolchain_pins import pinned
-from litegate.spec import OF_LABELS, Budget, Data, Model, Recipe, Regression
+from litegate.regression.toolchain_pins import pinned_requirements
+from litegate.spec import ACCURACY_LIMITS, Budget, Data, Model, Recipe, Regression
 from litegate.spec.digests import data_key, digest_of, files_digest, module_digest, toolchain_digest
 from litegate.spec.targets import load
 
@@ -30,9 +30,10 @@ def declared_model(
     stems: Callable[[str], str],
     start: str = "",
 ) -> dict[str, Any]:
-    """One model; `keys` and `stems` give the artifact key of a recipe, and its stem, by name.
+    """Describe one model.
 
-    `start` is the digest of the trained network that it starts from.
+    `keys` and `stems` return the artifact key and the stem of a recipe by its name. `start` is the
+    digest of the trained network that the model starts from, if it does.
     """
     return {
         "file": _relative(model.file, project.resolve()),
@@ -42,9 +43,9 @@ def declared_model(
         "training": asdict(model.training),
         "budget": _limits(model, model.budget),
         "metrics": _metrics(model.budget, project),
-        "recipes": {each.name: _recipe(model, each, project, keys) for each in model.recipes},
-        "keys": {name: keys(name) for name in _built(model)},
-        "stems": {name: stems(name) for name in _built(model)},
+        "recipes": {recipe.name: _recipe(model, recipe, project, keys) for recipe in model.recipes},
+        "keys": {name: keys(name) for name in _recipe_names(model)},
+        "stems": {name: stems(name) for name in _recipe_names(model)},
         "signature": model.signature,
         "prebuilt": {name: asdict(file) for name, file in model.prebuilt.items()},
         "start": {"file": asdict(model.start), "digest": start} if model.start else None,
@@ -52,7 +53,7 @@ def declared_model(
 
 
 def _relative(file: Path, project: Path) -> str:
-    """A path as it reads from the project, which may lie beside it."""
+    """Return a path relative to the project, with ".." if it lies outside."""
     return Path(os.path.relpath(file, project)).as_posix()
 
 
@@ -73,10 +74,11 @@ def declared_toolchain(project: Path) -> str:
             expected=" or ".join(folder.relative_to(project).as_posix() for folder in folders),
             remedy="if it has moved, name its folder in litegate.regression.declaration",
         )
-    return digest_of(pinned(project))
+    return digest_of(pinned_requirements(project))
 
 
-def _built(model: Model) -> list[str]:
+def _recipe_names(model: Model) -> list[str]:
+    """List the recipes that are built: the baseline, the references, the model's own."""
     names = [
         "float32",
         *(r.reference.name for r in model.recipes),
@@ -97,15 +99,15 @@ def _data(data: Data, project: Path) -> dict[str, Any]:
 
 
 def _preprocessing(data: Data, project: Path) -> str:
-    """A digest of what preprocesses: the source that it can use, and the files that it reads."""
+    """Digest the preprocessing: its function with the source it uses, and the files it reads."""
     source = function_digest(data.preprocess, project)
     return digest_of([source, files_digest(data, project)]) if data.files else source
 
 
 def _domain(data: Data) -> Any:
-    """A pair, or a pair of each input by name."""
+    """Return [least, greatest], or a mapping of input names to them."""
     if isinstance(data.domain, Mapping):
-        return {name: list(ends) for name, ends in data.domain.items()}
+        return {name: list(bounds) for name, bounds in data.domain.items()}
     return list(data.domain)
 
 
@@ -125,7 +127,10 @@ def _recipe(
 
 
 def _target(name: str | None, project: Path) -> str | None:
-    """A target by its name, a file of the project's with a digest; the check says what is amiss."""
+    """Return the name of a target, with its digest for a file of the project.
+
+    A target that cannot be read stays its name: the check of the target raises the error.
+    """
     try:
         return str(load(name, project)) if name else None
     except ConfigError:
@@ -133,63 +138,64 @@ def _target(name: str | None, project: Path) -> str | None:
 
 
 def _limits(model: Model, budget: Budget) -> dict[str, Any]:
-    """Every limit by its name, those against a base included; none that no check could be held to.
+    """Describe every limit by its name, those against a base included; None if it is unset.
 
-    Accuracy is not where the model does not choose between classes, whatever `Regression` says.
+    Limits of accuracy are None for a model that has no accuracy: no check uses them, although
+    `Regression` has a default for its own.
     """
-    against = budget.regression or Regression()
+    regression = budget.regression or Regression()
     own = {f.name: _limit(f, budget) for f in fields(budget) if "unit" in f.metadata}
-    bases = {f"regression.{f.name}": _limit(f, against) for f in fields(against)}
+    against_base = {f"regression.{f.name}": _limit(f, regression) for f in fields(regression)}
     metrics = {
-        f"metric.{metric.name}.{name}": _written(limit, metric.unit(name))
+        f"metric.{metric.name}.{name}": _as_json(limit, metric.unit(name))
         for metric in budget.metrics
         for name, limit in metric.limits().items()
     }
-    idle = dict.fromkeys(() if model.chooses else OF_LABELS)
-    return own | bases | metrics | idle
+    unused = dict.fromkeys(() if model.has_accuracy else ACCURACY_LIMITS)
+    return own | against_base | metrics | unused
 
 
 def _limit(field: Field[Any], owner: Budget | Regression) -> dict[str, str] | None:
     limit = getattr(owner, field.name)
-    return None if limit is None else _written(limit, field.metadata["unit"])
+    return None if limit is None else _as_json(limit, field.metadata["unit"])
 
 
-def _written(limit: Quantity | Number, unit: Unit) -> dict[str, str]:
+def _as_json(limit: Quantity | Number, unit: Unit) -> dict[str, str]:
     value = limit.value if isinstance(limit, Quantity) else Fraction(str(limit))
     return {"value": str(Fraction(value)), "unit": unit.value}
 
 
 def _metrics(budget: Budget, project: Path) -> dict[str, str]:
-    """A digest of what each metric computes, by its name: parameters, and the user's own source."""
+    """Digest the parameters of each metric, and the source of its function, by its name."""
     return {
-        each.name: digest_of(
-            [each.definition, each.function and function_digest(each.function, project)]
+        metric.name: digest_of(
+            [metric.definition, metric.function and function_digest(metric.function, project)]
         )
-        for each in budget.metrics
+        for metric in budget.metrics
     }
 
 
 def declared_checks(nodes: Iterable[str], project: Path, paths: Iterable[Path]) -> dict[str, str]:
-    """A digest of each check by its node id: all of its module but the other checks, and imports.
+    """Digest each check, by its node id: its module without the other checks, and its imports.
 
     `paths` are folders besides the project's that pytest puts on the import path.
     """
-    found = [(node, *node.split("::", 1)) for node in nodes]
-    names: dict[str, set[str]] = {}
-    for _, file, name in found:
-        names.setdefault(file, set()).add(name)
+    checks = [(node, *node.split("::", 1)) for node in nodes]
+    names_by_file: dict[str, set[str]] = {}
+    for _, file, name in checks:
+        names_by_file.setdefault(file, set()).add(name)
     return {
-        node: check_digest(project / file, names[file] - {name}, project, *paths)
-        for node, file, name in found
+        node: check_digest(project / file, names_by_file[file] - {name}, project, *paths)
+        for node, file, name in checks
     }
 
 
 def declared_conftests(project: Path, checks: Path, paths: Iterable[Path]) -> dict[str, str]:
-    """The digest of each conftest that pytest reads for the folder of checks, and its imports."""
-    above = (folder for folder in checks.parents if folder.is_relative_to(project))
-    places = (*(folder / "conftest.py" for folder in above), *sorted(checks.rglob("conftest.py")))
+    """Digest each conftest that applies to the folder of checks, with its imports, by path."""
+    parents = (folder for folder in checks.parents if folder.is_relative_to(project))
+    files = (*(folder / "conftest.py" for folder in parents), *sorted(checks.rglob("conftest.py")))
     return {
-        _relative(place, project): module_digest(place, project, *paths)
-        for place in dict.fromkeys((project / "conftest.py", *places))
-        if place.is_file()
+        _relative(file, project): module_digest(file, project, *paths)
+        for file in dict.fromkeys((project / "conftest.py", *files))
+        if file.is_file()
     }

@@ -1,8 +1,8 @@
-"""What source a function or a check can use, as a digest: another digest is another behaviour.
+"""Digest the source that a function or a check uses, to notice changes of its behaviour.
 
 A name that a statement mentions leads to the statements of the module that bind or alter it, and so
-on; a local module that these import counts as a whole. What is reached in another way (a file that
-is read, the environment, `getattr` by a computed name, an installed package) is not covered.
+on. A local module that these import counts as a whole. Not covered: files that the source reads,
+the environment, `getattr` with a computed name, installed packages.
 """
 
 from __future__ import annotations
@@ -29,53 +29,56 @@ _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 def function_digest(function: Callable[..., Any], project: Path) -> str:
-    """Digest of a function at the top of a module and of all that it can use.
+    """Digest a function at the top of a module, with all source that it uses.
 
-    TypeError or OSError where it is not written in a file.
+    Raises TypeError or OSError if the function has no source file.
     """
-    inner = inspect.unwrap(function)
-    file = Path(inspect.getsourcefile(inner) or "").resolve()
-    module = _Unannotated().visit(parsed(file))
-    reached = _reached(module.body, {inner.__name__})
-    return _digest(reached, file, project)
+    unwrapped = inspect.unwrap(function)
+    file = Path(inspect.getsourcefile(unwrapped) or "").resolve()
+    module = _RemoveAnnotations().visit(parsed(file))
+    used = _used_statements(module.body, {unwrapped.__name__})
+    return _digest(used, file, project)
 
 
 def check_digest(file: Path, others: Collection[str], project: Path, *paths: Path) -> str:
-    """Digest of a module of checks without the functions called `others`, and of what it imports.
+    """Digest a module of checks without the functions named `others`, and the modules it imports.
 
-    `paths` are folders besides the project's in which its imports are looked up.
+    `paths` are folders besides the project's in which imports are looked up.
     """
-    body = parsed(file).body
-    mine = [one for one in body if not (isinstance(one, _DEFINITIONS) and one.name in others)]
-    return _digest(mine, file.resolve(), project, *paths)
+    statements = [
+        statement
+        for statement in parsed(file).body
+        if not (isinstance(statement, _DEFINITIONS) and statement.name in others)
+    ]
+    return _digest(statements, file.resolve(), project, *paths)
 
 
 def _digest(body: list[ast.stmt], file: Path, project: Path, *paths: Path) -> str:
-    places = roots(file, project, *paths)
+    folders = roots(file, project, *paths)
     tree = ast.Module(body=body, type_ignores=[])
-    imported = modules_digest(local_imports(tree, file, places), places)
+    imported = modules_digest(local_imports(tree, file, folders), folders)
     return digest_of([tree_digest(tree), imported])
 
 
-def _reached(body: list[ast.stmt], start: set[str]) -> list[ast.stmt]:
-    """The statements that bind or alter one of the names, or a name that another of them mentions.
+def _used_statements(body: list[ast.stmt], start: set[str]) -> list[ast.stmt]:
+    """Return the statements that bind or alter names of `start` or names that these mention.
 
-    A star import may bind any name.
+    This is repeated until no statement is added.
     """
-    names, found = {*start, "*"}, -1
-    kept: list[ast.stmt] = []
-    while len(kept) != found:
-        found = len(kept)
-        kept = [one for one in body if names & _altered(one)]
-        names.update(*(_mentioned(one) for one in kept))
-    return kept
+    names, count = {*start, "*"}, -1  # "*": a star import may bind any name
+    used: list[ast.stmt] = []
+    while len(used) != count:
+        count = len(used)
+        used = [statement for statement in body if names & _altered(statement)]
+        names.update(*(_mentioned(statement) for statement in used))
+    return used
 
 
 def _altered(statement: ast.stmt) -> set[str]:
-    """The names of the module that a statement binds, or may alter."""
+    """Return the names of the module that a statement binds or may alter."""
     if isinstance(statement, _DEFINITIONS):
-        declared = (node.names for node in ast.walk(statement) if isinstance(node, ast.Global))
-        return {statement.name}.union(*declared)
+        altered = (node.names for node in ast.walk(statement) if isinstance(node, ast.Global))
+        return {statement.name}.union(*altered)
     if isinstance(statement, ast.Assign):
         return {name for target in statement.targets for name in _mentioned(target)}
     if isinstance(statement, ast.AnnAssign | ast.AugAssign):
@@ -84,20 +87,20 @@ def _altered(statement: ast.stmt) -> set[str]:
 
 
 def _mentioned(tree: ast.AST) -> set[str]:
-    """Every name that a part of a module uses, binds, defines or imports."""
-    found: set[str] = set()
+    """Return every name that a syntax tree uses, binds, defines or imports."""
+    names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Name):
-            found.add(node.id)
+            names.add(node.id)
         elif isinstance(node, _DEFINITIONS):
-            found.add(node.name)
+            names.add(node.name)
         elif isinstance(node, ast.alias):
-            found.add((node.asname or node.name).partition(".")[0])
-    return found
+            names.add((node.asname or node.name).partition(".")[0])
+    return names
 
 
-class _Unannotated(ast.NodeTransformer):
-    """Takes out the types of parameters and results: what they mention is not used."""
+class _RemoveAnnotations(ast.NodeTransformer):
+    """Removes the types of parameters and results: the function does not run what they mention."""
 
     def visit_arg(self, node: ast.arg) -> ast.AST:
         node.annotation = None
@@ -112,12 +115,12 @@ _SETTINGS = ("pyproject.toml", "pytest.ini", ".pytest.ini", "tox.ini", "setup.cf
 
 
 def sources_digest(options: GateOptions) -> str:
-    """Another one after whatever could have changed a limit, a check, a waiver or a setting.
+    """Digest every file that can change a limit, a check, a waiver or a setting.
 
-    Of the files in the folders of models and checks, the conftests and settings above them, and the
-    waivers. After an edit that changes no promise it is another one, too: a run settles that.
+    These are the files in the folders of models and checks, the conftests and settings above them,
+    and the waivers. Comments count too, so a new digest only means that a new run is needed.
     """
-    files = sorted(set(_files(options)))
+    files = sorted(set(_source_files(options)))
     return digest_of(
         {
             file.relative_to(options.project).as_posix()
@@ -128,10 +131,11 @@ def sources_digest(options: GateOptions) -> str:
     )
 
 
-def _files(options: GateOptions) -> Iterator[Path]:
+def _source_files(options: GateOptions) -> Iterator[Path]:
     for folder in (options.models, options.checks):
         yield from (file for file in folder.rglob("*") if file.suffix in (".py", ".toml"))
-    above = (one for one in options.checks.parents if one.is_relative_to(options.project))
-    named = [folder / "conftest.py" for folder in above]
-    named += [options.project / name for name in (FILE, *_SETTINGS)]
-    yield from (file for file in named if file.is_file())
+    parents = options.checks.parents
+    folders = (folder for folder in parents if folder.is_relative_to(options.project))
+    files = [folder / "conftest.py" for folder in folders]
+    files += [options.project / name for name in (FILE, *_SETTINGS)]
+    yield from (file for file in files if file.is_file())

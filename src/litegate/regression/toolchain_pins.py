@@ -1,4 +1,4 @@
-"""Which versions of the tool chain a checkout pins, in the files that people pin them in."""
+"""Read the pinned versions of the tool chain from a checkout's requirement and lock files."""
 
 from __future__ import annotations
 
@@ -17,57 +17,63 @@ _NAMES = {"litegate", *PINS, *STAND_INS.values()}
 _TEXTS = ("*requirements*.txt", "*constraints*.txt")
 _TABLES = ("pyproject.toml", "*.lock")
 _COMMENT = re.compile(r"(^|\s)#.*")
-"""pip's: a # within a word is part of it."""
+"""A comment as pip reads it: a # inside a word belongs to the word."""
 
 
-def pinned(project: Path) -> list[str]:
-    """The requirements of the tool chain's packages that state a version, file by file.
+def pinned_requirements(project: Path) -> list[str]:
+    """List the requirements of the tool chain's packages that state a version, file by file.
 
-    Those of `pyproject.toml`, of requirements, constraints and lock files at the project's root. A
-    table that cannot be read counts as a whole.
+    Reads `pyproject.toml`, requirements, constraints and lock files at the project's root. Of a
+    TOML file with an error the whole text is listed, so that any change of it counts.
     """
     texts = sorted(path for pattern in _TEXTS for path in project.glob(pattern))
     tables = sorted(path for pattern in _TABLES for path in project.glob(pattern))
-    found = [one for path in texts for one in _of_lines(path.read_text("utf-8", "replace"))]
-    return found + [one for path in tables for one in _of_file(path)]
+    return [
+        *(pin for path in texts for pin in _from_lines(path.read_text("utf-8", "replace"))),
+        *(pin for path in tables for pin in _from_toml(path)),
+    ]
 
 
-def _of_lines(text: str) -> Iterator[str]:
+def _from_lines(text: str) -> Iterator[str]:
     for line in text.splitlines():
-        yield from _requirement(_COMMENT.sub("", line).partition(" --")[0])
+        yield from _requirement(_COMMENT.sub("", line).partition(" --")[0])  # without --hash=...
 
 
-def _of_file(path: Path) -> list[str]:
+def _from_toml(path: Path) -> list[str]:
     text = path.read_text("utf-8", "replace")
     try:
-        return list(_of_table(tomllib.loads(text)))
+        return list(_from_table(tomllib.loads(text)))
     except tomllib.TOMLDecodeError:
         return [text]
 
 
-def _of_table(value: Any) -> Iterator[str]:
-    """Requirements, tables of one package with its version, and Poetry's name to version."""
+def _from_table(value: Any) -> Iterator[str]:
+    """Yield the pins below a TOML value, in any of three forms.
+
+    A requirement as text (PEP 621), a table with name and version (lock files), or a package's name
+    as the key of its version (Poetry).
+    """
     if isinstance(value, str):
         yield from _requirement(value)
     elif isinstance(value, list):
-        for each in value:
-            yield from _of_table(each)
+        for element in value:
+            yield from _from_table(element)
     elif isinstance(value, Mapping):
         name, version = value.get("name"), value.get("version")
         if isinstance(name, str) and isinstance(version, str):
             yield from _requirement(f"{name}=={version}")
-        for key, each in value.items():
-            if canonicalize_name(key) in _NAMES and not isinstance(each, list):
-                yield f"{canonicalize_name(key)} {each}"
+        for key, entry in value.items():
+            if canonicalize_name(key) in _NAMES and not isinstance(entry, list):
+                yield f"{canonicalize_name(key)} {entry}"
             else:
-                yield from _of_table(each)
+                yield from _from_table(entry)
 
 
 def _requirement(text: str) -> Iterator[str]:
-    """The requirement itself, if it is of the tool chain's and states a version or a place."""
+    """Yield the requirement if it names a tool chain package and pins a version or a URL."""
     try:
-        found = Requirement(text.strip())
+        requirement = Requirement(text.strip())
     except InvalidRequirement:
         return
-    if canonicalize_name(found.name) in _NAMES and (found.specifier or found.url):
-        yield str(found)
+    if canonicalize_name(requirement.name) in _NAMES and (requirement.specifier or requirement.url):
+        yield str(requirement)

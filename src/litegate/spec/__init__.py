@@ -1,11 +1,11 @@
-"""The nouns: what a file in `models/` declares and what is built from it.
+"""Dataclasses for what a file in `models/` declares, and for the artifacts built from it.
 
-Frozen dataclasses of the standard library alone. Arrays are typed `Any` here, with their shape and
-type in words, so that reading a model file costs no import of NumPy.
+They need the standard library alone. Arrays are typed `Any`, with their shape and dtype in the
+docstring, so that loading a model file does not import NumPy.
 """
 
 from litegate.spec.artifact import Artifact, Evaluation
-from litegate.spec.budget import OF_LABELS, Budget, Regression
+from litegate.spec.budget import ACCURACY_LIMITS, Budget, Regression
 from litegate.spec.metric import Better, Metric, MetricKind
 from litegate.spec.model import Data, DataLocations, File, Model, Splits, Training
 from litegate.spec.recipe import IO_TYPES, Clustering, Kind, Pruning, Recipe
@@ -17,12 +17,12 @@ from litegate.spec.samples import (
     Stream,
     by_input,
     domain_of,
-    mapped,
+    map_samples,
 )
 
 __all__ = [
+    "ACCURACY_LIMITS",
     "IO_TYPES",
-    "OF_LABELS",
     "Array",
     "Artifact",
     "Better",
@@ -47,5 +47,5 @@ __all__ = [
     "Training",
     "by_input",
     "domain_of",
-    "mapped",
+    "map_samples",
 ]

@@ -1,4 +1,4 @@
-"""`@model`, `trained`, `prebuilt`: what a model file declares becomes a Model. Nothing is run."""
+"""Declare models: `@model`, `trained` and `prebuilt` make a Model and validate it."""
 
 from __future__ import annotations
 
@@ -12,41 +12,44 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from litegate.core.errors import ConfigError
-from litegate.spec.budget import OF_LABELS, Budget
+from litegate.spec.budget import ACCURACY_LIMITS, Budget
 from litegate.spec.metric import Metric
 from litegate.spec.model import Data, File, Model, Training
 from litegate.spec.recipe import Kind, Recipe
 
 NO_BUDGET = Budget()
 AS_IT_IS = Training(epochs=0)
-_INSTEAD = {
+_ALTERNATIVES = {
     "labels": "agreement=... and output_error=... hold it to its reference instead",
     "classes": "metrics=... and output_error=... judge what is no choice between classes",
 }
 
 
-_declaring: list[list[Model]] = []
-"""The lists that note what is declared now, the innermost last."""
+_recordings: list[list[Model]] = []
+"""The lists that record declared models, the innermost last."""
 
 
 @contextmanager
-def noted() -> Iterator[list[Model]]:
-    """Every model that is declared meanwhile, whether a variable holds it or not."""
-    found: list[Model] = []
-    _declaring.append(found)
+def record_models() -> Iterator[list[Model]]:
+    """Record every model that is declared in the context, even if no variable refers to it.
+
+    With nested contexts only the innermost one records.
+    """
+    recording: list[Model] = []
+    _recordings.append(recording)
     try:
-        yield found
+        yield recording
     finally:
-        _declaring.remove(found)
+        _recordings.pop()
 
 
-def _declared(**fields: Any) -> Model:
-    made = Model(**fields)
-    _check_name(made.name)
-    _check_data(made.name or made.summary, made.data)
-    for each in _declaring[-1:]:
-        each.append(made)
-    return made
+def _declare(**fields: Any) -> Model:
+    model = Model(**fields)
+    _check_name(model.name)
+    _check_data(model.name or model.summary, model.data)
+    if _recordings:
+        _recordings[-1].append(model)
+    return model
 
 
 def model(
@@ -62,31 +65,32 @@ def model(
     """Declare the network that the decorated builder returns as a model to gate.
 
     The builder takes the `tf_keras` module and returns an uncompiled network, of tf_keras or of
-    Keras 3. Its name is the model's (or `name`), its docstring's first line the model's summary.
-    `renamed_from` is what the base knows the model by. `files` names what the builder reads, such
-    as trained weights, by paths that start at the model's folder: their bytes are part of the key.
+    Keras 3. The model's name is the builder's, or `name`; its summary is the first line of the
+    builder's docstring. `renamed_from` is the model's name in the base. `files` lists what the
+    builder reads, such as trained weights, relative to the model file's folder: their bytes are
+    part of the artifact's key.
 
-    Raises ConfigError for two recipes of one name, a model without a recipe, or limits that need
-    labels, classes or slices where the data set has none.
+    Raises ConfigError for two recipes with the same name, a model without a recipe, or limits that
+    need labels, classes or slices that the data set does not have.
     """
 
     def declare(builder: Callable[..., Any]) -> Model:
-        called = name or builder.__name__
+        model_name = name or builder.__name__
         _check_builder(builder)
-        _check_labels(called, data, budget, *(each.budget for each in recipes if each.budget))
+        _check_budgets(model_name, data, budget, *(r.budget for r in recipes if r.budget))
         file = Path(inspect.getfile(builder)).resolve()
-        return _declared(
-            name=called,
+        return _declare(
+            name=model_name,
             file=file,
             line=builder.__code__.co_firstlineno,
             build=builder,
             summary=(inspect.getdoc(builder) or "").partition("\n")[0],
             data=data,
             training=training or Training(),
-            recipes=_checked(called, recipes),
+            recipes=_validated_recipes(model_name, recipes),
             budget=budget,
             renamed_from=renamed_from,
-            files=_beside(file, files),
+            files=_resolved(file, files),
         )
 
     return declare
@@ -104,25 +108,23 @@ def trained(
 ) -> Model:
     """Declare a trained network as a model to gate: its recipes start from the weights in a file.
 
-    `start` is a `.keras` or `.h5` file of tf_keras or Keras 3, or the folder of a SavedModel. Its
-    path starts at the project's root; `litegate.File` names one that git does not hold. The
-    variable that it is assigned to names the model, or `name` does. By default nothing is trained
-    but what the recipes tune.
+    `start` is a `.keras` or `.h5` file of tf_keras or Keras 3, or the folder of a SavedModel,
+    relative to the project's root; `litegate.File` describes a file that is not in git. The model's
+    name is `name`, or that of the variable that it is assigned to. By default only the recipes
+    train, as in fine-tuning.
 
     Raises ConfigError as `model` does, and for a recipe that trains from scratch.
     """
-    file = _file(start)
-    _check_labels(
-        name or str(file), data, budget, *(each.budget for each in recipes if each.budget)
-    )
-    if scratch := [each.name for each in recipes if each.from_scratch]:
+    file = _as_file(start)
+    _check_budgets(name or str(file), data, budget, *(r.budget for r in recipes if r.budget))
+    if scratch := [recipe.name for recipe in recipes if recipe.from_scratch]:
         raise ConfigError(
             f"{', '.join(scratch)} would train {name or file} from scratch, and it is trained",
             expected="recipes that start from its weights",
             remedy="drop from_scratch=True",
         )
-    frame = sys._getframe(1)  # noqa: SLF001 where the declaration stands
-    return _declared(
+    frame = sys._getframe(1)  # noqa: SLF001 the line of the declaration, for messages
+    return _declare(
         name=name,
         file=Path(frame.f_code.co_filename).resolve(),
         line=frame.f_lineno,
@@ -130,7 +132,7 @@ def trained(
         summary=f"{file}, trained",
         data=data,
         training=training,
-        recipes=_checked(name or str(file), recipes),
+        recipes=_validated_recipes(name or str(file), recipes),
         budget=budget,
         renamed_from=renamed_from,
         start=file,
@@ -153,29 +155,30 @@ def prebuilt(  # noqa: PLR0913 keywords only
 ) -> Model:
     """Declare two ready-made `.tflite` files as a model to gate; nothing is trained or converted.
 
-    The variable that it is assigned to names the model, or `name` does. Paths start at the
-    project's root; `litegate.File` names a file that git does not hold. The recipe is called as
-    `kind`, whose promises its tensors must keep. The types of its ports are int8 for an int8 kind,
-    else float32, where `input_type` and `output_type` do not say otherwise. Of files with several
-    signatures `signature` names the one that is judged.
+    The model's name is `name`, or that of the variable that it is assigned to. Paths are relative
+    to the project's root; `litegate.File` describes a file that is not in git. The recipe is named
+    as its `kind`, which defines the types that the candidate's tensors must have. Inputs and
+    outputs are int8 for an int8 kind, else float32, unless `input_type` and `output_type` are set.
+    Of files with several signatures `signature` is judged.
 
-    Raises ConfigError for a kind that is none, or limits that need labels without them.
+    Raises ConfigError for an unknown kind, or for limits that need labels if there are none.
     """
-    if kind not in set(Kind) - {Kind.FLOAT32}:
-        known = ", ".join(each for each in Kind if each is not Kind.FLOAT32)
-        raise ConfigError("prebuilt(kind=...) is no way to quantize", expected=known, got=kind)
-    _check_labels(name or str(candidate), data, budget)
+    kinds = [known for known in Kind if known is not Kind.FLOAT32]
+    if kind not in kinds:
+        expected = ", ".join(kinds)
+        raise ConfigError("prebuilt(kind=...) is no way to quantize", expected=expected, got=kind)
+    _check_budgets(name or str(candidate), data, budget)
     _check_no_keras(name or str(candidate), budget)
-    frame = sys._getframe(1)  # noqa: SLF001 where the declaration stands
-    port = "int8" if kind in (Kind.INT8_QAT, Kind.INT8_PTQ) else "float32"
+    frame = sys._getframe(1)  # noqa: SLF001 the line of the declaration, for messages
+    port_type = "int8" if kind in (Kind.INT8_QAT, Kind.INT8_PTQ) else "float32"
     recipe = Recipe(
         name=Kind(kind).value,
         kind=Kind(kind),
-        input_type=input_type or port,
-        output_type=output_type or port,
+        input_type=input_type or port_type,
+        output_type=output_type or port_type,
         shipped=shipped,
     )
-    return _declared(
+    return _declare(
         name=name,
         file=Path(frame.f_code.co_filename).resolve(),
         line=frame.f_lineno,
@@ -187,7 +190,7 @@ def prebuilt(  # noqa: PLR0913 keywords only
         budget=budget,
         renamed_from=renamed_from,
         signature=signature,
-        prebuilt={recipe.reference.name: _file(reference), recipe.name: _file(candidate)},
+        prebuilt={recipe.reference.name: _as_file(reference), recipe.name: _as_file(candidate)},
     )
 
 
@@ -202,11 +205,11 @@ def _check_builder(builder: Callable[..., Any]) -> None:
         ) from error
 
 
-def _check_no_keras(called: str, budget: Budget) -> None:
-    limited = [each for each in ("keras_agreement", "keras_difference") if getattr(budget, each)]
+def _check_no_keras(model_name: str, budget: Budget) -> None:
+    limited = [name for name in ("keras_agreement", "keras_difference") if getattr(budget, name)]
     if limited:
         raise ConfigError(
-            f"{called} limits {', '.join(limited)}, and ready-made files have no Keras network",
+            f"{model_name} limits {', '.join(limited)}, and ready-made files have no Keras network",
             expected="limits of files: agreement=..., output_error=...",
         )
 
@@ -220,11 +223,11 @@ def _check_name(name: str) -> None:
         )
 
 
-def _check_data(called: str, data: Data) -> None:
-    """Raise ConfigError for a preprocessing without a source, or a domain that is none."""
+def _check_data(model_name: str, data: Data) -> None:
+    """Raise ConfigError for a preprocessing without source, or an invalid domain."""
     if not getattr(data.preprocess, "__name__", "").isidentifier():
         raise ConfigError(
-            f"the preprocessing of {called} is no named function",
+            f"the preprocessing of {model_name} is no named function",
             expected="a function at the top of a module: its source is part of the artifact's key",
             got=repr(data.preprocess),
             remedy="write it with def",
@@ -233,83 +236,87 @@ def _check_data(called: str, data: Data) -> None:
     for low, high in domains:
         if not (math.isfinite(low) and math.isfinite(high) and low < high):
             raise ConfigError(
-                f"the domain of {called} is no range",
+                f"the domain of {model_name} is no range",
                 expected="(least, greatest) of a preprocessed value, both finite",
                 got=f"({low}, {high})",
             )
 
 
-def _file(named: str | File) -> File:
-    return named if isinstance(named, File) else File(path=named)
+def _as_file(path: str | File) -> File:
+    return path if isinstance(path, File) else File(path=path)
 
 
 def _nothing_to_build(_keras: object) -> NoReturn:
+    # Part of the artifact keys of `trained` models: its name must not change.
     raise ConfigError("a model that files make has no builder")
 
 
-def _check_labels(called: str, data: Data, *budgets: Budget) -> None:
-    """Raise ConfigError for limits of what the data set does not have: labels, classes, slices."""
+def _check_budgets(model_name: str, data: Data, *budgets: Budget) -> None:
+    """Raise ConfigError for limits that need labels, classes or slices that the data set lacks."""
     metrics = [metric for budget in budgets for metric in budget.metrics]
     for metric in metrics:
-        _check_metric(called, data, metric)
+        _check_metric(model_name, data, metric)
     if data.digests and not data.slices and any(budget.slice_drop for budget in budgets):
-        raise _no_slices(f"{called} limits slice_drop", data)
-    lacking = "labels" if not data.labels else "" if data.classes else "classes"
-    others = [metric.name for metric in metrics if not metric.chooses]
-    if not lacking and not others:
+        raise _no_slices(f"{model_name} limits slice_drop", data)
+    missing = "labels" if not data.labels else "" if data.classes else "classes"
+    not_for_classifiers = [metric.name for metric in metrics if not metric.fits_classifier]
+    if not missing and not not_for_classifiers:
         return
-    unset = set.intersection(*(set(budget.unset()) for budget in budgets))
-    if needless := sorted(OF_LABELS.difference(unset, {"regression.accuracy"})):
-        limited = f"{called} limits {', '.join(needless)}, and its"
-        if not lacking:
+    unset = set.intersection(*(set(budget.unset_limits()) for budget in budgets))
+    # `unset` has names of `Budget` alone, so regression.accuracy would always seem to be set.
+    if limits := sorted(ACCURACY_LIMITS.difference(unset, {"regression.accuracy"})):
+        prefix = f"{model_name} limits {', '.join(limits)}, and its"
+        if not missing:
             raise ConfigError(
-                f"{limited} metric {others[0]} is of a network that chooses between no classes",
+                f"{prefix} metric {not_for_classifiers[0]} is of a network that chooses between no "
+                "classes",
                 expected="limits of one or of the other",
             )
         raise ConfigError(
-            f"{limited} data set {data.name} has no {lacking}",
-            expected=f"{lacking}, or limits that need none",
-            remedy=_INSTEAD[lacking],
+            f"{prefix} data set {data.name} has no {missing}",
+            expected=f"{missing}, or limits that need none",
+            remedy=_ALTERNATIVES[missing],
         )
 
 
-def _check_metric(called: str, data: Data, metric: Metric) -> None:
-    whose = f"the metric {metric.name} of {called}"
+def _check_metric(model_name: str, data: Data, metric: Metric) -> None:
+    subject = f"the metric {metric.name} of {model_name}"
     if metric.needs_labels and not data.labels:
         raise ConfigError(
-            f"{whose} needs labels, and its data set {data.name} has no labels",
+            f"{subject} needs labels, and its data set {data.name} has no labels",
             expected="labels, or a metric whose function asks for outputs and inputs alone",
         )
     if isinstance(metric.of, str) and metric.of not in data.classes:
         raise ConfigError(
-            f"{whose} is of the class {metric.of!r}, which {data.name} does not name",
+            f"{subject} is of the class {metric.of!r}, which {data.name} does not name",
             expected=", ".join(data.classes) or "a number: it names no classes",
         )
     if metric.slice_loss is not None and data.digests and not data.slices:
-        raise _no_slices(f"{whose} limits slice_loss", data)
+        raise _no_slices(f"{subject} limits slice_loss", data)
 
 
-def _no_slices(who: str, data: Data) -> ConfigError:
+def _no_slices(subject: str, data: Data) -> ConfigError:
     return ConfigError(
-        f"{who}, and its data set {data.name} has no slices",
+        f"{subject}, and its data set {data.name} has no slices",
         expected='lg.Splits(..., slices={"night": mask}), and the digest of each in lg.Data',
     )
 
 
-def _checked(called: str, recipes: Sequence[Recipe]) -> tuple[Recipe, ...]:
+def _validated_recipes(model_name: str, recipes: Sequence[Recipe]) -> tuple[Recipe, ...]:
     counts = Counter(recipe.name for recipe in recipes)
-    twice = sorted(name for name, count in counts.items() if count > 1)
-    if twice:
+    duplicates = sorted(name for name, count in counts.items() if count > 1)
+    if duplicates:
         raise ConfigError(
-            f"model {called} has two recipes named {', '.join(twice)}",
+            f"model {model_name} has two recipes named {', '.join(duplicates)}",
             remedy="give one of them another name=...",
         )
     if not recipes:
-        raise ConfigError(f"model {called} has no recipe", expected="at least one")
+        raise ConfigError(f"model {model_name} has no recipe", expected="at least one")
     return tuple(recipes)
 
 
-def _beside(file: Path, files: Sequence[str | Path]) -> tuple[Path, ...]:
+def _resolved(model_file: Path, files: Sequence[str | Path]) -> tuple[Path, ...]:
+    """Return the paths of files that are given relative to the folder of the model's file."""
     if isinstance(files, str):
         raise ConfigError("files=... is a list", expected=f"[{files!r}]", got=repr(files))
-    return tuple(file.parent / each for each in files)
+    return tuple(model_file.parent / file for file in files)

@@ -1,4 +1,4 @@
-"""Which check runs on which model and recipe."""
+"""Select the models, recipes and metrics that each check runs on."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from typing import Any, final
 
 from litegate.core.errors import ConfigError
 from litegate.core.escaping import plain
-from litegate.spec.budget import OF_LABELS, Budget, Regression
+from litegate.spec.budget import ACCURACY_LIMITS, Budget, Regression
 from litegate.spec.metric import LIMITS as METRIC_LIMITS
 from litegate.spec.metric import Metric
 from litegate.spec.model import Model
 from litegate.spec.recipe import Recipe
 
 _OWNERS: Mapping[str, type] = {"budget": Budget, "regression": Regression, "metric": Metric}
-"""What holds limits, by the name of its fixture."""
-_OF_METRICS = "metric."
+"""Classes with limits, by the name of their fixture."""
+_METRIC_PREFIX = "metric."
 LIMITS = (
-    *Budget().unset(),
-    *(f"regression.{each.name}" for each in fields(Regression)),
-    *(f"{_OF_METRICS}{name}" for name in METRIC_LIMITS),
+    *Budget().unset_limits(),
+    *(f"regression.{f.name}" for f in fields(Regression)),
+    *(f"{_METRIC_PREFIX}{name}" for name in METRIC_LIMITS),
 )
-"""Every limit by its name: "size", "regression.size", "metric.loss"."""
+"""Names of all limits: "size", "regression.size", "metric.loss"."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A model, and the candidate's recipe for a check that looks at one."""
+    """The parameters of a test: a model, and a recipe if the check runs on each recipe."""
 
     model: Model
     recipe: Recipe | None
@@ -44,72 +44,88 @@ class Case:
 
     @property
     def budget(self) -> Budget:
-        """The limits that hold here."""
+        """The limits that apply."""
         return self.model.budget_of(self.recipe) if self.recipe else self.model.budget
 
     @property
     def regression(self) -> Regression:
-        """How much worse than the base is allowed here."""
+        """The limits against the base that apply."""
         return self.budget.regression or Regression()
 
     def limit(self, name: str) -> Any:
-        """One of `LIMITS`; None where it is unset, or needs classes that there are not."""
-        if name in OF_LABELS and not self.model.chooses:
+        """Return one of `LIMITS`; None if it is unset, or the model has no accuracy."""
+        if name in ACCURACY_LIMITS and not self.model.has_accuracy:
             return None
         owner, _, field = name.rpartition(".")
         return getattr(self.regression if owner else self.budget, field)
 
-    def unset(self, *, compared: bool) -> tuple[str, ...]:
-        """The names of limits that could be set; `compared`: of those against a base too."""
-        against = (f"regression.{name}" for name in self.regression.unset())
-        metrics = (name for each in self.budget.metrics for name in each.unset(compared=compared))
-        every = (*self.budget.unset(), *(against if compared else ()), *metrics)
-        idle = () if self.model.chooses else OF_LABELS
-        idle = (*idle, *(() if self.model.data.slices else ("slice_drop",)))
-        return tuple(name for name in every if name not in idle)
+    def unset_limits(self, *, compared: bool) -> tuple[str, ...]:
+        """Return the limits that could be set; `compared` adds those against a base."""
+        against_base = (f"regression.{name}" for name in self.regression.unset_limits())
+        of_metrics = (
+            name
+            for metric in self.budget.metrics
+            for name in metric.unset_limits(compared=compared)
+        )
+        unset = (
+            *self.budget.unset_limits(),
+            *(against_base if compared else ()),
+            *of_metrics,
+        )
+        not_applicable = {
+            *(() if self.model.has_accuracy else ACCURACY_LIMITS),
+            *(() if self.model.data.slices else ("slice_drop",)),
+        }
+        return tuple(name for name in unset if name not in not_applicable)
 
-    def unnamed(self, named: Collection[str], *, compared: bool) -> tuple[str, ...]:
-        """The limits that are set and not among those `named`, as `LIMITS` has them."""
-        own = (name for name in Budget().unset() if self.limit(name) is not None)
+    def unchecked_limits(self, named: Collection[str], *, compared: bool) -> tuple[str, ...]:
+        """Return the limits that are set, but not among those that checks name.
+
+        `named` are names of `LIMITS`; `compared` includes the limits against a base.
+        """
+        own = (name for name in Budget().unset_limits() if self.limit(name) is not None)
         metrics = (
             f"{metric.name}.{limit}"
             for metric in self.budget.metrics
             for limit in metric.limits()
-            if f"{_OF_METRICS}{limit}" not in named and (compared or limit != "regression")
+            if f"{_METRIC_PREFIX}{limit}" not in named and (compared or limit != "regression")
         )
         return (*(name for name in own if name not in named), *metrics)
 
     @property
     def target(self) -> str | None:
-        """The name or the file of what must take every operator."""
+        """Name or file of the target that must support every operator."""
         return self.budget.target
 
     @property
     def shipped(self) -> str | None:
-        """The file of the project that must hold the candidate's bytes."""
+        """Path of the file in the project that must equal the candidate."""
         return self.recipe.shipped if self.recipe else None
 
 
-def choose(models: Mapping[str, Model], names: Iterable[str]) -> dict[str, Model]:
-    """The models to gate: those named, or all. ConfigError lists the known for a misspelt one."""
-    wanted = list(names)
-    unknown = [name for name in wanted if name not in models]
+def select_models(models: Mapping[str, Model], names: Iterable[str]) -> dict[str, Model]:
+    """Return the models with these names, or all models without a name.
+
+    Raises ConfigError for an unknown name.
+    """
+    selected = list(names)
+    unknown = [name for name in selected if name not in models]
     if unknown:
         raise ConfigError(
             f"--litegate-model: there is no model {', '.join(unknown)}",
             expected=", ".join(models) or "a folder with models; it has none",
         )
-    return {name: model for name, model in models.items() if not wanted or name in wanted}
+    return {name: model for name, model in models.items() if not selected or name in selected}
 
 
-def recipes_of(model: Model, names: Iterable[str]) -> tuple[Recipe, ...]:
-    """The recipes of a model to build: those named, or all."""
-    wanted = list(names)
-    return tuple(r for r in model.recipes if not wanted or r.name in wanted)
+def select_recipes(model: Model, names: Iterable[str]) -> tuple[Recipe, ...]:
+    """Return the recipes of a model with these names, or all recipes without a name."""
+    selected = list(names)
+    return tuple(r for r in model.recipes if not selected or r.name in selected)
 
 
 def check_recipes(models: Mapping[str, Model], names: Iterable[str]) -> None:
-    """Raise ConfigError for a recipe that no chosen model has."""
+    """Raise ConfigError for a recipe that no selected model has."""
     known = {recipe.name for model in models.values() for recipe in model.recipes}
     unknown = [name for name in names if name not in known]
     if unknown:
@@ -120,38 +136,47 @@ def check_recipes(models: Mapping[str, Model], names: Iterable[str]) -> None:
 
 
 def cases(
-    models: Mapping[str, Model], only: Iterable[str], function: Callable[..., Any], *, each: bool
+    models: Mapping[str, Model],
+    only_recipes: Iterable[str],
+    function: Callable[..., Any],
+    *,
+    per_recipe: bool,
 ) -> list[Case]:
-    """The cases of one check: `each` gated recipe, or each model, whose limits are all set."""
-    wanted = list(only)
-    found = [
+    """Return the cases of a check: the models, or their gated recipes, that set all its limits."""
+    names = list(only_recipes)
+    candidates = [
         Case(model=model, recipe=recipe)
         for model in models.values()
-        for recipe in (gated(model, wanted) if each else [None])
+        for recipe in (gated_recipes(model, names) if per_recipe else [None])
     ]
-    used = [name for name in limits_used(function) if not name.startswith(_OF_METRICS)]
-    return [case for case in found if all(case.limit(name) is not None for name in used)]
+    used = [name for name in limits_used(function) if not name.startswith(_METRIC_PREFIX)]
+    return [case for case in candidates if all(case.limit(name) is not None for name in used)]
 
 
-def by_metric(found: Iterable[Case], function: Callable[..., Any]) -> list[tuple[Case, Metric]]:
-    """Each case of a check that asks for a metric, with each one that has all limits it names."""
+def cases_by_metric(
+    cases: Iterable[Case], function: Callable[..., Any]
+) -> list[tuple[Case, Metric]]:
+    """Pair the cases of a check of metrics with each metric that sets all limits it names."""
     used = limits_used(function)
-    fields = [name.removeprefix(_OF_METRICS) for name in used if name.startswith(_OF_METRICS)]
+    fields = [name.removeprefix(_METRIC_PREFIX) for name in used if name.startswith(_METRIC_PREFIX)]
     return [
         (case, metric)
-        for case in found
+        for case in cases
         for metric in case.budget.metrics
         if all(getattr(metric, field) is not None for field in fields)
     ]
 
 
-def gated(model: Model, only: Iterable[str]) -> list[Recipe]:
-    """The recipes of a model that are judged: those named, or all."""
-    return [recipe for recipe in recipes_of(model, only) if recipe.gate]
+def gated_recipes(model: Model, names: Iterable[str]) -> list[Recipe]:
+    """Return the gated recipes of a model with these names, or all of them without a name."""
+    return [recipe for recipe in select_recipes(model, names) if recipe.gate]
 
 
 def limits_used(function: Callable[..., Any]) -> frozenset[str]:
-    """Those of `LIMITS` that a check names. ConfigError for one that does not exist."""
+    """Return the `LIMITS` that the source of a check names, such as ``budget.size``.
+
+    Raises ConfigError for a limit that does not exist.
+    """
     tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     used = {
         (node.value.id, node.attr)

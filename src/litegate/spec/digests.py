@@ -1,7 +1,7 @@
-"""Keys: a digest of what makes an artifact, and of nothing else.
+"""Compute the keys of artifacts: digests of all inputs of a build, and of nothing else.
 
-Source enters as its syntax tree written back to text: no comments, no docstrings, no layout, and no
-arguments of `@model` or `trained`, so that a new limit or another recipe builds nothing again.
+Source code is digested as its unparsed syntax tree, without comments, docstrings, layout and the
+arguments of `@model` and `trained`, so that a new limit or recipe does not rebuild anything.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from litegate.spec.model import Data, Model
 from litegate.spec.recipe import Recipe
 
 Roots = tuple[Path, ...]
-"""Folders in which imports are looked up, in their order."""
+"""Folders in which imports are looked up, in this order."""
 FORMAT = 1
-"""Changes when what an entry of the store holds changes."""
+"""Version of the store's entries; to be increased if their content changes."""
 
 
 def artifact_key(stem: str, toolchain: str) -> str:
-    """The key of an artifact: what the user made it of, and the tool chain that built it."""
+    """Return the key of an artifact from the digests of the user's inputs and of the tool chain."""
     return digest_of([stem, toolchain])
 
 
 def artifact_stem(model: Model, recipe: Recipe, project: Path, *, start: str = "") -> str:
-    """What the user makes an artifact of: model, training, recipe, data and the builder's files.
+    """Digest the user's inputs of an artifact: model, training, recipe, data, builder's files.
 
-    `start` is the digest of the trained network that the model begins with, where it does.
+    `start` is the digest of the trained network that the model starts from, if it does.
     """
-    made_of = {
+    inputs = {
         "format": FORMAT,
         "source": module_digest(model.file, project),
         "builder": model.build.__qualname__,
@@ -47,11 +47,11 @@ def artifact_stem(model: Model, recipe: Recipe, project: Path, *, start: str = "
         "data": data_key(model.data, project),
     }
     files = {"files": _file_digests(model)} if model.files else {}
-    return digest_of(made_of | files | ({"start": start} if start else {}))
+    return digest_of(inputs | files | ({"start": start} if start else {}))
 
 
 def _file_digests(model: Model) -> list[str]:
-    """SHA-256 of each file that the builder reads, in their order."""
+    """Return the SHA-256 of each file that the builder reads, in the declared order."""
     try:
         return [hashlib.sha256(file.read_bytes()).hexdigest() for file in model.files]
     except OSError as error:
@@ -63,20 +63,21 @@ def _file_digests(model: Model) -> list[str]:
 
 
 def data_key(data: Data, project: Path) -> str:
-    """The key of a data set: its raw arrays' digests, its preprocessing, classes and domain.
+    """Return the key of a data set.
 
-    And the bytes of the files that the preprocessing reads, below `project`.
+    It covers the digests of the raw arrays, the source of the preprocessing and the files in
+    `project` that it reads, the classes, the domain and the output that is judged.
     """
     domain = dict(data.domain) if isinstance(data.domain, Mapping) else data.domain
-    made_of = [dict(data.digests), _function_digest(data), data.classes, domain]
+    inputs = [dict(data.digests), _function_digest(data), data.classes, domain]
     files = [files_digest(data, project)] if data.files else []
-    return digest_of(made_of + ([data.output] if data.output else []) + files)
+    return digest_of(inputs + ([data.output] if data.output else []) + files)
 
 
 def files_digest(data: Data, project: Path) -> str:
-    """A digest of the files that the preprocessing reads. ConfigError where one cannot be read."""
+    """Digest the files that the preprocessing reads. Raises ConfigError for an unreadable file."""
     try:
-        found = {
+        digests = {
             name: hashlib.sha256((project / name).read_bytes()).hexdigest() for name in data.files
         }
     except OSError as error:
@@ -85,7 +86,7 @@ def files_digest(data: Data, project: Path) -> str:
             got=str(error),
             remedy="correct lg.Data(files=(...)): paths start at the project's root",
         ) from error
-    return digest_of(found)
+    return digest_of(digests)
 
 
 def _function_digest(data: Data) -> str:
@@ -101,14 +102,14 @@ def _function_digest(data: Data) -> str:
 
 
 def _source(function: Callable[..., Any]) -> str:
-    """The source of a function at the top of a module; TypeError for anything else."""
+    """Return the source of a function at the top of a module. Raises TypeError for others."""
     if not getattr(function, "__qualname__", "").isidentifier():
         raise TypeError(function)
     return textwrap.dedent(inspect.getsource(function))
 
 
 def toolchain_digest(folder: Path) -> str:
-    """A digest of the tool chain's source files; its pinned versions stand in one of them."""
+    """Digest the source files of the tool chain; one of them has its pinned versions."""
     files = {
         file.relative_to(folder).as_posix(): _text_digest(file) for file in folder.rglob("*.py")
     }
@@ -116,92 +117,93 @@ def toolchain_digest(folder: Path) -> str:
 
 
 def _text_digest(file: Path) -> str:
-    """SHA-256 of a file's text, whatever ends its lines.
+    """Return the SHA-256 of a file's text with normalized line ends.
 
-    Unlike a model's source it is not parsed: that would take a warm run a tenth of its time, and
-    litegate's own comments change with its version alone.
+    Unlike a model's source the file is not parsed: that would take a tenth of a warm run's time,
+    and litegate's own comments change with its version alone.
     """
     return hashlib.sha256(file.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
 
 
 def digest_of(value: Any) -> str:
-    """SHA-256 of a JSON value, written canonically."""
-    written = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(written.encode()).hexdigest()
+    """Return the SHA-256 of a JSON value in canonical form: sorted keys, no spaces, ASCII."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def source_digest(source: str) -> str:
-    """SHA-256 of Python source without comments, docstrings, layout and what declares models."""
+    """Digest Python source without comments, docstrings, layout and declarations of models."""
     return tree_digest(ast.parse(source))
 
 
 def tree_digest(tree: ast.AST) -> str:
-    """As `source_digest`, of a syntax tree; takes out of the tree what does not count."""
-    return hashlib.sha256(ast.unparse(_Bare().visit(tree)).encode()).hexdigest()
+    """Digest a syntax tree as `source_digest` does; modifies the tree."""
+    return hashlib.sha256(ast.unparse(_RemoveIrrelevant().visit(tree)).encode()).hexdigest()
 
 
 def module_digest(file: Path, project: Path, *paths: Path) -> str:
-    """Digest of a module and of every local module that it imports, directly or not.
+    """Digest a module and all local modules that it imports, directly or indirectly.
 
-    Local is what lies in one of its `roots`.
+    A local module lies in one of its `roots`.
     """
     return modules_digest([file.resolve()], roots(file, project, *paths))
 
 
 def modules_digest(files: Iterable[Path], roots: Roots) -> str:
-    """Digest of some modules, named by their paths, and of every local module that they import."""
-    seen: dict[Path, str] = {}
-    waiting = list(files)
-    while waiting:
-        each = waiting.pop()
-        if each in seen:
+    """Digest modules, given by their paths, and all local modules that they import."""
+    digests: dict[Path, str] = {}
+    pending = list(files)
+    while pending:
+        file = pending.pop()
+        if file in digests:
             continue
-        digest, imported = _digest_and_imports(_source_of(each), str(each))
-        waiting += _local_files(imported, each, roots)
-        seen[each] = digest
-    return digest_of({_relative(path, roots): digest for path, digest in seen.items()})
+        digest, imports = _digest_and_imports(_read(file), str(file))
+        pending += _local_files(imports, file, roots)
+        digests[file] = digest
+    return digest_of({_relative(file, roots): digest for file, digest in digests.items()})
 
 
 def roots(file: Path, project: Path, *paths: Path) -> Roots:
-    """Where a module's imports are looked up.
+    """Return the folders in which a module's imports are looked up.
 
-    Its folder, those above it, the project, `paths`, and the project's folders on the import path.
+    These are its folder, the project's folders above it, `paths`, and the project's folders on the
+    import path.
     """
-    folders, root = file.resolve().parents, project.resolve()
-    above = (folder for folder in folders if folder.is_relative_to(root))
-    found = (folders[0], *above, root, *(path.resolve() for path in paths), *own_folders(root))
-    return tuple(dict.fromkeys(found))
+    parents, root = file.resolve().parents, project.resolve()
+    above = (folder for folder in parents if folder.is_relative_to(root))
+    folders = (parents[0], *above, root, *(path.resolve() for path in paths), *own_folders(root))
+    return tuple(dict.fromkeys(folders))
 
 
 def parsed(file: Path) -> ast.Module:
-    """A module's syntax tree. ConfigError where it cannot be read as Python."""
-    return _tree(_source_of(file), str(file))
+    """Return the syntax tree of a module. Raises ConfigError if it is not readable as Python."""
+    return _parse(_read(file), str(file))
 
 
-def _source_of(file: Path) -> bytes:
+def _read(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
         raise ConfigError(f"{file} cannot be read as Python", got=str(error)) from error
 
 
-def _tree(source: bytes, file: str) -> ast.Module:
+def _parse(source: bytes, file: str) -> ast.Module:
     try:
-        return ast.parse(source)  # bytes: in the encoding that they state
+        return ast.parse(source)  # bytes: the file may declare its encoding
     except (SyntaxError, ValueError) as error:
         raise ConfigError(f"{file} cannot be read as Python", got=str(error)) from error
 
 
 @lru_cache(maxsize=4096)
 def _digest_and_imports(source: bytes, file: str) -> tuple[str, tuple[tuple[str, int], ...]]:
-    """A module's digest and what it imports; each recipe's key asks for the same modules again."""
-    tree = _tree(source, file)
-    imported = tuple(_imported(tree))
-    return tree_digest(tree), imported
+    """Return a module's digest and its imports; cached, since all recipes need the same modules."""
+    tree = _parse(source, file)
+    imports = tuple(_imported(tree))  # before tree_digest, which modifies the tree
+    return tree_digest(tree), imports
 
 
 def _relative(path: Path, roots: Roots) -> str:
-    """The path as it reads from the first root that holds it: the same in every checkout."""
+    """Return the path relative to the first root above it, which is the same in every checkout."""
     for root in roots:
         if path.is_relative_to(root):
             return path.relative_to(root).as_posix()
@@ -209,39 +211,39 @@ def _relative(path: Path, roots: Roots) -> str:
 
 
 def local_imports(tree: ast.AST, file: Path, roots: Roots) -> Iterator[Path]:
-    """The files of the local modules that a part of a module imports, packages included."""
+    """Yield the files of the local modules that a syntax tree imports, with their packages."""
     yield from _local_files(_imported(tree), file, roots)
 
 
-def _local_files(imported: Iterable[tuple[str, int]], file: Path, roots: Roots) -> Iterator[Path]:
-    for name, level in imported:
+def _local_files(imports: Iterable[tuple[str, int]], file: Path, roots: Roots) -> Iterator[Path]:
+    for name, level in imports:
         parts = name.split(".")
         for root in (file.parents[level - 1],) if level else roots:
             for length in range(1, len(parts) + 1):
                 base = root.joinpath(*parts[:length])
-                places = (base.with_suffix(".py"), base / "__init__.py")
-                yield from (one for one in places if one.is_file() and not installed(one))
+                files = (base.with_suffix(".py"), base / "__init__.py")
+                yield from (path for path in files if path.is_file() and not installed(path))
 
 
 def _imported(tree: ast.AST) -> Iterator[tuple[str, int]]:
-    """What is imported, and for a relative import its number of dots."""
+    """Yield the name of each import, and the number of its leading dots if it is relative."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((alias.name, 0) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            start = f"{node.module}." if node.module else ""
-            yield from ((f"{start}{alias.name}", node.level) for alias in node.names)
+            package = f"{node.module}." if node.module else ""
+            yield from ((f"{package}{alias.name}", node.level) for alias in node.names)
 
 
-class _Bare(ast.NodeTransformer):
-    """Takes out docstrings and the arguments of `@model` and of `litegate.trained`."""
+class _RemoveIrrelevant(ast.NodeTransformer):
+    """Removes docstrings, decorators `@model`, and the arguments of `litegate.trained`."""
 
     def visit_Module(self, node: ast.Module) -> ast.AST:
-        own = _names_of_trained(node)
-        for each in node.body:
-            declared = each.value if isinstance(each, ast.Assign | ast.AnnAssign) else None
-            if isinstance(declared, ast.Call) and ast.unparse(declared.func) in own:
-                declared.args, declared.keywords = [], []
+        names = _names_of_trained(node)
+        for statement in node.body:
+            call = statement.value if isinstance(statement, ast.Assign | ast.AnnAssign) else None
+            if isinstance(call, ast.Call) and ast.unparse(call.func) in names:
+                call.args, call.keywords = [], []
         return self._without_docstring(node)
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
@@ -264,18 +266,18 @@ class _Bare(ast.NodeTransformer):
 
 
 def _declares_model(decorator: ast.expr) -> bool:
-    called = decorator.func if isinstance(decorator, ast.Call) else decorator
-    name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+    function = decorator.func if isinstance(decorator, ast.Call) else decorator
+    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
     return name == "model"
 
 
 def _names_of_trained(module: ast.Module) -> set[str]:
-    """How a module calls `litegate.trained`: by what it imports, for the name may be another's."""
-    found: set[str] = set()
+    """Return the names by which a module's imports make `litegate.trained` available."""
+    names: set[str] = set()
     for node in module.body:
         if isinstance(node, ast.Import):
-            own = (each for each in node.names if each.name == "litegate")
-            found |= {f"{each.asname or each.name}.trained" for each in own}
+            aliases = (alias for alias in node.names if alias.name == "litegate")
+            names |= {f"{alias.asname or alias.name}.trained" for alias in aliases}
         elif isinstance(node, ast.ImportFrom) and node.module == "litegate" and not node.level:
-            found |= {each.asname or each.name for each in node.names if each.name == "trained"}
-    return found
+            names |= {alias.asname or alias.name for alias in node.names if alias.name == "trained"}
+    return names

@@ -1,4 +1,4 @@
-"""The files below `models/` to models by name: loaded by path, builders are not run."""
+"""Load the models that the files below `models/` declare; builders are not run."""
 
 from __future__ import annotations
 
@@ -14,82 +14,87 @@ from types import ModuleType
 
 from litegate.core.errors import ConfigError
 from litegate.core.import_paths import installed
-from litegate.spec.authoring import noted
+from litegate.spec.authoring import record_models
 from litegate.spec.model import Model
 from litegate.spec.suggestions import advice
 from litegate.spec.targets import KNOWN
 
 
 def discover(models: Path, project: Path) -> dict[str, Model]:
-    """Every model of the folder `models` and of those below, by name, in the order of the files.
+    """Load all models in the folder `models` and below, by name, in the order of their files.
 
-    Files and folders that begin with an underscore or a dot are helpers; a model of theirs belongs
-    to the file that imports it.
+    Files and folders whose names start with an underscore or a dot are helpers; a model that they
+    declare belongs to the file that imports it.
 
-    Raises ConfigError for a missing folder, a file that does not load, or a name used twice.
+    Raises ConfigError for a missing folder, a file that does not load, or a duplicate name.
     """
     if not models.is_dir():
         raise ConfigError(
             f"there is no folder {models}",
             expected="a folder with one file a model",
-            remedy=_where(project)
+            remedy=_project_above(project)
             or "run `litegate init`, or name yours in the setting litegate_models",
         )
-    found: dict[str, Model] = {}
-    files = sorted(file.resolve() for file in models.rglob("*.py") if _declares(file, models))
+    models_by_name: dict[str, Model] = {}
+    paths = models.rglob("*.py")
+    files = sorted(path.resolve() for path in paths if not _is_helper(path, models))
     for file in files:
         for model in load_file(file, project).values():
-            if model.file == file or model.file not in files:
-                _add(found, model if model.file == file else replace(model, file=file, line=1))
-    return found
+            if model.file == file:
+                _add(models_by_name, model)
+            elif model.file not in files:  # imported from a helper
+                _add(models_by_name, replace(model, file=file, line=1))
+    return models_by_name
 
 
-def _where(folder: Path) -> str:
-    """The project that a folder lies in, where that is one."""
+def _project_above(folder: Path) -> str:
+    """Return a hint at the project that a folder lies in; empty if there is none."""
     for above in folder.resolve().parents:
         if (above / "models").is_dir() and (above / "checks").is_dir():
             return f"this is a folder of the project {above}: go there"
     return ""
 
 
-def _declares(file: Path, models: Path) -> bool:
-    return not any(part.startswith(("_", ".")) for part in file.relative_to(models).parts)
+def _is_helper(file: Path, models: Path) -> bool:
+    return any(part.startswith(("_", ".")) for part in file.relative_to(models).parts)
 
 
-def _add(found: dict[str, Model], model: Model) -> None:
-    if model.name in found:
+def _add(models_by_name: dict[str, Model], model: Model) -> None:
+    if other := models_by_name.get(model.name):
         raise ConfigError(
             f"two models are named {model.name}",
-            got=f"{found[model.name].file}:{found[model.name].line} and {model.file}:{model.line}",
+            got=f"{other.file}:{other.line} and {model.file}:{model.line}",
             remedy="rename one; the name is the test id and the report's row",
         )
-    found[model.name] = model
+    models_by_name[model.name] = model
 
 
 def load_file(path: Path, project: Path) -> dict[str, Model]:
-    """The models that one file declares, by name; and those that it imports, under other names.
+    """Load the models of one file by name: those that it declares, and those that it imports.
 
-    Modules beside the file and below the project may be imported by it.
-    Raises ConfigError, with the file and line, for a file that raises, and for a model that no
-    variable holds in the end: nobody would gate it.
+    The file may import modules in its folder and in the project.
+
+    Raises ConfigError, with file and line, for a file that raises, and for a model that no variable
+    of the file refers to at the end: it would not be gated.
     """
     path = path.resolve()
-    with noted() as made:
+    with record_models() as declared:
         module = _load(path, project.resolve())
-    _demand_held([one for one in made if one.file == path], module)
-    held = _held(module)
-    for one in held:
-        _check_targets(one)
-    found: dict[str, Model] = {}
-    for model in (m for m in held if m.file == path):
-        _add(found, model)
-    return {m.name: m for m in held if m.file != path} | found
+    _check_assigned([model for model in declared if model.file == path], module)
+    models = _models_of(module)
+    for model in models:
+        _check_targets(model)
+    own: dict[str, Model] = {}
+    for model in models:
+        if model.file == path:
+            _add(own, model)
+    return {model.name: model for model in models if model.file != path} | own
 
 
 def _check_targets(model: Model) -> None:
-    """ConfigError for the name of a target that is none; a file of one is read by its check."""
-    budgets = (model.budget, *(each.budget for each in model.recipes if each.budget))
-    for name in (each.target for each in budgets if each.target):
+    """Raise ConfigError for an unknown target; a target's file is read by its check."""
+    budgets = (model.budget, *(recipe.budget for recipe in model.recipes if recipe.budget))
+    for name in (budget.target for budget in budgets if budget.target):
         if name not in KNOWN and not name.endswith(".toml"):
             near = get_close_matches(name, KNOWN, 1)
             raise ConfigError(
@@ -99,25 +104,26 @@ def _check_targets(model: Model) -> None:
             )
 
 
-def _demand_held(made: list[Model], module: ModuleType) -> None:
-    there = {id(value) for value in vars(module).values()}
-    for one in made:
-        if id(one) not in there:
+def _check_assigned(declared: list[Model], module: ModuleType) -> None:
+    """Raise ConfigError for a declared model that is not the value of a variable."""
+    values = {id(value) for value in vars(module).values()}
+    for model in declared:
+        if id(model) not in values:
             raise ConfigError(
-                f"the model that {one.file.name}:{one.line} declares is held by no variable of the"
-                " file, so nobody would gate it",
+                f"the model that {model.file.name}:{model.line} declares is held by no variable of "
+                "the file, so nobody would gate it",
                 expected="a variable of its own for each model, at the top of the file",
                 remedy="rename the one that takes its place, or unpack the list that holds it",
             )
 
 
-def _held(module: ModuleType) -> list[Model]:
-    """The models of a module; one without a name of its own is called as the variable is."""
-    found: dict[int, Model] = {}
+def _models_of(module: ModuleType) -> list[Model]:
+    """Return the models of a module; a model without a name gets that of its first variable."""
+    models: dict[int, Model] = {}
     for variable, value in vars(module).items():
         if isinstance(value, Model):
-            found.setdefault(id(value), value if value.name else replace(value, name=variable))
-    return list(found.values())
+            models.setdefault(id(value), value if value.name else replace(value, name=variable))
+    return list(models.values())
 
 
 def _load(path: Path, project: Path) -> ModuleType:
@@ -130,12 +136,12 @@ def _load(path: Path, project: Path) -> ModuleType:
     sys.modules[name] = module
     with _importable(path.parent, project):
         try:
-            # Compiled anew: Python's cache of bytecode misses a change within a second.
+            # Compiled here: Python's bytecode cache misses a change within the same second.
             exec(compile(path.read_bytes(), str(path), "exec"), vars(module))  # noqa: S102 the user's own file
         except ConfigError as error:
-            raise _placed(error, project) from error
+            raise _with_line(error, project) from error
         except (Exception, SystemExit) as error:
-            place = _place(error, project) or str(path)
+            place = _own_line(error, project) or str(path)
             raise ConfigError(
                 f"{path.name} does not load: {type(error).__name__}: {error}",
                 got=f"raised at {place}",
@@ -147,25 +153,25 @@ def _load(path: Path, project: Path) -> ModuleType:
 
 @contextmanager
 def _importable(*folders: Path) -> Iterator[None]:
-    before = list(sys.path)
+    original = list(sys.path)
     sys.path[:0] = [str(folder) for folder in folders]
     try:
         yield
     finally:
-        sys.path[:] = before
+        sys.path[:] = original
 
 
-def _placed(error: ConfigError, project: Path) -> ConfigError:
-    """The same error, which names the line of the project's that it came from."""
-    place = _place(error, project)
-    where = f"{Path(place).relative_to(project)}: " if place else ""
+def _with_line(error: ConfigError, project: Path) -> ConfigError:
+    """Return the error with the line of the project's own code that raised it."""
+    place = _own_line(error, project)
+    prefix = f"{Path(place).relative_to(project)}: " if place else ""
     return ConfigError(
-        f"{where}{error.what}", expected=error.expected, got=error.got, remedy=error.remedy
+        f"{prefix}{error.what}", expected=error.expected, got=error.got, remedy=error.remedy
     )
 
 
-def _place(error: BaseException, project: Path) -> str:
-    """The innermost line of the project's own code that an exception passed through."""
+def _own_line(error: BaseException, project: Path) -> str:
+    """Return the innermost line of the project's own code in a traceback, as "file:line"."""
     if isinstance(error, SyntaxError):
         return f"{error.filename}:{error.lineno}"
     frames = traceback.extract_tb(error.__traceback__)
@@ -174,5 +180,5 @@ def _place(error: BaseException, project: Path) -> str:
 
 
 def _is_own(file: Path, project: Path) -> bool:
-    """Whether a file is the project's, and no package of an environment that lies below it."""
+    """Return True for a file of the project that is no package of an environment inside it."""
     return file.is_relative_to(project) and not installed(file)

@@ -1,4 +1,4 @@
-"""A metric: what is measured of a network's outputs besides top-1, and what is promised of it."""
+"""Define Metric: a measure of a network's outputs besides top-1 accuracy, with its limits."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from litegate.core.errors import ConfigError
 from litegate.core.units import Number, Quantity, Unit
 
 Limit = Quantity | Number
-"""A plain number in the metric's own unit; of top-k a quantity in per cent or points."""
+"""A plain number in the metric's own unit; for top-k a quantity in per cent or points."""
 
 
 class Limits(TypedDict, total=False):
-    """The limits that a metric may be given, as `Metric` has them."""
+    """Keyword arguments for the limits of a metric; see `Metric`."""
 
     least: Limit
     most: Limit
@@ -30,7 +30,7 @@ class Limits(TypedDict, total=False):
 
 
 class MetricKind(StrEnum):
-    """How a metric is computed; `litegate.measures.metric_rule` has the arithmetic."""
+    """How a metric is computed; `litegate.measures.metrics` implements each kind."""
 
     TOP_K = "top_k"
     F1 = "f1"
@@ -40,67 +40,67 @@ class MetricKind(StrEnum):
     RMSE = "rmse"
     IOU = "iou"
     MEAN = "mean"
-    """The average of the user's own function of each sample."""
+    """The mean of the user's own function of each sample."""
     CUSTOM = "custom"
     """The user's own function of all samples."""
 
 
 class Better(StrEnum):
-    """Which way a metric's values improve."""
+    """Direction in which the values of a metric improve."""
 
     HIGHER = "higher"
     LOWER = "lower"
 
 
 OF_CLASSES = frozenset({MetricKind.TOP_K, MetricKind.F1, MetricKind.IOU})
-"""The kinds that have a value of each class, so a `class_loss`."""
-_OF_VALUES = frozenset({MetricKind.MSE, MetricKind.MAE, MetricKind.RMSE, MetricKind.IOU})
+"""Kinds with a value for each class, which may have a `class_loss`."""
+_NOT_FOR_CLASSIFIERS = frozenset({MetricKind.MSE, MetricKind.MAE, MetricKind.RMSE, MetricKind.IOU})
 LIMITS = tuple(Limits.__annotations__)
-"""The fields that hold limits."""
+"""Names of the fields with limits."""
 _TAKEN = frozenset({"accuracy", "arena", "latency", "size", "sparsity"})
-"""Names that other measurements have."""
+"""Names of other measurements, which would be ambiguous in reports."""
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """One metric with its limits; `litegate.metrics` makes them. A limit left unset has no check.
+    """One metric with its limits, made by a function of `litegate.metrics`.
 
-    Equal where the same is computed, whatever is promised of it.
+    An unset limit has no check. Metrics are equal if they compute the same, whatever their limits.
 
-    ConfigError for a limit in a direction or a unit that the metric does not have, or for none.
+    Raises ConfigError for a limit with the wrong direction or unit, or if no limit is set.
     """
 
     name: str
-    """How tests and reports call it: letters, digits and underscores."""
+    """Name in test ids and reports: letters, digits and underscores."""
     kind: MetricKind
     better: Better
     function: Callable[..., Any] | None = None
-    """The user's own; asks for `outputs`, `labels` or `inputs` by the names of its parameters."""
+    """The user's own function; its parameters are named `outputs`, `labels` or `inputs`."""
     k: int = 1
-    """Of top-k: how many of the highest scores may hold the class."""
+    """For top-k: number of highest scores that may include the class."""
     of: int | str | None = None
-    """The class whose metric it is, by number or name; None where it is of all."""
+    """The class that the metric is about, by number or name; None for all classes."""
     threshold: float | None = None
-    """From which value on a single output says yes."""
+    """Least value of a single output that means class 1."""
     ignore: int | None = None
-    """The label of pixels that do not count."""
+    """The label of pixels that are left out."""
     bounded: bool = False
-    """Whether every value lies between 0 and 1."""
+    """True if every value lies between 0 and 1."""
 
     least: Limit | None = field(default=None, compare=False)
-    """The floor, of a metric that is better the higher it is."""
+    """Minimum value, for a metric that is better the higher it is."""
     most: Limit | None = field(default=None, compare=False)
-    """The ceiling, of one that is better the lower it is."""
+    """Maximum value, for a metric that is better the lower it is."""
     loss: Limit | None = field(default=None, compare=False)
-    """How much worse than its float reference at most."""
+    """Maximum loss against the float reference."""
     class_loss: Limit | None = field(default=None, compare=False)
-    """The same, of the class that loses most."""
+    """Maximum loss of the worst class against the float reference."""
     slice_loss: Limit | None = field(default=None, compare=False)
-    """The same, of the slice of the evaluation split that loses most."""
+    """Maximum loss of the worst slice of the evaluation split against the float reference."""
     regression: Limit | None = field(default=None, compare=False)
-    """How much worse than the merge base at most."""
+    """Maximum loss against the merge base."""
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -119,47 +119,47 @@ class Metric:
             self._check_limit(name, limit)
 
     def limits(self) -> dict[str, Limit]:
-        """The limits that are set, by their field."""
-        found = {name: getattr(self, name) for name in LIMITS}
-        return {name: limit for name, limit in found.items() if limit is not None}
+        """Return the limits that are set, by field."""
+        limits = {name: getattr(self, name) for name in LIMITS}
+        return {name: limit for name, limit in limits.items() if limit is not None}
 
-    def over(self, other: Metric | None) -> Metric:
-        """The limits set here, and those of another that computes the same where one is unset."""
-        if other is None or self != other:
+    def with_defaults(self, defaults: Metric | None) -> Metric:
+        """Return a metric whose unset limits are those of `defaults`, if both compute the same."""
+        if defaults is None or self != defaults:
             return self
-        held: dict[str, Any] = other.limits() | self.limits()
-        return replace(self, **held)
+        merged: dict[str, Any] = defaults.limits() | self.limits()
+        return replace(self, **merged)
 
-    def unset(self, *, compared: bool = False) -> tuple[str, ...]:
-        """The limits that could be set and are not, "auc.loss"; `compared`: to a base too."""
+    def unset_limits(self, *, compared: bool = False) -> tuple[str, ...]:
+        """Return the limits that could be set, as "auc.loss"; `compared` adds "auc.regression"."""
         level = "least" if self.better is Better.HIGHER else "most"
-        could = (level, "loss", *(("regression",) if compared else ()))
-        return tuple(f"{self.name}.{name}" for name in could if getattr(self, name) is None)
+        applicable = (level, "loss", *(("regression",) if compared else ()))
+        return tuple(f"{self.name}.{name}" for name in applicable if getattr(self, name) is None)
 
     def unit(self, limit: str = "least") -> Unit:
-        """The unit of its value, or of what one of its limits bounds."""
+        """Return the unit of a limit; the default is also the unit of the metric's value."""
         if self.kind is not MetricKind.TOP_K:
             return Unit.SCORE
         return Unit.PERCENT if limit in ("least", "most") else Unit.POINTS
 
     @property
     def definition(self) -> dict[str, Any]:
-        """What it computes in JSON's types, limits and the user's function aside."""
-        left_out = {"name", "function", *LIMITS}
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in left_out}
+        """The parameters of the computation in JSON types, without limits and function."""
+        excluded = {"name", "function", *LIMITS}
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in excluded}
 
     @property
     def needs_labels(self) -> bool:
-        """Whether it cannot be computed without the evaluation split's labels."""
+        """True if computing it takes the labels of the evaluation split."""
         if self.kind not in (MetricKind.MEAN, MetricKind.CUSTOM):
             return True
         return bool(self.function and "labels" in signature(self.function).parameters)
 
     @property
-    def chooses(self) -> bool:
-        """Whether it may be of a network that chooses between classes, so has an accuracy too."""
-        scored = self.kind is MetricKind.AUC and self.function is not None
-        return self.kind not in _OF_VALUES and not scored
+    def fits_classifier(self) -> bool:
+        """True if a network with this metric may be a classifier, with a score per class."""
+        has_own_score = self.kind is MetricKind.AUC and self.function is not None
+        return self.kind not in _NOT_FOR_CLASSIFIERS and not has_own_score
 
     def _check_directions(self) -> None:
         wrong = "most" if self.better is Better.HIGHER else "least"
@@ -184,10 +184,11 @@ class Metric:
 
     def _check_limit(self, name: str, limit: object) -> None:
         unit = self.unit(name)
-        plain = isinstance(limit, int | float | Fraction) and not isinstance(limit, bool)
-        fits = plain if unit is Unit.SCORE else isinstance(limit, Quantity) and limit.unit is unit
+        is_number = isinstance(limit, int | float | Fraction) and not isinstance(limit, bool)
+        has_unit = isinstance(limit, Quantity) and limit.unit is unit
+        is_valid = is_number if unit is Unit.SCORE else has_unit
         value: Any = limit.value if isinstance(limit, Quantity) else limit
-        if not (fits and isinstance(value, int | float | Fraction) and math.isfinite(value)):
+        if not (is_valid and isinstance(value, int | float | Fraction) and math.isfinite(value)):
             raise ConfigError(
                 f"{self.name}({name}=...) has the wrong unit",
                 expected="a plain number" if unit is Unit.SCORE else f"a quantity in {unit}",

@@ -1,13 +1,13 @@
-"""Metrics other than top-1, for `Budget(metrics=(...))`: each is a name, a computation and limits.
+"""Make metrics besides top-1 accuracy, for `Budget(metrics=(...))`.
 
-Limits are plain numbers in the metric's own unit: `least` (a floor), `most` (a ceiling), `loss`
-(how much worse than the float reference), `class_loss` and `slice_loss` (the worst class, the worst
-slice), `regression` (how much worse than the merge base). Of `top_k` they are quantities in per
-cent and points. ConfigError for a limit in a direction that the metric does not have.
+Limits are plain numbers in the metric's own unit: `least` (minimum), `most` (maximum), `loss`
+(maximum loss against the float reference), `class_loss` and `slice_loss` (the same for the worst
+class and the worst slice), `regression` (maximum loss against the merge base). For `top_k` they are
+quantities in per cent and points. A limit with the wrong direction raises ConfigError.
 
-A function of the user's own is a named one, whose source is part of what a change may loosen. It
-asks for what it takes by the names of its parameters: `outputs`, real values, float32, shape
-(n, ...); `labels`, as the data set has them; `inputs`, as the network is fed them.
+A user's own function must have a name, since a change of its source is reported against the base.
+The names of its parameters select the arguments: `outputs`, real values, float32, shape (n, ...);
+`labels`, as in the data set; `inputs`, as the network reads them.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from typing import Any, Literal, Unpack
 from litegate.core.errors import ConfigError
 from litegate.spec.metric import Better, Limits, Metric, MetricKind
 
-ASKED = ("outputs", "labels", "inputs")
-"""What a function of the user's own may ask for."""
+PARAMETERS = ("outputs", "labels", "inputs")
+"""Parameters that a user's own function may have."""
 
 Function = Callable[..., Any]
 
 
 def top_k(k: int, *, name: str = "", **limits: Unpack[Limits]) -> Metric:
-    """Share of samples whose class is among the k highest scores; of equal scores the lower index.
+    """Share of samples whose class is among the k highest scores; ties go to the lower index.
 
-    Floors are `percent`, losses `points`. ConfigError for a k below 1.
+    `least` is in `percent`, losses are in `points`. Raises ConfigError if k is below 1.
     """
     if k < 1:
         raise ConfigError("top_k(k) counts classes", expected="at least 1", got=repr(k))
@@ -43,10 +43,10 @@ def f1(
     name: str = "f1",
     **limits: Unpack[Limits],
 ) -> Metric:
-    """F1, ``2 tp / (2 tp + fp + fn)``: of one class, by number or name, or the mean over classes.
+    """F1, ``2 tp / (2 tp + fp + fn)``, of one class, by number or name, or the mean over classes.
 
-    The mean (macro) leaves out a class that is neither there nor answered. A network with a single
-    output says class 1 from `threshold` on.
+    The mean (macro F1) leaves out classes that occur neither in the labels nor in the predictions.
+    A network with a single output predicts class 1 from `threshold` on.
     """
     return Metric(
         name=name,
@@ -66,17 +66,17 @@ def auc(
     name: str = "auc",
     **limits: Unpack[Limits],
 ) -> Metric:
-    """Area under the ROC curve: how often a sample of a class outscores one that is not of it.
+    """Area under the ROC curve: the chance that a sample of a class scores above another sample.
 
-    Ties count half (Mann and Whitney 1947). The score is what `score` gives, shape (n,), such as an
-    autoencoder's reconstruction error; or the class's own output, of two outputs its lead over the
-    other. `of` is the class's label.
+    Ties count half (Mann and Whitney 1947). `score` returns the scores, shape (n,), such as an
+    autoencoder's reconstruction error. Without it the score is the output of the class, or with two
+    outputs the difference to the other one. `of` is the label of the class.
     """
     return Metric(
         name=name,
         kind=MetricKind.AUC,
         better=Better.HIGHER,
-        function=_asking(score, "auc(score=...)") if score else None,
+        function=_validated(score, "auc(score=...)") if score else None,
         of=of,
         bounded=True,
         **limits,
@@ -84,17 +84,17 @@ def auc(
 
 
 def mse(*, name: str = "mse", **limits: Unpack[Limits]) -> Metric:
-    """Mean squared error of the outputs against labels of the same shape, in the label's square."""
+    """Mean squared error against labels of the outputs' shape, in the labels' squared unit."""
     return Metric(name=name, kind=MetricKind.MSE, better=Better.LOWER, **limits)
 
 
 def rmse(*, name: str = "rmse", **limits: Unpack[Limits]) -> Metric:
-    """Root of the mean squared error, in the label's own unit."""
+    """Root mean squared error against labels of the outputs' shape, in the unit of the labels."""
     return Metric(name=name, kind=MetricKind.RMSE, better=Better.LOWER, **limits)
 
 
 def mae(*, name: str = "mae", **limits: Unpack[Limits]) -> Metric:
-    """Mean absolute error of the outputs against labels of the same shape, in the label's unit."""
+    """Mean absolute error against labels of the outputs' shape, in the unit of the labels."""
     return Metric(name=name, kind=MetricKind.MAE, better=Better.LOWER, **limits)
 
 
@@ -106,12 +106,12 @@ def iou(
     name: str = "iou",
     **limits: Unpack[Limits],
 ) -> Metric:
-    """Intersection over union of masks: of one class, or the mean over the classes that occur.
+    """Intersection over union of masks, of one class or the mean over the classes that occur.
 
-    Outputs have shape (n, ..., classes), labels are integers of shape (n, ...); each pixel is of
-    the class with the highest score. Intersections and unions are added up over all samples first
-    (Everingham et al. 2010, VOC). A single channel says class 1 from `threshold` on. Pixels
-    labelled `ignore` do not count.
+    Outputs have shape (n, ..., classes), labels are integers, shape (n, ...). The class of a pixel
+    is the one with the highest score. Intersections and unions are summed over all samples first
+    (Everingham et al. 2010, VOC). A single channel predicts class 1 from `threshold` on. Pixels
+    labelled `ignore` are left out.
     """
     return Metric(
         name=name,
@@ -133,16 +133,16 @@ def mean(
     bounded: bool = False,
     **limits: Unpack[Limits],
 ) -> Metric:
-    """The average of a function that gives a number for each sample, shape (n,).
+    """Mean of a function that returns a number for each sample, shape (n,).
 
-    It is called on parts of the evaluation split, so that memory stays flat. `bounded` says that
-    each number lies between 0 and 1.
+    It is called on a part of the evaluation split at a time, which bounds the memory. `bounded`
+    states that each number lies between 0 and 1.
     """
     return Metric(
         name=name,
         kind=MetricKind.MEAN,
         better=_direction(name, better),
-        function=_asking(per_sample, f"mean({name!r}, ...)"),
+        function=_validated(per_sample, f"mean({name!r}, ...)"),
         bounded=bounded,
         **limits,
     )
@@ -156,16 +156,17 @@ def custom(
     bounded: bool = False,
     **limits: Unpack[Limits],
 ) -> Metric:
-    """Any function of whole arrays that gives one number, such as a mean average precision.
+    """Any function of whole arrays that returns one number, such as mean average precision.
 
-    It is called some 550 times for each artifact, on samples drawn from the evaluation split; a NaN
-    says that those samples have no value. `bounded` says that its values lie between 0 and 1.
+    It is called about 550 times for each artifact, on samples drawn from the evaluation split
+    (bootstrap). It returns NaN for samples without a value. `bounded` states that its values lie
+    between 0 and 1.
     """
     return Metric(
         name=name,
         kind=MetricKind.CUSTOM,
         better=_direction(name, better),
-        function=_asking(function, f"custom({name!r}, ...)"),
+        function=_validated(function, f"custom({name!r}, ...)"),
         bounded=bounded,
         **limits,
     )
@@ -181,22 +182,22 @@ def _direction(name: str, better: str) -> Better:
     return Better(better)
 
 
-def _asking(function: Function, whose: str) -> Function:
-    """The function itself; ConfigError where it asks for what there is not, or has no name."""
+def _validated(function: Function, owner: str) -> Function:
+    """Return the function. Raises ConfigError if it has other parameters, or no name."""
     try:
-        asked = tuple(inspect.signature(function).parameters)
+        names = tuple(inspect.signature(function).parameters)
     except (TypeError, ValueError):  # no function, or one that is not written in Python
-        asked = ()
-    if "outputs" not in asked or not set(asked) <= set(ASKED):
+        names = ()
+    if "outputs" not in names or not set(names) <= set(PARAMETERS):
         raise ConfigError(
-            f"the function of {whose} asks for {', '.join(asked) or 'nothing'}",
-            expected=f"parameters named {', '.join(ASKED)}: the first of them always, for it is "
-            "what is measured",
+            f"the function of {owner} asks for {', '.join(names) or 'nothing'}",
+            expected=f"parameters named {', '.join(PARAMETERS)}: the first of them always, for it "
+            "is what is measured",
             got=repr(function),
         )
     if not getattr(function, "__qualname__", "").isidentifier():
         raise ConfigError(
-            f"the function of {whose} is not written with def at the top of a module",
+            f"the function of {owner} is not written with def at the top of a module",
             expected="a named function: its source is part of what a change may loosen",
             got=repr(function),
         )

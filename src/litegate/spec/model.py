@@ -1,4 +1,4 @@
-"""What a file in `models/` declares: training, data, files, the model itself."""
+"""Define Model and its parts: training, data set, splits, files."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from litegate.spec.recipe import Kind, Recipe
 from litegate.spec.samples import Array, Domain, Samples, Stream
 
 SLICE = "slices."
-"""What the name of a slice begins with among a data set's digests."""
+"""Prefix of the names of slices in `Data.digests`."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Training:
-    """How a network is trained; everything here is part of an artifact's key."""
+    """How a network is trained; every field is part of an artifact's key."""
 
     epochs: int = 1
-    """Passes over the training split; 0 leaves the weights as the builder gives them."""
+    """Passes over the training split; 0 keeps the weights that the builder returns."""
     batch_size: int = 32
     seed: int = 7
     """Seeds the initial weights, the order of the batches and every random layer."""
     optimizer: str = "adam"
-    """A Keras optimizer by name."""
+    """Name of a Keras optimizer."""
     learning_rate: float | None = None
-    """None leaves the optimizer's own default."""
+    """None: the optimizer's default."""
     fine_tune_learning_rate: float | None = None
-    """That of fine-tuning, and of the reference beside it; None leaves `learning_rate`."""
+    """Learning rate of fine-tuning, also of the reference's extra epochs; None: `learning_rate`."""
     loss: str | Mapping[str, str] = "sparse_categorical_crossentropy"
-    """A Keras loss by name; of several outputs one for all, or a mapping from each output."""
+    """Name of a Keras loss; for several outputs one for all, or a mapping from each output."""
     from_logits: bool = True
-    """For a cross-entropy: the network's last layer has no softmax."""
+    """For a cross-entropy: True if the network's last layer has no softmax."""
     threads: int = 1
-    """Threads of one operation. Not the machine's: float sums depend on it, so do the bytes."""
+    """Threads of one operation. Fixed, since the order of float sums decides the file's bytes."""
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "threads", "seed"):
@@ -58,122 +58,125 @@ class Training:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Splits:
-    """A data set: each split as arrays, samples first, equal lengths, or as a stream.
+    """A data set: each split as arrays of equal length, samples first, or as a stream.
 
-    The training split is None where nothing is trained, `y_test` where there are no labels. Samples
-    of several inputs are a mapping from the input's name to its array, labels of several outputs
-    one from the output's; prepared, samples are `Inputs`. ConfigError for a split that is given in
-    both ways, or no evaluation split.
+    The training split is None if nothing is trained, `y_test` if there are no labels. Samples of
+    several inputs are a mapping from input names to arrays, labels of several outputs a mapping
+    from output names; after preprocessing samples are `Inputs`.
+
+    Raises ConfigError for a split given as arrays and as a stream, or without an evaluation split.
     """
 
     train: Stream | None = None
-    """The training split in place of `x_train` and `y_train`; gathered into memory."""
+    """The training split, instead of `x_train` and `y_train`; read into memory as a whole."""
     test: Stream | None = None
-    """The evaluation split in place of `x_test` and `y_test`; never in memory as a whole."""
+    """The evaluation split, instead of `x_test` and `y_test`; never in memory as a whole."""
     x_train: Samples | Mapping[str, Array] = None
     """Training samples, shape (n, ...)."""
     y_train: Array | Mapping[str, Array] = None
-    """What the network is trained towards: class numbers, integers, shape (n,), or (n, ...) for one
-    a pixel; or targets, floats, shape (n, ...)."""
+    """Training labels: class numbers, integers, shape (n,), or (n, ...) for one per pixel; or
+    regression targets, floats, shape (n, ...)."""
     x_test: Samples | Mapping[str, Array] = None
     """Samples of the evaluation split, shape (m, ...)."""
     y_test: Array | Mapping[str, Array] = None
-    """Their labels, of either kind; they may be of another than `y_train`, as an anomaly detector's
-    are. Shape (m, ...)."""
+    """Labels of the evaluation split, shape (m, ...); their kind may differ from that of `y_train`,
+    as for an anomaly detector."""
     slices: Mapping[str, Array] = field(default_factory=dict)
-    """Parts of the evaluation split that must not be lost in it, by name: bools, shape (m,)."""
+    """Masks of subsets of the evaluation split that are judged on their own, by name: bools, shape
+    (m,)."""
 
     def arrays(self) -> dict[str, Array]:
-        """The arrays that there are, by the names that `Data.digests` has for them.
+        """Return all arrays by their names in `Data.digests`.
 
         "x_test", or "x_test.NAME" for each of several inputs; "slices.NAME".
         """
-        found: dict[str, Array] = {}
-        for each in fields(self):
-            held = getattr(self, each.name)
-            if isinstance(held, Mapping):
-                found |= {f"{each.name}.{name}": array for name, array in held.items()}
-            elif held is not None and not isinstance(held, Stream):
-                found[each.name] = held
-        return found
+        arrays: dict[str, Array] = {}
+        for f in fields(self):
+            content = getattr(self, f.name)
+            if isinstance(content, Mapping):
+                arrays |= {f"{f.name}.{name}": array for name, array in content.items()}
+            elif content is not None and not isinstance(content, Stream):
+                arrays[f.name] = content
+        return arrays
 
     def __post_init__(self) -> None:
         for split in ("train", "test"):
-            ways = (split, f"x_{split}", f"y_{split}")
-            given = [name for name in ways if getattr(self, name) is not None]
-            if (split in given and len(given) > 1) or (split == "test" and not given):
+            arguments = (split, f"x_{split}", f"y_{split}")
+            passed = [name for name in arguments if getattr(self, name) is not None]
+            if (split in passed and len(passed) > 1) or (split == "test" and not passed):
                 raise ConfigError(
                     f"Splits(...) needs the {split} split in one way",
                     expected=f"x_{split}=... with y_{split}=..., or {split}=lg.Stream(...)",
-                    got=", ".join(given) or "nothing",
+                    got=", ".join(passed) or "nothing",
                 )
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataLocations:
-    """Where data may be looked for."""
+    """Folders in which data sets are looked up."""
 
     project: Path | None = None
-    """The folder that paths of the user's own start from."""
+    """The project's root, the start of relative paths."""
     directory: Path | None = None
-    """The data directory setting."""
+    """The setting `litegate_data`."""
     cache: Path | None = None
-    """Where a download is kept; None forbids downloading."""
+    """Folder for downloads; None forbids downloading."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Data:
-    """A data set: how it is had, what it must be, and what its inputs may be."""
+    """A data set: how to load it, its expected digests, its preprocessing and domain."""
 
     name: str
     load: Callable[[DataLocations], Splits]
-    """Gives the raw arrays. Runs only when something must be built."""
+    """Loads the raw arrays. Runs only if something must be built."""
     digests: Mapping[str, str]
-    """SHA-256 of each raw array's bytes, by its name in `Splits` ("x_test"; of several inputs
-    "x_test.NAME"), "slices.NAME" for a slice; verified at every load."""
+    """SHA-256 of each raw array's bytes, verified at every load. The names are those of `Splits`:
+    "x_test", "x_test.NAME" for several inputs, "slices.NAME" for a slice."""
     preprocess: Callable[[Any], Any]
-    """Raw samples, shape (n, ...), to what the network is fed, float32, shape (n, ...); of several
-    inputs a mapping to a mapping. A named function: its source is part of the artifact's key. It
-    treats each sample by itself, for it is shown a large evaluation split a part at a time."""
+    """Maps raw samples, shape (n, ...), to the network's inputs, float32, shape (n, ...); for
+    several inputs a mapping to a mapping. It must be a named function, since its source is part of
+    the artifact's key, and must treat each sample by itself, since a large evaluation split is
+    preprocessed in parts."""
     domain: Domain
-    """The least and greatest value of a preprocessed input; of several inputs one pair for all, or
-    a mapping from each input's name."""
+    """Least and greatest value of a preprocessed input; for several inputs one pair for all, or a
+    mapping from input names."""
     classes: tuple[str, ...] = ()
-    """The name of each class, in the order of the network's outputs. Empty where labels are no
-    classes: then there is no accuracy, and metrics take its place."""
+    """Names of the classes, in the order of the network's outputs. Empty if the labels are no
+    classes: then metrics replace the accuracy."""
     labels: bool = True
-    """Whether the evaluation split has labels; without them accuracy cannot be measured."""
+    """True if the evaluation split has labels; without labels accuracy cannot be measured."""
     output: str = ""
-    """Of several outputs the one whose classes these are: accuracy is its accuracy. Empty for the
-    first in the file's signature."""
+    """Name of the output whose classes these are and whose accuracy is judged; empty for the first
+    in the file's signature."""
     files: tuple[str, ...] = ()
-    """What the preprocessing reads, by paths from the project's root: their bytes are part of the
-    artifact's key."""
+    """Files that the preprocessing reads, relative to the project's root; their bytes are part of
+    the artifact's key."""
 
     @property
     def slices(self) -> tuple[str, ...]:
-        """The names of the evaluation split's slices, in the order of the alphabet."""
+        """Names of the evaluation split's slices, in alphabetical order."""
         return tuple(sorted(n.removeprefix(SLICE) for n in self.digests if n.startswith(SLICE)))
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """A file of the user's own. It lies in git, or is pinned by its digest, or is made.
+    """A file of the user: in git, pinned by its digest, or made by a command.
 
-    ConfigError where what is given does not say so.
+    Raises ConfigError for arguments that do not identify the file.
     """
 
     path: str = ""
-    """From the project's root, or absolute; ``~`` and ``$NAME`` are filled in."""
+    """Relative to the project's root, or absolute; ``~`` and ``$NAME`` are expanded."""
     url: str = ""
-    """Fetched once, in place of `path`; needs `sha256`."""
+    """Downloaded once, instead of `path`; needs `sha256`."""
     sha256: str = ""
-    """What the bytes must be; needed for whatever lies outside the project."""
+    """Expected digest; needed for a file outside of the project."""
     command: str = ""
-    """Makes `path`; run in the project's root, once in each run, without a shell."""
+    """Command that makes `path`; runs in the project's root, once per run, without a shell."""
 
     def __post_init__(self) -> None:
         if bool(self.path) is bool(self.url) or (self.command and self.url):
@@ -198,12 +201,12 @@ class File:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """What a builder function, `trained` or `prebuilt` declares in `models/`."""
+    """A model as a builder function, `trained` or `prebuilt` declares it in `models/`."""
 
     name: str
     file: Path
     line: int
-    """Where it stands, for messages."""
+    """Line of the declaration, for messages."""
     build: Callable[..., Any]
     """Takes the `tf_keras` module, returns a network."""
     summary: str
@@ -213,37 +216,40 @@ class Model:
     recipes: tuple[Recipe, ...]
     budget: Budget
     renamed_from: str | None = None
-    """The name that the base knows this model by."""
+    """Name of this model in the base."""
     files: tuple[Path, ...] = ()
-    """What the builder reads; their bytes are part of the artifact's key."""
+    """Files that the builder reads; their bytes are part of the artifact's key."""
     signature: str = ""
-    """Of ready-made files with several signatures the one that is judged."""
+    """The signature that is judged, for ready-made files with several."""
     prebuilt: Mapping[str, File] = field(default_factory=dict)
-    """The ready-made file of each recipe, the reference included; empty for what is built."""
+    """The ready-made file of each recipe, with the reference; empty for a model that is built."""
     start: File | None = None
-    """The trained network that the recipes start from, in place of a builder's."""
+    """The trained network that the recipes start from, instead of a builder's."""
 
     @property
-    def brought(self) -> tuple[File, ...]:
-        """The files from elsewhere that this model rests on, each of which may not be had here."""
+    def external_files(self) -> tuple[File, ...]:
+        """Files of the user that this model needs; each may be missing on this machine."""
         return (self.start,) if self.start else tuple(self.prebuilt.values())
 
     @property
-    def chooses(self) -> bool:
-        """Whether its network is taken to choose between named classes, so has an accuracy.
+    def has_accuracy(self) -> bool:
+        """True if the network is a classifier of named classes with labelled samples.
 
-        Not where one of its metrics is of other outputs than one score a class.
+        A metric of other outputs than one score per class, such as `mse`, means that it is not.
         """
-        metrics = (each for recipe in self.recipes for each in self.budget_of(recipe).metrics)
-        chosen = all(each.chooses for each in metrics)
-        return self.data.labels and bool(self.data.classes) and chosen
+        metrics = (m for recipe in self.recipes for m in self.budget_of(recipe).metrics)
+        is_classifier = all(metric.fits_classifier for metric in metrics)
+        return self.data.labels and bool(self.data.classes) and is_classifier
 
     def budget_of(self, recipe: Recipe) -> Budget:
-        """The limits of one recipe: its own over the model's."""
-        return recipe.budget.over(self.budget) if recipe.budget else self.budget
+        """Return the limits of a recipe: its own, and the model's where a limit is unset."""
+        return recipe.budget.with_defaults(self.budget) if recipe.budget else self.budget
 
     def recipe(self, name: str) -> Recipe:
-        """The recipe of that name, among this model's own, their references and the baseline."""
+        """Return a recipe by name: the baseline, a reference, or one of this model's own.
+
+        Raises KeyError for an unknown name.
+        """
         baseline = Recipe(name="float32", kind=Kind.FLOAT32, gate=False)
         implied = (baseline, *(recipe.reference for recipe in self.recipes))
         return {recipe.name: recipe for recipe in (*implied, *self.recipes)}[name]

@@ -1,4 +1,4 @@
-"""Recipes: the named ways from a network to a `.tflite` file."""
+"""Define Recipe, a named way to make a `.tflite` file from a network."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from litegate.spec.budget import Budget, check_limit
 
 
 class Kind(StrEnum):
-    """The ways from a network to a `.tflite` file."""
+    """Kinds of quantization."""
 
     FLOAT32 = "float32"
     INT8_QAT = "int8_qat"
@@ -26,18 +26,18 @@ class Kind(StrEnum):
 
 
 IO_TYPES = ("float32", "int8", "uint8", "int16")
-"""What inputs and outputs may be; int16 for `int16x8` alone."""
+"""Types of inputs and outputs; int16 only for `int16x8`."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pruning:
-    """Magnitude pruning: the weights nearest to zero become zero, and stay it."""
+    """Magnitude pruning: sets the smallest weights to zero and keeps them at zero."""
 
     sparsity: Quantity
-    """The share of each layer's weights that become zero: ``percent(60)``."""
+    """Share of each layer's weights that become zero: ``percent(60)``."""
     epochs: int = 2
-    """Epochs of training with the pruned weights, before anything else of the recipe."""
+    """Training epochs with pruned weights, before all other steps of the recipe."""
 
     def __post_init__(self) -> None:
         check_limit("Pruning", "sparsity", Unit.PERCENT, self.sparsity)
@@ -54,9 +54,9 @@ class Clustering:
     """Weight clustering: the weights of a layer share a few values."""
 
     clusters: int
-    """How many values each layer is left with."""
+    """Number of different weights in each layer afterwards."""
     epochs: int = 1
-    """Epochs of training with the shared values, after pruning and before quantizing."""
+    """Training epochs with shared weights, after pruning and before quantization."""
 
     def __post_init__(self) -> None:
         if self.clusters < 2 or self.epochs < 1:
@@ -68,38 +68,38 @@ class Clustering:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """A named way from network to `.tflite`; made by a function of `litegate.recipes`."""
+    """A named way to make a `.tflite` file, made by a function of `litegate.recipes`."""
 
     name: str
-    """Unique in its model; names the test id, the report's row and the exported file."""
+    """Unique in its model; part of test ids, of the report's rows and of exported files."""
     kind: Kind
     gate: bool = True
-    """False: built, measured and shown beside the others, never judged."""
+    """False: built, measured and reported, but never judged."""
     budget: Budget | None = None
-    """Limits that take the place of the model's own, field by field."""
+    """Limits that replace the model's, field by field."""
     from_scratch: bool = False
-    """int8_qat: quantization-aware from the first batch, in place of fine-tuning."""
+    """int8_qat: quantization-aware training from the first batch, instead of fine-tuning."""
     fine_tune_epochs: int = 0
-    """Epochs after the model's own; for `float32`, those of a fair control."""
+    """Epochs after the model's own. The float reference trains as many, for a fair comparison."""
     input_type: str = "float32"
     output_type: str = "float32"
     annotate: Callable[..., Any] | None = None
-    """int8_qat: ``annotate(network, tfmot)`` returns the network annotated by tfmot's own API."""
+    """int8_qat: ``annotate(network, tfmot)`` returns the network annotated with tfmot's API."""
     custom_objects: Callable[[], Mapping[str, Any]] | None = None
-    """int8_qat: returns the custom layers and QuantizeConfigs that `annotate` uses, by name."""
+    """int8_qat: returns the custom layers and QuantizeConfigs of `annotate`, by name."""
     float_layers: tuple[str, ...] = ()
-    """int8_qat: layers that are left float, by name. The file must compute them in floats, and
-    nothing else."""
+    """int8_qat: names of the layers that stay float. The file must compute these layers, and no
+    others, in floats."""
     pruning: Pruning | None = None
-    """int8_qat: makes weights zero before quantizing, which keeps them so."""
+    """int8_qat: prunes before quantization, which keeps zeros."""
     clustering: Clustering | None = None
-    """int8_qat: makes weights alike before quantizing, which keeps them so."""
+    """int8_qat: clusters before quantization, which keeps the clusters."""
     calibration_samples: int = 500
-    """int8_ptq, int16x8: samples of the training split that set the activations' ranges."""
+    """int8_ptq, int16x8: number of training samples that set the ranges of the activations."""
     strip: bool = False
-    """Take out of the file what no device reads; its answers stay the same to the bit."""
+    """Remove from the file what no device reads; its outputs stay the same to the bit."""
     shipped: str | None = None
-    """The file of the project that ships, relative to its root: it must hold the gated bytes."""
+    """Path of the file that ships, from the project's root; it must equal the gated file."""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"\w[\w+-]*", self.name):
@@ -140,7 +140,7 @@ class Recipe:
                 )
 
     def _check_float_layers(self) -> None:
-        if not all(isinstance(each, str) and each for each in self.float_layers):
+        if not all(isinstance(name, str) and name for name in self.float_layers):
             raise ConfigError(
                 f"recipe {self.name}: float_layers is no tuple of names",
                 expected='names of layers: ("dense",)',
@@ -153,15 +153,15 @@ class Recipe:
             )
 
     def _check_training(self) -> None:
-        compressed = [each for each in (self.pruning, self.clustering) if each]
-        trained = (self.annotate, self.custom_objects, self.float_layers, compressed)
-        if any(trained) and self.kind is not Kind.INT8_QAT:
+        compression = [step for step in (self.pruning, self.clustering) if step]
+        qat_only = (self.annotate, self.custom_objects, self.float_layers, compression)
+        if any(qat_only) and self.kind is not Kind.INT8_QAT:
             raise ConfigError(
                 f"recipe {self.name}: {self.kind} takes none of annotate, custom_objects, "
                 "float_layers, pruning and clustering",
                 expected="int8_qat",
             )
-        if compressed and self.from_scratch:
+        if compression and self.from_scratch:
             raise ConfigError(
                 f"recipe {self.name}: pruning and clustering start from trained weights",
                 expected="no from_scratch beside them",
@@ -169,9 +169,9 @@ class Recipe:
 
     @property
     def epochs(self) -> int:
-        """Epochs after the model's own: those of pruning, of clustering and of fine-tuning."""
-        steps = (each.epochs for each in (self.pruning, self.clustering) if each)
-        return self.fine_tune_epochs + sum(steps)
+        """Number of epochs after the model's own: pruning, clustering and fine-tuning."""
+        compression = (step.epochs for step in (self.pruning, self.clustering) if step)
+        return self.fine_tune_epochs + sum(compression)
 
     @property
     def reference(self) -> Recipe:
@@ -181,25 +181,28 @@ class Recipe:
         return Recipe(name=name, kind=Kind.FLOAT32, gate=False, fine_tune_epochs=extra)
 
     def spec(self) -> dict[str, Any]:
-        """What of this recipe makes the bytes, in JSON's types; names and budgets do not."""
+        """Return the fields that decide the file's bytes in JSON types, for the artifact's key."""
         hooks = {k: h.__qualname__ if h else None for k, h in self._hooks().items()}
-        kept = ("kind", "from_scratch", "fine_tune_epochs", "input_type", "output_type")
-        values = {name: getattr(self, name) for name in kept}
-        return values | hooks | self._rare() | {"calibration_samples": self.calibration_samples}
+        names = ("kind", "from_scratch", "fine_tune_epochs", "input_type", "output_type")
+        fields = {name: getattr(self, name) for name in names}
+        return fields | hooks | self._optional() | {"calibration_samples": self.calibration_samples}
 
-    def _rare(self) -> dict[str, Any]:
-        """What few recipes say, by name; nothing of what is left out."""
-        found: dict[str, Any] = {}
+    def _optional(self) -> dict[str, Any]:
+        """Return the fields that are in the spec only if they are set.
+
+        So a new field of this kind does not change the keys of recipes that do not use it.
+        """
+        optional: dict[str, Any] = {}
         if self.float_layers:
-            found["float_layers"] = sorted(self.float_layers)
+            optional["float_layers"] = sorted(self.float_layers)
         if self.pruning:
             sparsity = str(Fraction(self.pruning.sparsity.value))
-            found["pruning"] = {"sparsity": sparsity, "epochs": self.pruning.epochs}
+            optional["pruning"] = {"sparsity": sparsity, "epochs": self.pruning.epochs}
         if self.clustering:
-            found["clustering"] = asdict(self.clustering)
+            optional["clustering"] = asdict(self.clustering)
         if self.strip:
-            found["strip"] = True
-        return found
+            optional["strip"] = True
+        return optional
 
     def _hooks(self) -> dict[str, Callable[..., Any] | None]:
         return {"annotate": self.annotate, "custom_objects": self.custom_objects}

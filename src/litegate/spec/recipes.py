@@ -1,12 +1,12 @@
-"""Recipes: named functions that say how a network becomes a `.tflite`.
+"""Make recipes, which describe how a network becomes a `.tflite` file.
 
 Names are the field's own: `int8_qat` is quantization-aware training to int8 weights and 8-bit
 activations (`int8_pqat` of a pruned network, `int8_cqat` of a clustered one, `int8_pcqat` of one
 that is both), `int8_ptq` post-training quantization with a representative data set, `dynamic_range`
 int8 weights with float activations, `int16x8` int16 activations with int8 weights.
 
-`strip=True` takes out of the file what no device reads: names of tensors, the converter's notes.
-Its answers stay the same to the bit, which each build proves.
+`strip=True` removes from the file what no device reads: names of tensors, the converter's notes.
+Each build proves that its outputs stay the same to the bit.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from litegate.spec.recipe import Clustering, Kind, Pruning, Recipe
 
 
 def float32() -> Recipe:
-    """The float network, converted as it is: the baseline that every table shows."""
+    """Convert the float network unchanged: the baseline in every table."""
     return Recipe(name="float32", kind=Kind.FLOAT32, gate=False)
 
 
@@ -40,12 +40,12 @@ def int8_qat(  # noqa: PLR0913 keywords only, each with a default
     strip: bool = False,
     shipped: str | None = None,
 ) -> Recipe:
-    """Quantization-aware training by tfmot, then conversion without a representative data set.
+    """Train quantization-aware with tfmot, then convert without a representative data set.
 
     Fine-tunes the trained float network for `fine_tune_epochs`, or trains the quantized network
-    `from_scratch` for the model's own epochs. All of it is quantized but `float_layers`; else
-    ``annotate(network, tfmot)`` returns a network annotated by tfmot's own API, which leaves out
-    exactly those. `pruning` and then `clustering` come before quantizing, which preserves both.
+    `from_scratch` for the model's own epochs. All layers but `float_layers` are quantized;
+    ``annotate(network, tfmot)``, which returns a network annotated with tfmot's API, must leave out
+    exactly those. `pruning` and then `clustering` run before quantization, which preserves both.
     """
     prefix = f"{'p' if pruning else ''}{'c' if clustering else ''}"
     return Recipe(
@@ -78,7 +78,7 @@ def int8_ptq(  # noqa: PLR0913 keywords only, each with a default
     strip: bool = False,
     shipped: str | None = None,
 ) -> Recipe:
-    """Full integer quantization after training, calibrated on samples of the training split."""
+    """Quantize to full integers after training, calibrated on samples of the training split."""
     return Recipe(
         name=name,
         kind=Kind.INT8_PTQ,
@@ -100,7 +100,7 @@ def dynamic_range(
     strip: bool = False,
     shipped: str | None = None,
 ) -> Recipe:
-    """int8 weights, float activations: smaller, and not for a device without float arithmetic."""
+    """Quantize weights to int8, keep float activations; needs a device with float arithmetic."""
     return Recipe(
         name=name, kind=Kind.DYNAMIC_RANGE, gate=gate, budget=budget, strip=strip, shipped=shipped
     )
@@ -114,7 +114,7 @@ def float16(
     strip: bool = False,
     shipped: str | None = None,
 ) -> Recipe:
-    """float16 weights, float arithmetic."""
+    """Store weights as float16, compute in floats."""
     return Recipe(
         name=name, kind=Kind.FLOAT16, gate=gate, budget=budget, strip=strip, shipped=shipped
     )
@@ -131,7 +131,7 @@ def int16x8(  # noqa: PLR0913 keywords only
     strip: bool = False,
     shipped: str | None = None,
 ) -> Recipe:
-    """int16 activations and int8 weights, calibrated on samples of the training split.
+    """Quantize activations to int16 and weights to int8, calibrated on training samples.
 
     Inputs and outputs are float32 or int16.
     """

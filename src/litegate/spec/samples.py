@@ -1,4 +1,4 @@
-"""Samples of a model with several inputs; those of a model with one are a plain array."""
+"""Define the samples of a model: an array, `Inputs` for several inputs, or a `Stream`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Array = Any
 
 
 Domain = tuple[float, float] | Mapping[str, tuple[float, float]]
-"""The least and the greatest value of an input: of each input by its name, or of all alike."""
+"""Least and greatest value of an input: one pair for all inputs, or a mapping from their names."""
 
 
 @final
@@ -21,7 +21,7 @@ Domain = tuple[float, float] | Mapping[str, tuple[float, float]]
 class Inputs:
     """An array for each input, by the input's name: samples first, equal lengths.
 
-    DataError for no array, or for lengths that differ.
+    Raises DataError if there is no array, or if lengths differ.
     """
 
     arrays: Mapping[str, Array]
@@ -38,20 +38,20 @@ class Inputs:
             )
 
     def __len__(self) -> int:
-        """How many samples there are."""
+        """Return the number of samples."""
         return len(next(iter(self.arrays.values())))
 
-    def __getitem__(self, picked: Any) -> Inputs:
-        """Some of the samples, by a slice or an array of indices, of every input."""
-        if isinstance(picked, int):
+    def __getitem__(self, index: Any) -> Inputs:
+        """Select samples of every input by a slice or an array of indices."""
+        if isinstance(index, int):
             raise TypeError("samples of several inputs are picked by a slice or by indices")
-        return self.map(lambda array: array[picked])
+        return self.map(lambda array: array[index])
 
     def __iter__(self) -> NoReturn:
         raise TypeError("samples of several inputs are no sequence: go over their arrays")
 
     def map(self, function: Callable[[Array], Array]) -> Inputs:
-        """What a function makes of each array."""
+        """Apply a function to the array of each input."""
         return Inputs({name: function(array) for name, array in self.arrays.items()})
 
 
@@ -61,39 +61,39 @@ def _length(array: Array) -> int | None:
 
 
 Samples = Array | Inputs
-"""What a model is fed."""
+"""Samples as a network reads them."""
 
 
-def mapped(samples: Samples, function: Callable[[Array], Array]) -> Samples:
-    """What a function makes of the samples, or of each input's."""
+def map_samples(samples: Samples, function: Callable[[Array], Array]) -> Samples:
+    """Apply a function to the array of samples, or to the array of each input."""
     return samples.map(function) if isinstance(samples, Inputs) else function(samples)
 
 
 def by_input(samples: Samples) -> Iterator[tuple[str, Array]]:
-    """Each input's name and array; the name is empty where there is one array alone."""
+    """Yield the name and the array of each input; the name is empty for a plain array."""
     yield from samples.arrays.items() if isinstance(samples, Inputs) else (("", samples),)
 
 
 def domain_of(domain: Domain, name: str) -> tuple[float, float]:
-    """The least and the greatest value of one input. KeyError where it is not told."""
+    """Return the least and greatest value of an input. Raises KeyError if it is not declared."""
     return domain[name] if isinstance(domain, Mapping) else domain
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:
-    """One split of a data set, walked over once: samples and labels together, in order.
+    """One split of a data set that is iterated once: samples and labels together, in order.
 
-    Each item is a pair ``(x, y)``, or ``x`` alone in an evaluation split without labels. Whatever
-    NumPy makes an array of will do: arrays, numbers, tensors of `tf.data`.
+    Each item is a pair ``(x, y)``, or ``x`` alone in an evaluation split without labels. Anything
+    that NumPy can convert to an array is accepted: arrays, numbers, tensors of `tf.data`.
     """
 
     source: Iterable[Any] | Callable[[], Iterable[Any]]
-    """The items, or a function without arguments that gives them."""
+    """The items, or a function without parameters that returns them."""
     batched: bool
-    """Whether an item holds several samples, x of shape (n, ...) and y of shape (n,): no shape
-    tells a batch of images from one picture. Batches may differ in length."""
+    """True if an item is a batch, x of shape (n, ...) and y of shape (n,), of any length. It must
+    be stated, since the shape does not distinguish a batch of vectors from one image."""
 
     def items(self) -> Iterable[Any]:
-        """The items, from the first on."""
+        """Return an iterable over the items, from the first one."""
         return self.source() if callable(self.source) else self.source

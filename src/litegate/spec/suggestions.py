@@ -1,4 +1,4 @@
-"""What was meant by an argument or a name that litegate does not have, and what is missing."""
+"""Suggest corrections for misspelt or missing arguments and names in model files."""
 
 from __future__ import annotations
 
@@ -15,46 +15,53 @@ _UNEXPECTED = re.compile(r"(\w+?)(?:\.__init__)?\(\) got an unexpected keyword a
 
 
 def advice(error: BaseException) -> str:
-    """What to write instead, and all that may be written; empty for any other error."""
+    """Return a suggestion for a wrong name or argument of litegate; empty for other errors."""
     if isinstance(error, AttributeError) and isinstance(error.obj, ModuleType):
         return _named(error.name or "", error.obj)
-    if isinstance(error, TypeError) and (lacking := _MISSING.search(str(error))):
-        listed = ", ".join(f"{name}=..." for name in re.findall(r"'(\w+)'", lacking[2]))
-        return f"give {lacking[1]} {listed}"
-    found = _UNEXPECTED.search(str(error)) if isinstance(error, TypeError) else None
-    called = _called(found[1], error) if found else ""
-    takes = _arguments(called) if found else []
-    if not found or not takes:
+    if not isinstance(error, TypeError):
         return ""
-    near = get_close_matches(found[2], takes, n=1)
-    meant = f"did you mean {near[0]!r}? " if near else ""
-    return f"{meant}{called} takes {', '.join(takes)}"
+    if missing := _MISSING.search(str(error)):
+        arguments = ", ".join(f"{name}=..." for name in re.findall(r"'(\w+)'", missing[2]))
+        return f"give {missing[1]} {arguments}"
+    unexpected = _UNEXPECTED.search(str(error))
+    if not unexpected:
+        return ""
+    function = _called_function(unexpected[1], error)
+    parameters = _parameters(function)
+    if not parameters:
+        return ""
+    near = get_close_matches(unexpected[2], parameters, n=1)
+    suggestion = f"did you mean {near[0]!r}? " if near else ""
+    return f"{suggestion}{function} takes {', '.join(parameters)}"
 
 
-def _called(name: str, error: BaseException) -> str:
-    """The function that the user called: of a metric the one that made it."""
+def _called_function(name: str, error: BaseException) -> str:
+    """Return the function that the user called, such as `f1` for an error of `Metric`."""
     frames = traceback.extract_tb(error.__traceback__) if name == "Metric" else []
-    makers = [one.name for one in frames if Path(one.filename).name == "metrics.py"]
+    makers = [frame.name for frame in frames if Path(frame.filename).name == "metrics.py"]
     return makers[0] if makers else name
 
 
 def _named(name: str, module: ModuleType) -> str:
-    """The names of one of litegate's modules that are near; empty for another's module."""
+    """Suggest similar names in a module of litegate; empty for other modules."""
     if not module.__name__.startswith("litegate"):
         return ""
-    near = get_close_matches(name, [each for each in dir(module) if each[0] != "_"], n=3)
+    public = [attribute for attribute in dir(module) if not attribute.startswith("_")]
+    near = get_close_matches(name, public, n=3)
     return f"did you mean {' or '.join(near)}?" if near else ""
 
 
-def _arguments(name: str) -> list[str]:
-    """The arguments of what a model file finds in `litegate` under a name."""
+def _parameters(name: str) -> list[str]:
+    """Return the parameters of a public function or class of litegate; empty if there is none."""
     # The package as the model file sees it. An import of it from here would point up, to `data`.
     litegate = sys.modules["litegate"]
     from litegate.spec.metric import Limits
 
-    for place in (litegate, litegate.recipes, litegate.metrics, litegate.datasets):
-        called = getattr(place, name, None)
-        if callable(called):
-            known = [each for each in signature(called).parameters if each != "self"]
-            return [*known[:-1], *Limits.__annotations__] if "limits" in known else known
+    for namespace in (litegate, litegate.recipes, litegate.metrics, litegate.datasets):
+        function = getattr(namespace, name, None)
+        if callable(function):
+            parameters = [p for p in signature(function).parameters if p != "self"]
+            if "limits" in parameters:  # **limits, which comes last
+                return [*parameters[:-1], *Limits.__annotations__]
+            return parameters
     return []

@@ -55,7 +55,7 @@ def test_its_variable_names_it_and_nothing_is_trained_by_default(tmp_path):
     [model] = discover(tmp_path / "models", tmp_path).values()
     assert (model.name, model.line) == ("one", 4)
     assert model.start == File(path="weights/net.keras")
-    assert model.brought == (model.start,)
+    assert model.external_files == (model.start,)
     assert model.training == Training(epochs=0)
     assert model.summary == "weights/net.keras, trained"
     assert model.recipe("float32+1").fine_tune_epochs == 1

@@ -55,7 +55,7 @@ def test_the_example_declares_a_model(tmp_path):
     found = discover(tmp_path / "models", tmp_path)
     assert list(found) == ["my_model"]
     assert any(recipe.gate for recipe in found["my_model"].recipes)
-    assert "accuracy" not in found["my_model"].budget.unset()
+    assert "accuracy" not in found["my_model"].budget.unset_limits()
 
 
 def test_a_second_time_nothing_is_written(tmp_path):

@@ -10,8 +10,8 @@ from litegate.core.git import (
     Commit,
     ancestors,
     head,
-    left_behind,
     merge_base,
+    models_elsewhere,
     prefix,
     submodules,
     worktree,
@@ -176,22 +176,22 @@ def test_models_that_a_commit_leaves_behind_are_named(repository, name):
     sha = repository.commit("with a model")
     commit = Commit(sha=sha, ref="main")
     models.mkdir(parents=True)
-    assert left_behind(models.parent, commit, models) == []
-    assert left_behind(models.parent, commit, old) == [f"nets/{name}"]
+    assert models_elsewhere(models.parent, commit, models) == []
+    assert models_elsewhere(models.parent, commit, old) == [f"nets/{name}"]
     (old / name).rename(models / name)
-    assert left_behind(models.parent, commit, models) == [f"nets/{name}"]
+    assert models_elsewhere(models.parent, commit, models) == [f"nets/{name}"]
     assert prefix(models.parent) == "ml/"
 
 
 @pytest.mark.parametrize("call", ["lg.prebuilt(", "trained("])
-def test_models_out_of_files_are_left_behind_as_any(repository, call):
+def test_models_out_of_files_are_models_elsewhere_as_any(repository, call):
     (repository.path / "nets").mkdir()
     (repository.path / "nets" / "a.py").write_text(f"import litegate as lg\n\nnet = {call})\n")
     commit = Commit(sha=repository.commit("with a model"), ref="main")
     models = repository.path / "models"
     models.mkdir()
     (repository.path / "nets" / "a.py").rename(models / "a.py")
-    assert left_behind(repository.path, commit, models) == ["nets/a.py"]
+    assert models_elsewhere(repository.path, commit, models) == ["nets/a.py"]
 
 
 def test_submodules_are_found_from_any_folder(repository, tmp_path):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from litegate.regression.toolchain_pins import pinned
+from litegate.regression.toolchain_pins import pinned_requirements
 
 POETRY = """
 [tool.poetry.dependencies]
@@ -54,4 +54,4 @@ version = "4.9.9"
 )
 def test_what_states_a_version_of_the_tool_chain(tmp_path, file, text, found):
     (tmp_path / file).write_text(text)
-    assert pinned(tmp_path) == found
+    assert pinned_requirements(tmp_path) == found

@@ -14,7 +14,7 @@ OWN = "source = 'x'\n[operators]\nADD = {}\n"
 
 def declared(budget, target=None):
     """A checkout with one model of one recipe, as far as limits and targets go."""
-    limits = _limits(SimpleNamespace(chooses=True), budget)
+    limits = _limits(SimpleNamespace(has_accuracy=True), budget)
     recipe = {
         "gate": True,
         "kind": "int8_qat",

@@ -70,12 +70,12 @@ def test_a_wrong_unit_is_told_with_the_right_one():
 def test_a_recipes_budget_stands_over_the_models():
     """Field by field."""
     model = Budget(size=lg.kib(10), size_ratio=0.5)
-    assert Budget(size=lg.kib(5)).over(model) == Budget(size=lg.kib(5), size_ratio=0.5)
+    assert Budget(size=lg.kib(5)).with_defaults(model) == Budget(size=lg.kib(5), size_ratio=0.5)
 
 
 def test_unset_limits_are_named():
     """Limits alone: the regression against a base has defaults."""
-    unset = Budget(size=lg.kib(5)).unset()
+    unset = Budget(size=lg.kib(5)).unset_limits()
     assert "size" not in unset
     assert "regression" not in unset
     assert {"accuracy", "latency"} <= set(unset)
@@ -127,8 +127,8 @@ def test_the_defaults_against_a_base():
     assert Regression() == Regression(
         accuracy=lg.points(0.5), size=lg.percent(1), latency=lg.percent(2.5), lost_types=0
     )
-    assert Regression().unset() == ("agreement", "operators")
-    assert Regression(agreement=lg.percent(99), operators=0).unset() == ()
+    assert Regression().unset_limits() == ("agreement", "operators")
+    assert Regression(agreement=lg.percent(99), operators=0).unset_limits() == ()
 
 
 @pytest.mark.parametrize(
@@ -165,16 +165,16 @@ def test_limits_of_a_recipes_metric_stand_over_the_models():
     """One that is unset there holds as the model has it, as any limit does."""
     mine = lg.Budget(metrics=(lg.metrics.f1(least=0.9),))
     whole = lg.Budget(metrics=(lg.metrics.f1(least=0.5, loss=0.1), lg.metrics.auc(least=0.9)))
-    merged = mine.over(whole)
+    merged = mine.with_defaults(whole)
     assert [one.name for one in merged.metrics] == ["f1", "auc"]
     assert merged.metric("f1").limits() == {"least": 0.9, "loss": 0.1}
-    assert lg.Budget(size=lg.kib(1)).over(whole).metrics == whole.metrics
+    assert lg.Budget(size=lg.kib(1)).with_defaults(whole).metrics == whole.metrics
 
 
 def test_a_recipes_metric_that_computes_something_else_takes_the_models_place():
     mine = lg.Budget(metrics=(lg.metrics.f1(of=1, least=0.9),))
     whole = lg.Budget(metrics=(lg.metrics.f1(least=0.5, loss=0.1),))
-    assert mine.over(whole).metric("f1").limits() == {"least": 0.9}
+    assert mine.with_defaults(whole).metric("f1").limits() == {"least": 0.9}
 
 
 def test_a_metric_is_the_same_whatever_is_promised_of_it():
@@ -204,4 +204,4 @@ def test_whether_a_model_has_an_accuracy(data, metrics, chooses):
     def network(keras):
         """Never built."""
 
-    assert network.chooses is chooses
+    assert network.has_accuracy is chooses

@@ -98,7 +98,11 @@ def _check_scores(network: Network, model: Model) -> None:
     A single score may say yes or no; of several outputs, and of masks, others judge.
     """
     classes, shape = len(model.data.classes), network.output_shape
-    if not (classes and model.chooses) or isinstance(shape, list | dict) or len(shape) != len("nk"):
+    if (
+        not (classes and model.has_accuracy)
+        or isinstance(shape, list | dict)
+        or len(shape) != len("nk")
+    ):
         return
     if shape[-1] not in (1, classes):
         raise ToolchainError(

@@ -174,7 +174,7 @@ def _epochs(artifact: Artifact) -> tuple[Epoch, ...]:
                 if name != "epoch" and _is_number(value)
             },
         )
-        for number, row in enumerate(artifact.history, start=1)
+        for number, row in enumerate(artifact.training_curve, start=1)
     )
 
 

@@ -133,7 +133,7 @@ def _artifact(store: Store, key: str, row: Row, role: str, evaluation: Evaluatio
         tflite=files["model.tflite"],
         sha256=str(row[role]),
         certificate={},
-        history=tuple(json.loads(files["history.json"])),
+        training_curve=tuple(json.loads(files["history.json"])),
         evaluation=evaluation,
         signature=str(row.get("signature", "")),
     )

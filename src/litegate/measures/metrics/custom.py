@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.core.errors import MeasurementError
-from litegate.spec import Samples, mapped
+from litegate.spec import Samples, map_samples
 from litegate.spec.metric import Metric
 
 _ROUNDING = 1e-9
@@ -70,7 +70,10 @@ def call_function(metric: Metric, chunk: Chunk) -> Any:
     """Call the user's own function. Raises MeasurementError if the function raises."""
     function: Callable[..., Any] = metric.function or _nothing
     parameters = inspect.signature(function).parameters
-    arguments = {"outputs": _read_only(chunk.outputs), "inputs": mapped(chunk.inputs, _read_only)}
+    arguments = {
+        "outputs": _read_only(chunk.outputs),
+        "inputs": map_samples(chunk.inputs, _read_only),
+    }
     if "labels" in parameters:
         arguments["labels"] = _read_only(chunk.required_labels(metric))
     try:

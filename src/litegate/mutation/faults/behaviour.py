@@ -148,7 +148,7 @@ def kernels_disagree(scene: Scene, grade: float) -> Scene:
 
     def change(draft: Draft) -> None:
         tail = behind_last_layer(draft)
-        if scene.model.data.labels and not scene.model.chooses:
+        if scene.model.data.labels and not scene.model.has_accuracy:
             raise Unplantable("the network does not choose between classes")
         if len(tail.shape) != 2:
             raise Unplantable("the last layer's output is no row of scores")

@@ -23,7 +23,7 @@ from litegate.mutation.faults.layers import last
 from litegate.mutation.faults.scene import Declaration, Scene, Unplantable, select_outputs
 from litegate.regression.weakening import WEAKENED
 from litegate.regression.weakening.models import LEAST, MOST, limit_kind
-from litegate.spec import Artifact, Samples, mapped
+from litegate.spec import Artifact, Samples, map_samples
 from litegate.tflite.editing.draft import edit
 
 _DROPS = ("accuracy drop", "number of extra errors", "worst class's accuracy drop")
@@ -85,7 +85,7 @@ def no_samples(scene: Scene, _: float) -> Scene:
 )
 def one_sample(scene: Scene, _: float) -> Scene:
     """The evaluation split holds a single sample, which is answered right."""
-    if scene.model.data.labels and not scene.model.chooses:
+    if scene.model.data.labels and not scene.model.has_accuracy:
         # without classes, no sample is known to be right
         return _with_selected_samples(scene, np.arange(1))
     return _with_selected_samples(scene, _samples_answered_right(scene)[:1])
@@ -113,7 +113,7 @@ def nan_sample(scene: Scene, _: float) -> Scene:
     """A sample of the evaluation split is NaN."""
     samples = scene.candidate.evaluation.x
     mask = np.arange(len(samples)) == scene.seed % len(samples)
-    x = mapped(samples, partial(_with_nan, mask))
+    x = map_samples(samples, partial(_with_nan, mask))
     return _with_selected_samples(scene, np.arange(len(samples)), x)
 
 

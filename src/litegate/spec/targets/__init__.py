@@ -1,7 +1,7 @@
-"""Targets: what a runtime or an accelerator takes of a graph; each a TOML list with its source.
+"""Read targets: TOML lists of the operators that a runtime or an accelerator supports.
 
-A list is necessary, not sufficient: a compiler for the target may refuse more than it publishes.
-docs/inspect.md says what stands in such a file; `tflm.toml` beside this one is an example.
+To be on the list is necessary, not sufficient: a compiler may reject more than it documents.
+docs/inspect.md describes the format; `tflm.toml` in this folder is an example.
 """
 
 from __future__ import annotations
@@ -19,83 +19,84 @@ from litegate.core.errors import ConfigError
 
 _LISTS = Path(__file__).parent
 KNOWN = tuple(sorted(path.stem for path in _LISTS.glob("*.toml")))
-"""The targets that come along, by name."""
-_DIGITS = 12
+"""Names of the targets that litegate includes."""
+_DIGEST_DIGITS = 12
 
 Range = tuple[int, int]
-"""The least and the greatest that is allowed."""
+"""Least and greatest allowed value."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """What a target takes of one kind of operator; what is left out allows everything."""
+    """What a target supports of one kind of operator; an unset field allows everything."""
 
     types: tuple[str, ...] | None = None
-    """Of inputs, activations and outputs: "int8", "float32"."""
+    """Types of inputs, activations and outputs: "int8", "float32"."""
     weights: tuple[str, ...] | None = None
     biases: tuple[str, ...] | None = None
     hybrid: bool | None = None
-    """False: no quantized weights beside float activations."""
+    """False: quantized weights with float activations are not supported."""
     quantized: bool | None = None
-    """True: integer activations and weights have a scale."""
+    """True: integer activations and weights must have a scale."""
     per_channel: bool | None = None
-    """False: no tensor has a scale for each channel."""
+    """False: a scale for each channel is not supported."""
     versions: Range | None = None
-    """Of the operator, as the file has it."""
+    """Versions of the operator, as in the file."""
     ranks: Range | None = None
-    """Dimensions of the activations."""
+    """Numbers of dimensions of the activations."""
     wide: int | None = None
-    """So many innermost dimensions of the activations may be larger than 1."""
+    """Number of innermost dimensions of the activations that may be larger than 1."""
     sizes: Range | None = None
-    """Of each dimension of the activations."""
+    """Size of each dimension of the activations."""
     batch: int | None = None
-    """The first dimension of the first operand, where it has four dimensions."""
+    """First dimension of the first operand, if that has four dimensions."""
     strides: Range | None = None
-    """Of each spatial dimension."""
+    """Stride in each spatial dimension."""
     activations: tuple[str, ...] | None = None
-    """Fused activation functions; "NONE" is always allowed."""
+    """Supported fused activation functions; "NONE" always is."""
     constant: tuple[int, ...] = ()
-    """Operands, by number, that must be constants where they are given."""
+    """Indices of operands that must be constants, if the operator has them."""
     required: tuple[int, ...] = ()
-    """Operands, by number, that must be given."""
+    """Indices of operands that the operator must have."""
     inputs: Range | None = None
-    """How many operands."""
+    """Number of operands."""
     outputs: Range | None = None
+    """Number of outputs."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A list of operators, and what each may be."""
+    """A list of supported operators, with a rule for each."""
 
     name: str
     source: str
-    """The project, file and version that the list was taken from."""
+    """Project, file and version that the list was taken from."""
     digest: str
     """SHA-256 of the file, in hexadecimal."""
     operators: Mapping[str, Rule]
     custom: tuple[str, ...] = ()
-    """Custom operators that it brings along, by their code."""
+    """Codes of supported custom operators."""
 
     def __str__(self) -> str:
-        own = "" if self.name in KNOWN else f" ({self.digest[:_DIGITS]})"
+        own = "" if self.name in KNOWN else f" ({self.digest[:_DIGEST_DIGITS]})"
         return f"{self.name}{own}"
 
 
 def load(name: str, project: Path) -> Target:
-    """The target of that name, or a file of the project by its path from the root.
+    """Read an included target by its name, or a file by its path from the project's root.
 
-    ConfigError for an unknown name, and for a file that is missing or is no list of operators.
+    Raises ConfigError for an unknown name, or a file that is missing or no list of operators.
     """
-    place = _LISTS / f"{name}.toml" if name in KNOWN else project / name
-    if name not in KNOWN and place.suffix != ".toml":
+    path = _LISTS / f"{name}.toml" if name in KNOWN else project / name
+    if name not in KNOWN and path.suffix != ".toml":
         raise ConfigError(
             f"there is no target {name!r}",
             expected=f"{', '.join(KNOWN)}, or the path of a .toml file",
         )
     try:
-        data = place.read_bytes()
+        data = path.read_bytes()
         table = tomllib.loads(data.decode("utf-8"))
     except OSError as error:
         raise _refusal(name, str(error.strerror or error)) from error
@@ -114,30 +115,31 @@ def _refusal(name: str, got: str) -> ConfigError:
 
 
 def _target(name: str, digest: str, table: Mapping[str, Any]) -> Target:
-    known = {"source", "custom", "defaults", "operators"}
-    if strange := sorted(table.keys() - known):
-        raise _refusal(name, f"the key {strange[0]!r}, not one of {', '.join(sorted(known))}")
+    keys = {"source", "custom", "defaults", "operators"}
+    if unknown := sorted(table.keys() - keys):
+        raise _refusal(name, f"the key {unknown[0]!r}, not one of {', '.join(sorted(keys))}")
     source, operators = table.get("source"), table.get("operators")
     if not isinstance(source, str) or not source.strip():
         raise _refusal(name, "no source: say where the list comes from")
     if not isinstance(operators, dict) or not operators:
         raise _refusal(name, "no operators")
     defaults = _fields(name, "defaults", table.get("defaults", {}))
-    if strange := sorted(operators.keys() - _kinds()):
-        near = get_close_matches(strange[0], sorted(_kinds()), 1)
-        meant = f": did you mean {near[0]}?" if near else ""
-        raise _refusal(name, f"operators.{strange[0]}, which no operator is called{meant}")
+    if unknown := sorted(operators.keys() - _operator_names()):
+        near = get_close_matches(unknown[0], sorted(_operator_names()), 1)
+        suggestion = f": did you mean {near[0]}?" if near else ""
+        raise _refusal(name, f"operators.{unknown[0]}, which no operator is called{suggestion}")
     rules = {
-        kind: Rule(**(defaults | _fields(name, f"operators.{kind}", own)))
-        for kind, own in operators.items()
+        operator: Rule(**(defaults | _fields(name, f"operators.{operator}", rule)))
+        for operator, rule in operators.items()
     }
     custom = _value(name, "custom", "tuple[str, ...]", table.get("custom", []))
     return Target(name=name, source=source, digest=digest, operators=rules, custom=custom)
 
 
 @cache
-def _kinds() -> frozenset[str]:
-    """Every operator that the schema knows."""
+def _operator_names() -> frozenset[str]:
+    """Return the names of all builtin operators of the schema."""
+    # Imported late: a model file is loaded without LiteRT.
     from ai_edge_litert.schema_py_generated import BuiltinOperator
 
     return frozenset(
@@ -154,24 +156,24 @@ def _fields(name: str, where: str, table: Any) -> dict[str, Any]:
     for key in table:
         if key not in _TYPES:
             raise _refusal(name, f"{where}.{key}, which is none of {', '.join(_TYPES)}")
-    return {key: _value(name, f"{where}.{key}", _TYPES[key], one) for key, one in table.items()}
+    return {key: _value(name, f"{where}.{key}", _TYPES[key], v) for key, v in table.items()}
 
 
 def _value(name: str, where: str, kind: str, value: Any) -> Any:
-    """A value of TOML as the field of a rule takes it; a range is a list of two numbers."""
-    listed = isinstance(value, list)
-    kept = {
+    """Convert a TOML value to the type of a rule's field; a range is a list of two numbers."""
+    is_list = isinstance(value, list)
+    is_valid = {
         "bool": isinstance(value, bool),
-        "int": _is_number(value),
-        "Range": listed and len(value) == 2 and all(map(_is_number, value)),
-        "tuple[int, ...]": listed and all(map(_is_number, value)),
-        "tuple[str, ...]": listed and all(isinstance(one, str) for one in value),
+        "int": _is_integer(value),
+        "Range": is_list and len(value) == 2 and all(map(_is_integer, value)),
+        "tuple[int, ...]": is_list and all(map(_is_integer, value)),
+        "tuple[str, ...]": is_list and all(isinstance(element, str) for element in value),
     }
-    if not kept[kind]:
-        wanted = "[least, greatest]" if kind == "Range" else kind
-        raise _refusal(name, f"{where} = {value!r}, expected {wanted}")
-    return tuple(value) if listed else value
+    if not is_valid[kind]:
+        expected = "[least, greatest]" if kind == "Range" else kind
+        raise _refusal(name, f"{where} = {value!r}, expected {expected}")
+    return tuple(value) if is_list else value
 
 
-def _is_number(value: object) -> bool:
+def _is_integer(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
