@@ -12,7 +12,7 @@ from typing import final
 
 from litegate.build.store import BUILDS, EVALUATIONS, Store
 from litegate.core.errors import BuildError, ConfigError, DataError, LitegateError, StoreError
-from litegate.core.git import ignores
+from litegate.core.git import is_ignored
 from litegate.data import prepare
 from litegate.data.prepare import keep_evaluation
 from litegate.data.sources import digest, expanded, files_of, locate
@@ -51,7 +51,7 @@ class Intake:
         if file.sha256 and (path is None or file.command or not path.exists()):
             return file.sha256
         found = locate(file, self.locations, timeout=self.timeout, folder=folder)
-        if not (file.sha256 or file.command) and any(map(ignores, files_of(found))):
+        if not (file.sha256 or file.command) and any(map(is_ignored, files_of(found))):
             raise ConfigError(
                 f"git ignores {file}, so that no commit says what it holds",
                 expected="a file in git, or its digest, or a command that makes it",

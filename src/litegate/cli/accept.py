@@ -17,8 +17,8 @@ from litegate.core.escaping import plain, plain_lines
 from litegate.core.options import parse
 from litegate.core.units import Unit
 from litegate.gate.project_settings import settings
-from litegate.regression.waiver_file import add, within_a_year
-from litegate.regression.waivers import FILE, Waiver, bare
+from litegate.regression.waiver_file import add, validated_expiry
+from litegate.regression.waivers import FILE, Waiver, without_parameters
 from litegate.report.formatting import error_text
 from litegate.report.json_report import JSON_NAME, report_file
 from litegate.report.outcomes import without_verdict
@@ -85,11 +85,11 @@ def waiver_of(row: Row, check: str, reason: str, expires: date) -> Waiver:
 
 def _check_id(row: Row, rows: Sequence[Row]) -> str:
     """Return the check's node id, with its parameters only if they are needed to identify it."""
-    node = bare(row["id"])
+    node = without_parameters(row["id"])
     same_subject = [
         verdict
         for verdict in rows
-        if bare(verdict["id"]) == node and _subject(verdict) == _subject(row)
+        if without_parameters(verdict["id"]) == node and _subject(verdict) == _subject(row)
     ]
     return node if len(same_subject) == 1 else str(row["id"])
 
@@ -166,7 +166,7 @@ def _named(report: Mapping[str, Any], which: Sequence[str]) -> list[Row]:
 def _names(row: Row) -> set[str]:
     """Return the names by which a user may call a row."""
     recipe = f"{row['model']}/{row['recipe']}"
-    names = {row["id"], bare(row["id"]), row["check"], row["model"], recipe}
+    names = {row["id"], without_parameters(row["id"]), row["check"], row["model"], recipe}
     return names - {"", "/"}
 
 
@@ -210,4 +210,4 @@ def _expiry_date(expires: str | None, today: date) -> date:
         ) from None
     if chosen < today:
         raise ConfigError("--expires is past", expected=f"{today} or later", got=str(chosen))
-    return within_a_year(chosen, "--expires", today)
+    return validated_expiry(chosen, "--expires", today)

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from litegate.core.errors import ConfigError
-from litegate.core.files import write_whole
+from litegate.core.files import write_atomically
 from litegate.gate.acceptance import demand_accepted, not_judged, read_report
 from litegate.gate.collect import Check, collect
 from litegate.gate.session import GateSession
@@ -69,7 +69,7 @@ def _collected() -> tuple[Gate, tuple[Check, ...]]:
 def write(data: bytes, to: Path) -> None:
     """Write a file atomically; raises ConfigError if it cannot be written."""
     try:
-        write_whole(to, data)
+        write_atomically(to, data)
     except OSError as error:
         raise ConfigError(
             f"{to} cannot be written",

@@ -1,1 +1,1 @@
-"""Errors, units, options, files, git: what every package may use; imports none of them."""
+"""Provide errors, units, options, escaping, files and git for all other packages."""

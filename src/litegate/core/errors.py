@@ -1,4 +1,4 @@
-"""What can go wrong, each with what happened, what was expected, what was got and what to do."""
+"""Define the errors of litegate; each says what happened, what was expected, and what to do."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from litegate.core.escaping import plain_lines
 
 
 class LitegateError(Exception):
-    """A fault that litegate foresees; its text is written for the person who runs the gate.
+    """A foreseen error, whose text is written for the person who runs the gate.
 
-    Parameters are sentences or fragments without a final full stop; empty ones are left out.
+    The parameters are sentences or fragments without a full stop; empty ones are omitted.
     """
 
     def __init__(self, what: str, *, expected: str = "", got: str = "", remedy: str = "") -> None:
@@ -40,20 +40,20 @@ class ConfigError(LitegateError):
 
 
 class DataUnavailable(LitegateError):
-    """A data set that could not be had: not on this machine and not to be downloaded."""
+    """A data set that is not on this machine and cannot be downloaded."""
 
 
 class DataError(LitegateError):
-    """A data set that was had and is wrong: another digest, shape or type than promised."""
+    """A data set that differs from its declaration: another digest, shape or dtype."""
 
 
 class BuildError(LitegateError):
-    """Training, quantizing or converting did not give an artifact."""
+    """Training, quantization or conversion failed."""
 
     recipe: str = ""
-    """The recipe that it stopped; empty where that is unknown."""
+    """The recipe that failed; empty if unknown."""
     shared: bool = True
-    """Whether it stands in the way of the model's other recipes too."""
+    """True if the model's other recipes cannot be built either."""
 
 
 class StoreError(LitegateError):
@@ -61,7 +61,7 @@ class StoreError(LitegateError):
 
 
 class StoreCorrupt(StoreError):
-    """Bytes in the store no longer have the digest that they were stored under."""
+    """Bytes in the store do not match the digest in their key."""
 
 
 class ArtifactError(LitegateError):
@@ -69,4 +69,4 @@ class ArtifactError(LitegateError):
 
 
 class MeasurementError(LitegateError):
-    """A measurement that gave no usable number, such as NaN or an empty evaluation split."""
+    """A measurement without a usable number, such as NaN or an empty evaluation split."""

@@ -1,7 +1,7 @@
-"""The one place that keeps text from being taken for anything else.
+"""Escape untrusted text for terminals, logs, Markdown and GitHub's workflow commands.
 
-Names of models, classes, files and checks are chosen by whoever opens a pull request. On a
-terminal, in a log, in Markdown and in a workflow command they must read as what they are: text.
+Whoever opens a pull request chooses the names of models, classes, files and checks. They must never
+act as control sequences, markup or commands.
 """
 
 from __future__ import annotations
@@ -10,55 +10,59 @@ import html
 import re
 
 _COMMAND = re.compile(r"^(\s*:):", re.MULTILINE)
-"""What GitHub's runner takes for a command at the start of a line."""
+"""Start of a line that GitHub's runner executes as a workflow command."""
 _OLD_COMMAND = "##["
-"""What it takes for one anywhere in a line."""
+"""Start of a command in the runner's older syntax, anywhere in a line."""
 
 
 def plain(text: str) -> str:
-    """One line without control, format or line-separating characters, and without a command."""
-    return _disarmed("".join(map(_visible, text)))
+    """Return one line without control, format and line-separating characters or commands."""
+    return _without_commands("".join(map(_visible, text)))
 
 
 def plain_lines(text: str) -> str:
-    """As `plain`, for text whose line ends are meant."""
+    """Apply `plain` to each line."""
     return "\n".join(plain(line) for line in text.split("\n"))
 
 
 def _visible(char: str) -> str:
-    """The character, or its escape where a terminal or a reader cannot see it."""
+    """Return the character, or its escape sequence if it is invisible."""
     if char.isprintable():
         return char
     return " " if char in "\t\xa0" else char.encode("unicode_escape").decode()
 
 
-def _disarmed(line: str) -> str:
+def _without_commands(line: str) -> str:
     return _COMMAND.sub(r"\1 :", line).replace(_OLD_COMMAND, "## [")
 
 
-def shortened(text: str, most: int) -> str:
-    """The text, cut to `most` characters with a mark where something is missing."""
-    return text if len(text) <= most else f"{text[: most - 2]} …"
+# The lengths below keep a summary readable: a pull request may choose names of any length.
 
 
-def markdown(text: str, most: int = 2000) -> str:
-    """Text as code inside a block of HTML in Markdown, a `<code>` for each of its lines.
+def shortened(text: str, max_length: int) -> str:
+    """Return the text, cut to `max_length` characters with an ellipsis if it is longer."""
+    return text if len(text) <= max_length else f"{text[: max_length - 2]} …"
 
-    There Markdown is not read, and GitHub links no names, numbers or addresses.
+
+def markdown(text: str, max_length: int = 2000) -> str:
+    """Return text for an HTML block in Markdown: a `<code>` element for each line.
+
+    In an HTML block Markdown is not interpreted; in `<code>` GitHub does not link names, numbers or
+    addresses.
     """
-    lines = shortened(text, most).split("\n")
+    lines = shortened(text, max_length).split("\n")
     return "<br>".join(f"<code>{html.escape(plain(line))}</code>" for line in lines if line.strip())
 
 
-def command_message(text: str, most: int = 4000) -> str:
-    """Text as the message of a workflow command."""
-    return _percent(plain_lines(shortened(text, most)), "%\r\n")
+def command_message(text: str, max_length: int = 4000) -> str:
+    """Return text as the message of a workflow command."""
+    return _percent_encoded(plain_lines(shortened(text, max_length)), "%\r\n")
 
 
-def command_property(text: str, most: int = 400) -> str:
-    """Text as the value of a property of a workflow command."""
-    return _percent(plain(shortened(text, most)), "%\r\n:,")
+def command_property(text: str, max_length: int = 400) -> str:
+    """Return text as the value of a property of a workflow command."""
+    return _percent_encoded(plain(shortened(text, max_length)), "%\r\n:,")
 
 
-def _percent(text: str, reserved: str) -> str:
+def _percent_encoded(text: str, reserved: str) -> str:
     return "".join(f"%{ord(char):02X}" if char in reserved else char for char in text)

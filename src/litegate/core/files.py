@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Write files atomically."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ import shutil
 import tempfile
 from pathlib import Path
 
-_READABLE = 0o644
+_DEFAULT_MODE = 0o644  # mkstemp's own mode, 0o600, would hide reports from other users
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write under a temporary name beside it and move into place.
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write to a temporary file in the same folder, then rename it to `path`.
 
-    A file that is replaced leaves its permissions behind. OSError where it cannot be, as on a full
-    disk: then `path` is what it was, and nothing else is left.
+    The new file has the permissions of the file that it replaces. Raises OSError on failure, such
+    as a full disk; `path` is unchanged then, and the temporary file is removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    part = Path(name)
+    temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
         if path.exists():
-            shutil.copymode(path, part)
+            shutil.copymode(path, temporary)
         else:
-            part.chmod(_READABLE)
-        os.replace(part, path)
+            temporary.chmod(_DEFAULT_MODE)
+        os.replace(temporary, path)
     except BaseException:
-        part.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise

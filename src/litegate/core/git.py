@@ -1,4 +1,4 @@
-"""What litegate asks of git: which commit a change is held against, and that commit's files."""
+"""Query git for the commit that a change is compared with, its files, and the checkout."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from typing import Any, final
 from litegate.core.errors import ConfigError
 
 NONE, AUTO = "none", "auto"
-_NOTHING = "0" * 40
-"""What GitHub names as the commit before a new branch's first push."""
+_NO_COMMIT = "0" * 40
+"""GitHub's value of `before` for the first push of a new branch."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
-    """The commit that a change is held against."""
+    """The commit that a change is compared with."""
 
     sha: str
     ref: str
-    """What was asked for, and how it was understood: "main", "auto: origin/main"."""
+    """The ref as it was given and resolved: "main", "auto: origin/main"."""
 
     @property
     def short(self) -> str:
-        """The hash as people write it."""
+        """Abbreviated hash."""
         return self.sha[:10]
 
 
@@ -43,42 +43,45 @@ class Head:
 
     commit: str
     subject: str
-    """The first line of its message, as whoever wrote it chose it."""
+    """First line of the commit message; untrusted text."""
     time: int
-    """When it was committed, in seconds since 1970."""
+    """Time of the commit in seconds since 1970."""
     changed: bool
-    """Whether the files of the project are other than the commit has them."""
+    """True if files of the project differ from the commit."""
 
 
 def head(project: Path) -> Head | None:
-    """What is checked out, or None outside of git and before the first commit."""
+    """Return the commit that is checked out; None outside of git or before the first commit."""
     try:
-        told = _git(project, "log", "-1", "--format=%H%n%ct%n%s")
+        log = _git(project, "log", "-1", "--format=%H%n%ct%n%s")
         changed = _git(project, "status", "--porcelain", "--", ".")
     except ConfigError:
         return None
-    if not told:
+    if not log:
         return None
-    commit, time, *subject = told.split("\n", 2)
-    said = "".join(subject).encode("utf-8", "replace").decode()
-    return Head(commit=commit, subject=said, time=int(time), changed=changed != "")
+    commit, time, *rest = log.split("\n", 2)
+    subject = "".join(rest).encode("utf-8", "replace").decode()
+    return Head(commit=commit, subject=subject, time=int(time), changed=changed != "")
 
 
-def ancestors(project: Path, most: int) -> list[str] | None:
-    """HEAD and the commits before it, the newest first; None where git does not know them all."""
+def ancestors(project: Path, max_count: int) -> list[str] | None:
+    """Return the hashes of HEAD and its ancestors, newest first; None in a shallow clone."""
     try:
-        is_whole = _git(project, "rev-parse", "--is-shallow-repository") == "false"
-        found = _git(project, "rev-list", f"--max-count={most}", "HEAD") if is_whole else None
+        if _git(project, "rev-parse", "--is-shallow-repository") != "false":
+            return None
+        hashes = _git(project, "rev-list", f"--max-count={max_count}", "HEAD")
     except ConfigError:
         return None
-    return None if found is None else found.split()
+    return None if hashes is None else hashes.split()
 
 
 def merge_base(against: str, project: Path, env: Mapping[str, str] | None = None) -> Commit | None:
-    """The merge base of HEAD with a ref, with the target that `auto` finds, or None for `none`.
+    """Return the merge base of HEAD and a ref; None for `none`.
 
-    ConfigError, with the remedy, for a folder outside git, an unknown ref, a shallow clone that
-    does not reach the merge base, unrelated histories, or an `auto` that finds no target.
+    With `auto` the ref is the target branch of GitHub's event, the upstream branch, or origin/HEAD.
+
+    Raises ConfigError with a remedy for a folder outside git, an unknown ref, a shallow clone
+    without the merge base, unrelated histories, or if `auto` finds no branch.
     """
     if against == NONE:
         return None
@@ -87,68 +90,68 @@ def merge_base(against: str, project: Path, env: Mapping[str, str] | None = None
             f"{project} is not in a git repository, so there is no base",
             remedy="run inside one, or with --against none",
         )
-    target = _target(project, os.environ if env is None else env) if against == AUTO else against
-    shown = f"{AUTO}: {target}" if against == AUTO else target
-    if _git(project, "rev-parse", "--verify", "--quiet", f"{target}^{{commit}}") is None:
+    ref = _auto_ref(project, os.environ if env is None else env) if against == AUTO else against
+    if _git(project, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}") is None:
         raise ConfigError(
-            f"--against {against}: git knows no commit {target}",
-            remedy=_deepen(project)
-            or _meant(project, target)
-            or f"fetch it: git fetch origin {target.removeprefix('origin/')}",
+            f"--against {against}: git knows no commit {ref}",
+            remedy=_shallow_remedy(project)
+            or _suggestion(project, ref)
+            or f"fetch it: git fetch origin {ref.removeprefix('origin/')}",
         )
-    sha = _git(project, "merge-base", "HEAD", target)
+    sha = _git(project, "merge-base", "HEAD", ref)
     if sha is None:
         raise ConfigError(
-            f"HEAD and {target} have no common commit here",
-            remedy=_deepen(project) or "name a ref that HEAD branched off from",
+            f"HEAD and {ref} have no common commit here",
+            remedy=_shallow_remedy(project) or "name a ref that HEAD branched off from",
         )
-    return Commit(sha=sha, ref=shown)
+    return Commit(sha=sha, ref=f"{AUTO}: {ref}" if against == AUTO else ref)
 
 
-def pinned(ref: str, project: Path) -> Commit | None:
-    """The commit that a ref names, or None for `none`. ConfigError for an unknown ref."""
+def resolve(ref: str, project: Path) -> Commit | None:
+    """Return the commit of a ref; None for `none`. Raises ConfigError for an unknown ref."""
     if ref == NONE:
         return None
     sha = _git(project, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
     if sha is None:
         raise ConfigError(
             f"--anchor {ref}: git knows no such commit in {project}",
-            remedy=_deepen(project)
-            or _meant(project, ref)
+            remedy=_shallow_remedy(project)
+            or _suggestion(project, ref)
             or f"fetch it: git fetch origin tag {ref}",
         )
     return Commit(sha=sha, ref=ref)
 
 
-def _meant(project: Path, ref: str) -> str:
-    """A branch or tag whose name is near."""
-    listed = _git(project, "for-each-ref", "--format=%(refname:short)") or ""
-    near = get_close_matches(ref, listed.splitlines(), 1)
+def _suggestion(project: Path, ref: str) -> str:
+    """Suggest a branch or tag with a similar name; empty if there is none."""
+    refs = _git(project, "for-each-ref", "--format=%(refname:short)") or ""
+    near = get_close_matches(ref, refs.splitlines(), 1)
     return f"did you mean {near[0]}?" if near else ""
 
 
-def _deepen(project: Path) -> str:
+def _shallow_remedy(project: Path) -> str:
     if _git(project, "rev-parse", "--is-shallow-repository") != "true":
         return ""
     return "the clone is shallow: git fetch --unshallow, or fetch-depth: 0 for actions/checkout"
 
 
-def _target(project: Path, env: Mapping[str, str]) -> str:
-    found = _from_github(env) or _git(
-        project, "rev-parse", "--abbrev-ref", "--symbolic-full-name", "@{upstream}"
+def _auto_ref(project: Path, env: Mapping[str, str]) -> str:
+    ref = (
+        _from_github(env)
+        or _git(project, "rev-parse", "--abbrev-ref", "--symbolic-full-name", "@{upstream}")
+        or _git(project, "rev-parse", "--abbrev-ref", "origin/HEAD")
     )
-    found = found or _git(project, "rev-parse", "--abbrev-ref", "origin/HEAD")
-    if not found:
+    if not ref:
         raise ConfigError(
             "--against auto finds no target branch",
             expected="a GitHub event, an upstream branch, or origin/HEAD",
             remedy="name it: --against origin/main",
         )
-    return found
+    return ref
 
 
 def _from_github(env: Mapping[str, str]) -> str:
-    """The target that GitHub's event names; "" outside GitHub Actions."""
+    """Return the ref that GitHub's event compares with; "" outside of GitHub Actions."""
     path = env.get("GITHUB_EVENT_PATH", "")
     if not path:
         return ""
@@ -164,79 +167,79 @@ def _from_github(env: Mapping[str, str]) -> str:
 
 
 def _pushed(event: Mapping[str, Any]) -> str:
-    """A push to the default branch is held against what was there; another against that branch."""
+    """Return the commit before a push to the default branch; the default branch for other pushes.
+
+    A first push has no commit before it: HEAD compares it with itself.
+    """
     default = str(event.get("repository", {}).get("default_branch", ""))
     before = str(event.get("before", ""))
     if event.get("ref") == f"refs/heads/{default}":
-        return before if before and before != _NOTHING else "HEAD"
+        return before if before and before != _NO_COMMIT else "HEAD"
     return f"origin/{default}" if default else ""
 
 
 def prefix(project: Path) -> str:
-    """Where a project lies in its repository, as "ml/"; empty at the top, and outside of one."""
+    """Return the project's path in its repository, as "ml/"; empty at the top or outside of git."""
     return _git(project, "rev-parse", "--show-prefix") or ""
 
 
-def top(project: Path) -> Path:
-    """The top of the repository that holds a project. ConfigError where none does."""
-    found = _git(project, "rev-parse", "--show-toplevel")
-    if found is None:
+def repository_root(project: Path) -> Path:
+    """Return the top folder of a project's repository. Raises ConfigError outside of git."""
+    root = _git(project, "rev-parse", "--show-toplevel")
+    if root is None:
         raise ConfigError(f"{project} is not in a git repository")
-    return Path(found)
+    return Path(root)
 
 
 def submodules(project: Path) -> list[Path]:
-    """The folders of the repository that are submodules: no commit of it holds their files."""
-    listed = _git(project, "ls-files", "--stage", "--full-name", "-z", ":/") or ""
-    names = (entry.partition("\t")[2] for entry in listed.split("\0") if entry[:6] == "160000")
-    return [(top(project) / name).resolve() for name in names]
+    """Return the folders of submodules, whose files are not part of the repository's commits."""
+    index = _git(project, "ls-files", "--stage", "--full-name", "-z", ":/") or ""
+    # 160000 is git's file mode of a submodule.
+    names = (entry.partition("\t")[2] for entry in index.split("\0") if entry[:6] == "160000")
+    return [(repository_root(project) / name).resolve() for name in names]
 
 
-def ignores(file: Path) -> bool:
-    """Whether a repository's rules keep a file out of its commits; False outside of one.
-
-    Nor is there one where there is no git.
-    """
+def is_ignored(file: Path) -> bool:
+    """Return True if the repository's .gitignore excludes a file; False outside of git."""
     if which("git") is None:
         return False
-    listed = _git(file.parent, "check-ignore", "-q", "--", file.name)
-    return listed is not None
+    return _git(file.parent, "check-ignore", "-q", "--", file.name) is not None
 
 
 def models_elsewhere(project: Path, commit: Commit, models: Path) -> list[str]:
     """List files that declare a model in a commit and today are gone or below `models`."""
-    here = top(project).resolve()
+    root = repository_root(project).resolve()
     declares = r"^@.*\bmodel\b|\b(prebuilt|trained)\("
     patterns = ("-e", declares, "-e", r"(import|from) +litegate\b")
-    found = _git(
+    matches = _git(
         project, "grep", "-lzE", "--full-name", "--all-match", *patterns, commit.sha, "--", ":/*.py"
     )
-    names = [one.partition(":")[2] for one in (found or "").split("\0") if one]
+    names = [match.partition(":")[2] for match in (matches or "").split("\0") if match]
     folder = models.resolve()
-    return [n for n in names if not (here / n).exists() or (here / n).is_relative_to(folder)]
+    return [n for n in names if not (root / n).exists() or (root / n).is_relative_to(folder)]
 
 
 @contextmanager
 def worktree(project: Path, commit: Commit) -> Iterator[Path]:
-    """The files of `commit`, in a temporary folder, as `project` lies in its repository."""
-    within = project.resolve().relative_to(top(project).resolve())
+    """Check out `commit` into a temporary worktree and yield the project's folder in it."""
+    path_in_repository = project.resolve().relative_to(repository_root(project).resolve())
     with tempfile.TemporaryDirectory(prefix="litegate-base-") as folder:
-        place = Path(folder).resolve() / "tree"
-        added = _run(project, "worktree", "add", "--detach", "--force", str(place), commit.sha)
-        if added.returncode:
+        tree = Path(folder).resolve() / "tree"
+        completed = _run(project, "worktree", "add", "--detach", "--force", str(tree), commit.sha)
+        if completed.returncode:
             raise ConfigError(
-                f"git cannot lay out the base {commit.short}", got=added.stderr.strip()
+                f"git cannot lay out the base {commit.short}", got=completed.stderr.strip()
             )
         try:
-            yield place / within
+            yield tree / path_in_repository
         finally:
-            _run(project, "worktree", "remove", "--force", str(place))
+            _run(project, "worktree", "remove", "--force", str(tree))
 
 
 def _git(project: Path, *args: str) -> str | None:
-    """What git prints, or None where it fails."""
-    done = _run(project, *args)
-    return done.stdout.strip() if done.returncode == 0 else None
+    """Return the output of git; None if it fails."""
+    completed = _run(project, *args)
+    return completed.stdout.strip() if completed.returncode == 0 else None
 
 
 def _run(project: Path, *args: str) -> subprocess.CompletedProcess[str]:
@@ -245,7 +248,7 @@ def _run(project: Path, *args: str) -> subprocess.CompletedProcess[str]:
             ["git", "-C", str(project), *args],  # noqa: S607 the user's own git
             capture_output=True,
             text=True,
-            errors="surrogateescape",  # of names and messages in any encoding
+            errors="surrogateescape",  # names and messages may have any encoding
             check=False,
             env={k: v for k, v in os.environ.items() if k not in _GIT_ENV},
         )
@@ -254,4 +257,4 @@ def _run(project: Path, *args: str) -> subprocess.CompletedProcess[str]:
 
 
 _GIT_ENV = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
-"""What a git hook that runs us sets, and what would misdirect the worktree's commands."""
+"""Variables that git sets for its hooks, and that would redirect commands in a worktree."""

@@ -1,4 +1,4 @@
-"""The import path as a project sees it: which of its own folders modules are imported from."""
+"""Find the folders of a project on the import path, and map them to another checkout."""
 
 from __future__ import annotations
 
@@ -12,39 +12,41 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def installed(path: Path) -> bool:
-    """Whether a path lies among installed packages, Python's own modules, or is litegate's."""
-    return any(path.is_relative_to(folder) for folder in _foreign())
+    """Return True for a path among installed packages, Python's own modules, or in litegate."""
+    return any(path.is_relative_to(folder) for folder in _package_folders())
 
 
 @cache
-def _foreign() -> tuple[Path, ...]:
+def _package_folders() -> tuple[Path, ...]:
     kinds = ("stdlib", "platstdlib", "purelib", "platlib")
     return (PACKAGE, *(Path(sysconfig.get_path(kind)).resolve() for kind in kinds))
 
 
 def own_folders(project: Path) -> tuple[Path, ...]:
-    """The folders of this process's import path at or below a project, in their order.
+    """Return the folders of the import path that are the project or lie in it, in their order.
 
-    Installed packages are none, also where their environment lies below the project.
+    Excludes the folders of installed packages, even if their environment lies in the project.
     """
     root = project.resolve()
-    found = (Path(entry or ".").resolve() for entry in sys.path)
-    own = (one for one in found if one.is_relative_to(root) and one.is_dir())
-    return tuple(dict.fromkeys(one for one in own if not installed(one)))
+    folders = (Path(entry or ".").resolve() for entry in sys.path)
+    own = (folder for folder in folders if folder.is_relative_to(root) and folder.is_dir())
+    return tuple(dict.fromkeys(folder for folder in own if not installed(folder)))
 
 
 def path_for(project: Path, checkout: Path) -> list[str]:
-    """The import path for a process that works on another checkout of a project.
+    """Return the import path for a process that works on another checkout of a project.
 
-    It is that of this process, with that checkout's folders in the place of the project's own, from
-    which its modules would be imported else. litegate itself is that of this process.
+    The project's own folders are replaced by those of the checkout; otherwise its files would
+    import modules of this checkout. The folder of litegate itself is not replaced.
     """
     entries = [str(Path(entry or ".").resolve()) for entry in sys.path]
     if project.resolve() == checkout.resolve():
         return entries
-    own = {str(one) for one in own_folders(project) if one != PACKAGE.parent}
-    there = [
-        str(checkout.resolve() / Path(one).relative_to(project.resolve())) if one in own else one
-        for one in entries
+    own = {str(folder) for folder in own_folders(project) if folder != PACKAGE.parent}
+    mapped = [
+        str(checkout.resolve() / Path(entry).relative_to(project.resolve()))
+        if entry in own
+        else entry
+        for entry in entries
     ]
-    return list(dict.fromkeys(there))
+    return list(dict.fromkeys(mapped))

@@ -1,4 +1,4 @@
-"""Every option of the gate, declared once: flag, setting, environment variable, default, help."""
+"""Declare the options of the gate: flag, setting, environment variable, default, help."""
 
 from __future__ import annotations
 
@@ -39,38 +39,38 @@ def _switch(text: str) -> bool:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
-    """One option of the gate; the flag beats the environment, which beats the setting."""
+    """One option; the flag overrides the environment variable, which overrides the setting."""
 
     name: str
-    """Of the setting; the flag is the same with dashes."""
+    """Name of the setting; the flag is the same with dashes."""
     parse: Callable[[str], Any]
     allowed: str
-    """What a value may be, for the message that refuses another."""
+    """Description of the allowed values, for error messages."""
     default: str
     help: str
     env: str = ""
     metavar: str = "VALUE"
     repeated: bool = False
     personal: bool = False
-    """Whether it says where things lie on one machine, and loosens nothing."""
+    """True if it describes this machine or run only and cannot weaken the gate."""
     dropped: str = ""
-    """The prefix that the flag does without."""
+    """Prefix of the setting's name that the flag omits."""
 
     @property
     def flag(self) -> str:
-        """The option on the command line."""
+        """The flag on the command line."""
         return "--" + self.name.removeprefix(self.dropped).replace("_", "-")
 
     @property
     def ini_type(self) -> Literal["string", "bool", "args"]:
-        """How pytest reads the setting."""
+        """Type of the setting for pytest's `addini`."""
         if self.is_switch:
             return "bool"
         return "args" if self.repeated else "string"
 
     @property
     def is_switch(self) -> bool:
-        """Whether the flag takes no value."""
+        """True if the flag takes no value."""
         return self.parse is _switch
 
 
@@ -161,6 +161,8 @@ OPTIONS = (
         name="litegate_build_timeout",
         parse=_seconds,
         allowed="seconds above 0",
+        # A hung build blocks CI for so long. Steps that report no progress must take less time:
+        # loading data, quantization, conversion, the user's builder.
         default="600",
         help="a build that gives no sign of life for so many seconds is ended",
         metavar="SECONDS",
@@ -239,7 +241,7 @@ OPTIONS = (
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateOptions:
-    """The options of one run, parsed; paths are absolute."""
+    """The parsed options of one run; paths are absolute."""
 
     project: Path
     models: Path
@@ -251,20 +253,20 @@ class GateOptions:
     only_models: tuple[str, ...]
     only_recipes: tuple[str, ...]
     against: str
-    """The ref to be held against, "auto" or "none"."""
+    """The ref whose merge base the run is compared with, "auto" or "none"."""
     anchor: str
-    """The pinned ref to be held against too, or "none"."""
+    """The pinned ref that the run is compared with too, or "none"."""
     strict: bool
     build_timeout: float
     prove: bool
-    """Whether faults are planted in what was accepted."""
+    """True if the run plants faults in accepted artifacts."""
     prove_families: tuple[str, ...]
     prove_seed: int
     prove_budget: float
-    """Seconds for one candidate."""
+    """Time limit in seconds for one candidate."""
     prove_full: bool
     in_ci: bool
-    """Whether the environment variable CI is set: missing data is an error there."""
+    """True if the environment variable CI is set; missing data are an error then."""
 
 
 def parse(
@@ -273,7 +275,7 @@ def parse(
     settings: Mapping[str, str],
     environment: Mapping[str, str] | None = None,
 ) -> GateOptions:
-    """Read every option once, at the edge. ConfigError names a wrong value and the allowed ones."""
+    """Parse all options. Raises ConfigError for a wrong value, and names the allowed ones."""
     env = os.environ if environment is None else environment
     read = {o.name: _value(o, flags.get(o.name), env, settings.get(o.name, "")) for o in OPTIONS}
     data = read["litegate_data"]
@@ -301,18 +303,18 @@ def parse(
 
 
 def _value(option: Option, flag: Any, env: Mapping[str, str], setting: str) -> Any:
-    places = (
+    sources = (
         (option.flag, _text(flag)),
         (option.env, env.get(option.env, "") if option.env else ""),
         (f"the setting {option.name}", setting),
         ("the default", option.default),
     )
-    where, text = next((p for p in places if p[1]), ("the default", option.default))
+    source, text = next((s for s in sources if s[1]), ("the default", option.default))
     try:
         return option.parse(text)
     except (ValueError, KeyError):
         raise ConfigError(
-            f"{where} has a value that it cannot have", expected=option.allowed, got=repr(text)
+            f"{source} has a value that it cannot have", expected=option.allowed, got=repr(text)
         ) from None
 
 

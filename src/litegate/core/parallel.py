@@ -1,4 +1,4 @@
-"""Work done by several threads, its results in the order in which the work came."""
+"""Run work on several threads and yield its results in order."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ Result = TypeVar("Result")
 
 
 def cores() -> int:
-    """How many of the processor's cores this process may use."""
-    known = getattr(os, "sched_getaffinity", None)  # not on macOS
-    return len(known(0)) if known else os.cpu_count() or 1
+    """Return the number of processor cores that this process may use."""
+    get_affinity = getattr(os, "sched_getaffinity", None)  # not on macOS
+    return len(get_affinity(0)) if get_affinity else os.cpu_count() or 1
 
 
 def in_order(
     workers: Sequence[Callable[[Item], Result]], items: Iterable[Item]
 ) -> Iterator[Result]:
-    """What workers, at least one, make of the items, in the items' order.
+    """Apply the workers, at least one, to the items, and yield the results in the items' order.
 
-    Each worker has one item at a time, in any thread; an item is taken when a worker is free for
-    it. Pays where the work leaves Python's lock for long, as LiteRT's invocations do. A worker's
-    error is raised here, in the turn of its item.
+    Each worker processes one item at a time, in any thread; an item is read from `items` when a
+    worker is free. Threads only pay for work that releases Python's global interpreter lock, as
+    LiteRT's invocations do. A worker's error is raised in place of its result.
     """
     if len(workers) == 1:
         yield from map(workers[0], items)
         return
     free: SimpleQueue[Callable[[Item], Result]] = SimpleQueue()
-    for one in workers:
-        free.put(one)
+    for worker in workers:
+        free.put(worker)
 
-    def work(item: Item) -> Result:
+    def process(item: Item) -> Result:
         worker = free.get()
         try:
             return worker(item)
@@ -43,10 +43,10 @@ def in_order(
             free.put(worker)
 
     with ThreadPoolExecutor(len(workers), thread_name_prefix="litegate") as threads:
-        at_work: deque[Future[Result]] = deque()
+        pending: deque[Future[Result]] = deque()
         for item in items:
-            if len(at_work) == len(workers):
-                yield at_work.popleft().result()
-            at_work.append(threads.submit(work, item))
-        while at_work:
-            yield at_work.popleft().result()
+            if len(pending) == len(workers):
+                yield pending.popleft().result()
+            pending.append(threads.submit(process, item))
+        while pending:
+            yield pending.popleft().result()

@@ -1,7 +1,7 @@
-"""Quantities with a unit, and the one place that turns a number into text.
+"""Define quantities with a unit, and convert them to and from text.
 
 Shares, points and counts are exact fractions, so that a limit of 0.5 points of 10,000 samples is
-exactly 50 samples; times and ratios of times are floats.
+exactly 50 samples. Times and ratios of times are floats.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ Number = int | float | Fraction
 
 
 class Unit(StrEnum):
-    """What a number counts; the value is how the unit is written in reports."""
+    """Unit of a number; the value is its name in reports."""
 
     COUNT = "count"
-    """A number of things; the limit is a plain number."""
+    """A count; the limit is a plain number."""
     RATIO = "ratio"
-    """A quotient of two like quantities; the limit is a plain number."""
+    """A quotient of two quantities of the same unit; the limit is a plain number."""
     PERCENT = "%"
-    """A share of a whole, held as 0 to 1."""
+    """A share of a whole, stored as 0 to 1."""
     POINTS = "points"
-    """A difference of two shares, held as -1 to 1 (one point is 0.01)."""
+    """A difference of two shares, stored as -1 to 1 (one point is 0.01)."""
     PER_THOUSAND = "per 1000"
-    """A number for each thousand samples, held as 0 to 1."""
+    """A number per thousand samples, stored as 0 to 1."""
     BYTES = "B"
     """Bytes."""
     SECONDS = "s"
-    """Seconds; written in milliseconds or microseconds where that reads better."""
+    """Seconds; written in milliseconds or microseconds if they are below 1 s."""
     SCORE = "score"
     """A metric in its own unit; the limit is a plain number."""
     QUANTA = "quanta"
@@ -58,42 +58,42 @@ def _exact(number: Number) -> Fraction:
 
 
 def percent(share: Number) -> Quantity:
-    """A share of a whole: ``percent(97.5)`` is 0.975."""
+    """Return a share of a whole: ``percent(97.5)`` is 0.975."""
     return Quantity(_exact(share) / 100, Unit.PERCENT)
 
 
 def points(difference: Number) -> Quantity:
-    """A difference of two shares: ``points(0.5)`` is 0.005."""
+    """Return a difference of two shares: ``points(0.5)`` is 0.005."""
     return Quantity(_exact(difference) / 100, Unit.POINTS)
 
 
 def per_thousand(number: Number) -> Quantity:
-    """A number for each thousand samples: ``per_thousand(5)`` is 0.005."""
+    """Return a number per thousand samples: ``per_thousand(5)`` is 0.005."""
     return Quantity(_exact(number) / 1000, Unit.PER_THOUSAND)
 
 
 def kib(number: Number) -> Quantity:
-    """Kibibytes: ``kib(25)`` is 25,600 bytes."""
+    """Return kibibytes: ``kib(25)`` is 25,600 bytes."""
     return Quantity(_exact(number) * 1024, Unit.BYTES)
 
 
 def byte(number: int) -> Quantity:
-    """Bytes."""
+    """Return bytes."""
     return Quantity(Fraction(number), Unit.BYTES)
 
 
 def ms(number: Number) -> Quantity:
-    """Milliseconds."""
+    """Return milliseconds."""
     return Quantity(float(number) / 1e3, Unit.SECONDS)
 
 
 def us(number: Number) -> Quantity:
-    """Microseconds."""
+    """Return microseconds."""
     return Quantity(float(number) / 1e6, Unit.SECONDS)
 
 
 def quanta(number: Number) -> Quantity:
-    """Steps of an output's quantization scale."""
+    """Return steps of an output's quantization scale."""
     return Quantity(_exact(number), Unit.QUANTA)
 
 
@@ -101,16 +101,16 @@ _HUNDREDTHS = {Unit.PERCENT: (100, " %"), Unit.POINTS: (100, " points")}
 
 
 def text(value: Number, unit: Unit, *, signed: bool = False) -> str:
-    """Write a number with its unit, as short as it stays true.
+    """Format a number with its unit, rounded for reading.
 
-    Shares and points have two decimals, or more where two would show a number that is not zero as
-    zero. `signed` puts a plus before a number above zero.
+    Shares and points have two decimals. A number that is not zero is never shown as zero. `signed`
+    puts a plus before positive numbers.
     """
     sign = "+" if signed and value > 0 else ""
     return sign + _plain(value, unit)
 
 
-def _plain(value: Number, unit: Unit) -> str:  # noqa: PLR0911 a unit, a way to write it
+def _plain(value: Number, unit: Unit) -> str:  # noqa: PLR0911 one format per unit
     if not math.isfinite(value):
         return "not a number" if math.isnan(value) else "infinite"
     if unit in _HUNDREDTHS:
@@ -137,14 +137,14 @@ def _grouped(value: Number) -> str:
 
 
 def _decimals(value: float, places: int) -> str:
-    """Fixed decimals, with one significant digit kept for small numbers that are not zero."""
+    """Format with fixed decimals; with one significant digit if they would show zero."""
     if value and abs(value) < 0.5 * 10**-places:
         return f"{value:.1g}"
     return f"{round(value, places) + 0.0:.{places}f}"  # + 0.0: no "-0.00"
 
 
 def _significant(value: float) -> str:
-    """Four significant digits: "0.9310", "2,871", "3.2e-05"."""
+    """Format with four significant digits: "0.9310", "2,871", "3.2e-05"."""
     if not value:
         return "0"
     if abs(value) < 1e-4 or abs(value) >= 1e9:
@@ -160,6 +160,7 @@ def _seconds(value: float) -> str:
     return f"{value * 1e6:.1f} us"
 
 
+# Factor from the stored to the written number, and the suffix.
 _WRITTEN: Mapping[Unit, tuple[int, str]] = {
     Unit.COUNT: (1, ""),
     Unit.RATIO: (1, ""),
@@ -171,6 +172,7 @@ _WRITTEN: Mapping[Unit, tuple[int, str]] = {
     Unit.QUANTA: (1, "quanta"),
     Unit.SCORE: (1, ""),
 }
+# Factor from the stored to the written number, and the possible units, by suffix.
 _READ: Mapping[str, tuple[int, tuple[Unit, ...]]] = {
     "": (1, (Unit.COUNT, Unit.RATIO, Unit.SCORE)),
     **{suffix: (factor, (unit,)) for unit, (factor, suffix) in _WRITTEN.items() if suffix},
@@ -180,49 +182,49 @@ _READ: Mapping[str, tuple[int, tuple[Unit, ...]]] = {
     "point": (100, (Unit.POINTS,)),
 }
 ALLOWED = "a number and its unit, as in " + ", ".join(f"2 {suffix}" for suffix in _READ if suffix)
+# The lengths are bounded: the text comes from a file, and its number becomes an exact fraction.
 _AMOUNT = re.compile(r"(-?[0-9][0-9,]{0,20}(?:\.[0-9]{1,400})?) *(%|[A-Za-z][A-Za-z0-9 ]*)?")
-_DIGITS = 6
+_OUTWARD_DIGITS = 6
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Amount:
-    """A number that was read, as reports hold it: a share of 2 % is 0.02."""
+    """A parsed number, in the scale of reports: a share of 2 % is 0.02."""
 
     value: Fraction
     units: tuple[Unit, ...]
-    """Its unit; a number without one may be a count, a ratio or a score."""
+    """Possible units; a number without a unit may be a count, a ratio or a score."""
 
 
-def read(written: str) -> Amount:
-    """Read a number with its unit. ValueError where it is none; `ALLOWED` says what it may be."""
-    found = _AMOUNT.fullmatch(written.strip())
-    if found is None or (found[2] or "") not in _READ:
-        raise ValueError(written)
-    factor, units = _READ[found[2] or ""]
-    return Amount(value=Fraction(found[1].replace(",", "")) / factor, units=units)
+def read(text: str) -> Amount:
+    """Parse a number with its unit, as described in `ALLOWED`. Raises ValueError for other text."""
+    match = _AMOUNT.fullmatch(text.strip())
+    if match is None or (match[2] or "") not in _READ:
+        raise ValueError(text)
+    factor, units = _READ[match[2] or ""]
+    return Amount(value=Fraction(match[1].replace(",", "")) / factor, units=units)
 
 
 def exactly(value: Number, unit: Unit) -> str:
-    """A number and its unit, to twelve digits."""
+    """Format a number with its unit to twelve significant digits, which `read` accepts."""
     return _joined(_scaled(value, unit, Context(prec=12)), unit)
 
 
 def outward(value: Number, unit: Unit, *, up: bool) -> str:
-    """A number and its unit in six digits; what they cannot hold is rounded `up`, or down.
+    """Format a number with its unit to six significant digits, rounded `up` or down.
 
-    Whole numbers are written whole.
+    Whole numbers keep all digits.
     """
     if _exact_value(value, unit).denominator == 1:
         return exactly(value, unit)
     rounding = ROUND_CEILING if up else ROUND_FLOOR
-    return _joined(_scaled(value, unit, Context(prec=_DIGITS, rounding=rounding)), unit)
+    return _joined(_scaled(value, unit, Context(prec=_OUTWARD_DIGITS, rounding=rounding)), unit)
 
 
 def _exact_value(value: Number, unit: Unit) -> Fraction:
-    """The number in the unit as it is written; a float stands for its shortest decimal."""
-    plain = Fraction(str(value)) if isinstance(value, float) else Fraction(value)
-    return plain * _WRITTEN[unit][0]
+    """Return the number in the written unit; a float counts as its shortest decimal."""
+    return _exact(value) * _WRITTEN[unit][0]
 
 
 def _scaled(value: Number, unit: Unit, context: Context) -> Decimal:
@@ -231,6 +233,6 @@ def _scaled(value: Number, unit: Unit, context: Context) -> Decimal:
 
 
 def _joined(number: Decimal, unit: Unit) -> str:
-    shown = format(number, "f")
-    shown = shown.rstrip("0").rstrip(".") if "." in shown else shown
-    return f"{shown} {_WRITTEN[unit][1]}".rstrip()
+    digits = format(number, "f")
+    digits = digits.rstrip("0").rstrip(".") if "." in digits else digits
+    return f"{digits} {_WRITTEN[unit][1]}".rstrip()

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, final
 
 from litegate.core.errors import ConfigError, LitegateError
-from litegate.core.git import submodules, top
+from litegate.core.git import repository_root, submodules
 from litegate.gate.collect import collect
 from litegate.gate.project_settings import settings
 from litegate.gate.state import Gate
@@ -47,7 +47,7 @@ def _declared(project: Path) -> Mapping[str, Any]:
             f"the folder of checks lies outside the project, in {named['litegate_checks']}",
             expected="checks below the folder with pytest's settings: pytest names them from there",
         )
-    held = _Held(top=top(project).resolve(), submodules=submodules(project))
+    held = _Held(top=repository_root(project).resolve(), submodules=submodules(project))
     held.demand(checks, models)
     if not (any(checks.rglob("*.py")) and any(models.rglob("*.py"))):
         return NOTHING

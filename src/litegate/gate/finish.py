@@ -15,7 +15,7 @@ from litegate.gate.invocation import LOOKS, concerned, looks, setting
 from litegate.gate.session import conclude
 from litegate.gate.state import Gate, today
 from litegate.regression.source_digests import sources_digest
-from litegate.regression.waivers import notes
+from litegate.regression.waivers import waiver_notes
 
 if TYPE_CHECKING:
     from litegate.gate.evidence import Comparison
@@ -31,7 +31,7 @@ def finish(gate: Gate, session: pytest.Session) -> None:
     run = gate.recorder.run
     _settle(gate, session)
     run.waivers = [waiver.to_row() for waiver in gate.waivers]
-    run.notes += notes(gate.waivers, run.verdicts, today(), whole=gate.covers_everything())
+    run.notes += waiver_notes(gate.waivers, run.verdicts, today(), whole=gate.covers_everything())
     comparisons = compared(gate.session, run)
     found = conclude(gate.session, run) | rows(comparisons)
     sources = sources_digest(gate.options)

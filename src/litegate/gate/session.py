@@ -11,7 +11,7 @@ from litegate.build.pipeline import Built, Pipeline
 from litegate.build.process import Event
 from litegate.build.store import Store
 from litegate.core.errors import ConfigError, DataUnavailable, LitegateError
-from litegate.core.git import Commit, head, merge_base, pinned
+from litegate.core.git import Commit, head, merge_base, resolve
 from litegate.core.options import GateOptions
 from litegate.gate.environment import describe
 from litegate.regression.base import Base, read_base
@@ -83,7 +83,7 @@ class GateSession:
     @cached_property
     def anchor(self) -> Base | None:
         """The pinned commit that this run is held against too, such as the last release."""
-        return self._read(pinned(self.options.anchor, self.options.project))
+        return self._read(resolve(self.options.anchor, self.options.project))
 
     def _read(self, commit: Commit | None) -> Base | None:
         if commit is None:

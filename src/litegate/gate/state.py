@@ -22,7 +22,7 @@ from litegate.gate.recorder import Recorder
 from litegate.gate.session import GateSession
 from litegate.regression import waiver_file
 from litegate.regression.base import Base
-from litegate.regression.waivers import Waiver, covering
+from litegate.regression.waivers import Waiver, find_waiver
 from litegate.regression.weakening import WeakenedLimits, compare_model, compare_project
 from litegate.spec.cases import Case
 
@@ -206,7 +206,7 @@ class Gate:
 
     def waiver_row(self, row: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """The waiver that covers a verdict's row, as a row of the report; or None."""
-        waiver = covering(self.waivers, row, today())
+        waiver = find_waiver(self.waivers, row, today())
         return waiver.to_row() if waiver else None
 
 

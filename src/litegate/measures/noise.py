@@ -18,7 +18,7 @@ from statistics import fmean, stdev
 from typing import Any, final
 
 from litegate.core.errors import ConfigError, LitegateError, MeasurementError
-from litegate.core.files import write_whole
+from litegate.core.files import write_atomically
 from litegate.core.units import Number, Quantity, Unit
 from litegate.measures.measurement import Interval
 from litegate.measures.statistics.proportions import bisected
@@ -180,5 +180,5 @@ def write_row(project: Path, row: NoiseRow) -> Path:
     rows = [asdict(old) for old in read_record(project) if old.key != row.key]
     document = {"schema_version": VERSION, "rows": [*rows, asdict(row)]}
     path = project / RECORD
-    write_whole(path, (json.dumps(document, indent=1) + "\n").encode())
+    write_atomically(path, (json.dumps(document, indent=1) + "\n").encode())
     return path

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from litegate.core.errors import ConfigError
-from litegate.core.files import write_whole
+from litegate.core.files import write_atomically
 from litegate.core.git import ancestors
 from litegate.report.json_report import JSON_NAME, load
 from litegate.report.outcomes import Report, Row
@@ -65,7 +65,7 @@ def _stored_verdicts(path: Path) -> Sequence[Row]:
 
 def _write(record: Report, path: Path) -> Path:
     try:
-        write_whole(path, json.dumps(record, allow_nan=False, separators=(",", ":")).encode())
+        write_atomically(path, json.dumps(record, allow_nan=False, separators=(",", ":")).encode())
     except OSError as error:
         raise ConfigError(
             f"the history in {path.parent} cannot be written",

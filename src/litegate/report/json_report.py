@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from litegate.core.errors import ConfigError
-from litegate.core.files import write_whole
+from litegate.core.files import write_atomically
 from litegate.report.outcomes import Report
 from litegate.report.run_record import Run
 from litegate.report.schema import SCHEMA_VERSION, check
@@ -64,7 +64,7 @@ def write(report: Mapping[str, Any], folder: Path) -> Path:
     """Write `report.json` into `folder` atomically; raises ConfigError if that fails."""
     path = folder / JSON_NAME
     try:
-        write_whole(path, (json.dumps(report, indent=1, allow_nan=False) + "\n").encode())
+        write_atomically(path, (json.dumps(report, indent=1, allow_nan=False) + "\n").encode())
     except OSError as error:
         raise _not_writable(folder, error) from error
     return path

@@ -30,7 +30,7 @@ class Limits(TypedDict, total=False):
 
 
 class MetricKind(StrEnum):
-    """How a metric is computed; `litegate.measures.metrics` implements each kind."""
+    """Computation of a metric; `litegate.measures.metrics` implements each kind."""
 
     TOP_K = "top_k"
     F1 = "f1"

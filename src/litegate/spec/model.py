@@ -20,7 +20,7 @@ SLICE = "slices."
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Training:
-    """How a network is trained; every field is part of an artifact's key."""
+    """Hyperparameters of the training; every field is part of an artifact's key."""
 
     epochs: int = 1
     """Passes over the training split; 0 keeps the weights that the builder returns."""

@@ -95,7 +95,8 @@ class Recipe:
     clustering: Clustering | None = None
     """int8_qat: clusters before quantization, which keeps the clusters."""
     calibration_samples: int = 500
-    """int8_ptq, int16x8: number of training samples that set the ranges of the activations."""
+    """int8_ptq, int16x8: number of training samples that set the ranges of the activations. More
+    samples cover rarer values, but take longer and widen the quantization steps."""
     strip: bool = False
     """Remove from the file what no device reads; its outputs stay the same to the bit."""
     shipped: str | None = None

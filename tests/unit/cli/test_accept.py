@@ -11,7 +11,7 @@ from litegate.cli import app
 from litegate.core.errors import ConfigError
 from litegate.core.units import Unit, points
 from litegate.measures.measurement import Measurement, violations
-from litegate.regression.waiver_file import FILE, LONGEST, load
+from litegate.regression.waiver_file import FILE, MAX_VALIDITY, load
 from litegate.regression.waivers import covers
 from litegate.report.run_record import Place, error_row, verdict_row
 
@@ -230,7 +230,7 @@ def test_an_empty_name_names_nothing(project):
         ("tomorrow", "is no date"),
         ("2026-02-30", "is no date"),
         ((TODAY - timedelta(days=1)).isoformat(), "is past"),
-        ((TODAY + LONGEST + timedelta(days=1)).isoformat(), "more than a year ahead"),
+        ((TODAY + MAX_VALIDITY + timedelta(days=1)).isoformat(), "more than a year ahead"),
     ],
 )
 def test_a_day_that_cannot_be_is_refused(project, given, said):
@@ -238,7 +238,7 @@ def test_a_day_that_cannot_be_is_refused(project, given, said):
     assert said in project.ran(_drop(0.007)).refused("digits", *REASON, "--expires", given)
 
 
-@pytest.mark.parametrize("day", [TODAY, TODAY + LONGEST])
+@pytest.mark.parametrize("day", [TODAY, TODAY + MAX_VALIDITY])
 def test_the_first_and_the_last_possible_day(project, day):
     """Both count."""
     project.ran(_drop(0.007)).accept("digits", *REASON, "--expires", day.isoformat())

@@ -6,19 +6,19 @@ import pytest
 from full_disk import full_disk
 
 from litegate.core.errors import ConfigError
-from litegate.core.files import write_whole
+from litegate.core.files import write_atomically
 from litegate.report.html.page import write as write_page
 
 
 def test_folders_on_the_way_are_made(tmp_path):
-    write_whole(tmp_path / "a" / "b", b"text")
+    write_atomically(tmp_path / "a" / "b", b"text")
     assert (tmp_path / "a" / "b").read_bytes() == b"text"
 
 
 def test_a_full_disk_leaves_what_was_there_and_nothing_else(tmp_path):
     (tmp_path / "file").write_bytes(b"before")
     with full_disk(), pytest.raises(OSError, match="large"):
-        write_whole(tmp_path / "file", b"x" * 1001)
+        write_atomically(tmp_path / "file", b"x" * 1001)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert (tmp_path / "file").read_bytes() == b"before"
 
@@ -35,5 +35,5 @@ def test_permissions_stay(before, after, tmp_path):
     if before is not None:
         file.write_bytes(b"")
         file.chmod(before)
-    write_whole(file, b"text")
+    write_atomically(file, b"text")
     assert stat.S_IMODE(file.stat().st_mode) == after

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from litegate.core.errors import ConfigError
 from litegate.core.units import Unit, percent, points
 from litegate.measures.measurement import Measurement, violations
-from litegate.regression.waiver_file import FILE, LONGEST, add, load, parse, written
-from litegate.regression.waivers import Waiver, covering, covers, notes
+from litegate.regression.waiver_file import FILE, MAX_VALIDITY, add, load, parse, to_toml
+from litegate.regression.waivers import Waiver, covers, find_waiver, waiver_notes
 from litegate.report.run_record import Place, verdict_row
 
 TODAY = date(2026, 6, 1)
@@ -146,8 +146,8 @@ def test_a_number_covers_no_offenders_and_names_cover_no_number():
 def test_the_waiver_that_covers_is_found():
     """The first that does."""
     expired = replace(WAIVER, expires=TODAY - DAY)
-    assert covering([expired, WAIVER], _drop(0.007), TODAY) is WAIVER
-    assert covering([expired], _drop(0.007), TODAY) is None
+    assert find_waiver([expired, WAIVER], _drop(0.007), TODAY) is WAIVER
+    assert find_waiver([expired], _drop(0.007), TODAY) is None
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_the_waiver_that_covers_is_found():
 )
 def test_every_waiver_is_printed_with_its_state(waiver, rows, whole, said):
     """Used, exceeded, expired, unused, or not looked at."""
-    (note,) = notes([waiver], rows, TODAY, whole=whole)
+    (note,) = waiver_notes([waiver], rows, TODAY, whole=whole)
     assert note.startswith(f"waiver of accuracy drop of digits/int8_qat ({FILE})")
     assert note.endswith(said)
 
@@ -185,7 +185,7 @@ def test_a_waiver_stands_in_the_report_as_json():
 def test_a_note_is_one_line_of_text():
     """Whatever the reason holds."""
     hostile = replace(WAIVER, reason="x\n::error::no\x1b[31m\u202e")
-    (note,) = notes([hostile], [_drop(0.007)], TODAY, whole=True)
+    (note,) = waiver_notes([hostile], [_drop(0.007)], TODAY, whole=True)
     assert note.isprintable()
 
 
@@ -243,7 +243,7 @@ def test_a_fault_names_its_line():
 @pytest.mark.parametrize(("over", "refused"), [(-DAY, False), (0 * DAY, False), (DAY, True)])
 def test_a_waiver_lasts_a_year_at_most(over, refused):
     """The same day next year is the last that may be named."""
-    expires = TODAY + LONGEST + over
+    expires = TODAY + MAX_VALIDITY + over
     text = TEXT.replace("2026-06-01", expires.isoformat())
     if refused:
         with pytest.raises(ConfigError, match="more than a year ahead"):
@@ -274,9 +274,9 @@ def test_any_text_survives_the_file(reason, model, check, offender):
         reason=reason,
         expires=TODAY,
     )
-    (found,) = parse(written(waiver), TODAY)
+    (found,) = parse(to_toml(waiver), TODAY)
     assert replace(found, line=0) == waiver
-    assert all(line.isprintable() for line in written(waiver).splitlines())
+    assert all(line.isprintable() for line in to_toml(waiver).splitlines())
 
 
 def test_half_a_character_is_refused(tmp_path):

@@ -20,7 +20,7 @@ from markupsafe import Markup
 
 from litegate.core.errors import ConfigError
 from litegate.core.escaping import plain
-from litegate.core.files import write_whole
+from litegate.core.files import write_atomically
 from litegate.core.units import Unit, text
 from litegate.report import proof
 from litegate.report.formatting import (
@@ -108,7 +108,7 @@ def comparison_page(before: Report, after: Report, names: tuple[str, str]) -> st
 def write(html: str, path: Path) -> Path:
     """Write a page atomically; raises ConfigError if the file cannot be written."""
     try:
-        write_whole(path, html.encode())
+        write_atomically(path, html.encode())
     except OSError as error:
         raise ConfigError(
             f"the page {path} cannot be written",

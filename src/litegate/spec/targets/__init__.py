@@ -29,7 +29,7 @@ Range = tuple[int, int]
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """What a target supports of one kind of operator; an unset field allows everything."""
+    """Restrictions of a target on one kind of operator; an unset field allows everything."""
 
     types: tuple[str, ...] | None = None
     """Types of inputs, activations and outputs: "int8", "float32"."""
@@ -150,16 +150,16 @@ def _operator_names() -> frozenset[str]:
 _TYPES = {field.name: str(field.type).removesuffix(" | None") for field in fields(Rule)}
 
 
-def _fields(name: str, where: str, table: Any) -> dict[str, Any]:
+def _fields(name: str, path: str, table: Any) -> dict[str, Any]:
     if not isinstance(table, dict):
-        raise _refusal(name, f"{where} is no table")
+        raise _refusal(name, f"{path} is no table")
     for key in table:
         if key not in _TYPES:
-            raise _refusal(name, f"{where}.{key}, which is none of {', '.join(_TYPES)}")
-    return {key: _value(name, f"{where}.{key}", _TYPES[key], v) for key, v in table.items()}
+            raise _refusal(name, f"{path}.{key}, which is none of {', '.join(_TYPES)}")
+    return {key: _value(name, f"{path}.{key}", _TYPES[key], v) for key, v in table.items()}
 
 
-def _value(name: str, where: str, kind: str, value: Any) -> Any:
+def _value(name: str, path: str, kind: str, value: Any) -> Any:
     """Convert a TOML value to the type of a rule's field; a range is a list of two numbers."""
     is_list = isinstance(value, list)
     is_valid = {
@@ -171,7 +171,7 @@ def _value(name: str, where: str, kind: str, value: Any) -> Any:
     }
     if not is_valid[kind]:
         expected = "[least, greatest]" if kind == "Range" else kind
-        raise _refusal(name, f"{where} = {value!r}, expected {expected}")
+        raise _refusal(name, f"{path} = {value!r}, expected {expected}")
     return tuple(value) if is_list else value
 
 
