@@ -7,6 +7,7 @@ import pytest
 import litegate as lg
 from litegate.core.errors import ConfigError
 from litegate.spec import Splits
+from litegate.spec.authoring import record_models
 
 
 def as_it_is(samples):
@@ -76,3 +77,12 @@ def test_a_builder_takes_the_module_of_keras():
 def test_a_training_counts_in_whole_numbers(name):
     with pytest.raises(ConfigError, match=rf"Training\({name}=...\) is a whole number"):
         lg.Training(**{name: "10"})
+
+
+def test_a_recording_inside_another_ends_alone():
+    """Both lists were empty, so equal, and the end of the inner one removed the outer one."""
+    with record_models() as outer:
+        with record_models() as inner:
+            pass
+        model = declared()
+    assert (outer, inner) == ([model], [])
