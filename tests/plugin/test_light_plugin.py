@@ -17,6 +17,7 @@ ALLOWED = {
     "litegate.core.errors",
     "litegate.core.escaping",
     "litegate.core.options",
+    "litegate.core.pytest_options",
     "litegate.gate",
     "litegate.gate.invocation",
     "litegate.gate.plugin",

@@ -1,4 +1,4 @@
-"""Whether the last run accepted an artifact: its report, read for one recipe of one model."""
+"""Decide if the last run accepted an artifact, by its report."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def read_report(folder: Path, name: str) -> Mapping[str, Any]:
         raise not_judged(name, f"{path} cannot be read: {error}") from error
     if version != SCHEMA_VERSION:
         raise not_judged(name, f"{path} is of version {version}, not {SCHEMA_VERSION}")
-    found: Mapping[str, Any] = report
-    return found
+    checked: Mapping[str, Any] = report
+    return checked
 
 
 def not_judged(name: str, got: str) -> NotAccepted:

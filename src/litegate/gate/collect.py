@@ -40,7 +40,7 @@ class Check:
 @final
 @dataclass(kw_only=True)
 class Collected(Generic[T]):
-    """What one run of pytest's collection gave."""
+    """The result of one collection by pytest."""
 
     gate: Gate | None = None
     """None if the run ended before its options were parsed, or has no folder of checks."""

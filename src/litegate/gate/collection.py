@@ -1,4 +1,4 @@
-"""Which checks a run has: each with its model and recipe, and none that it cannot judge."""
+"""Give each check its models and recipes, and drop those that cannot be judged."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _OF_RECIPES = frozenset({"candidate", "reference", "base", "anchor", "shipped", 
 
 
 def parametrize(gate: Gate, metafunc: pytest.Metafunc) -> None:
-    """Give a check its cases."""
+    """Parametrize a check with its cases."""
     if CASE not in metafunc.fixturenames or not gate.is_check(metafunc.definition.path):
         return
     per_recipe = not _OF_RECIPES.isdisjoint(metafunc.fixturenames)
@@ -41,24 +41,24 @@ def parametrize(gate: Gate, metafunc: pytest.Metafunc) -> None:
         if not gate.is_worker:  # which would count as crashed
             metafunc.definition.session.shouldstop = "no check can be given its models"
         raise pytest.Collector.CollectError(str(error)) from error
-    given = [case for case in offered if _gives(gate, case, metafunc.fixturenames)]
+    matching = [case for case in offered if _gives(gate, case, metafunc.fixturenames)]
     # Without a case there is one item, dropped later: what pytest makes of none is a setting.
     if METRIC in metafunc.fixturenames:
-        pairs = cases_by_metric(given, metafunc.function)
+        pairs = cases_by_metric(matching, metafunc.function)
         ids = [f"{case.id}-{metric.name}" for case, metric in pairs] or ["none"]
         metafunc.parametrize((CASE, METRIC), pairs or [(None, None)], ids=ids, indirect=True)
         return
-    ids = [case.id for case in given] or ["none"]
-    metafunc.parametrize(CASE, given or [None], ids=ids, indirect=True)
+    ids = [case.id for case in matching] or ["none"]
+    metafunc.parametrize(CASE, matching or [None], ids=ids, indirect=True)
 
 
-def _gives(gate: Gate, case: Case, asked: list[str]) -> bool:
-    """Whether a check that asks for these fixtures is given them of this case."""
+def _gives(gate: Gate, case: Case, fixtures: list[str]) -> bool:
+    """Return True if this case has all that a check with these fixtures asks for."""
     return (
-        ("shipped" not in asked or case.shipped is not None)
-        and ("target" not in asked or case.target is not None)
-        and all(_compares(gate, role, case) for role in ROLES.intersection(asked))
-        and ("weakened_limits" not in asked or bool(gate.base or gate.options.prove))
+        ("shipped" not in fixtures or case.shipped is not None)
+        and ("target" not in fixtures or case.target is not None)
+        and all(_compares(gate, role, case) for role in ROLES.intersection(fixtures))
+        and ("weakened_limits" not in fixtures or bool(gate.base or gate.options.prove))
     )
 
 
@@ -112,14 +112,14 @@ def select(gate: Gate, items: list[pytest.Item]) -> None:
 
 
 def selection_lines(gate: Gate) -> list[str]:
-    """Lines that name the limits no check guards, and what the base does not know."""
+    """Return lines that name the limits no check guards, and what the base does not know."""
     shown = gate.plan.shown.items()
     not_gated = (f"{plain(name)} is NOT GATED: {why}" for name, why in shown)
     return [*gate.plan.coverage.lines(), *not_gated, *gate.subset_notes()]
 
 
 def _compares(gate: Gate, role: str, case: Case) -> bool:
-    """Whether a check of this case has something to compare with.
+    """Return True if a check of this case has an artifact to compare with.
 
     In a proof it always has a base, and an anchor where the run has one.
     """
@@ -128,24 +128,24 @@ def _compares(gate: Gate, role: str, case: Case) -> bool:
 
 
 def _lacks_base(gate: Gate, item: pytest.Item) -> bool:
-    """Whether a check asks for another commit than this run has."""
+    """Return True if a check asks for a commit that this run does not have."""
     if not (gate.options.prove and gate.is_check(item.path)):
         return False
-    asked, case = set(fixtures_of(item)), case_of(item)
-    if "weakened_limits" in asked:
+    fixtures, case = set(fixtures_of(item)), case_of(item)
+    if "weakened_limits" in fixtures:
         return gate.base is None
-    return case is not None and not all(gate.session.knows(r, case) for r in ROLES & asked)
+    return case is not None and not all(gate.session.knows(r, case) for r in ROLES & fixtures)
 
 
 def _has_what_it_asks_for(gate: Gate, item: pytest.Item) -> bool:
-    """Whether an item has its case, and a base where it compares with one."""
+    """Return True if an item has its case, and a base if it compares with one."""
     compares = gate.is_check(item.path) and "weakened_limits" in fixtures_of(item)
     alone = compares and gate.base is None and not gate.options.prove
     return has_case(item) and not alone
 
 
 def _refuse_unguarded(gate: Gate, items: list[pytest.Item]) -> None:
-    """A change held against a base must not take out the check that says what it loosens."""
+    """Raise UsageError if a change against a base removes the check for weakened limits."""
     guards = [item for item in items if "weakened_limits" in fixtures_of(item)]
     base = gate.base
     if base and base.models and gate.is_asked_for_all() and not guards:

@@ -1,4 +1,4 @@
-"""What of a selection is told before it runs: limits that guard nothing, models that are new."""
+"""Find limits that no check guards, and models that the base does not know."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ class LimitCoverage:
 
 
 def limit_coverage(
-    session: GateSession, found: Sequence[Case], functions: Iterable[Any], *, is_whole: bool
+    session: GateSession, cases: Sequence[Case], functions: Iterable[Any], *, is_whole: bool
 ) -> LimitCoverage:
     """Of the cases of checks; `functions` are those checks', `is_whole` if they are all checks."""
-    gated = [case for case in found if case.recipe]
+    gated = [case for case in cases if case.recipe]
     named = frozenset[str]().union(*map(limits_used, functions))
     compared = {case.id: session.knows("base", case) for case in gated}
     return LimitCoverage(
@@ -54,5 +54,5 @@ def limit_coverage(
         }
         if is_whole
         else {},
-        new=tuple(case.id for case in session.new_cases()) if found else (),
+        new=tuple(case.id for case in session.new_cases()) if cases else (),
     )

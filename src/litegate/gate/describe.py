@@ -37,7 +37,7 @@ def main(answer: Path) -> int:
 
 
 def _declared(project: Path) -> Mapping[str, Any]:
-    """What a checkout declares. ConfigError where that cannot be read from its own files."""
+    """Return a checkout's declaration. Raises ConfigError if its own files do not give one."""
     named = settings(project)
     checks, models = (project / named.get(f"litegate_{it}", it) for it in ("checks", "models"))
     if not (os.path.lexists(checks) and os.path.lexists(models)):
@@ -47,12 +47,14 @@ def _declared(project: Path) -> Mapping[str, Any]:
             f"the folder of checks lies outside the project, in {named['litegate_checks']}",
             expected="checks below the folder with pytest's settings: pytest names them from there",
         )
-    held = _Held(top=repository_root(project).resolve(), submodules=submodules(project))
-    held.demand(checks, models)
+    commit_files = _CommitFiles(
+        top=repository_root(project).resolve(), submodules=submodules(project)
+    )
+    commit_files.demand(checks, models)
     if not (any(checks.rglob("*.py")) and any(models.rglob("*.py"))):
         return NOTHING
     declared = _collected(project, checks)
-    held.demand(*(project / model["file"] for model in declared["models"].values()))
+    commit_files.demand(*(project / model["file"] for model in declared["models"].values()))
     return declared
 
 
@@ -76,8 +78,8 @@ def _collected(project: Path, checks: Path) -> Mapping[str, Any]:
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Held:
-    """What the commit that is laid out here holds itself."""
+class _CommitFiles:
+    """The files that belong to the commit checked out here."""
 
     top: Path
     submodules: list[Path]

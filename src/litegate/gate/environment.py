@@ -1,4 +1,4 @@
-"""Where a run takes place: versions, kernels, processor. Reads metadata; imports nothing heavy."""
+"""Describe the environment of a run: versions, kernels, processor. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ THREADS = 1
 
 
 def describe(options: GateOptions) -> dict[str, Any]:
-    """What a report must say so that its numbers can be compared with another's."""
+    """Return what makes the numbers of two reports comparable."""
     return {
         "litegate": _installed("litegate"),
         "litert": _installed("ai-edge-litert"),
@@ -32,15 +32,15 @@ def describe(options: GateOptions) -> dict[str, Any]:
     }
 
 
-def header(found: Mapping[str, Any]) -> list[str]:
+def header(environment: Mapping[str, Any]) -> list[str]:
     """The same as lines of pytest's header."""
-    chain = ", ".join(f"{name} {pin}" for name, pin in found["toolchain"].items())
-    where = f"{found['threads']} thread, {found['processor']}"
-    runtime = f"LiteRT {found['litert']}, {found['kernels']} kernels"
+    chain = ", ".join(f"{name} {pin}" for name, pin in environment["toolchain"].items())
+    where = f"{environment['threads']} thread, {environment['processor']}"
+    runtime = f"LiteRT {environment['litert']}, {environment['kernels']} kernels"
     return [
-        f"litegate {found['litegate']}: {runtime}, {where}",
+        f"litegate {environment['litegate']}: {runtime}, {where}",
         f"tool chain: {chain}",
-        f"store: {found['store']}; data: {found['data'] or 'no directory set'}",
+        f"store: {environment['store']}; data: {environment['data'] or 'no directory set'}",
     ]
 
 

@@ -1,4 +1,4 @@
-"""The end of a run: its report is written, and its exit status and its one word agree."""
+"""End a run: write its report, and make its exit status agree with its verdicts."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import pytest
 
 from litegate.core.errors import LitegateError
 from litegate.core.options import parse
+from litegate.core.pytest_options import ENDS_WITHOUT_VERDICT
 from litegate.gate import integrity
-from litegate.gate.invocation import LOOKS, concerned, looks, setting
+from litegate.gate.invocation import concerned, looks, setting
 from litegate.gate.session import conclude
 from litegate.gate.state import Gate, today
 from litegate.regression.source_digests import sources_digest
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def finish(gate: Gate, session: pytest.Session) -> None:
-    """Write the report; a run of checks that gated nothing is no success."""
+    """Write the report; a run of checks that gated nothing fails."""
     if gate.is_worker or not gate.recorder.reported or looks(session.config):
         return
     from litegate.gate.page import compared, rows
@@ -33,9 +34,9 @@ def finish(gate: Gate, session: pytest.Session) -> None:
     run.waivers = [waiver.to_row() for waiver in gate.waivers]
     run.notes += waiver_notes(gate.waivers, run.verdicts, today(), whole=gate.covers_everything())
     comparisons = compared(gate.session, run)
-    found = conclude(gate.session, run) | rows(comparisons)
+    document = conclude(gate.session, run) | rows(comparisons)
     sources = sources_digest(gate.options)
-    report = found | {"exit_status": int(session.exitstatus), "sources": sources}
+    report = document | {"exit_status": int(session.exitstatus), "sources": sources}
     try:
         path = str(write(report, gate.options.report))
     except LitegateError as error:
@@ -44,7 +45,7 @@ def finish(gate: Gate, session: pytest.Session) -> None:
 
 
 def _settle(gate: Gate, session: pytest.Session) -> None:
-    """Close the holes; the exit status and the run's one word are both good, or neither."""
+    """Record what the run failed to judge; make exit status and verdict both good, or neither."""
     recorder, run, base = gate.recorder, gate.recorder.run, gate.base
     ended_well = session.exitstatus == pytest.ExitCode.OK
     recorder.add_errors(integrity.silences(recorder, ended_well=ended_well))
@@ -63,7 +64,7 @@ def _settle(gate: Gate, session: pytest.Session) -> None:
 
 
 def _page(gate: Gate, report: Mapping[str, Any], comparisons: list[Comparison]) -> str:
-    """Write report.html and keep the verdicts; what prevents it is said, and judges nothing."""
+    """Write report.html and keep the verdicts; return its path, or why it could not be written."""
     from litegate.gate.page import show_run
     from litegate.report.history_store import save_verdicts
 
@@ -90,12 +91,12 @@ def delete_report_of_aborted_run(config: pytest.Config) -> None:
     """
     from litegate.report.json_report import prepare_folder
 
-    asked = config.known_args_namespace
-    if any(getattr(asked, name, None) for name in LOOKS):
+    arguments = config.known_args_namespace
+    if any(getattr(arguments, name, None) for name in ENDS_WITHOUT_VERDICT):
         return
     with suppress(LitegateError, OSError, ValueError, TypeError):
-        flags = {name: getattr(asked, name, None) for name in _FOLDERS}
+        flags = {name: getattr(arguments, name, None) for name in _FOLDERS}
         settings = {name: setting(config, name) for name in _FOLDERS}
         options = parse(config.rootpath, flags, settings, {})
-        if concerned(config, options.checks, asked.file_or_dir):
+        if concerned(config, options.checks, arguments.file_or_dir):
             prepare_folder(options.report)

@@ -25,7 +25,7 @@ def litegate_case(request: pytest.FixtureRequest) -> Case:
             "this test asks for a model outside the folder of checks",
             remedy="move it there, or set litegate_checks",
         )
-    return verdicts.played(request.node, request.param)
+    return verdicts.case_in_scene(request.node, request.param)
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def anchor(request: pytest.FixtureRequest, litegate_case: Case) -> Artifact:
 
 @pytest.fixture
 def weakened_limits(request: pytest.FixtureRequest) -> WeakenedLimits:
-    """What this change promises less of than its base: of the model, or of the whole project."""
+    """The limits that this change weakens: those of the model, or of the whole project."""
     of_model = "litegate_case" in request.fixturenames
     case = request.getfixturevalue("litegate_case") if of_model else None
     return request.config.stash[GATE].weakened_limits(case)
@@ -80,7 +80,7 @@ def weakened_limits(request: pytest.FixtureRequest) -> WeakenedLimits:
 
 @pytest.fixture
 def regression(litegate_case: Case) -> Regression:
-    """How much worse than the base this change may make the model."""
+    """The limits on how much worse than the base this change may make the model."""
     return litegate_case.regression
 
 
@@ -92,13 +92,13 @@ def litegate_metric(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def metric(litegate_case: Case, litegate_metric: str) -> Metric:
-    """Each metric that the budget promises something of, with its limits: one check for each."""
+    """A metric that the budget limits, with its limits; the check runs once for each."""
     return litegate_case.budget.metric(litegate_metric)
 
 
 @pytest.fixture
 def noise(request: pytest.FixtureRequest, litegate_case: Case) -> float | None:
-    """The SD of the candidate's accuracy from seed to seed, where `litegate noise` measured it."""
+    """The SD of the candidate's accuracy from seed to seed, if `litegate noise` measured it."""
     from litegate.measures.noise import recorded_sd
 
     recipe = litegate_case.recipe.name if litegate_case.recipe else ""
@@ -107,13 +107,13 @@ def noise(request: pytest.FixtureRequest, litegate_case: Case) -> float | None:
 
 @pytest.fixture
 def shipped(request: pytest.FixtureRequest, litegate_case: Case) -> Path:
-    """The file that ships; a check that asks for it runs where the recipe names one."""
+    """The shipped file; a check that asks for it runs if the recipe names one."""
     return verdicts.shipped(request, litegate_case)
 
 
 @pytest.fixture
 def target(request: pytest.FixtureRequest, litegate_case: Case) -> Target:
-    """What must take every operator; a check that asks for it runs where the budget names one."""
+    """The target that must take every operator; its check runs if the budget names one."""
     from litegate.spec.targets import load
 
     return load(str(litegate_case.target), request.config.rootpath)
@@ -121,7 +121,7 @@ def target(request: pytest.FixtureRequest, litegate_case: Case) -> Target:
 
 @pytest.fixture
 def gated(request: pytest.FixtureRequest) -> int:
-    """How many candidates this run gates; comparisons in time share the chance of a false alarm."""
+    """The number of candidates this run gates; latency checks share the chance of a false alarm."""
     return max(1, len(request.config.stash[GATE].plan.coverage.unset))
 
 

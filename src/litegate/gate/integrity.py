@@ -18,15 +18,15 @@ SHOWN = "none of its recipes is gated, all are shown; drop gate=False from one t
 
 
 def silences(recorder: Recorder, *, ended_well: bool) -> Iterator[str]:
-    """Checks that were selected and never reported, files that skipped themselves."""
-    for one in recorder.silent if ended_well else ():
-        yield f"{plain(one)} was selected and never reported"
-    for one in recorder.skipped_files:
-        yield f"{plain(one)} skipped itself as a whole"
+    """Yield the checks that were selected and never reported, and files that skipped themselves."""
+    for check in recorder.silent if ended_well else ():
+        yield f"{plain(check)} was selected and never reported"
+    for file in recorder.skipped_files:
+        yield f"{plain(file)} skipped itself as a whole"
 
 
 def shown_models(models: Iterable[Model]) -> dict[str, str]:
-    """The models that no recipe of is gated, each with what to do."""
+    """Return the models without a gated recipe, each with what to do."""
     return {model.name: SHOWN for model in models if not gated_recipes(model, ())}
 
 
@@ -42,20 +42,23 @@ def nothing_gated(session: GateSession, run: Run) -> Iterator[str]:
 def unreported_weakening(
     session: GateSession, run: Run, weakened_limits: Callable[[Case | None], WeakenedLimits]
 ) -> Iterator[str]:
-    """What this change loosens, where no check of this run said so."""
+    """Yield what this change weakens if no check of this run reported it."""
     subjects = [None, *(Case(model=m, recipe=None) for m in session.models.values())]
     for case in subjects:
         name = case.model.name if case else ""
-        found = weakened_limits(case).weakenings
-        rows = [r for r in run.verdicts if r["model"] == name]
-        said = [r for r in rows if r["measurement"] == WEAKENED and r["verdict"] == "fail"]
-        if found and not said:
-            yield f"loosened, and no check of this run said so: {plain(found[0].sentence)}"
+        weakenings = weakened_limits(case).weakenings
+        rows = [row for row in run.verdicts if row["model"] == name]
+        failed = [
+            row for row in rows if row["measurement"] == WEAKENED and row["verdict"] == "fail"
+        ]
+        if weakenings and not failed:
+            yield f"loosened, and no check of this run said so: {plain(weakenings[0].sentence)}"
 
 
 def bad_end(recorder: Recorder, status: int, why: str) -> str:
-    """Why pytest calls a run red whose verdicts are good."""
-    known = {code.value: code.name.lower().replace("_", " ") for code in pytest.ExitCode}
-    said = [f"pytest ended with exit status {status}"]
-    said += [known[status]] if status in known else []
-    return ": ".join((*said, "; ".join(plain(one) for one in (why, *recorder.failures) if one)))
+    """Explain why pytest fails a run whose verdicts are good."""
+    names = {code.value: code.name.lower().replace("_", " ") for code in pytest.ExitCode}
+    sentence = [f"pytest ended with exit status {status}"]
+    sentence += [names[status]] if status in names else []
+    reasons = "; ".join(plain(reason) for reason in (why, *recorder.failures) if reason)
+    return ": ".join((*sentence, reasons))

@@ -1,4 +1,4 @@
-"""What pytest's items say of themselves: their case, their requirement, whether they time."""
+"""Read pytest's items: their case, their fixtures, their requirement."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _NAMED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 def has_case(item: pytest.Item) -> bool:
-    """Whether an item got a case, or asks for none."""
+    """Return True if an item got a case, or needs none."""
     params = item.callspec.params if isinstance(item, pytest.Function) and _called(item) else {}
     return CASE not in params or isinstance(params[CASE], Case)
 
@@ -41,14 +41,14 @@ def _called(item: pytest.Function) -> bool:
 def case_of(item: pytest.Item) -> Case | None:
     """The model and recipe of an item, or None."""
     params = item.callspec.params if isinstance(item, pytest.Function) and _called(item) else {}
-    found = params.get(CASE)
-    return found if isinstance(found, Case) else None
+    case = params.get(CASE)
+    return case if isinstance(case, Case) else None
 
 
 def cases_of(items: list[pytest.Item]) -> list[Case]:
-    """The distinct cases of some items, in their order."""
-    found = [case for item in items if (case := case_of(item))]
-    return list({case.id: case for case in found}.values())
+    """Return the distinct cases of some items, in their order."""
+    cases = [case for item in items if (case := case_of(item))]
+    return list({case.id: case for case in cases}.values())
 
 
 def fixtures_of(item: pytest.Item) -> tuple[str, ...]:
@@ -62,8 +62,8 @@ def overridden(item: pytest.Item) -> dict[str, str]:
     A parameter of the check's own stands in for one, too.
     """
     info = getattr(item, "_fixtureinfo", None)  # pytest offers no other way
-    found = info.name2fixturedefs.items() if info else ()
-    stands_in = {name: defs[-1].func for name, defs in found if name in FIXTURES}
+    definitions = info.name2fixturedefs.items() if info else ()
+    stands_in = {name: defs[-1].func for name, defs in definitions if name in FIXTURES}
     return {
         name: _place(item, function)
         for name, function in stands_in.items()
@@ -105,14 +105,14 @@ def _is_collected(
 
 
 def requires(item: pytest.Item) -> bool:
-    """Whether an item is a check: a test that asks for require."""
+    """Return True if an item is a check: a test that asks for `require`."""
     return "require" in fixtures_of(item)
 
 
 def functions_of(items: Iterable[pytest.Item]) -> dict[str, Any]:
     """The functions of some items by node id, without the part in brackets."""
-    found = (item for item in items if isinstance(item, pytest.Function))
-    return {item.nodeid.partition("[")[0]: item.function for item in found}
+    functions = (item for item in items if isinstance(item, pytest.Function))
+    return {item.nodeid.partition("[")[0]: item.function for item in functions}
 
 
 def requirement_of(item: pytest.Item) -> str:
@@ -122,6 +122,6 @@ def requirement_of(item: pytest.Item) -> str:
 
 
 def is_latency(item: pytest.Item) -> bool:
-    """Whether an item measures time."""
+    """Return True if an item measures time."""
     benchmarks = "benchmark" in getattr(item, "fixturenames", ())
     return benchmarks or item.get_closest_marker("latency") is not None

@@ -1,4 +1,4 @@
-"""From a run to its page: which artifacts it compared, and the page that shows them."""
+"""Write the page of a run: the artifacts that it compared, and the evidence about them."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from litegate.report.html import page, write
 from litegate.report.json_report import PAGE_NAME
 from litegate.report.outcomes import Report
 from litegate.report.run_record import Run
-from litegate.spec import Artifact, Model, Recipe, by_input, domain_of
+from litegate.spec import Artifact, Evaluation, Model, Recipe, by_input, domain_of
 from litegate.spec.cases import Case, gated_recipes
 
 
 def compared(session: GateSession, run: Run) -> list[Comparison]:
-    """Each gated candidate of the models with a verdict, beside its reference and its base."""
+    """Return each gated candidate of the models with a verdict, with its reference and base."""
     judged = dict.fromkeys(row["model"] for row in run.verdicts if row["model"])
-    return [one for name in judged for one in _of_model(session, session.models[name])]
+    return [pair for name in judged for pair in _of_model(session, session.models[name])]
 
 
 def _of_model(session: GateSession, model: Model) -> Iterator[Comparison]:
@@ -47,43 +47,44 @@ def _of_model(session: GateSession, model: Model) -> Iterator[Comparison]:
 
 
 def _base(session: GateSession, model: Model, recipe: Recipe) -> Artifact | None:
-    """The base's artifact, called as `measures.against_base` calls it: its answers are at hand."""
+    """Return the base's artifact under the name that measures.regression gives it."""
     side, case = session.counterparts.get("base"), Case(model=model, recipe=recipe)
-    found = side.stored(case) if side else None
-    return found and replace(found, model=f"the base's {found.model}")
+    stored = side.stored(case) if side else None
+    return stored and replace(stored, model=f"the base's {stored.model}")
 
 
 def rows(comparisons: Iterable[Comparison]) -> dict[str, Any]:
-    """What a report keeps of them, so that its page can be made again from the store."""
-    found = list(comparisons)
+    """Return the report's rows, from which its page can be made again out of the store."""
+    listed = list(comparisons)
+    splits = {item.candidate.evaluation.digest: item.candidate.evaluation for item in listed}
     return {
-        "comparisons": [_row(one) for one in found],
-        "splits": {one.candidate.evaluation.digest: _split(one) for one in found},
+        "comparisons": [_row(comparison) for comparison in listed],
+        "splits": {digest: _split(split) for digest, split in splits.items()},
     }
 
 
-def _row(one: Comparison) -> dict[str, Any]:
-    sides = {role: artifact.sha256 for role, artifact in one.sides.items()}
+def _row(comparison: Comparison) -> dict[str, Any]:
+    candidate = comparison.candidate
+    sides = {role: artifact.sha256 for role, artifact in comparison.sides.items()}
     return {
-        "model": one.model,
-        "recipe": one.recipe,
-        "kind": one.candidate.recipe.kind.value,
-        "split": one.candidate.evaluation.digest,
+        "model": comparison.model,
+        "recipe": comparison.recipe,
+        "kind": candidate.recipe.kind.value,
+        "split": candidate.evaluation.digest,
         "reference": None,
         "base": None,
         **sides,
-        **({"signature": one.candidate.signature} if one.candidate.signature else {}),
+        **({"signature": candidate.signature} if candidate.signature else {}),
     }
 
 
-def _split(one: Comparison) -> dict[str, Any]:
-    split = one.candidate.evaluation
-    each = {name: domain_of(split.domain, name) for name, _ in by_input(split.x)}
-    ends = [float(end) for pair in each.values() for end in pair]
-    told = {"classes": list(split.classes), "domain": [min(ends), max(ends)]}
-    if set(each) != {""}:
-        told["domains"] = {name: [float(end) for end in pair] for name, pair in each.items()}
-    return told | ({"output": split.output} if split.output else {})
+def _split(split: Evaluation) -> dict[str, Any]:
+    domains = {name: domain_of(split.domain, name) for name, _ in by_input(split.x)}
+    ends = [float(end) for pair in domains.values() for end in pair]
+    row: dict[str, Any] = {"classes": list(split.classes), "domain": [min(ends), max(ends)]}
+    if set(domains) != {""}:
+        row["domains"] = {name: [float(end) for end in pair] for name, pair in domains.items()}
+    return row | ({"output": split.output} if split.output else {})
 
 
 def show(
@@ -94,17 +95,18 @@ def show(
     earlier: Iterable[Report] = (),
     gaps: Iterable[str] = (),
 ) -> Path:
-    """Write the page of a report, with those of `earlier` commits.
+    """Write the page of a report, with a history of the `earlier` commits' reports.
 
-    `gaps` are what the caller could not have. ConfigError where the file cannot be written.
+    `gaps` name evidence that the caller could not get. Raises ConfigError if the file cannot be
+    written.
     """
     facts, more = gather(report, lookup, predictor)
     return write(page(report, facts, [*gaps, *more], earlier), path)
 
 
 def show_run(report: Report, comparisons: Iterable[Comparison], options: GateOptions) -> Path:
-    """Write the page of a run that has just ended, from what it has at hand."""
-    artifacts = (artifact for one in comparisons for artifact in one.sides.values())
+    """Write the page of a run that has just ended, from artifacts in memory."""
+    artifacts = (artifact for pair in comparisons for artifact in pair.sides.values())
     earlier = reports_before_head(options.project, options.history)
     predictor = recording_predictor(Store(options.store))
     return show(report, in_memory(artifacts), predictor, options.report / PAGE_NAME, earlier)

@@ -1,4 +1,4 @@
-"""What a person sees while artifacts are built: a live line on a terminal, plain lines in CI."""
+"""Show the progress of builds: a live line on a terminal, plain lines in CI."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EVERY = 10.0
 @final
 @dataclass(eq=False)
 class Progress:
-    """Where the tool chain's reports go. Silent until `shown`."""
+    """Shows the tool chain's reports. Silent until `shown`."""
 
     _reporter: pytest.TerminalReporter | None = None
     _ready: bool = False

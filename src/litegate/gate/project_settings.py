@@ -1,4 +1,4 @@
-"""What a project sets for pytest, in whatever file it does: for all that runs outside pytest."""
+"""Read a project's settings for pytest outside of pytest, from whichever file holds them."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def settings(project: Path) -> dict[str, str]:
     That is the first with settings for pytest of pytest.toml, .pytest.toml, pytest.ini,
     .pytest.ini, pyproject.toml, tox.ini and setup.cfg. ConfigError for one that cannot be read.
     """
-    found = _table(project.absolute())
-    return {o.name: _text(found[o.name].value) for o in OPTIONS if o.name in found}
+    table = _table(project.absolute())
+    return {o.name: _text(table[o.name].value) for o in OPTIONS if o.name in table}
 
 
 def _table(project: Path) -> Any:
-    """What pytest's own finder finds; a file further up makes another folder the project."""
+    """Return the settings as pytest finds them; a file further up belongs to another project."""
     try:
         _, file, table, *_ = locate_config(project, [project])
     except (OSError, ValueError, AttributeError, pytest.UsageError, pytest.fail.Exception) as error:

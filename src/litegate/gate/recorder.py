@@ -15,7 +15,7 @@ from litegate.report.run_record import Place, Run, error_row
 @final
 @dataclass(kw_only=True, eq=False)
 class Recorder:
-    """What a run has found so far: the only state of a run that is written to.
+    """The results of a run so far: its only state that is written to.
 
     Checks are listed by node id. A worker of pytest-xdist hands what it collected to its
     controller, which collects nothing itself.
@@ -71,7 +71,7 @@ class Recorder:
         self.run.errors += [error_row(nowhere, message) for message in messages]
 
     def to_worker_output(self) -> dict[str, Any]:
-        """What a worker hands to its controller, in types that cross processes."""
+        """Return what a controller needs of this worker, in types that cross processes."""
         return {
             "offered": self.offered,
             "selected": self.selected,

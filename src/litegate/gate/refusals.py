@@ -1,4 +1,4 @@
-"""What a check may not do: hide another, skip itself, swallow a failure, judge what cannot run."""
+"""Refuse checks that hide another, skip themselves, swallow a failure, or judge a broken file."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from litegate.gate.state import Gate
 from litegate.spec import Artifact
 
 ROWS = pytest.StashKey[list[dict[str, Any]]]()
-"""What an item's `require` took down."""
+"""The rows that an item's `require` recorded."""
 OMITTED = pytest.StashKey[str]()
-"""Why an item was left out, as the person asked."""
+"""The reason why an item was left out on the user's request."""
 NOT_GATED = pytest.StashKey[str]()
-"""Why nothing can be said here about an item's model."""
+"""The reason why an item's model cannot be judged here."""
 CANDIDATE = pytest.StashKey[Artifact]()
-"""What an item was handed as the candidate."""
+"""The artifact that an item got as its candidate."""
 
 
 def refuse_hidden(
     gate: Gate, collector: pytest.Collector, report: pytest.CollectReport
 ) -> pytest.CollectReport:
-    """An error in the place of a file of checks in which one test hides another."""
+    """Turn a file of checks in which one test hides another into a collection error."""
     if not (isinstance(collector, pytest.Module) and report.passed):
         return report
-    if gate.is_check(collector.path) and (said := list(hidden(collector))):
-        report.outcome, report.longrepr, report.result = "failed", "\n".join(said), []
+    if gate.is_check(collector.path) and (messages := list(hidden(collector))):
+        report.outcome, report.longrepr, report.result = "failed", "\n".join(messages), []
     return report
 
 
 def refuse_unmeasurable(gate: Gate, item: pytest.Item) -> None:
-    """Omit what the person left out of measuring; raise where time cannot be measured."""
+    """Skip a latency check on the user's request; raise if time cannot be measured here."""
     if not gate.is_check(item.path):
         return
     if _given(item, "benchmark_only") and requires(item) and "benchmark" not in fixtures_of(item):
@@ -64,22 +64,22 @@ def _given(item: pytest.Item, option: str) -> bool:
 def refuse_swallowed(
     gate: Gate, item: pytest.Item, report: pytest.TestReport, fresh: list[dict[str, Any]]
 ) -> None:
-    """A check that passes although a promise is broken, or although nothing was required, fails."""
+    """Fail a check that passes although a verdict failed or nothing was required."""
     if report.when == "setup" or report.outcome != "passed":
         return
     strict = gate.options.strict
     bad = ("fail", "inconclusive") if strict else ("fail",)
-    broken = [r for r in fresh if r["verdict"] in bad and not r["waived"]]
+    failed = [row for row in fresh if row["verdict"] in bad and not row["waived"]]
     if ROWS not in item.stash and report.when == "call":
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} has a `require` of its own, which judges nothing"
-    elif broken:
+    elif failed:
         report.outcome = "failed"
-        report.longrepr = f"{item.nodeid} caught its own failure: {broken[0]['sentence']}"
+        report.longrepr = f"{item.nodeid} caught its own failure: {failed[0]['sentence']}"
 
 
 def refuse_unloadable(gate: Gate, item: pytest.Item, report: pytest.TestReport) -> None:
-    """A check of bytes alone does not pass on what LiteRT refuses to load."""
+    """Fail a check that passes on a file that LiteRT refuses to load."""
     candidate = item.stash.get(CANDIDATE, None)
     if candidate is None or report.when != "call" or report.outcome != "passed":
         return
@@ -93,10 +93,10 @@ def refuse_unloadable(gate: Gate, item: pytest.Item, report: pytest.TestReport) 
 
 
 def refuse_silence(item: pytest.Item, report: pytest.TestReport) -> None:
-    """A check that skips itself, or is expected to fail, gates nothing: that is a failure."""
-    said = OMITTED in item.stash or NOT_GATED in item.stash
+    """Fail a check that skips itself or is expected to fail: it gates nothing."""
+    is_explained = OMITTED in item.stash or NOT_GATED in item.stash
     expected = hasattr(report, "wasxfail")
-    if (report.outcome != "skipped" or said) and not expected:
+    if (report.outcome != "skipped" or is_explained) and not expected:
         return
     report.outcome = "failed"
     how = "is marked xfail" if expected else "skipped itself"

@@ -36,7 +36,7 @@ class Require:
                 expected="a comparison, as in require(accuracy_drop(...) <= budget.accuracy_drop)",
                 got=repr(verdict),
             )
-        left = self.record(verdict)
+        unwaived = self.record(verdict)
         refused = (Outcome.FAIL, Outcome.INCONCLUSIVE) if self.strict else (Outcome.FAIL,)
-        if left is not None and left.outcome in refused:
-            raise RequirementFailed(lines(left))
+        if unwaived is not None and unwaived.outcome in refused:
+            raise RequirementFailed(lines(unwaived))

@@ -1,4 +1,4 @@
-"""The composition root: options in, models, artifacts and a run's record out."""
+"""Compose a run: options in; models, artifacts and the run's record out."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ BASELINE = "float32"
 
 
 class NotGated(Exception):
-    """A model that nothing can be said about here; the text says why and what to do."""
+    """A model that cannot be judged on this machine; the text says why and what to do."""
 
 
 @final
 @dataclass(eq=False)
 class GateSession:
-    """One run of the gate. Models are loaded and artifacts built when they are first asked for."""
+    """One run of the gate; loads models and builds artifacts on first use."""
 
     options: GateOptions
     on_event: Callable[[str, Event], None]
@@ -40,27 +40,27 @@ class GateSession:
 
     @cached_property
     def all_models(self) -> dict[str, Model]:
-        """Every model that the folder declares, by name. ConfigError where a file does not load."""
+        """Every model in the folder, by name. Raises ConfigError if a file does not load."""
         return discover(self.options.models, self.options.project)
 
     @cached_property
     def models(self) -> dict[str, Model]:
-        """The models that were chosen, by name. ConfigError for a misspelt one, or for none."""
-        found = self.all_models
-        if not found:
+        """The selected models, by name. Raises ConfigError for a misspelt one, or for none."""
+        models = self.all_models
+        if not models:
             raise ConfigError(
                 f"{self.options.models} declares no model",
                 expected="a function with @litegate.model, or a variable that holds what"
                 " litegate.prebuilt(...) or litegate.trained(...) gives",
                 remedy="write one; `litegate init` in an empty folder gives an example",
             )
-        chosen = select_models(found, self.options.only_models)
+        chosen = select_models(models, self.options.only_models)
         check_recipes(chosen, self.options.only_recipes)
         return chosen
 
     @cached_property
     def pipeline(self) -> Pipeline:
-        """Where artifacts come from."""
+        """Finds artifacts in the store and builds the missing ones."""
         options = self.options
         return Pipeline(
             store=Store(options.store),
@@ -77,12 +77,12 @@ class GateSession:
 
     @cached_property
     def base(self) -> Base | None:
-        """The base that this run is held against. ConfigError where there is none to be had."""
+        """The base that this run compares with. Raises ConfigError if it cannot be read."""
         return self._read(merge_base(self.options.against, self.options.project))
 
     @cached_property
     def anchor(self) -> Base | None:
-        """The pinned commit that this run is held against too, such as the last release."""
+        """The pinned commit that this run compares with, too, such as the last release."""
         return self._read(resolve(self.options.anchor, self.options.project))
 
     def _read(self, commit: Commit | None) -> Base | None:
@@ -95,7 +95,7 @@ class GateSession:
 
     @cached_property
     def declared(self) -> dict[str, Any]:
-        """What this checkout declares of its models and its tool chain."""
+        """The declaration of this checkout: its models and its tool chain."""
         from litegate.regression.declaration import declared_model, declared_toolchain
 
         project = self.options.project
@@ -113,7 +113,7 @@ class GateSession:
 
     @cached_property
     def counterparts(self) -> Mapping[str, Counterpart]:
-        """The commits that this run is held against, by the fixture that gives their artifacts."""
+        """The commits that this run compares with, by the fixture that gives their artifacts."""
         sides = {"base": self.base, "anchor": self.anchor}
         return {
             role: Counterpart(base=side, role=role, pipeline=self.pipeline, declared=self.declared)
@@ -122,7 +122,7 @@ class GateSession:
         }
 
     def knows(self, role: str, case: Case) -> bool:
-        """Whether there is that commit, and it has the model and recipe of a case."""
+        """Return True if the run has that commit, and it the model and recipe of a case."""
         side = self.counterparts.get(role)
         return side is not None and side.find_names(case) is not None
 
@@ -151,7 +151,7 @@ class GateSession:
         )
 
     def build(self, cases: Iterable[Case]) -> None:
-        """Have every artifact that these cases and the table beside them need."""
+        """Build the missing artifacts of these cases and of the table of recipes."""
         wanted: dict[str, dict[str, None]] = {}
         for case in cases:
             wanted.setdefault(case.model.name, {}).update(dict.fromkeys(_needs(case)))
@@ -161,9 +161,9 @@ class GateSession:
             self._ensure(model, dict.fromkeys([*recipes, *shown]))
 
     def artifact(self, model: Model, recipe: str) -> Artifact:
-        """One artifact, built if it must be.
+        """Return one artifact, built if the store does not have it.
 
-        Raises NotGated where its data cannot be had on a laptop, else the error that prevented it.
+        Raises NotGated if its data are not available on a laptop, else the error that prevented it.
         """
         if (model.name, recipe) not in self._built:
             self._ensure(model, [recipe])
@@ -179,18 +179,18 @@ class GateSession:
     def _ensure(self, model: Model, recipes: Iterable[str]) -> None:
         names = [name for name in recipes if (model.name, name) not in self._built]
         built = self.pipeline.ensure(model, names)
-        self._built |= {(model.name, name): one for name, one in built.items()}
+        self._built |= {(model.name, name): artifact for name, artifact in built.items()}
 
     def stored(self, model: Model) -> Mapping[str, Artifact]:
-        """The artifacts that the store holds of a model, by recipe, references included."""
+        """Return a model's artifacts in the store by recipe, references included."""
         recipes = select_recipes(model, self.options.only_recipes)
         wanted = [BASELINE, *(r.reference.name for r in recipes), *(r.name for r in recipes)]
-        found = {name: self.pipeline.find(model, name) for name in dict.fromkeys(wanted)}
-        return {name: artifact for name, artifact in found.items() if artifact}
+        artifacts = {name: self.pipeline.find(model, name) for name in dict.fromkeys(wanted)}
+        return {name: artifact for name, artifact in artifacts.items() if artifact}
 
 
 def _declared_key(key: Callable[[Model, str], str], model: Model, recipe: str) -> str:
-    """A key; empty where a file from elsewhere cannot be had, which the model's checks tell."""
+    """Return a key; empty if an external file is missing, which the model's checks report."""
     try:
         return key(model, recipe)
     except LitegateError:
@@ -210,24 +210,23 @@ def _needs(case: Case) -> list[str]:
 
 
 def conclude(session: GateSession, run: Run) -> dict[str, Any]:
-    """Fill in what stands beside the verdicts, and give the report as a JSON object."""
+    """Add recipes, notes and certificates to the verdicts, and return the report's document."""
     from litegate.measures.overview import missing_accuracy_notes, overview, recipe_notes
     from litegate.report.json_report import document
     from litegate.report.slack import slack
 
-    if found := head(session.options.project):
-        run.head = asdict(found)
+    if commit := head(session.options.project):
+        run.head = asdict(commit)
     judged = dict.fromkeys(row["model"] for row in run.verdicts if row["model"])
     for model in (session.models[name] for name in judged):
         artifacts = session.stored(model)
-        mine = [row["measurement"] for row in run.verdicts if row["model"] == model.name]
-        timed = any(name.startswith("latency") for name in mine)
+        model_rows = [row for row in run.verdicts if row["model"] == model.name]
+        timed = any(row["measurement"].startswith("latency") for row in model_rows)
         rows, notes = overview(model, artifacts, BASELINE, timed=timed)
         run.recipes += rows
         run.notes += [*notes, *missing_accuracy_notes(model), *recipe_notes(model, artifacts)]
         for recipe in gated_recipes(model, session.options.only_recipes):
-            its = (row for row in run.verdicts if row["model"] == model.name)
-            mine = [row for row in its if row["recipe"] == recipe.name]
-            run.notes += slack(model.budget_of(recipe), mine)
+            recipe_rows = [row for row in model_rows if row["recipe"] == recipe.name]
+            run.notes += slack(model.budget_of(recipe), recipe_rows)
         run.artifacts |= {a.sha256: a.certificate for a in artifacts.values()}
     return document(run)

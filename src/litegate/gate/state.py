@@ -36,7 +36,7 @@ ROLES = frozenset({"base", "anchor"})
 @final
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Plan:
-    """Which checks a run has, once they are collected."""
+    """The checks of a run, once they are collected."""
 
     functions: Mapping[str, Any] = field(default_factory=dict)
     """The function of every test below the folder of checks, by node id without brackets."""
@@ -89,7 +89,7 @@ class Gate:
 
     @property
     def is_worker(self) -> bool:
-        """Whether this process is a worker of pytest-xdist."""
+        """Return True in a worker of pytest-xdist."""
         return hasattr(self.config, "workerinput")
 
     @property
@@ -126,7 +126,7 @@ class Gate:
         return header(self.recorder.run.environment) + compared
 
     def declaration(self) -> dict[str, Any]:
-        """What this checkout declares, once its checks are collected."""
+        """Return the declaration of this checkout; its checks must be collected."""
         from litegate.regression import declaration
 
         project, paths = self.config.rootpath, self.config.getini("pythonpath")
@@ -139,11 +139,11 @@ class Gate:
         }
 
     def is_check(self, path: Path) -> bool:
-        """Whether a test file lies below the folder of checks."""
+        """Return True if a test file is below the folder of checks."""
         return path.resolve().is_relative_to(self.options.checks.resolve())
 
     def is_asked_for_all(self) -> bool:
-        """Whether the command line names the whole folder of checks."""
+        """Return True if the command line names the whole folder of checks."""
         return whole_folder(self.config, self.options.checks)
 
     def weakened_limits(self, case: Case | None) -> WeakenedLimits:
@@ -156,7 +156,7 @@ class Gate:
         return compare_model(base, head, case.model.name) if case else compare_project(base, head)
 
     def _base_declaration(self) -> dict[str, Any]:
-        """What the base declares, with only those of its checks that this run was asked for."""
+        """Return the base's declaration, with only the checks that this run was asked for."""
         if self.base is None:
             raise ConfigError("nothing is loosened without a base", remedy="run with --against REF")
         declared = self.base.declaration["checks"].items()
@@ -180,7 +180,7 @@ class Gate:
         return notes
 
     def covers_everything(self) -> bool:
-        """Whether this run was asked for every check of every model."""
+        """Return True if this run was asked for every check of every model."""
         options = self.options
         return not (self.subset_notes() or options.only_models or options.only_recipes)
 

@@ -46,8 +46,8 @@ def _tell(errors: Iterable[Mapping[str, Any]], reporter: pytest.TerminalReporter
     """Proofs that do not hold are errors to pytest, too: its last line must not be green."""
     for row in errors:
         if row["id"] == PROOF:
-            said = plain(row["message"]).partition(";")[0]
-            report = pytest.CollectReport(said, "failed", None, [])
+            title = plain(row["message"]).partition(";")[0]
+            report = pytest.CollectReport(title, "failed", None, [])
             reporter.stats.setdefault("error", []).append(report)
 
 

@@ -1,4 +1,4 @@
-"""What happens around one check: what it asks for, what it requires, what its report carries."""
+"""Give a check its artifacts, record its verdicts, and attach them to its report."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
     from litegate.mutation.faults import Scene
 
 _ENDED = pytest.StashKey[bool]()
-_TOLD = pytest.StashKey[int]()
-"""How many of an item's rows its reports hold."""
+_REPORTED = pytest.StashKey[int]()
+"""How many of an item's rows its earlier reports carry."""
 
 
 def artifact(request: pytest.FixtureRequest, case: Case, role: str) -> Artifact:
-    """The artifact of one role, or a skip that says NOT GATED, or the error that prevented it."""
+    """Return the artifact of one role; skip with NOT GATED, or raise what prevented it."""
     __tracebackhide__ = True
     if scene := request.config.stash[GATE].scene:
         return _planted(scene, role)
@@ -51,26 +51,25 @@ def artifact(request: pytest.FixtureRequest, case: Case, role: str) -> Artifact:
     if case.recipe and role != "baseline":
         recipe = case.recipe.name if role == "candidate" else case.recipe.reference.name
     try:
-        found = request.config.stash[GATE].session.artifact(case.model, recipe)
+        built = request.config.stash[GATE].session.artifact(case.model, recipe)
     except NotGated as reason:
         request.node.stash[NOT_GATED] = str(reason)
         pytest.skip(f"{case.model.name} was NOT GATED, as told above")
     if role == "candidate":
-        request.node.stash[CANDIDATE] = found
-    return found
+        request.node.stash[CANDIDATE] = built
+    return built
 
 
 def _planted(scene: Scene, role: str) -> Artifact:
-    """What a proof puts in the place of an artifact."""
-    found = scene.base if role in ROLES else getattr(scene, role)
-    if isinstance(found, LitegateError):
-        raise found
-    artifact: Artifact = found
-    return artifact
+    """Return the artifact that a proof plants, or raise the error that it plants."""
+    planted: Artifact | LitegateError = scene.base if role in ROLES else getattr(scene, role)
+    if isinstance(planted, LitegateError):
+        raise planted
+    return planted
 
 
-def played(item: pytest.Item, case: Case) -> Case:
-    """A check's case; in a proof with the model as the scene has it."""
+def case_in_scene(item: pytest.Item, case: Case) -> Case:
+    """Return a check's case; in a proof, that of the scene."""
     scene = item.config.stash[GATE].scene
     if scene is None:
         return case
@@ -78,7 +77,7 @@ def played(item: pytest.Item, case: Case) -> Case:
 
 
 def shipped(request: pytest.FixtureRequest, case: Case) -> Path:
-    """The file that ships; in a proof, a file that holds what the scene ships."""
+    """Return the path of the shipped file; in a proof, of a file with the scene's bytes."""
     gate = request.config.stash[GATE]
     if gate.scene is None:
         return request.config.rootpath / str(case.shipped)
@@ -88,25 +87,25 @@ def shipped(request: pytest.FixtureRequest, case: Case) -> Path:
 
 
 def forget(item: pytest.Item) -> None:
-    """Let a check that has run be run again as if it never had."""
+    """Reset a check that has run, so that it can run again."""
     item.stash = pytest.Stash()
     item.user_properties.clear()
 
 
 def requirer(request: pytest.FixtureRequest) -> Iterator[Require]:
-    """Record this item's verdicts; an item that made none although nothing failed is an error."""
+    """Give an item its `require`. Raises ConfigError if it passed without calling it."""
     item, gate = request.node, request.config.stash[GATE]
     rows: list[dict[str, Any]] = []
     item.stash[ROWS] = rows
 
-    def record(said: Verdict) -> Verdict | None:
-        verdict = _as_separated(item, said)
+    def record(verdict: Verdict) -> Verdict | None:
+        verdict = _as_separated(item, verdict)
         if gate.scene is None:
             verdict = verdict.explained()
-        found = verdict.measurement
+        measurement = verdict.measurement
         row = verdict_row(_place(item), verdict)
         rows.append(row | {"waived": gate.waiver_row(row)})
-        item.user_properties.append((found.name, text(found.value, found.unit)))
+        item.user_properties.append((measurement.name, text(measurement.value, measurement.unit)))
         return None if rows[-1]["waived"] else verdict
 
     yield Require(gate.options.strict, record)
@@ -118,15 +117,15 @@ def requirer(request: pytest.FixtureRequest) -> Iterator[Require]:
 
 
 def _as_separated(item: pytest.Item, verdict: Verdict) -> Verdict:
-    """No pass against a base that another tool chain had to build again.
+    """Make a pass inconclusive if the base had to be rebuilt by another tool chain.
 
-    What is worse beside a base of the same tool chain is worse by the change.
+    A fail stays: what is worse than a base built by this tool chain is worse by the change.
     """
     case = case_of(item)
     sides = item.config.stash[GATE].session.counterparts
-    asked = (side for role, side in sides.items() if role in fixtures_of(item))
-    alone = case is not None and any(case.id in side.toolchain_changed for side in asked)
-    if not alone or verdict.outcome is Outcome.FAIL:
+    compared = (side for role, side in sides.items() if role in fixtures_of(item))
+    is_mixed = case is not None and any(case.id in side.toolchain_changed for side in compared)
+    if not is_mixed or verdict.outcome is Outcome.FAIL:
         return verdict
     note = "tool chain changed, its effect is not separated"
     return replace(verdict, outcome=Outcome.INCONCLUSIVE, note=note)
@@ -135,13 +134,13 @@ def _as_separated(item: pytest.Item, verdict: Verdict) -> Verdict:
 def annotate(
     gate: Gate, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport
 ) -> pytest.TestReport:
-    """Attach a check's rows to its report; no skip and no xfail of a check counts for a pass."""
+    """Attach a check's rows to its report; a skipped or xfailed check fails."""
     if not gate.is_check(item.path):
         return report
     if not requires(item):
         report.__dict__["litegate"] = _NO_ROWS
         return report
-    fresh = item.stash.get(ROWS, [])[item.stash.get(_TOLD, 0) :]
+    fresh = item.stash.get(ROWS, [])[item.stash.get(_REPORTED, 0) :]
     refuse_silence(item, report)
     refuse_swallowed(gate, item, report, fresh)
     refuse_unloadable(gate, item, report)
@@ -153,7 +152,7 @@ def annotate(
         report.longrepr = call.excinfo.getrepr(style="short")
     if call.when != "setup" or report.outcome != "passed":
         item.stash[_ENDED] = item.stash.get(_ENDED, False) or report.outcome != "passed"
-        item.stash[_TOLD] = item.stash.get(_TOLD, 0) + len(fresh)
+        item.stash[_REPORTED] = item.stash.get(_REPORTED, 0) + len(fresh)
         report.__dict__["litegate"] = _rows(item, error, report, fresh)
     return report
 
@@ -203,7 +202,7 @@ def _place(item: pytest.Item) -> Place:
 
 
 def _pointed_at(item: pytest.Item, case: Case | None) -> dict[str, Any]:
-    """The line that a person is sent to: that of the model, or of a check without one."""
+    """Return the file and line to point at: the model's, or the check's if it has no model."""
     file, line = (case.model.file, case.model.line) if case else (item.path, item.location[1] or 0)
     root = item.config.rootpath.resolve()
     shown = file.relative_to(root) if file.is_relative_to(root) else Path(file.name)

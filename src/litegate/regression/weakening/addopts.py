@@ -11,7 +11,16 @@ import shlex
 from collections import Counter
 from collections.abc import Iterator
 
+from litegate.core.pytest_options import ENDS_WITHOUT_VERDICT, HIDES, SELECTS
+
 STRICT = "--litegate-strict"
+_ENDS = tuple(flag for flags in ENDS_WITHOUT_VERDICT.values() for flag in flags)
+
+
+def _flags(*flags: str) -> str:
+    """Return a pattern for any of some flags, the longest first."""
+    return "|".join(re.escape(flag) for flag in sorted(flags, key=len, reverse=True))
+
 
 _NEUTRAL = re.compile(
     r"-[qvxsl]+|-r ?[A-Za-z]+|-n ?(auto|logical|\d+)|-p ?no:(cacheprovider|randomly|doctest)"
@@ -24,8 +33,8 @@ _NEUTRAL = re.compile(
 )
 """Options about output, speed and places: they may be added and removed."""
 _NARROWS = re.compile(
-    r"(-k|-m|--deselect|--ignore|--ignore-glob|--litegate-model|--litegate-recipe)\b.*"
-    r"|-[km].+|--(lf|last-failed|sw|stepwise|noconftest|collect-only|co)( .*)?"
+    rf"({_flags(*SELECTS.values(), *HIDES.values())}|--litegate-(model|recipe))\b.*"
+    rf"|-[km].+|({_flags(*_ENDS)}|--last-failed|--stepwise|--noconftest)( .*)?"
     r"|--benchmark-(disable|skip|only)|-p ?no:\S+",
     re.DOTALL,
 )
