@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from harness import ROOT, load
 
 WORKFLOWS = sorted(path.relative_to(ROOT) for path in (ROOT / ".github/workflows").glob("*.yml"))
 ACTIONS = [Path("action.yml"), Path(".github/actions/comment/action.yml")]
+FORMS = [Path(f".github/ISSUE_TEMPLATE/{name}.yml") for name in ("bug", "feature")]
 TOOLS = Path(sys.executable).parent
 COMMAND = re.compile(r"(pip install|pytest|litegate|\.ci/run)\b[^;|\n]*")
 
@@ -127,6 +129,26 @@ def test_a_release_is_published_by_a_job_that_runs_nothing_of_the_project():
     assert publish["steps"][1]["with"] == {"attestations": True}
 
 
+def test_a_citation_names_the_version_of_the_project():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    citation = load("CITATION.cff")
+    assert (citation["version"], citation["license"]) == (project["version"], project["license"])
+
+
+def test_hooks_of_others_are_pinned_by_hash():
+    """With the version beside it; a tag can be moved."""
+    text = (ROOT / ".pre-commit-config.yaml").read_text("utf-8")
+    revisions = re.findall(r"rev: (.+)", text)
+    assert len(revisions) == len(re.findall(r"repo: https", text))
+    assert all(re.fullmatch(r"[0-9a-f]{40} # frozen: v[\d.]+", rev) for rev in revisions)
+
+
+def test_blame_leaves_out_full_hashes():
+    text = (ROOT / ".git-blame-ignore-revs").read_text("utf-8")
+    for line in text.splitlines():
+        assert not line or line.startswith("#") or re.fullmatch(r"[0-9a-f]{40}", line), line
+
+
 def test_zizmor_finds_nothing():
     """Offline; what is ignored has its reason beside it."""
     done = subprocess.run(
@@ -145,6 +167,9 @@ def test_zizmor_finds_nothing():
         ("vendor.github-workflows", WORKFLOWS),
         ("vendor.github-actions", ACTIONS),
         ("vendor.dependabot", [Path(".github/dependabot.yml")]),
+        ("vendor.github-issue-config", [Path(".github/ISSUE_TEMPLATE/config.yml")]),
+        ("vendor.github-issue-forms", FORMS),
+        ("vendor.citation-file-format", [Path("CITATION.cff")]),
     ],
 )
 def test_the_schemas_hold(schema, files):
