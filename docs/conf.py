@@ -5,8 +5,8 @@ import re
 from sphinx.application import Sphinx
 
 project = "litegate"
-extensions = ["myst_parser"]
-include_patterns = ["*.md", "docs/*.md"]
+extensions = ["myst_parser", "sphinx.ext.autodoc"]
+include_patterns = ["*.md", "docs/*.md", "docs/reference/*.md"]
 exclude_patterns = [".*", "site", "src", "tests"]
 root_doc = "docs/index"
 html_theme = "furo"
@@ -15,6 +15,12 @@ html_copy_source = False
 highlight_language = "none"
 myst_heading_anchors = 3
 nitpicky = True
+nitpick_ignore_regex = [("py:.*", ".*")]  # the types in signatures have no page of their own
+default_role = "code"  # docstrings put names between single backticks, as Markdown does
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True  # `Budget()`, not its twenty-two fields
+python_maximum_signature_line_length = 88
+python_use_unqualified_type_names = True
 
 _SECTION = re.compile(r"^## (.+)\n((?:(?!#).*\n)*)", re.MULTILINE)
 _ENTRY = re.compile(r"^- \[(.+?)\]\(([./\w]+)\.md\)", re.MULTILINE)

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,9 @@ from harness import ROOT, load
 
 WORKFLOWS = sorted(path.relative_to(ROOT) for path in (ROOT / ".github/workflows").glob("*.yml"))
 ACTIONS = [Path("action.yml"), Path(".github/actions/comment/action.yml")]
+FORMS = [Path(f".github/ISSUE_TEMPLATE/{name}.yml") for name in ("bug", "feature")]
 TOOLS = Path(sys.executable).parent
-COMMAND = re.compile(r"(pip install|pytest|litegate|ruff|mypy|lint-imports|sphinx-build)\b[^;|\n]*")
+COMMAND = re.compile(r"(pip install|pytest|litegate|\.ci/run)\b[^;|\n]*")
 
 
 def _steps(path):
@@ -45,7 +47,8 @@ def test_nothing_is_permitted_that_is_not_asked_for(path):
         assert job["permissions"], name
         assert job["timeout-minutes"]
         writes = {key for key, value in job["permissions"].items() if value == "write"}
-        assert writes <= {"comment": {"pull-requests"}, "badge": {"contents"}}.get(name, set())
+        allowed = {"comment": {"pull-requests"}, "badge": {"contents"}, "publish": {"id-token"}}
+        assert writes <= allowed.get(name, set())
 
 
 def test_the_comment_checks_nothing_out():
@@ -61,6 +64,89 @@ def test_the_gate_runs_for_every_event():
     assert gate["on"] == dict.fromkeys(events)
     assert gate["jobs"]["gate"]["strategy"]["fail-fast"] is False
     assert gate["jobs"]["model-gate"]["if"] == "always()"
+
+
+def _ci_run(*args):
+    return subprocess.run(
+        [ROOT / ".ci" / "run", *args], capture_output=True, text=True, check=False
+    )
+
+
+def _subcommands(path):
+    """The arguments of `.ci/run` in a workflow's steps, in order."""
+    runs = (step.get("run", "") for step in _steps(path))
+    return [run.removeprefix(".ci/run ") for run in runs if run.startswith(".ci/run ")]
+
+
+def test_the_workflows_call_the_commands_of_ci_run():
+    """One place for each command, so that CI and a laptop cannot differ."""
+    assert _subcommands(".github/workflows/ci.yml") == ["install", "lint", "test", "docs"]
+    assert _subcommands(".github/workflows/nightly.yml") == ["coverage"]
+    assert _subcommands(".github/workflows/release.yml") == ['dist "$GITHUB_REF_NAME"', "wheel"]
+    usage = _ci_run("nonsense")
+    assert usage.returncode == 2
+    known = set(re.findall(r"[a-z]+", usage.stderr.partition("[")[2]))
+    called = {args.split()[0] for path in WORKFLOWS for args in _subcommands(path)}
+    assert called <= known
+
+
+def test_linux_must_pass_on_every_python_and_other_systems_are_no_claim():
+    """A job whose failure counts for nothing says so in its name; the README claims nothing."""
+    jobs = load(".github/workflows/ci.yml")["jobs"]
+    assert jobs["tests"]["runs-on"].startswith("ubuntu-")
+    assert jobs["tests"]["strategy"]["matrix"]["python"] == ["3.11", "3.12", "3.13"]
+    optional = {
+        name: job
+        for path in WORKFLOWS
+        for name, job in load(path)["jobs"].items()
+        if "continue-on-error" in job
+    }
+    assert set(optional) == {"unsupported"}
+    assert optional["unsupported"]["strategy"]["matrix"]["os"] == ["macos-latest", "windows-latest"]
+    for page in ("README.md", "pyproject.toml"):
+        assert not re.search(
+            r"macos|mac os|windows", (ROOT / page).read_text("utf-8"), re.IGNORECASE
+        )
+
+
+@pytest.mark.parametrize("tag", ["v0.0.0", "0.1.0", ""])
+def test_a_release_needs_the_tag_of_its_version(tag):
+    """Refused before anything is built."""
+    done = _ci_run("dist", tag)
+    assert done.returncode == 1
+    assert f"the tag '{tag}' is not v" in done.stderr
+
+
+def test_a_release_is_published_by_a_job_that_runs_nothing_of_the_project():
+    """The job that may sign and upload checks nothing out; it uploads what was tested."""
+    release = load(".github/workflows/release.yml")
+    assert release["on"] == {"push": {"tags": ["v*"]}}
+    publish = release["jobs"]["publish"]
+    assert publish["needs"] == ["build", "wheel"]
+    assert publish["permissions"] == {"id-token": "write"}
+    uses = [step["uses"].partition("@")[0] for step in publish["steps"]]
+    assert uses == ["actions/download-artifact", "pypa/gh-action-pypi-publish"]
+    assert publish["steps"][1]["with"] == {"attestations": True}
+
+
+def test_a_citation_names_the_version_of_the_project():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    citation = load("CITATION.cff")
+    assert (citation["version"], citation["license"]) == (project["version"], project["license"])
+
+
+def test_hooks_of_others_are_pinned_by_hash():
+    """With the version beside it; a tag can be moved."""
+    text = (ROOT / ".pre-commit-config.yaml").read_text("utf-8")
+    revisions = re.findall(r"rev: (.+)", text)
+    assert len(revisions) == len(re.findall(r"repo: https", text))
+    assert all(re.fullmatch(r"[0-9a-f]{40} # frozen: v[\d.]+", rev) for rev in revisions)
+
+
+def test_blame_leaves_out_full_hashes():
+    text = (ROOT / ".git-blame-ignore-revs").read_text("utf-8")
+    for line in text.splitlines():
+        assert not line or line.startswith("#") or re.fullmatch(r"[0-9a-f]{40}", line), line
 
 
 def test_zizmor_finds_nothing():
@@ -81,6 +167,9 @@ def test_zizmor_finds_nothing():
         ("vendor.github-workflows", WORKFLOWS),
         ("vendor.github-actions", ACTIONS),
         ("vendor.dependabot", [Path(".github/dependabot.yml")]),
+        ("vendor.github-issue-config", [Path(".github/ISSUE_TEMPLATE/config.yml")]),
+        ("vendor.github-issue-forms", FORMS),
+        ("vendor.citation-file-format", [Path("CITATION.cff")]),
     ],
 )
 def test_the_schemas_hold(schema, files):

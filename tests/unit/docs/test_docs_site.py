@@ -1,5 +1,7 @@
 """The pages make a site, and no link leads nowhere."""
 
+import ast
+import inspect
 import re
 import subprocess
 import sys
@@ -7,6 +9,11 @@ from pathlib import Path
 
 import pytest
 from documents import PAGES, PROJECT, name
+from sphinx.util.inventory import InventoryFile
+
+import litegate
+from litegate import testing
+from litegate.mutation import faults
 
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)\s]*)?\)")
 
@@ -18,15 +25,62 @@ def _build(source, site):
     return subprocess.run(argv, cwd=source, capture_output=True, text=True, check=False)
 
 
-def test_the_site_is_built_without_a_warning(tmp_path):
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """The folder of the site, and how its build ended."""
+    folder = tmp_path_factory.mktemp("site")
+    return folder, _build(PROJECT, folder)
+
+
+def test_the_site_is_built_without_a_warning(built):
     """A page outside the index, a link or heading that is not there: each is a warning."""
-    done = _build(PROJECT, tmp_path)
+    folder, done = built
     assert done.returncode == 0, done.stderr
-    index = (tmp_path / "docs" / "index.html").read_text("utf-8")
+    index = (folder / "docs" / "index.html").read_text("utf-8")
     for page in PAGES:
-        assert (tmp_path / name(page)).with_suffix(".html").is_file()
+        assert (folder / name(page)).with_suffix(".html").is_file()
     assert 'class="caption-text">Trust<' in index
     assert 'src="http' not in index
+
+
+def _public_names(module):
+    """The names in `__all__`, else the functions that the module itself defines."""
+    functions = inspect.getmembers(module, inspect.isfunction)
+    own = [label for label, function in functions if function.__module__ == module.__name__]
+    return getattr(module, "__all__", [label for label in own if not label.startswith("_")])
+
+
+def _imported_by_checks():
+    """What the checks import from litegate, by full name."""
+    for file in sorted((PROJECT / "checks").glob("test_*.py")):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module.startswith("litegate"):
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_the_api_reference_has_every_public_name(built):
+    """Those of the package, of the modules that models use, of checks, and for tests and faults."""
+    folder, _ = built
+    inventory = InventoryFile.loads((folder / "objects.inv").read_bytes(), uri="")
+    described = {
+        label
+        for kind, labels in inventory.data.items()
+        if kind.startswith("py:")
+        for label in labels
+    }
+    modules = {
+        "litegate": litegate,
+        "litegate.datasets": litegate.datasets,
+        "litegate.metrics": litegate.metrics,
+        "litegate.mutation.faults": faults,
+        "litegate.recipes": litegate.recipes,
+        "litegate.testing": testing,
+    }
+    public = {f"{path}.{label}" for path, m in modules.items() for label in _public_names(m)}
+    measures = set(_imported_by_checks())
+    assert len(public) > 60
+    assert len(measures) > 30
+    assert (public | measures) - described == set()
 
 
 def test_a_link_to_a_heading_that_is_not_there_fails_the_build(tmp_path):

@@ -1,0 +1,63 @@
+"""Tests of an installed litegate: `.ci/run wheel` runs a copy of this file outside the project."""
+
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from litegate.data.prepare import array_digest
+from litegate.spec import Kind
+from litegate.testing import evaluation, tiny
+
+MODEL = """
+import litegate as lg
+
+mine = lg.prebuilt(
+    reference="float32.tflite",
+    candidate="int8.tflite",
+    data=lg.datasets.npz(
+        "samples.npz", x="x", y="y", digests={digests!r}, domain=(0.0, 1.0), classes={classes!r}
+    ),
+    budget=lg.Budget(accuracy=lg.percent(95), size=lg.kib({kib})),
+    input_type="float32",
+    output_type="float32",
+)
+"""
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Run a command of the environment in an empty folder."""
+    for name in ("CI", "LITEGATE_STORE", "LITEGATE_DATA"):
+        monkeypatch.delenv(name, raising=False)
+
+    def run(command, *args):
+        argv = [Path(sys.executable).with_name(command), *args]
+        return subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    return run
+
+
+def test_the_command_reports_the_installed_version(run):
+    assert run("litegate", "--version").stdout == f"litegate {version('litegate')}\n"
+
+
+@pytest.mark.parametrize(("kib", "code"), [(100, 0), (1, 1)])
+def test_a_new_project_gates_ready_made_files(run, tmp_path, kib, code):
+    """The checks that `litegate init` writes pass within the limits, and fail beyond one."""
+    done = run("litegate", "init")
+    assert done.returncode == 0, done.stderr
+    (tmp_path / "models" / "my_model.py").unlink()
+    split = evaluation()
+    np.savez(tmp_path / "samples.npz", x=split.x, y=split.y)
+    digests = {"x_test": array_digest(split.x), "y_test": array_digest(split.y)}
+    text = MODEL.format(digests=digests, classes=split.classes, kib=kib)
+    (tmp_path / "models" / "mine.py").write_text(text)
+    (tmp_path / "float32.tflite").write_bytes(tiny(Kind.FLOAT32))
+    (tmp_path / "int8.tflite").write_bytes(tiny(Kind.INT8_PTQ))
+    done = run("pytest", "checks/")
+    assert done.returncode == code, done.stdout
+    assert "mine/" in done.stdout
