@@ -43,7 +43,7 @@ def requantize(
 
     def change(model: Any) -> None:
         steps = Steps(scales=tuple(scales), zero_point=zero_point, axis=axis)
-        Draft(model).tensor(name).quantization = steps.written()
+        Draft(model).tensor(name).quantization = steps.to_schema()
 
     return edit(tflite, change)
 

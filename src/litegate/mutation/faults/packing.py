@@ -56,7 +56,7 @@ def merge_scales(draft: Draft, layer: Layer) -> None:
     if bias is not None:
         scale *= draft.graph.tensors[layer.operator.inputs[0]].quantization.scale[0]
         draft.store(layer.bias, np.round(bias / scale).astype(draft.values(layer.bias).dtype))
-        layer.bias.quantization = Steps(scales=(float(scale),)).written()
+        layer.bias.quantization = Steps(scales=(float(scale),)).to_schema()
 
 
 def _with_packed_weights(
@@ -93,5 +93,5 @@ def _pack(
     integers = np.clip(np.round(values / scales), -127, 127).astype(np.int8)
     draft.store(layer.weight, integers)
     scale_values = tuple(float(scale) for scale in scales.ravel())
-    layer.weight.quantization = Steps(scales=scale_values, axis=layer.channel).written()
+    layer.weight.quantization = Steps(scales=scale_values, axis=layer.channel).to_schema()
     return scale_values

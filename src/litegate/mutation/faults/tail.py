@@ -61,7 +61,7 @@ class Tail:
         tensor = self._draft.graph.tensors[index]
         tensor.shape, tensor.shapeSignature = [abs(size) for size in shape], list(shape)
         if scale is not None:
-            tensor.quantization = Steps(scales=(scale,)).written()
+            tensor.quantization = Steps(scales=(scale,)).to_schema()
         return index
 
     def put(
@@ -86,7 +86,7 @@ class Tail:
             shape=[abs(size) for size in shape],
             shapeSignature=list(shape),
             buffer=buffer,
-            quantization=steps.written() if steps else None,
+            quantization=steps.to_schema() if steps else None,
         )
         self._draft.graph.tensors.append(tensor)
         return len(self._draft.graph.tensors) - 1
