@@ -11,9 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from litegate.core.escaping import plain, shortened
-from litegate.measures.structure.inspection import Inspection, Placed
+from litegate.measures.structure.inspection import Inspection, PlacedTensor
 from litegate.measures.structure.macs import Cost
-from litegate.measures.structure.operators import named
+from litegate.measures.structure.operators import operator_label
 from litegate.report.columns import console
 from litegate.tflite.graph import Operator, Signature, Tensor
 

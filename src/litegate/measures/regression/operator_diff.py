@@ -14,7 +14,7 @@ from litegate.measures.regression.graph_matching import (
     operators,
     tensors,
 )
-from litegate.measures.structure.operators import named
+from litegate.measures.structure.operators import operator_label
 from litegate.tflite.graph import FLOATS, Graph
 
 NO_ARITHMETIC = frozenset({"QUANTIZE", "DEQUANTIZE", "FAKE_QUANT", "SHAPE"})
@@ -58,7 +58,7 @@ def _lost_operators(matching: Matching[PlacedOperator]) -> Iterator[str]:
         found = floating(after)
         if found and not floating(before):
             other = "" if before.kind == after.kind else f", {before.kind} in the base,"
-            whose = f"{_part(after.graph)}{named(after.operator)}{other}"
+            whose = f"{_part(after.graph)}{operator_label(after.operator)}{other}"
             yield f"{whose} computed in integers and now {found}"
 
 
