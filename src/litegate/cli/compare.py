@@ -14,7 +14,12 @@ from litegate.cli.common import distinct_names, print_error, read
 from litegate.core.errors import LitegateError
 from litegate.data.npz import Labelled, read_samples
 from litegate.measures.measurement import Outcome
-from litegate.measures.regression.file_comparison import FileComparison, compare, side, still
+from litegate.measures.regression.file_comparison import (
+    FileComparison,
+    compare,
+    file_artifact,
+    zero_sample,
+)
 from litegate.report.comparison import as_json, show
 from litegate.runtimes.sandbox import demand_trial
 
@@ -76,7 +81,7 @@ def _compared(
         else _without_data(files[1], names[1], signature, latency=latency)
     )
     sides = [
-        side(name, tflite, samples, signature=signature, output=output)
+        file_artifact(name, tflite, samples, signature=signature, output=output)
         for name, tflite in zip(names, files, strict=True)
     ]
     if data or latency:

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from litegate.core.escaping import plain, shortened
-from litegate.measures.structure.inspection import Inspection, PlacedTensor
+from litegate.measures.structure.inspection import InspectedTensor, Inspection
 from litegate.measures.structure.macs import Cost
 from litegate.measures.structure.operators import operator_label
 from litegate.report.columns import console

@@ -18,9 +18,9 @@ from litegate.measures.statistics.proportions import (
     n_least,
     n_needed,
     n_proving,
-    quantile,
-    statistic,
-    unseen,
+    tango_score,
+    unseen_limit,
+    upper_quantile,
     wilson,
 )
 
@@ -94,7 +94,7 @@ def test_no_flips_at_all(n, flip_rate, limit):
     none = Pairs(n=n, broken=0, fixed=0)
     assert 100 * clopper_pearson_upper(0, n) == pytest.approx(flip_rate, abs=0.0051)
     assert 100 * drop_limits(none)[0] == pytest.approx(limit, abs=0.0051)
-    assert drop_limits(none)[1] == pytest.approx(unseen(n), rel=1e-12)
+    assert drop_limits(none)[1] == pytest.approx(unseen_limit(n), rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def proven(n: int, discordance: float, tolerance: float) -> float:
     return sum(
         chance(pairs, discordance)
         for pairs in (Pairs(n=n, broken=b, fixed=c) for b in counts for c in counts)
-        if statistic(pairs, -tolerance) >= quantile(ONE_SIDED)
+        if tango_score(pairs, -tolerance) >= upper_quantile(ONE_SIDED)
     )
 
 
@@ -147,7 +147,7 @@ def test_nuisance_is_the_maximum_of_the_likelihood(difference):
     )
     likeliest = shares[np.nanargmax(likelihood)]
     variance = n * (2 * likeliest + difference * (1 - difference))
-    score = statistic(Pairs(n=n, broken=b, fixed=c), difference)
+    score = tango_score(Pairs(n=n, broken=b, fixed=c), difference)
     assert score == pytest.approx((c - b - n * difference) / math.sqrt(variance), rel=1e-4)
 
 
@@ -160,7 +160,7 @@ def test_limits_solve_the_score(n, broken, fixed):
     low, high = drop_limits(pairs, TWO_SIDED)
     assert -1 <= low <= pairs.drop <= high <= 1
     for limit, z in ((low, -1.959964), (high, 1.959964)):
-        assert abs(limit) == 1 or statistic(pairs, -limit) == pytest.approx(z, abs=1e-5)
+        assert abs(limit) == 1 or tango_score(pairs, -limit) == pytest.approx(z, abs=1e-5)
 
 
 def test_exchange_mirrors_the_interval():
@@ -228,7 +228,7 @@ def test_nothing_decides_at_the_limit():
 def test_least_samples_are_the_least(tolerance):
     """One sample less, and not even a run without flips, or without errors, proves it."""
     n = n_least(tolerance)
-    assert unseen(n) <= tolerance < unseen(n - 1)
+    assert unseen_limit(n) <= tolerance < unseen_limit(n - 1)
     assert wilson(n, n)[0] >= 1 - tolerance > wilson(n - 1, n - 1)[0]
     assert n_deciding(0, 0, tolerance) == n
 

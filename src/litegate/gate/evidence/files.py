@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from litegate.measures.regression.byte_counts import Weighed, weigh
+from litegate.measures.regression.byte_counts import ByteCounts, count_bytes
 from litegate.measures.regression.graph_matching import PlacedOperator, operators, tensors
-from litegate.measures.regression.operator_diff import NO_ARITHMETIC, floating
-from litegate.measures.regression.size_diff import REST, attribution
+from litegate.measures.regression.operator_diff import NO_ARITHMETIC, float_arithmetic
+from litegate.measures.regression.size_diff import REST, size_changes
 from litegate.measures.structure.tensor_roles import Role
 from litegate.report.html.page_data import OperatorTypes, SizeChange, SizeShare
 from litegate.spec import Artifact

@@ -25,7 +25,7 @@ _LEARNED_ROLES = (Role.WEIGHT, Role.BIAS)
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlacedTensor:
+class InspectedTensor:
     """A tensor with its role and the index of its subgraph."""
 
     graph: int
@@ -50,7 +50,7 @@ class Inspection:
     """Each kind of operator with its version and its count, sorted by name."""
     costs: tuple[Cost, ...]
     """The cost of each operator of the main graph."""
-    tensors: tuple[PlacedTensor, ...]
+    tensors: tuple[InspectedTensor, ...]
     weight_bytes: int
     """Bytes of weights and biases; a shared buffer counts once."""
     constant_bytes: int
@@ -114,10 +114,10 @@ def _plan_arena(graph: Graph, subject: str) -> tuple[Plan | None, str]:
         return None, error.got
 
 
-def _place_tensors(subgraph: Subgraph) -> tuple[PlacedTensor, ...]:
+def _place_tensors(subgraph: Subgraph) -> tuple[InspectedTensor, ...]:
     pairs = zip(subgraph.tensors, roles(subgraph), strict=True)
     return tuple(
-        PlacedTensor(graph=subgraph.index, role=role, tensor=tensor) for tensor, role in pairs
+        InspectedTensor(graph=subgraph.index, role=role, tensor=tensor) for tensor, role in pairs
     )
 
 
@@ -130,7 +130,7 @@ def _count_operators(graph: Graph) -> tuple[tuple[str, int, int], ...]:
     return tuple((name, version, count) for (name, version), count in sorted(kinds.items()))
 
 
-def _constant_bytes(tensors: tuple[PlacedTensor, ...], *, learned: bool) -> int:
+def _constant_bytes(tensors: tuple[InspectedTensor, ...], *, learned: bool) -> int:
     """Sum the bytes of the buffers of weights and biases, or of all other constants."""
     learned_sizes = {
         placed.tensor.buffer: placed.tensor.nbytes
