@@ -21,7 +21,7 @@ from litegate.measures.regression.file_comparison import (
     zero_sample,
 )
 from litegate.report.comparison import as_json, show
-from litegate.runtimes.sandbox import demand_trial
+from litegate.runtimes.sandbox import run_in_sandbox
 
 ERROR = 2
 """Exit status if the files could not be compared; 1 means that B is worse."""

@@ -12,7 +12,7 @@ from litegate.runtimes.inference import all_outputs
 from litegate.runtimes.litert import Kernels
 from litegate.spec import Inputs, Samples
 from litegate.tflite.graph import Tensor
-from litegate.tflite.ports import called
+from litegate.tflite.ports import graph_ports
 from litegate.tflite.reader import parse
 
 SAMPLES = 16
@@ -31,7 +31,7 @@ _Answers = tuple[tuple[str, str, tuple[int, ...], bytes], ...]
 """The name, type, shape and bytes of each output."""
 
 
-def demand_same_answers(
+def demand_same_outputs(
     converted: bytes,
     stripped: bytes,
     samples: Samples,
@@ -82,7 +82,7 @@ def _answers(
     return tuple((name, str(raw.dtype), raw.shape, raw.tobytes()) for name, raw in raws.items())
 
 
-def drawn(tflite: bytes, *, subject: str = "the model", signature: str = "") -> Samples:
+def draw_samples(tflite: bytes, *, subject: str = "the model", signature: str = "") -> Samples:
     """Draw `SAMPLES` random samples, float32 of shape (n, ...); `Inputs` for several inputs.
 
     Uniform over the range of a quantized input, standard normal for a float input, zeros and ones
@@ -90,7 +90,7 @@ def drawn(tflite: bytes, *, subject: str = "the model", signature: str = "") -> 
     an input without a usable shape.
     """
     graph = parse(tflite, subject=subject, signature=signature)
-    inputs = called(graph, "inputs", signature)
+    inputs = graph_ports(graph, "inputs", signature)
     if not inputs:
         raise _cannot_draw(subject, "no input")
     rng = np.random.default_rng(_SEED)

@@ -15,10 +15,10 @@ from litegate.core.errors import MeasurementError
 from litegate.core.parallel import cores, in_order
 from litegate.data.disk_arrays import PART, in_parts
 from litegate.runtimes.answer_cache import AnswerCache
-from litegate.runtimes.litert import Kernels, Runner, load, waits
-from litegate.runtimes.outputs import gathered
+from litegate.runtimes.litert import Kernels, Runner, load, needs_sample_shapes
+from litegate.runtimes.outputs import collect_outputs
 from litegate.spec import Artifact, Samples, by_input
-from litegate.tflite.ports import Port, matching
+from litegate.tflite.ports import Port, find_port
 
 BATCH = 100
 """The most samples in one invocation of a model whose batch can be resized.
@@ -75,7 +75,7 @@ more than a run of a hundred models has, and less than a laptop's free space."""
 def demand_loadable(artifact: Artifact) -> None:
     """Raise ArtifactError if LiteRT refuses to load an artifact or to allocate its tensors."""
     interpreter = load(artifact.tflite, artifact.name, Kernels.XNNPACK)
-    if waits(interpreter, artifact.name):
+    if needs_sample_shapes(interpreter, artifact.name):
         runner = Runner(artifact.tflite, subject=artifact.name, signature=artifact.signature)
         runner.take(artifact.evaluation.x[:1])
 
@@ -158,7 +158,7 @@ def _select(outputs_by_name: Mapping[str, Outputs], output: str, subject: str) -
     if not output:
         return next(iter(outputs_by_name.values()))
     ports = {name: answer.port for name, answer in outputs_by_name.items()}
-    return outputs_by_name[matching(ports, output, "output", subject)]
+    return outputs_by_name[find_port(ports, output, "output", subject)]
 
 
 def all_outputs(
@@ -182,7 +182,7 @@ def all_outputs(
     create = partial(Runner, tflite, subject=subject, kernels=kernels, signature=signature)
     batch = batch or batch_of(samples)
     runners = [create() for _ in range(_runner_count(len(tflite), -(-len(samples) // batch)))]
-    raw = gathered(_run_all(runners, samples, batch, on_part), len(samples), subject)
+    raw = collect_outputs(_run_all(runners, samples, batch, on_part), len(samples), subject)
     return {name: Outputs(raw=raw[name], port=port) for name, port in runners[0].outputs.items()}
 
 
@@ -202,7 +202,7 @@ def _runner_count(weights: int, batches: int) -> int:
     return max(1, min(cores(), _MOST_RUNNERS, batches, _MOST_WEIGHT_COPIES // max(1, weights)))
 
 
-def inner(
+def inner_tensors(
     tflite: bytes,
     samples: Samples,
     tensors: Sequence[int],
@@ -225,7 +225,7 @@ def _run_all(
     runners: Sequence[Runner], samples: Samples, batch: int, on_part: Callable[[Samples], None]
 ) -> Iterator[dict[str, NDArray[Any]]]:
     """Yield the outputs of each invocation, in the order of the samples."""
-    size = batch if runners[0].batches else 1
+    size = batch if runners[0].takes_batches else 1
     at_once = _at_once(samples, batch, len(runners), batched=size > 1)
     parts = (samples[k : k + at_once] for k in range(0, len(samples), at_once))
     for answers in in_order(

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from litegate.core.errors import ArtifactError
 from litegate.runtimes.signatures import entry, read_names
 from litegate.spec import Samples
-from litegate.tflite.ports import Port, matched
+from litegate.tflite.ports import Port, arrays_by_port
 
 _STDERR = 2
 _GREETING = re.compile(rb"^INFO: Created .* delegate for CPU")
@@ -108,7 +108,7 @@ class Runner:
         self._entry = entry(interpreter, signature, subject)
         self.inputs, self.outputs = self._entry.inputs, self._entry.outputs
         ready = {name: port.allocated for name, port in self.inputs.items()}
-        self._shapes = {} if waits(interpreter, subject) else ready
+        self._shapes = {} if needs_sample_shapes(interpreter, subject) else ready
         for what, ports in (("input", self.inputs), ("output", self.outputs)):
             if not ports:
                 raise ArtifactError(f"{subject} has no {what}", expected=f"at least one {what}")
@@ -124,7 +124,7 @@ class Runner:
         return _only(self.outputs, "output", self._subject)
 
     @property
-    def batches(self) -> bool:
+    def takes_batches(self) -> bool:
         """Return True if the batch is free: one invocation takes any number of samples."""
         return all(port.shape[:1] == (-1,) for port in self.inputs.values())
 
@@ -141,12 +141,14 @@ class Runner:
         Raises ArtifactError unless there are samples for every input, MeasurementError for values
         outside an input's range.
         """
-        arrays = matched(self.inputs, samples, self._subject)
+        arrays = arrays_by_port(self.inputs, samples, self._subject)
         return {name: self.inputs[name].quantize(values) for name, values in arrays.items()}
 
     def feed(self, ready: Ready) -> None:
         """Feed converted samples; raise ArtifactError if the model does not take their shape."""
-        self._fit({name: self.inputs[name].fitted(values.shape) for name, values in ready.items()})
+        self._fit(
+            {name: self.inputs[name].resized_shape(values.shape) for name, values in ready.items()}
+        )
         if any(values.shape != self._shapes[name] for name, values in ready.items()):
             raise self._refusal(ready)
         try:
@@ -226,7 +228,7 @@ def load(tflite: bytes, subject: str, kernels: Kernels, threads: int = 1) -> Any
     try:
         with without_greeting():
             interpreter = _interpreter(tflite, kernels, threads)
-            if not waits(interpreter, subject):
+            if not needs_sample_shapes(interpreter, subject):
                 interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         raise ArtifactError(
@@ -237,7 +239,7 @@ def load(tflite: bytes, subject: str, kernels: Kernels, threads: int = 1) -> Any
     return interpreter
 
 
-def waits(interpreter: Any, subject: str) -> bool:
+def needs_sample_shapes(interpreter: Any, subject: str) -> bool:
     """Return True if allocation must wait: an input has a dynamic size besides the batch."""
     inputs = read_names(interpreter.get_input_details, "an input", subject)
     return any(-1 in detail["shape_signature"][1:] for detail in inputs)

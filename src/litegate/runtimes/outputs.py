@@ -19,7 +19,7 @@ Parts = Iterator[dict[str, NDArray[Any]]]
 """The outputs for some samples at a time, by output name."""
 
 
-def gathered(parts: Parts, n: int, subject: str) -> dict[str, Any]:
+def collect_outputs(parts: Parts, n: int, subject: str) -> dict[str, Any]:
     """Concatenate the parts of each output to n rows: an array, or `Rows` of a temporary file.
 
     The files are in the folder that `TMPDIR` names, and are deleted with the process. Raises

@@ -32,11 +32,11 @@ _FREE_SIZE = 64
 _REMEDY = "fetch or build the file again; if it stays, this LiteRT cannot run it"
 
 
-def demand_trial(tflite: bytes, *, subject: str = "the model", timeout: float = TIMEOUT) -> None:
+def run_in_sandbox(tflite: bytes, *, subject: str = "the model", timeout: float = TIMEOUT) -> None:
     """Load and run a file in a child process, with each set of LiteRT's kernels.
 
     Raises ArtifactError if the child crashes or has not ended after `timeout` seconds, and as
-    `attempt` does.
+    `run_all_kernels` does.
     """
     path = os.pathsep.join(filter(None, sys.path))
     try:
@@ -83,7 +83,7 @@ def _ending(code: int) -> str:
     return f"{name}, most likely for want of memory," if name == "SIGKILL" else name
 
 
-def attempt(tflite: bytes, report_step: Callable[[str], None]) -> None:
+def run_all_kernels(tflite: bytes, report_step: Callable[[str], None]) -> None:
     """Run a file in this process with each set of kernels; call `report_step` before each step.
 
     Raises ArtifactError if LiteRT's kernels without a delegate refuse to load the file. They go
@@ -121,7 +121,7 @@ def _run(
 
     report_step(f"while it was loaded, {kernels} kernels")
     runner = Runner(tflite, kernels=kernels, signature=signature)
-    batches = runner.batches
+    batches = runner.takes_batches
     label = f" of {signature}" if signature else ""
     for batch in (1, _BATCH) if batches else (1,):
         report_step(f"while it was run on {batch}{label}, {kernels} kernels")
@@ -146,14 +146,14 @@ def _samples(runner: Runner, batch: int) -> Iterator[Inputs]:
     }
     yield Inputs({name: np.zeros(shape) for name, shape in shapes.items()})
     values = {name: rng.normal(scale=100, size=shape) for name, shape in shapes.items()}
-    ones = {name: np.ones_like(values[name]) for name, port in ports if port.counts}
+    ones = {name: np.ones_like(values[name]) for name, port in ports if port.takes_counts}
     yield Inputs(values | ones)
 
 
 def main() -> None:
     """Run the file read from stdin; a crash of LiteRT is this process's crash."""
     try:
-        attempt(sys.stdin.buffer.read(), _print_line)
+        run_all_kernels(sys.stdin.buffer.read(), _print_line)
     except ArtifactError as error:
         _print_line(" ".join(error.got.split()))
         sys.exit(_REFUSED)

@@ -12,7 +12,7 @@ from typing import Any, Protocol, final
 from numpy.typing import NDArray
 
 from litegate.core.errors import ArtifactError
-from litegate.tflite.ports import Port, listed, named, port
+from litegate.tflite.ports import Port, index_ports, join_names, port_from_detail
 
 
 class Entry(Protocol):
@@ -148,7 +148,7 @@ def read_names(read: Callable[[], Any], what: str, subject: str) -> Any:
 def _ambiguous_signature(signatures: Mapping[str, Any], subject: str) -> ArtifactError:
     return ArtifactError(
         f"{subject} has {len(signatures)} signatures, and none of them is named",
-        expected=f"one of {listed(signatures)}",
+        expected=f"one of {join_names(signatures)}",
         remedy='name it: litegate.prebuilt(signature="..."), or --signature',
     )
 
@@ -159,7 +159,7 @@ def _unknown_signature(
     return ArtifactError(
         f"{subject} has no signature {signature!r}",
         expected=(
-            f"one of {listed(signatures)}"
+            f"one of {join_names(signatures)}"
             if signatures
             else "no signature=..., for the file has none"
         ),
@@ -172,11 +172,11 @@ def _ports(details: list[dict[str, Any]], signature: Mapping[str, int]) -> dict[
     by_index = {detail["index"]: detail for detail in details}
     signed = [(by_index[index], name) for name, index in signature.items() if index in by_index]
     unsigned = [detail for index, detail in by_index.items() if index not in signature.values()]
-    ports = [port(*pair) for pair in signed]
-    return named([*ports, *(port(detail, detail["name"]) for detail in unsigned)])
+    ports = [port_from_detail(*pair) for pair in signed]
+    return index_ports([*ports, *(port_from_detail(detail, detail["name"]) for detail in unsigned)])
 
 
 def _ports_and_keys(details: Mapping[str, Any]) -> tuple[dict[str, Port], dict[str, str]]:
     """Return ports by name, and the signature's own key for each name."""
-    ports = named(port(detail, name) for name, detail in details.items())
+    ports = index_ports(port_from_detail(detail, name) for name, detail in details.items())
     return ports, dict(zip(ports, details, strict=True))

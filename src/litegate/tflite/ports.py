@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from litegate.core.errors import ArtifactError, MeasurementError
 from litegate.spec import Inputs, Samples
 from litegate.tflite.graph import Graph, Tensor
-from litegate.tflite.quantization import meant, quantized
+from litegate.tflite.quantization import dequantize, quantize
 
 _TFMOT_PREFIX = "quant_"
 """tfmot (the TensorFlow Model Optimization Toolkit) prefixes the names of quantized layers, and so
@@ -54,11 +54,11 @@ class Port:
         if not self.scale:
             return self._as_whole(np.asarray(real))
         try:
-            return quantized(np.asarray(real), self.dtype, self.scale, self.zero_point)
+            return quantize(np.asarray(real), self.dtype, self.scale, self.zero_point)
         except ValueError as error:
             raise MeasurementError(f"NaN cannot be quantized for {self.name}") from error
 
-    def fitted(self, sample_shape: tuple[int, ...]) -> tuple[int, ...]:
+    def resized_shape(self, sample_shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return the port's shape with its batch and dynamic sizes taken from the samples' shape.
 
         Fixed sizes stay, so that feeding samples of another shape is refused.
@@ -70,7 +70,7 @@ class Port:
         return (sample_shape[0], *sizes)
 
     @property
-    def counts(self) -> bool:
+    def takes_counts(self) -> bool:
         """Return True if it takes whole numbers unchanged, such as token ids, indices and masks."""
         return self.dtype.kind in "iub" and not self.scale
 
@@ -110,16 +110,16 @@ class Port:
             )
         if not self.scale:
             return raw.astype(np.float32, copy=False)
-        return meant(raw, self.scale, self.zero_point)
+        return dequantize(raw, self.scale, self.zero_point)
 
 
-def port(detail: Mapping[str, Any], name: str) -> Port:
+def port_from_detail(detail: Mapping[str, Any], name: str) -> Port:
     """Build the port `name` from LiteRT's description of its tensor."""
     scales = detail["quantization_parameters"]["scales"]
     zeros = detail["quantization_parameters"]["zero_points"]
     return Port(
         index=detail["index"],
-        name=canonical(name),
+        name=canonical_name(name),
         tensor=detail["name"],
         dtype=np.dtype(detail["dtype"]),
         shape=tuple(int(size) for size in detail["shape_signature"]),
@@ -129,12 +129,12 @@ def port(detail: Mapping[str, Any], name: str) -> Port:
     )
 
 
-def canonical(name: str) -> str:
+def canonical_name(name: str) -> str:
     """Return the name that the float network has for an output: without tfmot's prefix."""
     return name.removeprefix(_TFMOT_PREFIX)
 
 
-def named(ports: Iterable[Port]) -> dict[str, Port]:
+def index_ports(ports: Iterable[Port]) -> dict[str, Port]:
     """Index ports by name, in order; a duplicate name gets the tensor index as a suffix."""
     ports_by_name: dict[str, Port] = {}
     for port in ports:
@@ -143,37 +143,39 @@ def named(ports: Iterable[Port]) -> dict[str, Port]:
     return ports_by_name
 
 
-def matching(ports: Mapping[str, Port], name: str, what: str, subject: str) -> str:
+def find_port(ports: Mapping[str, Port], name: str, what: str, subject: str) -> str:
     """Return the name of the port that has this name, or whose tensor has it.
 
     Raises ArtifactError if no port matches.
     """
-    canonical_name = canonical(name)
-    if canonical_name in ports:
-        return canonical_name
+    wanted = canonical_name(name)
+    if wanted in ports:
+        return wanted
     by_tensor = [port_name for port_name, port in ports.items() if port.tensor == name]
     if len(by_tensor) == 1:
         return by_tensor[0]
-    near = get_close_matches(canonical_name, ports, n=1)
+    near = get_close_matches(wanted, ports, n=1)
     raise ArtifactError(
         f"{subject} has no {what} {name!r}",
-        expected=listed(ports),
+        expected=join_names(ports),
         remedy=f"did you mean {near[0]!r}?" if near else f"name its {what}s as the file does",
     )
 
 
-def matched(ports: Mapping[str, Port], samples: Samples, subject: str) -> dict[str, NDArray[Any]]:
+def arrays_by_port(
+    ports: Mapping[str, Port], samples: Samples, subject: str
+) -> dict[str, NDArray[Any]]:
     """Return the array of each input; raise ArtifactError unless there is one for every input."""
     if not isinstance(samples, Inputs):
         return {_only(ports, subject): samples}
     arrays = {
-        matching(ports, name, "input", subject): values for name, values in samples.arrays.items()
+        find_port(ports, name, "input", subject): values for name, values in samples.arrays.items()
     }
     if missing := [name for name in ports if name not in arrays]:
         raise ArtifactError(
             f"there are no samples for {_counted(missing)} of {subject}",
-            expected=f"an array for each of {listed(ports)}",
-            got=listed(samples.arrays),
+            expected=f"an array for each of {join_names(ports)}",
+            got=join_names(samples.arrays),
             remedy="give the data set's samples by the names of the inputs",
         )
     return {name: arrays[name] for name in ports}
@@ -183,17 +185,17 @@ def _only(ports: Mapping[str, Port], subject: str) -> str:
     if len(ports) != 1:
         raise ArtifactError(
             f"{subject} has {len(ports)} inputs, and the samples are one array",
-            expected=f"an array for each of {listed(ports)}" if ports else "one input",
+            expected=f"an array for each of {join_names(ports)}" if ports else "one input",
             remedy="give the data set's samples as a mapping from input to array",
         )
     return next(iter(ports))
 
 
 def _counted(names: list[str]) -> str:
-    return f"the input{'s' if len(names) > 1 else ''} {listed(names)}"
+    return f"the input{'s' if len(names) > 1 else ''} {join_names(names)}"
 
 
-def called(graph: Graph, side: str, signature: str = "") -> dict[str, Tensor]:
+def graph_ports(graph: Graph, side: str, signature: str = "") -> dict[str, Tensor]:
     """Return the inputs or outputs (`side`) of a graph's main subgraph by name, without running it.
 
     In the order of `litegate.runtimes.litert.Runner`: first those that the signature names, then
@@ -207,15 +209,15 @@ def called(graph: Graph, side: str, signature: str = "") -> dict[str, Tensor]:
         if signature in ("", entry.name):
             for index, name in sorted(getattr(entry, side), key=lambda pair: pair[1]):
                 if index in indices:
-                    tensors[canonical(name)] = main.tensors[index]
+                    tensors[canonical_name(name)] = main.tensors[index]
     named_indices = {tensor.index for tensor in tensors.values()}
     for index in indices:
         if index not in named_indices:
-            name = canonical(main.tensors[index].name)
+            name = canonical_name(main.tensors[index].name)
             tensors[f"{name}#{index}" if name in tensors else name] = main.tensors[index]
     return tensors
 
 
-def listed(names: Iterable[str]) -> str:
+def join_names(names: Iterable[str]) -> str:
     """Join names for a message."""
     return ", ".join(names)

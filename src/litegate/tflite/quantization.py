@@ -21,7 +21,7 @@ _FLOAT32_SCALES = (2.0**-100, 2.0**100)
 """Between these, a scale's reciprocal is a normal float32 number with full precision."""
 
 
-def quantized(
+def quantize(
     real: NDArray[Any], dtype: np.dtype[Any], scale: float, zero_point: int
 ) -> NDArray[Any]:
     """Quantize real values to integers of `dtype`, same shape, rounding half away from zero.
@@ -76,7 +76,7 @@ def _quantize_float64(
     return integers
 
 
-def meant(raw: NDArray[Any], scale: float, zero_point: int) -> NDArray[np.float32]:
+def dequantize(raw: NDArray[Any], scale: float, zero_point: int) -> NDArray[np.float32]:
     """Dequantize integers to float32, rounding the product once."""
     with np.errstate(over="ignore"):  # overflow becomes infinity, which callers see
         if not _fits_float32(raw.dtype, scale, zero_point) or float(np.float32(scale)) != scale:

@@ -41,7 +41,7 @@ from litegate.spec import (
     by_input,
 )
 from litegate.tflite.graph import Graph, Tensor
-from litegate.tflite.ports import called, canonical
+from litegate.tflite.ports import canonical_name, graph_ports
 from litegate.tflite.reader import parse
 
 _MOST_CLASSES = 1_000_000
@@ -130,8 +130,8 @@ def _range(x: Array) -> tuple[float, float]:
 
 def _classes(graph: Graph, signature: str, output: str) -> tuple[str, ...]:
     """Return the class names of an output: the numbers of its elements."""
-    outputs = called(graph, "outputs", signature)
-    tensor = outputs.get(canonical(output)) if output else next(iter(outputs.values()), None)
+    outputs = graph_ports(graph, "outputs", signature)
+    tensor = outputs.get(canonical_name(output)) if output else next(iter(outputs.values()), None)
     width = prod(tensor.shape[1:]) if tensor else 0
     return tuple(map(str, range(width))) if width <= _MOST_CLASSES else ()
 
@@ -141,7 +141,7 @@ def zero_sample(tflite: bytes, subject: str, signature: str = "") -> Samples:
 
     Raises ArtifactError if there is no input, or one without a usable shape.
     """
-    inputs = called(parse(tflite, subject=subject, signature=signature), "inputs", signature)
+    inputs = graph_ports(parse(tflite, subject=subject, signature=signature), "inputs", signature)
     for shape in [tensor.shape for tensor in inputs.values()] or [()]:
         if not 0 < prod(shape) <= _MOST_ELEMENTS or not shape:
             raise ArtifactError(
@@ -278,7 +278,7 @@ def demand_same_ports(a: Artifact, b: Artifact) -> None:
 
 def _ports(artifact: Artifact, side: str) -> dict[str, Tensor]:
     graph = parse(artifact.tflite, subject=artifact.name, signature=artifact.signature)
-    return called(graph, side, artifact.signature)
+    return graph_ports(graph, side, artifact.signature)
 
 
 def _are_compatible(tensor_a: Tensor, tensor_b: Tensor) -> bool:

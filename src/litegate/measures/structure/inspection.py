@@ -17,7 +17,7 @@ from litegate.spec import Kind, Recipe
 from litegate.spec.targets import Target
 from litegate.tflite.converter_metadata import NAME, read
 from litegate.tflite.graph import FLOATS, Graph, Operator, Signature, Subgraph, Tensor
-from litegate.tflite.ports import called
+from litegate.tflite.ports import graph_ports
 from litegate.tflite.reader import parse
 
 _LEARNED_ROLES = (Role.WEIGHT, Role.BIAS)
@@ -91,8 +91,8 @@ def inspection(
     return Inspection(
         size=len(tflite),
         origin=origin(graph),
-        inputs=called(graph, "inputs", signature),
-        outputs=called(graph, "outputs", signature),
+        inputs=graph_ports(graph, "inputs", signature),
+        outputs=graph_ports(graph, "outputs", signature),
         signatures=graph.signatures,
         operators=_count_operators(graph),
         costs=costs(graph),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from litegate.core.errors import ConfigError
 from litegate.tflite.editing.writer import pack
-from litegate.tflite.ports import canonical
+from litegate.tflite.ports import canonical_name
 
 
 def edit(tflite: bytes, change: Callable[[Any], None]) -> bytes:
@@ -43,9 +43,10 @@ class Draft:
         if len(outputs) == 1 or not self._signature:
             return outputs[0]
         named = {
-            canonical(_text(port.name)): int(port.tensorIndex) for port in self._signature.outputs
+            canonical_name(_text(port.name)): int(port.tensorIndex)
+            for port in self._signature.outputs
         }
-        return named.get(canonical(self._output), named[min(named)])
+        return named.get(canonical_name(self._output), named[min(named)])
 
     def index(self, name: str) -> int:
         """Return the index of the tensor `name`; raise ConfigError if there is none."""
