@@ -71,8 +71,8 @@ def test_a_slower_file_fails_here_and_in_a_fresh_process():
         reverse=True,
     )
     result = time_and_confirm(contest(slow, fast, 1.025))
-    assert (result.outcome, result.again.outcome) == (Outcome.FAIL, Outcome.FAIL)
-    assert result.again.budget == 2 * result.first.budget
+    assert (result.outcome, result.confirmation.outcome) == (Outcome.FAIL, Outcome.FAIL)
+    assert result.confirmation.budget == 2 * result.first.budget
     assert time_here(contest(fast, slow, 1.025)).outcome is Outcome.PASS
 
 

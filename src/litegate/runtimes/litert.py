@@ -15,7 +15,7 @@ from typing import Any, final
 from numpy.typing import NDArray
 
 from litegate.core.errors import ArtifactError
-from litegate.runtimes.signatures import entry, read_names
+from litegate.runtimes.signatures import read_names, runnable_graph
 from litegate.spec import Samples
 from litegate.tflite.ports import Port, arrays_by_port
 
@@ -105,8 +105,8 @@ class Runner:
         """
         self._subject = subject
         interpreter = load(tflite, subject, kernels, threads)
-        self._entry = entry(interpreter, signature, subject)
-        self.inputs, self.outputs = self._entry.inputs, self._entry.outputs
+        self._graph = runnable_graph(interpreter, signature, subject)
+        self.inputs, self.outputs = self._graph.inputs, self._graph.outputs
         ready = {name: port.allocated for name, port in self.inputs.items()}
         self._shapes = {} if needs_sample_shapes(interpreter, subject) else ready
         for what, ports in (("input", self.inputs), ("output", self.outputs)):
@@ -152,7 +152,7 @@ class Runner:
         if any(values.shape != self._shapes[name] for name, values in ready.items()):
             raise self._refusal(ready)
         try:
-            self._entry.feed(ready)
+            self._graph.feed(ready)
         except ValueError as error:
             raise self._refusal(ready) from error
 
@@ -160,7 +160,7 @@ class Runner:
         if shapes == self._shapes:
             return
         try:
-            self._entry.resize(shapes)
+            self._graph.resize(shapes)
         except (ValueError, RuntimeError) as error:
             batch, reason = next(iter(shapes.values()))[0], str(error).strip()
             shape_text = ", ".join(map(str, shapes.values()))
@@ -187,17 +187,17 @@ class Runner:
     def invoke(self) -> None:
         """Run once on the fed samples; raise ArtifactError if an operator fails."""
         try:
-            self._entry.invoke()
+            self._graph.invoke()
         except (RuntimeError, ValueError) as error:
             raise ArtifactError(f"LiteRT cannot run {self._subject}", got=str(error)) from error
 
     def fetch(self) -> dict[str, NDArray[Any]]:
         """Return a copy of each output by name, in the output's own type."""
-        return self._entry.fetch()
+        return self._graph.fetch()
 
     def tensor(self, index: int) -> NDArray[Any]:
         """Return a copy of any tensor, in its own type; needs `Kernels.BUILTIN`."""
-        return self._entry.tensor(index)
+        return self._graph.tensor(index)
 
     def run(self, samples: Samples) -> dict[str, NDArray[Any]]:
         """Feed samples, invoke and fetch the outputs; shape (batch, ...) in and out."""

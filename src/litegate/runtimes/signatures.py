@@ -15,7 +15,7 @@ from litegate.core.errors import ArtifactError
 from litegate.tflite.ports import Port, index_ports, join_names, port_from_detail
 
 
-class Entry(Protocol):
+class RunnableGraph(Protocol):
     """A graph of a file that can be fed and run."""
 
     inputs: dict[str, Port]
@@ -38,7 +38,7 @@ class Entry(Protocol):
 
 
 @final
-class _Main:
+class _FirstGraph:
     """The first graph of a file."""
 
     def __init__(
@@ -72,7 +72,7 @@ class _Main:
 
 
 @final
-class _Signed:
+class _SignedGraph:
     """A graph other than the first, which LiteRT runs through a signature runner.
 
     An invocation includes copying the inputs and outputs.
@@ -105,7 +105,7 @@ class _Signed:
         return out
 
 
-def entry(interpreter: Any, signature: str, subject: str) -> Entry:
+def runnable_graph(interpreter: Any, signature: str, subject: str) -> RunnableGraph:
     """Return the graph that `signature` names; by default that of the file's only signature.
 
     Raises ArtifactError if there is no such signature, or if there are several and no name.
@@ -120,8 +120,8 @@ def entry(interpreter: Any, signature: str, subject: str) -> Entry:
     name = signature or next(iter(signatures), "")
     subgraph = _subgraph_index(interpreter, name) if name else 0
     if signature and subgraph:
-        return _Signed(interpreter, signature, subgraph, subject)
-    return _Main(interpreter, signatures[name] if name and not subgraph else {}, subject)
+        return _SignedGraph(interpreter, signature, subgraph, subject)
+    return _FirstGraph(interpreter, signatures[name] if name and not subgraph else {}, subject)
 
 
 def _subgraph_index(interpreter: Any, signature: str) -> int:

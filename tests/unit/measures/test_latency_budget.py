@@ -10,13 +10,21 @@ from litegate.core.errors import ConfigError, MeasurementError
 from litegate.core.units import Unit, ms
 from litegate.measures.latency import budget, timing
 from litegate.measures.latency.benchmark_fixture import Omission, omission
-from litegate.measures.latency.budget import EpochSetup, Summary, budget_rule, latency, summarize
+from litegate.measures.latency.budget import (
+    EpochSetup,
+    LatencyStatistics,
+    budget_rule,
+    latency,
+    summarize,
+)
 from litegate.measures.measurement import Measurement, Outcome
 
 
 def verdict(median, floor, budget, elapsed=3.0):
     """What the rule says of a median and a floor in milliseconds."""
-    found = Summary(median=median / 1e3, floor=floor / 1e3, p95=1.0, epochs=9, elapsed=elapsed)
+    found = LatencyStatistics(
+        median=median / 1e3, floor=floor / 1e3, p95=1.0, epochs=9, elapsed=elapsed
+    )
     measured = Measurement(
         name="latency",
         subject="net",

@@ -290,4 +290,4 @@ def test_impossible_terms_are_refused(wrong):
 def test_a_result_without_a_repetition_is_its_first_decision():
     """The report shows what was decided last."""
     assert ConfirmedDecision(first=PASSED).last is PASSED
-    assert isinstance(ConfirmedDecision(first=FAILED, again=PASSED).last, Decision)
+    assert isinstance(ConfirmedDecision(first=FAILED, confirmation=PASSED).last, Decision)

@@ -10,7 +10,7 @@ from scipy.stats import binom, binomtest
 
 from litegate.core.errors import MeasurementError
 from litegate.measures.statistics.proportions import (
-    Pairs,
+    FlipCounts,
     clopper_pearson_upper,
     drop_limits,
     mcnemar,
@@ -27,7 +27,7 @@ from litegate.measures.statistics.proportions import (
 TWO_SIDED, ONE_SIDED = 0.025, 0.05
 
 
-def chance(pairs: Pairs, discordance: float) -> float:
+def chance(pairs: FlipCounts, discordance: float) -> float:
     """How likely these counts are where no drop is true: broken and fixed are equally frequent."""
     rest = pairs.n - pairs.flips
     ways = math.lgamma(pairs.n + 1) - sum(
@@ -47,7 +47,7 @@ def enumerated(n: int, discordance: float, tail: float) -> tuple[float, float]:
     reach = 7 * math.sqrt(centre) + 8
     counts = range(max(0, int(centre - reach)), int(centre + reach) + 1)
     total = width = covered = 0.0
-    for pairs in (Pairs(n=n, broken=b, fixed=c) for b in counts for c in counts if b <= c):
+    for pairs in (FlipCounts(n=n, broken=b, fixed=c) for b in counts for c in counts if b <= c):
         weight = chance(pairs, discordance) * (1 if pairs.broken == pairs.fixed else 2)
         if weight < 1e-8:
             continue
@@ -91,7 +91,7 @@ def test_coverage_of_the_interval(n, discordance):
 )
 def test_no_flips_at_all(n, flip_rate, limit):
     """Without a flip the interval still has a width, and the flip rate a bound."""
-    none = Pairs(n=n, broken=0, fixed=0)
+    none = FlipCounts(n=n, broken=0, fixed=0)
     assert 100 * clopper_pearson_upper(0, n) == pytest.approx(flip_rate, abs=0.0051)
     assert 100 * drop_limits(none)[0] == pytest.approx(limit, abs=0.0051)
     assert drop_limits(none)[1] == pytest.approx(unseen_limit(n), rel=1e-12)
@@ -122,7 +122,7 @@ def proven(n: int, discordance: float, tolerance: float) -> float:
     counts = range(50)
     return sum(
         chance(pairs, discordance)
-        for pairs in (Pairs(n=n, broken=b, fixed=c) for b in counts for c in counts)
+        for pairs in (FlipCounts(n=n, broken=b, fixed=c) for b in counts for c in counts)
         if tango_score(pairs, -tolerance) >= upper_quantile(ONE_SIDED)
     )
 
@@ -130,7 +130,7 @@ def proven(n: int, discordance: float, tolerance: float) -> float:
 @pytest.mark.parametrize(("broken", "fixed"), [(4, 5), (0, 3), (12, 2), (193, 187)])
 def test_no_difference_gives_mcnemar(broken, fixed):
     """At no difference Tango's score is McNemar's."""
-    pairs = Pairs(n=10_000, broken=broken, fixed=fixed)
+    pairs = FlipCounts(n=10_000, broken=broken, fixed=fixed)
     expected = (fixed - broken) / math.sqrt(fixed + broken)
     assert mcnemar(pairs) == pytest.approx(expected, rel=1e-12)
 
@@ -147,7 +147,7 @@ def test_nuisance_is_the_maximum_of_the_likelihood(difference):
     )
     likeliest = shares[np.nanargmax(likelihood)]
     variance = n * (2 * likeliest + difference * (1 - difference))
-    score = tango_score(Pairs(n=n, broken=b, fixed=c), difference)
+    score = tango_score(FlipCounts(n=n, broken=b, fixed=c), difference)
     assert score == pytest.approx((c - b - n * difference) / math.sqrt(variance), rel=1e-4)
 
 
@@ -156,7 +156,7 @@ def test_nuisance_is_the_maximum_of_the_likelihood(difference):
 )
 def test_limits_solve_the_score(n, broken, fixed):
     """At its limits the score is the normal quantile, unless a limit is the end of the scale."""
-    pairs = Pairs(n=n, broken=broken, fixed=fixed)
+    pairs = FlipCounts(n=n, broken=broken, fixed=fixed)
     low, high = drop_limits(pairs, TWO_SIDED)
     assert -1 <= low <= pairs.drop <= high <= 1
     for limit, z in ((low, -1.959964), (high, 1.959964)):
@@ -165,7 +165,7 @@ def test_limits_solve_the_score(n, broken, fixed):
 
 def test_exchange_mirrors_the_interval():
     """Exchanging reference and candidate changes the sign of the drop and of its limits."""
-    pairs = Pairs(n=500, broken=7, fixed=3)
+    pairs = FlipCounts(n=500, broken=7, fixed=3)
     low, high = drop_limits(pairs)
     assert pairs.swapped.drop == -pairs.drop
     assert drop_limits(pairs.swapped) == (-high, -low)
@@ -173,7 +173,7 @@ def test_exchange_mirrors_the_interval():
 
 def test_drop_is_an_exact_fraction():
     """Three lost of 7,000 samples are exactly that."""
-    pairs = Pairs(n=7000, broken=5, fixed=2)
+    pairs = FlipCounts(n=7000, broken=5, fixed=2)
     assert pairs.drop == Fraction(3, 7000)
     assert pairs.discordance == Fraction(1, 1000)
 
@@ -183,7 +183,7 @@ def test_impossible_counts_are_refused(counts):
     """No samples, negative flips, more flips than samples."""
     n, broken, fixed = counts
     with pytest.raises(MeasurementError, match="cannot be compared"):
-        Pairs(n=n, broken=broken, fixed=fixed)
+        FlipCounts(n=n, broken=broken, fixed=fixed)
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_impossible_counts_are_refused(counts):
 @pytest.mark.parametrize("tolerance", [Fraction(1, 100), Fraction(1, 1000), Fraction(1, 3)])
 def test_deciding_takes_more_samples_than_were_not_enough(n, broken, fixed, tolerance):
     """Whatever is kept but not proven by n samples is said to take more than n."""
-    pairs = Pairs(n=n, broken=broken, fixed=fixed)
+    pairs = FlipCounts(n=n, broken=broken, fixed=fixed)
     unproven = pairs.drop <= tolerance < drop_limits(pairs)[1]
     needed = n_deciding(Fraction(broken, n), Fraction(fixed, n), tolerance)
     assert not unproven or (needed is not None and needed > n)

@@ -114,7 +114,7 @@ def _decision_rule(limit: float | None, result: ConfirmedDecision) -> Rule:
 
 
 def _note(result: ConfirmedDecision) -> str:
-    first, confirmation = result.first, result.again
+    first, confirmation = result.first, result.confirmation
     if first.outcome is Outcome.FAIL and confirmation:
         if confirmation.outcome is Outcome.FAIL:
             return "slower than allowed here and again in a fresh process"
@@ -147,7 +147,7 @@ def _evidence(result: ConfirmedDecision, reference: str) -> tuple[str, ...]:
     facts.append(f"wall clock {text(last.wall_ratio, Unit.RATIO)}")
     times = (text(seconds, Unit.SECONDS) for seconds in (last.candidate, last.reference))
     facts.append("{} against {}, one thread".format(*times))
-    if result.again:
+    if result.confirmation:
         first = result.first
         facts.append(f"first process {text(first.ratio, Unit.RATIO)} in {first.epochs} fresh pairs")
     return tuple(facts)

@@ -18,18 +18,18 @@ _WALL_CLOCKS = (time.perf_counter, time.monotonic, time.time)
 _WORKER = "PYTEST_XDIST_WORKER"
 
 
-class Samples(Protocol):
+class RecordedRounds(Protocol):
     """The recorded rounds."""
 
     data: list[float]
     """Seconds of each round, in their order."""
 
 
-class Recorded(Protocol):
+class Recording(Protocol):
     """The fixture's statistics after it was used."""
 
     @property
-    def stats(self) -> Samples:
+    def stats(self) -> RecordedRounds:
         """The rounds."""
 
     @property
@@ -46,7 +46,7 @@ class Benchmark(Protocol):
     """Additional data for pytest-benchmark's JSON."""
 
     @property
-    def stats(self) -> Recorded | None:
+    def stats(self) -> Recording | None:
         """The recording; None until the fixture was used, and always if it is disabled."""
 
     def pedantic(

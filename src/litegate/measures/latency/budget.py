@@ -36,9 +36,11 @@ FLOOR_TOLERANCE = 1.03
 _SPARE_ROUNDS = 1.25
 """Extra rounds, for a machine that gets faster after the pace was estimated."""
 _PACE_SECONDS = 0.05
+"""Seconds of invocations from which the number of rounds is estimated, before recording."""
 _HARNESS_SECONDS = 2e-6
 """Estimate of what pytest-benchmark adds to a round."""
 _LEAST_ROUNDS = 4
+"""The fewest rounds of a slow model, whose median needs several."""
 
 
 def latency(artifact: Artifact, benchmark: Benchmark) -> Measurement:
@@ -121,7 +123,7 @@ class EpochSetup:
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
+class LatencyStatistics:
     """Statistics of the samples, in seconds."""
 
     median: float
@@ -141,14 +143,14 @@ class Summary:
         return self.median / self.floor
 
 
-def summarize(samples: Floats, starts: list[int], elapsed: float) -> Summary:
+def summarize(samples: Floats, starts: list[int], elapsed: float) -> LatencyStatistics:
     """Summarize samples in seconds, shape (n,), cut into epochs before each index of `starts`."""
     if not len(samples):
         raise MeasurementError("there is no latency sample", expected="at least one")
     cuts = [start for start in starts if 0 < start < len(samples)]
     epochs = np.split(samples, cuts)
     blocks = [block for epoch in epochs for block in _blocks(epoch)]
-    return Summary(
+    return LatencyStatistics(
         median=float(np.median([np.median(epoch) for epoch in epochs])),
         floor=float(min(np.median(block) for block in blocks)),
         p95=float(np.quantile(samples, 0.95)),
@@ -168,7 +170,7 @@ def _blocks(epoch: Floats) -> list[Floats]:
     return np.split(epoch, cuts[:-1])
 
 
-def budget_rule(statistics: Summary) -> Rule:
+def budget_rule(statistics: LatencyStatistics) -> Rule:
     """Return a rule that passes by the median and fails by the floor; else it is inconclusive."""
 
     def rule(_: Measurement, relation: Relation, limit: Quantity) -> Ruling:
@@ -179,7 +181,7 @@ def budget_rule(statistics: Summary) -> Rule:
     return rule
 
 
-def _ruling(statistics: Summary, budget: float) -> Ruling:
+def _ruling(statistics: LatencyStatistics, budget: float) -> Ruling:
     floor, allowed = text(statistics.floor, Unit.SECONDS), text(budget, Unit.SECONDS)
     if statistics.elapsed < RECORDING_SECONDS:
         note = f"recorded for only {statistics.elapsed:.2f} s of {RECORDING_SECONDS:g} s"
@@ -193,7 +195,7 @@ def _ruling(statistics: Summary, budget: float) -> Ruling:
     return Ruling(outcome=Outcome.INCONCLUSIVE, note=note)
 
 
-def _evidence(statistics: Summary) -> tuple[str, ...]:
+def _evidence(statistics: LatencyStatistics) -> tuple[str, ...]:
     return (
         f"{statistics.epochs} fresh interpreters in {text(statistics.elapsed, Unit.SECONDS)}",
         f"floor {text(statistics.floor, Unit.SECONDS)}",
@@ -203,7 +205,7 @@ def _evidence(statistics: Summary) -> tuple[str, ...]:
     )
 
 
-def _extra_info(artifact: Artifact, statistics: Summary) -> dict[str, object]:
+def _extra_info(artifact: Artifact, statistics: LatencyStatistics) -> dict[str, object]:
     return {
         "artifact": artifact.name,
         "sha256": artifact.sha256,

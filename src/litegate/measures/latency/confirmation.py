@@ -82,17 +82,17 @@ class ConfirmedDecision:
     """The decision of this process and, after a FAIL, that of a fresh process."""
 
     first: Decision
-    again: Decision | None = None
+    confirmation: Decision | None = None
 
     @property
     def last(self) -> Decision:
         """The decision that the report shows."""
-        return self.again or self.first
+        return self.confirmation or self.first
 
     @property
     def outcome(self) -> Outcome | None:
         """FAIL only if both decisions fail; a FAIL that is not confirmed is inconclusive."""
-        if self.again is None or self.again.outcome is Outcome.FAIL:
+        if self.confirmation is None or self.confirmation.outcome is Outcome.FAIL:
             return self.first.outcome
         return Outcome.INCONCLUSIVE
 
@@ -143,7 +143,7 @@ def time_and_confirm(
     if first.outcome is not Outcome.FAIL:
         return ConfirmedDecision(first=first)
     return ConfirmedDecision(
-        first=first, again=elsewhere(replace(contest, budget=2 * first.budget))
+        first=first, confirmation=elsewhere(replace(contest, budget=2 * first.budget))
     )
 
 

@@ -39,7 +39,7 @@ def upper_quantile(tail: float) -> float:
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pairs:
+class FlipCounts:
     """Counts of what two models got right on the same n samples.
 
     Raises MeasurementError if the counts contradict each other.
@@ -74,12 +74,12 @@ class Pairs:
         return Fraction(self.flips, self.n)
 
     @property
-    def swapped(self) -> Pairs:
+    def swapped(self) -> FlipCounts:
         """The counts with reference and candidate exchanged."""
-        return Pairs(n=self.n, broken=self.fixed, fixed=self.broken)
+        return FlipCounts(n=self.n, broken=self.fixed, fixed=self.broken)
 
 
-def tango_score(pairs: Pairs, difference: float) -> float:
+def tango_score(pairs: FlipCounts, difference: float) -> float:
     """Return Tango's score for a hypothesised gain of the candidate (Stat Med 1998, 17:891).
 
     It is standard normal if the true gain, the share fixed minus the share broken, is `difference`.
@@ -99,12 +99,12 @@ def _variance(broken: float, fixed: float, difference: float) -> float:
     return (root - linear) / 2 + difference * (1 - difference)
 
 
-def mcnemar(pairs: Pairs) -> float:
+def mcnemar(pairs: FlipCounts) -> float:
     """Return McNemar's score: Tango's for no difference; positive if the candidate gains."""
     return tango_score(pairs, 0.0)
 
 
-def drop_limits(pairs: Pairs, tail: float = TAIL) -> tuple[float, float]:
+def drop_limits(pairs: FlipCounts, tail: float = TAIL) -> tuple[float, float]:
     """Return the lower and upper limit of the true drop, each missed with the chance `tail`.
 
     They are Tango's score limits: 0.05 gives the one-sided 95 % limits, 0.025 the two-sided 95 %
@@ -114,7 +114,7 @@ def drop_limits(pairs: Pairs, tail: float = TAIL) -> tuple[float, float]:
     return _lowest_gain(pairs.swapped, z), -_lowest_gain(pairs, z)
 
 
-def _lowest_gain(pairs: Pairs, z: float) -> float:
+def _lowest_gain(pairs: FlipCounts, z: float) -> float:
     return bisect(lambda gain: tango_score(pairs, gain) > z, -1.0, float(-pairs.drop))
 
 

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 MOST_EXACT = 50
-"""The most differences with an exact signed-rank distribution; for more it is approximated."""
+"""The most differences with an exact signed-rank distribution, which takes time cubic in their
+number; beyond, a normal approximation is used."""
 
 
 def log_evidence(hits: int, trials: int) -> float:

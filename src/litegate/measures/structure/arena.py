@@ -34,7 +34,7 @@ LARGEST_TENSOR = 1 << 40
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class ArenaPlan:
     """The memory that the main graph needs, in bytes."""
 
     planned: int
@@ -52,7 +52,7 @@ class Plan:
         return self.planned + self.variables
 
 
-def plan(graph: Graph, subject: str = "the model") -> Plan:
+def plan(graph: Graph, subject: str = "the model") -> ArenaPlan:
     """Plan the main graph at the shapes in the file (one sample if the batch is free).
 
     Raises MeasurementError for control flow, a tensor of a type without a size, or too many
@@ -64,7 +64,7 @@ def plan(graph: Graph, subject: str = "the model") -> Plan:
     ends = (offset + block.size for offset, block in zip(place_blocks(blocks), blocks, strict=True))
     needs = _bytes_alive(main, blocks)
     most = max(range(len(needs)), key=needs.__getitem__)
-    return Plan(
+    return ArenaPlan(
         planned=max(ends, default=0),
         variables=sum(aligned(_memory(tensor)) for tensor in main.tensors if tensor.is_variable),
         least=needs[most],

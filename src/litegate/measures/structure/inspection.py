@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import final
 
 from litegate.core.errors import MeasurementError
-from litegate.measures.structure.arena import Plan, plan
+from litegate.measures.structure.arena import ArenaPlan, plan
 from litegate.measures.structure.macs import Cost, costs
 from litegate.measures.structure.operators import operator_breaches
 from litegate.measures.structure.target import target_breaches
@@ -57,7 +57,7 @@ class Inspection:
     """Bytes of the other constants: shapes, tables, padding."""
     activation_bytes: int
     """Bytes of all inputs, outputs and computed tensors, as if none shared memory."""
-    plan: Plan | None
+    plan: ArenaPlan | None
     """The plan of the arena; None if it cannot be planned."""
     unplanned: str
     """The reason why the arena cannot be planned, or an empty string."""
@@ -107,7 +107,7 @@ def inspection(
     )
 
 
-def _plan_arena(graph: Graph, subject: str) -> tuple[Plan | None, str]:
+def _plan_arena(graph: Graph, subject: str) -> tuple[ArenaPlan | None, str]:
     try:
         return plan(graph, subject), ""
     except MeasurementError as error:
@@ -168,7 +168,7 @@ class Origin:
     form: str
     """The types: "float32", "float16 weights", "dynamic range", "int8", "int16x8", "integer" or
     "partly integer"."""
-    way: str
+    quantization: str
     """How the file was quantized, by the converter's metadata, else by tensor names."""
     converter: str
     """The file's description and TensorFlow's version, as far as the file has them."""
@@ -184,7 +184,8 @@ def origin(graph: Graph) -> Origin:
     tensorflow = f"TensorFlow {conversion.version}" if conversion.version else ""
     return Origin(
         form=form,
-        way=", ".join(conversion.modes) or ("none" if form == "float32" else _way(graph)),
+        quantization=", ".join(conversion.modes)
+        or ("none" if form == "float32" else _quantization_by_names(graph)),
         converter=", ".join(filter(None, (graph.description, tensorflow))) or UNSAID,
         min_runtime=_text(entries.get("min_runtime_version", b"")) or UNSAID,
     )
@@ -224,7 +225,7 @@ def _is_real(tensor: Tensor) -> bool:
     return tensor.dtype in FLOATS or bool(tensor.scales)
 
 
-def _way(graph: Graph) -> str:
+def _quantization_by_names(graph: Graph) -> str:
     names = (tensor.name for subgraph in graph.subgraphs for tensor in subgraph.tensors)
     if any(mark in name for name in names for mark in _QAT_MARKS):
         return f"{UNSAID}; names of tensors point to quantization-aware training"

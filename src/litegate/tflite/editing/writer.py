@@ -21,7 +21,7 @@ def pack(model: Any) -> bytes:
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Steps:
+class QuantizationParameters:
     """Quantization parameters: ``real = scale * (integer - zero_point)``."""
 
     scales: tuple[float, ...]
@@ -40,7 +40,7 @@ class Steps:
 
 
 @final
-class Writer:
+class ModelWriter:
     """Builder of a model with one graph; tensors are referred to by their index."""
 
     def __init__(self, description: str) -> None:
@@ -53,7 +53,9 @@ class Writer:
             buffers=[schema.BufferT()],
         )
 
-    def constant(self, name: str, values: NDArray[Any], steps: Steps | None = None) -> int:
+    def constant(
+        self, name: str, values: NDArray[Any], steps: QuantizationParameters | None = None
+    ) -> int:
         """Add a constant tensor; return its index."""
         data = np.frombuffer(values.tobytes(), np.uint8)
         self._model.buffers.append(schema.BufferT(data=data))
@@ -61,7 +63,11 @@ class Writer:
         return self._tensor(name, str(values.dtype), values.shape, steps, buffer=buffer)
 
     def computed(
-        self, name: str, dtype: str, shape: Sequence[int], steps: Steps | None = None
+        self,
+        name: str,
+        dtype: str,
+        shape: Sequence[int],
+        steps: QuantizationParameters | None = None,
     ) -> int:
         """Add a computed tensor; return its index. A first size of -1 is a dynamic batch."""
         return self._tensor(name, dtype, shape, steps)
@@ -96,7 +102,12 @@ class Writer:
         return pack(self._model)
 
     def _tensor(
-        self, name: str, dtype: str, shape: Sequence[int], steps: Steps | None, buffer: int = 0
+        self,
+        name: str,
+        dtype: str,
+        shape: Sequence[int],
+        steps: QuantizationParameters | None,
+        buffer: int = 0,
     ) -> int:
         tensor = schema.TensorT(
             name=name,
