@@ -1,4 +1,4 @@
-"""Time invocations: create interpreters to time, choose clocks, and estimate short timings."""
+"""Prepare and time invocations: interpreters, clocks, the pace of a pair, quick estimates."""
 
 from __future__ import annotations
 
