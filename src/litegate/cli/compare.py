@@ -86,12 +86,12 @@ def _compared(
     ]
     if data or latency:
         for compared_side in sides:
-            demand_trial(compared_side.tflite, subject=compared_side.name)
+            run_in_sandbox(compared_side.tflite, subject=compared_side.name)
     labelled = samples.y is not None
     return compare(*sides, run=data is not None, labelled=labelled, latency=latency)
 
 
 def _without_data(tflite: bytes, name: str, signature: str, *, latency: bool) -> Labelled:
     """Return no samples, or one of zeros if the files are timed."""
-    x = still(tflite, name, signature) if latency else np.empty(0, dtype=np.float32)
+    x = zero_sample(tflite, name, signature) if latency else np.empty(0, dtype=np.float32)
     return Labelled(x=x)

@@ -29,8 +29,8 @@ def strip(
     tflite = read(file)
     names = [signature.name for signature in parse(tflite, subject=str(file)).signatures]
     signatures = names if len(names) > 1 else [""]
-    samples = {name: drawn(tflite, subject=str(file), signature=name) for name in signatures}
-    demand_trial(tflite, subject=str(file))
+    samples = {name: draw_samples(tflite, subject=str(file), signature=name) for name in signatures}
+    run_in_sandbox(tflite, subject=str(file))
     smaller = stripped(tflite, subject=str(file))
     for name, x in samples.items():
         demand_same_outputs(tflite, smaller, x, subject=str(file), signature=name)
