@@ -75,7 +75,7 @@ class Damaged:
 
 
 Demand = Callable[..., None]
-"""As `litegate.runtimes.sandbox.demand_trial`."""
+"""As `litegate.runtimes.sandbox.run_in_sandbox`."""
 
 
 class Place:
@@ -115,7 +115,7 @@ class Place:
 
     def compared(self, one: Damaged, demand: Demand) -> tuple[int, list[str]]:
         """The exit status of `litegate compare --data`, and what it lets pass."""
-        litegate.cli.compare.demand_trial = demand  # type: ignore[attr-defined]
+        litegate.cli.compare.run_in_sandbox = demand  # type: ignore[attr-defined]
         files = [str(self.sound(one.source, "tflite")), str(self.put(one))]
         data = str(self.sound(one.source, "npz"))
         status, said = command("compare", *files, "--data", data, "--json")
@@ -126,7 +126,7 @@ class Place:
 
     def gated(self, damaged: Sequence[Damaged], demand: Demand) -> dict[str, list[str]]:
         """What `pytest checks/` says of each model: what it lets pass, and "error" for errors."""
-        litegate.build.external_files.demand_trial = demand  # type: ignore[attr-defined]
+        litegate.build.external_files.run_in_sandbox = demand  # type: ignore[attr-defined]
         rmtree(self.folder / ".litegate", ignore_errors=True)
         for one in damaged:
             self.put(one)

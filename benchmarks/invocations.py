@@ -12,7 +12,7 @@ from litegate.spec import Artifact
 def invoked(artifact: Artifact) -> float:
     """Seconds of bare invocations, one after another, over the whole evaluation split."""
     runner = Runner(artifact.tflite)
-    size = batch_of(artifact.evaluation.x) if runner.batches else 1
+    size = batch_of(artifact.evaluation.x) if runner.takes_batches else 1
     spent = 0.0
     for start in range(0, len(artifact.evaluation.x), size):
         runner.take(artifact.evaluation.x[start : start + size])

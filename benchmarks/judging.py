@@ -18,7 +18,7 @@ from litegate.measures.accuracy import accuracy
 from litegate.measures.accuracy.agreement import agreement_with_reference, kernel_agreement
 from litegate.measures.accuracy.output_error import output_error
 from litegate.measures.measurement import Outcome, Verdict
-from litegate.measures.regression.file_comparison import compare, side
+from litegate.measures.regression.file_comparison import compare, file_artifact
 from litegate.measures.structure.size import size
 from litegate.measures.structure.tensors import operator_violations, tensor_violations
 from litegate.runtimes.inference import predict
@@ -52,7 +52,7 @@ def bench(source: Source) -> Bench:
     drawn = [_samples(source.tflite, top) for top in (1, 16, 255)]
     answered = [(x, plain(source.tflite, x)) for x in drawn]
     x, outputs = max(answered, key=lambda pair: len(set(pair[1].argmax(axis=1))))
-    artifact = side(source.name, source.tflite, Labelled(x=x, y=outputs.argmax(axis=1)))
+    artifact = file_artifact(source.name, source.tflite, Labelled(x=x, y=outputs.argmax(axis=1)))
     predict(artifact)  # kept: forks need not run it again
     recipes = [
         Recipe(name=kind.value, kind=kind, input_type=port, output_type=port)
@@ -77,7 +77,7 @@ def _samples(tflite: bytes, top: int) -> NDArray[np.float32]:
 def judge(sound: Bench, tflite: bytes) -> str:
     """One of OUTCOMES. AssertionError for a wrong pass, any other error for a crash in Python."""
     split = sound.artifact.evaluation
-    mutant = side("damaged", tflite, Labelled(x=split.x, y=split.y))
+    mutant = file_artifact("damaged", tflite, Labelled(x=split.x, y=split.y))
     verdicts: list[Verdict] = []
     refusals = []
     for measure in _measures(sound, mutant):

@@ -27,9 +27,20 @@ from numpy.typing import NDArray
 from scipy.stats import beta
 
 from litegate.measures.latency import DEFAULT_LIMIT
-from litegate.measures.latency.confirmation import Contest, Result, confirmed, fresh_process
-from litegate.measures.latency.epochs import fresh_pairs
-from litegate.measures.latency.timing import Pair, clocks, fresh, no_collection, pace
+from litegate.measures.latency.confirmation import (
+    ConfirmedDecision,
+    LatencyContest,
+    time_and_confirm,
+    time_in_fresh_process,
+)
+from litegate.measures.latency.epochs import record_epochs
+from litegate.measures.latency.timing import (
+    TimedPair,
+    clocks,
+    garbage_collection_off,
+    invoke_factory,
+    measure_pace,
+)
 from litegate.measures.measurement import Outcome
 from litegate.measures.statistics.sequential import hodges_lehmann
 from litegate.runtimes.litert import Runner
@@ -116,17 +127,20 @@ def _slowed(base: bytes, sample: NDArray[Any]) -> bytes:
 
 
 def _truth(slower: bytes, base: bytes, sample: NDArray[Any], seconds: float) -> Truth:
-    pair = Pair(candidate=fresh(slower, sample, "slower"), reference=fresh(base, sample, "base"))
+    pair = TimedPair(
+        candidate=invoke_factory(slower, sample, "slower"),
+        reference=invoke_factory(base, sample, "base"),
+    )
     clock, rng = clocks(), np.random.default_rng()
-    with no_collection():
-        recording = fresh_pairs(pair, pace(pair, clock), clock, rng, clock.wall())
+    with garbage_collection_off():
+        recording = record_epochs(pair, measure_pace(pair, clock), clock, rng, clock.wall())
         epochs = list(takewhile(lambda epoch: epoch.elapsed < seconds, recording))
-    centre = hodges_lehmann(np.array([epoch.x for epoch in epochs]))
+    centre = hodges_lehmann(np.array([epoch.log_ratio for epoch in epochs]))
     return Truth(
         ratio=math.exp(centre.value),
         low=math.exp(centre.low),
         high=math.exp(centre.high),
-        wall=math.exp(_median([epoch.wall for epoch in epochs])),
+        wall=math.exp(_median([epoch.wall_log_ratio for epoch in epochs])),
         microseconds=1e6 * _median([epoch.reference for epoch in epochs]),
         epochs=len(epochs),
     )
@@ -136,7 +150,7 @@ def _truth(slower: bytes, base: bytes, sample: NDArray[Any], seconds: float) -> 
 class Runs:
     """What the rule said, and the seconds of each run with its process and its repetition."""
 
-    results: list[Result]
+    results: list[ConfirmedDecision]
     seconds: list[float]
 
     def count(self, outcome: Outcome) -> int:
@@ -150,11 +164,13 @@ class Runs:
 
 
 def _runs(candidate: bytes, reference: bytes, sample: NDArray[Any], count: int) -> Runs:
-    contest = Contest(candidate=candidate, reference=reference, sample=sample, limit=DEFAULT_LIMIT)
+    contest = LatencyContest(
+        candidate=candidate, reference=reference, sample=sample, limit=DEFAULT_LIMIT
+    )
     results, seconds = [], []
     for done in range(1, count + 1):
         start = time.perf_counter()
-        results.append(confirmed(contest, here=fresh_process))
+        results.append(time_and_confirm(contest, here=time_in_fresh_process))
         seconds.append(time.perf_counter() - start)
         print(f"\r{done}/{count}", end="", file=sys.stderr, flush=True)
     return Runs(results=results, seconds=seconds)

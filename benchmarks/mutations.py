@@ -34,7 +34,7 @@ from judging import OUTCOMES, REFUSED, UNMEASURED, Bench, bench, judge, refute
 
 from litegate.core.errors import ArtifactError, LitegateError
 from litegate.measures.structure.inspection import inspection
-from litegate.runtimes.sandbox import attempt, demand_trial
+from litegate.runtimes.sandbox import run_all_kernels, run_in_sandbox
 from litegate.spec.targets import KNOWN, load
 
 PARSER, CRASHED, HUNG = "refused by the parser", "LiteRT crashed", "LiteRT hung"
@@ -160,7 +160,7 @@ def refuted(passed: list[tuple[Damaged, list[str]]]) -> str:
 
 
 def told(damaged: list[Damaged]) -> Demand:
-    """As `demand_trial`, by what a file's trial came to."""
+    """As `run_in_sandbox`, by what a file's trial came to."""
     refused = {one.tflite: one.outcome for one in damaged if not one.stood}
 
     def demand(tflite: bytes, *, subject: str = "the model", timeout: float = 0) -> None:
@@ -202,7 +202,7 @@ def outcome(sound: Bench, tflite: bytes, seconds: int) -> tuple[str, bool]:
 def tried(tflite: bytes) -> str:
     """REFUSED, or nothing where the trial was stood."""
     try:
-        attempt(tflite, lambda _: None)
+        run_all_kernels(tflite, lambda _: None)
     except LitegateError:
         return REFUSED
     return ""
@@ -211,7 +211,7 @@ def tried(tflite: bytes) -> str:
 def confirmed(tflite: bytes, end: int, seconds: int) -> str:
     """The same file as users meet it: a sentence, whatever becomes of the process."""
     try:
-        demand_trial(tflite, subject="B", timeout=seconds)
+        run_in_sandbox(tflite, subject="B", timeout=seconds)
     except ArtifactError:
         return HUNG if end == signal.SIGALRM else CRASHED
     raise AssertionError(f"{signal.Signals(end).name} in a fork, and the trial was stood")

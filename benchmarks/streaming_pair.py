@@ -10,13 +10,13 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
-from litegate.tflite.editing.writer import Steps, Writer
+from litegate.tflite.editing.writer import ModelWriter, QuantizationParameters
 
 SIDE, PATCH, CHANNELS, CLASSES = 64, 8, 4, 10
 SAMPLE_BYTES = SIDE * SIDE * 3 * 4
 """Of one image in float32."""
 BATCH = 64
-_INPUT = Steps(scales=(1 / 255,), zero_point=-128)
+_INPUT = QuantizationParameters(scales=(1 / 255,), zero_point=-128)
 
 Floats = NDArray[np.float32]
 
@@ -67,15 +67,15 @@ def pair() -> dict[str, bytes]:
     return {"float32": _file(None, None), "int8": _file(inner, outer)}
 
 
-def _steps(seen: Floats) -> Steps:
+def _steps(seen: Floats) -> QuantizationParameters:
     low, high = float(min(seen.min(), 0)), float(max(seen.max(), 0))
     scale = (high - low) / 255
-    return Steps(scales=(scale,), zero_point=round(-128 - low / scale))
+    return QuantizationParameters(scales=(scale,), zero_point=round(-128 - low / scale))
 
 
-def _file(inner: Steps | None, outer: Steps | None) -> bytes:
+def _file(inner: QuantizationParameters | None, outer: QuantizationParameters | None) -> bytes:
     conv, dense, bias = _weights()
-    writer, side = Writer("streamed"), SIDE // PATCH
+    writer, side = ModelWriter("streamed"), SIDE // PATCH
     dtype, steps = ("int8", _INPUT) if inner else ("float32", None)
     entry = writer.computed("input", dtype, (-1, SIDE, SIDE, 3), steps)
     patched = writer.computed("conv", dtype, (-1, side, side, CHANNELS), inner)
@@ -90,7 +90,11 @@ def _file(inner: Steps | None, outer: Steps | None) -> bytes:
 
 
 def _held(
-    writer: Writer, name: str, weights: Floats, bias: Floats, data: Steps | None
+    writer: ModelWriter,
+    name: str,
+    weights: Floats,
+    bias: Floats,
+    data: QuantizationParameters | None,
 ) -> tuple[int, int]:
     """The tensors of weights and bias, for data in these steps or in floats."""
     if data is None:
@@ -101,6 +105,12 @@ def _held(
     products = scales.ravel() * data.scales[0]
     added = np.round(bias / products).astype(np.int32)
     return (
-        writer.constant(f"{name}/weight", integers, Steps(scales=tuple(scales.ravel().tolist()))),
-        writer.constant(f"{name}/bias", added, Steps(scales=tuple(products.tolist()))),
+        writer.constant(
+            f"{name}/weight",
+            integers,
+            QuantizationParameters(scales=tuple(scales.ravel().tolist())),
+        ),
+        writer.constant(
+            f"{name}/bias", added, QuantizationParameters(scales=tuple(products.tolist()))
+        ),
     )

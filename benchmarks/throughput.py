@@ -24,7 +24,7 @@ from litegate.core.options import parse
 from litegate.core.parallel import cores
 from litegate.data.npz import Labelled
 from litegate.gate.session import GateSession
-from litegate.measures.regression.file_comparison import side
+from litegate.measures.regression.file_comparison import file_artifact
 from litegate.runtimes.inference import predict, predict_all
 from litegate.spec import Artifact
 
@@ -75,7 +75,7 @@ def _published(data: Path) -> Iterator[Artifact]:
     for name in PAIRS:
         x = images if name.startswith("resnet8") else walks
         tflite = (data / "mlperf_tiny" / f"{name}.tflite").read_bytes()
-        yield side(name, tflite, Labelled(x=x))
+        yield file_artifact(name, tflite, Labelled(x=x))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,12 @@ from litegate import recipes
 from litegate.core.errors import ArtifactError
 from litegate.core.units import ms
 from litegate.measures.latency import latency, latency_ratio
-from litegate.measures.latency.confirmation import Contest, confirmed, fresh_process, trial
+from litegate.measures.latency.confirmation import (
+    LatencyContest,
+    time_and_confirm,
+    time_here,
+    time_in_fresh_process,
+)
 from litegate.measures.measurement import Outcome
 from litegate.runtimes.litert import Runner
 from litegate.spec import Artifact, Evaluation
@@ -41,7 +46,7 @@ def load(name):
 
 def contest(candidate, reference, limit):
     """Two artifacts against each other."""
-    return Contest(
+    return LatencyContest(
         candidate=candidate.tflite,
         reference=reference.tflite,
         sample=candidate.evaluation.x[:1],
@@ -62,19 +67,19 @@ def test_a_slower_file_fails_here_and_in_a_fresh_process():
     """Float and int8 differ by far more than the limit, whichever of them is quicker here."""
     slow, fast = sorted(
         (load("ad01_int8"), load("ad01_float32")),
-        key=lambda one: trial(contest(one, one, None)).candidate,
+        key=lambda one: time_here(contest(one, one, None)).candidate,
         reverse=True,
     )
-    result = confirmed(contest(slow, fast, 1.025))
-    assert (result.outcome, result.again.outcome) == (Outcome.FAIL, Outcome.FAIL)
-    assert result.again.budget == 2 * result.first.budget
-    assert trial(contest(fast, slow, 1.025)).outcome is Outcome.PASS
+    result = time_and_confirm(contest(slow, fast, 1.025))
+    assert (result.outcome, result.confirmation.outcome) == (Outcome.FAIL, Outcome.FAIL)
+    assert result.confirmation.budget == 2 * result.first.budget
+    assert time_here(contest(fast, slow, 1.025)).outcome is Outcome.PASS
 
 
 def test_a_fresh_process_reports_without_a_limit():
     """The other process hands over a ratio with an interval and no outcome."""
     same = load("ad01_int8")
-    found = fresh_process(contest(same, same, None))
+    found = time_in_fresh_process(contest(same, same, None))
     assert (found.outcome, found.over, found.under) == (None, 0, 0)
     assert found.epochs >= 8
     assert found.low < found.high
@@ -83,7 +88,7 @@ def test_a_fresh_process_reports_without_a_limit():
 def test_too_little_time_is_refused_up_front():
     """Eight epochs do not fit into 50 ms, and nothing is timed in vain."""
     same = load("ad01_int8")
-    found = trial(replace(contest(same, same, 1.025), budget=0.05))
+    found = time_here(replace(contest(same, same, 1.025), budget=0.05))
     assert (found.outcome, found.stage) == (Outcome.INCONCLUSIVE, "up front")
 
 

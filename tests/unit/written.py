@@ -4,7 +4,7 @@ import random
 
 from ai_edge_litert import schema_py_generated as schema
 
-from litegate.tflite.editing.writer import Writer
+from litegate.tflite.editing.writer import ModelWriter
 
 
 def joined(inputs, reads):
@@ -13,7 +13,7 @@ def joined(inputs, reads):
     Each of `reads` is an operator that joins the vectors with those numbers into a new one. What no
     operator reads is an output.
     """
-    writer = Writer("joined vectors")
+    writer = ModelWriter("joined vectors")
     lengths = list(inputs)
     vectors = [writer.computed(f"input {n}", "float32", (size,)) for n, size in enumerate(inputs)]
     for number, indices in enumerate(reads):

@@ -16,7 +16,7 @@ from litegate.core.git import is_ignored
 from litegate.data import prepare
 from litegate.data.prepare import keep_evaluation
 from litegate.data.sources import digest, expanded, files_of, locate
-from litegate.runtimes.sandbox import demand_trial
+from litegate.runtimes.sandbox import run_in_sandbox
 from litegate.spec import Data, DataLocations, File, Splits
 from litegate.spec.digests import digest_of
 from litegate.tflite.reader import parse
@@ -63,7 +63,7 @@ class Intake:
         """Put a file into the store under its key, with a birth certificate.
 
         `locations` are those of another checkout. What the store holds has stood its trial. Raises
-        as `locate`, `parse` and `demand_trial`, and BuildError where the bytes are not those of
+        as `locate`, `parse` and `run_in_sandbox`, and BuildError where the bytes are not those of
         `key`.
         """
         with self._staging() as staging, self._alone(file):
@@ -77,7 +77,7 @@ class Intake:
                 (staging / name).write_bytes(data)
             _check_same(file, key, digest(staging / "model.tflite"))
             parse(written["model.tflite"], subject=str(file))
-            demand_trial(written["model.tflite"], subject=str(file), timeout=self.timeout)
+            run_in_sandbox(written["model.tflite"], subject=str(file), timeout=self.timeout)
             self.store.put(BUILDS, key, {name: staging / name for name in written}, stem=key)
 
     def copy_start(

@@ -323,13 +323,13 @@ class Pipeline:
 
 def _demand_same_answers(target: Target, recipe: str, staging: Path) -> None:
     """A stripped file answers as the converted one does; BuildError of this recipe otherwise."""
-    from litegate.runtimes.equivalence import demand_same_answers
+    from litegate.runtimes.equivalence import demand_same_outputs
 
     before, after = (staging / recipe / name for name in (CONVERTED, "model.tflite"))
     samples = load(staging / "evaluation", SAMPLES)
     subject = f"{target.model}/{recipe}"
     try:
-        demand_same_answers(before.read_bytes(), after.read_bytes(), samples, subject=subject)
+        demand_same_outputs(before.read_bytes(), after.read_bytes(), samples, subject=subject)
     except BuildError as error:
         error.recipe, error.shared = recipe, False
         raise

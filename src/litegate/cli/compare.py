@@ -14,9 +14,14 @@ from litegate.cli.common import distinct_names, print_error, read
 from litegate.core.errors import LitegateError
 from litegate.data.npz import Labelled, read_samples
 from litegate.measures.measurement import Outcome
-from litegate.measures.regression.file_comparison import FileComparison, compare, side, still
+from litegate.measures.regression.file_comparison import (
+    FileComparison,
+    compare,
+    file_artifact,
+    zero_sample,
+)
 from litegate.report.comparison import as_json, show
-from litegate.runtimes.sandbox import demand_trial
+from litegate.runtimes.sandbox import run_in_sandbox
 
 ERROR = 2
 """Exit status if the files could not be compared; 1 means that B is worse."""
@@ -76,17 +81,17 @@ def _compared(
         else _without_data(files[1], names[1], signature, latency=latency)
     )
     sides = [
-        side(name, tflite, samples, signature=signature, output=output)
+        file_artifact(name, tflite, samples, signature=signature, output=output)
         for name, tflite in zip(names, files, strict=True)
     ]
     if data or latency:
         for compared_side in sides:
-            demand_trial(compared_side.tflite, subject=compared_side.name)
+            run_in_sandbox(compared_side.tflite, subject=compared_side.name)
     labelled = samples.y is not None
     return compare(*sides, run=data is not None, labelled=labelled, latency=latency)
 
 
 def _without_data(tflite: bytes, name: str, signature: str, *, latency: bool) -> Labelled:
     """Return no samples, or one of zeros if the files are timed."""
-    x = still(tflite, name, signature) if latency else np.empty(0, dtype=np.float32)
+    x = zero_sample(tflite, name, signature) if latency else np.empty(0, dtype=np.float32)
     return Labelled(x=x)

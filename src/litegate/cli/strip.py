@@ -12,8 +12,8 @@ from litegate.build.toolchain.strip import stripped
 from litegate.cli.common import read
 from litegate.cli.export import write
 from litegate.core.escaping import plain
-from litegate.runtimes.equivalence import SAMPLES, demand_same_answers, drawn
-from litegate.runtimes.sandbox import demand_trial
+from litegate.runtimes.equivalence import SAMPLES, demand_same_outputs, draw_samples
+from litegate.runtimes.sandbox import run_in_sandbox
 from litegate.tflite.reader import parse
 
 
@@ -29,11 +29,11 @@ def strip(
     tflite = read(file)
     names = [signature.name for signature in parse(tflite, subject=str(file)).signatures]
     signatures = names if len(names) > 1 else [""]
-    samples = {name: drawn(tflite, subject=str(file), signature=name) for name in signatures}
-    demand_trial(tflite, subject=str(file))
+    samples = {name: draw_samples(tflite, subject=str(file), signature=name) for name in signatures}
+    run_in_sandbox(tflite, subject=str(file))
     smaller = stripped(tflite, subject=str(file))
     for name, x in samples.items():
-        demand_same_answers(tflite, smaller, x, subject=str(file), signature=name)
+        demand_same_outputs(tflite, smaller, x, subject=str(file), signature=name)
     write(smaller, to)
     saved = 1 - len(smaller) / len(tflite)
     digest = hashlib.sha256(smaller).hexdigest()

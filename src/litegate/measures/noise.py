@@ -21,7 +21,7 @@ from litegate.core.errors import ConfigError, LitegateError, MeasurementError
 from litegate.core.files import write_atomically
 from litegate.core.units import Number, Quantity, Unit
 from litegate.measures.measurement import Interval
-from litegate.measures.statistics.proportions import bisected
+from litegate.measures.statistics.proportions import bisect
 from litegate.spec import Model
 from litegate.spec.digests import data_key
 
@@ -94,7 +94,7 @@ def chi_square_quantile(share: float, free: int) -> float:
     high = float(free)
     while _chi_square_cdf(high, free) < share:
         high *= 2
-    return bisected(lambda x: _chi_square_cdf(x, free) < share, 0.0, high)
+    return bisect(lambda x: _chi_square_cdf(x, free) < share, 0.0, high)
 
 
 def _chi_square_cdf(x: float, free: int) -> float:

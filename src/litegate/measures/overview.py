@@ -11,7 +11,7 @@ from litegate.core.errors import LitegateError, MeasurementError
 from litegate.measures.accuracy import accuracy, accuracy_drop, answers
 from litegate.measures.accuracy.decisions import chooses
 from litegate.measures.accuracy.duplicates import first_indices, originals, samples_in_words
-from litegate.measures.latency.timing import glance
+from litegate.measures.latency.timing import quick_times
 from litegate.measures.lints.constant_prediction import constant_prediction_notes
 from litegate.measures.lints.sample_range import narrow_range_notes
 from litegate.measures.lints.unchecked_outputs import unchecked_output_notes
@@ -41,7 +41,7 @@ def overview(
             notes += _mismatch_notes(artifact)
         except LitegateError as error:
             notes.append(f"{artifact.name} cannot be shown beside the others: {error.what}")
-    seconds = glance(measured) if timed else {}
+    seconds = quick_times(measured) if timed else {}
     return [row | {"latency": seconds.get(row["recipe"])} for row in rows], notes
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from litegate.measures.metrics.names import bounded_by
-from litegate.measures.regression import named_since_anchor
+from litegate.measures.regression import name_since_anchor
 from litegate.measures.shipped import NAME as WRONG_SHIPPED
 from litegate.measures.structure.target import NAME as OUTSIDE_TARGET
 from litegate.mutation.faults import Fault, OfMetric, Scene
@@ -232,7 +232,7 @@ def _metric_checks(scene: Scene) -> Iterator[tuple[OfMetric, str, ExpectedCheck]
             )
             if kind is OfMetric.REGRESSION:
                 drift = _drift("metric_regression", limit, metric.name)
-                yield kind, named_since_anchor(name), drift
+                yield kind, name_since_anchor(name), drift
 
 
 SLOW_MEASUREMENTS = frozenset(_SEARCHED)

@@ -11,7 +11,7 @@ from rich.text import Text
 from litegate.core.escaping import plain, plain_lines
 from litegate.core.units import Number, Unit, text
 from litegate.measures.measurement import Outcome, Verdict
-from litegate.measures.regression.file_comparison import FileComparison, Row
+from litegate.measures.regression.file_comparison import ComparisonRow, FileComparison
 from litegate.measures.wording import headline, sentence
 from litegate.report.columns import console
 from litegate.report.run_record import Place, verdict_row
@@ -67,7 +67,7 @@ def _shown(value: Number | str | None, unit: Unit) -> str:
     return value if isinstance(value, str) else text(value, unit)
 
 
-def _change(row: Row) -> str:
+def _change(row: ComparisonRow) -> str:
     if row.a is None or row.b is None or isinstance(row.a, str) or isinstance(row.b, str):
         return ""
     unit = Unit.POINTS if row.unit is Unit.PERCENT else row.unit

@@ -11,9 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from litegate.core.escaping import plain, shortened
-from litegate.measures.structure.inspection import Inspection, Placed
+from litegate.measures.structure.inspection import InspectedTensor, Inspection
 from litegate.measures.structure.macs import Cost
-from litegate.measures.structure.operators import named
+from litegate.measures.structure.operators import operator_label
 from litegate.report.columns import console
 from litegate.tflite.graph import Operator, Signature, Tensor
 
@@ -66,7 +66,7 @@ def _table(heads: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> Table:
 
 def _facts(inspection: Inspection) -> Iterator[tuple[str, str]]:
     yield "types", inspection.origin.form
-    yield "quantized by", inspection.origin.way
+    yield "quantized by", inspection.origin.quantization
     yield "converter", inspection.origin.converter
     yield "least runtime", inspection.origin.min_runtime
     for signature in inspection.signatures if len(inspection.signatures) > 1 else ():
@@ -91,7 +91,7 @@ def _signature(signature: Signature) -> str:
 def _macs(inspection: Inspection) -> str:
     if not inspection.uncounted:
         return f"{inspection.macs:,}"
-    missing = ", ".join(map(named, inspection.uncounted[:_MOST_REASONS]))
+    missing = ", ".join(map(operator_label, inspection.uncounted[:_MOST_REASONS]))
     return f"at least {inspection.macs:,}; not known for {len(inspection.uncounted)}: {missing}"
 
 
@@ -135,7 +135,7 @@ def _kind(operator: Operator) -> tuple[str, int]:
     return f"{operator.name} {operator.custom_code}".strip(), operator.version
 
 
-def _tensor_cells(placed: Placed) -> tuple[Any, ...]:
+def _tensor_cells(placed: InspectedTensor) -> tuple[Any, ...]:
     tensor = placed.tensor
     number = f"{placed.graph}.{tensor.index}" if placed.graph else tensor.index
     scales = len(tensor.scales) or ""
@@ -171,12 +171,12 @@ def as_json(inspection: Inspection) -> dict[str, Any]:
     return {
         "bytes": inspection.size,
         "form": inspection.origin.form,
-        "quantized_by": inspection.origin.way,
+        "quantized_by": inspection.origin.quantization,
         "converter": inspection.origin.converter,
         "min_runtime": inspection.origin.min_runtime,
         "macs": None if inspection.uncounted else inspection.macs,
         "macs_known": inspection.macs,
-        "macs_unknown": [named(operator) for operator in inspection.uncounted],
+        "macs_unknown": [operator_label(operator) for operator in inspection.uncounted],
         "weight_bytes": inspection.weight_bytes,
         "constant_bytes": inspection.constant_bytes,
         "activation_bytes": inspection.activation_bytes,
@@ -232,7 +232,7 @@ def _operator(cost: Cost) -> dict[str, Any]:
     }
 
 
-def _tensor(placed: Placed) -> dict[str, Any]:
+def _tensor(placed: InspectedTensor) -> dict[str, Any]:
     tensor = placed.tensor
     return {
         "graph": placed.graph,

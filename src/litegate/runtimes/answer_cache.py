@@ -1,4 +1,4 @@
-"""Keep what models answered for the rest of a run: in memory, then on disk, then not at all."""
+"""Cache model outputs for the rest of a run: in memory, then on disk, within limits."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 
 
 class Answers(Protocol):
-    """What one output answered; a dataclass."""
+    """The values of one output; must be a dataclass."""
 
     @property
     def raw(self) -> Any:
@@ -28,7 +28,7 @@ A = TypeVar("A", bound=Answers)
 @final
 @dataclass(kw_only=True, eq=False)
 class AnswerCache(Generic[A]):
-    """Answers by key, the most recently used last.
+    """Outputs by key, the most recently used last.
 
     pytest runs check by check over all models, the worst order for a cache that forgets: with more
     models than it has room for, it computes every answer again for every check. So answers that
@@ -41,12 +41,12 @@ class AnswerCache(Generic[A]):
     """Bytes of arrays to keep in files."""
     _in_memory: OrderedDict[Hashable, dict[str, A]] = field(default_factory=OrderedDict)
     _on_disk: OrderedDict[Hashable, dict[str, A]] = field(default_factory=OrderedDict)
-    """With the path of a file as each `raw`."""
+    """As `_in_memory`, with the path of a file as `raw`."""
     _folder: Path | None = None
     _written: int = 0
 
     def get(self, key: Hashable, compute: Callable[[], dict[str, A]]) -> dict[str, A]:
-        """The answers under a key, by output; computed if they are not kept."""
+        """Return the values under a key, by output; compute them if they are not cached."""
         if key in self._on_disk:
             self._on_disk.move_to_end(key)
             return _with_raw(self._on_disk[key], np.load)
@@ -62,7 +62,7 @@ class AnswerCache(Generic[A]):
             key, by_output = self._in_memory.popitem(last=False)
             try:
                 self._on_disk[key] = _with_raw(by_output, self._write)
-            except OSError:  # a full disk: computed again, should anybody ask
+            except OSError:  # a full disk: computed again on the next call
                 continue
         while self._on_disk and sum(map(_bytes_of_files, self._on_disk.values())) > self.disk:
             _, files = self._on_disk.popitem(last=False)
@@ -87,7 +87,7 @@ def _with_raw(by_output: Mapping[str, A], change: Callable[[Any], Any]) -> dict[
 
 
 def _bytes(by_output: Mapping[str, Answers]) -> int:
-    """The memory that some answers take; those in a file take none."""
+    """Return the bytes in memory; arrays in files take none."""
     arrays = (answers.raw for answers in by_output.values())
     return sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))
 

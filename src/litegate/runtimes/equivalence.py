@@ -1,4 +1,4 @@
-"""Finishing: proof that a stripped file answers as the one that it was made of."""
+"""Prove that a stripped file gives bit-identical outputs to the original file."""
 
 from __future__ import annotations
 
@@ -12,20 +12,26 @@ from litegate.runtimes.inference import all_outputs
 from litegate.runtimes.litert import Kernels
 from litegate.spec import Inputs, Samples
 from litegate.tflite.graph import Tensor
-from litegate.tflite.ports import called
+from litegate.tflite.ports import graph_ports
 from litegate.tflite.reader import parse
 
 SAMPLES = 16
-"""Samples that both files are run on, evenly spread over those given."""
+"""Number of samples that both files are run on, spread evenly over those available."""
 _SEED = 20
-"""Draws samples where there are none."""
-_MOST = 1 << 24
-_FREE = 64
-"""The length of a free size besides the batch."""
-_Answered = tuple[tuple[str, str, tuple[int, ...], bytes], ...]
+"""Seeds the random samples, so that every run draws the same ones."""
+_MOST_VALUES = 1 << 24
+"""The largest input to draw samples for, in numbers: 64 MiB of float32 a sample."""
+_FREE_SIZE = 64
+"""The length to use for a dynamic size other than the batch.
+
+At the length of 1, with which LiteRT begins, a convolution along time finds too little input and
+refuses the file.
+"""
+_Answers = tuple[tuple[str, str, tuple[int, ...], bytes], ...]
+"""The name, type, shape and bytes of each output."""
 
 
-def demand_same_answers(
+def demand_same_outputs(
     converted: bytes,
     stripped: bytes,
     samples: Samples,
@@ -33,80 +39,85 @@ def demand_same_answers(
     subject: str = "the model",
     signature: str = "",
 ) -> None:
-    """Run both files on real-valued samples of shape (n, ...), by each of LiteRT's kernels.
+    """Run both files on real-valued samples of shape (n, ...), with each of LiteRT's kernels.
 
-    Raises BuildError where one bit of an output differs, or a file cannot be run.
+    Raises BuildError if any bit of an output differs, or if a file cannot be run.
     """
     chosen = samples[np.unique(np.linspace(0, len(samples) - 1, SAMPLES).astype(int))]
     for kernels in Kernels:
         before, after = (
-            _answers(each, chosen, subject, kernels, signature) for each in (converted, stripped)
+            _answers(tflite, chosen, subject, kernels, signature)
+            for tflite in (converted, stripped)
         )
         if before != after:
             raise BuildError(
                 f"stripping {subject} changed what it answers",
                 expected=f"the same bits on {len(chosen):,} samples by the {kernels} kernels",
-                got=f"{_differing(before, after)} outputs that differ",
+                got=f"{_first_difference(before, after)} outputs that differ",
                 remedy="leave strip=True out, and report the file",
             )
 
 
-def _differing(before: _Answered, after: _Answered) -> str:
-    found = (one for one, other in zip(before, after, strict=False) if one != other)
-    name, dtype, *_ = next(found, before[0])
-    return f"{dtype}" if len(before) == 1 else f"{dtype} {name}"
+def _first_difference(converted: _Answers, stripped: _Answers) -> str:
+    pairs = zip(converted, stripped, strict=False)
+    differing = (before for before, after in pairs if before != after)
+    name, dtype, *_ = next(differing, converted[0])
+    return f"{dtype}" if len(converted) == 1 else f"{dtype} {name}"
 
 
 def _answers(
     tflite: bytes, samples: Samples, subject: str, kernels: Kernels, signature: str
-) -> _Answered:
-    """The name, the type, the shape and every bit of each output."""
+) -> _Answers:
     try:
-        found = all_outputs(tflite, samples, subject=subject, kernels=kernels, signature=signature)
+        outputs = all_outputs(
+            tflite, samples, subject=subject, kernels=kernels, signature=signature
+        )
     except LitegateError as error:
         raise BuildError(
             f"it cannot be proved that {subject} answers the same when it is stripped",
             got=str(error),
             remedy="leave strip=True out",
         ) from error
-    raws = {name: one.raw for name, one in found.items()}
+    raws = {name: output.raw for name, output in outputs.items()}
     return tuple((name, str(raw.dtype), raw.shape, raw.tobytes()) for name, raw in raws.items())
 
 
-def drawn(tflite: bytes, *, subject: str = "the model", signature: str = "") -> Samples:
-    """`SAMPLES` samples for the inputs of a file, float32, shape (n, ...); `Inputs` of several.
+def draw_samples(tflite: bytes, *, subject: str = "the model", signature: str = "") -> Samples:
+    """Draw `SAMPLES` random samples, float32 of shape (n, ...); `Inputs` for several inputs.
 
-    Real values, uniform over what a quantized input can hold, standard normal for a float one,
-    zeros and ones for an integer or bool one without a scale. ArtifactError where the file has no
-    input, or an input no fixed shape.
+    Uniform over the range of a quantized input, standard normal for a float input, zeros and ones
+    for an integer or bool input without a scale. Raises ArtifactError if the file has no input, or
+    an input without a usable shape.
     """
     graph = parse(tflite, subject=subject, signature=signature)
-    entries = called(graph, "inputs", signature)
-    if not entries:
-        raise _undrawn(subject, "no input")
-    draw = np.random.default_rng(_SEED)
-    found = {name: _drawn(draw, one, subject) for name, one in entries.items()}
-    return Inputs(found) if len(found) > 1 else next(iter(found.values()))
+    inputs = graph_ports(graph, "inputs", signature)
+    if not inputs:
+        raise _cannot_draw(subject, "no input")
+    rng = np.random.default_rng(_SEED)
+    samples = {name: _draw_input(rng, tensor, subject) for name, tensor in inputs.items()}
+    return Inputs(samples) if len(samples) > 1 else next(iter(samples.values()))
 
 
-def _drawn(draw: np.random.Generator, entry: Tensor, subject: str) -> NDArray[np.float32]:
-    if not entry.shape or not 0 < prod(entry.shape) <= _MOST:
-        raise _undrawn(subject, f"shape {entry.shape}")
-    free = (size == -1 for size in entry.shape_signature[1:])
-    sizes = zip(entry.shape[1:], free, strict=True)
-    shape = (SAMPLES, *(_FREE if any_ else size for size, any_ in sizes))
-    if entry.scales:
-        held = np.iinfo(entry.dtype)
-        integers = draw.integers(held.min, held.max, shape, endpoint=True) - entry.zero_points[0]
-        return (integers * entry.scales[0]).astype(np.float32)
-    if "float" in entry.dtype:
-        return draw.standard_normal(shape, dtype=np.float32)
-    return draw.integers(0, 1, shape, endpoint=True).astype(np.float32)
+def _draw_input(rng: np.random.Generator, tensor: Tensor, subject: str) -> NDArray[np.float32]:
+    if not tensor.shape or not 0 < prod(tensor.shape) <= _MOST_VALUES:
+        raise _cannot_draw(subject, f"shape {tensor.shape}")
+    free = (size == -1 for size in tensor.shape_signature[1:])
+    sizes = zip(tensor.shape[1:], free, strict=True)
+    shape = (SAMPLES, *(_FREE_SIZE if is_free else size for size, is_free in sizes))
+    if tensor.scales:
+        limits = np.iinfo(tensor.dtype)
+        integers = (
+            rng.integers(limits.min, limits.max, shape, endpoint=True) - tensor.zero_points[0]
+        )
+        return (integers * tensor.scales[0]).astype(np.float32)
+    if "float" in tensor.dtype:
+        return rng.standard_normal(shape, dtype=np.float32)
+    return rng.integers(0, 1, shape, endpoint=True).astype(np.float32)
 
 
-def _undrawn(subject: str, got: str) -> ArtifactError:
+def _cannot_draw(subject: str, got: str) -> ArtifactError:
     return ArtifactError(
         f"no samples can be drawn for {subject}",
-        expected=f"inputs of at most {_MOST:,} numbers each",
+        expected=f"inputs of at most {_MOST_VALUES:,} numbers each",
         got=got,
     )

@@ -1,4 +1,4 @@
-"""Run an artifact on arrays: what a model answers to samples."""
+"""Run artifacts on samples and return their outputs."""
 
 from __future__ import annotations
 
@@ -15,51 +15,54 @@ from litegate.core.errors import MeasurementError
 from litegate.core.parallel import cores, in_order
 from litegate.data.disk_arrays import PART, in_parts
 from litegate.runtimes.answer_cache import AnswerCache
-from litegate.runtimes.litert import Kernels, Runner, load, waits
-from litegate.runtimes.outputs import gathered
+from litegate.runtimes.litert import Kernels, Runner, load, needs_sample_shapes
+from litegate.runtimes.outputs import collect_outputs
 from litegate.spec import Artifact, Samples, by_input
-from litegate.tflite.ports import Port, matching
+from litegate.tflite.ports import Port, find_port
 
 BATCH = 100
-"""Samples to one invocation, at most, where the model's batch can be resized. The answers are the
-same to the bit; of 1,000, the activations of MNIST's float file leave the cache and take 2.5 times
-as long."""
-_RUNNERS = 4
-"""Interpreters that share a set, at most: each has activations for a batch of its own."""
-_LARGE = 1 << 20
-"""Bytes of a batch from which on it is as small as keeps all runners together to `BATCH` samples:
-activations are many times as large."""
-_TURNS = 4
-"""How often each worker's turn comes, at least, where the batches suffice: none waits for long."""
-_COPIES = 256 << 20
-"""Bytes that their copies of the weights may take together."""
+"""The most samples in one invocation of a model whose batch can be resized.
+
+The batch does not change a bit of the outputs. With 1,000 samples the activations of the float
+MNIST model no longer fit into the cache, and an invocation takes 2.5 times as long a sample.
+"""
+_MOST_RUNNERS = 4
+"""The most interpreters that share the samples: each allocates activations for its own batch."""
+_LARGE_BATCH = 1 << 20
+"""The size of a batch in bytes above which batches shrink, down to `BATCH` samples for all runners
+together: activations take many times the memory of the samples."""
+_LEAST_TURNS = 4
+"""The fewest turns of each worker, if there are enough batches; larger turns would leave workers
+waiting for the last one."""
+_MOST_WEIGHT_COPIES = 256 << 20
+"""The most bytes that all runners' copies of the weights may take."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Outputs:
-    """What a model answered to n samples."""
+    """One output of a model for n samples."""
 
     raw: Any
-    """In the output's own type, shape (n, ...): an array, or `Rows` where it is too large."""
+    """Values in the output's own type, shape (n, ...): an array, or `Rows` if it is too large."""
     port: Port
-    """Which output it is."""
+    """The output port."""
 
     def __getitem__(self, picked: Any) -> Outputs:
-        """What it answered to some of the samples, by a slice or an array of indices."""
+        """Select samples by a slice or an array of indices."""
         return Outputs(raw=self.raw[picked], port=self.port)
 
     @property
     def real(self) -> NDArray[np.float32]:
-        """What the raw values mean, same shape; made anew each time where they are quantized.
+        """The real values, same shape; quantized values are converted on each access.
 
-        DataError where they are too large to be held in memory: take them in parts.
+        Raises DataError if they do not fit into memory: read them in parts.
         """
         return self.port.real(np.asarray(self.raw))
 
     @property
     def quantum(self) -> float:
-        """Size of one step of the output; 0 for a float output."""
+        """The quantization step of the output; 0 for a float output."""
         return self.port.scale
 
 
@@ -70,9 +73,9 @@ more than a run of a hundred models has, and less than a laptop's free space."""
 
 @lru_cache(maxsize=64)
 def demand_loadable(artifact: Artifact) -> None:
-    """Raise ArtifactError where LiteRT refuses to load an artifact, or to give it its memory."""
+    """Raise ArtifactError if LiteRT refuses to load an artifact or to allocate its tensors."""
     interpreter = load(artifact.tflite, artifact.name, Kernels.XNNPACK)
-    if waits(interpreter, artifact.name):
+    if needs_sample_shapes(interpreter, artifact.name):
         runner = Runner(artifact.tflite, subject=artifact.name, signature=artifact.signature)
         runner.take(artifact.evaluation.x[:1])
 
@@ -80,23 +83,23 @@ def demand_loadable(artifact: Artifact) -> None:
 def predict(
     artifact: Artifact, kernels: Kernels = Kernels.XNNPACK, most: int = 0, output: str = ""
 ) -> Outputs:
-    """Run an artifact on its evaluation split; on the first `most` samples if given.
+    """Run an artifact on its evaluation split, or on the first `most` samples of it.
 
-    One thread an invocation; the cores share the samples, as they would not change the answers.
-    Gives one output: the one that is named, else the one that the data set says decides, else the
-    first of the file's signature. Kept for the rest of the process: an artifact's answers to one
-    split do not change. Raises ArtifactError where LiteRT refuses the file or there is no such
-    output, MeasurementError for an empty split and for samples that are NaN or infinite: an integer
-    file answers them like any other.
+    Returns `output`, by default the data set's deciding output, else the first of the file's
+    signature. Each invocation uses one thread; the cores share the samples. The outputs are cached
+    for later calls, because they depend on the artifact and the split alone.
+
+    Raises ArtifactError if LiteRT refuses the file or there is no such output, MeasurementError for
+    an empty split and for NaN or infinite samples, which an integer file would accept silently.
     """
-    found = predict_all(artifact, kernels, most)
-    return _one(found, output or artifact.evaluation.output, artifact.name)
+    outputs_by_name = predict_all(artifact, kernels, most)
+    return _select(outputs_by_name, output or artifact.evaluation.output, artifact.name)
 
 
 def predict_all(
     artifact: Artifact, kernels: Kernels = Kernels.XNNPACK, most: int = 0
 ) -> dict[str, Outputs]:
-    """As `predict`, each output by its name; the first of the file's signature is first."""
+    """Run an artifact as `predict` does; return every output by name, in the signature's order."""
     # The split by identity: a fault may feed other samples under the same digest.
     key = (artifact.sha256, artifact.signature, artifact.evaluation, kernels, most)
     return _ANSWERS.get(key, lambda: _evaluate(artifact, kernels, most))
@@ -115,18 +118,18 @@ def _evaluate(artifact: Artifact, kernels: Kernels, most: int) -> dict[str, Outp
     )
 
 
-def _check_finite(samples: Samples, subject: str, some: Samples) -> None:
-    """Raise MeasurementError where some of the samples hold NaN or infinity."""
-    for name, part in by_input(some):
+def _check_finite(samples: Samples, subject: str, part: Samples) -> None:
+    """Raise MeasurementError if `part`, some of the samples, has NaN or infinity."""
+    for name, array in by_input(part):
         with np.errstate(over="ignore", invalid="ignore"):
-            quick = np.isfinite(part.sum())  # one pass; a sum that overflows is looked at again
-        if not (quick or np.isfinite(part).all()):
+            probably_finite = np.isfinite(array.sum())  # one pass; a sum may overflow
+        if not (probably_finite or np.isfinite(array).all()):
             raise _not_finite(dict(by_input(samples))[name], name, subject)
 
 
 def _not_finite(array: NDArray[Any], name: str, subject: str) -> MeasurementError:
-    sound = [np.isfinite(x).reshape(len(x), -1).all(axis=1) for x in in_parts(array)]
-    broken = ~np.concatenate(sound)
+    finite = [np.isfinite(part).reshape(len(part), -1).all(axis=1) for part in in_parts(array)]
+    broken = ~np.concatenate(finite)
     where = f" in the input {name}" if name else ""
     return MeasurementError(
         f"the evaluation split of {subject} holds NaN or infinity in"
@@ -146,16 +149,16 @@ def outputs(
     batch: int | None = None,
     output: str = "",
 ) -> Outputs:
-    """As `all_outputs`, the one that is named, else the first."""
-    found = all_outputs(tflite, samples, subject=subject, kernels=kernels, batch=batch)
-    return _one(found, output, subject)
+    """Run as `all_outputs` does; return the output `output`, by default the first."""
+    outputs_by_name = all_outputs(tflite, samples, subject=subject, kernels=kernels, batch=batch)
+    return _select(outputs_by_name, output, subject)
 
 
-def _one(found: Mapping[str, Outputs], output: str, subject: str) -> Outputs:
+def _select(outputs_by_name: Mapping[str, Outputs], output: str, subject: str) -> Outputs:
     if not output:
-        return next(iter(found.values()))
-    ports = {name: one.port for name, one in found.items()}
-    return found[matching(ports, output, "output", subject)]
+        return next(iter(outputs_by_name.values()))
+    ports = {name: answer.port for name, answer in outputs_by_name.items()}
+    return outputs_by_name[find_port(ports, output, "output", subject)]
 
 
 def all_outputs(
@@ -168,38 +171,38 @@ def all_outputs(
     signature: str = "",
     on_part: Callable[[Samples], None] = lambda _: None,
 ) -> dict[str, Outputs]:
-    """Run `tflite` on real-valued samples of shape (n, ...), n at least 1, in batches if it can.
+    """Run `tflite` on real-valued samples of shape (n, ...), n at least 1, in batches if possible.
 
-    Gives each output by its name, in the order of the file's signature. `Inputs` where there are
-    several inputs. An array may be `Rows`: a batch (`batch_of`) is read at a time. `on_part` is
-    called with each beforehand. Raises as `Runner.take`.
+    Returns each output by name, in the order of the file's signature. `samples` are `Inputs` for a
+    file with several inputs. An array may be `Rows`: a batch (`batch_of`) is read at a time.
+    `on_part` is called with each part before it is run. Raises as `Runner.take`.
     """
     if not len(samples):
         raise MeasurementError(f"there is no sample to run {subject} on", expected="at least one")
     create = partial(Runner, tflite, subject=subject, kernels=kernels, signature=signature)
     batch = batch or batch_of(samples)
-    runners = [create() for _ in range(_crew(len(tflite), -(-len(samples) // batch)))]
-    raw = gathered(_answers(runners, samples, batch, on_part), len(samples), subject)
-    return {name: Outputs(raw=raw[name], port=one) for name, one in runners[0].outputs.items()}
+    runners = [create() for _ in range(_runner_count(len(tflite), -(-len(samples) // batch)))]
+    raw = collect_outputs(_run_all(runners, samples, batch, on_part), len(samples), subject)
+    return {name: Outputs(raw=raw[name], port=port) for name, port in runners[0].outputs.items()}
 
 
 def batch_of(samples: Samples) -> int:
-    """How many samples are invoked at once, by the size of one, whatever the machine."""
-    return max(BATCH // _RUNNERS, min(BATCH, _LARGE // _bytes(samples)))
+    """Return the batch size for samples of this size, which is the same on every machine."""
+    return max(BATCH // _MOST_RUNNERS, min(BATCH, _LARGE_BATCH // _sample_bytes(samples)))
 
 
-def _bytes(samples: Samples) -> int:
-    """Of one sample; of several inputs the largest."""
-    arrays: list[NDArray[Any]] = [one for _, one in by_input(samples)]
-    return max(1, *(prod(one.shape[1:]) * one.dtype.itemsize for one in arrays))
+def _sample_bytes(samples: Samples) -> int:
+    """Return the bytes of one sample, of the largest input if there are several."""
+    arrays: list[NDArray[Any]] = [array for _, array in by_input(samples)]
+    return max(1, *(prod(array.shape[1:]) * array.dtype.itemsize for array in arrays))
 
 
-def _crew(weights: int, batches: int) -> int:
-    """How many interpreters share the batches: as many as there are cores, within limits."""
-    return max(1, min(cores(), _RUNNERS, batches, _COPIES // max(1, weights)))
+def _runner_count(weights: int, batches: int) -> int:
+    """Return how many interpreters share the batches: one for each core, within limits."""
+    return max(1, min(cores(), _MOST_RUNNERS, batches, _MOST_WEIGHT_COPIES // max(1, weights)))
 
 
-def inner(
+def inner_tensors(
     tflite: bytes,
     samples: Samples,
     tensors: Sequence[int],
@@ -207,10 +210,10 @@ def inner(
     subject: str = "the model",
     signature: str = "",
 ) -> Iterator[dict[int, NDArray[Any]]]:
-    """What tensors of the graph that is run hold, by their index, after each real-valued sample.
+    """Yield the values of inner tensors, by tensor index, for one sample after another.
 
-    `samples` has shape (n, ...). One sample is one invocation, so memory stays flat. Raises
-    ArtifactError where LiteRT refuses the file or a sample.
+    `samples` are real-valued, shape (n, ...), and are invoked one at a time to bound the memory.
+    Raises ArtifactError if LiteRT refuses the file or a sample.
     """
     runner = Runner(tflite, subject=subject, kernels=Kernels.BUILTIN, signature=signature)
     for number in range(len(samples)):
@@ -218,37 +221,41 @@ def inner(
         yield {index: runner.tensor(index) for index in tensors}
 
 
-def _answers(
+def _run_all(
     runners: Sequence[Runner], samples: Samples, batch: int, on_part: Callable[[Samples], None]
 ) -> Iterator[dict[str, NDArray[Any]]]:
-    """Invocation after invocation, in the order of the samples."""
-    size = batch if runners[0].batches else 1
-    at_once = _at_once(samples, batch, len(runners), whole=size > 1)
+    """Yield the outputs of each invocation, in the order of the samples."""
+    size = batch if runners[0].takes_batches else 1
+    at_once = _at_once(samples, batch, len(runners), batched=size > 1)
     parts = (samples[k : k + at_once] for k in range(0, len(samples), at_once))
-    for answers in in_order([partial(_answer, one, size, on_part) for one in runners], parts):
+    for answers in in_order(
+        [partial(_run_part, runner, size, on_part) for runner in runners], parts
+    ):
         yield from answers
 
 
-def _answer(
+def _run_part(
     runner: Runner, size: int, on_part: Callable[[Samples], None], part: Samples
 ) -> list[dict[str, NDArray[Any]]]:
-    """Invocations of `size` samples; what is done for the whole part is done once."""
+    """Invoke batches of `size` samples; check and quantize the whole part once."""
     on_part(part)
     ready = runner.ready(part)
-    found = []
+    answers = []
     for start in range(0, len(part), size):
-        runner.feed({name: each[start : start + size] for name, each in ready.items()})
+        runner.feed({name: array[start : start + size] for name, array in ready.items()})
         runner.invoke()
-        found.append(runner.fetch())
-    return found
+        answers.append(runner.fetch())
+    return answers
 
 
-def _at_once(samples: Samples, batch: int, workers: int, *, whole: bool) -> int:
-    """How many samples a worker takes at once: batches, unless one is large and not fed as a whole.
+def _at_once(samples: Samples, batch: int, workers: int, *, batched: bool) -> int:
+    """Return how many samples a worker takes at a time.
 
-    Of tiny networks a batch is run in less time than it takes to hand it over and to quantize it.
+    Several batches if they are small, because a tiny network runs a batch in less time than it
+    takes to hand it to a thread and to quantize it. Less than a batch only if the samples are large
+    and the model takes one at a time.
     """
-    bytes_each = _bytes(samples)
-    several = min(PART // bytes_each // batch, len(samples) // batch // (_TURNS * workers))
-    size = batch * max(1, several)
-    return size if whole else min(size, max(1, PART // bytes_each))
+    sample_bytes = _sample_bytes(samples)
+    batches = min(PART // sample_bytes // batch, len(samples) // batch // (_LEAST_TURNS * workers))
+    size = batch * max(1, batches)
+    return size if batched else min(size, max(1, PART // sample_bytes))

@@ -1,4 +1,4 @@
-"""LiteRT's interpreter: the only place that imports it."""
+"""Run LiteRT's interpreter; the only module that imports it."""
 
 from __future__ import annotations
 
@@ -15,44 +15,45 @@ from typing import Any, final
 from numpy.typing import NDArray
 
 from litegate.core.errors import ArtifactError
-from litegate.runtimes.signatures import entry, told
+from litegate.runtimes.signatures import read_names, runnable_graph
 from litegate.spec import Samples
-from litegate.tflite.ports import Port, matched
+from litegate.tflite.ports import Port, arrays_by_port
 
 _STDERR = 2
 _GREETING = re.compile(rb"^INFO: Created .* delegate for CPU")
-_GREETED: list[bytes] = []
-"""The line, once it was written."""
+_SEEN_GREETINGS: list[bytes] = []
+"""The greeting lines seen in this process; empty until LiteRT has written one."""
 
 
 @contextmanager
 def without_greeting() -> Iterator[None]:
-    """Keep LiteRT's one line about its delegate off stderr; all else that it writes goes there.
+    """Filter LiteRT's line about its delegate from stderr, and pass on everything else.
 
-    It writes that line once in a process, when it loads its first file with the delegate.
+    LiteRT writes that line once in a process, when it loads the first file with the delegate.
+    It writes to the file descriptor, so redirecting `sys.stderr` would not catch it.
     """
-    kept = None if _GREETED else _duplicate(_STDERR)
-    if kept is None:
+    stderr_copy = None if _SEEN_GREETINGS else _duplicate(_STDERR)
+    if stderr_copy is None:
         yield
         return
-    with tempfile.TemporaryFile() as caught:
+    with tempfile.TemporaryFile() as captured:
         sys.stderr.flush()
-        os.dup2(caught.fileno(), _STDERR)
+        os.dup2(captured.fileno(), _STDERR)
         try:
             yield
         finally:
-            os.dup2(kept, _STDERR)
-            os.close(kept)
-            caught.seek(0)
-            for line in caught:
+            os.dup2(stderr_copy, _STDERR)
+            os.close(stderr_copy)
+            captured.seek(0)
+            for line in captured:
                 if _GREETING.search(line):
-                    _GREETED.append(line)
+                    _SEEN_GREETINGS.append(line)
                 else:
                     os.write(_STDERR, line)
 
 
 def _duplicate(descriptor: int) -> int | None:
-    """Another descriptor of the same file; None where it is closed."""
+    """Duplicate a file descriptor; return None if it is closed."""
     try:
         return os.dup(descriptor)
     except OSError:
@@ -60,33 +61,33 @@ def _duplicate(descriptor: int) -> int | None:
 
 
 def version() -> str:
-    """LiteRT's, as installed."""
+    """Return the installed version of LiteRT."""
     from importlib.metadata import version as installed
 
     return installed("ai-edge-litert")
 
 
 class Kernels(StrEnum):
-    """Which implementation of the operators runs; int8 results differ by a quantum between them."""
+    """The implementation of the operators; int8 results differ by a quantum between them."""
 
     XNNPACK = "xnnpack"
-    """LiteRT's default: the optimized kernels that phones and servers run."""
+    """LiteRT's default: the optimized kernels used on phones and servers."""
     REFERENCE = "reference"
-    """The plain kernels that microcontrollers' results are held to; ten times slower."""
+    """The plain kernels that microcontrollers' results are compared with; ten times slower."""
     BUILTIN = "builtin"
-    """The optimized kernels without a delegate; every tensor between two operators can be read."""
+    """The optimized kernels without a delegate, which keep every inner tensor readable."""
 
 
 Ready = Mapping[str, NDArray[Any]]
-"""The samples of one or several inputs, by input, in the input's own type."""
+"""Samples by input name, converted to each input's own type."""
 
 
 @final
 class Runner:
-    """One interpreter, ready to invoke. Not safe across threads.
+    """An interpreter with allocated tensors. Not thread-safe.
 
-    `inputs` and `outputs` are the ports by their names, in the order of the file's signature (which
-    converters sort by name), else in the file's own.
+    `inputs` and `outputs` are ports by name, in the order of the file's signature (which converters
+    sort by name), or in the file's order if there is no signature.
     """
 
     def __init__(
@@ -98,58 +99,60 @@ class Runner:
         threads: int = 1,
         signature: str = "",
     ) -> None:
-        """Load and allocate `tflite`; ArtifactError where LiteRT refuses it.
+        """Load and allocate `tflite`; raise ArtifactError if LiteRT refuses it.
 
-        Of a file with several signatures `signature` names the one that is run.
+        `signature` selects the signature to run, if the file has several.
         """
         self._subject = subject
         interpreter = load(tflite, subject, kernels, threads)
-        self._entry = entry(interpreter, signature, subject)
-        self.inputs, self.outputs = self._entry.inputs, self._entry.outputs
-        ready = {name: one.allocated for name, one in self.inputs.items()}
-        self._shapes = {} if waits(interpreter, subject) else ready
+        self._graph = runnable_graph(interpreter, signature, subject)
+        self.inputs, self.outputs = self._graph.inputs, self._graph.outputs
+        ready = {name: port.allocated for name, port in self.inputs.items()}
+        self._shapes = {} if needs_sample_shapes(interpreter, subject) else ready
         for what, ports in (("input", self.inputs), ("output", self.outputs)):
             if not ports:
                 raise ArtifactError(f"{subject} has no {what}", expected=f"at least one {what}")
 
     @property
     def input(self) -> Port:
-        """The one input; ArtifactError where there are several."""
+        """The only input; raises ArtifactError if there are several."""
         return _only(self.inputs, "input", self._subject)
 
     @property
     def output(self) -> Port:
-        """The one output; ArtifactError where there are several."""
+        """The only output; raises ArtifactError if there are several."""
         return _only(self.outputs, "output", self._subject)
 
     @property
-    def batches(self) -> bool:
-        """Whether one invocation takes as many samples as it is given."""
-        return all(one.shape[:1] == (-1,) for one in self.inputs.values())
+    def takes_batches(self) -> bool:
+        """Return True if the batch is free: one invocation takes any number of samples."""
+        return all(port.shape[:1] == (-1,) for port in self.inputs.values())
 
     def take(self, samples: Samples) -> None:
-        """Feed real-valued samples, shape (batch, ...), after fitting free sizes to theirs.
+        """Resize to real-valued samples, shape (batch, ...), and feed them.
 
-        `Inputs` where there are several inputs. Raises as `ready` and `feed`.
+        Several inputs take `Inputs`. Raises as `ready` and `feed`.
         """
         self.feed(self.ready(samples))
 
     def ready(self, samples: Samples) -> Ready:
-        """Samples as the inputs take them, by input; another thread may do it.
+        """Convert samples to the inputs' types, by input; safe to call from another thread.
 
-        ArtifactError for other inputs than the model's, MeasurementError for values that an input
-        cannot hold.
+        Raises ArtifactError unless there are samples for every input, MeasurementError for values
+        outside an input's range.
         """
-        arrays = matched(self.inputs, samples, self._subject)
-        return {name: self.inputs[name].quantize(each) for name, each in arrays.items()}
+        arrays = arrays_by_port(self.inputs, samples, self._subject)
+        return {name: self.inputs[name].quantize(values) for name, values in arrays.items()}
 
     def feed(self, ready: Ready) -> None:
-        """Feed what is ready, a row or several of it; ArtifactError for a shape not taken."""
-        self._fit({name: self.inputs[name].fitted(each.shape) for name, each in ready.items()})
-        if any(each.shape != self._shapes[name] for name, each in ready.items()):
+        """Feed converted samples; raise ArtifactError if the model does not take their shape."""
+        self._fit(
+            {name: self.inputs[name].resized_shape(values.shape) for name, values in ready.items()}
+        )
+        if any(values.shape != self._shapes[name] for name, values in ready.items()):
             raise self._refusal(ready)
         try:
-            self._entry.feed(ready)
+            self._graph.feed(ready)
         except ValueError as error:
             raise self._refusal(ready) from error
 
@@ -157,42 +160,47 @@ class Runner:
         if shapes == self._shapes:
             return
         try:
-            self._entry.resize(shapes)
+            self._graph.resize(shapes)
         except (ValueError, RuntimeError) as error:
-            batch, told = next(iter(shapes.values()))[0], str(error).strip()
-            fed = ", ".join(map(str, shapes.values()))
+            batch, reason = next(iter(shapes.values()))[0], str(error).strip()
+            shape_text = ", ".join(map(str, shapes.values()))
             raise ArtifactError(
-                f"{self._subject} takes no batch of {batch}", got=f"{told} (shape {fed})"
+                f"{self._subject} takes no batch of {batch}", got=f"{reason} (shape {shape_text})"
             ) from error
         self._shapes = shapes
 
     def _refusal(self, raw: Ready) -> ArtifactError:
         ports = self.inputs.items()
-        name = {one: f"{one}: " if len(raw) > 1 else "" for one in raw}
+        labels = {name: f"{name}: " if len(raw) > 1 else "" for name in raw}
         return ArtifactError(
             f"{self._subject} does not take these samples",
-            expected="; ".join(f"{name[k]}{one.dtype} of shape {one.shape}" for k, one in ports),
-            got="; ".join(f"{name[k]}{x.dtype} of shape {x.shape}" for k, x in raw.items()),
+            expected="; ".join(
+                f"{labels[name]}{port.dtype} of shape {port.shape}" for name, port in ports
+            ),
+            got="; ".join(
+                f"{labels[name]}{values.dtype} of shape {values.shape}"
+                for name, values in raw.items()
+            ),
             remedy="compare the data set's preprocessing with the network's input",
         )
 
     def invoke(self) -> None:
-        """Run once on what was fed; ArtifactError where an operator fails."""
+        """Run once on the fed samples; raise ArtifactError if an operator fails."""
         try:
-            self._entry.invoke()
+            self._graph.invoke()
         except (RuntimeError, ValueError) as error:
             raise ArtifactError(f"LiteRT cannot run {self._subject}", got=str(error)) from error
 
     def fetch(self) -> dict[str, NDArray[Any]]:
-        """A copy of each output by its name, in the output's own type."""
-        return self._entry.fetch()
+        """Return a copy of each output by name, in the output's own type."""
+        return self._graph.fetch()
 
     def tensor(self, index: int) -> NDArray[Any]:
-        """A copy of any tensor of the graph, in its own type; for `Kernels.BUILTIN` alone."""
-        return self._entry.tensor(index)
+        """Return a copy of any tensor, in its own type; needs `Kernels.BUILTIN`."""
+        return self._graph.tensor(index)
 
     def run(self, samples: Samples) -> dict[str, NDArray[Any]]:
-        """Take, invoke and fetch; shape (batch, ...) in and out."""
+        """Feed samples, invoke and fetch the outputs; shape (batch, ...) in and out."""
         self.take(samples)
         self.invoke()
         return self.fetch()
@@ -205,21 +213,22 @@ def _only(ports: Mapping[str, Port], what: str, subject: str) -> Port:
 
 
 def signatures(tflite: bytes, *, subject: str = "the model") -> tuple[str, ...]:
-    """The names of a file's signatures. ArtifactError where LiteRT refuses the file."""
+    """Return the names of a file's signatures; raise ArtifactError if LiteRT refuses the file."""
     read = load(tflite, subject, Kernels.BUILTIN).get_signature_list
-    return tuple(told(read, "a signature", subject))
+    return tuple(read_names(read, "a signature", subject))
 
 
 def load(tflite: bytes, subject: str, kernels: Kernels, threads: int = 1) -> Any:
-    """LiteRT's interpreter with its memory; ArtifactError where it refuses the file.
+    """Create LiteRT's interpreter and allocate its tensors; raise ArtifactError if it refuses.
 
-    A file that takes sequences of any length gets memory when its samples are known: at the length
-    of 1, which LiteRT would begin with, its convolutions may find too little.
+    A file with dynamic sizes besides the batch is allocated later, when its samples are known: at
+    the length of 1, with which LiteRT begins, a convolution along time finds too little input and
+    refuses the file.
     """
     try:
         with without_greeting():
             interpreter = _interpreter(tflite, kernels, threads)
-            if not waits(interpreter, subject):
+            if not needs_sample_shapes(interpreter, subject):
                 interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         raise ArtifactError(
@@ -230,10 +239,10 @@ def load(tflite: bytes, subject: str, kernels: Kernels, threads: int = 1) -> Any
     return interpreter
 
 
-def waits(interpreter: Any, subject: str) -> bool:
-    """Whether an input has a free size besides the batch."""
-    inputs = told(interpreter.get_input_details, "an input", subject)
-    return any(-1 in one["shape_signature"][1:] for one in inputs)
+def needs_sample_shapes(interpreter: Any, subject: str) -> bool:
+    """Return True if allocation must wait: an input has a dynamic size besides the batch."""
+    inputs = read_names(interpreter.get_input_details, "an input", subject)
+    return any(-1 in detail["shape_signature"][1:] for detail in inputs)
 
 
 def _interpreter(tflite: bytes, kernels: Kernels, threads: int) -> Any:

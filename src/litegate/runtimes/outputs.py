@@ -1,4 +1,4 @@
-"""What a model answers, part after part, in one array: on disk where that would be large."""
+"""Collect a model's outputs, part by part, into one array each; large ones go to disk."""
 
 from __future__ import annotations
 
@@ -16,51 +16,52 @@ from litegate.core.errors import ArtifactError
 from litegate.data.disk_arrays import IN_MEMORY, Rows, Writer
 
 Parts = Iterator[dict[str, NDArray[Any]]]
-"""What was answered to some samples, output by output."""
+"""The outputs for some samples at a time, by output name."""
 
 
-def gathered(parts: Parts, n: int, subject: str) -> dict[str, Any]:
-    """The parts of each output one after another, n rows: an array, or `Rows` of a temporary file.
+def collect_outputs(parts: Parts, n: int, subject: str) -> dict[str, Any]:
+    """Concatenate the parts of each output to n rows: an array, or `Rows` of a temporary file.
 
-    The files lie in the folder that `TMPDIR` names, and are gone with the process. ArtifactError
-    for more or fewer rows, or rows that differ; StoreError where a file cannot be written.
+    The files are in the folder that `TMPDIR` names, and are deleted with the process. Raises
+    ArtifactError for more or fewer rows, or for rows of different shapes; StoreError if a file
+    cannot be written.
     """
     first = {name: np.atleast_1d(part) for name, part in next(parts).items()}
-    rest = _demanded(chain([first], parts), n, subject)
+    rest = _checked(chain([first], parts), n, subject)
     large = {name for name, part in first.items() if n * part[:1].nbytes > IN_MEMORY}
     small = first.keys() - large
-    held = {name: np.empty((n, *first[name].shape[1:]), first[name].dtype) for name in small}
+    arrays = {name: np.empty((n, *first[name].shape[1:]), first[name].dtype) for name in small}
     if not large:
-        _fill(held, rest)
-        return held
-    return _on_disk(rest, large, held)
+        _fill(arrays, rest)
+        return arrays
+    return _on_disk(rest, large, arrays)
 
 
-def _fill(held: Mapping[str, NDArray[Any]], parts: Parts) -> None:
-    done = 0
-    for each in parts:
-        for name, whole in held.items():
-            whole[done : done + len(each[name])] = each[name]
-        done += len(next(iter(each.values())))
+def _fill(arrays: Mapping[str, NDArray[Any]], parts: Parts) -> None:
+    start = 0
+    for part in parts:
+        for name, array in arrays.items():
+            array[start : start + len(part[name])] = part[name]
+        start += len(next(iter(part.values())))
 
 
-def _demanded(parts: Parts, n: int, subject: str) -> Parts:
-    done: dict[str, int] = {}
+def _checked(parts: Parts, n: int, subject: str) -> Parts:
+    counts: dict[str, int] = {}
     shapes: dict[str, tuple[int, ...]] = {}
-    for each in parts:
-        _check_alike(shapes, each, subject)
-        done = {name: done.get(name, 0) + len(part) for name, part in each.items()}
-        if max(done.values()) <= n and len({*done.values()}) == 1:
-            yield each
-    for name, got in done.items():
-        _check_count(got, n, name if len(done) > 1 else "", subject)
+    for outputs in parts:
+        _check_shapes(shapes, outputs, subject)
+        counts = {name: counts.get(name, 0) + len(part) for name, part in outputs.items()}
+        if max(counts.values()) <= n and len({*counts.values()}) == 1:
+            yield outputs
+    for name, count in counts.items():
+        _check_count(count, n, name if len(counts) > 1 else "", subject)
 
 
-def _check_alike(
-    shapes: dict[str, tuple[int, ...]], each: Mapping[str, NDArray[Any]], subject: str
+def _check_shapes(
+    shapes: dict[str, tuple[int, ...]], outputs: Mapping[str, NDArray[Any]], subject: str
 ) -> None:
-    """Raise ArtifactError where samples are answered in other shapes than before."""
-    for name, part in each.items():
+    """Raise ArtifactError if an output's shape differs from that of earlier samples."""
+    for name, part in outputs.items():
         if part.shape[1:] != shapes.setdefault(name, part.shape[1:]):
             raise ArtifactError(
                 f"{subject} answers samples in different shapes",
@@ -79,18 +80,18 @@ def _check_count(got: int, expected: int, output: str, subject: str) -> None:
         )
 
 
-def _on_disk(parts: Parts, large: set[str], held: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
-    """The large outputs in files of their own, the others in the arrays that wait for them."""
+def _on_disk(parts: Parts, names: set[str], arrays: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+    """Write the outputs `names` to files of their own, and the others to their `arrays`."""
     with tempfile.TemporaryDirectory(prefix="litegate-", ignore_cleanup_errors=True) as folder:
-        places = {name: Path(folder) / f"{k}.npy" for k, name in enumerate(sorted(large))}
+        paths = {name: Path(folder) / f"{number}.npy" for number, name in enumerate(sorted(names))}
         with ExitStack() as stack:
-            writers = {k: stack.enter_context(Writer(place)) for k, place in places.items()}
-            _fill(held, _written(parts, writers))
-        return {**held, **{name: Rows(place) for name, place in places.items()}}
+            writers = {name: stack.enter_context(Writer(path)) for name, path in paths.items()}
+            _fill(arrays, _write_through(parts, writers))
+        return {**arrays, **{name: Rows(path) for name, path in paths.items()}}
 
 
-def _written(parts: Parts, writers: Mapping[str, Writer]) -> Parts:
-    for each in parts:
+def _write_through(parts: Parts, writers: Mapping[str, Writer]) -> Parts:
+    for part in parts:
         for name, writer in writers.items():
-            writer.add(each[name])
-        yield each
+            writer.add(part[name])
+        yield part

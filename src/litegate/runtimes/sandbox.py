@@ -1,7 +1,7 @@
-"""Trial: a file from elsewhere is run in a process of its own before it is run in this one.
+"""Run a foreign file in a child process first, because LiteRT may crash or hang on it.
 
-LiteRT trusts a file. Of damaged ones that can be parsed it refuses most in words, but crashes on a
-few and never ends on others. What the tool chain built here needs no trial.
+LiteRT trusts the file. It refuses most damaged files with an error, but crashes on some and never
+returns on others. Files that the tool chain built here need no such run.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ if TYPE_CHECKING:
 
 COMMAND = (sys.executable, "-P", "-m", "litegate.runtimes.sandbox")
 TIMEOUT = 300.0
-"""Seconds; a large network takes a few by the reference kernels."""
+"""Seconds; a large network needs several of them with the reference kernels."""
 
 _REFUSED = 3
-"""The child's exit status for words of LiteRT's, which stand in the last line of its stdout."""
+"""The child's exit status if LiteRT refused the file; its message is the last line of stdout."""
 _BATCH = 8
-_FREE = 64
-"""The length of a free size besides the batch: enough for a few convolutions."""
+_FREE_SIZE = 64
+"""The length to use for a dynamic size besides the batch: enough for a few convolutions."""
 _REMEDY = "fetch or build the file again; if it stays, this LiteRT cannot run it"
 
 
-def demand_trial(tflite: bytes, *, subject: str = "the model", timeout: float = TIMEOUT) -> None:
-    """Load a file in a child process and run it, by each set of LiteRT's kernels.
+def run_in_sandbox(tflite: bytes, *, subject: str = "the model", timeout: float = TIMEOUT) -> None:
+    """Load and run a file in a child process, with each set of LiteRT's kernels.
 
-    Raises ArtifactError where the child crashes, has not ended after `timeout` seconds, or as
-    `attempt` does.
+    Raises ArtifactError if the child crashes or has not ended after `timeout` seconds, and as
+    `run_all_kernels` does.
     """
     path = os.pathsep.join(filter(None, sys.path))
     try:
-        done = subprocess.run(  # noqa: S603 our own interpreter
+        process = subprocess.run(  # noqa: S603 our own interpreter
             COMMAND,
             input=tflite,
             capture_output=True,
@@ -52,86 +52,88 @@ def demand_trial(tflite: bytes, *, subject: str = "the model", timeout: float = 
         raise ArtifactError(
             f"LiteRT does not come to an end with {subject}",
             expected=f"an answer within {timeout:g} s",
-            got=f"none, {_last(error.stdout)}",
+            got=f"none, {_last_step(error.stdout)}",
             remedy=_REMEDY,
         ) from None
-    if done.returncode == _REFUSED:
+    if process.returncode == _REFUSED:
         raise ArtifactError(
             f"LiteRT cannot load {subject}",
-            got=_last(done.stdout),
+            got=_last_step(process.stdout),
             remedy="build it again, or look whether it needs a custom or Flex operator",
         )
-    if done.returncode:
+    if process.returncode:
         raise ArtifactError(
             f"LiteRT crashes on {subject}",
             expected="that it runs the file, or refuses it in words",
-            got=f"{_end(done.returncode)} {_last(done.stdout)}",
+            got=f"{_ending(process.returncode)} {_last_step(process.stdout)}",
             remedy=_REMEDY,
         )
 
 
-def _last(told: bytes | None) -> str:
-    """The step that the child began last."""
-    lines = (told or b"").decode("utf-8", "replace").splitlines()
+def _last_step(stdout: bytes | None) -> str:
+    """Return the last line of the child's stdout: the step that it began last."""
+    lines = (stdout or b"").decode("utf-8", "replace").splitlines()
     return lines[-1] if lines else "before it was loaded"
 
 
-def _end(code: int) -> str:
+def _ending(code: int) -> str:
     if code > 0:
         return f"exit code {code}"
     name = signal.Signals(-code).name
     return f"{name}, most likely for want of memory," if name == "SIGKILL" else name
 
 
-def attempt(tflite: bytes, tell: Callable[[str], None]) -> None:
-    """Run a file by each set of kernels, in this process; `tell` hears of each step before it.
+def run_all_kernels(tflite: bytes, report_step: Callable[[str], None]) -> None:
+    """Run a file in this process with each set of kernels; call `report_step` before each step.
 
-    Raises ArtifactError where LiteRT's kernels without a delegate refuse to load the file. They go
-    first: they check operands that XNNPACK's delegate reads unchecked, which crashes on one day and
-    not on another. What is refused in words after that ends one set of kernels, and is told
-    wherever the file is run by them.
+    Raises ArtifactError if LiteRT's kernels without a delegate refuse to load the file. They go
+    first, because they check operands that XNNPACK's delegate reads unchecked, where a crash is not
+    reproducible. A later refusal only ends the run of that set of kernels: whoever uses them with
+    this file gets LiteRT's message then.
     """
     from litegate.runtimes.litert import Kernels, load
 
-    tell(f"while it was loaded, {Kernels.BUILTIN} kernels")
+    report_step(f"while it was loaded, {Kernels.BUILTIN} kernels")
     load(tflite, "it", Kernels.BUILTIN)
     for kernels in (Kernels.BUILTIN, Kernels.REFERENCE, Kernels.XNNPACK):
-        for signature in _entries(tflite):
+        for signature in _signatures_to_run(tflite):
             with suppress(LitegateError, MemoryError):
-                _run(tflite, kernels, signature, tell)
+                _run(tflite, kernels, signature, report_step)
 
 
-def _entries(tflite: bytes) -> tuple[str, ...]:
-    """Every signature, where there are several; else one that needs no name."""
+def _signatures_to_run(tflite: bytes) -> tuple[str, ...]:
+    """Return the names of the signatures if there are several, else one empty name."""
     from litegate.runtimes.litert import signatures
 
     try:
-        found = signatures(tflite)
+        names = signatures(tflite)
     except LitegateError:
-        found = ()
-    return found if len(found) > 1 else ("",)
+        names = ()
+    return names if len(names) > 1 else ("",)
 
 
-def _run(tflite: bytes, kernels: Kernels, signature: str, tell: Callable[[str], None]) -> None:
-    """Run zeros and drawn samples, one and, where the batch is free, several at a time."""
+def _run(
+    tflite: bytes, kernels: Kernels, signature: str, report_step: Callable[[str], None]
+) -> None:
+    """Run zeros and random samples, one at a time and, if the batch is free, several."""
     from litegate.runtimes.inference import BATCH
     from litegate.runtimes.litert import Runner
 
-    tell(f"while it was loaded, {kernels} kernels")
+    report_step(f"while it was loaded, {kernels} kernels")
     runner = Runner(tflite, kernels=kernels, signature=signature)
-    free = runner.batches
-    which = f" of {signature}" if signature else ""
-    for batch in (1, _BATCH) if free else (1,):
-        tell(f"while it was run on {batch}{which}, {kernels} kernels")
+    batches = runner.takes_batches
+    label = f" of {signature}" if signature else ""
+    for batch in (1, _BATCH) if batches else (1,):
+        report_step(f"while it was run on {batch}{label}, {kernels} kernels")
         for samples in _samples(runner, batch):
             runner.run(samples)
-    if free:
-        tell(f"while memory was taken for {BATCH}{which}, {kernels} kernels")
+    if batches:
+        report_step(f"while memory was taken for {BATCH}{label}, {kernels} kernels")
         runner.take(next(_samples(runner, BATCH)))
 
 
 def _samples(runner: Runner, batch: int) -> Iterator[Inputs]:
-    """Zeros, then drawn values; ones where an input takes whole numbers."""
+    """Yield zeros, then random values, or ones for an input of whole numbers."""
     import numpy as np
 
     from litegate.spec import Inputs
@@ -139,24 +141,25 @@ def _samples(runner: Runner, batch: int) -> Iterator[Inputs]:
     rng = np.random.default_rng(0)
     ports = runner.inputs.items()
     shapes = {
-        k: (batch, *(_FREE if size == -1 else size for size in one.shape[1:])) for k, one in ports
+        name: (batch, *(_FREE_SIZE if size == -1 else size for size in port.shape[1:]))
+        for name, port in ports
     }
     yield Inputs({name: np.zeros(shape) for name, shape in shapes.items()})
-    drawn = {name: rng.normal(scale=100, size=shape) for name, shape in shapes.items()}
-    ones = {name: np.ones_like(drawn[name]) for name, one in ports if one.counts}
-    yield Inputs(drawn | ones)
+    values = {name: rng.normal(scale=100, size=shape) for name, shape in shapes.items()}
+    ones = {name: np.ones_like(values[name]) for name, port in ports if port.takes_counts}
+    yield Inputs(values | ones)
 
 
 def main() -> None:
-    """Run the file that stands in stdin, and end as LiteRT ends."""
+    """Run the file read from stdin; a crash of LiteRT is this process's crash."""
     try:
-        attempt(sys.stdin.buffer.read(), _tell)
+        run_all_kernels(sys.stdin.buffer.read(), _print_line)
     except ArtifactError as error:
-        _tell(" ".join(error.got.split()))
+        _print_line(" ".join(error.got.split()))
         sys.exit(_REFUSED)
 
 
-def _tell(line: str) -> None:
+def _print_line(line: str) -> None:
     print(line, flush=True)  # noqa: T201
 
 

@@ -1,7 +1,7 @@
-"""Entries: the graphs of a file that can be fed, by its signatures.
+"""Run the graph that a signature names, through an interpreter that the caller creates.
 
-A `.tflite` has a first graph, and may name others by signatures. What stands here drives the
-interpreter that it is given; `litegate.runtimes.litert` makes it.
+A `.tflite` file has a first graph, and its signatures may name others.
+`litegate.runtimes.litert` creates the interpreters.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from typing import Any, Protocol, final
 from numpy.typing import NDArray
 
 from litegate.core.errors import ArtifactError
-from litegate.tflite.ports import Port, listed, named, port
+from litegate.tflite.ports import Port, index_ports, join_names, port_from_detail
 
 
-class Entry(Protocol):
-    """One graph of an interpreter's."""
+class RunnableGraph(Protocol):
+    """A graph of a file that can be fed and run."""
 
     inputs: dict[str, Port]
     outputs: dict[str, Port]
 
     def resize(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
-        """Make one invocation take inputs of these shapes."""
+        """Allocate for inputs of these shapes."""
 
     def feed(self, raw: Mapping[str, NDArray[Any]]) -> None:
         """Set the inputs."""
@@ -31,22 +31,22 @@ class Entry(Protocol):
         """Run once."""
 
     def fetch(self) -> dict[str, NDArray[Any]]:
-        """Copies of the outputs."""
+        """Return copies of the outputs, by name."""
 
     def tensor(self, index: int) -> NDArray[Any]:
-        """A copy of any tensor."""
+        """Return a copy of any tensor of the graph."""
 
 
 @final
-class _Main:
+class _FirstGraph:
     """The first graph of a file."""
 
     def __init__(
         self, interpreter: Any, signature: Mapping[str, Mapping[str, int]], subject: str
     ) -> None:
         self._interpreter = interpreter
-        inputs = told(interpreter.get_input_details, "an input", subject)
-        outputs = told(interpreter.get_output_details, "an output", subject)
+        inputs = read_names(interpreter.get_input_details, "an input", subject)
+        outputs = read_names(interpreter.get_output_details, "an output", subject)
         self.inputs = _ports(inputs, signature.get("inputs", {}))
         self.outputs = _ports(outputs, signature.get("outputs", {}))
 
@@ -64,7 +64,7 @@ class _Main:
         self._interpreter.invoke()
 
     def fetch(self) -> dict[str, NDArray[Any]]:
-        return {name: self.tensor(one.index) for name, one in self.outputs.items()}
+        return {name: self.tensor(port.index) for name, port in self.outputs.items()}
 
     def tensor(self, index: int) -> NDArray[Any]:
         out: NDArray[Any] = self._interpreter.get_tensor(index)
@@ -72,63 +72,68 @@ class _Main:
 
 
 @final
-class _Signed:
-    """Another graph of a file, which a signature names; LiteRT runs it by a call of its own.
+class _SignedGraph:
+    """A graph other than the first, which LiteRT runs through a signature runner.
 
-    One invocation hands over the inputs and copies the outputs, too.
+    An invocation includes copying the inputs and outputs.
     """
 
     def __init__(self, interpreter: Any, signature: str, graph: int, subject: str) -> None:
         self._interpreter, self._number = interpreter, graph
         self._runner = interpreter.get_signature_runner(signature)
-        self.inputs, self._into = _called(told(self._runner.get_input_details, "an input", subject))
-        self.outputs, self._out = _called(
-            told(self._runner.get_output_details, "an output", subject)
-        )
-        self._fed: dict[str, NDArray[Any]] = {}
-        self._given: dict[str, NDArray[Any]] = {}
+        inputs = read_names(self._runner.get_input_details, "an input", subject)
+        outputs = read_names(self._runner.get_output_details, "an output", subject)
+        self.inputs, self._input_keys = _ports_and_keys(inputs)
+        self.outputs, self._output_keys = _ports_and_keys(outputs)
+        self._inputs: dict[str, NDArray[Any]] = {}
+        self._results: dict[str, NDArray[Any]] = {}
 
     def resize(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
-        """The call itself fits the graph to what it is fed."""
+        """Do nothing: the signature runner resizes the graph on each call."""
 
     def feed(self, raw: Mapping[str, NDArray[Any]]) -> None:
-        self._fed = {self._into[name]: values for name, values in raw.items()}
+        self._inputs = {self._input_keys[name]: values for name, values in raw.items()}
 
     def invoke(self) -> None:
-        self._given = self._runner(**self._fed)
+        self._results = self._runner(**self._inputs)
 
     def fetch(self) -> dict[str, NDArray[Any]]:
-        return {name: self._given[self._out[name]] for name in self.outputs}
+        return {name: self._results[self._output_keys[name]] for name in self.outputs}
 
     def tensor(self, index: int) -> NDArray[Any]:
         out: NDArray[Any] = self._interpreter.get_tensor(index, self._number)
         return out
 
 
-def entry(interpreter: Any, signature: str, subject: str) -> Entry:
-    """The graph that a signature names; without a name the first, of a file with one signature.
+def runnable_graph(interpreter: Any, signature: str, subject: str) -> RunnableGraph:
+    """Return the graph that `signature` names; by default that of the file's only signature.
 
-    ArtifactError where there is no such signature, or none of several is named.
+    Raises ArtifactError if there is no such signature, or if there are several and no name.
     """
-    known = told(interpreter._get_full_signature_list, "a signature", subject)  # noqa: SLF001 tensors
-    if not signature and len(known) > 1:
-        raise _unnamed(known, subject)
-    if signature and signature not in known:
-        raise _unknown(known, signature, subject)
-    called = signature or next(iter(known), "")
-    graph = _place(interpreter, called) if called else 0
-    if signature and graph:
-        return _Signed(interpreter, signature, graph, subject)
-    return _Main(interpreter, known[called] if called and not graph else {}, subject)
+    # LiteRT's public get_signature_list leaves out the tensor indices.
+    read = interpreter._get_full_signature_list  # noqa: SLF001
+    signatures = read_names(read, "a signature", subject)
+    if not signature and len(signatures) > 1:
+        raise _ambiguous_signature(signatures, subject)
+    if signature and signature not in signatures:
+        raise _unknown_signature(signatures, signature, subject)
+    name = signature or next(iter(signatures), "")
+    subgraph = _subgraph_index(interpreter, name) if name else 0
+    if signature and subgraph:
+        return _SignedGraph(interpreter, signature, subgraph, subject)
+    return _FirstGraph(interpreter, signatures[name] if name and not subgraph else {}, subject)
 
 
-def _place(interpreter: Any, signature: str) -> int:
-    """The number of the graph that a signature names; the public interface does not tell it."""
+def _subgraph_index(interpreter: Any, signature: str) -> int:
+    """Return the index of a signature's graph, which LiteRT's public interface does not offer."""
     return int(interpreter._interpreter.GetSubgraphIndexFromSignature(signature))  # noqa: SLF001
 
 
-def told(read: Callable[[], Any], what: str, subject: str) -> Any:
-    """What LiteRT tells of a file's ports; ArtifactError where a name in it is no text."""
+def read_names(read: Callable[[], Any], what: str, subject: str) -> Any:
+    """Call a LiteRT method that returns names; raise ArtifactError if a name is not UTF-8.
+
+    `what` and `subject` go into the message.
+    """
     try:
         return read()
     except UnicodeDecodeError as error:
@@ -140,31 +145,38 @@ def told(read: Callable[[], Any], what: str, subject: str) -> Any:
         ) from error
 
 
-def _unnamed(known: Mapping[str, Any], subject: str) -> ArtifactError:
+def _ambiguous_signature(signatures: Mapping[str, Any], subject: str) -> ArtifactError:
     return ArtifactError(
-        f"{subject} has {len(known)} signatures, and none of them is named",
-        expected=f"one of {listed(known)}",
+        f"{subject} has {len(signatures)} signatures, and none of them is named",
+        expected=f"one of {join_names(signatures)}",
         remedy='name it: litegate.prebuilt(signature="..."), or --signature',
     )
 
 
-def _unknown(known: Mapping[str, Any], signature: str, subject: str) -> ArtifactError:
+def _unknown_signature(
+    signatures: Mapping[str, Any], signature: str, subject: str
+) -> ArtifactError:
     return ArtifactError(
         f"{subject} has no signature {signature!r}",
-        expected=f"one of {listed(known)}" if known else "no signature=..., for the file has none",
+        expected=(
+            f"one of {join_names(signatures)}"
+            if signatures
+            else "no signature=..., for the file has none"
+        ),
         remedy="correct the name of the signature",
     )
 
 
 def _ports(details: list[dict[str, Any]], signature: Mapping[str, int]) -> dict[str, Port]:
-    """Ports in the signature's order; one that it does not name comes after them."""
-    rest = {one["index"]: one for one in details}
-    signed = [(rest[index], name) for name, index in signature.items() if index in rest]
-    other = [one for index, one in rest.items() if index not in signature.values()]
-    return named([*(port(*each) for each in signed), *(port(one, one["name"]) for one in other)])
+    """Return ports in the signature's order, followed by those that it does not name."""
+    by_index = {detail["index"]: detail for detail in details}
+    signed = [(by_index[index], name) for name, index in signature.items() if index in by_index]
+    unsigned = [detail for index, detail in by_index.items() if index not in signature.values()]
+    ports = [port_from_detail(*pair) for pair in signed]
+    return index_ports([*ports, *(port_from_detail(detail, detail["name"]) for detail in unsigned)])
 
 
-def _called(details: Mapping[str, Any]) -> tuple[dict[str, Port], dict[str, str]]:
-    """Ports by their names, and what the signature calls each."""
-    ports = named(port(detail, name) for name, detail in details.items())
+def _ports_and_keys(details: Mapping[str, Any]) -> tuple[dict[str, Port], dict[str, str]]:
+    """Return ports by name, and the signature's own key for each name."""
+    ports = index_ports(port_from_detail(detail, name) for name, detail in details.items())
     return ports, dict(zip(ports, details, strict=True))

@@ -10,7 +10,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from litegate.spec import Kind
 from litegate.testing.network import FEATURES, SIDE, Floats, Network, activations, network, samples
-from litegate.tflite.editing.writer import Steps, Writer
+from litegate.tflite.editing.writer import ModelWriter, QuantizationParameters
 
 _CALIBRATION_SAMPLES = 512
 """Samples that set the ranges of the activations."""
@@ -88,7 +88,7 @@ class _WrittenTensor:
     """A tensor of the file and its quantization."""
 
     index: int
-    steps: Steps | None
+    steps: QuantizationParameters | None
     """None for floats."""
 
 
@@ -100,7 +100,7 @@ class _NetworkWriter:
         self._kind, self._net = kind, net
         self._calibration = activations(net, samples(_CALIBRATION_SAMPLES))
         self._activation = _ACTIVATION_TYPES.get(kind, "float32")
-        self._writer = Writer(f"tiny {kind}")
+        self._writer = ModelWriter(f"tiny {kind}")
 
     def write(self, input_type: str, output_type: str) -> bytes:
         """Write all layers and return the file's bytes."""
@@ -161,7 +161,7 @@ class _NetworkWriter:
         other_axes = tuple(axis for axis in range(weights.ndim) if axis != channel)
         scales = (np.abs(weights).max(axis=other_axes, keepdims=True) / 127).astype(np.float32)
         integers = np.clip(np.round(weights / scales), -127, 127).astype(np.int8)
-        steps = Steps(scales=tuple(scales.ravel().tolist()), axis=channel)
+        steps = QuantizationParameters(scales=tuple(scales.ravel().tolist()), axis=channel)
         index = self._writer.constant(name, integers, steps)
         return _WrittenTensor(index=index, steps=steps)
 
@@ -174,7 +174,7 @@ class _NetworkWriter:
         scales = tuple(data.steps.scales[0] * scale for scale in weight.steps.scales)
         dtype = np.int64 if self._kind is Kind.INT16X8 else np.int32
         integers = np.round(bias / np.array(scales)).astype(dtype)
-        return self._writer.constant(name, integers, Steps(scales=scales))
+        return self._writer.constant(name, integers, QuantizationParameters(scales=scales))
 
     def _unpacked(self, name: str, values: Floats) -> int:
         """Write a float16 constant and a DEQUANTIZE; return the index of the float32 tensor."""
@@ -208,20 +208,20 @@ class _NetworkWriter:
         return _WrittenTensor(index=flat, steps=tensor.steps)
 
 
-def _range_steps(dtype: str, low: float, high: float) -> Steps | None:
+def _range_steps(dtype: str, low: float, high: float) -> QuantizationParameters | None:
     """Return a quantization of `low` to `high` that represents 0 exactly; None for float32."""
     if dtype == "float32":
         return None
     if dtype == "int16":
-        return Steps(scales=(max(abs(low), abs(high)) / 32767,))
+        return QuantizationParameters(scales=(max(abs(low), abs(high)) / 32767,))
     low, high = min(low, 0.0), max(high, 0.0)
     scale = (high - low) / 255
-    return Steps(scales=(scale,), zero_point=round(-128 - low / scale))
+    return QuantizationParameters(scales=(scale,), zero_point=round(-128 - low / scale))
 
 
-def _port_steps(steps: Steps | None, dtype: str) -> Steps | None:
+def _port_steps(steps: QuantizationParameters | None, dtype: str) -> QuantizationParameters | None:
     """Return the quantization of an input or output of another type than its int8 tensor."""
     if steps is None or dtype == "float32":
         return None
     shift = 128 if dtype == "uint8" else 0
-    return Steps(scales=steps.scales, zero_point=steps.zero_point + shift)
+    return QuantizationParameters(scales=steps.scales, zero_point=steps.zero_point + shift)

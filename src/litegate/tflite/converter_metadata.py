@@ -1,8 +1,8 @@
-"""What TensorFlow's converter wrote of itself into a file: its version, and how it quantized.
+"""Read the converter's metadata in a file: TensorFlow's version, and how the model was quantized.
 
-The buffer called CONVERSION_METADATA is a flatbuffer of its own (schema: tensorflow/compiler/mlir/
-lite/schema/conversion_metadata.fbs): a table of an environment, whose first field is the version,
-and of options, whose first field lists the optimization modes.
+The buffer CONVERSION_METADATA is a flatbuffer of its own (schema: tensorflow/compiler/mlir/lite/
+schema/conversion_metadata.fbs). Its table has an environment, whose first field is the version, and
+options, whose first field lists the optimization modes.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ _MODES = {
 }
 """`ModelOptimizationMode` of the schema."""
 _FIRST, _SECOND = 4, 6
-"""Where a table's list of fields has its first and its second one."""
+"""Offsets of a table's first and second field in its vtable."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversion:
-    """What the converter says; empty where it says nothing, or nothing that can be read."""
+    """The converter's metadata; empty if there is none, or none that can be read."""
 
     version: str = ""
-    """TensorFlow's."""
+    """TensorFlow's version."""
     modes: tuple[str, ...] = ()
-    """How it quantized or pruned, in words."""
+    """Descriptions of the quantization or pruning modes."""
 
 
 def read(data: bytes) -> Conversion:
-    """Read the metadata; what is damaged reads as empty, for nothing is judged by it."""
+    """Read the metadata; damaged metadata reads as empty, because no check depends on it."""
     try:
         root = _follow(data, 0)
         version = _string(data, _field(data, _table(data, root, _FIRST), _FIRST))
@@ -47,15 +47,15 @@ def read(data: bytes) -> Conversion:
     except struct.error:
         return Conversion()
     return Conversion(
-        version=version, modes=tuple(_MODES.get(one, f"unknown mode {one}") for one in modes)
+        version=version, modes=tuple(_MODES.get(mode, f"unknown mode {mode}") for mode in modes)
     )
 
 
 def _number(data: bytes, kind: str, at: int) -> int:
     if at < 0:
         raise struct.error("before the start")
-    found: int = struct.unpack_from(f"<{kind}", data, at)[0]
-    return found
+    number: int = struct.unpack_from(f"<{kind}", data, at)[0]
+    return number
 
 
 def _follow(data: bytes, at: int) -> int:
@@ -63,7 +63,7 @@ def _follow(data: bytes, at: int) -> int:
 
 
 def _field(data: bytes, table: int, slot: int) -> int:
-    """Where a table has a field; 0 for a table or a field that is absent."""
+    """Return the position of a table's field; 0 if the table or the field is absent."""
     if not table:
         return 0
     fields = table - _number(data, "i", table)

@@ -1,4 +1,4 @@
-"""A file's bytes, read within bounds: every index, length and reference before it is followed."""
+"""Read a flatbuffer within bounds: check each index, length and reference before following it."""
 
 from __future__ import annotations
 
@@ -9,19 +9,23 @@ from typing import Any, final
 from litegate.tflite.graph import ABSENT
 
 _REREAD = 4
-"""How often the bytes of a file may be read: vectors may share some, not multiply them."""
+"""Bytes that may be read in all, as a multiple of the file's size.
+
+Converters let vectors share bytes, so more than once must be allowed; a crafted file could share
+them thousands of times and keep the reader busy for hours, so there must be a limit.
+"""
 
 
 class MalformedError(ValueError):
-    """What is wrong with a file, in words."""
+    """The file is malformed; the message says how."""
 
 
 @final
 class File(bytes):
-    """A file's bytes that refuse a slice past their end, and more reading than they can hold.
+    """The bytes of a file, with a check of each slice and a budget of bytes to read.
 
-    The generated reader cuts such a slice short in silence, and vectors that share their elements
-    could keep it busy for hours.
+    LiteRT's generated reader silently truncates a slice past the end, and vectors that share their
+    elements could keep it busy for hours.
     """
 
     _left: int
@@ -39,21 +43,21 @@ class File(bytes):
         return super().__getitem__(key)
 
     def spend(self, size: int) -> None:
-        """Account for `size` bytes about to be read; refuse once they are too many."""
+        """Charge `size` bytes to the budget; raise MalformedError if it is exceeded."""
         self._left -= size
         if self._left < 0:
             raise MalformedError("its vectors hold more than the file can")
 
 
 def tables(file: File, length: int, get: Callable[[int], Any]) -> Iterator[Any]:
-    """The tables of a vector of this length."""
-    offset_and_table = 8
-    file.spend(offset_and_table * length)
+    """Iterate over a vector of `length` tables, read by `get`."""
+    smallest_table = 8  # bytes: a 4-byte offset in the vector and a 4-byte empty table
+    file.spend(smallest_table * length)
     return map(get, range(length))
 
 
 def numbers(file: File, vector: Any) -> tuple[Any, ...]:
-    """A vector as the generated reader gives it: an array, or 0 where it is absent."""
+    """Return a vector as a tuple; the generated reader gives an array, or 0 for an absent one."""
     if isinstance(vector, int):
         return ()
     file.spend(vector.nbytes)
@@ -61,7 +65,7 @@ def numbers(file: File, vector: Any) -> tuple[Any, ...]:
 
 
 def text(raw: bytes | None) -> str:
-    """A name as text, whatever its bytes are."""
+    """Decode a name; bytes that are not UTF-8 are escaped."""
     return (raw or b"").decode("utf-8", "backslashreplace")
 
 
@@ -71,7 +75,10 @@ def _names(enum: type) -> dict[int, str]:
 
 
 def name_of(enum: type, number: int, what: str) -> str:
-    """The name of a number in one of the schema's enumerations."""
+    """Return the name of a number in one of the schema's enumerations.
+
+    Raises MalformedError, naming `what`, for an unknown number.
+    """
     names = _names(enum)
     if number not in names:
         raise MalformedError(
@@ -81,7 +88,7 @@ def name_of(enum: type, number: int, what: str) -> str:
 
 
 def within(index: int, count: int, what: str) -> int:
-    """The index itself, where there is something at it."""
+    """Return `index`; raise MalformedError, naming `what`, unless it is below `count`."""
     if not 0 <= index < count:
         raise MalformedError(f"{what} is number {index} of {count}")
     return index
@@ -90,9 +97,12 @@ def within(index: int, count: int, what: str) -> int:
 def indices(
     file: File, vector: Any, count: int, what: str, *, optional: bool = False
 ) -> tuple[int, ...]:
-    """A vector of indices into `count` things; an `optional` one may say that it is absent."""
-    found = numbers(file, vector)
-    for index in found:
+    """Return a vector of indices below `count`; if `optional`, ABSENT is allowed too.
+
+    Raises MalformedError, naming `what`, for any other index.
+    """
+    values = numbers(file, vector)
+    for index in values:
         if not (optional and index == ABSENT):
             within(index, count, what)
-    return found
+    return values

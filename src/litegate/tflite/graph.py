@@ -1,4 +1,4 @@
-"""What a `.tflite` file holds: tensors, the operators that compute them, buffers, metadata."""
+"""Represent a parsed `.tflite` file: tensors, operators, buffers, signatures and metadata."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import final
 
 FLOATS = frozenset({"float16", "bfloat16", "float32", "float64"})
-"""Types of tensors that are no integers."""
+"""Floating-point tensor types; every other type counts as integer."""
 ABSENT = -1
-"""Stands in an operator's inputs or outputs for an optional one that is left out."""
+"""The tensor index of an optional operator input or output that is left out."""
 
 
 @final
@@ -19,11 +19,11 @@ class Buffer:
     """Bytes that tensors and metadata refer to by index."""
 
     data: memoryview = field(repr=False)
-    """A read-only view into the file; empty where nothing is stored."""
+    """A read-only view into the file; empty if nothing is stored."""
 
     @property
     def size(self) -> int:
-        """How many bytes it holds."""
+        """Number of bytes."""
         return self.data.nbytes
 
 
@@ -38,33 +38,33 @@ class Tensor:
     """The schema's name in lower case: "int8", "float32"."""
     shape: tuple[int, ...]
     shape_signature: tuple[int, ...]
-    """The shape with -1 where a size is free; the shape itself where the file has no signature."""
+    """The shape with -1 for each dynamic size; `shape` itself if the file has no signature."""
     scales: tuple[float, ...] = ()
-    """One for the tensor or one for each channel; none where it is not quantized."""
+    """One for the tensor or one for each channel; empty if it is not quantized."""
     zero_points: tuple[int, ...] = ()
-    """As many as there are scales."""
+    """One for each scale."""
     quantized_dimension: int = 0
     """The dimension that several scales run along."""
     buffer: int = 0
     nbytes: int = 0
-    """Bytes of the file that its buffer takes."""
+    """Size of its buffer in the file, in bytes."""
     is_variable: bool = False
-    """Keeps its value from one invocation to the next."""
+    """Its value persists from one invocation to the next."""
 
     @property
     def is_constant(self) -> bool:
-        """Whether the file holds its values."""
+        """Return True if the file stores its values."""
         return self.nbytes > 0
 
     @property
     def memory(self) -> int | None:
-        """Bytes that its values take unpacked, shape by type; None for types without a size."""
+        """Bytes of its values, unpacked, by shape and type; None for types without a fixed size."""
         size = bits(self.dtype)
         return math.ceil(math.prod(self.shape) * size / 8) if size else None
 
 
 def bits(dtype: str) -> int:
-    """Bits of one element, as its type's name says; 0 for types without a fixed size."""
+    """Bits of one element, read from the type's name; 0 for types without a fixed size."""
     digits = re.search(r"\d+", dtype)
     return int(digits[0]) if digits else 8 * (dtype == "bool")
 
@@ -76,20 +76,20 @@ class Operator:
 
     index: int
     name: str
-    """The schema's name: "CONV_2D"; "CUSTOM" for one that LiteRT does not bring along."""
+    """The schema's name: "CONV_2D"; "CUSTOM" for an operator that is not built into LiteRT."""
     version: int
     custom_code: str = ""
-    """The name of a custom operator; Flex operators begin with "Flex"."""
+    """The name of a custom operator; the names of Flex operators begin with "Flex"."""
     inputs: tuple[int, ...]
-    """Tensor indices; ABSENT for an optional input that is left out."""
+    """Tensor indices; ABSENT for an omitted optional input."""
     outputs: tuple[int, ...]
     activation: str = "NONE"
     """The fused activation: "NONE", "RELU", "RELU6", ..."""
     options: tuple[tuple[str, int], ...] = ()
-    """What shapes alone do not say: ("stride_h", 2), ("dilation_w", 1), ("adj_x", 0)."""
+    """Options that the shapes do not imply: ("stride_h", 2), ("dilation_w", 1), ("adj_x", 0)."""
 
     def option(self, name: str, default: int) -> int:
-        """One of its options; `default` where its kind has none of that name."""
+        """Return the option `name`, or `default` if this kind of operator has no such option."""
         return dict(self.options).get(name, default)
 
 
@@ -105,30 +105,31 @@ class Subgraph:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     signed: bool = False
-    """Whether a signature of the file names it."""
+    """A signature of the file names it."""
 
     @property
     def is_entry(self) -> bool:
-        """Whether its inputs and outputs are a model's: the first graph, and each that is named."""
+        """Return True if callers can run it: the first subgraph, or one that a signature names."""
         return self.index == 0 or self.signed
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
-    """A name for one of a file's graphs, and names for the graph's inputs and outputs."""
+    """Names for one of the file's subgraphs and for its inputs and outputs."""
 
     name: str
     graph: int
+    """The index of the subgraph."""
     inputs: tuple[tuple[int, str], ...]
-    """Tensor indices and names."""
+    """Pairs of tensor index and name."""
     outputs: tuple[tuple[int, str], ...]
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metadata:
-    """A named buffer that no tensor refers to, such as "min_runtime_version"."""
+    """A named buffer that belongs to no tensor, such as "min_runtime_version"."""
 
     name: str
     buffer: int
@@ -137,7 +138,7 @@ class Metadata:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Graph:
-    """What a `.tflite` file holds."""
+    """A parsed `.tflite` file."""
 
     description: str
     subgraphs: tuple[Subgraph, ...]
@@ -146,14 +147,14 @@ class Graph:
     metadata: tuple[Metadata, ...]
     signatures: tuple[Signature, ...] = ()
     entry: int = 0
-    """Which subgraph is judged: that of a named signature, else the first."""
+    """The index of the subgraph to judge: the requested signature's, else the first."""
 
     @property
     def main(self) -> Subgraph:
-        """The subgraph whose inputs and outputs are the model's."""
+        """The subgraph to judge; its inputs and outputs are the model's."""
         return self.subgraphs[self.entry]
 
     def output_names(self, graph: int) -> dict[int, str]:
-        """Outputs of a subgraph by tensor index, and what its signatures call them."""
-        signed = (one.outputs for one in self.signatures if one.graph == graph)
+        """Return the names that the signatures give a subgraph's outputs, by tensor index."""
+        signed = (signature.outputs for signature in self.signatures if signature.graph == graph)
         return {index: name for outputs in signed for index, name in outputs}

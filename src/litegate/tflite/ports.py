@@ -1,4 +1,4 @@
-"""Ports: what a model takes and gives, by name, and how real values become theirs."""
+"""Find a model's inputs and outputs by name, and convert real values to their types."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from litegate.core.errors import ArtifactError, MeasurementError
 from litegate.spec import Inputs, Samples
 from litegate.tflite.graph import Graph, Tensor
-from litegate.tflite.quantization import meant, quantized
+from litegate.tflite.quantization import dequantize, quantize
 
-_WRAPPED = "quant_"
-"""What tfmot puts before the name of a layer that it quantizes, the output's too."""
+_TFMOT_PREFIX = "quant_"
+"""tfmot (the TensorFlow Model Optimization Toolkit) prefixes the names of quantized layers, and so
+of outputs, with this."""
 
 
 @final
@@ -26,23 +27,23 @@ class Port:
 
     index: int
     name: str
-    """As the file's signature calls it, else its tensor, without tfmot's ``quant_``."""
+    """The name in the file's signature, else the tensor's, without tfmot's ``quant_``."""
     tensor: str = ""
     """The name of its tensor."""
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
-    """The signature's shape; -1 where the size is free."""
+    """The shape signature; -1 for a dynamic size."""
     allocated: tuple[int, ...] = ()
-    """The shape that LiteRT gave memory to when it loaded the file."""
+    """The shape that LiteRT allocated when it loaded the file."""
     scale: float
-    """Size of a quantum; 0 where the port is not quantized."""
+    """The quantization step; 0 if the port is not quantized."""
     zero_point: int
 
     def quantize(self, real: NDArray[Any]) -> NDArray[Any]:
-        """Real values as this port takes them: rounded half away from zero, saturating.
+        """Convert real values to the port's type: rounded half away from zero, saturating.
 
-        An integer or bool port without a scale takes whole numbers that it can hold, as they are:
-        MeasurementError for others. ArtifactError for a port of text or complex numbers.
+        An integer or bool port without a scale takes whole numbers in its range unchanged. Raises
+        MeasurementError for other values, ArtifactError for a port of text or complex numbers.
         """
         if np.issubdtype(self.dtype, np.floating):
             return np.ascontiguousarray(real, dtype=self.dtype)
@@ -51,29 +52,30 @@ class Port:
                 f"the input {self.name} takes {self.dtype}", expected="numbers or bools"
             )
         if not self.scale:
-            return self._whole(np.asarray(real))
+            return self._as_whole(np.asarray(real))
         try:
-            return quantized(np.asarray(real), self.dtype, self.scale, self.zero_point)
+            return quantize(np.asarray(real), self.dtype, self.scale, self.zero_point)
         except ValueError as error:
             raise MeasurementError(f"NaN cannot be quantized for {self.name}") from error
 
-    def fitted(self, samples: tuple[int, ...]) -> tuple[int, ...]:
-        """The port's shape with the batch of samples of a shape, and their sizes where it is free.
+    def resized_shape(self, sample_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the port's shape with its batch and dynamic sizes taken from the samples' shape.
 
-        Sizes that it fixes stay, so that samples of others are refused when they are fed.
+        Fixed sizes stay, so that feeding samples of another shape is refused.
         """
-        if len(samples) != len(self.shape) or not samples:
+        if len(sample_shape) != len(self.shape) or not sample_shape:
             return self.allocated
-        pairs = zip(self.shape[1:], samples[1:], strict=True)
-        return (samples[0], *(given if size == -1 else size for size, given in pairs))
+        pairs = zip(self.shape[1:], sample_shape[1:], strict=True)
+        sizes = (sample_size if size == -1 else size for size, sample_size in pairs)
+        return (sample_shape[0], *sizes)
 
     @property
-    def counts(self) -> bool:
-        """Whether it takes whole numbers as they are: token ids, indices, masks."""
+    def takes_counts(self) -> bool:
+        """Return True if it takes whole numbers unchanged, such as token ids, indices and masks."""
         return self.dtype.kind in "iub" and not self.scale
 
-    def _whole(self, values: NDArray[Any]) -> NDArray[Any]:
-        low, high = self._held(values.dtype)
+    def _as_whole(self, values: NDArray[Any]) -> NDArray[Any]:
+        low, high = self._whole_limits(values.dtype)
         fits = (values >= low) & (values <= high)
         if values.dtype.kind == "f":
             fits &= values == np.rint(values)
@@ -86,17 +88,21 @@ class Port:
             )
         return np.ascontiguousarray(values, dtype=self.dtype)
 
-    def _held(self, given: np.dtype[Any]) -> tuple[int, int]:
-        """The least and the greatest whole number that this port and samples of a type can hold."""
+    def _whole_limits(self, sample_dtype: np.dtype[Any]) -> tuple[int, int]:
+        """Return the least and greatest whole number that the port and the samples' type share."""
         bounds = np.iinfo(self.dtype) if self.dtype.kind in "iu" else None
         low, high = (int(bounds.min), int(bounds.max)) if bounds else (0, 1)
-        exact = 2 ** (np.finfo(given).nmant + 1) - 1 if given.kind == "f" else max(-low, high)
+        exact = (
+            2 ** (np.finfo(sample_dtype).nmant + 1) - 1
+            if sample_dtype.kind == "f"
+            else max(-low, high)
+        )
         return max(low, -exact), min(high, exact)
 
     def real(self, raw: NDArray[Any]) -> NDArray[np.float32]:
-        """What raw values of this port mean, float32; floats are given back, not copied.
+        """Convert raw values of this port to float32; floats are returned without a copy.
 
-        ArtifactError for text and the like.
+        Raises ArtifactError for text, complex numbers and the like.
         """
         if self.dtype.kind not in "iubf":
             raise ArtifactError(
@@ -104,16 +110,16 @@ class Port:
             )
         if not self.scale:
             return raw.astype(np.float32, copy=False)
-        return meant(raw, self.scale, self.zero_point)
+        return dequantize(raw, self.scale, self.zero_point)
 
 
-def port(detail: Mapping[str, Any], name: str) -> Port:
-    """A port out of what LiteRT tells of its tensor, called `name`."""
+def port_from_detail(detail: Mapping[str, Any], name: str) -> Port:
+    """Build the port `name` from LiteRT's description of its tensor."""
     scales = detail["quantization_parameters"]["scales"]
     zeros = detail["quantization_parameters"]["zero_points"]
     return Port(
         index=detail["index"],
-        name=canonical(name),
+        name=canonical_name(name),
         tensor=detail["name"],
         dtype=np.dtype(detail["dtype"]),
         shape=tuple(int(size) for size in detail["shape_signature"]),
@@ -123,89 +129,95 @@ def port(detail: Mapping[str, Any], name: str) -> Port:
     )
 
 
-def canonical(name: str) -> str:
-    """What an output of a signature is called in the float network."""
-    return name.removeprefix(_WRAPPED)
+def canonical_name(name: str) -> str:
+    """Return the name that the float network has for an output: without tfmot's prefix."""
+    return name.removeprefix(_TFMOT_PREFIX)
 
 
-def named(ports: Iterable[Port]) -> dict[str, Port]:
-    """Ports by their names, in their order; one whose name is taken has its index after it."""
-    found: dict[str, Port] = {}
-    for one in ports:
-        found[f"{one.name}#{one.index}" if one.name in found else one.name] = one
-    return found
+def index_ports(ports: Iterable[Port]) -> dict[str, Port]:
+    """Index ports by name, in order; a duplicate name gets the tensor index as a suffix."""
+    ports_by_name: dict[str, Port] = {}
+    for port in ports:
+        name = f"{port.name}#{port.index}" if port.name in ports_by_name else port.name
+        ports_by_name[name] = port
+    return ports_by_name
 
 
-def matching(ports: Mapping[str, Port], name: str, what: str, subject: str) -> str:
-    """The port that is meant by a name: its own, or its tensor's. ArtifactError where none is."""
-    called = canonical(name)
-    if called in ports:
-        return called
-    by_tensor = [key for key, one in ports.items() if one.tensor == name]
+def find_port(ports: Mapping[str, Port], name: str, what: str, subject: str) -> str:
+    """Return the name of the port that has this name, or whose tensor has it.
+
+    Raises ArtifactError if no port matches.
+    """
+    wanted = canonical_name(name)
+    if wanted in ports:
+        return wanted
+    by_tensor = [port_name for port_name, port in ports.items() if port.tensor == name]
     if len(by_tensor) == 1:
         return by_tensor[0]
-    near = get_close_matches(called, ports, n=1)
+    near = get_close_matches(wanted, ports, n=1)
     raise ArtifactError(
         f"{subject} has no {what} {name!r}",
-        expected=listed(ports),
+        expected=join_names(ports),
         remedy=f"did you mean {near[0]!r}?" if near else f"name its {what}s as the file does",
     )
 
 
-def matched(ports: Mapping[str, Port], samples: Samples, subject: str) -> dict[str, NDArray[Any]]:
-    """The array of each input. ArtifactError where there are others than the inputs."""
+def arrays_by_port(
+    ports: Mapping[str, Port], samples: Samples, subject: str
+) -> dict[str, NDArray[Any]]:
+    """Return the array of each input; raise ArtifactError unless there is one for every input."""
     if not isinstance(samples, Inputs):
         return {_only(ports, subject): samples}
-    found = {
-        matching(ports, name, "input", subject): array for name, array in samples.arrays.items()
+    arrays = {
+        find_port(ports, name, "input", subject): values for name, values in samples.arrays.items()
     }
-    if missing := [name for name in ports if name not in found]:
+    if missing := [name for name in ports if name not in arrays]:
         raise ArtifactError(
             f"there are no samples for {_counted(missing)} of {subject}",
-            expected=f"an array for each of {listed(ports)}",
-            got=listed(samples.arrays),
+            expected=f"an array for each of {join_names(ports)}",
+            got=join_names(samples.arrays),
             remedy="give the data set's samples by the names of the inputs",
         )
-    return {name: found[name] for name in ports}
+    return {name: arrays[name] for name in ports}
 
 
 def _only(ports: Mapping[str, Port], subject: str) -> str:
     if len(ports) != 1:
         raise ArtifactError(
             f"{subject} has {len(ports)} inputs, and the samples are one array",
-            expected=f"an array for each of {listed(ports)}" if ports else "one input",
+            expected=f"an array for each of {join_names(ports)}" if ports else "one input",
             remedy="give the data set's samples as a mapping from input to array",
         )
     return next(iter(ports))
 
 
 def _counted(names: list[str]) -> str:
-    return f"the input{'s' if len(names) > 1 else ''} {listed(names)}"
+    return f"the input{'s' if len(names) > 1 else ''} {join_names(names)}"
 
 
-def called(graph: Graph, side: str, signature: str = "") -> dict[str, Tensor]:
-    """The inputs or outputs (`side`) of a graph's main subgraph by name, without running it.
+def graph_ports(graph: Graph, side: str, signature: str = "") -> dict[str, Tensor]:
+    """Return the inputs or outputs (`side`) of a graph's main subgraph by name, without running it.
 
-    In the order of `litegate.runtimes.litert.Runner`: first the names of the signature, then the
-    ports that it does not name.
+    In the order of `litegate.runtimes.litert.Runner`: first those that the signature names, then
+    the others.
     """
     main = graph.main
-    rest = dict.fromkeys(main.inputs if side == "inputs" else main.outputs)
-    signed = [one for one in graph.signatures if one.graph == graph.entry]
-    found: dict[str, Tensor] = {}
-    for one in signed[: 1 if signature == "" else None]:
-        if signature in ("", one.name):
-            for index, name in sorted(getattr(one, side), key=lambda pair: pair[1]):
-                if index in rest:
-                    found[canonical(name)] = main.tensors[index]
-    known = {tensor.index for tensor in found.values()}
-    for index in rest:
-        if index not in known:
-            name = canonical(main.tensors[index].name)
-            found[f"{name}#{index}" if name in found else name] = main.tensors[index]
-    return found
+    indices = dict.fromkeys(main.inputs if side == "inputs" else main.outputs)
+    signatures = [entry for entry in graph.signatures if entry.graph == graph.entry]
+    tensors: dict[str, Tensor] = {}
+    for entry in signatures[: 1 if signature == "" else None]:
+        if signature in ("", entry.name):
+            for index, name in sorted(getattr(entry, side), key=lambda pair: pair[1]):
+                if index in indices:
+                    tensors[canonical_name(name)] = main.tensors[index]
+    named_indices = {tensor.index for tensor in tensors.values()}
+    for index in indices:
+        if index not in named_indices:
+            name = canonical_name(main.tensors[index].name)
+            tensors[f"{name}#{index}" if name in tensors else name] = main.tensors[index]
+    return tensors
 
 
-def listed(names: Iterable[str]) -> str:
-    """Names in a sentence."""
+def join_names(names: Iterable[str]) -> str:
+    """Join names for a message."""
     return ", ".join(names)

@@ -1,7 +1,7 @@
 """Read a `.tflite` file without running it: tensors, operators, buffers, metadata.
 
-The format is the schema that LiteRT brings along; it is imported when a file is parsed, since it
-brings NumPy in turn. Every index, length and reference is checked before it is followed.
+The schema ships with LiteRT. It is imported only when a file is parsed, because it imports NumPy.
+Every index, length and reference is checked before it is followed.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ _SCHEMA_VERSION = 3
 
 @lru_cache(maxsize=8)
 def parse(tflite: bytes, *, subject: str = "the model", signature: str = "") -> Graph:
-    """Read the bytes of a `.tflite` file; its main graph is that of `signature`, else the first.
+    """Parse a `.tflite` file; its main graph is that of `signature`, else the first.
 
-    Takes time and memory in proportion to the file, whatever its bytes are. Raises ArtifactError,
-    naming `subject`, where they are not one whole TFLite file that this LiteRT can know, or have no
-    such signature.
+    Time and memory are proportional to the size of the file, whatever its bytes are. Raises
+    ArtifactError, naming `subject`, if the bytes are not one complete TFLite file of this LiteRT's
+    schema, or if there is no such signature.
     """
     from ai_edge_litert import schema_py_generated as schema
 
@@ -61,14 +61,14 @@ def parse(tflite: bytes, *, subject: str = "the model", signature: str = "") -> 
 def _entered(graph: Graph, signature: str, subject: str) -> Graph:
     if not signature:
         return graph
-    places = {one.name: one.graph for one in graph.signatures}
-    if signature not in places:
+    graphs_by_signature = {known.name: known.graph for known in graph.signatures}
+    if signature not in graphs_by_signature:
         raise ArtifactError(
             f"{subject} has no signature {signature!r}",
-            expected=", ".join(places) or "no name, for the file has no signature",
+            expected=", ".join(graphs_by_signature) or "no name, for the file has no signature",
             remedy="correct the name of the signature",
         )
-    return replace(graph, entry=places[signature])
+    return replace(graph, entry=graphs_by_signature[signature])
 
 
 def _refusal(tflite: bytes, subject: str, got: str) -> ArtifactError:
@@ -94,10 +94,11 @@ def _graph(schema: Any, file: File) -> Graph:
     if not subgraphs:
         raise MalformedError("it holds no graph")
     signatures = tuple(_signatures(file, model, subgraphs))
-    signed = {one.graph for one in signatures}
+    signed = {signature.graph for signature in signatures}
+    subgraphs = tuple(replace(subgraph, signed=subgraph.index in signed) for subgraph in subgraphs)
     return Graph(
         description=text(model.Description()),
-        subgraphs=tuple(replace(one, signed=one.index in signed) for one in subgraphs),
+        subgraphs=subgraphs,
         buffers=buffers,
         metadata=tuple(_metadata(file, model, len(buffers))),
         signatures=signatures,
@@ -109,7 +110,7 @@ def _buffer(file: File, raw: Any) -> Buffer:
     if not isinstance(data, int):
         return Buffer(data=memoryview(data))
     start, size = raw.Offset(), raw.Size()
-    if start <= 1:  # 1 is what a converter writes before it knows the place
+    if start <= 1:  # converters write 1 as a placeholder before they know the offset
         return Buffer(data=memoryview(b""))
     if start + size > len(file):
         raise MalformedError("a buffer lies outside the file")
@@ -152,12 +153,12 @@ def _subgraphs(
     ]
     for index, raw in enumerate(tables(file, model.SubgraphsLength(), model.Subgraphs)):
         tensors = tuple(
-            tensor_of(schema, file, n, one, buffers)
-            for n, one in enumerate(tables(file, raw.TensorsLength(), raw.Tensors))
+            tensor_of(schema, file, number, table, buffers)
+            for number, table in enumerate(tables(file, raw.TensorsLength(), raw.Tensors))
         )
         operators = tuple(
-            operator_of(schema, file, n, one, kinds, len(tensors))
-            for n, one in enumerate(tables(file, raw.OperatorsLength(), raw.Operators))
+            operator_of(schema, file, number, table, kinds, len(tensors))
+            for number, table in enumerate(tables(file, raw.OperatorsLength(), raw.Operators))
         )
         inputs, outputs = raw.InputsAsNumpy(), raw.OutputsAsNumpy()
         subgraph = Subgraph(
@@ -173,10 +174,11 @@ def _subgraphs(
 
 
 _MOST_DIMENSIONS = 64
+"""NumPy 2 supports no more (its NPY_MAXDIMS), and no real tensor comes near."""
 
 
 def tensor_of(schema: Any, file: File, index: int, raw: Any, buffers: tuple[Buffer, ...]) -> Tensor:
-    """One tensor of a graph; MalformedError for what it cannot be."""
+    """Read a tensor; raises MalformedError if its type, shape, scales or buffer are invalid."""
     what = f"tensor {index}"
     shape = numbers(file, raw.ShapeAsNumpy())
     scales, zero_points, dimension = _quantization(file, what, shape, raw.Quantization())
@@ -237,11 +239,13 @@ _OPTIONS = {
     "AdjX": "adj_x",
     "AdjY": "adj_y",
 }
-"""The schema's accessors of an operator's options, and what they are called here."""
+"""Names of operator options, by the schema's accessor."""
 
 
 def kind_of(schema: Any, raw: Any) -> tuple[str, int, str]:
-    """An operator's name, version and custom code; codes below 127 stand in the older field too."""
+    """Return an operator code's name, version and custom code."""
+    # Codes below 127 are written to both fields, so that old readers find them; a code from 127
+    # on is in the new field, and the old one then has the placeholder 127.
     number = max(raw.DeprecatedBuiltinCode(), raw.BuiltinCode())
     name = name_of(schema.BuiltinOperator, number, "an operator")
     return name, raw.Version(), text(raw.CustomCode())
@@ -250,7 +254,10 @@ def kind_of(schema: Any, raw: Any) -> tuple[str, int, str]:
 def operator_of(
     schema: Any, file: File, index: int, raw: Any, kinds: list[tuple[str, int, str]], tensors: int
 ) -> Operator:
-    """One operator of a graph with so many `tensors`; MalformedError for what it cannot be."""
+    """Read an operator of a graph with `tensors` tensors.
+
+    Raises MalformedError if its kind, its options or the index of a tensor are invalid.
+    """
     what = f"operator {index}"
     name, version, custom_code = kinds[within(raw.OpcodeIndex(), len(kinds), f"kind of {what}")]
     inputs, outputs = raw.InputsAsNumpy(), raw.OutputsAsNumpy()
@@ -268,7 +275,7 @@ def operator_of(
 
 
 def _options(schema: Any, operator: Any) -> Any:
-    """The table of an operator's options, as the class of its kind; None where it has none."""
+    """Return the operator's options as the schema's class for its kind, or None."""
     kind = name_of(schema.BuiltinOptions, operator.BuiltinOptionsType(), "an operator's options")
     table = operator.BuiltinOptions()
     if table is None or not hasattr(schema, kind):
@@ -286,7 +293,7 @@ def _activation(schema: Any, options: Any) -> str:
 
 
 def _numbered(options: Any) -> tuple[tuple[str, int], ...]:
-    """Those of `_OPTIONS` that an operator's kind has."""
+    """Return those of `_OPTIONS` that this kind of operator has."""
     return tuple(
         (name, int(getattr(options, field)()))
         for field, name in _OPTIONS.items()
@@ -295,7 +302,7 @@ def _numbered(options: Any) -> tuple[tuple[str, int], ...]:
 
 
 def check_order(subgraph: Subgraph) -> None:
-    """MalformedError where an operator, or the caller, reads what nothing has written."""
+    """Raise MalformedError if an operator, or the caller, reads a tensor before it is written."""
     ready = {t.index for t in subgraph.tensors if t.is_constant or t.is_variable or 0 in t.shape}
     ready |= {ABSENT, *subgraph.inputs}
     _check_variables(subgraph)
@@ -310,8 +317,12 @@ def check_order(subgraph: Subgraph) -> None:
 
 
 def _check_variables(subgraph: Subgraph) -> None:
-    """A variable is a state that operators read and change, never what is fed or computed."""
-    fed = {*subgraph.inputs, *(index for one in subgraph.operators for index in one.outputs)}
+    """Raise MalformedError if a variable is an input or the output of an operator.
+
+    A variable is state that operators update in place.
+    """
+    computed = (index for operator in subgraph.operators for index in operator.outputs)
+    written = {*subgraph.inputs, *computed}
     for tensor in subgraph.tensors:
-        if tensor.is_variable and tensor.index in fed:
+        if tensor.is_variable and tensor.index in written:
             raise MalformedError(f"tensor {tensor.index} is a variable, and is fed or computed")

@@ -10,7 +10,7 @@ from litegate.build.external_files import Intake
 from litegate.build.store import BUILDS, EVALUATIONS, Store
 from litegate.core.errors import ArtifactError, BuildError, DataError, StoreError
 from litegate.data import npz
-from litegate.runtimes.sandbox import demand_trial
+from litegate.runtimes.sandbox import run_in_sandbox
 from litegate.spec import Data, DataLocations, File
 from litegate.testing import tiny
 from litegate.tflite.editing.draft import edit
@@ -108,7 +108,7 @@ def test_a_file_that_litert_runs_and_that_is_not_sound_is_refused(intake):
 
     damaged = edit(BYTES, feed_a_variable)
     (intake.locations.project / "m.tflite").write_bytes(damaged)
-    demand_trial(damaged)
+    run_in_sandbox(damaged)
     key = intake.key(FILE)
     with pytest.raises(ArtifactError, match=r"m\.tflite is not a sound \.tflite file"):
         intake.take(FILE, key)

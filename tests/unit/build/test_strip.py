@@ -10,7 +10,7 @@ from litegate.cli import app
 from litegate.core.errors import ArtifactError, BuildError
 from litegate.measures.accuracy.layer_error import layer_errors
 from litegate.mutation.faults.edits import revalue
-from litegate.runtimes.equivalence import SAMPLES, demand_same_answers, drawn
+from litegate.runtimes.equivalence import SAMPLES, demand_same_outputs, draw_samples
 from litegate.spec import Kind
 from litegate.testing import tiny
 from litegate.testing.artifacts import artifact, evaluation
@@ -48,7 +48,7 @@ def test_every_kind_is_smaller_and_answers_the_same(kind):
     before = tiny(kind)
     after = stripped(before)
     assert len(after) < len(before)
-    demand_same_answers(before, after, X)
+    demand_same_outputs(before, after, X)
 
 
 @pytest.mark.parametrize("kind", Kind)
@@ -80,7 +80,7 @@ def test_notes_go_and_what_a_runtime_may_read_stays():
     steps = [one.quantization for one in model.subgraphs[0].tensors if one.quantization]
     assert steps
     assert all(one.min is None and one.max is None for one in steps)
-    demand_same_answers(before, after, X)
+    demand_same_outputs(before, after, X)
 
 
 def test_no_buffer_is_left_that_nothing_refers_to():
@@ -97,7 +97,7 @@ def test_bytes_in_buffer_0_go():
         model.buffers[0].data = np.arange(99, dtype=np.uint8)
 
     before = edit(tiny(), fill)
-    demand_same_answers(before, stripped(before), X)
+    demand_same_outputs(before, stripped(before), X)
     assert stripped(before) == stripped(tiny())
 
 
@@ -128,7 +128,7 @@ def test_mlperf_files_are_smaller_and_answer_the_same(name, data_directory):
     before = (data_directory / f"mlperf_tiny/{name}.tflite").read_bytes()
     after = stripped(before)
     assert len(after) < len(before) - 1000
-    demand_same_answers(before, after, drawn(before))
+    demand_same_outputs(before, after, draw_samples(before))
 
 
 def test_a_second_time_nothing_is_left_to_take():
@@ -186,20 +186,20 @@ def test_one_bit_that_differs_is_an_error():
 
     before = tiny(Kind.FLOAT32)
     with pytest.raises(BuildError, match="changed what it answers"):
-        demand_same_answers(before, revalue(before, "dense/bias", nudge), X)
+        demand_same_outputs(before, revalue(before, "dense/bias", nudge), X)
 
 
 def test_a_file_that_does_not_run_is_an_error_too():
     with pytest.raises(BuildError, match="cannot be proved"):
-        demand_same_answers(tiny(), tiny()[:-64], X)
+        demand_same_outputs(tiny(), tiny()[:-64], X)
 
 
 def test_samples_are_drawn_from_all_that_an_input_holds():
-    whole = drawn(tiny(input_type="uint8"))
+    whole = draw_samples(tiny(input_type="uint8"))
     assert whole.shape == (SAMPLES, *X.shape[1:])
     assert whole.min() < 0.01
     assert whole.max() > 0.99
-    assert abs(drawn(tiny(Kind.FLOAT32)).std() - 1) < 0.1
+    assert abs(draw_samples(tiny(Kind.FLOAT32)).std() - 1) < 0.1
 
 
 def run(file, to):

@@ -25,7 +25,7 @@ from litegate.measures.accuracy.output_error import output_error
 from litegate.measures.properties import in_range, property_violations
 from litegate.runtimes import outputs
 from litegate.runtimes.inference import Outputs, predict
-from litegate.runtimes.outputs import gathered
+from litegate.runtimes.outputs import collect_outputs
 from litegate.spec import Kind
 from litegate.testing import artifact as tiny_artifact
 from litegate.testing import evaluation, tiny
@@ -127,7 +127,7 @@ def test_five_answers_are_neither_four_nor_six(counts, limit, monkeypatch):
     monkeypatch.setattr(outputs, "IN_MEMORY", limit)
     parts = ({"": np.zeros((count, 2), np.int8)} for count in counts)
     with pytest.raises(ArtifactError, match=f"(?s)expected: 5.*got: {sum(counts)}"):
-        gathered(parts, 5, "it")
+        collect_outputs(parts, 5, "it")
 
 
 @pytest.mark.parametrize("limit", [0, 1 << 20])
@@ -138,14 +138,14 @@ def test_five_answers_are_neither_four_nor_six(counts, limit, monkeypatch):
 def test_answers_that_are_not_one_a_sample_are_an_error(shapes, text, limit, monkeypatch):
     monkeypatch.setattr(outputs, "IN_MEMORY", limit)
     with pytest.raises(ArtifactError, match=text):
-        gathered(({"": np.zeros(shape, np.int8)} for shape in shapes), 5, "it")
+        collect_outputs(({"": np.zeros(shape, np.int8)} for shape in shapes), 5, "it")
 
 
 @pytest.mark.parametrize(("limit", "kind"), [(39, Rows), (40, np.ndarray), (41, np.ndarray)])
 def test_answers_stay_in_memory_up_to_a_limit(limit, kind, monkeypatch):
     monkeypatch.setattr(outputs, "IN_MEMORY", limit)
     values = np.arange(10, dtype=np.float32).reshape(5, 2)
-    found = gathered(iter([{"": values[:2]}, {"": values[2:]}]), 5, "it")[""]
+    found = collect_outputs(iter([{"": values[:2]}, {"": values[2:]}]), 5, "it")[""]
     assert type(found) is kind
     np.testing.assert_array_equal(found[:], values)
 
@@ -154,7 +154,7 @@ def test_a_large_output_goes_to_disk_and_a_small_one_beside_it_does_not(monkeypa
     monkeypatch.setattr(outputs, "IN_MEMORY", 20)
     wide, narrow = np.arange(10, dtype=np.float32).reshape(5, 2), np.arange(5, dtype=np.int8)
     parts = [{"wide": wide[at], "narrow": narrow[at]} for at in (slice(0, 2), slice(2, 5))]
-    found = gathered(iter(parts), 5, "it")
+    found = collect_outputs(iter(parts), 5, "it")
     assert (type(found["wide"]), type(found["narrow"])) == (Rows, np.ndarray)
     np.testing.assert_array_equal(found["wide"][:], wide)
     np.testing.assert_array_equal(found["narrow"], narrow)

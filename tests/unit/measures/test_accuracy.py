@@ -22,7 +22,7 @@ from litegate.measures.accuracy import (
 from litegate.measures.accuracy.decisions import decide
 from litegate.measures.accuracy.duplicates import originals
 from litegate.measures.measurement import Outcome
-from litegate.measures.statistics.proportions import Pairs, drop_limits, n_deciding, n_proving
+from litegate.measures.statistics.proportions import FlipCounts, drop_limits, n_deciding, n_proving
 from litegate.measures.wording import sentence
 from litegate.spec.recipes import float32, int8_ptq
 from litegate.testing import tiny_artifact
@@ -210,7 +210,7 @@ def test_every_class_must_be_proven_not_only_the_worst():
 def test_interval_of_the_worst_class_holds_for_all_at_once():
     """Picked from ten, its interval is that of a share of one in 200 outside, not one in 20."""
     found = class_drop(*collapsed(100, 5))
-    low, high = drop_limits(Pairs(n=100, broken=5, fixed=0), 0.05 / 10 / 2)
+    low, high = drop_limits(FlipCounts(n=100, broken=5, fixed=0), 0.05 / 10 / 2)
     assert (found.interval.low, found.interval.high) == (low, high)
     assert found.interval.method.endswith("Bonferroni over 10 classes")
 
@@ -403,7 +403,7 @@ def test_uneven_copies_give_the_outer_of_both_intervals():
     groups = np.concatenate([np.zeros(100, int), np.arange(1, 45)])
     right = pair(np.zeros(144, int), np.zeros(144, int), (groups == 0).astype(int), numbers=groups)
     found = accuracy_drop(*right)
-    every, once = Pairs(n=144, broken=100, fixed=0), Pairs(n=45, broken=1, fixed=0)
+    every, once = FlipCounts(n=144, broken=100, fixed=0), FlipCounts(n=45, broken=1, fixed=0)
     assert found.value == every.drop
     assert float(found.high) == drop_limits(every)[1]
     assert float(found.low) == drop_limits(once)[0]
@@ -414,7 +414,7 @@ def test_class_is_counted_by_its_own_distinct_samples():
     labels = np.repeat([0, 1], 400)
     numbers = np.concatenate([np.arange(400), np.tile(400 + np.arange(50), 8)])
     found = class_drop(*pair(labels, labels, labels, numbers=numbers))
-    assert float(found.high) == drop_limits(Pairs(n=50, broken=0, fixed=0))[1]
+    assert float(found.high) == drop_limits(FlipCounts(n=50, broken=0, fixed=0))[1]
     assert 'class "b" (400 samples, 50 distinct)' in sentence(found <= points(1))
 
 

@@ -9,7 +9,7 @@ from written import drawn, joined
 from litegate.core.errors import ArtifactError, MeasurementError
 from litegate.core.units import byte
 from litegate.measures.structure import arena as subject
-from litegate.measures.structure.arena import Block, aligned, arena, place, plan
+from litegate.measures.structure.arena import Block, aligned, arena, place_blocks, plan
 from litegate.spec import Kind
 from litegate.testing import artifact, tiny, tiny_artifact
 from litegate.tflite.reader import parse
@@ -56,7 +56,7 @@ def test_blocks_that_live_together_never_overlap():
             first = rng.randrange(20)
             last = first + rng.randrange(6)
             blocks.append(Block(size=aligned(rng.randrange(1, 900)), first=first, last=last))
-        offsets = place(blocks)
+        offsets = place_blocks(blocks)
         for i, one in enumerate(blocks):
             for j in range(i):
                 other = blocks[j]
@@ -121,7 +121,7 @@ def test_a_tensor_that_no_machine_holds_is_refused_by_name(fields):
 
 
 def test_too_many_tensors_are_refused(monkeypatch):
-    monkeypatch.setattr(subject, "MOST", 4)
+    monkeypatch.setattr(subject, "MOST_TENSORS", 4)
     graph = joined([4], [(0,), (1,), (2,)])
     plan(parse(graph))
     with pytest.raises(MeasurementError, match="5 tensors"):

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from litegate.core.errors import MeasurementError
-from litegate.measures.latency.epochs import Epoch, fresh_pairs
+from litegate.measures.latency.epochs import Epoch, record_epochs
 from litegate.measures.latency.timing import (
     Clocks,
     Pace,
-    Pair,
+    TimedPair,
     clocks,
-    no_collection,
-    pace,
-    quickest,
+    fastest_invocation,
+    garbage_collection_off,
+    measure_pace,
 )
 
 
@@ -46,12 +46,12 @@ class Machine:
 
     def pair(self, candidate, reference):
         """Both models, by their microseconds."""
-        return Pair(candidate=self.model("c", candidate), reference=self.model("r", reference))
+        return TimedPair(candidate=self.model("c", candidate), reference=self.model("r", reference))
 
     def epochs(self, pair, count, seed=0):
         """The first epochs of a recording that starts now."""
         cost = Pace(create=0.002, candidate=2e-3, reference=2e-3)
-        recording = fresh_pairs(pair, cost, self.clocks, np.random.default_rng(seed), self.now)
+        recording = record_epochs(pair, cost, self.clocks, np.random.default_rng(seed), self.now)
         return list(islice(recording, count))
 
 
@@ -61,7 +61,7 @@ def test_an_epoch_holds_the_median_of_each_model_by_each_clock():
     for epoch in machine.epochs(machine.pair(3000, 2000), 6):
         assert (epoch.candidate_wall, epoch.reference_wall) == (3e-3, 2e-3)
         assert (epoch.candidate, epoch.reference) == (1.5e-3, 1e-3)
-        assert epoch.x == epoch.wall == pytest.approx(math.log(1.5))
+        assert epoch.log_ratio == epoch.wall_log_ratio == pytest.approx(math.log(1.5))
 
 
 def test_both_interpreters_are_created_anew_for_every_epoch():
@@ -114,7 +114,7 @@ def test_a_median_that_is_no_time_is_an_error(wrong):
         candidate=1e-6, reference=wrong, candidate_wall=1e-6, reference_wall=1e-6, elapsed=1.0
     )
     with pytest.raises(MeasurementError, match="not a positive number"):
-        _ = epoch.x
+        _ = epoch.log_ratio
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_a_long_invocation_is_timed_in_one_quad(seconds, quads):
 def test_the_pace_is_what_a_pair_costs():
     """Creation with the first invocations, then each model by itself."""
     machine = Machine()
-    found = pace(machine.pair(300, 200), machine.clocks)
+    found = measure_pace(machine.pair(300, 200), machine.clocks)
     assert found.create == pytest.approx(0.0025)
     assert (found.candidate, found.reference) == (3e-4, 2e-4)
     assert found.epoch == pytest.approx(0.0025 + 2 * 3 * 2.5e-4 + 0.015)
@@ -150,8 +150,8 @@ def test_the_quickest_invocation_counts_and_a_long_one_is_run_once():
     def invoke():
         machine.now += next(steps)
 
-    assert quickest(invoke, machine.clocks.wall, 0.002) == 3e-4
-    assert quickest(invoke, machine.clocks.wall, 0.002) == 5e-3
+    assert fastest_invocation(invoke, machine.clocks.wall, 0.002) == 3e-4
+    assert fastest_invocation(invoke, machine.clocks.wall, 0.002) == 5e-3
 
 
 @pytest.mark.parametrize("was_on", [True, False])
@@ -160,7 +160,7 @@ def test_the_collector_is_left_as_it_was_found(was_on):
     before = gc.isenabled()
     try:
         (gc.enable if was_on else gc.disable)()
-        with pytest.raises(KeyError, match="False"), no_collection():
+        with pytest.raises(KeyError, match="False"), garbage_collection_off():
             raise KeyError(gc.isenabled())
         assert gc.isenabled() is was_on
     finally:

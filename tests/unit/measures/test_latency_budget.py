@@ -10,13 +10,21 @@ from litegate.core.errors import ConfigError, MeasurementError
 from litegate.core.units import Unit, ms
 from litegate.measures.latency import budget, timing
 from litegate.measures.latency.benchmark_fixture import Omission, omission
-from litegate.measures.latency.budget import Renewal, Summary, budget_rule, latency, summary
+from litegate.measures.latency.budget import (
+    EpochSetup,
+    LatencyStatistics,
+    budget_rule,
+    latency,
+    summarize,
+)
 from litegate.measures.measurement import Measurement, Outcome
 
 
 def verdict(median, floor, budget, elapsed=3.0):
     """What the rule says of a median and a floor in milliseconds."""
-    found = Summary(median=median / 1e3, floor=floor / 1e3, p95=1.0, epochs=9, elapsed=elapsed)
+    found = LatencyStatistics(
+        median=median / 1e3, floor=floor / 1e3, p95=1.0, epochs=9, elapsed=elapsed
+    )
     measured = Measurement(
         name="latency",
         subject="net",
@@ -71,36 +79,36 @@ def test_a_latency_has_no_least_value():
 def test_the_median_is_that_of_the_epochs():
     """An epoch with many samples weighs no more than one with few."""
     samples = np.array([1.0] * 7 + [2.0] * 3 + [3.0] * 3) / 1e3
-    assert summary(samples, [0, 7, 10], 3.0).median == 0.002
-    assert summary(samples, [0, 7, 10], 3.0).epochs == 3
+    assert summarize(samples, [0, 7, 10], 3.0).median == 0.002
+    assert summarize(samples, [0, 7, 10], 3.0).epochs == 3
 
 
 def test_the_floor_is_the_best_blocks_median():
     """Three milliseconds are a block: one lucky sample is not the machine's best moment."""
     samples = np.array([2.0, 2.0, 1.5, 0.1, 1.6, 2.0, 2.0]) / 1e3
-    assert summary(samples, [0], 3.0).floor == pytest.approx(1.5e-3)
+    assert summarize(samples, [0], 3.0).floor == pytest.approx(1.5e-3)
 
 
 def test_a_long_invocation_is_a_block_by_itself():
     """Then the floor is the shortest invocation."""
-    assert summary(np.array([5.0, 4.0, 9.0]) / 1e3, [0], 3.0).floor == pytest.approx(4e-3)
+    assert summarize(np.array([5.0, 4.0, 9.0]) / 1e3, [0], 3.0).floor == pytest.approx(4e-3)
 
 
 def test_a_block_does_not_reach_into_the_next_epoch():
     """What is left of an epoch joins its last block, and alone is one."""
     samples = np.array([1.0, 1.0, 1.0, 0.2, 0.5, 0.5]) / 1e3
-    assert summary(samples, [0, 4], 3.0).floor == pytest.approx(5e-4)
+    assert summarize(samples, [0, 4], 3.0).floor == pytest.approx(5e-4)
 
 
 def test_starts_beyond_the_recording_are_ignored():
     """A profiler's extra round may start an epoch without a sample."""
-    assert summary(np.array([1.0, 1.0]), [0, 2, 3], 3.0).epochs == 1
+    assert summarize(np.array([1.0, 1.0]), [0, 2, 3], 3.0).epochs == 1
 
 
 def test_the_inflation_and_the_tail_are_shown():
     """p95 of all invocations, and the median over the floor."""
     samples = np.array([4.0] * 10 + [5.0] * 81 + [9.0] * 9) / 1e3
-    found = summary(samples, [0], 3.0)
+    found = summarize(samples, [0], 3.0)
     assert (found.p95, found.inflation) == (pytest.approx(9e-3), pytest.approx(1.25))
 
 
@@ -128,7 +136,7 @@ class Clock:
 def test_an_epoch_lasts_15_ms_and_twelve_rounds(microseconds, rounds):
     """A new interpreter every epoch, and rounds enough for a median."""
     timing = Clock(microseconds)
-    renewal = Renewal(timing.create, timing)
+    renewal = EpochSetup(timing.create, timing)
     for _ in range(2 * rounds + 1):
         (invoke,), _ = renewal()
         invoke()
@@ -140,7 +148,7 @@ def test_an_epoch_lasts_15_ms_and_twelve_rounds(microseconds, rounds):
 def test_the_rounds_last_three_seconds(microseconds):
     """And some to spare for a machine that speeds up, but four at least."""
     timing = Clock(microseconds)
-    rounds = Renewal(timing.create, timing).rounds
+    rounds = EpochSetup(timing.create, timing).rounds
     assert rounds >= 4
     assert rounds * (microseconds + 2) / 1e6 >= 3.0
 
@@ -175,8 +183,8 @@ class Fixture:
 @pytest.fixture
 def no_litert(monkeypatch):
     """Interpreters that do nothing, quickly."""
-    monkeypatch.setattr(timing, "fresh", lambda *_: lambda: lambda: None)
-    monkeypatch.setattr(budget, "_TRIAL", 0.0)
+    monkeypatch.setattr(timing, "invoke_factory", lambda *_: lambda: lambda: None)
+    monkeypatch.setattr(budget, "_PACE_SECONDS", 0.0)
 
 
 @pytest.mark.usefixtures("no_litert")

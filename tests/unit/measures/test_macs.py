@@ -4,7 +4,13 @@ import pytest
 from graphs import altered, renamed
 
 from litegate.core.errors import MeasurementError
-from litegate.measures.structure.macs import FORMULAS, FREE, costs, macs, unknown
+from litegate.measures.structure.macs import (
+    FORMULAS,
+    WITHOUT_MACS,
+    costs,
+    macs,
+    uncounted_operators,
+)
 from litegate.spec import Kind
 from litegate.testing import artifact, custom_operator, tiny, tiny_artifact
 from litegate.tflite.graph import Graph, Operator, Subgraph, Tensor
@@ -63,7 +69,7 @@ def test_lstm_multiplies_each_weight_once_a_step():
 def test_an_operator_without_its_operands_is_not_known(name):
     found = graph(name, [(1,)], (1,))
     assert costs(found)[0].macs is None
-    assert unknown(found) == (f"operator 0 {name} v1",)
+    assert uncounted_operators(found) == (f"operator 0 {name} v1",)
 
 
 @pytest.mark.parametrize("name", ["CUSTOM", "WHILE", "IF", "RNN", "LSTM", "STABLEHLO_DOT_GENERAL"])
@@ -72,7 +78,7 @@ def test_an_operator_without_a_formula_is_not_counted_as_nothing(name):
 
 
 def test_no_operator_is_both_free_and_costly():
-    assert not FREE & FORMULAS.keys()
+    assert not WITHOUT_MACS & FORMULAS.keys()
 
 
 @pytest.mark.parametrize("kind", Kind)
@@ -107,7 +113,7 @@ def test_options_are_read_off_the_file():
 
 def test_renamed_operator_of_the_tiny_network_is_named():
     found = renamed(parse(tiny()), 1, "RNN")
-    assert unknown(found) == (f"operator 1 RNN v{found.main.operators[1].version}",)
+    assert uncounted_operators(found) == (f"operator 1 RNN v{found.main.operators[1].version}",)
 
 
 def test_a_batch_in_the_file_counts():

@@ -21,7 +21,7 @@ from litegate.measures.metrics import (
 from litegate.measures.metrics.custom import Chunk
 from litegate.measures.metrics.statistics import statistics
 from litegate.measures.metrics.values import mean_over_classes, metric_values
-from litegate.measures.statistics.bootstrap import without_each
+from litegate.measures.statistics.bootstrap import jackknife_samples
 from litegate.measures.wording import sentence
 from litegate.spec.metric import MetricKind
 
@@ -533,9 +533,9 @@ def test_values_on_a_resample_are_those_of_its_samples():
 
 def test_a_part_is_left_out_in_turn():
     """Each sample of few, one of 500 parts of many."""
-    few = np.concatenate(list(without_each(7)))
+    few = np.concatenate(list(jackknife_samples(7)))
     np.testing.assert_array_equal(few, 1 - np.eye(7))
-    many = np.concatenate(list(without_each(12_000)))
+    many = np.concatenate(list(jackknife_samples(12_000)))
     assert many.shape == (500, 12_000)
     np.testing.assert_array_equal((1 - many).sum(axis=0), np.ones(12_000))
 

@@ -92,14 +92,14 @@ def test_a_float_layer_among_integers_is_partly_integer():
 
 def test_what_the_file_does_not_say_is_not_guessed():
     found = origin(parse(tiny(Kind.INT8_QAT)))
-    assert found.way == found.min_runtime == UNSAID
-    assert origin(parse(tiny(Kind.FLOAT32))).way == "none"
+    assert found.quantization == found.min_runtime == UNSAID
+    assert origin(parse(tiny(Kind.FLOAT32))).quantization == "none"
 
 
 def test_metadata_of_the_converter_are_told():
     entries = {"CONVERSION_METADATA": conversion(), "min_runtime_version": b"1.14.0\0\0\0"}
     found = origin(parse(with_metadata(tiny(), **entries)))
-    assert found.way == "quantization-aware training"
+    assert found.quantization == "quantization-aware training"
     assert found.converter.endswith("TensorFlow 2.21.0")
     assert found.min_runtime == "1.14.0"
 
@@ -109,4 +109,4 @@ def test_names_of_tensors_point_to_training_and_prove_nothing():
         model.subgraphs[0].tensors[0].name = "net/quant_conv/FakeQuantWithMinMaxVars"
 
     found = origin(parse(edit(tiny(), rename)))
-    assert found.way == f"{UNSAID}; names of tensors point to quantization-aware training"
+    assert found.quantization == f"{UNSAID}; names of tensors point to quantization-aware training"

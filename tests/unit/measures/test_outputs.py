@@ -18,8 +18,8 @@ from litegate.measures.accuracy.agreement import (
 )
 from litegate.measures.accuracy.duplicates import first_indices, originals
 from litegate.measures.accuracy.output_error import output_error
-from litegate.measures.latency.confirmation import Contest, fresh_process
-from litegate.measures.latency.timing import fresh, one_sample
+from litegate.measures.latency.confirmation import LatencyContest, time_in_fresh_process
+from litegate.measures.latency.timing import invoke_factory, one_sample
 from litegate.measures.measurement import Outcome
 from litegate.measures.metrics import metric_loss
 from litegate.measures.properties import PROPERTIES, property_violations
@@ -128,13 +128,13 @@ def test_copies_are_equal_in_every_input():
 
 
 def test_an_interpreter_to_be_timed_is_fed_every_input():
-    fresh(SOUND.tflite, one_sample(SOUND), "it")()
+    invoke_factory(SOUND.tflite, one_sample(SOUND), "it")()
 
 
 @pytest.mark.slow
 def test_a_contest_in_a_fresh_process_is_fed_every_input():
-    found = fresh_process(
-        Contest(
+    found = time_in_fresh_process(
+        LatencyContest(
             candidate=SOUND.tflite,
             reference=FLIPPED.tflite,
             sample=one_sample(SOUND),

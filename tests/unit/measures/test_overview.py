@@ -10,7 +10,7 @@ from scenes import scene
 
 from litegate import Budget, metrics, percent
 from litegate.core.errors import ConfigError
-from litegate.measures.latency.timing import glance
+from litegate.measures.latency.timing import quick_times
 from litegate.measures.metrics import metric_value
 from litegate.measures.overview import overview
 from litegate.measures.structure.arena import arena
@@ -59,7 +59,7 @@ def test_what_litert_refuses_is_noted_and_not_timed():
 
 
 def test_a_glance_at_nothing_is_nothing():
-    assert glance({}) == {}
+    assert quick_times({}) == {}
 
 
 def test_a_report_of_an_older_run_is_shown_without_the_new_figures():

@@ -11,15 +11,20 @@ import pytest
 
 from litegate.core.errors import ConfigError, MeasurementError
 from litegate.measures.latency import confirmation as contest_module
-from litegate.measures.latency.confirmation import Contest, Result, confirmed, fresh_process
+from litegate.measures.latency.confirmation import (
+    ConfirmedDecision,
+    LatencyContest,
+    time_and_confirm,
+    time_in_fresh_process,
+)
 from litegate.measures.latency.epochs import Epoch
 from litegate.measures.latency.paired_test import (
     Decision,
     Terms,
-    affordable,
     budget_for,
     decide,
-    unaffordable,
+    fits_budget,
+    not_timed,
 )
 from litegate.measures.latency.timing import Pace
 from litegate.measures.measurement import Outcome
@@ -170,13 +175,13 @@ def test_no_epochs_are_an_error():
 def test_eight_epochs_must_fit_into_the_budget(factor, fits):
     """Just below, exactly, and just above the time of eight epochs."""
     cost = Pace(create=0.1, candidate=0.05, reference=0.05)
-    assert affordable(cost, factor * 8 * cost.epoch) is fits
+    assert fits_budget(cost, factor * 8 * cost.epoch) is fits
 
 
 def test_what_does_not_fit_is_refused_up_front():
     """With the ratio of the trial, no epoch, no interval, and the time that it needs."""
     cost = Pace(create=0.1, candidate=0.6, reference=0.4)
-    found = unaffordable(cost, Terms(limit=LIMIT, budget=10.0))
+    found = not_timed(cost, Terms(limit=LIMIT, budget=10.0))
     assert (found.outcome, found.stage, found.epochs) == (Outcome.INCONCLUSIVE, "up front", 0)
     assert (found.ratio, found.low) == (pytest.approx(1.5), None)
     assert found.needs == pytest.approx(8 * (0.1 + 4 * 0.5))
@@ -189,7 +194,7 @@ def test_slow_models_get_more_time(milliseconds, seconds):
     assert budget_for(cost) == seconds
 
 
-CONTEST = Contest(candidate=b"c", reference=b"r", sample=np.zeros((1, 2)), limit=LIMIT)
+CONTEST = LatencyContest(candidate=b"c", reference=b"r", sample=np.zeros((1, 2)), limit=LIMIT)
 PASSED, UNDECIDED = judged([UNDER] * 8), judged([LIMIT] * 400)
 FAILED = judged([OVER] * 11)
 
@@ -202,7 +207,7 @@ def never(_):
 @pytest.mark.parametrize("first", [PASSED, UNDECIDED, judged([1.3] * 60, limit=None)])
 def test_only_a_fail_is_repeated(first):
     """The cost of a second process is paid on a fail alone."""
-    result = confirmed(CONTEST, here=lambda _: first, elsewhere=never)
+    result = time_and_confirm(CONTEST, here=lambda _: first, elsewhere=never)
     assert (result.outcome, result.last) == (first.outcome, first)
 
 
@@ -217,7 +222,7 @@ def test_only_a_fail_is_repeated(first):
 def test_a_fail_stands_only_if_it_comes_again(again, outcome):
     """In a fresh process, with twice the budget; two processes that disagree decide nothing."""
     asked = []
-    result = confirmed(
+    result = time_and_confirm(
         CONTEST, here=lambda _: FAILED, elsewhere=lambda contest: asked.append(contest) or again
     )
     assert (result.outcome, result.last) == (outcome, again)
@@ -230,7 +235,7 @@ def test_a_decision_survives_the_way_between_processes(decision, monkeypatch):
     """Everything comes back as it was sent, an infinite need and a missing limit included."""
     sent = "a library's chatter\n" + json.dumps(asdict(decision)) + "\n"
     monkeypatch.setattr(contest_module, "_run", lambda *_: sent)
-    assert fresh_process(CONTEST) == decision
+    assert time_in_fresh_process(CONTEST) == decision
 
 
 @pytest.mark.parametrize("printed", ["", "nonsense", "{}", '{"outcome": "perhaps"}', "[1]"])
@@ -238,7 +243,7 @@ def test_a_process_without_a_decision_is_an_error(printed, monkeypatch):
     """Silence is not a second fail, and not a pass."""
     monkeypatch.setattr(contest_module, "_run", lambda *_: printed)
     with pytest.raises(MeasurementError, match="no decision"):
-        fresh_process(CONTEST)
+        time_in_fresh_process(CONTEST)
 
 
 @pytest.mark.parametrize(
@@ -256,7 +261,7 @@ def test_a_process_that_dies_or_hangs_is_an_error(error, monkeypatch):
 
     monkeypatch.setattr(subprocess, "run", run)
     with pytest.raises(MeasurementError, match="gave no decision") as caught:
-        fresh_process(CONTEST)
+        time_in_fresh_process(CONTEST)
     assert (error.stderr or "timed out") in str(caught.value)
 
 
@@ -270,7 +275,7 @@ def test_the_fresh_process_is_given_this_ones_import_path(monkeypatch):
 
     monkeypatch.setattr(subprocess, "run", run)
     monkeypatch.syspath_prepend("somewhere")
-    assert fresh_process(CONTEST) == PASSED
+    assert time_in_fresh_process(CONTEST) == PASSED
     assert seen["path"].split(os.pathsep)[0].endswith("somewhere")
     assert "litegate.measures.latency.confirmation" in seen["command"]
 
@@ -284,5 +289,5 @@ def test_impossible_terms_are_refused(wrong):
 
 def test_a_result_without_a_repetition_is_its_first_decision():
     """The report shows what was decided last."""
-    assert Result(first=PASSED).last is PASSED
-    assert isinstance(Result(first=FAILED, again=PASSED).last, Decision)
+    assert ConfirmedDecision(first=PASSED).last is PASSED
+    assert isinstance(ConfirmedDecision(first=FAILED, confirmation=PASSED).last, Decision)

@@ -10,7 +10,7 @@ from scipy.stats import binom, binomtest
 
 from litegate.core.errors import MeasurementError
 from litegate.measures.statistics.proportions import (
-    Pairs,
+    FlipCounts,
     clopper_pearson_upper,
     drop_limits,
     mcnemar,
@@ -18,16 +18,16 @@ from litegate.measures.statistics.proportions import (
     n_least,
     n_needed,
     n_proving,
-    quantile,
-    statistic,
-    unseen,
+    tango_score,
+    unseen_limit,
+    upper_quantile,
     wilson,
 )
 
 TWO_SIDED, ONE_SIDED = 0.025, 0.05
 
 
-def chance(pairs: Pairs, discordance: float) -> float:
+def chance(pairs: FlipCounts, discordance: float) -> float:
     """How likely these counts are where no drop is true: broken and fixed are equally frequent."""
     rest = pairs.n - pairs.flips
     ways = math.lgamma(pairs.n + 1) - sum(
@@ -47,7 +47,7 @@ def enumerated(n: int, discordance: float, tail: float) -> tuple[float, float]:
     reach = 7 * math.sqrt(centre) + 8
     counts = range(max(0, int(centre - reach)), int(centre + reach) + 1)
     total = width = covered = 0.0
-    for pairs in (Pairs(n=n, broken=b, fixed=c) for b in counts for c in counts if b <= c):
+    for pairs in (FlipCounts(n=n, broken=b, fixed=c) for b in counts for c in counts if b <= c):
         weight = chance(pairs, discordance) * (1 if pairs.broken == pairs.fixed else 2)
         if weight < 1e-8:
             continue
@@ -91,10 +91,10 @@ def test_coverage_of_the_interval(n, discordance):
 )
 def test_no_flips_at_all(n, flip_rate, limit):
     """Without a flip the interval still has a width, and the flip rate a bound."""
-    none = Pairs(n=n, broken=0, fixed=0)
+    none = FlipCounts(n=n, broken=0, fixed=0)
     assert 100 * clopper_pearson_upper(0, n) == pytest.approx(flip_rate, abs=0.0051)
     assert 100 * drop_limits(none)[0] == pytest.approx(limit, abs=0.0051)
-    assert drop_limits(none)[1] == pytest.approx(unseen(n), rel=1e-12)
+    assert drop_limits(none)[1] == pytest.approx(unseen_limit(n), rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -122,15 +122,15 @@ def proven(n: int, discordance: float, tolerance: float) -> float:
     counts = range(50)
     return sum(
         chance(pairs, discordance)
-        for pairs in (Pairs(n=n, broken=b, fixed=c) for b in counts for c in counts)
-        if statistic(pairs, -tolerance) >= quantile(ONE_SIDED)
+        for pairs in (FlipCounts(n=n, broken=b, fixed=c) for b in counts for c in counts)
+        if tango_score(pairs, -tolerance) >= upper_quantile(ONE_SIDED)
     )
 
 
 @pytest.mark.parametrize(("broken", "fixed"), [(4, 5), (0, 3), (12, 2), (193, 187)])
 def test_no_difference_gives_mcnemar(broken, fixed):
     """At no difference Tango's score is McNemar's."""
-    pairs = Pairs(n=10_000, broken=broken, fixed=fixed)
+    pairs = FlipCounts(n=10_000, broken=broken, fixed=fixed)
     expected = (fixed - broken) / math.sqrt(fixed + broken)
     assert mcnemar(pairs) == pytest.approx(expected, rel=1e-12)
 
@@ -147,7 +147,7 @@ def test_nuisance_is_the_maximum_of_the_likelihood(difference):
     )
     likeliest = shares[np.nanargmax(likelihood)]
     variance = n * (2 * likeliest + difference * (1 - difference))
-    score = statistic(Pairs(n=n, broken=b, fixed=c), difference)
+    score = tango_score(FlipCounts(n=n, broken=b, fixed=c), difference)
     assert score == pytest.approx((c - b - n * difference) / math.sqrt(variance), rel=1e-4)
 
 
@@ -156,16 +156,16 @@ def test_nuisance_is_the_maximum_of_the_likelihood(difference):
 )
 def test_limits_solve_the_score(n, broken, fixed):
     """At its limits the score is the normal quantile, unless a limit is the end of the scale."""
-    pairs = Pairs(n=n, broken=broken, fixed=fixed)
+    pairs = FlipCounts(n=n, broken=broken, fixed=fixed)
     low, high = drop_limits(pairs, TWO_SIDED)
     assert -1 <= low <= pairs.drop <= high <= 1
     for limit, z in ((low, -1.959964), (high, 1.959964)):
-        assert abs(limit) == 1 or statistic(pairs, -limit) == pytest.approx(z, abs=1e-5)
+        assert abs(limit) == 1 or tango_score(pairs, -limit) == pytest.approx(z, abs=1e-5)
 
 
 def test_exchange_mirrors_the_interval():
     """Exchanging reference and candidate changes the sign of the drop and of its limits."""
-    pairs = Pairs(n=500, broken=7, fixed=3)
+    pairs = FlipCounts(n=500, broken=7, fixed=3)
     low, high = drop_limits(pairs)
     assert pairs.swapped.drop == -pairs.drop
     assert drop_limits(pairs.swapped) == (-high, -low)
@@ -173,7 +173,7 @@ def test_exchange_mirrors_the_interval():
 
 def test_drop_is_an_exact_fraction():
     """Three lost of 7,000 samples are exactly that."""
-    pairs = Pairs(n=7000, broken=5, fixed=2)
+    pairs = FlipCounts(n=7000, broken=5, fixed=2)
     assert pairs.drop == Fraction(3, 7000)
     assert pairs.discordance == Fraction(1, 1000)
 
@@ -183,7 +183,7 @@ def test_impossible_counts_are_refused(counts):
     """No samples, negative flips, more flips than samples."""
     n, broken, fixed = counts
     with pytest.raises(MeasurementError, match="cannot be compared"):
-        Pairs(n=n, broken=broken, fixed=fixed)
+        FlipCounts(n=n, broken=broken, fixed=fixed)
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_impossible_counts_are_refused(counts):
 @pytest.mark.parametrize("tolerance", [Fraction(1, 100), Fraction(1, 1000), Fraction(1, 3)])
 def test_deciding_takes_more_samples_than_were_not_enough(n, broken, fixed, tolerance):
     """Whatever is kept but not proven by n samples is said to take more than n."""
-    pairs = Pairs(n=n, broken=broken, fixed=fixed)
+    pairs = FlipCounts(n=n, broken=broken, fixed=fixed)
     unproven = pairs.drop <= tolerance < drop_limits(pairs)[1]
     needed = n_deciding(Fraction(broken, n), Fraction(fixed, n), tolerance)
     assert not unproven or (needed is not None and needed > n)
@@ -228,7 +228,7 @@ def test_nothing_decides_at_the_limit():
 def test_least_samples_are_the_least(tolerance):
     """One sample less, and not even a run without flips, or without errors, proves it."""
     n = n_least(tolerance)
-    assert unseen(n) <= tolerance < unseen(n - 1)
+    assert unseen_limit(n) <= tolerance < unseen_limit(n - 1)
     assert wilson(n, n)[0] >= 1 - tolerance > wilson(n - 1, n - 1)[0]
     assert n_deciding(0, 0, tolerance) == n
 

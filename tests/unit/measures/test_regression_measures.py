@@ -17,7 +17,7 @@ from litegate.measures import regression
 from litegate.measures.latency.paired_test import Decision
 from litegate.measures.measurement import Outcome
 from litegate.measures.regression import (
-    SAME,
+    SAME_BYTES,
     accuracy_loss,
     agreement_with_base,
     latency_growth,
@@ -96,7 +96,7 @@ def nothing_runs(monkeypatch):
         "parse",
         "answers",
         "accuracy_drop",
-        "attribution",
+        "size_changes",
         "latency_ratio",
     ):
         monkeypatch.setattr(regression, name, refuse)
@@ -111,7 +111,7 @@ def test_every_difference_is_exactly_zero(nothing_runs):
         (operator_changes(BASE, grown(0)), 0),
         (latency_growth(BASE, grown(0), percent(1)), percent(1)),
     ):
-        assert (found.value, found.interval, found.evidence) == (0, None, (SAME,))
+        assert (found.value, found.interval, found.evidence) == (0, None, (SAME_BYTES,))
         assert (found.subject, found.artifacts) == ("tiny/int8_qat", (BASE.sha256,) * 2)
         assert (found <= limit).outcome is Outcome.PASS
 
@@ -119,7 +119,7 @@ def test_every_difference_is_exactly_zero(nothing_runs):
 def test_they_agree_on_everything(nothing_runs):
     """All decisions, exactly: the strictest limit is kept without a sample."""
     found = agreement_with_base(BASE, grown(0))
-    assert (found.value, found.interval, found.evidence) == (1, None, (SAME,))
+    assert (found.value, found.interval, found.evidence) == (1, None, (SAME_BYTES,))
     assert (found >= percent(100)).outcome is Outcome.PASS
 
 
@@ -438,4 +438,4 @@ def test_another_signature_of_the_same_bytes_is_another_network():
     x = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
     one, other = (selected(both, x, x.argmax(axis=1), signature=name) for name in names)
     assert (accuracy_loss(one, other) <= points(0)).outcome is Outcome.FAIL
-    assert accuracy_loss(one, one).evidence == (SAME,)
+    assert accuracy_loss(one, one).evidence == (SAME_BYTES,)

@@ -8,17 +8,17 @@ import scipy.integrate
 import scipy.stats
 
 from litegate.measures.statistics.sequential import (
-    convinced,
     hodges_lehmann,
     log_evidence,
     sign_interval,
     signed_rank,
+    signs_decide,
 )
 
 
 def unanimous(alpha):
     """The fewest signs that decide where all of them agree."""
-    return next(k for k in range(1, 100) if convinced(k, k, alpha))
+    return next(k for k in range(1, 100) if signs_decide(k, k, alpha))
 
 
 @pytest.mark.parametrize(
@@ -71,10 +71,10 @@ def test_the_sign_interval_is_what_the_evidence_has_not_refuted():
     x = np.random.default_rng(3).normal(size=37)
     low, high = sign_interval(x)
     for inside in (low, high):
-        assert not convinced(int((x > inside).sum()), len(x), 0.05)
-        assert not convinced(int((x < inside).sum()), len(x), 0.05)
-    assert convinced(int((x > low - 1e-9).sum()), len(x), 0.05)
-    assert convinced(int((x < high + 1e-9).sum()), len(x), 0.05)
+        assert not signs_decide(int((x > inside).sum()), len(x), 0.05)
+        assert not signs_decide(int((x < inside).sum()), len(x), 0.05)
+    assert signs_decide(int((x > low - 1e-9).sum()), len(x), 0.05)
+    assert signs_decide(int((x < high + 1e-9).sum()), len(x), 0.05)
 
 
 def test_the_sign_interval_needs_eight_values():

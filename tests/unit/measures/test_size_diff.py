@@ -8,14 +8,14 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from litegate.core.errors import ArtifactError
-from litegate.measures.regression.byte_counts import DESCRIPTIONS, UNREAD, weigh
+from litegate.measures.regression.byte_counts import DESCRIPTIONS, UNUSED_BUFFERS, count_bytes
 from litegate.measures.regression.graph_matching import (
     match,
     match_operators,
     match_tensors,
     operators,
 )
-from litegate.measures.regression.size_diff import REST, attribution
+from litegate.measures.regression.size_diff import REST, size_changes
 from litegate.spec import Kind
 from litegate.testing import Draft, artifact, custom_operator, edit, float_layer, pad, tiny
 from litegate.tflite.reader import parse
@@ -25,7 +25,7 @@ BASE = tiny()
 
 def parts(candidate, base=BASE):
     """The parts by label."""
-    return {part.label: part.bytes for part in attribution(artifact(base), artifact(candidate))}
+    return {part.label: part.bytes for part in size_changes(artifact(base), artifact(candidate))}
 
 
 def widened(tflite, name="conv/weight"):
@@ -92,14 +92,14 @@ FILES = {
 @pytest.mark.parametrize(("base", "candidate"), list(permutations(FILES, 2)))
 def test_parts_add_up_to_the_whole_difference(base, candidate):
     """To the byte, between any two files, in either direction."""
-    found = attribution(artifact(FILES[base]), artifact(FILES[candidate]))
+    found = size_changes(artifact(FILES[base]), artifact(FILES[candidate]))
     assert sum(part.bytes for part in found) == len(FILES[candidate]) - len(FILES[base])
     assert all(part.bytes for part in found)
 
 
 def test_the_largest_part_comes_first():
     """A reader who stops after one line has read what matters most."""
-    found = attribution(artifact(BASE), artifact(FILES["float32"]))
+    found = size_changes(artifact(BASE), artifact(FILES["float32"]))
     sizes = [abs(part.bytes) for part in found]
     assert str(found[0]) == "tensor 'dense/weight' (int8 to float32) +3,072 B"
     assert sizes == sorted(sizes, reverse=True)
@@ -135,7 +135,7 @@ def test_metadata_is_named():
 
 def test_bytes_that_nothing_reads_are_told():
     """In a buffer, or after the model."""
-    assert parts(with_unread(BASE, 500))[UNREAD] == 500
+    assert parts(with_unread(BASE, 500))[UNUSED_BUFFERS] == 500
     assert parts(FILES["padded"]) == {REST: 1001}
 
 
@@ -166,7 +166,7 @@ def test_a_shared_buffer_counts_once():
 
 def test_every_part_of_a_file_is_inside_it():
     """Values, operators and descriptions leave less than a quarter to structure."""
-    found = weigh(artifact(BASE))
+    found = count_bytes(artifact(BASE))
     known = sum(found.values.values()) + sum(found.operators.values()) + sum(found.totals.values())
     assert 0.75 * len(BASE) < known < len(BASE)
 
@@ -175,20 +175,20 @@ def test_a_file_that_cannot_be_read_is_an_error():
     """Half a file is no small file."""
     half = replace(artifact(BASE), tflite=BASE[: len(BASE) // 2])
     with pytest.raises(ArtifactError, match="tiny/int8_qat is not a sound"):
-        attribution(artifact(BASE), half)
+        size_changes(artifact(BASE), half)
 
 
 def test_items_match_by_the_first_key_that_fits():
     """In their order; a later key is for what an earlier one left."""
     found = match(["a1", "b1", "b2", "c1"], ["b2", "b9", "a1", "d1"], (lambda s: s, lambda s: s[0]))
     assert found.pairs == (("a1", "a1"), ("b2", "b2"), ("b1", "b9"))
-    assert (found.went, found.came) == (("c1",), ("d1",))
+    assert (found.removed, found.added) == (("c1",), ("d1",))
 
 
 def test_tensors_match_by_what_they_are_for_where_names_differ():
     """Every tensor finds its counterpart in a file whose names are all new."""
     found = match_tensors(parse(BASE), parse(FILES["renamed"]))
-    assert not found.went + found.came
+    assert not found.removed + found.added
     assert all(
         after.tensor.name == before.tensor.name + "/renamed" for before, after in found.pairs
     )
@@ -198,6 +198,6 @@ def test_an_operator_put_in_between_does_not_shift_the_others():
     """Each operator of the base finds the one that serves the same tensor."""
     before, after = (operators(parse(each)) for each in (BASE, FILES["float layer"]))
     found = match_operators(before, after)
-    assert [one.kind for one in found.came] == ["DEQUANTIZE", "QUANTIZE"]
+    assert [one.kind for one in found.added] == ["DEQUANTIZE", "QUANTIZE"]
     assert all(one.kind == other.kind for one, other in found.pairs)
-    assert not found.went
+    assert not found.removed

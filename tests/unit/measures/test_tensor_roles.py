@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from litegate.measures.structure.tensor_roles import Role, roles, uses
+from litegate.measures.structure.tensor_roles import Role, layer_uses, roles
 from litegate.spec import Kind
 from litegate.testing import Draft, edit, tiny
 from litegate.tflite.graph import ABSENT, Operator, Subgraph, Tensor
@@ -94,7 +94,7 @@ def test_a_layer_reads_its_weight_second_and_its_bias_third(name):
         ["x:int8", "w:int8!", "b:int32!", "y:int8"], [(name, (0, 1, 2), (3,))], outputs=(3,)
     )
     assert roles(graph) == (Role.INPUT, Role.WEIGHT, Role.BIAS, Role.OUTPUT)
-    (use,) = uses(graph)
+    (use,) = layer_uses(graph)
     assert use.data is graph.tensors[0]
 
 
@@ -104,7 +104,7 @@ def test_a_transposed_convolution_reads_its_weight_second_and_its_data_third(nam
     names = ["x:int8", "shape:int32!", "w:int8!", "b:int32!", "y:int8"]
     graph = make(names, [(name, (1, 2, 0, 3), (4,))], outputs=(4,))
     assert roles(graph) == (Role.INPUT, Role.CONSTANT, Role.WEIGHT, Role.BIAS, Role.OUTPUT)
-    (use,) = uses(graph)
+    (use,) = layer_uses(graph)
     assert use.data is graph.tensors[0]
 
 
@@ -114,7 +114,7 @@ def test_a_computed_operand_is_no_weight():
     steps = [("RELU", (0,), (1,)), ("FULLY_CONNECTED", (0, 1, ABSENT), (2,))]
     graph = make(names, steps, outputs=(2,))
     assert roles(graph)[1] is Role.ACTIVATION
-    assert uses(graph)[0].weights == ()
+    assert layer_uses(graph)[0].weights == ()
 
 
 def test_a_left_out_bias_is_no_bias():
@@ -122,7 +122,7 @@ def test_a_left_out_bias_is_no_bias():
     names = ["x:int8", "w:int8!", "y:int8", "last:int32!"]
     graph = make(names, [("FULLY_CONNECTED", (0, 1, ABSENT), (2,))], outputs=(2,))
     assert roles(graph)[3] is Role.CONSTANT
-    assert uses(graph)[0].bias is None
+    assert layer_uses(graph)[0].bias is None
 
 
 def test_integers_computed_from_activations_are_activations():
@@ -171,5 +171,5 @@ def test_a_shared_weight_is_used_by_each_of_its_readers():
         twin.inputs, twin.opcodeIndex = list(layer.inputs), layer.opcodeIndex
         draft.graph.operators.append(twin)
 
-    weights = [use.weights[0].name for use in uses(parse(edit(tiny(), change)).main)]
+    weights = [use.weights[0].name for use in layer_uses(parse(edit(tiny(), change)).main)]
     assert weights == ["conv/weight", "depthwise/weight", "dense/weight", "dense/weight"]

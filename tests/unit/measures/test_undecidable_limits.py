@@ -6,7 +6,7 @@ from litegate import Budget, Regression, per_thousand, percent, points, quanta
 from litegate.core.errors import MeasurementError
 from litegate.core.units import Quantity, Unit
 from litegate.measures.lints.undecidable_limits import undecidable_limit_notes
-from litegate.measures.statistics.proportions import Pairs, drop_limits, unseen, wilson
+from litegate.measures.statistics.proportions import FlipCounts, drop_limits, unseen_limit, wilson
 
 EVEN = {"cat": 36, "dog": 36, "ship": 36}
 
@@ -31,7 +31,7 @@ def test_budget_without_limits_has_no_lints():
 )
 def test_tolerance_finer_than_the_split(limit, n, lint):
     """A tolerance is too fine exactly where a run without flips would not prove it."""
-    none = Pairs(n=n, broken=0, fixed=0)
+    none = FlipCounts(n=n, broken=0, fixed=0)
     assert (drop_limits(none)[1] > points(limit).value) is lint
     assert ("accuracy_drop" in told(Budget(accuracy_drop=points(limit)), n)) is lint
     in_errors = Budget(extra_errors=per_thousand(10 * limit))
@@ -61,7 +61,7 @@ def test_tolerance_of_nothing_is_never_proven(limit):
 )
 def test_floor_above_what_the_split_can_show(field, n, samples):
     """A floor is too high exactly where every sample right would not prove it."""
-    best = 1 - unseen(samples)
+    best = 1 - unseen_limit(samples)
     assert best == pytest.approx(wilson(samples, samples)[0], abs=1e-12)
     for step, lint in ((-1e-9, False), (0, False), (1e-9, True)):
         floor = Quantity(best + step, Unit.PERCENT)

@@ -13,7 +13,7 @@ from litegate.measures.measurement import Outcome
 from litegate.measures.structure.weights import layer_weights, sparsity, unique_weights
 from litegate.spec import Kind
 from litegate.testing import Draft, artifact, edit, float_layer, tiny
-from litegate.tflite.editing.writer import Writer
+from litegate.tflite.editing.writer import ModelWriter
 
 NAMES = ("conv", "depthwise", "dense")
 
@@ -157,7 +157,7 @@ def test_a_file_without_weights_is_refused():
 
 def embedded(kind="GATHER"):
     """Rows of a table without zeros, and a dense layer of nothing else."""
-    writer = Writer("embedded")
+    writer = ModelWriter("embedded")
     ids = writer.computed("ids", "int32", (1,))
     table = writer.constant("table", np.ones((50, 4), np.float32))
     rows = writer.computed("rows", "float32", (1, 4))

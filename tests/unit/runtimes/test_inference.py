@@ -65,7 +65,7 @@ def test_large_models_are_held_once_and_small_sets_are_not_split(
     monkeypatch, cores, weights, batches, expected
 ):
     monkeypatch.setattr(inference, "cores", lambda: cores)
-    assert inference._crew(weights, batches) == expected
+    assert inference._runner_count(weights, batches) == expected
 
 
 @pytest.mark.parametrize(

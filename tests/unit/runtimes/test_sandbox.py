@@ -14,7 +14,7 @@ from litegate.core.errors import ArtifactError
 from litegate.runtimes import sandbox
 from litegate.runtimes.inference import BATCH, outputs
 from litegate.runtimes.litert import Kernels, load
-from litegate.runtimes.sandbox import demand_trial
+from litegate.runtimes.sandbox import run_in_sandbox
 from litegate.spec import DataLocations, File, Kind
 from litegate.testing import Draft, edit, evaluation, tiny
 from litegate.tflite.reader import parse
@@ -75,13 +75,13 @@ def litegate(*args):
 
 @pytest.mark.parametrize("kind", Kind)
 def test_sound_files_stand_the_trial(kind):
-    demand_trial(tiny(kind))
+    run_in_sandbox(tiny(kind))
 
 
 @pytest.mark.parametrize("tflite", [b"", SOUND[:1000], b"no model"], ids=("empty", "cut", "text"))
 def test_what_litert_refuses_is_told_in_its_words(tflite):
     with pytest.raises(ArtifactError, match="LiteRT cannot load mine") as refused:
-        demand_trial(tflite, subject="mine")
+        run_in_sandbox(tflite, subject="mine")
     with pytest.raises(ArtifactError, match="LiteRT cannot load mine") as here:
         load(tflite, "mine", Kernels.BUILTIN)
     assert refused.value.got == " ".join(here.value.got.split())
@@ -96,7 +96,7 @@ def test_operands_that_xnnpack_would_read_unchecked_are_refused():
         code.builtinCode = code.deprecatedBuiltinCode = kind
 
     with pytest.raises(ArtifactError) as caught:
-        demand_trial(edit(tiny(Kind.DYNAMIC_RANGE), slice_of_three))
+        run_in_sandbox(edit(tiny(Kind.DYNAMIC_RANGE), slice_of_three))
     assert "NumInputs(node) != 4 (3 != 4)" in caught.value.got
 
 
@@ -107,7 +107,7 @@ def test_a_refusal_while_it_is_run_is_left_to_who_runs_it():
         model.buffers[Draft(model).tensor("flat/features").buffer].data = [7, 0, 0, 0]
 
     tflite = edit(SOUND, shape_that_fits_nothing)
-    demand_trial(tflite)
+    run_in_sandbox(tflite)
     with pytest.raises(ArtifactError):
         outputs(tflite, evaluation().x)
 
@@ -115,14 +115,14 @@ def test_a_refusal_while_it_is_run_is_left_to_who_runs_it():
 def test_a_crash_is_told_with_its_signal_and_its_step():
     parse(CRASHING)
     with pytest.raises(ArtifactError, match=r"LiteRT crashes on board\.tflite") as caught:
-        demand_trial(CRASHING, subject="board.tflite")
+        run_in_sandbox(CRASHING, subject="board.tflite")
     assert caught.value.got == "SIGSEGV while it was loaded, xnnpack kernels"
 
 
 def test_what_never_ends_is_ended():
     parse(ENDLESS)
     with pytest.raises(ArtifactError, match="LiteRT does not come to an end with") as caught:
-        demand_trial(ENDLESS, timeout=4)
+        run_in_sandbox(ENDLESS, timeout=4)
     assert caught.value.expected == "an answer within 4 s"
     assert "none, " in caught.value.got
 
@@ -131,13 +131,13 @@ def test_a_trial_that_cannot_be_held_is_not_stood(monkeypatch):
     """Python itself ends with another status than 0."""
     monkeypatch.setattr(sandbox, "COMMAND", (*sandbox.COMMAND[:-1], "litegate.gone"))
     with pytest.raises(ArtifactError, match="crashes on the model") as caught:
-        demand_trial(SOUND)
+        run_in_sandbox(SOUND)
     assert caught.value.got == "exit code 1 before it was loaded"
 
 
 def test_every_step_is_told_before_it_is_taken():
     steps = []
-    sandbox.attempt(SOUND, steps.append)
+    sandbox.run_all_kernels(SOUND, steps.append)
     assert len(steps) == 1 + 3 * 4
     assert steps[:2] == ["while it was loaded, builtin kernels"] * 2
     assert steps[-2:] == [

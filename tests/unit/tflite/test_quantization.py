@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from litegate.tflite.quantization import BLOCK, meant, quantized
+from litegate.tflite.quantization import BLOCK, dequantize, quantize
 
 GRIDS = [
     ("int8", 1 / 255, -128),
@@ -48,7 +48,7 @@ def around(dtype, scale, zero_point):
 def test_every_bit_is_that_of_the_definition(dtype, scale, zero_point, precise):
     scale, dtype = float(np.float32(scale)), np.dtype(dtype)
     real = around(dtype, scale, zero_point).astype(precise)
-    found = quantized(real, dtype, scale, zero_point)
+    found = quantize(real, dtype, scale, zero_point)
     assert found.dtype == dtype
     np.testing.assert_array_equal(found, exact(real, dtype, scale, zero_point))
 
@@ -61,13 +61,13 @@ def test_what_integers_mean_is_rounded_once(dtype, scale, zero_point, rough):
     limits = np.iinfo(dtype)
     raw = np.linspace(limits.min, limits.max, 70_000).astype(dtype)
     wanted = ((raw.astype(np.float64) - zero_point) * scale).astype(np.float32)
-    np.testing.assert_array_equal(meant(raw, scale, zero_point).view("i4"), wanted.view("i4"))
+    np.testing.assert_array_equal(dequantize(raw, scale, zero_point).view("i4"), wanted.view("i4"))
 
 
 def test_shapes_stay_and_blocks_join():
     real = np.random.default_rng(0).uniform(0, 1, (3, BLOCK // 2, 1)).astype(np.float32)
     for one in (real, real[:, ::2], real[:0], np.asfortranarray(real)):
-        found = quantized(one, np.dtype("int8"), 1 / 255, -128)
+        found = quantize(one, np.dtype("int8"), 1 / 255, -128)
         np.testing.assert_array_equal(found, exact(one, np.int8, 1 / 255, -128))
 
 
@@ -77,4 +77,4 @@ def test_nan_has_no_integer(precise, place):
     real = np.zeros(BLOCK + 2, precise)
     real[place] = np.nan
     with pytest.raises(ValueError, match="NaN"):
-        quantized(real, np.dtype("int8"), 0.1, 0)
+        quantize(real, np.dtype("int8"), 0.1, 0)

@@ -5,7 +5,7 @@ import pytest
 from several import crossed, crossed_artifact, double, samples, two_signatures
 
 from litegate.core.errors import ArtifactError, DataError, MeasurementError
-from litegate.runtimes.inference import all_outputs, inner, outputs, predict, predict_all
+from litegate.runtimes.inference import all_outputs, inner_tensors, outputs, predict, predict_all
 from litegate.runtimes.litert import Kernels, Runner
 from litegate.runtimes.litert import signatures as signatures_of
 from litegate.spec import Inputs
@@ -103,7 +103,7 @@ def test_nan_in_any_input_is_found():
 
 def test_what_inner_tensors_hold_is_of_both_inputs():
     bare = next(one.index for one in parse(crossed()).main.tensors if one.name == "bare")
-    held = [one[bare] for one in inner(crossed(), X, [bare])]
+    held = [one[bare] for one in inner_tensors(crossed(), X, [bare])]
     assert np.allclose(np.concatenate(held), LEFT * RIGHT)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from litegate.measures.regression.byte_counts import Weighed, weigh
+from litegate.measures.regression import size_diff
+from litegate.measures.regression.byte_counts import ByteCounts, count_bytes
 from litegate.measures.regression.graph_matching import PlacedOperator, operators, tensors
-from litegate.measures.regression.operator_diff import NO_ARITHMETIC, floating
-from litegate.measures.regression.size_diff import REST, attribution
+from litegate.measures.regression.operator_diff import NO_ARITHMETIC, float_arithmetic
+from litegate.measures.regression.size_diff import REST
 from litegate.measures.structure.tensor_roles import Role
 from litegate.report.html.page_data import OperatorTypes, SizeChange, SizeShare
 from litegate.spec import Artifact
@@ -25,7 +26,7 @@ def size_shares(artifact: Artifact) -> tuple[SizeShare, ...]:
 
     Raises ArtifactError if the file cannot be read.
     """
-    weighed = weigh(artifact)
+    weighed = count_bytes(artifact)
     shares = [share for share in _all_shares(weighed) if share.bytes]
     shares.sort(key=lambda share: -share.bytes)
     shown, small = shares[:MOST_SHARES], shares[MOST_SHARES:]
@@ -36,15 +37,15 @@ def size_shares(artifact: Artifact) -> tuple[SizeShare, ...]:
     return tuple(sorted(shown, key=lambda share: -share.bytes))
 
 
-def _all_shares(weighed: Weighed) -> Iterable[SizeShare]:
+def _all_shares(weighed: ByteCounts) -> Iterable[SizeShare]:
     for placed in tensors(weighed.graph):
-        kind, size = _KINDS.get(placed.role, "constant"), weighed.of_tensor(placed)
+        kind, size = _KINDS.get(placed.role, "constant"), weighed.tensor_bytes(placed)
         yield SizeShare(name=placed.tensor.name, kind=kind, operator=placed.operator, bytes=size)
     by_kind: defaultdict[str, list[PlacedOperator]] = defaultdict(list)
     for operator in operators(weighed.graph):
         by_kind[operator.kind].append(operator)
     for kind, same_kind in by_kind.items():
-        name, size = f"{len(same_kind)} x {kind}", weighed.of_operators(same_kind)
+        name, size = f"{len(same_kind)} x {kind}", weighed.operator_bytes(same_kind)
         yield SizeShare(name=name, kind="operators", operator=kind, bytes=size)
     for label, size in weighed.totals.items():
         yield _structure(label, size)
@@ -64,7 +65,8 @@ def size_changes(base: Artifact, candidate: Artifact) -> tuple[tuple[SizeChange,
     Raises ArtifactError if a file cannot be read.
     """
     changes = [
-        SizeChange(name=change.label, bytes=change.bytes) for change in attribution(base, candidate)
+        SizeChange(name=change.label, bytes=change.bytes)
+        for change in size_diff.size_changes(base, candidate)
     ]
     return tuple(changes[:MOST_CHANGES]), max(0, len(changes) - MOST_CHANGES)
 
@@ -87,7 +89,7 @@ def count_float_operators(graph: Graph) -> int:
 
 def _float_arithmetic(operator: PlacedOperator) -> str:
     """Name the float arithmetic of an operator; empty for conversions such as QUANTIZE."""
-    return "" if operator.operator.name in NO_ARITHMETIC else floating(operator)
+    return "" if operator.operator.name in NO_ARITHMETIC else float_arithmetic(operator)
 
 
 def _types_of(operator: PlacedOperator) -> OperatorTypes:

@@ -27,7 +27,7 @@ from litegate.measures.accuracy.flips import (
 from litegate.measures.accuracy.layer_error import divergence
 from litegate.measures.accuracy.shares import PairedCounts, drop, share, worst_drop
 from litegate.measures.measurement import Measurement
-from litegate.measures.statistics.proportions import Pairs
+from litegate.measures.statistics.proportions import FlipCounts
 from litegate.runtimes.inference import Outputs, predict
 from litegate.spec import Artifact
 
@@ -102,7 +102,7 @@ def accuracy(artifact: Artifact) -> Measurement:
     )
 
 
-def flips(reference: Artifact, candidate: Artifact) -> Pairs:
+def flips(reference: Artifact, candidate: Artifact) -> FlipCounts:
     """Count the samples that exactly one of two artifacts gets right.
 
     Raises MeasurementError if their evaluation splits differ.

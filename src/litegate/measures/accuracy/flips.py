@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 from litegate.core.errors import MeasurementError
 from litegate.measures.accuracy.duplicates import first_indices, originals
 from litegate.measures.accuracy.shares import PairedCounts
-from litegate.measures.statistics.proportions import Pairs
+from litegate.measures.statistics.proportions import FlipCounts
 from litegate.spec import Evaluation
 
 Marks = NDArray[np.bool_]
 """True for each sample that counts as right, shape (n,)."""
 
 
-def count_flips(before: Marks, after: Marks) -> Pairs:
+def count_flips(before: Marks, after: Marks) -> FlipCounts:
     """Count the flips between two arrays of marks of the same samples."""
-    return Pairs(
+    return FlipCounts(
         n=len(before), broken=int((before & ~after).sum()), fixed=int((~before & after).sum())
     )
 

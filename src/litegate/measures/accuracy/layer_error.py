@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from litegate.core.errors import LitegateError, MeasurementError
 from litegate.measures.accuracy.decisions import demand_same_split
 from litegate.measures.accuracy.layer_pairs import LayerPair, match_layers
-from litegate.runtimes.inference import inner
+from litegate.runtimes.inference import inner_tensors
 from litegate.spec import Artifact
 from litegate.tflite.graph import Tensor
 from litegate.tflite.reader import parse
@@ -176,7 +176,7 @@ def _tensor_values(artifact: Artifact, tensors: Sequence[Tensor]) -> Iterator[Te
     x = artifact.evaluation.x
     chosen = np.unique(np.linspace(0, len(x) - 1, SAMPLES).astype(int))
     distinct = {tensor.index: tensor for tensor in tensors}
-    samples = inner(
+    samples = inner_tensors(
         artifact.tflite,
         x[chosen],
         list(distinct),

@@ -21,7 +21,7 @@ from litegate.measures.accuracy.duplicates import first_indices, originals, samp
 from litegate.measures.accuracy.layer_error import divergence
 from litegate.measures.accuracy.outputs import measure_worst, pair_outputs
 from litegate.measures.measurement import Interval, Measurement
-from litegate.measures.statistics.bootstrap import METHOD, bca, by_group, resamples
+from litegate.measures.statistics.bootstrap import METHOD, bca, group_sums, resamples
 from litegate.measures.statistics.proportions import TAIL
 from litegate.runtimes.inference import Outputs
 from litegate.spec import Artifact
@@ -59,7 +59,7 @@ def _measure_output(
         originals(candidate.evaluation),
     )
     numbers = np.unique(groups, return_inverse=True)[1]
-    limits = _limits(error, by_group(differences, numbers), by_group(references, numbers))
+    limits = _limits(error, group_sums(differences, numbers), group_sums(references, numbers))
     (low, high), (least, most) = limits(TAIL / 2), limits(TAIL)
     worst = int(differences.argmax())
     return Measurement(

@@ -14,7 +14,7 @@ from litegate.measures.accuracy.decisions import demand_finite_values
 from litegate.measures.measurement import Measurement
 from litegate.runtimes.inference import Outputs, predict_all
 from litegate.spec import Artifact
-from litegate.tflite.ports import listed, matching
+from litegate.tflite.ports import find_port, join_names
 
 OutputPair = TypeVar("OutputPair")
 
@@ -36,7 +36,7 @@ def pair_outputs(reference: Artifact, candidate: Artifact) -> dict[str, tuple[Ou
 def own_name(outputs: Mapping[str, Outputs], name: str, subject: str) -> str:
     """Return the artifact's own name of an output. Raises MeasurementError if it has none."""
     try:
-        return matching(
+        return find_port(
             {key: output.port for key, output in outputs.items()}, name, "output", subject
         )
     except ArtifactError as error:
@@ -51,7 +51,8 @@ def demand_counterparts(
     """Raise MeasurementError if an artifact has outputs that are compared with nothing."""
     if unpaired := [name for name in outputs if name not in {*compared}]:
         raise MeasurementError(
-            f"{counterpart} has no counterpart of {listed(unpaired)}, of the outputs of {subject}",
+            f"{counterpart} has no counterpart of {join_names(unpaired)}, "
+            f"of the outputs of {subject}",
             expected="the same outputs by the same names",
             remedy="build both from the same network",
         )

@@ -28,7 +28,7 @@ from litegate.measures.measurement import (
 )
 from litegate.measures.statistics.proportions import (
     TAIL,
-    Pairs,
+    FlipCounts,
     drop_limits,
     n_deciding,
     n_proving,
@@ -59,8 +59,8 @@ def _outer(*limits: Limits) -> Limits:
 class PairedCounts:
     """Paired counts of all samples, and of each distinct sample once."""
 
-    total: Pairs
-    distinct: Pairs
+    total: FlipCounts
+    distinct: FlipCounts
 
     def limits(self, tail: float = TAIL) -> Limits:
         """Return the outer limits of the drop, each exceeded with probability `tail`."""
@@ -218,7 +218,7 @@ def _worst_rule(
     return rule
 
 
-def _loss_in_words(noun: str, name: str, pairs: Pairs) -> str:
+def _loss_in_words(noun: str, name: str, pairs: FlipCounts) -> str:
     net = pairs.broken - pairs.fixed
     verb = "loses" if net >= 0 else "gains"
     return (
@@ -226,7 +226,7 @@ def _loss_in_words(noun: str, name: str, pairs: Pairs) -> str:
     )
 
 
-def _limit_in_samples(limit: Quantity, pairs: Pairs) -> str:
+def _limit_in_samples(limit: Quantity, pairs: FlipCounts) -> str:
     return f"the limit of {limit} is {text(limit.value * pairs.n, Unit.COUNT)} samples"
 
 
@@ -238,7 +238,7 @@ def _samples_needed(counts: PairedCounts, limit: Quantity) -> str:
     return _needed_in_words(needed, all_distinct=pairs.n == counts.total.n)
 
 
-def flips_in_words(pairs: Pairs) -> str:
+def flips_in_words(pairs: FlipCounts) -> str:
     """Return the flips as evidence: "9 flips: 4 broken, 5 fixed"."""
     if not pairs.flips:
         return "no flips"

@@ -1,6 +1,6 @@
-"""Latency: against a budget (`latency`), and against another artifact as a ratio.
+"""Measure latency: against a budget (`latency`), and against another artifact (`latency_ratio`).
 
-The ratio is decided by the fresh-pair rule of `pairs`.
+The fresh-pair rule of `paired_test` decides the ratio.
 """
 
 from __future__ import annotations
@@ -12,25 +12,28 @@ from litegate.core.errors import ConfigError
 from litegate.core.units import Number, Quantity, Unit, text
 from litegate.measures.latency.budget import latency
 from litegate.measures.latency.confirmation import (
-    Contest,
-    Result,
-    Trial,
-    confirmed,
-    fresh_process,
-    trial,
+    ConfirmedDecision,
+    LatencyContest,
+    Timer,
+    time_and_confirm,
+    time_here,
+    time_in_fresh_process,
 )
 from litegate.measures.latency.paired_test import MIN_EPOCHS, Decision
 from litegate.measures.latency.timing import one_sample
 from litegate.measures.measurement import Interval, Measurement, Outcome, Relation, Rule, Ruling
 from litegate.spec import Artifact
 
-__all__ = ["DEFAULT_LIMIT", "LEAST_LIMIT", "latency", "latency_ratio"]
+__all__ = ["DEFAULT_LIMIT", "LOWEST_LIMIT", "latency", "latency_ratio"]
 
 DEFAULT_LIMIT = 1.025
-"""Against the base's artifact, where the user names no limit."""
-LEAST_LIMIT = 1.01
-"""The lowest limit from 1 up that can be kept: what is left of placement stays below it."""
-_NEVER = 3600.0
+"""The limit against the base's artifact, unless the user sets one. It finds a slowdown of 5 %
+reliably, and does not fail identical models."""
+LOWEST_LIMIT = 1.01
+"""The lowest limit from 1 up that can be kept: the residual effect of memory placement and the
+harness (at most 0.2 % in the experiment) stays below it."""
+_HOPELESS_SECONDS = 3600.0
+"""If a decision needs more than an hour, the note gives no time."""
 _NAME = "latency ratio"
 
 
@@ -41,20 +44,21 @@ def latency_ratio(
     *,
     models: int = 1,
     budget: float | None = None,
-    here: Trial = trial,
-    elsewhere: Trial = fresh_process,
+    here: Timer = time_here,
+    elsewhere: Timer = time_in_fresh_process,
 ) -> Measurement:
-    """How long one invocation of `candidate` takes, as a multiple of one of `reference`.
+    """Measure the time of one invocation of `candidate` as a multiple of the reference's.
 
-    Both run now, interleaved, one thread, on the first sample of the candidate's evaluation split.
-    The measurement is decided for exactly `limit`, a ratio such as 1.025, and refuses to be held to
-    another; with None it is only reported. `models` gated in one run share the chance of a false
-    fail. `budget` is in seconds; None takes 3 s, or 10 s where an invocation takes over 2 ms.
+    Both run now, interleaved, with one thread, on the first sample of the candidate's evaluation
+    split. The measurement is decided for exactly `limit`, a ratio such as 1.025, and raises if it
+    is compared with another limit; with None it is only reported. The `models` gated in one run
+    share the chance of a false fail. `budget` is in seconds; None means 3 s, or 10 s if an
+    invocation takes more than 2 ms. `here` and `elsewhere` time the contest and its confirmation.
 
-    Raises ConfigError for a limit that cannot be kept honestly, ArtifactError where LiteRT refuses
-    an artifact, MeasurementError for an empty evaluation split or a repetition without a decision.
+    Raises ConfigError for a limit that cannot be kept reliably, ArtifactError if LiteRT refuses an
+    artifact, MeasurementError for an empty evaluation split or a confirmation without a decision.
     """
-    contest = Contest(
+    contest = LatencyContest(
         candidate=candidate.tflite,
         reference=reference.tflite,
         sample=one_sample(candidate),
@@ -63,7 +67,7 @@ def latency_ratio(
         models=models,
         budget=budget,
     )
-    result = confirmed(contest, here=here, elsewhere=elsewhere)
+    result = time_and_confirm(contest, here=here, elsewhere=elsewhere)
     last = result.last
     return Measurement(
         name=_NAME,
@@ -73,7 +77,7 @@ def latency_ratio(
         n=last.epochs,
         interval=_interval(last),
         evidence=_evidence(result, reference.name),
-        rule=_decided(contest.limit, result),
+        rule=_decision_rule(contest.limit, result),
         artifacts=(candidate.sha256, reference.sha256),
         series={"candidate": last.candidates, "reference": last.references},
     )
@@ -82,25 +86,25 @@ def latency_ratio(
 def _checked(limit: Number | None) -> float | None:
     if limit is None:
         return None
-    plain = isinstance(limit, int | float | Fraction) and not isinstance(limit, bool)
-    if not plain or not math.isfinite(limit) or limit <= 0 or 1 <= limit < LEAST_LIMIT:
+    is_number = isinstance(limit, int | float | Fraction) and not isinstance(limit, bool)
+    if not is_number or not math.isfinite(limit) or limit <= 0 or 1 <= limit < LOWEST_LIMIT:
         raise ConfigError(
             f"the limit of the {_NAME} cannot be kept honestly",
-            expected=f"a plain ratio of at least {LEAST_LIMIT}, or one below 1 for a speed-up",
+            expected=f"a plain ratio of at least {LOWEST_LIMIT}, or one below 1 for a speed-up",
             got=repr(limit),
             remedy=f"{DEFAULT_LIMIT} finds a slowdown of 5 % and does not fail identical models",
         )
     return float(limit)
 
 
-def _decided(limit: float | None, result: Result) -> Rule:
-    """A rule that gives what was decided, to the question that was decided and to no other."""
+def _decision_rule(limit: float | None, result: ConfirmedDecision) -> Rule:
+    """Return a rule that gives the decision for the limit that was timed, and raises for others."""
 
-    def rule(_: Measurement, relation: Relation, asked: Quantity) -> Ruling:
-        same = relation is Relation.AT_MOST and float(asked.value) == limit
-        if result.outcome is None or not same:
+    def rule(_: Measurement, relation: Relation, requested: Quantity) -> Ruling:
+        is_decided = relation is Relation.AT_MOST and float(requested.value) == limit
+        if result.outcome is None or not is_decided:
             raise ConfigError(
-                f"the {_NAME} was not timed to be held to {relation} {asked}",
+                f"the {_NAME} was not timed to be held to {relation} {requested}",
                 expected=f"<= {limit}" if limit else "a limit given to latency_ratio",
                 remedy="give latency_ratio the limit that it is compared with",
             )
@@ -109,10 +113,10 @@ def _decided(limit: float | None, result: Result) -> Rule:
     return rule
 
 
-def _note(result: Result) -> str:
-    first, again = result.first, result.again
-    if first.outcome is Outcome.FAIL and again:
-        if again.outcome is Outcome.FAIL:
+def _note(result: ConfirmedDecision) -> str:
+    first, confirmation = result.first, result.confirmation
+    if first.outcome is Outcome.FAIL and confirmation:
+        if confirmation.outcome is Outcome.FAIL:
             return "slower than allowed here and again in a fresh process"
         return "slower than allowed here, and a fresh process did not confirm it"
     return _undecided(first) if first.outcome is Outcome.INCONCLUSIVE else ""
@@ -120,7 +124,7 @@ def _note(result: Result) -> str:
 
 def _undecided(decision: Decision) -> str:
     spent = text(decision.budget, Unit.SECONDS)
-    if decision.needs > _NEVER:
+    if decision.needs > _HOPELESS_SECONDS:
         return f"undecided after {spent}, nor in an hour: the ratio is at the limit"
     needs = f"needs about {math.ceil(decision.needs)} s"
     if decision.stage == "up front":
@@ -134,22 +138,22 @@ def _interval(decision: Decision) -> Interval | None:
     return Interval(low=decision.low, high=decision.high, method=decision.method)
 
 
-def _evidence(result: Result, reference: str) -> tuple[str, ...]:
+def _evidence(result: ConfirmedDecision, reference: str) -> tuple[str, ...]:
     last = result.last
-    facts = [f"against {reference}", _pairs(last)]
+    facts = [f"against {reference}", _pair_text(last)]
     if result.outcome and last.epochs:
         facts.append(f"{last.over} above and {last.under} below the limit")
     facts.append(f"{last.clock} {text(last.ratio, Unit.RATIO)}")
     facts.append(f"wall clock {text(last.wall_ratio, Unit.RATIO)}")
-    times = (text(each, Unit.SECONDS) for each in (last.candidate, last.reference))
+    times = (text(seconds, Unit.SECONDS) for seconds in (last.candidate, last.reference))
     facts.append("{} against {}, one thread".format(*times))
-    if result.again:
+    if result.confirmation:
         first = result.first
         facts.append(f"first process {text(first.ratio, Unit.RATIO)} in {first.epochs} fresh pairs")
     return tuple(facts)
 
 
-def _pairs(decision: Decision) -> str:
+def _pair_text(decision: Decision) -> str:
     if not decision.epochs:
         return "a few invocations of one pair"
     word = f"decided {decision.stage}" if decision.outcome else "reported only"

@@ -1,4 +1,4 @@
-"""What litegate uses of pytest-benchmark's `benchmark` fixture, without importing it."""
+"""Read pytest-benchmark's `benchmark` fixture without importing pytest-benchmark."""
 
 from __future__ import annotations
 
@@ -18,45 +18,45 @@ _WALL_CLOCKS = (time.perf_counter, time.monotonic, time.time)
 _WORKER = "PYTEST_XDIST_WORKER"
 
 
-class Samples(Protocol):
+class RecordedRounds(Protocol):
     """The recorded rounds."""
 
     data: list[float]
     """Seconds of each round, in their order."""
 
 
-class Recorded(Protocol):
-    """The statistics that the fixture holds after it was used."""
+class Recording(Protocol):
+    """The fixture's statistics after it was used."""
 
     @property
-    def stats(self) -> Samples:
+    def stats(self) -> RecordedRounds:
         """The rounds."""
 
     @property
     def options(self) -> Mapping[str, Any]:
-        """How they were recorded; `timer` is the clock."""
+        """The options of the recording; `timer` is the clock."""
 
 
 class Benchmark(Protocol):
     """The `benchmark` fixture of pytest-benchmark 5."""
 
     disabled: bool
-    """Whether it runs the target once and records nothing."""
+    """The fixture runs the target once and records nothing."""
     extra_info: dict[str, Any]
-    """What its JSON carries beside the statistics."""
+    """Additional data for pytest-benchmark's JSON."""
 
     @property
-    def stats(self) -> Recorded | None:
-        """None until the fixture was used, and for ever where it is disabled."""
+    def stats(self) -> Recording | None:
+        """The recording; None until the fixture was used, and always if it is disabled."""
 
     def pedantic(
         self, target: Callable[..., object], *, setup: Callable[[], object], rounds: int
     ) -> object:
-        """Time `target` so many rounds, each with the arguments that `setup` returns."""
+        """Time `rounds` calls of `target`, each with the arguments that `setup` returns."""
 
 
 class Omission(StrEnum):
-    """Why pytest-benchmark measures nothing in this run."""
+    """The reason why pytest-benchmark measures nothing in this run."""
 
     DISABLED = "--benchmark-disable was given"
     SKIPPED = "--benchmark-skip was given"
@@ -64,26 +64,26 @@ class Omission(StrEnum):
 
     @property
     def asked(self) -> bool:
-        """Whether the person who started the run asked for it."""
+        """Return True if the user requested it by an option."""
         return self is not Omission.XDIST
 
 
 def omission(option: Callable[[str], Any], environment: Mapping[str, str]) -> Omission | None:
-    """Why latency is not measured in this run, or None where it is.
+    """Return the reason why latency is not measured in this run, or None if it is.
 
-    `option` gives a command-line option by its name, None for one that no plugin declared, as
+    `option` returns a command-line option by name, None if no plugin declared it, as
     `functools.partial(config.getoption, default=None)` does.
     """
     if option("benchmark_skip") and not option("benchmark_only"):
         return Omission.SKIPPED
     if option("benchmark_disable") and not option("benchmark_enable"):
         return Omission.DISABLED
-    spread = option("dist") not in (None, "no")
-    return Omission.XDIST if spread or environment.get(_WORKER) else None
+    is_distributed = option("dist") not in (None, "no")
+    return Omission.XDIST if is_distributed or environment.get(_WORKER) else None
 
 
 def require_enabled(benchmark: Benchmark, subject: str) -> None:
-    """Raise MeasurementError where the fixture would record nothing."""
+    """Raise MeasurementError if the fixture would record nothing."""
     if not benchmark.disabled:
         return
     under_xdist = bool(os.environ.get(_WORKER))
@@ -96,10 +96,10 @@ def require_enabled(benchmark: Benchmark, subject: str) -> None:
 
 
 def recorded_seconds(benchmark: Benchmark, subject: str) -> Floats:
-    """The fixture's own samples in seconds, shape (rounds,), all positive and finite.
+    """Return the fixture's samples in seconds, shape (rounds,), all positive and finite.
 
-    Raises MeasurementError where there is none, where one is no time, and for a clock that is not
-    the wall's.
+    Raises MeasurementError if there is no sample, for a sample that is not positive and finite, and
+    for a timer that is not a wall clock.
     """
     if benchmark.stats is None or not benchmark.stats.stats.data:
         raise MeasurementError(
@@ -115,10 +115,10 @@ def recorded_seconds(benchmark: Benchmark, subject: str) -> Floats:
             remedy="leave --benchmark-timer out",
         )
     seconds = np.array(benchmark.stats.stats.data, dtype=np.float64)
-    wrong = seconds[~((seconds > 0) & (seconds < math.inf))]
-    if len(wrong):
+    invalid = seconds[~((seconds > 0) & (seconds < math.inf))]
+    if len(invalid):
         raise MeasurementError(
-            f"{len(wrong)} of {len(seconds)} latency samples of {subject} are no times",
-            got=f"{wrong[0]} s",
+            f"{len(invalid)} of {len(seconds)} latency samples of {subject} are no times",
+            got=f"{invalid[0]} s",
         )
     return seconds

@@ -1,7 +1,7 @@
-"""Latency of one artifact against an absolute budget, from pytest-benchmark's own samples.
+"""Measure the latency of an artifact for an absolute budget, with pytest-benchmark's fixture.
 
-A busy machine makes a model look slow, never fast. So a model fails only where even the machine's
-best moment is over the budget, and passes where its median keeps it.
+A busy machine makes a model look slow, never fast. So a model fails only if even the machine's best
+moment exceeds the budget, and passes if its median is within the budget.
 """
 
 from __future__ import annotations
@@ -22,71 +22,83 @@ from litegate.measures.measurement import Measurement, Outcome, Relation, Rule, 
 from litegate.measures.statistics.sequential import Floats
 from litegate.spec import Artifact
 
-SECONDS = 3.0
-"""Least length of the recording, so that it meets the machine's good moments too."""
-BLOCK = 0.003
-"""Seconds of invocations in a block; a longer invocation is a block by itself."""
-TOLERANCE = 1.03
-"""How far the floor must be above the budget to fail."""
-_SPARE = 1.25
-_TRIAL = 0.05
-_HARNESS = 2e-6
+RECORDING_SECONDS = 3.0
+"""The least length of the recording, so that it includes good moments of the machine: the minimum
+varies by 5 % (CV) in 1 s, and by 0.2 to 0.5 % in 3 to 10 s."""
+BLOCK_SECONDS = 0.003
+"""Seconds of invocations in a block; a longer invocation is a block of its own.
+
+The floor is a median of a block, not a single invocation, so that one lucky reading of the clock
+does not decide.
+"""
+FLOOR_TOLERANCE = 1.03
+"""The ratio of floor to budget above which a model fails: room for the noise of the floor."""
+_SPARE_ROUNDS = 1.25
+"""Extra rounds, for a machine that gets faster after the pace was estimated."""
+_PACE_SECONDS = 0.05
+"""Seconds of invocations from which the number of rounds is estimated, before recording."""
+_HARNESS_SECONDS = 2e-6
+"""Estimate of what pytest-benchmark adds to a round."""
 _LEAST_ROUNDS = 4
+"""The fewest rounds of a slow model, whose median needs several."""
 
 
 def latency(artifact: Artifact, benchmark: Benchmark) -> Measurement:
-    """The median time of one invocation: one sample, one thread, wall clock.
+    """Measure the median time of one invocation: one sample, one thread, wall clock.
 
-    Records at least 3 s of invocations through `benchmark.pedantic`; the interpreter is created
-    anew, and warmed up untimed, about every 18 ms. The input is the evaluation split's first
-    sample.
+    Records at least 3 s of invocations through `benchmark.pedantic`. The interpreter is created
+    anew, and warmed up untimed, about every 18 ms. The input is the first sample of the evaluation
+    split.
 
-    Raises MeasurementError where the fixture is switched off or recorded nothing usable, and
-    ArtifactError where LiteRT refuses the artifact.
+    Raises MeasurementError if the fixture is disabled or recorded nothing usable, ArtifactError if
+    LiteRT refuses the artifact.
     """
     require_enabled(benchmark, artifact.name)
-    create = timing.fresh(
+    create = timing.invoke_factory(
         artifact.tflite, timing.one_sample(artifact), artifact.name, artifact.signature
     )
-    with timing.no_collection():
-        renewal = Renewal(create)
-        benchmark.pedantic(operator.call, setup=renewal, rounds=renewal.rounds)
-        elapsed = renewal.elapsed
+    with timing.garbage_collection_off():
+        setup = EpochSetup(create)
+        benchmark.pedantic(operator.call, setup=setup, rounds=setup.rounds)
+        elapsed = setup.elapsed
     samples = recorded_seconds(benchmark, artifact.name)
-    found = summary(samples, renewal.starts, elapsed)
-    benchmark.extra_info["litegate"] = _extra(artifact, found)
+    statistics = summarize(samples, setup.starts, elapsed)
+    benchmark.extra_info["litegate"] = _extra_info(artifact, statistics)
     return Measurement(
         name="latency",
         subject=artifact.name,
-        value=found.median,
+        value=statistics.median,
         unit=Unit.SECONDS,
         n=len(samples),
-        evidence=_evidence(found),
-        rule=budget_rule(found),
+        evidence=_evidence(statistics),
+        rule=budget_rule(statistics),
         artifacts=(artifact.sha256,),
     )
 
 
 @final
-class Renewal:
-    """pytest-benchmark's `setup`: gives each round an `invoke`, a new interpreter every epoch."""
+class EpochSetup:
+    """pytest-benchmark's `setup`: returns `invoke`, of a new interpreter for each epoch."""
 
-    def __init__(self, create: timing.Fresh, wall: timing.Clock = time.perf_counter_ns) -> None:
-        """Time one interpreter for a moment, to pace the epochs and count the rounds."""
+    def __init__(
+        self, create: timing.InvokeFactory, wall: timing.Clock = time.perf_counter_ns
+    ) -> None:
+        """Time one interpreter briefly, to plan the length of epochs and the number of rounds."""
         self._create, self._wall = create, wall
         self._invoke = create()
         self._invoke()
-        quickest = timing.quickest(self._invoke, wall, _TRIAL)
-        self._pace = timing.Pace(create=0.0, candidate=quickest, reference=quickest)
+        fastest = timing.fastest_invocation(self._invoke, wall, _PACE_SECONDS)
+        self._pace = timing.Pace(create=0.0, candidate=fastest, reference=fastest)
         self._round = self._least_round = self._end = 0
         self._started = wall()
         self.starts: list[int] = []
-        """The round that each epoch begins with."""
+        """The first round of each epoch."""
 
     @property
     def rounds(self) -> int:
-        """Rounds that last `SECONDS`, with some to spare for a machine that speeds up."""
-        return max(_LEAST_ROUNDS, math.ceil(_SPARE * SECONDS / (self._pace.invoke + _HARNESS)))
+        """The number of rounds that lasts `RECORDING_SECONDS`, with some to spare."""
+        round_seconds = self._pace.invoke + _HARNESS_SECONDS
+        return max(_LEAST_ROUNDS, math.ceil(_SPARE_ROUNDS * RECORDING_SECONDS / round_seconds))
 
     @property
     def elapsed(self) -> float:
@@ -94,7 +106,7 @@ class Renewal:
         return (self._wall() - self._started) / 1e9
 
     def __call__(self) -> tuple[tuple[timing.Invoke], dict[str, Any]]:
-        """The arguments of one round."""
+        """Return the arguments of one round."""
         if self._round >= self._least_round and self._wall() >= self._end:
             self._renew()
         self._round += 1
@@ -106,38 +118,39 @@ class Renewal:
             self._invoke()
         self.starts.append(self._round)
         self._least_round = self._round + 4 * self._pace.quads
-        self._end = self._wall() + round(timing.EPOCH * 1e9)
+        self._end = self._wall() + round(timing.EPOCH_SECONDS * 1e9)
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
-    """What the samples say, in seconds."""
+class LatencyStatistics:
+    """Statistics of the samples, in seconds."""
 
     median: float
-    """Of the epochs' medians."""
+    """The median of the epochs' medians."""
     floor: float
-    """The machine's best moment: the least median of a block."""
+    """The machine's best moment: the smallest median of a block."""
     p95: float
-    """Of all invocations. Shown, never gated: it is the machine's more than the model's."""
+    """The 95th percentile of all invocations. Shown, never gated: it depends more on the machine
+    than on the model."""
     epochs: int
     elapsed: float
     """The length of the recording."""
 
     @property
     def inflation(self) -> float:
-        """How many times slower than in its best moment the machine usually was."""
+        """The ratio of the median to the floor: how busy the machine was."""
         return self.median / self.floor
 
 
-def summary(samples: Floats, starts: list[int], elapsed: float) -> Summary:
+def summarize(samples: Floats, starts: list[int], elapsed: float) -> LatencyStatistics:
     """Summarize samples in seconds, shape (n,), cut into epochs before each index of `starts`."""
     if not len(samples):
         raise MeasurementError("there is no latency sample", expected="at least one")
     cuts = [start for start in starts if 0 < start < len(samples)]
     epochs = np.split(samples, cuts)
     blocks = [block for epoch in epochs for block in _blocks(epoch)]
-    return Summary(
+    return LatencyStatistics(
         median=float(np.median([np.median(epoch) for epoch in epochs])),
         floor=float(min(np.median(block) for block in blocks)),
         p95=float(np.quantile(samples, 0.95)),
@@ -147,61 +160,61 @@ def summary(samples: Floats, starts: list[int], elapsed: float) -> Summary:
 
 
 def _blocks(epoch: Floats) -> list[Floats]:
-    """Consecutive samples of together `BLOCK` or a little more; the rest joins the last one."""
+    """Split an epoch into blocks of at least `BLOCK_SECONDS`; the rest joins the last block."""
     cuts, total = [], 0.0
     for index, seconds in enumerate(epoch, start=1):
         total += seconds
-        if total >= BLOCK:
+        if total >= BLOCK_SECONDS:
             cuts.append(index)
             total = 0.0
     return np.split(epoch, cuts[:-1])
 
 
-def budget_rule(found: Summary) -> Rule:
-    """Pass by the median, fail by the floor, inconclusive between them."""
+def budget_rule(statistics: LatencyStatistics) -> Rule:
+    """Return a rule that passes by the median and fails by the floor; else it is inconclusive."""
 
     def rule(_: Measurement, relation: Relation, limit: Quantity) -> Ruling:
         if relation is not Relation.AT_MOST:
             raise ConfigError("a latency has a longest time, not a shortest: compare it by <=")
-        return _ruling(found, float(limit.value))
+        return _ruling(statistics, float(limit.value))
 
     return rule
 
 
-def _ruling(found: Summary, budget: float) -> Ruling:
-    floor, allowed = text(found.floor, Unit.SECONDS), text(budget, Unit.SECONDS)
-    if found.elapsed < SECONDS:
-        short = f"recorded for only {found.elapsed:.2f} s of {SECONDS:g} s"
-        return Ruling(outcome=Outcome.INCONCLUSIVE, note=short)
-    if found.median <= budget:
+def _ruling(statistics: LatencyStatistics, budget: float) -> Ruling:
+    floor, allowed = text(statistics.floor, Unit.SECONDS), text(budget, Unit.SECONDS)
+    if statistics.elapsed < RECORDING_SECONDS:
+        note = f"recorded for only {statistics.elapsed:.2f} s of {RECORDING_SECONDS:g} s"
+        return Ruling(outcome=Outcome.INCONCLUSIVE, note=note)
+    if statistics.median <= budget:
         return Ruling(outcome=Outcome.PASS)
-    if found.floor > budget * TOLERANCE:
+    if statistics.floor > budget * FLOOR_TOLERANCE:
         note = f"even the machine's best moment, {floor}, is over the budget of {allowed}"
         return Ruling(outcome=Outcome.FAIL, note=note)
-    busy = f"machine busy x{found.inflation:.2f}, floor {floor}, budget {allowed}"
-    return Ruling(outcome=Outcome.INCONCLUSIVE, note=busy)
+    note = f"machine busy x{statistics.inflation:.2f}, floor {floor}, budget {allowed}"
+    return Ruling(outcome=Outcome.INCONCLUSIVE, note=note)
 
 
-def _evidence(found: Summary) -> tuple[str, ...]:
+def _evidence(statistics: LatencyStatistics) -> tuple[str, ...]:
     return (
-        f"{found.epochs} fresh interpreters in {text(found.elapsed, Unit.SECONDS)}",
-        f"floor {text(found.floor, Unit.SECONDS)}",
-        f"p95 {text(found.p95, Unit.SECONDS)}",
-        f"inflation x{found.inflation:.2f}",
+        f"{statistics.epochs} fresh interpreters in {text(statistics.elapsed, Unit.SECONDS)}",
+        f"floor {text(statistics.floor, Unit.SECONDS)}",
+        f"p95 {text(statistics.p95, Unit.SECONDS)}",
+        f"inflation x{statistics.inflation:.2f}",
         "wall clock, one thread",
     )
 
 
-def _extra(artifact: Artifact, found: Summary) -> dict[str, object]:
+def _extra_info(artifact: Artifact, statistics: LatencyStatistics) -> dict[str, object]:
     return {
         "artifact": artifact.name,
         "sha256": artifact.sha256,
-        "median_s": found.median,
-        "floor_s": found.floor,
-        "p95_s": found.p95,
-        "inflation": found.inflation,
-        "epochs": found.epochs,
-        "elapsed_s": found.elapsed,
+        "median_s": statistics.median,
+        "floor_s": statistics.floor,
+        "p95_s": statistics.p95,
+        "inflation": statistics.inflation,
+        "epochs": statistics.epochs,
+        "elapsed_s": statistics.elapsed,
         "clock": "wall",
         "threads": 1,
         "kernels": "xnnpack",

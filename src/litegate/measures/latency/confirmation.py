@@ -1,8 +1,8 @@
-"""A contest of two files: timed here, and once more in a fresh process where it fails.
+"""Time two files against each other; confirm a FAIL in a fresh process.
 
-`python -m litegate.measures.latency.confirmation DIRECTORY` is that process: it reads
+The fresh process is `python -m litegate.measures.latency.confirmation DIRECTORY`. It reads
 `candidate.tflite`, `reference.tflite`, `sample.npy` (one for each of several inputs) and
-`terms.json` there, and prints its decision as one line of JSON.
+`terms.json` in the directory, and prints its decision as one line of JSON.
 """
 
 from __future__ import annotations
@@ -22,27 +22,33 @@ import numpy as np
 
 from litegate.core.errors import ConfigError, MeasurementError
 from litegate.data.array_files import load, save
-from litegate.measures.latency.epochs import fresh_pairs
+from litegate.measures.latency.epochs import record_epochs
 from litegate.measures.latency.paired_test import (
     Decision,
     Terms,
-    affordable,
     budget_for,
     decide,
-    unaffordable,
+    fits_budget,
+    not_timed,
 )
-from litegate.measures.latency.timing import Pair, clocks, fresh, no_collection, pace
+from litegate.measures.latency.timing import (
+    TimedPair,
+    clocks,
+    garbage_collection_off,
+    invoke_factory,
+    measure_pace,
+)
 from litegate.measures.measurement import Outcome
 from litegate.spec import Samples
 
-START_UP = 60.0
-"""Seconds that a fresh process may take beside its budget."""
+START_UP_SECONDS = 60.0
+"""Seconds that a fresh process may take to start, in addition to its budget."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Contest:
-    """Two files, the input of both, and the limit that one must keep against the other."""
+class LatencyContest:
+    """Two files to time against each other, the sample for both, and the limit of their ratio."""
 
     candidate: bytes
     reference: bytes
@@ -51,11 +57,11 @@ class Contest:
     limit: float | None
     """The largest ratio allowed; None reports the ratio and decides nothing."""
     models: int = 1
-    """How many models are gated in this run."""
+    """The number of models that are gated in this run."""
     budget: float | None = None
-    """Seconds; None goes by the models' speed."""
+    """Seconds; None depends on the models' speed."""
     signatures: tuple[str, str] = ("", "")
-    """What is run of the candidate and of the reference; empty where a file has one signature."""
+    """The signatures to run in the candidate and in the reference; empty for the only one."""
 
     def __post_init__(self) -> None:
         if self.models < 1 or (self.budget is not None and not 0 < self.budget < math.inf):
@@ -66,75 +72,87 @@ class Contest:
             )
 
 
-Trial = Callable[[Contest], Decision]
+Timer = Callable[[LatencyContest], Decision]
+"""Times a contest until it is decided: in this process, or in another."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
-    """The decision here and, where that was a FAIL, the one of a fresh process."""
+class ConfirmedDecision:
+    """The decision of this process and, after a FAIL, that of a fresh process."""
 
     first: Decision
-    again: Decision | None = None
+    confirmation: Decision | None = None
 
     @property
     def last(self) -> Decision:
         """The decision that the report shows."""
-        return self.again or self.first
+        return self.confirmation or self.first
 
     @property
     def outcome(self) -> Outcome | None:
-        """FAIL only where both say so; a FAIL that did not come again is inconclusive."""
-        if self.again is None or self.again.outcome is Outcome.FAIL:
+        """FAIL only if both decisions fail; a FAIL that is not confirmed is inconclusive."""
+        if self.confirmation is None or self.confirmation.outcome is Outcome.FAIL:
             return self.first.outcome
         return Outcome.INCONCLUSIVE
 
 
-def trial(contest: Contest) -> Decision:
+def time_here(contest: LatencyContest) -> Decision:
     """Time both files in this process, on this thread, until the rule decides.
 
-    Raises ArtifactError where LiteRT refuses a file or the sample.
+    Raises ArtifactError if LiteRT refuses a file or the sample.
     """
-    one, other = contest.signatures
-    pair = Pair(
-        candidate=fresh(contest.candidate, contest.sample, "the candidate", one),
-        reference=fresh(contest.reference, contest.sample, "the reference", other),
+    candidate_signature, reference_signature = contest.signatures
+    pair = TimedPair(
+        candidate=invoke_factory(
+            contest.candidate, contest.sample, "the candidate", candidate_signature
+        ),
+        reference=invoke_factory(
+            contest.reference, contest.sample, "the reference", reference_signature
+        ),
     )
     clock, rng = clocks(), np.random.default_rng()
-    with no_collection():
+    with garbage_collection_off():
         started = clock.wall()
-        cost = pace(pair, clock)
+        cost = measure_pace(pair, clock)
         budget = budget_for(cost) if contest.budget is None else contest.budget
         terms = Terms(limit=contest.limit, budget=budget, models=contest.models)
-        if not affordable(cost, budget):
-            return unaffordable(cost, terms)
-        return decide(fresh_pairs(pair, cost, clock, rng, started), terms, clock.name)
+        if not fits_budget(cost, budget):
+            return not_timed(cost, terms)
+        return decide(record_epochs(pair, cost, clock, rng, started), terms, clock.name)
 
 
-def fresh_process(contest: Contest) -> Decision:
-    """The same in another process, which draws everything that lasts as long as a process anew.
+def time_in_fresh_process(contest: LatencyContest) -> Decision:
+    """Time both files in a new process, so that effects that last for a process are redrawn.
 
-    Raises MeasurementError where it gives no decision.
+    Raises MeasurementError if the process gives no decision.
     """
     with TemporaryDirectory(prefix="litegate-latency-") as name:
-        _write(contest, Path(name))
-        return _read(_run(name, START_UP + 2 * (contest.budget or 0.0)))
+        _write_contest(contest, Path(name))
+        return _parse_decision(_run(name, START_UP_SECONDS + 2 * (contest.budget or 0.0)))
 
 
-def confirmed(contest: Contest, *, here: Trial = trial, elsewhere: Trial = fresh_process) -> Result:
-    """Time `here`; on a FAIL time once more `elsewhere`, with twice the budget."""
+def time_and_confirm(
+    contest: LatencyContest, *, here: Timer = time_here, elsewhere: Timer = time_in_fresh_process
+) -> ConfirmedDecision:
+    """Time `here`; after a FAIL time once more `elsewhere`, with twice the budget.
+
+    A false FAIL must then happen twice, and only failing models pay for the second timing.
+    """
     first = here(contest)
     if first.outcome is not Outcome.FAIL:
-        return Result(first=first)
-    return Result(first=first, again=elsewhere(replace(contest, budget=2 * first.budget)))
+        return ConfirmedDecision(first=first)
+    return ConfirmedDecision(
+        first=first, confirmation=elsewhere(replace(contest, budget=2 * first.budget))
+    )
 
 
-def _write(contest: Contest, directory: Path) -> None:
+def _write_contest(contest: LatencyContest, directory: Path) -> None:
     (directory / "candidate.tflite").write_bytes(contest.candidate)
     (directory / "reference.tflite").write_bytes(contest.reference)
     save(directory, "sample", contest.sample)
-    kept = ("limit", "models", "budget", "signatures")
-    terms = {name: getattr(contest, name) for name in kept}
+    fields = ("limit", "models", "budget", "signatures")
+    terms = {name: getattr(contest, name) for name in fields}
     (directory / "terms.json").write_text(json.dumps(terms), encoding="utf-8")
 
 
@@ -142,20 +160,20 @@ def _run(directory: str, timeout: float) -> str:
     command = [sys.executable, "-P", "-m", "litegate.measures.latency.confirmation", directory]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     try:
-        done = subprocess.run(  # noqa: S603 - our own interpreter and module
+        process = subprocess.run(  # noqa: S603 - our own interpreter and module
             command, env=environment, capture_output=True, text=True, timeout=timeout, check=True
         )
     except subprocess.SubprocessError as error:
-        said = str(getattr(error, "stderr", "") or "").strip()
+        stderr = str(getattr(error, "stderr", "") or "").strip()
         raise MeasurementError(
             "latency failed, and the process that was to time it once more gave no decision",
-            got=f"{error}\n{said[-2000:]}".strip(),
+            got=f"{error}\n{stderr[-2000:]}".strip(),
             remedy="run the check again; report the message above if it stays",
         ) from error
-    return done.stdout
+    return process.stdout
 
 
-def _read(stdout: str) -> Decision:
+def _parse_decision(stdout: str) -> Decision:
     try:
         values = json.loads(stdout.strip().splitlines()[-1])
         outcome = None if values["outcome"] is None else Outcome(values["outcome"])
@@ -169,15 +187,15 @@ def _read(stdout: str) -> Decision:
 
 
 def main(directory: str) -> None:
-    """Time the contest that lies in a directory and print the decision."""
-    place = Path(directory)
-    contest = Contest(
-        candidate=(place / "candidate.tflite").read_bytes(),
-        reference=(place / "reference.tflite").read_bytes(),
-        sample=load(place, "sample"),
-        **json.loads((place / "terms.json").read_text(encoding="utf-8")),
+    """Time the contest that is stored in a directory, and print the decision."""
+    path = Path(directory)
+    contest = LatencyContest(
+        candidate=(path / "candidate.tflite").read_bytes(),
+        reference=(path / "reference.tflite").read_bytes(),
+        sample=load(path, "sample"),
+        **json.loads((path / "terms.json").read_text(encoding="utf-8")),
     )
-    sys.stdout.write(json.dumps(asdict(trial(contest))) + "\n")
+    sys.stdout.write(json.dumps(asdict(time_here(contest))) + "\n")
 
 
 if __name__ == "__main__":

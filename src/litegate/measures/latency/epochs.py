@@ -1,7 +1,8 @@
-"""Epochs: the stretches of invocations between two draws of memory placement.
+"""Record epochs: interleaved invocations of one freshly created pair of interpreters.
 
-Two interpreters of one file differ by about 1 % for as long as they live, because of where their
-memory lies. So both are created anew for every epoch, and the epoch is what is counted.
+Two interpreters of the same file differ by about 1 % for as long as they live, because of memory
+placement, while the sampling error within a pair is 0.1 %. More invocations of one pair do not
+help, so each epoch creates both interpreters anew, and an epoch is one observation.
 """
 
 from __future__ import annotations
@@ -15,18 +16,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.core.errors import MeasurementError
-from litegate.measures.latency.timing import EPOCH, Clock, Clocks, Invoke, Pace, Pair
+from litegate.measures.latency.timing import EPOCH_SECONDS, Clock, Clocks, Invoke, Pace, TimedPair
 
-_PADS = 6
+_MOST_PADS = 6
+"""Allocations of random size that are kept, so that the next interpreters get other addresses."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Epoch:
-    """The median invocations of one pair of interpreters, in seconds."""
+    """The median invocation times of one pair of interpreters, in seconds."""
 
     candidate: float
-    """By the clock that decides."""
+    """Of the candidate, by the deciding clock."""
     reference: float
     candidate_wall: float
     reference_wall: float
@@ -34,13 +36,13 @@ class Epoch:
     """Wall seconds from the start of the measurement to the end of this epoch."""
 
     @property
-    def x(self) -> float:
-        """Logarithm of the ratio of candidate to reference, by the clock that decides."""
+    def log_ratio(self) -> float:
+        """Logarithm of the ratio of candidate to reference, by the deciding clock."""
         return _log_ratio(self.candidate, self.reference)
 
     @property
-    def wall(self) -> float:
-        """The same by the wall clock."""
+    def wall_log_ratio(self) -> float:
+        """Logarithm of the ratio of candidate to reference, by the wall clock."""
         return _log_ratio(self.candidate_wall, self.reference_wall)
 
 
@@ -54,14 +56,14 @@ def _log_ratio(candidate: float, reference: float) -> float:
     return math.log(candidate / reference)
 
 
-def fresh_pairs(
-    pair: Pair, cost: Pace, clock: Clocks, rng: np.random.Generator, started: int
+def record_epochs(
+    pair: TimedPair, cost: Pace, clock: Clocks, rng: np.random.Generator, started: int
 ) -> Iterator[Epoch]:
-    """Record epochs without end; `started` is the wall clock at the start of the measurement."""
+    """Record epochs endlessly; `started` is the wall clock at the start of the measurement."""
     pads: list[bytearray] = []
     while True:
         _shuffle_memory(pads, rng)
-        medians = _record(pair, cost, clock, rng)
+        medians = _record_epoch(pair, cost, clock, rng)
         elapsed = (clock.wall() - started) / 1e9
         yield Epoch(
             candidate=medians[0, 0],
@@ -73,31 +75,34 @@ def fresh_pairs(
 
 
 def _shuffle_memory(pads: list[bytearray], rng: np.random.Generator) -> None:
-    if len(pads) == _PADS:
-        pads.pop(int(rng.integers(_PADS)))
+    if len(pads) == _MOST_PADS:
+        pads.pop(int(rng.integers(_MOST_PADS)))
     pads.append(bytearray(int(rng.integers(64, 64 * 1024, endpoint=True))))
 
 
-def _record(pair: Pair, cost: Pace, clock: Clocks, rng: np.random.Generator) -> NDArray[np.float64]:
-    """One epoch's medians in seconds: rows candidate and reference, columns deciding and wall."""
-    candidate, reference = _created(pair, rng)
+def _record_epoch(
+    pair: TimedPair, cost: Pace, clock: Clocks, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Return an epoch's medians in seconds: rows candidate, reference; columns deciding, wall."""
+    candidate, reference = _create_pair(pair, rng)
     candidate()
     reference()
     for _ in range(cost.warm_ups):
         candidate()
         reference()
+    # ABBA, BAAB, ...: drift of the machine cancels within a quad and between quads.
     outer, inner = (candidate, reference) if rng.integers(2) else (reference, candidate)
     candidate_outside = [outer is candidate]
-    stamps = [_quad(outer, inner, clock.deciding, clock.wall)]
-    end = stamps[0][1] + EPOCH * 1e9
+    stamps = [_time_quad(outer, inner, clock.deciding, clock.wall)]
+    end = stamps[0][1] + EPOCH_SECONDS * 1e9
     while len(stamps) < cost.quads or clock.wall() < end:
         outer, inner = inner, outer
         candidate_outside.append(outer is candidate)
-        stamps.append(_quad(outer, inner, clock.deciding, clock.wall))
+        stamps.append(_time_quad(outer, inner, clock.deciding, clock.wall))
     return _medians(np.array(stamps), np.array(candidate_outside))
 
 
-def _created(pair: Pair, rng: np.random.Generator) -> tuple[Invoke, Invoke]:
+def _create_pair(pair: TimedPair, rng: np.random.Generator) -> tuple[Invoke, Invoke]:
     if rng.integers(2):
         candidate = pair.candidate()
         return candidate, pair.reference()
@@ -105,8 +110,9 @@ def _created(pair: Pair, rng: np.random.Generator) -> tuple[Invoke, Invoke]:
     return pair.candidate(), reference
 
 
-def _quad(outer: Invoke, inner: Invoke, cpu: Clock, wall: Clock) -> tuple[int, ...]:
-    """Stamps by both clocks around outer, inner, inner, outer."""
+def _time_quad(outer: Invoke, inner: Invoke, cpu: Clock, wall: Clock) -> tuple[int, ...]:
+    """Time outer, inner, inner, outer; return stamps of both clocks around each invocation."""
+    # Nothing but reading the clocks happens between the stamps.
     c0, w0 = cpu(), wall()
     outer()
     c1, w1 = cpu(), wall()
@@ -124,6 +130,6 @@ def _medians(
 ) -> NDArray[np.float64]:
     times = np.diff(stamps.reshape(-1, 5, 2), axis=1) / 1e9
     outer, inner = times[:, [0, 3]], times[:, [1, 2]]
-    swap = candidate_outside[:, None, None]
-    both = (np.where(swap, outer, inner), np.where(swap, inner, outer))
-    return np.array([np.median(each.reshape(-1, 2), axis=0) for each in both])
+    outside = candidate_outside[:, None, None]
+    by_model = (np.where(outside, outer, inner), np.where(outside, inner, outer))
+    return np.array([np.median(model_times.reshape(-1, 2), axis=0) for model_times in by_model])

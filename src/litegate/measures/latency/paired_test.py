@@ -1,7 +1,10 @@
-"""The fresh-pair rule: whether a candidate is slower than its limit allows, epoch by epoch.
+"""Decide by the fresh-pair rule if a candidate is slower than its limit allows.
 
-The limit R is the largest ratio of the candidate's time to the reference's. At exactly R it is
-undecided by design; between R and R squared the chance of a fail rises from half to certain.
+The limit R is the largest allowed ratio of the candidate's time to the reference's. A true ratio of
+exactly R is undecided by design; between R and R squared the chance of a FAIL rises from half to
+certain. The sign test may stop after any epoch and holds for any noise. If it has not decided when
+the budget is spent, Wilcoxon's signed-rank test takes a last look. Each of the two tests may spend
+half of the error chance.
 """
 
 from __future__ import annotations
@@ -21,94 +24,101 @@ from litegate.measures.measurement import Outcome
 from litegate.measures.statistics.sequential import (
     Floats,
     SignedRank,
-    convinced,
     hodges_lehmann,
     sign_interval,
     signed_rank,
+    signs_decide,
 )
 
 MIN_EPOCHS = 8
-"""Fewer epochs decide nothing."""
+"""The least number of epochs that decide: eight unanimous signs are a PASS."""
 ALPHA_FAIL = 0.01
-"""Chance of a false FAIL in one process, shared among the models of a run."""
+"""Chance of a false FAIL in one process, shared by the models of a run; a confirmation in a second
+process lowers it to about its square."""
 ALPHA_PASS = 0.05
 """Chance of a false PASS."""
-QUICK, SLOW = 3.0, 10.0
-"""Seconds of budget for a model of up to and of over SLOW_INVOKE seconds."""
-SLOW_INVOKE = 0.002
-REPORT = 1.0
-"""Seconds spent where there is no limit to decide."""
-MOST_KEPT = 80
-"""Epochs whose times a report keeps."""
+FAST_BUDGET, SLOW_BUDGET = 3.0, 10.0
+"""Budgets in seconds for models of at most and of more than SLOW_INVOCATION: a model of 5 to 10 ms
+finds a slowdown of 5 % half of the time in 3 s, and in 11 of 12 cases in 10 s."""
+SLOW_INVOCATION = 0.002
+"""Seconds of one invocation."""
+REPORT_SECONDS = 1.0
+"""Seconds to measure if there is no limit to decide."""
+MOST_REPORTED = 80
+"""The most epochs whose times a report keeps, for its chart."""
 _POWER = 0.90
-"""How surely the time that an undecided measurement asks for would decide it."""
+"""The chance that the time which an undecided measurement requests would decide it."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What the epochs are judged by."""
+    """The terms that the epochs are judged by."""
 
     limit: float | None
     """The largest ratio allowed; None reports the ratio and decides nothing."""
     budget: float
     """Seconds."""
     models: int = 1
-    """How many models are gated in this run: they share ALPHA_FAIL."""
+    """The number of models that are gated in this run and share ALPHA_FAIL."""
 
     @property
     def alpha_fail(self) -> float:
-        """The chance of a false FAIL that this model may spend."""
+        """The share of ALPHA_FAIL that each model may spend."""
         return ALPHA_FAIL / self.models
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What the epochs say. Plain values, so that another process can hand it over as JSON."""
+    """The result of the epochs. Plain values, so that another process can pass it as JSON."""
 
     outcome: Outcome | None
-    """None where there was no limit."""
+    """None if there was no limit."""
     stage: str
     """When it was decided: "early", "at the last look" or "up front"."""
     ratio: float
-    """Candidate to reference, the median of the epochs."""
+    """The median over the epochs of the candidate's time to the reference's."""
     low: float | None = None
-    """The 95 % interval; None where there were too few epochs for one."""
+    """The lower end of the 95 % interval; None if there were too few epochs."""
     high: float | None = None
+    """The upper end."""
     method: str = ""
-    """How the interval was computed."""
+    """The method of the interval."""
     wall_ratio: float
+    """The ratio by the wall clock."""
     candidate: float
-    """Median seconds of one invocation."""
+    """The candidate's median seconds of one invocation."""
     reference: float
+    """The reference's."""
     epochs: int
     over: int = 0
-    """Epochs above the limit."""
+    """Number of epochs above the limit."""
     under: int = 0
+    """Number of epochs below the limit."""
     elapsed: float
     budget: float
     needs: float = math.inf
-    """Seconds that would probably decide what is undecided."""
+    """Estimated seconds that would decide an undecided measurement."""
     clock: str
     candidates: Sequence[float] = ()
-    """Seconds of one invocation in each epoch, or in evenly chosen ones where there are many."""
+    """The candidate's seconds in each epoch, or in evenly spaced epochs if there are many."""
     references: Sequence[float] = ()
-    """The same epochs'."""
+    """The reference's seconds in the same epochs."""
 
 
 def budget_for(cost: Pace) -> float:
-    """Seconds that models of this speed may take to be decided."""
-    return SLOW if cost.invoke > SLOW_INVOKE else QUICK
+    """Return the seconds that models of this speed may take."""
+    return SLOW_BUDGET if cost.invoke > SLOW_INVOCATION else FAST_BUDGET
 
 
-def affordable(cost: Pace, budget: float) -> bool:
-    """Whether enough epochs to decide anything fit into the budget."""
+def fits_budget(cost: Pace, budget: float) -> bool:
+    """Return True if enough epochs for a decision fit into the budget."""
     return MIN_EPOCHS * cost.epoch <= budget
 
 
-def unaffordable(cost: Pace, terms: Terms) -> Decision:
-    """The decision before any epoch, with the ratio of a few invocations of one pair."""
+def not_timed(cost: Pace, terms: Terms) -> Decision:
+    """Return a decision without any epoch, with the ratio of a few invocations of one pair."""
     ratio = cost.candidate / cost.reference
     return Decision(
         outcome=None if terms.limit is None else Outcome.INCONCLUSIVE,
@@ -128,99 +138,102 @@ def unaffordable(cost: Pace, terms: Terms) -> Decision:
 def decide(epochs: Iterable[Epoch], terms: Terms, clock: str = "thread CPU clock") -> Decision:
     """Take epochs until the rule decides or the budget is spent.
 
-    Raises MeasurementError where the epochs end before that, or for a time that is not a positive
+    Raises MeasurementError if the epochs end before that, or for a time that is not a positive
     number.
     """
-    seen: list[Epoch] = []
+    recorded_epochs: list[Epoch] = []
     for epoch in epochs:
-        seen.append(epoch)
-        outcome = _early([each.x for each in seen], terms)
-        if outcome or _spent(seen, terms):
-            return _concluded(seen, terms, outcome, clock)
+        recorded_epochs.append(epoch)
+        outcome = _early_outcome([recorded.log_ratio for recorded in recorded_epochs], terms)
+        if outcome or _is_spent(recorded_epochs, terms):
+            return _decision(recorded_epochs, terms, outcome, clock)
     raise MeasurementError(
         "the epochs ended before the latency was decided",
         expected="a decision or a spent budget",
-        got=f"{len(seen)} epochs",
+        got=f"{len(recorded_epochs)} epochs",
     )
 
 
-def _early(x: list[float], terms: Terms) -> Outcome | None:
-    if terms.limit is None or len(x) < MIN_EPOCHS:
+def _early_outcome(log_ratios: list[float], terms: Terms) -> Outcome | None:
+    if terms.limit is None or len(log_ratios) < MIN_EPOCHS:
         return None
-    over, under = _signs(x, terms.limit)
-    if convinced(over, len(x), terms.alpha_fail):
+    over, under = _signs(log_ratios, terms.limit)
+    if signs_decide(over, len(log_ratios), terms.alpha_fail):
         return Outcome.FAIL
-    return Outcome.PASS if convinced(under, len(x), ALPHA_PASS) else None
+    return Outcome.PASS if signs_decide(under, len(log_ratios), ALPHA_PASS) else None
 
 
-def _signs(x: list[float], limit: float | None) -> tuple[int, int]:
+def _signs(log_ratios: list[float], limit: float | None) -> tuple[int, int]:
     if limit is None:
         return 0, 0
-    c = math.log(limit)
-    return sum(each > c for each in x), sum(each < c for each in x)
+    limit_log = math.log(limit)
+    over = sum(value > limit_log for value in log_ratios)
+    return over, sum(value < limit_log for value in log_ratios)
 
 
-def _spent(seen: list[Epoch], terms: Terms) -> bool:
-    elapsed = seen[-1].elapsed
-    reported = terms.limit is None and len(seen) >= MIN_EPOCHS and elapsed >= REPORT
-    return reported or elapsed >= terms.budget
+def _is_spent(epochs: list[Epoch], terms: Terms) -> bool:
+    elapsed = epochs[-1].elapsed
+    is_reported = terms.limit is None and len(epochs) >= MIN_EPOCHS and elapsed >= REPORT_SECONDS
+    return is_reported or elapsed >= terms.budget
 
 
-def _concluded(seen: list[Epoch], terms: Terms, early: Outcome | None, clock: str) -> Decision:
-    x = np.array([each.x for each in seen])
-    over, under = _signs(x.tolist(), terms.limit)
-    outcome, needs = (early, math.inf) if early else _last_look(x, terms, seen[-1].elapsed)
-    low, high, method = _interval(x, by_signs=early is not None)
-    kept = [seen[number] for number in _evenly(len(seen), MOST_KEPT)]
+def _decision(epochs: list[Epoch], terms: Terms, early: Outcome | None, clock: str) -> Decision:
+    log_ratios = np.array([epoch.log_ratio for epoch in epochs])
+    over, under = _signs(log_ratios.tolist(), terms.limit)
+    outcome, needs = (
+        (early, math.inf) if early else _last_look(log_ratios, terms, epochs[-1].elapsed)
+    )
+    low, high, method = _interval(log_ratios, by_signs=early is not None)
+    reported = [epochs[index] for index in _evenly_spaced(len(epochs), MOST_REPORTED)]
     return Decision(
         outcome=outcome,
         stage="early" if early else "at the last look",
-        ratio=math.exp(float(np.median(x))),
+        ratio=math.exp(float(np.median(log_ratios))),
         low=low,
         high=high,
         method=method,
-        wall_ratio=math.exp(float(np.median([each.wall for each in seen]))),
-        candidate=float(np.median([each.candidate for each in seen])),
-        reference=float(np.median([each.reference for each in seen])),
-        epochs=len(seen),
+        wall_ratio=math.exp(float(np.median([epoch.wall_log_ratio for epoch in epochs]))),
+        candidate=float(np.median([epoch.candidate for epoch in epochs])),
+        reference=float(np.median([epoch.reference for epoch in epochs])),
+        epochs=len(epochs),
         over=over,
         under=under,
-        elapsed=seen[-1].elapsed,
+        elapsed=epochs[-1].elapsed,
         budget=terms.budget,
         needs=needs,
         clock=clock,
-        candidates=[_short(each.candidate) for each in kept],
-        references=[_short(each.reference) for each in kept],
+        candidates=[_four_digits(epoch.candidate) for epoch in reported],
+        references=[_four_digits(epoch.reference) for epoch in reported],
     )
 
 
-def _short(seconds: float) -> float:
-    """To four digits: the series is there to be looked at."""
+def _four_digits(seconds: float) -> float:
+    """Round to four digits, which are enough for a chart."""
     return float(f"{seconds:.4g}")
 
 
-def _evenly(count: int, most: int) -> list[int]:
-    """At most so many of the first `count` numbers, evenly."""
-    spread = np.linspace(0, count - 1, min(count, most))
+def _evenly_spaced(count: int, limit: int) -> list[int]:
+    """Return at most `limit` evenly spaced indices below `count`."""
+    spread = np.linspace(0, count - 1, min(count, limit))
     return [int(number) for number in spread.round()]
 
 
-def _last_look(x: Floats, terms: Terms, elapsed: float) -> tuple[Outcome | None, float]:
-    """The outcome by Wilcoxon's signed ranks, and the seconds that an undecided one needs."""
+def _last_look(log_ratios: Floats, terms: Terms, elapsed: float) -> tuple[Outcome | None, float]:
+    """Return the outcome of Wilcoxon's test, and the seconds needed if it is undecided."""
     if terms.limit is None:
         return None, math.inf
-    if len(x) < MIN_EPOCHS:
-        return Outcome.INCONCLUSIVE, elapsed * MIN_EPOCHS / len(x)
-    ranks = signed_rank(x - math.log(terms.limit))
+    if len(log_ratios) < MIN_EPOCHS:
+        return Outcome.INCONCLUSIVE, elapsed * MIN_EPOCHS / len(log_ratios)
+    ranks = signed_rank(log_ratios - math.log(terms.limit))
     if ranks.greater < terms.alpha_fail / 2:
         return Outcome.FAIL, math.inf
     if ranks.less < ALPHA_PASS / 2:
         return Outcome.PASS, math.inf
-    return Outcome.INCONCLUSIVE, _needed(ranks, terms, elapsed)
+    return Outcome.INCONCLUSIVE, _seconds_needed(ranks, terms, elapsed)
 
 
-def _needed(ranks: SignedRank, terms: Terms, elapsed: float) -> float:
-    """Seconds until the rank sum, which grows with the root of time, would probably decide."""
+def _seconds_needed(ranks: SignedRank, terms: Terms, elapsed: float) -> float:
+    """Estimate the seconds until the rank sum decides; it grows with the root of time."""
     if not ranks.z:
         return math.inf
     alpha = terms.alpha_fail if ranks.z > 0 else ALPHA_PASS
@@ -229,13 +242,13 @@ def _needed(ranks: SignedRank, terms: Terms, elapsed: float) -> float:
     return elapsed * (wanted / ranks.z) ** 2
 
 
-def _interval(x: Floats, *, by_signs: bool) -> tuple[float | None, float | None, str]:
-    """The 95 % interval of the ratio, and how it was computed."""
-    if len(x) < MIN_EPOCHS:
+def _interval(log_ratios: Floats, *, by_signs: bool) -> tuple[float | None, float | None, str]:
+    """Return the 95 % interval of the ratio and its method."""
+    if len(log_ratios) < MIN_EPOCHS:
         return None, None, ""
     if by_signs:
-        low, high = sign_interval(x)
+        low, high = sign_interval(log_ratios)
         return math.exp(low), math.exp(high), "signs, valid at any stopping time"
-    centre = hodges_lehmann(x)
+    centre = hodges_lehmann(log_ratios)
     method = f"signed ranks around the Hodges-Lehmann estimate {math.exp(centre.value):.3f}"
     return math.exp(centre.low), math.exp(centre.high), method

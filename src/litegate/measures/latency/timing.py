@@ -1,4 +1,4 @@
-"""A glance at the time of several artifacts: for a table, never for a verdict."""
+"""Prepare and time invocations: interpreters, clocks, the pace of a pair, quick estimates."""
 
 from __future__ import annotations
 
@@ -15,53 +15,34 @@ from litegate.core.errors import MeasurementError
 from litegate.runtimes.litert import Runner
 from litegate.spec import Artifact, Samples
 
-_SHARE = 0.05
-"""Seconds that each artifact is timed for in all; a slow one is timed thrice at least."""
-_ROUNDS = 3
+EPOCH_SECONDS = 0.015
+"""The least seconds of timed invocations in an epoch.
 
-
-def glance(artifacts: Mapping[str, Artifact]) -> dict[str, float]:
-    """Seconds of one invocation, one sample, one thread, of each artifact.
-
-    The median, over rounds in which each has its turn, of the quickest invocation in a turn. It
-    ranks recipes side by side on this machine; noise of some per cent stays in it. ArtifactError
-    where LiteRT refuses an artifact, MeasurementError for an empty evaluation split.
-    """
-    invokes = {
-        name: fresh(one.tflite, one_sample(one), one.name, one.signature)()
-        for name, one in artifacts.items()
-    }
-    turns: dict[str, list[float]] = {name: [] for name in invokes}
-    begun, rounds = time.perf_counter(), 0
-    with no_collection():
-        while rounds < _ROUNDS or time.perf_counter() - begun < _SHARE * len(invokes):
-            rounds += 1
-            for name, invoke in invokes.items():
-                turns[name].append(quickest(invoke, time.perf_counter_ns))
-    return {name: median(found) for name, found in turns.items()}
-
-
-EPOCH = 0.015
-"""Seconds of timed invocations in an epoch, at least."""
-WARM_UP = 0.0015
-"""Seconds that both models are invoked before their epoch is timed."""
-LONG = 0.060
-"""An invocation of more seconds than this is timed in one quad an epoch, not three."""
+With creation and warm-up an epoch of a small model takes about 18 ms, which gives 55 draws of
+memory placement a second: the SD of the ratio is 0.16 % after one second.
+"""
+WARM_UP_SECONDS = 0.0015
+"""Seconds of untimed invocations of both models before an epoch is timed."""
+LONG_INVOCATION = 0.060
+"""Seconds of an invocation above which an epoch has one quad, not three: else too few epochs would
+fit into the budget."""
 _MOST_WARM_UPS = 19
-_TRIAL = 0.002
+"""Limits the invocations that a tiny model spends on warming up."""
+_PACE_SECONDS = 0.002
+"""Seconds of invocations of one model from which its pace is estimated."""
 
 Invoke = Callable[[], object]
-"""Runs one interpreter once on the input that it holds."""
-Fresh = Callable[[], Invoke]
-"""Creates an interpreter, allocated and fed, and gives its `invoke`."""
+"""Runs an interpreter once on the input that it was fed."""
+InvokeFactory = Callable[[], Invoke]
+"""Creates an interpreter, allocates and feeds it, and returns its `invoke`."""
 Clock = Callable[[], int]
-"""Gives nanoseconds."""
+"""Returns nanoseconds."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clocks:
-    """The clock that decides, its name, and the wall clock beside it."""
+    """The clock that decides, with its name, and the wall clock, which is reported too."""
 
     name: str = "thread CPU clock"
     deciding: Clock = time.thread_time_ns
@@ -69,7 +50,11 @@ class Clocks:
 
 
 def clocks() -> Clocks:
-    """The thread's CPU clock; the wall clock where the thread's is too coarse to time with."""
+    """Return the thread's CPU clock, or the wall clock if the thread's is too coarse.
+
+    Neighbours on the machine pre-empt nearly every invocation of several milliseconds; the CPU
+    clock cuts the SD 2 to 3 times.
+    """
     if time.get_clock_info("thread_time").implementation.startswith("clock_gettime"):
         return Clocks()
     return Clocks(name="wall clock", deciding=time.perf_counter_ns)
@@ -77,15 +62,18 @@ def clocks() -> Clocks:
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
-    """Two models to be timed against each other."""
+class TimedPair:
+    """The interpreters of two models that are timed against each other."""
 
-    candidate: Fresh
-    reference: Fresh
+    candidate: InvokeFactory
+    reference: InvokeFactory
 
 
 def one_sample(artifact: Artifact) -> Samples:
-    """The first sample of the evaluation split, real-valued, shape (1, ...), of every input."""
+    """Return the first sample of the evaluation split: every input, real-valued, shape (1, ...).
+
+    Raises MeasurementError for an empty split.
+    """
     sample: Samples = artifact.evaluation.x[:1]
     if not len(sample):
         raise MeasurementError(
@@ -95,12 +83,14 @@ def one_sample(artifact: Artifact) -> Samples:
     return sample
 
 
-def fresh(tflite: bytes, sample: Samples, subject: str, signature: str = "") -> Fresh:
-    """A way to create interpreters of `tflite`, one thread, fed the real-valued `sample` (1, ...).
+def invoke_factory(
+    tflite: bytes, sample: Samples, subject: str, signature: str = ""
+) -> InvokeFactory:
+    """Return a factory of interpreters of `tflite`, fed the real-valued `sample`, shape (1, ...).
 
-    The bytes are copied for each, since some kernels read their weights from the file's own memory.
-    A signature of another graph than the first is timed with the handing over of its inputs and
-    outputs: LiteRT runs it by one call.
+    They use one thread. Each has its own copy of the bytes, because some kernels read their weights
+    from the file's own memory. The time of a signature of another graph than the first includes
+    copying inputs and outputs, because LiteRT runs it by one call.
     """
 
     def create() -> Invoke:
@@ -114,38 +104,38 @@ def fresh(tflite: bytes, sample: Samples, subject: str, signature: str = "") -> 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """What one pair costs, in seconds, as a short trial found."""
+    """The estimated cost of timing one pair, in seconds."""
 
     create: float
-    """Creating both interpreters and invoking each once."""
+    """Time to create both interpreters and to invoke each once."""
     candidate: float
-    """One invocation, wall clock."""
+    """Time of one invocation, wall clock."""
     reference: float
 
     @property
     def invoke(self) -> float:
-        """One invocation, the mean of both models."""
+        """Time of one invocation, the mean of both models."""
         return (self.candidate + self.reference) / 2
 
     @property
     def warm_ups(self) -> int:
-        """Invocations of both, after the first, that are not timed."""
-        return min(_MOST_WARM_UPS, int(WARM_UP / (2 * self.invoke)))
+        """Untimed invocations of each model after the first."""
+        return min(_MOST_WARM_UPS, int(WARM_UP_SECONDS / (2 * self.invoke)))
 
     @property
     def quads(self) -> int:
-        """Quads (two invocations of each model) in an epoch, at least."""
-        return 1 if self.invoke > LONG else 3
+        """The least number of quads (two invocations of each model) in an epoch."""
+        return 1 if self.invoke > LONG_INVOCATION else 3
 
     @property
     def epoch(self) -> float:
-        """One epoch, about."""
-        timed = max(EPOCH, 4 * self.quads * self.invoke)
+        """Estimated time of one epoch."""
+        timed = max(EPOCH_SECONDS, 4 * self.quads * self.invoke)
         return self.create + 2 * self.warm_ups * self.invoke + timed
 
 
-def pace(pair: Pair, clock: Clocks) -> Pace:
-    """Time the creation of one pair and a few invocations, wall clock."""
+def measure_pace(pair: TimedPair, clock: Clocks) -> Pace:
+    """Estimate the pace from the creation of one pair and a few invocations, wall clock."""
     start = clock.wall()
     candidate, reference = pair.candidate(), pair.reference()
     candidate()
@@ -153,31 +143,61 @@ def pace(pair: Pair, clock: Clocks) -> Pace:
     created = (clock.wall() - start) / 1e9
     return Pace(
         create=created,
-        candidate=quickest(candidate, clock.wall),
-        reference=quickest(reference, clock.wall),
+        candidate=fastest_invocation(candidate, clock.wall),
+        reference=fastest_invocation(reference, clock.wall),
     )
 
 
-def quickest(invoke: Invoke, wall: Clock, seconds: float = _TRIAL) -> float:
-    """The shortest of as many invocations as fill `seconds`, one at least."""
-    begun = wall()
-    best = math.inf
+def fastest_invocation(invoke: Invoke, wall: Clock, seconds: float = _PACE_SECONDS) -> float:
+    """Return the seconds of the fastest invocation within `seconds`, of one at least."""
+    begin = wall()
+    fastest = math.inf
     while True:
         start = wall()
         invoke()
         end = wall()
-        best = min(best, (end - start) / 1e9)
-        if end - begun >= seconds * 1e9:
-            return best
+        fastest = min(fastest, (end - start) / 1e9)
+        if end - begin >= seconds * 1e9:
+            return fastest
 
 
 @contextmanager
-def no_collection() -> Iterator[None]:
-    """Switch the garbage collector off, and back on if it was on."""
-    was_on = gc.isenabled()
+def garbage_collection_off() -> Iterator[None]:
+    """Disable the garbage collector, and enable it again if it was enabled."""
+    was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if was_on:
+        if was_enabled:
             gc.enable()
+
+
+_QUICK_SECONDS = 0.05
+"""Seconds to time each artifact for, in all: enough to rank recipes in a table."""
+_QUICK_ROUNDS = 3
+"""The fewest rounds, so that a slow artifact has a median too."""
+
+
+def quick_times(artifacts: Mapping[str, Artifact]) -> dict[str, float]:
+    """Estimate the seconds of one invocation of each artifact: one sample, one thread.
+
+    Each artifact has a turn in each round; the result is the median of the fastest invocation in
+    each turn. For a table that ranks recipes on this machine, never for a verdict: the noise is a
+    few per cent. Raises ArtifactError if LiteRT refuses an artifact, MeasurementError for an empty
+    evaluation split.
+    """
+    invokes = {
+        name: invoke_factory(
+            artifact.tflite, one_sample(artifact), artifact.name, artifact.signature
+        )()
+        for name, artifact in artifacts.items()
+    }
+    turns: dict[str, list[float]] = {name: [] for name in invokes}
+    start, rounds = time.perf_counter(), 0
+    with garbage_collection_off():
+        while rounds < _QUICK_ROUNDS or time.perf_counter() - start < _QUICK_SECONDS * len(invokes):
+            rounds += 1
+            for name, invoke in invokes.items():
+                turns[name].append(fastest_invocation(invoke, time.perf_counter_ns))
+    return {name: median(times) for name, times in turns.items()}

@@ -24,7 +24,7 @@ from litegate.data.disk_arrays import in_parts
 from litegate.measures.accuracy.quanta import Grid, input_grid_of
 from litegate.runtimes.litert import Runner
 from litegate.spec import Artifact, Samples
-from litegate.tflite.ports import matched
+from litegate.tflite.ports import arrays_by_port
 
 _MOST_SAMPLES = 1000
 """Samples that show how a split was preprocessed: missing preprocessing affects all of them."""
@@ -100,9 +100,9 @@ def saturation(artifact: Artifact) -> Iterator[Saturation]:
     Raises ArtifactError if LiteRT rejects the file, or the samples belong to other inputs.
     """
     ports = Runner(artifact.tflite, subject=artifact.name, signature=artifact.signature).inputs
-    for name, array in matched(ports, artifact.evaluation.x, artifact.name).items():
+    for name, array in arrays_by_port(ports, artifact.evaluation.x, artifact.name).items():
         grid = input_grid_of(artifact, ports[name])
-        fits = ports[name].fitted(array.shape)[1:] == array.shape[1:] and prod(array.shape)
+        fits = ports[name].resized_shape(array.shape)[1:] == array.shape[1:] and prod(array.shape)
         if grid and fits:
             clipped = _measure(artifact.name, name, grid, array)
             if clipped.outside:

@@ -6,7 +6,7 @@ from math import prod
 
 from litegate.runtimes.inference import predict, predict_all
 from litegate.spec import Artifact, Budget
-from litegate.tflite.ports import listed
+from litegate.tflite.ports import join_names
 
 
 def unchecked_output_notes(budget: Budget, artifact: Artifact) -> tuple[str, ...]:
@@ -26,7 +26,7 @@ def unchecked_output_notes(budget: Budget, artifact: Artifact) -> tuple[str, ...
     if not unchecked:
         return ()
     note = (
-        f"nothing holds {listed(unchecked)}, besides {deciding}, which decides: output_error and"
-        " keras_difference are of every output, agreement of those that choose between classes"
+        f"nothing holds {join_names(unchecked)}, besides {deciding}, which decides: output_error"
+        " and keras_difference are of every output, agreement of those that choose between classes"
     )
     return (note,)

@@ -20,7 +20,7 @@ from litegate.core.errors import MeasurementError
 from litegate.core.units import Number, Quantity, Unit, text
 from litegate.measures.accuracy.agreement import KERNEL_SAMPLES
 from litegate.measures.accuracy.shares import groups_in_words
-from litegate.measures.statistics.proportions import n_deciding, n_least, unseen
+from litegate.measures.statistics.proportions import n_deciding, n_least, unseen_limit
 from litegate.spec import Budget
 
 MIN_SAMPLES = 3
@@ -79,7 +79,7 @@ def undecidable_limit_notes(
 
 
 def _too_high(name: str, limit: Quantity, n: int) -> str:
-    best = 1 - unseen(n)
+    best = 1 - unseen_limit(n)
     if limit.value <= best:
         return ""
     allowed_errors = 1 - limit.value
@@ -95,11 +95,11 @@ def _too_high(name: str, limit: Quantity, n: int) -> str:
 
 
 def _too_fine(name: str, limit: Quantity, n: int) -> str:
-    if limit.value >= unseen(n):
+    if limit.value >= unseen_limit(n):
         return ""
     return (
         f"{name}: {limit} of {n:,} samples is {_count(limit, n)} samples: even without a flip"
-        f" the one-sided 95 % upper limit is {text(unseen(n), limit.unit)};"
+        f" the one-sided 95 % upper limit is {text(unseen_limit(n), limit.unit)};"
         f" {_samples_needed(limit.value)}"
     )
 

@@ -32,7 +32,7 @@ from litegate.measures.metrics.intervals import estimate_loss, estimate_value, t
 from litegate.measures.metrics.names import loss_name, regression_name, worst_name
 from litegate.measures.metrics.resampling import WHOLE, Subgroup, resample_metric, sample_statistics
 from litegate.measures.metrics.worst_group import GroupLoss, worst_loss
-from litegate.measures.regression import SAME, same_bytes
+from litegate.measures.regression import SAME_BYTES, same_bytes
 from litegate.spec import Artifact
 from litegate.spec.metric import Metric, MetricKind
 
@@ -152,7 +152,7 @@ def metric_regression(base: Artifact, candidate: Artifact, metric: Metric) -> Me
             subject=candidate.name,
             value=0,
             unit=metric.unit("regression"),
-            evidence=(SAME,),
+            evidence=(SAME_BYTES,),
             artifacts=(base.sha256, candidate.sha256),
         )
     named = replace(base, model=f"the base's {base.model}")

@@ -16,7 +16,7 @@ from litegate.measures.accuracy.duplicates import originals
 from litegate.measures.metrics.custom import Chunk, call_function, demand_bounds
 from litegate.measures.metrics.statistics import SampleStatistics, statistics
 from litegate.measures.metrics.values import mean_over_classes, metric_values
-from litegate.measures.statistics.bootstrap import Counts, Real, resamples, without_each
+from litegate.measures.statistics.bootstrap import Counts, Real, jackknife_samples, resamples
 from litegate.runtimes.inference import predict
 from litegate.spec import Artifact, Evaluation
 from litegate.spec.metric import Metric, MetricKind
@@ -169,7 +169,9 @@ def _resample_classes(
     if is_custom:
         _demand_deterministic(metric, value, compute(once_each))
     resampled = resamples(distinct, CUSTOM_RESAMPLES) if is_custom else resamples(distinct)
-    jackknife = without_each(distinct, CUSTOM_JACKKNIFE) if is_custom else without_each(distinct)
+    jackknife = (
+        jackknife_samples(distinct, CUSTOM_JACKKNIFE) if is_custom else jackknife_samples(distinct)
+    )
     return _ResampledClasses(
         value=value,
         resampled=_evaluate(compute, resampled, groups),

@@ -14,7 +14,7 @@ from litegate.measures.accuracy.quanta import output_grid_of
 from litegate.measures.properties.strategies import Canvas, Pattern
 from litegate.runtimes.litert import Runner
 from litegate.spec import Artifact, Inputs, by_input, domain_of
-from litegate.tflite.ports import Port, matched
+from litegate.tflite.ports import Port, arrays_by_port
 
 ORDER = (0, 1, 1, 0, 1)
 """The index of the input in each row of a batch of two inputs.
@@ -36,7 +36,7 @@ class Probe:
         """Load the candidate; MeasurementError if its domain does not contain its samples."""
         self.artifact = candidate
         self._single, self._batch = _runner(candidate), _runner(candidate)
-        self.batches = self._batch.batches
+        self.batches = self._batch.takes_batches
         ports = self._single.outputs
         self.grids = {name: output_grid_of(candidate, port) for name, port in ports.items()}
         """The grid of each output by name; None for an output that is computed in floats."""
@@ -113,7 +113,9 @@ def _canvases(candidate: Artifact, ports: Mapping[str, Port]) -> dict[str, Canva
     if not len(split.x):
         raise MeasurementError(f"the evaluation split of {candidate.name} is empty")
     named = dict(by_input(split.x))
-    is_integer = {id(x): ports[name].counts for name, x in matched(ports, split.x, "").items()}
+    is_integer = {
+        id(x): ports[name].takes_counts for name, x in arrays_by_port(ports, split.x, "").items()
+    }
     return {
         name: _canvas(candidate, name, x, is_integer=is_integer[id(x)]) for name, x in named.items()
     }

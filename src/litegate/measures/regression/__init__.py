@@ -1,7 +1,7 @@
-"""Against the base: what a change made of a model, on the same samples and in the same process.
+"""Measure a change: the candidate against its base, on the same samples and in the same process.
 
-The base is the same model's artifact as built from the merge base. Where both files hold the same
-bytes nothing is run: every difference is exactly zero.
+The base is the same model's artifact, built from the merge base. Files with identical bytes are not
+run: every difference is exactly zero.
 """
 
 from __future__ import annotations
@@ -20,77 +20,86 @@ from litegate.measures.accuracy.duplicates import originals
 from litegate.measures.accuracy.outputs import class_scores, measure_worst
 from litegate.measures.accuracy.shares import share
 from litegate.measures.latency import latency_ratio
-from litegate.measures.latency.confirmation import Trial, fresh_process, trial
+from litegate.measures.latency.confirmation import Timer, time_here, time_in_fresh_process
 from litegate.measures.measurement import Interval, Measurement, Relation, Rule, Ruling, violations
 from litegate.measures.regression.flips import flips_by_class
-from litegate.measures.regression.operator_diff import changed, changes, looked_at, lost
-from litegate.measures.regression.size_diff import attribution
+from litegate.measures.regression.operator_diff import (
+    change_lines,
+    changed_count,
+    checked_count,
+    lost_integer_types,
+)
+from litegate.measures.regression.size_diff import size_changes
 from litegate.measures.structure.size import size
 from litegate.spec import Artifact
 from litegate.tflite.reader import parse
 
-SAME = "the same bytes"
-LEAST_GROWTH = Fraction(1, 100)
-"""The lowest limit of a slowdown that can be kept: what is left of placement stays below it."""
+SAME_BYTES = "the same bytes"
+LOWEST_LIMIT = Fraction(1, 100)
+"""The lowest limit of a slowdown that can be kept: the residual effect of memory placement and the
+harness (at most 0.2 % in the experiment) stays below it."""
 
 
 def size_growth(base: Artifact, candidate: Artifact) -> Measurement:
-    """How much the file grew, as an exact share of the base's bytes; below zero where it shrank.
+    """Measure the growth of the file as an exact share of the base's bytes; negative if it shrank.
 
-    What accounts for the difference is named, part by part, to the byte. MeasurementError for a
-    file without bytes, ArtifactError for one that cannot be read.
+    The evidence attributes the difference to the file's contents, to the byte. Raises
+    MeasurementError for an empty file, ArtifactError for a file that cannot be read.
     """
-    name, before, after = "size growth", size(_named(base)), size(candidate)
+    name, before, after = "size growth", size(_labelled_base(base)), size(candidate)
     if same_bytes(base, candidate):
         return _unchanged(name, base, candidate, Unit.PERCENT)
-    parts = tuple(str(part) for part in attribution(_named(base), candidate))
+    change_texts = tuple(str(change) for change in size_changes(_labelled_base(base), candidate))
     growth = Fraction(after.value - before.value) / before.value
-    both = f"{_bytes(after)} against {_bytes(before)} of the base"
+    sizes = f"{_size_text(after)} against {_size_text(before)} of the base"
     return Measurement(
         name=name,
         subject=candidate.name,
         value=growth,
         unit=Unit.PERCENT,
-        evidence=(both, *parts),
+        evidence=(sizes, *change_texts),
         artifacts=(base.sha256, candidate.sha256),
     )
 
 
-def _bytes(found: Measurement) -> str:
-    return text(found.value, found.unit)
+def _size_text(measurement: Measurement) -> str:
+    return text(measurement.value, measurement.unit)
 
 
 def accuracy_loss(
     base: Artifact, candidate: Artifact, *, noise: float | None = None
 ) -> Measurement:
-    """Top-1 accuracy that the change cost, paired; below zero where it gained.
+    """Measure the top-1 accuracy that the change lost, paired; negative if it gained.
 
-    `noise` is the SD of accuracy from seed to seed, a share (0.01 is one point), where it was
-    measured. MeasurementError where the two have different evaluation splits.
+    `noise` is the SD of accuracy between training seeds as a share (0.01 is one point), if it was
+    measured. Raises MeasurementError if the two have different evaluation splits.
     """
     name = "accuracy lost against the base"
     if same_bytes(base, candidate):
         return _unchanged(name, base, candidate, Unit.POINTS)
-    alike = agreement_with_base(base, candidate).evidence
-    base = _named(base)
-    found = accuracy_drop(base, candidate)
+    agreement = agreement_with_base(base, candidate).evidence
+    base = _labelled_base(base)
+    drop = accuracy_drop(base, candidate)
     classes = flips_by_class(answers(base), answers(candidate), candidate.evaluation.classes)
-    told = (*found.evidence, *alike, *classes, *_spread(noise))
-    return replace(found, name=name, evidence=told, rule=_with_noise(found, noise))
+    evidence = (*drop.evidence, *agreement, *classes, *_noise_text(noise))
+    return replace(drop, name=name, evidence=evidence, rule=_with_noise(drop, noise))
 
 
-def _spread(noise: float | None) -> tuple[str, ...]:
+def _noise_text(noise: float | None) -> tuple[str, ...]:
     return () if noise is None else (f"SD from seed to seed {text(noise, Unit.POINTS)}",)
 
 
-def _with_noise(found: Measurement, noise: float | None) -> Rule | None:
-    """The measurement's own rule, with a lint for a limit that honest changes cannot keep."""
-    own = found.rule
-    if noise is None or own is None:
-        return own
+def _with_noise(measurement: Measurement, noise: float | None) -> Rule | None:
+    """Add a lint to the measurement's rule for a limit that honest changes cannot keep.
+
+    Rebuilding with another seed moves the accuracy, so a limit below two SD fails by chance.
+    """
+    own_rule = measurement.rule
+    if noise is None or own_rule is None:
+        return own_rule
 
     def rule(measured: Measurement, relation: Relation, limit: Quantity) -> Ruling:
-        ruling = own(measured, relation, limit)
+        ruling = own_rule(measured, relation, limit)
         if float(limit.value) >= 2 * noise:
             return ruling
         lint = (
@@ -103,39 +112,40 @@ def _with_noise(found: Measurement, noise: float | None) -> Rule | None:
 
 
 def agreement_with_base(base: Artifact, candidate: Artifact) -> Measurement:
-    """The share of the evaluation split that both decide alike, right or wrong.
+    """Measure the share of samples for which both decide for the same class, right or wrong.
 
-    Of several outputs the worst counts. MeasurementError where the two have different evaluation
-    splits.
+    Of several outputs the worst counts. Raises MeasurementError if the two have different
+    evaluation splits.
     """
     name = "agreement with the base"
     if same_bytes(base, candidate):
         return _unchanged(name, base, candidate, Unit.PERCENT, Fraction(1))
-    _check_split(base, candidate)
-    before = _named(base)
+    _check_same_split(base, candidate)
+    before = _labelled_base(base)
 
     def measure(_: str, pair: tuple[NDArray[Any], NDArray[Any]]) -> Measurement:
-        one, other = decide(pair[0], before.name), decide(pair[1], candidate.name)
-        same = one.chosen == other.chosen
+        base_decisions = decide(pair[0], before.name)
+        candidate_decisions = decide(pair[1], candidate.name)
+        equal = base_decisions.chosen == candidate_decisions.chosen
         return share(
             name,
             candidate.name,
-            same,
+            equal,
             originals(candidate.evaluation),
-            evidence=(f"{int(same.sum()):,} of {len(same):,} decisions equal",),
+            evidence=(f"{int(equal.sum()):,} of {len(equal):,} decisions equal",),
             artifacts=(base.sha256, candidate.sha256),
         )
 
     return measure_worst(class_scores(before, candidate), measure, high=False)
 
 
-def _check_split(base: Artifact, candidate: Artifact) -> None:
-    one, other = base.evaluation.digest, candidate.evaluation.digest
-    if one != other:
+def _check_same_split(base: Artifact, candidate: Artifact) -> None:
+    base_digest, candidate_digest = base.evaluation.digest, candidate.evaluation.digest
+    if base_digest != candidate_digest:
         raise MeasurementError(
             f"{candidate.name} and its base have different evaluation splits",
-            expected=f"{other[:12]} for both",
-            got=f"{one[:12]} for the base",
+            expected=f"{candidate_digest[:12]} for both",
+            got=f"{base_digest[:12]} for the base",
             remedy="score both on the split of the change",
         )
 
@@ -143,37 +153,39 @@ def _check_split(base: Artifact, candidate: Artifact) -> None:
 def lost_types(base: Artifact, candidate: Artifact) -> Measurement:
     """Count the tensors and operators that were integer in the base and are float or hybrid now.
 
-    ArtifactError where a file cannot be read.
+    Raises ArtifactError if a file cannot be read.
     """
     name = "integer types lost against the base"
     if same_bytes(base, candidate):
         return _unchanged(name, base, candidate, Unit.COUNT)
-    before, after = (parse(each.tflite, subject=each.name) for each in (_named(base), candidate))
-    found = violations(
+    artifacts = (_labelled_base(base), candidate)
+    before, after = (parse(artifact.tflite, subject=artifact.name) for artifact in artifacts)
+    measurement = violations(
         name,
         candidate.name,
-        lost(before, after),
-        n=looked_at(before),
+        lost_integer_types(before, after),
+        n=checked_count(before),
         artifacts=(base.sha256, candidate.sha256),
     )
-    return replace(found, evidence=changes(before, after))
+    return replace(measurement, evidence=change_lines(before, after))
 
 
 def operator_changes(base: Artifact, candidate: Artifact) -> Measurement:
-    """Count the operators that came or went; each kind is named with its numbers.
+    """Count added and removed operators; the offenders name each kind with its numbers.
 
-    ArtifactError where a file cannot be read.
+    Raises ArtifactError if a file cannot be read.
     """
     name = "operator changes against the base"
     if same_bytes(base, candidate):
         return _unchanged(name, base, candidate, Unit.COUNT)
-    before, after = (parse(each.tflite, subject=each.name) for each in (_named(base), candidate))
+    artifacts = (_labelled_base(base), candidate)
+    before, after = (parse(artifact.tflite, subject=artifact.name) for artifact in artifacts)
     return Measurement(
         name=name,
         subject=candidate.name,
-        value=changed(before, after),
+        value=changed_count(before, after),
         unit=Unit.COUNT,
-        offenders=changes(before, after),
+        offenders=change_lines(before, after),
         artifacts=(base.sha256, candidate.sha256),
     )
 
@@ -184,53 +196,53 @@ def latency_growth(
     limit: Quantity,
     *,
     models: int = 1,
-    here: Trial = trial,
-    elsewhere: Trial = fresh_process,
+    here: Timer = time_here,
+    elsewhere: Timer = time_in_fresh_process,
 ) -> Measurement:
-    """How much longer one invocation takes, as a share of the base's time, by the fresh-pair rule.
+    """Measure the growth of the invocation time as a share of the base's, by the fresh-pair rule.
 
-    Decided for exactly `limit`, in per cent. `models` gated in one run share the chance of a false
-    fail. Raises as `latency_ratio`, and ConfigError for a limit below 1 % that is no speed-up.
+    Decided for exactly `limit`, in per cent. The `models` gated in one run share the chance of a
+    false fail. Raises as `latency_ratio`, and ConfigError for a limit from 0 to below 1 %.
     """
     name = "latency growth"
-    _check_honest(limit)
+    _check_limit(limit)
     if same_bytes(base, candidate):
         return _unchanged(name, base, candidate, Unit.PERCENT)
-    most = float(1 + limit.value)
+    limit_ratio = float(1 + limit.value)
     ratio = latency_ratio(
-        candidate, _named(base), most, models=models, here=here, elsewhere=elsewhere
+        candidate, _labelled_base(base), limit_ratio, models=models, here=here, elsewhere=elsewhere
     )
     return replace(
         ratio,
         name=name,
         value=ratio.value - 1,
         unit=Unit.PERCENT,
-        interval=ratio.interval and _less_one(ratio.interval),
-        rule=_of_ratio(ratio, limit),
+        interval=ratio.interval and _minus_one(ratio.interval),
+        rule=_growth_rule(ratio, limit),
     )
 
 
-def _check_honest(limit: Quantity) -> None:
-    if limit.unit is not Unit.PERCENT or 0 <= limit.value < LEAST_GROWTH:
+def _check_limit(limit: Quantity) -> None:
+    if limit.unit is not Unit.PERCENT or 0 <= limit.value < LOWEST_LIMIT:
         raise ConfigError(
             "the limit of the latency growth cannot be kept honestly",
-            expected=f"at least {text(LEAST_GROWTH, Unit.PERCENT)}, or below 0 for a speed-up",
+            expected=f"at least {text(LOWEST_LIMIT, Unit.PERCENT)}, or below 0 for a speed-up",
             got=f"{limit} ({limit.unit})",
             remedy="percent(2.5) finds a slowdown of 5 % and does not fail identical models",
         )
 
 
-def _less_one(interval: Interval) -> Interval:
+def _minus_one(interval: Interval) -> Interval:
     return replace(interval, low=interval.low - 1, high=interval.high - 1)
 
 
-def _of_ratio(ratio: Measurement, limit: Quantity) -> Rule:
-    """The ratio's own decision, for the limit that it was timed for and for no other."""
+def _growth_rule(ratio: Measurement, limit: Quantity) -> Rule:
+    """Return a rule that applies the ratio's decision to the limit that it was timed for only."""
 
-    def rule(_: Measurement, relation: Relation, asked: Quantity) -> Ruling:
-        if relation is not Relation.AT_MOST or asked.value != limit.value or ratio.rule is None:
+    def rule(_: Measurement, relation: Relation, requested: Quantity) -> Ruling:
+        if relation is not Relation.AT_MOST or requested.value != limit.value or ratio.rule is None:
             raise ConfigError(
-                f"the latency growth was not timed to be held to {relation} {asked}",
+                f"the latency growth was not timed to be held to {relation} {requested}",
                 expected=f"<= {limit}",
                 remedy="give latency_growth the limit that it is compared with",
             )
@@ -239,21 +251,21 @@ def _of_ratio(ratio: Measurement, limit: Quantity) -> Rule:
     return rule
 
 
-def since_anchor(found: Measurement) -> Measurement:
-    """The same measurement, worded for a pinned commit in place of the merge base."""
-    evidence = tuple(fact.replace("the base", "the anchor") for fact in found.evidence)
-    return replace(found, name=named_since_anchor(found.name), evidence=evidence)
+def since_anchor(measurement: Measurement) -> Measurement:
+    """Reword a measurement against the base for a pinned commit, the anchor."""
+    evidence = tuple(fact.replace("the base", "the anchor") for fact in measurement.evidence)
+    return replace(measurement, name=name_since_anchor(measurement.name), evidence=evidence)
 
 
-def named_since_anchor(name: str) -> str:
-    """What `since_anchor` calls a measurement: "size growth since the anchor"."""
+def name_since_anchor(name: str) -> str:
+    """Return the name that `since_anchor` gives: "size growth since the anchor"."""
     return f"{name.removesuffix(' against the base')} since the anchor"
 
 
 def same_bytes(base: Artifact, candidate: Artifact) -> bool:
-    """Whether the same bytes are judged by the same signature; an empty file is like no other."""
-    alike = (base.tflite, base.signature) == (candidate.tflite, candidate.signature)
-    return bool(base.tflite) and alike
+    """Return True if both have the same bytes and signature; an empty file equals no other."""
+    is_equal = (base.tflite, base.signature) == (candidate.tflite, candidate.signature)
+    return bool(base.tflite) and is_equal
 
 
 def _unchanged(
@@ -264,11 +276,11 @@ def _unchanged(
         subject=candidate.name,
         value=value,
         unit=unit,
-        evidence=(SAME,),
+        evidence=(SAME_BYTES,),
         artifacts=(base.sha256, candidate.sha256),
     )
 
 
-def _named(base: Artifact) -> Artifact:
-    """The base under a name of its own: messages must tell it from the candidate."""
+def _labelled_base(base: Artifact) -> Artifact:
+    """Rename the base, so that messages distinguish it from the candidate."""
     return replace(base, model=f"the base's {base.model}")

@@ -1,7 +1,7 @@
-"""What each part of a `.tflite` file takes of its bytes.
+"""Count the bytes of a `.tflite` file by tensor, operator and other contents.
 
-The file's own tables are measured where they lie; what tables share (their layouts), alignment and
-the like belong to no part.
+Tables are measured as the file stores them. What tables share (their vtables), alignment and the
+like are not attributed to anything.
 """
 
 from __future__ import annotations
@@ -19,111 +19,119 @@ from litegate.tflite.graph import Graph
 from litegate.tflite.reader import parse
 
 DESCRIPTIONS = "names and scales of tensors"
-UNREAD = "buffers that nothing reads"
+UNUSED_BUFFERS = "buffers that nothing reads"
 _COUNT, _INDEX, _NUMBER, _ZERO_POINT, _END = 4, 4, 4, 8, 1
-"""Bytes of one of each: a vector's count, a reference, a size or scale, a text's last byte."""
+"""Bytes of a vector's length, a reference, a size or scale, a zero point, a string's null byte."""
 
-_Place = tuple[int, int]
-"""The index of a subgraph, and that of a tensor or operator in it."""
+_Position = tuple[int, int]
+"""The index of a subgraph, and of a tensor or operator in it."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Weighed:
-    """A file and the bytes of its parts."""
+class ByteCounts:
+    """A graph with the bytes that its contents take in the file."""
 
     graph: Graph
-    values: Mapping[_Place, int]
-    """Bytes of each constant; a buffer that tensors share counts to the first."""
-    operators: Mapping[_Place, int]
-    """Bytes of each operator: its table, its lists of tensors, its options."""
+    values: Mapping[_Position, int]
+    """Bytes of each constant; a shared buffer counts for the first tensor."""
+    operators: Mapping[_Position, int]
+    """Bytes of each operator: its table, its lists of tensors and its options."""
     totals: Mapping[str, int]
-    """Bytes of what is told of the file as a whole, by its label."""
+    """Bytes of contents that are counted for the whole file, by label."""
 
-    def of_tensor(self, one: PlacedTensor) -> int:
-        """Bytes of the values that the file holds of a tensor."""
-        return self.values[one.graph, one.tensor.index]
+    def tensor_bytes(self, placed: PlacedTensor) -> int:
+        """Return the bytes of a tensor's stored values."""
+        return self.values[placed.graph, placed.tensor.index]
 
-    def of_operators(self, them: Sequence[PlacedOperator]) -> int:
-        """Bytes of some operators, without the tensors around them."""
-        return sum(self.operators[one.graph, one.operator.index] for one in them)
+    def operator_bytes(self, placed_operators: Sequence[PlacedOperator]) -> int:
+        """Return the bytes of operators, without their tensors."""
+        return sum(
+            self.operators[placed.graph, placed.operator.index] for placed in placed_operators
+        )
 
 
-def weigh(artifact: Artifact) -> Weighed:
-    """Weigh a file; ArtifactError where it cannot be read."""
+def count_bytes(artifact: Artifact) -> ByteCounts:
+    """Count the bytes of a file; raise ArtifactError if it cannot be read."""
     from ai_edge_litert import schema_py_generated as schema
 
     graph = parse(artifact.tflite, subject=artifact.name)
-    values, others = _buffers(graph)
+    values, other_bytes = _buffer_bytes(graph)
     try:
         model = schema.Model.GetRootAs(artifact.tflite, 0)
-        operators, descriptions = dict(_operators(model)), sum(_descriptions(model))
+        operators, descriptions = dict(_operator_bytes(model)), sum(_description_bytes(model))
     except (struct.error, ValueError, TypeError) as error:
         raise ArtifactError(
             f"the parts of {artifact.name} cannot be weighed",
             got=str(error),
             remedy="build it again, or fetch it again if it came from elsewhere",
         ) from error
-    totals = {DESCRIPTIONS: descriptions} | others
-    return Weighed(graph=graph, values=values, operators=operators, totals=totals)
+    totals = {DESCRIPTIONS: descriptions} | other_bytes
+    return ByteCounts(graph=graph, values=values, operators=operators, totals=totals)
 
 
-def _buffers(graph: Graph) -> tuple[dict[_Place, int], dict[str, int]]:
-    """Bytes of each buffer, as a tensor's, as a metadata entry's, or as nobody's; each once."""
-    left = {number: buffer.size for number, buffer in enumerate(graph.buffers)}
+def _buffer_bytes(graph: Graph) -> tuple[dict[_Position, int], dict[str, int]]:
+    """Return the bytes of tensors' buffers, and of other buffers by label; each counts once."""
+    unassigned = {number: buffer.size for number, buffer in enumerate(graph.buffers)}
     values = {
-        (one.graph, one.tensor.index): left.pop(one.tensor.buffer, 0) for one in tensors(graph)
+        (placed.graph, placed.tensor.index): unassigned.pop(placed.tensor.buffer, 0)
+        for placed in tensors(graph)
     }
-    others: Counter[str] = Counter()
+    other_bytes: Counter[str] = Counter()
     for entry in graph.metadata:
-        others[f"metadata {entry.name!r}"] += left.pop(entry.buffer, 0)
-    return values, dict(others) | {UNREAD: sum(left.values())}
+        other_bytes[f"metadata {entry.name!r}"] += unassigned.pop(entry.buffer, 0)
+    return values, dict(other_bytes) | {UNUSED_BUFFERS: sum(unassigned.values())}
 
 
 def _subgraphs(model: Any) -> Iterator[Any]:
     return map(model.Subgraphs, range(model.SubgraphsLength()))
 
 
-def _operators(model: Any) -> Iterator[tuple[_Place, int]]:
+def _operator_bytes(model: Any) -> Iterator[tuple[_Position, int]]:
     for number, subgraph in enumerate(_subgraphs(model)):
         for index in range(subgraph.OperatorsLength()):
             operator = subgraph.Operators(index)
             lists = (operator.InputsLength(), operator.OutputsLength())
-            size = _INDEX + _tables(_table(operator), operator.BuiltinOptions())
-            yield (number, index), size + sum(_vector(count, _INDEX) for count in lists)
+            size = _INDEX + _table_bytes(_flatbuffer_table(operator), operator.BuiltinOptions())
+            yield (number, index), size + sum(_vector_bytes(count, _INDEX) for count in lists)
 
 
-def _descriptions(model: Any) -> Iterator[int]:
+def _description_bytes(model: Any) -> Iterator[int]:
     for subgraph in _subgraphs(model):
         for index in range(subgraph.TensorsLength()):
             tensor = subgraph.Tensors(index)
             shapes = (tensor.ShapeLength(), tensor.ShapeSignatureLength())
-            yield _INDEX + _tables(_table(tensor)) + sum(_vector(n, _NUMBER) for n in shapes)
-            yield _vector(len(tensor.Name() or b""), 1) + _END
-            yield _steps(tensor.Quantization())
+            yield (
+                _INDEX
+                + _table_bytes(_flatbuffer_table(tensor))
+                + sum(_vector_bytes(n, _NUMBER) for n in shapes)
+            )
+            yield _vector_bytes(len(tensor.Name() or b""), 1) + _END
+            yield _quantization_bytes(tensor.Quantization())
 
 
-def _steps(quantization: Any) -> int:
+def _quantization_bytes(quantization: Any) -> int:
     if quantization is None:
         return 0
     floats = ("Min", "Max", "Scale")
     lists = (getattr(quantization, f"{name}Length")() for name in floats)
-    zero_points = _vector(quantization.ZeroPointLength(), _ZERO_POINT)
-    return _tables(_table(quantization)) + zero_points + sum(_vector(n, _NUMBER) for n in lists)
+    zero_points = _vector_bytes(quantization.ZeroPointLength(), _ZERO_POINT)
+    size = _table_bytes(_flatbuffer_table(quantization))
+    return size + zero_points + sum(_vector_bytes(n, _NUMBER) for n in lists)
 
 
-def _vector(count: int, each: int) -> int:
-    return _COUNT + count * each if count else 0
+def _vector_bytes(count: int, element_size: int) -> int:
+    return _COUNT + count * element_size if count else 0
 
 
-def _table(one: Any) -> Any:
-    return one._tab  # noqa: SLF001 the generated reader offers no other way to where it lies
+def _flatbuffer_table(reader: Any) -> Any:
+    return reader._tab  # noqa: SLF001 the generated reader has no public access to it
 
 
-def _tables(*tables: Any) -> int:
-    """Bytes of flatbuffer tables, absent ones left out, without the layouts that they share."""
+def _table_bytes(*tables: Any) -> int:
+    """Sum the bytes of flatbuffer tables without their shared vtables; None counts as 0."""
     size = 0
     for table in filter(None, tables):
-        (back,) = struct.unpack_from("<i", table.Bytes, table.Pos)
-        size += struct.unpack_from("<H", table.Bytes, table.Pos - back + 2)[0]
+        (vtable_offset,) = struct.unpack_from("<i", table.Bytes, table.Pos)
+        size += struct.unpack_from("<H", table.Bytes, table.Pos - vtable_offset + 2)[0]
     return size

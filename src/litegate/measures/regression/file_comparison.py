@@ -1,4 +1,4 @@
-"""Comparison: two files side by side, B judged against A as a change is against its base."""
+"""Compare two files: judge B against A as a change is judged against its base."""
 
 from __future__ import annotations
 
@@ -41,46 +41,49 @@ from litegate.spec import (
     by_input,
 )
 from litegate.tflite.graph import Graph, Tensor
-from litegate.tflite.ports import called, canonical
+from litegate.tflite.ports import canonical_name, graph_ports
 from litegate.tflite.reader import parse
 
 _MOST_CLASSES = 1_000_000
+"""The widest output whose elements are named as classes; bounds memory for a damaged shape."""
 _MOST_ELEMENTS = 1 << 26
+"""The largest input that is filled with zeros: 256 MiB of float32."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One thing of both files; nothing is judged by it."""
+class ComparisonRow:
+    """A property of both files, shown and not judged."""
 
     what: str
     a: Number | str | None
-    """None where it is not known."""
+    """The value in file A; None if unknown."""
     b: Number | str | None
+    """The value in file B; None if unknown."""
     unit: Unit = Unit.COUNT
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileComparison:
-    """Two files side by side."""
+    """The result of comparing two files."""
 
     verdicts: tuple[Verdict, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[ComparisonRow, ...]
     notes: tuple[str, ...]
-    """What changed, and what could not be compared."""
+    """Changes, and properties that could not be compared."""
     unjudged: tuple[str, ...] = ()
-    """What was not asked for, each with the option that asks for it."""
+    """Judgements that were not requested, each with the option that requests it."""
 
     @property
     def outcome(self) -> Outcome:
-        """The worst of the verdicts."""
-        found = {one.outcome for one in self.verdicts}
+        """The worst outcome of the verdicts."""
+        outcomes = {verdict.outcome for verdict in self.verdicts}
         order = (Outcome.FAIL, Outcome.INCONCLUSIVE)
-        return next((one for one in order if one in found), Outcome.PASS)
+        return next((outcome for outcome in order if outcome in outcomes), Outcome.PASS)
 
 
-def side(
+def file_artifact(
     name: str,
     tflite: bytes,
     samples: Labelled,
@@ -88,16 +91,16 @@ def side(
     signature: str = "",
     output: str = "",
 ) -> Artifact:
-    """A file as an artifact of that name, with the samples that both files are run on.
+    """Build an artifact from a file and the samples that both files are run on.
 
-    `samples` may be none where nothing is run; the labels are those of `output`, or of the first.
-    ArtifactError for bytes that are no `.tflite` file, or have no such signature or output.
+    `samples` may be empty if nothing is run; its labels belong to `output`, by default the first.
+    Raises ArtifactError for bytes that are not a `.tflite` file or have no such signature.
     """
     graph = parse(tflite, subject=name, signature=signature)
     x, y = samples.x, samples.y
     labels = np.zeros(len(x), dtype=np.int64) if y is None else y
     arrays = dict(by_input(x))
-    held = b"".join(port.encode() + array.tobytes() for port, array in arrays.items())
+    sample_bytes = b"".join(port.encode() + array.tobytes() for port, array in arrays.items())
     return Artifact(
         model=name,
         recipe=Recipe(name="file", kind=Kind.FLOAT32),
@@ -106,37 +109,40 @@ def side(
         sha256=hashlib.sha256(tflite).hexdigest(),
         certificate={},
         evaluation=Evaluation(
-            digest=hashlib.sha256(held + labels.tobytes()).hexdigest(),
+            digest=hashlib.sha256(sample_bytes + labels.tobytes()).hexdigest(),
             x=x,
             y=labels,
             classes=() if y is None else _classes(graph, signature, output),
-            domain=_ends(arrays) if "" not in arrays else _end(arrays[""]),
+            domain=_input_ranges(arrays) if "" not in arrays else _range(arrays[""]),
             output=output,
         ),
         signature=signature,
     )
 
 
-def _ends(arrays: Mapping[str, Array]) -> dict[str, tuple[float, float]]:
-    return {name: _end(array) for name, array in arrays.items()}
+def _input_ranges(arrays: Mapping[str, Array]) -> dict[str, tuple[float, float]]:
+    return {name: _range(array) for name, array in arrays.items()}
 
 
-def _end(x: Array) -> tuple[float, float]:
+def _range(x: Array) -> tuple[float, float]:
     return (float(x.min()), float(x.max())) if x.size else (0.0, 0.0)
 
 
 def _classes(graph: Graph, signature: str, output: str) -> tuple[str, ...]:
-    """The numbers of the classes that the output chooses from."""
-    outputs = called(graph, "outputs", signature)
-    one = outputs.get(canonical(output)) if output else next(iter(outputs.values()), None)
-    width = prod(one.shape[1:]) if one else 0
+    """Return the class names of an output: the numbers of its elements."""
+    outputs = graph_ports(graph, "outputs", signature)
+    tensor = outputs.get(canonical_name(output)) if output else next(iter(outputs.values()), None)
+    width = prod(tensor.shape[1:]) if tensor else 0
     return tuple(map(str, range(width))) if width <= _MOST_CLASSES else ()
 
 
-def still(tflite: bytes, subject: str, signature: str = "") -> Samples:
-    """One sample of zeros for each input: enough to time by. ArtifactError without one."""
-    inputs = called(parse(tflite, subject=subject, signature=signature), "inputs", signature)
-    for shape in [one.shape for one in inputs.values()] or [()]:
+def zero_sample(tflite: bytes, subject: str, signature: str = "") -> Samples:
+    """Return one sample of zeros for each input, for timing.
+
+    Raises ArtifactError if there is no input, or one without a usable shape.
+    """
+    inputs = graph_ports(parse(tflite, subject=subject, signature=signature), "inputs", signature)
+    for shape in [tensor.shape for tensor in inputs.values()] or [()]:
         if not 0 < prod(shape) <= _MOST_ELEMENTS or not shape:
             raise ArtifactError(
                 f"{subject} cannot be timed on a sample of zeros",
@@ -144,28 +150,28 @@ def still(tflite: bytes, subject: str, signature: str = "") -> Samples:
                 got=f"shape {shape}",
                 remedy="give samples by --data",
             )
-    zeros = {name: np.zeros(one.shape, dtype=np.float32) for name, one in inputs.items()}
+    zeros = {name: np.zeros(tensor.shape, dtype=np.float32) for name, tensor in inputs.items()}
     return Inputs(zeros) if len(zeros) > 1 else next(iter(zeros.values()))
 
 
 def compare(
     a: Artifact, b: Artifact, *, run: bool, labelled: bool, latency: bool
 ) -> FileComparison:
-    """Compare two files, B held to the default limits of a change.
+    """Compare two files, judging B by the default limits of a change.
 
-    `run` on the samples, `labelled` where their labels are known; `latency` times both.
-    ArtifactError for files that are no versions of one model, MeasurementError for samples that an
-    input cuts off for the most part, and for outputs that are not finite; else raises as the
-    measures do.
+    `run` runs both on the samples, `labelled` compares the accuracy, `latency` times both. Raises
+    ArtifactError if the inputs or outputs of the files differ; MeasurementError if most of the
+    samples are outside an input's range, or if outputs are not finite; and as the measures do.
     """
     demand_same_ports(a, b)
     limits = Regression()
-    cut_off = [one for each in (a, b) for one in saturation(each)] if run else []
-    if senseless := next((one for one in cut_off if one.is_severe), None):
-        raise senseless.error
-    for each in (a, b) if run else ():
-        for outputs in predict_all(each).values():
-            demand_finite_outputs(outputs, each.name)
+    run_files = (a, b) if run else ()
+    clipped_inputs = [clipped for artifact in run_files for clipped in saturation(artifact)]
+    if severe := next((clipped for clipped in clipped_inputs if clipped.is_severe), None):
+        raise severe.error
+    for artifact in run_files:
+        for outputs in predict_all(artifact).values():
+            demand_finite_outputs(outputs, artifact.name)
     verdicts = [
         size_growth(a, b) <= limits.size,
         lost_types(a, b) <= limits.lost_types,
@@ -174,112 +180,114 @@ def compare(
         verdicts.append(accuracy_loss(a, b) <= limits.accuracy)
     if latency:
         verdicts.append(latency_growth(a, b, limits.latency) <= limits.latency)
-    found = [
-        inspection(one.tflite, (), subject=one.name, signature=one.signature) for one in (a, b)
+    inspections = [
+        inspection(artifact.tflite, (), subject=artifact.name, signature=artifact.signature)
+        for artifact in (a, b)
     ]
-    rows = [*_told(*found), *(_accuracies(a, b) if labelled else ())]
-    notes = [*map(str, cut_off), *operator_changes(a, b).offenders]
+    rows = [*_file_rows(*inspections), *(_accuracy_rows(a, b) if labelled else ())]
+    notes = [*map(str, clipped_inputs), *operator_changes(a, b).offenders]
     if run:
-        rows += _agreement(a, b, notes)
+        rows += _agreement_rows(a, b, notes)
         notes += _differences(a, b)
-    asked = {"accuracy (--data with labels)": labelled, "latency (--latency)": latency}
+    requests = {"accuracy (--data with labels)": labelled, "latency (--latency)": latency}
     return FileComparison(
         verdicts=tuple(verdicts),
         rows=tuple(rows),
         notes=tuple(notes),
-        unjudged=tuple(name for name, judged in asked.items() if not judged),
+        unjudged=tuple(name for name, requested in requests.items() if not requested),
     )
 
 
-def _told(a: Inspection, b: Inspection) -> Iterator[Row]:
-    """What both files tell without being run."""
-    yield Row(what="size", a=a.size, b=b.size, unit=Unit.BYTES)
-    yield Row(what="types", a=a.origin.form, b=b.origin.form)
-    yield Row(what="operators", a=len(a.costs), b=len(b.costs))
-    yield Row(what="MACs", a=_macs(a), b=_macs(b))
-    yield Row(what="weights", a=a.weight_bytes, b=b.weight_bytes, unit=Unit.BYTES)
-    yield Row(what="arena", a=_arena(a), b=_arena(b), unit=Unit.BYTES)
+def _file_rows(a: Inspection, b: Inspection) -> Iterator[ComparisonRow]:
+    """Yield the properties that need no run."""
+    yield ComparisonRow(what="size", a=a.size, b=b.size, unit=Unit.BYTES)
+    yield ComparisonRow(what="types", a=a.origin.form, b=b.origin.form)
+    yield ComparisonRow(what="operators", a=len(a.costs), b=len(b.costs))
+    yield ComparisonRow(what="MACs", a=_macs(a), b=_macs(b))
+    yield ComparisonRow(what="weights", a=a.weight_bytes, b=b.weight_bytes, unit=Unit.BYTES)
+    yield ComparisonRow(what="arena", a=_arena(a), b=_arena(b), unit=Unit.BYTES)
 
 
-def _macs(found: Inspection) -> int | None:
-    return None if found.uncounted else found.macs
+def _macs(file: Inspection) -> int | None:
+    return None if file.uncounted else file.macs
 
 
-def _arena(found: Inspection) -> int | None:
-    return found.plan.arena if found.plan else None
+def _arena(file: Inspection) -> int | None:
+    return file.plan.arena if file.plan else None
 
 
-def _accuracies(a: Artifact, b: Artifact) -> Iterator[Row]:
-    one, other = (accuracy(each).value for each in (a, b))
-    yield Row(what="accuracy", a=one, b=other, unit=Unit.PERCENT)
+def _accuracy_rows(a: Artifact, b: Artifact) -> Iterator[ComparisonRow]:
+    accuracy_a, accuracy_b = (accuracy(artifact).value for artifact in (a, b))
+    yield ComparisonRow(what="accuracy", a=accuracy_a, b=accuracy_b, unit=Unit.PERCENT)
 
 
-def _agreement(a: Artifact, b: Artifact, notes: list[str]) -> Iterator[Row]:
-    """The share of equal decisions; a note where the files do not decide between classes."""
+def _agreement_rows(a: Artifact, b: Artifact, notes: list[str]) -> Iterator[ComparisonRow]:
+    """Yield the share of equal decisions, or add a note if the files do not choose classes."""
     try:
-        found: Measurement = agreement_with_base(a, b)
+        agreement: Measurement = agreement_with_base(a, b)
     except LitegateError as error:
         notes.append(f"agreement is not known: {error.what}")
         return
-    yield Row(what="equal decisions", a=None, b=found.value, unit=found.unit)
+    yield ComparisonRow(what="equal decisions", a=None, b=agreement.value, unit=agreement.unit)
 
 
 def _differences(a: Artifact, b: Artifact) -> Iterator[str]:
-    """How far the outputs are apart, in their own real values."""
+    """Yield a sentence for each output with the differences of its real values."""
     try:
         pairs = pair_outputs(a, b)
     except MeasurementError as error:
         yield f"the outputs cannot be compared: {error.what}"
         return
     for name, pair in pairs.items():
-        which = f" of {name}" if len(pairs) > 1 else ""
-        yield _apart(which, *(each[:].real.astype(np.float64) for each in pair))
+        label = f" of {name}" if len(pairs) > 1 else ""
+        yield _difference_text(label, *(outputs[:].real.astype(np.float64) for outputs in pair))
 
 
-def _apart(which: str, one: NDArray[Any], other: NDArray[Any]) -> str:
-    if one.shape != other.shape:
-        return f"the outputs{which} have different shapes: {one.shape} and {other.shape}"
-    apart = np.abs(one - other)
+def _difference_text(label: str, values_a: NDArray[Any], values_b: NDArray[Any]) -> str:
+    if values_a.shape != values_b.shape:
+        return f"the outputs{label} have different shapes: {values_a.shape} and {values_b.shape}"
+    differences = np.abs(values_a - values_b)
     return (
-        f"outputs{which} of {len(one):,} samples differ by {apart.mean():.4g} in the mean, by "
-        f"{apart.max():.4g} at most; their SD in A is {float(one.std()):.4g}"
+        f"outputs{label} of {len(values_a):,} samples differ by {differences.mean():.4g} in the "
+        f"mean, by {differences.max():.4g} at most; their SD in A is {float(values_a.std()):.4g}"
     )
 
 
 _FREE = -1
+"""A dynamic size in a shape signature."""
 
 
 def demand_same_ports(a: Artifact, b: Artifact) -> None:
-    """Raise ArtifactError where two files have other inputs or outputs, their types aside.
+    """Raise ArtifactError if the inputs or outputs of two files differ in number or shape.
 
-    Several are held together by their names where both have the same ones, else in their order. A
-    size that one of them leaves free fits any.
+    Ports are matched by name if both files have the same names, else by position. A dynamic size
+    matches any size.
     """
     for side in ("inputs", "outputs"):
-        theirs, ours = _ports(a, side), _ports(b, side)
-        names = theirs if theirs.keys() == ours.keys() else ours
-        pairs = zip(theirs.values(), (ours[name] for name in names), strict=False)
-        if len(theirs) != len(ours) or not all(_alike(*pair) for pair in pairs):
+        ports_a, ports_b = _ports(a, side), _ports(b, side)
+        names = ports_a if ports_a.keys() == ports_b.keys() else ports_b
+        pairs = zip(ports_a.values(), (ports_b[name] for name in names), strict=False)
+        if len(ports_a) != len(ports_b) or not all(_are_compatible(*pair) for pair in pairs):
             raise ArtifactError(
                 f"{a.name} and {b.name} are no two versions of one model: their {side} differ",
-                expected=f"{_listed(theirs)}, as in {a.name}",
-                got=_listed(ours),
+                expected=f"{_listed(ports_a)}, as in {a.name}",
+                got=_listed(ports_b),
                 remedy="compare files that take the same samples and give the same outputs",
             )
 
 
-def _ports(one: Artifact, side: str) -> dict[str, Tensor]:
-    graph = parse(one.tflite, subject=one.name, signature=one.signature)
-    return called(graph, side, one.signature)
+def _ports(artifact: Artifact, side: str) -> dict[str, Tensor]:
+    graph = parse(artifact.tflite, subject=artifact.name, signature=artifact.signature)
+    return graph_ports(graph, side, artifact.signature)
 
 
-def _alike(one: Tensor, other: Tensor) -> bool:
-    """Whether both are as large, whatever the batch."""
-    sizes = one.shape_signature[1:], other.shape_signature[1:]
-    return len(one.shape) == len(other.shape) and all(
-        x == y or _FREE in (x, y) for x, y in zip(*sizes, strict=True)
+def _are_compatible(tensor_a: Tensor, tensor_b: Tensor) -> bool:
+    """Return True if the shapes match, apart from the batch."""
+    sizes = tensor_a.shape_signature[1:], tensor_b.shape_signature[1:]
+    return len(tensor_a.shape) == len(tensor_b.shape) and all(
+        size_a == size_b or _FREE in (size_a, size_b) for size_a, size_b in zip(*sizes, strict=True)
     )
 
 
 def _listed(ports: Mapping[str, Tensor]) -> str:
-    return ", ".join(f"{name} {one.shape_signature}" for name, one in ports.items())
+    return ", ".join(f"{name} {tensor.shape_signature}" for name, tensor in ports.items())

@@ -1,4 +1,4 @@
-"""Which samples a change broke and which it fixed, class by class, in words."""
+"""Describe the samples that a change broke and fixed, class by class."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ import numpy as np
 from litegate.measures.accuracy import Answers
 
 MOST_CLASSES, MOST_SAMPLES = 5, 3
-"""How many classes with flips, and of each how many samples, are named."""
+"""The most classes with flips that the evidence names, and the most samples of each."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Class:
+class _ClassFlips:
     name: str
     n: int
     broken: tuple[int, ...]
-    """Indices of the samples that only the first got right."""
+    """Indices of the samples that only the base got right."""
     fixed: tuple[int, ...]
+    """Indices of the samples that only the candidate got right."""
 
     @property
     def flips(self) -> int:
@@ -33,39 +34,40 @@ class _Class:
         return len(self.broken) - len(self.fixed)
 
     def __str__(self) -> str:
-        broken, fixed = _listed("broken", self.broken), _listed("fixed", self.fixed)
+        broken, fixed = _sample_list("broken", self.broken), _sample_list("fixed", self.fixed)
         return f'class "{self.name}": {broken}, {fixed}'
 
 
 def flips_by_class(before: Answers, after: Answers, names: Sequence[str]) -> tuple[str, ...]:
-    """A line for each of the classes with most flips, and one for the class that loses most."""
-    classes = [_class(before, after, number, name) for number, name in enumerate(names)]
-    flipped = sorted((one for one in classes if one.flips), key=lambda one: -one.flips)
-    more = len(flipped) - MOST_CLASSES
-    told = [str(one) for one in flipped[:MOST_CLASSES]]
-    told += [f"flips in {more} more class{'' if more == 1 else 'es'}"] if more > 0 else []
-    return (*told, *_worst(flipped))
+    """Return a line for each class with the most flips, and one for the class that loses most."""
+    classes = [_count_flips(before, after, number, name) for number, name in enumerate(names)]
+    flipped = [class_flips for class_flips in classes if class_flips.flips]
+    flipped.sort(key=lambda class_flips: -class_flips.flips)
+    hidden = len(flipped) - MOST_CLASSES
+    lines = [str(class_flips) for class_flips in flipped[:MOST_CLASSES]]
+    lines += [f"flips in {hidden} more class{'' if hidden == 1 else 'es'}"] if hidden > 0 else []
+    return (*lines, *_worst_class(flipped))
 
 
-def _class(before: Answers, after: Answers, number: int, name: str) -> _Class:
-    mine = after.labels == number
-    return _Class(
+def _count_flips(before: Answers, after: Answers, number: int, name: str) -> _ClassFlips:
+    in_class = after.labels == number
+    return _ClassFlips(
         name=name,
-        n=int(mine.sum()),
-        broken=tuple(np.flatnonzero(mine & before.right & ~after.right).tolist()),
-        fixed=tuple(np.flatnonzero(mine & ~before.right & after.right).tolist()),
+        n=int(in_class.sum()),
+        broken=tuple(np.flatnonzero(in_class & before.right & ~after.right).tolist()),
+        fixed=tuple(np.flatnonzero(in_class & ~before.right & after.right).tolist()),
     )
 
 
-def _worst(flipped: Sequence[_Class]) -> tuple[str, ...]:
-    losing = [one for one in flipped if one.net > 0]
+def _worst_class(flipped: Sequence[_ClassFlips]) -> tuple[str, ...]:
+    losing = [class_flips for class_flips in flipped if class_flips.net > 0]
     if not losing:
         return ()
-    worst = max(losing, key=lambda one: Fraction(one.net, one.n))
+    worst = max(losing, key=lambda class_flips: Fraction(class_flips.net, class_flips.n))
     return (f'worst class "{worst.name}" loses {worst.net:,} of its {worst.n:,} samples',)
 
 
-def _listed(word: str, samples: tuple[int, ...]) -> str:
+def _sample_list(word: str, samples: tuple[int, ...]) -> str:
     if not samples:
         return f"none {word}"
     first = ", ".join(str(number) for number in samples[:MOST_SAMPLES])

@@ -1,7 +1,7 @@
-"""Which tensor or operator of one file is which of another: by name, then by what it is for.
+"""Match the tensors and operators of two files: by name, then by role and kind.
 
-A converter's names carry layer names and counters, so an honest edit renames many of them. What
-has no namesake is matched, in the order of the file, with what serves the same kind of operator.
+A converter's names contain layer names and counters, so a small edit renames many tensors. A tensor
+without a namesake is matched, in file order, with one that serves the same kind of operator.
 """
 
 from __future__ import annotations
@@ -20,91 +20,91 @@ Item = TypeVar("Item")
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matching(Generic[Item]):
-    """What of one file is what of another."""
+    """The matched items of two files, and those without a counterpart."""
 
     pairs: tuple[tuple[Item, Item], ...]
-    went: tuple[Item, ...]
-    """Of the first file, without a counterpart."""
-    came: tuple[Item, ...]
-    """Of the second file, without a counterpart."""
+    removed: tuple[Item, ...]
+    """Items of the first file without a counterpart."""
+    added: tuple[Item, ...]
+    """Items of the second file without a counterpart."""
 
 
 def match(
     before: Sequence[Item], after: Sequence[Item], keys: Sequence[Callable[[Item], Hashable]]
 ) -> Matching[Item]:
-    """Pair items of equal keys in their order; a later key is for what the earlier ones left."""
-    left, right = list(before), dict(enumerate(after))
+    """Pair items with equal keys in order; later keys apply to what is still unmatched."""
+    unmatched, candidates = list(before), dict(enumerate(after))
     pairs: list[tuple[Item, Item]] = []
     for key in keys:
         waiting: defaultdict[Hashable, deque[int]] = defaultdict(deque)
-        for number, item in right.items():
+        for number, item in candidates.items():
             waiting[key(item)].append(number)
-        rest = []
-        for item in left:
-            if same := waiting[key(item)]:
-                pairs.append((item, right.pop(same.popleft())))
+        remaining = []
+        for item in unmatched:
+            if numbers := waiting[key(item)]:
+                pairs.append((item, candidates.pop(numbers.popleft())))
             else:
-                rest.append(item)
-        left = rest
-    return Matching(pairs=tuple(pairs), went=tuple(left), came=tuple(right.values()))
+                remaining.append(item)
+        unmatched = remaining
+    return Matching(pairs=tuple(pairs), removed=tuple(unmatched), added=tuple(candidates.values()))
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlacedTensor:
-    """A tensor and what it is for."""
+    """A tensor with its subgraph, role and neighbouring operator."""
 
     graph: int
     """The subgraph's index."""
     tensor: Tensor
     role: Role
     operator: str
-    """The kind of operator that writes it, or that reads it first where none does; may be empty."""
+    """The kind of its writer, else of its first reader, else empty."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlacedOperator:
-    """An operator and the tensors around it."""
+    """An operator with its subgraph and its tensors."""
 
     graph: int
     """The subgraph's index."""
     operator: Operator
     kind: str
-    """Its name, and the custom code of a custom one."""
+    """The name, with the custom code of a custom operator."""
     reads: tuple[Tensor, ...]
     writes: tuple[Tensor, ...]
 
 
 def tensors(graph: Graph) -> tuple[PlacedTensor, ...]:
-    """Every tensor of a file, in its order."""
-    return tuple(each for subgraph in graph.subgraphs for each in _tensors(subgraph))
+    """Return every tensor of a file, in file order."""
+    return tuple(placed for subgraph in graph.subgraphs for placed in _placed_tensors(subgraph))
 
 
-def _tensors(subgraph: Subgraph) -> Iterator[PlacedTensor]:
+def _placed_tensors(subgraph: Subgraph) -> Iterator[PlacedTensor]:
     writers = {i: op.name for op in reversed(subgraph.operators) for i in op.outputs}
     readers = {i: op.name for op in reversed(subgraph.operators) for i in op.inputs}
     for tensor, role in zip(subgraph.tensors, roles(subgraph), strict=True):
-        near = writers.get(tensor.index) or readers.get(tensor.index, "")
-        yield PlacedTensor(graph=subgraph.index, tensor=tensor, role=role, operator=near)
+        neighbour = writers.get(tensor.index) or readers.get(tensor.index, "")
+        yield PlacedTensor(graph=subgraph.index, tensor=tensor, role=role, operator=neighbour)
 
 
 def operators(graph: Graph) -> tuple[PlacedOperator, ...]:
-    """Every operator of a file, in its order."""
+    """Return every operator of a file, in file order."""
     return tuple(
         PlacedOperator(
             graph=subgraph.index,
             operator=operator,
             kind=f"{operator.name} {operator.custom_code}".rstrip(),
-            reads=_at(subgraph, operator.inputs),
-            writes=_at(subgraph, operator.outputs),
+            reads=_tensors_at(subgraph, operator.inputs),
+            writes=_tensors_at(subgraph, operator.outputs),
         )
         for subgraph in graph.subgraphs
         for operator in subgraph.operators
     )
 
 
-def _at(subgraph: Subgraph, indices: tuple[int, ...]) -> tuple[Tensor, ...]:
+def _tensors_at(subgraph: Subgraph, indices: tuple[int, ...]) -> tuple[Tensor, ...]:
     return tuple(subgraph.tensors[index] for index in indices if index != ABSENT)
 
 
@@ -114,9 +114,14 @@ def match_tensors(before: Graph, after: Graph) -> Matching[PlacedTensor]:
         tensors(before),
         tensors(after),
         (
-            lambda one: (one.graph, one.role, one.tensor.name),
-            lambda one: (one.graph, one.role, one.operator, one.tensor.shape_signature),
-            lambda one: (one.graph, one.role, one.operator),
+            lambda placed: (placed.graph, placed.role, placed.tensor.name),
+            lambda placed: (
+                placed.graph,
+                placed.role,
+                placed.operator,
+                placed.tensor.shape_signature,
+            ),
+            lambda placed: (placed.graph, placed.role, placed.operator),
         ),
     )
 
@@ -124,17 +129,19 @@ def match_tensors(before: Graph, after: Graph) -> Matching[PlacedTensor]:
 def match_operators(
     before: Sequence[PlacedOperator], after: Sequence[PlacedOperator], *, kinds: bool = True
 ) -> Matching[PlacedOperator]:
-    """Match by kind and what is written, by name and then by shape; then by kind alone.
+    """Match by kind and output names, then by kind and output shapes, then by kind alone.
 
-    Without `kinds`, operators of another kind that write the same shape come last.
+    Unless `kinds`, finally match operators of different kinds by their output shapes.
     """
-    by_kind: list[Callable[[PlacedOperator], Hashable]] = [
-        lambda one: (one.graph, one.kind, tuple(tensor.name for tensor in one.writes)),
-        lambda one: (one.graph, one.kind, _shapes(one)),
-        lambda one: (one.graph, one.kind),
+    keys: list[Callable[[PlacedOperator], Hashable]] = [
+        lambda placed: (placed.graph, placed.kind, tuple(tensor.name for tensor in placed.writes)),
+        lambda placed: (placed.graph, placed.kind, _output_shapes(placed)),
+        lambda placed: (placed.graph, placed.kind),
     ]
-    return match(before, after, by_kind if kinds else [*by_kind, lambda o: (o.graph, _shapes(o))])
+    if not kinds:
+        keys.append(lambda placed: (placed.graph, _output_shapes(placed)))
+    return match(before, after, keys)
 
 
-def _shapes(one: PlacedOperator) -> tuple[tuple[int, ...], ...]:
-    return tuple(tensor.shape_signature for tensor in one.writes)
+def _output_shapes(placed: PlacedOperator) -> tuple[tuple[int, ...], ...]:
+    return tuple(tensor.shape_signature for tensor in placed.writes)

@@ -1,4 +1,4 @@
-"""What a file lost of its base: integer types, and operators that came or went."""
+"""Compare a file's operators with its base's: lost integer types, added and removed operators."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from litegate.measures.regression.graph_matching import (
     operators,
     tensors,
 )
-from litegate.measures.structure.operators import named
+from litegate.measures.structure.operators import operator_label
 from litegate.tflite.graph import FLOATS, Graph
 
 NO_ARITHMETIC = frozenset({"QUANTIZE", "DEQUANTIZE", "FAKE_QUANT", "SHAPE"})
-"""Operators that stand between the types, or read a tensor's shape alone."""
+"""Operators that convert types, or read only a tensor's shape."""
 
 
-def looked_at(base: Graph) -> int:
-    """How many tensors and operators of the base could lose their integer type."""
+def checked_count(base: Graph) -> int:
+    """Count the tensors and operators of the base that could lose their integer type."""
     return len(tensors(base)) + len(_arithmetic(base))
 
 
-def lost(base: Graph, candidate: Graph) -> tuple[str, ...]:
-    """A sentence for each tensor and operator that was integer in the base and no longer is."""
+def lost_integer_types(base: Graph, candidate: Graph) -> tuple[str, ...]:
+    """Return a sentence for each tensor and operator that is no longer integer."""
     return (
         *_lost_tensors(match_tensors(base, candidate)),
         *_lost_operators(match_operators(_arithmetic(base), _arithmetic(candidate), kinds=False)),
@@ -35,66 +35,69 @@ def lost(base: Graph, candidate: Graph) -> tuple[str, ...]:
 
 
 def _lost_tensors(matching: Matching[PlacedTensor]) -> Iterator[str]:
-    for before, after in sorted(matching.pairs, key=_place):
-        was, now = before.tensor, after.tensor
-        if was.dtype not in FLOATS and now.dtype in FLOATS:
-            other = "" if was.name == now.name else f" ({was.name!r} in the base)"
+    for before, after in sorted(matching.pairs, key=_position):
+        old_tensor, new_tensor = before.tensor, after.tensor
+        if old_tensor.dtype not in FLOATS and new_tensor.dtype in FLOATS:
+            renamed = old_tensor.name != new_tensor.name
+            former_name = f" ({old_tensor.name!r} in the base)" if renamed else ""
             yield (
-                f"{_part(after.graph)}tensor {now.index} {now.name!r}{other}, {after.role}, "
-                f"was {was.dtype} and is {now.dtype}"
+                f"{_graph_prefix(after.graph)}tensor {new_tensor.index} {new_tensor.name!r}"
+                f"{former_name}, {after.role}, was {old_tensor.dtype} and is {new_tensor.dtype}"
             )
 
 
-def _place(pair: tuple[PlacedTensor, PlacedTensor]) -> tuple[int, int]:
+def _position(pair: tuple[PlacedTensor, PlacedTensor]) -> tuple[int, int]:
     return pair[1].graph, pair[1].tensor.index
 
 
 def _arithmetic(graph: Graph) -> tuple[PlacedOperator, ...]:
-    return tuple(one for one in operators(graph) if one.operator.name not in NO_ARITHMETIC)
+    return tuple(placed for placed in operators(graph) if placed.operator.name not in NO_ARITHMETIC)
 
 
 def _lost_operators(matching: Matching[PlacedOperator]) -> Iterator[str]:
     for before, after in matching.pairs:
-        found = floating(after)
-        if found and not floating(before):
-            other = "" if before.kind == after.kind else f", {before.kind} in the base,"
-            whose = f"{_part(after.graph)}{named(after.operator)}{other}"
-            yield f"{whose} computed in integers and now {found}"
+        arithmetic = float_arithmetic(after)
+        if arithmetic and not float_arithmetic(before):
+            former_kind = "" if before.kind == after.kind else f", {before.kind} in the base,"
+            label = f"{_graph_prefix(after.graph)}{operator_label(after.operator)}{former_kind}"
+            yield f"{label} computed in integers and now {arithmetic}"
 
 
-def floating(one: PlacedOperator) -> str:
-    """How an operator computes where it is not in integers alone; empty where it is."""
-    around = (*one.reads, *one.writes)
-    if all(tensor.dtype not in FLOATS for tensor in around):
+def float_arithmetic(placed: PlacedOperator) -> str:
+    """Return a phrase that says how an operator computes in floats; empty if it does not."""
+    neighbours = (*placed.reads, *placed.writes)
+    if all(tensor.dtype not in FLOATS for tensor in neighbours):
         return ""
-    packed = any(tensor.scales and tensor.dtype not in FLOATS for tensor in one.reads)
-    return "is a hybrid kernel" if packed else "computes in floats"
+    has_integer_weights = any(
+        tensor.scales and tensor.dtype not in FLOATS for tensor in placed.reads
+    )
+    return "is a hybrid kernel" if has_integer_weights else "computes in floats"
 
 
-def _part(graph: int) -> str:
+def _graph_prefix(graph: int) -> str:
     return f"graph {graph}, " if graph else ""
 
 
-def changed(base: Graph, candidate: Graph) -> int:
-    """How many operators came or went; one that is replaced by another kind is two."""
-    before, after = _kinds(base), _kinds(candidate)
+def changed_count(base: Graph, candidate: Graph) -> int:
+    """Count added and removed operators; replacing one by another kind counts as two."""
+    before, after = _kind_counts(base), _kind_counts(candidate)
     return ((before - after) + (after - before)).total()
 
 
-def changes(base: Graph, candidate: Graph) -> tuple[str, ...]:
-    """A line for each kind of operator whose number changed, in the order of the alphabet."""
-    before, after = _kinds(base), _kinds(candidate)
+def change_lines(base: Graph, candidate: Graph) -> tuple[str, ...]:
+    """Return a line for each kind of operator whose number changed, sorted by kind."""
+    before, after = _kind_counts(base), _kind_counts(candidate)
     return tuple(
-        _change(kind, before[kind], after[kind])
+        _change_line(kind, before[kind], after[kind])
         for kind in sorted(before | after)
         if before[kind] != after[kind]
     )
 
 
-def _kinds(graph: Graph) -> Counter[str]:
-    return Counter(one.kind for one in operators(graph))
+def _kind_counts(graph: Graph) -> Counter[str]:
+    return Counter(placed.kind for placed in operators(graph))
 
 
-def _change(kind: str, before: int, after: int) -> str:
+def _change_line(kind: str, before: int, after: int) -> str:
     verb = "came" if after > before else "went"
     return f"{abs(after - before)} {kind} {verb} ({before} in the base, {after} now)"

@@ -1,4 +1,4 @@
-"""Which parts of two files account for the difference of their sizes, to the byte."""
+"""Attribute the size difference of two files to their contents, to the byte."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import final
 
-from litegate.measures.regression.byte_counts import Weighed, weigh
+from litegate.measures.regression.byte_counts import ByteCounts, count_bytes
 from litegate.measures.regression.graph_matching import (
     PlacedOperator,
     match_operators,
@@ -22,71 +22,76 @@ REST = "structure and padding"
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """A part of the files and what it adds."""
+class SizeChange:
+    """Contents of the files and the bytes that they grew by."""
 
     label: str
     bytes: int
-    """How much larger it is than in the base; below zero where it is smaller."""
+    """Growth over the base; negative if smaller."""
 
     def __str__(self) -> str:
         return f"{self.label} {self.bytes:+,} B"
 
 
-def attribution(base: Artifact, candidate: Artifact) -> tuple[Part, ...]:
-    """The parts that differ in size, the largest difference first; their sum is the whole one.
+def size_changes(base: Artifact, candidate: Artifact) -> tuple[SizeChange, ...]:
+    """Return the contents that differ in size, largest difference first; they add up to the total.
 
-    ArtifactError where a file cannot be read.
+    Raises ArtifactError if a file cannot be read.
     """
-    before, after = weigh(base), weigh(candidate)
-    parts = [*_values(before, after), *_operators(before, after), *_totals(before, after)]
-    whole = len(candidate.tflite) - len(base.tflite)
-    parts.append(Part(label=REST, bytes=whole - sum(part.bytes for part in parts)))
-    found = (part for part in parts if part.bytes)
-    return tuple(sorted(found, key=lambda part: -abs(part.bytes)))
+    before, after = count_bytes(base), count_bytes(candidate)
+    changes = [
+        *_tensor_changes(before, after),
+        *_operator_changes(before, after),
+        *_total_changes(before, after),
+    ]
+    total = len(candidate.tflite) - len(base.tflite)
+    changes.append(SizeChange(label=REST, bytes=total - sum(change.bytes for change in changes)))
+    nonzero = (change for change in changes if change.bytes)
+    return tuple(sorted(nonzero, key=lambda change: -abs(change.bytes)))
 
 
-def _values(before: Weighed, after: Weighed) -> Iterator[Part]:
+def _tensor_changes(before: ByteCounts, after: ByteCounts) -> Iterator[SizeChange]:
     matching = match_tensors(before.graph, after.graph)
-    for one, other in matching.pairs:
-        label = f"tensor {other.tensor.name!r}{_changed(one.tensor, other.tensor)}"
-        yield Part(label=label, bytes=after.of_tensor(other) - before.of_tensor(one))
-    for one in matching.came:
-        yield Part(label=f"new tensor {one.tensor.name!r}", bytes=after.of_tensor(one))
-    for one in matching.went:
-        yield Part(label=f"tensor {one.tensor.name!r} gone", bytes=-before.of_tensor(one))
+    for old, new in matching.pairs:
+        label = f"tensor {new.tensor.name!r}{_type_change(old.tensor, new.tensor)}"
+        yield SizeChange(label=label, bytes=after.tensor_bytes(new) - before.tensor_bytes(old))
+    for new in matching.added:
+        yield SizeChange(label=f"new tensor {new.tensor.name!r}", bytes=after.tensor_bytes(new))
+    for old in matching.removed:
+        yield SizeChange(label=f"tensor {old.tensor.name!r} gone", bytes=-before.tensor_bytes(old))
 
 
-def _changed(before: Tensor, after: Tensor) -> str:
+def _type_change(before: Tensor, after: Tensor) -> str:
     if before.dtype != after.dtype:
         return f" ({before.dtype} to {after.dtype})"
     if before.shape != after.shape:
-        return f" ({_sizes(before)} to {_sizes(after)})"
+        return f" ({_shape_text(before)} to {_shape_text(after)})"
     return ""
 
 
-def _sizes(tensor: Tensor) -> str:
+def _shape_text(tensor: Tensor) -> str:
     return "x".join(str(size) for size in tensor.shape) or "scalar"
 
 
-def _operators(before: Weighed, after: Weighed) -> Iterator[Part]:
+def _operator_changes(before: ByteCounts, after: ByteCounts) -> Iterator[SizeChange]:
     matching = match_operators(operators(before.graph), operators(after.graph))
-    if came := matching.came:
-        yield Part(label=_counted("new", came), bytes=after.of_operators(came))
-    if went := matching.went:
-        yield Part(label=_counted("gone", went), bytes=-before.of_operators(went))
-    was = before.of_operators([one for one, _ in matching.pairs])
-    now = after.of_operators([other for _, other in matching.pairs])
-    yield Part(label="settings of operators", bytes=now - was)
+    if added := matching.added:
+        yield SizeChange(label=_operator_list("new", added), bytes=after.operator_bytes(added))
+    if removed := matching.removed:
+        label = _operator_list("gone", removed)
+        yield SizeChange(label=label, bytes=-before.operator_bytes(removed))
+    old_bytes = before.operator_bytes([old for old, _ in matching.pairs])
+    new_bytes = after.operator_bytes([new for _, new in matching.pairs])
+    yield SizeChange(label="settings of operators", bytes=new_bytes - old_bytes)
 
 
-def _counted(which: str, them: Sequence[PlacedOperator]) -> str:
-    kinds = Counter(one.kind for one in them)
+def _operator_list(prefix: str, placed_operators: Sequence[PlacedOperator]) -> str:
+    kinds = Counter(placed.kind for placed in placed_operators)
     listed = ", ".join(f"{n} {kind}" for kind, n in sorted(kinds.items()))
-    return f"{which} operators ({listed})"
+    return f"{prefix} operators ({listed})"
 
 
-def _totals(before: Weighed, after: Weighed) -> Iterator[Part]:
+def _total_changes(before: ByteCounts, after: ByteCounts) -> Iterator[SizeChange]:
     for label in dict.fromkeys([*before.totals, *after.totals]):
-        grown = after.totals.get(label, 0) - before.totals.get(label, 0)
-        yield Part(label=label, bytes=grown)
+        growth = after.totals.get(label, 0) - before.totals.get(label, 0)
+        yield SizeChange(label=label, bytes=growth)

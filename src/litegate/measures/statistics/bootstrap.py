@@ -1,7 +1,7 @@
-"""Bootstrap: what a number would have been on other samples, by drawing from those there are.
+"""Compute confidence limits by the bootstrap and the jackknife.
 
-A resample is how often each sample is drawn. All that one run compares is computed on the same
-resamples, so that a difference is paired. Limits are Efron's BCa (JASA 1987, 82:171).
+A resample is represented by how often it draws each sample. All statistics of a run are computed on
+the same resamples, so that differences are paired. Limits are Efron's BCa (JASA 1987, 82:171).
 """
 
 from __future__ import annotations
@@ -14,22 +14,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 RESAMPLES = 2000
+"""More resamples make the limits steadier, and cost time in proportion."""
 SEED = 20
-"""Draws the resamples: the limits are the same in every run."""
+"""Seeds the resamples, so that the limits are the same in every run."""
 METHOD = f"BCa bootstrap, {RESAMPLES:,} resamples"
-LEFT_OUT = 500
-"""Parts that the jackknife leaves out in turn, of more samples; else each sample."""
-_AT_ONCE = 2_000_000
-"""Numbers of one block of resamples."""
+JACKKNIFE_GROUPS = 500
+"""The most groups that the jackknife leaves out in turn, which bounds its cost for many samples."""
+_BLOCK_NUMBERS = 2_000_000
+"""Numbers in a block of resamples: 16 MB of float64."""
 
 Real = NDArray[np.float64]
 Counts = NDArray[np.float64]
-"""How often each sample counts in each resample, shape (r, n)."""
+"""How often each resample counts each sample, shape (r, n)."""
 
 
 def resamples(n: int, count: int = RESAMPLES) -> Iterator[Counts]:
-    """Resamples of n samples, in blocks of shape (r, n), `count` in all; the same each time."""
-    rng, size = np.random.default_rng(SEED), max(1, _AT_ONCE // n)
+    """Yield `count` resamples of n samples in blocks of shape (r, n), the same on each call."""
+    rng, size = np.random.default_rng(SEED), max(1, _BLOCK_NUMBERS // n)
     for start in range(0, count, size):
         block = np.empty((min(size, count - start), n))
         for row in block:
@@ -37,54 +38,56 @@ def resamples(n: int, count: int = RESAMPLES) -> Iterator[Counts]:
         yield block
 
 
-def without_each(n: int, parts: int = LEFT_OUT) -> Iterator[Counts]:
-    """All samples but one, each in turn, in blocks of shape (r, n).
+def jackknife_samples(n: int, most_groups: int = JACKKNIFE_GROUPS) -> Iterator[Counts]:
+    """Yield jackknife samples, which leave out one sample each, in blocks of shape (r, n).
 
-    Of more than `parts` samples, all but one of so many random parts: the delete-group jackknife
-    (Kott 2001, J Off Stat 17:521), whose skewness over its root of `parts` estimates the same.
+    More than `most_groups` samples are split into so many random groups, and each jackknife sample
+    leaves out one group: the delete-group jackknife (Kott 2001, J Off Stat 17:521). Its skewness
+    over the root of the number of groups estimates the same acceleration.
     """
-    order = np.random.default_rng(SEED).permutation(n)
-    groups = np.array_split(order if n > parts else np.arange(n), min(n, parts))
-    size = max(1, _AT_ONCE // n)
+    shuffled = np.random.default_rng(SEED).permutation(n)
+    groups = np.array_split(shuffled if n > most_groups else np.arange(n), min(n, most_groups))
+    size = max(1, _BLOCK_NUMBERS // n)
     for start in range(0, len(groups), size):
         chosen = groups[start : start + size]
         block = np.ones((len(chosen), n))
-        for row, gone in zip(block, chosen, strict=True):
-            row[gone] = 0
+        for row, left_out in zip(block, chosen, strict=True):
+            row[left_out] = 0
         yield block
 
 
-def bca(found: float, drawn: Real, left: Real, tail: float) -> tuple[float, float]:
-    """The lower and the upper limit, each missed with the chance `tail`.
+def bca(value: float, resampled: Real, jackknifed: Real, tail: float) -> tuple[float, float]:
+    """Return the lower and the upper BCa limit of `value`, each missed with the chance `tail`.
 
-    The quantiles of the resamples' values `drawn`, corrected for bias and for skewness (the
-    acceleration, from the jackknife's values `left`).
+    They are quantiles of the values `resampled`, corrected for bias and for skewness (the
+    acceleration, from the jackknife's values `jackknifed`). If one of the corrections is undefined,
+    they are the extreme values.
     """
-    below = float((drawn < found).mean() + (drawn == found).mean() / 2)
-    spread = left.mean() - left
-    scale = float((spread**2).sum()) ** 1.5
-    if not 0 < below < 1 or not scale:
-        return float(drawn.min()), float(drawn.max())
+    share_below = float((resampled < value).mean() + (resampled == value).mean() / 2)
+    influence = jackknifed.mean() - jackknifed
+    scale = float((influence**2).sum()) ** 1.5
+    if not 0 < share_below < 1 or not scale:
+        return float(resampled.min()), float(resampled.max())
     normal = NormalDist()
-    bias, acceleration = normal.inv_cdf(below), float((spread**3).sum()) / (6 * scale)
+    bias, acceleration = normal.inv_cdf(share_below), float((influence**3).sum()) / (6 * scale)
 
     def limit(share: float) -> float:
         z = bias + normal.inv_cdf(share)
-        return float(np.quantile(drawn, normal.cdf(bias + z / (1 - acceleration * z))))
+        return float(np.quantile(resampled, normal.cdf(bias + z / (1 - acceleration * z))))
 
     return limit(tail), limit(1 - tail)
 
 
 def unseen_share(n: int, tail: float) -> float:
-    """The upper limit, missed with the chance `tail`, of a share that none of n samples shows.
+    """Return the upper limit, missed with the chance `tail`, of a share that n samples do not show.
 
-    The exact one of Clopper and Pearson (Biometrika 1934, 26:404), ``1 - tail^(1/n)``: the rule of
-    three at 5 %.
+    It is the exact limit of Clopper and Pearson (Biometrika 1934, 26:404), ``1 - tail^(1/n)``; at
+    5 % the rule of three.
     """
     return float(1 - tail ** (1 / n))
 
 
-def by_group(sums: NDArray[Any], groups: NDArray[np.intp]) -> Real:
-    """Sums of samples, shape (n,), added up over groups numbered from 0: copies draw together."""
-    added: Real = np.bincount(groups, weights=sums).astype(np.float64)
-    return added
+def group_sums(values: NDArray[Any], groups: NDArray[np.intp]) -> Real:
+    """Sum values, shape (n,), over groups numbered from 0, so that copies are drawn together."""
+    totals: Real = np.bincount(groups, weights=values).astype(np.float64)
+    return totals

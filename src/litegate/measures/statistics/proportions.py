@@ -1,7 +1,7 @@
-"""How sure a count makes us: intervals for one share and for the difference of two paired shares.
+"""Compute confidence limits of a share, and of the difference of two paired shares.
 
-Both models answer the same n samples, so only the samples on which exactly one of them is right
-say anything about the difference. Standard library alone; counts and shares are exact fractions.
+Both models run on the same n samples, so only the samples on which exactly one of them is right
+inform about the difference. Counts and shares are exact fractions; needs only the standard library.
 """
 
 from __future__ import annotations
@@ -18,29 +18,32 @@ from litegate.core.errors import MeasurementError
 from litegate.core.units import Number
 
 
-def bisected(holds: Callable[[float], bool], low: float, high: float) -> float:
-    """Where `holds` ends, true below and false above, by bisection to the last bit."""
+def bisect(holds: Callable[[float], bool], low: float, high: float) -> float:
+    """Find where `holds` changes from true (below) to false (above), to the last bit."""
     while low < (middle := (low + high) / 2) < high:
         low, high = (middle, high) if holds(middle) else (low, middle)
     return high
 
 
 TAIL = 0.05
-"""What a one-sided 95 % limit leaves out."""
+"""The chance that a one-sided 95 % limit misses the true value."""
 POWER = 0.9
-"""The chance with which the samples asked for prove what is true."""
+"""The chance that the requested number of samples proves a true statement."""
 
 
 @cache
-def quantile(tail: float) -> float:
-    """The standard normal deviate that `tail` of the distribution lies above."""
+def upper_quantile(tail: float) -> float:
+    """Return the standard normal quantile with the probability `tail` above it."""
     return NormalDist().inv_cdf(1 - tail)
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pairs:
-    """What two models made of the same n samples. MeasurementError where the counts cannot be."""
+class FlipCounts:
+    """Counts of what two models got right on the same n samples.
+
+    Raises MeasurementError if the counts contradict each other.
+    """
 
     n: int
     broken: int
@@ -62,7 +65,7 @@ class Pairs:
 
     @property
     def drop(self) -> Fraction:
-        """The share that the candidate loses; below zero where it gains."""
+        """The share that the candidate loses; negative if it gains."""
         return Fraction(self.broken - self.fixed, self.n)
 
     @property
@@ -71,15 +74,15 @@ class Pairs:
         return Fraction(self.flips, self.n)
 
     @property
-    def swapped(self) -> Pairs:
-        """The same samples with reference and candidate exchanged."""
-        return Pairs(n=self.n, broken=self.fixed, fixed=self.broken)
+    def swapped(self) -> FlipCounts:
+        """The counts with reference and candidate exchanged."""
+        return FlipCounts(n=self.n, broken=self.fixed, fixed=self.broken)
 
 
-def statistic(pairs: Pairs, difference: float) -> float:
-    """Tango's score for a hypothesised gain of the candidate (Stat Med 1998, 17:891).
+def tango_score(pairs: FlipCounts, difference: float) -> float:
+    """Return Tango's score for a hypothesised gain of the candidate (Stat Med 1998, 17:891).
 
-    Standard normal where the gain, the share fixed less the share broken, truly is `difference`.
+    It is standard normal if the true gain, the share fixed minus the share broken, is `difference`.
     """
     excess = pairs.fixed - pairs.broken - pairs.n * difference
     spread = pairs.n * _variance(pairs.broken / pairs.n, pairs.fixed / pairs.n, difference)
@@ -89,46 +92,48 @@ def statistic(pairs: Pairs, difference: float) -> float:
 
 
 def _variance(broken: float, fixed: float, difference: float) -> float:
-    """The variance of one sample's gain, at the likeliest rates that give this difference."""
+    """Return the variance of one sample's gain at the most likely rates with this difference."""
     linear = (2 - fixed + broken) * difference - (broken + fixed)
     constant = -broken * difference * (1 - difference)
     root = math.sqrt(max(linear * linear - 8 * constant, 0.0))
     return (root - linear) / 2 + difference * (1 - difference)
 
 
-def mcnemar(pairs: Pairs) -> float:
-    """McNemar's score: Tango's for no difference; above zero where the candidate gains."""
-    return statistic(pairs, 0.0)
+def mcnemar(pairs: FlipCounts) -> float:
+    """Return McNemar's score: Tango's for no difference; positive if the candidate gains."""
+    return tango_score(pairs, 0.0)
 
 
-def drop_limits(pairs: Pairs, tail: float = TAIL) -> tuple[float, float]:
-    """The lower and the upper limit of the true drop, each missed with the chance `tail`.
+def drop_limits(pairs: FlipCounts, tail: float = TAIL) -> tuple[float, float]:
+    """Return the lower and upper limit of the true drop, each missed with the chance `tail`.
 
-    Tango's score limits: 0.05 gives the one-sided 95 % limits, 0.025 the two-sided 95 % interval.
+    They are Tango's score limits: 0.05 gives the one-sided 95 % limits, 0.025 the two-sided 95 %
+    interval. A Wald interval and a paired bootstrap would have no width without flips.
     """
-    z = quantile(tail)
+    z = upper_quantile(tail)
     return _lowest_gain(pairs.swapped, z), -_lowest_gain(pairs, z)
 
 
-def _lowest_gain(pairs: Pairs, z: float) -> float:
-    return bisected(lambda gain: statistic(pairs, gain) > z, -1.0, float(-pairs.drop))
+def _lowest_gain(pairs: FlipCounts, z: float) -> float:
+    return bisect(lambda gain: tango_score(pairs, gain) > z, -1.0, float(-pairs.drop))
 
 
 def n_needed(discordance: Number, tolerance: Number) -> int:
-    """Samples for a drop within `tolerance` where none is true, by the short normal formula.
+    """Return the samples that prove a drop within `tolerance` if there is none.
 
-    `discordance` is the share of samples that flip, `tolerance` a share above zero. Meant to prove
-    it nine times in ten, and does where hundreds flip; five times in six where nine do, two times
-    in three where two do. `n_deciding` holds for few flips too.
+    `discordance` is the share of samples that flip, `tolerance` a share above zero. The short
+    normal formula has a power of nine in ten if hundreds of samples flip, of five in six if nine
+    flip, and of two in three if two flip. `n_deciding` is also valid for few flips.
     """
-    z = quantile(TAIL) + quantile(1 - POWER)
+    z = upper_quantile(TAIL) + upper_quantile(1 - POWER)
     return math.ceil(z * z * float(discordance) / float(tolerance) ** 2)
 
 
 def n_deciding(broken: Number, fixed: Number, tolerance: Number) -> int | None:
-    """Samples that prove a drop within `tolerance` nine times in ten at these rates of flips.
+    """Return the samples that prove a drop within `tolerance` nine times in ten.
 
-    A gain counts as no drop, with as many flips. None where the drop leaves nothing to prove.
+    `broken` and `fixed` are the rates of flips. A gain counts as no drop with as many flips.
+    Returns None if the drop is not below the tolerance.
     """
     drop, flips = max(broken - fixed, 0), float(broken + fixed)
     room = float(tolerance - drop)
@@ -137,63 +142,65 @@ def n_deciding(broken: Number, fixed: Number, tolerance: Number) -> int | None:
     rates = (flips + float(drop)) / 2, (flips - float(drop)) / 2
     null = math.sqrt(_variance(*rates, -float(tolerance)))
     true = math.sqrt(flips - float(drop) ** 2)
-    return math.ceil(((quantile(TAIL) * null + quantile(1 - POWER) * true) / room) ** 2)
+    return math.ceil(((upper_quantile(TAIL) * null + upper_quantile(1 - POWER) * true) / room) ** 2)
 
 
 def n_proving(share: Number, floor: Number) -> int | None:
-    """Samples that prove a share to be at least `floor` nine times in ten, if it is `share`.
+    """Return the samples that prove a share to be at least `floor` nine times in ten.
 
-    ((z_a sqrt(p0 (1 - p0)) + z_b sqrt(p1 (1 - p1))) / (p1 - p0))^2 of the test whose limits are
-    Wilson's (Fleiss, Levin and Paik 2003, Statistical Methods for Rates and Proportions, 2.4); no
-    less than `n_least`. None where the share leaves nothing to prove.
+    `share` is the true share. The number is ((z_a sqrt(p0 (1 - p0)) + z_b sqrt(p1 (1 - p1))) /
+    (p1 - p0))^2 of the test whose limits are Wilson's (Fleiss, Levin and Paik 2003, Statistical
+    Methods for Rates and Proportions, 2.4), but not less than `n_least`. Returns None if the share
+    is not above the floor.
     """
     low, high = float(floor), float(share)
     if high <= low:
         return None
     null, true = math.sqrt(low * (1 - low)), math.sqrt(high * (1 - high))
-    needed = ((quantile(TAIL) * null + quantile(1 - POWER) * true) / (high - low)) ** 2
+    needed = ((upper_quantile(TAIL) * null + upper_quantile(1 - POWER) * true) / (high - low)) ** 2
     return max(math.ceil(needed), n_least(1 - floor))
 
 
 def n_least(tolerance: Number) -> int:
-    """Samples below which not even a run without a flip proves a drop within `tolerance`.
+    """Return the least samples with which a run without flips proves a drop within `tolerance`.
 
-    The same number serves a floor of 1 - `tolerance` where every sample is right (see `unseen`).
+    The same number proves a floor of 1 - `tolerance` if every sample is right (see `unseen_limit`).
     """
-    z = quantile(TAIL)
+    z = upper_quantile(TAIL)
     return math.ceil(z * z * (1 - float(tolerance)) / float(tolerance))
 
 
-def unseen(n: int) -> float:
-    """The one-sided 95 % upper limit of a share that n samples showed nothing of.
+def unseen_limit(n: int) -> float:
+    """Return the one-sided 95 % upper limit of a share of which n samples showed nothing.
 
-    z^2 / (n + z^2): Tango's limit of the drop without flips, Wilson's of the errors without one.
+    z^2 / (n + z^2): Tango's limit of the drop without flips, and Wilson's limit of an error rate
+    without errors.
     """
-    z = quantile(TAIL)
+    z = upper_quantile(TAIL)
     return z * z / (n + z * z)
 
 
 def wilson(count: int, n: int, tail: float = TAIL) -> tuple[float, float]:
-    """Wilson's score limits of a share, each missed with the chance `tail` (JASA 1927, 22:209)."""
-    z = quantile(tail)
+    """Return Wilson's score limits of a share, each missed with `tail` (JASA 1927, 22:209)."""
+    z = upper_quantile(tail)
     centre = count + z * z / 2
     half = z * math.sqrt(count * (n - count) / n + z * z / 4)
     return max((centre - half) / (n + z * z), 0.0), min((centre + half) / (n + z * z), 1.0)
 
 
 def clopper_pearson_upper(count: int, n: int, tail: float = TAIL) -> float:
-    """The exact upper limit of a share: the greatest that gives `count` or fewer by `tail`."""
+    """Return the exact upper limit: the largest share that gives `count` or fewer with `tail`."""
     if count >= n:
         return 1.0
-    return bisected(lambda share: _at_most(count, n, share) > tail, count / n, 1.0)
+    return bisect(lambda share: _binomial_cdf(count, n, share) > tail, count / n, 1.0)
 
 
-def _at_most(count: int, n: int, share: float) -> float:
-    """The chance of `count` or fewer of n, for a share between 0 and 1."""
+def _binomial_cdf(count: int, n: int, share: float) -> float:
+    """Return the probability of `count` or fewer of n, for a share between 0 and 1."""
     start = n * math.log1p(-share)
     odds = math.log(share) - math.log1p(-share)
-    return math.fsum(math.exp(start + _log_ways(n, k) + k * odds) for k in range(count + 1))
+    return math.fsum(math.exp(start + _log_binomial(n, k) + k * odds) for k in range(count + 1))
 
 
-def _log_ways(n: int, k: int) -> float:
+def _log_binomial(n: int, k: int) -> float:
     return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)

@@ -1,7 +1,7 @@
-"""Deciding by signs and by ranks: evidence that may be read after every epoch, and one last look.
+"""Test by signs, valid after every epoch, and by signed ranks, for one last look.
 
 The sign evidence is an e-process: by Ville's inequality the chance that it ever reaches 1/alpha
-while the hypothesis holds is at most alpha, whenever one stops and whatever the noise looks like.
+under the null hypothesis is at most alpha, for any stopping time and any noise distribution.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-EXACT = 50
-"""Up to so many differences the signed-rank distribution is counted out, beyond it is normal."""
+MOST_EXACT = 50
+"""The most differences with an exact signed-rank distribution, which takes time cubic in their
+number; beyond, a normal approximation is used."""
 
 
 def log_evidence(hits: int, trials: int) -> float:
-    """Natural logarithm of the evidence E(S, K) that more than half of all signs are hits.
+    """Return the natural logarithm of the evidence E(S, K) that more than half of signs are hits.
 
     E(S, K) is the integral over p from 1/2 to 1 of 2 (2p)^S (2(1-p))^(K-S), which is
-    B(S+1, K-S+1) times the sum of C(K+1, j) for j = 0..S. It is computed in whole numbers up to
-    the logarithm, so that no count of trials over- or underflows.
+    B(S+1, K-S+1) times the sum of C(K+1, j) for j = 0..S. It is computed in integers up to the
+    logarithm, so that it never over- or underflows.
 
     Raises ValueError unless 0 <= hits <= trials.
     """
@@ -38,18 +39,18 @@ def log_evidence(hits: int, trials: int) -> float:
     return math.log(total) - math.log((trials + 1) * math.comb(trials, hits))
 
 
-def convinced(hits: int, trials: int, alpha: float) -> bool:
-    """Whether the signs alone decide, with an error of at most alpha/2 at any stopping time."""
+def signs_decide(hits: int, trials: int, alpha: float) -> bool:
+    """Return True if the signs decide, with an error of at most alpha/2 at any stopping time."""
     return log_evidence(hits, trials) >= math.log(2 / alpha)
 
 
-def sign_interval(x: Floats, level: float = 0.95) -> tuple[float, float]:
-    """The medians that the signs have not refuted; holds at any stopping time.
+def sign_interval(values: Floats, level: float = 0.95) -> tuple[float, float]:
+    """Return the interval of medians that the signs do not refute, valid at any stopping time.
 
-    Infinite on both sides where there are too few values.
+    It is infinite on both sides if there are too few values.
     """
-    ordered, n = np.sort(x), len(x)
-    refuting = [hits for hits in range(n + 1) if convinced(hits, n, 1 - level)]
+    ordered, n = np.sort(values), len(values)
+    refuting = [hits for hits in range(n + 1) if signs_decide(hits, n, 1 - level)]
     if not refuting:
         return -math.inf, math.inf
     return float(ordered[n - refuting[0]]), float(ordered[refuting[0] - 1])
@@ -65,30 +66,33 @@ class SignedRank:
     less: float
     """One-sided p-value for a centre below zero."""
     z: float
-    """The rank sum in standard deviations; positive where the differences tend to be."""
+    """The rank sum in standard deviations; positive if the differences tend to be positive."""
 
 
 def signed_rank(differences: Floats) -> SignedRank:
-    """Test differences of shape (n,) against zero; zeros are left out, ties share their mean rank.
+    """Test differences of shape (n,) against zero; zeros are left out, ties get their mean rank.
 
-    Wilcoxon 1945 (Biometrics Bulletin 1:80). Exact up to EXACT differences, ties included; a normal
-    approximation with continuity correction beyond.
+    Wilcoxon 1945 (Biometrics Bulletin 1:80). Exact up to MOST_EXACT differences, ties included;
+    beyond, a normal approximation with continuity correction.
     """
-    kept = differences[differences != 0]
-    if not len(kept):
+    nonzero = differences[differences != 0]
+    if not len(nonzero):
         return SignedRank(greater=1.0, less=1.0, z=0.0)
-    _, where, ties = np.unique(np.abs(kept), return_inverse=True, return_counts=True)
-    doubled = (2 * np.cumsum(ties) - ties + 1)[where]
-    plus, mean = int(doubled[kept > 0].sum()), doubled.sum() / 2
-    deviation = math.sqrt((doubled.astype(np.float64) ** 2).sum()) / 2
-    z = float(plus - mean) / deviation
-    if len(kept) > EXACT:
-        above, below = (plus - mean - 1) / deviation, (plus - mean + 1) / deviation
+    _, ranks_of, ties = np.unique(np.abs(nonzero), return_inverse=True, return_counts=True)
+    doubled_ranks = (2 * np.cumsum(ties) - ties + 1)[ranks_of]
+    positive_sum, expected = int(doubled_ranks[nonzero > 0].sum()), doubled_ranks.sum() / 2
+    deviation = math.sqrt((doubled_ranks.astype(np.float64) ** 2).sum()) / 2
+    z = float(positive_sum - expected) / deviation
+    if len(nonzero) > MOST_EXACT:
+        above, below = (
+            (positive_sum - expected - 1) / deviation,
+            (positive_sum - expected + 1) / deviation,
+        )
         return SignedRank(greater=_upper_tail(above), less=_upper_tail(-below), z=z)
-    chances = _rank_sum_chances(doubled)
+    chances = _rank_sum_chances(doubled_ranks)
     return SignedRank(
-        greater=min(1.0, float(chances[plus:].sum())),
-        less=min(1.0, float(chances[: plus + 1].sum())),
+        greater=min(1.0, float(chances[positive_sum:].sum())),
+        less=min(1.0, float(chances[: positive_sum + 1].sum())),
         z=z,
     )
 
@@ -98,13 +102,13 @@ def _upper_tail(z: float) -> float:
 
 
 def _rank_sum_chances(ranks: NDArray[np.int64]) -> Floats:
-    """Chance of each rank sum when every sign is a fair coin; index is the sum."""
+    """Return the chance of each rank sum, by index, if every sign is a fair coin."""
     chances = np.zeros(int(ranks.sum()) + 1)
     chances[0] = 1.0
     for rank in ranks:
-        moved = np.zeros_like(chances)
-        moved[rank:] = chances[:-rank]
-        chances = (chances + moved) / 2
+        shifted = np.zeros_like(chances)
+        shifted[rank:] = chances[:-rank]
+        chances = (chances + shifted) / 2
     return chances
 
 
@@ -119,22 +123,22 @@ class Centre:
 
 
 def hodges_lehmann(x: Floats, level: float = 0.95) -> Centre:
-    """The median of all pairwise means of x, shape (n,), n at least 1, with its interval.
+    """Return the median of all pairwise means of x, shape (n,), n at least 1, with its interval.
 
-    Hodges and Lehmann 1963 (Ann. Math. Stat. 34:598). The interval is infinite on both sides where
-    n is too small for the level.
+    Hodges and Lehmann 1963 (Ann. Math. Stat. 34:598). The interval is infinite on both sides if n
+    is too small for the level.
     """
     i, j = np.triu_indices(len(x))
     means = np.sort((x[i] + x[j]) / 2)
-    cut = _cut(len(x), level)
+    cut = _interval_rank(len(x), level)
     low, high = (means[cut - 1], means[-cut]) if cut else (-math.inf, math.inf)
     return Centre(value=float(np.median(means)), low=float(low), high=float(high))
 
 
-def _cut(n: int, level: float) -> int:
-    """How many pairwise means in from either end the interval's ends lie; 0 for none."""
+def _interval_rank(n: int, level: float) -> int:
+    """Return the rank of the interval's ends among the pairwise means; 0 for no interval."""
     tail = (1 - level) / 2
-    if n <= EXACT:
+    if n <= MOST_EXACT:
         return int((np.cumsum(_rank_sum_chances(np.arange(1, n + 1))) <= tail).sum())
     spread = math.sqrt(n * (n + 1) * (2 * n + 1) / 24)
     return int(n * (n + 1) / 4 - NormalDist().inv_cdf(1 - tail) * spread)

@@ -1,9 +1,8 @@
-"""Arena: the memory that the activations of one invocation need, by a plan made from the graph.
+"""Estimate the arena: the memory that the activations of one invocation need.
 
-An estimate of the arena of TensorFlow Lite Micro: its planner, its lifetimes, its alignment. What
-its allocator keeps besides (tensor structures, the kernels' own data and scratch buffers) depends
-on the runtime's version, the kernels and the processor, and is left out; docs/inspect.md has the
-error.
+The plan follows TensorFlow Lite Micro's planner, tensor lifetimes and alignment. The other data of
+its allocator (tensor structures, the kernels' data and scratch buffers) depend on the runtime's
+version, the kernels and the processor, and are left out; docs/inspect.md lists the error.
 """
 
 from __future__ import annotations
@@ -19,79 +18,86 @@ from numpy.typing import NDArray
 from litegate.core.errors import MeasurementError
 from litegate.core.units import Unit
 from litegate.measures.measurement import Measurement
-from litegate.measures.structure.operators import named
+from litegate.measures.structure.operators import operator_label
 from litegate.spec import Artifact
 from litegate.tflite.graph import ABSENT, Graph, Subgraph, Tensor
 from litegate.tflite.reader import parse
 
 CONTROL_FLOW = frozenset({"CALL_ONCE", "IF", "STABLEHLO_WHILE", "WHILE"})
-"""Operators that run other graphs, whose tensors would have to be planned among these."""
-MOST = 20_000
-"""Tensors that are planned; the time grows with the square of their number."""
+"""Operators that run other graphs, whose tensors would share the arena; these are not planned."""
+MOST_TENSORS = 20_000
+"""The most tensors that are planned: the time grows with the square of their number."""
 
-LARGEST = 1 << 40
-"""Bytes of one tensor that are planned; no machine has more."""
+LARGEST_TENSOR = 1 << 40
+"""The largest tensor that is planned, in bytes; no machine has more memory."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """The memory of the main graph, in bytes."""
+class ArenaPlan:
+    """The memory that the main graph needs, in bytes."""
 
     planned: int
-    """Where the plan of the activations ends; inputs and outputs are part of it."""
+    """The end of the planned activations, inputs and outputs included."""
     variables: int
-    """Tensors that keep their value from one invocation to the next."""
+    """Size of the tensors whose values persist from one invocation to the next."""
     least: int
-    """What the busiest operator needs at once: no plan has less."""
+    """The lower bound of any plan: what the operator with the highest need needs at once."""
     busiest: str
-    """That operator, named; empty for a graph without operators."""
+    """The label of that operator; empty if the inputs alone need most."""
 
     @property
     def arena(self) -> int:
-        """All of it."""
+        """The whole arena: planned memory and variables."""
         return self.planned + self.variables
 
 
-def plan(graph: Graph, subject: str = "the model") -> Plan:
-    """Plan the main graph, at the shapes in the file (one sample where the batch is free).
+def plan(graph: Graph, subject: str = "the model") -> ArenaPlan:
+    """Plan the main graph at the shapes in the file (one sample if the batch is free).
 
-    MeasurementError for control flow, a tensor of a type without a size, or too many tensors.
+    Raises MeasurementError for control flow, a tensor of a type without a size, or too many
+    tensors.
     """
     main = graph.main
-    _check(main, subject)
+    _check_plannable(main, subject)
     blocks = list(_blocks(main))
-    ends = (offset + one.size for offset, one in zip(place(blocks), blocks, strict=True))
-    needs = _needs(main, blocks)
+    ends = (offset + block.size for offset, block in zip(place_blocks(blocks), blocks, strict=True))
+    needs = _bytes_alive(main, blocks)
     most = max(range(len(needs)), key=needs.__getitem__)
-    return Plan(
+    return ArenaPlan(
         planned=max(ends, default=0),
-        variables=sum(aligned(_memory(one)) for one in main.tensors if one.is_variable),
+        variables=sum(aligned(_memory(tensor)) for tensor in main.tensors if tensor.is_variable),
         least=needs[most],
-        busiest=named(main.operators[most - 1]) if most else "",
+        busiest=operator_label(main.operators[most - 1]) if most else "",
     )
 
 
-def _check(main: Subgraph, subject: str) -> None:
-    jumps = (named(one) for one in main.operators if one.name in CONTROL_FLOW)
-    odd = (
-        f"tensor {one.index} {one.name!r}, {one.dtype} of shape {one.shape}"
-        for one in main.tensors
-        if one.memory is None or one.memory > LARGEST
+def _check_plannable(main: Subgraph, subject: str) -> None:
+    control_flow = (
+        operator_label(operator) for operator in main.operators if operator.name in CONTROL_FLOW
     )
-    many = (f"{len(main.tensors):,} tensors" for _ in main.tensors[MOST : MOST + 1])
-    if found := next(chain(many, jumps, odd), None):
+    unsized = (
+        f"tensor {tensor.index} {tensor.name!r}, {tensor.dtype} of shape {tensor.shape}"
+        for tensor in main.tensors
+        if tensor.memory is None or tensor.memory > LARGEST_TENSOR
+    )
+    too_many = (
+        f"{len(main.tensors):,} tensors" for _ in main.tensors[MOST_TENSORS : MOST_TENSORS + 1]
+    )
+    if reason := next(chain(too_many, control_flow, unsized), None):
         raise MeasurementError(
             f"the arena of {subject} cannot be planned",
-            expected=f"no control flow, at most {MOST:,} tensors, each of a type with a size",
-            got=found,
+            expected=(
+                f"no control flow, at most {MOST_TENSORS:,} tensors, each of a type with a size"
+            ),
+            got=reason,
             remedy="leave arena out of the budget",
         )
 
 
-def _planned(main: Subgraph) -> Iterator[Tensor]:
-    """Tensors that live in the arena and need no more than their lifetime there."""
-    return (one for one in main.tensors if not one.is_constant and not one.is_variable)
+def _arena_tensors(main: Subgraph) -> Iterator[Tensor]:
+    """Return the tensors that are in the arena for a part of the invocation only."""
+    return (tensor for tensor in main.tensors if not tensor.is_constant and not tensor.is_variable)
 
 
 def _memory(tensor: Tensor) -> int:
@@ -99,56 +105,57 @@ def _memory(tensor: Tensor) -> int:
 
 
 def _blocks(main: Subgraph) -> Iterator[Block]:
-    """Steps: 0 is before the first operator, where inputs are written; outputs live to the end."""
-    born, dies = _lifetimes(main)
-    for one in _planned(main):
-        if size := aligned(_memory(one)):
-            yield Block(size=size, first=born.get(one.index, -1), last=dies.get(one.index, -1))
+    """Yield a block for each arena tensor. Step 0 writes the inputs; outputs live to the end."""
+    first_steps, last_steps = _lifetimes(main)
+    for tensor in _arena_tensors(main):
+        if size := aligned(_memory(tensor)):
+            first = first_steps.get(tensor.index, -1)
+            yield Block(size=size, first=first, last=last_steps.get(tensor.index, -1))
 
 
 def _lifetimes(main: Subgraph) -> tuple[dict[int, int], dict[int, int]]:
-    """The step that first writes each tensor, and the last that needs it, by the tensor's index."""
-    born, dies = dict.fromkeys(main.inputs, 0), dict.fromkeys(main.inputs, 0)
+    """Return the steps that first write and last need each tensor, by the tensor's index."""
+    first_steps, last_steps = dict.fromkeys(main.inputs, 0), dict.fromkeys(main.inputs, 0)
     for step, operator in enumerate(main.operators, start=1):
         for index in operator.outputs:
-            born.setdefault(index, step)
-        dies.update(dict.fromkeys((*operator.inputs, *operator.outputs), step))
+            first_steps.setdefault(index, step)
+        last_steps.update(dict.fromkeys((*operator.inputs, *operator.outputs), step))
     for index in main.outputs:
-        born.setdefault(index, len(main.operators))
-        dies[index] = len(main.operators)
-    dies.pop(ABSENT, None)
-    return born, dies
+        first_steps.setdefault(index, len(main.operators))
+        last_steps[index] = len(main.operators)
+    last_steps.pop(ABSENT, None)
+    return first_steps, last_steps
 
 
-def _needs(main: Subgraph, blocks: list[Block]) -> list[int]:
-    """The bytes that are alive at each step."""
-    changes = [0] * (len(main.operators) + 2)
-    for one in blocks:
-        changes[max(one.first, 0)] += one.size
-        changes[max(one.last, 0) + 1] -= one.size
+def _bytes_alive(main: Subgraph, blocks: list[Block]) -> list[int]:
+    """Return the bytes that are alive at each step."""
+    deltas = [0] * (len(main.operators) + 2)
+    for block in blocks:
+        deltas[max(block.first, 0)] += block.size
+        deltas[max(block.last, 0) + 1] -= block.size
     needs, alive = [], 0
-    for change in changes[:-1]:
-        alive += change
+    for delta in deltas[:-1]:
+        alive += delta
         needs.append(alive)
     return needs
 
 
 def arena(artifact: Artifact) -> Measurement:
-    """Bytes of memory that the activations of one invocation need at once, by the greedy plan.
+    """Measure the bytes that the activations of one invocation need, by the greedy plan.
 
-    ArtifactError where the file cannot be read; MeasurementError as `plan`.
+    Raises ArtifactError if the file cannot be read, MeasurementError as `plan` does.
     """
     graph = parse(artifact.tflite, subject=artifact.name, signature=artifact.signature)
-    found = plan(graph, artifact.name)
-    variables = (f"{found.variables:,} B of it variables",) if found.variables else ()
+    memory_plan = plan(graph, artifact.name)
+    variables = (f"{memory_plan.variables:,} B of it variables",) if memory_plan.variables else ()
     return Measurement(
         name="arena",
         subject=artifact.name,
-        value=found.arena,
+        value=memory_plan.arena,
         unit=Unit.BYTES,
         n=len(graph.main.tensors),
         evidence=(
-            f"{found.busiest or 'the input'} alone needs {found.least:,} B at once",
+            f"{memory_plan.busiest or 'the input'} alone needs {memory_plan.least:,} B at once",
             *variables,
             "planned greedily by size, 16 bytes aligned; the runtime's own data come on top",
         ),
@@ -165,21 +172,24 @@ Numbers = NDArray[np.int64]
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """A buffer that is needed from one step to another, both included."""
+    """A buffer that is needed from one step to another, both inclusive."""
 
     size: int
-    """Bytes, as they are placed."""
+    """Bytes, a multiple of `ALIGNMENT`."""
     first: int
     last: int
 
 
 def aligned(size: int) -> int:
-    """A size in bytes, rounded up to what the next buffer may start at."""
+    """Round a size in bytes up to `ALIGNMENT`, where the next buffer may start."""
     return -(-size // ALIGNMENT) * ALIGNMENT
 
 
-def place(blocks: Sequence[Block]) -> tuple[int, ...]:
-    """Where each block starts, in bytes. Takes time in proportion to the square of their number."""
+def place_blocks(blocks: Sequence[Block]) -> tuple[int, ...]:
+    """Return the offset of each block in bytes, placing the largest first in the lowest gap.
+
+    Takes time proportional to the square of the number of blocks.
+    """
     offsets = [0] * len(blocks)
     placed = np.empty((4, 0), dtype=np.int64)  # offset, end, first and last step, by offset
     for index in sorted(range(len(blocks)), key=lambda i: (-blocks[i].size, -i)):

@@ -1,4 +1,4 @@
-"""Inspection: all that a file tells without being run, for `litegate inspect`."""
+"""Inspect a file without running it, for `litegate inspect`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import final
 
 from litegate.core.errors import MeasurementError
-from litegate.measures.structure.arena import Plan, plan
+from litegate.measures.structure.arena import ArenaPlan, plan
 from litegate.measures.structure.macs import Cost, costs
 from litegate.measures.structure.operators import operator_breaches
 from litegate.measures.structure.target import target_breaches
@@ -17,16 +17,16 @@ from litegate.spec import Kind, Recipe
 from litegate.spec.targets import Target
 from litegate.tflite.converter_metadata import NAME, read
 from litegate.tflite.graph import FLOATS, Graph, Operator, Signature, Subgraph, Tensor
-from litegate.tflite.ports import called
+from litegate.tflite.ports import graph_ports
 from litegate.tflite.reader import parse
 
-_LEARNED = (Role.WEIGHT, Role.BIAS)
+_LEARNED_ROLES = (Role.WEIGHT, Role.BIAS)
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Placed:
-    """A tensor, what it is for, and the graph that it stands in."""
+class InspectedTensor:
+    """A tensor with its role and the index of its subgraph."""
 
     graph: int
     role: Role
@@ -36,107 +36,114 @@ class Placed:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspection:
-    """What a file holds."""
+    """The contents of a file."""
 
     size: int
     """Bytes of the file."""
     origin: Origin
     inputs: Mapping[str, Tensor]
-    """By name, as they are fed."""
+    """Input tensors by name."""
     outputs: Mapping[str, Tensor]
+    """Output tensors by name."""
     signatures: tuple[Signature, ...]
     operators: tuple[tuple[str, int, int], ...]
-    """Each kind with its version and how often it stands there, in the order of the alphabet."""
+    """Each kind of operator with its version and its count, sorted by name."""
     costs: tuple[Cost, ...]
-    """One for each operator of the main graph."""
-    tensors: tuple[Placed, ...]
+    """The cost of each operator of the main graph."""
+    tensors: tuple[InspectedTensor, ...]
     weight_bytes: int
-    """Of weights and biases, each buffer once."""
+    """Bytes of weights and biases; a shared buffer counts once."""
     constant_bytes: int
-    """Of the other constants: shapes, tables, padding."""
+    """Bytes of the other constants: shapes, tables, padding."""
     activation_bytes: int
-    """Of all that is computed or fed, as if each had memory of its own; inputs and outputs too."""
-    plan: Plan | None
-    """The arena; None where it cannot be planned."""
+    """Bytes of all inputs, outputs and computed tensors, as if none shared memory."""
+    plan: ArenaPlan | None
+    """The plan of the arena; None if it cannot be planned."""
     unplanned: str
-    """Why it cannot; empty where it can."""
+    """The reason why the arena cannot be planned, or an empty string."""
     not_integer: tuple[str, ...]
-    """What keeps the file from being integer all through, its ports included."""
+    """Reasons why the file is not integer throughout, its ports included."""
     targets: dict[str, tuple[str, ...]]
-    """What each target does not take, by its name."""
+    """The operators that each target does not take, with reasons, by the target's name."""
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates of the operators whose cost is known."""
-        return sum(one.macs or 0 for one in self.costs)
+        """The multiply-accumulates of all operators whose cost is known."""
+        return sum(cost.macs or 0 for cost in self.costs)
 
     @property
     def uncounted(self) -> tuple[Operator, ...]:
-        """The operators whose cost is not known."""
-        return tuple(one.operator for one in self.costs if one.macs is None)
+        """The operators whose cost is unknown."""
+        return tuple(cost.operator for cost in self.costs if cost.macs is None)
 
 
 def inspection(
     tflite: bytes, targets: tuple[Target, ...], *, subject: str, signature: str = ""
 ) -> Inspection:
-    """Look at the bytes of a `.tflite` file, of a signature or the first graph.
+    """Inspect the bytes of a `.tflite` file; its main graph is that of `signature`, else the first.
 
-    ArtifactError where they are none, or have no such signature.
+    Raises ArtifactError if they are not a `.tflite` file or have no such signature.
     """
     graph = parse(tflite, subject=subject, signature=signature)
-    found, why = _planned(graph, subject)
-    tensors = tuple(one for subgraph in graph.subgraphs for one in _placed(subgraph))
-    computed = (one.tensor for one in tensors if not one.tensor.is_constant)
+    memory_plan, reason = _plan_arena(graph, subject)
+    tensors = tuple(placed for subgraph in graph.subgraphs for placed in _place_tensors(subgraph))
+    computed = (placed.tensor for placed in tensors if not placed.tensor.is_constant)
     return Inspection(
         size=len(tflite),
         origin=origin(graph),
-        inputs=called(graph, "inputs", signature),
-        outputs=called(graph, "outputs", signature),
+        inputs=graph_ports(graph, "inputs", signature),
+        outputs=graph_ports(graph, "outputs", signature),
         signatures=graph.signatures,
-        operators=_census(graph),
+        operators=_count_operators(graph),
         costs=costs(graph),
         tensors=tensors,
-        weight_bytes=_stored(tensors, learned=True),
-        constant_bytes=_stored(tensors, learned=False),
-        activation_bytes=sum(one.memory or 0 for one in computed),
-        plan=found,
-        unplanned=why,
-        not_integer=_not_integer(graph),
-        targets={one.name: target_breaches(graph, one) for one in targets},
+        weight_bytes=_constant_bytes(tensors, learned=True),
+        constant_bytes=_constant_bytes(tensors, learned=False),
+        activation_bytes=sum(tensor.memory or 0 for tensor in computed),
+        plan=memory_plan,
+        unplanned=reason,
+        not_integer=_integer_breaches(graph),
+        targets={target.name: target_breaches(graph, target) for target in targets},
     )
 
 
-def _planned(graph: Graph, subject: str) -> tuple[Plan | None, str]:
+def _plan_arena(graph: Graph, subject: str) -> tuple[ArenaPlan | None, str]:
     try:
         return plan(graph, subject), ""
     except MeasurementError as error:
         return None, error.got
 
 
-def _placed(subgraph: Subgraph) -> tuple[Placed, ...]:
+def _place_tensors(subgraph: Subgraph) -> tuple[InspectedTensor, ...]:
     pairs = zip(subgraph.tensors, roles(subgraph), strict=True)
-    return tuple(Placed(graph=subgraph.index, role=role, tensor=one) for one, role in pairs)
+    return tuple(
+        InspectedTensor(graph=subgraph.index, role=role, tensor=tensor) for tensor, role in pairs
+    )
 
 
-def _census(graph: Graph) -> tuple[tuple[str, int, int], ...]:
+def _count_operators(graph: Graph) -> tuple[tuple[str, int, int], ...]:
     kinds = Counter(
-        (f"{one.name} {one.custom_code}".strip(), one.version)
+        (f"{operator.name} {operator.custom_code}".strip(), operator.version)
         for subgraph in graph.subgraphs
-        for one in subgraph.operators
+        for operator in subgraph.operators
     )
     return tuple((name, version, count) for (name, version), count in sorted(kinds.items()))
 
 
-def _stored(tensors: tuple[Placed, ...], *, learned: bool) -> int:
-    """Bytes of the buffers of weights and biases, or of the other constants."""
-    mine = {one.tensor.buffer: one.tensor.nbytes for one in tensors if one.role in _LEARNED}
+def _constant_bytes(tensors: tuple[InspectedTensor, ...], *, learned: bool) -> int:
+    """Sum the bytes of the buffers of weights and biases, or of all other constants."""
+    learned_sizes = {
+        placed.tensor.buffer: placed.tensor.nbytes
+        for placed in tensors
+        if placed.role in _LEARNED_ROLES
+    }
     if learned:
-        return sum(mine.values())
-    constants = {one.tensor.buffer: one.tensor.nbytes for one in tensors}
-    return sum(size for buffer, size in constants.items() if buffer not in mine)
+        return sum(learned_sizes.values())
+    constants = {placed.tensor.buffer: placed.tensor.nbytes for placed in tensors}
+    return sum(size for buffer, size in constants.items() if buffer not in learned_sizes)
 
 
-def _not_integer(graph: Graph) -> tuple[str, ...]:
+def _integer_breaches(graph: Graph) -> tuple[str, ...]:
     main = graph.main
     sides = (("input", main.inputs), ("output", main.outputs))
     ports = (
@@ -148,72 +155,79 @@ def _not_integer(graph: Graph) -> tuple[str, ...]:
     return (*ports, *operator_breaches(graph, Recipe(name="integer", kind=Kind.INT8_PTQ)))
 
 
-_TRAINED = ("FakeQuant", "/quant_", "quantize_layer")
-"""What tfmot and its fake quantization leave in the names of tensors."""
+_QAT_MARKS = ("FakeQuant", "/quant_", "quantize_layer")
+"""Parts of tensor names that tfmot's quantization-aware training leaves behind."""
 UNSAID = "the file does not say"
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Where a file comes from."""
+    """The origin of a file: its quantization and its converter."""
 
     form: str
-    """What its types are: "float32", "float16 weights", "dynamic range", "int8", "int16x8",
+    """The types: "float32", "float16 weights", "dynamic range", "int8", "int16x8", "integer" or
     "partly integer"."""
-    way: str
-    """How it was quantized: as the converter wrote it, else what tensor names point to."""
+    quantization: str
+    """How the file was quantized, by the converter's metadata, else by tensor names."""
     converter: str
-    """The description in the file and TensorFlow's version, where they stand there."""
+    """The file's description and TensorFlow's version, as far as the file has them."""
     min_runtime: str
-    """The first TensorFlow Lite that has every operator, as the converter wrote it."""
+    """The first TensorFlow Lite version with every operator, by the converter's metadata."""
 
 
 def origin(graph: Graph) -> Origin:
-    """Read what a file says of itself, in its types, its metadata and its names."""
-    entries = {one.name: bytes(graph.buffers[one.buffer].data) for one in graph.metadata}
+    """Determine a file's origin from its tensor types, metadata and tensor names."""
+    entries = {entry.name: bytes(graph.buffers[entry.buffer].data) for entry in graph.metadata}
     conversion = read(entries.get(NAME, b""))
     form = _form(graph)
     tensorflow = f"TensorFlow {conversion.version}" if conversion.version else ""
     return Origin(
         form=form,
-        way=", ".join(conversion.modes) or ("none" if form == "float32" else _way(graph)),
+        quantization=", ".join(conversion.modes)
+        or ("none" if form == "float32" else _quantization_by_names(graph)),
         converter=", ".join(filter(None, (graph.description, tensorflow))) or UNSAID,
         min_runtime=_text(entries.get("min_runtime_version", b"")) or UNSAID,
     )
 
 
 def _form(graph: Graph) -> str:
-    held = set(_kinds(graph, Role.WEIGHT, Role.BIAS, Role.CONSTANT))
-    passed = set(_kinds(graph, Role.ACTIVATION))
-    weights, values = held - FLOATS, passed - FLOATS
-    if not weights and not values:
-        return "float16 weights" if "float16" in held else "float32"
-    if passed & FLOATS:
-        return "partly integer" if values else "dynamic range"
-    return "int16x8" if "int16" in values else "int8" if values <= {"int8", "uint8"} else "integer"
+    constant_types = set(_real_types(graph, Role.WEIGHT, Role.BIAS, Role.CONSTANT))
+    activation_types = set(_real_types(graph, Role.ACTIVATION))
+    integer_constants, integer_activations = constant_types - FLOATS, activation_types - FLOATS
+    if not integer_constants and not integer_activations:
+        return "float16 weights" if "float16" in constant_types else "float32"
+    if activation_types & FLOATS:
+        return "partly integer" if integer_activations else "dynamic range"
+    if "int16" in integer_activations:
+        return "int16x8"
+    return "int8" if integer_activations <= {"int8", "uint8"} else "integer"
 
 
-def _kinds(graph: Graph, *wanted: Role) -> Iterator[str]:
-    """The types of real-valued tensors with one of the roles; shapes and indices are none.
+def _real_types(graph: Graph, *wanted: Role) -> Iterator[str]:
+    """Yield the types of the real-valued tensors with one of the roles, not of shapes and indices.
 
-    A graph of one operator has no activation between operators: there its ports stand for them.
+    A graph of one operator has no activation between operators; its ports count as activations.
     """
     for subgraph in graph.subgraphs:
         pairs = list(zip(subgraph.tensors, roles(subgraph), strict=True))
-        inner = any(role is Role.ACTIVATION and _is_real(one) for one, role in pairs)
-        ports = () if inner else (Role.INPUT, Role.OUTPUT)
-        asked = (*wanted, *(ports if Role.ACTIVATION in wanted else ()))
-        yield from (one.dtype for one, role in pairs if role in asked and _is_real(one))
+        has_activations = any(
+            role is Role.ACTIVATION and _is_real(tensor) for tensor, role in pairs
+        )
+        ports = () if has_activations else (Role.INPUT, Role.OUTPUT)
+        all_roles = (*wanted, *(ports if Role.ACTIVATION in wanted else ()))
+        yield from (
+            tensor.dtype for tensor, role in pairs if role in all_roles and _is_real(tensor)
+        )
 
 
 def _is_real(tensor: Tensor) -> bool:
     return tensor.dtype in FLOATS or bool(tensor.scales)
 
 
-def _way(graph: Graph) -> str:
-    names = (one.name for subgraph in graph.subgraphs for one in subgraph.tensors)
-    if any(mark in name for name in names for mark in _TRAINED):
+def _quantization_by_names(graph: Graph) -> str:
+    names = (tensor.name for subgraph in graph.subgraphs for tensor in subgraph.tensors)
+    if any(mark in name for name in names for mark in _QAT_MARKS):
         return f"{UNSAID}; names of tensors point to quantization-aware training"
     return UNSAID
 

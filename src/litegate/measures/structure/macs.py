@@ -1,8 +1,8 @@
-"""MACs: the multiply-accumulates of one invocation, read off the shapes of the graph.
+"""Count the multiply-accumulates (MACs) of one invocation from the shapes of the graph.
 
-The count is that of the literature: products of a weight, or of the second matrix, with an
-activation, each with its addition. Biases, activation functions, pooling and elementwise operators
-are none. An operator whose cost is not known is named, and no total is given.
+The count is that of the literature: a product of a weight (or an element of the second matrix) and
+an activation, with its addition. Biases, activation functions, pooling and elementwise operators
+count as 0. If the cost of an operator is unknown, the error names it and there is no total.
 """
 
 from __future__ import annotations
@@ -15,33 +15,33 @@ from typing import final
 from litegate.core.errors import MeasurementError
 from litegate.core.units import Unit
 from litegate.measures.measurement import Measurement
-from litegate.measures.structure.operators import named
+from litegate.measures.structure.operators import operator_label
 from litegate.measures.structure.tensor_roles import tensor_at
 from litegate.spec import Artifact
 from litegate.tflite.graph import Graph, Operator, Subgraph
 from litegate.tflite.reader import parse
 
 _FEWEST_LSTM_WEIGHTS = 6
-"""Three gates, each of the input and of the state: the input gate may be left out."""
+"""Input and recurrent weights of three gates; the fourth, the input gate, is optional."""
 Shape = tuple[int, ...]
 Formula = Callable[[Operator, Sequence[Shape], Shape], int]
 """Takes an operator, the shapes of its inputs and that of its first output."""
 
 
 def _convolution(_: Operator, inputs: Sequence[Shape], output: Shape) -> int:
-    """Every output element sums height x width x input channels (of its group) products."""
+    """Each output element sums height x width x input channels (of its group) products."""
     _filters, height, width, channels = inputs[1]
     return prod(output) * height * width * channels
 
 
 def _depthwise(_: Operator, inputs: Sequence[Shape], output: Shape) -> int:
-    """Every output element sums height x width products of its own channel."""
+    """Each output element sums height x width products of its own channel."""
     _one, height, width, _channels = inputs[1]
     return prod(output) * height * width
 
 
 def _transposed(_: Operator, inputs: Sequence[Shape], _output: Shape) -> int:
-    """Every input element meets the whole filter, also where the border then drops the product."""
+    """Each input element is multiplied by the whole filter, even if the border drops a product."""
     filters, height, width, _channels = inputs[1]
     return prod(inputs[2]) * height * width * filters
 
@@ -57,26 +57,26 @@ def _transposed_3d(_: Operator, inputs: Sequence[Shape], _output: Shape) -> int:
 
 
 def _dense(_: Operator, inputs: Sequence[Shape], output: Shape) -> int:
-    """Every output element sums as many products as the weights have columns."""
+    """Each output element sums one product for each column of the weights."""
     _units, columns = inputs[1]
     return prod(output) * columns
 
 
 def _matrix_product(operator: Operator, inputs: Sequence[Shape], output: Shape) -> int:
-    """Every output element sums over the inner dimension of the first matrix."""
+    """Each output element sums over the inner dimension of the first matrix."""
     first, _second = inputs
     return prod(output) * first[-2 if operator.option("adj_x", 0) else -1]
 
 
 def _svdf(_: Operator, inputs: Sequence[Shape], _output: Shape) -> int:
-    """Each filter multiplies the new input once, and its memory in time once."""
+    """Each filter multiplies the new input once, and its memory over time once."""
     (batch, _features), (filters, columns), (_filters, memory) = inputs[:3]
     return batch * filters * (columns + memory)
 
 
 def _lstm(_: Operator, inputs: Sequence[Shape], _output: Shape) -> int:
     """Each step multiplies every weight once: input, recurrent, peephole and projection."""
-    weights = [prod(one) for one in (*inputs[1:12], *inputs[16:17]) if one]
+    weights = [prod(shape) for shape in (*inputs[1:12], *inputs[16:17]) if shape]
     if len(weights) < _FEWEST_LSTM_WEIGHTS:
         raise ValueError("weights are missing")
     return prod(inputs[0][:-1]) * sum(weights)
@@ -94,7 +94,7 @@ FORMULAS: Mapping[str, Formula] = {
     "UNIDIRECTIONAL_SEQUENCE_LSTM": _lstm,
 }
 
-_FREE = """
+_WITHOUT_MACS = """
     ABS ADD ADD_N ARG_MAX ARG_MIN ASSIGN_VARIABLE ATAN2 AVERAGE_POOL_2D BATCH_TO_SPACE_ND BITCAST
     BROADCAST_ARGS BROADCAST_TO BUCKETIZE CAST CEIL COMPLEX_ABS CONCATENATION COS CUMSUM DENSIFY
     DEPTH_TO_SPACE DEQUANTIZE DIV DYNAMIC_UPDATE_SLICE ELU EMBEDDING_LOOKUP EQUAL EXP EXPAND_DIMS
@@ -109,30 +109,31 @@ _FREE = """
     SQUARED_DIFFERENCE SQUEEZE STRIDED_SLICE SUB SUM TANH TILE TOPK_V2 TRANSPOSE UNIQUE UNPACK
     VAR_HANDLE WHERE ZEROS_LIKE
 """
-FREE = frozenset(_FREE.split())
-"""Operators without a multiply-accumulate, as it is counted here."""
+WITHOUT_MACS = frozenset(_WITHOUT_MACS.split())
+"""Operators that count as 0."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What one operator of the main graph multiplies and adds."""
+    """The multiply-accumulates of one operator of the main graph."""
 
     operator: Operator
     macs: int | None
-    """None where it cannot be told from the file: custom operators, control flow, odd shapes."""
+    """None if the file does not determine it: custom operators, control flow, odd shapes."""
 
 
 def costs(graph: Graph) -> tuple[Cost, ...]:
-    """The cost of each operator of the main graph, in order, at the shapes in the file.
+    """Return the cost of each operator of the main graph, in order, at the shapes in the file.
 
-    Where the batch is free, the file's shape holds one sample.
+    A file with a free batch has the shape of one sample.
     """
-    return tuple(Cost(operator=one, macs=_macs(graph.main, one)) for one in graph.main.operators)
+    main = graph.main
+    return tuple(Cost(operator=operator, macs=_macs(main, operator)) for operator in main.operators)
 
 
 def _macs(subgraph: Subgraph, operator: Operator) -> int | None:
-    if operator.name in FREE:
+    if operator.name in WITHOUT_MACS:
         return 0
     formula = FORMULAS.get(operator.name)
     tensors = (tensor_at(subgraph, index) for index in operator.inputs)
@@ -146,40 +147,40 @@ def _macs(subgraph: Subgraph, operator: Operator) -> int | None:
         return None
 
 
-def unknown(graph: Graph) -> tuple[str, ...]:
-    """The operators of the main graph whose cost is not known, each named."""
-    return tuple(named(one.operator) for one in costs(graph) if one.macs is None)
+def uncounted_operators(graph: Graph) -> tuple[str, ...]:
+    """Return the labels of the main graph's operators whose cost is unknown."""
+    return tuple(operator_label(cost.operator) for cost in costs(graph) if cost.macs is None)
 
 
 def macs(artifact: Artifact) -> Measurement:
-    """Multiply-accumulates of one invocation.
+    """Measure the multiply-accumulates of one invocation.
 
-    ArtifactError where the file cannot be read; MeasurementError where the cost of an operator is
-    not known, which it names.
+    Raises ArtifactError if the file cannot be read, MeasurementError, naming the operators, if the
+    cost of an operator is unknown.
     """
     graph = parse(artifact.tflite, subject=artifact.name, signature=artifact.signature)
-    if missing := unknown(graph):
+    if uncounted := uncounted_operators(graph):
         raise MeasurementError(
             f"the multiply-accumulates of {artifact.name} cannot be counted",
             expected="operators whose cost the shapes in the file give",
-            got=", ".join(missing[:8]),
+            got=", ".join(uncounted[:8]),
             remedy="leave macs out of the budget",
         )
-    found = costs(graph)
+    operator_costs = costs(graph)
     return Measurement(
         name="number of multiply-accumulates",
         subject=artifact.name,
-        value=sum(one.macs or 0 for one in found),
+        value=sum(cost.macs or 0 for cost in operator_costs),
         unit=Unit.COUNT,
-        n=len(found),
-        evidence=_largest(found),
+        n=len(operator_costs),
+        evidence=_largest_text(operator_costs),
         artifacts=(artifact.sha256,),
     )
 
 
-def _largest(found: Sequence[Cost]) -> tuple[str, ...]:
-    costly = [one for one in found if one.macs]
-    if not costly:
+def _largest_text(operator_costs: Sequence[Cost]) -> tuple[str, ...]:
+    counted = [cost for cost in operator_costs if cost.macs]
+    if not counted:
         return ("no operator multiplies and accumulates",)
-    most = max(costly, key=lambda one: one.macs or 0)
-    return (f"{named(most.operator)} alone has {most.macs:,}",)
+    largest = max(counted, key=lambda cost: cost.macs or 0)
+    return (f"{operator_label(largest.operator)} alone has {largest.macs:,}",)

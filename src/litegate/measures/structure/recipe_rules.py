@@ -1,4 +1,4 @@
-"""What each kind of recipe promises: one table for tensors by role, one for operators."""
+"""Define the rules of each kind of recipe: allowed tensor forms by role, and allowed operators."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ INT8 = Form(dtype="int8", grain=Grain.TENSOR)
 UINT8 = Form(dtype="uint8", grain=Grain.TENSOR)
 INT16 = Form(dtype="int16", grain=Grain.TENSOR, symmetric=True)
 PLAIN = tuple(Form(dtype=dtype) for dtype in ("int32", "int64", "bool"))
-"""What counts, indexes and masks are made of."""
+"""Types of counts, indices and masks, which are not quantized."""
 
 WEIGHT8 = Form(dtype="int8", grain=Grain.EITHER, symmetric=True)
 BIAS32 = Form(dtype="int32", grain=Grain.EITHER, symmetric=True, product=True)
 BIAS64 = Form(dtype="int64", grain=Grain.EITHER, symmetric=True, product=True)
 SMALL_FLOAT32 = Form(dtype="float32", fewer_than=1024)
-"""The converter leaves weights below 1,024 elements as they are."""
+"""TensorFlow's converter does not quantize weights of fewer than 1,024 elements."""
 PACKED8 = Form(dtype="int8", grain=Grain.TENSOR, read_by="DEQUANTIZE")
-"""Rows of an int8 embedding on their way to float."""
+"""Rows of an int8 embedding before their DEQUANTIZE."""
 
-Promises = Mapping[Role, tuple[Form, ...]]
+TensorRules = Mapping[Role, tuple[Form, ...]]
 
-_INT8: Promises = {
+_INT8_RULES: TensorRules = {
     Role.WEIGHT: (WEIGHT8,),
     Role.BIAS: (BIAS32,),
     Role.ACTIVATION: (INT8, UINT8),
     Role.CONSTANT: (INT8, UINT8, *PLAIN),
 }
 
-PROMISES: Mapping[Kind, Promises] = {
+TENSOR_RULES: Mapping[Kind, TensorRules] = {
     Kind.FLOAT32: {
         Role.WEIGHT: (FLOAT32,),
         Role.BIAS: (FLOAT32,),
         Role.ACTIVATION: (FLOAT32, *PLAIN),
         Role.CONSTANT: (FLOAT32, *PLAIN),
     },
-    Kind.INT8_QAT: _INT8,
-    Kind.INT8_PTQ: _INT8,
+    Kind.INT8_QAT: _INT8_RULES,
+    Kind.INT8_PTQ: _INT8_RULES,
     Kind.INT16X8: {
         Role.WEIGHT: (WEIGHT8,),
         Role.BIAS: (BIAS64,),
@@ -64,25 +64,25 @@ PROMISES: Mapping[Kind, Promises] = {
         Role.CONSTANT: (FLOAT16, FLOAT32, *PLAIN),
     },
 }
-"""Recipe kind x role: the forms that are allowed. Inputs and outputs are as the recipe declares."""
+"""The allowed forms by recipe kind and role; the recipe itself declares those of its ports."""
 
-_PORTS = {"float32": FLOAT32, "int8": INT8, "uint8": UINT8, "int16": INT16}
+_PORT_FORMS = {"float32": FLOAT32, "int8": INT8, "uint8": UINT8, "int16": INT16}
 
 
-def promised(recipe: Recipe, role: Role) -> tuple[Form, ...]:
-    """The forms that a recipe allows for a role.
+def allowed_forms(recipe: Recipe, role: Role) -> tuple[Form, ...]:
+    """Return the forms that a recipe allows for a role.
 
-    An input or output that counts, such as token ids or the number of a class, is plain beside
-    those of the declared type.
+    Inputs and outputs may have the declared type, or be plain counts such as token ids or a class
+    number.
     """
     declared = {Role.INPUT: recipe.input_type, Role.OUTPUT: recipe.output_type}
     if role in declared:
-        return (_PORTS[declared[role]], *PLAIN)
-    return PROMISES[recipe.kind][role]
+        return (_PORT_FORMS[declared[role]], *PLAIN)
+    return TENSOR_RULES[recipe.kind][role]
 
 
-class Place(StrEnum):
-    """Where an operator that converts types may stand; the value is how it reads in a sentence."""
+class Placement(StrEnum):
+    """The places allowed for an operator that converts types; the value is used in messages."""
 
     NOWHERE = "nowhere"
     PORTS = "only on an input or output of the model"
@@ -92,24 +92,24 @@ class Place(StrEnum):
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OperatorPromise:
-    """What a kind of recipe allows its operators; none is allowed to be custom or Flex."""
+class OperatorRule:
+    """The operators that a kind of recipe allows; no kind allows custom or Flex operators."""
 
     floats: bool
     """Operators may compute in floats."""
     hybrid: bool = False
-    """Operators may read integer weights and give floats."""
-    quantize: Place = Place.NOWHERE
-    dequantize: Place = Place.NOWHERE
+    """Operators may read integer weights and write floats."""
+    quantize: Placement = Placement.NOWHERE
+    dequantize: Placement = Placement.NOWHERE
 
 
-_INTEGER = OperatorPromise(floats=False, quantize=Place.PORTS, dequantize=Place.PORTS)
+_INTEGER_RULE = OperatorRule(floats=False, quantize=Placement.PORTS, dequantize=Placement.PORTS)
 
-OPERATORS: Mapping[Kind, OperatorPromise] = {
-    Kind.FLOAT32: OperatorPromise(floats=True),
-    Kind.INT8_QAT: _INTEGER,
-    Kind.INT8_PTQ: _INTEGER,
-    Kind.INT16X8: _INTEGER,
-    Kind.DYNAMIC_RANGE: OperatorPromise(floats=True, hybrid=True, dequantize=Place.ANYWHERE),
-    Kind.FLOAT16: OperatorPromise(floats=True, dequantize=Place.CONSTANTS),
+OPERATOR_RULES: Mapping[Kind, OperatorRule] = {
+    Kind.FLOAT32: OperatorRule(floats=True),
+    Kind.INT8_QAT: _INTEGER_RULE,
+    Kind.INT8_PTQ: _INTEGER_RULE,
+    Kind.INT16X8: _INTEGER_RULE,
+    Kind.DYNAMIC_RANGE: OperatorRule(floats=True, hybrid=True, dequantize=Placement.ANYWHERE),
+    Kind.FLOAT16: OperatorRule(floats=True, dequantize=Placement.CONSTANTS),
 }

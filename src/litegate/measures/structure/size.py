@@ -1,4 +1,4 @@
-"""Size: the bytes that ship, alone, beside the float reference, and compressed."""
+"""Measure a file's size: in bytes, against the float reference, and compressed."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from litegate.core.units import Unit
 from litegate.measures.measurement import Measurement
 from litegate.spec import Artifact
 
-LEVEL = 9
-"""zlib's slowest and smallest."""
+ZLIB_LEVEL = 9
+"""zlib's slowest level, which compresses best."""
 
 
 def size(artifact: Artifact) -> Measurement:
-    """Bytes of the `.tflite` file; MeasurementError where it has none."""
+    """Measure the bytes of the `.tflite` file; raise MeasurementError if it is empty."""
     return Measurement(
         name="size",
         subject=artifact.name,
@@ -26,45 +26,45 @@ def size(artifact: Artifact) -> Measurement:
 
 
 def size_ratio(candidate: Artifact, reference: Artifact) -> Measurement:
-    """The candidate's bytes as an exact share of the reference's."""
+    """Measure the candidate's bytes as an exact ratio to the reference's."""
     return Measurement(
         name="size ratio",
         subject=candidate.name,
         value=Fraction(_bytes(candidate), _bytes(reference)),
         unit=Unit.RATIO,
-        evidence=(_both(candidate, reference),),
+        evidence=(_comparison_text(candidate, reference),),
         artifacts=(reference.sha256, candidate.sha256),
     )
 
 
 def bytes_saved(candidate: Artifact, reference: Artifact) -> Measurement:
-    """How many bytes smaller the candidate is; below zero where it is larger.
+    """Measure how many bytes smaller the candidate is; negative if it is larger.
 
-    ``bytes_saved(candidate, reference) >= byte(1)`` says that quantizing made the file smaller.
+    ``bytes_saved(candidate, reference) >= byte(1)`` demands that quantizing makes the file smaller.
     """
     return Measurement(
         name="size saving",
         subject=candidate.name,
         value=_bytes(reference) - _bytes(candidate),
         unit=Unit.BYTES,
-        evidence=(_both(candidate, reference),),
+        evidence=(_comparison_text(candidate, reference),),
         artifacts=(reference.sha256, candidate.sha256),
     )
 
 
 def compressed_size(artifact: Artifact) -> Measurement:
-    """Bytes of the file as one zlib stream at level 9, header and checksum included.
+    """Measure the bytes of the file as one zlib stream at level 9, header and checksum included.
 
-    Near what an app store or an update sends. Exact for one version of zlib, which the evidence
-    names: another may find a stream of a few bytes more or less.
+    Close to the download size from an app store or of an update. Exact for one version of zlib,
+    which the evidence names: another version may differ by a few bytes.
     """
-    _bytes(artifact)
+    _bytes(artifact)  # raises if the file is empty
     return Measurement(
         name="compressed size",
         subject=artifact.name,
-        value=len(zlib.compress(artifact.tflite, LEVEL)),
+        value=len(zlib.compress(artifact.tflite, ZLIB_LEVEL)),
         unit=Unit.BYTES,
-        evidence=(f"zlib {zlib.ZLIB_RUNTIME_VERSION} at level {LEVEL}",),
+        evidence=(f"zlib {zlib.ZLIB_RUNTIME_VERSION} at level {ZLIB_LEVEL}",),
         artifacts=(artifact.sha256,),
     )
 
@@ -77,6 +77,6 @@ def _bytes(artifact: Artifact) -> int:
     return len(artifact.tflite)
 
 
-def _both(candidate: Artifact, reference: Artifact) -> str:
-    other = f"{_bytes(reference):,} B of {reference.recipe.name}"
-    return f"{_bytes(candidate):,} B against {other}"
+def _comparison_text(candidate: Artifact, reference: Artifact) -> str:
+    reference_text = f"{_bytes(reference):,} B of {reference.recipe.name}"
+    return f"{_bytes(candidate):,} B against {reference_text}"

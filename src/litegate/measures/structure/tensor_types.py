@@ -1,4 +1,4 @@
-"""The form of a tensor: its type and how it is quantized, and what is wrong where it differs."""
+"""Check a tensor's type and quantization against the forms that are allowed for it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from typing import final
 
 from litegate.tflite.graph import Tensor
 
-TOLERANCE = 1e-5
-"""Relative; the converter's own bias scales differ by one or two units in their last place."""
+BIAS_SCALE_TOLERANCE = 1e-5
+"""Relative tolerance of a bias scale. The converter's own scales, float32 numbers, differ from the
+product by one or two units in the last place, about 1e-7; the tolerance leaves room above that."""
 
 
 class Grain(StrEnum):
-    """How many scales a tensor has; the value is how it reads in a sentence."""
+    """The number of scales of a tensor; the value is used in messages."""
 
     NONE = "no scale"
     TENSOR = "one scale"
@@ -26,18 +27,18 @@ class Grain(StrEnum):
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """One way in which a tensor keeps a promise."""
+    """An allowed type and quantization of a tensor."""
 
     dtype: str
     grain: Grain = Grain.NONE
     symmetric: bool = False
-    """Every zero point is 0."""
+    """Every zero point must be 0."""
     product: bool = False
-    """Of a bias: each scale is the input's times the weight's."""
+    """For a bias: each scale must be the input's times the weight's."""
     fewer_than: int | None = None
-    """Allowed only for tensors with fewer elements."""
+    """Allowed only for tensors with fewer elements than this."""
     read_by: str = ""
-    """Allowed only where every reader is this operator."""
+    """Allowed only if every reader is this kind of operator."""
 
     def __str__(self) -> str:
         parts = [self.dtype]
@@ -46,11 +47,11 @@ class Form:
         return " ".join(parts)
 
     def takes(self, tensor: Tensor, readers: Sequence[str] = ()) -> bool:
-        """Whether a tensor that operators named `readers` read is of this form's type and kind."""
-        small = self.fewer_than is None or math.prod(tensor.shape) < self.fewer_than
+        """Return True if the form applies to a tensor that operators named `readers` read."""
+        is_small_enough = self.fewer_than is None or math.prod(tensor.shape) < self.fewer_than
         return (
             self.dtype == tensor.dtype
-            and small
+            and is_small_enough
             and (not self.read_by or {self.read_by} == {*readers})
         )
 
@@ -62,10 +63,10 @@ def breach(
     channel: int | None = None,
     readers: Sequence[str] = (),
 ) -> str:
-    """What is wrong with a tensor that must have one of `forms`; empty where nothing is.
+    """Return what is wrong with a tensor that must have one of `forms`, or an empty string.
 
-    `channel` is the dimension that several scales must run along. The scales of a bias are
-    `product_breach`'s matter.
+    `channel` is the dimension that several scales must run along. `product_breach` checks the
+    values of a bias's scales.
     """
     form = next((form for form in forms if form.takes(tensor, readers)), None)
     if form is None:
@@ -76,21 +77,21 @@ def breach(
 def _count_breach(tensor: Tensor, grain: Grain, channel: int | None) -> str:
     count = len(tensor.scales)
     channels = tensor.shape[channel] if channel is not None and channel < len(tensor.shape) else 1
-    along = count == channels and (count == 1 or tensor.quantized_dimension == channel)
-    kept = {
+    is_per_channel = count == channels and (count == 1 or tensor.quantized_dimension == channel)
+    satisfied = {
         Grain.NONE: count == 0,
         Grain.TENSOR: count == 1,
-        Grain.EITHER: count == 1 or along,
-        Grain.CHANNEL: along,
+        Grain.EITHER: count == 1 or is_per_channel,
+        Grain.CHANNEL: is_per_channel,
     }
-    if kept[grain]:
+    if satisfied[grain]:
         return ""
     where = f" along dimension {tensor.quantized_dimension}" if count > 1 else ""
     wanted = f" (dimension {channel}: {channels})" if grain is Grain.CHANNEL else ""
-    return f"is {tensor.dtype} with {_counted(count)}{where}; promised {grain}{wanted}"
+    return f"is {tensor.dtype} with {_scale_count(count)}{where}; promised {grain}{wanted}"
 
 
-def _counted(count: int) -> str:
+def _scale_count(count: int) -> str:
     return {0: "no scale", 1: "one scale"}.get(count, f"{count} scales")
 
 
@@ -105,22 +106,22 @@ def _value_breach(tensor: Tensor, form: Form) -> str:
 
 
 def product_breach(bias: Tensor, data: Tensor | None, weight: Tensor | None) -> str:
-    """What is wrong with the scales of a bias; empty where each is the input's times the weight's.
+    """Return what is wrong with the scales of a bias, or an empty string.
 
-    Compared within `TOLERANCE`, channel by channel.
+    Each must be the input's scale times the weight's, within `BIAS_SCALE_TOLERANCE`.
     """
-    inputs = data.scales if data else ()
-    weights = weight.scales if weight else ()
-    if len(inputs) != 1 or len(weights) != len(bias.scales):
+    input_scales = data.scales if data else ()
+    weight_scales = weight.scales if weight else ()
+    if len(input_scales) != 1 or len(weight_scales) != len(bias.scales):
         return (
-            f"has {_counted(len(bias.scales))} beside {_counted(len(inputs))} of the input and "
-            f"{_counted(len(weights))} of the weight; promised their product"
+            f"has {_scale_count(len(bias.scales))} beside {_scale_count(len(input_scales))} of the "
+            f"input and {_scale_count(len(weight_scales))} of the weight; promised their product"
         )
-    for number, (scale, factor) in enumerate(zip(bias.scales, weights, strict=True)):
-        product = inputs[0] * factor
-        if not abs(scale - product) <= TOLERANCE * product:
+    for number, (scale, weight_scale) in enumerate(zip(bias.scales, weight_scales, strict=True)):
+        expected = input_scales[0] * weight_scale
+        if not abs(scale - expected) <= BIAS_SCALE_TOLERANCE * expected:
             return (
                 f"has the scale {scale:.8g} in channel {number}; "
-                f"promised {product:.8g}, the input's times the weight's"
+                f"promised {expected:.8g}, the input's times the weight's"
             )
     return ""

@@ -1,4 +1,4 @@
-"""Tensors and operators: what of an artifact breaks the promise of its recipe, each by name."""
+"""Count the tensors and operators of an artifact that violate its recipe's rules."""
 
 from __future__ import annotations
 
@@ -7,16 +7,21 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from litegate.measures.measurement import Measurement, violations
-from litegate.measures.structure.operators import named, operator_breaches, part
-from litegate.measures.structure.recipe_rules import FLOAT32, OPERATORS, PROMISES, promised
+from litegate.measures.structure.operators import graph_prefix, operator_breaches, operator_label
+from litegate.measures.structure.recipe_rules import (
+    FLOAT32,
+    OPERATOR_RULES,
+    TENSOR_RULES,
+    allowed_forms,
+)
 from litegate.measures.structure.tensor_roles import (
     UNKNOWN_LAYERS,
-    Layer,
+    LayerOperands,
+    LayerUse,
     Role,
-    Use,
     float_operators,
+    layer_uses,
     roles,
-    uses,
 )
 from litegate.measures.structure.tensor_types import Form, Grain, breach, product_breach
 from litegate.spec import Artifact, Kind, Recipe
@@ -25,26 +30,26 @@ from litegate.tflite.reader import parse
 
 
 def tensor_violations(artifact: Artifact) -> Measurement:
-    """Count the tensors that break what the artifact's recipe promises for their role.
+    """Count the tensors that violate the recipe's rules for their role.
 
-    ArtifactError where the file cannot be read, MeasurementError where it holds no tensor.
+    Raises ArtifactError if the file cannot be read, MeasurementError if it has no tensor.
     """
     graph = parse(artifact.tflite, subject=artifact.name)
-    found = violations(
+    measurement = violations(
         "broken tensor promises",
         artifact.name,
         tensor_breaches(graph, artifact.recipe),
-        n=_tensors(graph),
+        n=_tensor_count(graph),
         artifacts=(artifact.sha256,),
     )
-    return replace(found, evidence=(_census(graph),))
+    return replace(measurement, evidence=(_role_counts(graph),))
 
 
 def operator_violations(artifact: Artifact) -> Measurement:
-    """Count custom, Flex, hybrid and float operators, and QUANTIZE or DEQUANTIZE out of place.
+    """Count custom, Flex, hybrid and float operators, and misplaced QUANTIZE or DEQUANTIZE.
 
-    Custom and Flex operators break every recipe's promise; the rest is as the table says.
-    ArtifactError where the file cannot be read, MeasurementError where it holds no operator.
+    Custom and Flex operators violate every recipe; `recipe_rules.OPERATOR_RULES` has the other
+    rules. Raises ArtifactError if the file cannot be read, MeasurementError if it has no operator.
     """
     graph = parse(artifact.tflite, subject=artifact.name)
     return violations(
@@ -59,7 +64,8 @@ def operator_violations(artifact: Artifact) -> Measurement:
 def reference_violations(reference: Artifact) -> Measurement:
     """Count the tensors and operators of a float reference that are not float.
 
-    Judged as `float32`, whatever the artifact's own recipe says. Raises as `tensor_violations`.
+    The rules are those of `float32`, whatever the artifact's own recipe is. Raises as
+    `tensor_violations`.
     """
     graph = parse(reference.tflite, subject=reference.name)
     recipe = Recipe(name=reference.recipe.name, kind=Kind.FLOAT32)
@@ -67,25 +73,25 @@ def reference_violations(reference: Artifact) -> Measurement:
         "broken float promises",
         reference.name,
         tensor_breaches(graph, recipe) + operator_breaches(graph, recipe),
-        n=_tensors(graph),
+        n=_tensor_count(graph),
         artifacts=(reference.sha256,),
     )
 
 
-def _tensors(graph: Graph) -> int:
+def _tensor_count(graph: Graph) -> int:
     return sum(len(subgraph.tensors) for subgraph in graph.subgraphs)
 
 
-def _census(graph: Graph) -> str:
+def _role_counts(graph: Graph) -> str:
     counts = Counter(role for subgraph in graph.subgraphs for role in roles(subgraph))
     return ", ".join(f"{role} {counts[role]}" for role in Role if counts[role])
 
 
 def tensor_breaches(graph: Graph, recipe: Recipe) -> tuple[str, ...]:
-    """A sentence for each tensor of a graph that breaks the recipe's promise, in their order."""
-    rules = (_unknown, _weights, _biases, _others)
+    """Return a sentence for each tensor of a graph that violates the recipe's rules, in order."""
+    rules = (_unknown_layers, _weights, _biases, _others)
     return tuple(
-        f"{part(subgraph)}{sentence}"
+        f"{graph_prefix(subgraph)}{sentence}"
         for subgraph in graph.subgraphs
         for _, sentence in sorted(
             breach for rule in rules for breach in rule(graph, subgraph, recipe)
@@ -94,91 +100,99 @@ def tensor_breaches(graph: Graph, recipe: Recipe) -> tuple[str, ...]:
 
 
 Breaches = Iterator[tuple[int, str]]
-"""The index of a tensor, -1 for an operator, and what is wrong with it."""
+"""Pairs of a tensor's index, or -1 for an operator, and a sentence."""
 
 
-def _unknown(graph: Graph, subgraph: Subgraph, recipe: Recipe) -> Breaches:
-    floats = float_operators(graph, subgraph, recipe)
+def _unknown_layers(graph: Graph, subgraph: Subgraph, recipe: Recipe) -> Breaches:
+    float_indices = float_operators(graph, subgraph, recipe)
     for operator in subgraph.operators:
-        if recipe.kind is Kind.FLOAT32 or operator.index in floats:
+        if recipe.kind is Kind.FLOAT32 or operator.index in float_indices:
             continue
         if operator.name in UNKNOWN_LAYERS:
-            yield (
-                -1,
-                f"{named(operator)} has weights that litegate cannot judge; promised none such",
-            )
+            label = operator_label(operator)
+            yield -1, f"{label} has weights that litegate cannot judge; promised none such"
 
 
 def _weights(graph: Graph, subgraph: Subgraph, recipe: Recipe) -> Breaches:
-    floats = float_operators(graph, subgraph, recipe)
-    for use in uses(subgraph):
-        is_float = use.operator.index in floats
+    float_indices = float_operators(graph, subgraph, recipe)
+    for use in layer_uses(subgraph):
+        is_float = use.operator.index in float_indices
         forms = (FLOAT32,) if is_float else _weight_forms(recipe, use.layer)
         for weight in use.weights:
-            if found := breach(weight, forms, channel=use.layer.channel):
-                yield _said(weight, f"weight of {named(use.operator)}", found)
+            if problem := breach(weight, forms, channel=use.layer.channel):
+                yield _tensor_breach(weight, f"weight of {operator_label(use.operator)}", problem)
 
 
-def _weight_forms(recipe: Recipe, layer: Layer) -> tuple[Form, ...]:
-    if layer.as_activation and not OPERATORS[recipe.kind].floats:
-        return promised(recipe, Role.CONSTANT)
-    forms = promised(recipe, Role.WEIGHT)
-    if layer.per_channel and not OPERATORS[recipe.kind].floats:
+def _weight_forms(recipe: Recipe, layer: LayerOperands) -> tuple[Form, ...]:
+    if layer.as_activation and not OPERATOR_RULES[recipe.kind].floats:
+        return allowed_forms(recipe, Role.CONSTANT)
+    forms = allowed_forms(recipe, Role.WEIGHT)
+    if layer.per_channel and not OPERATOR_RULES[recipe.kind].floats:
         return tuple(replace(form, grain=Grain.CHANNEL) for form in forms)
     return forms
 
 
 def _biases(graph: Graph, subgraph: Subgraph, recipe: Recipe) -> Breaches:
-    """Each operator's bias; zeros that operators share have one scale, so one match is enough."""
-    floats = float_operators(graph, subgraph, recipe)
-    own = promised(recipe, Role.BIAS)
+    """Check each operator's bias.
+
+    Operators may share a bias of zeros. It has one scale, so it can match only one of them, and the
+    scale of zeros changes nothing: one match is enough.
+    """
+    float_indices = float_operators(graph, subgraph, recipe)
+    recipe_forms = allowed_forms(recipe, Role.BIAS)
     judged = [
         (use, use.bias, _bias_breach(use.bias, forms, use))
-        for use in uses(subgraph)
-        for forms in ((FLOAT32,) if use.operator.index in floats else own,)
+        for use in layer_uses(subgraph)
+        for forms in ((FLOAT32,) if use.operator.index in float_indices else recipe_forms,)
         if use.bias
     ]
-    kept = {bias.index for _, bias, found in judged if not found}
-    for use, bias, found in judged:
-        shared_zeros = bias.index in kept and not any(graph.buffers[bias.buffer].data)
-        if found and not shared_zeros:
-            yield _said(bias, f"bias of {named(use.operator)}", found)
+    sound = {bias.index for _, bias, problem in judged if not problem}
+    for use, bias, problem in judged:
+        shared_zeros = bias.index in sound and not any(graph.buffers[bias.buffer].data)
+        if problem and not shared_zeros:
+            yield _tensor_breach(bias, f"bias of {operator_label(use.operator)}", problem)
 
 
-def _bias_breach(bias: Tensor, forms: tuple[Form, ...], use: Use) -> str:
-    found = breach(bias, forms, channel=0)
-    if found or not any(form.product for form in forms):
-        return found
+def _bias_breach(bias: Tensor, forms: tuple[Form, ...], use: LayerUse) -> str:
+    problem = breach(bias, forms, channel=0)
+    if problem or not any(form.product for form in forms):
+        return problem
     return product_breach(bias, use.data, use.weights[0] if use.weights else None)
 
 
 def _others(graph: Graph, subgraph: Subgraph, recipe: Recipe) -> Breaches:
     writers, readers = _neighbours(subgraph)
-    floats = float_operators(graph, subgraph, recipe)
+    float_indices = float_operators(graph, subgraph, recipe)
     for tensor, role in zip(subgraph.tensors, roles(subgraph), strict=True):
         computed_shape = role is Role.CONSTANT and not tensor.is_constant
         if computed_shape or role in (Role.WEIGHT, Role.BIAS):
             continue
         read_by = [operator.name for operator in readers[tensor.index]]
-        forms = promised(recipe, role)
-        if _is_float(writers[tensor.index], readers[tensor.index], floats):
-            forms = PROMISES[Kind.FLOAT32].get(role, forms)
-        if found := breach(tensor, forms, readers=read_by):
-            near = (*writers[tensor.index], *readers[tensor.index])
-            yield _said(tensor, f"{role} of {named(near[0])}" if near else role, found)
+        forms = allowed_forms(recipe, role)
+        if _belongs_to_float_layers(writers[tensor.index], readers[tensor.index], float_indices):
+            forms = TENSOR_RULES[Kind.FLOAT32].get(role, forms)
+        if problem := breach(tensor, forms, readers=read_by):
+            neighbours = (*writers[tensor.index], *readers[tensor.index])
+            yield _tensor_breach(
+                tensor,
+                f"{role} of {operator_label(neighbours[0])}" if neighbours else role,
+                problem,
+            )
 
 
-def _is_float(writers: list[Operator], readers: list[Operator], floats: frozenset[int]) -> bool:
-    """Whether a tensor belongs to layers declared float: written by one, or on its way to them."""
-    computed = [one for one in writers if one.name != "DEQUANTIZE"]
+def _belongs_to_float_layers(
+    writers: list[Operator], readers: list[Operator], float_indices: frozenset[int]
+) -> bool:
+    """Return True if declared float layers write a tensor or, for a constant or input, read it."""
+    computed = [operator for operator in writers if operator.name != "DEQUANTIZE"]
     owners = computed or readers
-    return bool(owners) and all(one.index in floats for one in owners)
+    return bool(owners) and all(operator.index in float_indices for operator in owners)
 
 
 def _neighbours(
     subgraph: Subgraph,
 ) -> tuple[Mapping[int, list[Operator]], Mapping[int, list[Operator]]]:
-    """The operators that write and that read each tensor, by the tensor's index."""
+    """Return the writers and the readers of each tensor, by the tensor's index."""
     writers: defaultdict[int, list[Operator]] = defaultdict(list)
     readers: defaultdict[int, list[Operator]] = defaultdict(list)
     for operator in subgraph.operators:
@@ -189,5 +203,5 @@ def _neighbours(
     return writers, readers
 
 
-def _said(tensor: Tensor, role: str, found: str) -> tuple[int, str]:
-    return tensor.index, f"tensor {tensor.index} {tensor.name!r}, {role}, {found}"
+def _tensor_breach(tensor: Tensor, role: str, problem: str) -> tuple[int, str]:
+    return tensor.index, f"tensor {tensor.index} {tensor.name!r}, {role}, {problem}"

@@ -1,6 +1,6 @@
-"""Weights: how many are zero, and how many differ, layer by layer.
+"""Count zero weights and distinct weight values in each layer.
 
-Both are properties of the stored integers or floats, and both show in the compressed size alone: a
+Both counts are of the stored integers or floats. They affect only the compressed size, because a
 `.tflite` file stores every weight in full.
 """
 
@@ -18,16 +18,21 @@ from numpy.typing import NDArray
 from litegate.core.errors import MeasurementError
 from litegate.core.units import Unit, text
 from litegate.measures.measurement import Measurement
-from litegate.measures.structure.operators import named, part
-from litegate.measures.structure.tensor_roles import UNKNOWN_LAYERS, float_operators, tables, uses
+from litegate.measures.structure.operators import graph_prefix, operator_label
+from litegate.measures.structure.tensor_roles import (
+    UNKNOWN_LAYERS,
+    float_operators,
+    layer_uses,
+    table_reads,
+)
 from litegate.spec import Artifact, Recipe
 from litegate.tflite.graph import Graph, Operator, Subgraph, Tensor
 from litegate.tflite.reader import parse
 
-_TOLD = 3
-"""Layers that the evidence names, the worst ones."""
+_LAYERS_SHOWN = 3
+"""Number of layers that the evidence names, worst first."""
 _PACKED = "int4"
-"""Two weights in a byte, the first one in its lower half."""
+"""Stored as two weights in a byte, the first in the lower half."""
 _DTYPES = (_PACKED, "int8", "uint8", "int16", "float16", "float32")
 
 
@@ -37,63 +42,66 @@ class LayerWeights:
     """The weights of one operator."""
 
     name: str
-    """The operator, named: "operator 5 CONV_2D v3"."""
+    """The operator's label: "operator 5 CONV_2D v3"."""
     size: int
     zeros: int
     unique: int
-    """The most different values in any part of it that has one scale; without scales, in all."""
+    """Distinct values: the maximum over the channels if each has its own scale."""
 
     @property
     def sparsity(self) -> Fraction:
-        """The share of them that is zero."""
+        """The share of weights that are zero."""
         return Fraction(self.zeros, self.size)
 
 
 def layer_weights(artifact: Artifact) -> tuple[LayerWeights, ...]:
-    """The weights of each operator that has some, in order; those that several share, once.
+    """Count the weights of each operator, in order; weights that operators share count once.
 
-    The layers that the recipe declares float are left out: they are neither pruned nor clustered.
-    ArtifactError where the file cannot be read; MeasurementError for weights of a type or a form
-    whose values are not read here, and where there are none.
+    Layers that the recipe declares float are left out: they are neither pruned nor clustered.
+    Raises ArtifactError if the file cannot be read; MeasurementError if there are no weights, or
+    for a type or storage format that is not supported.
     """
     graph = parse(artifact.tflite, subject=artifact.name)
-    found = {
-        weight.buffer: _counted(f"{part(subgraph)}{named(operator)}", graph, weight)
-        for subgraph, operator, weight in _judged(graph, artifact.recipe)
+    counts_by_buffer = {
+        weight.buffer: _count(f"{graph_prefix(subgraph)}{operator_label(operator)}", graph, weight)
+        for subgraph, operator, weight in _counted_weights(graph, artifact.recipe)
     }
-    if not found:
+    if not counts_by_buffer:
         raise MeasurementError(
             f"{artifact.name} has no weights to count",
             expected="an operator such as CONV_2D or FULLY_CONNECTED with constant weights",
         )
-    return tuple(found.values())
+    return tuple(counts_by_buffer.values())
 
 
-def _judged(graph: Graph, recipe: Recipe) -> Iterator[tuple[Subgraph, Operator, Tensor]]:
-    """Every constant of weights, tables of embeddings among them, with who reads it."""
+def _counted_weights(graph: Graph, recipe: Recipe) -> Iterator[tuple[Subgraph, Operator, Tensor]]:
+    """Yield each weight constant, embedding tables included, with its subgraph and its reader."""
     for subgraph in graph.subgraphs:
-        _demand_known(subgraph)
+        _check_countable(subgraph)
         floats = float_operators(graph, subgraph, recipe)
-        layers = [(use.operator, weight) for use in uses(subgraph) for weight in use.weights]
-        learned = [(one, table) for one, table in tables(subgraph) if table.dtype in _DTYPES]
-        for operator, weight in (*layers, *learned):
+        layers = [(use.operator, weight) for use in layer_uses(subgraph) for weight in use.weights]
+        embeddings = [
+            (operator, table) for operator, table in table_reads(subgraph) if table.dtype in _DTYPES
+        ]
+        for operator, weight in (*layers, *embeddings):
             if operator.index not in floats:
                 yield subgraph, operator, weight
 
 
-def _demand_known(subgraph: Subgraph) -> None:
-    """Raise MeasurementError for an operator whose weights would not be counted."""
+def _check_countable(subgraph: Subgraph) -> None:
+    """Raise MeasurementError for an operator whose weights cannot be counted."""
     for operator in subgraph.operators:
         if operator.name in UNKNOWN_LAYERS:
+            label = f"{graph_prefix(subgraph)}{operator_label(operator)}"
             raise MeasurementError(
-                f"{part(subgraph)}{named(operator)} has weights that cannot be counted",
+                f"{label} has weights that cannot be counted",
                 expected="layers whose operands are known, such as CONV_2D or GATHER",
                 remedy="leave sparsity and unique_weights out of the budget",
             )
 
 
-def _centred(weight: Tensor, data: memoryview) -> NDArray[np.float32]:
-    """What is stored, less the zero point, float32 and exact; a row for each scale."""
+def _centered_values(weight: Tensor, data: memoryview) -> NDArray[np.float32]:
+    """Return the stored values minus the zero point, exact float32, with a row for each scale."""
     if weight.dtype not in _DTYPES or weight.memory != len(data):
         raise MeasurementError(
             f"the weights in tensor {weight.index} {weight.name!r} cannot be counted",
@@ -111,13 +119,13 @@ def _centred(weight: Tensor, data: memoryview) -> NDArray[np.float32]:
 def _unpacked(weight: Tensor, data: memoryview) -> NDArray[Any]:
     if weight.dtype != _PACKED:
         return np.frombuffer(data, weight.dtype)
-    pairs = np.frombuffer(data, np.int8)
-    both = np.stack([np.left_shift(pairs, 4) >> 4, pairs >> 4], axis=1)
-    return both.ravel()[: math.prod(weight.shape)]
+    packed = np.frombuffer(data, np.int8)
+    nibbles = np.stack([np.left_shift(packed, 4) >> 4, packed >> 4], axis=1)
+    return nibbles.ravel()[: math.prod(weight.shape)]
 
 
-def _counted(name: str, graph: Graph, weight: Tensor) -> LayerWeights:
-    values = _centred(weight, graph.buffers[weight.buffer].data)
+def _count(name: str, graph: Graph, weight: Tensor) -> LayerWeights:
+    values = _centered_values(weight, graph.buffers[weight.buffer].data)
     return LayerWeights(
         name=name,
         size=values.size,
@@ -127,44 +135,44 @@ def _counted(name: str, graph: Graph, weight: Tensor) -> LayerWeights:
 
 
 def sparsity(artifact: Artifact) -> Measurement:
-    """The share of all weights that is zero; the evidence has each layer's, the least first.
+    """Measure the share of all weights that are zero; the evidence has the least sparse layers.
 
     Raises as `layer_weights`.
     """
-    found = layer_weights(artifact)
-    size = sum(one.size for one in found)
-    ordered = sorted(found, key=lambda one: one.sparsity)
+    layers = layer_weights(artifact)
+    size = sum(layer.size for layer in layers)
+    ordered = sorted(layers, key=lambda layer: layer.sparsity)
     return Measurement(
         name="sparsity",
         subject=artifact.name,
-        value=Fraction(sum(one.zeros for one in found), size),
+        value=Fraction(sum(layer.zeros for layer in layers), size),
         unit=Unit.PERCENT,
         n=size,
         evidence=tuple(
-            f"{one.name}: {text(one.sparsity, Unit.PERCENT)} of {one.size:,} weights are zero"
-            for one in ordered[:_TOLD]
+            f"{layer.name}: {text(layer.sparsity, Unit.PERCENT)} of {layer.size:,} weights are zero"
+            for layer in ordered[:_LAYERS_SHOWN]
         ),
         artifacts=(artifact.sha256,),
     )
 
 
 def unique_weights(artifact: Artifact) -> Measurement:
-    """The most different weights that share one scale, in any layer; the evidence has each layer's.
+    """Measure the largest number of distinct weights in a layer; the evidence has the worst layers.
 
-    Where each channel has a scale of its own, the channels are counted apart: one clustered value
-    becomes another integer in each. Raises as `layer_weights`.
+    If each channel has its own scale, each channel is counted separately, because one clustered
+    value becomes a different integer in each. Raises as `layer_weights`.
     """
-    found = layer_weights(artifact)
-    ordered = sorted(found, key=lambda one: -one.unique)
+    layers = layer_weights(artifact)
+    ordered = sorted(layers, key=lambda layer: -layer.unique)
     return Measurement(
         name="number of unique weights",
         subject=artifact.name,
         value=ordered[0].unique,
         unit=Unit.COUNT,
-        n=len(found),
+        n=len(layers),
         evidence=tuple(
-            f"{one.name}: {one.unique:,} unique among {one.size:,} weights"
-            for one in ordered[:_TOLD]
+            f"{layer.name}: {layer.unique:,} unique among {layer.size:,} weights"
+            for layer in ordered[:_LAYERS_SHOWN]
         ),
         artifacts=(artifact.sha256,),
     )

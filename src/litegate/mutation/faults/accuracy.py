@@ -183,7 +183,7 @@ def _changed_samples(
     """
     split, changed = scene.candidate.evaluation, {}
     ports = Runner(scene.candidate.tflite, signature=scene.candidate.signature).inputs
-    if any(port.counts for port in ports.values()):
+    if any(port.takes_counts for port in ports.values()):
         raise Unplantable("an input takes whole numbers as they are, which nobody scales or shifts")
     for name, array in by_input(split.x):
         low, high = domain_of(split.domain, name)

@@ -9,7 +9,7 @@ from litegate.mutation.faults.fault import LOSSES, Family, Ladder, OfMetric, fau
 from litegate.mutation.faults.scene import Scene, Unplantable
 from litegate.mutation.faults.tail import Tail, behind_last_layer, behind_output
 from litegate.tflite.editing.draft import Draft
-from litegate.tflite.editing.writer import Steps
+from litegate.tflite.editing.writer import QuantizationParameters
 
 _COUNTEREXAMPLES = "number of counterexamples to"
 _KEEP_DIMS = schema.ReducerOptionsT(keepDims=True)
@@ -156,8 +156,8 @@ def kernels_disagree(scene: Scene, grade: float) -> Scene:
         weights = np.zeros((size, size), np.int8)
         bias = -np.eye(1, size, dtype=np.int32)[0]
         # the bias scale, step / 2, must be the input's scale times the weights'
-        weight = tail.constant("zeros", weights, Steps(scales=(grade / 2,)))
-        half = tail.constant("half", bias, Steps(scales=(step / 2,)))
+        weight = tail.constant("zeros", weights, QuantizationParameters(scales=(grade / 2,)))
+        half = tail.constant("half", bias, QuantizationParameters(scales=(step / 2,)))
         rounded = tail.like_scores("rounded", (-1, size), step)
         dense = schema.FullyConnectedOptionsT()
         tail.put("FULLY_CONNECTED", [tail.scores, weight, half], rounded, dense, version=4)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from litegate.mutation.faults.floats import compute_in_floats, through_floats
 from litegate.tflite.editing.draft import Draft, edit
-from litegate.tflite.editing.writer import Steps
+from litegate.tflite.editing.writer import QuantizationParameters
 
 
 def pad(tflite: bytes, count: int) -> bytes:
@@ -42,8 +42,8 @@ def requantize(
     """
 
     def change(model: Any) -> None:
-        steps = Steps(scales=tuple(scales), zero_point=zero_point, axis=axis)
-        Draft(model).tensor(name).quantization = steps.written()
+        steps = QuantizationParameters(scales=tuple(scales), zero_point=zero_point, axis=axis)
+        Draft(model).tensor(name).quantization = steps.to_schema()
 
     return edit(tflite, change)
 

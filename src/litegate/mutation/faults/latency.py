@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from litegate.measures.latency.timing import clocks, fresh, one_sample, quickest
+from litegate.measures.latency.timing import clocks, fastest_invocation, invoke_factory, one_sample
 from litegate.mutation.faults.fault import Family, Ladder, fault
 from litegate.mutation.faults.latency_edits import cut, repeat, with_maxima
 from litegate.mutation.faults.layers import Layer, layers
@@ -128,6 +128,8 @@ def _time_costs(scene: Scene) -> tuple[float, float]:
 
 def _invocation_seconds(scene: Scene, tflite: bytes) -> float:
     """Return the seconds of the fastest invocation, after one that is not timed."""
-    invoke = fresh(tflite, one_sample(scene.candidate), scene.name, scene.candidate.signature)()
+    invoke = invoke_factory(
+        tflite, one_sample(scene.candidate), scene.name, scene.candidate.signature
+    )()
     invoke()
-    return quickest(invoke, clocks().deciding, _TIMED_SECONDS)
+    return fastest_invocation(invoke, clocks().deciding, _TIMED_SECONDS)

@@ -13,7 +13,7 @@ from litegate.mutation.faults.floats import real_values
 from litegate.mutation.faults.layers import Layer, layers
 from litegate.mutation.faults.scene import Unplantable
 from litegate.tflite.editing.draft import Draft, edit
-from litegate.tflite.editing.writer import Steps
+from litegate.tflite.editing.writer import QuantizationParameters
 
 _HYBRID_VERSIONS = {"CONV_2D": 5, "DEPTHWISE_CONV_2D": 6, "FULLY_CONNECTED": 12}
 """The lowest version of an operator that takes float data and int8 weights with many scales."""
@@ -56,7 +56,7 @@ def merge_scales(draft: Draft, layer: Layer) -> None:
     if bias is not None:
         scale *= draft.graph.tensors[layer.operator.inputs[0]].quantization.scale[0]
         draft.store(layer.bias, np.round(bias / scale).astype(draft.values(layer.bias).dtype))
-        layer.bias.quantization = Steps(scales=(float(scale),)).written()
+        layer.bias.quantization = QuantizationParameters(scales=(float(scale),)).to_schema()
 
 
 def _with_packed_weights(
@@ -93,5 +93,7 @@ def _pack(
     integers = np.clip(np.round(values / scales), -127, 127).astype(np.int8)
     draft.store(layer.weight, integers)
     scale_values = tuple(float(scale) for scale in scales.ravel())
-    layer.weight.quantization = Steps(scales=scale_values, axis=layer.channel).written()
+    layer.weight.quantization = QuantizationParameters(
+        scales=scale_values, axis=layer.channel
+    ).to_schema()
     return scale_values

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from litegate.mutation.faults.layers import last
 from litegate.mutation.faults.scene import Unplantable
 from litegate.tflite.editing.draft import Draft
-from litegate.tflite.editing.writer import Steps
+from litegate.tflite.editing.writer import QuantizationParameters
 
 
 @final
@@ -41,7 +41,9 @@ class Tail:
             raise Unplantable("the scores are not int8")
         return float(tensor.quantization.scale[0])
 
-    def constant(self, name: str, values: NDArray[Any], steps: Steps | None = None) -> int:
+    def constant(
+        self, name: str, values: NDArray[Any], steps: QuantizationParameters | None = None
+    ) -> int:
         """Add a constant tensor; return its index."""
         raw = np.frombuffer(values.tobytes(), np.uint8)
         self._draft.model.buffers.append(schema.BufferT(data=raw))
@@ -61,7 +63,7 @@ class Tail:
         tensor = self._draft.graph.tensors[index]
         tensor.shape, tensor.shapeSignature = [abs(size) for size in shape], list(shape)
         if scale is not None:
-            tensor.quantization = Steps(scales=(scale,)).written()
+            tensor.quantization = QuantizationParameters(scales=(scale,)).to_schema()
         return index
 
     def put(
@@ -78,7 +80,12 @@ class Tail:
         self._position += 1
 
     def _tensor(
-        self, name: str, dtype: str, shape: Sequence[int], buffer: int, steps: Steps | None
+        self,
+        name: str,
+        dtype: str,
+        shape: Sequence[int],
+        buffer: int,
+        steps: QuantizationParameters | None,
     ) -> int:
         tensor = schema.TensorT(
             name=f"planted/{name}".encode(),
@@ -86,7 +93,7 @@ class Tail:
             shape=[abs(size) for size in shape],
             shapeSignature=list(shape),
             buffer=buffer,
-            quantization=steps.written() if steps else None,
+            quantization=steps.to_schema() if steps else None,
         )
         self._draft.graph.tensors.append(tensor)
         return len(self._draft.graph.tensors) - 1

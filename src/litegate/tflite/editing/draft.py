@@ -1,4 +1,4 @@
-"""A `.tflite` file unpacked into the schema's own objects, to change and to pack again."""
+"""Edit a `.tflite` file: unpack it into the schema's objects, change them, and pack them again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from litegate.core.errors import ConfigError
 from litegate.tflite.editing.writer import pack
-from litegate.tflite.ports import canonical
+from litegate.tflite.ports import canonical_name
 
 
 def edit(tflite: bytes, change: Callable[[Any], None]) -> bytes:
@@ -24,40 +24,43 @@ def edit(tflite: bytes, change: Callable[[Any], None]) -> bytes:
 
 @final
 class Draft:
-    """A graph of an unpacked model: finds tensors by name and puts operators in between.
+    """A graph of an unpacked model, with methods to find tensors and to insert operators.
 
-    It is the one that `signature` names, or the first. Of several outputs `output` names the one
-    that decides, as the signature calls it; the first of the signature without a name.
+    `signature` selects the graph, by default the first. `output` names the deciding output as the
+    signature does; by default it is the signature's first.
     """
 
     def __init__(self, model: Any, *, signature: str = "", output: str = "") -> None:
         self.model = model
-        self._signed = _signed(model, signature)
-        self.graph = model.subgraphs[self._signed.subgraphIndex if self._signed else 0]
+        self._signature = _find_signature(model, signature)
+        self.graph = model.subgraphs[self._signature.subgraphIndex if self._signature else 0]
         self._output = output
 
     @property
     def output(self) -> int:
-        """The index of the output that decides; that of the only one where there is one."""
+        """The tensor index of the deciding output, or of the only output."""
         outputs = [int(index) for index in self.graph.outputs]
-        if len(outputs) == 1 or not self._signed:
+        if len(outputs) == 1 or not self._signature:
             return outputs[0]
-        named = {canonical(_text(one.name)): int(one.tensorIndex) for one in self._signed.outputs}
-        return named.get(canonical(self._output), named[min(named)])
+        named = {
+            canonical_name(_text(port.name)): int(port.tensorIndex)
+            for port in self._signature.outputs
+        }
+        return named.get(canonical_name(self._output), named[min(named)])
 
     def index(self, name: str) -> int:
-        """The index of the tensor called `name`; ConfigError where there is none."""
+        """Return the index of the tensor `name`; raise ConfigError if there is none."""
         names = [name_of(tensor) for tensor in self.graph.tensors]
         if name not in names:
             raise ConfigError(f"no tensor is called {name}", expected=f"one of {', '.join(names)}")
         return names.index(name)
 
     def tensor(self, name: str) -> Any:
-        """The `TensorT` called `name`."""
+        """Return the `TensorT` called `name`."""
         return self.graph.tensors[self.index(name)]
 
     def writer(self, name: str) -> int:
-        """The number of the operator that writes the tensor; ConfigError where none does."""
+        """Return the number of a tensor's writing operator; raise ConfigError if none writes it."""
         index = self.index(name)
         numbers = [n for n, op in enumerate(self.graph.operators) if index in op.outputs]
         if not numbers:
@@ -65,28 +68,31 @@ class Draft:
         return numbers[0]
 
     def holds(self, tensor: Any) -> bool:
-        """Whether a tensor is a constant."""
+        """Return True if a tensor is a constant."""
         return self.model.buffers[tensor.buffer].data is not None
 
     def values(self, tensor: Any) -> NDArray[Any]:
-        """What a constant holds, in its own type and shape; ConfigError for a computed tensor."""
+        """Return the values of a constant, in its own type and shape.
+
+        Raises ConfigError for a computed tensor.
+        """
         if not self.holds(tensor):
             raise ConfigError(f"tensor {name_of(tensor)} is computed", expected="a constant")
         data = self.model.buffers[tensor.buffer].data
         return np.frombuffer(bytes(data), dtype_of(tensor)).reshape(tensor.shape)
 
     def store(self, tensor: Any, values: NDArray[Any]) -> None:
-        """Give a constant other values, and their type; no other tensor changes with it."""
+        """Replace a constant's values and type; tensors that share its buffer keep theirs."""
         raw = np.frombuffer(values.tobytes(), np.uint8)
-        tensors = [one for graph in self.model.subgraphs for one in graph.tensors]
-        if sum(one.buffer == tensor.buffer for one in tensors) > 1:
+        tensors = [sibling for graph in self.model.subgraphs for sibling in graph.tensors]
+        if sum(sibling.buffer == tensor.buffer for sibling in tensors) > 1:
             self.model.buffers.append(schema.BufferT())
             tensor.buffer = len(self.model.buffers) - 1
         self.model.buffers[tensor.buffer].data = raw
         tensor.type = getattr(schema.TensorType, values.dtype.name.upper())
 
     def beside(self, index: int, suffix: str) -> int:
-        """Add a tensor like that of `index`, its name followed by `suffix`; return its index."""
+        """Add a copy of tensor `index` with `suffix` appended to its name; return its index."""
         twin = copy(self.graph.tensors[index])
         twin.name = (twin.name or b"") + suffix.encode()
         self.graph.tensors.append(twin)
@@ -109,28 +115,28 @@ class Draft:
         self.graph.tensors.append(tensor)
         return len(self.graph.tensors) - 1
 
-    def read_instead(self, index: int, other: int) -> None:
-        """Let whoever reads tensor `index` read `other`."""
+    def read_instead(self, index: int, replacement: int) -> None:
+        """Redirect every reader of tensor `index`, and every port, to `replacement`."""
         for operator in self.graph.operators:
-            operator.inputs = [other if i == index else i for i in operator.inputs]
-        self.graph.outputs = [other if i == index else i for i in self.graph.outputs]
+            operator.inputs = [replacement if i == index else i for i in operator.inputs]
+        self.graph.outputs = [replacement if i == index else i for i in self.graph.outputs]
         for signature in self.model.signatureDefs or ():
             for port in signature.outputs:
-                port.tensorIndex = other if port.tensorIndex == index else port.tensorIndex
+                port.tensorIndex = replacement if port.tensorIndex == index else port.tensorIndex
 
     def step(self, name: str, source: int, result: int) -> Any:
-        """An operator of the schema's name, version 1, without options; not yet in the graph."""
+        """Create an operator by the schema's name, version 1, without options; do not insert it."""
         code = self.code(getattr(schema.BuiltinOperator, name), 1)
         return schema.OperatorT(opcodeIndex=code, inputs=[source], outputs=[result])
 
     def builtin(self, operator: Any) -> int:
-        """The number of an operator's kind, of the schema's `BuiltinOperator`."""
+        """Return the schema's `BuiltinOperator` number of an operator."""
         code = self.model.operatorCodes[operator.opcodeIndex]
         return int(max(code.builtinCode, code.deprecatedBuiltinCode))
 
     def code(self, number: int, version: int, custom: str | None = None) -> int:
         """Add an operator code; return its index."""
-        deprecated = min(number, 127)
+        deprecated = min(number, 127)  # an int8; old readers look for codes below 127 here
         code = schema.OperatorCodeT(
             builtinCode=number,
             deprecatedBuiltinCode=deprecated,
@@ -141,12 +147,15 @@ class Draft:
         return len(self.model.operatorCodes) - 1
 
 
-def _signed(model: Any, signature: str) -> Any:
-    """The signature of a name, or of the first graph; None without one."""
-    found = model.signatureDefs or ()
-    if signature:
-        return next((one for one in found if _text(one.signatureKey) == signature), None)
-    return next((one for one in found if one.subgraphIndex == 0), None)
+def _find_signature(model: Any, name: str) -> Any:
+    """Return the signature `name`, or without a name that of the first graph; None if missing."""
+    signatures = model.signatureDefs or ()
+    if name:
+        return next(
+            (definition for definition in signatures if _text(definition.signatureKey) == name),
+            None,
+        )
+    return next((definition for definition in signatures if definition.subgraphIndex == 0), None)
 
 
 def _text(name: bytes | str | None) -> str:
@@ -154,11 +163,11 @@ def _text(name: bytes | str | None) -> str:
 
 
 def name_of(tensor: Any) -> str:
-    """A tensor's name; empty in a stripped file."""
+    """Return a tensor's name; it is empty in a stripped file."""
     return bytes(tensor.name or b"").decode()
 
 
 def dtype_of(tensor: Any) -> str:
-    """The name of a `TensorT`'s type as NumPy has it."""
+    """Return NumPy's name for the type of a `TensorT`."""
     names = {number: name for name, number in vars(schema.TensorType).items()}
     return str(names[tensor.type]).lower()

@@ -1,4 +1,4 @@
-"""Write a `.tflite` file tensor by tensor."""
+"""Write a new `.tflite` file from tensors and operators."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 
 def pack(model: Any) -> bytes:
-    """The bytes of a `schema_py_generated.ModelT`."""
+    """Serialize a `schema_py_generated.ModelT`."""
     builder = flatbuffers.Builder(4096)
     builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
     return bytes(builder.Output())
@@ -21,17 +21,17 @@ def pack(model: Any) -> bytes:
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Steps:
-    """How integers stand for real numbers: ``real = scale * (integer - zero_point)``."""
+class QuantizationParameters:
+    """Quantization parameters: ``real = scale * (integer - zero_point)``."""
 
     scales: tuple[float, ...]
-    """One, or one for each channel."""
+    """One for the tensor, or one for each channel."""
     zero_point: int = 0
     axis: int = 0
     """The dimension that several scales run along."""
 
-    def written(self) -> Any:
-        """As the schema wants it."""
+    def to_schema(self) -> Any:
+        """Return the parameters as the schema's object."""
         return schema.QuantizationParametersT(
             scale=list(self.scales),
             zeroPoint=[self.zero_point] * len(self.scales),
@@ -40,8 +40,8 @@ class Steps:
 
 
 @final
-class Writer:
-    """Collects the tensors and operators of one graph; tensors are known by their index."""
+class ModelWriter:
+    """Builder of a model with one graph; tensors are referred to by their index."""
 
     def __init__(self, description: str) -> None:
         self._graph = schema.SubGraphT(tensors=[], operators=[], inputs=[], outputs=[], name="main")
@@ -53,17 +53,23 @@ class Writer:
             buffers=[schema.BufferT()],
         )
 
-    def constant(self, name: str, values: NDArray[Any], steps: Steps | None = None) -> int:
-        """Add a tensor with the values and type of an array."""
+    def constant(
+        self, name: str, values: NDArray[Any], steps: QuantizationParameters | None = None
+    ) -> int:
+        """Add a constant tensor; return its index."""
         data = np.frombuffer(values.tobytes(), np.uint8)
         self._model.buffers.append(schema.BufferT(data=data))
         buffer = len(self._model.buffers) - 1
         return self._tensor(name, str(values.dtype), values.shape, steps, buffer=buffer)
 
     def computed(
-        self, name: str, dtype: str, shape: Sequence[int], steps: Steps | None = None
+        self,
+        name: str,
+        dtype: str,
+        shape: Sequence[int],
+        steps: QuantizationParameters | None = None,
     ) -> int:
-        """Add a tensor without values; a first size of -1 is a free batch."""
+        """Add a computed tensor; return its index. A first size of -1 is a dynamic batch."""
         return self._tensor(name, dtype, shape, steps)
 
     def operator(
@@ -74,7 +80,7 @@ class Writer:
         output: int,
         options: Any = None,
     ) -> int:
-        """Add an operator of the schema's name, with its options object; return its output."""
+        """Add an operator by the schema's name; return `output`."""
         number = getattr(schema.BuiltinOperator, name)
         code = schema.OperatorCodeT(
             builtinCode=number, deprecatedBuiltinCode=min(number, 127), version=version
@@ -91,12 +97,17 @@ class Writer:
         return output
 
     def finish(self, inputs: Sequence[int], outputs: Sequence[int]) -> bytes:
-        """The file, with these tensors as the model's inputs and outputs."""
+        """Return the file's bytes, with these tensors as the model's inputs and outputs."""
         self._graph.inputs, self._graph.outputs = list(inputs), list(outputs)
         return pack(self._model)
 
     def _tensor(
-        self, name: str, dtype: str, shape: Sequence[int], steps: Steps | None, buffer: int = 0
+        self,
+        name: str,
+        dtype: str,
+        shape: Sequence[int],
+        steps: QuantizationParameters | None,
+        buffer: int = 0,
     ) -> int:
         tensor = schema.TensorT(
             name=name,
@@ -104,7 +115,7 @@ class Writer:
             shape=[abs(size) for size in shape],
             shapeSignature=list(shape),
             buffer=buffer,
-            quantization=steps.written() if steps else None,
+            quantization=steps.to_schema() if steps else None,
         )
         self._graph.tensors.append(tensor)
         return len(self._graph.tensors) - 1
