@@ -3,9 +3,11 @@
 import os
 from pathlib import Path
 
+import computed_once
 import pytest
 
 pytest_plugins = ["pytester"]
+computed_once.install()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,20 +16,12 @@ DIGITS = ("--litegate-model", "digits_cnn")
 QUICK = ("-m", "not latency")
 
 
-@pytest.fixture
-def no_network(tmp_path):
-    """An environment in which no download can succeed and no cache is found."""
-    closed = "http://127.0.0.1:9"
-    return {"https_proxy": closed, "http_proxy": closed, "KERAS_HOME": str(tmp_path / "keras")}
-
-
-def test_digits_are_gated_without_network_or_data(gate, no_network):
+def test_digits_are_gated_without_network_or_data(fresh):
     """A fresh machine offline runs the whole gate on the embedded default."""
-    done = gate(*DIGITS, **no_network)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "litegate: 1 model: " in done.stdout
-    assert "PASS     digits_cnn/int8_qat  accuracy" in done.stdout
-    report = json.loads(gate.report.read_text("utf-8"))
+    assert fresh.returncode == 0, fresh.stdout + fresh.stderr
+    assert "litegate: 1 model: " in fresh.stdout
+    assert "PASS     digits_cnn/int8_qat  accuracy" in fresh.stdout
+    report = json.loads(fresh.report.read_text("utf-8"))
     schema = json.loads((files("litegate.report") / "report.schema.json").read_text("utf-8"))
     jsonschema.validate(report, schema)
     assert report["exit_status"] == 0
@@ -39,9 +32,16 @@ def test_digits_are_gated_without_network_or_data(gate, no_network):
     assert born["versions"]["tensorflow"] == "2.21.0"
 
 
-def test_a_second_run_needs_no_tensorflow(gate, tmp_path):
+def test_benchmark_options_keep_working(fresh):
+    """pytest-benchmark's own JSON holds the samples that the verdict rests on."""
+    assert fresh.returncode == 0, fresh.stdout + fresh.stderr
+    bench = json.loads(fresh.bench.read_text("utf-8"))["benchmarks"][0]
+    assert bench["name"] == "test_latency_stays_within_budget[digits_cnn-int8_qat]"
+    assert bench["stats"]["rounds"] > 100
+
+
+def test_a_second_run_needs_no_tensorflow(gate, fresh, tmp_path):
     """Nothing changed: nothing is built and TensorFlow, poisoned here, is not imported."""
-    gate(*DIGITS, *QUICK)
     poison = tmp_path / "poison" / "tensorflow"
     poison.mkdir(parents=True)
     (poison / "__init__.py").write_text("raise ImportError('TensorFlow was imported')\n")
@@ -50,7 +50,7 @@ def test_a_second_run_needs_no_tensorflow(gate, tmp_path):
     assert "train" not in done.stdout
 
 
-def test_missing_data_is_loud_on_a_laptop(gate, no_network):
+def test_missing_data_is_loud_on_a_laptop(gate, fresh, no_network):
     """NOT GATED, with what to do, and the other models decide the exit status."""
     done = gate(*QUICK, "-k", "accuracy_reaches", **no_network)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -60,7 +60,7 @@ def test_missing_data_is_loud_on_a_laptop(gate, no_network):
     assert "PASS     digits_cnn/int8_qat" in done.stdout
 
 
-def test_missing_data_is_an_error_in_ci(gate, no_network):
+def test_missing_data_is_an_error_in_ci(gate, fresh, no_network):
     """There, a model that was not gated must not look like one that passed."""
     done = gate(*QUICK, "-k", "accuracy_reaches", CI="true", **no_network)
     assert done.returncode == 1
@@ -75,32 +75,29 @@ def test_a_run_that_gated_nothing_is_an_error(gate, no_network):
     assert "nothing was gated, which is no pass" in done.stdout
 
 
-def test_a_flipped_byte_is_reported_and_rebuilt(gate, tmp_path, shared_store):
+def test_a_flipped_byte_is_reported_and_rebuilt(gate, quick, tmp_path):
     """The store is verified on reading; the same bytes come back."""
-    gate(*DIGITS, *QUICK)
     store = tmp_path / "store"
-    subprocess.run(["cp", "-r", str(shared_store), str(store)], check=True)
-    digest = json.loads(gate.report.read_text("utf-8"))["verdicts"][0]["artifacts"][0]
+    shutil.copytree(quick.store, store)
+    digest = json.loads(quick.report.read_text("utf-8"))["verdicts"][0]["artifacts"][0]
     victim = store / "objects" / digest[:2] / digest
     healthy = victim.read_bytes()
     victim.write_bytes(healthy[:1000] + bytes([healthy[1000] ^ 1]) + healthy[1001:])
-    done = gate(*DIGITS, *QUICK, "-k", "accuracy", store=store)
+    done = gate(*DIGITS, *QUICK, "-k", "accuracy", store=store, cwd=quick.project)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "is damaged: digits_cnn/int8_qat is built again" in done.stdout
     assert victim.read_bytes() == healthy
 
 
-def test_xdist_workers_build_once(gate, tmp_path):
+def test_xdist_workers_build_once(quick):
     """Two workers, an empty store: each artifact is trained for once, every check passes."""
-    store = tmp_path / "store"
-    done = gate(*DIGITS, *QUICK, "-n", "2", store=store)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stderr.count("digits_cnn/int8_qat: quantize") == 1
-    assert done.stderr.count("waiting for another run") <= 1
-    assert json.loads(gate.report.read_text("utf-8"))["verdict"] in ("pass", "inconclusive")
+    assert quick.returncode == 0, quick.stdout + quick.stderr
+    assert quick.stderr.count("digits_cnn/int8_qat: quantize") == 1
+    assert quick.stderr.count("waiting for another run") <= 1
+    assert json.loads(quick.report.read_text("utf-8"))["verdict"] in ("pass", "inconclusive")
 
 
-def test_latency_is_no_pass_under_xdist(gate):
+def test_latency_is_no_pass_under_xdist(gate, fresh):
     """Other checks run beside it: an error that says how to run it."""
     done = gate(*DIGITS, "-m", "latency", "-n", "2")
     assert done.returncode == 1
@@ -108,21 +105,12 @@ def test_latency_is_no_pass_under_xdist(gate):
     assert "without a verdict" in done.stdout
 
 
-def test_latency_may_be_left_out_on_request(gate):
+def test_latency_may_be_left_out_on_request(gate, fresh):
     """An omission that was asked for is said, and is no pass."""
     done = gate(*DIGITS, "--benchmark-disable", "-k", "latency or accuracy_reaches")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "NOT MEASURED checks/test_latency.py" in done.stdout
     assert not [line for line in done.stdout.splitlines() if "PASS" in line and "latency" in line]
-
-
-def test_benchmark_options_keep_working(gate, tmp_path):
-    """pytest-benchmark's own JSON holds the samples that the verdict rests on."""
-    done = gate(*DIGITS, "-m", "latency", f"--benchmark-json={tmp_path / 'bench.json'}")
-    assert done.returncode == 0, done.stdout + done.stderr
-    bench = json.loads((tmp_path / "bench.json").read_text("utf-8"))["benchmarks"][0]
-    assert bench["name"] == "test_latency_stays_within_budget[digits_cnn-int8_qat]"
-    assert bench["stats"]["rounds"] > 100
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")

@@ -25,9 +25,8 @@ def poisoned(tmp_path):
     return {"PYTHONPATH": str(package.parent)}
 
 
-def test_types_of_digits_are_proven_without_tensorflow(gate, poisoned):
+def test_types_of_digits_are_proven_without_tensorflow(gate, fresh, poisoned):
     """One family, warm store: every fault is planted in real bytes and noticed."""
-    gate(*DIGITS, "-m", "not latency")
     done = gate(*DIGITS, "-m", "not latency", "--prove", "--prove-family", "types", **poisoned)
     assert done.returncode == 0, done.stdout + done.stderr
     (proof,) = proofs(gate)

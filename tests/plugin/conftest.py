@@ -2,12 +2,13 @@
 
 import shutil
 import subprocess
+import sys
+import time
 from pathlib import Path
 
-import ai_edge_litert.interpreter  # noqa: F401 stays loaded: its C part cannot be loaded twice
+import forked
 import pytest
 
-import litegate.gate.hooks  # noqa: F401 stays loaded: runs in this process share its stash keys
 from litegate.spec import Kind
 from litegate.testing import tiny
 from litegate.testing.store import fill_store
@@ -34,6 +35,13 @@ def {name}(keras):
 '''
 SCRATCH = "lg.recipes.int8_qat(name='int8_qat', from_scratch=True)"
 CHECKS = Path(__file__).resolve().parents[2] / "checks"
+forked.load()
+
+
+@pytest.fixture(autouse=True)
+def processes_are_forks(monkeypatch):
+    """Python that a test or litegate starts is a process of its own, but no new interpreter."""
+    monkeypatch.setattr(subprocess, "run", forked.run)
 
 
 @pytest.fixture
@@ -42,6 +50,12 @@ def project(pytester, monkeypatch):
     for name in ("CI", "LITEGATE_STORE", "LITEGATE_DATA", "PYTEST_XDIST_WORKER"):
         monkeypatch.delenv(name, raising=False)
     return Project(pytester)
+
+
+@pytest.fixture
+def short_recordings(monkeypatch):
+    """Latency is recorded for a moment, not for seconds; for files far from their limits."""
+    monkeypatch.setattr("litegate.measures.latency.budget.SECONDS", 0.2)
 
 
 class Project:
@@ -77,9 +91,13 @@ class Project:
         (self.path / "checks" / "test_one.py").write_text(text)
         return self
 
-    def real_checks(self):
-        """Use the project's own checks."""
+    def real_checks(self, *, examples=None):
+        """Use the project's own checks; `examples` are fewer for the properties than theirs."""
         shutil.copytree(CHECKS, self.path / "checks", dirs_exist_ok=True)
+        if examples is not None:
+            file = self.path / "checks" / "test_properties.py"
+            fewer = file.read_text().replace("keep=keep)", f"keep=keep, examples={examples})")
+            file.write_text(fewer)
         return self
 
     def as_base(self):
@@ -99,5 +117,13 @@ class Project:
         apart_from_ours = ("-p", "no:cacheprovider", "--import-mode=importlib")
         chosen = (*apart_from_ours, *(args or ("checks/",)))
         if apart:
-            return self.pytester.runpytest_subprocess(*chosen)
+            return self._run_apart(chosen)
         return self.pytester.runpytest_inprocess(*chosen)
+
+    def _run_apart(self, arguments):
+        """As `pytester.runpytest_subprocess`, from a fork."""
+        began = time.perf_counter()
+        argv = [sys.executable, "-m", "pytest", f"--basetemp={self.path / 'basetemp'}", *arguments]
+        done = forked.run(argv, cwd=self.path, capture_output=True, text=True)
+        told = (done.stdout.splitlines(), done.stderr.splitlines())
+        return pytest.RunResult(done.returncode, *told, time.perf_counter() - began)

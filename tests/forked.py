@@ -1,0 +1,203 @@
+"""Runs a Python command in a fork of this process: a process of its own, everything imported.
+
+A new interpreter spends most of a second on importing litegate, pytest and LiteRT before its first
+line of work; a fork has them. It starts like a new one in everything else: modules of projects are
+gone, and the import path, the environment, the streams and the warnings are those of a start.
+"""
+
+import importlib
+import json
+import logging
+import os
+import pkgutil
+import runpy
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import traceback
+import warnings
+from pathlib import Path
+
+import litegate
+
+AVAILABLE = sys.platform == "linux"
+"""Where a process that loaded numeric libraries can be forked safely."""
+_LATE = (
+    "_zoneinfo",
+    "gzip",
+    "hypothesis.core",
+    "hypothesis.strategies",
+    "rich.jupyter",
+    "zoneinfo",
+)
+"""What is imported where it is first needed."""
+_REAL = subprocess.run
+_TESTS = Path(__file__).resolve().parent
+_SCRIPT = str(Path(sys.executable).with_name("litegate"))
+_MAIN = "from litegate.cli import main; main()"
+_start = {"modules": frozenset(), "path": ()}
+
+
+def load():
+    """Import what runs import, once; runs in this process would import it again each time.
+
+    The C part of ai_edge_litert cannot even be loaded twice.
+    """
+    if _start["modules"]:
+        return
+    for name in _LATE:
+        importlib.import_module(name)
+    for module in pkgutil.walk_packages(litegate.__path__, "litegate."):
+        if not module.name.startswith("litegate.build.toolchain"):
+            importlib.import_module(module.name)
+    asked = [sys.executable, "-I", "-c", "import json, sys; print(json.dumps(sys.path))"]
+    done = _REAL(asked, capture_output=True, check=True)
+    _start["path"] = tuple(json.loads(done.stdout))
+    _start["modules"] = frozenset(filter(_not_a_test, sys.modules))
+
+
+def _not_a_test(name):
+    file = getattr(sys.modules[name], "__file__", None)
+    return not (file and Path(file).is_relative_to(_TESTS))
+
+
+def run(argv, **options):
+    """As `subprocess.run`; Python with code or a module of ours is forked, `litegate` too."""
+    command = None if isinstance(argv, str) else _parsed(list(map(str, argv)))
+    known = set(options) <= _OPTIONS and options.get("capture_output")
+    if command is None or not known or not AVAILABLE:
+        return _REAL(argv, **options)
+    return _forked(argv, command, **options)
+
+
+_OPTIONS = {"input", "capture_output", "text", "cwd", "env", "timeout", "check", "stdin"}
+
+
+def _parsed(argv):
+    """Whether the working directory is on the import path, "-m" or "-c", what, and arguments."""
+    program, *words = argv
+    if program == _SCRIPT:
+        return False, "-c", _MAIN, words
+    here = words[:1] != ["-P"]
+    words = words if here else words[1:]
+    if program != sys.executable or len(words) < 2 or words[0] not in ("-c", "-m"):
+        return None
+    flag, what, *arguments = words
+    ours = flag == "-c" or what.partition(".")[0] in ("litegate", "pytest")
+    return (here, flag, what, arguments) if ours else None
+
+
+def _forked(argv, command, *, check=False, timeout=None, **options):
+    with (
+        tempfile.TemporaryFile() as stdin,
+        tempfile.TemporaryFile() as stdout,
+        tempfile.TemporaryFile() as stderr,
+    ):
+        given = options.get("input") or b""
+        stdin.write(given.encode() if isinstance(given, str) else given)
+        stdin.seek(0)
+        streams = (stdin, stdout, stderr)
+        pid = _fork(command, streams, options.get("cwd"), options.get("env"))
+        status = _wait(pid, timeout)
+        told = [_read(stream, text=options.get("text")) for stream in streams[1:]]
+    if status is None:
+        raise subprocess.TimeoutExpired(argv, timeout, *told)
+    done = subprocess.CompletedProcess(argv, os.waitstatus_to_exitcode(status), *told)
+    if check:
+        done.check_returncode()
+    return done
+
+
+def _read(stream, *, text):
+    stream.seek(0)
+    data = stream.read()
+    return data.decode().replace("\r\n", "\n") if text else data
+
+
+def _wait(pid, timeout):
+    """Wait for a child; None where it had to be killed."""
+    handle = os.pidfd_open(pid)
+    try:
+        ended, _, _ = select.select([handle], [], [], timeout)
+        if not ended:
+            os.kill(pid, signal.SIGKILL)
+        _, status = os.waitpid(pid, 0)
+        return status if ended else None
+    finally:
+        os.close(handle)
+
+
+def _fork(command, streams, cwd, env):
+    sys.stdout.flush()
+    sys.stderr.flush()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # other threads wait, they hold nothing
+        pid = os.fork()
+    if pid:
+        return pid
+    status = 1
+    try:
+        status = _child(command, streams, cwd, env)
+    except BaseException:  # noqa: BLE001 the child ends here, whatever happens
+        traceback.print_exc()
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(status)
+
+
+def _child(command, streams, cwd, env):
+    here, flag, what, arguments = command
+    for number, stream in enumerate(streams):
+        os.dup2(stream.fileno(), number)
+    os.chdir(cwd or ".")
+    if env is not None:
+        os.environ.clear()
+        os.environ.update(env)
+    _as_started()
+    paths = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    sys.path[:] = [*([str(Path.cwd())] if here else []), *paths, *_start["path"]]
+    sys.argv[:] = ["litegate" if what == _MAIN else flag, *arguments]
+    try:
+        if flag == "-c":
+            exec(compile(what, "<string>", "exec"), {"__name__": "__main__"})  # noqa: S102
+        else:
+            sys.modules.pop(what if what != "pytest" else "pytest.__main__", None)
+            runpy.run_module(what, run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        return _status(end.code)
+    return 0
+
+
+def _status(code):
+    if code is None or isinstance(code, int):
+        return int(code or 0)
+    sys.stderr.write(f"{code}\n")
+    return 1
+
+
+def _as_started():
+    """Undo what pytest and earlier runs left in this process."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        stream = os.fdopen(number, "w" if number else "r", encoding="utf-8", closefd=False)
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
+    for name in set(sys.modules) - _start["modules"]:
+        del sys.modules[name]
+    sys.meta_path[:] = [one for one in sys.meta_path if "Assertion" not in type(one).__name__]
+    sys.path_importer_cache.clear()
+    importlib.invalidate_caches()
+    sys.excepthook, sys.unraisablehook = sys.__excepthook__, sys.__unraisablehook__
+    threading.excepthook = threading.__excepthook__
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    root = logging.getLogger()
+    for handler in list(root.handlers):
+        root.removeHandler(handler)
+    root.setLevel(logging.WARNING)
+    warnings.resetwarnings()
+    for category in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
+        warnings.simplefilter("ignore", category)
+    warnings.filterwarnings("default", category=DeprecationWarning, module="__main__")
