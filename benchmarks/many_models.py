@@ -1,0 +1,82 @@
+"""Claim: memory grows by a fraction of a split for each further model on the same data.
+
+On a warm store, gates 1, 16 and 48 pairs of ready-made files of MNIST's size on MNIST's 10,000 test images, each
+pair declared in a file of its own, and prints the peak memory and CPU time of each run.
+
+    python benchmarks/many_models.py FLOAT.tflite INT8.tflite
+
+LITEGATE_DATA names the folder with mnist.npz.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+PROJECT = Path(__file__).resolve().parent.parent
+COUNTS = (1, 16, 48)
+MODEL = '''
+"""A pair of ready-made files, number {number}."""
+import litegate as lg
+
+pair_{number} = lg.prebuilt(
+    reference=lg.File(path="float.tflite"),
+    candidate=lg.File(path="int8.tflite"),
+    data=lg.datasets.mnist(),
+    budget=lg.Budget(accuracy=lg.percent(90), accuracy_drop=lg.points(2)),
+)
+'''
+CHECKS = ("test_accuracy.py", "test_size.py", "test_tensors.py")
+
+
+def main() -> None:
+    """Print a row for each number of models."""
+    files = [Path(name).resolve() for name in sys.argv[1:3]]
+    print("models  peak memory  CPU time")
+    for count in COUNTS:
+        with TemporaryDirectory() as name:
+            folder = Path(name)
+            _write(folder, files, count)
+            _run(folder)  # prepares the splits, once for all later runs
+            peak, cpu = _run(folder)
+            print(f"{count:6}  {peak:8.0f} MB  {cpu:6.1f} s")
+
+
+def _write(folder: Path, files: list[Path], count: int) -> None:
+    (folder / "models").mkdir()
+    (folder / "checks").mkdir()
+    for check in CHECKS:
+        shutil.copy(PROJECT / "checks" / check, folder / "checks")
+    for file, name in zip(files, ("float.tflite", "int8.tflite"), strict=True):
+        shutil.copy(file, folder / name)
+    for number in range(count):
+        (folder / "models" / f"pair_{number}.py").write_text(MODEL.format(number=number))
+    (folder / "pyproject.toml").write_text("[tool.pytest.ini_options]\n")
+
+
+def _run(folder: Path) -> tuple[float, float]:
+    """Peak memory in MB and CPU seconds of one run; ends the program if pytest crashes."""
+    child = os.fork()
+    if child == 0:  # its own children alone count for RUSAGE_CHILDREN
+        command = [sys.executable, "-m", "pytest", "-q", "checks/"]
+        run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        (folder / "usage").write_text(
+            f"{usage.ru_maxrss / 1e3} {usage.ru_utime + usage.ru_stime} {run.returncode}"
+        )
+        (folder / "output").write_text(run.stdout + run.stderr)
+        os._exit(0)
+    os.waitpid(child, 0)
+    peak, cpu, status = map(float, (folder / "usage").read_text().split())
+    if status > 1:
+        sys.exit((folder / "output").read_text()[-4000:])
+    return peak, cpu
+
+
+if __name__ == "__main__":
+    main()
