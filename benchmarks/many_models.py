@@ -1,7 +1,7 @@
 """Claim: memory grows by a fraction of a split for each further model on the same data.
 
-On a warm store, gates 1, 16 and 48 pairs of ready-made files of MNIST's size on MNIST's 10,000 test images, each
-pair declared in a file of its own, and prints the peak memory and CPU time of each run.
+On a warm store, gates 1, 16 and 48 pairs of ready-made files of MNIST's size on its 10,000 test
+images, each pair declared in a file of its own, and prints peak memory and CPU time of each run.
 
     python benchmarks/many_models.py FLOAT.tflite INT8.tflite
 
