@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from litegate.core.errors import ArtifactError, LitegateError
 from litegate.core.units import byte, percent
-from litegate.data.npz import Labelled
+from litegate.data.npz import LabelledSamples
 from litegate.measures.accuracy import accuracy
 from litegate.measures.accuracy.agreement import agreement_with_reference, kernel_agreement
 from litegate.measures.accuracy.output_error import output_error

@@ -22,7 +22,7 @@ from invocations import invoked
 from litegate.core.errors import LitegateError
 from litegate.core.options import parse
 from litegate.core.parallel import cores
-from litegate.data.npz import Labelled
+from litegate.data.npz import LabelledSamples
 from litegate.gate.session import GateSession
 from litegate.measures.regression.file_comparison import file_artifact
 from litegate.runtimes.inference import predict, predict_all

@@ -14,9 +14,10 @@ from litegate.build.store import BUILDS, EVALUATIONS, Store
 from litegate.core.errors import BuildError, ConfigError, DataError, LitegateError, StoreError
 from litegate.core.git import is_ignored
 from litegate.data import prepare
-from litegate.data.prepare import keep_evaluation
-from litegate.data.sources import digest, expanded, files_of, locate
-from litegate.runtimes.sandbox import run_in_sandbox
+from litegate.data.sources import digest, expand_path, files_of, locate
+from litegate.data.prepare import save_evaluation
+from litegate.spec.digests import digest_of
+from litegate.runtimes.sandbox import demand_trial
 from litegate.spec import Data, DataLocations, File, Splits
 from litegate.spec.digests import digest_of
 from litegate.tflite.reader import parse
@@ -47,7 +48,7 @@ class Intake:
         return self._keys[file]
 
     def _looked_at(self, file: File, *, folder: bool) -> str:
-        path = None if file.url else expanded(file.path, self.locations.project)
+        path = None if file.url else expand_path(file.path, self.locations.project)
         if file.sha256 and (path is None or file.command or not path.exists()):
             return file.sha256
         found = locate(file, self.locations, timeout=self.timeout, folder=folder)
@@ -105,7 +106,7 @@ class Intake:
             with self._staging() as staging:
                 folder = staging / "evaluation"
                 splits = _prepared(data, self.locations, folder)
-                self.store.put(EVALUATIONS, key, keep_evaluation(splits, folder))
+                self.store.put(EVALUATIONS, key, save_evaluation(splits, folder))
 
     @contextmanager
     def _staging(self) -> Iterator[Path]:

@@ -9,7 +9,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from litegate.core.errors import StoreCorrupt
-from litegate.data.array_files import joined, names_in
+from litegate.data.array_files import samples_from, names_in
 from litegate.spec import Array, Samples
 
 Files = Mapping[str, bytes] | Mapping[str, Path]
@@ -24,7 +24,7 @@ def stored_samples(files: Files) -> Samples:
     found = _arrays(files, SAMPLES)
     if not found:
         raise StoreCorrupt(f"an evaluation split in the store does not list {SAMPLES}.npy")
-    return joined(found)
+    return samples_from(found)
 
 
 def stored_labels(files: Files, output: str) -> Array:
@@ -66,10 +66,7 @@ def _arrays(files: Files, stem: str) -> dict[str, Array]:
 def _shared(path: Path, name: str) -> Array:
     """The array of a file in the store, as whoever still uses it has opened it.
 
-    A path in the store is the digest of its content, so that models of several files that are
-    judged on the same samples hold one copy of them.
-    """
-    from litegate.data.disk_arrays import opened
+    from litegate.data.disk_arrays import open_array
 
     array = _OPENED.get(path)
     if array is None:
@@ -85,7 +82,7 @@ def _array(files: Files, name: str) -> Array:
 
     held = files[name]
     if isinstance(held, Path):
-        return _shared(held, name)
+        return open_array(held, name)
 
     try:
         found = np.load(io.BytesIO(held), allow_pickle=False)

@@ -12,7 +12,7 @@ import typer
 
 from litegate.cli.common import distinct_names, print_error, read
 from litegate.core.errors import LitegateError
-from litegate.data.npz import Labelled, read_samples
+from litegate.data.npz import LabelledSamples, read_samples
 from litegate.measures.measurement import Outcome
 from litegate.measures.regression.file_comparison import (
     FileComparison,
@@ -91,7 +91,7 @@ def _compared(
     return compare(*sides, run=data is not None, labelled=labelled, latency=latency)
 
 
-def _without_data(tflite: bytes, name: str, signature: str, *, latency: bool) -> Labelled:
+def _without_data(tflite: bytes, name: str, signature: str, *, latency: bool) -> LabelledSamples:
     """Return no samples, or one of zeros if the files are timed."""
     x = zero_sample(tflite, name, signature) if latency else np.empty(0, dtype=np.float32)
     return Labelled(x=x)

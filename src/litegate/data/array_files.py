@@ -1,4 +1,4 @@
-"""The files that keep arrays: one for an array alone, one for each where they have names."""
+"""Save and load arrays as `.npy` files: one file for a single array, one for each named array."""
 
 from __future__ import annotations
 
@@ -11,43 +11,43 @@ from litegate.spec import Array, Inputs, Samples
 SUFFIX = ".npy"
 
 
-def file_names(stem: str, kept: Samples | Mapping[str, Array]) -> dict[str, Array]:
-    """The array of each file: "x.npy" for one alone, "x.NAME.npy" for each of several."""
-    named = kept.arrays if isinstance(kept, Inputs) else kept
-    if not isinstance(named, Mapping):
-        return {f"{stem}{SUFFIX}": kept}
-    return {f"{stem}.{quote(name, safe='')}{SUFFIX}": array for name, array in named.items()}
+def arrays_by_file(stem: str, samples: Samples | Mapping[str, Array]) -> dict[str, Array]:
+    """Map file names to arrays: "x.npy" for a single array, "x.NAME.npy" for each of several."""
+    arrays = samples.arrays if isinstance(samples, Inputs) else samples
+    if not isinstance(arrays, Mapping):
+        return {f"{stem}{SUFFIX}": samples}
+    return {f"{stem}.{quote(name, safe='')}{SUFFIX}": array for name, array in arrays.items()}
 
 
-def save(folder: Path, stem: str, kept: Samples | Mapping[str, Array]) -> dict[str, Path]:
-    """Write arrays into a folder; the path of each file by its name. A file that is there stays."""
+def save(folder: Path, stem: str, samples: Samples | Mapping[str, Array]) -> dict[str, Path]:
+    """Write arrays into a folder, keeping files that exist; return the paths by file name."""
     import numpy as np
 
-    found = file_names(stem, kept)
-    for name, array in found.items():
+    arrays = arrays_by_file(stem, samples)
+    for name, array in arrays.items():
         if not (folder / name).exists():
             np.save(folder / name, array, allow_pickle=False)
-    return {name: folder / name for name in found}
+    return {name: folder / name for name in arrays}
 
 
 def names_in(stem: str, files: Iterable[str]) -> dict[str, str]:
-    """The files of a stem by the name of their array, which is empty for one alone."""
-    inner = {name: name.removeprefix(stem).removesuffix(SUFFIX) for name in files}
+    """Map array names to the files of a stem; the name of a single array is empty."""
+    middles = {name: name.removeprefix(stem).removesuffix(SUFFIX) for name in files}
     return {
-        unquote(part.removeprefix(".")): name
-        for name, part in inner.items()
-        if name.startswith(stem) and name.endswith(SUFFIX) and part[:1] in ("", ".")
+        unquote(middle.removeprefix(".")): name
+        for name, middle in middles.items()
+        if name.startswith(stem) and name.endswith(SUFFIX) and middle[:1] in ("", ".")
     }
 
 
-def joined(arrays: Mapping[str, Array]) -> Samples:
-    """Samples of the arrays by name, as `names_in` names them."""
+def samples_from(arrays: Mapping[str, Array]) -> Samples:
+    """Combine arrays, named as by `names_in`, to samples."""
     return arrays[""] if set(arrays) == {""} else Inputs(arrays)
 
 
 def load(folder: Path, stem: str) -> Samples:
-    """The samples that `save` wrote into a folder; what is large stays there."""
-    from litegate.data.disk_arrays import opened
+    """Load the samples that `save` wrote into a folder; arrays beyond memory stay on disk."""
+    from litegate.data.disk_arrays import open_array
 
-    found = names_in(stem, sorted(path.name for path in folder.iterdir()))
-    return joined({k: opened(folder / name) for k, name in found.items()})
+    files = names_in(stem, sorted(path.name for path in folder.iterdir()))
+    return samples_from({name: open_array(folder / file) for name, file in files.items()})

@@ -12,11 +12,11 @@ DIGESTS = {
     "y_test": "4446639e9df9674497b29d83e0e4eecdf184c74e79f24f6bd3fadceec9f8bea5",
 }
 EVALUATION = 360
-"""Samples of the evaluation split; the other 1,437 are trained on."""
+"""Samples of the evaluation split; the other 1,437 are for training."""
 
 
 def digits() -> Data:
-    """scikit-learn's digits, shuffled once and for all, scaled to 0..1. Needs no network."""
+    """scikit-learn's digits, in a fixed shuffled order, scaled to 0..1. Needs no network."""
     return Data(
         name="digits",
         load=_load,
@@ -44,7 +44,7 @@ def _load(_locations: DataLocations) -> Splits:
             remedy='pip install "litegate[train]"',
         ) from error
     bunch = load_digits()
-    # RandomState, not Generator: its stream is frozen across NumPy's versions.
+    # RandomState instead of Generator: its stream is the same in all versions of NumPy.
     order = np.random.RandomState(0).permutation(len(bunch.target))
     images = bunch.images[order].astype(np.uint8)
     labels = bunch.target[order].astype(np.uint8)

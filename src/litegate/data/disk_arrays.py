@@ -1,7 +1,7 @@
-"""Samples that stay on disk: an `.npy` file whose rows are read when they are asked for.
+"""Read and write arrays on disk: `.npy` files of which only the requested samples are loaded.
 
-Plain reads, no memory map: the pages of a map count as the process's own until they are dropped,
-and a file that shrinks under a map kills the process.
+Uses plain reads instead of a memory map: mapped pages count as the process's memory until they are
+dropped, and a mapped file that shrinks kills the process.
 """
 
 from __future__ import annotations
@@ -21,38 +21,42 @@ from numpy.typing import NDArray
 from litegate.core.errors import DataError, StoreCorrupt, StoreError
 
 IN_MEMORY = 128 << 20
-"""Bytes up to which an array is held in memory as a whole."""
+"""Arrays up to this size in bytes are loaded into memory; larger ones are read a part at a time.
+
+It bounds the memory of a run, whatever the size of the evaluation split (docs/performance.md).
+"""
 _READERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
 }
 PART = 4 << 20
-"""Bytes of samples that are walked over at a time, at least one sample."""
+"""Bytes of samples in a part (at least one sample): larger parts cost memory, smaller ones reads.
+"""
 
 
 @final
-class Rows:
-    """A C-ordered array on disk, shape (n, ...), in part like a NumPy array.
+class DiskArray:
+    """A C-ordered array on disk, shape (n, ...), with a part of a NumPy array's interface.
 
-    ``rows[3]``, ``rows[2:9]`` and ``rows[indices]`` are read into arrays of their own. Whatever
-    asks for all of it at once gets a DataError. Threads may read the same file.
+    ``array[3]``, ``array[2:9]`` and ``array[indices]`` are read into new NumPy arrays. Converting
+    all of it at once raises DataError. Several threads may read the same file.
     """
 
     def __init__(self, path: Path, name: str = "") -> None:
-        """Open a `.npy` file; StoreCorrupt where it is none, or is cut off.
+        """Open a `.npy` file. Raises StoreCorrupt if it is not one, or is cut off.
 
-        Errors call it `name`, or as the file is called.
+        Errors call it `name`, by default the file's name.
         """
         name = name or path.name
         self._file = path.open("rb", buffering=0)
-        self._alone = Lock()  # a read is two steps: go there, and read
+        self._lock = Lock()  # a read takes two steps: seek and read
         weakref.finalize(self, self._file.close)
         self.shape, self.dtype, self._offset = _header(self._file, name)
-        self._row = prod(self.shape[1:]) * self.dtype.itemsize
-        if path.stat().st_size != self._offset + len(self) * self._row:
+        self._row_bytes = prod(self.shape[1:]) * self.dtype.itemsize
+        if path.stat().st_size != self._offset + len(self) * self._row_bytes:
             raise StoreCorrupt(
                 f"{name} in the store is no array: it has another length than it says",
-                expected=f"{self._offset + len(self) * self._row:,} bytes",
+                expected=f"{self._offset + len(self) * self._row_bytes:,} bytes",
                 got=f"{path.stat().st_size:,}",
             )
 
@@ -61,30 +65,30 @@ class Rows:
 
     @property
     def ndim(self) -> int:
-        """How many dimensions there are, at least one."""
+        """The number of dimensions, at least 1."""
         return len(self.shape)
 
     @property
     def size(self) -> int:
-        """How many values there are."""
+        """The number of values."""
         return prod(self.shape)
 
     @property
     def nbytes(self) -> int:
-        """How many bytes all values take."""
-        return len(self) * self._row
+        """The size of all values in bytes."""
+        return len(self) * self._row_bytes
 
-    def __getitem__(self, picked: Any) -> NDArray[Any]:
-        if isinstance(picked, slice):
-            start, stop, step = picked.indices(len(self))
+    def __getitem__(self, selection: Any) -> NDArray[Any]:
+        if isinstance(selection, slice):
+            start, stop, step = selection.indices(len(self))
             return (
                 self._read(start, max(0, stop - start))[::step]
                 if step > 0
-                else self._each(range(start, stop, step))
+                else self._read_rows(range(start, stop, step))
             )
-        if np.ndim(picked):
-            return self._each(np.arange(len(self))[picked])
-        index = operator.index(picked)
+        if np.ndim(selection):
+            return self._read_rows(np.arange(len(self))[selection])
+        index = operator.index(selection)
         if not -len(self) <= index < len(self):
             raise IndexError(f"sample {index} of {len(self):,}")
         row: NDArray[Any] = self._read(index % len(self), 1)[0]
@@ -102,26 +106,26 @@ class Rows:
         for part in in_parts(self):
             yield from part
 
-    def _each(self, indices: Any) -> NDArray[Any]:
-        found = np.empty((len(indices), *self.shape[1:]), self.dtype)
-        for place, index in enumerate(indices):
-            found[place] = self._read(int(index), 1)[0]
-        return found
+    def _read_rows(self, indices: Any) -> NDArray[Any]:
+        array = np.empty((len(indices), *self.shape[1:]), self.dtype)
+        for position, index in enumerate(indices):
+            array[position] = self._read(int(index), 1)[0]
+        return array
 
     def _read(self, start: int, count: int) -> NDArray[Any]:
-        found = np.empty((count, *self.shape[1:]), self.dtype)
-        left = memoryview(found.reshape(-1).view(np.uint8).data)
-        with self._alone:
-            self._file.seek(self._offset + start * self._row)
-            while left and (got := self._file.readinto(left)):
-                left = left[got:]
-        if left:
+        array = np.empty((count, *self.shape[1:]), self.dtype)
+        remaining = memoryview(array.reshape(-1).view(np.uint8).data)
+        with self._lock:
+            self._file.seek(self._offset + start * self._row_bytes)
+            while remaining and (size := self._file.readinto(remaining)):
+                remaining = remaining[size:]
+        if remaining:
             raise StoreCorrupt(f"{self._file.name} was cut off while it was read")
-        return found
+        return array
 
 
 def _header(file: Any, name: str) -> tuple[tuple[int, ...], np.dtype[Any], int]:
-    """The shape, the type and where the values begin."""
+    """Read the header of a `.npy` file; return shape, dtype and the offset of the values."""
     try:
         shape, fortran, dtype = _READERS[np.lib.format.read_magic(file)](file)
     except (ValueError, KeyError, EOFError) as error:
@@ -133,45 +137,46 @@ def _header(file: Any, name: str) -> tuple[tuple[int, ...], np.dtype[Any], int]:
     return shape, dtype, file.tell()
 
 
-def opened(path: Path, name: str = "") -> Any:
-    """The array of a `.npy` file, shape (n, ...): in memory up to `IN_MEMORY`, else `Rows`.
+def open_array(path: Path, name: str = "") -> Any:
+    """Open the array of a `.npy` file, shape (n, ...): in memory up to `IN_MEMORY`, else on disk.
 
-    StoreCorrupt where it is none; it calls it `name`.
+    Returns a NumPy array or a `DiskArray`. Raises StoreCorrupt, which calls it `name`, if the file
+    is not a sound array.
     """
-    rows = Rows(path, name)
-    return rows if rows.nbytes > IN_MEMORY else rows[:]
+    array = DiskArray(path, name)
+    return array if array.nbytes > IN_MEMORY else array[:]
 
 
 def in_parts(samples: Any) -> Iterator[Any]:
-    """Walk over samples of shape (n, ...), some at a time, in order.
+    """Yield samples of shape (n, ...) a part at a time, in order.
 
-    A part has at most `PART` bytes, or one sample. Of an array in memory it is a view.
+    A part has at most `PART` bytes, or one sample. Parts of an array in memory are views.
     """
-    yield from (samples[part] for part in together(samples))
+    yield from (samples[part] for part in part_slices(samples))
 
 
-def together(*arrays: Any) -> Iterator[slice]:
-    """The parts of several arrays of n samples that are walked over side by side.
+def part_slices(*arrays: Any) -> Iterator[slice]:
+    """Yield the slices of parts that several arrays of n samples are iterated by together.
 
-    Such as a model's outputs, the samples that it answered, and their labels: as `in_parts`, of the
-    array with the largest samples.
+    For example a model's samples, their labels and its outputs. The array with the largest samples
+    determines the size, as in `in_parts`.
     """
-    rows = (prod(one.shape[1:]) * int(one.dtype.itemsize) for one in arrays)
-    count = max(1, PART // max(1, *rows))
+    row_bytes = (prod(array.shape[1:]) * int(array.dtype.itemsize) for array in arrays)
+    count = max(1, PART // max(1, *row_bytes))
     for start in range(0, len(arrays[0]), count):
         yield slice(start, start + count)
 
 
 @final
-class Writer:
-    """A file that grows. Its bytes are those that `numpy.save` would write of the whole array.
+class ArrayWriter:
+    """Writes a `.npy` file part by part, with the same bytes as `numpy.save` of the whole array.
 
-    The header of an `.npy` file leaves room for the number of samples, so that it can be written
-    again at the end. StoreError where the system refuses, as on a full disk.
+    The header of an `.npy` file leaves room for the number of samples, so it is written again at
+    the end. Raises StoreError if writing fails, for example on a full disk.
     """
 
     def __init__(self, path: Path) -> None:
-        """Nothing is created before there is a part."""
+        """Remember the path; the file is created with the first part."""
         self._path = path
         self._file: Any = None
         self._shape: tuple[int, ...] = ()
@@ -179,34 +184,34 @@ class Writer:
         self._count = 0
 
     def add(self, part: NDArray[Any]) -> None:
-        """Samples of shape (n, ...), all of one shape and type; ValueError for others."""
-        with self._told():
+        """Append samples of shape (n, ...). Raises ValueError for another shape or dtype."""
+        with self._write_errors():
             if self._file is None:
                 self._shape, self._dtype = part.shape[1:], part.dtype
                 self._file = self._path.open("wb", buffering=0)
-                self._begin()
+                self._write_header()
             if (part.shape[1:], part.dtype) != (self._shape, self._dtype):
                 raise ValueError(f"{part.dtype} of shape {part.shape} does not fit the rest")
-            left = np.ascontiguousarray(part).reshape(-1).view(np.uint8).data
-            while left:
-                left = left[self._file.write(left) :]
+            remaining = np.ascontiguousarray(part).reshape(-1).view(np.uint8).data
+            while remaining:
+                remaining = remaining[self._file.write(remaining) :]
             self._count += len(part)
 
-    def __enter__(self) -> Writer:
+    def __enter__(self) -> ArrayWriter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Say how many samples there are: without an error the file is whole now."""
+        """Write the number of samples into the header, unless after an error; close the file."""
         try:
-            with self._told():
+            with self._write_errors():
                 if self._file and kind is None:
                     self._file.seek(0)
-                    self._begin()
+                    self._write_header()
         finally:
             if self._file:
                 self._file.close()
 
-    def _begin(self) -> None:
+    def _write_header(self) -> None:
         header = {
             "descr": np.lib.format.dtype_to_descr(self._dtype),
             "fortran_order": False,
@@ -215,7 +220,7 @@ class Writer:
         np.lib.format.write_array_header_1_0(self._file, header)
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _write_errors(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:

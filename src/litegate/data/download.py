@@ -1,4 +1,4 @@
-"""Fetch one file within a bounded time: a network that hangs is as good as none."""
+"""Download a file, with a limit on the time without data: a hanging network counts as offline."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from pathlib import Path
 from litegate.core.errors import DataUnavailable
 
 PATIENCE = 10.0
-"""Seconds without a byte, name look-up included, after which the network counts as missing."""
+"""Seconds without a byte, name lookup included, after which the network counts as offline."""
 _CHUNK = 1 << 16
 
 
 def download(url: str, target: Path, *, patience: float = PATIENCE) -> Path:
-    """Fetch `url` into `target`, which appears only when it is whole.
+    """Download `url` to `target`, which appears only when it is complete.
 
-    Raises DataUnavailable where no byte comes for `patience` seconds, or the server refuses.
+    Raises DataUnavailable if no byte arrives for `patience` seconds, or the server refuses.
     """
+    # urlopen's timeout does not cover the name lookup, so a thread reads and this one waits.
     chunks: queue.Queue[bytes | Exception] = queue.Queue(maxsize=64)
     threading.Thread(target=_read, args=(url, chunks, patience), daemon=True).start()
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -37,19 +38,19 @@ def _read(url: str, chunks: queue.Queue[bytes | Exception], patience: float) -> 
     import urllib.request
 
     try:
-        with urllib.request.urlopen(url, timeout=patience) as answer:  # noqa: S310 the caller's URL
-            while chunk := answer.read(_CHUNK):
+        with urllib.request.urlopen(url, timeout=patience) as response:  # noqa: S310 caller's URL
+            while chunk := response.read(_CHUNK):
                 chunks.put(chunk)
             chunks.put(b"")
-    except Exception as error:  # noqa: BLE001 handed to the waiting thread
+    except Exception as error:  # noqa: BLE001 passed to the waiting thread
         chunks.put(error)
 
 
 def _next(chunks: queue.Queue[bytes | Exception], url: str, patience: float) -> bytes:
     try:
-        got = chunks.get(timeout=patience)
+        chunk = chunks.get(timeout=patience)
     except queue.Empty:
         raise DataUnavailable(f"no answer from {url} for {patience:g} s") from None
-    if isinstance(got, Exception):
-        raise DataUnavailable(f"{url} could not be downloaded: {got}") from got
-    return got
+    if isinstance(chunk, Exception):
+        raise DataUnavailable(f"{url} could not be downloaded: {chunk}") from chunk
+    return chunk

@@ -1,4 +1,4 @@
-"""What labels may be, and the slices of an evaluation split."""
+"""Check labels, and the slices of an evaluation split."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from litegate.core.errors import DataError
 from litegate.spec import Array, Data, Splits
 
 _NUMBERS = "biuf"
-"""NumPy's kinds of real numbers."""
+"""NumPy's kinds of dtypes for real numbers."""
 
 
 def check_labels(data: Data, raw: Splits) -> None:
-    """Raise DataError for labels that say nothing: no numbers, or numbers of no class.
+    """Raise DataError for labels that are not numbers, or not indices of classes.
 
-    Where the data set names classes, integers are numbers of classes, one a sample or one a pixel;
-    floats are targets, which a network that decides is not trained on, so they must have more than
-    one value a sample. Labels of several outputs are a mapping: `Data.output` says which of them
-    the classes are of, and the others may be any numbers.
+    If the data set names classes, integers are indices of classes, one per sample or per pixel;
+    floats are training targets and must have more than one value per sample, because networks that
+    classify are not trained on them. Labels of several outputs are a mapping: the classes belong to
+    `Data.output`, and the labels of other outputs may be any numbers.
     """
     for split in ("y_train", "y_test"):
         labels = getattr(raw, split)
         if isinstance(labels, Mapping):
-            deciding = _deciding(data, split, labels)
-            for name, each in labels.items():
-                _check_numbers(data, f"{split}.{name}", each)
+            deciding = _deciding_labels(data, split, labels)
+            for name, array in labels.items():
+                _check_numbers(data, f"{split}.{name}", array)
             labels = deciding
         if labels is not None:
-            _check_one(data, split, labels)
+            _check_labels(data, split, labels)
 
 
-def _deciding(data: Data, split: str, labels: Mapping[str, Array]) -> Array:
+def _deciding_labels(data: Data, split: str, labels: Mapping[str, Array]) -> Array:
     if data.output in labels:
         return labels[data.output]
     near = get_close_matches(data.output, labels, n=1) if data.output else ()
@@ -43,22 +43,22 @@ def _deciding(data: Data, split: str, labels: Mapping[str, Array]) -> Array:
     )
 
 
-def _check_one(data: Data, name: str, labels: Array) -> None:
+def _check_labels(data: Data, name: str, labels: Array) -> None:
     labels = _array(labels)
     _check_numbers(data, name, labels)
     if data.classes and labels.dtype.kind in "iub" and labels.shape[1:] == (1,):
-        raise _column(data, name, labels)
-    if data.classes and not _fits(labels, len(data.classes), test=name == "y_test"):
-        raise _no_class(data, name, labels)
+        raise _column_error(data, name, labels)
+    if data.classes and not _are_valid(labels, len(data.classes), test=name == "y_test"):
+        raise _class_error(data, name, labels)
 
 
 def _array(labels: Array) -> Array:
-    """Labels as an array, or as `Rows` where they stay on disk."""
+    """Return labels as a NumPy array, or unchanged if they are a `DiskArray`."""
     import numpy as np
 
-    from litegate.data.disk_arrays import Rows
+    from litegate.data.disk_arrays import DiskArray
 
-    return labels if isinstance(labels, Rows) else np.asarray(labels)
+    return labels if isinstance(labels, DiskArray) else np.asarray(labels)
 
 
 def _check_numbers(data: Data, name: str, labels: Array) -> None:
@@ -77,27 +77,29 @@ def _check_numbers(data: Data, name: str, labels: Array) -> None:
         )
 
 
-def _fits(labels: Array, classes: int, *, test: bool) -> bool:
-    """Whether labels are numbers of classes, or targets to train on beside them."""
+def _are_valid(labels: Array, classes: int, *, test: bool) -> bool:
+    """Return True if labels are indices of classes, or training targets (floats)."""
     from litegate.data.disk_arrays import in_parts
 
-    scores = labels.ndim == 2 and labels.shape[1] == classes
+    has_class_scores = labels.ndim == 2 and labels.shape[1] == classes
     if labels.dtype.kind == "f":
-        return labels.ndim > 1 and not scores and not test
-    low, high = _ends(labels)
-    one_hot = scores and all((part.sum(axis=1) == 1).all() for part in in_parts(labels))
-    return not one_hot and low >= 0 and high < classes
+        return labels.ndim > 1 and not has_class_scores and not test
+    low, high = _range(labels)
+    is_one_hot = has_class_scores and all(
+        (part.sum(axis=1) == 1).all() for part in in_parts(labels)
+    )
+    return not is_one_hot and low >= 0 and high < classes
 
 
-def _ends(labels: Array) -> tuple[int | float, int | float]:
-    """The least and the greatest label."""
+def _range(labels: Array) -> tuple[int | float, int | float]:
+    """Return the smallest and the largest label."""
     from litegate.data.disk_arrays import in_parts
 
-    ends = [(part.min(), part.max()) for part in in_parts(labels)]
-    return min(low for low, _ in ends), max(high for _, high in ends)
+    ranges = [(part.min(), part.max()) for part in in_parts(labels)]
+    return min(low for low, _ in ranges), max(high for _, high in ranges)
 
 
-def _column(data: Data, name: str, labels: Array) -> DataError:
+def _column_error(data: Data, name: str, labels: Array) -> DataError:
     return DataError(
         f"{name} of {data.name} is a column",
         expected="one number of a class for each sample, shape (n,)",
@@ -106,8 +108,8 @@ def _column(data: Data, name: str, labels: Array) -> DataError:
     )
 
 
-def _no_class(data: Data, name: str, labels: Array) -> DataError:
-    low, high = _ends(labels)
+def _class_error(data: Data, name: str, labels: Array) -> DataError:
+    low, high = _range(labels)
     return DataError(
         f"{name} of {data.name} holds what is no number of a class",
         expected=f"integers from 0 to {len(data.classes) - 1}, shape (n,), or (n, ...) for masks",
@@ -118,11 +120,11 @@ def _no_class(data: Data, name: str, labels: Array) -> DataError:
 
 
 def check_slices(data: Data, slices: Mapping[str, Array], n: int) -> None:
-    """Raise DataError for a slice that is no mask of the n samples, or holds none of them."""
+    """Raise DataError for a slice that is not a mask of the n samples, or selects no sample."""
     import numpy as np
 
-    for name, each in slices.items():
-        mask = np.asarray(each)
+    for name, array in slices.items():
+        mask = np.asarray(array)
         if not name or mask.dtype != np.bool_ or mask.shape != (n,):
             raise DataError(
                 f"the slice {name!r} of {data.name} is no mask of its evaluation split",

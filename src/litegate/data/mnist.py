@@ -23,10 +23,10 @@ DIGESTS = {
 
 
 def mnist(*, url: str = URL) -> Data:
-    """MNIST in its original order: 60,000 to train on, 10,000 to be judged on, scaled to 0..1.
+    """MNIST in its original order: 60,000 training and 10,000 evaluation samples, scaled to 0..1.
 
-    Looked for as `mnist.npz` in the data directory setting, then in Keras's own cache, then
-    downloaded. Every array is verified by digest, since the file's own bytes differ by source.
+    Searches `mnist.npz` in the data directory setting, then in Keras's own cache, then downloads
+    it. Verifies the digest of every array, because the file's own bytes differ by source.
     """
     return Data(
         name="mnist",
@@ -46,15 +46,15 @@ def _unit_scale(samples: Array) -> Array:
 
 def _loader(url: str) -> Callable[[DataLocations], Splits]:
     def load(locations: DataLocations) -> Splits:
-        for path in _places(locations):
+        for path in _search_paths(locations):
             if path.is_file():
                 return read(path)
-        return _downloaded(url, locations)
+        return _download(url, locations)
 
     return load
 
 
-def _places(locations: DataLocations) -> Iterator[Path]:
+def _search_paths(locations: DataLocations) -> Iterator[Path]:
     if locations.directory:
         yield locations.directory / FILE
     keras_home = os.environ.get("KERAS_HOME", "")
@@ -63,15 +63,15 @@ def _places(locations: DataLocations) -> Iterator[Path]:
         yield locations.cache / FILE
 
 
-def _downloaded(url: str, locations: DataLocations) -> Splits:
+def _download(url: str, locations: DataLocations) -> Splits:
     remedy = f"put {FILE} into a folder and name it in LITEGATE_DATA"
     if locations.cache is None:
         raise DataUnavailable("MNIST is not on this machine", remedy=remedy)
-    fresh = locations.cache / f"unverified-{os.getpid()}-{FILE}"
+    unverified = locations.cache / f"unverified-{os.getpid()}-{FILE}"
     try:
-        splits = read(download(url, fresh))
+        splits = read(download(url, unverified))
         verify(mnist(), splits)
-        os.replace(fresh, locations.cache / FILE)
+        os.replace(unverified, locations.cache / FILE)
     except DataUnavailable as error:
         raise DataUnavailable(
             f"MNIST is not on this machine and {error.what}", remedy=remedy
@@ -79,12 +79,12 @@ def _downloaded(url: str, locations: DataLocations) -> Splits:
     except LitegateError as error:
         raise DataError(f"what {url} sent is not MNIST: {error}", remedy=remedy) from error
     finally:
-        fresh.unlink(missing_ok=True)
+        unverified.unlink(missing_ok=True)
     return splits
 
 
 def read(path: Path) -> Splits:
-    """The arrays of an `.npz` in Keras's layout; DataError where it cannot be read as one."""
+    """Read the arrays of an `.npz` in Keras's layout. Raises DataError if it is not one."""
     import numpy as np
 
     try:

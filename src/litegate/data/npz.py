@@ -1,4 +1,4 @@
-"""An evaluation split out of an `.npz` file of the user's own; nothing is trained on it."""
+"""Read evaluation splits and samples from the user's `.npz` files."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from types import MappingProxyType
 from typing import Any, final
 
 from litegate.core.errors import ConfigError, DataError, DataUnavailable
-from litegate.data.sources import expanded, locate
+from litegate.data.sources import expand_path, locate
 from litegate.spec import Array, Data, DataLocations, Domain, File, Inputs, Samples, Splits
 
 NO_SLICES: Mapping[str, str] = MappingProxyType({})
 
 
 def as_float32(samples: Array) -> Array:
-    """Samples as they are, float32."""
+    """Cast samples to float32; the default preprocessing."""
     import numpy as np
 
     return samples.astype(np.float32)
 
 
 def all_as_float32(samples: Mapping[str, Array]) -> dict[str, Array]:
-    """Samples of several inputs as they are, float32."""
+    """Cast samples of several inputs to float32; the default preprocessing."""
     import numpy as np
 
     return {name: array.astype(np.float32) for name, array in samples.items()}
@@ -45,19 +45,19 @@ def npz(  # noqa: PLR0913 keywords only
     output: str = "",
     files: tuple[str, ...] = (),
 ) -> Data:
-    """An evaluation split for `litegate.prebuilt`: the samples `x`, shape (n, ...), labels `y`.
+    """Declare an evaluation split for `litegate.prebuilt`, from the arrays of an `.npz` file.
 
-    Of several inputs `x` maps each input's name to that of its array, and `output` names the output
-    that the labels are of.
+    `file` is searched in the data directory setting, then from the project's root; it may be
+    absolute, contain ``$NAME``, or be a `litegate.File`. `x` names the samples, shape (n, ...); for
+    several inputs it maps each input to the name of its array, and `output` names the output that
+    the labels belong to. `y` names the labels: integers of shape (n,), indices into `classes`, or
+    without `classes` targets or masks, shape (n, ...), for metrics; without `y` accuracy cannot be
+    measured. `slices` maps the name of each slice to a mask, bools of shape (n,).
 
-    `file` is looked for in the data directory setting, then from the project's root; it may be
-    absolute, hold ``$NAME``, or be a `litegate.File`. `y` names integers of shape (n,), the number
-    of a class in `classes`, or without `classes` targets or masks, shape (n, ...), for metrics;
-    without it accuracy cannot be measured. `slices` names bools of shape (n,) by the slice's name.
-    `digests` holds the SHA-256 of the arrays' bytes, as "x_test" ("x_test.NAME" of several inputs),
-    "y_test" and "slices.NAME": leave it empty, and the error says what to write. Without
-    `preprocess` samples are taken as they are, float32; `files` names what it reads, by paths from
-    the project's root.
+    `digests` maps "x_test" ("x_test.NAME" for several inputs), "y_test" and "slices.NAME" to the
+    SHA-256 of the arrays' bytes; if it is empty, the error shows the actual ones. `preprocess`
+    defaults to a cast to float32; `files` lists the files that it reads, relative to the project's
+    root.
 
     Raises ConfigError for labels of a single class.
     """
@@ -84,24 +84,28 @@ def _loader(
     file: str | File, x: str | Mapping[str, str], y: str | None, slices: Mapping[str, str]
 ) -> Callable[[DataLocations], Splits]:
     def load(locations: DataLocations) -> Splits:
-        path = _found(file, locations) if isinstance(file, str) else locate(file, locations)
+        path = _find(file, locations) if isinstance(file, str) else locate(file, locations)
         return _read(path, x, y, slices)
 
     return load
 
 
-def _found(name: str, locations: DataLocations) -> Path:
-    """The file in the data directory, else from the project's root; its arrays are verified."""
+def _find(name: str, locations: DataLocations) -> Path:
+    """Return the file in the data directory, else from the project's root.
+
+    Raises ConfigError for a name that looks misspelt, otherwise DataUnavailable. The file needs no
+    digest: those of its arrays are verified.
+    """
     folders = dict.fromkeys((locations.directory or locations.project, locations.project))
-    places = [expanded(name, folder) for folder in folders]
-    for place in places:
-        if place.is_file():
-            return place
-    listed = " or ".join(dict.fromkeys(str(place) for place in places))
-    known = [one.name for place in places for one in sorted(place.parent.glob("*.npz"))]
+    paths = [expand_path(name, folder) for folder in folders]
+    for path in paths:
+        if path.is_file():
+            return path
+    listed = " or ".join(dict.fromkeys(str(path) for path in paths))
+    known = [file.name for path in paths for file in sorted(path.parent.glob("*.npz"))]
+    # 0.8: a letter or two differ. Names that differ only in digits are other versions of a file.
     near = get_close_matches(Path(name).name, known, 1, 0.8)
     if near and re.sub(r"\d", "", near[0]) != re.sub(r"\d", "", Path(name).name):
-        # A name that is misspelt is no file that cannot be had; another version may be.
         raise ConfigError(f"there is no file {listed}", remedy=f"did you mean {near[0]!r}?")
     raise DataUnavailable(
         f"there is no file {listed}",
@@ -116,19 +120,20 @@ def _read(
 
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            named = {"": x} if isinstance(x, str) else x
-            held = {name: arrays[array] for name, array in named.items()}
-            samples = held[""] if isinstance(x, str) else held
+            names = {"": x} if isinstance(x, str) else x
+            by_input = {name: arrays[array] for name, array in names.items()}
+            samples = by_input[""] if isinstance(x, str) else by_input
             masks = {name: arrays[array] for name, array in slices.items()}
             labels = None if y is None else arrays[y]
             return Splits(x_test=samples, y_test=labels, slices=masks)
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        names = (x,) if isinstance(x, str) else tuple(x.values())
-        wanted = " and ".join(name for name in (*names, y, *slices.values()) if name)
-        said = error.args[0] if isinstance(error, KeyError) else error  # without KeyError's quotes
+        inputs = (x,) if isinstance(x, str) else tuple(x.values())
+        expected = " and ".join(name for name in (*inputs, y, *slices.values()) if name)
+        # str(KeyError) would put quotes around its message.
+        reason = error.args[0] if isinstance(error, KeyError) else error
         raise DataError(
-            f"{path} cannot be read: {said}",
-            expected=f"an .npz with the arrays {wanted}",
+            f"{path} cannot be read: {reason}",
+            expected=f"an .npz with the arrays {expected}",
             remedy="replace the file with a whole one, or correct the names of its arrays",
         ) from error
 
@@ -139,27 +144,27 @@ _LABELS = ("y", "y_test")
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Labelled:
-    """What networks are fed, and the answers where they are known."""
+class LabelledSamples:
+    """Samples, and their labels if they are known."""
 
     x: Samples
-    """Real values, as the network takes them, float32, shape (n, ...); `Inputs` of several."""
+    """Preprocessed values, float32, shape (n, ...); `Inputs` for several inputs."""
     y: Array | None = None
     """Integer class labels, shape (n,)."""
 
 
-def read_samples(file: Path) -> Labelled:
-    """Read the arrays `x` and, if it is there, `y` (or `x_test` and `y_test`); n is at least 1.
+def read_samples(file: Path) -> LabelledSamples:
+    """Read the arrays `x` and, if it exists, `y` (or `x_test` and `y_test`); n is at least 1.
 
     Samples of several inputs are arrays called `x.NAME` (or `x_test.NAME`), one for each input.
-    DataUnavailable where the file cannot be read, DataError where it is no such archive or holds
-    other arrays. Objects are never unpickled.
+    Raises DataUnavailable if the file cannot be read, DataError if it is not an `.npz` file with
+    these arrays. Objects are never unpickled.
     """
     import numpy as np
 
     try:
         with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
-            x = next(filter(None, (_of(arrays, stem) for stem in _SAMPLES)), {})
+            x = next(filter(None, (_arrays_by_input(arrays, stem) for stem in _SAMPLES)), {})
             y = next((arrays[name] for name in _LABELS if name in arrays), None)
             names = ", ".join(arrays.files) or "no array"
     except OSError as error:
@@ -169,36 +174,36 @@ def read_samples(file: Path) -> Labelled:
             got=str(error.strerror or error),
         ) from error
     except (ValueError, TypeError, EOFError, zipfile.BadZipFile, MemoryError) as error:
-        raise _refusal(file, str(error) or "not enough memory") from error
+        raise _samples_error(file, str(error) or "not enough memory") from error
     if not x:
-        raise _refusal(file, names)
-    return _checked(file, x, y)
+        raise _samples_error(file, names)
+    return _check_samples(file, x, y)
 
 
-def _of(arrays: Any, stem: str) -> dict[str, Array]:
-    """The array of each input by its name; the name is empty where there is one array alone."""
+def _arrays_by_input(arrays: Any, stem: str) -> dict[str, Array]:
+    """Map each input's name to its array; the name of a single array is empty."""
     if stem in arrays:
         return {"": arrays[stem]}
-    start = f"{stem}."
-    return {name.removeprefix(start): arrays[name] for name in arrays if name.startswith(start)}
+    prefix = f"{stem}."
+    return {name.removeprefix(prefix): arrays[name] for name in arrays if name.startswith(prefix)}
 
 
-def _checked(file: Path, x: Mapping[str, Array], y: Array | None) -> Labelled:
+def _check_samples(file: Path, x: Mapping[str, Array], y: Array | None) -> LabelledSamples:
     import numpy as np
 
     for name, array in x.items():
         if not (array.dtype.kind in "iufb" and array.ndim and len(array)):
-            called = f"x.{name}" if name else "x"
-            raise _refusal(file, f"{called} is {array.dtype} of shape {array.shape}")
+            label = f"x.{name}" if name else "x"
+            raise _samples_error(file, f"{label} is {array.dtype} of shape {array.shape}")
     floats = {name: array.astype(np.float32) for name, array in x.items()}
     samples = floats[""] if "" in floats else Inputs(floats)
     n = len(samples)
     if y is not None and not (np.issubdtype(y.dtype, np.integer) and y.shape == (n,)):
-        raise _refusal(file, f"y is {y.dtype} of shape {y.shape} beside {n:,} samples")
-    return Labelled(x=samples, y=y)
+        raise _samples_error(file, f"y is {y.dtype} of shape {y.shape} beside {n:,} samples")
+    return LabelledSamples(x=samples, y=y)
 
 
-def _refusal(file: Path, got: str) -> DataError:
+def _samples_error(file: Path, got: str) -> DataError:
     return DataError(
         f"{file} does not hold samples that files can be run on",
         expected="numbers x of shape (n, ...), and integer labels y of shape (n,) if any",

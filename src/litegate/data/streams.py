@@ -1,4 +1,4 @@
-"""Streams to arrays: a training split into memory, an evaluation split onto the disk."""
+"""Read streams into arrays: a training split into memory, an evaluation split onto disk."""
 
 from __future__ import annotations
 
@@ -13,62 +13,66 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.core.errors import DataError
-from litegate.data.disk_arrays import IN_MEMORY, PART, Writer, in_parts, opened
-from litegate.data.validation import preprocessed
+from litegate.data.disk_arrays import IN_MEMORY, PART, ArrayWriter, in_parts, open_array
+from litegate.data.validation import preprocess
 from litegate.spec import Data, Inputs, Splits, Stream
 
 
-def drained(
+def read_streams(
     data: Data, raw: Splits, folder: Path | None, alive: Callable[[], None]
 ) -> tuple[Splits, dict[str, str]]:
-    """The splits as arrays, and the digests of the raw samples that are here no more.
+    """Read the splits that are streams into arrays; return the splits and digests of raw arrays.
 
-    With a `folder`, an evaluation split that is a stream is preprocessed on its way: ``x.npy`` and
-    ``y.npy`` in `folder` hold it, and `x_test` and `y_test` are those files. DataError as `parts`
-    and `preprocessed`.
+    With a `folder`, an evaluation split that is a stream is preprocessed while it is read, and
+    written to ``x.npy`` and ``y.npy`` in `folder`. Its raw arrays are never complete, so their
+    digests are returned. Raises DataError as `stream_parts` and `preprocess`.
     """
     if raw.train:
-        pair = _in_memory(_living(parts(raw.train, f"{data.name}.train", labels=True), alive))
-        raw = replace(raw, train=None, x_train=pair[0], y_train=pair[1])
+        train = stream_parts(raw.train, f"{data.name}.train", labels=True)
+        x_train, y_train = _concatenate(_with_signs_of_life(train, alive))
+        raw = replace(raw, train=None, x_train=x_train, y_train=y_train)
     if not raw.test:
         return raw, {}
-    found = _living(parts(raw.test, f"{data.name}.test", labels=data.labels), alive)
+    test = stream_parts(raw.test, f"{data.name}.test", labels=data.labels)
+    parts = _with_signs_of_life(test, alive)
     if not folder:
-        x, *labels = _in_memory(found)
-        return replace(raw, test=None, x_test=x, y_test=labels[0] if labels else None), {}
-    digests = {"x_test": Digest()} | ({"y_test": Digest()} if data.labels else {})
-    place = folder / "y.npy"
-    with Writer(place) as kept:
-        x = _written(data, _told(found, list(digests.values()), kept), folder)
-    y = opened(place) if data.labels else None
+        arrays = _concatenate(parts)
+        labels = arrays[1] if data.labels else None
+        return replace(raw, test=None, x_test=arrays[0], y_test=labels), {}
+    digests = {"x_test": ArrayDigest()} | ({"y_test": ArrayDigest()} if data.labels else {})
+    path = folder / "y.npy"
+    with ArrayWriter(path) as label_writer:
+        samples = _record_parts(parts, list(digests.values()), label_writer)
+        x = _write_preprocessed(data, samples, folder)
+    y = open_array(path) if data.labels else None
     return replace(raw, test=None, x_test=x, y_test=y), {k: str(v) for k, v in digests.items()}
 
 
 def is_large(samples: Any) -> bool:
-    """Whether samples of shape (n, ...) are more, in float32, than is held in memory."""
+    """Return True if samples of shape (n, ...) exceed the memory limit as float32."""
     return bool(prod(np.shape(samples)) * 4 > IN_MEMORY)
 
 
-def preprocessed_into(data: Data, samples: Any, folder: Path) -> Any:
-    """Samples of shape (n, ...), preprocessed a part at a time into ``x.npy`` of `folder`."""
-    return _written(data, in_parts(samples), folder)
+def preprocess_to_disk(data: Data, samples: Any, folder: Path) -> Any:
+    """Preprocess samples of shape (n, ...) a part at a time into ``x.npy`` in `folder`."""
+    return _write_preprocessed(data, in_parts(samples), folder)
 
 
-def _living(found: Iterable[Part], alive: Callable[[], None]) -> Iterator[Part]:
-    for part in found:
+def _with_signs_of_life(parts: Iterable[Part], alive: Callable[[], None]) -> Iterator[Part]:
+    for part in parts:
         alive()
         yield part
 
 
-def _in_memory(found: Iterable[Part]) -> Part:
-    return tuple(np.concatenate(arrays) for arrays in zip(*found, strict=True))
+def _concatenate(parts: Iterable[Part]) -> Part:
+    return tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
 
 
-def _told(
-    found: Iterable[Part], digests: Sequence[Digest], labels: Writer
+def _record_parts(
+    parts: Iterable[Part], digests: Sequence[ArrayDigest], labels: ArrayWriter
 ) -> Iterator[NDArray[Any]]:
-    """The samples of each part, after taking down what the digests need, and the labels."""
-    for part in found:
+    """Yield the samples of each part, after updating the digests and writing the labels."""
+    for part in parts:
         for digest, array in zip(digests, part, strict=True):
             digest.add(array)
         for array in part[1:]:
@@ -76,91 +80,100 @@ def _told(
         yield part[0]
 
 
-def _written(data: Data, found: Iterable[NDArray[Any]], folder: Path) -> Any:
+def _write_preprocessed(data: Data, parts: Iterable[NDArray[Any]], folder: Path) -> Any:
     folder.mkdir(parents=True, exist_ok=True)
-    place = folder / "x.npy"
-    lone = None
-    with Writer(place) as writer:
-        for number, samples in enumerate(found):
-            made = _of_one_input(data, samples)
-            if number and lone is None:
-                _demand_alike(data, [samples[:1]], made)
+    path = folder / "x.npy"
+    unchecked = None
+    with ArrayWriter(path) as writer:
+        for number, samples in enumerate(parts):
+            processed = _preprocess_array(data, samples)
+            if number and unchecked is None:
+                _demand_samplewise(data, [samples[:1]], processed)
             else:
-                lone = _tried(data, lone, samples, made)
-            _add(data, writer, made)
-    return opened(place)
+                unchecked = _check_first_samples(data, unchecked, samples, processed)
+            _append(data, writer, processed)
+    return open_array(path)
 
 
-def _of_one_input(data: Data, samples: NDArray[Any]) -> NDArray[Any]:
-    made = preprocessed(data, np.array(samples))  # a copy: it may be changed in place
-    if isinstance(made, Inputs):
+def _preprocess_array(data: Data, samples: NDArray[Any]) -> NDArray[Any]:
+    processed = preprocess(data, np.array(samples))  # a copy: user code may change it in place
+    if isinstance(processed, Inputs):
         raise DataError(
             f"the preprocessing of {data.name} gives samples of several inputs",
             expected="one array: a stream, or a split larger than memory, is of one input",
-            got=", ".join(made.arrays),
+            got=", ".join(processed.arrays),
             remedy="give the splits of several inputs as arrays",
         )
-    found: NDArray[Any] = made
-    return found
+    array: NDArray[Any] = processed
+    return array
 
 
-def _add(data: Data, writer: Writer, made: NDArray[Any]) -> None:
+def _append(data: Data, writer: ArrayWriter, processed: NDArray[Any]) -> None:
     try:
-        writer.add(made)
+        writer.add(processed)
     except ValueError as error:
         raise DataError(
             f"the preprocessing of {data.name} gives samples that are not alike", got=str(error)
         ) from error
 
 
-def _tried(
-    data: Data, lone: NDArray[Any] | None, samples: NDArray[Any], made: NDArray[Any]
+def _check_first_samples(
+    data: Data,
+    unchecked: NDArray[Any] | None,
+    samples: NDArray[Any],
+    processed: NDArray[Any],
 ) -> NDArray[Any] | None:
-    """Try the first samples, those of a part and a `lone` one before it, together and apart.
+    """Check that the first samples give the same values together and separately.
 
-    Gives a sample that is still alone, to be tried with the next part. Raises as `_demand_alike`.
+    A single sample cannot be checked: it is returned, and comes back as `unchecked` with the
+    next part. Raises as `_demand_samplewise`.
     """
-    if lone is not None:
-        samples = np.concatenate([lone, samples])
-        made = _of_one_input(data, samples)
+    if unchecked is not None:
+        samples = np.concatenate([unchecked, samples])
+        processed = _preprocess_array(data, samples)
     if len(samples) < 2:
         return samples
-    _demand_alike(data, [samples[:1], samples[1:]], made)
+    _demand_samplewise(data, [samples[:1], samples[1:]], processed)
     return None
 
 
-def _demand_alike(data: Data, pieces: list[NDArray[Any]], made: NDArray[Any]) -> None:
-    """DataError where the first pieces of a part come out as something else apart than in it."""
-    apart = np.concatenate([_of_one_input(data, each) for each in pieces])
-    if not np.array_equal(apart, made[: len(apart)]):
+def _demand_samplewise(data: Data, pieces: list[NDArray[Any]], processed: NDArray[Any]) -> None:
+    """Raise DataError if pieces at the start of a part give other values separately than in it.
+
+    Preprocessing that depends on other samples, such as a mean, would depend on the part's size.
+    """
+    separate = np.concatenate([_preprocess_array(data, piece) for piece in pieces])
+    if not np.array_equal(separate, processed[: len(separate)]):
         raise DataError(
             f"the preprocessing of {data.name} mixes samples",
             expected="the same values for a sample, whichever others it is shown with",
-            got=f"other values for {len(made):,} samples together than for the first alone",
+            got=f"other values for {len(processed):,} samples together than for the first alone",
             remedy="a large split is preprocessed a part at a time: take constants of the training "
             "split in place of a mean or a maximum over what is shown",
         )
 
 
 Part = tuple[NDArray[Any], ...]
-"""Samples, shape (n, ...), and where there are any their labels, shape (n, ...)."""
+"""Samples, shape (n, ...), and their labels, shape (n, ...), if there are any."""
 
 
-def parts(stream: Stream, split: str, *, labels: bool) -> Iterator[Part]:
-    """The parts of a stream, none empty; `split` names it in errors: "digits.test".
+def stream_parts(stream: Stream, split: str, *, labels: bool) -> Iterator[Part]:
+    """Yield the non-empty parts of a stream; `split` names it in errors: "digits.test".
 
-    DataError for items that are not what the stream was declared to give, or no item at all.
+    Raises DataError for items that do not fit the stream's declaration, and for an empty stream.
     """
-    numbered = enumerate(stream.items())
-    items = (_item(each, f"item {number} of {split}", labels=labels) for number, each in numbered)
-    first = None
-    for number, part in enumerate(items if stream.batched else _gathered(items, split)):
+    items = (
+        _item_part(item, f"item {number} of {split}", labels=labels)
+        for number, item in enumerate(stream.items())
+    )
+    first_type = None
+    for number, part in enumerate(items if stream.batched else _group(items, split)):
         if _length(part, f"batch {number} of {split}"):
-            kind = _kind(part)
-            first = first or kind
-            _demand_one_kind({first, kind}, split)
+            sample_type = _sample_type(part)
+            first_type = first_type or sample_type
+            _demand_one_type({first_type, sample_type}, split)
             yield part
-    if first is None:
+    if first_type is None:
         raise DataError(
             f"the stream {split} gives no sample",
             expected="at least one",
@@ -168,58 +181,60 @@ def parts(stream: Stream, split: str, *, labels: bool) -> Iterator[Part]:
         )
 
 
-def _item(item: Any, name: str, *, labels: bool) -> Part:
-    wrong = isinstance(item, tuple | dict)
+def _item_part(item: Any, name: str, *, labels: bool) -> Part:
+    is_wrong = isinstance(item, tuple | dict)
     if labels:
-        wrong = not (isinstance(item, tuple | list) and len(item) == 2)
-    if wrong:
+        is_wrong = not (isinstance(item, tuple | list) and len(item) == 2)
+    if is_wrong:
         raise DataError(
             f"{name} is not what the data set declares",
             expected="a pair (x, y)" if labels else "x alone, for lg.Data(labels=False)",
             got=f"{type(item).__name__}{f' of {len(item)}' if hasattr(item, '__len__') else ''}",
             remedy="let the source give such items, as by ((row['x'], row['y']) for row in rows)",
         )
-    return tuple(_array(each, name) for each in (item if labels else [item]))
+    return tuple(_array(value, name) for value in (item if labels else [item]))
 
 
 def _array(value: Any, name: str) -> NDArray[Any]:
     try:
-        found = np.asarray(value)
+        array = np.asarray(value)
     except ValueError as error:
         raise DataError(f"{name} is no array", got=str(error)) from error
-    if found.dtype.kind not in "biuf":
-        raise DataError(f"{name} holds no numbers", got=f"{found.dtype} of shape {found.shape}")
-    return found
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"{name} holds no numbers", got=f"{array.dtype} of shape {array.shape}")
+    return array
 
 
-def _gathered(items: Iterable[Part], split: str) -> Iterator[Part]:
-    """Single samples, some at a time."""
-    held: list[Part] = []
+def _group(items: Iterable[Part], split: str) -> Iterator[Part]:
+    """Group single samples into parts of at most `PART` bytes."""
+    group: list[Part] = []
     for item in items:
-        if held and item[0].nbytes * (len(held) + 1) > PART:
-            yield _stacked(held, split)
-            held = []
-        held.append(item)
-    if held:
-        yield _stacked(held, split)
+        if group and item[0].nbytes * (len(group) + 1) > PART:
+            yield _stack(group, split)
+            group = []
+        group.append(item)
+    if group:
+        yield _stack(group, split)
 
 
-def _stacked(items: list[Part], split: str) -> Part:
-    _demand_one_kind({_kind(tuple(array[np.newaxis] for array in item)) for item in items}, split)
+def _stack(items: list[Part], split: str) -> Part:
+    _demand_one_type(
+        {_sample_type(tuple(array[np.newaxis] for array in item)) for item in items}, split
+    )
     return tuple(np.stack(arrays) for arrays in zip(*items, strict=True))
 
 
-def _kind(part: Part) -> str:
-    """The type and the shape of one sample, and of its label."""
+def _sample_type(part: Part) -> str:
+    """Describe the type and the shape of one sample, and of its label."""
     return ", ".join(f"{array.dtype} of shape {array.shape[1:]}" for array in part)
 
 
-def _demand_one_kind(kinds: set[str], split: str) -> None:
-    if len(kinds) > 1:
+def _demand_one_type(sample_types: set[str], split: str) -> None:
+    if len(sample_types) > 1:
         raise DataError(
             f"the samples of {split} are not alike",
             expected="one type and one shape",
-            got=" beside ".join(sorted(kinds)),
+            got=" beside ".join(sorted(sample_types)),
             remedy="convert and resize them in the stream's source; see Stream(batched=...)",
         )
 
@@ -238,14 +253,14 @@ def _length(part: Part, name: str) -> int:
 
 
 @final
-class Digest:
-    """SHA-256 of an array's bytes in C order, of which it is shown one part after another."""
+class ArrayDigest:
+    """SHA-256 of an array's bytes in C order, updated one part after another."""
 
     def __init__(self) -> None:
         self._sha256 = hashlib.sha256()
 
     def add(self, array: NDArray[Any]) -> None:
-        """The next part."""
+        """Update the digest with the next part."""
         self._sha256.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
 
     def __str__(self) -> str:

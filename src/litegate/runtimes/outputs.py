@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.core.errors import ArtifactError
-from litegate.data.disk_arrays import IN_MEMORY, Rows, Writer
+from litegate.data.disk_arrays import IN_MEMORY, ArrayWriter, DiskArray
 
 Parts = Iterator[dict[str, NDArray[Any]]]
 """The outputs for some samples at a time, by output name."""

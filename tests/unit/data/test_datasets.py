@@ -16,7 +16,7 @@ from litegate.data.download import download
 from litegate.data.labels import check_labels
 from litegate.data.mnist import DIGESTS, mnist
 from litegate.data.prepare import array_digest, verify
-from litegate.data.validation import check_shapes, preprocessed
+from litegate.data.validation import check_shapes, preprocess
 from litegate.spec import Data, DataLocations, Splits
 
 SMALL = Splits(
@@ -406,4 +406,4 @@ def test_a_preprocessing_that_gives_nothing_is_told():
 
 
 def test_no_samples_are_no_samples_that_are_not_finite():
-    assert len(preprocessed(_data(), np.zeros((0, 2), np.uint8))) == 0
+    assert len(preprocess(_data(), np.zeros((0, 2), np.uint8))) == 0

@@ -7,7 +7,7 @@ import pytest
 
 from litegate.core.errors import DataError, StoreCorrupt
 from litegate.data import disk_arrays
-from litegate.data.disk_arrays import Rows, Writer, in_parts, opened, together
+from litegate.data.disk_arrays import ArrayWriter, DiskArray, in_parts, open_array, part_slices
 
 VALUES = np.arange(7 * 3 * 2, dtype=np.float32).reshape(7, 3, 2)
 
@@ -19,7 +19,7 @@ def written(folder, values=VALUES, name="x.npy"):
 
 @pytest.fixture
 def on_disk(tmp_path):
-    return Rows(written(tmp_path))
+    return DiskArray(written(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -92,20 +92,22 @@ def test_samples_of_no_bytes_are_one_part():
 def test_arrays_are_walked_over_together_at_the_pace_of_the_largest(on_disk, monkeypatch):
     monkeypatch.setattr(disk_arrays, "PART", 48)
     labels = np.arange(7)
-    found = list(together(labels, on_disk, VALUES))
+    found = list(part_slices(labels, on_disk, VALUES))
     assert found == [slice(0, 2), slice(2, 4), slice(4, 6), slice(6, 8)]
-    assert list(together(labels)) == [slice(0, 6), slice(6, 12)]
+    assert list(part_slices(labels)) == [slice(0, 6), slice(6, 12)]
 
 
-@pytest.mark.parametrize(("limit", "kind"), [(167, Rows), (168, np.ndarray), (169, np.ndarray)])
+@pytest.mark.parametrize(
+    ("limit", "kind"), [(167, DiskArray), (168, np.ndarray), (169, np.ndarray)]
+)
 def test_a_small_array_is_read_as_a_whole(tmp_path, monkeypatch, limit, kind):
     monkeypatch.setattr(disk_arrays, "IN_MEMORY", limit)
-    assert type(opened(written(tmp_path))) is kind
+    assert type(open_array(written(tmp_path))) is kind
 
 
 def test_an_array_in_fortran_order_is_refused(tmp_path):
     with pytest.raises(StoreCorrupt, match="samples first"):
-        Rows(written(tmp_path, np.asfortranarray(VALUES)))
+        DiskArray(written(tmp_path, np.asfortranarray(VALUES)))
 
 
 @pytest.mark.parametrize(
@@ -124,12 +126,12 @@ def test_a_damaged_file_is_no_array(tmp_path, damage):
     path = written(tmp_path)
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(StoreCorrupt, match=r"x\.npy in the store is no array"):
-        Rows(path)
+        DiskArray(path)
 
 
 def test_a_file_that_is_cut_off_while_it_is_read_is_told(tmp_path):
     path = written(tmp_path)
-    found = Rows(path)
+    found = DiskArray(path)
     with path.open("rb+") as file:
         file.truncate(200)
     np.testing.assert_array_equal(found[2], VALUES[2])
@@ -142,7 +144,7 @@ def test_a_file_that_is_cut_off_while_it_is_read_is_told(tmp_path):
 def test_parts_written_one_after_another_are_the_file_of_the_whole(tmp_path, dtype, cuts):
     """Byte for byte what NumPy writes, so that the store holds one object for both."""
     values = VALUES.astype(dtype)
-    with Writer(tmp_path / "parts.npy") as writer:
+    with ArrayWriter(tmp_path / "parts.npy") as writer:
         for part in np.split(values, cuts):
             writer.add(part)
     whole = written(tmp_path, values)
@@ -151,17 +153,17 @@ def test_parts_written_one_after_another_are_the_file_of_the_whole(tmp_path, dty
 
 @pytest.mark.parametrize("other", [VALUES[:, :2], VALUES.astype(np.float64)])
 def test_parts_of_another_kind_do_not_fit(tmp_path, other):
-    with Writer(tmp_path / "x.npy") as writer:
+    with ArrayWriter(tmp_path / "x.npy") as writer:
         writer.add(VALUES)
         with pytest.raises(ValueError, match="does not fit"):
             writer.add(other)
-    np.testing.assert_array_equal(Rows(tmp_path / "x.npy")[:], VALUES)
+    np.testing.assert_array_equal(DiskArray(tmp_path / "x.npy")[:], VALUES)
 
 
 def test_threads_read_the_same_file(tmp_path):
     """Each gets the rows that it asked for."""
     values = np.arange(20_000, dtype=np.float32).reshape(-1, 2)
-    shared = Rows(written(tmp_path, values))
+    shared = DiskArray(written(tmp_path, values))
     starts = list(range(0, len(values) - 50, 7)) * 3
     with ThreadPoolExecutor(4) as threads:
         found = list(threads.map(lambda start: shared[start : start + 50], starts))

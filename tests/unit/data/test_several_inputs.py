@@ -10,8 +10,8 @@ from several import crossed, crossed_artifact, samples
 from litegate.build.store_arrays import stored_answers, stored_labels, stored_samples
 from litegate.core.errors import ConfigError, DataError, StoreCorrupt
 from litegate.data import npz, prepare
-from litegate.data.array_files import file_names, joined, load, names_in, save
-from litegate.data.prepare import array_digest, keep_evaluation
+from litegate.data.array_files import arrays_by_file, load, names_in, samples_from, save
+from litegate.data.prepare import array_digest, save_evaluation
 from litegate.gate.evidence.flips import _picture
 from litegate.gate.page import _split
 from litegate.regression.weakening.models import _data as weakened_data
@@ -102,7 +102,7 @@ def test_arrays_of_different_lengths_are_refused(split):
 
 def test_what_is_kept_comes_back(tmp_path):
     """A file for each array, whatever its name holds."""
-    kept = keep_evaluation(prepare(data(), HERE), tmp_path / "evaluation")
+    kept = save_evaluation(prepare(data(), HERE), tmp_path / "evaluation")
     assert sorted(kept) == ["x.picture.npy", "x.speed.npy", "y.kind.npy", "y.speed.npy"]
     files = {name: path.read_bytes() for name, path in kept.items()}
     back = stored_samples(files)
@@ -119,12 +119,12 @@ def test_names_that_are_no_file_names_are_kept(tmp_path):
     odd = Inputs({"a/b:0": np.zeros(2), "..": np.ones(2)})
     save(tmp_path, "x", odd)
     assert {*load(tmp_path, "x").arrays} == {"a/b:0", ".."}
-    assert [*file_names("x", np.zeros(1))] == ["x.npy"]
+    assert [*arrays_by_file("x", np.zeros(1))] == ["x.npy"]
     assert names_in("x", ["x.npy", "xy.npy", "x.a.npy", "y.npy", "x.txt"]) == {
         "": "x.npy",
         "a": "x.a.npy",
     }
-    assert joined({"": 1}) == 1
+    assert samples_from({"": 1}) == 1
 
 
 def test_the_key_holds_what_is_judged():
@@ -135,7 +135,7 @@ def test_the_key_holds_what_is_judged():
         data(domain={**base.domain, "speed": (0, 7)}),
     )
     keys = {
-        data_key(dataclasses.replace(one, preprocess=keep_evaluation), Path())
+        data_key(dataclasses.replace(one, preprocess=save_evaluation), Path())
         for one in (base, *others)
     }
     assert len(keys) == 4

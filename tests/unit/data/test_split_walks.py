@@ -11,7 +11,7 @@ from tiny import artifact, selector
 
 from litegate.core.errors import ArtifactError, MeasurementError, StoreCorrupt
 from litegate.data import disk_arrays
-from litegate.data.disk_arrays import Rows, Writer
+from litegate.data.disk_arrays import ArrayWriter, DiskArray
 from litegate.measures.accuracy import accuracy, accuracy_drop, class_drop
 from litegate.measures.accuracy.agreement import (
     agreement_with_reference,
@@ -47,7 +47,7 @@ def small_parts(monkeypatch):
 @pytest.fixture
 def on_disk(tmp_path):
     np.save(tmp_path / "x.npy", SPLIT.x)
-    return replace(SPLIT, x=Rows(tmp_path / "x.npy"))
+    return replace(SPLIT, x=DiskArray(tmp_path / "x.npy"))
 
 
 def pair(split):
@@ -85,7 +85,7 @@ def test_what_is_measured_on_disk_is_what_is_measured_in_memory(measure, on_disk
 @pytest.mark.parametrize("kind", PAIR)
 def test_answers_on_disk_have_the_same_bits(kind, on_disk, small_parts, monkeypatch):
     found = predict(tiny_artifact(tiny(kind), kind, split=on_disk))
-    assert isinstance(found.raw, Rows)
+    assert isinstance(found.raw, DiskArray)
     monkeypatch.undo()
     held = predict(tiny_artifact(tiny(kind), kind, split=SPLIT))
     np.testing.assert_array_equal(found.raw[:], held.raw)
@@ -104,7 +104,7 @@ def test_nan_in_the_last_sample_is_found_and_counted(tmp_path, small_parts):
     x[[11, 29], 1] = np.nan, np.inf
     np.save(tmp_path / "x.npy", x)
     one = artifact(selector(3, [0, 1]), x)
-    one = replace(one, evaluation=replace(one.evaluation, x=Rows(tmp_path / "x.npy")))
+    one = replace(one, evaluation=replace(one.evaluation, x=DiskArray(tmp_path / "x.npy")))
     with pytest.raises(MeasurementError, match=r"in 2 of 30 samples\n.*\n.*sample 11 is the first"):
         predict(one)
 
@@ -141,7 +141,7 @@ def test_answers_that_are_not_one_a_sample_are_an_error(shapes, text, limit, mon
         collect_outputs(({"": np.zeros(shape, np.int8)} for shape in shapes), 5, "it")
 
 
-@pytest.mark.parametrize(("limit", "kind"), [(39, Rows), (40, np.ndarray), (41, np.ndarray)])
+@pytest.mark.parametrize(("limit", "kind"), [(39, DiskArray), (40, np.ndarray), (41, np.ndarray)])
 def test_answers_stay_in_memory_up_to_a_limit(limit, kind, monkeypatch):
     monkeypatch.setattr(outputs, "IN_MEMORY", limit)
     values = np.arange(10, dtype=np.float32).reshape(5, 2)
@@ -164,7 +164,7 @@ FLAT = """
 import resource, sys
 from pathlib import Path
 import numpy as np
-from litegate.data.disk_arrays import Rows
+from litegate.data.disk_arrays import DiskArray
 from litegate.measures.accuracy.output_error import output_error
 from litegate.spec import Evaluation
 from litegate.testing import artifact
@@ -175,7 +175,7 @@ def measured(x):
     output_error(*both)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
 
-x = Rows(Path(sys.argv[1]))
+x = DiskArray(Path(sys.argv[1]))
 print(-measured(x[:1000]) + measured(x))
 """
 
@@ -184,7 +184,7 @@ print(-measured(x[:1000]) + measured(x))
 def test_memory_does_not_grow_with_the_set(tmp_path):
     """200 MB of samples need no 50 MB more than 10 MB of them do, which are in memory."""
     few = np.random.default_rng(0).random((1000, 2500), np.float32)
-    with Writer(tmp_path / "x.npy") as writer:
+    with ArrayWriter(tmp_path / "x.npy") as writer:
         for _ in range(20):
             writer.add(few)
             few += np.float32(1e-3)
@@ -199,13 +199,13 @@ def test_memory_does_not_grow_with_the_set(tmp_path):
 
 def test_rows_close_their_file_when_nobody_needs_them(tmp_path, recwarn):
     np.save(tmp_path / "x.npy", np.zeros((4, 2)))
-    disk_arrays = Rows(tmp_path / "x.npy")
+    disk_arrays = DiskArray(tmp_path / "x.npy")
     file = disk_arrays._file
     del disk_arrays
     gc.collect()
     assert file.closed
     (tmp_path / "x.npy").write_bytes(b"no array")
     with pytest.raises(StoreCorrupt):
-        Rows(tmp_path / "x.npy")
+        DiskArray(tmp_path / "x.npy")
     gc.collect()
     assert not [one for one in recwarn if one.category is ResourceWarning]

@@ -9,8 +9,8 @@ import pytest
 import litegate as lg
 from litegate.core.errors import ConfigError, DataError
 from litegate.data import disk_arrays, prepare, streams
-from litegate.data.disk_arrays import Rows
-from litegate.data.prepare import array_digest, keep_evaluation
+from litegate.data.disk_arrays import DiskArray
+from litegate.data.prepare import array_digest, save_evaluation
 from litegate.spec import Data, DataLocations, Splits, Stream
 
 X = np.random.default_rng(0).integers(0, 256, (10, 4, 4, 1), np.uint8)
@@ -60,13 +60,13 @@ def test_a_stream_is_the_array_it_is_made_of(stream, small, tmp_path, monkeypatc
     """By digest, by samples, and by the very file that the store keeps."""
     monkeypatch.setattr(disk_arrays, "IN_MEMORY", 1 << 20 if small else 1)
     made = prepare(data(Splits(test=stream)), DataLocations(), tmp_path / "a")
-    assert isinstance(made.x_test, np.ndarray if small else Rows)
+    assert isinstance(made.x_test, np.ndarray if small else DiskArray)
     np.testing.assert_array_equal(made.x_test[:], scaled(X))
-    assert isinstance(made.y_test, np.ndarray if small else Rows)
+    assert isinstance(made.y_test, np.ndarray if small else DiskArray)
     np.testing.assert_array_equal(made.y_test[:], Y)
-    kept = keep_evaluation(made, tmp_path / "a")
+    kept = save_evaluation(made, tmp_path / "a")
     whole = prepare(data(Splits(x_test=X, y_test=Y)), DataLocations())
-    for name, path in keep_evaluation(whole, tmp_path / "b").items():
+    for name, path in save_evaluation(whole, tmp_path / "b").items():
         assert kept[name].read_bytes() == path.read_bytes()
 
 
@@ -107,7 +107,7 @@ def test_a_long_stream_gives_signs_of_life(folder, tmp_path):
 
 def test_single_samples_are_gathered_into_parts_of_the_size_allowed(monkeypatch):
     monkeypatch.setattr(streams, "PART", 3 * X[0].nbytes)
-    found = streams.parts(one_by_one(), "made.test", labels=True)
+    found = streams.stream_parts(one_by_one(), "made.test", labels=True)
     assert [len(x) for x, _ in found] == [3, 3, 3, 1]
 
 
@@ -319,7 +319,7 @@ def test_masks_of_a_stream_stay_on_disk(tmp_path, monkeypatch):
     made = prepare(
         data(Splits(test=batched(3, y=MASKS)), digests=OF_MASKS), DataLocations(), tmp_path
     )
-    assert isinstance(made.y_test, Rows)
+    assert isinstance(made.y_test, DiskArray)
     np.testing.assert_array_equal(made.y_test[:], MASKS)
 
 

@@ -7,7 +7,7 @@ import pytest
 from scenes import scene
 
 from litegate.data import disk_arrays
-from litegate.data.disk_arrays import Rows
+from litegate.data.disk_arrays import DiskArray
 from litegate.mutation.faults.scene import fit_in_memory
 
 
@@ -18,7 +18,7 @@ def on_disk(tmp_path, monkeypatch):
     found = scene()
     split = found.candidate.evaluation
     np.save(tmp_path / "x.npy", split.x)
-    there = replace(split, x=Rows(tmp_path / "x.npy"))
+    there = replace(split, x=DiskArray(tmp_path / "x.npy"))
 
     def moved(artifact):
         return replace(artifact, evaluation=there)

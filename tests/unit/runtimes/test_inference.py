@@ -5,7 +5,7 @@ import pytest
 from tiny import artifact, selector
 
 from litegate.core.errors import MeasurementError
-from litegate.data.disk_arrays import Rows
+from litegate.data.disk_arrays import DiskArray
 from litegate.runtimes import inference
 from litegate.runtimes.inference import BATCH, all_outputs, batch_of, predict
 from litegate.spec import Inputs
@@ -27,7 +27,7 @@ def test_answers_come_in_the_order_of_the_samples(cores, free, n):
 
 def test_samples_on_disk_are_answered_as_those_in_memory(cores, tmp_path):
     np.save(tmp_path / "x.npy", X)
-    (found,) = all_outputs(selector(4, [1]), Rows(tmp_path / "x.npy")).values()
+    (found,) = all_outputs(selector(4, [1]), DiskArray(tmp_path / "x.npy")).values()
     assert np.array_equal(found.raw, X[:, [1]])
 
 

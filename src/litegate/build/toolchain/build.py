@@ -5,6 +5,12 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 
+from litegate.core.errors import ConfigError
+from litegate.data import prepare
+from litegate.data.prepare import save_evaluation
+from litegate.spec.loader import load_file
+from litegate.spec import Model, Recipe, Splits
+from litegate.build.toolchain.recipes import Bench
 from litegate.build.toolchain.determinism import (
     check_versions,
     fix_threads,
@@ -40,7 +46,7 @@ def build(request: Request, report: Reporter) -> None:
     locations = replace(request.locations, project=request.project)
     splits = prepare(model.data, locations, request.staging / "evaluation", report.alive)
     _check_trainable(model, splits)
-    keep_evaluation(splits, request.staging / "evaluation")
+    save_evaluation(splits, request.staging / "evaluation")
     report.stage(recipes[0].name, "train", shared=True)
     frameworks = load_frameworks(threads, fixed=True)
     samples = samples_of(frameworks, splits)

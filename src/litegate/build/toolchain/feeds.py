@@ -9,6 +9,8 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from litegate.data.disk_arrays import DiskArray
+from litegate.spec import Inputs, Model, Splits
 from litegate.build.toolchain.determinism import Frameworks
 from litegate.build.toolchain.failures import ToolchainError
 from litegate.data.disk_arrays import Rows
@@ -37,9 +39,9 @@ class Samples:
     y_train: Tensors
     """int32, or float32 for labels that are no whole numbers; shape (n, ...)."""
     x_test: Tensors
-    """float32, shape (m, ...); `Rows` where they are too many for memory."""
+    """float32, shape (m, ...); `DiskArray` where they are too many for memory."""
     y_test: Tensors
-    """As `y_train`, shape (m, ...); `Rows` where they are too many for memory."""
+    """As `y_train`, shape (m, ...); `DiskArray` where they are too many for memory."""
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -56,7 +58,9 @@ class Samples:
     @property
     def validates(self) -> bool:
         """Whether the evaluation split's labels are in memory, of the kind that is trained to."""
-        return not isinstance(self.y_test, Rows) and _kinds(self.y_train) == _kinds(self.y_test)
+        return not isinstance(self.y_test, DiskArray) and _kinds(self.y_train) == _kinds(
+            self.y_test
+        )
 
     def __len__(self) -> int:
         x = self.x_train
@@ -82,13 +86,13 @@ def samples_of(frameworks: Frameworks, splits: Splits) -> Samples:
 def _samples(tf: Any, x: Any) -> Tensors:
     if isinstance(x, Inputs):
         return {name: _samples(tf, array) for name, array in x.arrays.items()}
-    return x if isinstance(x, Rows) else tf.constant(x)
+    return x if isinstance(x, DiskArray) else tf.constant(x)
 
 
 def _labels(tf: Any, y: Any) -> Tensors:
     if isinstance(y, Mapping):
         return {name: _labels(tf, array) for name, array in y.items()}
-    if isinstance(y, Rows):
+    if isinstance(y, DiskArray):
         return y
     return tf.constant(y, tf.float32 if np.asarray(y).dtype.kind == "f" else tf.int32)
 

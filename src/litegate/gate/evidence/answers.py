@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from litegate.build.store import ANSWERS, Store
 from litegate.core.errors import LitegateError
-from litegate.data.disk_arrays import opened
+from litegate.data.disk_arrays import open_array
 from litegate.measures.accuracy import mark_answers
 from litegate.measures.accuracy.decisions import decide
 from litegate.runtimes.inference import Outputs, predict
@@ -115,7 +115,7 @@ def _cached(store: Store, artifact: Artifact) -> Outputs | None:
     """Return the stored outputs; None if there are none or they do not fit the artifact."""
     try:
         files = store.locate(ANSWERS, _key(artifact), (_RAW, _PORT))
-        raw, fields = opened(files[_RAW]), json.loads(files[_PORT].read_bytes())
+        raw, fields = open_array(files[_RAW]), json.loads(files[_PORT].read_bytes())
         port = Port(**fields | {"dtype": np.dtype(fields["dtype"])})
     except (KeyError, TypeError, LitegateError, OSError, ValueError):
         return None

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.core.errors import MeasurementError
-from litegate.data.disk_arrays import in_parts, together
+from litegate.data.disk_arrays import in_parts, part_slices
 from litegate.runtimes.inference import Outputs, predict, predict_all
 from litegate.spec import Artifact
 
@@ -32,7 +32,7 @@ class Decisions:
 def decide(scores: NDArray[Any], subject: str) -> Decisions:
     """Choose the class of each row of scores, shape (n, classes), of any numeric type.
 
-    `scores` is an array or `Rows` on disk. Raises MeasurementError for no sample, a score that is
+    `scores` may be a `DiskArray`. Raises MeasurementError for no sample, a score that is
     NaN or infinite, fewer than two classes, or more dimensions, such as a score for each pixel.
     """
     demand_finite_values(scores, subject)
@@ -75,7 +75,7 @@ def demand_finite_values(values: NDArray[Any], subject: str) -> NDArray[Any]:
 
 def demand_finite_outputs(outputs: Outputs, subject: str) -> None:
     """Raise MeasurementError if the real values of outputs are missing, NaN or infinite."""
-    _demand_finite((outputs[part].real for part in together(outputs.raw)), subject)
+    _demand_finite((outputs[part].real for part in part_slices(outputs.raw)), subject)
 
 
 def _demand_finite(parts: Iterable[NDArray[Any]], subject: str) -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from litegate.core.errors import MeasurementError
 from litegate.core.units import Unit, text
-from litegate.data.disk_arrays import together
+from litegate.data.disk_arrays import part_slices
 from litegate.measures.accuracy.decisions import demand_finite_outputs, demand_same_split
 from litegate.measures.accuracy.duplicates import first_indices, originals, samples_in_words
 from litegate.measures.accuracy.layer_error import divergence
@@ -108,7 +108,7 @@ def _sums_of_squares(r: Outputs, c: Outputs) -> tuple[Sums, Sums]:
     Converts some samples at a time: float64 copies of all would take many times the memory.
     """
     differences, references = np.empty((2, len(r.raw)))
-    for part in together(r.raw, c.raw):
+    for part in part_slices(r.raw, c.raw):
         expected, actual = (side[part].real.astype(np.float64) for side in (r, c))
         differences[part], references[part] = _squares(actual - expected), _squares(expected)
     return differences, references

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from litegate.core.errors import ArtifactError, LitegateError, MeasurementError
 from litegate.core.units import Number, Unit
-from litegate.data.npz import Labelled
+from litegate.data.npz import LabelledSamples
 from litegate.measures.accuracy import accuracy
 from litegate.measures.accuracy.decisions import demand_finite_outputs
 from litegate.measures.accuracy.outputs import pair_outputs
@@ -86,7 +86,7 @@ class FileComparison:
 def file_artifact(
     name: str,
     tflite: bytes,
-    samples: Labelled,
+    samples: LabelledSamples,
     *,
     signature: str = "",
     output: str = "",

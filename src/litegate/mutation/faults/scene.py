@@ -169,7 +169,7 @@ def fit_in_memory(scene: Scene) -> tuple[Scene, str]:
     """
     split, keras_outputs = scene.candidate.evaluation, scene.candidate.keras_outputs
     inputs = [array for _, array in by_input(split.x)]
-    if not any(isinstance(array, disk_arrays.Rows) for array in inputs):
+    if not any(isinstance(array, disk_arrays.DiskArray) for array in inputs):
         return scene, ""
     sample_bytes = sum(array.nbytes for array in inputs) // len(split.x)
     indices = spread_indices(len(split.x), max(1, disk_arrays.IN_MEMORY // sample_bytes))
