@@ -22,7 +22,7 @@ import numpy as np  # noqa: E402
 import tensorflow_model_optimization as tfmot  # noqa: E402
 from keras import layers as k  # noqa: E402
 
-from litegate.build.toolchain.keras3 import translated  # noqa: E402
+from litegate.build.toolchain.keras3 import translate  # noqa: E402
 from litegate.build.toolchain.keras3.verify import check_network  # noqa: E402
 from litegate.core.errors import LitegateError  # noqa: E402
 
@@ -219,7 +219,7 @@ def quantized(network):
 
 def tell(make):
     network = make()
-    twin = translated(FRAMEWORKS, network)
+    twin = translate(FRAMEWORKS, network)
     weights = zip(network.get_weights(), twin.get_weights(), strict=True)
     x = (
         np.random.default_rng(9)
@@ -242,7 +242,7 @@ def tell(make):
 def refusal(make):
     network = make()
     try:
-        translated(FRAMEWORKS, network)
+        translate(FRAMEWORKS, network)
     except LitegateError as error:
         return {"kind": error.kind, "text": str(error)}
     return None
@@ -251,7 +251,7 @@ def refusal(make):
 def found_difference(one, other):
     """What is said of a network beside the translation of another."""
     try:
-        check_network(FRAMEWORKS, one, translated(FRAMEWORKS, other))
+        check_network(FRAMEWORKS, one, translate(FRAMEWORKS, other))
     except LitegateError as error:
         return error.got
     return None

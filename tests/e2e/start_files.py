@@ -24,7 +24,7 @@ import tf_keras  # noqa: E402
 
 from litegate import data as splits  # noqa: E402
 from litegate.build.toolchain.failures import ToolchainError  # noqa: E402
-from litegate.build.toolchain.pretrained import Graph, opened  # noqa: E402
+from litegate.build.toolchain.pretrained import ConvertedGraph, open_network  # noqa: E402
 from litegate.spec import DataLocations, Kind, Recipe  # noqa: E402
 
 SHAPE = (8, 8)
@@ -165,8 +165,8 @@ def _damaged(folder):
 def told(frameworks, path):
     """What opening a file comes to, in JSON's types."""
     try:
-        start = opened(frameworks, path, path.name, {"": SHAPE})
-        if isinstance(start, Graph):
+        start = open_network(frameworks, path, path.name, {"": SHAPE})
+        if isinstance(start, ConvertedGraph):
             answers = start.answers(tf.constant(SPLITS.x_test), lambda: None)
             return {"kind": "graph", "why": start.why, "difference": _difference(path, answers)}
         made = start(frameworks.keras)
@@ -192,7 +192,7 @@ def _difference(path, answers):
 
 def refusals(frameworks, path):
     """What the recipes say that train on a graph."""
-    graph = opened(frameworks, path, path.name, {"": SHAPE})
+    graph = open_network(frameworks, path, path.name, {"": SHAPE})
     found = {}
     for recipe, epochs in (
         (Recipe(name="qat", kind=Kind.INT8_QAT), 0),

@@ -1,7 +1,7 @@
-"""The parent's side of the tool chain: start the child process, follow it, end it.
+"""Run the tool chain in a child process: start it, follow its reports, end it.
 
-The child lives in a process group of its own, so that Ctrl-C reaches the parent alone, and it ends
-when its stdin does, so that it never outlives the parent.
+The child has its own process group, so that Ctrl-C reaches only the parent. It ends when its stdin
+is closed, so that it never outlives the parent.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, cast, final
 
-from litegate.build.toolchain.failures import is_own
+from litegate.build.toolchain.failures import is_user_file
 from litegate.build.toolchain.protocol import (
     Done,
     Event,
@@ -38,17 +38,18 @@ __all__ = ["Event", "Progress", "Ready", "Request", "Stage", "build"]
 
 COMMAND = (sys.executable, "-P", "-m", "litegate.build.toolchain")
 LOG = "toolchain.log"
-"""What TensorFlow and the user's code print, in the staging folder."""
+"""The log file in the staging folder: output of TensorFlow and of the user's code."""
 TEMPORARY = ".tmp"
-"""Where TensorFlow and the user's code make temporary files, in the staging folder."""
+"""The folder in the staging folder for temporary files of TensorFlow and of the user's code."""
 GRACE = 3.0
-"""Seconds that a child is given to end by itself."""
+"""Seconds between SIGTERM and SIGKILL: enough to flush a log, short after Ctrl-C."""
 
 _OUT_OF_MEMORY = (
     "most likely the machine ran out of memory: free some, run fewer builds at once, "
     "or make Training(batch_size=...) or the network smaller"
 )
 _TAIL = 15
+"""Lines of the log that an error quotes: the end of a traceback, not the whole log."""
 _STACK = "Stack (most recent call first):"
 _FRAME = re.compile(r'File "(?P<file>.+)", line (?P<line>\d+) in ')
 _CLASSES: dict[str, type[LitegateError]] = {
@@ -65,18 +66,18 @@ def build(
     *,
     command: Sequence[str] = COMMAND,
 ) -> None:
-    """Build what `request` asks for into its staging folder; `on_event` is told of each step.
+    """Build the recipes of `request` into its staging folder; call `on_event` for each event.
 
-    `timeout` limits silence, not the whole: the seconds that may pass without a sign of life. The
-    child gives one about twice a second while it trains, evaluates or calibrates, and none while it
-    loads data, imports TensorFlow, quantizes, converts or runs the user's builder.
+    `timeout` limits silence, not the total time: the seconds that may pass without a report. The
+    child reports about twice a second while it trains, evaluates or calibrates, and not at all
+    while it loads data, imports TensorFlow, quantizes, converts or runs the user's builder.
 
-    Raises DataUnavailable, DataError, ConfigError or BuildError, naming model, recipe and stage.
-    The child is gone when this returns, or raises what `on_event` or Ctrl-C raised.
+    Raises DataUnavailable, DataError, ConfigError or BuildError, naming model, recipe and stage,
+    and passes on exceptions of `on_event` and KeyboardInterrupt. The child has ended in any case.
     """
     (request.staging / TEMPORARY).mkdir(parents=True, exist_ok=True)
     with _running(request, command) as process:
-        _Watch(request, process, on_event, timeout).follow()
+        _ChildMonitor(request, process, on_event, timeout).follow()
 
 
 @contextmanager
@@ -101,7 +102,7 @@ def _running(request: Request, command: Sequence[str]) -> Iterator[subprocess.Po
 
 
 def _environment(request: Request) -> Mapping[str, str]:
-    """The parent's environment: what it can import, the child can, from the child's checkout."""
+    """Return the parent's environment with an import path that prefers the child's checkout."""
     path = path_for(request.locations.project or request.project, request.project)
     return os.environ | {
         "PYTHONPATH": os.pathsep.join(path),
@@ -115,7 +116,7 @@ def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Make sure that the child is gone: ask, wait, kill."""
+    """End the child and its process group: SIGTERM, wait `GRACE` seconds, SIGKILL."""
     try:
         with suppress(OSError):
             _pipe(process.stdin).close()
@@ -138,10 +139,11 @@ def _signal_group(process: subprocess.Popen[bytes], name: str) -> None:
 
 
 def _reports(process: subprocess.Popen[bytes], timeout: float) -> Iterator[Report]:
-    """What the child writes, until it closes the pipe.
+    """Yield the child's reports until it closes the pipe.
 
     Raises queue.Empty after `timeout` seconds of silence, ValueError for a line that is no report.
     """
+    # A thread reads, because a read of a pipe has no timeout on every platform.
     lines: queue.Queue[bytes] = queue.Queue()
     stdout = _pipe(process.stdout)
     threading.Thread(target=_pump, args=(stdout, lines), daemon=True).start()
@@ -158,8 +160,8 @@ def _pump(stdout: IO[bytes], lines: queue.Queue[bytes]) -> None:
 
 
 @final
-class _Watch:
-    """Follows one child and puts its end into words."""
+class _ChildMonitor:
+    """Follows one child process and turns every unsuccessful end into an error."""
 
     def __init__(
         self,
@@ -177,21 +179,21 @@ class _Watch:
         self._missing = set(request.recipes)
 
     def follow(self) -> None:
-        """Hand on events until everything is ready; raise for every other end."""
+        """Pass on events until all recipes are ready; raise for every other end."""
         try:
             for report in _reports(self._process, self._timeout):
                 if isinstance(report, Done):
                     return self._check_complete()
-                self._take(report)
+                self._handle(report)
         except queue.Empty:
-            raise self._hung() from None
+            raise self._hang_error() from None
         except ValueError as error:
             raise self._error("the tool chain wrote what is no report", got=str(error)) from error
-        raise self._died()
+        raise self._exit_error()
 
-    def _take(self, report: Report) -> None:
+    def _handle(self, report: Report) -> None:
         if isinstance(report, Failure):
-            raise self._failed(report)
+            raise self._failure_error(report)
         if isinstance(report, Stage):
             self._stage = report
         if isinstance(report, Ready):
@@ -207,24 +209,24 @@ class _Watch:
                 got=f"nothing for {', '.join(sorted(self._missing))}",
             )
 
-    def _failed(self, failure: Failure) -> LitegateError:
-        at = f" at {failure.file}:{failure.line}" if failure.file else ""
+    def _failure_error(self, failure: Failure) -> LitegateError:
+        location = f" at {failure.file}:{failure.line}" if failure.file else ""
         return self._error(
             failure.what,
             kind=_CLASSES.get(failure.kind, BuildError),
             expected=failure.expected,
-            got=failure.got + at,
+            got=failure.got + location,
             remedy=failure.remedy,
         )
 
-    def _hung(self) -> LitegateError:
+    def _hang_error(self) -> LitegateError:
         return self._error(
             f"the tool chain gave no sign of life for {self._timeout:g} s and was ended",
-            got=_stack_place(self._process, self._log, self._request.project) or self._tail(),
+            got=_hang_location(self._process, self._log, self._request.project) or self._tail(),
             remedy="look for an endless loop there, or raise --litegate-build-timeout",
         )
 
-    def _died(self) -> LitegateError:
+    def _exit_error(self) -> LitegateError:
         try:
             code = self._process.wait(GRACE)
         except subprocess.TimeoutExpired:
@@ -261,15 +263,18 @@ class _Watch:
         return "\n    ".join(["it printed last:", *lines]) if lines else "it printed nothing"
 
 
-def _stack_place(process: subprocess.Popen[bytes], log: Path, project: Path) -> str:
-    """Where a child hangs: the innermost line of the user's code, or of any; empty if unknown."""
+def _hang_location(process: subprocess.Popen[bytes], log: Path, project: Path) -> str:
+    """Locate a hang: the innermost line of the user's code, else of any code; empty if unknown.
+
+    The child's faulthandler writes its stack to the log on SIGUSR1.
+    """
     if not hasattr(signal, "SIGUSR1"):
         return ""
     process.send_signal(signal.SIGUSR1)
-    stack, patience = "", time.monotonic() + 1
-    while _STACK not in stack and time.monotonic() < patience:
+    stack, deadline = "", time.monotonic() + 1
+    while _STACK not in stack and time.monotonic() < deadline:
         time.sleep(0.05)
         stack = log.read_text("utf-8", "replace")
     frames = [m.group("file", "line") for m in _FRAME.finditer(stack.rpartition(_STACK)[2])]
-    own = [frame for frame in frames if is_own(frame[0], project)]
-    return "it is at {}:{}".format(*(own or frames)[0]) if frames else ""
+    user_frames = [frame for frame in frames if is_user_file(frame[0], project)]
+    return "it is at {}:{}".format(*(user_frames or frames)[0]) if frames else ""

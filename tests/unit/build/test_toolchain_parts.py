@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from litegate.build.toolchain import pins
-from litegate.build.toolchain.convert import calibration_of
+from litegate.build.toolchain.convert import make_calibration
 from litegate.build.toolchain.determinism import Frameworks
-from litegate.build.toolchain.failures import ToolchainError, failure, is_own
-from litegate.build.toolchain.feeds import Samples
+from litegate.build.toolchain.failures import ToolchainError, failure, is_user_file
+from litegate.build.toolchain.feeds import TensorSamples
 from litegate.build.toolchain.protocol import (
     Alive,
     Done,
@@ -30,7 +30,7 @@ from litegate.build.toolchain.protocol import (
     encode,
 )
 from litegate.build.toolchain.reporter import Reporter
-from litegate.build.toolchain.train import order_of
+from litegate.build.toolchain.train import epoch_order
 from litegate.core.errors import ConfigError, DataError, DataUnavailable, StoreError
 from litegate.spec import DataLocations, Training
 from litegate.spec.recipes import int8_ptq
@@ -212,36 +212,36 @@ def test_long_exception_is_cut() -> None:
 )
 def test_whose_code_a_file_is(tmp_path: Path, inside: str, own: bool) -> None:  # noqa: FBT001
     """The user's is what lies below the project and is not installed there."""
-    assert is_own(str(tmp_path / inside), tmp_path) is own
+    assert is_user_file(str(tmp_path / inside), tmp_path) is own
 
 
 def test_litegate_and_its_python_are_never_the_users() -> None:
     """Not even where the project is litegate's own checkout, or all of the disk."""
     root = Path("/")
-    assert not is_own(pins.__file__, root)
-    assert not is_own(str(Path(sys.prefix) / "lib" / "x.py"), root)
-    assert is_own("/home/somebody/x.py", root)
+    assert not is_user_file(pins.__file__, root)
+    assert not is_user_file(str(Path(sys.prefix) / "lib" / "x.py"), root)
+    assert is_user_file("/home/somebody/x.py", root)
 
 
 def test_order_is_a_permutation_of_seed_and_epoch() -> None:
     """Every sample once; another order for another epoch or seed, the same for the same."""
     seven, eight = Training(seed=7), Training(seed=8)
-    first = order_of(seven, 0, 1000)
+    first = epoch_order(seven, 0, 1000)
     assert np.array_equal(np.sort(first), np.arange(1000))
-    assert np.array_equal(first, order_of(Training(seed=7, epochs=9), 0, 1000))
-    assert not np.array_equal(first, order_of(seven, 1, 1000))
-    assert not np.array_equal(first, order_of(eight, 0, 1000))
+    assert np.array_equal(first, epoch_order(Training(seed=7, epochs=9), 0, 1000))
+    assert not np.array_equal(first, epoch_order(seven, 1, 1000))
+    assert not np.array_equal(first, epoch_order(eight, 0, 1000))
 
 
 @pytest.mark.parametrize(("asked", "given"), [(1, 1), (19, 19), (20, 20), (21, 20)])
 def test_calibration_takes_as_many_as_there_are(asked: int, given: int) -> None:
     """Different samples of the training split, in a seeded order, each as a batch of one."""
     x = np.arange(20, dtype=np.float32).reshape(20, 1)
-    samples = Samples(x_train=x, y_train=x, x_test=x, y_test=x)
+    samples = TensorSamples(x_train=x, y_train=x, x_test=x, y_test=x)
     frameworks = Frameworks(tf=_Gather, keras=None)
     alive: list[int] = []
     recipe = int8_ptq(calibration_samples=asked)
-    calibration = calibration_of(
+    calibration = make_calibration(
         frameworks, samples, recipe, Training(seed=7), lambda: alive.append(1)
     )
     shown = [sample for (sample,) in calibration()]

@@ -1,4 +1,4 @@
-"""The child process: ``python -m litegate.build.toolchain``, driven by `litegate.build.process`."""
+"""Run the tool chain as ``python -m litegate.build.toolchain``, for `litegate.build.process`."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from litegate.build.toolchain.reporter import Reporter
 
 
 def main() -> None:
-    """Read a request, build it, report, and end without tearing TensorFlow down."""
+    """Read a request, build it, report the result, and exit without TensorFlow's slow teardown."""
     requests, reports = _private_pipes()
-    _show_where_it_hangs()
+    _enable_stack_dumps()
     set_flags()
     request = Request.decode(requests.readline())
     threading.Thread(target=_end_with_parent, args=(requests,), daemon=True).start()
     report = Reporter(reports)
     try:
         build(request, report)
-    except BaseException as error:  # noqa: BLE001 the parent is told, whatever it is
+    except BaseException as error:  # noqa: BLE001 the parent gets a report of any exception
         traceback.print_exc()
         report.end(failure(error, stage=report.now.stage, project=request.project))
     else:
@@ -37,24 +37,28 @@ def main() -> None:
 
 
 def _private_pipes() -> tuple[BinaryIO, BinaryIO]:
-    """Duplicates of stdin and stdout; whatever else prints goes to stderr, and reads nothing."""
+    """Return duplicates of stdin and stdout for the protocol.
+
+    All other code prints to stderr and reads from the null device, so that it cannot disturb the
+    protocol.
+    """
     requests, reports = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
+    null_device = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null_device, 0)
+    os.close(null_device)
     os.dup2(2, 1)
     return requests, reports
 
 
-def _show_where_it_hangs() -> None:
-    """On request, and on a crash, write the Python stack to stderr."""
+def _enable_stack_dumps() -> None:
+    """Write the Python stack to stderr after a crash, and on SIGUSR1, sent when the child hangs."""
     faulthandler.enable()
     if hasattr(signal, "SIGUSR1"):
         faulthandler.register(signal.SIGUSR1, all_threads=False)
 
 
 def _end_with_parent(requests: BinaryIO) -> None:
-    """Wait for the end of stdin, which the parent keeps open as long as it lives."""
+    """Exit at the end of stdin, which the parent keeps open as long as it runs."""
     requests.read()
     os._exit(1)
 

@@ -1,46 +1,40 @@
-"""From a request to artifacts: versions, model and data first, TensorFlow only then."""
+"""Build the artifacts of a request: check versions, load model and data, then import TensorFlow."""
 
 from __future__ import annotations
 
 import sys
 from dataclasses import replace
 
-from litegate.core.errors import ConfigError
-from litegate.data import prepare
-from litegate.data.prepare import save_evaluation
-from litegate.spec.loader import load_file
-from litegate.spec import Model, Recipe, Splits
-from litegate.build.toolchain.recipes import Bench
 from litegate.build.toolchain.determinism import (
     check_versions,
     fix_threads,
-    is_tensorflow_here,
+    is_tensorflow_imported,
     load_frameworks,
 )
-from litegate.build.toolchain.feeds import samples_of
-from litegate.build.toolchain.pretrained import Graph, opened
+from litegate.build.toolchain.feeds import to_tensors
+from litegate.build.toolchain.pretrained import ConvertedGraph, open_network
 from litegate.build.toolchain.protocol import START, Request
-from litegate.build.toolchain.recipes import Bench
+from litegate.build.toolchain.recipes import RecipeBuilder
 from litegate.build.toolchain.reporter import Reporter
 from litegate.core.errors import ConfigError
 from litegate.data import prepare
-from litegate.data.prepare import keep_evaluation
+from litegate.data.prepare import save_evaluation
 from litegate.spec import Model, Recipe, Splits
 from litegate.spec.loader import load_file
 
 
 def build(request: Request, report: Reporter) -> None:
-    """Make what is asked for, a folder for each recipe in the staging folder.
+    """Build the requested recipes, each into its folder of the staging folder.
 
-    Missing data is known before TensorFlow's slow import. Raises what the user's code raises, and
-    LitegateError for what is foreseen.
+    The data is loaded before TensorFlow's slow import, so that missing data fails early. Raises
+    LitegateError for expected failures, and passes on exceptions of the user's code.
     """
     report.stage("", "data", shared=True)
     check_versions()
     model = _model(request)
     recipes = [_recipe(model, name) for name in request.recipes]
     threads = model.training.threads
-    if is_tensorflow_here():
+    if is_tensorflow_imported():  # by the model's file: set its threads before it computes
         load_frameworks(threads)
     fix_threads(threads)
     locations = replace(request.locations, project=request.project)
@@ -49,15 +43,15 @@ def build(request: Request, report: Reporter) -> None:
     save_evaluation(splits, request.staging / "evaluation")
     report.stage(recipes[0].name, "train", shared=True)
     frameworks = load_frameworks(threads, fixed=True)
-    samples = samples_of(frameworks, splits)
-    del splits
+    samples = to_tensors(frameworks, splits)
+    del splits  # frees the arrays, which the tensors are copies of
     graph = None
     if model.start:
         report.stage(recipes[0].name, "load", shared=True)
-        start = opened(frameworks, request.staging / START, str(model.start), samples.shapes)
-        graph = start if isinstance(start, Graph) else None
-        model = model if isinstance(start, Graph) else replace(model, build=start)
-    bench = Bench(
+        start = open_network(frameworks, request.staging / START, str(model.start), samples.shapes)
+        graph = start if isinstance(start, ConvertedGraph) else None
+        model = model if isinstance(start, ConvertedGraph) else replace(model, build=start)
+    builder = RecipeBuilder(
         model=model,
         frameworks=frameworks,
         samples=samples,
@@ -65,19 +59,19 @@ def build(request: Request, report: Reporter) -> None:
         staging=request.staging,
         graph=graph,
     )
-    bench.make(recipes)
+    builder.build(recipes)
 
 
 def _model(request: Request) -> Model:
-    # For imports inside the user's functions; last, so that they shadow nothing of the library's.
+    # For imports inside the user's functions; last, so that they hide no installed package.
     sys.path += [str(request.file.parent), str(request.project)]
-    found = load_file(request.file, request.project)
-    if request.model not in found:
+    models = load_file(request.file, request.project)
+    if request.model not in models:
         raise ConfigError(
             f"{request.file.name} declares no model {request.model}",
-            expected=", ".join(sorted(found)) or "at least one model",
+            expected=", ".join(sorted(models)) or "at least one model",
         )
-    return _seeded(found[request.model], request.seed)
+    return _seeded(models[request.model], request.seed)
 
 
 def _seeded(model: Model, seed: int | None) -> Model:
@@ -93,9 +87,9 @@ def _recipe(model: Model, name: str) -> Recipe:
 
 
 def _check_trainable(model: Model, splits: Splits) -> None:
-    there = splits.arrays()
+    arrays = {name.partition(".")[0] for name in splits.arrays()}
     needed = ("x_train", "y_train", "x_test", "y_test")
-    missing = [name for name in needed if name not in {key.partition(".")[0] for key in there}]
+    missing = [name for name in needed if name not in arrays]
     if missing:
         raise ConfigError(
             f"{model.name} cannot be trained on {model.data.name}: it has no {', '.join(missing)}",

@@ -1,4 +1,4 @@
-"""Pruning and clustering before quantizing, through tfmot's own interface."""
+"""Prune and cluster networks before quantization, through tfmot's public interface."""
 
 from __future__ import annotations
 
@@ -9,28 +9,31 @@ from typing import Any, final
 
 from litegate.build.toolchain.determinism import Frameworks
 from litegate.build.toolchain.feeds import Network
-from litegate.build.toolchain.quantize import unsupported
+from litegate.build.toolchain.quantize import unsupported_error
 from litegate.spec import Clustering, Pruning, Recipe
 
 _UPDATES = 100
-"""How often a training finds out anew which weights are the smallest, about."""
+"""Approximate number of times that pruning recomputes which weights are the smallest.
+
+More follow the schedule more closely; each one sorts all weights.
+"""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compression:
-    """A training in between that makes weights zero, or alike."""
+    """A training stage that makes weights zero or equal."""
 
     stage: str
     epochs: int
     wrap: Callable[[Network], Network]
-    """The network with what its training needs."""
+    """Adds tfmot's wrappers that the training needs."""
     strip: Callable[[Network], Network]
-    """The trained network as it was before, with its new weights."""
+    """Removes the wrappers; keeps the new weights."""
 
 
 def compressions(frameworks: Frameworks, recipe: Recipe, steps: int) -> Iterator[Compression]:
-    """What a recipe wants done to the float network first, in order; an epoch has `steps`."""
+    """Yield a recipe's compressions of the float network, in order; an epoch has `steps`."""
     if recipe.pruning:
         yield _pruning(frameworks, recipe, recipe.pruning, steps)
     if recipe.clustering:
@@ -38,7 +41,10 @@ def compressions(frameworks: Frameworks, recipe: Recipe, steps: int) -> Iterator
 
 
 def _pruning(frameworks: Frameworks, recipe: Recipe, pruning: Pruning, steps: int) -> Compression:
-    """More and more weights become zero in the first half of the steps, tfmot's PolynomialDecay."""
+    """Prune gradually in the first half of the steps, by tfmot's PolynomialDecay.
+
+    The second half trains the remaining weights.
+    """
     import tensorflow_model_optimization as tfmot
 
     api = tfmot.sparsity.keras
@@ -52,7 +58,7 @@ def _pruning(frameworks: Frameworks, recipe: Recipe, pruning: Pruning, steps: in
     )
 
     def wrap(network: Network) -> Network:
-        pruned = _each_layer(
+        pruned = _wrap_layers(
             frameworks, network, recipe, "prune", lambda x: api.prune_low_magnitude(x, schedule)
         )
         for layer in _wrappers(pruned):
@@ -72,7 +78,7 @@ def _wrappers(network: Network) -> list[Any]:
 
 
 def _clustering(frameworks: Frameworks, recipe: Recipe, clustering: Clustering) -> Compression:
-    """The centroids begin as k-means++ draws them, and are trained; a pruned weight stays zero."""
+    """Cluster weights: centroids start from k-means++ and are trained; pruned weights stay zero."""
     import tensorflow_model_optimization as tfmot
     from tensorflow_model_optimization.python.core.clustering.keras.experimental import cluster
 
@@ -85,29 +91,32 @@ def _clustering(frameworks: Frameworks, recipe: Recipe, clustering: Clustering) 
     )
 
     def wrap(network: Network) -> Network:
-        return _each_layer(frameworks, network, recipe, "cluster", clustered)
+        return _wrap_layers(frameworks, network, recipe, "cluster", clustered)
 
     return Compression(
         stage="cluster", epochs=clustering.epochs, wrap=wrap, strip=api.strip_clustering
     )
 
 
-def _each_layer(
+def _wrap_layers(
     frameworks: Frameworks,
     network: Network,
     recipe: Recipe,
     verb: str,
     wrap: Callable[[Any], Any],
 ) -> Network:
-    """The network with each layer wrapped that has weights and is to be quantized."""
+    """Wrap each layer that has weights and will be quantized.
 
-    def wrapped(layer: Any) -> Any:
+    Raises ToolchainError for a layer that tfmot cannot `verb`.
+    """
+
+    def wrap_layer(layer: Any) -> Any:
         if layer.name in recipe.float_layers or not layer.trainable_weights:
             return layer
         try:
             return wrap(layer)
         except ValueError as error:
             kind = f"{type(layer).__module__}.{type(layer).__name__}"
-            raise unsupported(layer.name, kind, verb) from error
+            raise unsupported_error(layer.name, kind, verb) from error
 
-    return frameworks.keras.models.clone_model(network, clone_function=wrapped)
+    return frameworks.keras.models.clone_model(network, clone_function=wrap_layer)

@@ -1,4 +1,4 @@
-"""Conversion: what each kind of recipe asks of TensorFlow's converter."""
+"""Convert networks to `.tflite`, with the converter options of each kind of recipe."""
 
 from __future__ import annotations
 
@@ -10,39 +10,39 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.build.toolchain.determinism import Frameworks
-from litegate.build.toolchain.feeds import Network, Samples
-from litegate.build.toolchain.pretrained import Graph
+from litegate.build.toolchain.feeds import Network, TensorSamples
+from litegate.build.toolchain.pretrained import ConvertedGraph
 from litegate.spec import Kind, Recipe, Training
 
-Shown = list[NDArray[Any]] | dict[str, NDArray[Any]]
-Calibration = Callable[[], Iterator[Shown]]
-"""Gives single samples, each as a list of the network's input, or of several by name."""
+CalibrationSample = list[NDArray[Any]] | dict[str, NDArray[Any]]
+Calibration = Callable[[], Iterator[CalibrationSample]]
+"""Yields single samples, each as a list with the network's input, or as a mapping by input."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Way:
-    """What the converter is asked for."""
+class ConverterOptions:
+    """Options of TensorFlow's converter."""
 
     optimize: bool = True
-    """Its default optimization: quantize what can be quantized."""
+    """Apply the default optimization: quantize all tensors that can be quantized."""
     calibrate: bool = False
-    """Show it samples, to learn the activations' ranges."""
+    """Pass a representative data set, to calibrate the activations' ranges."""
     ports: bool = False
-    """Give input and output the types that the recipe declares."""
+    """Set the types of input and output that the recipe declares."""
     operators: str = ""
-    """The only operators allowed, by their name in `tf.lite.OpsSet`."""
+    """Name of the allowed operators in `tf.lite.OpsSet`; empty for the default."""
     weights: str = ""
-    """The type of the weights, where the optimization's own is not meant."""
+    """Type of the weights; empty for the optimization's default."""
 
 
-_WAYS = {
-    Kind.FLOAT32: _Way(optimize=False),
-    Kind.INT8_QAT: _Way(ports=True),
-    Kind.INT8_PTQ: _Way(calibrate=True, ports=True, operators="TFLITE_BUILTINS_INT8"),
-    Kind.DYNAMIC_RANGE: _Way(),
-    Kind.FLOAT16: _Way(weights="float16"),
-    Kind.INT16X8: _Way(
+_OPTIONS = {
+    Kind.FLOAT32: ConverterOptions(optimize=False),
+    Kind.INT8_QAT: ConverterOptions(ports=True),
+    Kind.INT8_PTQ: ConverterOptions(calibrate=True, ports=True, operators="TFLITE_BUILTINS_INT8"),
+    Kind.DYNAMIC_RANGE: ConverterOptions(),
+    Kind.FLOAT16: ConverterOptions(weights="float16"),
+    Kind.INT16X8: ConverterOptions(
         calibrate=True,
         ports=True,
         operators="EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8",
@@ -50,66 +50,70 @@ _WAYS = {
 }
 
 
-def converted(
-    frameworks: Frameworks, made: Network | Graph, recipe: Recipe, calibration: Calibration
+def convert(
+    frameworks: Frameworks,
+    network: Network | ConvertedGraph,
+    recipe: Recipe,
+    calibration: Calibration,
 ) -> bytes:
-    """The `.tflite` file of a network, or of a graph."""
-    tf, way = frameworks.tf, _WAYS[recipe.kind]
-    if isinstance(made, Graph):
-        converter, shown = made.converter(frameworks), calibration
+    """Convert a network, or a pretrained network without layers, to a `.tflite` file."""
+    tf, options = frameworks.tf, _OPTIONS[recipe.kind]
+    if isinstance(network, ConvertedGraph):
+        converter, dataset = network.converter(frameworks), calibration
     else:
-        converter = tf.lite.TFLiteConverter.from_keras_model(made)
-        shown = _typed(made, calibration)
-    if way.optimize:
+        converter = tf.lite.TFLiteConverter.from_keras_model(network)
+        dataset = _cast_samples(network, calibration)
+    if options.optimize:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if way.calibrate:
-        converter.representative_dataset = shown
-    if way.ports:
+    if options.calibrate:
+        converter.representative_dataset = dataset
+    if options.ports:
         converter.inference_input_type = tf.dtypes.as_dtype(recipe.input_type)
         converter.inference_output_type = tf.dtypes.as_dtype(recipe.output_type)
-    if way.operators:
-        converter.target_spec.supported_ops = [tf.lite.OpsSet[way.operators]]
-    if way.weights:
-        converter.target_spec.supported_types = [tf.dtypes.as_dtype(way.weights)]
+    if options.operators:
+        converter.target_spec.supported_ops = [tf.lite.OpsSet[options.operators]]
+    if options.weights:
+        converter.target_spec.supported_types = [tf.dtypes.as_dtype(options.weights)]
     return bytes(converter.convert())
 
 
-def calibration_of(
+def make_calibration(
     frameworks: Frameworks,
-    samples: Samples,
+    samples: TensorSamples,
     recipe: Recipe,
     training: Training,
     alive: Callable[[], None],
 ) -> Calibration:
-    """The first `calibration_samples` of a seeded permutation of the training split."""
+    """Return the calibration: the first samples of a seeded permutation of the training split."""
     order = np.random.default_rng(training.seed).permutation(len(samples))
-    picked = order[: recipe.calibration_samples].astype(np.int32)
+    indices = order[: recipe.calibration_samples].astype(np.int32)
 
-    def calibration() -> Iterator[Shown]:
-        shown = _gathered(frameworks.tf, samples.x_train, picked)
-        for number in range(len(picked)):
+    def calibration() -> Iterator[CalibrationSample]:
+        arrays = _gather(frameworks.tf, samples.x_train, indices)
+        for number in range(len(indices)):
             alive()
-            sample = {name: array[number : number + 1] for name, array in shown.items()}
+            sample = {name: array[number : number + 1] for name, array in arrays.items()}
             yield [sample[""]] if "" in sample else sample
 
     return calibration
 
 
-def _gathered(tf: Any, x: Any, picked: NDArray[np.int32]) -> dict[str, NDArray[Any]]:
-    named = x if isinstance(x, Mapping) else {"": x}
-    return {name: tf.gather(array, picked).numpy() for name, array in named.items()}
+def _gather(tf: Any, x: Any, indices: NDArray[np.int32]) -> dict[str, NDArray[Any]]:
+    tensors = x if isinstance(x, Mapping) else {"": x}
+    return {name: tf.gather(tensor, indices).numpy() for name, tensor in tensors.items()}
 
 
-def _typed(network: Network, calibration: Calibration) -> Calibration:
-    """The samples in the types of the network's inputs, such as whole numbers for token ids."""
+def _cast_samples(network: Network, calibration: Calibration) -> Calibration:
+    """Cast the samples to the types of the network's inputs, such as integers for token ids."""
     types = [port.dtype.as_numpy_dtype for port in network.inputs]
     by_name = dict(zip(network.input_names, types, strict=True))
 
-    def typed() -> Iterator[Shown]:
-        for shown in calibration():
-            if isinstance(shown, dict):
-                yield {name: array.astype(by_name[name]) for name, array in shown.items()}
+    def cast_samples() -> Iterator[CalibrationSample]:
+        for sample in calibration():
+            if isinstance(sample, dict):
+                yield {name: array.astype(by_name[name]) for name, array in sample.items()}
             else:
-                yield [array.astype(one) for array, one in zip(shown, types, strict=True)]
+                pairs = zip(sample, types, strict=True)
+                yield [array.astype(dtype) for array, dtype in pairs]
 
-    return typed
+    return cast_samples

@@ -1,4 +1,4 @@
-"""The ground that every build stands on: versions, flags, threads."""
+"""Fix everything that changes a build's bytes: versions, flags, threads."""
 
 from __future__ import annotations
 
@@ -20,8 +20,11 @@ FLAGS = {
     "TF_CPP_MIN_LOG_LEVEL": "2",
     "CUDA_VISIBLE_DEVICES": "-1",
 }
-"""Environment variables that TensorFlow and Keras 3 read when they are imported."""
-_STRAY = ("TF_XLA_FLAGS", "XLA_FLAGS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+"""Environment variables that TensorFlow and Keras 3 read when they are imported.
+
+oneDNN and the GPU change how sums are rounded, hence the artifact's bytes.
+"""
+_REMOVED = ("TF_XLA_FLAGS", "XLA_FLAGS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 
 
 @final
@@ -37,40 +40,42 @@ class Frameworks:
 def set_flags() -> None:
     """Fix the environment variables that change what TensorFlow computes."""
     os.environ.update(FLAGS)
-    for name in _STRAY:
+    for name in _REMOVED:
         os.environ.pop(name, None)
 
 
 def check_versions() -> None:
-    """Refuse to build with other versions than the pinned ones."""
-    got = {name: installed(name) for name in PINS}
-    wrong = [name for name, pinned in PINS.items() if got[name] != pinned]
+    """Raise ToolchainError unless the pinned versions are installed."""
+    versions = {name: installed(name) for name in PINS}
+    wrong = [name for name, pinned in PINS.items() if versions[name] != pinned]
     if wrong:
-        missing = not all(got[name] for name in wrong)
+        is_missing = not all(versions[name] for name in wrong)
         raise ToolchainError(
             "versions",
-            "the tool chain is not installed" if missing else "the tool chain has other versions",
+            "the tool chain is not installed"
+            if is_missing
+            else "the tool chain has other versions",
             expected=", ".join(f"{name} {PINS[name]}" for name in wrong),
-            got=", ".join(f"{name} {got[name] or 'not installed'}" for name in wrong),
+            got=", ".join(f"{name} {versions[name] or 'not installed'}" for name in wrong),
             remedy=INSTALL,
         )
 
 
-def is_tensorflow_here() -> bool:
-    """Whether somebody has imported TensorFlow."""
+def is_tensorflow_imported() -> bool:
+    """Return True if any code has imported TensorFlow."""
     return "tensorflow" in sys.modules
 
 
 def fix_threads(threads: int) -> None:
-    """Give TensorFlow its threads before it is imported: a data set may be one of `tf.data`."""
+    """Set the number of TensorFlow's threads before its import: a data set may use `tf.data`."""
     os.environ |= {"TF_NUM_INTRAOP_THREADS": str(threads), "TF_NUM_INTEROP_THREADS": "1"}
 
 
 def load_frameworks(threads: int, *, fixed: bool = False) -> Frameworks:
-    """Import TensorFlow and tf_keras, on the processor alone and deterministic.
+    """Import TensorFlow and tf_keras; restrict them to the CPU and to deterministic operations.
 
-    Refuses where the user's file has made TensorFlow compute before its threads could be set,
-    unless they were `fixed` before that.
+    Raises ToolchainError if TensorFlow has computed already, so that its threads cannot be set any
+    more, unless they were `fixed` before that by `fix_threads`.
     """
     import tensorflow as tf
     import tf_keras as keras
@@ -81,24 +86,24 @@ def load_frameworks(threads: int, *, fixed: bool = False) -> Frameworks:
         tf.config.set_visible_devices([], "GPU")
     except RuntimeError as error:
         if fixed:
-            return _deterministic(tf, keras)
+            return _make_deterministic(tf, keras)
         raise ToolchainError(
             "config",
             "TensorFlow was at work before the model's builder was called",
             got=str(error),
             remedy="let the model's file compute inside its functions, not while it is imported",
         ) from error
-    return _deterministic(tf, keras)
+    return _make_deterministic(tf, keras)
 
 
-def _deterministic(tf: Any, keras: Any) -> Frameworks:
+def _make_deterministic(tf: Any, keras: Any) -> Frameworks:
     tf.config.experimental.enable_op_determinism()
     tf.get_logger().setLevel("ERROR")
     return Frameworks(tf=tf, keras=keras)
 
 
-def facts() -> dict[str, Any]:
-    """What of this machine and its software made an artifact, in JSON's types."""
+def environment_facts() -> dict[str, Any]:
+    """Return the facts of machine and software for an artifact's birth certificate."""
     return {
         "versions": {name: installed(name) for name in PINS} | {"numpy": version("numpy")},
         "python": platform.python_version(),
@@ -110,7 +115,7 @@ def facts() -> dict[str, Any]:
 
 
 def _processor() -> str:
-    listed = Path("/proc/cpuinfo")
-    lines = listed.read_text("utf-8", "replace").splitlines() if listed.is_file() else []
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text("utf-8", "replace").splitlines() if cpuinfo.is_file() else []
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(names, platform.processor() or platform.machine())

@@ -1,4 +1,4 @@
-"""Exceptions to failures: what went wrong in words, and where in the user's own code."""
+"""Turn exceptions into `Failure` reports, with the location in the user's code."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from litegate.build.toolchain.protocol import Failure
 from litegate.core.errors import BuildError, ConfigError, DataError, DataUnavailable, LitegateError
 
 _LONGEST = 1500
+"""Characters of an exception's text: TensorFlow's may contain a whole graph."""
 _LITEGATE = Path(__file__).resolve().parents[2]
 _KINDS: dict[type[LitegateError], str] = {
     DataUnavailable: "data-unavailable",
@@ -22,7 +23,7 @@ _KINDS: dict[type[LitegateError], str] = {
 
 @final
 class ToolchainError(BuildError):
-    """A build that the tool chain gives up, with the kind of the failure."""
+    """An error of the tool chain, with the kind of the failure."""
 
     def __init__(
         self, kind: str, what: str, *, expected: str = "", got: str = "", remedy: str = ""
@@ -32,10 +33,10 @@ class ToolchainError(BuildError):
 
 
 def failure(error: BaseException, *, stage: str, project: Path) -> Failure:
-    """What an exception that ended the build in `stage` means to the person who started it."""
+    """Return the report for an exception that ended the build in `stage`."""
     if isinstance(error, LitegateError):
-        return _foreseen(error)
-    file, line = own_place(error.__traceback__, project)
+        return _litegate_failure(error)
+    file, line = user_location(error.__traceback__, project)
     text = f"{type(error).__name__}: {error}"[:_LONGEST]
     if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
         remedy = "free memory, or make Training(batch_size=...) or the network smaller"
@@ -56,25 +57,26 @@ def failure(error: BaseException, *, stage: str, project: Path) -> Failure:
     return Failure(kind="other", what="an unforeseen exception", got=text, remedy=remedy)
 
 
-def _foreseen(error: LitegateError) -> Failure:
+def _litegate_failure(error: LitegateError) -> Failure:
     kind = error.kind if isinstance(error, ToolchainError) else _KINDS.get(type(error), "other")
     return Failure(
         kind=kind, what=error.what, expected=error.expected, got=error.got, remedy=error.remedy
     )
 
 
-def own_place(trace: TracebackType | None, project: Path) -> tuple[str, int]:
-    """File and line of the innermost frame in the user's own code; empty and 0 without one."""
-    own = [frame for frame in traceback.extract_tb(trace) if is_own(frame.filename, project)]
-    return (own[-1].filename, own[-1].lineno or 0) if own else ("", 0)
+def user_location(trace: TracebackType | None, project: Path) -> tuple[str, int]:
+    """Return file and line of the innermost frame in the user's code; "" and 0 without one."""
+    frames = [f for f in traceback.extract_tb(trace) if is_user_file(f.filename, project)]
+    return (frames[-1].filename, frames[-1].lineno or 0) if frames else ("", 0)
 
 
-def is_own(filename: str, project: Path) -> bool:
-    """Whether a file is the user's: below the project, not installed, not part of litegate."""
+def is_user_file(filename: str, project: Path) -> bool:
+    """Return True if a file is below the project, not installed, and not part of litegate."""
     path = Path(filename).resolve()
-    installed = path.is_relative_to(Path(sys.prefix).resolve()) or "site-packages" in path.parts
+    # A virtual environment often lies inside the project.
+    is_installed = path.is_relative_to(Path(sys.prefix).resolve()) or "site-packages" in path.parts
     return (
         path.is_relative_to(project.resolve())
-        and not installed
+        and not is_installed
         and not path.is_relative_to(_LITEGATE)
     )

@@ -1,4 +1,4 @@
-"""The data set as TensorFlow's arrays, and how a network with several ports is fed them."""
+"""Convert a data set to tensors and feed it to networks with one or several inputs and outputs."""
 
 from __future__ import annotations
 
@@ -9,27 +9,25 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.data.disk_arrays import DiskArray
-from litegate.spec import Inputs, Model, Splits
 from litegate.build.toolchain.determinism import Frameworks
 from litegate.build.toolchain.failures import ToolchainError
-from litegate.data.disk_arrays import Rows
+from litegate.data.disk_arrays import DiskArray
 from litegate.spec import Inputs, Model, Splits
 
 Network = Any
 """A tf_keras model."""
 Tensors = Any
 """A tensor, or a mapping of tensors by the name of an input or an output."""
-Answers = NDArray[np.float32] | dict[str, NDArray[np.float32]]
-"""Shape (n, ...); of several outputs by the output's name."""
+Outputs = NDArray[np.float32] | dict[str, NDArray[np.float32]]
+"""A network's outputs, shape (n, ...); a mapping by name if there are several."""
 _WRAPPERS = ("quant_", "prune_low_magnitude_", "cluster_")
-"""What tfmot puts before the name of a layer that it wraps, the output's too."""
+"""Prefixes that tfmot adds to the names of the layers it wraps, output layers included."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Samples:
-    """The data set as TensorFlow's own arrays, made once for all trainings of a run.
+class TensorSamples:
+    """The data set as tensors, created once for all trainings of a run.
 
     Samples of several inputs and labels of several outputs are mappings by name.
     """
@@ -37,27 +35,27 @@ class Samples:
     x_train: Tensors
     """float32, shape (n, ...)."""
     y_train: Tensors
-    """int32, or float32 for labels that are no whole numbers; shape (n, ...)."""
+    """int32, or float32 for floating-point labels; shape (n, ...)."""
     x_test: Tensors
-    """float32, shape (m, ...); `DiskArray` where they are too many for memory."""
+    """float32, shape (m, ...); `DiskArray` if they exceed memory."""
     y_test: Tensors
-    """As `y_train`, shape (m, ...); `DiskArray` where they are too many for memory."""
+    """As `y_train`, shape (m, ...); `DiskArray` if they exceed memory."""
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """The shape of one sample of each input; the name is empty for one array alone."""
+        """The shape of one sample, by input; the name is empty if there is a single array."""
         x = self.x_train
-        named = x if isinstance(x, Mapping) else {"": x}
-        return {name: tuple(each.shape[1:]) for name, each in named.items()}
+        tensors = x if isinstance(x, Mapping) else {"": x}
+        return {name: tuple(tensor.shape[1:]) for name, tensor in tensors.items()}
 
     @property
-    def labelled(self) -> tuple[str, ...]:
-        """The outputs that labels are named for; none where there is one array alone."""
+    def labelled_outputs(self) -> tuple[str, ...]:
+        """The names of the outputs that have labels; empty if the labels are a single array."""
         return tuple(self.y_train) if isinstance(self.y_train, Mapping) else ()
 
     @property
-    def validates(self) -> bool:
-        """Whether the evaluation split's labels are in memory, of the kind that is trained to."""
+    def can_validate(self) -> bool:
+        """True if the evaluation labels are in memory, with the training labels' type and shape."""
         return not isinstance(self.y_test, DiskArray) and _kinds(self.y_train) == _kinds(
             self.y_test
         )
@@ -68,14 +66,15 @@ class Samples:
 
 
 def _kinds(labels: Tensors) -> dict[str, tuple[Any, ...]]:
-    named = labels if isinstance(labels, Mapping) else {"": labels}
-    return {name: (each.dtype, *each.shape[1:]) for name, each in named.items()}
+    """Return the dtype and the shape of one label, by output."""
+    tensors = labels if isinstance(labels, Mapping) else {"": labels}
+    return {name: (tensor.dtype, *tensor.shape[1:]) for name, tensor in tensors.items()}
 
 
-def samples_of(frameworks: Frameworks, splits: Splits) -> Samples:
-    """Copy a prepared data set into TensorFlow."""
+def to_tensors(frameworks: Frameworks, splits: Splits) -> TensorSamples:
+    """Copy a prepared data set into tensors."""
     tf = frameworks.tf
-    return Samples(
+    return TensorSamples(
         x_train=_samples(tf, splits.x_train),
         y_train=_labels(tf, splits.y_train),
         x_test=_samples(tf, splits.x_test),
@@ -97,82 +96,83 @@ def _labels(tf: Any, y: Any) -> Tensors:
     return tf.constant(y, tf.float32 if np.asarray(y).dtype.kind == "f" else tf.int32)
 
 
-def output_names(network: Network, labelled: Collection[str]) -> list[str]:
-    """What the outputs are called in the float network, in the network's order.
+def output_names(network: Network, labelled_outputs: Collection[str]) -> list[str]:
+    """Return the outputs' names in the float network, in the network's order.
 
-    A name that labels have is no wrapper's, whatever it begins with.
+    Prefixes of tfmot's wrappers are removed, except from a name that also occurs in the labels.
     """
-    return [name if name in labelled else _unwrapped(name) for name in network.output_names]
+    return [name if name in labelled_outputs else _unwrapped(name) for name in network.output_names]
 
 
 def _unwrapped(name: str) -> str:
-    wrapper = next((each for each in _WRAPPERS if name.startswith(each)), "")
-    return name.removeprefix(wrapper)
+    prefix = next((prefix for prefix in _WRAPPERS if name.startswith(prefix)), "")
+    return name.removeprefix(prefix)
 
 
-def fed_to(network: Network, x: Tensors) -> Any:
-    """Samples as a network takes them: a tensor, or a list in the order of its inputs."""
+def network_inputs(network: Network, x: Tensors) -> Any:
+    """Return samples as a network takes them: a tensor, or a list in the order of its inputs."""
     if not isinstance(x, Mapping):
         return x
-    found = [x[name] for name in network.input_names]
-    return found if len(found) > 1 else found[0]
+    tensors = [x[name] for name in network.input_names]
+    return tensors if len(tensors) > 1 else tensors[0]
 
 
-def expected_of(network: Network, y: Tensors) -> Any:
-    """Labels as a network's losses take them: a tensor, or a list in the order of its outputs."""
+def network_labels(network: Network, y: Tensors) -> Any:
+    """Return labels as a network's losses take them: a tensor, or a list in the outputs' order."""
     if not isinstance(y, Mapping):
         return y
-    found = [y[name] for name in output_names(network, y)]
-    return found if len(found) > 1 else found[0]
+    tensors = [y[name] for name in output_names(network, y)]
+    return tensors if len(tensors) > 1 else tensors[0]
 
 
-def part(tf: Any, tensors: Any, which: slice) -> Any:
-    """Some samples of each tensor."""
-    return tf.nest.map_structure(lambda each: each[which], tensors)
+def slice_samples(tf: Any, tensors: Any, selection: slice) -> Any:
+    """Return the selected samples of each tensor."""
+    return tf.nest.map_structure(lambda tensor: tensor[selection], tensors)
 
 
-def count(tf: Any, tensors: Any) -> int:
-    """How many samples there are."""
+def sample_count(tf: Any, tensors: Any) -> int:
+    """Return the number of samples."""
     return len(tf.nest.flatten(tensors)[0])
 
 
-def in_lists(frameworks: Frameworks, network: Network) -> Network:
-    """The network with its inputs and outputs in lists, where it has them in dictionaries."""
+def with_port_lists(frameworks: Frameworks, network: Network) -> Network:
+    """Return the network with inputs and outputs in lists instead of dictionaries."""
     if isinstance(network.input, dict) or isinstance(network.output, dict):
         return frameworks.keras.Model(network.inputs, network.outputs, name=network.name)
     return network
 
 
-def check_ports(network: Network, model: Model, samples: Samples) -> None:
-    """Refuse a network that does not take the data set's samples, or does not give its labels."""
+def check_ports(network: Network, model: Model, samples: TensorSamples) -> None:
+    """Raise ToolchainError if the network's inputs or outputs do not fit the samples and labels."""
     inputs = network.inputs or ()
-    if not _takes(network, inputs, samples.shapes):
-        raise _not_taken(network, model, samples)
-    names = output_names(network, samples.labelled)
-    if {*samples.labelled} == {*names} or (len(names) == 1 and not samples.labelled):
+    if not _accepts(network, inputs, samples.shapes):
+        raise _input_error(network, model, samples)
+    names = output_names(network, samples.labelled_outputs)
+    if {*samples.labelled_outputs} == {*names} or (
+        len(names) == 1 and not samples.labelled_outputs
+    ):
         return
-    labelled = ", ".join(samples.labelled) or "labels in one array"
     raise ToolchainError(
         "builder",
         "the network's outputs are not those that the data set has labels of",
-        expected=labelled,
+        expected=", ".join(samples.labelled_outputs) or "labels in one array",
         got=", ".join(names),
         remedy="name the last layers as the labels: Splits(y_train={name: labels, ...}), "
         "keras.layers.Dense(..., name=name)",
     )
 
 
-def _takes(network: Network, inputs: Any, shapes: dict[str, tuple[int, ...]]) -> bool:
-    got = [tuple(port.shape)[1:] for port in inputs]
+def _accepts(network: Network, inputs: Any, shapes: dict[str, tuple[int, ...]]) -> bool:
+    declared = [tuple(port.shape)[1:] for port in inputs]
     if set(shapes) == {""}:
-        return len(got) == 1 and _fits(got[0], shapes[""])
-    named = dict(zip(network.input_names, got, strict=True)) if got else {}
-    return {*named} == {*shapes} and all(_fits(named[name], shapes[name]) for name in named)
+        return len(declared) == 1 and _fits(declared[0], shapes[""])
+    by_name = dict(zip(network.input_names, declared, strict=True)) if declared else {}
+    return {*by_name} == {*shapes} and all(_fits(by_name[k], shapes[k]) for k in by_name)
 
 
-def _not_taken(network: Network, model: Model, samples: Samples) -> ToolchainError:
+def _input_error(network: Network, model: Model, samples: TensorSamples) -> ToolchainError:
     shapes, inputs = samples.shapes, network.inputs or ()
-    got = [tuple(port.shape)[1:] for port in inputs]
+    declared = [tuple(port.shape)[1:] for port in inputs]
     remedy = f"change the preprocessing of {model.data.name}"
     if set(shapes) == {""}:
         shape = shapes[""]
@@ -180,17 +180,17 @@ def _not_taken(network: Network, model: Model, samples: Samples) -> ToolchainErr
             "builder",
             "the network does not take the data set's samples",
             expected=f"one input of shape {shape} and one output",
-            got=f"{len(network.outputs or ())} outputs and inputs of shape {got}"
-            if got
+            got=f"{len(network.outputs or ())} outputs and inputs of shape {declared}"
+            if declared
             else "no declared input",
             remedy=f"begin with keras.layers.InputLayer(input_shape={shape}), or {remedy}",
         )
-    named = zip(network.input_names, got, strict=True) if got else ()
+    by_name = zip(network.input_names, declared, strict=True) if declared else ()
     return ToolchainError(
         "builder",
         "the network does not take the data set's samples",
         expected=", ".join(f"the input {name} of shape {shape}" for name, shape in shapes.items()),
-        got=", ".join(f"{name} of shape {shape}" for name, shape in named) or "no declared input",
+        got=", ".join(f"{name} of shape {shape}" for name, shape in by_name) or "no declared input",
         remedy=f"name the inputs as the samples: keras.Input(shape, name=name), or {remedy}",
     )
 

@@ -1,4 +1,4 @@
-"""Networks: built anew each time, checked, compiled, and run on many samples."""
+"""Build networks with the model's builder; check, compile and run them."""
 
 from __future__ import annotations
 
@@ -12,62 +12,68 @@ from numpy.typing import NDArray
 from litegate.build.toolchain.determinism import Frameworks
 from litegate.build.toolchain.failures import ToolchainError
 from litegate.build.toolchain.feeds import (
-    Answers,
     Network,
-    Samples,
+    Outputs,
+    TensorSamples,
     check_ports,
-    count,
-    fed_to,
-    in_lists,
+    network_inputs,
     output_names,
-    part,
+    sample_count,
+    slice_samples,
+    with_port_lists,
 )
-from litegate.build.toolchain.keras3 import loaded_keras3, translated
+from litegate.build.toolchain.keras3 import loaded_keras3, translate
 from litegate.spec import Model, Training
 
 Weights = list[NDArray[Any]]
 _BATCH = 250
-_OF_CLASSES = frozenset({"sparsecategoricalcrossentropy", "categoricalcrossentropy"})
-"""The losses of networks that choose between classes, which have an accuracy."""
+"""Samples in one call: larger batches need more memory, smaller ones more calls."""
+_CLASSIFICATION_LOSSES = frozenset({"sparsecategoricalcrossentropy", "categoricalcrossentropy"})
+"""Losses of networks that choose between classes; only these networks have an accuracy."""
 
 
 def reseed(frameworks: Frameworks, training: Training) -> None:
-    """Seed Python, NumPy and TensorFlow before a stage, so that no stage depends on another."""
-    for keras in _in_use(frameworks):
+    """Seed Python, NumPy and TensorFlow before a stage, so that stages are independent."""
+    for keras in _imported_kerases(frameworks):
         keras.utils.set_random_seed(training.seed)
 
 
-def fresh(frameworks: Frameworks, model: Model, samples: Samples) -> Network:
-    """The network as its builder makes it, with the seed's initial weights; always of tf_keras."""
-    network = translated(frameworks, _made(frameworks, model))
+def build_network(frameworks: Frameworks, model: Model, samples: TensorSamples) -> Network:
+    """Call the model's builder; return a checked tf_keras network with seeded initial weights."""
+    network = translate(frameworks, _call_builder(frameworks, model))
     _check_kind(frameworks, network, model)
     check_ports(network, model, samples)
     _check_scores(network, model)
-    return in_lists(frameworks, network)
+    return with_port_lists(frameworks, network)
 
 
-def _made(frameworks: Frameworks, model: Model) -> Network:
-    """What the builder gives on cleared ground.
+def _call_builder(frameworks: Frameworks, model: Model) -> Network:
+    """Call the builder with cleared Keras state and a fresh seed.
 
-    Keras's own state is cleared: automatic layer names carry a counter that reaches the file. The
-    import of Keras 3 may draw random numbers: a builder in which it happens is called once more.
+    The state is cleared because automatic layer names contain a counter that reaches the file. The
+    import of Keras 3 may draw random numbers, so a builder that imports it is called once more.
     """
     keras3 = loaded_keras3()
-    for keras in _in_use(frameworks):
+    for keras in _imported_kerases(frameworks):
         keras.backend.clear_session()
     reseed(frameworks, model.training)
     network = model.build(frameworks.keras)
-    return network if loaded_keras3() is keras3 else _made(frameworks, model)
+    return network if loaded_keras3() is keras3 else _call_builder(frameworks, model)
 
 
-def _in_use(frameworks: Frameworks) -> list[Any]:
-    """Keras 3, where it is imported, and tf_keras."""
+def _imported_kerases(frameworks: Frameworks) -> list[Any]:
+    """Return Keras 3, if it is imported, and tf_keras."""
     return [keras for keras in (loaded_keras3(), frameworks.keras) if keras]
 
 
-def restored(frameworks: Frameworks, model: Model, samples: Samples, weights: Weights) -> Network:
-    """The network built anew with the trained weights."""
-    network = fresh(frameworks, model, samples)
+def rebuild_network(
+    frameworks: Frameworks, model: Model, samples: TensorSamples, weights: Weights
+) -> Network:
+    """Build the network again and load the trained weights.
+
+    Raises ToolchainError if the builder returns another architecture than before.
+    """
+    network = build_network(frameworks, model, samples)
     try:
         network.set_weights(weights)
     except ValueError as error:
@@ -93,9 +99,9 @@ def _check_kind(frameworks: Frameworks, network: Network, model: Model) -> None:
 
 
 def _check_scores(network: Network, model: Model) -> None:
-    """Refuse other scores than one a class before training on labels that they do not fit.
+    """Raise ToolchainError before training if the number of scores is not the number of classes.
 
-    A single score may say yes or no; of several outputs, and of masks, others judge.
+    A single score is allowed for a binary decision. Several outputs and masks are not checked.
     """
     classes, shape = len(model.data.classes), network.output_shape
     if (
@@ -116,11 +122,13 @@ def _check_scores(network: Network, model: Model) -> None:
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
-    """The outputs that labels are named for, and the one whose accuracy is told."""
+class OutputRoles:
+    """Which outputs have labels, and which of them decides."""
 
     labelled: tuple[str, ...] = ()
-    output: str = ""
+    """Empty if the labels are a single array."""
+    deciding: str = ""
+    """The output whose accuracy is reported, if there are several."""
 
 
 def compile_network(
@@ -128,29 +136,34 @@ def compile_network(
     network: Network,
     training: Training,
     rate: float | None,
-    judged: Judged,
+    roles: OutputRoles,
 ) -> None:
-    """Give a network a fresh optimizer, the losses, and the accuracy of the output that decides.
+    """Compile a network with a fresh optimizer, the losses, and the deciding output's accuracy.
 
-    There is an accuracy only where that output's loss chooses between classes.
+    The accuracy is only computed if that output's loss is one of classification.
     """
-    names = output_names(network, judged.labelled)
+    names = output_names(network, roles.labelled)
     trainings = losses_of(training, names)
-    losses = [_loss(frameworks.keras, each) for each in trainings]
-    several = len(names) > 1
-    told = [
-        ["accuracy"] if _chooses(each) and (name == judged.output or not several) else []
-        for name, each in zip(names, trainings, strict=True)
+    losses = [_loss(frameworks.keras, output_training) for output_training in trainings]
+    has_several = len(names) > 1
+    metrics = [
+        ["accuracy"]
+        if _is_classification(output_training) and (name == roles.deciding or not has_several)
+        else []
+        for name, output_training in zip(names, trainings, strict=True)
     ]
     network.compile(
         optimizer=_optimizer(frameworks.keras, training, rate),
-        loss=losses if several else losses[0],
-        metrics=told if several else told[0],
+        loss=losses if has_several else losses[0],
+        metrics=metrics if has_several else metrics[0],
     )
 
 
 def losses_of(training: Training, outputs: list[str]) -> list[Training]:
-    """The training with the loss of each output; refuses a mapping that names others."""
+    """Return the training with the loss of each output.
+
+    Raises ToolchainError if `training.loss` maps other names than `outputs`.
+    """
     if isinstance(training.loss, str):
         return [training] * len(outputs)
     if {*training.loss} != {*outputs}:
@@ -163,37 +176,37 @@ def losses_of(training: Training, outputs: list[str]) -> list[Training]:
     return [replace(training, loss=training.loss[name]) for name in outputs]
 
 
-def _chooses(training: Training) -> bool:
-    return _wanted(str(training.loss)) in _OF_CLASSES
+def _is_classification(training: Training) -> bool:
+    return _class_name(str(training.loss)) in _CLASSIFICATION_LOSSES
 
 
-def _wanted(name: str) -> str:
-    """A name of Keras's as its classes have it, in small letters."""
+def _class_name(name: str) -> str:
+    """Return the lower-case name of the Keras class: "mean_squared_error" to "meansquarederror"."""
     return name.replace("_", "").lower()
 
 
 def _optimizer(keras: Any, training: Training, rate: float | None) -> Any:
     known = _classes(keras.optimizers)
-    known.pop("optimizer")
-    wanted = _wanted(training.optimizer)
-    if wanted not in known:
+    known.pop("optimizer")  # the abstract base class
+    name = _class_name(training.optimizer)
+    if name not in known:
         raise ToolchainError(
             "config",
             f"Training(optimizer={training.optimizer!r}) is no Keras optimizer",
             expected=", ".join(sorted(known)),
         )
-    return known[wanted]() if rate is None else known[wanted](learning_rate=rate)
+    return known[name]() if rate is None else known[name](learning_rate=rate)
 
 
 def _loss(keras: Any, training: Training) -> Any:
     known = _classes(keras.losses)
-    wanted = _wanted(str(training.loss))
+    name = _class_name(str(training.loss))
     try:
-        if wanted not in known:
+        if name not in known:
             return keras.losses.get(training.loss)
-        if wanted.endswith("crossentropy"):
-            return known[wanted](from_logits=training.from_logits)
-        return known[wanted]()
+        if name.endswith("crossentropy"):
+            return known[name](from_logits=training.from_logits)
+        return known[name]()
     except ValueError as error:
         raise ToolchainError(
             "config",
@@ -203,34 +216,36 @@ def _loss(keras: Any, training: Training) -> Any:
 
 
 def _classes(module: Any) -> dict[str, Any]:
-    return {name.lower(): each for name, each in vars(module).items() if isinstance(each, type)}
+    members = vars(module).items()
+    return {name.lower(): member for name, member in members if isinstance(member, type)}
 
 
-def inference(
+def compile_inference(
     frameworks: Frameworks,
     network: Network,
-    samples: Samples,
+    samples: TensorSamples,
     alive: Callable[[], None],
-) -> Callable[[], Answers]:
-    """A function that gives the network's answers to the evaluation split, shape (m, ...).
+) -> Callable[[], Outputs]:
+    """Return a function that computes the network's outputs for the evaluation split.
 
-    Of several outputs a mapping from the output's name. It runs in inference mode, some samples at
-    a time, and is compiled once, however often the network's weights change.
+    It returns shape (m, ...), or a mapping by name if there are several outputs. It runs in
+    inference mode, a batch at a time, and is compiled only once: changed weights take effect.
     """
-    tf, fed = frameworks.tf, fed_to(network, samples.x_test)
+    tf, inputs = frameworks.tf, network_inputs(network, samples.x_test)
     signature = tf.nest.map_structure(
-        lambda each: tf.TensorSpec([None, *each.shape[1:]], each.dtype), fed
+        lambda tensor: tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype), inputs
     )
     infer = tf.function(lambda batch: network(batch, training=False), input_signature=[signature])
 
-    def answers() -> Answers:
-        parts = []
-        for start in range(0, count(tf, fed), _BATCH):
-            given = infer(part(tf, fed, slice(start, start + _BATCH)))
-            parts.append([each.numpy() for each in tf.nest.flatten(given)])
+    def predict() -> Outputs:
+        batches = []
+        for start in range(0, sample_count(tf, inputs), _BATCH):
+            outputs = infer(slice_samples(tf, inputs, slice(start, start + _BATCH)))
+            batches.append([tensor.numpy() for tensor in tf.nest.flatten(outputs)])
             alive()
-        joined = [np.concatenate(each).astype(np.float32) for each in zip(*parts, strict=True)]
-        names = output_names(network, samples.labelled)
+        by_output = zip(*batches, strict=True)
+        joined = [np.concatenate(arrays).astype(np.float32) for arrays in by_output]
+        names = output_names(network, samples.labelled_outputs)
         return dict(zip(names, joined, strict=True)) if len(names) > 1 else joined[0]
 
-    return answers
+    return predict

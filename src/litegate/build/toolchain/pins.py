@@ -1,4 +1,7 @@
-"""The versions that artifacts are built with; read without TensorFlow, since keys hold them."""
+"""Pin the versions that artifacts are built with.
+
+They are part of every artifact's key, so this module must not need TensorFlow.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +19,13 @@ PINS: Mapping[str, str] = MappingProxyType(
 )
 """Distribution name to version."""
 STAND_INS = {"tensorflow": "tensorflow-cpu"}
+"""Distributions that provide the same packages under another name."""
 INSTALL = 'pip install "litegate[train]"'
-"""What puts the pinned versions in place."""
+"""The command that installs the pinned versions."""
 
 
 def installed(distribution: str) -> str:
-    """The installed version of a distribution or of its stand-in; empty where there is none."""
+    """Return the installed version of a distribution or its stand-in; empty without either."""
     try:
         return version(distribution)
     except PackageNotFoundError:

@@ -1,7 +1,7 @@
-"""What the parent and the tool chain say to each other: one JSON object a line.
+"""Encode and decode the messages between the parent and the tool chain: JSON objects, one a line.
 
 The parent sends one `Request`. The tool chain answers with reports until `Done` or `Failure`.
-Standard library alone: the parent reads this without TensorFlow.
+Needs only the standard library: the parent imports this without TensorFlow.
 """
 
 from __future__ import annotations
@@ -14,50 +14,55 @@ from typing import Any, ClassVar, final
 from litegate.spec import DataLocations
 
 CONVERTED = "converted.tflite"
-"""Beside a recipe's files where its `.tflite` was stripped: what it was made of."""
+"""The converter's output, in the recipe's folder, if the recipe strips its `.tflite`."""
 START = "start"
-"""The trained network, a file or a folder, in the staging folder of a model that begins so."""
+"""The pretrained network of a model with `start=`, a file or a folder in the staging folder."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One model and what is to be made of it."""
+    """A model and the recipes to build."""
 
     file: Path
     """The file that declares the model."""
     project: Path
-    """The folder that the user's own modules lie below."""
+    """The folder that contains the user's modules."""
     model: str
     recipes: tuple[str, ...]
     """Names as in `Model.recipe`, references such as "float32+1" included."""
     locations: DataLocations
     staging: Path
-    """An empty folder for what is made; a folder for each recipe appears in it."""
+    """An empty folder; each recipe's files are written to a folder in it."""
     seed: int | None = None
-    """Takes the place of the model's own; None leaves it."""
+    """Replaces the model's own seed, unless None."""
 
     def encode(self) -> bytes:
-        """The request as a line."""
-        fields = {"file": str(self.file), "project": str(self.project), "model": self.model}
-        places = {"directory": self.locations.directory, "cache": self.locations.cache}
-        written = {name: None if path is None else str(path) for name, path in places.items()}
-        rest = {"recipes": self.recipes, "locations": written, "staging": str(self.staging)}
-        return _line(fields | rest | ({} if self.seed is None else {"seed": self.seed}))
+        """Encode the request as a line of JSON."""
+        paths = {"directory": self.locations.directory, "cache": self.locations.cache}
+        fields = {
+            "file": str(self.file),
+            "project": str(self.project),
+            "model": self.model,
+            "recipes": self.recipes,
+            "locations": {k: None if path is None else str(path) for k, path in paths.items()},
+            "staging": str(self.staging),
+        }
+        return _line(fields | ({} if self.seed is None else {"seed": self.seed}))
 
     @classmethod
     def decode(cls, line: bytes) -> Request:
-        """The request of a line; ValueError, KeyError or TypeError where it is none."""
-        got = json.loads(line)
-        places = {name: Path(path) if path else None for name, path in got["locations"].items()}
+        """Decode a line. Raises ValueError, KeyError or TypeError if it is not a request."""
+        fields = json.loads(line)
+        paths = {k: Path(path) if path else None for k, path in fields["locations"].items()}
         return cls(
-            file=Path(got["file"]),
-            project=Path(got["project"]),
-            model=got["model"],
-            recipes=tuple(got["recipes"]),
-            locations=DataLocations(**places),
-            staging=Path(got["staging"]),
-            seed=got.get("seed"),
+            file=Path(fields["file"]),
+            project=Path(fields["project"]),
+            model=fields["model"],
+            recipes=tuple(fields["recipes"]),
+            locations=DataLocations(**paths),
+            staging=Path(fields["staging"]),
+            seed=fields.get("seed"),
         )
 
 
@@ -68,33 +73,33 @@ class Stage:
 
     event: ClassVar[str] = "stage"
     recipe: str
-    """The recipe it is done for; empty for the data."""
+    """The recipe that the stage belongs to; empty while the data is loaded."""
     stage: str
     """data, load, train, prune, cluster, quantize, fine-tune, convert or evaluate."""
     shared: bool = False
-    """Whether other recipes of the request rest on it too."""
+    """True if other recipes of the request depend on the stage too."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a training has come."""
+    """The progress of a training."""
 
     event: ClassVar[str] = "progress"
     recipe: str
     stage: str
     epoch: int
-    """Counted from 1 over the network's whole life: fine-tuning goes on where training ended."""
+    """Counted from 1 over the network's whole life: fine-tuning continues the count of training."""
     epochs: int
     """The last epoch of this stage, counted in the same way."""
     step: int
     steps: int
-    """Batches done in this epoch, and in all of it."""
+    """Batches done in this epoch, and batches in the epoch."""
     loss: float
     accuracy: float | None
-    """Means over the epoch so far, on the training split; None where the loss has no accuracy."""
+    """Means over the epoch so far, on the training split; None if the loss has no accuracy."""
     eta: float
-    """Seconds that the rest of the stage will take at the pace so far."""
+    """Estimated seconds until the end of the stage, at the pace so far."""
 
 
 @final
@@ -109,7 +114,7 @@ class Ready:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alive:
-    """Work goes on, and there is nothing to say about it."""
+    """A sign of life during work that has no progress to report."""
 
     event: ClassVar[str] = "alive"
 
@@ -117,7 +122,7 @@ class Alive:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """The build is over without the rest of its artifacts."""
+    """The build failed; the remaining artifacts are not built."""
 
     event: ClassVar[str] = "error"
     kind: str
@@ -128,34 +133,34 @@ class Failure:
     got: str = ""
     remedy: str = ""
     file: str = ""
-    """The user's own file that an exception passed through last; empty where there is none."""
+    """The user's file that the exception passed through last; empty if there is none."""
     line: int = 0
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """Everything that was asked for is ready."""
+    """All recipes of the request are ready."""
 
     event: ClassVar[str] = "done"
 
 
 Event = Stage | Progress | Ready
-"""What a progress display is told."""
+"""Reports that are passed on to a progress display."""
 Report = Event | Alive | Failure | Done
-"""What the tool chain writes."""
+"""A message of the tool chain to the parent."""
 _REPORTS: dict[str, type[Report]] = {
-    each.event: each for each in (Stage, Progress, Ready, Alive, Failure, Done)
+    report.event: report for report in (Stage, Progress, Ready, Alive, Failure, Done)
 }
 
 
 def encode(report: Report) -> bytes:
-    """A report as a line."""
+    """Encode a report as a line of JSON."""
     return _line({"event": report.event} | asdict(report))
 
 
 def decode(line: bytes) -> Report:
-    """The report of a line; ValueError where it is none."""
+    """Decode a line. Raises ValueError if it is not a report."""
     try:
         fields = json.loads(line)
         return _REPORTS[fields.pop("event")](**fields)

@@ -1,4 +1,4 @@
-"""Quantization-aware networks, through tfmot's own interface."""
+"""Make networks quantization-aware, through tfmot's public interface."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ import numpy as np
 
 from litegate.build.toolchain.determinism import Frameworks
 from litegate.build.toolchain.failures import ToolchainError
-from litegate.build.toolchain.feeds import Network, Samples, fed_to, part
+from litegate.build.toolchain.feeds import Network, TensorSamples, network_inputs, slice_samples
 from litegate.spec import Recipe
 
 _UNSUPPORTED = re.compile(r"[Ll]ayer (?P<name>[^\s:]+):<class '(?P<kind>[^']+)'> is not supported")
 _PROBES = 8
+"""Samples that an annotated network is compared on: few suffice, for equal weights agree on all."""
 
 
-def quantized(
-    frameworks: Frameworks, network: Network, recipe: Recipe, samples: Samples
+def quantize(
+    frameworks: Frameworks, network: Network, recipe: Recipe, samples: TensorSamples
 ) -> Network:
-    """The quantization-aware twin of a float network, with its weights.
+    """Return the quantization-aware twin of a float network, with its weights.
 
-    Refuses layers that tfmot cannot quantize, and an annotation that loses the weights or
-    quantizes one of the recipe's `float_layers`.
+    Raises ToolchainError for layers that tfmot cannot quantize, and for an annotation that loses
+    the weights or quantizes one of the recipe's `float_layers`.
     """
     import tensorflow_model_optimization as tfmot
 
@@ -33,25 +34,27 @@ def quantized(
         _check_names(network, recipe)
         if recipe.annotate is None:
             _check_layers(frameworks, network, recipe)
-            network = _guarded(partial(_annotate, frameworks, api, recipe), network)
+            network = _refuse_unsupported(partial(_annotate, frameworks, api, recipe), network)
         else:
-            network = _annotated(frameworks, network, recipe.annotate(network, tfmot), samples)
-            _check_left_out(network, recipe)
-        scheme = _preserving(recipe)
+            network = _checked_annotation(
+                frameworks, network, recipe.annotate(network, tfmot), samples
+            )
+            _check_float_layers(network, recipe)
+        scheme = _preserving_scheme(recipe)
         apply = partial(api.quantize_apply, scheme=scheme) if scheme else api.quantize_apply
-        return _guarded(apply, network)
+        return _refuse_unsupported(apply, network)
 
 
 def _annotate(frameworks: Frameworks, api: Any, recipe: Recipe, network: Network) -> Network:
-    """Annotate all layers but the recipe's `float_layers`."""
+    """Annotate all layers except the recipe's `float_layers`."""
     if not recipe.float_layers:
         return api.quantize_annotate_model(network)
 
-    def annotated(layer: Any) -> Any:
-        left = layer.name in recipe.float_layers
-        return layer if left else api.quantize_annotate_layer(layer)
+    def annotate_layer(layer: Any) -> Any:
+        is_float = layer.name in recipe.float_layers
+        return layer if is_float else api.quantize_annotate_layer(layer)
 
-    return frameworks.keras.models.clone_model(network, clone_function=annotated)
+    return frameworks.keras.models.clone_model(network, clone_function=annotate_layer)
 
 
 def _check_names(network: Network, recipe: Recipe) -> None:
@@ -65,24 +68,25 @@ def _check_names(network: Network, recipe: Recipe) -> None:
 
 
 def _check_layers(frameworks: Frameworks, network: Network, recipe: Recipe) -> None:
-    """Refuse what tfmot would leave float with no more than a warning, or name poorly."""
+    """Raise ToolchainError for layers that tfmot leaves float with a warning, or names poorly."""
     layers = frameworks.keras.layers
     for layer in network.layers:
         if layer.name in recipe.float_layers:
             continue
         if isinstance(layer, layers.Lambda | frameworks.keras.Model):
-            raise unsupported(layer.name, f"{type(layer).__module__}.{type(layer).__name__}")
+            raise unsupported_error(layer.name, f"{type(layer).__module__}.{type(layer).__name__}")
 
 
-def _check_left_out(annotated: Network, recipe: Recipe) -> None:
-    """Refuse an annotation of a layer that the recipe declares float.
+def _check_float_layers(annotated: Network, recipe: Recipe) -> None:
+    """Raise ToolchainError if `annotate` includes a layer that the recipe declares float.
 
-    What else it leaves out is judged by the file: the converter turns many such layers to integers.
+    Other layers without annotation are judged in the file: the converter quantizes many of them.
     """
     from tensorflow_model_optimization.python.core.quantization.keras import quantize_annotate
 
-    wrappers = (e for e in annotated.layers if isinstance(e, quantize_annotate.QuantizeAnnotate))
-    if both := sorted({each.layer.name for each in wrappers} & {*recipe.float_layers}):
+    wrapper = quantize_annotate.QuantizeAnnotate
+    names = {layer.layer.name for layer in annotated.layers if isinstance(layer, wrapper)}
+    if both := sorted(names & {*recipe.float_layers}):
         raise ToolchainError(
             "config",
             f"annotate quantizes what float_layers declares float: {', '.join(both)}",
@@ -91,8 +95,8 @@ def _check_left_out(annotated: Network, recipe: Recipe) -> None:
         )
 
 
-def _preserving(recipe: Recipe) -> Any:
-    """The scheme that keeps zeros zero and equal weights equal; None where none need be."""
+def _preserving_scheme(recipe: Recipe) -> Any:
+    """Return the scheme that preserves zeros and equal weights; None without compression."""
     import tensorflow_model_optimization as tfmot
 
     schemes = tfmot.experimental.combine
@@ -102,10 +106,13 @@ def _preserving(recipe: Recipe) -> Any:
     return schemes.Default8BitPrunePreserveQuantizeScheme() if recipe.pruning else None
 
 
-def _annotated(
-    frameworks: Frameworks, network: Network, annotated: Any, samples: Samples
+def _checked_annotation(
+    frameworks: Frameworks, network: Network, annotated: Any, samples: TensorSamples
 ) -> Network:
-    """The annotated network, if it answers like the float one, bit for bit."""
+    """Return the annotated network if its outputs equal the float network's bit for bit.
+
+    Raises ToolchainError otherwise.
+    """
     if not isinstance(annotated, frameworks.keras.Model):
         raise ToolchainError(
             "builder",
@@ -115,37 +122,38 @@ def _annotated(
             remedy="return what keras.models.clone_model gives",
         )
     tf = frameworks.tf
-    probes = part(tf, fed_to(network, samples.x_test), slice(0, _PROBES))
-    before, after = (_flat(tf, each(probes, training=False)) for each in (network, annotated))
-    if not np.array_equal(before, after):
+    probes = slice_samples(tf, network_inputs(network, samples.x_test), slice(0, _PROBES))
+    expected, actual = (_flat(tf, net(probes, training=False)) for net in (network, annotated))
+    if not np.array_equal(expected, actual):
         raise ToolchainError(
             "builder",
             "the annotated network does not answer like the float network that it was made of",
             expected="the same weights: equal outputs",
-            got=f"outputs that differ by up to {np.abs(before - after).max():.3g}",
+            got=f"outputs that differ by up to {np.abs(expected - actual).max():.3g}",
             remedy="in the clone_function, return quantize_annotate_layer(layer) or the layer "
             "itself, never a new layer",
         )
     return annotated
 
 
-def _flat(tf: Any, answers: Any) -> Any:
-    """Every answer in one row."""
-    return np.concatenate([each.numpy().ravel() for each in tf.nest.flatten(answers)])
+def _flat(tf: Any, outputs: Any) -> Any:
+    """Return all values of all outputs as one array of shape (n,)."""
+    return np.concatenate([tensor.numpy().ravel() for tensor in tf.nest.flatten(outputs)])
 
 
-def _guarded(step: Any, network: Network) -> Network:
+def _refuse_unsupported(step: Any, network: Network) -> Network:
+    """Call a step of tfmot; turn its error for an unsupported layer into ToolchainError."""
     try:
         return step(network)
     except (RuntimeError, ValueError) as error:
-        found = _UNSUPPORTED.search(str(error))
-        if found:
-            raise unsupported(found["name"], found["kind"]) from error
+        layer = _UNSUPPORTED.search(str(error))
+        if layer:
+            raise unsupported_error(layer["name"], layer["kind"]) from error
         raise
 
 
-def unsupported(name: str, kind: str, verb: str = "quantize") -> ToolchainError:
-    """The refusal of a layer that tfmot cannot quantize, prune or cluster."""
+def unsupported_error(name: str, kind: str, verb: str = "quantize") -> ToolchainError:
+    """Return the error for a layer that tfmot cannot quantize, prune or cluster."""
     return ToolchainError(
         "unsupported-layer",
         f"tfmot cannot {verb} the layer {name} ({kind})",

@@ -1,4 +1,4 @@
-"""The recipes of one model, made one after another from one trained float network."""
+"""Build the recipes of a model, one after another, from one trained float network."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any, final
 
 from litegate.build.toolchain.compress import compressions
-from litegate.build.toolchain.convert import calibration_of, converted
-from litegate.build.toolchain.determinism import Frameworks, facts
-from litegate.build.toolchain.feeds import Network, Samples
-from litegate.build.toolchain.networks import Weights, fresh, reseed, restored
-from litegate.build.toolchain.pretrained import Graph
+from litegate.build.toolchain.convert import convert, make_calibration
+from litegate.build.toolchain.determinism import Frameworks, environment_facts
+from litegate.build.toolchain.feeds import Network, TensorSamples
+from litegate.build.toolchain.networks import Weights, build_network, rebuild_network, reseed
+from litegate.build.toolchain.pretrained import ConvertedGraph
 from litegate.build.toolchain.protocol import CONVERTED, START
-from litegate.build.toolchain.quantize import quantized
+from litegate.build.toolchain.quantize import quantize
 from litegate.build.toolchain.reporter import Reporter
 from litegate.build.toolchain.strip import stripped
-from litegate.build.toolchain.train import Course, Trained, Trainer
+from litegate.build.toolchain.train import Trainer, TrainingPhase, TrainingResult
 from litegate.data.array_files import save
 from litegate.data.sources import digest
 from litegate.spec import Kind, Model, Recipe
@@ -27,123 +27,135 @@ from litegate.spec import Kind, Model, Recipe
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Base:
-    """The trained float network that recipes start from."""
+class _FloatNetwork:
+    """The weights of the trained float network that recipes start from."""
 
     weights: Weights
-    trained: Trained
+    result: TrainingResult
     seconds: dict[str, float]
+    """Spent on its training, by stage."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bench:
-    """What every recipe of a run needs."""
+class RecipeBuilder:
+    """Builds the recipes of one model."""
 
     model: Model
     frameworks: Frameworks
-    samples: Samples
+    samples: TensorSamples
     report: Reporter
     staging: Path
-    graph: Graph | None = None
-    """What the model starts from, where that is no network to train."""
+    graph: ConvertedGraph | None = None
+    """The pretrained network, if it has no layers and cannot be trained."""
 
-    def make(self, recipes: Sequence[Recipe]) -> None:
-        """Make each recipe's files; the float network is trained once, when it is first needed.
+    def build(self, recipes: Sequence[Recipe]) -> None:
+        """Write each recipe's files; train the float network once, when it is first needed.
 
-        Every network is built anew and seeded, so no recipe's bytes depend on another recipe.
+        Every network is built and seeded again, so that no recipe's bytes depend on another recipe.
         """
-        base: _Base | None = None
+        float_network: _FloatNetwork | None = None
         for recipe in recipes if self.graph is None else ():
-            if base is None and not recipe.from_scratch:
-                base = self._train_base(recipe)
-            self._make_one(recipe, None if recipe.from_scratch else base)
+            if float_network is None and not recipe.from_scratch:
+                float_network = self._train_float_network(recipe)
+            self._build_recipe(recipe, None if recipe.from_scratch else float_network)
         if self.graph:
-            self._make_of_graph(recipes, self.graph)
+            self._build_from_graph(recipes, self.graph)
 
-    def _make_of_graph(self, recipes: Sequence[Recipe], graph: Graph) -> None:
+    def _build_from_graph(self, recipes: Sequence[Recipe], graph: ConvertedGraph) -> None:
         for recipe in recipes:
             graph.demand(recipe, self.model.training.epochs)
-        outputs = graph.answers(self.samples.x_test, self.report.alive)
+        outputs = graph.predict(self.samples.x_test, self.report.alive)
         for recipe in recipes:
             self.report.stage(recipe.name, "convert")
             tflite = self._convert(recipe, graph)
-            trained = Trained(outputs=outputs, rows=())
-            self._write(recipe, tflite, trained, self.report.seconds(recipe.name))
+            result = TrainingResult(outputs=outputs, curve=())
+            self._write(recipe, tflite, result, self.report.seconds(recipe.name))
             self.report.ready(recipe.name)
 
-    def _train_base(self, recipe: Recipe) -> _Base:
+    def _train_float_network(self, recipe: Recipe) -> _FloatNetwork:
         self.report.stage(recipe.name, "train", shared=True)
-        network = fresh(self.frameworks, self.model, self.samples)
-        trained = self._trainer().train(network, self._first_course(recipe))
+        network = build_network(self.frameworks, self.model, self.samples)
+        result = self._trainer().train(network, self._first_phase(recipe))
         seconds = self.report.seconds(recipe.name)
-        return _Base(weights=network.get_weights(), trained=trained, seconds=seconds)
+        return _FloatNetwork(weights=network.get_weights(), result=result, seconds=seconds)
 
-    def _make_one(self, recipe: Recipe, base: _Base | None) -> None:
-        network, trained = self._network(recipe, base)
+    def _build_recipe(self, recipe: Recipe, float_network: _FloatNetwork | None) -> None:
+        network, result = self._train_recipe(recipe, float_network)
         self.report.stage(recipe.name, "convert")
         tflite = self._convert(recipe, network)
-        seconds = (base.seconds if base else {}) | self.report.seconds(recipe.name)
-        self._write(recipe, tflite, trained, seconds)
+        seconds = (float_network.seconds if float_network else {}) | self.report.seconds(
+            recipe.name
+        )
+        self._write(recipe, tflite, result, seconds)
         self.report.ready(recipe.name)
 
-    def _network(self, recipe: Recipe, base: _Base | None) -> tuple[Network, Trained]:
-        """The network to convert and what its training gave; without a base, from scratch."""
-        aware = recipe.kind is Kind.INT8_QAT
+    def _train_recipe(
+        self, recipe: Recipe, float_network: _FloatNetwork | None
+    ) -> tuple[Network, TrainingResult]:
+        """Return the network to convert and the result of its training.
+
+        Without a trained float network, the network is trained from scratch.
+        """
+        is_quantization_aware = recipe.kind is Kind.INT8_QAT
         self.report.stage(recipe.name, _first_stage(recipe))
-        network, trained = self._compressed(self._start(base), recipe, base)
-        if aware:
+        network, result = self._compress(self._start(float_network), recipe, float_network)
+        if is_quantization_aware:
             self.report.stage(recipe.name, "quantize")
             reseed(self.frameworks, self.model.training)
-            network = quantized(self.frameworks, network, recipe, self.samples)
-        if trained is None:
+            network = quantize(self.frameworks, network, recipe, self.samples)
+        if result is None:
             self.report.stage(recipe.name, "train")
-            return network, self._trainer().train(network, self._first_course(recipe))
-        if aware or recipe.fine_tune_epochs:
-            trained = self._train_on(network, recipe, trained, "fine-tune", recipe.fine_tune_epochs)
-        return network, trained
+            return network, self._trainer().train(network, self._first_phase(recipe))
+        if is_quantization_aware or recipe.fine_tune_epochs:
+            epochs = recipe.fine_tune_epochs
+            result = self._continue_training(network, recipe, result, "fine-tune", epochs)
+        return network, result
 
-    def _compressed(
-        self, network: Network, recipe: Recipe, base: _Base | None
-    ) -> tuple[Network, Trained | None]:
-        """The float network pruned and clustered, as the recipe wants it."""
-        if base is None:
+    def _compress(
+        self, network: Network, recipe: Recipe, float_network: _FloatNetwork | None
+    ) -> tuple[Network, TrainingResult | None]:
+        """Prune and cluster the float network, if the recipe does."""
+        if float_network is None:
             return network, None
-        trained = base.trained
+        result = float_network.result
         steps = math.ceil(len(self.samples) / self.model.training.batch_size)
-        for each in compressions(self.frameworks, recipe, steps):
-            self.report.stage(recipe.name, each.stage)
+        for compression in compressions(self.frameworks, recipe, steps):
+            stage, epochs = compression.stage, compression.epochs
+            self.report.stage(recipe.name, stage)
             reseed(self.frameworks, self.model.training)
-            network = each.wrap(network)
-            trained = self._train_on(network, recipe, trained, each.stage, each.epochs)
-            network = each.strip(network)
-        return network, trained
+            network = compression.wrap(network)
+            result = self._continue_training(network, recipe, result, stage, epochs)
+            network = compression.strip(network)
+        return network, result
 
-    def _start(self, base: _Base | None) -> Network:
-        if base is None:
-            return fresh(self.frameworks, self.model, self.samples)
-        return restored(self.frameworks, self.model, self.samples, base.weights)
+    def _start(self, float_network: _FloatNetwork | None) -> Network:
+        if float_network is None:
+            return build_network(self.frameworks, self.model, self.samples)
+        return rebuild_network(self.frameworks, self.model, self.samples, float_network.weights)
 
-    def _train_on(
-        self, network: Network, recipe: Recipe, before: Trained, stage: str, epochs: int
-    ) -> Trained:
-        """Train for `epochs` after those before, with a fresh optimizer."""
+    def _continue_training(
+        self, network: Network, recipe: Recipe, previous: TrainingResult, stage: str, epochs: int
+    ) -> TrainingResult:
+        """Train for `epochs` after the previous ones, with a fresh optimizer."""
         self.report.stage(recipe.name, stage)
-        training, done = self.model.training, len(before.rows)
+        training, done = self.model.training, len(previous.curve)
         rate = training.fine_tune_learning_rate
-        course = Course(
+        phase = TrainingPhase(
             recipe=recipe.name,
             stage=stage,
             epochs=range(done, done + epochs),
             rate=training.learning_rate if rate is None else rate,
         )
-        tuned = self._trainer().train(network, course)
-        return Trained(outputs=tuned.outputs, rows=before.rows + tuned.rows)
+        result = self._trainer().train(network, phase)
+        return TrainingResult(outputs=result.outputs, curve=previous.curve + result.curve)
 
-    def _first_course(self, recipe: Recipe) -> Course:
+    def _first_phase(self, recipe: Recipe) -> TrainingPhase:
         training = self.model.training
         epochs = range(training.epochs)
-        return Course(recipe=recipe.name, stage="train", epochs=epochs, rate=training.learning_rate)
+        return TrainingPhase(
+            recipe=recipe.name, stage="train", epochs=epochs, rate=training.learning_rate
+        )
 
     def _trainer(self) -> Trainer:
         return Trainer(
@@ -154,22 +166,22 @@ class Bench:
             output=self.model.data.output,
         )
 
-    def _convert(self, recipe: Recipe, made: Network | Graph) -> bytes:
+    def _convert(self, recipe: Recipe, network: Network | ConvertedGraph) -> bytes:
         training = self.model.training
         reseed(self.frameworks, training)
-        calibration = calibration_of(
+        calibration = make_calibration(
             self.frameworks, self.samples, recipe, training, self.report.alive
         )
-        return converted(self.frameworks, made, recipe, calibration)
+        return convert(self.frameworks, network, recipe, calibration)
 
     def _write(
-        self, recipe: Recipe, tflite: bytes, trained: Trained, seconds: dict[str, float]
+        self, recipe: Recipe, tflite: bytes, result: TrainingResult, seconds: dict[str, float]
     ) -> None:
-        """Write the four files that the store keeps of a build."""
+        """Write the files of a build that the store keeps."""
         folder = self.staging / recipe.name
         folder.mkdir()
         certificate = (
-            facts()
+            environment_facts()
             | {
                 "model": self.model.name,
                 "training": asdict(self.model.training),
@@ -178,24 +190,24 @@ class Bench:
                 "threads": self.model.training.threads,
                 "seconds": seconds,
             }
-            | self._start_told()
+            | self._start_origin()
         )
         if recipe.strip:
             (folder / CONVERTED).write_bytes(tflite)
             tflite = stripped(tflite, subject=f"{self.model.name}/{recipe.name}")
         (folder / "model.tflite").write_bytes(tflite)
-        save(folder, "keras_outputs", trained.outputs)
-        (folder / "history.json").write_text(_json([asdict(row) for row in trained.rows]))
+        save(folder, "keras_outputs", result.outputs)
+        (folder / "history.json").write_text(_json([asdict(epoch) for epoch in result.curve]))
         (folder / "certificate.json").write_text(_json(certificate))
 
-    def _start_told(self) -> dict[str, Any]:
-        """Where the trained network came from, for the birth certificate."""
+    def _start_origin(self) -> dict[str, Any]:
+        """Return the origin of the pretrained network, for the birth certificate; empty without."""
         start = self.model.start
         if start is None:
             return {}
-        told = {name: getattr(start, name) for name in ("path", "url", "command")}
-        named = {name: text for name, text in told.items() if text}
-        return {"start": named | {"sha256": digest(self.staging / START)}}
+        fields = {name: getattr(start, name) for name in ("path", "url", "command")}
+        origin = {name: text for name, text in fields.items() if text}
+        return {"start": origin | {"sha256": digest(self.staging / START)}}
 
 
 def _first_stage(recipe: Recipe) -> str:

@@ -1,4 +1,4 @@
-"""Tells the parent where the build stands."""
+"""Report the progress of a build to the parent process."""
 
 from __future__ import annotations
 
@@ -19,64 +19,65 @@ from litegate.build.toolchain.protocol import (
 )
 
 _PAUSE = 0.5
-"""Seconds between two reports of one stage."""
+"""Seconds between two reports of one stage: a smooth display without flooding the pipe."""
 
 
 @final
 class Reporter:
     """Writes reports to the parent.
 
-    Called by the thread that works and by no other: the parent takes silence for a hang.
+    Only the working thread may call it: the parent treats silence as a hang, and reports of another
+    thread would conceal one.
     """
 
     def __init__(self, stream: BinaryIO, clock: Callable[[], float] = time.monotonic) -> None:
-        """Reports go to `stream`, each at once; `clock` gives seconds."""
+        """Write to `stream`, flushing every report; `clock` returns seconds."""
         self.now = Stage(recipe="", stage="", shared=True)
         self._stream = stream
         self._clock = clock
-        self._began = self._last = clock()
+        self._stage_started = self._last_report = clock()
         self._seconds: defaultdict[str, dict[str, float]] = defaultdict(dict)
 
     def stage(self, recipe: str, stage: str, *, shared: bool = False) -> None:
-        """A stage begins, and the one before it ends; nothing where it is on already."""
-        begun = Stage(recipe=recipe, stage=stage, shared=shared)
-        if begun != self.now:
-            self._book()
-            self.now = begun
-            self._write(begun)
+        """Begin a stage and end the previous one; do nothing if the stage is active already."""
+        new_stage = Stage(recipe=recipe, stage=stage, shared=shared)
+        if new_stage != self.now:
+            self._add_elapsed()
+            self.now = new_stage
+            self._write(new_stage)
 
     def progress(self, progress: Progress) -> None:
-        """How far a training has come; epochs' ends are always told, the rest now and then."""
+        """Report a training's progress: every end of an epoch, and otherwise every half second."""
         if progress.step == progress.steps or self._is_time():
             self._write(progress)
 
     def alive(self) -> None:
-        """Work goes on."""
+        """Report a sign of life."""
         if self._is_time():
             self._write(Alive())
 
     def ready(self, recipe: str) -> None:
-        """A recipe's files are complete."""
+        """Report that a recipe's files are complete."""
         self._write(Ready(recipe=recipe))
 
-    def end(self, how: Done | Failure) -> None:
-        """The build is over."""
-        self._write(how)
+    def end(self, result: Done | Failure) -> None:
+        """Report the end of the build."""
+        self._write(result)
 
     def seconds(self, recipe: str) -> dict[str, float]:
-        """Seconds spent for one recipe so far, by stage."""
-        self._book()
+        """Return the seconds spent on a recipe so far, by stage."""
+        self._add_elapsed()
         return {stage: round(spent, 3) for stage, spent in self._seconds[recipe].items()}
 
-    def _book(self) -> None:
+    def _add_elapsed(self) -> None:
         now, spent = self._clock(), self._seconds[self.now.recipe]
-        spent[self.now.stage] = spent.get(self.now.stage, 0.0) + now - self._began
-        self._began = now
+        spent[self.now.stage] = spent.get(self.now.stage, 0.0) + now - self._stage_started
+        self._stage_started = now
 
     def _is_time(self) -> bool:
-        return self._clock() - self._last >= _PAUSE
+        return self._clock() - self._last_report >= _PAUSE
 
     def _write(self, report: Report) -> None:
         self._stream.write(encode(report))
         self._stream.flush()
-        self._last = self._clock()
+        self._last_report = self._clock()

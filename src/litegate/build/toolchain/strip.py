@@ -1,4 +1,4 @@
-"""Strip a `.tflite`: take out what no device reads, and nothing that makes an output."""
+"""Strip a `.tflite`: remove everything that no device reads, and nothing that affects outputs."""
 
 from __future__ import annotations
 
@@ -11,34 +11,35 @@ import numpy as np
 from litegate.core.errors import ArtifactError
 
 _NEVER_READ = frozenset({b"CONVERSION_METADATA", b"debug_metadata"})
-"""Metadata that tell how a file came about; whatever else there is, some runtime may read."""
+"""Metadata about the file's conversion; any other metadata may be read by some runtime."""
 _ALIGNMENT = 16
-"""Bytes: what the schema asks of a buffer's data, so that a device may read it where it lies."""
+"""Alignment of a buffer's data in bytes: the schema requires it, so that devices read it in place.
+"""
 _NONE = -1
 
 
 def stripped(tflite: bytes, *, subject: str = "the model") -> bytes:
-    """The same model without what no device reads.
+    """Return the same model without everything that no device reads.
 
-    Out go the names of tensors and graphs, but for the model's inputs and outputs, the description,
-    the converter's notes and debug metadata, the ranges seen in calibration (scales and zero points
-    stay), and buffers that nothing refers to. Signatures stay. `tflite` is a converter's output,
-    or a file that `litegate.tflite.reader` has parsed. Raises ArtifactError if it cannot be
-    unpacked or keeps data outside the part that can be written again.
+    Removes the names of graphs and of tensors other than the model's inputs and outputs, the
+    description, the converter's and debug metadata, the ranges of calibration (scales and zero
+    points stay), and unreferenced buffers. Signatures stay. `tflite` is a converter's output, or a
+    file that `litegate.tflite.reader` has parsed. Raises ArtifactError if it cannot be unpacked,
+    or has data outside its flatbuffer.
     """
     from ai_edge_litert import schema_py_generated as schema
 
-    model = _unpacked(schema, tflite, subject)
-    _demand_whole(model, subject)
+    model = _unpack(schema, tflite, subject)
+    _demand_inside(model, subject)
     model.description = None
     for graph in model.subgraphs:
         _strip_graph(graph)
     _strip_metadata(model)
     _strip_buffers(schema, model)
-    return _packed(schema, model)
+    return _pack(schema, model)
 
 
-def _unpacked(schema: Any, tflite: bytes, subject: str) -> Any:
+def _unpack(schema: Any, tflite: bytes, subject: str) -> Any:
     try:
         return schema.ModelT.InitFromPackedBuf(tflite, 0)
     except (struct.error, ValueError, TypeError, IndexError) as error:
@@ -49,14 +50,14 @@ def _unpacked(schema: Any, tflite: bytes, subject: str) -> Any:
         ) from error
 
 
-def _demand_whole(model: Any, subject: str) -> None:
-    """Refuse what lies behind the flatbuffer, as in files of more than 2 GB."""
-    operators = (one for graph in model.subgraphs for one in graph.operators or ())
+def _demand_inside(model: Any, subject: str) -> None:
+    """Raise ArtifactError for data behind the flatbuffer, as in files of more than 2 GB."""
+    operators = (operator for graph in model.subgraphs for operator in graph.operators or ())
     outside = (
         *(buffer.offset for buffer in model.buffers or ()),
         *(operator.largeCustomOptionsOffset for operator in operators),
     )
-    if any(offset > 1 for offset in outside):  # 1 stands for a place not yet known
+    if any(offset > 1 for offset in outside):  # the schema uses 1 for an offset not yet known
         raise ArtifactError(
             f"{subject} keeps data behind its flatbuffer, and cannot be written again",
             expected="a file whose buffers lie within it",
@@ -66,59 +67,58 @@ def _demand_whole(model: Any, subject: str) -> None:
 
 def _strip_graph(graph: Any) -> None:
     graph.name, graph.debugMetadataIndex = None, _NONE
-    ports = {int(index) for index in (*_listed(graph.inputs), *_listed(graph.outputs))}
-    for index, tensor in enumerate(_listed(graph.tensors)):
+    ports = {int(index) for index in (*_vector(graph.inputs), *_vector(graph.outputs))}
+    for index, tensor in enumerate(_vector(graph.tensors)):
         if index not in ports:
             tensor.name = None
         tensor.quantization = _without_ranges(tensor.quantization)
-    for operator in _listed(graph.operators):
+    for operator in _vector(graph.operators):
         operator.debugMetadataIndex = _NONE
 
 
-def _without_ranges(steps: Any) -> Any:
-    """A tensor's scales and zero points; nothing where it has none."""
-    if steps is None or (steps.scale is None and steps.details is None):
+def _without_ranges(quantization: Any) -> Any:
+    """Return a tensor's quantization without ranges; None if it has no scales either."""
+    if quantization is None or (quantization.scale is None and quantization.details is None):
         return None
-    steps.min = steps.max = None
-    return steps
+    quantization.min = quantization.max = None
+    return quantization
 
 
-def _listed(vector: Any) -> Any:
-    """A vector of the schema; an empty one where it is absent."""
+def _vector(vector: Any) -> Any:
+    """Return a vector of the schema; an empty one if it is absent."""
     return () if vector is None else vector
 
 
 def _strip_metadata(model: Any) -> None:
-    kept = [one for one in _listed(model.metadata) if one.name not in _NEVER_READ]
-    model.metadata = kept or None
-    model.metadataBuffer = None  # of an older schema; nothing reads it
+    metadata = [item for item in _vector(model.metadata) if item.name not in _NEVER_READ]
+    model.metadata = metadata or None
+    model.metadataBuffer = None  # a field of an older schema that nothing reads
 
 
 def _strip_buffers(schema: Any, model: Any) -> None:
-    """Keep each buffer with data that something refers to, behind an empty one.
+    """Keep the referenced buffers that have data, behind an empty buffer 0.
 
-    A tensor without values needs no buffer of its own: it refers to buffer 0, as the schema says,
-    whose bytes nobody reads.
+    A tensor without values refers to buffer 0, as the schema says; its bytes are never read.
     """
-    places: dict[int, int] = {}
-    kept = [schema.BufferT()]
-    for owner in _owners(model):
-        number, held = owner.buffer, model.buffers[owner.buffer]
-        if number and held.data is not None and number not in places:
-            places[number] = len(kept)
-            kept.append(held)
-        owner.buffer = places.get(number, 0)
-    model.buffers = kept
+    new_indices: dict[int, int] = {}
+    buffers = [schema.BufferT()]
+    for owner in _buffer_owners(model):
+        index, buffer = owner.buffer, model.buffers[owner.buffer]
+        if index and buffer.data is not None and index not in new_indices:
+            new_indices[index] = len(buffers)
+            buffers.append(buffer)
+        owner.buffer = new_indices.get(index, 0)
+    model.buffers = buffers
 
 
-def _owners(model: Any) -> Iterator[Any]:
-    """Whatever refers to a buffer: tensors and metadata."""
+def _buffer_owners(model: Any) -> Iterator[Any]:
+    """Yield the tables that refer to a buffer: tensors and metadata."""
     for graph in model.subgraphs:
-        yield from _listed(graph.tensors)
-    yield from _listed(model.metadata)
+        yield from _vector(graph.tensors)
+    yield from _vector(model.metadata)
 
 
-def _packed(schema: Any, model: Any) -> bytes:
+def _pack(schema: Any, model: Any) -> bytes:
     import flatbuffers
 
     for buffer in model.buffers:
@@ -129,7 +129,7 @@ def _packed(schema: Any, model: Any) -> bytes:
 
 
 def _pack_buffer(schema: Any, builder: Any, data: Any) -> int:
-    """Write a buffer with its data aligned, which the generated code leaves out."""
+    """Write a buffer with aligned data: the schema's generated code does not align it."""
     vector = None
     if data is not None:
         raw = np.asarray(data, np.uint8).tobytes()

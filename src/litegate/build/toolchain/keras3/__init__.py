@@ -1,4 +1,7 @@
-"""Keras 3 to tf_keras, for tfmot takes nothing else: layer by layer, with the weights, checked."""
+"""Translate Keras 3 networks to tf_keras, layer by layer with the weights; verify the outputs.
+
+tfmot accepts only networks of tf_keras.
+"""
 
 from __future__ import annotations
 
@@ -6,56 +9,59 @@ import sys
 from typing import Any
 
 from litegate.build.toolchain.determinism import Frameworks
-from litegate.build.toolchain.keras3.rebuild import rebuilt
+from litegate.build.toolchain.keras3.rebuild import rebuild
 from litegate.build.toolchain.keras3.supported import (
     SUPPORTED,
-    network_refused,
-    refused,
-    unsupported,
+    layer_error,
+    network_error,
+    unsupported_error,
 )
 from litegate.build.toolchain.keras3.verify import check_layer, check_network
 
 
 def loaded_keras3() -> Any | None:
-    """The module Keras 3, where the user's code has imported it."""
+    """Return the Keras 3 module if the user's code has imported it, else None."""
     return sys.modules.get("keras")
 
 
-def translated(frameworks: Frameworks, network: Any) -> Any:
-    """The same network, made of tf_keras's layers; what is no Keras 3 network comes back as it is.
+def translate(frameworks: Frameworks, network: Any) -> Any:
+    """Return the same network in tf_keras; a network that is not of Keras 3 is returned unchanged.
 
-    Each layer has its name and its weights, and is checked by equal outputs on random inputs, and
-    so is the network. Raises ToolchainError, naming the layer, for what cannot be translated.
+    Names and weights are copied. Each layer, and then the network, must give equal outputs for
+    random inputs. Raises ToolchainError, naming the layer, if it cannot be translated.
     """
     keras3 = loaded_keras3()
     if keras3 is None or not isinstance(network, keras3.Model):
         return network
     _check_kind(keras3, network)
-    twin = rebuilt(frameworks.keras, network)
-    theirs = {layer.name: layer for layer in network.layers}
+    twin = rebuild(frameworks.keras, network)
+    keras3_layers = {layer.name: layer for layer in network.layers}
     for layer in twin.layers:
-        if layer.name in theirs and not isinstance(layer, frameworks.keras.layers.InputLayer):
-            _copy_weights(theirs[layer.name], layer)
-            check_layer(frameworks, theirs[layer.name], layer)
+        is_input = isinstance(layer, frameworks.keras.layers.InputLayer)
+        if layer.name in keras3_layers and not is_input:
+            _copy_weights(keras3_layers[layer.name], layer)
+            check_layer(frameworks, keras3_layers[layer.name], layer)
     check_network(frameworks, network, twin)
     return twin
 
 
 def _check_kind(keras3: Any, network: Any) -> None:
-    """Refuse what is not a network of supported layers, with declared inputs."""
-    if type(network).__name__ not in {"Sequential", "Functional"} or not _is_own(network):
-        raise network_refused(
+    """Raise ToolchainError unless it is a network of supported layers with declared inputs."""
+    if type(network).__name__ not in {"Sequential", "Functional"} or not _is_from_keras3(network):
+        raise network_error(
             network.name,
             got=type(network).__qualname__,
             expected="a Sequential network, or one made by keras.Model(inputs, outputs)",
         )
-    for each in getattr(network, "operations", network.layers):
-        kind = type(each).__name__ if _is_own(each) else f"{type(each).__name__} of your own"
-        operation = not isinstance(each, keras3.layers.Layer)
-        if operation or kind not in SUPPORTED:
-            raise unsupported(each.name, kind, operation=operation)
+    for operation in getattr(network, "operations", network.layers):
+        kind = type(operation).__name__
+        if not _is_from_keras3(operation):
+            kind = f"{kind} of your own"
+        is_operation = not isinstance(operation, keras3.layers.Layer)
+        if is_operation or kind not in SUPPORTED:
+            raise unsupported_error(operation.name, kind, is_operation=is_operation)
     if not getattr(network, "inputs", None):
-        raise network_refused(
+        raise network_error(
             network.name,
             got="no declared input",
             expected="a network that knows the shape of its input",
@@ -63,13 +69,15 @@ def _check_kind(keras3: Any, network: Any) -> None:
         )
 
 
-def _is_own(made: Any) -> bool:
-    """Whether its class is Keras 3's own, and not the user's."""
-    return type(made).__module__.startswith("keras.src.")
+def _is_from_keras3(instance: Any) -> bool:
+    """Return True if the instance's class is defined by Keras 3, not by the user."""
+    return type(instance).__module__.startswith("keras.src.")
 
 
 def _copy_weights(layer: Any, twin: Any) -> None:
     try:
         twin.set_weights(layer.get_weights())
     except ValueError as error:
-        raise refused(layer.name, got=str(error), expected="the weights of one layer") from error
+        raise layer_error(
+            layer.name, got=str(error), expected="the weights of one layer"
+        ) from error

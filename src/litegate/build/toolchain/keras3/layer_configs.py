@@ -1,15 +1,15 @@
-"""The settings of one layer: from what Keras 3 writes to what tf_keras reads."""
+"""Translate a layer's configuration from Keras 3 to tf_keras."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from litegate.build.toolchain.keras3.supported import refused
+from litegate.build.toolchain.keras3.supported import layer_error
 
 Config = dict[str, Any]
 
-_RENAMED = {
+_RENAMED = {  # settings of Keras 3 that have another name in tf_keras
     "InputLayer": {"batch_shape": "batch_input_shape"},
     "LeakyReLU": {"negative_slope": "alpha"},
 }
@@ -19,34 +19,34 @@ _ONLY_KERAS3: Mapping[str, Mapping[str, Any]] = {
     "InputLayer": {"optional": False},
     "ZeroPadding1D": {"data_format": "channels_last"},
 }
-"""Settings that tf_keras does not have, with the value that means what tf_keras does anyway."""
+"""Settings that tf_keras does not have, with the value that equals tf_keras's behaviour."""
 
 
-def translated_config(keras: Any, kind: str, config: Config) -> Config:
-    """What `tf_keras` reads for a layer of class `kind` that Keras 3 wrote as `config`.
+def translate_config(keras: Any, kind: str, config: Config) -> Config:
+    """Translate Keras 3's `config` of a layer of class `kind` to tf_keras's.
 
-    Initializers are left out: the weights are copied. Raises ToolchainError, naming the layer, for
-    a setting that tf_keras does not have or that is the user's own class or function.
+    Initializers are left out, because the weights are copied. Raises ToolchainError, naming the
+    layer, for a setting that tf_keras does not have, or that is a class or function of the user.
     """
-    name, alone = config["name"], _ONLY_KERAS3.get(kind, {})
+    name, only_keras3 = config["name"], _ONLY_KERAS3.get(kind, {})
     renamed = _RENAMED.get(kind, {})
-    found: Config = {}
+    translated: Config = {}
     for key, value in config.items():
-        if key in alone:
-            if value != alone[key]:
-                raise _setting(name, key, value, expected=repr(alone[key]))
+        if key in only_keras3:
+            if value != only_keras3[key]:
+                raise _setting_error(name, key, value, expected=repr(only_keras3[key]))
         elif not key.endswith("_initializer"):
-            found[renamed.get(key, key)] = _translated(keras, name, key, value)
-    return found
+            translated[renamed.get(key, key)] = _translate_setting(keras, name, key, value)
+    return translated
 
 
-def _translated(keras: Any, name: str, key: str, value: Any) -> Any:
+def _translate_setting(keras: Any, name: str, key: str, value: Any) -> Any:
     if key == "dtype":
         return _float32(name, value)
     if value is None:
         return None
     if key == "activation" and not isinstance(value, str):
-        raise _setting(
+        raise _setting_error(
             name,
             key,
             value,
@@ -54,16 +54,16 @@ def _translated(keras: Any, name: str, key: str, value: Any) -> Any:
             remedy="write the activation as a layer of its own, such as keras.layers.ReLU",
         )
     if key.endswith("_regularizer"):
-        return _made(keras.regularizers, name, key, value)
+        return _translate_object(keras.regularizers, name, key, value)
     if key.endswith("_constraint"):
-        return _made(keras.constraints, name, key, value)
+        return _translate_object(keras.constraints, name, key, value)
     return value
 
 
 def _float32(name: str, value: Any) -> str:
     policy = value if isinstance(value, str) else value["config"].get("name")
     if policy != "float32":
-        raise _setting(
+        raise _setting_error(
             name,
             "dtype",
             policy,
@@ -73,15 +73,20 @@ def _float32(name: str, value: Any) -> str:
     return "float32"
 
 
-def _made(module: Any, name: str, key: str, value: Any) -> Any:
-    """The same regularizer or constraint, of `tf_keras`."""
-    ours = isinstance(value, dict) and str(value.get("module")).startswith("keras.")
-    kind = getattr(module, value["class_name"], None) if ours else None
+def _translate_object(module: Any, name: str, key: str, value: Any) -> Any:
+    """Return the same regularizer or constraint of tf_keras.
+
+    Raises ToolchainError if it is a class of the user.
+    """
+    is_from_keras = isinstance(value, dict) and str(value.get("module")).startswith("keras.")
+    kind = getattr(module, value["class_name"], None) if is_from_keras else None
     if not isinstance(kind, type):
-        raise _setting(name, key, value, expected="one that Keras comes with")
+        raise _setting_error(name, key, value, expected="one that Keras comes with")
     return kind(**value["config"])
 
 
-def _setting(name: str, key: str, value: Any, *, expected: str, remedy: str = "") -> Exception:
-    written = value.get("class_name", value) if isinstance(value, dict) else value
-    return refused(name, got=f"{key}={written!r}"[:200], expected=expected, remedy=remedy)
+def _setting_error(
+    name: str, key: str, value: Any, *, expected: str, remedy: str = ""
+) -> Exception:
+    label = value.get("class_name", value) if isinstance(value, dict) else value
+    return layer_error(name, got=f"{key}={label!r}"[:200], expected=expected, remedy=remedy)

@@ -1,7 +1,7 @@
-"""Which layers of Keras 3 are translated: those that tfmot can quantize to 8 bits.
+"""List the supported layers of Keras 3: those that tfmot can quantize to 8 bits.
 
-The names are tfmot 0.8.1's `Default8BitQuantizeRegistry` and the layers that its transforms take
-care of. Standard library alone: the documentation's table is made of this one.
+The names come from tfmot 0.8.1: its `Default8BitQuantizeRegistry`, and the layers that its
+transforms handle. Needs only the standard library: the documentation's table is generated from it.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _REGISTERED = (
 _TRANSFORMED = ("BatchNormalization", "InputLayer", "SeparableConv1D", "SeparableConv2D")
 
 SUPPORTED = tuple(sorted(_REGISTERED + _TRANSFORMED))
-"""Class names, as `keras.layers` has them."""
+"""Class names in `keras.layers`."""
 
 _ELSEWHERE = "or make the network from the builder's own argument (tf_keras)"
 _MODEL = "add the layers of the inner network to the outer one, " + _ELSEWHERE
@@ -60,34 +60,37 @@ _REMEDIES = {
 }
 
 
-def refused(layer: str, *, got: str, expected: str = "", remedy: str = "") -> ToolchainError:
-    """The error of a layer that cannot be translated, by its name in the network."""
-    return _error(f"the layer {layer} of the Keras 3 network", got, expected, remedy)
+def layer_error(layer: str, *, got: str, expected: str = "", remedy: str = "") -> ToolchainError:
+    """Return the error for a layer that cannot be translated; `layer` is its name."""
+    return _translation_error(f"the layer {layer} of the Keras 3 network", got, expected, remedy)
 
 
-def network_refused(name: str, *, got: str, expected: str, remedy: str = "") -> ToolchainError:
-    """The error of a network that cannot be translated, whatever its layers are."""
-    return _error(f"the Keras 3 network {name}", got, expected, remedy)
+def network_error(name: str, *, got: str, expected: str, remedy: str = "") -> ToolchainError:
+    """Return the error for a network that cannot be translated, whatever its layers."""
+    return _translation_error(f"the Keras 3 network {name}", got, expected, remedy)
 
 
-def unsupported(layer: str, kind: str, *, operation: bool) -> ToolchainError:
-    """The error of a layer of class `kind`, or of an `operation` on tensors, such as `a + b`."""
-    if operation and kind in SUPPORTED:
-        return refused(
+def unsupported_error(layer: str, kind: str, *, is_operation: bool) -> ToolchainError:
+    """Return the error for a layer of an unsupported class `kind`.
+
+    With `is_operation`, it is an operation on tensors, such as `a + b`.
+    """
+    if is_operation and kind in SUPPORTED:
+        return layer_error(
             layer,
             got=f"the operation {kind} on tensors",
             expected="layers alone",
             remedy=f"write it as the layer keras.layers.{kind}()",
         )
-    return refused(
+    return layer_error(
         layer,
-        got=f"the operation {kind} on tensors" if operation else kind,
+        got=f"the operation {kind} on tensors" if is_operation else kind,
         expected="one of " + ", ".join(SUPPORTED),
         remedy=_REMEDIES.get(kind, ""),
     )
 
 
-def _error(what: str, got: str, expected: str, remedy: str) -> ToolchainError:
+def _translation_error(what: str, got: str, expected: str, remedy: str) -> ToolchainError:
     return ToolchainError(
         "keras3",
         f"{what} cannot be translated to tf_keras",

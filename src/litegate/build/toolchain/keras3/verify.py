@@ -1,4 +1,4 @@
-"""The proof of a translation: both networks give equal answers to random inputs."""
+"""Verify a translation: both networks must give equal outputs for random inputs."""
 
 from __future__ import annotations
 
@@ -8,59 +8,68 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.build.toolchain.determinism import Frameworks
-from litegate.build.toolchain.keras3.supported import network_refused, refused
+from litegate.build.toolchain.keras3.supported import layer_error, network_error
 
 Arrays = list[NDArray[Any]]
 _SAMPLES = 4
+"""Samples in a batch: several, so that an operation across the batch shows."""
 _UNKNOWN = 16
-"""Length of a dimension that the network leaves open, the batch apart."""
+"""Length used for a dimension that the network leaves open, other than the batch."""
 _LAYER, _NETWORK = 1e-5, 1e-4
-"""Largest difference, as a share of the largest answer: of one layer, and summed up over all."""
+"""Largest difference, relative to the largest output: of one layer, and of the whole network.
+
+Both Kerases may order float32 sums differently, and the rounding of all layers adds up.
+"""
 _EXPECTED = "equal outputs in Keras 3 and in tf_keras"
 
 
 def check_layer(frameworks: Frameworks, layer: Any, twin: Any) -> None:
-    """Refuse a layer whose `twin` in tf_keras answers otherwise to random inputs."""
-    found = _difference(frameworks, (layer, twin), twin.get_input_at(0), _LAYER)
-    if found:
-        raise refused(layer.name, got=found, expected=_EXPECTED)
+    """Raise ToolchainError if a layer and its `twin` in tf_keras give different outputs."""
+    difference = _difference(frameworks, (layer, twin), twin.get_input_at(0), _LAYER)
+    if difference:
+        raise layer_error(layer.name, got=difference, expected=_EXPECTED)
 
 
 def check_network(frameworks: Frameworks, network: Any, twin: Any) -> None:
-    """Refuse a network whose `twin` in tf_keras answers otherwise to random inputs."""
-    found = _difference(frameworks, (network, twin), twin.inputs, _NETWORK)
-    if found:
-        raise network_refused(network.name, got=found, expected=_EXPECTED)
+    """Raise ToolchainError if a network and its `twin` in tf_keras give different outputs."""
+    difference = _difference(frameworks, (network, twin), twin.inputs, _NETWORK)
+    if difference:
+        raise network_error(network.name, got=difference, expected=_EXPECTED)
 
 
 def _difference(frameworks: Frameworks, pair: tuple[Any, Any], ports: Any, share: float) -> str:
-    """How the answers of a Keras 3 thing and of its twin differ, in words; empty if they do not."""
-    fed = _random(frameworks, ports)
-    theirs, ours = (_answers(frameworks, each, fed) for each in pair)
-    shapes = [[array.shape for array in arrays] for arrays in (theirs, ours)]
+    """Describe how the outputs of a pair (Keras 3, tf_keras) differ; empty if they are equal.
+
+    `share` is the tolerance, relative to the largest finite output of Keras 3.
+    """
+    inputs = _random_inputs(frameworks, ports)
+    expected, actual = (_outputs(frameworks, function, inputs) for function in pair)
+    shapes = [[array.shape for array in arrays] for arrays in (expected, actual)]
     if shapes[0] != shapes[1]:
         return f"shapes {shapes[0]} and {shapes[1]}"
-    for a, b in zip(theirs, ours, strict=True):
+    for a, b in zip(expected, actual, strict=True):
         largest = np.abs(a[np.isfinite(a)]).max(initial=0)
         if not np.allclose(a, b, rtol=0, atol=share * largest, equal_nan=True):
             return f"outputs that differ by up to {np.nanmax(np.abs(a - b)):.3g}"
     return ""
 
 
-def _random(frameworks: Frameworks, ports: Any) -> Arrays:
-    """An array of normally distributed numbers for each input, the same ones each time."""
-    draw = np.random.default_rng(0)
+def _random_inputs(frameworks: Frameworks, ports: Any) -> Arrays:
+    """Draw normally distributed values for each input, the same on every call."""
+    rng = np.random.default_rng(0)
     shapes = [tuple(port.shape) for port in frameworks.tf.nest.flatten(ports)]
-    return [3 * draw.standard_normal(_sized(shape)).astype(np.float32) for shape in shapes]
+    # A standard deviation of 3 also reaches the saturated ends of activations such as ReLU6.
+    return [3 * rng.standard_normal(_concrete(shape)).astype(np.float32) for shape in shapes]
 
 
-def _sized(shape: tuple[int | None, ...]) -> tuple[int, ...]:
+def _concrete(shape: tuple[int | None, ...]) -> tuple[int, ...]:
+    """Replace the open dimensions of a shape, batch first, by numbers."""
     batch, *sample = shape
     return (batch or _SAMPLES, *(length or _UNKNOWN for length in sample))
 
 
-def _answers(frameworks: Frameworks, made: Any, fed: Arrays) -> Arrays:
-    """What a layer or a network gives in inference mode, which is the default of both Keras."""
-    given = [frameworks.tf.constant(array) for array in fed]
-    found = made(given if len(given) > 1 else given[0])
-    return [np.asarray(each) for each in frameworks.tf.nest.flatten(found)]
+def _outputs(frameworks: Frameworks, function: Any, inputs: Arrays) -> Arrays:
+    """Call a layer or a network in inference mode, which is the default of Keras 3 and tf_keras."""
+    tensors = [frameworks.tf.constant(array) for array in inputs]
+    outputs = function(tensors if len(tensors) > 1 else tensors[0])
+    return [np.asarray(tensor) for tensor in frameworks.tf.nest.flatten(outputs)]

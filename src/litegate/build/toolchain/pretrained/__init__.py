@@ -1,4 +1,4 @@
-"""Trained networks out of files: `.keras`, `.h5` and SavedModel; read, and never run as code."""
+"""Load pretrained networks from `.keras`, `.h5` and SavedModel, without running code in them."""
 
 from __future__ import annotations
 
@@ -9,46 +9,49 @@ from typing import Any
 
 from litegate.build.toolchain.determinism import Frameworks
 from litegate.build.toolchain.failures import ToolchainError
-from litegate.build.toolchain.keras3 import translated
+from litegate.build.toolchain.keras3 import translate
 from litegate.build.toolchain.pretrained.formats import (
     METADATA,
-    Written,
-    damaged,
+    damaged_error,
     is_saved_model,
-    keras_nodes,
-    read,
+    read_keras_nodes,
+    read_network,
 )
 from litegate.build.toolchain.pretrained.safety import demand_own_classes
-from litegate.build.toolchain.pretrained.saved_model import Graph, Shapes, demand_harmless, loaded
+from litegate.build.toolchain.pretrained.saved_model import (
+    ConvertedGraph,
+    Shapes,
+    demand_harmless,
+    load_graph,
+)
 
-__all__ = ["Graph", "opened"]
+__all__ = ["ConvertedGraph", "open_network"]
 
 Builder = Callable[[Any], Any]
-"""As a model's own: takes tf_keras, returns a network of it."""
+"""As a model's own builder: takes tf_keras, returns one of its networks."""
 _EXPORT = (
     "write it in another way; or model.export(folder) and start from that SavedModel, for recipes "
     "without QAT"
 )
 
 
-def opened(frameworks: Frameworks, path: Path, name: str, shapes: Shapes) -> Builder | Graph:
-    """What gives the trained network of a file, anew each time; a Graph where it has no layers.
+def open_network(
+    frameworks: Frameworks, path: Path, name: str, shapes: Shapes
+) -> Builder | ConvertedGraph:
+    """Return a builder of the pretrained network, or a ConvertedGraph if it has no layers.
 
-    `name` is what messages call it, `shapes` are those of one sample of each input. Raises
-    ToolchainError for what cannot be started from: damaged, of other formats, with code or classes
-    of its own.
+    `name` names it in messages; `shapes` are of one sample of each input. Raises ToolchainError
+    if it is damaged, has another format, or contains code or classes that are not of Keras.
     """
     if is_saved_model(path):
-        return _of_folder(frameworks, path, name, shapes)
-    written = read(path, name)
-    demand_own_classes(written.config, _layers(frameworks, written), name)
-    suited = path.with_name(f"{path.name}-network{written.suffix}")
-    shutil.copyfile(path, suited)
-    return lambda _: _network(frameworks, suited, name, keras3=written.keras3)
-
-
-def _layers(frameworks: Frameworks, written: Written) -> frozenset[str]:
-    return frozenset(dir(_keras(frameworks, keras3=written.keras3).layers))
+        return _open_saved_model(frameworks, path, name, shapes)
+    saved = read_network(path, name)
+    layer_names = frozenset(dir(_keras(frameworks, keras3=saved.keras3).layers))
+    demand_own_classes(saved.config, layer_names, name)
+    # Keras tells the format by the suffix, which the file in the staging folder does not have.
+    copy = path.with_name(f"{path.name}-network{saved.suffix}")
+    shutil.copyfile(path, copy)
+    return lambda _: _load_network(frameworks, copy, name, keras3=saved.keras3)
 
 
 def _keras(frameworks: Frameworks, *, keras3: bool) -> Any:
@@ -59,39 +62,41 @@ def _keras(frameworks: Frameworks, *, keras3: bool) -> Any:
     return keras
 
 
-def _of_folder(frameworks: Frameworks, path: Path, name: str, shapes: Shapes) -> Builder | Graph:
+def _open_saved_model(
+    frameworks: Frameworks, path: Path, name: str, shapes: Shapes
+) -> Builder | ConvertedGraph:
     demand_harmless(path, name)
-    why = "a graph without layers"
+    reason = "a graph without layers"
     if (path / METADATA).is_file():
-        written = _network_of(path, name)
+        config = _read_config(path, name)
         try:
-            demand_own_classes(written, frozenset(dir(frameworks.keras.layers)), name)
+            demand_own_classes(config, frozenset(dir(frameworks.keras.layers)), name)
         except ToolchainError as error:
-            why = error.got
+            reason = error.got
         else:
-            return lambda _: _network(frameworks, path, name, keras3=False)
-    return loaded(frameworks, path, name, shapes, why)
+            return lambda _: _load_network(frameworks, path, name, keras3=False)
+    return load_graph(frameworks, path, name, shapes, reason)
 
 
-def _network_of(path: Path, name: str) -> dict[str, Any]:
-    """The written form of the network in a SavedModel of tf_keras."""
-    layers, metrics = keras_nodes(path, name)
+def _read_config(path: Path, name: str) -> dict[str, Any]:
+    """Read the network's configuration from a SavedModel of tf_keras."""
+    layers, metrics = read_keras_nodes(path, name)
     if not layers:
-        raise damaged(name, f"{METADATA} without a network")
+        raise damaged_error(name, f"{METADATA} without a network")
     return layers[0] | {"layers": layers[1:], "metrics": metrics}
 
 
-def _network(frameworks: Frameworks, path: Path, name: str, *, keras3: bool) -> Any:
-    """The network of a file that was vetted; one of Keras 3 is translated."""
+def _load_network(frameworks: Frameworks, path: Path, name: str, *, keras3: bool) -> Any:
+    """Load a network whose configuration was checked; translate one of Keras 3."""
     from tf_keras.src.saving.serialization_lib import SafeModeScope
 
     try:
         with SafeModeScope(safe_mode=True):
             network = _keras(frameworks, keras3=keras3).models.load_model(path, compile=False)
-    except Exception as error:  # whatever Keras raises for a damaged one
-        raise damaged(name, error) from error
+    except Exception as error:  # Keras raises many types for a damaged file
+        raise damaged_error(name, error) from error
     try:
-        return translated(frameworks, network)
+        return translate(frameworks, network)
     except ToolchainError as error:
         error.remedy = _EXPORT
         raise

@@ -1,7 +1,7 @@
-"""What a network's written form may name: Keras's own classes, and nothing that runs code.
+"""Refuse network configurations that name anything but Keras's own classes, or that run code.
 
-Keras's safe mode refuses lambdas, and tf_keras imports whatever module a file names all the same.
-So a file is read here before Keras reads it. Standard library alone.
+Keras's safe mode refuses lambdas, but tf_keras still imports any module that a file names. So the
+configuration is checked here before Keras reads it. Needs only the standard library.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from litegate.build.toolchain.failures import ToolchainError
 Config = dict[str, Any]
 
 NETWORKS = frozenset({"Functional", "Model", "Sequential"})
-_CARRIERS = frozenset(
+_CODE_CLASSES = frozenset(
     {"FlaxLayer", "JaxLayer", "Lambda", "TFSMLayer", "TorchModuleWrapper", "__lambda__"}
 )
-"""Classes whose settings hold code, or name a file that does."""
+"""Classes whose settings contain code, or name a file that does."""
 _OPERATIONS = frozenset({"ClassMethod", "SlicingOpLambda", "TFOpLambda"})
-"""What tf_keras makes of an operation on tensors; it names a function of TensorFlow."""
+"""Classes that tf_keras uses for an operation on tensors; they name a function of TensorFlow."""
 _HARMLESS = ("__operators__.", "linalg.", "math.", "nn.")
+"""Prefixes of TensorFlow's functions that only compute."""
 _HARMLESS_NAMES = frozenset(
     {
         *("cast", "clip_by_value", "compat.v1.shape", "concat", "expand_dims", "identity", "pad"),
@@ -28,86 +29,90 @@ _HARMLESS_NAMES = frozenset(
         *("transpose", "unstack"),
     }
 )
+"""Other functions of TensorFlow that only compute."""
 _KERAS = ("keras", "tf_keras", "builtins")
 
 
-def refused(name: str, *, got: str, expected: str, remedy: str) -> ToolchainError:
-    """The error of a trained network that cannot be started from."""
+def start_error(name: str, *, got: str, expected: str, remedy: str) -> ToolchainError:
+    """Return the error for a pretrained network that cannot be used; `name` is its file."""
     return ToolchainError(
         "start", f"{name} cannot be started from", expected=expected, got=got, remedy=remedy
     )
 
 
-def demand_own_classes(written: Any, layers: frozenset[str], name: str) -> None:
-    """Refuse a network's written form that names what is not Keras's own; `layers` are its layers.
+def demand_own_classes(config: Any, layers: frozenset[str], name: str) -> None:
+    """Raise ToolchainError, naming the layer, if a configuration names classes not of Keras.
 
-    Raises ToolchainError, naming the layer.
+    `layers` are the names of Keras's layer classes.
     """
-    kind = _kind(written) if isinstance(written, dict) else None
+    kind = _kind(config) if isinstance(config, dict) else None
     if kind not in NETWORKS:
-        raise _foreign(name, f"the network is of the class {kind}, which is not Keras's own")
-    for each in _dictionaries(written):
-        if fault := _fault(each):
-            raise _foreign(name, fault)
-    for each in _layers(written):
-        if _kind(each) not in layers | NETWORKS | _OPERATIONS:
-            raise _foreign(name, f"{_called(each)} of your own class {_kind(each)}")
+        raise _foreign_error(name, f"the network is of the class {kind}, which is not Keras's own")
+    for dictionary in _all_dictionaries(config):
+        if violation := _violation(dictionary):
+            raise _foreign_error(name, violation)
+    for layer in _layers(config):
+        if _kind(layer) not in layers | NETWORKS | _OPERATIONS:
+            raise _foreign_error(name, f"{_label(layer)} of your own class {_kind(layer)}")
 
 
-def _fault(found: Config) -> str:
-    """What one part of a network's written form names and must not, in words; empty for nothing."""
-    kind = _kind(found)
-    if kind in _CARRIERS:
-        return f"{_called(found)} of the class {kind}, which carries code"
-    module = found.get("module")
+def _violation(entry: Config) -> str:
+    """Describe what one dictionary of a configuration names and must not; empty if nothing."""
+    kind = _kind(entry)
+    if kind in _CODE_CLASSES:
+        return f"{_label(entry)} of the class {kind}, which carries code"
+    module = entry.get("module")
     if isinstance(module, str) and module.partition(".")[0] not in _KERAS:
-        return f"{_called(found)} of the module {module}"
+        return f"{_label(entry)} of the module {module}"
     if kind == "function":
-        return f"the function {found.get('config')!r}"
-    config = found.get("config")
-    function = config.get("function") if isinstance(config, dict) else None
+        return f"the function {entry.get('config')!r}"
+    settings = entry.get("config")
+    function = settings.get("function") if isinstance(settings, dict) else None
     if kind in _OPERATIONS and not _is_harmless(function):
-        return f"{_called(found)}, which calls TensorFlow's {function}"
+        return f"{_label(entry)}, which calls TensorFlow's {function}"
     return ""
 
 
-def _kind(found: Config) -> str:
-    return str(found.get("class_name"))
+def _kind(entry: Config) -> str:
+    return str(entry.get("class_name"))
 
 
 def _is_harmless(function: Any) -> bool:
-    named = isinstance(function, str)
-    return named and (function.startswith(_HARMLESS) or function in _HARMLESS_NAMES)
+    is_name = isinstance(function, str)
+    return is_name and (function.startswith(_HARMLESS) or function in _HARMLESS_NAMES)
 
 
-def _called(found: Config) -> str:
-    config = found.get("config")
-    name = found.get("name") or (config.get("name") if isinstance(config, dict) else None)
+def _label(entry: Config) -> str:
+    settings = entry.get("config")
+    name = entry.get("name") or (settings.get("name") if isinstance(settings, dict) else None)
     return f"the layer {name}" if name else "something"
 
 
-def _dictionaries(written: Any) -> Iterator[Config]:
-    """Every dictionary of a written form, the innermost included."""
-    waiting = [written]
-    while waiting:
-        each = waiting.pop()
-        if isinstance(each, dict):
-            yield each
-            waiting += each.values()
-        elif isinstance(each, list):
-            waiting += each
+def _all_dictionaries(config: Any) -> Iterator[Config]:
+    """Yield every dictionary of a configuration, nested ones included.
+
+    Iterative, because a damaged file may be nested deeper than Python's recursion limit.
+    """
+    pending = [config]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, dict):
+            yield node
+            pending += node.values()
+        elif isinstance(node, list):
+            pending += node
 
 
-def _layers(written: Any) -> Iterator[Config]:
-    for each in _dictionaries(written):
-        listed = each.get("layers")
-        for layer in listed if isinstance(listed, list) else []:
+def _layers(config: Any) -> Iterator[Config]:
+    for dictionary in _all_dictionaries(config):
+        layers = dictionary.get("layers")
+        for layer in layers if isinstance(layers, list) else []:
             if isinstance(layer, dict) and "class_name" in layer:
                 yield layer
 
 
-def _foreign(name: str, got: str) -> ToolchainError:
-    return refused(
+def _foreign_error(name: str, got: str) -> ToolchainError:
+    return start_error(
         name,
         got=got,
         expected="layers of Keras alone: a file is read, and none of its code is run",
