@@ -1,4 +1,4 @@
-"""Files from elsewhere on their way to the store or to a build, known by their digests."""
+"""Store prebuilt files and evaluation splits, and copy pretrained networks, by their digests."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from litegate.build.store import BUILDS, EVALUATIONS, Store
 from litegate.core.errors import BuildError, ConfigError, DataError, LitegateError, StoreError
 from litegate.core.git import is_ignored
 from litegate.data import prepare
-from litegate.data.sources import digest, expand_path, files_of, locate
 from litegate.data.prepare import save_evaluation
-from litegate.spec.digests import digest_of
+from litegate.data.sources import digest, expand_path, files_of, locate
 from litegate.runtimes.sandbox import demand_trial
 from litegate.spec import Data, DataLocations, File, Splits
 from litegate.spec.digests import digest_of
@@ -25,92 +24,91 @@ from litegate.tflite.reader import parse
 
 @final
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Intake:
-    """Takes files and evaluation splits into a store; trains and converts nothing."""
+class ExternalFiles:
+    """Stores files and evaluation splits from outside; trains and converts nothing."""
 
     store: Store
     locations: DataLocations
     timeout: float
-    """Seconds that a command may take, and a trial."""
+    """Limit in seconds of a file's command, and of a sandbox run."""
     on_notice: Callable[[str], None]
     _keys: dict[File, str] = field(default_factory=dict)
 
     def key(self, file: File, *, folder: bool = False) -> str:
-        """The SHA-256 of a file's bytes: as it is pinned where it is not here, else as it is read.
+        """Return the SHA-256 of a file's bytes; the declared one if the file does not exist here.
 
-        With `folder`, it may be a folder, too. Looked at once: a run judges the same bytes to its
-        end. Raises as `locate`, and ConfigError for a file of the project that no commit would
-        hold.
+        With `folder`, it may be a folder. The file is read once, so that one run judges the same
+        bytes from start to end. Raises as `locate`, and ConfigError for a file of the project
+        that git ignores.
         """
         if file not in self._keys:
-            with self._alone(file):
-                self._keys[file] = self._looked_at(file, folder=folder)
+            with self._command_lock(file):
+                self._keys[file] = self._read_key(file, folder=folder)
         return self._keys[file]
 
-    def _looked_at(self, file: File, *, folder: bool) -> str:
+    def _read_key(self, file: File, *, folder: bool) -> str:
         path = None if file.url else expand_path(file.path, self.locations.project)
         if file.sha256 and (path is None or file.command or not path.exists()):
             return file.sha256
-        found = locate(file, self.locations, timeout=self.timeout, folder=folder)
-        if not (file.sha256 or file.command) and any(map(is_ignored, files_of(found))):
+        located = locate(file, self.locations, timeout=self.timeout, folder=folder)
+        if not (file.sha256 or file.command) and any(map(is_ignored, files_of(located))):
             raise ConfigError(
                 f"git ignores {file}, so that no commit says what it holds",
                 expected="a file in git, or its digest, or a command that makes it",
-                remedy=f"litegate.File(path={file.path!r}, sha256={digest(found)!r})",
+                remedy=f"litegate.File(path={file.path!r}, sha256={digest(located)!r})",
             )
-        return digest(found)
+        return digest(located)
 
-    def take(self, file: File, key: str, locations: DataLocations | None = None) -> None:
-        """Put a file into the store under its key, with a birth certificate.
+    def store_file(self, file: File, key: str, locations: DataLocations | None = None) -> None:
+        """Store a file under its key, with a birth certificate, after a sandbox run.
 
-        `locations` are those of another checkout. What the store holds has stood its trial. Raises
-        as `locate`, `parse` and `run_in_sandbox`, and BuildError where the bytes are not those of
-        `key`.
+        `locations` are those of another checkout. Raises as `locate`, `parse` and `demand_trial`,
+        and BuildError if the bytes do not have the digest `key`.
         """
-        with self._staging() as staging, self._alone(file):
+        with self._staging() as staging, self._command_lock(file):
             path = locate(file, locations or self.locations, timeout=self.timeout)
-            written = {
+            contents = {
                 "model.tflite": path.read_bytes(),
                 "history.json": b"[]",
                 "certificate.json": json.dumps(_certificate(file, key), indent=1).encode(),
             }
-            for name, data in written.items():
+            for name, data in contents.items():
                 (staging / name).write_bytes(data)
             _check_same(file, key, digest(staging / "model.tflite"))
-            parse(written["model.tflite"], subject=str(file))
-            run_in_sandbox(written["model.tflite"], subject=str(file), timeout=self.timeout)
-            self.store.put(BUILDS, key, {name: staging / name for name in written}, stem=key)
+            parse(contents["model.tflite"], subject=str(file))
+            demand_trial(contents["model.tflite"], subject=str(file), timeout=self.timeout)
+            self.store.put(BUILDS, key, {name: staging / name for name in contents}, stem=key)
 
     def copy_start(
         self, file: File, key: str, to: Path, locations: DataLocations | None = None
     ) -> None:
-        """Copy a trained network, a file or a folder, to where the tool chain finds it.
+        """Copy a pretrained network, a file or a folder, to where the tool chain expects it.
 
-        `locations` are those of another checkout. Raises as `locate`, and BuildError where the
-        bytes are not those of `key`.
+        `locations` are those of another checkout. Raises as `locate`, and BuildError if the bytes
+        do not have the digest `key`.
         """
-        with self._alone(file):
-            found = locate(file, locations or self.locations, timeout=self.timeout, folder=True)
+        with self._command_lock(file):
+            path = locate(file, locations or self.locations, timeout=self.timeout, folder=True)
             try:
-                (shutil.copytree if found.is_dir() else shutil.copyfile)(found, to)
+                (shutil.copytree if path.is_dir() else shutil.copyfile)(path, to)
             except OSError as error:
                 raise StoreError(f"{file} cannot be copied to {to}", got=str(error)) from error
         _check_same(file, key, digest(to))
 
-    def take_split(self, data: Data, key: str) -> None:
-        """Put a data set's evaluation split into the store, unless it is there.
+    def store_split(self, data: Data, key: str) -> None:
+        """Store a data set's evaluation split, unless it is stored already.
 
-        Raises as `prepare`, and DataError for whatever else the user's own functions raise.
+        Raises as `prepare`, and DataError for every other exception of the user's functions.
         """
         if not self.store.has(EVALUATIONS, key):
             with self._staging() as staging:
                 folder = staging / "evaluation"
-                splits = _prepared(data, self.locations, folder)
+                splits = _prepare(data, self.locations, folder)
                 self.store.put(EVALUATIONS, key, save_evaluation(splits, folder))
 
     @contextmanager
     def _staging(self) -> Iterator[Path]:
-        """A folder of the store's to write in; StoreError where that fails, as on a full disk."""
+        """Create a staging folder; raise StoreError if writing fails, as on a full disk."""
         try:
             with self.store.staging() as staging:
                 yield staging
@@ -121,8 +119,8 @@ class Intake:
                 remedy="free some space, or set LITEGATE_STORE to another place",
             ) from error
 
-    def _alone(self, file: File) -> AbstractContextManager[None]:
-        """A command is run by one process at a time."""
+    def _command_lock(self, file: File) -> AbstractContextManager[None]:
+        """Lock the file's command, so that only one process runs it at a time."""
         if not file.command:
             return nullcontext()
         notice = f"waiting for another run of `{file.command}`"
@@ -130,21 +128,21 @@ class Intake:
 
 
 def _certificate(file: File, key: str) -> dict[str, object]:
-    told = {name: getattr(file, name) for name in ("path", "url", "command")}
-    return {"prebuilt": {name: text for name, text in told.items() if text}, "sha256": key}
+    origin = {name: getattr(file, name) for name in ("path", "url", "command")}
+    return {"prebuilt": {name: text for name, text in origin.items() if text}, "sha256": key}
 
 
-def _check_same(file: File, key: str, got: str) -> None:
-    if got != key:
+def _check_same(file: File, key: str, actual_digest: str) -> None:
+    if actual_digest != key:
         raise BuildError(
             f"{file} is not what it was when it was first looked at",
             expected=f"SHA-256 {key}",
-            got=got,
+            got=actual_digest,
             remedy="its command must give the same bytes each time" if file.command else "",
         )
 
 
-def _prepared(data: Data, locations: DataLocations, folder: Path) -> Splits:
+def _prepare(data: Data, locations: DataLocations, folder: Path) -> Splits:
     try:
         return prepare(data, locations, folder)
     except LitegateError:

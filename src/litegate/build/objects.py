@@ -1,7 +1,7 @@
-"""Immutable files named by the SHA-256 of their bytes; every read is verified.
+"""Store immutable files under the SHA-256 of their bytes, and verify every read.
 
-Each is written under a temporary name and moved into place, so that a process killed at any moment
-leaves either a whole file or none.
+A file is written under a temporary name and then moved into place, so a process that is killed at
+any moment leaves either the complete file or nothing.
 """
 
 from __future__ import annotations
@@ -21,83 +21,86 @@ from typing import final
 from litegate.core.errors import StoreCorrupt, StoreError
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-_LINKED = 64 << 20
-"""Bytes from which on a staged file is not copied."""
+_LINK_ABOVE = 64 << 20
+"""Staged files above this size in bytes are hard-linked: a copy costs seconds and disk space."""
 
 
 @final
 class Objects:
-    """The files below ``objects/`` of a store, and the ways to write to that store."""
+    """Reads and writes the files below ``objects/`` of a store."""
 
     def __init__(self, root: Path) -> None:
-        """Nothing is created before something is added."""
+        """Remember the store's folder; nothing is created before the first write."""
         self.root = root
 
-    def place(self, digest: str) -> Path:
-        """Where the bytes of a digest lie, or would; StoreCorrupt where it is no digest."""
+    def path_of(self, digest: str) -> Path:
+        """Return the path of an object, present or not. Raises StoreCorrupt for a non-digest."""
         if not _DIGEST.fullmatch(digest):
             raise StoreCorrupt(f"a manifest names {digest!r}, which is no digest")
         return self.root / "objects" / digest[:2] / digest
 
     def read(self, digest: str) -> bytes:
-        """The bytes of a digest; StoreCorrupt where they are missing or damaged."""
-        path = self.place(digest)
+        """Read an object. Raises StoreCorrupt if it is missing or damaged."""
+        path = self.path_of(digest)
         try:
             data = path.read_bytes()
         except FileNotFoundError:
             raise StoreCorrupt(f"{path} is missing from the store") from None
-        _demand(digest, hashlib.sha256(data).hexdigest(), path)
+        _check_digest(digest, hashlib.sha256(data).hexdigest(), path)
         return data
 
-    def verified(self, digest: str) -> Path:
-        """The file of a digest, whose bytes need not fit into memory; raises as `read`."""
-        path = self.place(digest)
+    def verified_path(self, digest: str) -> Path:
+        """Verify an object without loading it into memory; return its path. Raises as `read`."""
+        path = self.path_of(digest)
         try:
-            got = _digest(path)
+            actual_digest = file_digest(path)
         except FileNotFoundError:
             raise StoreCorrupt(f"{path} is missing from the store") from None
-        _demand(digest, got, path)
+        _check_digest(digest, actual_digest, path)
         return path
 
     def add(self, source: Path) -> str:
-        """Take a copy of a file in, unless its bytes are here; its digest."""
-        copy = self._copied(source)
+        """Add a copy of a file unless its bytes are stored already; return its digest."""
+        copy = self._copy_to_tmp(source)
         try:
-            digest = _digest(copy)
+            digest = file_digest(copy)
             try:
-                self.verified(digest)
+                self.verified_path(digest)
             except StoreCorrupt:
-                self._move(copy, self.place(digest))
+                self._move(copy, self.path_of(digest))
         finally:
             copy.unlink(missing_ok=True)
         return digest
 
-    def _copied(self, source: Path) -> Path:
-        """A copy of a file below `tmp`, on the disk; of a large one that lies there a second name.
+    def _copy_to_tmp(self, source: Path) -> Path:
+        """Copy a file to `tmp` and flush it to disk; hard-link a large one that lies there.
 
-        Nobody writes to what was staged, and a second copy of it might not fit.
+        Staged files are not modified any more, and the disk may have no room for a second copy.
         """
-        with self._writing(self.folder("tmp")) as tmp:
-            name = Path(tempfile.mktemp(dir=tmp, prefix=prefix()))  # noqa: S306 the folder is ours
-            if source.is_relative_to(tmp) and source.stat().st_size > _LINKED:
+        with self._write_errors(self.folder("tmp")) as tmp:
+            # os.link needs a name that does not exist yet, hence not mkstemp.
+            name = Path(tempfile.mktemp(dir=tmp, prefix=tmp_prefix()))  # noqa: S306 our own folder
+            if source.is_relative_to(tmp) and source.stat().st_size > _LINK_ABOVE:
                 with suppress(OSError):
                     os.link(source, name)
             try:
                 if not name.exists():
                     shutil.copyfile(source, name)
-                _to_disk(name)
+                _sync(name)
             except OSError:
                 name.unlink(missing_ok=True)
                 raise
             return name
 
     def write(self, path: Path, data: bytes) -> None:
-        """Write under a temporary name, to the disk, and move into place."""
+        """Write a file atomically: to a temporary name, flushed to disk, then moved into place."""
         name = ""
-        with self._writing(path):
+        with self._write_errors(path):
             tmp = self.folder("tmp")
             try:
-                with tempfile.NamedTemporaryFile(dir=tmp, prefix=prefix(), delete=False) as file:
+                with tempfile.NamedTemporaryFile(
+                    dir=tmp, prefix=tmp_prefix(), delete=False
+                ) as file:
                     name = file.name
                     file.write(data)
                     file.flush()
@@ -109,47 +112,50 @@ class Objects:
                 raise
 
     def _move(self, source: Path, path: Path) -> None:
-        with self._writing(path):
+        with self._write_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             os.replace(source, path)
 
     @contextmanager
-    def _writing(self, path: Path) -> Iterator[Path]:
-        """StoreError for whatever the system refuses."""
+    def _write_errors(self, path: Path) -> Iterator[Path]:
+        """Turn an OSError into a StoreError that names `path`."""
         try:
             yield path
         except OSError as error:
-            raise cannot("write", path, error) from error
+            raise store_error("write", path, error) from error
 
     def folder(self, name: str) -> Path:
-        """A folder of the store, created where it must be."""
+        """Return a folder of the store; create it if it does not exist."""
         folder = self.root / name
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise cannot("create", folder, error) from error
+            raise store_error("create", folder, error) from error
         return folder
 
 
-def _digest(path: Path) -> str:
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes as 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _demand(digest: str, got: str, path: Path) -> None:
-    if got != digest:
-        raise StoreCorrupt(f"{path} is damaged", expected=f"SHA-256 {digest}", got=got)
+def _check_digest(expected: str, actual: str, path: Path) -> None:
+    if actual != expected:
+        raise StoreCorrupt(f"{path} is damaged", expected=f"SHA-256 {expected}", got=actual)
 
 
-def _to_disk(path: Path) -> None:
+def _sync(path: Path) -> None:
     with path.open("rb+") as file:
         os.fsync(file.fileno())
 
 
-def cannot(verb: str, path: Path, error: OSError) -> StoreError:
-    """What the system refuses to do with a path of the store, with what to do about it."""
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-    remedy = "free some space, or run `litegate store prune`" if full else "name a folder of yours"
+def store_error(verb: str, path: Path, error: OSError) -> StoreError:
+    """Return the error for an operation on the store that failed, with a remedy."""
+    is_full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    remedy = (
+        "free some space, or run `litegate store prune`" if is_full else "name a folder of yours"
+    )
     return StoreError(
         f"the store cannot {verb} {path}",
         got=str(error.strerror or error),
@@ -157,6 +163,6 @@ def cannot(verb: str, path: Path, error: OSError) -> StoreError:
     )
 
 
-def prefix() -> str:
-    """How the names begin of what this process writes before it is moved into place."""
+def tmp_prefix() -> str:
+    """Return the prefix of this process's temporary names: "HOST-PID-"."""
     return f"{socket.gethostname()}-{os.getpid()}-"

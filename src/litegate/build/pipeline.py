@@ -1,4 +1,4 @@
-"""Model and recipe to artifact: out of the store, or built once and put there."""
+"""Get the artifact of a model and recipe: from the store, or built once and stored."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, final
 
 from litegate.build import process
-from litegate.build.external_files import Intake
+from litegate.build.external_files import ExternalFiles
 from litegate.build.store import BUILDS, EVALUATIONS, Store
 from litegate.build.store_arrays import (
     KERAS,
     SAMPLES,
-    stored_answers,
+    stored_keras_outputs,
     stored_labels,
     stored_samples,
     stored_slices,
@@ -35,27 +35,28 @@ from litegate.spec.digests import (
 )
 
 FILES = ("model.tflite", "history.json", "certificate.json")
-"""What the store keeps of every artifact."""
+"""The files of every artifact in the store."""
 
 Built = Artifact | LitegateError
+"""An artifact, or the error that prevented it."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """A model as the tool chain finds it: this checkout's, or the base's in its worktree."""
+class BuildRequest:
+    """Recipes of a model to build, from this checkout or from the base's worktree."""
 
     model: str
-    """The name in its file."""
+    """The model's name in its file."""
     file: Path
     project: Path
     keys: Mapping[str, str]
     """Artifact keys by recipe."""
     stems: Mapping[str, str]
-    """What each key holds besides the tool chain."""
+    """The part of each key that does not depend on the tool chain, by recipe."""
     data_key: str
     seed: int | None = None
-    """Takes the place of the seed that the file declares."""
+    """Replaces the seed that the file declares, unless None."""
     prebuilt: Mapping[str, File] = field(default_factory=dict)
     """As `Model.prebuilt`."""
     start: File | None = None
@@ -66,24 +67,24 @@ class Target:
 @final
 @dataclass(kw_only=True, eq=False)
 class Pipeline:
-    """Gives artifacts; builds what the store does not hold."""
+    """Finds artifacts in the store and builds the missing ones."""
 
     store: Store
     project: Path
     locations: DataLocations
     timeout: float
     on_event: Callable[[str, process.Event], None]
-    """Called with the model's name and what the tool chain reports."""
+    """Called with the model's name and each event that the tool chain reports."""
     on_notice: Callable[[str], None]
-    """Called with a line for the person: waiting for another run, damage under repair."""
+    """Called with a line to print: waiting for another run, or rebuilding a damaged artifact."""
     _toolchain: str = field(default="", init=False)
     _evaluations: dict[str, Evaluation] = field(default_factory=dict, init=False)
     _found: dict[tuple[str, str, str], Artifact] = field(default_factory=dict, init=False)
 
     @cached_property
-    def intake(self) -> Intake:
-        """Where ready-made artifacts come from."""
-        return Intake(
+    def external_files(self) -> ExternalFiles:
+        """The source of prebuilt artifacts and pretrained networks."""
+        return ExternalFiles(
             store=self.store,
             locations=self.locations,
             timeout=self.timeout,
@@ -91,31 +92,31 @@ class Pipeline:
         )
 
     def key(self, model: Model, recipe: str) -> str:
-        """The key of one artifact; of a ready-made file the digest of its bytes.
+        """Return the key of an artifact; for a prebuilt file, the digest of its bytes.
 
-        For such a file, raises what keeps it from being had.
+        Raises as `locate` if a prebuilt file is not available.
         """
         if model.prebuilt:
-            return self.intake.key(model.prebuilt[recipe])
+            return self.external_files.key(model.prebuilt[recipe])
         if not self._toolchain:
             self._toolchain = toolchain_digest(Path(__file__).with_name("toolchain"))
         return artifact_key(self.stem(model, recipe), self._toolchain)
 
     def split_key(self, model: Model) -> str:
-        """The key of the evaluation split: the data, and all source that preprocessing may use."""
+        """Return the key of the evaluation split: of data and the model file's imported source."""
         return digest_of(
             [data_key(model.data, self.project), module_digest(model.file, self.project)]
         )
 
     def start_digest(self, model: Model) -> str:
-        """SHA-256 of the trained network that a model starts from; empty where a builder makes it.
+        """Return the SHA-256 of the pretrained network; empty if a builder makes the network.
 
-        Raises what keeps the file from being had.
+        Raises as `locate` if the file is not available.
         """
-        return self.intake.key(model.start, folder=True) if model.start else ""
+        return self.external_files.key(model.start, folder=True) if model.start else ""
 
     def stem(self, model: Model, recipe: str) -> str:
-        """The part of the key that this project makes, whichever tool chain builds it."""
+        """Return the part of the key that does not depend on the tool chain."""
         if model.prebuilt:
             return self.key(model, recipe)
         return artifact_stem(
@@ -123,12 +124,15 @@ class Pipeline:
         )
 
     def find(self, model: Model, recipe: str) -> Artifact | None:
-        """The artifact out of the store, or None; never builds. Damage is told and forgotten."""
+        """Return the artifact from the store, or None; never build.
+
+        Damaged entries are reported to `on_notice` and removed.
+        """
         try:
             key = self.key(model, recipe)
         except LitegateError:
             if model.external_files:
-                return None  # `ensure` says why
+                return None  # `ensure` returns the error
             raise
         place = (model.name, recipe, key)
         try:
@@ -144,121 +148,128 @@ class Pipeline:
         return self._found[place]
 
     def ensure(self, model: Model, recipes: Iterable[str]) -> dict[str, Built]:
-        """Each recipe's artifact, built where it must be, or the error that prevented it."""
-        wanted = list(dict.fromkeys(recipes))
+        """Return each recipe's artifact, built if missing, or the error that prevented it."""
+        names = list(dict.fromkeys(recipes))
         if model.prebuilt:
-            taken = self._taken_together(model)
-            return {name: taken[name] for name in wanted}
+            prebuilt = self._ensure_prebuilt(model)
+            return {name: prebuilt[name] for name in names}
         built: dict[str, Built] = {}
-        missing = [name for name in wanted if self._keep(built, model, name)]
+        missing = [name for name in names if not self._find_into(built, model, name)]
         if missing:
             try:
                 keys = [self.key(model, name) for name in missing]
-                with self.store.lock(keys, self._waiting(model)):
+                with self.store.lock(keys, self._wait_notice(model)):
                     self._build_missing(model, missing, built)
             except LitegateError as error:
                 built |= {name: error for name in missing if name not in built}
         return built
 
-    def _taken_together(self, model: Model) -> dict[str, Built]:
-        """Each ready-made artifact; where one is not to be had here, the model is none to judge."""
-        taken = {name: self._taken(model, name) for name in model.prebuilt}
-        missing = [one for one in taken.values() if isinstance(one, DataUnavailable)]
-        return dict.fromkeys(taken, missing[0]) if missing else taken
+    def _ensure_prebuilt(self, model: Model) -> dict[str, Built]:
+        """Return all prebuilt artifacts of a model; if one is unavailable here, all are."""
+        built = {name: self._find_or_store(model, name) for name in model.prebuilt}
+        unavailable = [error for error in built.values() if isinstance(error, DataUnavailable)]
+        return dict.fromkeys(built, unavailable[0]) if unavailable else built
 
-    def _taken(self, model: Model, recipe: str) -> Built:
-        """A ready-made artifact, taken into the store where it must be, or why it is none."""
+    def _find_or_store(self, model: Model, recipe: str) -> Built:
         try:
-            found = self.find(model, recipe) or self._take(model, recipe)
-            demand_representable(found)
+            artifact = self.find(model, recipe) or self._store_prebuilt(model, recipe)
+            demand_representable(artifact)
         except LitegateError as error:
             return error
-        return found
+        return artifact
 
-    def _take(self, model: Model, recipe: str) -> Artifact:
-        self.intake.take_split(model.data, self.split_key(model))
+    def _store_prebuilt(self, model: Model, recipe: str) -> Artifact:
+        self.external_files.store_split(model.data, self.split_key(model))
         key = self.key(model, recipe)
-        self.intake.take(model.prebuilt[recipe], key)
+        self.external_files.store_file(model.prebuilt[recipe], key)
         return self._load(model, recipe, key)
 
-    def _keep(self, built: dict[str, Built], model: Model, recipe: str) -> bool:
-        """Put what the store holds into `built`; whether it holds nothing."""
+    def _find_into(self, built: dict[str, Built], model: Model, recipe: str) -> bool:
+        """Add the artifact to `built` if the store has it; return True if it does."""
         artifact = self.find(model, recipe)
         if artifact:
             built[recipe] = artifact
-        return artifact is None
+        return artifact is not None
 
-    def _waiting(self, model: Model) -> Callable[[], None]:
+    def _wait_notice(self, model: Model) -> Callable[[], None]:
         return lambda: self.on_notice(f"waiting for another run that is building {model.name}")
 
     def _build_missing(self, model: Model, missing: list[str], built: dict[str, Built]) -> None:
-        """Build until each recipe has its artifact or its error."""
-        waiting = [name for name in missing if self._keep(built, model, name)]
-        while waiting:
-            keys = {name: self.key(model, name) for name in waiting}
-            target = Target(
+        """Build until each recipe has an artifact or an error in `built`.
+
+        An error of one recipe ends the child process; the other recipes are then tried again.
+        """
+        # Another run may have built some of them before this one acquired their locks.
+        pending = [name for name in missing if not self._find_into(built, model, name)]
+        while pending:
+            keys = {name: self.key(model, name) for name in pending}
+            request = BuildRequest(
                 model=model.name,
                 file=model.file,
                 project=self.project,
                 keys=keys,
-                stems={name: self.stem(model, name) for name in waiting},
+                stems={name: self.stem(model, name) for name in pending},
                 data_key=self.split_key(model),
                 seed=model.training.seed,
                 start=model.start,
                 start_digest=self.start_digest(model),
             )
-            error = self._run_child(target, _distinct(keys))
-            left = [name for name in waiting if self._keep(built, model, name)]
-            if error is None and left:
+            error = self._run_child(request, _one_recipe_per_key(keys))
+            unbuilt = [name for name in pending if not self._find_into(built, model, name)]
+            if error is None and unbuilt:
                 error = BuildError(
-                    f"the tool chain ended without {', '.join(left)} of {model.name}"
+                    f"the tool chain ended without {', '.join(unbuilt)} of {model.name}"
                 )
-            failed = left if _concerns_all(error, left) else [getattr(error, "recipe", "")]
+            failed = unbuilt if _concerns_all(error, unbuilt) else [getattr(error, "recipe", "")]
             built |= {name: error for name in failed if error}
-            waiting = [name for name in left if name not in failed]
+            pending = [name for name in unbuilt if name not in failed]
 
-    def _run_child(self, target: Target, recipes: tuple[str, ...]) -> LitegateError | None:
+    def _run_child(self, request: BuildRequest, recipes: tuple[str, ...]) -> LitegateError | None:
         with self.store.staging() as staging:
-            request = process.Request(
-                file=target.file,
-                project=target.project,
-                model=target.model,
+            child_request = process.Request(
+                file=request.file,
+                project=request.project,
+                model=request.model,
                 recipes=recipes,
                 locations=self.locations,
                 staging=staging,
-                seed=target.seed,
+                seed=request.seed,
             )
 
             def on_event(event: process.Event) -> None:
-                self.on_event(target.model, event)
+                self.on_event(request.model, event)
                 if isinstance(event, process.Ready):
-                    self._put(target, event.recipe, staging)
+                    self._put(request, event.recipe, staging)
 
             try:
-                if target.start:
-                    there = replace(self.locations, project=target.project)
-                    place = staging / START
-                    self.intake.copy_start(target.start, target.start_digest, place, there)
-                process.build(request, on_event, self.timeout)
+                if request.start:
+                    self.external_files.copy_start(
+                        request.start,
+                        request.start_digest,
+                        staging / START,
+                        replace(self.locations, project=request.project),
+                    )
+                process.build(child_request, on_event, self.timeout)
             except LitegateError as error:
                 return error
         return None
 
-    def _put(self, target: Target, recipe: str, staging: Path) -> None:
+    def _put(self, request: BuildRequest, recipe: str, staging: Path) -> None:
         samples = _all_files(staging / "evaluation")
         if (staging / recipe / CONVERTED).exists():
-            _demand_same_answers(target, recipe, staging)
-        self.store.put(EVALUATIONS, target.data_key, samples)
+            _demand_same_answers(request, recipe, staging)
+        self.store.put(EVALUATIONS, request.data_key, samples)
         files = _all_files(staging / recipe)
         files.pop(CONVERTED, None)
-        self.store.put(BUILDS, target.keys[recipe], files, stem=target.stems[recipe])
+        self.store.put(BUILDS, request.keys[recipe], files, stem=request.stems[recipe])
 
-    def find_other(
+    def find_by_key(
         self, model: Model, recipe: str, key: str, signature: str = ""
     ) -> Artifact | None:
-        """The artifact under a key of another checkout, to be judged on this one's split.
+        """Return another checkout's artifact by its key, with this checkout's evaluation split.
 
-        `signature` is what that checkout judges of it.
+        `signature` is the signature that the other checkout declares. Returns None if the store
+        does not contain the artifact; never builds.
         """
         try:
             return replace(self._load(model, recipe, key), signature=signature)
@@ -269,17 +280,17 @@ class Pipeline:
             self.store.forget(BUILDS, key)
             return None
 
-    def build_other(self, target: Target, recipe: str) -> None:
-        """Build one recipe of another checkout's model, unless the store holds it by now."""
-        key = target.keys[recipe]
-        if target.prebuilt:
-            there = replace(self.locations, project=target.project)
-            self.intake.take(target.prebuilt[recipe], key, there)
+    def build(self, request: BuildRequest, recipe: str) -> None:
+        """Build one recipe of another checkout's model, unless the store contains it already."""
+        key = request.keys[recipe]
+        if request.prebuilt:
+            locations = replace(self.locations, project=request.project)
+            self.external_files.store_file(request.prebuilt[recipe], key, locations)
             return
-        notice = f"waiting for another run that is building the base's {target.model}"
+        notice = f"waiting for another run that is building the base's {request.model}"
         with self.store.lock([key], lambda: self.on_notice(notice)):
             if not self.store.has(BUILDS, key):
-                error = self._run_child(target, (recipe,))
+                error = self._run_child(request, (recipe,))
                 if error:
                     raise error
 
@@ -287,8 +298,8 @@ class Pipeline:
         import hashlib
 
         files = self.store.get(BUILDS, key, FILES)
-        answers = stored_answers(files)
-        if built and answers is None:
+        keras_outputs = stored_keras_outputs(files)
+        if built and keras_outputs is None:
             raise StoreCorrupt(f"{model.name}/{recipe} in the store does not list {KERAS}.npy")
         return Artifact(
             model=model.name,
@@ -298,7 +309,7 @@ class Pipeline:
             certificate=_json(files, "certificate.json"),
             training_curve=tuple(_json(files, "history.json")),
             evaluation=self._evaluation(model),
-            keras_outputs=answers,
+            keras_outputs=keras_outputs,
             signature=model.signature,
         )
 
@@ -321,15 +332,15 @@ class Pipeline:
         return self._evaluations[key]
 
 
-def _demand_same_answers(target: Target, recipe: str, staging: Path) -> None:
-    """A stripped file answers as the converted one does; BuildError of this recipe otherwise."""
-    from litegate.runtimes.equivalence import demand_same_outputs
+def _demand_same_answers(request: BuildRequest, recipe: str, staging: Path) -> None:
+    """Raise BuildError for this recipe if stripping changed the file's outputs."""
+    from litegate.runtimes.equivalence import demand_same_answers
 
-    before, after = (staging / recipe / name for name in (CONVERTED, "model.tflite"))
+    converted, stripped = (staging / recipe / name for name in (CONVERTED, "model.tflite"))
     samples = load(staging / "evaluation", SAMPLES)
-    subject = f"{target.model}/{recipe}"
+    subject = f"{request.model}/{recipe}"
     try:
-        demand_same_outputs(before.read_bytes(), after.read_bytes(), samples, subject=subject)
+        demand_same_answers(converted.read_bytes(), stripped.read_bytes(), samples, subject=subject)
     except BuildError as error:
         error.recipe, error.shared = recipe, False
         raise
@@ -339,23 +350,23 @@ def _all_files(folder: Path) -> dict[str, Path]:
     return {path.name: path for path in folder.iterdir() if path.is_file()}
 
 
-def _distinct(keys: Mapping[str, str]) -> tuple[str, ...]:
-    """One recipe of each key: two names for the same thing are built once."""
+def _one_recipe_per_key(keys: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the first recipe of each key: recipes with equal keys are built once."""
     return tuple({key: name for name, key in reversed(list(keys.items()))}.values())[::-1]
 
 
-def _concerns_all(error: LitegateError | None, left: list[str]) -> bool:
-    """Whether an error stands in the way of every recipe that is left, not of one alone."""
-    return getattr(error, "recipe", None) not in left or getattr(error, "shared", True)
+def _concerns_all(error: LitegateError | None, unbuilt: list[str]) -> bool:
+    """Return True if an error prevents all `unbuilt` recipes, not a single one."""
+    return getattr(error, "recipe", None) not in unbuilt or getattr(error, "shared", True)
 
 
 def _json(files: Mapping[str, bytes], name: str) -> Any:
     try:
-        return json.loads(files[name], parse_constant=_refuse)
+        return json.loads(files[name], parse_constant=_refuse_constant)
     except ValueError as error:
         raise StoreCorrupt(f"{name} in the store is no JSON: {error}") from error
 
 
-def _refuse(number: str) -> None:
-    """Python reads NaN and Infinity; a report that holds one could not be written."""
-    raise ValueError(f"{number} is no number of JSON's")
+def _refuse_constant(constant: str) -> None:
+    """Refuse NaN and Infinity: Python reads them, but the report is strict JSON without them."""
+    raise ValueError(f"{constant} is no number of JSON's")

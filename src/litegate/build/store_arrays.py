@@ -1,4 +1,4 @@
-"""Arrays out of the store's files: samples, labels, what Keras answered."""
+"""Read arrays from files of the store: samples, labels, slices, outputs of Keras."""
 
 from __future__ import annotations
 
@@ -9,43 +9,45 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from litegate.core.errors import StoreCorrupt
-from litegate.data.array_files import samples_from, names_in
+from litegate.data.array_files import names_in, samples_from
 from litegate.spec import Array, Samples
 
 Files = Mapping[str, bytes] | Mapping[str, Path]
-"""By name: what a file holds, or where it lies, of which what is large is left there."""
-_OPENED: WeakValueDictionary[Path, Any] = WeakValueDictionary()
+"""File name to its bytes or its path; arrays of paths larger than memory stay on disk."""
 SAMPLES, LABELS, SLICES, KERAS = "x", "y", "slices", "keras_outputs"
 """The stems of the files: "x.npy", or "x.NAME.npy" for each of several inputs."""
+_OPENED: WeakValueDictionary[Path, Any] = WeakValueDictionary()
+"""Arrays in use, by path; see `_shared`."""
 
 
 def stored_samples(files: Files) -> Samples:
-    """The samples of an evaluation split; StoreCorrupt where there are none."""
-    found = _arrays(files, SAMPLES)
-    if not found:
+    """Return the samples of an evaluation split. Raises StoreCorrupt if there are none."""
+    arrays = _arrays(files, SAMPLES)
+    if not arrays:
         raise StoreCorrupt(f"an evaluation split in the store does not list {SAMPLES}.npy")
-    return samples_from(found)
+    return samples_from(arrays)
 
 
 def stored_labels(files: Files, output: str) -> Array:
-    """The labels of the output that decides, shape (n,); None where there are none.
+    """Return the labels of the deciding output, shape (n,); None without labels.
 
-    StoreCorrupt where there are labels, and none of that output.
+    Raises StoreCorrupt if there are labels, but only of other outputs.
     """
-    found = _arrays(files, LABELS)
-    if not found or "" in found:
-        return found.get("")
-    if output not in found:
+    arrays = _arrays(files, LABELS)
+    if not arrays or "" in arrays:
+        return arrays.get("")
+    if output not in arrays:
         raise StoreCorrupt(
             f"an evaluation split in the store does not list the labels of {output!r}"
         )
-    return found[output]
+    return arrays[output]
 
 
 def stored_slices(files: Files, names: Sequence[str]) -> dict[str, Array]:
-    """The masks of an evaluation split's slices, bools, shape (n,), kept in the order of `names`.
+    """Return the mask of each slice of an evaluation split, bools, shape (n,).
 
-    StoreCorrupt where there is another number of them.
+    `names` are in the order in which the masks were saved. Raises StoreCorrupt if their numbers
+    differ.
     """
     masks = _arrays(files, SLICES).get("", ())
     if len(masks) != len(names):
@@ -53,10 +55,10 @@ def stored_slices(files: Files, names: Sequence[str]) -> dict[str, Array]:
     return dict(zip(names, masks, strict=True))
 
 
-def stored_answers(files: Files) -> Array:
-    """What Keras answered: an array, a mapping from output to array, or None."""
-    found = _arrays(files, KERAS)
-    return (found.get("") if "" in found else found) if found else None
+def stored_keras_outputs(files: Files) -> Array:
+    """Return the outputs of Keras: an array, a mapping from output to array, or None."""
+    arrays = _arrays(files, KERAS)
+    return (arrays.get("") if "" in arrays else arrays) if arrays else None
 
 
 def _arrays(files: Files, stem: str) -> dict[str, Array]:
@@ -64,13 +66,16 @@ def _arrays(files: Files, stem: str) -> dict[str, Array]:
 
 
 def _shared(path: Path, name: str) -> Array:
-    """The array of a file in the store, as whoever still uses it has opened it.
+    """Open an array of the store; return the same array again as long as anybody uses it.
 
+    A path in the store is the digest of its content, so models of several files that are judged on
+    the same samples share one copy of them in memory. It is read-only.
+    """
     from litegate.data.disk_arrays import open_array
 
     array = _OPENED.get(path)
     if array is None:
-        array = opened(path, name)
+        array = open_array(path, name)
         if hasattr(array, "flags"):
             array.flags.writeable = False
         _OPENED[path] = array
@@ -80,14 +85,14 @@ def _shared(path: Path, name: str) -> Array:
 def _array(files: Files, name: str) -> Array:
     import numpy as np
 
-    held = files[name]
-    if isinstance(held, Path):
-        return open_array(held, name)
+    content = files[name]
+    if isinstance(content, Path):
+        return _shared(content, name)
 
     try:
-        found = np.load(io.BytesIO(held), allow_pickle=False)
+        array = np.load(io.BytesIO(content), allow_pickle=False)
     except (ValueError, EOFError) as error:
         raise StoreCorrupt(f"{name} in the store is no array: {error}") from error
-    if not found.ndim:
+    if not array.ndim:
         raise StoreCorrupt(f"{name} in the store is no array: one number, without a shape")
-    return found
+    return array

@@ -1,8 +1,7 @@
-"""What a store keeps, what of it is damaged, and what may go; for people, between runs."""
+"""List, verify and prune the entries of a store, for `litegate store`."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -11,67 +10,72 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
+from litegate.build.objects import file_digest
 from litegate.build.store import ANSWERS, BUILDS, Store
 from litegate.core.errors import StoreCorrupt
 
 DAY = 86_400.0
+_DAMAGE = (OSError, ValueError, KeyError, AttributeError, TypeError)
+"""Exceptions that reading a missing or damaged manifest or certificate may raise."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """What a store keeps under one key."""
+    """An entry of a store: the files under one key."""
 
     group: str
     """builds, answers, evaluations or declarations."""
     key: str
     what: str
-    """The model and kind of an artifact, as its birth certificate has them; else the group."""
+    """Model and kind of an artifact, from its birth certificate; otherwise the group."""
     size: int
-    """Bytes of its files; entries may share some."""
+    """Total bytes of its files; several entries may share a file."""
     age: float
-    """Seconds since it was put there."""
+    """Seconds since it was stored."""
 
 
 def entries(store: Store, now: float | None = None) -> list[Entry]:
-    """Everything that a store keeps, the newest first; damaged manifests are left out."""
-    moment = time.time() if now is None else now
-    found = []
-    for path in store.root.glob("*/*.json"):
-        with suppress(OSError, ValueError, KeyError, AttributeError, TypeError):
-            files = json.loads(path.read_bytes())["files"]
-            found.append(
+    """List the entries of a store, the newest first; skip damaged manifests."""
+    now = time.time() if now is None else now
+    listed = []
+    for manifest in store.root.glob("*/*.json"):
+        with suppress(*_DAMAGE):
+            files = json.loads(manifest.read_bytes())["files"]
+            sizes = (_object_path(store, digest).stat().st_size for digest in files.values())
+            listed.append(
                 Entry(
-                    group=path.parent.name,
-                    key=path.stem,
-                    what=_what(store, path, files),
-                    size=sum(_place(store, each).stat().st_size for each in files.values()),
-                    age=max(0.0, moment - path.stat().st_mtime),
+                    group=manifest.parent.name,
+                    key=manifest.stem,
+                    what=_describe(store, manifest, files),
+                    size=sum(sizes),
+                    age=max(0.0, now - manifest.stat().st_mtime),
                 )
             )
-    return sorted(found, key=lambda one: (one.age, one.group, one.key))
+    return sorted(listed, key=lambda entry: (entry.age, entry.group, entry.key))
 
 
-def _place(store: Store, digest: str) -> Path:
+def _object_path(store: Store, digest: str) -> Path:
     return store.root / "objects" / digest[:2] / digest
 
 
-def _what(store: Store, manifest: Path, files: dict[str, str]) -> str:
+def _describe(store: Store, manifest: Path, files: dict[str, str]) -> str:
     group = manifest.parent.name
     if group != BUILDS:
         return group
-    with suppress(OSError, ValueError, KeyError, AttributeError, TypeError):
-        told: dict[str, Any] = json.loads(_place(store, files["certificate.json"]).read_bytes())
-        if "prebuilt" in told:
-            return " ".join(map(str, told["prebuilt"].values()))
-        return f"{told['model']}/{_tuned(**told['recipe'])}"
+    with suppress(*_DAMAGE):
+        path = _object_path(store, files["certificate.json"])
+        certificate: dict[str, Any] = json.loads(path.read_bytes())
+        if "prebuilt" in certificate:
+            return " ".join(map(str, certificate["prebuilt"].values()))
+        return f"{certificate['model']}/{_recipe_label(**certificate['recipe'])}"
     return group
 
 
-def _tuned(kind: str, fine_tune_epochs: int, **_: Any) -> str:
-    """A kind, and how it was tuned: the certificate does not know what the recipe is called.
+def _recipe_label(kind: str, fine_tune_epochs: int, **_: Any) -> str:
+    """Describe a recipe by kind and fine-tuning: the certificate does not contain its name.
 
-    A reference alone has a name of its own by its epochs, such as float32+1.
+    Only a reference is named by its epochs, such as float32+1.
     """
     if not fine_tune_epochs:
         return kind
@@ -80,37 +84,33 @@ def _tuned(kind: str, fine_tune_epochs: int, **_: Any) -> str:
     return f"{kind}, fine-tuned for {fine_tune_epochs} epoch{'s' * (fine_tune_epochs > 1)}"
 
 
-def in_words(age: float) -> str:
-    """Seconds as a person says them, rounded down: "5 d", "2 h", "3 min"."""
+def format_age(age: float) -> str:
+    """Format seconds in the largest unit that fits, rounded down: "5 d", "2 h", "3 min"."""
     units = (("d", DAY), ("h", 3600.0), ("min", 60.0), ("s", 1.0))
-    unit, size = next((each for each in units if age >= each[1]), units[-1])
+    unit, size = next(((unit, size) for unit, size in units if age >= size), units[-1])
     return f"{int(age / size)} {unit}"
 
 
 def verify(store: Store) -> Iterator[tuple[str, str, str]]:
-    """Read every file of a store: group, key and, in words, what is wrong with each damaged entry.
+    """Read every file of a store; yield group, key and message for each damaged entry.
 
-    An object that no manifest names is checked, too; its group and key are "objects" and its name.
+    Objects that no manifest names are verified too; they are reported as group "objects" with their
+    file name as the key.
     """
-    named: set[str] = set()
-    for path in sorted(store.root.glob("*/*.json")):
-        with suppress(OSError, ValueError, KeyError, AttributeError, TypeError):
-            named |= set(json.loads(path.read_bytes())["files"].values())
+    referenced: set[str] = set()
+    for manifest in sorted(store.root.glob("*/*.json")):
+        with suppress(*_DAMAGE):
+            referenced |= set(json.loads(manifest.read_bytes())["files"].values())
         try:
-            store.locate(path.parent.name, path.stem)
+            store.locate(manifest.parent.name, manifest.stem)
         except StoreCorrupt as damage:
-            yield path.parent.name, path.stem, str(damage)
+            yield manifest.parent.name, manifest.stem, str(damage)
         except KeyError:
-            continue  # removed meanwhile
+            continue  # another process removed it after the folder was listed
     for path in sorted(store.root.glob("objects/*/*")):
         with suppress(FileNotFoundError):
-            if path.name not in named and _digest(path) != path.name:
+            if path.name not in referenced and file_digest(path) != path.name:
                 yield "objects", path.name, f"{path} does not hold the bytes that it is named by"
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def prune(
@@ -121,20 +121,19 @@ def prune(
     days: float = 0.0,
     only: Collection[str] = (BUILDS, ANSWERS),
 ) -> tuple[list[Entry], int]:
-    """Remove the entries of `only` that are not `needed` and are `days` old.
+    """Remove the entries of the groups `only` that are not `needed` and at least `days` old.
 
-    Gives those that went, and the bytes set free. What another process is building or has under its
-    lock stays, and `on_kept` is told.
+    Returns the removed entries and the number of bytes freed. `on_kept` is called for each entry
+    that stays because another process holds its lock.
     """
-    gone = {
-        one.key: one
-        for one in entries(store)
-        if one.group in only and one.key not in needed and one.age >= days * DAY
+    removed = {
+        entry.key: entry
+        for entry in entries(store)
+        if entry.group in only and entry.key not in needed and entry.age >= days * DAY
     }
-    removed = [(one.group, one.key) for one in gone.values()]
 
-    def stays(key: str) -> None:
-        on_kept(gone.pop(key))
+    def keep(key: str) -> None:
+        on_kept(removed.pop(key))
 
-    freed = store.remove(removed, stays)
-    return list(gone.values()), freed
+    freed = store.remove([(entry.group, entry.key) for entry in removed.values()], keep)
+    return list(removed.values()), freed

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from litegate.build.store import ANSWERS, BUILDS, Store
-from litegate.build.store_maintenance import Entry, entries, in_words, verify
+from litegate.build.store_maintenance import Entry, entries, format_age, verify
 from litegate.build.store_maintenance import prune as prune_entries
 from litegate.core.errors import StoreError
 from litegate.core.escaping import plain
@@ -74,7 +74,14 @@ def list_entries(
     for entry in listed:
         what = "" if entry.what == entry.group else entry.what
         mark = "needed" if entry.key in needed else ""
-        cells = (entry.key[:12], entry.group, in_words(entry.age), f"{entry.size:,} B", mark, what)
+        cells = (
+            entry.key[:12],
+            entry.group,
+            format_age(entry.age),
+            f"{entry.size:,} B",
+            mark,
+            what,
+        )
         typer.echo(plain(_ROW.format(*cells).rstrip()))
     objects = list(artifacts.root.glob("objects/*/*"))
     size = sum(path.stat().st_size for path in objects)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
 
-from litegate.build.pipeline import Built, Pipeline, Target
+from litegate.build.pipeline import BuildRequest, Built, Pipeline
 from litegate.build.store import BUILDS
 from litegate.core.errors import BuildError, ConfigError, LitegateError
 from litegate.regression.base import Base
@@ -69,11 +69,11 @@ class Counterpart:
         declared = self.base.models[model]
         key = self._key(case, declared, recipe)
         signature = str(declared.get("signature", ""))
-        artifact = self.pipeline.find_other(case.model, case.recipe.name, key, signature)
+        artifact = self.pipeline.find_by_key(case.model, case.recipe.name, key, signature)
         if artifact is None:
             with self.base.checkout() as tree:
-                self.pipeline.build_other(_target(model, declared, tree), recipe)
-            artifact = self.pipeline.find_other(case.model, case.recipe.name, key, signature)
+                self.pipeline.build(_build_request(model, declared, tree), recipe)
+            artifact = self.pipeline.find_by_key(case.model, case.recipe.name, key, signature)
         if artifact is None:
             raise BuildError(
                 f"the {self.role}'s {model}/{recipe} was built and is not in the store"
@@ -91,7 +91,7 @@ class Counterpart:
         model, recipe = names
         declared = self.base.models[model]
         key, signature = self._key(case, declared, recipe), str(declared.get("signature", ""))
-        return self.pipeline.find_other(case.model, case.recipe.name, key, signature)
+        return self.pipeline.find_by_key(case.model, case.recipe.name, key, signature)
 
     def _key(self, case: Case, declared: Mapping[str, Any], recipe: str) -> str:
         """Return the key of the other commit's artifact.
@@ -115,8 +115,8 @@ class Counterpart:
         return others[0] if others else key
 
 
-def _target(name: str, declared: Mapping[str, Any], tree: Path) -> Target:
-    return Target(
+def _build_request(name: str, declared: Mapping[str, Any], tree: Path) -> BuildRequest:
+    return BuildRequest(
         model=name,
         file=tree / declared["file"],
         project=tree,

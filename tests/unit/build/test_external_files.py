@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from full_disk import full_disk
 
-from litegate.build.external_files import Intake
+from litegate.build.external_files import ExternalFiles
 from litegate.build.store import BUILDS, EVALUATIONS, Store
 from litegate.core.errors import ArtifactError, BuildError, DataError, StoreError
 from litegate.data import npz
@@ -24,7 +24,7 @@ FILE = File(path="m.tflite")
 def intake(tmp_path):
     """A store, and a project with a file."""
     (tmp_path / "m.tflite").write_bytes(BYTES)
-    return Intake(
+    return ExternalFiles(
         store=Store(tmp_path / "store"),
         locations=DataLocations(project=tmp_path),
         timeout=10,
@@ -34,7 +34,7 @@ def intake(tmp_path):
 
 def test_the_key_is_the_digest_of_the_bytes(intake):
     assert intake.key(FILE) == KEY
-    intake.take(FILE, KEY)
+    intake.store_file(FILE, KEY)
     assert intake.store.get(BUILDS, KEY)["model.tflite"] == BYTES
 
 
@@ -44,7 +44,7 @@ def test_a_file_is_looked_at_once(intake):
     (intake.locations.project / "m.tflite").write_bytes(b"another")
     assert intake.key(FILE) == KEY
     with pytest.raises(BuildError, match="is not what it was when it was first looked at"):
-        intake.take(FILE, KEY)
+        intake.store_file(FILE, KEY)
     assert not intake.store.has(BUILDS, KEY)
 
 
@@ -62,7 +62,7 @@ def test_a_command_must_give_the_same_bytes_each_time(intake):
     )
     key = intake.key(file)
     with pytest.raises(BuildError, match="its command must give the same bytes each time"):
-        intake.take(file, key)
+        intake.store_file(file, key)
 
 
 def test_a_full_disk_is_an_error_with_what_to_do(intake):
@@ -70,9 +70,9 @@ def test_a_full_disk_is_an_error_with_what_to_do(intake):
     split = npz("s.npz", x="x", digests={"x_test": _digest(np.zeros(4))}, domain=(0, 1))
     with full_disk():
         with pytest.raises(StoreError, match="free some space"):
-            intake.take(FILE, KEY)
+            intake.store_file(FILE, KEY)
         assert not intake.store.has(BUILDS, KEY)
-        intake.take_split(split, "small")
+        intake.store_split(split, "small")
     assert intake.store.has(EVALUATIONS, "small")
 
 
@@ -96,7 +96,7 @@ def test_what_a_loader_raises_is_told(intake):
         labels=False,
     )
     with pytest.raises(DataError, match="RuntimeError: the loader's own"):
-        intake.take_split(split, "key")
+        intake.store_split(split, "key")
 
 
 def test_a_file_that_litert_runs_and_that_is_not_sound_is_refused(intake):
@@ -111,5 +111,5 @@ def test_a_file_that_litert_runs_and_that_is_not_sound_is_refused(intake):
     run_in_sandbox(damaged)
     key = intake.key(FILE)
     with pytest.raises(ArtifactError, match=r"m\.tflite is not a sound \.tflite file"):
-        intake.take(FILE, key)
+        intake.store_file(FILE, key)
     assert not intake.store.has(BUILDS, key)

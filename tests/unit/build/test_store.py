@@ -253,7 +253,7 @@ def test_a_file_is_located_where_its_bytes_are_whole(store, files):
 @pytest.mark.parametrize(("largest", "is_linked"), [(7, True), (8, False), (9, False)])
 def test_a_large_staged_file_is_not_written_twice(store, monkeypatch, largest, is_linked):
     """It has eight bytes. Its object stays when the staging folder goes."""
-    monkeypatch.setattr(objects, "_LINKED", largest)
+    monkeypatch.setattr(objects, "_LINK_ABOVE", largest)
     with store.staging() as staging:
         staged = staging / "x.npy"
         staged.write_bytes(b"\x00weights")
@@ -265,7 +265,7 @@ def test_a_large_staged_file_is_not_written_twice(store, monkeypatch, largest, i
 
 def test_a_large_file_of_somebody_elses_is_copied(store, files, monkeypatch):
     """Whoever writes to it later does not write into the store."""
-    monkeypatch.setattr(objects, "_LINKED", 0)
+    monkeypatch.setattr(objects, "_LINK_ABOVE", 0)
     store.put(BUILDS, "k", files)
     files["a.bin"].write_bytes(b"other")
     assert store.get(BUILDS, "k")["a.bin"] == b"\x00weights"

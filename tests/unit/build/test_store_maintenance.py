@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from litegate.build.store import BUILDS, Store
-from litegate.build.store_maintenance import DAY, entries, in_words, prune, verify
+from litegate.build.store_maintenance import DAY, entries, format_age, prune, verify
 from litegate.cli import app
 from litegate.core.errors import StoreError
 from litegate.testing import tiny
@@ -162,7 +162,7 @@ def test_list_calls_what_is_needed_as_build_does(project, tmp_path):
     [(0, "0 s"), (59, "59 s"), (200, "3 min"), (7300, "2 h"), (86399, "23 h"), (5.9 * DAY, "5 d")],
 )
 def test_an_age_is_in_words(age, said):
-    assert in_words(age) == said
+    assert format_age(age) == said
 
 
 def test_prune_keeps_what_the_project_needs(project, tmp_path):

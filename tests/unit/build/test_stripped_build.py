@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from litegate import recipes
-from litegate.build.pipeline import Target
+from litegate.build.pipeline import BuildRequest
 from litegate.build.store import BUILDS
 from litegate.build.toolchain.protocol import CONVERTED
 from litegate.build.toolchain.strip import stripped
@@ -27,7 +27,7 @@ class Built:
     def __init__(self, tmp_path):
         session = GateSession(parse(tmp_path, {}, {}, {}), lambda _model, _event: None, print)
         self.pipeline, self.staging = session.pipeline, tmp_path / "staging"
-        self.target = Target(
+        self.target = BuildRequest(
             model="tiny",
             file=tmp_path / "tiny.py",
             project=tmp_path,

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from litegate import Budget, File, Training, datasets, percent, recipes, trained
-from litegate.build.external_files import Intake
+from litegate.build.external_files import ExternalFiles
 from litegate.build.store import Store
 from litegate.cli import app
 from litegate.core.errors import BuildError, ConfigError, DataError, DataUnavailable
@@ -44,7 +44,7 @@ def places(tmp_path):
 
 @pytest.fixture
 def intake(places, tmp_path):
-    return Intake(
+    return ExternalFiles(
         store=Store(tmp_path / "store"), locations=places, timeout=10, on_notice=lambda _: None
     )
 

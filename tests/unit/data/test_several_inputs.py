@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from several import crossed, crossed_artifact, samples
 
-from litegate.build.store_arrays import stored_answers, stored_labels, stored_samples
+from litegate.build.store_arrays import stored_keras_outputs, stored_labels, stored_samples
 from litegate.core.errors import ConfigError, DataError, StoreCorrupt
 from litegate.data import npz, prepare
 from litegate.data.array_files import arrays_by_file, load, names_in, samples_from, save
@@ -112,7 +112,7 @@ def test_what_is_kept_comes_back(tmp_path):
         stored_labels(files, "knid")
     with pytest.raises(StoreCorrupt, match=r"not list x\.npy"):
         stored_samples({})
-    assert stored_answers(files) is None
+    assert stored_keras_outputs(files) is None
 
 
 def test_names_that_are_no_file_names_are_kept(tmp_path):

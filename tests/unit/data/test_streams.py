@@ -275,7 +275,7 @@ import resource, signal, sys
 import numpy as np
 import litegate as lg
 from pathlib import Path
-from litegate.build.external_files import Intake
+from litegate.build.external_files import ExternalFiles
 from litegate.spec import Data, DataLocations, Splits, Stream
 from litegate.build.store import EVALUATIONS, Store
 
@@ -287,9 +287,9 @@ data = Data(
     preprocess=lambda x: x, domain=(0.0, 1.0), classes=(), labels=False,
 )
 store = Store(Path(sys.argv[1]))
-intake = Intake(store=store, locations=DataLocations(), timeout=9, on_notice=print)
+intake = ExternalFiles(store=store, locations=DataLocations(), timeout=9, on_notice=print)
 try:
-    intake.take_split(data, "k")
+    intake.store_split(data, "k")
 except lg.datasets.errors.StoreError as error:
     print(error)
 print(store.has(EVALUATIONS, "k"), [path.name for path in store.root.rglob("*") if path.is_file()])

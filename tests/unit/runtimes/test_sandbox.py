@@ -7,7 +7,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from typer.testing import CliRunner
 
-from litegate.build.external_files import Intake
+from litegate.build.external_files import ExternalFiles
 from litegate.build.store import BUILDS, Store
 from litegate.cli import app
 from litegate.core.errors import ArtifactError
@@ -56,7 +56,9 @@ def intake(tmp_path):
     """A store, and a project that holds a file on which LiteRT crashes."""
     (tmp_path / "m.tflite").write_bytes(CRASHING)
     locations = DataLocations(project=tmp_path)
-    return Intake(store=Store(tmp_path / "store"), locations=locations, timeout=60, on_notice=print)
+    return ExternalFiles(
+        store=Store(tmp_path / "store"), locations=locations, timeout=60, on_notice=print
+    )
 
 
 @pytest.fixture
@@ -149,7 +151,7 @@ def test_every_step_is_told_before_it_is_taken():
 def test_the_store_takes_no_file_on_which_litert_crashes(intake):
     key = hashlib.sha256(CRASHING).hexdigest()
     with pytest.raises(ArtifactError, match=r"LiteRT crashes on m\.tflite"):
-        intake.take(File(path="m.tflite"), key)
+        intake.store_file(File(path="m.tflite"), key)
     assert not intake.store.has(BUILDS, key)
 
 
