@@ -6,12 +6,10 @@ is closed, so that it never outlives the parent.
 
 from __future__ import annotations
 
-import os
 import queue
 import re
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,12 +29,13 @@ from litegate.build.toolchain.protocol import (
     Stage,
     decode,
 )
+from litegate.core.child_process import environment_for, own_module, process_group
 from litegate.core.errors import BuildError, ConfigError, DataError, DataUnavailable, LitegateError
 from litegate.core.import_paths import path_for
 
 __all__ = ["Event", "Progress", "Ready", "Request", "Stage", "build"]
 
-COMMAND = (sys.executable, "-P", "-m", "litegate.build.toolchain")
+COMMAND = own_module("litegate.build.toolchain")
 LOG = "toolchain.log"
 """The log file in the staging folder: output of TensorFlow and of the user's code."""
 TEMPORARY = ".tmp"
@@ -82,30 +81,28 @@ def build(
 
 @contextmanager
 def _running(request: Request, command: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
-    with (request.staging / LOG).open("wb") as log:
-        process = subprocess.Popen(  # noqa: S603 our own interpreter
+    with (
+        (request.staging / LOG).open("wb") as log,
+        process_group(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
             env=_environment(request),
-            process_group=0,
-        )
-    try:
+            grace=GRACE,
+        ) as process,
+    ):
         with suppress(BrokenPipeError):
             stdin = _pipe(process.stdin)
             stdin.write(request.encode())
             stdin.flush()
         yield process
-    finally:
-        _end(process)
 
 
 def _environment(request: Request) -> Mapping[str, str]:
     """Return the parent's environment with an import path that prefers the child's checkout."""
     path = path_for(request.locations.project or request.project, request.project)
-    return os.environ | {
-        "PYTHONPATH": os.pathsep.join(path),
+    return environment_for(path) | {
         "PYTHONHASHSEED": "0",
         "TMPDIR": str(request.staging.resolve() / TEMPORARY),
     }
@@ -113,29 +110,6 @@ def _environment(request: Request) -> Mapping[str, str]:
 
 def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
     return cast("IO[bytes]", stream)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the child and its process group: SIGTERM, wait `GRACE` seconds, SIGKILL."""
-    try:
-        with suppress(OSError):
-            _pipe(process.stdin).close()
-        _signal_group(process, "SIGTERM")
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(GRACE)
-    finally:
-        _signal_group(process, "SIGKILL")
-        process.wait()
-
-
-def _signal_group(process: subprocess.Popen[bytes], name: str) -> None:
-    if process.poll() is not None:
-        return
-    if os.name != "posix":
-        process.kill()
-        return
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, getattr(signal, name))
 
 
 def _reports(process: subprocess.Popen[bytes], timeout: float) -> Iterator[Report]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Mapping
 from typing import Any
 
+from litegate.core.child_process import ChildError, run
 from litegate.core.errors import ConfigError, LitegateError
 
 MARK = "<!-- litegate -->"
@@ -94,20 +94,13 @@ def _api(
 
 def _gh(*args: str, stdin: str = "") -> str:
     try:
-        process = subprocess.run(  # noqa: S603 arguments are a list, no shell reads them
-            ["gh", *args],  # noqa: S607 the user's own gh
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
+        gh = run(["gh", *args], stdin=stdin.encode(), timeout=60)
+    except (OSError, ChildError) as error:
         raise GitHubError("gh cannot be run", got=str(error), remedy="install it") from error
-    if process.returncode:
+    if gh.exit_code:
         raise GitHubError(
             f"gh {args[0]} {args[-1] if not stdin else args[3]} failed",
-            got=process.stderr.strip()[:2000],
+            got=gh.stderr.strip()[:2000],
             remedy="give GH_TOKEN a token that may do this",
         )
-    return process.stdout
+    return gh.stdout

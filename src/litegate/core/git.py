@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from pathlib import Path
 from shutil import which
 from typing import Any, final
 
+from litegate.core.child_process import Finished, run
 from litegate.core.errors import ConfigError
 
 NONE, AUTO = "none", "auto"
@@ -226,7 +226,7 @@ def worktree(project: Path, commit: Commit) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="litegate-base-") as folder:
         tree = Path(folder).resolve() / "tree"
         completed = _run(project, "worktree", "add", "--detach", "--force", str(tree), commit.sha)
-        if completed.returncode:
+        if completed.exit_code:
             raise ConfigError(
                 f"git cannot lay out the base {commit.short}", got=completed.stderr.strip()
             )
@@ -239,18 +239,15 @@ def worktree(project: Path, commit: Commit) -> Iterator[Path]:
 def _git(project: Path, *args: str) -> str | None:
     """Return the output of git; None if it fails."""
     completed = _run(project, *args)
-    return completed.stdout.strip() if completed.returncode == 0 else None
+    return completed.stdout.strip() if completed.exit_code == 0 else None
 
 
-def _run(project: Path, *args: str) -> subprocess.CompletedProcess[str]:
+def _run(project: Path, *args: str) -> Finished:
     try:
-        return subprocess.run(  # noqa: S603 arguments are a list; refs are verified by git
-            ["git", "-C", str(project), *args],  # noqa: S607 the user's own git
-            capture_output=True,
-            text=True,
-            errors="surrogateescape",  # names and messages may have any encoding
-            check=False,
+        return run(
+            ["git", "-C", str(project), *args],
             env={k: v for k, v in os.environ.items() if k not in _GIT_ENV},
+            errors="surrogateescape",  # names and messages may have any encoding
         )
     except OSError as error:
         raise ConfigError("git cannot be run", got=str(error), remedy="install git") from error

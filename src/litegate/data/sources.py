@@ -6,13 +6,13 @@ import hashlib
 import os
 import re
 import shlex
-import signal
 import subprocess
 import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from litegate.core.child_process import process_group
 from litegate.core.errors import BuildError, ConfigError, DataError, DataUnavailable
 from litegate.data.download import download
 from litegate.spec import DataLocations, File
@@ -170,22 +170,15 @@ def _generate(file: File, path: Path, project: Path, timeout: float) -> None:
 def _run(command: str, project: Path, timeout: float, log: IO[bytes]) -> str:
     """Run a command; describe how it ended. After `timeout`, kill its process group."""
     try:
-        process = subprocess.Popen(  # noqa: S603 the user's own command
+        with process_group(
             shlex.split(command),
             cwd=project,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            process_group=0,
-        )
-    except (OSError, ValueError) as error:
-        return f"not started: {error}"
-    try:
-        return f"exit status {process.wait(timeout)}"
+        ) as process:
+            return f"exit status {process.wait(timeout)}"
     except subprocess.TimeoutExpired:
         return f"still running after {timeout:g} s"
-    finally:
-        if process.poll() is None:
-            with suppress(OSError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+    except (OSError, ValueError) as error:
+        return f"not started: {error}"

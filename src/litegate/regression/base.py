@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, final
 
 from litegate.build.store import Store
+from litegate.core.child_process import ChildError, Finished, environment_for, own_module, run
 from litegate.core.errors import ConfigError, StoreCorrupt
 from litegate.core.git import Commit, models_elsewhere, prefix, worktree
 from litegate.core.import_paths import PACKAGE, own_folders, path_for
@@ -106,21 +104,16 @@ def _own_source() -> str:
     return digest.hexdigest()
 
 
-def _run(
-    project: Path, tree: Path, output: Path, commit: Commit
-) -> subprocess.CompletedProcess[str]:
+def _run(project: Path, tree: Path, output: Path, commit: Commit) -> Finished:
     try:
-        return subprocess.run(  # noqa: S603 our own interpreter
-            [sys.executable, "-P", "-m", "litegate.gate.describe", str(output)],
+        return run(
+            own_module("litegate.gate.describe", str(output)),
+            stdin=b"",
             cwd=tree,
             env=_environment(project, tree),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
             timeout=_TIMEOUT,
-            check=False,
         )
-    except subprocess.TimeoutExpired as error:
+    except ChildError as error:
         raise ConfigError(
             f"the base {commit.short} could not be read within {_TIMEOUT:g} s",
             remedy="look for a model file or a conftest there that hangs",
@@ -132,8 +125,9 @@ def _environment(project: Path, tree: Path) -> dict[str, str]:
 
     PYTEST_ADDOPTS is meant for this run; the base is read with its own settings alone.
     """
-    inherited = {name: text for name, text in os.environ.items() if name != "PYTEST_ADDOPTS"}
-    return inherited | {"PYTHONPATH": os.pathsep.join(path_for(project, tree))}
+    environment = environment_for(path_for(project, tree))
+    environment.pop("PYTEST_ADDOPTS", None)
+    return environment
 
 
 def _load(store: Store, key: str) -> Any:
@@ -152,10 +146,10 @@ def _describe(commit: Commit, project: Path, store: Store, key: str) -> Any:
             return NOTHING
         output = Path(folder) / "declaration.json"
         completed = _run(project, tree, output, commit)
-        if completed.returncode or not output.is_file():
+        if completed.exit_code or not output.is_file():
             raise ConfigError(
                 f"the models of the base {commit.short} do not load",
-                got=(completed.stderr.strip() or completed.stdout.strip())[-2000:],
+                got=completed.last_output,
                 remedy="mend the base, or compare with another commit: --against REF",
             )
         store.put(DECLARATIONS, key, dict.fromkeys(_FILES, output))

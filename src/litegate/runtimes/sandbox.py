@@ -6,21 +6,20 @@ returns on others. Files that the tool chain built here need no such run.
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from litegate.core.child_process import ChildError, environment_for, own_module, run
 from litegate.core.errors import ArtifactError, LitegateError
 
 if TYPE_CHECKING:
     from litegate.runtimes.litert import Kernels, Runner
     from litegate.spec import Inputs
 
-COMMAND = (sys.executable, "-P", "-m", "litegate.runtimes.sandbox")
+COMMAND = own_module("litegate.runtimes.sandbox")
 TIMEOUT = 300.0
 """Seconds; a large network needs several of them with the reference kernels."""
 
@@ -38,7 +37,6 @@ def run_in_sandbox(tflite: bytes, *, subject: str = "the model", timeout: float 
     Raises ArtifactError if the child crashes or has not ended after `timeout` seconds, and as
     `run_all_kernels` does.
     """
-    path = os.pathsep.join(filter(None, sys.path))
     try:
         process = subprocess.run(  # noqa: S603 our own interpreter
             COMMAND,

@@ -249,7 +249,7 @@ def test_a_process_without_a_decision_is_an_error(printed, monkeypatch):
 @pytest.mark.parametrize(
     "error",
     [
-        subprocess.CalledProcessError(1, ["python"], stderr="out of memory"),
+        subprocess.CalledProcessError(1, ["python"], stderr=b"out of memory"),
         subprocess.TimeoutExpired(["python"], 60),
     ],
 )
@@ -271,7 +271,7 @@ def test_the_fresh_process_is_given_this_ones_import_path(monkeypatch):
 
     def run(command, **options):
         seen.update(command=command, path=options["env"]["PYTHONPATH"])
-        return subprocess.CompletedProcess(command, 0, stdout=json.dumps(asdict(PASSED)))
+        return subprocess.CompletedProcess(command, 0, stdout=json.dumps(asdict(PASSED)).encode())
 
     monkeypatch.setattr(subprocess, "run", run)
     monkeypatch.syspath_prepend("somewhere")

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -20,6 +18,7 @@ from typing import final
 
 import numpy as np
 
+from litegate.core.child_process import ChildError, environment_for, own_module, run, tail
 from litegate.core.errors import ConfigError, MeasurementError
 from litegate.data.array_files import load, save
 from litegate.measures.latency.epochs import record_epochs
@@ -157,8 +156,7 @@ def _write_contest(contest: LatencyContest, directory: Path) -> None:
 
 
 def _run(directory: str, timeout: float) -> str:
-    command = [sys.executable, "-P", "-m", "litegate.measures.latency.confirmation", directory]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = own_module("litegate.measures.latency.confirmation", directory)
     try:
         process = subprocess.run(  # noqa: S603 - our own interpreter and module
             command, env=environment, capture_output=True, text=True, timeout=timeout, check=True
