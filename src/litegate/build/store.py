@@ -68,7 +68,7 @@ class Store:
     def locate(self, group: str, key: str, names: Iterable[str] = ()) -> dict[str, Path]:
         """Verify the files of an entry and return their paths: `get` for files beyond memory.
 
-        The verification holds for this run only: read them in it. Raises as `get`.
+        They are verified only now: read them within this run. Raises as `get`.
         """
         return self._read(group, key, names, self._objects.verified_path)
 

@@ -105,7 +105,7 @@ def run(
 
 def _text(output: bytes | None, errors: str) -> str:
     """Decode output as `subprocess` does in text mode, which cannot take `stdin` as bytes."""
-    text = (output or b"").decode(locale.getencoding(), errors)
+    text = (output or b"").decode(locale.getpreferredencoding(do_setlocale=False), errors)
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
