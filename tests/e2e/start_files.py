@@ -167,8 +167,8 @@ def told(frameworks, path):
     try:
         start = open_network(frameworks, path, path.name, {"": SHAPE})
         if isinstance(start, ConvertedGraph):
-            answers = start.answers(tf.constant(SPLITS.x_test), lambda: None)
-            return {"kind": "graph", "why": start.why, "difference": _difference(path, answers)}
+            answers = start.predict(tf.constant(SPLITS.x_test), lambda: None)
+            return {"kind": "graph", "why": start.reason, "difference": _difference(path, answers)}
         made = start(frameworks.keras)
         answers = made(SPLITS.x_test, training=False).numpy()
         return {
