@@ -28,7 +28,7 @@ def check_labels(data: Data, raw: Splits) -> None:
                 _check_numbers(data, f"{split}.{name}", array)
             labels = deciding
         if labels is not None:
-            _check_labels(data, split, labels)
+            _check_deciding_labels(data, split, labels)
 
 
 def _deciding_labels(data: Data, split: str, labels: Mapping[str, Array]) -> Array:
@@ -43,7 +43,7 @@ def _deciding_labels(data: Data, split: str, labels: Mapping[str, Array]) -> Arr
     )
 
 
-def _check_labels(data: Data, name: str, labels: Array) -> None:
+def _check_deciding_labels(data: Data, name: str, labels: Array) -> None:
     labels = _array(labels)
     _check_numbers(data, name, labels)
     if data.classes and labels.dtype.kind in "iub" and labels.shape[1:] == (1,):

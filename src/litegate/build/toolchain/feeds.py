@@ -109,7 +109,7 @@ def _unwrapped(name: str) -> str:
     return name.removeprefix(prefix)
 
 
-def network_inputs(network: Network, x: Tensors) -> Any:
+def ordered_inputs(network: Network, x: Tensors) -> Any:
     """Return samples as a network takes them: a tensor, or a list in the order of its inputs."""
     if not isinstance(x, Mapping):
         return x
@@ -117,8 +117,8 @@ def network_inputs(network: Network, x: Tensors) -> Any:
     return tensors if len(tensors) > 1 else tensors[0]
 
 
-def network_labels(network: Network, y: Tensors) -> Any:
-    """Return labels as a network's losses take them: a tensor, or a list in the outputs' order."""
+def ordered_outputs(network: Network, y: Tensors) -> Any:
+    """Return labels or outputs as losses take them: a tensor, or a list in the outputs' order."""
     if not isinstance(y, Mapping):
         return y
     tensors = [y[name] for name in output_names(network, y)]

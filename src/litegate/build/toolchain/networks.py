@@ -16,7 +16,7 @@ from litegate.build.toolchain.feeds import (
     Outputs,
     TensorSamples,
     check_ports,
-    network_inputs,
+    ordered_inputs,
     output_names,
     sample_count,
     slice_samples,
@@ -34,7 +34,7 @@ _CLASSIFICATION_LOSSES = frozenset({"sparsecategoricalcrossentropy", "categorica
 
 def reseed(frameworks: Frameworks, training: Training) -> None:
     """Seed Python, NumPy and TensorFlow before a stage, so that stages are independent."""
-    for keras in _imported_kerases(frameworks):
+    for keras in _imported_keras_modules(frameworks):
         keras.utils.set_random_seed(training.seed)
 
 
@@ -54,14 +54,14 @@ def _call_builder(frameworks: Frameworks, model: Model) -> Network:
     import of Keras 3 may draw random numbers, so a builder that imports it is called once more.
     """
     keras3 = loaded_keras3()
-    for keras in _imported_kerases(frameworks):
+    for keras in _imported_keras_modules(frameworks):
         keras.backend.clear_session()
     reseed(frameworks, model.training)
     network = model.build(frameworks.keras)
     return network if loaded_keras3() is keras3 else _call_builder(frameworks, model)
 
 
-def _imported_kerases(frameworks: Frameworks) -> list[Any]:
+def _imported_keras_modules(frameworks: Frameworks) -> list[Any]:
     """Return Keras 3, if it is imported, and tf_keras."""
     return [keras for keras in (loaded_keras3(), frameworks.keras) if keras]
 
@@ -231,7 +231,7 @@ def compile_inference(
     It returns shape (m, ...), or a mapping by name if there are several outputs. It runs in
     inference mode, a batch at a time, and is compiled only once: changed weights take effect.
     """
-    tf, inputs = frameworks.tf, network_inputs(network, samples.x_test)
+    tf, inputs = frameworks.tf, ordered_inputs(network, samples.x_test)
     signature = tf.nest.map_structure(
         lambda tensor: tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype), inputs
     )

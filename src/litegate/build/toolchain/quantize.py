@@ -10,7 +10,7 @@ import numpy as np
 
 from litegate.build.toolchain.determinism import Frameworks
 from litegate.build.toolchain.failures import ToolchainError
-from litegate.build.toolchain.feeds import Network, TensorSamples, network_inputs, slice_samples
+from litegate.build.toolchain.feeds import Network, TensorSamples, ordered_inputs, slice_samples
 from litegate.spec import Recipe
 
 _UNSUPPORTED = re.compile(r"[Ll]ayer (?P<name>[^\s:]+):<class '(?P<kind>[^']+)'> is not supported")
@@ -122,7 +122,7 @@ def _checked_annotation(
             remedy="return what keras.models.clone_model gives",
         )
     tf = frameworks.tf
-    probes = slice_samples(tf, network_inputs(network, samples.x_test), slice(0, _PROBES))
+    probes = slice_samples(tf, ordered_inputs(network, samples.x_test), slice(0, _PROBES))
     expected, actual = (_flat(tf, net(probes, training=False)) for net in (network, annotated))
     if not np.array_equal(expected, actual):
         raise ToolchainError(

@@ -17,8 +17,8 @@ from litegate.build.toolchain.feeds import (
     Network,
     Outputs,
     TensorSamples,
-    network_inputs,
-    network_labels,
+    ordered_inputs,
+    ordered_outputs,
     slice_samples,
 )
 from litegate.build.toolchain.networks import (
@@ -113,7 +113,7 @@ class Trainer:
         predict = compile_inference(self.frameworks, network, self.samples, self.report.alive)
         curve, outputs = [], None
         for epoch in phase.epochs:
-            metrics = self._epoch(network, phase, epoch, steps)
+            metrics = self._train_epoch(network, phase, epoch, steps)
             if epoch + 1 == phase.epochs.stop:
                 self.report.stage(phase.recipe, "evaluate", shared=self.report.now.shared)
             outputs = predict()
@@ -131,8 +131,8 @@ class Trainer:
         `train_step`, so the losses equal those of `fit` to the last bit.
         """
         tf, size = self.frameworks.tf, self.training.batch_size
-        x = network_inputs(network, self.samples.x_train)
-        y = network_labels(network, self.samples.y_train)
+        x = ordered_inputs(network, self.samples.x_train)
+        y = ordered_outputs(network, self.samples.y_train)
         self._create_variables(network)
         scalar = tf.TensorSpec([], tf.int32)
 
@@ -151,8 +151,8 @@ class Trainer:
         """
         network.optimizer.build(network.trainable_variables)
         tf, first = self.frameworks.tf, slice(0, 1)
-        x = slice_samples(tf, network_inputs(network, self.samples.x_train), first)
-        y = slice_samples(tf, network_labels(network, self.samples.y_train), first)
+        x = slice_samples(tf, ordered_inputs(network, self.samples.x_train), first)
+        y = slice_samples(tf, ordered_outputs(network, self.samples.y_train), first)
         self._evaluate(network, network(x, training=False), x, y)
 
     def _evaluate(self, network: Network, outputs: Any, x: Any, y: Any) -> dict[str, float]:
@@ -164,7 +164,7 @@ class Trainer:
         network.compute_metrics(x, y, outputs, None)
         return _metrics(network)
 
-    def _epoch(
+    def _train_epoch(
         self,
         network: Network,
         phase: TrainingPhase,
@@ -224,9 +224,9 @@ class Trainer:
         """
         if not self.samples.can_validate:
             return {}
-        ordered = network_labels(network, outputs)
-        x = network_inputs(network, self.samples.x_test)
-        y = network_labels(network, self.samples.y_test)
+        ordered = ordered_outputs(network, outputs)
+        x = ordered_inputs(network, self.samples.x_test)
+        y = ordered_outputs(network, self.samples.y_test)
         metrics = self._evaluate(network, ordered, x, y)
         _check_finite(metrics, "on the evaluation split")
         return metrics
