@@ -52,7 +52,9 @@ def bench(source: Source) -> Bench:
     drawn = [_samples(source.tflite, top) for top in (1, 16, 255)]
     answered = [(x, plain(source.tflite, x)) for x in drawn]
     x, outputs = max(answered, key=lambda pair: len(set(pair[1].argmax(axis=1))))
-    artifact = file_artifact(source.name, source.tflite, Labelled(x=x, y=outputs.argmax(axis=1)))
+    artifact = file_artifact(
+        source.name, source.tflite, LabelledSamples(x=x, y=outputs.argmax(axis=1))
+    )
     predict(artifact)  # kept: forks need not run it again
     recipes = [
         Recipe(name=kind.value, kind=kind, input_type=port, output_type=port)
@@ -77,7 +79,7 @@ def _samples(tflite: bytes, top: int) -> NDArray[np.float32]:
 def judge(sound: Bench, tflite: bytes) -> str:
     """One of OUTCOMES. AssertionError for a wrong pass, any other error for a crash in Python."""
     split = sound.artifact.evaluation
-    mutant = file_artifact("damaged", tflite, Labelled(x=split.x, y=split.y))
+    mutant = file_artifact("damaged", tflite, LabelledSamples(x=split.x, y=split.y))
     verdicts: list[Verdict] = []
     refusals = []
     for measure in _measures(sound, mutant):

@@ -75,7 +75,7 @@ def _published(data: Path) -> Iterator[Artifact]:
     for name in PAIRS:
         x = images if name.startswith("resnet8") else walks
         tflite = (data / "mlperf_tiny" / f"{name}.tflite").read_bytes()
-        yield file_artifact(name, tflite, Labelled(x=x))
+        yield file_artifact(name, tflite, LabelledSamples(x=x))
 
 
 if __name__ == "__main__":

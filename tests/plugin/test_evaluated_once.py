@@ -35,13 +35,13 @@ def evaluations(monkeypatch):
 def opened(monkeypatch):
     """How often each array of the store was read."""
     counts = Counter()
-    read = disk_arrays.opened
+    read = disk_arrays.open_array
 
     def counted(path, name=""):
         counts[name] += 1
         return read(path, name)
 
-    monkeypatch.setattr(disk_arrays, "opened", counted)
+    monkeypatch.setattr(disk_arrays, "open_array", counted)
     return counts
 
 

@@ -16,7 +16,7 @@ from litegate.core.git import is_ignored
 from litegate.data import prepare
 from litegate.data.prepare import save_evaluation
 from litegate.data.sources import digest, expand_path, files_of, locate
-from litegate.runtimes.sandbox import demand_trial
+from litegate.runtimes.sandbox import run_in_sandbox
 from litegate.spec import Data, DataLocations, File, Splits
 from litegate.spec.digests import digest_of
 from litegate.tflite.reader import parse
@@ -62,7 +62,7 @@ class ExternalFiles:
     def store_file(self, file: File, key: str, locations: DataLocations | None = None) -> None:
         """Store a file under its key, with a birth certificate, after a sandbox run.
 
-        `locations` are those of another checkout. Raises as `locate`, `parse` and `demand_trial`,
+        `locations` are those of another checkout. Raises as `locate`, `parse` and `run_in_sandbox`,
         and BuildError if the bytes do not have the digest `key`.
         """
         with self._staging() as staging, self._command_lock(file):
@@ -76,7 +76,7 @@ class ExternalFiles:
                 (staging / name).write_bytes(data)
             _check_same(file, key, digest(staging / "model.tflite"))
             parse(contents["model.tflite"], subject=str(file))
-            demand_trial(contents["model.tflite"], subject=str(file), timeout=self.timeout)
+            run_in_sandbox(contents["model.tflite"], subject=str(file), timeout=self.timeout)
             self.store.put(BUILDS, key, {name: staging / name for name in contents}, stem=key)
 
     def copy_start(

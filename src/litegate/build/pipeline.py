@@ -334,13 +334,13 @@ class Pipeline:
 
 def _demand_same_answers(request: BuildRequest, recipe: str, staging: Path) -> None:
     """Raise BuildError for this recipe if stripping changed the file's outputs."""
-    from litegate.runtimes.equivalence import demand_same_answers
+    from litegate.runtimes.equivalence import demand_same_outputs
 
     converted, stripped = (staging / recipe / name for name in (CONVERTED, "model.tflite"))
     samples = load(staging / "evaluation", SAMPLES)
     subject = f"{request.model}/{recipe}"
     try:
-        demand_same_answers(converted.read_bytes(), stripped.read_bytes(), samples, subject=subject)
+        demand_same_outputs(converted.read_bytes(), stripped.read_bytes(), samples, subject=subject)
     except BuildError as error:
         error.recipe, error.shared = recipe, False
         raise

@@ -94,4 +94,4 @@ def _compared(
 def _without_data(tflite: bytes, name: str, signature: str, *, latency: bool) -> LabelledSamples:
     """Return no samples, or one of zeros if the files are timed."""
     x = zero_sample(tflite, name, signature) if latency else np.empty(0, dtype=np.float32)
-    return Labelled(x=x)
+    return LabelledSamples(x=x)

@@ -44,7 +44,7 @@ class Outputs:
     """One output of a model for n samples."""
 
     raw: Any
-    """Values in the output's own type, shape (n, ...): an array, or `Rows` if it is too large."""
+    """Values in the output's own type, shape (n, ...): an array, or a `DiskArray` if large."""
     port: Port
     """The output port."""
 
@@ -174,7 +174,7 @@ def all_outputs(
     """Run `tflite` on real-valued samples of shape (n, ...), n at least 1, in batches if possible.
 
     Returns each output by name, in the order of the file's signature. `samples` are `Inputs` for a
-    file with several inputs. An array may be `Rows`: a batch (`batch_of`) is read at a time.
+    file with several inputs. An array may be a `DiskArray`: a batch (`batch_of`) is read at a time.
     `on_part` is called with each part before it is run. Raises as `Runner.take`.
     """
     if not len(samples):

@@ -20,7 +20,7 @@ Parts = Iterator[dict[str, NDArray[Any]]]
 
 
 def collect_outputs(parts: Parts, n: int, subject: str) -> dict[str, Any]:
-    """Concatenate the parts of each output to n rows: an array, or `Rows` of a temporary file.
+    """Concatenate the parts of each output to n rows: an array, or `DiskArray` of a temporary file.
 
     The files are in the folder that `TMPDIR` names, and are deleted with the process. Raises
     ArtifactError for more or fewer rows, or for rows of different shapes; StoreError if a file
@@ -85,12 +85,12 @@ def _on_disk(parts: Parts, names: set[str], arrays: Mapping[str, NDArray[Any]]) 
     with tempfile.TemporaryDirectory(prefix="litegate-", ignore_cleanup_errors=True) as folder:
         paths = {name: Path(folder) / f"{number}.npy" for number, name in enumerate(sorted(names))}
         with ExitStack() as stack:
-            writers = {name: stack.enter_context(Writer(path)) for name, path in paths.items()}
+            writers = {name: stack.enter_context(ArrayWriter(path)) for name, path in paths.items()}
             _fill(arrays, _write_through(parts, writers))
-        return {**arrays, **{name: Rows(path) for name, path in paths.items()}}
+        return {**arrays, **{name: DiskArray(path) for name, path in paths.items()}}
 
 
-def _write_through(parts: Parts, writers: Mapping[str, Writer]) -> Parts:
+def _write_through(parts: Parts, writers: Mapping[str, ArrayWriter]) -> Parts:
     for part in parts:
         for name, writer in writers.items():
             writer.add(part[name])

@@ -38,39 +38,32 @@ def run_in_sandbox(tflite: bytes, *, subject: str = "the model", timeout: float 
     `run_all_kernels` does.
     """
     try:
-        process = subprocess.run(  # noqa: S603 our own interpreter
-            COMMAND,
-            input=tflite,
-            capture_output=True,
-            env=os.environ | {"PYTHONPATH": path},
-            timeout=timeout,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
+        child = run(COMMAND, stdin=tflite, env=environment_for(), timeout=timeout)
+    except ChildError as error:
         raise ArtifactError(
             f"LiteRT does not come to an end with {subject}",
             expected=f"an answer within {timeout:g} s",
             got=f"none, {_last_step(error.stdout)}",
             remedy=_REMEDY,
         ) from None
-    if process.returncode == _REFUSED:
+    if child.exit_code == _REFUSED:
         raise ArtifactError(
             f"LiteRT cannot load {subject}",
-            got=_last_step(process.stdout),
+            got=_last_step(child.stdout),
             remedy="build it again, or look whether it needs a custom or Flex operator",
         )
-    if process.returncode:
+    if child.exit_code:
         raise ArtifactError(
             f"LiteRT crashes on {subject}",
             expected="that it runs the file, or refuses it in words",
-            got=f"{_ending(process.returncode)} {_last_step(process.stdout)}",
+            got=f"{_ending(child.exit_code)} {_last_step(child.stdout)}",
             remedy=_REMEDY,
         )
 
 
-def _last_step(stdout: bytes | None) -> str:
+def _last_step(stdout: str) -> str:
     """Return the last line of the child's stdout: the step that it began last."""
-    lines = (stdout or b"").decode("utf-8", "replace").splitlines()
+    lines = stdout.splitlines()
     return lines[-1] if lines else "before it was loaded"
 
 

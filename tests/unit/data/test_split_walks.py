@@ -155,7 +155,7 @@ def test_a_large_output_goes_to_disk_and_a_small_one_beside_it_does_not(monkeypa
     wide, narrow = np.arange(10, dtype=np.float32).reshape(5, 2), np.arange(5, dtype=np.int8)
     parts = [{"wide": wide[at], "narrow": narrow[at]} for at in (slice(0, 2), slice(2, 5))]
     found = collect_outputs(iter(parts), 5, "it")
-    assert (type(found["wide"]), type(found["narrow"])) == (Rows, np.ndarray)
+    assert (type(found["wide"]), type(found["narrow"])) == (DiskArray, np.ndarray)
     np.testing.assert_array_equal(found["wide"][:], wide)
     np.testing.assert_array_equal(found["narrow"], narrow)
 

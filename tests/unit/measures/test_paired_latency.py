@@ -262,7 +262,7 @@ def test_a_process_that_dies_or_hangs_is_an_error(error, monkeypatch):
     monkeypatch.setattr(subprocess, "run", run)
     with pytest.raises(MeasurementError, match="gave no decision") as caught:
         time_in_fresh_process(CONTEST)
-    assert (error.stderr or "timed out") in str(caught.value)
+    assert (error.stderr or b"timed out").decode() in str(caught.value)
 
 
 def test_the_fresh_process_is_given_this_ones_import_path(monkeypatch):

@@ -158,17 +158,14 @@ def _write_contest(contest: LatencyContest, directory: Path) -> None:
 def _run(directory: str, timeout: float) -> str:
     command = own_module("litegate.measures.latency.confirmation", directory)
     try:
-        process = subprocess.run(  # noqa: S603 - our own interpreter and module
-            command, env=environment, capture_output=True, text=True, timeout=timeout, check=True
-        )
-    except subprocess.SubprocessError as error:
-        stderr = str(getattr(error, "stderr", "") or "").strip()
+        child = run(command, env=environment_for(), timeout=timeout, check=True)
+    except ChildError as error:
         raise MeasurementError(
             "latency failed, and the process that was to time it once more gave no decision",
-            got=f"{error}\n{stderr[-2000:]}".strip(),
+            got=f"{error}\n{tail(error.stderr)}".strip(),
             remedy="run the check again; report the message above if it stays",
         ) from error
-    return process.stdout
+    return child.stdout
 
 
 def _parse_decision(stdout: str) -> Decision:
