@@ -1,5 +1,6 @@
 """The published MLPerf Tiny pairs through `litegate inspect` and `litegate compare`."""
 
+import functools
 import json
 import os
 import subprocess
@@ -40,7 +41,9 @@ SIZES = {"resnet8_int8": 96, "ad01_int8": 270}
 """KB, as the MLPerf Tiny paper has them (Banbury et al. 2021)."""
 
 
+@functools.cache
 def litegate(*args):
+    """Run the command, once for all tests that look at the same answer."""
     argv = [Path(sys.executable).with_name("litegate"), *args]
     return subprocess.run(argv, capture_output=True, text=True, timeout=300, check=False)
 
