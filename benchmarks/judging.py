@@ -18,6 +18,7 @@ from litegate.measures.accuracy import accuracy
 from litegate.measures.accuracy.agreement import agreement_with_reference, kernel_agreement
 from litegate.measures.accuracy.output_error import output_error
 from litegate.measures.measurement import Outcome, Verdict
+from litegate.measures.names import Name
 from litegate.measures.regression.file_comparison import compare, file_artifact
 from litegate.measures.structure.size import size
 from litegate.measures.structure.tensors import operator_violations, tensor_violations
@@ -30,6 +31,7 @@ UNMEASURED, REFUSED = "ran, not measurable", "refused by LiteRT"
 OUTCOMES = (REFUSED, UNMEASURED, FAILED, UNDECIDED, WITHIN)
 ALIKE, ERROR, LOST = 80, 10, 0.5
 """Per cent: least share of decisions as the sound file's, most output error, most accuracy lost."""
+_AGAINST_BASE = (Name.ACCURACY_REGRESSION, Name.LOST_TYPES, Name.OPERATOR_CHANGES)
 KERNELS_ALIKE = 60
 """Per cent; sound files that hesitate over noise are decided otherwise by other kernels."""
 
@@ -88,7 +90,7 @@ def judge(sound: Bench, tflite: bytes) -> str:
         except LitegateError as error:
             refusals.append(error)
     refute(sound, tflite, [one.measurement.name for one in verdicts if _passed(one)])
-    ends = {one.outcome for one in verdicts if "against the base" not in one.measurement.name}
+    ends = {one.outcome for one in verdicts if one.measurement.name not in _AGAINST_BASE}
     if any(isinstance(one, ArtifactError) for one in refusals):
         return REFUSED
     if refusals:
@@ -141,7 +143,7 @@ def refute(sound: Bench, tflite: bytes, passed: list[str]) -> None:
         "accuracy": same >= ALIKE,
         "agreement with the reference": same >= ALIKE,
         "output error": 100 * np.sqrt(off) <= ERROR,
-        "accuracy lost against the base": 100 - same <= LOST,
+        "accuracy regression": 100 - same <= LOST,
     }
     if wrong := [name for name in passed if not true.get(name, True)]:
         told = f"{same:.0f} % alike, output error {np.sqrt(off):.3g}"

@@ -20,13 +20,11 @@ from litegate.spec.targets import load
 CHECKS = {
     "accuracy": lambda s: acc.accuracy(s.candidate) >= percent(90),
     "accuracy drop": lambda s: acc.accuracy_drop(s.reference, s.candidate) <= points(2),
-    "number of extra errors": lambda s: (
-        acc.extra_errors(s.reference, s.candidate) <= per_thousand(20)
-    ),
+    "extra errors": lambda s: acc.extra_errors(s.reference, s.candidate) <= per_thousand(20),
     "worst class's accuracy drop": lambda s: acc.class_drop(s.reference, s.candidate) <= points(5),
     "agreement with Keras": lambda s: agree.keras_agreement(s.candidate) >= percent(99),
-    "largest difference from Keras": lambda s: agree.keras_difference(s.candidate) <= quanta(8),
-    "agreement of kernels": lambda s: agree.kernel_agreement(s.candidate) >= percent(99),
+    "max difference from Keras": lambda s: agree.keras_difference(s.candidate) <= quanta(8),
+    "kernel agreement": lambda s: agree.kernel_agreement(s.candidate) >= percent(99),
     "agreement with the reference": lambda s: (
         agree.agreement_with_reference(s.reference, s.candidate) >= percent(95)
     ),
@@ -34,24 +32,24 @@ CHECKS = {
         base.agreement_with_base(s.base, s.candidate) >= percent(98)
     ),
     "output error": lambda s: output_error(s.reference, s.candidate) <= percent(20),
-    "accuracy lost against the base": lambda s: (
-        base.accuracy_loss(s.base, s.candidate) <= points(0.5)
-    ),
+    "accuracy regression": lambda s: base.accuracy_loss(s.base, s.candidate) <= points(0.5),
     "size": lambda s: size(s.candidate) <= byte(6_000),
     "size ratio": lambda s: size_ratio(s.candidate, s.reference) <= 0.7,
     "compressed size": lambda s: compressed_size(s.candidate) <= byte(5_000),
     "size growth": lambda s: base.size_growth(s.base, s.candidate) <= percent(1),
-    "number of multiply-accumulates": lambda s: macs(s.candidate) <= 40_000,
+    "multiply-accumulates": lambda s: macs(s.candidate) <= 40_000,
     "sparsity": lambda s: weights.sparsity(s.candidate) >= percent(30),
-    "number of unique weights": lambda s: weights.unique_weights(s.candidate) <= 3,
+    "unique weights": lambda s: weights.unique_weights(s.candidate) <= 3,
     "arena": lambda s: arena(s.candidate) <= byte(4_000),
     "size saving": lambda s: bytes_saved(s.candidate, s.reference) >= byte(1),
-    "broken tensor promises": lambda s: tensors.tensor_violations(s.candidate) <= 0,
-    "broken operator promises": lambda s: tensors.operator_violations(s.candidate) <= 0,
-    "broken float promises": lambda s: tensors.reference_violations(s.reference) <= 0,
-    "integer types lost against the base": lambda s: base.lost_types(s.base, s.candidate) <= 0,
+    "tensor type violations": lambda s: tensors.tensor_violations(s.candidate) <= 0,
+    "operator violations": lambda s: tensors.operator_violations(s.candidate) <= 0,
+    "reference (float) violations": lambda s: tensors.reference_violations(s.reference) <= 0,
+    "tensors and operators no longer integer": lambda s: base.lost_types(s.base, s.candidate) <= 0,
     "operator changes against the base": lambda s: base.operator_changes(s.base, s.candidate) <= 0,
-    "operators outside the target": lambda s: target_violations(s.candidate, _target(s)) <= 0,
+    "operators unsupported by the target": lambda s: (
+        target_violations(s.candidate, _target(s)) <= 0
+    ),
 }
 CHECKS |= {
     prop.title: lambda s, prop=prop: property_violations(s.candidate, prop, examples=20) <= 0
@@ -79,15 +77,15 @@ READ = frozenset(
         "size growth",
         "compressed size",
         "sparsity",
-        "number of unique weights",
-        "number of multiply-accumulates",
+        "unique weights",
+        "multiply-accumulates",
         "arena",
-        "broken tensor promises",
-        "broken operator promises",
-        "broken float promises",
-        "integer types lost against the base",
+        "tensor type violations",
+        "operator violations",
+        "reference (float) violations",
+        "tensors and operators no longer integer",
         "operator changes against the base",
-        "operators outside the target",
+        "operators unsupported by the target",
     }
 )
 """Measurements that read a file and run nothing."""

@@ -117,7 +117,7 @@ def test_documentation_only(pull_request):
     (pull_request.path / "notes.md").write_text("words\n")
     done = pull_request.gate()
     assert (done.status, done.failed) == (0, set()), done.said
-    assert "accuracy lost against the base" in done.said
+    assert "accuracy regression" in done.said
 
 
 def test_a_wider_layer(pull_request):
@@ -271,7 +271,7 @@ def test_a_model_renamed(pull_request, said):
     done = pull_request.gate(*QUICK)
     gone = set() if said else {"test_project_promises_no_less_than_its_base"}
     assert done.failed == gone, done.said
-    assert ("accuracy lost against the base" in done.said) is said
+    assert ("accuracy regression" in done.said) is said
 
 
 def test_a_model_added(pull_request):

@@ -233,7 +233,7 @@ def test_graph_is_gated_by_what_does_not_train(project, name):
     assert done.returncode == 0, done.stdout + done.stderr
     judged = {(row["recipe"], row["measurement"]) for row in project.report["verdicts"]}
     for recipe in ("int8_ptq", "dynamic_range", "float16", "int16x8"):
-        assert (recipe, "broken tensor promises") in judged
+        assert (recipe, "tensor type violations") in judged
     listed = project.litegate("list")
     assert f"{called}: weights/{name}, trained" in listed.stdout
     assert listed.stdout.count("in the store") == 4
@@ -266,7 +266,7 @@ def test_change_of_the_file_is_held_against_the_base(project):
     lost = [r for r in project.report["verdicts"] if r["measurement"].startswith("accuracy lost")]
     assert [row["model"] for row in lost] == [called], done.stdout + done.stderr
     assert len(lost[0]["artifacts"]) == 2
-    assert "loosened promises" in {row["measurement"] for row in project.report["verdicts"]}
+    assert "weakened limits" in {row["measurement"] for row in project.report["verdicts"]}
 
 
 def test_command_may_make_the_start_and_a_pin_may_stand_for_it(project):

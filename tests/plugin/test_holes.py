@@ -115,7 +115,7 @@ def test_loosening_is_seen(loosened):
     """The control: the guard itself says it."""
     done = loosened.run("checks/", "--against", "main")
     assert done.ret == 1
-    done.stdout.fnmatch_lines(["FAIL*tiny*loosened promises*"])
+    done.stdout.fnmatch_lines(["FAIL*tiny*weakened limits*"])
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_a_fixture_of_ones_own_that_a_change_brings_is_a_loosening(loosened):
     (loosened.path / "checks" / "conftest.py").write_text(OWN)
     done = loosened.run("checks/", "--against", "main")
     assert done.ret == 1
-    done.stdout.fnmatch_lines(["*conftest checks/conftest.py: none*", "FAIL*loosened promises*"])
+    done.stdout.fnmatch_lines(["*conftest checks/conftest.py: none*", "FAIL*weakened limits*"])
 
 
 def test_every_file_by_its_name_is_the_whole_folder(loosened):

@@ -78,7 +78,7 @@ def test_a_change_is_held_against_its_base(project, limit, status):
     done = project.run("checks/test_regression.py", "--against", "main", "-m", "not latency")
     assert done.ret == status
     row = metrics_of(project)["test_metric_is_not_lost"]
-    assert row["measurement"] == "f1 drop against the base"
+    assert row["measurement"] == "f1 regression"
 
 
 SCORE = "def score(outputs):\n    return outputs[:, 0]\n"

@@ -82,7 +82,7 @@ def test_the_base_is_found_whatever_file_holds_the_settings(repository, name, te
     _loosen(repository.path / "nets" / "tiny.py")
     done = _against_main(repository, "qa/")
     assert done.ret == 1, done.stdout.str()
-    done.stdout.fnmatch_lines(["FAIL*tiny*loosened promises*"])
+    done.stdout.fnmatch_lines(["FAIL*tiny*weakened limits*"])
     listed = subprocess.run(
         [LITEGATE, "list", "--json", "--against", "main"],
         cwd=repository.path,
@@ -103,7 +103,7 @@ def test_folders_that_the_change_renames_are_followed(repository):
     repository.commit("renamed")
     done = _against_main(repository, "qa/")
     assert done.ret == 1
-    done.stdout.fnmatch_lines(["FAIL*tiny*loosened promises*"])
+    done.stdout.fnmatch_lines(["FAIL*tiny*weakened limits*"])
     done.stdout.no_fnmatch_line("*is new*")
 
 
@@ -218,7 +218,7 @@ def test_a_models_folder_that_moves_out_of_the_repository_is_compared(repository
     _loosen(outside / "tiny.py")
     done = _against_main(repository)
     assert done.ret == 1, done.stderr.str()
-    done.stdout.fnmatch_lines(["FAIL*tiny*loosened promises*"])
+    done.stdout.fnmatch_lines(["FAIL*tiny*weakened limits*"])
 
 
 def _beside(repository, folder):
@@ -236,7 +236,7 @@ def test_a_models_folder_beside_the_project_is_compared(repository):
     _beside(repository, "models")
     done = _against_main(repository, "ml/checks")
     assert done.ret == 1, done.stderr.str()
-    done.stdout.fnmatch_lines(["FAIL*tiny*loosened promises*"])
+    done.stdout.fnmatch_lines(["FAIL*tiny*weakened limits*"])
 
 
 def test_a_folder_of_checks_beside_the_project_is_refused(repository):
@@ -256,4 +256,4 @@ def test_folders_that_are_links_within_the_repository_are_compared(repository):
     _loosen(repository.path / "nets" / "tiny.py")
     done = _against_main(repository)
     assert done.ret == 1, done.stdout.str()
-    done.stdout.fnmatch_lines(["FAIL*tiny*loosened promises*"])
+    done.stdout.fnmatch_lines(["FAIL*tiny*weakened limits*"])

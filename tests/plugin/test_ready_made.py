@@ -126,7 +126,7 @@ def test_a_changed_file_is_judged_without_ado(ready):
     (ready.path / "files" / "int8.tflite").write_bytes(FLOAT)
     done = ready.run()
     assert done.ret == 1
-    said(done, "broken tensor promises of mine/int8_ptq is")
+    said(done, "tensor type violations of mine/int8_ptq are")
 
 
 @pytest.mark.parametrize("labels", [True, False])
@@ -266,7 +266,7 @@ def test_a_base_is_read_out_of_git(ready):
     assert ready.measured("size growth")["value"] == pytest.approx(
         len(pad(INT8, 400)) / len(INT8) - 1
     )
-    assert ready.measured("accuracy lost against the base")["value"] == 0
+    assert ready.measured("accuracy regression")["value"] == 0
 
 
 def test_an_unchanged_file_is_the_base_itself(ready):

@@ -60,7 +60,7 @@ def test_each_layer_is_told(weights):
         [
             "*sparsity of tiny/int8_qat is 50.00 %*",
             "E     *CONV_2D v3: 50.00 % of * weights are zero*",
-            "*unique weights of tiny/int8_qat is 3*",
+            "*unique weights of tiny/int8_qat are 3*",
             "E     *FULLY_CONNECTED v4: 3 unique among * weights*",
         ]
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from litegate.core.errors import LitegateError
-from litegate.measures.shipped import NAME as SHIPPED
+from litegate.measures.names import Name
 from litegate.report.formatting import error_text
 from litegate.report.outcomes import outcome_of
 from litegate.report.schema import SCHEMA_VERSION
@@ -111,7 +111,7 @@ def _refusals(
 ) -> Iterator[str]:
     refused = ("fail", "inconclusive") if strict else ("fail",)
     for row in rows:
-        if outcome_of(row) in refused and row["measurement"] != SHIPPED:
+        if outcome_of(row) in refused and row["measurement"] != Name.SHIPPED_DIFFERENCES:
             yield row["sentence"]
     for row in _concerning(report["errors"], artifact):
         yield error_text(row)

@@ -9,7 +9,8 @@ import pytest
 from litegate.core.escaping import plain
 from litegate.gate.recorder import Recorder
 from litegate.gate.session import GateSession
-from litegate.regression.weakening import WEAKENED, WeakenedLimits
+from litegate.measures.names import Name
+from litegate.regression.weakening import WeakenedLimits
 from litegate.report.run_record import Run
 from litegate.spec import Model
 from litegate.spec.cases import Case, gated_recipes
@@ -49,7 +50,9 @@ def unreported_weakening(
         weakenings = weakened_limits(case).weakenings
         rows = [row for row in run.verdicts if row["model"] == name]
         failed = [
-            row for row in rows if row["measurement"] == WEAKENED and row["verdict"] == "fail"
+            row
+            for row in rows
+            if row["measurement"] == Name.WEAKENED_LIMITS and row["verdict"] == "fail"
         ]
         if weakenings and not failed:
             yield f"loosened, and no check of this run said so: {plain(weakenings[0].sentence)}"

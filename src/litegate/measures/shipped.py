@@ -8,10 +8,9 @@ from pathlib import Path
 
 from litegate.core.errors import MeasurementError
 from litegate.measures.measurement import Measurement, violations
+from litegate.measures.names import Name
 from litegate.spec import Artifact
 
-NAME = "wrong shipped files"
-"""Name of this measurement in a report, which also offers `litegate export` as the remedy."""
 _DIGITS = 12
 """Digits of a digest that a message shows, enough to recognize a file."""
 _LFS_POINTER = b"version https://git-lfs"
@@ -25,7 +24,9 @@ def shipped_violations(candidate: Artifact, file: Path) -> Measurement:
     shown = candidate.recipe.shipped or str(file)
     problem = _problem(candidate, file, shown)
     offenders = (f"{shown} {problem}",) if problem else ()
-    return violations(NAME, candidate.name, offenders, n=1, artifacts=(candidate.sha256,))
+    return violations(
+        Name.SHIPPED_DIFFERENCES, candidate.name, offenders, n=1, artifacts=(candidate.sha256,)
+    )
 
 
 def describe_bytes(tflite: bytes) -> str:

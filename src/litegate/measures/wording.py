@@ -5,6 +5,7 @@ from __future__ import annotations
 from litegate.core.escaping import plain
 from litegate.core.units import Unit, text
 from litegate.measures.measurement import Interval, Outcome, Relation, Verdict
+from litegate.measures.names import is_plural
 
 _MOST = 8
 """Offenders that a message lists; more would hide what follows them."""
@@ -27,7 +28,8 @@ def lines(verdict: Verdict) -> str:
 def _statement(verdict: Verdict) -> str:
     measurement = verdict.measurement
     value = text(measurement.value, measurement.unit)
-    fact = f"{plain(measurement.name)} of {plain(measurement.subject)} is {value}"
+    verb = "are" if is_plural(measurement.name) else "is"
+    fact = f"{plain(measurement.name)} of {plain(measurement.subject)} {verb} {value}"
     return f"{fact}, must be {limit(verdict)} ({margin(verdict)})"
 
 

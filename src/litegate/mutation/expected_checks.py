@@ -6,12 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
-from litegate.measures.metrics.names import bounded_by
-from litegate.measures.regression import name_since_anchor
-from litegate.measures.shipped import NAME as WRONG_SHIPPED
-from litegate.measures.structure.target import NAME as OUTSIDE_TARGET
+from litegate.measures.names import COUNTEREXAMPLES, Name, bounded_by, since_anchor_name
 from litegate.mutation.faults import Fault, OfMetric, Scene
-from litegate.regression.weakening import WEAKENED
 from litegate.spec import Regression
 
 AppliesTo = Callable[[Scene], bool]
@@ -96,86 +92,77 @@ def _fixed(expression: str, file: str, applies_to: AppliesTo = always) -> Expect
 
 _PAIR = "reference, candidate"
 
-EXPECTED_CHECKS = {
-    "accuracy": _budget("accuracy", "accuracy", "candidate", "test_accuracy", ">="),
-    "accuracy drop": _budget("accuracy_drop", "accuracy_drop", _PAIR, "test_accuracy", "<="),
-    "number of extra errors": _budget("extra_errors", "extra_errors", _PAIR, "test_accuracy", "<="),
-    OfMetric.SLICE.value: _budget("slice_drop", "slice_drop", _PAIR, "test_accuracy", "<="),
-    "worst class's accuracy drop": _budget(
-        "class_drop", "class_drop", _PAIR, "test_accuracy", "<="
-    ),
-    "agreement with the reference": _budget(
+EXPECTED_CHECKS: dict[str, ExpectedCheck] = {
+    Name.ACCURACY: _budget("accuracy", "accuracy", "candidate", "test_accuracy", ">="),
+    Name.ACCURACY_DROP: _budget("accuracy_drop", "accuracy_drop", _PAIR, "test_accuracy", "<="),
+    Name.EXTRA_ERRORS: _budget("extra_errors", "extra_errors", _PAIR, "test_accuracy", "<="),
+    Name.SLICE_DROP: _budget("slice_drop", "slice_drop", _PAIR, "test_accuracy", "<="),
+    Name.CLASS_DROP: _budget("class_drop", "class_drop", _PAIR, "test_accuracy", "<="),
+    Name.REFERENCE_AGREEMENT: _budget(
         "agreement", "agreement_with_reference", _PAIR, "test_agreement", ">="
     ),
-    "output error": _budget("output_error", "output_error", _PAIR, "test_agreement", "<="),
-    "agreement with Keras": _budget(
+    Name.OUTPUT_ERROR: _budget("output_error", "output_error", _PAIR, "test_agreement", "<="),
+    Name.KERAS_AGREEMENT: _budget(
         "keras_agreement", "keras_agreement", "candidate", "test_agreement", ">="
     ),
-    "largest difference from Keras": _budget(
+    Name.KERAS_DIFFERENCE: _budget(
         "keras_difference", "keras_difference", "candidate", "test_agreement", "<="
     ),
-    "agreement of kernels": _budget(
+    Name.KERNEL_AGREEMENT: _budget(
         "kernel_agreement", "kernel_agreement", "candidate", "test_agreement", ">="
     ),
-    "size": _budget("size", "size", "candidate", "test_size", "<="),
-    "size ratio": _budget("size_ratio", "size_ratio", "candidate, reference", "test_size", "<="),
-    "compressed size": _budget(
+    Name.SIZE: _budget("size", "size", "candidate", "test_size", "<="),
+    Name.SIZE_RATIO: _budget("size_ratio", "size_ratio", "candidate, reference", "test_size", "<="),
+    Name.COMPRESSED_SIZE: _budget(
         "compressed_size", "compressed_size", "candidate", "test_size", "<="
     ),
-    "sparsity": _budget("sparsity", "sparsity", "candidate", "test_weights", ">="),
-    "number of unique weights": _budget(
+    Name.SPARSITY: _budget("sparsity", "sparsity", "candidate", "test_weights", ">="),
+    Name.UNIQUE_WEIGHTS: _budget(
         "unique_weights", "unique_weights", "candidate", "test_weights", "<="
     ),
-    "number of multiply-accumulates": _budget("macs", "macs", "candidate", "test_memory", "<="),
-    "arena": _budget("arena", "arena", "candidate", "test_memory", "<="),
-    OUTSIDE_TARGET: _fixed("target_violations(candidate, target) <= 0", "test_memory", _has_target),
-    "size saving": _fixed("bytes_saved(candidate, reference) >= byte(1)", "test_size"),
-    "broken tensor promises": _fixed("tensor_violations(candidate) <= 0", "test_tensors"),
-    "broken operator promises": _fixed("operator_violations(candidate) <= 0", "test_tensors"),
-    "broken float promises": _fixed("reference_violations(reference) <= 0", "test_tensors"),
-    "latency": _budget("latency", "latency", "candidate, benchmark", "test_latency", "<="),
-    "latency ratio": _budget(
+    Name.MACS: _budget("macs", "macs", "candidate", "test_memory", "<="),
+    Name.ARENA: _budget("arena", "arena", "candidate", "test_memory", "<="),
+    Name.UNSUPPORTED_OPERATORS: _fixed(
+        "target_violations(candidate, target) <= 0", "test_memory", _has_target
+    ),
+    Name.SIZE_SAVING: _fixed("bytes_saved(candidate, reference) >= byte(1)", "test_size"),
+    Name.TENSOR_VIOLATIONS: _fixed("tensor_violations(candidate) <= 0", "test_tensors"),
+    Name.OPERATOR_VIOLATIONS: _fixed("operator_violations(candidate) <= 0", "test_tensors"),
+    Name.REFERENCE_VIOLATIONS: _fixed("reference_violations(reference) <= 0", "test_tensors"),
+    Name.LATENCY: _budget("latency", "latency", "candidate, benchmark", "test_latency", "<="),
+    Name.LATENCY_RATIO: _budget(
         "latency_ratio", "latency_ratio", "candidate, reference, limit", "test_latency", "<="
     ),
-    "accuracy lost against the base": _regression(
+    Name.ACCURACY_REGRESSION: _regression(
         "accuracy_loss(base, candidate)", "accuracy", _has_labels
     ),
-    "size growth": _regression("size_growth(base, candidate)", "size"),
-    "integer types lost against the base": _regression("lost_types(base, candidate)", "lost_types"),
-    "agreement with the base": ExpectedCheck(
+    Name.SIZE_GROWTH: _regression("size_growth(base, candidate)", "size"),
+    Name.LOST_TYPES: _regression("lost_types(base, candidate)", "lost_types"),
+    Name.BASE_AGREEMENT: ExpectedCheck(
         applies_to=_has_regression_limit("agreement"),
         suggestion="require(agreement_with_base(base, candidate) >= regression.agreement), as in "
         "checks/test_regression.py",
         limit="regression.agreement",
     ),
-    "operator changes against the base": ExpectedCheck(
+    Name.OPERATOR_CHANGES: ExpectedCheck(
         applies_to=_has_regression_limit("operators"),
         suggestion="require(operator_changes(base, candidate) <= regression.operators), as in "
         "checks/test_regression.py",
         limit="regression.operators",
     ),
-    "latency growth": _regression("latency_growth(base, candidate, limit)", "latency"),
-    "accuracy lost since the anchor": _drift("accuracy_loss", "accuracy"),
-    "size growth since the anchor": _drift("size_growth", "size"),
-    "integer types lost since the anchor": _drift("lost_types", "lost_types"),
-    WRONG_SHIPPED: _fixed(
+    Name.LATENCY_GROWTH: _regression("latency_growth(base, candidate, limit)", "latency"),
+    since_anchor_name(Name.ACCURACY_REGRESSION): _drift("accuracy_loss", "accuracy"),
+    since_anchor_name(Name.SIZE_GROWTH): _drift("size_growth", "size"),
+    since_anchor_name(Name.LOST_TYPES): _drift("lost_types", "lost_types"),
+    Name.SHIPPED_DIFFERENCES: _fixed(
         "shipped_violations(candidate, shipped) <= 0", "test_shipped", _has_shipped_file
     ),
-    WEAKENED: _fixed("count_weakened(weakened_limits) <= 0", "test_weakened_limits"),
+    Name.WEAKENED_LIMITS: _fixed("count_weakened(weakened_limits) <= 0", "test_weakened_limits"),
 }
 """Expected check by measurement. A gate may have checks of other measurements; none is expected."""
 
-_SEARCHED = tuple(
-    f"number of counterexamples to {property_name}"
-    for property_name in (
-        "finite outputs",
-        "outputs in their range",
-        "repeatable outputs",
-        "outputs that a batch leaves alone",
-    )
-)
 EXPECTED_CHECKS |= dict.fromkeys(
-    _SEARCHED,
+    COUNTEREXAMPLES,
     _fixed("property_violations(candidate, prop, keep=keep) <= 0", "test_properties"),
 )
 
@@ -212,7 +199,7 @@ def limit_value(scene: Scene, limit: str) -> float | None:
 def measurements_for(fault: Fault, scene: Scene) -> tuple[str, ...]:
     """Return the names of the measurements that should notice a fault, with the model's metrics."""
     metrics = (name for kind, name, _ in _metric_checks(scene) if kind in fault.metrics)
-    slices = (OfMetric.SLICE.value,) if OfMetric.SLICE in fault.metrics else ()
+    slices = (Name.SLICE_DROP,) if OfMetric.SLICE in fault.metrics else ()
     return (*fault.noticed_by, *slices, *metrics)
 
 
@@ -232,9 +219,9 @@ def _metric_checks(scene: Scene) -> Iterator[tuple[OfMetric, str, ExpectedCheck]
             )
             if kind is OfMetric.REGRESSION:
                 drift = _drift("metric_regression", limit, metric.name)
-                yield kind, name_since_anchor(name), drift
+                yield kind, since_anchor_name(name), drift
 
 
-SLOW_MEASUREMENTS = frozenset(_SEARCHED)
+SLOW_MEASUREMENTS: frozenset[str] = frozenset(COUNTEREXAMPLES)
 """Measurements that search for counterexamples. Their checks run only on faults meant for them and
 on faults that no other check noticed, which halves the time of a proof of `digits_cnn`."""

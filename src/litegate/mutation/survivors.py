@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 
-from litegate.measures.regression import name_since_anchor
+from litegate.measures.names import since_anchor_name
 from litegate.mutation.expected_checks import expected_checks, measurements_for
 from litegate.mutation.faults import Scene
 from litegate.mutation.grades import FaultRun
@@ -93,7 +93,7 @@ def _runs_by_measurement(scene: Scene, fault_runs: Iterable[FaultRun]) -> dict[s
     for run in fault_runs:
         if not run.results:
             continue
-        drifts = map(name_since_anchor, run.fault.noticed_by)
+        drifts = map(since_anchor_name, run.fault.noticed_by)
         for name in dict.fromkeys((*measurements_for(run.fault, scene), *drifts)):
             runs.setdefault(name, []).append(run)
     return runs

@@ -12,6 +12,7 @@ from typing import Any
 from litegate.core import units
 from litegate.core.errors import ConfigError
 from litegate.core.files import write_atomically
+from litegate.measures.names import renamed
 from litegate.regression.waivers import FILE, Waiver
 
 MAX_VALIDITY = timedelta(days=366)
@@ -67,7 +68,7 @@ def _waiver(entry: Any, line: int, today: date) -> Waiver:
     _check_keys(accepts, _ACCEPTS, f"{place}: accepts")
     return Waiver(
         check=_text(entry, "check", place),
-        measurement=_text(accepts, "measurement", place),
+        measurement=_measurement(accepts, place),
         reason=_text(entry, "reason", place),
         expires=_expires(entry.get("expires"), place, today),
         model=_text(entry, "model", place) if "model" in entry else "",
@@ -107,6 +108,18 @@ def _text(table: Mapping[str, Any], key: str, place: str) -> str:
             remedy="say why this verdict is accepted" if key == "reason" else "",
         )
     return value
+
+
+def _measurement(accepts: Mapping[str, Any], place: str) -> str:
+    name = _text(accepts, "measurement", place)
+    if new_name := renamed(name):
+        raise ConfigError(
+            f"{place}: the measurement has another name now",
+            expected=repr(new_name),
+            got=repr(name),
+            remedy="write the new name",
+        )
+    return name
 
 
 def _expires(value: Any, place: str, today: date) -> date:

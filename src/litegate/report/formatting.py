@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from litegate.core.units import Unit, text
+from litegate.measures.names import COUNTEREXAMPLES, Name
 from litegate.report.outcomes import OUTCOMES, PROOF, Report, Row, outcome_of, without_verdict
 
 _SHORT_HASH = 12
 """Characters of a commit's hash."""
-RECIPE_HEAD = (
-    *("recipe", "", "quality", "against its reference", "against float32"),
-    *("bytes", "ratio", "compressed", "arena", "quickest"),
-)
-"""Column heads of the table of recipes: name, role, then `recipe_figures`."""
+_MOST_METRICS = 2
+"""Metrics that a column head names; more would make the column wider than its cells."""
 _OPTIONAL_FIGURES = {"compressed_bytes": Unit.BYTES, "arena": Unit.BYTES, "latency": Unit.SECONDS}
 """Figures of a recipe that older reports lack."""
 
@@ -98,23 +96,44 @@ def figures(row: Row) -> tuple[str, str, str, str]:
 
 
 def evidence(row: Row) -> str:
-    """Return the sample count and the interval; "exact" if there is neither.
+    """Return the sample count and the interval; "exact" if nothing was sampled.
 
     A pass whose interval reaches beyond the limit was proven by a one-sided limit, and says so.
     """
+    if _is_exact(row):
+        return "exact"
     unit = Unit(row["unit"])
     parts = [f"n = {row['n']:,}"] if row["n"] else []
     if row["interval"]:
         low, high = (text(row["interval"][end], unit) for end in ("low", "high"))
         parts.append(f"{low} to {high}")
         parts += ["proven one-sided"] if _is_proven_one_sided(row) else []
-    return ", ".join(parts) or "exact"
+    return ", ".join(parts)
+
+
+def _is_exact(row: Row) -> bool:
+    """Return True for a number that was read from files rather than sampled."""
+    if row["interval"]:
+        return False
+    is_counted = row["unit"] in (Unit.COUNT, Unit.BYTES) or row["measurement"] == Name.SPARSITY
+    return not row["n"] or (is_counted and row["measurement"] not in COUNTEREXAMPLES)
 
 
 def _is_proven_one_sided(row: Row) -> bool:
     low, high = row["interval"]["low"], row["interval"]["high"]
     is_beyond = high > row["limit"] if row["relation"] == "<=" else low < row["limit"]
     return bool(row["verdict"] == "pass" and is_beyond)
+
+
+def recipe_head(rows: Sequence[Row]) -> tuple[str, ...]:
+    """Return the column heads of a table of recipes: name, role, then `recipe_figures`."""
+    names = ["top-1"] if any(row["accuracy"] is not None for row in rows) else []
+    metrics = list(dict.fromkeys(name for row in rows for name in row.get("metrics") or {}))
+    names += metrics if len(metrics) <= _MOST_METRICS else ["metrics"]
+    return (
+        *("recipe", "", ", ".join(names) or "quality", "vs. reference", "vs. float32"),
+        *("bytes", "ratio", "compressed", "arena", "fastest run"),
+    )
 
 
 def recipe_figures(row: Row) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from litegate.core.files import write_atomically
 from litegate.core.git import ancestors
 from litegate.report.json_report import JSON_NAME, load
 from litegate.report.outcomes import Report, Row
-from litegate.report.schema import HISTORY_FIELDS, check_history
+from litegate.report.schema import HISTORY_FIELDS, OldReportError, check_history
 
 MOST_FILES = 2000
 """Files of a folder that are read: trades completeness against time."""
@@ -110,12 +110,18 @@ def reports_in_folder(folder: Path) -> tuple[list[Report], list[str]]:
             f"there is no folder {folder} with kept reports",
             remedy="name one with report.json files below it, or with what --litegate-history kept",
         )
-    reports, gaps = [], []
+    reports, gaps, outdated = [], [], 0
     for path in sorted(_files(folder))[:MOST_FILES]:
         try:
             reports.append(_read(path))
+        except OldReportError:
+            outdated += 1
         except ConfigError as error:
             gaps.append(f"not in the history: {error.what}")
+    if outdated:
+        # one line for all: after an update, a folder may hold thousands of them
+        noun = "report" if outdated == 1 else "reports"
+        gaps.append(f"not in the history: {outdated:,} {noun} of an earlier version of litegate")
     return sorted(reports, key=lambda report: int(report["head"]["time"])), gaps
 
 

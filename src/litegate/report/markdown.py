@@ -14,12 +14,12 @@ from typing import Any, final
 from litegate.core.escaping import markdown as text
 from litegate.report import proof
 from litegate.report.formatting import (
-    RECIPE_HEAD,
     compared_with,
     counts,
     figures,
     judged_commit,
     recipe_figures,
+    recipe_head,
     subject_of,
 )
 from litegate.report.outcomes import Report, Row, headline, verdicts_with, without_verdict
@@ -91,7 +91,8 @@ def _sections(report: Report) -> Iterator[_Section]:
     problems = [line for row in proofs for line in proof.problems(row)]
     yield _Section(title="What the gate would let through", rows=_formatted(problems, _note))
     yield _Section(title="Proof of the gate", rows=_formatted(proofs, _proof))
-    yield _Section(title="Recipes", rows=_formatted(report["recipes"], _recipe), head=RECIPE_HEAD)
+    recipes = report["recipes"]
+    yield _Section(title="Recipes", rows=_formatted(recipes, _recipe), head=recipe_head(recipes))
     yield _Section(title="Notes", rows=_formatted(report["notes"], _note), is_folded=True)
     yield _Section(
         title="Not measured", rows=_formatted(report["not_measured"], _not_measured), is_folded=True
@@ -175,7 +176,7 @@ def _block(section: _Section, count: int) -> str:
     title = f"{section.title} ({total})"
     lines = list(section.rows[:count])
     if section.head:
-        head = "".join(f"<th>{name}</th>" for name in section.head)
+        head = "".join(f"<th>{text(name, _LONGEST_CELL)}</th>" for name in section.head)
         lines = ["<table>", f"<tr>{head}</tr>", *lines, "</table>"]
     else:
         lines = ["<ul>", *lines, "</ul>"]

@@ -27,13 +27,23 @@ HISTORY_FIELDS = (
 """The fields of a verdict that the history stores."""
 
 
+class OldReportError(ConfigError):
+    """A report that an earlier version of litegate wrote, with other names of measurements."""
+
+
 def check(report: Any, name: str) -> None:
     """Raise ConfigError if a document is not a report of this version; `name` is its file."""
     _check_object(report, SCHEMA, name, ": ")
 
 
 def check_history(report: Any, name: str) -> None:
-    """Raise ConfigError if a document lacks what the history needs of a report."""
+    """Raise ConfigError if a document lacks what the history needs of a report.
+
+    Raises OldReportError for a report of an earlier `schema_version`.
+    """
+    version = report.get("schema_version") if isinstance(report, dict) else None
+    if isinstance(version, int) and version < SCHEMA_VERSION:
+        raise OldReportError(f"{name} was written by an earlier version of litegate")
     _check_object(report, _HISTORY_SCHEMA, name, ": ")
 
 

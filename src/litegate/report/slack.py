@@ -15,7 +15,7 @@ from fractions import Fraction
 from typing import Any, final
 
 from litegate.core.units import Quantity, Unit, text
-from litegate.measures.metrics.names import bounded_by
+from litegate.measures.names import Name, bounded_by
 from litegate.report.formatting import subject_of
 from litegate.spec import Budget, Metric
 
@@ -48,18 +48,18 @@ class _Notation:
 
 _HUNDRED, _ONE = Fraction(100), Fraction(1)
 _FIELDS: Mapping[str, _Notation] = {
-    "accuracy": _Notation("accuracy", "percent", _HUNDRED, _ONE),
-    "accuracy drop": _Notation("accuracy_drop", "points", _HUNDRED),
-    "number of extra errors": _Notation("extra_errors", "per_thousand", Fraction(1000)),
-    "worst class's accuracy drop": _Notation("class_drop", "points", _HUNDRED),
-    "agreement with Keras": _Notation("keras_agreement", "percent", _HUNDRED, _ONE),
-    "largest difference from Keras": _Notation("keras_difference", "quanta"),
-    "agreement with the reference": _Notation("agreement", "percent", _HUNDRED, _ONE),
-    "output error": _Notation("output_error", "percent", _HUNDRED),
-    "agreement of kernels": _Notation("kernel_agreement", "percent", _HUNDRED, _ONE),
-    "size": _Notation("size", "kib", Fraction(1, 1024)),
-    "size ratio": _Notation("size_ratio", ""),
-    "compressed size": _Notation("compressed_size", "kib", Fraction(1, 1024)),
+    Name.ACCURACY: _Notation("accuracy", "percent", _HUNDRED, _ONE),
+    Name.ACCURACY_DROP: _Notation("accuracy_drop", "points", _HUNDRED),
+    Name.EXTRA_ERRORS: _Notation("extra_errors", "per_thousand", Fraction(1000)),
+    Name.CLASS_DROP: _Notation("class_drop", "points", _HUNDRED),
+    Name.KERAS_AGREEMENT: _Notation("keras_agreement", "percent", _HUNDRED, _ONE),
+    Name.KERAS_DIFFERENCE: _Notation("keras_difference", "quanta"),
+    Name.REFERENCE_AGREEMENT: _Notation("agreement", "percent", _HUNDRED, _ONE),
+    Name.OUTPUT_ERROR: _Notation("output_error", "percent", _HUNDRED),
+    Name.KERNEL_AGREEMENT: _Notation("kernel_agreement", "percent", _HUNDRED, _ONE),
+    Name.SIZE: _Notation("size", "kib", Fraction(1, 1024)),
+    Name.SIZE_RATIO: _Notation("size_ratio", ""),
+    Name.COMPRESSED_SIZE: _Notation("compressed_size", "kib", Fraction(1, 1024)),
 }
 """The limits that are looked at, by the name of their measurement."""
 

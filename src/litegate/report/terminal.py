@@ -8,7 +8,7 @@ from typing import Any
 from litegate.core.escaping import plain
 from litegate.report import proof
 from litegate.report.columns import Cells, columns
-from litegate.report.formatting import RECIPE_HEAD, counts, figures, recipe_figures, subject_of
+from litegate.report.formatting import counts, figures, recipe_figures, recipe_head, subject_of
 from litegate.report.outcomes import OUTCOMES, PROOF, is_clean, outcome_of, severity
 from litegate.report.run_record import Run
 from litegate.report.slack import SLACK
@@ -118,7 +118,7 @@ def _recipes(run: Run, width: int) -> Iterator[Line]:
         return
     yield "plain", ""
     cells = [_recipe_cells(row) for row in run.recipes]
-    yield from _table(RECIPE_HEAD, cells, (), width, lead=2, spare=0)
+    yield from _table(recipe_head(run.recipes), cells, (), width, lead=2, spare=0)
 
 
 def _recipe_cells(row: Mapping[str, Any]) -> tuple[str, ...]:

@@ -38,7 +38,7 @@ def _drop(value, place=None, **changed):
 
 
 def _tensors(*names, model="digits"):
-    found = violations("broken tensor promises", "s", names, n=9)
+    found = violations("tensor type violations", "s", names, n=9)
     return verdict_row(_place("test_tensors", model), found <= 0)
 
 
@@ -60,7 +60,7 @@ class Project:
         """The last run's report."""
         folder = self.path / ".litegate" / "report"
         folder.mkdir(parents=True)
-        report = {"schema_version": 1, "verdicts": verdicts, "errors": errors, "strict": strict}
+        report = {"schema_version": 2, "verdicts": verdicts, "errors": errors, "strict": strict}
         (folder / "report.json").write_text(json.dumps(report | changed))
         return self
 
@@ -245,7 +245,9 @@ def test_the_first_and_the_last_possible_day(project, day):
     assert project.waivers[0].expires == day
 
 
-@pytest.mark.parametrize("content", [None, "{", "[]", '{"schema_version": 99}'])
+@pytest.mark.parametrize(
+    "content", [None, "{", "[]", '{"schema_version": 1}', '{"schema_version": 99}']
+)
 def test_no_usable_report_is_an_error(project, content):
     """Nothing is accepted that was not measured."""
     if content is not None:

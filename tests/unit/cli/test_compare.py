@@ -89,7 +89,7 @@ def test_going_back_to_floats_is_worse(compare):
     done = compare(INT8, FLOAT)
     assert done.exit_code == 1
     assert "FAIL size growth of b.tflite" in done.stdout
-    assert "FAIL integer types lost against the base of b.tflite" in done.stdout
+    assert "FAIL tensors and operators no longer integer of b.tflite" in done.stdout
     assert done.stdout.rstrip().endswith("B is worse than A")
 
 
@@ -122,7 +122,7 @@ def test_labels_judge_accuracy(compare, samples):
     """A network of another seed knows nothing of this one's classes."""
     done = compare(INT8, tiny(Kind.INT8_QAT, seed=8), "--data", "data.npz")
     assert done.exit_code == 1
-    assert "FAIL accuracy lost against the base of b.tflite" in done.stdout
+    assert "FAIL accuracy regression of b.tflite" in done.stdout
 
 
 @pytest.mark.parametrize("port", ["float32", "int8"])

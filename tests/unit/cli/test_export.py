@@ -7,7 +7,7 @@ import pytest
 from litegate.cli.export import write
 from litegate.core.errors import ConfigError
 from litegate.gate.acceptance import NotAccepted, demand_accepted, read_report
-from litegate.measures.shipped import NAME as SHIPPED
+from litegate.measures.names import Name
 from litegate.testing import tiny_artifact
 
 ARTIFACT = tiny_artifact()
@@ -22,7 +22,7 @@ def _row(check, verdict="pass", **fields):
 
 
 def _report(*rows, **fields):
-    report = {"schema_version": 1, "strict": False, "errors": [], "not_measured": []}
+    report = {"schema_version": 2, "strict": False, "errors": [], "not_measured": []}
     return report | {"verdicts": list(rows)} | fields
 
 
@@ -83,7 +83,9 @@ def test_a_waived_fail_accepts():
 
 def test_a_wrong_shipped_file_does_not_refuse():
     """Exporting is what mends it."""
-    _demand(*JUDGED, _row("test_shipped[tiny-int8_qat]", "fail", measurement=SHIPPED))
+    _demand(
+        *JUDGED, _row("test_shipped[tiny-int8_qat]", "fail", measurement=Name.SHIPPED_DIFFERENCES)
+    )
 
 
 @pytest.mark.parametrize(
@@ -142,7 +144,7 @@ def test_a_report_is_read_back(tmp_path):
     assert read_report(tmp_path, "tiny/int8_qat") == _report()
 
 
-@pytest.mark.parametrize("text", [None, "", "{", "[]", "{}", '{"schema_version": 2}'], ids=repr)
+@pytest.mark.parametrize("text", [None, "", "{", "[]", "{}", '{"schema_version": 1}'], ids=repr)
 def test_a_report_that_cannot_be_read_accepts_nothing(tmp_path, text):
     """Missing, cut, of another kind or of another version: run the checks again."""
     if text is not None:

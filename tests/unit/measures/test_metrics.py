@@ -370,7 +370,7 @@ def test_the_same_bytes_lose_nothing():
 def test_a_change_is_held_against_its_base():
     base, candidate = sides()
     found = metric_regression(base, candidate, metrics.f1(regression=0.01))
-    assert found.name == "f1 drop against the base"
+    assert found.name == "f1 regression"
     assert any("of the base" in fact for fact in found.evidence)
 
 

@@ -15,7 +15,7 @@ from litegate.measures.metrics import metric_value
 from litegate.measures.overview import overview
 from litegate.measures.structure.arena import arena
 from litegate.mutation.faults.latency import added_operators
-from litegate.report.formatting import RECIPE_HEAD, recipe_figures
+from litegate.report.formatting import recipe_figures, recipe_head
 from litegate.report.schema import check
 from litegate.spec import Kind
 from litegate.testing import custom_operator, tiny_artifact
@@ -64,7 +64,7 @@ def test_a_glance_at_nothing_is_nothing():
 
 def test_a_report_of_an_older_run_is_shown_without_the_new_figures():
     row = rows({"float32": tiny_artifact(Kind.FLOAT32)})["float32"]
-    assert len(recipe_figures(row)) == len(RECIPE_HEAD) - 2
+    assert len(recipe_figures(row)) == len(recipe_head([row])) - 2
     older = {k: v for k, v in row.items() if k not in ("compressed_bytes", "arena", "latency")}
     assert recipe_figures(older)[-3:] == ("", "", "")
     assert recipe_figures(older)[:-3] == recipe_figures(row)[:-3]

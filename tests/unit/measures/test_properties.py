@@ -85,7 +85,7 @@ def test_nan_bias_is_found_by_the_simplest_input():
     verdict = property_violations(broken, finite) <= 0
     assert verdict.outcome is Outcome.FAIL
     assert verdict.measurement.offenders == ("every value 0 gives NaN in outputs 3",)
-    assert "number of counterexamples to finite outputs" in sentence(verdict)
+    assert "finite outputs: counterexamples" in sentence(verdict)
 
 
 def test_overflow_is_found_at_the_end_of_the_domain():

@@ -183,7 +183,7 @@ def test_three_verdicts_of_a_loss(limit, outcome):
     """Five of 1,000 lost net are 0.5 points; the one-sided limit is 1.1."""
     verdict = accuracy_loss(*flipped(1000, broken=7, fixed=2)) <= points(limit)
     assert verdict.outcome == outcome
-    assert "accuracy lost against the base of net/float32 is 0.50 points" in sentence(verdict)
+    assert "accuracy regression of net/float32 is 0.50 points" in sentence(verdict)
     assert "9 flips: 7 broken, 2 fixed" in sentence(verdict)
     assert "991 of 1,000 decisions equal" in sentence(verdict)
 

@@ -107,7 +107,7 @@ def test_a_sentence_says_what_broke():
     verdict = tensor_violations(artifact(tflite)) <= 0
     assert verdict.outcome is Outcome.FAIL
     assert sentence(verdict).startswith(
-        "broken tensor promises of tiny/int8_qat is 1, must be at most 0 (over by 1)"
+        "tensor type violations of tiny/int8_qat are 1, must be at most 0 (over by 1)"
     )
     assert f"\n  - {offender}" in sentence(verdict)
 

@@ -42,7 +42,7 @@ def test_every_named_measurement_notices_the_top_grade_and_no_sound_scene(fault)
 @pytest.mark.parametrize("io", ["float32", "int8", "uint8"])
 def test_somebody_notices_the_grade_that_must_be_noticed(fault, io):
     planted = fault(scene(input_type=io, output_type=io), fault.ladder.must)
-    names = (*fault.noticed_by, "agreement with Keras", "accuracy lost against the base")
+    names = (*fault.noticed_by, "agreement with Keras", "accuracy regression")
     assert any(notices(name, planted) for name in names)
 
 

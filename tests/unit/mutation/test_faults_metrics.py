@@ -16,7 +16,7 @@ from litegate.mutation.survivors import survivors
 
 F1 = metrics.f1(least=0.9, loss=0.05, class_loss=0.1, regression=0.05)
 JUDGED = Budget(metrics=(F1,))
-NAMES = ("f1", "f1 drop", "worst class's f1 drop", "f1 drop against the base")
+NAMES = ("f1", "f1 drop", "worst class's f1 drop", "f1 regression")
 
 
 def test_the_share_of_samples_is_exact_and_nothing_else_moves():
@@ -52,11 +52,11 @@ def test_a_network_that_does_not_choose_has_no_faults_of_classes():
 
 def test_each_limit_of_a_metric_is_a_promise():
     known = expected_checks(scene(budget=JUDGED))
-    assert {name for name in known if "f1" in name} == {*NAMES, "f1 drop since the anchor"}
+    assert {name for name in known if "f1" in name} == {*NAMES, "f1 regression since the anchor"}
     assert all(known[name].applies_to(scene(budget=JUDGED)) for name in NAMES)
-    assert not known["f1 drop since the anchor"].applies_to(scene(budget=JUDGED))
+    assert not known["f1 regression since the anchor"].applies_to(scene(budget=JUDGED))
     assert "checks/test_metrics.py" in known["f1 drop"].suggestion
-    assert "checks/test_regression.py" in known["f1 drop against the base"].suggestion
+    assert "checks/test_regression.py" in known["f1 regression"].suggestion
 
 
 @pytest.mark.parametrize(

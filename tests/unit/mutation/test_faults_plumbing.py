@@ -12,6 +12,7 @@ from litegate.core.units import per_thousand
 from litegate.measures.accuracy import accuracy, accuracy_drop, class_drop, extra_errors
 from litegate.measures.accuracy.agreement import keras_agreement, kernel_agreement
 from litegate.measures.measurement import Outcome
+from litegate.measures.names import Name
 from litegate.measures.regression import accuracy_loss
 from litegate.measures.shipped import shipped_violations
 from litegate.mutation.faults import Expect, Unplantable, plumbing
@@ -21,20 +22,19 @@ from litegate.spec import Artifact, Budget
 from litegate.testing import evaluation
 
 FAULTS = faults_in(plumbing)
-PROMISES = plumbing.WEAKENED
 JUDGED = {
     "accuracy": lambda s: accuracy(s.candidate) >= percent(90),
     "accuracy drop": lambda s: (
         accuracy_drop(s.reference, s.candidate) <= s.model.budget_of(s.recipe).accuracy_drop
     ),
-    "number of extra errors": lambda s: extra_errors(s.reference, s.candidate) <= per_thousand(50),
+    "extra errors": lambda s: extra_errors(s.reference, s.candidate) <= per_thousand(50),
     "worst class's accuracy drop": lambda s: class_drop(s.reference, s.candidate) <= points(10),
     "agreement with Keras": lambda s: keras_agreement(s.candidate) >= percent(95),
-    "agreement of kernels": lambda s: kernel_agreement(s.candidate) >= percent(95),
-    "accuracy lost against the base": lambda s: accuracy_loss(s.base, s.candidate) <= points(0.5),
+    "kernel agreement": lambda s: kernel_agreement(s.candidate) >= percent(95),
+    "accuracy regression": lambda s: accuracy_loss(s.base, s.candidate) <= points(0.5),
 }
 ON_SAMPLES = [fault for fault in FAULTS if set(fault.noticed_by) <= JUDGED.keys()]
-WEAKENED = [fault for fault in FAULTS if fault.noticed_by == (PROMISES,)]
+WEAKENED = [fault for fault in FAULTS if fault.noticed_by == (Name.WEAKENED_LIMITS,)]
 
 DECLARED = {
     "models": {
@@ -133,7 +133,7 @@ def test_a_shipped_file_of_an_older_build_is_noticed(sound, tmp_path):
     for given, wrong in ((ships, 0), (plumbing.stale_shipped_file(ships, 1), 1)):
         file.write_bytes(given.shipped)
         found = shipped_violations(given.candidate, file)
-        assert (found.name, found.value) == (plumbing.SHIPPED, wrong)
+        assert (found.name, found.value) == (Name.SHIPPED_DIFFERENCES, wrong)
 
 
 @pytest.mark.parametrize("times", [2, 8, 32])

@@ -139,7 +139,7 @@ def test_one_scale_takes_the_place_of_many(name):
 
 def test_a_bias_scale_below_the_tolerance_is_nobodys_fault():
     """The converter's own scales differ by as much."""
-    assert not notices("broken tensor promises", types.wrong_bias_scale(scene(), 0.0001))
+    assert not notices("tensor type violations", types.wrong_bias_scale(scene(), 0.0001))
     scales = [
         tensor(parse(one.candidate.tflite), "conv/bias").scales[0]
         for one in (scene(), types.wrong_bias_scale(scene(), 100))
@@ -221,7 +221,7 @@ def test_int16_activations_pass_through_floats_too():
     for fault in (types.float_layers, types.float_islands, types.round_trips):
         planted = fault(sound, 4)
         assert (decided(planted.candidate) == sound.candidate.evaluation.y).all()
-        assert notices("broken operator promises", planted)
+        assert notices("operator violations", planted)
 
 
 @pytest.mark.parametrize("kind", [Kind.INT8_QAT, Kind.INT16X8])
@@ -232,4 +232,4 @@ def test_weights_off_centre_are_refused_by_litert_and_crash_no_measurement(kind)
         decided(planted.candidate)
     missed = {name for name in CHECKS if not notices(name, planted)}
     assert missed <= READ
-    assert "broken tensor promises" not in missed
+    assert "tensor type violations" not in missed

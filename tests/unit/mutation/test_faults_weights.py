@@ -52,7 +52,7 @@ def test_every_named_measurement_notices_the_top_grade(fault, io):
 @by_name
 def test_the_base_notices_the_grade_that_must_be_noticed(fault):
     planted = fault(scene(), fault.ladder.must)
-    assert notices("accuracy lost against the base", planted)
+    assert notices("accuracy regression", planted)
 
 
 @by_name

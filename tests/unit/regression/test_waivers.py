@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from litegate.core.errors import ConfigError
 from litegate.core.units import Unit, percent, points
 from litegate.measures.measurement import Measurement, violations
+from litegate.measures.names import OLD_NAMES
 from litegate.regression.waiver_file import FILE, MAX_VALIDITY, add, load, parse, to_toml
 from litegate.regression.waivers import Waiver, covers, find_waiver, waiver_notes
 from litegate.report.run_record import Place, verdict_row
@@ -56,7 +57,7 @@ def _drop(value, limit=0.5, **changed):
 
 
 def _offending(*names):
-    found = violations("broken tensor promises", "digits/int8_qat", names, n=20)
+    found = violations("tensor type violations", "digits/int8_qat", names, n=20)
     return verdict_row(PLACE, found <= 0)
 
 
@@ -131,13 +132,13 @@ def test_an_unproven_verdict_is_covered_like_a_broken_one():
 )
 def test_offenders_are_covered_by_name(named, found, covered):
     """Not by their number: another tensor in place of an accepted one is another fault."""
-    waiver = replace(WAIVER, measurement="broken tensor promises", value="", offenders=named)
+    waiver = replace(WAIVER, measurement="tensor type violations", value="", offenders=named)
     assert covers(waiver, _offending(*found), TODAY) is covered
 
 
 def test_a_number_covers_no_offenders_and_names_cover_no_number():
     """The two kinds of waiver do not stand in for each other."""
-    numbered = replace(WAIVER, measurement="broken tensor promises", value="9")
+    numbered = replace(WAIVER, measurement="tensor type violations", value="9")
     assert not covers(numbered, _offending("a"), TODAY)
     named = replace(WAIVER, value="", offenders=("a",))
     assert not covers(named, _drop(0.007), TODAY)
@@ -231,6 +232,18 @@ def test_a_faulty_file_is_refused(was, becomes, said):
     assert TEXT.count(was) == 1
     with pytest.raises(ConfigError, match=said):
         parse(TEXT.replace(was, becomes), TODAY)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [*OLD_NAMES.items(), ("f1 drop against the base", "f1 regression")]
+)
+def test_a_waiver_of_an_old_name_is_refused_with_the_new_one(old, new):
+    """Nothing would be excused by it: no verdict has that name any more."""
+    with pytest.raises(ConfigError) as caught:
+        parse(TEXT.replace('"accuracy drop"', f'"{old}"'), TODAY)
+    assert f"{FILE}:3: the measurement has another name now" in str(caught.value)
+    assert repr(old) in str(caught.value)
+    assert repr(str(new)) in str(caught.value)
 
 
 def test_a_fault_names_its_line():

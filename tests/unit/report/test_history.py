@@ -18,7 +18,7 @@ from litegate.report.history_store import (
 from litegate.report.html import page
 from litegate.report.html.charts.over_commits import over_commits
 from litegate.report.html.history import MOST_COMMITS, history
-from litegate.report.schema import check
+from litegate.report.schema import SCHEMA_VERSION, check
 
 
 def report(number, *verdicts, changed=False, subject="", **more):
@@ -92,6 +92,36 @@ def test_whole_reports_of_ci_are_a_history_too(tmp_path):
     assert [one["head"]["subject"] for one in kept] == ["commit 1", "commit 2", "commit 3"]
     assert len(gaps) == 1
     assert "run-4" in gaps[0]
+
+
+def _outdated(number):
+    return report(number) | {"schema_version": SCHEMA_VERSION - 1}
+
+
+@pytest.mark.parametrize(
+    ("outdated", "note"),
+    [
+        (1, "not in the history: 1 report of an earlier version of litegate"),
+        (3, "not in the history: 3 reports of an earlier version of litegate"),
+    ],
+)
+def test_reports_of_an_earlier_version_are_left_out_with_one_note(tmp_path, outdated, note):
+    save_verdicts(report(9), tmp_path)
+    for number in range(outdated):
+        (tmp_path / f"{number:040x}.json").write_text(json.dumps(_outdated(number)))
+    kept, gaps = reports_in_folder(tmp_path)
+    assert [one["head"]["subject"] for one in kept] == ["commit 9"]
+    assert gaps == [note]
+    commits = [f"{number:040x}" for number in (*range(outdated), 9)]
+    assert reports_of_commits(tmp_path, commits) == kept
+
+
+def test_a_commit_judged_by_an_earlier_version_is_judged_anew(tmp_path):
+    """Its verdicts have other names, so none of them is kept beside the new ones."""
+    (tmp_path / f"{1:040x}.json").write_text(json.dumps(_outdated(1)))
+    save_verdicts(report(1, made_reports.verdict(check="test_other")), tmp_path)
+    [kept] = reports_in_folder(tmp_path)[0]
+    assert [row["check"] for row in kept["verdicts"]] == ["test_other"]
 
 
 def test_a_missing_folder_is_an_error(tmp_path):

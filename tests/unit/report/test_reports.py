@@ -6,8 +6,10 @@ from importlib.resources import files
 import jsonschema
 import pytest
 
-from litegate.core.units import Unit, points
+from litegate.core.units import Quantity, Unit, points
 from litegate.measures.measurement import Interval, Measurement
+from litegate.measures.names import Name
+from litegate.report.formatting import evidence, recipe_head
 from litegate.report.json_report import document, write
 from litegate.report.run_record import Place, Run, error_row, verdict_row
 from litegate.report.slack import SLACK
@@ -177,6 +179,53 @@ def test_advice_on_limits_is_one_line(run):
     assert _text(run, verbosity=1).count(SLACK) == 2
     run.notes = slack[:1]
     assert _text(run).count(SLACK) == 1
+
+
+def _evidence(name, unit, n, interval=None):
+    found = Measurement(name=name, subject="m", value=3, unit=unit, n=n, interval=interval)
+    return evidence(verdict_row(PLACE, found <= Quantity(9, unit)))
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "n", "expected"),
+    [
+        (Name.ARENA, Unit.BYTES, 22, "exact"),
+        (Name.TENSOR_VIOLATIONS, Unit.COUNT, 16, "exact"),
+        (Name.SPARSITY, Unit.PERCENT, 4000, "exact"),
+        (Name.SIZE_RATIO, Unit.RATIO, None, "exact"),
+        (Name.KERAS_DIFFERENCE, Unit.QUANTA, 1000, "n = 1,000"),
+        (Name.OUTPUT_ERROR, Unit.PERCENT, 1000, "n = 1,000"),
+        (Name.OUTPUT_RANGE, Unit.COUNT, 110, "n = 110"),
+    ],
+)
+def test_what_is_counted_in_files_is_exact(name, unit, n, expected):
+    """A search for counterexamples is no count: more inputs may find one."""
+    assert _evidence(name, unit, n) == expected
+
+
+def test_a_count_with_an_interval_is_not_exact():
+    interval = Interval(low=2, high=4, method="a method")
+    assert _evidence("a project's own count", Unit.COUNT, 16, interval) == "n = 16, 2 to 4"
+
+
+@pytest.mark.parametrize(
+    ("rows", "heading"),
+    [
+        ([(0.9, ())], "top-1"),
+        ([(None, ("f1",))], "f1"),
+        ([(None, ("f1",)), (0.9, ("f1", "auc"))], "top-1, f1, auc"),
+        ([(0.9, ("f1", "auc", "mse"))], "top-1, metrics"),
+        ([(None, ())], "quality"),
+    ],
+)
+def test_the_table_of_recipes_names_what_is_compared(rows, heading):
+    figures = [
+        {"accuracy": top, "metrics": {name: {} for name in metrics}} for top, metrics in rows
+    ]
+    assert recipe_head(figures) == (
+        *("recipe", "", heading, "vs. reference", "vs. float32"),
+        *("bytes", "ratio", "compressed", "arena", "fastest run"),
+    )
 
 
 def test_exactly_a_screen_of_passes_is_shown_whole(run):

@@ -130,7 +130,7 @@ def test_every_keyword_of_the_schema_is_enforced():
 
 def test_the_schema_names_what_the_code_names():
     defs, verdict = SCHEMA["$defs"], SCHEMA["$defs"]["verdict"]["allOf"][1]["properties"]
-    assert SCHEMA_VERSION == 1
+    assert SCHEMA_VERSION == 2
     assert set(defs["unit"]["enum"]) == {unit.value for unit in Unit}
     assert set(defs["kind"]["enum"]) == {kind.value for kind in Kind}
     assert set(verdict["verdict"]["enum"]) == {outcome.value for outcome in Outcome}

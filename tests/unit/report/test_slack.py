@@ -53,7 +53,7 @@ def test_the_note_gives_the_limit_as_it_is_written():
     [
         ("size ratio", "size_ratio", 0.9, 0.3, Unit.RATIO, "size_ratio=0.33"),
         ("compressed size", "compressed_size", kib(24), 5120, Unit.BYTES, "size=kib(5.5)"),
-        ("largest difference from Keras", "keras_difference", quanta(8), 1, Unit.QUANTA, "(1.1)"),
+        ("max difference from Keras", "keras_difference", quanta(8), 1, Unit.QUANTA, "(1.1)"),
     ],
 )
 def test_exact_limits(name, field, limit, value, unit, proposed):
@@ -85,7 +85,7 @@ def test_a_drop_is_judged_by_its_interval(high, said):
 def test_extra_errors_are_told_per_thousand():
     """The proposal is rounded up to two digits."""
     budget = Budget(extra_errors=per_thousand(20))
-    measured = found("number of extra errors", 0, Unit.PER_THOUSAND, (-0.002, 0.00412))
+    measured = found("extra errors", 0, Unit.PER_THOUSAND, (-0.002, 0.00412))
     assert "extra_errors=per_thousand(4.2)" in notes(budget, measured <= budget.extra_errors)[0]
 
 
@@ -107,7 +107,7 @@ def test_only_what_passed_has_slack():
 def test_other_limits_have_no_note():
     """Times, counts, limits that the budget does not set, and limits of a check's own."""
     time = found("latency", 1e-6, Unit.SECONDS) <= us(500)
-    count = violations("broken tensor promises", "s", (), n=9) <= 0
+    count = violations("tensor type violations", "s", (), n=9) <= 0
     budget = Budget(latency=us(500), size=kib(12))
     assert not notes(budget, time, count, size(10) <= kib(50))
     assert not notes(Budget(), size(10) <= kib(12))

@@ -27,6 +27,7 @@ from litegate.measures.accuracy.flips import (
 from litegate.measures.accuracy.layer_error import divergence
 from litegate.measures.accuracy.shares import PairedCounts, drop, share, worst_drop
 from litegate.measures.measurement import Measurement
+from litegate.measures.names import Name
 from litegate.measures.statistics.proportions import FlipCounts
 from litegate.runtimes.inference import Outputs, predict
 from litegate.spec import Artifact
@@ -93,7 +94,7 @@ def accuracy(artifact: Artifact) -> Measurement:
     marks = answers(artifact)
     n, right = len(marks.right), int(marks.right.sum())
     return share(
-        "accuracy",
+        Name.ACCURACY,
         artifact.name,
         marks.right,
         originals(artifact.evaluation),
@@ -125,7 +126,7 @@ def accuracy_drop(reference: Artifact, candidate: Artifact) -> Measurement:
     """Measure the top-1 accuracy that the candidate loses; negative if it gains."""
     before, after = _answer_pair(reference, candidate)
     return drop(
-        "accuracy drop",
+        Name.ACCURACY_DROP,
         candidate.name,
         _count_all_flips(reference, before, after),
         evidence=_ties(before, after),
@@ -139,7 +140,7 @@ def extra_errors(reference: Artifact, candidate: Artifact) -> Measurement:
     before, after = _answer_pair(reference, candidate)
     errors = [int((~side.right).sum()) for side in (before, after)]
     return drop(
-        "number of extra errors",
+        Name.EXTRA_ERRORS,
         candidate.name,
         _count_all_flips(reference, before, after),
         unit=Unit.PER_THOUSAND,

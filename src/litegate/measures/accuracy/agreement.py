@@ -32,6 +32,7 @@ from litegate.measures.accuracy.outputs import (
 from litegate.measures.accuracy.quanta import output_grid_of
 from litegate.measures.accuracy.shares import share
 from litegate.measures.measurement import Measurement
+from litegate.measures.names import Name
 from litegate.runtimes.inference import Outputs, all_outputs, predict_all
 from litegate.runtimes.litert import Kernels
 from litegate.spec import Artifact
@@ -59,7 +60,7 @@ def keras_agreement(candidate: Artifact) -> Measurement:
         keras = decide(pair[0], f"{candidate.name} in Keras")
         ours = decide(pair[1], candidate.name)
         return _measure_agreement(
-            "agreement with Keras",
+            Name.KERAS_AGREEMENT,
             candidate,
             (keras, ours),
             (*tie_evidence(keras.ties, " in Keras"), *tie_evidence(ours.ties, " in the .tflite")),
@@ -83,9 +84,7 @@ def agreement_with_reference(reference: Artifact, candidate: Artifact) -> Measur
             *tie_evidence(theirs.ties, " in the reference"),
             *tie_evidence(ours.ties, " in the candidate"),
         )
-        measurement = _measure_agreement(
-            "agreement with the reference", candidate, (theirs, ours), ties
-        )
+        measurement = _measure_agreement(Name.REFERENCE_AGREEMENT, candidate, (theirs, ours), ties)
         return replace(
             measurement,
             artifacts=(reference.sha256, candidate.sha256),
@@ -161,7 +160,7 @@ def _measure_difference(candidate: Artifact, keras: NDArray[Any], outputs: Outpu
     sample, *rest = np.unravel_index(int(steps.argmax()), steps.shape)
     position = (sample, *rest)
     return Measurement(
-        name="largest difference from Keras",
+        name=Name.KERAS_DIFFERENCE,
         subject=candidate.name,
         value=Fraction(round(100 * float(steps[position])), 100),
         unit=Unit.QUANTA,
@@ -216,7 +215,7 @@ def _measure_kernel_agreement(
     name, n = candidate.name, len(candidate.evaluation.x)
     same = decide(fast, name).chosen == decide(plain, name).chosen
     return share(
-        "agreement of kernels",
+        Name.KERNEL_AGREEMENT,
         name,
         same,
         originals(candidate.evaluation)[chosen],

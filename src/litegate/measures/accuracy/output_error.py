@@ -21,6 +21,7 @@ from litegate.measures.accuracy.duplicates import first_indices, originals, samp
 from litegate.measures.accuracy.layer_error import divergence
 from litegate.measures.accuracy.outputs import measure_worst, pair_outputs
 from litegate.measures.measurement import Interval, Measurement
+from litegate.measures.names import Name
 from litegate.measures.statistics.bootstrap import METHOD, bca, group_sums, resamples
 from litegate.measures.statistics.proportions import TAIL
 from litegate.runtimes.inference import Outputs
@@ -63,7 +64,7 @@ def _measure_output(
     (low, high), (least, most) = limits(TAIL / 2), limits(TAIL)
     worst = int(differences.argmax())
     return Measurement(
-        name="output error",
+        name=Name.OUTPUT_ERROR,
         subject=candidate.name,
         value=error,
         unit=Unit.PERCENT,

@@ -26,6 +26,7 @@ from litegate.measures.measurement import (
     Ruling,
     interval_rule,
 )
+from litegate.measures.names import Name, worst_name
 from litegate.measures.statistics.proportions import (
     TAIL,
     FlipCounts,
@@ -185,7 +186,7 @@ def worst_drop(
     copies = () if samples == distinct else (samples_in_words(samples, distinct),)
     method = f"{TANGO}, Bonferroni over {groups_in_words(len(by_group), noun)}"
     return Measurement(
-        name=f"worst {noun}'s accuracy drop",
+        name=worst_name(noun, Name.ACCURACY_DROP),
         subject=subject,
         value=by_group[worst].total.drop,
         unit=Unit.POINTS,

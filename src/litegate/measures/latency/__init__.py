@@ -22,6 +22,7 @@ from litegate.measures.latency.confirmation import (
 from litegate.measures.latency.paired_test import MIN_EPOCHS, Decision
 from litegate.measures.latency.timing import one_sample
 from litegate.measures.measurement import Interval, Measurement, Outcome, Relation, Rule, Ruling
+from litegate.measures.names import Name
 from litegate.spec import Artifact
 
 __all__ = ["DEFAULT_LIMIT", "LOWEST_LIMIT", "latency", "latency_ratio"]
@@ -34,7 +35,6 @@ LOWEST_LIMIT = 1.01
 harness (at most 0.2 % in the experiment) stays below it."""
 _HOPELESS_SECONDS = 3600.0
 """If a decision needs more than an hour, the note gives no time."""
-_NAME = "latency ratio"
 
 
 def latency_ratio(
@@ -70,7 +70,7 @@ def latency_ratio(
     result = time_and_confirm(contest, here=here, elsewhere=elsewhere)
     last = result.last
     return Measurement(
-        name=_NAME,
+        name=Name.LATENCY_RATIO,
         subject=candidate.name,
         value=last.ratio,
         unit=Unit.RATIO,
@@ -89,7 +89,7 @@ def _checked(limit: Number | None) -> float | None:
     is_number = isinstance(limit, int | float | Fraction) and not isinstance(limit, bool)
     if not is_number or not math.isfinite(limit) or limit <= 0 or 1 <= limit < LOWEST_LIMIT:
         raise ConfigError(
-            f"the limit of the {_NAME} cannot be kept honestly",
+            f"the limit of the {Name.LATENCY_RATIO} cannot be kept honestly",
             expected=f"a plain ratio of at least {LOWEST_LIMIT}, or one below 1 for a speed-up",
             got=repr(limit),
             remedy=f"{DEFAULT_LIMIT} finds a slowdown of 5 % and does not fail identical models",
@@ -104,7 +104,7 @@ def _decision_rule(limit: float | None, result: ConfirmedDecision) -> Rule:
         is_decided = relation is Relation.AT_MOST and float(requested.value) == limit
         if result.outcome is None or not is_decided:
             raise ConfigError(
-                f"the {_NAME} was not timed to be held to {relation} {requested}",
+                f"the {Name.LATENCY_RATIO} was not timed to be held to {relation} {requested}",
                 expected=f"<= {limit}" if limit else "a limit given to latency_ratio",
                 remedy="give latency_ratio the limit that it is compared with",
             )

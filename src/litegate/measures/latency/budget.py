@@ -19,6 +19,7 @@ from litegate.core.units import Quantity, Unit, text
 from litegate.measures.latency import timing
 from litegate.measures.latency.benchmark_fixture import Benchmark, recorded_seconds, require_enabled
 from litegate.measures.measurement import Measurement, Outcome, Relation, Rule, Ruling
+from litegate.measures.names import Name
 from litegate.measures.statistics.sequential import Floats
 from litegate.spec import Artifact
 
@@ -65,7 +66,7 @@ def latency(artifact: Artifact, benchmark: Benchmark) -> Measurement:
     statistics = summarize(samples, setup.starts, elapsed)
     benchmark.extra_info["litegate"] = _extra_info(artifact, statistics)
     return Measurement(
-        name="latency",
+        name=Name.LATENCY,
         subject=artifact.name,
         value=statistics.median,
         unit=Unit.SECONDS,

@@ -29,9 +29,9 @@ from litegate.measures.accuracy.layer_error import divergence
 from litegate.measures.accuracy.shares import drop, share, worst_drop
 from litegate.measures.measurement import Measurement
 from litegate.measures.metrics.intervals import estimate_loss, estimate_value, to_measurement
-from litegate.measures.metrics.names import loss_name, regression_name, worst_name
 from litegate.measures.metrics.resampling import WHOLE, Subgroup, resample_metric, sample_statistics
 from litegate.measures.metrics.worst_group import GroupLoss, worst_loss
+from litegate.measures.names import loss_name, regression_name, worst_name
 from litegate.measures.regression import SAME_BYTES, same_bytes
 from litegate.spec import Artifact
 from litegate.spec.metric import Metric, MetricKind
@@ -112,7 +112,7 @@ def metric_class_loss(reference: Artifact, candidate: Artifact, metric: Metric) 
             artifacts=(reference.sha256, candidate.sha256),
             why=partial(divergence, reference, candidate),
         ),
-        name=worst_name("class", metric),
+        name=worst_name("class", loss_name(metric)),
     )
 
 
@@ -137,7 +137,7 @@ def metric_slice_loss(reference: Artifact, candidate: Artifact, metric: Metric) 
             artifacts=(reference.sha256, candidate.sha256),
             why=partial(divergence, reference, candidate),
         ),
-        name=worst_name("slice", metric),
+        name=worst_name("slice", loss_name(metric)),
     )
 
 

@@ -18,8 +18,8 @@ from litegate.measures.measurement import (
     interval_rule,
 )
 from litegate.measures.metrics.intervals import Estimate, flat_rule
-from litegate.measures.metrics.names import worst_name
 from litegate.measures.metrics.resampling import ResampledMetric
+from litegate.measures.names import loss_name, worst_name
 from litegate.measures.statistics.proportions import TAIL
 from litegate.spec.metric import Metric
 
@@ -50,7 +50,7 @@ def worst_loss(
     low, high = worst.loss.limits(tail / 2)
     method = f"{worst.loss.method}, Bonferroni over {groups_in_words(len(groups), noun)}"
     return Measurement(
-        name=worst_name(noun, metric),
+        name=worst_name(noun, loss_name(metric)),
         subject=subject,
         value=worst.loss.value,
         unit=metric.unit("loss"),

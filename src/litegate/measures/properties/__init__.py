@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from litegate.measures.accuracy.quanta import Grid
 from litegate.measures.measurement import Measurement, violations
+from litegate.measures.names import Name
 from litegate.measures.properties.probe import ORDER, ROWS, Probe, Raw, Sample
 from litegate.measures.properties.strategies import Pattern, extremes, families
 from litegate.spec import Artifact, by_input
@@ -145,25 +146,25 @@ def _list_outputs(places: NDArray[np.intp]) -> str:
 
 finite = Property(
     name="finite",
-    title="number of counterexamples to finite outputs",
+    title=Name.FINITE_OUTPUTS,
     inputs=1,
     violation=_not_finite,
 )
 in_range = Property(
     name="in_range",
-    title="number of counterexamples to outputs in their range",
+    title=Name.OUTPUT_RANGE,
     inputs=1,
     violation=_out_of_range,
 )
 repeatable = Property(
     name="repeatable",
-    title="number of counterexamples to repeatable outputs",
+    title=Name.DETERMINISM,
     inputs=2,
     violation=_not_repeated,
 )
 batch_invariant = Property(
     name="batch_invariant",
-    title="number of counterexamples to outputs that a batch leaves alone",
+    title=Name.BATCH_INVARIANCE,
     inputs=2,
     violation=_not_batched,
 )

@@ -22,6 +22,7 @@ from litegate.measures.accuracy.shares import share
 from litegate.measures.latency import latency_ratio
 from litegate.measures.latency.confirmation import Timer, time_here, time_in_fresh_process
 from litegate.measures.measurement import Interval, Measurement, Relation, Rule, Ruling, violations
+from litegate.measures.names import Name, since_anchor_name
 from litegate.measures.regression.flips import flips_by_class
 from litegate.measures.regression.operator_diff import (
     change_lines,
@@ -46,7 +47,7 @@ def size_growth(base: Artifact, candidate: Artifact) -> Measurement:
     The evidence attributes the difference to the file's contents, to the byte. Raises
     MeasurementError for an empty file, ArtifactError for a file that cannot be read.
     """
-    name, before, after = "size growth", size(_labelled_base(base)), size(candidate)
+    name, before, after = Name.SIZE_GROWTH, size(_labelled_base(base)), size(candidate)
     if same_bytes(base, candidate):
         return _unchanged(name, base, candidate, Unit.PERCENT)
     change_texts = tuple(str(change) for change in size_changes(_labelled_base(base), candidate))
@@ -74,7 +75,7 @@ def accuracy_loss(
     `noise` is the SD of accuracy between training seeds as a share (0.01 is one point), if it was
     measured. Raises MeasurementError if the two have different evaluation splits.
     """
-    name = "accuracy lost against the base"
+    name = Name.ACCURACY_REGRESSION
     if same_bytes(base, candidate):
         return _unchanged(name, base, candidate, Unit.POINTS)
     agreement = agreement_with_base(base, candidate).evidence
@@ -117,7 +118,7 @@ def agreement_with_base(base: Artifact, candidate: Artifact) -> Measurement:
     Of several outputs the worst counts. Raises MeasurementError if the two have different
     evaluation splits.
     """
-    name = "agreement with the base"
+    name = Name.BASE_AGREEMENT
     if same_bytes(base, candidate):
         return _unchanged(name, base, candidate, Unit.PERCENT, Fraction(1))
     _check_same_split(base, candidate)
@@ -155,7 +156,7 @@ def lost_types(base: Artifact, candidate: Artifact) -> Measurement:
 
     Raises ArtifactError if a file cannot be read.
     """
-    name = "integer types lost against the base"
+    name = Name.LOST_TYPES
     if same_bytes(base, candidate):
         return _unchanged(name, base, candidate, Unit.COUNT)
     artifacts = (_labelled_base(base), candidate)
@@ -175,7 +176,7 @@ def operator_changes(base: Artifact, candidate: Artifact) -> Measurement:
 
     Raises ArtifactError if a file cannot be read.
     """
-    name = "operator changes against the base"
+    name = Name.OPERATOR_CHANGES
     if same_bytes(base, candidate):
         return _unchanged(name, base, candidate, Unit.COUNT)
     artifacts = (_labelled_base(base), candidate)
@@ -204,7 +205,7 @@ def latency_growth(
     Decided for exactly `limit`, in per cent. The `models` gated in one run share the chance of a
     false fail. Raises as `latency_ratio`, and ConfigError for a limit from 0 to below 1 %.
     """
-    name = "latency growth"
+    name = Name.LATENCY_GROWTH
     _check_limit(limit)
     if same_bytes(base, candidate):
         return _unchanged(name, base, candidate, Unit.PERCENT)
@@ -254,12 +255,7 @@ def _growth_rule(ratio: Measurement, limit: Quantity) -> Rule:
 def since_anchor(measurement: Measurement) -> Measurement:
     """Reword a measurement against the base for a pinned commit, the anchor."""
     evidence = tuple(fact.replace("the base", "the anchor") for fact in measurement.evidence)
-    return replace(measurement, name=name_since_anchor(measurement.name), evidence=evidence)
-
-
-def name_since_anchor(name: str) -> str:
-    """Return the name that `since_anchor` gives: "size growth since the anchor"."""
-    return f"{name.removesuffix(' against the base')} since the anchor"
+    return replace(measurement, name=since_anchor_name(measurement.name), evidence=evidence)
 
 
 def same_bytes(base: Artifact, candidate: Artifact) -> bool:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from litegate.core.errors import MeasurementError
 from litegate.core.units import Unit
 from litegate.measures.measurement import Measurement
+from litegate.measures.names import Name
 from litegate.measures.structure.operators import operator_label
 from litegate.spec import Artifact
 from litegate.tflite.graph import ABSENT, Graph, Subgraph, Tensor
@@ -149,7 +150,7 @@ def arena(artifact: Artifact) -> Measurement:
     memory_plan = plan(graph, artifact.name)
     variables = (f"{memory_plan.variables:,} B of it variables",) if memory_plan.variables else ()
     return Measurement(
-        name="arena",
+        name=Name.ARENA,
         subject=artifact.name,
         value=memory_plan.arena,
         unit=Unit.BYTES,

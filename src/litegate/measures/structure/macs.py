@@ -15,6 +15,7 @@ from typing import final
 from litegate.core.errors import MeasurementError
 from litegate.core.units import Unit
 from litegate.measures.measurement import Measurement
+from litegate.measures.names import Name
 from litegate.measures.structure.operators import operator_label
 from litegate.measures.structure.tensor_roles import tensor_at
 from litegate.spec import Artifact
@@ -168,7 +169,7 @@ def macs(artifact: Artifact) -> Measurement:
         )
     operator_costs = costs(graph)
     return Measurement(
-        name="number of multiply-accumulates",
+        name=Name.MACS,
         subject=artifact.name,
         value=sum(cost.macs or 0 for cost in operator_costs),
         unit=Unit.COUNT,

@@ -8,6 +8,7 @@ from fractions import Fraction
 from litegate.core.errors import MeasurementError
 from litegate.core.units import Unit
 from litegate.measures.measurement import Measurement
+from litegate.measures.names import Name
 from litegate.spec import Artifact
 
 ZLIB_LEVEL = 9
@@ -17,7 +18,7 @@ ZLIB_LEVEL = 9
 def size(artifact: Artifact) -> Measurement:
     """Measure the bytes of the `.tflite` file; raise MeasurementError if it is empty."""
     return Measurement(
-        name="size",
+        name=Name.SIZE,
         subject=artifact.name,
         value=_bytes(artifact),
         unit=Unit.BYTES,
@@ -28,7 +29,7 @@ def size(artifact: Artifact) -> Measurement:
 def size_ratio(candidate: Artifact, reference: Artifact) -> Measurement:
     """Measure the candidate's bytes as an exact ratio to the reference's."""
     return Measurement(
-        name="size ratio",
+        name=Name.SIZE_RATIO,
         subject=candidate.name,
         value=Fraction(_bytes(candidate), _bytes(reference)),
         unit=Unit.RATIO,
@@ -43,7 +44,7 @@ def bytes_saved(candidate: Artifact, reference: Artifact) -> Measurement:
     ``bytes_saved(candidate, reference) >= byte(1)`` demands that quantizing makes the file smaller.
     """
     return Measurement(
-        name="size saving",
+        name=Name.SIZE_SAVING,
         subject=candidate.name,
         value=_bytes(reference) - _bytes(candidate),
         unit=Unit.BYTES,
@@ -60,7 +61,7 @@ def compressed_size(artifact: Artifact) -> Measurement:
     """
     _bytes(artifact)  # raises if the file is empty
     return Measurement(
-        name="compressed size",
+        name=Name.COMPRESSED_SIZE,
         subject=artifact.name,
         value=len(zlib.compress(artifact.tflite, ZLIB_LEVEL)),
         unit=Unit.BYTES,

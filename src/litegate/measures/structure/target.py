@@ -8,14 +8,13 @@ from typing import final
 
 from litegate.core.escaping import shortened
 from litegate.measures.measurement import Measurement, violations
+from litegate.measures.names import Name
 from litegate.measures.structure.operators import graph_prefix, operator_label
 from litegate.measures.structure.tensor_roles import Role, operand, roles
 from litegate.spec import Artifact
 from litegate.spec.targets import Range, Rule, Target
 from litegate.tflite.graph import ABSENT, FLOATS, Graph, Operator, Subgraph, Tensor
 from litegate.tflite.reader import parse
-
-NAME = "operators outside the target"
 
 
 def target_violations(candidate: Artifact, target: Target) -> Measurement:
@@ -26,7 +25,7 @@ def target_violations(candidate: Artifact, target: Target) -> Measurement:
     """
     graph = parse(candidate.tflite, subject=candidate.name)
     measurement = violations(
-        NAME,
+        Name.UNSUPPORTED_OPERATORS,
         candidate.name,
         target_breaches(graph, target),
         n=sum(len(subgraph.operators) for subgraph in graph.subgraphs),

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from litegate.measures.measurement import Measurement, violations
+from litegate.measures.names import Name
 from litegate.measures.structure.operators import graph_prefix, operator_breaches, operator_label
 from litegate.measures.structure.recipe_rules import (
     FLOAT32,
@@ -36,7 +37,7 @@ def tensor_violations(artifact: Artifact) -> Measurement:
     """
     graph = parse(artifact.tflite, subject=artifact.name)
     measurement = violations(
-        "broken tensor promises",
+        Name.TENSOR_VIOLATIONS,
         artifact.name,
         tensor_breaches(graph, artifact.recipe),
         n=_tensor_count(graph),
@@ -53,7 +54,7 @@ def operator_violations(artifact: Artifact) -> Measurement:
     """
     graph = parse(artifact.tflite, subject=artifact.name)
     return violations(
-        "broken operator promises",
+        Name.OPERATOR_VIOLATIONS,
         artifact.name,
         operator_breaches(graph, artifact.recipe),
         n=sum(len(subgraph.operators) for subgraph in graph.subgraphs),
@@ -70,7 +71,7 @@ def reference_violations(reference: Artifact) -> Measurement:
     graph = parse(reference.tflite, subject=reference.name)
     recipe = Recipe(name=reference.recipe.name, kind=Kind.FLOAT32)
     return violations(
-        "broken float promises",
+        Name.REFERENCE_VIOLATIONS,
         reference.name,
         tensor_breaches(graph, recipe) + operator_breaches(graph, recipe),
         n=_tensor_count(graph),

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from litegate.core.errors import MeasurementError
 from litegate.core.units import Unit, text
 from litegate.measures.measurement import Measurement
+from litegate.measures.names import Name
 from litegate.measures.structure.operators import graph_prefix, operator_label
 from litegate.measures.structure.tensor_roles import (
     UNKNOWN_LAYERS,
@@ -143,7 +144,7 @@ def sparsity(artifact: Artifact) -> Measurement:
     size = sum(layer.size for layer in layers)
     ordered = sorted(layers, key=lambda layer: layer.sparsity)
     return Measurement(
-        name="sparsity",
+        name=Name.SPARSITY,
         subject=artifact.name,
         value=Fraction(sum(layer.zeros for layer in layers), size),
         unit=Unit.PERCENT,
@@ -165,7 +166,7 @@ def unique_weights(artifact: Artifact) -> Measurement:
     layers = layer_weights(artifact)
     ordered = sorted(layers, key=lambda layer: -layer.unique)
     return Measurement(
-        name="number of unique weights",
+        name=Name.UNIQUE_WEIGHTS,
         subject=artifact.name,
         value=ordered[0].unique,
         unit=Unit.COUNT,

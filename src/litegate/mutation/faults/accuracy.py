@@ -14,23 +14,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.measures.accuracy import answers
+from litegate.measures.names import Name
 from litegate.mutation.faults.fault import Family, Ladder, OfMetric, fault
 from litegate.mutation.faults.scene import Scene, Unplantable, select_outputs
 from litegate.runtimes.litert import Runner
 from litegate.spec import Inputs, Samples, by_input, domain_of
 
-_NET_LOSSES = ("accuracy drop", "number of extra errors", "accuracy lost against the base")
+_NET_LOSSES = (Name.ACCURACY_DROP, Name.EXTRA_ERRORS, Name.ACCURACY_REGRESSION)
 """Measurements of correct answers lost, less those gained."""
-_DIFFERENCES = ("agreement with the reference", "agreement with the base", "output error")
+_DIFFERENCES = (Name.REFERENCE_AGREEMENT, Name.BASE_AGREEMENT, Name.OUTPUT_ERROR)
 """Measurements that notice any changed answer, right or wrong."""
-_FINITE = "number of counterexamples to finite outputs"
+_FINITE = Name.FINITE_OUTPUTS
 
 
 @fault(
     family=Family.ACCURACY,
     # 1 point is twice the loss that `Regression` allows against the base by default
     ladder=Ladder(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 20, unit="points", must=1),
-    noticed_by=(*_NET_LOSSES, *_DIFFERENCES, "agreement with Keras"),
+    noticed_by=(*_NET_LOSSES, *_DIFFERENCES, Name.KERAS_AGREEMENT),
     metrics=(OfMetric.SLICE,),
 )
 def wrong_answers(scene: Scene, grade: float) -> Scene:
@@ -44,7 +45,7 @@ def wrong_answers(scene: Scene, grade: float) -> Scene:
 @fault(
     family=Family.ACCURACY,
     ladder=Ladder(1, 2, 5, 10, 20, 50, 100, unit="% of a class", must=10),
-    noticed_by=("worst class's accuracy drop", "agreement with Keras"),
+    noticed_by=(Name.CLASS_DROP, Name.KERAS_AGREEMENT),
 )
 def collapsed_class(scene: Scene, grade: float) -> Scene:
     """One class collapses while overall accuracy barely moves.
@@ -66,7 +67,7 @@ def collapsed_class(scene: Scene, grade: float) -> Scene:
 @fault(
     family=Family.ACCURACY,
     ladder=Ladder(0.1, 0.5, 1, 2, 5, 20, 80, unit="points", must=1),
-    noticed_by=("accuracy", "accuracy lost against the base", "agreement with the base"),
+    noticed_by=(Name.ACCURACY, Name.ACCURACY_REGRESSION, Name.BASE_AGREEMENT),
 )
 def equally_wrong(scene: Scene, grade: float) -> Scene:
     """Candidate, reference and Keras are wrong on the same samples, so that they agree.
@@ -88,7 +89,7 @@ def equally_wrong(scene: Scene, grade: float) -> Scene:
     # 255 is the real mistake: 8-bit pixels that nobody divided. The accuracy floor of mnist_cnn
     # notices no smaller factor (docs/kill_matrix.md).
     ladder=Ladder(1.02, 1.1, 1.5, 2, 5, 16, 255, unit="times", must=255),
-    noticed_by=("agreement with Keras", _FINITE),
+    noticed_by=(Name.KERAS_AGREEMENT, _FINITE),
 )
 def samples_too_large(scene: Scene, grade: float) -> Scene:
     """The candidate is fed samples that nobody divided, such as 0-255 in place of 0-1.
@@ -101,7 +102,7 @@ def samples_too_large(scene: Scene, grade: float) -> Scene:
 @fault(
     family=Family.ACCURACY,
     ladder=Ladder(1.02, 1.1, 1.5, 2, 5, 16, 255, unit="times", must=2),
-    noticed_by=(*_NET_LOSSES, *_DIFFERENCES, "agreement with Keras"),
+    noticed_by=(*_NET_LOSSES, *_DIFFERENCES, Name.KERAS_AGREEMENT),
 )
 def samples_too_small(scene: Scene, grade: float) -> Scene:
     """The candidate is fed samples that were divided twice, such as 0-1/255 in place of 0-1.
@@ -114,7 +115,7 @@ def samples_too_small(scene: Scene, grade: float) -> Scene:
 @fault(
     family=Family.ACCURACY,
     ladder=Ladder(0.5, 1, 2, 5, 10, 20, 50, 100, unit="% of the domain", must=20),
-    noticed_by=(*_NET_LOSSES, *_DIFFERENCES, "agreement with Keras", _FINITE),
+    noticed_by=(*_NET_LOSSES, *_DIFFERENCES, Name.KERAS_AGREEMENT, _FINITE),
 )
 def samples_shifted(scene: Scene, grade: float) -> Scene:
     """The candidate is fed samples whose mean is shifted, as where nobody subtracted it.

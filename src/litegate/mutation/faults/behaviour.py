@@ -5,24 +5,24 @@ from __future__ import annotations
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from litegate.measures.names import Name
 from litegate.mutation.faults.fault import LOSSES, Family, Ladder, OfMetric, fault
 from litegate.mutation.faults.scene import Scene, Unplantable
 from litegate.mutation.faults.tail import Tail, behind_last_layer, behind_output
 from litegate.tflite.editing.draft import Draft
 from litegate.tflite.editing.writer import QuantizationParameters
 
-_COUNTEREXAMPLES = "number of counterexamples to"
 _KEEP_DIMS = schema.ReducerOptionsT(keepDims=True)
 
 
 @fault(
     family=Family.ACCURACY,
     noticed_by=(
-        "accuracy",
+        Name.ACCURACY,
         *LOSSES,
-        "agreement of kernels",
-        f"{_COUNTEREXAMPLES} finite outputs",
-        f"{_COUNTEREXAMPLES} outputs in their range",
+        Name.KERNEL_AGREEMENT,
+        Name.FINITE_OUTPUTS,
+        Name.OUTPUT_RANGE,
     ),
     metrics=tuple(OfMetric),
 )
@@ -37,7 +37,7 @@ def nan_answers(scene: Scene, _grade: float) -> Scene:
     return scene.with_edited(change)
 
 
-@fault(family=Family.ACCURACY, noticed_by=(f"{_COUNTEREXAMPLES} finite outputs",))
+@fault(family=Family.ACCURACY, noticed_by=(Name.FINITE_OUTPUTS,))
 def nan_for_blank_samples(scene: Scene, _grade: float) -> Scene:
     """A blank sample, all of one value, gives NaN, as where samples are divided by their spread."""
 
@@ -71,7 +71,7 @@ def _one_or_nan(tail: Tail, samples: int, size: int) -> int:
     return quotient
 
 
-@fault(family=Family.ACCURACY, noticed_by=(f"{_COUNTEREXAMPLES} outputs in their range",))
+@fault(family=Family.ACCURACY, noticed_by=(Name.OUTPUT_RANGE,))
 def floats_for_integers(scene: Scene, _grade: float) -> Scene:
     """Answers are floats where the recipe declares integers."""
 
@@ -86,9 +86,7 @@ def floats_for_integers(scene: Scene, _grade: float) -> Scene:
     return scene.with_edited(change)
 
 
-@fault(
-    family=Family.ACCURACY, noticed_by=(f"{_COUNTEREXAMPLES} outputs that a batch leaves alone",)
-)
+@fault(family=Family.ACCURACY, noticed_by=(Name.BATCH_INVARIANCE,))
 def answers_depend_on_batch(scene: Scene, _grade: float) -> Scene:
     """The mean of the batch is subtracted from its scores, as by a layer left in training."""
 
@@ -108,7 +106,7 @@ def answers_depend_on_batch(scene: Scene, _grade: float) -> Scene:
 @fault(
     family=Family.ACCURACY,
     ladder=Ladder(1, 4, 16, 64, unit="steps", must=1),
-    noticed_by=(f"{_COUNTEREXAMPLES} repeatable outputs",),
+    noticed_by=(Name.DETERMINISM,),
 )
 def unrepeatable_answers(scene: Scene, grade: float) -> Scene:
     """Scores hold noise, drawn anew in each invocation, as by a dropout that is left on.
@@ -136,7 +134,7 @@ def unrepeatable_answers(scene: Scene, grade: float) -> Scene:
     # 128 steps are half the range of int8 scores; the kernel agreement of both digits_cnn and
     # mnist_cnn notices 64 (docs/kill_matrix.md)
     ladder=Ladder(4, 16, 64, 128, 256, unit="steps", must=128),
-    noticed_by=("agreement of kernels",),
+    noticed_by=(Name.KERNEL_AGREEMENT,),
 )
 def kernels_disagree(scene: Scene, grade: float) -> Scene:
     """Reference kernels favour the first class, for they round a half another way.

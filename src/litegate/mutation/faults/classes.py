@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from litegate.measures.names import Name
 from litegate.mutation.faults.fault import LOSSES, Family, Ladder, fault
 from litegate.mutation.faults.layers import Layer, first, last, layers
 from litegate.mutation.faults.scene import Scene, Unplantable
@@ -22,7 +23,7 @@ Reorder = Callable[[int], NDArray[np.intp]]
     # 256 steps are the whole range of int8; from half of it on, the accuracy drop of both this
     # project's models notices (docs/kill_matrix.md)
     ladder=Ladder(2, 8, 32, 64, 128, 256, unit="steps", must=128),
-    noticed_by=("worst class's accuracy drop", "largest difference from Keras"),
+    noticed_by=(Name.CLASS_DROP, Name.KERAS_DIFFERENCE),
 )
 def class_never_answered(scene: Scene, grade: float) -> Scene:
     """One class is hardly ever answered: its score is too low.

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from litegate.measures.names import Name
 from litegate.mutation.faults.fault import Family, Ladder, fault
 from litegate.mutation.faults.layers import layers
 from litegate.mutation.faults.scene import Scene, Unplantable
@@ -22,7 +23,7 @@ _SHARES = Ladder(1, 10, 50, 90, unit="%", must=50)
 loose would notice. From 50 % on, a limit near the recipe's sparsity or clusters must notice."""
 
 
-@fault(family=Family.SIZE, ladder=_SHARES, noticed_by=("sparsity",))
+@fault(family=Family.SIZE, ladder=_SHARES, noticed_by=(Name.SPARSITY,))
 def zeros_lost(scene: Scene, grade: float) -> Scene:
     """Weights that pruning made zero become one step up or down. The grade is the share of them."""
     if not scene.recipe.pruning:
@@ -35,7 +36,7 @@ def zeros_lost(scene: Scene, grade: float) -> Scene:
     return _with_moved_weights(scene, move)
 
 
-@fault(family=Family.SIZE, ladder=_SHARES, noticed_by=("number of unique weights",))
+@fault(family=Family.SIZE, ladder=_SHARES, noticed_by=(Name.UNIQUE_WEIGHTS,))
 def clusters_lost(scene: Scene, grade: float) -> Scene:
     """Weights that clustering made alike differ by one step. The grade is the share that moves."""
     if not scene.recipe.clustering:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import final
 
 from litegate.core.errors import ConfigError
+from litegate.measures.names import Name
 from litegate.mutation.faults.scene import Scene
 
 Plant = Callable[[Scene, float], Scene]
@@ -39,10 +40,10 @@ class Expect(StrEnum):
 class OfMetric(StrEnum):
     """A kind of measurement that should notice a fault, if the model has slices or metrics."""
 
-    SLICE = "worst slice's accuracy drop"
+    SLICE = Name.SLICE_DROP.value
     VALUE = "values of metrics"
     LOSS = "losses of metrics"
-    REGRESSION = "losses of metrics against the base"
+    REGRESSION = "regressions of metrics"
 
 
 @final
@@ -154,14 +155,14 @@ def fault(
 
 
 LOSSES = (
-    "accuracy drop",
-    "number of extra errors",
-    "worst class's accuracy drop",
-    "agreement with Keras",
-    "largest difference from Keras",
-    "accuracy lost against the base",
-    "agreement with the reference",
-    "agreement with the base",
-    "output error",
+    Name.ACCURACY_DROP,
+    Name.EXTRA_ERRORS,
+    Name.CLASS_DROP,
+    Name.KERAS_AGREEMENT,
+    Name.KERAS_DIFFERENCE,
+    Name.ACCURACY_REGRESSION,
+    Name.REFERENCE_AGREEMENT,
+    Name.BASE_AGREEMENT,
+    Name.OUTPUT_ERROR,
 )
 """Measurements that should notice a candidate with damaged weights."""

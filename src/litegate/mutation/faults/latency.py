@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from litegate.measures.latency.timing import clocks, fastest_invocation, invoke_factory, one_sample
+from litegate.measures.names import Name
 from litegate.mutation.faults.fault import Family, Ladder, fault
 from litegate.mutation.faults.latency_edits import cut, repeat, with_maxima
 from litegate.mutation.faults.layers import Layer, layers
@@ -33,7 +34,7 @@ of operators that are added."""
     # runs at +5 % stay inconclusive (docs/latency.md), so the fault must be noticed from 10 % on. A
     # limit that is a hundred times too loose (250 %) misses every grade and survives.
     ladder=Ladder(2, 5, 10, 25, 100, unit="%", must=10),
-    noticed_by=("latency growth",),
+    noticed_by=(Name.LATENCY_GROWTH,),
 )
 def added_operators(scene: Scene, grade: float) -> Scene:
     """Operators without an effect stand behind a layer: maxima of a tensor and itself.
@@ -52,7 +53,7 @@ def added_operators(scene: Scene, grade: float) -> Scene:
     # earliest (docs/kill_matrix.md); those that are a hundred times too loose miss 200
     # (docs/prove.md).
     ladder=Ladder(1, 3, 10, 50, 200, unit="times more", must=1),
-    noticed_by=("latency growth", "latency ratio", "latency", "number of multiply-accumulates"),
+    noticed_by=(Name.LATENCY_GROWTH, Name.LATENCY_RATIO, Name.LATENCY, Name.MACS),
 )
 def repeated_work(scene: Scene, grade: float) -> Scene:
     """The model computes its scores again and again, to no effect."""
@@ -69,7 +70,7 @@ def repeated_work(scene: Scene, grade: float) -> Scene:
     # (docs/kill_matrix.md); 8 leaves a margin. Budgets of operations and arena that are a hundred
     # times too loose miss 32 (docs/prove.md).
     ladder=Ladder(2, 8, 32, unit="times as wide", must=8),
-    noticed_by=("latency growth", "number of multiply-accumulates", "arena"),
+    noticed_by=(Name.LATENCY_GROWTH, Name.MACS, Name.ARENA),
 )
 def wider_layer(scene: Scene, grade: float) -> Scene:
     """A layer has more channels than are read: what is added is cut off behind it.

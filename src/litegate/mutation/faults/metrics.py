@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from litegate.measures.names import Name
 from litegate.mutation.faults.fault import Family, Ladder, OfMetric, fault
 from litegate.mutation.faults.scene import Scene, Unplantable
 
@@ -12,7 +13,7 @@ from litegate.mutation.faults.scene import Scene, Unplantable
     family=Family.ACCURACY,
     # a smaller `must` would call every limit a survivor that suits a metric of few or noisy samples
     ladder=Ladder(1, 5, 20, 50, 100, unit="% of the samples", must=50),
-    noticed_by=("output error",),
+    noticed_by=(Name.OUTPUT_ERROR,),
     metrics=(OfMetric.VALUE, OfMetric.LOSS, OfMetric.REGRESSION),
 )
 def mixed_up_answers(scene: Scene, grade: float) -> Scene:

@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from litegate.measures.structure.target import NAME as OUTSIDE
+from litegate.measures.names import Name
 from litegate.mutation.faults.edits import make_custom
 from litegate.mutation.faults.fault import Expect, Family, Ladder, fault
 from litegate.mutation.faults.layers import layers
 from litegate.mutation.faults.scene import Scene, Unplantable
 from litegate.tflite.editing.draft import Draft
 
-_CHANGES = "operator changes against the base"
-_LOSS = "accuracy lost against the base"
-_BUILTIN = ("broken operator promises", _LOSS)
+_CHANGES = Name.OPERATOR_CHANGES
+_LOSS = Name.ACCURACY_REGRESSION
+_BUILTIN = (Name.OPERATOR_VIOLATIONS, _LOSS)
 _UNKNOWN_VERSION = 999
 """An operator version that no LiteRT has; versions in its schema are far below."""
 _UNFUSED = {
@@ -92,7 +92,7 @@ def useless_transposes(scene: Scene, grade: float) -> Scene:
     return scene.with_edited(change)
 
 
-@fault(family=Family.OPERATORS, noticed_by=(OUTSIDE,))
+@fault(family=Family.OPERATORS, noticed_by=(Name.UNSUPPORTED_OPERATORS,))
 def operator_outside_target(scene: Scene, _: float) -> Scene:
     """An operator is not on the target's list: BITCAST, from a type to the same one.
 

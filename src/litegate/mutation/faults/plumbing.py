@@ -16,22 +16,21 @@ from numpy.typing import NDArray
 from litegate.core.errors import BuildError
 from litegate.core.units import Quantity, Unit
 from litegate.measures.accuracy import accuracy_drop, answers
-from litegate.measures.shipped import NAME as SHIPPED
+from litegate.measures.names import Name
 from litegate.measures.statistics.proportions import n_least
 from litegate.mutation.faults.fault import Expect, Family, Ladder, OfMetric, fault
 from litegate.mutation.faults.layers import last
 from litegate.mutation.faults.scene import Declaration, Scene, Unplantable, select_outputs
-from litegate.regression.weakening import WEAKENED
 from litegate.regression.weakening.models import LEAST, MOST, limit_kind
 from litegate.spec import Artifact, Samples, map_samples
 from litegate.tflite.editing.draft import edit
 
-_DROPS = ("accuracy drop", "number of extra errors", "worst class's accuracy drop")
-_SHARES = ("accuracy", "agreement with Keras", "agreement of kernels")
+_DROPS = (Name.ACCURACY_DROP, Name.EXTRA_ERRORS, Name.CLASS_DROP)
+_SHARES = (Name.ACCURACY, Name.KERAS_AGREEMENT, Name.KERNEL_AGREEMENT)
 _AGAINST_BASE = (
-    "accuracy lost against the base",
-    "size growth",
-    "integer types lost against the base",
+    Name.ACCURACY_REGRESSION,
+    Name.SIZE_GROWTH,
+    Name.LOST_TYPES,
 )
 
 
@@ -49,7 +48,7 @@ def no_base(scene: Scene, _: float) -> Scene:
 
 @fault(
     family=Family.PLUMBING,
-    noticed_by=("accuracy lost against the base",),
+    noticed_by=(Name.ACCURACY_REGRESSION,),
     metrics=(OfMetric.REGRESSION,),
 )
 def stale_base(scene: Scene, _: float) -> Scene:
@@ -62,7 +61,7 @@ def stale_base(scene: Scene, _: float) -> Scene:
     return replace(rebuilt, base=replace(scene.base, evaluation=older_split))
 
 
-@fault(family=Family.PLUMBING, noticed_by=(SHIPPED,))
+@fault(family=Family.PLUMBING, noticed_by=(Name.SHIPPED_DIFFERENCES,))
 def stale_shipped_file(scene: Scene, _: float) -> Scene:
     """The file that ships is of an older build."""
     if scene.recipe.shipped is None:
@@ -138,7 +137,7 @@ def nan_reference(scene: Scene, _: float) -> Scene:
     return scene.with_reference(edit(scene.reference.tflite, change))
 
 
-@fault(family=Family.PLUMBING, noticed_by=("accuracy drop",), expect=Expect.UNPROVEN)
+@fault(family=Family.PLUMBING, noticed_by=(Name.ACCURACY_DROP,), expect=Expect.UNPROVEN)
 def unresolvable_tolerance(scene: Scene, _: float) -> Scene:
     """The accuracy drop may be a thousandth of a sample, which no split of this size can show."""
     if scene.model.budget_of(scene.recipe).accuracy_drop is None:
@@ -151,7 +150,7 @@ def unresolvable_tolerance(scene: Scene, _: float) -> Scene:
     return replace(scene, recipe=replace(scene.recipe, budget=budget))
 
 
-@fault(family=Family.PLUMBING, noticed_by=(WEAKENED,))
+@fault(family=Family.PLUMBING, noticed_by=(Name.WEAKENED_LIMITS,))
 def model_renamed(scene: Scene, _: float) -> Scene:
     """The model had another name in the base, and does not say so: it seems new."""
 
@@ -161,7 +160,7 @@ def model_renamed(scene: Scene, _: float) -> Scene:
     return _with_base_models(scene, change)
 
 
-@fault(family=Family.PLUMBING, noticed_by=(WEAKENED,))
+@fault(family=Family.PLUMBING, noticed_by=(Name.WEAKENED_LIMITS,))
 def model_vanished(scene: Scene, _: float) -> Scene:
     """A model that the base gates is gone."""
 
@@ -175,7 +174,7 @@ def model_vanished(scene: Scene, _: float) -> Scene:
     family=Family.PLUMBING,
     # limits are exact fractions, so that any weakening must be noticed, however small
     ladder=Ladder(0.1, 1, 10, 100, unit="%", must=0.1),
-    noticed_by=(WEAKENED,),
+    noticed_by=(Name.WEAKENED_LIMITS,),
 )
 def limit_weakened(scene: Scene, grade: float) -> Scene:
     """A limit was tighter in the base: the first one of the candidate that is not 0.
@@ -194,7 +193,7 @@ def limit_weakened(scene: Scene, grade: float) -> Scene:
     return _with_base_models(scene, change)
 
 
-@fault(family=Family.PLUMBING, noticed_by=(WEAKENED,))
+@fault(family=Family.PLUMBING, noticed_by=(Name.WEAKENED_LIMITS,))
 def check_removed(scene: Scene, _: float) -> Scene:
     """A check that the base has is gone."""
 

@@ -9,6 +9,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
+from litegate.measures.names import Name
 from litegate.mutation.faults.edits import pad
 from litegate.mutation.faults.fault import Family, Ladder, fault
 from litegate.mutation.faults.latency_edits import add_buffer
@@ -20,13 +21,13 @@ _LADDER = Ladder(0.25, 0.5, 1, 2, 5, 20, 100, 400, unit="% of the file", must=2)
 """Bytes added, in per cent of the sound file. 2 % is twice the growth that `Regression` allows by
 default. The size saving of mnist_cnn notices 400 % at the earliest (docs/kill_matrix.md), and size
 limits that are a hundred times too loose miss it (docs/prove.md)."""
-_NOTICED_BY = ("size", "size ratio", "size saving", "size growth")
+_NOTICED_BY = (Name.SIZE, Name.SIZE_RATIO, Name.SIZE_SAVING, Name.SIZE_GROWTH)
 _GROWTH_LADDER = Ladder(0.25, 0.5, 1, 2, 5, 20, unit="% of the file", must=2)
 """Ends at 20 %, so that a growth limit that is a hundred times too loose, 100 %, misses every grade
 and survives."""
 
 
-@fault(family=Family.SIZE, ladder=_GROWTH_LADDER, noticed_by=("size growth",))
+@fault(family=Family.SIZE, ladder=_GROWTH_LADDER, noticed_by=(Name.SIZE_GROWTH,))
 def padding(scene: Scene, grade: float) -> Scene:
     """Zeros follow the model in its file."""
     return scene.with_candidate(pad(scene.candidate.tflite, _added_bytes(scene, grade)))
@@ -64,7 +65,7 @@ def weights_stored_twice(scene: Scene, grade: float) -> Scene:
     return _with_added_bytes(scene, grade, change)
 
 
-@fault(family=Family.SIZE, ladder=_LADDER, noticed_by=(*_NOTICED_BY, "compressed size"))
+@fault(family=Family.SIZE, ladder=_LADDER, noticed_by=(*_NOTICED_BY, Name.COMPRESSED_SIZE))
 def metadata_grown(scene: Scene, grade: float) -> Scene:
     """An entry of metadata has grown, and does not compress: random bytes."""
 

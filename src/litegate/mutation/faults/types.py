@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ai_edge_litert import schema_py_generated as schema
 
+from litegate.measures.names import Name
 from litegate.mutation.faults.fault import Expect, Family, Ladder, fault
 from litegate.mutation.faults.floats import compute_in_floats, through_floats
 from litegate.mutation.faults.layers import Layer, layers
@@ -13,9 +14,9 @@ from litegate.mutation.faults.scene import Scene, Unplantable
 from litegate.spec import Kind
 from litegate.tflite.editing.draft import Draft
 
-_TENSORS = "broken tensor promises"
-_OPERATORS = "broken operator promises"
-_LOST = "integer types lost against the base"
+_TENSORS = Name.TENSOR_VIOLATIONS
+_OPERATORS = Name.OPERATOR_VIOLATIONS
+_LOST = Name.LOST_TYPES
 _INTEGER = (Kind.INT8_QAT, Kind.INT8_PTQ, Kind.INT16X8)
 _LAYERS = Ladder(1, 4, unit="layers", must=1)
 """The first layers of the model; all if it has fewer. A single layer must be noticed, because the
@@ -132,14 +133,14 @@ def weight_only_model(scene: Scene, _: float) -> Scene:
     return scene.with_candidate(weight_only(scene.reference.tflite))
 
 
-@fault(family=Family.TYPES, noticed_by=(_TENSORS, _OPERATORS, _LOST, "size saving"))
+@fault(family=Family.TYPES, noticed_by=(_TENSORS, _OPERATORS, _LOST, Name.SIZE_SAVING))
 def float_model(scene: Scene, _: float) -> Scene:
     """The candidate is its own float reference."""
     _check_integer_recipe(scene)
     return scene.with_candidate(scene.reference.tflite)
 
 
-@fault(family=Family.TYPES, ladder=_LAYERS, noticed_by=("broken float promises",))
+@fault(family=Family.TYPES, ladder=_LAYERS, noticed_by=(Name.REFERENCE_VIOLATIONS,))
 def hybrid_reference(scene: Scene, grade: float) -> Scene:
     """The float reference has layers with int8 weights, so that quantizing seems to cost less."""
     return scene.with_reference(hybrid(scene.reference.tflite, int(grade)))

@@ -24,6 +24,7 @@ from dataclasses import replace
 from typing import Any
 
 from litegate.measures.measurement import Measurement, violations
+from litegate.measures.names import Name
 from litegate.regression.weakening.models import predecessor, weakened_models
 from litegate.regression.weakening.project import (
     weakened_checks,
@@ -33,7 +34,6 @@ from litegate.regression.weakening.project import (
 from litegate.regression.weakening.types import Change, WeakenedLimits, Weakening
 
 __all__ = [
-    "WEAKENED",
     "Change",
     "WeakenedLimits",
     "Weakening",
@@ -43,9 +43,6 @@ __all__ = [
     "predecessor",
     "weakenings",
 ]
-
-WEAKENED = "loosened promises"
-"""Name of the measurement in the report."""
 
 Declaration = Mapping[str, Any]
 """Everything that a checkout declares, in the shape described above."""
@@ -57,7 +54,7 @@ def count_weakened(weakened: WeakenedLimits) -> Measurement:
     Raises MeasurementError if nothing was compared.
     """
     measurement = violations(
-        WEAKENED,
+        Name.WEAKENED_LIMITS,
         weakened.subject,
         tuple(weakening.sentence for weakening in weakened.weakenings),
         n=1 if weakened.new else weakened.compared,

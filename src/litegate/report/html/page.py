@@ -24,12 +24,12 @@ from litegate.core.files import write_atomically
 from litegate.core.units import Unit, text
 from litegate.report import proof
 from litegate.report.formatting import (
-    RECIPE_HEAD,
     compared_with,
     counts,
     figures,
     judged_commit,
     recipe_figures,
+    recipe_head,
     subject_of,
 )
 from litegate.report.html import captions
@@ -64,7 +64,7 @@ _FUNCTIONS = {
         *(bar, class_change, class_scale, curves, difference, epochs, interval, layer_bar, matrix),
         *(merit, over_commits, pareto, sample, short_name, times, treemap, unbeaten),
         *(compared_with, counts, figures, verdicts_with, judged_commit, outcome_of, recipe_figures),
-        *(subject_of, text, without_verdict),
+        *(recipe_head, subject_of, text, without_verdict),
     )
 }
 """Functions that templates call."""
@@ -171,7 +171,6 @@ def _environment() -> Environment:
     environment.tests["is_clean"] = is_clean
     style = (_TEMPLATES / "style.css").read_text("utf-8")
     environment.globals |= {**_FUNCTIONS, "proof": proof, "captions": captions, "Unit": Unit}
-    environment.globals["recipe_head"] = RECIPE_HEAD
     environment.globals["style"] = Markup(style)  # noqa: S704 a file of this package
     return environment
 

@@ -1,0 +1,154 @@
+"""Define the name of every measurement, for verdicts, reports, proofs and waivers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+
+from litegate.spec.metric import Better, Metric
+
+
+class Name(StrEnum):
+    """The names of litegate's own measurements, apart from those of a model's metrics."""
+
+    ACCURACY = "accuracy"
+    ACCURACY_DROP = "accuracy drop"
+    EXTRA_ERRORS = "extra errors"
+    CLASS_DROP = "worst class's accuracy drop"
+    SLICE_DROP = "worst slice's accuracy drop"
+    REFERENCE_AGREEMENT = "agreement with the reference"
+    OUTPUT_ERROR = "output error"
+    KERAS_AGREEMENT = "agreement with Keras"
+    KERAS_DIFFERENCE = "max difference from Keras"
+    KERNEL_AGREEMENT = "kernel agreement"
+
+    FINITE_OUTPUTS = "finite outputs: counterexamples"
+    OUTPUT_RANGE = "output range: counterexamples"
+    DETERMINISM = "determinism: counterexamples"
+    BATCH_INVARIANCE = "batch invariance: counterexamples"
+
+    TENSOR_VIOLATIONS = "tensor type violations"
+    OPERATOR_VIOLATIONS = "operator violations"
+    REFERENCE_VIOLATIONS = "reference (float) violations"
+    UNSUPPORTED_OPERATORS = "operators unsupported by the target"
+
+    SIZE = "size"
+    SIZE_RATIO = "size ratio"
+    SIZE_SAVING = "size saving"
+    COMPRESSED_SIZE = "compressed size"
+    SPARSITY = "sparsity"
+    UNIQUE_WEIGHTS = "unique weights"
+    MACS = "multiply-accumulates"
+    ARENA = "arena"
+
+    LATENCY = "latency"
+    LATENCY_RATIO = "latency ratio"
+
+    ACCURACY_REGRESSION = "accuracy regression"
+    SIZE_GROWTH = "size growth"
+    LATENCY_GROWTH = "latency growth"
+    BASE_AGREEMENT = "agreement with the base"
+    LOST_TYPES = "tensors and operators no longer integer"
+    OPERATOR_CHANGES = "operator changes against the base"
+
+    SHIPPED_DIFFERENCES = "shipped file differences"
+    WEAKENED_LIMITS = "weakened limits"
+
+
+COUNTEREXAMPLES = (
+    Name.FINITE_OUTPUTS,
+    Name.OUTPUT_RANGE,
+    Name.DETERMINISM,
+    Name.BATCH_INVARIANCE,
+)
+"""Measurements that search for inputs which break a property."""
+
+_PLURAL = frozenset(
+    {
+        *COUNTEREXAMPLES,
+        Name.EXTRA_ERRORS,
+        Name.TENSOR_VIOLATIONS,
+        Name.OPERATOR_VIOLATIONS,
+        Name.REFERENCE_VIOLATIONS,
+        Name.UNSUPPORTED_OPERATORS,
+        Name.UNIQUE_WEIGHTS,
+        Name.MACS,
+        Name.LOST_TYPES,
+        Name.OPERATOR_CHANGES,
+        Name.SHIPPED_DIFFERENCES,
+        Name.WEAKENED_LIMITS,
+    }
+)
+_BASE, _ANCHOR = " against the base", " since the anchor"
+
+
+def is_plural(name: str) -> bool:
+    """Return True if a sentence about the measurement needs "are"."""
+    return name in _PLURAL or name in {since_anchor_name(plural) for plural in _PLURAL}
+
+
+def since_anchor_name(name: str) -> str:
+    """Return the name of the same comparison with the anchor: "size growth since the anchor"."""
+    return f"{name.removesuffix(_BASE)}{_ANCHOR}"
+
+
+def worst_name(noun: str, loss: str) -> str:
+    """Return the name of the largest loss of a class or slice: "worst slice's auc drop"."""
+    return f"worst {noun}'s {loss}"
+
+
+def loss_name(metric: Metric) -> str:
+    """Return the name of a metric's loss: "auc drop", "mse rise"."""
+    return f"{metric.name} {'drop' if metric.better is Better.HIGHER else 'rise'}"
+
+
+def regression_name(metric: Metric) -> str:
+    """Return the name of a metric's loss against the base: "auc regression"."""
+    return f"{metric.name} regression"
+
+
+def bounded_by(metric: Metric, limit: str) -> str:
+    """Return the name of the measurement that one of a metric's limits bounds."""
+    return {
+        "least": metric.name,
+        "most": metric.name,
+        "loss": loss_name(metric),
+        "class_loss": worst_name("class", loss_name(metric)),
+        "slice_loss": worst_name("slice", loss_name(metric)),
+        "regression": regression_name(metric),
+    }[limit]
+
+
+OLD_NAMES: Mapping[str, str] = {
+    "number of extra errors": Name.EXTRA_ERRORS,
+    "largest difference from Keras": Name.KERAS_DIFFERENCE,
+    "agreement of kernels": Name.KERNEL_AGREEMENT,
+    "number of counterexamples to finite outputs": Name.FINITE_OUTPUTS,
+    "number of counterexamples to outputs in their range": Name.OUTPUT_RANGE,
+    "number of counterexamples to repeatable outputs": Name.DETERMINISM,
+    "number of counterexamples to outputs that a batch leaves alone": Name.BATCH_INVARIANCE,
+    "broken tensor promises": Name.TENSOR_VIOLATIONS,
+    "broken operator promises": Name.OPERATOR_VIOLATIONS,
+    "broken float promises": Name.REFERENCE_VIOLATIONS,
+    "operators outside the target": Name.UNSUPPORTED_OPERATORS,
+    "number of unique weights": Name.UNIQUE_WEIGHTS,
+    "number of multiply-accumulates": Name.MACS,
+    "accuracy lost against the base": Name.ACCURACY_REGRESSION,
+    "accuracy lost since the anchor": since_anchor_name(Name.ACCURACY_REGRESSION),
+    "integer types lost against the base": Name.LOST_TYPES,
+    "integer types lost since the anchor": since_anchor_name(Name.LOST_TYPES),
+    "wrong shipped files": Name.SHIPPED_DIFFERENCES,
+    "loosened promises": Name.WEAKENED_LIMITS,
+}
+"""Names that earlier versions gave, with today's: waivers written then may still use them."""
+
+_OLD_REGRESSION = re.compile(rf"([A-Za-z]\w*) (?:drop|rise)({_BASE}|{_ANCHOR})", re.ASCII)
+"""An earlier version's name of a metric's regression, as in "f1 drop against the base"."""
+
+
+def renamed(name: str) -> str:
+    """Return today's name of a measurement that had another name; empty for all other names."""
+    if match := _OLD_REGRESSION.fullmatch(name):
+        return f"{match[1]} regression{match[2].removeprefix(_BASE)}"
+    return str(OLD_NAMES.get(name, ""))
