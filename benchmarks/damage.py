@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from litegate.spec import Kind
 from litegate.testing import tiny
-from litegate.tflite.reader import parse
+from litegate.tflite.parser import parse
 
 _EXTREMES = (1, 2, 3, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 _STRUCTURE = 0.75

@@ -23,7 +23,7 @@ from typer.testing import CliRunner
 import litegate.build.external_files
 import litegate.cli
 import litegate.cli.compare
-from litegate.data.prepare import array_digest
+from litegate.data.digests import array_digest
 from litegate.spec import Kind
 
 CHECKS = Path(__file__).resolve().parents[1] / "checks"

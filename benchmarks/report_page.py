@@ -33,7 +33,7 @@ from litegate.gate.page import rows
 from litegate.gate.session import GateSession
 from litegate.spec import Artifact, Evaluation
 from litegate.testing import revalue
-from litegate.tflite.reader import parse as graph
+from litegate.tflite.parser import parse as graph
 
 PROJECT = Path(__file__).resolve().parent.parent
 MODELS, ROUNDS = 10, 5

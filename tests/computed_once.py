@@ -4,7 +4,7 @@ import functools
 import sys
 
 import litegate.testing as helpers
-from litegate.spec import digests
+from litegate.spec import artifact_keys
 
 
 def install():
@@ -12,7 +12,7 @@ def install():
     planted = sys.modules["litegate.testing.artifacts"]
     helpers.tiny = planted.tiny = functools.cache(helpers.tiny)
     helpers.evaluation = planted.evaluation = _read_only(planted.evaluation)
-    digests.source_digest = functools.lru_cache(maxsize=256)(digests.source_digest)
+    artifact_keys.source_digest = functools.lru_cache(maxsize=256)(artifact_keys.source_digest)
 
 
 def _read_only(evaluation):

@@ -11,7 +11,7 @@ from projects import BareProject
 
 from litegate.build import process
 from litegate.core.options import parse
-from litegate.data.prepare import array_digest
+from litegate.data.digests import array_digest
 from litegate.gate.session import GateSession
 from litegate.mutation.faults import Draft, edit, layers
 from litegate.spec import DataLocations

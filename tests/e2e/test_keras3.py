@@ -14,7 +14,7 @@ import pytest
 from litegate.build import process
 from litegate.build.toolchain.keras3.supported import SUPPORTED
 from litegate.core.errors import BuildError
-from litegate.data.prepare import array_digest
+from litegate.data.digests import array_digest
 from litegate.runtimes.inference import outputs
 from litegate.spec import DataLocations
 

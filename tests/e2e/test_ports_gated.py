@@ -14,7 +14,7 @@ from several_models import PAIR, SIGNED, TOKENS, TONES, TWO
 from litegate.mutation.faults.layers import last
 from litegate.runtimes.litert import signatures
 from litegate.tflite.editing.draft import Draft, edit
-from litegate.tflite.reader import parse
+from litegate.tflite.parser import parse
 
 pytestmark = pytest.mark.slow
 CHECKS = Path(__file__).resolve().parents[2] / "checks"

@@ -112,7 +112,7 @@ def spectra(project, samples=300):
     walk = np.cumsum(rng.normal(0, 0.6, (samples, 640)), axis=1)
     x = (rng.normal(-10, 6, (samples, 1)) + walk).clip(-83, 14).astype(np.float32)
     np.savez(project.path / "spectra.npz", x=x)
-    from litegate.data.prepare import array_digest
+    from litegate.data.digests import array_digest
 
     return array_digest(x)
 

@@ -190,7 +190,7 @@ def _labels():
     import numpy as np
 
     from litegate.data import digits
-    from litegate.data.prepare import array_digest
+    from litegate.data.digests import array_digest
     from litegate.spec import DataLocations
 
     labels = digits().load(DataLocations()).y_train

@@ -14,7 +14,7 @@ from litegate.build import process
 from litegate.runtimes.inference import outputs
 from litegate.runtimes.litert import Runner
 from litegate.spec import DataLocations
-from litegate.tflite.reader import parse
+from litegate.tflite.parser import parse
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from documents import PROJECT, blocks
 
-from litegate.data.prepare import array_digest, prepare
+from litegate.data.digests import array_digest
+from litegate.data.prepare import prepare
 from litegate.spec import Data, DataLocations
 
 PAGE = PROJECT / "docs" / "data.md"

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from litegate.data.prepare import array_digest
+from litegate.data.digests import array_digest
 from litegate.runtimes.inference import outputs
 from litegate.spec import Kind
 from litegate.testing import evaluation, pad, tiny

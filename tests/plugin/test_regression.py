@@ -10,7 +10,7 @@ import pytest
 
 from litegate.measures.noise import RECORD, NoiseRow, write_row
 from litegate.spec import Kind
-from litegate.spec.digests import data_key
+from litegate.spec.artifact_keys import data_key
 from litegate.spec.loader import discover
 from litegate.testing import float_layer, pad, revalue, tiny
 

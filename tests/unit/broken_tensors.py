@@ -9,7 +9,7 @@ from graphs import tensor
 
 from litegate.spec import Kind
 from litegate.testing import requantize, retype, tiny
-from litegate.tflite.reader import parse
+from litegate.tflite.parser import parse
 
 MODEL = tiny(Kind.INT8_QAT)
 

@@ -14,7 +14,7 @@ from litegate.build.store import Store
 from litegate.gate.evidence import in_store
 from litegate.testing import revalue
 from litegate.testing.store import fill_store
-from litegate.tflite.reader import parse
+from litegate.tflite.parser import parse
 
 pytestmark = pytest.mark.slow
 

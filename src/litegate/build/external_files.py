@@ -18,8 +18,8 @@ from litegate.data.prepare import save_evaluation
 from litegate.data.sources import digest, expand_path, files_of, locate
 from litegate.runtimes.sandbox import run_in_sandbox
 from litegate.spec import Data, DataLocations, File, Splits
-from litegate.spec.digests import digest_of
-from litegate.tflite.reader import parse
+from litegate.spec.artifact_keys import digest_of
+from litegate.tflite.parser import parse
 
 
 @final

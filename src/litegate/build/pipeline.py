@@ -25,7 +25,7 @@ from litegate.core.errors import BuildError, DataUnavailable, LitegateError, Sto
 from litegate.data.array_files import load
 from litegate.measures.lints.saturation import demand_representable
 from litegate.spec import Artifact, DataLocations, Evaluation, File, Model
-from litegate.spec.digests import (
+from litegate.spec.artifact_keys import (
     artifact_key,
     artifact_stem,
     data_key,

@@ -105,21 +105,21 @@ def badge(
     to.parent.mkdir(parents=True, exist_ok=True)
     to.write_text(json.dumps(content) + "\n", "utf-8")
     if publish:
-        from litegate.cli import github_client
+        from litegate.cli import github_comment
 
-        github_client.publish(content, _environment("GITHUB_REPOSITORY"), to.name)
+        github_comment.publish(content, _environment("GITHUB_REPOSITORY"), to.name)
 
 
 def comment(report: ReportFile = None) -> None:
     """Write the pull request's one comment; for a workflow that runs after the gate."""
-    from litegate.cli import github_client
+    from litegate.cli import github_comment
 
     repository = _environment("GITHUB_REPOSITORY")
-    number = github_client.pull_request_of(_event(), repository)
+    number = github_comment.pull_request_of(_event(), repository)
     if number is None:
         typer.echo("no open pull request has this head any more: nothing to write")
         return
-    github_client.post(comment_of(_read(report)[0]), repository, number)
+    github_comment.post(comment_of(_read(report)[0]), repository, number)
     typer.echo(f"comment written on pull request {number}")
 
 

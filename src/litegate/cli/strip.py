@@ -14,7 +14,7 @@ from litegate.cli.export import write
 from litegate.core.escaping import plain
 from litegate.runtimes.equivalence import SAMPLES, demand_same_outputs, draw_samples
 from litegate.runtimes.sandbox import run_in_sandbox
-from litegate.tflite.reader import parse
+from litegate.tflite.parser import parse
 
 
 def strip(

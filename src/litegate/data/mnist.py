@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from litegate.core.errors import DataError, DataUnavailable, LitegateError
+from litegate.data.digests import verify
 from litegate.data.download import download
-from litegate.data.prepare import verify
 from litegate.spec import Array, Data, DataLocations, Splits
 
 URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -11,7 +10,8 @@ from pathlib import Path
 
 from litegate.core.errors import DataError
 from litegate.data.array_files import save
-from litegate.data.labels import check_labels, check_slices
+from litegate.data.digests import verify
+from litegate.data.labels import check_labels
 from litegate.data.validation import check_inputs, check_shapes, preprocess
 from litegate.spec import Array, Data, DataLocations, Samples, Splits
 
@@ -96,87 +96,3 @@ def save_evaluation(splits: Splits, folder: Path) -> dict[str, Path]:
     for stem, array in arrays.items():
         paths |= {} if array is None else save(folder, stem, array)
     return paths
-
-
-def array_digest(array: Array) -> str:
-    """Return the SHA-256 of an array's bytes in C order; shape and type do not affect it."""
-    import numpy as np
-
-    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
-
-
-def verify(data: Data, raw: Splits, known: Mapping[str, str] | None = None) -> None:
-    """Raise DataError unless every raw array has the digest that `data` declares.
-
-    `known` maps names to digests of arrays that were read as a stream. The error contains the
-    declaration of the actual digests, ready to be pasted.
-    """
-    known = known or {}
-    arrays = raw.arrays().items()
-    actual = {name: known.get(name) or array_digest(array) for name, array in arrays}
-    wrong = [n for n in {**actual, **data.digests} if data.digests.get(n) != actual.get(n)]
-    if not data.digests:
-        raise DataError(
-            f"the data set {data.name} has no digests yet",
-            expected="one for each array, so that nothing is judged on other data unnoticed",
-            remedy="if its arrays are as you mean them, its declaration needs this:"
-            + _digests_code(actual),
-        )
-    if wrong:
-        raise DataError(
-            f"the data set {data.name} is not the one that was promised: {', '.join(wrong)}",
-            expected=_format_digests({name: data.digests.get(name, "no digest") for name in wrong}),
-            got=_format_digests({name: actual.get(name, "no array") for name in wrong}),
-            remedy="restore the data; if the change is meant, its declaration needs this:"
-            + _digests_code(actual),
-        )
-    if data.labels != (raw.y_test is not None):
-        labels = "labels" if "y_test" in actual else "no labels"
-        raise DataError(
-            f"the evaluation split of {data.name} has {labels}",
-            expected=f"as its lg.Data(labels={data.labels}) says",
-        )
-    _check_lengths(data, raw)
-    check_slices(data, raw.slices, _sample_count(raw))
-
-
-def _sample_count(raw: Splits) -> int:
-    """Return the number of samples in the evaluation split."""
-    x = raw.x_test
-    return _length(next(iter(x.values()))) if isinstance(x, Mapping) else _length(x)
-
-
-def _digests_code(digests: dict[str, str]) -> str:
-    lines = (f'        "{name}": "{digest}",' for name, digest in digests.items())
-    return "\n".join(["", "    digests={", *lines, "    },"])
-
-
-def _format_digests(digests: dict[str, str]) -> str:
-    return ", ".join(f"{name} {digest}" for name, digest in digests.items())
-
-
-def _check_lengths(data: Data, raw: Splits) -> None:
-    sizes: dict[str, set[int]] = {}
-    for name, array in raw.arrays().items():
-        sizes.setdefault(name.partition(".")[0], set()).add(_length(array))
-    for split in ("train", "test"):
-        samples, labels = (sizes.get(f"{axis}_{split}") for axis in "xy")
-        if (samples, labels) == (None, None) or (labels is None and samples and split == "test"):
-            continue
-        if samples != labels or not samples or len(samples) > 1 or 0 in samples:
-            raise DataError(
-                f"the {split} split of {data.name} has {_format_sizes(samples)} samples and "
-                f"{_format_sizes(labels)} labels",
-                expected="as many of each, and at least one",
-            )
-
-
-def _format_sizes(sizes: set[int] | None) -> str:
-    return " or ".join(map(str, sorted(sizes))) if sizes else "0"
-
-
-def _length(array: Array) -> int:
-    """Return the number of samples or labels in an array; 0 for a scalar, of shape ()."""
-    import numpy as np
-
-    return len(array) if np.ndim(array) else 0

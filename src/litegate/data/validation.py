@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from litegate.core.errors import DataError
-from litegate.spec import Array, Data, Inputs, Samples, by_input
+from litegate.spec import Array, Data, Inputs, Samples, Splits, by_input
 
 
 def preprocess(data: Data, samples: Samples | Mapping[str, Array]) -> Samples:
@@ -107,3 +107,36 @@ def check_inputs(data: Data, samples: Mapping[str, Samples]) -> None:
             expected="the same inputs everywhere",
             got=f"{listed}; domain: {', '.join(declared[-1])}",
         )
+
+
+def sample_count(raw: Splits) -> int:
+    """Return the number of samples in the evaluation split."""
+    x = raw.x_test
+    return _length(next(iter(x.values()))) if isinstance(x, Mapping) else _length(x)
+
+
+def check_lengths(data: Data, raw: Splits) -> None:
+    sizes: dict[str, set[int]] = {}
+    for name, array in raw.arrays().items():
+        sizes.setdefault(name.partition(".")[0], set()).add(_length(array))
+    for split in ("train", "test"):
+        samples, labels = (sizes.get(f"{axis}_{split}") for axis in "xy")
+        if (samples, labels) == (None, None) or (labels is None and samples and split == "test"):
+            continue
+        if samples != labels or not samples or len(samples) > 1 or 0 in samples:
+            raise DataError(
+                f"the {split} split of {data.name} has {_format_sizes(samples)} samples and "
+                f"{_format_sizes(labels)} labels",
+                expected="as many of each, and at least one",
+            )
+
+
+def _format_sizes(sizes: set[int] | None) -> str:
+    return " or ".join(map(str, sorted(sizes))) if sizes else "0"
+
+
+def _length(array: Array) -> int:
+    """Return the number of samples or labels in an array; 0 for a scalar, of shape ()."""
+    import numpy as np
+
+    return len(array) if np.ndim(array) else 0

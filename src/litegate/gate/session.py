@@ -11,11 +11,12 @@ from litegate.build.pipeline import Built, Pipeline
 from litegate.build.process import Event
 from litegate.build.store import Store
 from litegate.core.errors import ConfigError, DataUnavailable, LitegateError
-from litegate.core.git import Commit, head, merge_base, resolve
+from litegate.core.git import Commit, head
 from litegate.core.options import GateOptions
 from litegate.gate.environment import describe
 from litegate.regression.base import Base, read_base
 from litegate.regression.base_artifacts import Counterpart
+from litegate.regression.base_commit import merge_base, resolve
 from litegate.report.run_record import Run
 from litegate.spec import Artifact, DataLocations, Model
 from litegate.spec.cases import Case, check_recipes, gated_recipes, select_models, select_recipes

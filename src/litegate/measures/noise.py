@@ -23,7 +23,7 @@ from litegate.core.units import Number, Quantity, Unit
 from litegate.measures.measurement import Interval
 from litegate.measures.statistics.proportions import bisect
 from litegate.spec import Model
-from litegate.spec.digests import data_key
+from litegate.spec.artifact_keys import data_key
 
 MIN_SEEDS = 2
 """Fewest seeds that have an SD; a useful interval needs about ten."""

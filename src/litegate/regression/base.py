@@ -21,7 +21,7 @@ from litegate.core.child_process import ChildError, Finished, environment_for, o
 from litegate.core.errors import ConfigError, StoreCorrupt
 from litegate.core.git import Commit, models_elsewhere, prefix, worktree
 from litegate.core.import_paths import PACKAGE, own_folders, path_for
-from litegate.spec.digests import digest_of
+from litegate.spec.artifact_keys import digest_of
 
 DECLARATIONS = "declarations"
 _FILES = ("declaration.json",)

@@ -17,7 +17,13 @@ from litegate.core.units import Number, Quantity, Unit
 from litegate.regression.source_digests import check_digest, function_digest
 from litegate.regression.toolchain_pins import pinned_requirements
 from litegate.spec import ACCURACY_LIMITS, Budget, Data, Model, Recipe, Regression
-from litegate.spec.digests import data_key, digest_of, files_digest, module_digest, toolchain_digest
+from litegate.spec.artifact_keys import (
+    data_key,
+    digest_of,
+    files_digest,
+    module_digest,
+    toolchain_digest,
+)
 from litegate.spec.targets import load
 
 Declaration = Mapping[str, Any]

@@ -16,7 +16,7 @@ from typing import Any
 
 from litegate.core.options import GateOptions
 from litegate.regression.waivers import FILE
-from litegate.spec.digests import (
+from litegate.spec.artifact_keys import (
     digest_of,
     local_imports,
     modules_digest,

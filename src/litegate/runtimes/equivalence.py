@@ -12,8 +12,8 @@ from litegate.runtimes.inference import all_outputs
 from litegate.runtimes.litert import Kernels
 from litegate.spec import Inputs, Samples
 from litegate.tflite.graph import Tensor
+from litegate.tflite.parser import parse
 from litegate.tflite.ports import graph_ports
-from litegate.tflite.reader import parse
 
 SAMPLES = 16
 """Number of samples that both files are run on, spread evenly over those available."""

@@ -15,7 +15,7 @@ from litegate.spec import Kind
 from litegate.testing import tiny
 from litegate.testing.artifacts import artifact, evaluation
 from litegate.tflite.editing.draft import edit
-from litegate.tflite.reader import parse
+from litegate.tflite.parser import parse
 
 X = evaluation().x
 

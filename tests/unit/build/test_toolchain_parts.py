@@ -13,10 +13,9 @@ import numpy as np
 import pytest
 
 from litegate.build.toolchain import pins
-from litegate.build.toolchain.convert import make_calibration
+from litegate.build.toolchain.calibration import make_calibration
 from litegate.build.toolchain.determinism import Frameworks
 from litegate.build.toolchain.failures import ToolchainError, failure, is_user_file
-from litegate.build.toolchain.feeds import TensorSamples
 from litegate.build.toolchain.protocol import (
     Alive,
     Done,
@@ -30,6 +29,7 @@ from litegate.build.toolchain.protocol import (
     encode,
 )
 from litegate.build.toolchain.reporter import Reporter
+from litegate.build.toolchain.tensor_samples import TensorSamples
 from litegate.build.toolchain.train import epoch_order
 from litegate.core.errors import ConfigError, DataError, DataUnavailable, StoreError
 from litegate.spec import DataLocations, Training

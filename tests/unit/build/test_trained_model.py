@@ -16,7 +16,7 @@ from litegate.cli import app
 from litegate.core.errors import BuildError, ConfigError, DataError, DataUnavailable
 from litegate.data.sources import digest, locate
 from litegate.spec import DataLocations
-from litegate.spec.digests import artifact_stem, source_digest
+from litegate.spec.artifact_keys import artifact_stem, source_digest
 from litegate.spec.loader import discover, load_file
 
 DIGITS = datasets.digits()

@@ -12,10 +12,10 @@ import pytest
 
 from litegate.core.errors import DataError, DataUnavailable
 from litegate.data import prepare
+from litegate.data.digests import array_digest, verify
 from litegate.data.download import download
 from litegate.data.labels import check_labels
 from litegate.data.mnist import DIGESTS, mnist
-from litegate.data.prepare import array_digest, verify
 from litegate.data.validation import check_shapes, preprocess
 from litegate.spec import Data, DataLocations, Splits
 

@@ -11,14 +11,15 @@ from litegate.build.store_arrays import stored_keras_outputs, stored_labels, sto
 from litegate.core.errors import ConfigError, DataError, StoreCorrupt
 from litegate.data import npz, prepare
 from litegate.data.array_files import arrays_by_file, load, names_in, samples_from, save
-from litegate.data.prepare import array_digest, save_evaluation
+from litegate.data.digests import array_digest
+from litegate.data.prepare import save_evaluation
 from litegate.gate.evidence.flips import _picture
 from litegate.gate.page import _split
 from litegate.regression.weakening.models import _data as weakened_data
 from litegate.report.html.page_data import Image, Numbers
 from litegate.spec import Data, DataLocations, Inputs, Splits
+from litegate.spec.artifact_keys import data_key
 from litegate.spec.authoring import prebuilt
-from litegate.spec.digests import data_key
 from litegate.spec.recipes import int8_ptq, int16x8
 
 PICTURES = np.arange(6 * 4, dtype=np.uint8).reshape(6, 2, 2)
@@ -193,15 +194,10 @@ def test_a_report_keeps_the_domain_of_each_input():
     one = crossed_artifact(output="sum")
     ends = {"left": (-1.0, 1.0), "right": (-2.0, 1.0)}
     split = dataclasses.replace(one.evaluation, domain=ends)
-    told = _split(Beside(dataclasses.replace(one, evaluation=split)))
+    told = _split(split)
     assert told["domain"] == [-2, 1]
     assert told["domains"] == {"left": [-1, 1], "right": [-2, 1]}
     assert told["output"] == "sum"
-
-
-@dataclasses.dataclass
-class Beside:
-    candidate: object
 
 
 def test_a_page_shows_the_first_input_that_is_a_picture():

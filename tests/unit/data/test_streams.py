@@ -9,8 +9,9 @@ import pytest
 import litegate as lg
 from litegate.core.errors import ConfigError, DataError
 from litegate.data import disk_arrays, prepare, streams
+from litegate.data.digests import array_digest
 from litegate.data.disk_arrays import DiskArray
-from litegate.data.prepare import array_digest, save_evaluation
+from litegate.data.prepare import save_evaluation
 from litegate.spec import Data, DataLocations, Splits, Stream
 
 X = np.random.default_rng(0).integers(0, 256, (10, 4, 4, 1), np.uint8)

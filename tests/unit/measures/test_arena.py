@@ -12,7 +12,7 @@ from litegate.measures.structure import arena as subject
 from litegate.measures.structure.arena import Block, aligned, arena, place_blocks, plan
 from litegate.spec import Kind
 from litegate.testing import artifact, tiny, tiny_artifact
-from litegate.tflite.reader import parse
+from litegate.tflite.parser import parse
 
 MICRO = (
     *(4512, 5280, 768, 7296, 2208, 10272, 8016, 1216, 9552, 4992, 1936, 12576, 31584, 4528, 64464),

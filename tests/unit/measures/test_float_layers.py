@@ -9,7 +9,7 @@ from litegate.core.errors import ArtifactError
 from litegate.measures.structure.tensors import operator_violations, tensor_violations
 from litegate.spec import Kind
 from litegate.testing import artifact, custom_operator, edit, float_layer, round_trip, tiny
-from litegate.tflite.reader import parse
+from litegate.tflite.parser import parse
 
 MODEL = tiny(Kind.INT8_QAT)
 PARTLY = float_layer(MODEL, "dense")

@@ -8,7 +8,7 @@ from graphs import altered, renamed
 from litegate.measures.accuracy.layer_pairs import keras_name, match_layers
 from litegate.spec import Kind
 from litegate.testing import tiny
-from litegate.tflite.reader import parse
+from litegate.tflite.parser import parse
 
 FLOAT, INTEGER = parse(tiny(Kind.FLOAT32)), parse(tiny(Kind.INT8_QAT))
 

@@ -14,7 +14,7 @@ from litegate.measures.structure.macs import (
 from litegate.spec import Kind
 from litegate.testing import artifact, custom_operator, tiny, tiny_artifact
 from litegate.tflite.graph import Graph, Operator, Subgraph, Tensor
-from litegate.tflite.reader import parse
+from litegate.tflite.parser import parse
 
 
 def graph(name, inputs, output, **fields):

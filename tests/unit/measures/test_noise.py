@@ -30,7 +30,7 @@ from litegate.measures.noise import (
     write_row,
 )
 from litegate.spec import Budget, Data, DataLocations, Kind, Model, Training
-from litegate.spec.digests import data_key
+from litegate.spec.artifact_keys import data_key
 from litegate.spec.loader import discover
 from litegate.testing import artifact, evaluation, tiny
 

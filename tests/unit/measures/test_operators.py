@@ -25,7 +25,7 @@ from litegate.testing import (
     tiny,
 )
 from litegate.tflite.graph import ABSENT
-from litegate.tflite.reader import parse
+from litegate.tflite.parser import parse
 
 INT8 = (Kind.INT8_QAT, Kind.INT8_PTQ)
 MODEL = tiny(Kind.INT8_QAT)

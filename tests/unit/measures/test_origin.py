@@ -8,7 +8,7 @@ from litegate.spec import Kind
 from litegate.testing import float_layer, tiny
 from litegate.tflite.converter_metadata import Conversion, read
 from litegate.tflite.editing.draft import edit
-from litegate.tflite.reader import parse
+from litegate.tflite.parser import parse
 
 
 def conversion(version="2.21.0", modes=(2000,)):

@@ -37,7 +37,7 @@ from litegate.testing import (
     tiny,
     tiny_artifact,
 )
-from litegate.tflite.reader import parse
+from litegate.tflite.parser import parse
 
 BASE = tiny_artifact()
 

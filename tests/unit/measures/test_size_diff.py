@@ -18,7 +18,7 @@ from litegate.measures.regression.graph_matching import (
 from litegate.measures.regression.size_diff import REST, size_changes
 from litegate.spec import Kind
 from litegate.testing import Draft, artifact, custom_operator, edit, float_layer, pad, tiny
-from litegate.tflite.reader import parse
+from litegate.tflite.parser import parse
 
 BASE = tiny()
 

@@ -8,7 +8,7 @@ from litegate.measures.structure.tensor_roles import Role, layer_uses, roles
 from litegate.spec import Kind
 from litegate.testing import Draft, edit, tiny
 from litegate.tflite.graph import ABSENT, Operator, Subgraph, Tensor
-from litegate.tflite.reader import parse
+from litegate.tflite.parser import parse
 
 
 def named_roles(tflite):

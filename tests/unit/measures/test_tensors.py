@@ -26,7 +26,7 @@ from litegate.testing import (
     tiny,
     tiny_artifact,
 )
-from litegate.tflite.reader import parse
+from litegate.tflite.parser import parse
 
 INT8 = (Kind.INT8_QAT, Kind.INT8_PTQ)
 PORTS = [(kind, io, io) for kind in INT8 for io in ("float32", "int8", "uint8")]

@@ -10,7 +10,7 @@ from litegate.mutation.faults.catalogue import faults_in
 from litegate.runtimes.inference import outputs
 from litegate.runtimes.litert import Kernels, Runner
 from litegate.spec import Kind
-from litegate.tflite.reader import parse
+from litegate.tflite.parser import parse
 
 FAULTS = faults_in(behaviour)
 FLOAT = (*FAULTS[:2], *FAULTS[3:])

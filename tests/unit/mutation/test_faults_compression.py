@@ -11,7 +11,7 @@ from litegate import Clustering, Pruning, percent
 from litegate.mutation.faults import Draft, Unplantable, compression, edit, layers
 from litegate.mutation.faults.catalogue import faults_in
 from litegate.spec import Kind
-from litegate.tflite.reader import parse
+from litegate.tflite.parser import parse
 
 FAULTS = faults_in(compression)
 

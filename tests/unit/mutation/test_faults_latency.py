@@ -17,7 +17,7 @@ from litegate.mutation.faults.catalogue import faults_in
 from litegate.runtimes.inference import outputs
 from litegate.spec import Kind
 from litegate.testing import Draft, edit
-from litegate.tflite.reader import parse
+from litegate.tflite.parser import parse
 
 FAULTS = faults_in(latency)
 WORK = (latency.repeated_work, latency.wider_layer)

@@ -19,7 +19,7 @@ from litegate.runtimes.inference import outputs
 from litegate.runtimes.litert import Kernels
 from litegate.spec import Kind
 from litegate.spec.targets import KNOWN, load
-from litegate.tflite.reader import parse
+from litegate.tflite.parser import parse
 
 scene = partial(scenes.scene, budget=replace(scenes.BUDGET, target="tflm"))
 FAULTS = faults_in(operators)

@@ -9,7 +9,7 @@ from litegate.mutation.faults import size
 from litegate.mutation.faults.catalogue import faults_in
 from litegate.runtimes.inference import outputs
 from litegate.spec import Kind
-from litegate.tflite.reader import parse
+from litegate.tflite.parser import parse
 
 FAULTS = faults_in(size)
 DESCRIBED = 400

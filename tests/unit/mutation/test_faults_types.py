@@ -15,7 +15,7 @@ from litegate.mutation.faults.floats import real_values
 from litegate.runtimes.inference import outputs
 from litegate.runtimes.litert import Kernels
 from litegate.spec import Kind
-from litegate.tflite.reader import parse
+from litegate.tflite.parser import parse
 
 FAULTS = faults_in(types)
 LOADED = tuple(fault for fault in FAULTS if fault.expect is not Expect.REFUSED)

@@ -12,7 +12,7 @@ from litegate.mutation.faults import Draft, Unplantable, classes, edit, weights
 from litegate.mutation.faults.catalogue import faults_in
 from litegate.runtimes.inference import outputs
 from litegate.spec import Kind
-from litegate.tflite.reader import parse
+from litegate.tflite.parser import parse
 
 FAULTS = (*faults_in(weights), *faults_in(classes))
 by_name = pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)

@@ -17,7 +17,7 @@ from litegate.runtimes.litert import Kernels, load
 from litegate.runtimes.sandbox import run_in_sandbox
 from litegate.spec import DataLocations, File, Kind
 from litegate.testing import Draft, edit, evaluation, tiny
-from litegate.tflite.reader import parse
+from litegate.tflite.parser import parse
 
 
 def zero_point_out_of_range(model):

@@ -8,7 +8,7 @@ from litegate import Budget, File, percent, points, prebuilt
 from litegate.cli import app
 from litegate.core.errors import ConfigError, DataError, DataUnavailable
 from litegate.data import npz, prepare
-from litegate.data.prepare import array_digest
+from litegate.data.digests import array_digest
 from litegate.spec import DataLocations, Kind
 from litegate.spec.loader import discover
 from litegate.testing import tiny

@@ -15,7 +15,7 @@ from litegate.spec import Kind
 from litegate.spec.targets import KNOWN, Rule, Target, load
 from litegate.testing import artifact, custom_operator, float_layer, tiny, tiny_artifact
 from litegate.tflite.graph import Graph, Subgraph
-from litegate.tflite.reader import parse
+from litegate.tflite.parser import parse
 
 INTEGER = {"input_type": "int8", "output_type": "int8"}
 

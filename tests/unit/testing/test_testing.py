@@ -26,7 +26,7 @@ from litegate.testing import (
     tiny,
     tiny_artifact,
 )
-from litegate.tflite.reader import parse
+from litegate.tflite.parser import parse
 
 SPLIT = evaluation()
 FLOATS = outputs(tiny(Kind.FLOAT32), SPLIT.x).real

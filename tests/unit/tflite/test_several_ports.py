@@ -9,7 +9,7 @@ from litegate.runtimes.inference import all_outputs, inner_tensors, outputs, pre
 from litegate.runtimes.litert import Kernels, Runner
 from litegate.runtimes.litert import signatures as signatures_of
 from litegate.spec import Inputs
-from litegate.tflite.reader import parse
+from litegate.tflite.parser import parse
 
 X = samples()
 LEFT, RIGHT = X.arrays["left"], X.arrays["right"]

@@ -11,11 +11,11 @@ from litegate.build.toolchain.determinism import (
     is_tensorflow_imported,
     load_frameworks,
 )
-from litegate.build.toolchain.feeds import to_tensors
 from litegate.build.toolchain.pretrained import ConvertedGraph, open_network
 from litegate.build.toolchain.protocol import START, Request
 from litegate.build.toolchain.recipes import RecipeBuilder
 from litegate.build.toolchain.reporter import Reporter
+from litegate.build.toolchain.tensor_samples import to_tensors
 from litegate.core.errors import ConfigError
 from litegate.data import prepare
 from litegate.data.prepare import save_evaluation

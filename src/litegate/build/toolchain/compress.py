@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any, final
 
 from litegate.build.toolchain.determinism import Frameworks
-from litegate.build.toolchain.feeds import Network
 from litegate.build.toolchain.quantize import unsupported_error
+from litegate.build.toolchain.tensor_samples import Network
 from litegate.spec import Clustering, Pruning, Recipe
 
 _UPDATES = 100

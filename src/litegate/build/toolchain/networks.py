@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from litegate.build.toolchain.determinism import Frameworks
 from litegate.build.toolchain.failures import ToolchainError
-from litegate.build.toolchain.feeds import (
+from litegate.build.toolchain.keras3 import loaded_keras3, translate
+from litegate.build.toolchain.tensor_samples import (
     Network,
     Outputs,
     TensorSamples,
@@ -22,7 +23,6 @@ from litegate.build.toolchain.feeds import (
     slice_samples,
     with_port_lists,
 )
-from litegate.build.toolchain.keras3 import loaded_keras3, translate
 from litegate.spec import Model, Training
 
 Weights = list[NDArray[Any]]

@@ -10,7 +10,12 @@ import numpy as np
 
 from litegate.build.toolchain.determinism import Frameworks
 from litegate.build.toolchain.failures import ToolchainError
-from litegate.build.toolchain.feeds import Network, TensorSamples, ordered_inputs, slice_samples
+from litegate.build.toolchain.tensor_samples import (
+    Network,
+    TensorSamples,
+    ordered_inputs,
+    slice_samples,
+)
 from litegate.spec import Recipe
 
 _UNSUPPORTED = re.compile(r"[Ll]ayer (?P<name>[^\s:]+):<class '(?P<kind>[^']+)'> is not supported")

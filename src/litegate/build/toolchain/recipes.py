@@ -9,16 +9,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, final
 
+from litegate.build.toolchain.calibration import make_calibration
 from litegate.build.toolchain.compress import compressions
-from litegate.build.toolchain.convert import convert, make_calibration
+from litegate.build.toolchain.convert import convert
 from litegate.build.toolchain.determinism import Frameworks, environment_facts
-from litegate.build.toolchain.feeds import Network, TensorSamples
 from litegate.build.toolchain.networks import Weights, build_network, rebuild_network, reseed
 from litegate.build.toolchain.pretrained import ConvertedGraph
 from litegate.build.toolchain.protocol import CONVERTED, START
 from litegate.build.toolchain.quantize import quantize
 from litegate.build.toolchain.reporter import Reporter
 from litegate.build.toolchain.strip import stripped
+from litegate.build.toolchain.tensor_samples import Network, TensorSamples
 from litegate.build.toolchain.train import Trainer, TrainingPhase, TrainingResult
 from litegate.data.array_files import save
 from litegate.data.sources import digest

@@ -24,7 +24,7 @@ def stripped(tflite: bytes, *, subject: str = "the model") -> bytes:
     Removes the names of graphs and of tensors other than the model's inputs and outputs, the
     description, the converter's and debug metadata, the ranges of calibration (scales and zero
     points stay), and unreferenced buffers. Signatures stay. `tflite` is a converter's output, or a
-    file that `litegate.tflite.reader` has parsed. Raises ArtifactError if it cannot be unpacked,
+    file that `litegate.tflite.parser` has parsed. Raises ArtifactError if it cannot be unpacked,
     or has data outside its flatbuffer.
     """
     from ai_edge_litert import schema_py_generated as schema

@@ -13,14 +13,6 @@ from numpy.typing import NDArray
 
 from litegate.build.toolchain.determinism import Frameworks
 from litegate.build.toolchain.failures import ToolchainError
-from litegate.build.toolchain.feeds import (
-    Network,
-    Outputs,
-    TensorSamples,
-    ordered_inputs,
-    ordered_outputs,
-    slice_samples,
-)
 from litegate.build.toolchain.networks import (
     OutputRoles,
     compile_inference,
@@ -29,6 +21,14 @@ from litegate.build.toolchain.networks import (
 )
 from litegate.build.toolchain.protocol import Progress
 from litegate.build.toolchain.reporter import Reporter
+from litegate.build.toolchain.tensor_samples import (
+    Network,
+    Outputs,
+    TensorSamples,
+    ordered_inputs,
+    ordered_outputs,
+    slice_samples,
+)
 from litegate.spec import Training
 
 _CALL = 0.25

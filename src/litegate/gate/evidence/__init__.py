@@ -30,7 +30,7 @@ from litegate.report.outcomes import Report
 from litegate.runtimes.inference import predict
 from litegate.spec import Artifact
 from litegate.tflite.graph import Graph
-from litegate.tflite.reader import parse
+from litegate.tflite.parser import parse
 
 __all__ = [
     "Comparison",

@@ -19,7 +19,7 @@ from litegate.measures.accuracy.decisions import decide
 from litegate.runtimes.inference import Outputs, predict
 from litegate.runtimes.litert import version
 from litegate.spec import Artifact
-from litegate.spec.digests import digest_of
+from litegate.spec.artifact_keys import digest_of
 from litegate.tflite.ports import Port
 
 Predictor = Callable[[Artifact], Outputs]

@@ -22,7 +22,7 @@ from litegate.measures.accuracy.layer_pairs import LayerPair, match_layers
 from litegate.runtimes.inference import inner_tensors
 from litegate.spec import Artifact
 from litegate.tflite.graph import Tensor
-from litegate.tflite.reader import parse
+from litegate.tflite.parser import parse
 
 SAMPLES = 32
 """Samples on which layers are compared, evenly spread over the evaluation split.

@@ -9,8 +9,8 @@ import numpy as np
 
 from litegate.spec import Artifact
 from litegate.tflite.graph import Subgraph, Tensor
+from litegate.tflite.parser import parse
 from litegate.tflite.ports import Port
-from litegate.tflite.reader import parse
 
 
 @final

@@ -33,7 +33,7 @@ from litegate.measures.regression.operator_diff import (
 from litegate.measures.regression.size_diff import size_changes
 from litegate.measures.structure.size import size
 from litegate.spec import Artifact
-from litegate.tflite.reader import parse
+from litegate.tflite.parser import parse
 
 SAME_BYTES = "the same bytes"
 LOWEST_LIMIT = Fraction(1, 100)

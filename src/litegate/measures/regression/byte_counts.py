@@ -16,7 +16,7 @@ from litegate.core.errors import ArtifactError
 from litegate.measures.regression.graph_matching import PlacedOperator, PlacedTensor, tensors
 from litegate.spec import Artifact
 from litegate.tflite.graph import Graph
-from litegate.tflite.reader import parse
+from litegate.tflite.parser import parse
 
 DESCRIPTIONS = "names and scales of tensors"
 UNUSED_BUFFERS = "buffers that nothing reads"

@@ -41,8 +41,8 @@ from litegate.spec import (
     by_input,
 )
 from litegate.tflite.graph import Graph, Tensor
+from litegate.tflite.parser import parse
 from litegate.tflite.ports import canonical_name, graph_ports
-from litegate.tflite.reader import parse
 
 _MOST_CLASSES = 1_000_000
 """The widest output whose elements are named as classes; bounds memory for a damaged shape."""

@@ -22,7 +22,7 @@ from litegate.measures.names import Name
 from litegate.measures.structure.operators import operator_label
 from litegate.spec import Artifact
 from litegate.tflite.graph import ABSENT, Graph, Subgraph, Tensor
-from litegate.tflite.reader import parse
+from litegate.tflite.parser import parse
 
 CONTROL_FLOW = frozenset({"CALL_ONCE", "IF", "STABLEHLO_WHILE", "WHILE"})
 """Operators that run other graphs, whose tensors would share the arena; these are not planned."""

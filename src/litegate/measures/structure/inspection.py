@@ -17,8 +17,8 @@ from litegate.spec import Kind, Recipe
 from litegate.spec.targets import Target
 from litegate.tflite.converter_metadata import NAME, read
 from litegate.tflite.graph import FLOATS, Graph, Operator, Signature, Subgraph, Tensor
+from litegate.tflite.parser import parse
 from litegate.tflite.ports import graph_ports
-from litegate.tflite.reader import parse
 
 _LEARNED_ROLES = (Role.WEIGHT, Role.BIAS)
 

@@ -20,7 +20,7 @@ from litegate.measures.structure.operators import operator_label
 from litegate.measures.structure.tensor_roles import tensor_at
 from litegate.spec import Artifact
 from litegate.tflite.graph import Graph, Operator, Subgraph
-from litegate.tflite.reader import parse
+from litegate.tflite.parser import parse
 
 _FEWEST_LSTM_WEIGHTS = 6
 """Input and recurrent weights of three gates; the fourth, the input gate, is optional."""

@@ -14,7 +14,7 @@ from litegate.measures.structure.tensor_roles import Role, operand, roles
 from litegate.spec import Artifact
 from litegate.spec.targets import Range, Rule, Target
 from litegate.tflite.graph import ABSENT, FLOATS, Graph, Operator, Subgraph, Tensor
-from litegate.tflite.reader import parse
+from litegate.tflite.parser import parse
 
 
 def target_violations(candidate: Artifact, target: Target) -> Measurement:

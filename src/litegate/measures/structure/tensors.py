@@ -27,7 +27,7 @@ from litegate.measures.structure.tensor_roles import (
 from litegate.measures.structure.tensor_types import Form, Grain, breach, product_breach
 from litegate.spec import Artifact, Kind, Recipe
 from litegate.tflite.graph import Graph, Operator, Subgraph, Tensor
-from litegate.tflite.reader import parse
+from litegate.tflite.parser import parse
 
 
 def tensor_violations(artifact: Artifact) -> Measurement:

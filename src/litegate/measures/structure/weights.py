@@ -28,7 +28,7 @@ from litegate.measures.structure.tensor_roles import (
 )
 from litegate.spec import Artifact, Recipe
 from litegate.tflite.graph import Graph, Operator, Subgraph, Tensor
-from litegate.tflite.reader import parse
+from litegate.tflite.parser import parse
 
 _LAYERS_SHOWN = 3
 """Number of layers that the evidence names, worst first."""

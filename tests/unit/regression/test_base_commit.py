@@ -10,12 +10,12 @@ from litegate.core.git import (
     Commit,
     ancestors,
     head,
-    merge_base,
     models_elsewhere,
     prefix,
     submodules,
     worktree,
 )
+from litegate.regression.base_commit import merge_base
 
 
 class Repository:

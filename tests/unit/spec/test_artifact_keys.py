@@ -8,7 +8,7 @@ import pytest
 
 import litegate as lg
 from litegate.core.errors import ConfigError
-from litegate.spec.digests import (
+from litegate.spec.artifact_keys import (
     artifact_stem,
     data_key,
     module_digest,

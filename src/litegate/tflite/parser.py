@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 from litegate.core.errors import ArtifactError
-from litegate.tflite.flatbuffer import (
+from litegate.tflite.bounded_reads import (
     File,
     MalformedError,
     indices,

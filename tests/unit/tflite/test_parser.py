@@ -13,7 +13,7 @@ from litegate.core.errors import ArtifactError
 from litegate.spec import Kind
 from litegate.testing import Draft, custom_operator, edit, pad, tiny
 from litegate.tflite.graph import ABSENT
-from litegate.tflite.reader import parse
+from litegate.tflite.parser import parse
 
 WORDS = (0, 1, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 
@@ -250,7 +250,7 @@ def test_weights_kept_behind_the_flatbuffer_are_read(tflite):
 def test_importing_the_reader_loads_neither_numpy_nor_litert():
     """Both come with the first file that is parsed."""
     code = (
-        "import sys, litegate.tflite.reader; "
+        "import sys, litegate.tflite.parser; "
         "print([name for name in ('numpy', 'ai_edge_litert', 'tensorflow') if name in sys.modules])"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

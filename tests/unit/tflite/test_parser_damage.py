@@ -14,7 +14,7 @@ from litegate.measures.structure.tensors import tensor_breaches
 from litegate.spec import Kind, Recipe
 from litegate.testing import Draft, edit, tiny
 from litegate.tflite.graph import ABSENT, Graph
-from litegate.tflite.reader import parse
+from litegate.tflite.parser import parse
 
 WORDS = (0, 1, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 
