@@ -55,7 +55,7 @@ def project(pytester, monkeypatch):
 @pytest.fixture
 def short_recordings(monkeypatch):
     """Latency is recorded for a moment, not for seconds; for files far from their limits."""
-    monkeypatch.setattr("litegate.measures.latency.budget.SECONDS", 0.2)
+    monkeypatch.setattr("litegate.measures.latency.budget.RECORDING_SECONDS", 0.2)
 
 
 class Project:
