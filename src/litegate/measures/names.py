@@ -4,57 +4,65 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from enum import StrEnum
+from typing import Final, final
 
 from litegate.spec.metric import Better, Metric
 
 
-class Name(StrEnum):
-    """The names of litegate's own measurements, apart from those of a model's metrics."""
+@final
+class Name:
+    """The names of litegate's own measurements, apart from those of a model's metrics.
 
-    ACCURACY = "accuracy"
-    ACCURACY_DROP = "accuracy drop"
-    EXTRA_ERRORS = "extra errors"
-    CLASS_DROP = "worst class's accuracy drop"
-    SLICE_DROP = "worst slice's accuracy drop"
-    REFERENCE_AGREEMENT = "agreement with the reference"
-    OUTPUT_ERROR = "output error"
-    KERAS_AGREEMENT = "agreement with Keras"
-    KERAS_DIFFERENCE = "max difference from Keras"
-    KERNEL_AGREEMENT = "kernel agreement"
+    They are plain strings: pytest-xdist cannot send the members of an enum to another process.
+    """
 
-    FINITE_OUTPUTS = "finite outputs: counterexamples"
-    OUTPUT_RANGE = "output range: counterexamples"
-    DETERMINISM = "determinism: counterexamples"
-    BATCH_INVARIANCE = "batch invariance: counterexamples"
+    ACCURACY: Final = "accuracy"
+    ACCURACY_DROP: Final = "accuracy drop"
+    EXTRA_ERRORS: Final = "extra errors"
+    CLASS_DROP: Final = "worst class's accuracy drop"
+    SLICE_DROP: Final = "worst slice's accuracy drop"
+    REFERENCE_AGREEMENT: Final = "agreement with the reference"
+    OUTPUT_ERROR: Final = "output error"
+    KERAS_AGREEMENT: Final = "agreement with Keras"
+    KERAS_DIFFERENCE: Final = "max difference from Keras"
+    KERNEL_AGREEMENT: Final = "kernel agreement"
 
-    TENSOR_VIOLATIONS = "tensor type violations"
-    OPERATOR_VIOLATIONS = "operator violations"
-    REFERENCE_VIOLATIONS = "reference (float) violations"
-    UNSUPPORTED_OPERATORS = "operators unsupported by the target"
+    FINITE_OUTPUTS: Final = "finite outputs: counterexamples"
+    OUTPUT_RANGE: Final = "output range: counterexamples"
+    DETERMINISM: Final = "determinism: counterexamples"
+    BATCH_INVARIANCE: Final = "batch invariance: counterexamples"
 
-    SIZE = "size"
-    SIZE_RATIO = "size ratio"
-    SIZE_SAVING = "size saving"
-    COMPRESSED_SIZE = "compressed size"
-    SPARSITY = "sparsity"
-    UNIQUE_WEIGHTS = "unique weights"
-    MACS = "multiply-accumulates"
-    ARENA = "arena"
+    TENSOR_VIOLATIONS: Final = "tensor type violations"
+    OPERATOR_VIOLATIONS: Final = "operator violations"
+    REFERENCE_VIOLATIONS: Final = "reference (float) violations"
+    UNSUPPORTED_OPERATORS: Final = "operators unsupported by the target"
 
-    LATENCY = "latency"
-    LATENCY_RATIO = "latency ratio"
+    SIZE: Final = "size"
+    SIZE_RATIO: Final = "size ratio"
+    SIZE_SAVING: Final = "size saving"
+    COMPRESSED_SIZE: Final = "compressed size"
+    SPARSITY: Final = "sparsity"
+    UNIQUE_WEIGHTS: Final = "unique weights"
+    MACS: Final = "multiply-accumulates"
+    ARENA: Final = "arena"
 
-    ACCURACY_REGRESSION = "accuracy regression"
-    SIZE_GROWTH = "size growth"
-    LATENCY_GROWTH = "latency growth"
-    BASE_AGREEMENT = "agreement with the base"
-    LOST_TYPES = "tensors and operators no longer integer"
-    OPERATOR_CHANGES = "operator changes against the base"
+    LATENCY: Final = "latency"
+    LATENCY_RATIO: Final = "latency ratio"
 
-    SHIPPED_DIFFERENCES = "shipped file differences"
-    WEAKENED_LIMITS = "weakened limits"
+    ACCURACY_REGRESSION: Final = "accuracy regression"
+    SIZE_GROWTH: Final = "size growth"
+    LATENCY_GROWTH: Final = "latency growth"
+    BASE_AGREEMENT: Final = "agreement with the base"
+    LOST_TYPES: Final = "tensors and operators no longer integer"
+    OPERATOR_CHANGES: Final = "operator changes against the base"
 
+    SHIPPED_DIFFERENCES: Final = "shipped file differences"
+    WEAKENED_LIMITS: Final = "weakened limits"
+
+
+ALL_NAMES: tuple[str, ...] = tuple(
+    text for constant, text in vars(Name).items() if constant.isupper()
+)
 
 COUNTEREXAMPLES = (
     Name.FINITE_OUTPUTS,
@@ -151,4 +159,4 @@ def renamed(name: str) -> str:
     """Return today's name of a measurement that had another name; empty for all other names."""
     if match := _OLD_REGRESSION.fullmatch(name):
         return f"{match[1]} regression{match[2].removeprefix(_BASE)}"
-    return str(OLD_NAMES.get(name, ""))
+    return OLD_NAMES.get(name, "")

@@ -92,7 +92,7 @@ def _fixed(expression: str, file: str, applies_to: AppliesTo = always) -> Expect
 
 _PAIR = "reference, candidate"
 
-EXPECTED_CHECKS: dict[str, ExpectedCheck] = {
+EXPECTED_CHECKS = {
     Name.ACCURACY: _budget("accuracy", "accuracy", "candidate", "test_accuracy", ">="),
     Name.ACCURACY_DROP: _budget("accuracy_drop", "accuracy_drop", _PAIR, "test_accuracy", "<="),
     Name.EXTRA_ERRORS: _budget("extra_errors", "extra_errors", _PAIR, "test_accuracy", "<="),
@@ -222,6 +222,6 @@ def _metric_checks(scene: Scene) -> Iterator[tuple[OfMetric, str, ExpectedCheck]
                 yield kind, since_anchor_name(name), drift
 
 
-SLOW_MEASUREMENTS: frozenset[str] = frozenset(COUNTEREXAMPLES)
+SLOW_MEASUREMENTS = frozenset(COUNTEREXAMPLES)
 """Measurements that search for counterexamples. Their checks run only on faults meant for them and
 on faults that no other check noticed, which halves the time of a proof of `digits_cnn`."""

@@ -40,7 +40,7 @@ def verdict_row(
     measurement = verdict.measurement
     interval = measurement.interval
     return asdict(place) | {
-        "measurement": str(measurement.name),
+        "measurement": measurement.name,
         "value": float(measurement.value),
         "relation": verdict.relation.value,
         "limit": float(verdict.limit.value),

@@ -6,11 +6,11 @@ import tomllib
 import pytest
 from documents import PAGES, PROJECT, blocks, name
 
-from litegate.measures.names import OLD_NAMES, Name, since_anchor_name
+from litegate.measures.names import ALL_NAMES, OLD_NAMES, since_anchor_name
 from litegate.mutation.faults import OfMetric
 
 FAULTS = PROJECT / "docs" / "faults.md"
-NAMES = {*Name, *map(since_anchor_name, Name)}
+NAMES = {*ALL_NAMES, *map(since_anchor_name, ALL_NAMES)}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)

@@ -10,6 +10,7 @@ from litegate.core.units import Unit
 from litegate.measures import names
 from litegate.measures.measurement import Measurement
 from litegate.measures.names import (
+    ALL_NAMES,
     COUNTEREXAMPLES,
     OLD_NAMES,
     Name,
@@ -20,12 +21,11 @@ from litegate.measures.names import (
     worst_name,
 )
 from litegate.measures.wording import sentence
-from litegate.report.run_record import Place, verdict_row
 from litegate.spec.metric import Better, Metric
 
 SOURCE = Path(litegate.__file__).parent
 FILES = [file for file in sorted(SOURCE.rglob("*.py")) if file != Path(names.__file__)]
-MEASURING = {"Measurement", "violations", "share", "drop", "fault", "Name"}
+MEASURING = {"Measurement", "violations", "share", "drop", "fault"}
 """Functions that take the name of a measurement."""
 
 
@@ -53,7 +53,7 @@ def named_by_hand(tree):
 
 
 def test_a_name_of_several_words_is_written_nowhere_else():
-    several_words = {str(name) for name in Name if " " in name}
+    several_words = {name for name in ALL_NAMES if " " in name}
     assert len(several_words) > 20
     found = [
         f"{file.relative_to(SOURCE)}:{node.lineno}: {node.value}"
@@ -86,16 +86,14 @@ def test_a_name_written_by_hand_is_found(code):
 
 
 def test_no_two_measurements_have_one_name():
-    assert len({*Name}) == len(Name.__members__)
+    assert len({*ALL_NAMES}) == len(ALL_NAMES) > 30
     assert Name.CLASS_DROP == worst_name("class", Name.ACCURACY_DROP)
     assert Name.SLICE_DROP == worst_name("slice", Name.ACCURACY_DROP)
 
 
-def test_a_report_holds_the_name_as_plain_text():
-    """Workers send rows to the main process as plain types."""
-    place = Place(id="i", model="m", recipe="r", check="c", requirement="q", file="f", line=1)
-    found = Measurement(name=Name.SIZE, subject="m/r", value=1, unit=Unit.COUNT)
-    assert type(verdict_row(place, found <= 1)["measurement"]) is str
+def test_names_are_plain_text():
+    """pytest-xdist's workers send plain types only, in rows and in properties of reports."""
+    assert {type(name) for name in (*ALL_NAMES, *OLD_NAMES, *OLD_NAMES.values())} == {str}
 
 
 @pytest.mark.parametrize(
@@ -164,14 +162,14 @@ def test_a_sentence_agrees_with_its_subject(name, verb):
 
 def test_searches_for_counterexamples_say_so():
     assert all(name.endswith(": counterexamples") for name in COUNTEREXAMPLES)
-    assert [name for name in Name if "counterexamples" in name] == [*COUNTEREXAMPLES]
+    assert [name for name in ALL_NAMES if "counterexamples" in name] == [*COUNTEREXAMPLES]
 
 
 def test_no_old_name_is_in_use_and_each_new_one_is():
-    drifts = {since_anchor_name(name) for name in Name}
-    assert not OLD_NAMES.keys() & {*Name, *drifts}
-    assert {*OLD_NAMES.values()} <= {*Name, *drifts}
-    assert not any(map(renamed, Name))
+    drifts = {since_anchor_name(name) for name in ALL_NAMES}
+    assert not OLD_NAMES.keys() & {*ALL_NAMES, *drifts}
+    assert {*OLD_NAMES.values()} <= {*ALL_NAMES, *drifts}
+    assert not any(map(renamed, ALL_NAMES))
 
 
 @pytest.mark.parametrize(

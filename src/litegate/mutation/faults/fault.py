@@ -40,7 +40,7 @@ class Expect(StrEnum):
 class OfMetric(StrEnum):
     """A kind of measurement that should notice a fault, if the model has slices or metrics."""
 
-    SLICE = Name.SLICE_DROP.value
+    SLICE = Name.SLICE_DROP
     VALUE = "values of metrics"
     LOSS = "losses of metrics"
     REGRESSION = "regressions of metrics"
