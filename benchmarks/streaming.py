@@ -122,9 +122,9 @@ def _write(folder: Path, count: int) -> None:
 def _digests(count: int) -> dict[str, str]:
     from streaming_pair import batches
 
-    from litegate.data.streams import Digest
+    from litegate.data.streams import ArrayDigest
 
-    x, y = Digest(), Digest()
+    x, y = ArrayDigest(), ArrayDigest()
     for samples, labels in batches(count):
         x.add(samples)
         y.add(labels)
