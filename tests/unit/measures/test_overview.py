@@ -3,6 +3,7 @@
 import json
 import zlib
 from dataclasses import replace
+from hashlib import sha256
 
 import pytest
 from made_reports import recipe, report
@@ -51,7 +52,8 @@ def test_a_run_that_times_ranks_them():
 def test_what_litert_refuses_is_noted_and_not_timed():
     broken = tiny_artifact()
     bad = custom_operator(broken.tflite, "dense", "MyOwn")
-    artifacts = {"float32": tiny_artifact(Kind.FLOAT32), "int8_qat": replace(broken, tflite=bad)}
+    broken = replace(broken, tflite=bad, sha256=sha256(bad).hexdigest())
+    artifacts = {"float32": tiny_artifact(Kind.FLOAT32), "int8_qat": broken}
     found, notes = overview(scene().model, artifacts, "float32", timed=True)
     assert [row["recipe"] for row in found] == ["float32"]
     assert found[0]["latency"] > 0
