@@ -75,6 +75,7 @@ class ExternalFiles:
             for name, data in contents.items():
                 (staging / name).write_bytes(data)
             _check_same(file, key, digest(staging / "model.tflite"))
+            # Parsed first: it is quick, and its errors name the damage; LiteRT may only crash.
             parse(contents["model.tflite"], subject=str(file))
             run_in_sandbox(contents["model.tflite"], subject=str(file), timeout=self.timeout)
             self.store.put(BUILDS, key, {name: staging / name for name in contents}, stem=key)

@@ -179,6 +179,7 @@ class Pipeline:
         return artifact
 
     def _store_prebuilt(self, model: Model, recipe: str) -> Artifact:
+        # The split first, as in `_put`.
         self.external_files.store_split(model.data, self.split_key(model))
         key = self.key(model, recipe)
         self.external_files.store_file(model.prebuilt[recipe], key)
@@ -258,6 +259,8 @@ class Pipeline:
         samples = _all_files(staging / "evaluation")
         if (staging / recipe / CONVERTED).exists():
             _demand_same_answers(request, recipe, staging)
+        # The split before the artifact: a run that is killed between must not leave an artifact
+        # that looks complete and has nothing to be judged on.
         self.store.put(EVALUATIONS, request.data_key, samples)
         files = _all_files(staging / recipe)
         files.pop(CONVERTED, None)
@@ -334,6 +337,7 @@ class Pipeline:
 
 def _demand_same_answers(request: BuildRequest, recipe: str, staging: Path) -> None:
     """Raise BuildError for this recipe if stripping changed the file's outputs."""
+    # Late: only a recipe with `strip` that was just built needs it.
     from litegate.runtimes.equivalence import demand_same_outputs
 
     converted, stripped = (staging / recipe / name for name in (CONVERTED, "model.tflite"))

@@ -41,7 +41,9 @@ LOG = "toolchain.log"
 TEMPORARY = ".tmp"
 """The folder in the staging folder for temporary files of TensorFlow and of the user's code."""
 GRACE = 3.0
-"""Seconds between SIGTERM and SIGKILL: enough to flush a log, short after Ctrl-C."""
+"""Seconds between SIGTERM and SIGKILL.
+
+Enough to flush a log; a longer grace would delay everybody who presses Ctrl-C during a build."""
 
 _OUT_OF_MEMORY = (
     "most likely the machine ran out of memory: free some, run fewer builds at once, "

@@ -138,6 +138,7 @@ class Store:
         An entry whose lock another process holds stays, and `on_kept` is called with its key. The
         store is locked meanwhile: an entry that is just being written must not lose its objects.
         """
+        # Late, here and in `lock`: a run that finds everything in the store takes no lock.
         from filelock import FileLock, Timeout
 
         folder = self._objects.folder("locks")

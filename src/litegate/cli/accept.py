@@ -25,7 +25,9 @@ from litegate.report.outcomes import without_verdict
 from litegate.report.schema import SCHEMA_VERSION
 
 _DAYS = 90
-"""Default term of a waiver."""
+"""Default term of a waiver: about a quarter, so that each exception is reviewed four times a year.
+
+A longer term lets a forgotten exception pass for longer, a shorter one asks more often."""
 
 Row = Mapping[str, Any]
 

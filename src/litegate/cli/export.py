@@ -19,7 +19,8 @@ from litegate.regression.source_digests import sources_digest
 from litegate.spec import Artifact, Model, Recipe
 
 _LINES = 15
-"""Of pytest's output, the lines that an error quotes: enough for one traceback."""
+"""Of pytest's output, the lines that an error quotes: enough for the end of one traceback, which
+names the cause; more would hide the error's own sentence."""
 
 
 def export(

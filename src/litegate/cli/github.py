@@ -64,6 +64,7 @@ def merge(
 
 
 def _page(report: Report, out: Path, history: Path) -> None:
+    # Late: it imports Jinja2, which the commands that write no page do not need.
     from litegate.report.history_store import reports_before_head, save_verdicts
     from litegate.report.html import page, write
 

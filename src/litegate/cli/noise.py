@@ -25,6 +25,8 @@ from litegate.spec.cases import Case
 
 def noise(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A model of this project.")],
+    # The interval of the SD reaches from 0.71 to 1.70 times its value with 12 seeds (chi-square,
+    # 95 %), and each costs a training.
     seeds: Annotated[
         int, typer.Option(min=MIN_SEEDS, metavar="N", help="How many seeds to train.")
     ] = 12,

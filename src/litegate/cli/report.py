@@ -50,6 +50,7 @@ def report(
 
 
 def _render(source: Path, to: Path, options: GateOptions, history: Path | None) -> Path:
+    # Late, here and below: the page imports Jinja2, which most commands do not need.
     from litegate.gate.evidence import cached_predictor, in_store
     from litegate.gate.page import show
     from litegate.report.history_store import reports_before_head, reports_in_folder

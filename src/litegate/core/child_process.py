@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import IO, final
 
 _QUOTED = 2000
-"""Characters of a child's output that an error quotes: the end of a traceback, not a whole log."""
+"""Characters of a child's output that an error quotes, from its end: the last frames of a traceback
+and the error. More would bury litegate's own sentence, fewer would cut the error off."""
 
 
 @final

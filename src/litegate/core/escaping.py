@@ -36,7 +36,8 @@ def _without_commands(line: str) -> str:
     return _COMMAND.sub(r"\1 :", line).replace(_OLD_COMMAND, "## [")
 
 
-# The lengths below keep a summary readable: a pull request may choose names of any length.
+# The lengths below keep a summary readable: a pull request may choose names of any length. A
+# message gets most, for its traceback; a property is the title of a line.
 
 
 def shortened(text: str, max_length: int) -> str:

@@ -27,7 +27,7 @@ class Commit:
     @property
     def short(self) -> str:
         """Abbreviated hash."""
-        return self.sha[:10]
+        return self.sha[:10]  # git's seven become ambiguous in large repositories
 
 
 @final

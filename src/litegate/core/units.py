@@ -185,6 +185,8 @@ ALLOWED = "a number and its unit, as in " + ", ".join(f"2 {suffix}" for suffix i
 # The lengths are bounded: the text comes from a file, and its number becomes an exact fraction.
 _AMOUNT = re.compile(r"(-?[0-9][0-9,]{0,20}(?:\.[0-9]{1,400})?) *(%|[A-Za-z][A-Za-z0-9 ]*)?")
 _OUTWARD_DIGITS = 6
+"""Significant digits of a rounded limit: the rounding gives away at most 1e-5 of the value, and the
+text stays short enough to be read in a review."""
 
 
 @final

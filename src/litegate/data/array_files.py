@@ -1,4 +1,7 @@
-"""Save and load arrays as `.npy` files: one file for a single array, one for each named array."""
+"""Save and load arrays as `.npy` files: one file for a single array, one for each named array.
+
+Imports NumPy late, and `disk_arrays`, which imports it: reading a declaration must not need it.
+"""
 
 from __future__ import annotations
 

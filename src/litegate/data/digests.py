@@ -1,4 +1,7 @@
-"""Compare the arrays of a data set with the digests that it declares."""
+"""Compare the arrays of a data set with the digests that it declares.
+
+Imports NumPy late: a model file imports this module, and must load without NumPy.
+"""
 
 from __future__ import annotations
 

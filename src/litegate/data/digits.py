@@ -1,4 +1,7 @@
-"""Handwritten digits: 1,797 real 8x8 images that scikit-learn ships (UCI, Alpaydin and Kaynak)."""
+"""Handwritten digits: 1,797 real 8x8 images that scikit-learn ships (UCI, Alpaydin and Kaynak).
+
+Imports NumPy and scikit-learn late: declaring the data set must need neither.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,11 @@ DIGESTS = {
     "y_test": "4446639e9df9674497b29d83e0e4eecdf184c74e79f24f6bd3fadceec9f8bea5",
 }
 EVALUATION = 360
-"""Samples of the evaluation split; the other 1,437 are for training."""
+"""Samples of the evaluation split: a fifth of the 1,797; the other 1,437 are for training.
+
+If 1 % of the decisions flip, the one-sided 95 % limit of a drop lies 1.10 points from it. More
+samples would decide finer limits and leave less to train on. `DIGESTS` pin this split.
+"""
 
 
 def digits() -> Data:

@@ -23,14 +23,21 @@ from litegate.core.errors import DataError, StoreCorrupt, StoreError
 IN_MEMORY = 128 << 20
 """Arrays up to this size in bytes are loaded into memory; larger ones are read a part at a time.
 
-It bounds the memory of a run, whatever the size of the evaluation split (docs/performance.md).
+It bounds the memory of a run, whatever the size of the evaluation split (docs/performance.md): a
+gate of 10 GB of samples peaks at 195 MB, one of 0.1 GB, held in memory, at 307 MB. Less would read
+MNIST's 31 MB again for every file that runs on it.
 """
 _READERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
 }
+"""Versions of the header. NumPy writes version 3 only for names of fields beyond Latin-1, which
+arrays of numbers do not have.
+"""
 PART = 4 << 20
 """Bytes of samples in a part (at least one sample): larger parts cost memory, smaller ones reads.
+
+Every thread that runs a model holds one part and its quantized copy.
 """
 
 

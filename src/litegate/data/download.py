@@ -10,8 +10,17 @@ from pathlib import Path
 from litegate.core.errors import DataUnavailable
 
 PATIENCE = 10.0
-"""Seconds without a byte, name lookup included, after which the network counts as offline."""
+"""Seconds without a byte, name lookup included, after which the network counts as offline.
+
+A slow server needs a few of them for its first byte; where a firewall drops packets silently, a run
+waits all of them before it reports the model as not gated.
+"""
 _CHUNK = 1 << 16
+"""Bytes that are read at once.
+
+With the queue's 64 places they bound the memory to 4 MiB if the disk is slower than the network.
+The wait for a full chunk counts against the patience: larger ones would fail slow connections.
+"""
 
 
 def download(url: str, target: Path, *, patience: float = PATIENCE) -> Path:
@@ -35,7 +44,7 @@ def download(url: str, target: Path, *, patience: float = PATIENCE) -> Path:
 
 
 def _read(url: str, chunks: queue.Queue[bytes | Exception], patience: float) -> None:
-    import urllib.request
+    import urllib.request  # late: it takes 44 ms to import, and only a download needs it
 
     try:
         with urllib.request.urlopen(url, timeout=patience) as response:  # noqa: S310 caller's URL

@@ -1,4 +1,7 @@
-"""Check labels, and the slices of an evaluation split."""
+"""Check labels, and the slices of an evaluation split.
+
+Imports NumPy late, and `disk_arrays`, which imports it: a model file must load without it.
+"""
 
 from __future__ import annotations
 

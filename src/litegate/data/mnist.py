@@ -1,4 +1,7 @@
-"""MNIST: 70,000 handwritten digits, 28x28, by LeCun, Cortes and Burges."""
+"""MNIST: 70,000 handwritten digits, 28x28, by LeCun, Cortes and Burges.
+
+Imports NumPy late: declaring the data set must not need it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Read evaluation splits and samples from the user's `.npz` files."""
+"""Read evaluation splits and samples from the user's `.npz` files.
+
+Imports NumPy late: a model file imports this module, and must load without NumPy.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Prepare a declared data set: load it, verify its digests, preprocess its samples."""
+"""Prepare a declared data set: load it, verify its digests, preprocess its samples.
+
+Imports NumPy late, and `streams`, which imports it: a model file must load without it.
+"""
 
 from __future__ import annotations
 

@@ -18,9 +18,12 @@ from litegate.data.download import download
 from litegate.spec import DataLocations, File
 
 TIMEOUT = 600.0
-"""Limit of a command in seconds."""
+"""Limit of a command in seconds: generating data may take minutes, but a command that hangs would
+keep a CI job until the job's own limit, often hours."""
 _TAIL = 2000
-"""Bytes of a command's output that an error quotes."""
+"""Bytes of a command's output that an error quotes, from its end, where a traceback names the
+cause.
+"""
 _POINTER = b"version https://git-lfs.github.com/spec/"
 """The first bytes of a pointer file, which Git LFS leaves in place of a file not yet pulled."""
 

@@ -1,4 +1,7 @@
-"""Preprocess samples and check them: their domain, shapes and inputs."""
+"""Preprocess samples and check them: their domain, shapes and inputs.
+
+Imports NumPy late: a model file imports this module, and must load without NumPy.
+"""
 
 from __future__ import annotations
 

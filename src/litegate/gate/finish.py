@@ -26,11 +26,12 @@ def finish(gate: Gate, session: pytest.Session) -> None:
     """Write the report; a run of checks that gated nothing fails."""
     if gate.is_worker or not gate.recorder.reported or looks(session.config):
         return
+    # Late, here and below: a worker, and a run that judged nothing, write neither report nor page.
     from litegate.gate.page import compared, rows
     from litegate.report.json_report import write
 
     run = gate.recorder.run
-    _settle(gate, session)
+    _settle(gate, session)  # first: the errors that it adds belong into the report
     run.waivers = [waiver.to_row() for waiver in gate.waivers]
     run.notes += waiver_notes(gate.waivers, run.verdicts, today(), whole=gate.covers_everything())
     comparisons = compared(gate.session, run)

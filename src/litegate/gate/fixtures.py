@@ -99,7 +99,7 @@ def metric(litegate_case: Case, litegate_metric: str) -> Metric:
 @pytest.fixture
 def noise(request: pytest.FixtureRequest, litegate_case: Case) -> float | None:
     """The SD of the candidate's accuracy from seed to seed, if `litegate noise` measured it."""
-    from litegate.measures.noise import recorded_sd
+    from litegate.measures.noise import recorded_sd  # late: few checks ask for this fixture
 
     recipe = litegate_case.recipe.name if litegate_case.recipe else ""
     return recorded_sd(request.config.rootpath, litegate_case.model, recipe)

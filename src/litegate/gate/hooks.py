@@ -63,6 +63,8 @@ class GateHooks:
         if report.failed:
             self.gate.recorder.failures.append(f"{report.nodeid} could not be collected")
 
+    # First, to see all that was collected: -k and -m deselect some of it afterwards, which must not
+    # look like limits that no check guards.
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(
         self, session: pytest.Session, items: list[pytest.Item]
@@ -90,9 +92,9 @@ class GateHooks:
         if not self.gate.options.prove:
             self._build(session)
             return (yield)
-        from litegate.gate.prove import load_faults, prove
+        from litegate.gate.prove import load_faults, prove  # late: only `--prove` plants faults
 
-        faults = load_faults(self.gate)
+        faults = load_faults(self.gate)  # before the build, so that an error costs no training
         self._build(session)
         result = yield
         prove(self.gate, session, faults)

@@ -40,6 +40,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
         raise
 
 
+# First: pytest's own implementation runs the whole session, and ends this hook with its result.
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
     """Refuse settings that end every run of the checks without a verdict."""

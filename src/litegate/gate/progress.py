@@ -15,7 +15,8 @@ from litegate.build import process
 from litegate.core.escaping import plain
 
 EVERY = 10.0
-"""Seconds between plain lines of one stage."""
+"""Seconds between plain lines of one stage, as CI logs show them: enough to see a build alive; more
+lines would bury the verdicts."""
 
 
 @final

@@ -43,6 +43,7 @@ def refuse_unmeasurable(gate: Gate, item: pytest.Item) -> None:
         pytest.skip("it uses no `benchmark`, and --benchmark-only was given")
     if not is_latency(item):
         return
+    # Late: only a latency check needs the measures of latency.
     from litegate.measures.latency.benchmark_fixture import omission
 
     omitted = omission(partial(item.config.getoption, default=None), os.environ)

@@ -97,6 +97,7 @@ class GateSession:
     @cached_property
     def declared(self) -> dict[str, Any]:
         """The declaration of this checkout: its models and its tool chain."""
+        # Late: only a comparison with a base, and commands that list keys, describe the checkout.
         from litegate.regression.declaration import declared_model, declared_toolchain
 
         project = self.options.project
@@ -212,6 +213,7 @@ def _needs(case: Case) -> list[str]:
 
 def conclude(session: GateSession, run: Run) -> dict[str, Any]:
     """Add recipes, notes and certificates to the verdicts, and return the report's document."""
+    # Late: only the end of a run that judged something needs these.
     from litegate.measures.overview import missing_accuracy_notes, overview, recipe_notes
     from litegate.report.json_report import document
     from litegate.report.slack import slack

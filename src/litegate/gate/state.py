@@ -109,7 +109,7 @@ class Gate:
         """
         if self.is_worker or looks(self.config):
             return
-        from litegate.report.json_report import prepare_folder
+        from litegate.report.json_report import prepare_folder  # late: workers write no report
 
         try:
             self.session.pipeline.store.demand_folder()
@@ -127,7 +127,7 @@ class Gate:
 
     def declaration(self) -> dict[str, Any]:
         """Return the declaration of this checkout; its checks must be collected."""
-        from litegate.regression import declaration
+        from litegate.regression import declaration  # late: only a base or a proof needs it
 
         project, paths = self.config.rootpath, self.config.getini("pythonpath")
         settings = {name: setting(self.config, name) for name in _SETTINGS}

@@ -31,6 +31,7 @@ def summarize(gate: Gate, reporter: pytest.TerminalReporter) -> None:
         reporter.write_line("litegate: nothing was gated: no check was selected", red=True)
     if gate.recorder.report is None:
         return
+    # Late: it imports rich, which only a run with a report to print needs.
     from litegate.report.terminal import lines
 
     reporter.write_sep("=", "litegate")

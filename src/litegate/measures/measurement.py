@@ -46,7 +46,8 @@ class Interval:
     low: Number
     high: Number
     level: float = 0.95
-    """The confidence level, two-sided."""
+    """The confidence level, two-sided: the usual one, in every report, so that intervals
+    compare."""
     method: str
     """The method's name in the literature."""
 

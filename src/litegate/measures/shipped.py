@@ -12,7 +12,8 @@ from litegate.measures.names import Name
 from litegate.spec import Artifact
 
 _DIGITS = 12
-"""Digits of a digest that a message shows, enough to recognize a file."""
+"""Digits of a digest that a message shows, enough to recognize a file (48 bits); all 64 would fill
+the line. The comparison uses all of them."""
 _LFS_POINTER = b"version https://git-lfs"
 
 

@@ -17,7 +17,8 @@ _GAP = "  "
 _FIXED = "\xa0"
 """No-break space: keeps a number and its unit on one line."""
 _LEAST = 24
-"""Characters of the last column that must fit, or else it is left out."""
+"""Characters of the last column that must fit, or else it is left out: fewer of a sentence say
+nothing, and take room from the columns before."""
 
 
 def columns(

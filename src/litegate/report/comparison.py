@@ -22,6 +22,8 @@ _CONCLUSIONS = {
     Outcome.FAIL: "B is worse than A",
 }
 _MOST_FACTS = 6
+"""Facts of a sentence's evidence in the terminal: more would make it a paragraph; `--json` has
+all."""
 _STYLES = {Outcome.PASS: "green", Outcome.INCONCLUSIVE: "yellow", Outcome.FAIL: "red"}
 
 

@@ -9,7 +9,7 @@ from litegate.measures.names import COUNTEREXAMPLES, Name
 from litegate.report.outcomes import OUTCOMES, PROOF, Report, Row, outcome_of, without_verdict
 
 _SHORT_HASH = 12
-"""Characters of a commit's hash."""
+"""Characters of a commit's hash: git's own seven become ambiguous in large repositories."""
 _MOST_METRICS = 2
 """Metrics that a column head names; more would make the column wider than its cells."""
 _OPTIONAL_FIGURES = {"compressed_bytes": Unit.BYTES, "arena": Unit.BYTES, "latency": Unit.SECONDS}

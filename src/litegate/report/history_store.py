@@ -21,9 +21,12 @@ from litegate.report.outcomes import Report, Row
 from litegate.report.schema import HISTORY_FIELDS, OldReportError, check_history
 
 MOST_FILES = 2000
-"""Files of a folder that are read: trades completeness against time."""
+"""Files of a folder that are read: trades completeness against time.
+
+Each is parsed, and the page draws 40 commits of them; more would delay it and change little."""
 MOST_ANCESTORS = 500
-"""Commits before HEAD that are looked up."""
+"""Commits before HEAD that are looked up: twelve times as many as a page draws, since most commits
+of a branch were never judged; each costs a look for a file."""
 _KEY = ("model", "recipe", "check", "measurement", "unit")
 _COMMIT_FILE = re.compile(r"[0-9a-f]{40,64}\.json")
 
@@ -111,6 +114,7 @@ def reports_in_folder(folder: Path) -> tuple[list[Report], list[str]]:
             remedy="name one with report.json files below it, or with what --litegate-history kept",
         )
     reports, gaps, outdated = [], [], 0
+    # Sorted before the cut, so that every run reads the same files.
     for path in sorted(_files(folder))[:MOST_FILES]:
         try:
             reports.append(_read(path))

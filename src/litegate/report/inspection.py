@@ -18,7 +18,9 @@ from litegate.report.columns import console
 from litegate.tflite.graph import Operator, Signature, Tensor
 
 _MOST_TENSORS = 500
+"""Rows of the table: a terminal keeps about a thousand lines; `--json` has all tensors."""
 _MOST_REASONS = 8
+"""Reasons of one recipe or target: more would push the other recipes off the screen."""
 _NAME = 48
 """Characters of a tensor's name; names of fused layers have hundreds."""
 

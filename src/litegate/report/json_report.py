@@ -15,7 +15,8 @@ from litegate.report.schema import SCHEMA_VERSION, check
 
 JSON_NAME, PAGE_NAME = "report.json", "report.html"
 MOST_BYTES = 64 * 2**20
-"""Larger files are not read: a report may come from a stranger's pull request."""
+"""Larger files are not read: a report may come from a stranger's pull request, and parsed JSON
+takes several times its bytes in memory."""
 
 
 def document(run: Run) -> dict[str, Any]:

@@ -31,7 +31,8 @@ COMMENT_BYTES = 60 * 1024
 _FRAME_BYTES = 400
 """Reserved for a section's own lines: heading, table head, count of rows left out."""
 _LONGEST_CELL = 300
-"""Characters of a cell or a name."""
+"""Characters of a cell or a name: one row with a stranger's endless name must not use up the bytes
+of all others."""
 
 _VERDICT_HEAD = ("model/recipe", "measurement", "value", "limit", "margin", "evidence")
 

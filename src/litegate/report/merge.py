@@ -27,7 +27,8 @@ _MERGE = Place(
     line=0,
 )
 _COMPLETE = (0, 1)
-"""pytest's exit statuses after a complete run: passed, or tests failed."""
+"""pytest's exit statuses after a complete run: passed, or tests failed; higher ones are
+interruptions and errors, after which rows may be missing."""
 
 
 def merge(

@@ -53,7 +53,7 @@ def _is_number(value: Any) -> bool:
 
 
 _LONGEST = 200
-"""Characters of an error's list of fields, whose names may be a stranger's."""
+"""Characters of an error's list of fields, whose names may be a stranger's, and of any length."""
 _TYPES: Mapping[str, Callable[[Any], bool]] = {
     "null": lambda value: value is None,
     "boolean": lambda value: isinstance(value, bool),

@@ -20,13 +20,16 @@ from litegate.report.formatting import subject_of
 from litegate.spec import Budget, Metric
 
 MOST_USED = Fraction(60, 100)
-"""A note is made if the model needs at most this share of what its limit allows."""
+"""A note is made if the model needs at most this share of what its limit allows: it could get two
+thirds worse unnoticed. A larger share would nag about limits that were set with some room."""
 HEADROOM = Fraction(110, 100)
-"""Factor on an exact value: the next honest change adds a little."""
+"""Factor on an exact value: the next honest change adds a little. Ten times the growth in size that
+`Regression` allows by default, so that a proposed limit lasts for several changes."""
 SLACK = "is far from its limit"
 """In each of these notes and in no other, so that reports can find them."""
 _DIGITS = 2
-"""Significant digits of a proposed limit."""
+"""Significant digits of a proposed limit, which a person writes and reads; the rounding is
+outwards, and gives away less than a tenth."""
 
 Row = Mapping[str, Any]
 """A verdict as `run_record.verdict_row` makes it."""

@@ -18,7 +18,8 @@ Line = tuple[str, str]
 
 
 MOST_PASSED = 12
-"""Passed verdicts shown without -v: with the failures they fit on a screen."""
+"""Passed verdicts shown without -v: with the failures they fit on a screen; those nearest to their
+limits come first, so that the cut drops the safest."""
 _HEAD = ("verdict", "model/recipe", "measurement", "value", "limit", "margin", "evidence")
 _PROOF_HEAD = ("fault", "smallest noticed", "must be from", "noticed by, from grade")
 

@@ -27,15 +27,20 @@ The batch does not change a bit of the outputs. With 1,000 samples the activatio
 MNIST model no longer fit into the cache, and an invocation takes 2.5 times as long a sample.
 """
 _MOST_RUNNERS = 4
-"""The most interpreters that share the samples: each allocates activations for its own batch."""
+"""The most interpreters that share the samples: each allocates activations for its own batch.
+
+More would be faster on larger machines and take memory in proportion. `batch_of` divides by it."""
 _LARGE_BATCH = 1 << 20
 """The size of a batch in bytes above which batches shrink, down to `BATCH` samples for all runners
-together: activations take many times the memory of the samples."""
+together: activations take many times the memory of the samples. MNIST's batches (0.3 MB) stay
+whole; a batch of larger images gives up speed for a bounded memory."""
 _LEAST_TURNS = 4
 """The fewest turns of each worker, if there are enough batches; larger turns would leave workers
 waiting for the last one."""
 _MOST_WEIGHT_COPIES = 256 << 20
-"""The most bytes that all runners' copies of the weights may take."""
+"""The most bytes that all runners' copies of the weights may take: an interpreter may copy them, as
+XNNPACK does to reorder them. A file above 64 MiB gets fewer than four runners, above 128 MiB one:
+the memory is bounded, at the cost of speed."""
 
 
 @final
@@ -71,7 +76,7 @@ _ANSWERS: AnswerCache[Outputs] = AnswerCache(memory=64 << 20, disk=2 << 30)
 more than a run of a hundred models has, and less than a laptop's free space."""
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=64)  # keeps the artifacts alive, so a run of many models must not keep all
 def demand_loadable(artifact: Artifact) -> None:
     """Raise ArtifactError if LiteRT refuses to load an artifact or to allocate its tensors."""
     interpreter = load(artifact.tflite, artifact.name, Kernels.XNNPACK)

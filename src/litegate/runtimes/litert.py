@@ -20,6 +20,7 @@ from litegate.spec import Samples
 from litegate.tflite.ports import Port, arrays_by_port
 
 _STDERR = 2
+"""The descriptor that LiteRT's C++ code writes to; `sys.stderr` may be another one under pytest."""
 _GREETING = re.compile(rb"^INFO: Created .* delegate for CPU")
 _SEEN_GREETINGS: list[bytes] = []
 """The greeting lines seen in this process; empty until LiteRT has written one."""
@@ -62,6 +63,7 @@ def _duplicate(descriptor: int) -> int | None:
 
 def version() -> str:
     """Return the installed version of LiteRT."""
+    # Late: it imports the package `email`, which running a file does not need.
     from importlib.metadata import version as installed
 
     return installed("ai-edge-litert")
@@ -246,6 +248,7 @@ def needs_sample_shapes(interpreter: Any, subject: str) -> bool:
 
 
 def _interpreter(tflite: bytes, kernels: Kernels, threads: int) -> Any:
+    # Late: it loads LiteRT's shared library, and most modules that import this one run no file.
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     resolver = {
@@ -253,6 +256,8 @@ def _interpreter(tflite: bytes, kernels: Kernels, threads: int) -> Any:
         Kernels.REFERENCE: OpResolverType.BUILTIN_REF,
         Kernels.BUILTIN: OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
     }[kernels]
+    # LiteRT may warn of the removal of TensorFlow's interpreter, which is not this one: whoever
+    # runs the checks can do nothing about it, and `-W error` would fail them.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return Interpreter(

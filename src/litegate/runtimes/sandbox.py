@@ -2,6 +2,8 @@
 
 LiteRT trusts the file. It refuses most damaged files with an error, but crashes on some and never
 returns on others. Files that the tool chain built here need no such run.
+
+Imports NumPy and LiteRT late: only the child runs the file.
 """
 
 from __future__ import annotations
@@ -21,13 +23,18 @@ if TYPE_CHECKING:
 
 COMMAND = own_module("litegate.runtimes.sandbox")
 TIMEOUT = 300.0
-"""Seconds; a large network needs several of them with the reference kernels."""
+"""Seconds; a large network needs several of them with the reference kernels, and on a loaded
+machine many. Less would refuse sound files there; a file that hangs costs all of them."""
 
 _REFUSED = 3
 """The child's exit status if LiteRT refused the file; its message is the last line of stdout."""
 _BATCH = 8
+"""Samples of the run with a resized batch: a crash needs more than one sample, and hardly more than
+a few; the reference kernels take ten times as long for each."""
 _FREE_SIZE = 64
-"""The length to use for a dynamic size besides the batch: enough for a few convolutions."""
+"""The length to use for a dynamic size besides the batch: enough for a few convolutions.
+
+At the length of 1, with which LiteRT begins, it would refuse a convolution along time."""
 _REMEDY = "fetch or build the file again; if it stays, this LiteRT cannot run it"
 
 

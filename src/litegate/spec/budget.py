@@ -14,6 +14,8 @@ from litegate.spec.metric import Metric
 # 2 % do (90 % power). The fine-tuned MNIST network varies with an SD of 0.30 points from seed to
 # seed; a model that varies more needs a wider limit, which `litegate noise` measures.
 _HALF_A_POINT = Quantity(Fraction(5, 1000), Unit.POINTS)
+# The same network converts to the same bytes, so growth is exact and 1 % is no margin for noise: it
+# admits small changes, such as a longer name or a bias, and reports a layer that stays in float32.
 _ONE_PERCENT = Quantity(Fraction(1, 100), Unit.PERCENT)
 # A slowdown of twice the limit, 5 %, is detected in about 0.2 s for networks below 1 ms, without a
 # false alarm in 500 comparisons. Limits below 1 % come too close to the remaining bias of memory
@@ -33,7 +35,9 @@ class Regression:
     latency: Quantity = field(default=_TWO_AND_A_HALF_PERCENT, metadata={"unit": Unit.PERCENT})
     """Maximum growth of the time of one invocation, as a share of the base's; at least 1 %."""
     lost_types: int = field(default=0, metadata={"unit": Unit.COUNT})
-    """Maximum number of tensors and operators that may lose their integer type."""
+    """Maximum number of tensors and operators that may lose their integer type.
+
+    Types are exact and do not change by training, so that the default is none."""
     agreement: Quantity | None = field(default=None, metadata={"unit": Unit.PERCENT})
     """Minimum share of samples on which both decide the same; None: not judged."""
     operators: int | None = field(default=None, metadata={"unit": Unit.COUNT})

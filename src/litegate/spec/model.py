@@ -25,8 +25,11 @@ class Training:
     epochs: int = 1
     """Passes over the training split; 0 keeps the weights that the builder returns."""
     batch_size: int = 32
+    """Samples of a training step; the default is that of Keras's `fit`."""
     seed: int = 7
-    """Seeds the initial weights, the order of the batches and every random layer."""
+    """Seeds the initial weights, the order of the batches and every random layer.
+
+    The number is arbitrary; it is fixed, so that a build gives the same bytes again."""
     optimizer: str = "adam"
     """Name of a Keras optimizer."""
     learning_rate: float | None = None
@@ -38,7 +41,8 @@ class Training:
     from_logits: bool = True
     """For a cross-entropy: True if the network's last layer has no softmax."""
     threads: int = 1
-    """Threads of one operation. Fixed, since the order of float sums decides the file's bytes."""
+    """Threads of one operation. Fixed, since the order of float sums decides the file's bytes; one
+    by default, because every machine has it. More train faster, and give other bytes."""
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "threads", "seed"):

@@ -37,7 +37,10 @@ class Pruning:
     sparsity: Quantity
     """Share of each layer's weights that become zero: ``percent(60)``."""
     epochs: int = 2
-    """Training epochs with pruned weights, before all other steps of the recipe."""
+    """Training epochs with pruned weights, before all other steps of the recipe.
+
+    The first half prunes step by step, the second trains what is left: by default one epoch
+    each."""
 
     def __post_init__(self) -> None:
         check_limit("Pruning", "sparsity", Unit.PERCENT, self.sparsity)
@@ -56,7 +59,9 @@ class Clustering:
     clusters: int
     """Number of different weights in each layer afterwards."""
     epochs: int = 1
-    """Training epochs with shared weights, after pruning and before quantization."""
+    """Training epochs with shared weights, after pruning and before quantization.
+
+    They train the few shared values; more epochs cost time, and may regain some accuracy."""
 
     def __post_init__(self) -> None:
         if self.clusters < 2 or self.epochs < 1:

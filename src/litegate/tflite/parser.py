@@ -38,9 +38,10 @@ from litegate.tflite.graph import (
 
 _IDENTIFIER = b"TFL3"
 _SCHEMA_VERSION = 3
+"""The only version that the schema of this LiteRT describes; its identifier is "TFL3"."""
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=8)  # keeps the files alive; a check looks at two or three of them
 def parse(tflite: bytes, *, subject: str = "the model", signature: str = "") -> Graph:
     """Parse a `.tflite` file; its main graph is that of `signature`, else the first.
 

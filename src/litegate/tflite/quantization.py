@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 BLOCK = 1 << 16
-"""Values quantized at a time: their float32 work arrays stay in the processor's cache."""
+"""Values quantized at a time: their float32 work arrays, two of 256 KiB, stay in the processor's
+cache. Larger blocks go through memory, smaller ones cost more calls of NumPy."""
 _FLOAT32_ERROR = 2.0**-22
 """Bound of the relative error of a float32 quotient: the reciprocal and the product are each off by
 at most half a unit in the last of 24 bits, and the bound is twice their sum."""

@@ -15,7 +15,8 @@ from litegate.spec import Clustering, Pruning, Recipe
 _UPDATES = 100
 """Approximate number of times that pruning recomputes which weights are the smallest.
 
-More follow the schedule more closely; each one sorts all weights.
+More follow the schedule more closely; each one sorts all weights. A number of updates, not tfmot's
+fixed 100 steps between them, so that a short training gets as many as a long one.
 """
 
 
@@ -33,7 +34,11 @@ class Compression:
 
 
 def compressions(frameworks: Frameworks, recipe: Recipe, steps: int) -> Iterator[Compression]:
-    """Yield a recipe's compressions of the float network, in order; an epoch has `steps`."""
+    """Yield a recipe's compressions of the float network, in order; an epoch has `steps`.
+
+    Pruning comes first, because clustering can preserve zeros, while pruning later would move
+    weights out of their clusters.
+    """
     if recipe.pruning:
         yield _pruning(frameworks, recipe, recipe.pruning, steps)
     if recipe.clustering:
@@ -45,10 +50,13 @@ def _pruning(frameworks: Frameworks, recipe: Recipe, pruning: Pruning, steps: in
 
     The second half trains the remaining weights.
     """
+    # Late, here and below: it imports TensorFlow, whose flags must be set before (determinism).
     import tensorflow_model_optimization as tfmot
 
     api = tfmot.sparsity.keras
     every = max(1, pruning.epochs * steps // (2 * _UPDATES))
+    # tfmot only prunes at multiples of `frequency`, so `end_step` must be one: else the schedule
+    # would end short of the final sparsity.
     schedule = api.PolynomialDecay(
         initial_sparsity=0.0,
         final_sparsity=float(pruning.sparsity.value),
@@ -61,11 +69,14 @@ def _pruning(frameworks: Frameworks, recipe: Recipe, pruning: Pruning, steps: in
         pruned = _wrap_layers(
             frameworks, network, recipe, "prune", lambda x: api.prune_low_magnitude(x, schedule)
         )
+        # The steps begin at -1, which tfmot refuses. Its callback UpdatePruningStep would do this
+        # and what `strip` does, but the training loop runs without callbacks.
         for layer in _wrappers(pruned):
             layer.pruning_step.assign(0)
         return pruned
 
     def strip(network: Network) -> Network:
+        # The optimizer's last step has moved pruned weights away from zero again.
         for layer in _wrappers(network):
             layer.pruning_obj.weight_mask_op()
         return api.strip_pruning(network)
@@ -80,6 +91,9 @@ def _wrappers(network: Network) -> list[Any]:
 def _clustering(frameworks: Frameworks, recipe: Recipe, clustering: Clustering) -> Compression:
     """Cluster weights: centroids start from k-means++ and are trained; pruned weights stay zero."""
     import tensorflow_model_optimization as tfmot
+
+    # The public `cluster_weights` of tfmot 0.8.1 cannot preserve zeros, and its public package
+    # `experimental` is empty.
     from tensorflow_model_optimization.python.core.clustering.keras.experimental import cluster
 
     api = tfmot.clustering.keras

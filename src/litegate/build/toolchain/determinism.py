@@ -25,6 +25,7 @@ FLAGS = {
 oneDNN and the GPU change how sums are rounded, hence the artifact's bytes.
 """
 _REMOVED = ("TF_XLA_FLAGS", "XLA_FLAGS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+"""Variables that a user may have set: other kernels or threads order float sums differently."""
 
 
 @final
@@ -67,7 +68,10 @@ def is_tensorflow_imported() -> bool:
 
 
 def fix_threads(threads: int) -> None:
-    """Set the number of TensorFlow's threads before its import: a data set may use `tf.data`."""
+    """Set the number of TensorFlow's threads before its import: a data set may use `tf.data`.
+
+    TensorFlow starts its threads at the first computation, and keeps their number from then on.
+    """
     os.environ |= {"TF_NUM_INTRAOP_THREADS": str(threads), "TF_NUM_INTEROP_THREADS": "1"}
 
 
@@ -75,8 +79,10 @@ def load_frameworks(threads: int, *, fixed: bool = False) -> Frameworks:
     """Import TensorFlow and tf_keras; restrict them to the CPU and to deterministic operations.
 
     Raises ToolchainError if TensorFlow has computed already, so that its threads cannot be set any
-    more, unless they were `fixed` before that by `fix_threads`.
+    more, unless they were `fixed` before that by `fix_threads`. The order of float sums decides the
+    file's bytes, and the number of threads decides that order.
     """
+    # Late: TensorFlow reads the flags of `set_flags` when it is imported.
     import tensorflow as tf
     import tf_keras as keras
 

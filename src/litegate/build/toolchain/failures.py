@@ -12,7 +12,9 @@ from litegate.build.toolchain.protocol import Failure
 from litegate.core.errors import BuildError, ConfigError, DataError, DataUnavailable, LitegateError
 
 _LONGEST = 1500
-"""Characters of an exception's text: TensorFlow's may contain a whole graph."""
+"""Characters of an exception's text: TensorFlow's may contain a whole graph.
+
+Its beginning is kept, which names the error; a cut may lose the operation that is named last."""
 _LITEGATE = Path(__file__).resolve().parents[2]
 _KINDS: dict[type[LitegateError], str] = {
     DataUnavailable: "data-unavailable",

@@ -27,7 +27,9 @@ from litegate.spec import Model, Training
 
 Weights = list[NDArray[Any]]
 _BATCH = 250
-"""Samples in one call: larger batches need more memory, smaller ones more calls."""
+"""Samples in one call: larger batches need more memory, smaller ones more calls.
+
+Fixed, because the batch may decide the order of float sums, hence the stored outputs of Keras."""
 _CLASSIFICATION_LOSSES = frozenset({"sparsecategoricalcrossentropy", "categoricalcrossentropy"})
 """Losses of networks that choose between classes; only these networks have an accuracy."""
 

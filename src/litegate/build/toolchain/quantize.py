@@ -20,7 +20,9 @@ from litegate.spec import Recipe
 
 _UNSUPPORTED = re.compile(r"[Ll]ayer (?P<name>[^\s:]+):<class '(?P<kind>[^']+)'> is not supported")
 _PROBES = 8
-"""Samples that an annotated network is compared on: few suffice, for equal weights agree on all."""
+"""Samples that an annotated network is compared on: few suffice, for equal weights agree on all.
+
+More would only take longer: lost weights are random, and change the outputs of any sample."""
 
 
 def quantize(
@@ -31,6 +33,7 @@ def quantize(
     Raises ToolchainError for layers that tfmot cannot quantize, and for an annotation that loses
     the weights or quantizes one of the recipe's `float_layers`.
     """
+    # Late, here and below: it imports TensorFlow, whose flags must be set before (determinism).
     import tensorflow_model_optimization as tfmot
 
     api = tfmot.quantization.keras
@@ -87,6 +90,7 @@ def _check_float_layers(annotated: Network, recipe: Recipe) -> None:
 
     Other layers without annotation are judged in the file: the converter quantizes many of them.
     """
+    # tfmot has no public name for the wrapper of an annotated layer.
     from tensorflow_model_optimization.python.core.quantization.keras import quantize_annotate
 
     wrapper = quantize_annotate.QuantizeAnnotate

@@ -19,7 +19,8 @@ from litegate.build.toolchain.protocol import (
 )
 
 _PAUSE = 0.5
-"""Seconds between two reports of one stage: a smooth display without flooding the pipe."""
+"""Seconds between two reports of one stage: more often would fill the pipe to the parent and cost
+the training time, more rarely the display would seem to hang."""
 
 
 @final

@@ -16,6 +16,7 @@ _ALIGNMENT = 16
 """Alignment of a buffer's data in bytes: the schema requires it, so that devices read it in place.
 """
 _NONE = -1
+"""The schema's default of an index, which means none and takes no byte in the file."""
 
 
 def stripped(tflite: bytes, *, subject: str = "the model") -> bytes:
@@ -27,6 +28,7 @@ def stripped(tflite: bytes, *, subject: str = "the model") -> bytes:
     file that `litegate.tflite.parser` has parsed. Raises ArtifactError if it cannot be unpacked,
     or has data outside its flatbuffer.
     """
+    # Late, as `flatbuffers` below: only recipes with `strip` need them.
     from ai_edge_litert import schema_py_generated as schema
 
     model = _unpack(schema, tflite, subject)
@@ -121,9 +123,10 @@ def _buffer_owners(model: Any) -> Iterator[Any]:
 def _pack(schema: Any, model: Any) -> bytes:
     import flatbuffers
 
+    # `ModelT.Pack` calls this of each buffer; the generated method does not align the data.
     for buffer in model.buffers:
         buffer.Pack = lambda builder, data=buffer.data: _pack_buffer(schema, builder, data)
-    builder = flatbuffers.Builder(4096)
+    builder = flatbuffers.Builder(4096)  # bytes to begin with; it grows by doubling
     builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
     return bytes(builder.Output())
 

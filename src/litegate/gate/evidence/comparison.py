@@ -87,7 +87,7 @@ def in_store(store: Store, splits: Mapping[str, Row]) -> Lookup:
     def keys_by_digest() -> dict[str, str]:
         return store.keys_by_object(BUILDS, "model.tflite")
 
-    @lru_cache(maxsize=2)
+    @lru_cache(maxsize=2)  # splits are large, and rows of one split follow each other
     def split(digest: str) -> Evaluation | None:
         return _evaluation(store, digest, splits[digest]) if digest in splits else None
 

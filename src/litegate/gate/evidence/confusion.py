@@ -11,9 +11,11 @@ from litegate.gate.evidence.answers import Predictions
 from litegate.report.html.page_data import ClassChange, Confusions
 
 MOST_SHOWN = 14
-"""Classes of a matrix: with more, those with the most mistakes are shown, to keep pages small."""
+"""Classes of a matrix: with more, those with the most mistakes are shown, to keep pages small: the
+bytes grow with the square of the classes."""
 MOST_CHANGES = 20
-"""Classes in the list of changes."""
+"""Classes in the list of changes: fits a screen; the classes that lose most come first, so the cut
+drops those that changed least or gained."""
 
 Counts = NDArray[np.intp]
 
@@ -45,6 +47,7 @@ def _most_mistaken(matrices: list[Counts]) -> list[int]:
     mistakes = np.zeros(len(matrices[0]), dtype=np.intp)
     for matrix in matrices:
         mistakes += matrix.sum(axis=0) + matrix.sum(axis=1) - 2 * np.diag(matrix)
+    # Stable, so that equally mistaken classes are cut alike on every machine.
     return sorted(np.argsort(-mistakes, kind="stable")[:MOST_SHOWN].tolist())
 
 

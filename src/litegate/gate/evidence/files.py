@@ -16,7 +16,7 @@ from litegate.spec import Artifact
 from litegate.tflite.graph import Graph, Tensor
 
 MOST_SHARES, MOST_CHANGES, MOST_OPERATORS = 24, 10, 60
-"""Rows of the page's tables, to keep it small."""
+"""Rows of the page's tables, to keep it small; what is left out is counted below each."""
 
 _KINDS = {Role.WEIGHT: "weight", Role.BIAS: "bias"}
 
@@ -28,6 +28,7 @@ def size_shares(artifact: Artifact) -> tuple[SizeShare, ...]:
     """
     weighed = count_bytes(artifact)
     shares = [share for share in _all_shares(weighed) if share.bytes]
+    # Before the cut, so that only small shares are summed up in one row.
     shares.sort(key=lambda share: -share.bytes)
     shown, small = shares[:MOST_SHARES], shares[MOST_SHARES:]
     if small:
@@ -68,6 +69,7 @@ def size_changes(base: Artifact, candidate: Artifact) -> tuple[tuple[SizeChange,
         SizeChange(name=change.label, bytes=change.bytes)
         for change in size_diff.size_changes(base, candidate)
     ]
+    # They come sorted, so that the cut drops the smallest.
     return tuple(changes[:MOST_CHANGES]), max(0, len(changes) - MOST_CHANGES)
 
 

@@ -28,17 +28,24 @@ from litegate.spec import Evaluation, by_input, domain_of
 MOST_SHOWN = 40
 """Flips with a picture in one sheet: trades detail against the page's bytes."""
 MOST_SIDE = 48
-"""Pixels; a larger picture is averaged down, to keep pages small."""
+"""Pixels; a larger picture is averaged down: 40 pictures of 48x48 in color are 276 KB before
+compression, about what a page may spend on pictures (240 KB)."""
 MOST_POINTS = 120
-"""Points of a line."""
+"""Points of a line: 60 pairs of smallest and largest value; more cost bytes and look alike at this
+size."""
 MOST_NUMBERS = 12
-"""A longer row of numbers becomes a line."""
+"""A longer row of numbers becomes a line, which shows its shape; few numbers are read one by
+one."""
 _FIXED_INTERVAL = 4
-"""Among the pictures of a class, every fourth is of a fixed sample, as long as there are any."""
+"""Among the pictures of a class, every fourth is of a fixed sample, as long as there are any.
+
+Broken samples are what a reviewer looks for; without some fixed ones a fair exchange would look
+like a loss."""
 _POINT_BYTES = 9
-"""Bytes of a point or number on the page."""
+"""Bytes of a point or number on the page: an estimate, since the sheet is planned before it is
+drawn."""
 _LEAST_SIDE = 4
-"""Pixels; a smaller array is shown as numbers."""
+"""Pixels; a smaller array is shown as numbers, as nobody recognizes anything in three rows."""
 _PNG = b"\x89PNG\r\n\x1a\n"
 _GRAY, _RGB = 0, 2
 """PNG's colour types."""
@@ -90,7 +97,7 @@ def flip_sheet(change: Change, most_bytes: int) -> FlipSheet:
         for label in range(len(change.split.classes))
     ]
     by_class = [flips for flips in by_class if flips.broken or flips.fixed]
-    by_class.sort(key=_net_loss)
+    by_class.sort(key=_net_loss)  # before the turns, in which the worst class gets half
     order = _in_turns([_mixed(flips.broken, flips.fixed) for flips in by_class])
     shown = _shown(change, order, most_bytes)
     worst = by_class[0].broken if by_class else []

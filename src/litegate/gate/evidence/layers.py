@@ -21,6 +21,7 @@ def layers(reference: Artifact, candidate: Artifact) -> tuple[LayerDifference, .
     if all(error.sqnr == math.inf for error in errors):
         return ()
     first = first_diverging(errors)
+    # The diverging layer first, then the worst, so that the cut drops neither.
     shown = sorted(errors, key=lambda error: (error is not first, error.sqnr))[:MOST_SHOWN]
     return tuple(
         LayerDifference(

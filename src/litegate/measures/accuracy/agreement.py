@@ -38,7 +38,10 @@ from litegate.runtimes.litert import Kernels
 from litegate.spec import Artifact
 
 KERNEL_SAMPLES = 500
-"""Samples on which kernels are compared; few, as the reference kernels are ten times slower."""
+"""Samples on which kernels are compared; few, as the reference kernels are ten times slower.
+
+Equal decisions on all of them prove an agreement of 99.46 % (Wilson, one-sided 95 %); a lint warns
+about floors above that."""
 SEED = 20
 """Seed that draws these samples: fixed, so that each run compares the same ones."""
 

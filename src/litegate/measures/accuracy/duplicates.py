@@ -17,10 +17,12 @@ from litegate.data.disk_arrays import in_parts
 from litegate.spec import Evaluation, by_input
 
 _BYTES = 16
-"""Bytes of a digest: two different samples share one with probability 2^-128."""
+"""Bytes of a digest: two different samples share one with probability 2^-128.
+
+Longer ones only cost memory and sorting; with eight bytes a collision could be searched for."""
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=4)  # keeps the splits alive; the checks of a model share one
 def originals(split: Evaluation) -> NDArray[np.intp]:
     """Return for each sample the index of the first sample with the same values, shape (n,).
 

@@ -34,7 +34,9 @@ LOWEST_LIMIT = 1.01
 """The lowest limit from 1 up that can be kept: the residual effect of memory placement and the
 harness (at most 0.2 % in the experiment) stays below it."""
 _HOPELESS_SECONDS = 3600.0
-"""If a decision needs more than an hour, the note gives no time."""
+"""If a decision needs more than an hour, the note gives no time.
+
+Nobody times a check for that long, and the estimate is poor when the ratio is so near the limit."""
 
 
 def latency_ratio(

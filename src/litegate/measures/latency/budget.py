@@ -33,15 +33,20 @@ The floor is a median of a block, not a single invocation, so that one lucky rea
 does not decide.
 """
 FLOOR_TOLERANCE = 1.03
-"""The ratio of floor to budget above which a model fails: room for the noise of the floor."""
+"""The ratio of floor to budget above which a model fails: room for the noise of the floor, whose CV
+is 0.2 to 0.5 % in 3 to 10 s. More would let slower models stay inconclusive."""
 _SPARE_ROUNDS = 1.25
-"""Extra rounds, for a machine that gets faster after the pace was estimated."""
+"""Extra rounds, for a machine that gets faster after the pace was estimated: with too few, the
+recording ends before `RECORDING_SECONDS` and decides nothing; each costs time in proportion."""
 _PACE_SECONDS = 0.05
-"""Seconds of invocations from which the number of rounds is estimated, before recording."""
+"""Seconds of invocations from which the number of rounds is estimated, before recording: a sixtieth
+of the recording; less would plan by a single slow moment."""
 _HARNESS_SECONDS = 2e-6
-"""Estimate of what pytest-benchmark adds to a round."""
+"""Estimate of what pytest-benchmark adds to a round: without it, a network of 2 us would be planned
+twice as many rounds as it needs."""
 _LEAST_ROUNDS = 4
-"""The fewest rounds of a slow model, whose median needs several."""
+"""The fewest rounds of a slow model, whose median needs several: at two, one disturbed invocation
+would move it; each more costs a slow model an invocation."""
 
 
 def latency(artifact: Artifact, benchmark: Benchmark) -> Measurement:

@@ -41,7 +41,8 @@ from litegate.measures.measurement import Outcome
 from litegate.spec import Samples
 
 START_UP_SECONDS = 60.0
-"""Seconds that a fresh process may take to start, in addition to its budget."""
+"""Seconds that a fresh process may take to start, in addition to its budget: importing NumPy and
+LiteRT takes a second or two, on a loaded machine many. After that it counts as hanging."""
 
 
 @final

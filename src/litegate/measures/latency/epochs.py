@@ -19,7 +19,10 @@ from litegate.core.errors import MeasurementError
 from litegate.measures.latency.timing import EPOCH_SECONDS, Clock, Clocks, Invoke, Pace, TimedPair
 
 _MOST_PADS = 6
-"""Allocations of random size that are kept, so that the next interpreters get other addresses."""
+"""Allocations of random size that are kept, so that the next interpreters get other addresses.
+
+Six of at most 64 KiB: without them the allocator hands out the same addresses again, and more of
+them only take memory."""
 
 
 @final

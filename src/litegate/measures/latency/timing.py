@@ -19,17 +19,27 @@ EPOCH_SECONDS = 0.015
 """The least seconds of timed invocations in an epoch.
 
 With creation and warm-up an epoch of a small model takes about 18 ms, which gives 55 draws of
-memory placement a second: the SD of the ratio is 0.16 % after one second.
+memory placement a second: the SD of the ratio is 0.16 % after one second. Longer epochs would give
+fewer draws, shorter ones spend more of the time on creating interpreters.
 """
 WARM_UP_SECONDS = 0.0015
-"""Seconds of untimed invocations of both models before an epoch is timed."""
+"""Seconds of untimed invocations of both models before an epoch is timed: a tenth of the timed
+part.
+
+Creating and warming both costs 2.8 ms for the MNIST network. Less would time cold caches; more
+would leave fewer draws of memory placement a second, which limit the precision.
+"""
 LONG_INVOCATION = 0.060
 """Seconds of an invocation above which an epoch has one quad, not three: else too few epochs would
 fit into the budget."""
 _MOST_WARM_UPS = 19
-"""Limits the invocations that a tiny model spends on warming up."""
+"""Limits the invocations that a tiny model spends on warming up: its weights are in the cache after
+a few, and 1.5 ms would be hundreds."""
 _PACE_SECONDS = 0.002
-"""Seconds of invocations of one model from which its pace is estimated."""
+"""Seconds of invocations of one model from which its pace is estimated.
+
+It only plans epochs and budget, so the fastest of a few invocations will do; it is spent twice
+before the first epoch of every contest."""
 
 Invoke = Callable[[], object]
 """Runs an interpreter once on the input that it was fed."""
@@ -174,7 +184,9 @@ def garbage_collection_off() -> Iterator[None]:
 
 
 _QUICK_SECONDS = 0.05
-"""Seconds to time each artifact for, in all: enough to rank recipes in a table."""
+"""Seconds to time each artifact for, in all: enough to rank recipes in a table, at a noise of a few
+per cent. Every artifact in the table costs it, so longer would slow runs for a number that no
+verdict reads."""
 _QUICK_ROUNDS = 3
 """The fewest rounds, so that a slow artifact has a median too."""
 

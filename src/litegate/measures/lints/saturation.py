@@ -27,7 +27,8 @@ from litegate.spec import Artifact, Samples
 from litegate.tflite.ports import arrays_by_port
 
 _MOST_SAMPLES = 1000
-"""Samples that show how a split was preprocessed: missing preprocessing affects all of them."""
+"""Samples that show how a split was preprocessed: missing preprocessing affects all of them, so
+more would only take longer, for every artifact that is loaded."""
 _REMEDY = "preprocess the samples as the network takes them, as its training did"
 
 

@@ -29,7 +29,10 @@ MIN_SAMPLES = 3
 One or two flip by chance; Tango's one-sided limit without a flip is 2.7 samples, so from three on
 a run without a flip proves the limit."""
 GROWTH = 2
-"""Growth of the errors from which a tolerance gets a note: at 99.5 % accuracy, 0.5 points."""
+"""Growth of the errors from which a tolerance gets a note: at 99.5 % accuracy, 0.5 points.
+
+Twice the errors is what a user sees as a worse model; a smaller factor would warn about common
+limits, such as 0.5 points at 97 % (1.17 times)."""
 USUAL_FLIPS = 0.01
 """Share of flips for which a note computes the samples needed.
 

@@ -16,7 +16,8 @@ from litegate.spec import Samples, map_samples
 from litegate.spec.metric import Metric
 
 _ROUNDING = 1e-9
-"""Tolerance of the bounds 0 and 1: a mean of floats may miss them by rounding."""
+"""Tolerance of the bounds 0 and 1: a mean of floats may miss them by rounding, a few units of
+2e-16, or 1e-7 in float32 arithmetic, which must then be clipped by the function itself."""
 
 
 @final

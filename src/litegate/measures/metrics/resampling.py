@@ -22,7 +22,10 @@ from litegate.spec import Artifact, Evaluation
 from litegate.spec.metric import Metric, MetricKind
 
 CHUNK = 1000
-"""Samples whose statistics are computed at once, which bounds the memory needed."""
+"""Samples whose statistics are computed at once, which bounds the memory needed.
+
+NumPy's overhead of a chunk is spread over a thousand samples; 1,000 images of 128x128 scores in
+float32 take 66 MB."""
 CUSTOM_RESAMPLES, CUSTOM_JACKKNIFE = 500, 50
 """Resamples and jackknife groups of a function of whole arrays, which runs once for each.
 

@@ -1,5 +1,7 @@
 """Draw inputs from a domain; a few small numbers describe each input, so that it shrinks well.
 
+Imports hypothesis late: it is slow to import, and only checks of properties need it.
+
 A pattern draws a whole sample, however large, from one or two levels between the smallest and the
 largest value of the domain, and describes it in words.
 """
@@ -21,7 +23,8 @@ TOP = 255
 
 As many levels as an 8-bit input has, so that a level suits images and int8 inputs."""
 HOT = 4
-"""Most single values that stand out from a background: a message lists each of them."""
+"""Most single values that stand out from a background: a message lists each of them, and hypothesis
+shrinks few values faster than many."""
 
 
 @final

@@ -53,6 +53,7 @@ class ByteCounts:
 
 def count_bytes(artifact: Artifact) -> ByteCounts:
     """Count the bytes of a file; raise ArtifactError if it cannot be read."""
+    # Late, as in `tflite.parser`: only a file that is read needs the schema.
     from ai_edge_litert import schema_py_generated as schema
 
     graph = parse(artifact.tflite, subject=artifact.name)

@@ -45,9 +45,11 @@ from litegate.tflite.parser import parse
 from litegate.tflite.ports import canonical_name, graph_ports
 
 _MOST_CLASSES = 1_000_000
-"""The widest output whose elements are named as classes; bounds memory for a damaged shape."""
+"""The widest output whose elements are named as classes: above any classifier's, and few enough
+that a damaged shape cannot exhaust the memory with names."""
 _MOST_ELEMENTS = 1 << 26
-"""The largest input that is filled with zeros: 256 MiB of float32."""
+"""The largest input that is filled with zeros: 256 MiB of float32, above any real sample; a damaged
+shape could ask for more than the machine has."""
 
 
 @final

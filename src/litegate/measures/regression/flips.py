@@ -12,7 +12,8 @@ import numpy as np
 from litegate.measures.accuracy import Answers
 
 MOST_CLASSES, MOST_SAMPLES = 5, 3
-"""The most classes with flips that the evidence names, and the most samples of each."""
+"""The most classes with flips that the evidence names, and the most samples of each: a verdict must
+stay readable in a terminal, and the page lists every class."""
 
 
 @final
@@ -42,6 +43,7 @@ def flips_by_class(before: Answers, after: Answers, names: Sequence[str]) -> tup
     """Return a line for each class with the most flips, and one for the class that loses most."""
     classes = [_count_flips(before, after, number, name) for number, name in enumerate(names)]
     flipped = [class_flips for class_flips in classes if class_flips.flips]
+    # Most flips first, since only `MOST_CLASSES` are named.
     flipped.sort(key=lambda class_flips: -class_flips.flips)
     hidden = len(flipped) - MOST_CLASSES
     lines = [str(class_flips) for class_flips in flipped[:MOST_CLASSES]]

@@ -14,14 +14,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 RESAMPLES = 2000
-"""More resamples make the limits steadier, and cost time in proportion."""
+"""More resamples make the limits steadier, and cost time in proportion.
+
+A 95 % limit rests on the 100 outermost of 2,000: the share beyond it varies by 0.5 points (SD). The
+seed is fixed, so a verdict never changes between runs."""
 SEED = 20
 """Seeds the resamples, so that the limits are the same in every run."""
 METHOD = f"BCa bootstrap, {RESAMPLES:,} resamples"
 JACKKNIFE_GROUPS = 500
-"""The most groups that the jackknife leaves out in turn, which bounds its cost for many samples."""
+"""The most groups that the jackknife leaves out in turn, which bounds its cost for many samples.
+
+It only estimates BCa's acceleration, a small correction: more groups sharpen it little, and each
+costs as much as a resample."""
 _BLOCK_NUMBERS = 2_000_000
-"""Numbers in a block of resamples: 16 MB of float64."""
+"""Numbers in a block of resamples: 16 MB of float64. All 2,000 of 10,000 samples would be 160 MB;
+more blocks cost more calls."""
 
 Real = NDArray[np.float64]
 Counts = NDArray[np.float64]

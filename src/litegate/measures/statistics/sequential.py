@@ -18,7 +18,11 @@ Floats = NDArray[np.float64]
 
 MOST_EXACT = 50
 """The most differences with an exact signed-rank distribution, which takes time cubic in their
-number; beyond, a normal approximation is used."""
+number; beyond, a normal approximation is used.
+
+At 51, the approximation's p-values are 1 % too large around 0.025 and 8 % around 0.005, the levels
+of the last look: it errs towards inconclusive. The exact distribution takes 0.5 ms for 50 epochs
+and 17 ms for 200."""
 
 
 def log_evidence(hits: int, trials: int) -> float:

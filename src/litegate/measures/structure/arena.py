@@ -27,10 +27,13 @@ from litegate.tflite.parser import parse
 CONTROL_FLOW = frozenset({"CALL_ONCE", "IF", "STABLEHLO_WHILE", "WHILE"})
 """Operators that run other graphs, whose tensors would share the arena; these are not planned."""
 MOST_TENSORS = 20_000
-"""The most tensors that are planned: the time grows with the square of their number."""
+"""The most tensors that are planned: the time grows with the square of their number.
+
+Networks for small devices have hundreds; a crafted file could keep the planner busy for hours."""
 
 LARGEST_TENSOR = 1 << 40
-"""The largest tensor that is planned, in bytes; no machine has more memory."""
+"""The largest tensor that is planned, in bytes; no machine has more memory. Up to 20,000 of them
+add up to less than 2^63, so that the planner's int64 cannot overflow."""
 
 
 @final
@@ -193,6 +196,8 @@ def place_blocks(blocks: Sequence[Block]) -> tuple[int, ...]:
     """
     offsets = [0] * len(blocks)
     placed = np.empty((4, 0), dtype=np.int64)  # offset, end, first and last step, by offset
+    # Equal sizes in reverse order, as tflite-micro's planner sorts them: it fills its list from the
+    # end. The order decides where blocks lie, and so the size of the arena.
     for index in sorted(range(len(blocks)), key=lambda i: (-blocks[i].size, -i)):
         block = blocks[index]
         offset = _lowest_gap(placed, block)

@@ -23,7 +23,11 @@ WEIGHT8 = Form(dtype="int8", grain=Grain.EITHER, symmetric=True)
 BIAS32 = Form(dtype="int32", grain=Grain.EITHER, symmetric=True, product=True)
 BIAS64 = Form(dtype="int64", grain=Grain.EITHER, symmetric=True, product=True)
 SMALL_FLOAT32 = Form(dtype="float32", fewer_than=1024)
-"""TensorFlow's converter does not quantize weights of fewer than 1,024 elements."""
+"""TensorFlow's converter does not quantize weights of fewer than 1,024 elements.
+
+It is the default of `minimum_elements_for_weights` in the converter's `QuantizationSpecs`, since
+small tensors gain little speed. TensorFlow 2.21.0, the pinned version, reports what it skips by
+this name; a pin of another version has to check it again."""
 PACKED8 = Form(dtype="int8", grain=Grain.TENSOR, read_by="DEQUANTIZE")
 """Rows of an int8 embedding before their DEQUANTIZE."""
 

@@ -78,7 +78,8 @@ def _reasons(context: OperatorContext, target: Target) -> Iterator[str]:
 
 
 _NAME_LENGTH = 48
-"""The longest tensor name in a reason; the names of fused layers have hundreds of characters."""
+"""The longest tensor name in a reason; the names of fused layers have hundreds of characters, and
+would push the reason itself off the line."""
 
 
 @final

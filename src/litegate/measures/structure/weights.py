@@ -31,7 +31,8 @@ from litegate.tflite.graph import Graph, Operator, Subgraph, Tensor
 from litegate.tflite.parser import parse
 
 _LAYERS_SHOWN = 3
-"""Number of layers that the evidence names, worst first."""
+"""Number of layers that the evidence names, worst first: enough to see where to look, in a verdict
+that must stay one sentence."""
 _PACKED = "int4"
 """Stored as two weights in a byte, the first in the lower half."""
 _DTYPES = (_PACKED, "int8", "uint8", "int16", "float16", "float32")
@@ -142,7 +143,7 @@ def sparsity(artifact: Artifact) -> Measurement:
     """
     layers = layer_weights(artifact)
     size = sum(layer.size for layer in layers)
-    ordered = sorted(layers, key=lambda layer: layer.sparsity)
+    ordered = sorted(layers, key=lambda layer: layer.sparsity)  # as only the first are named
     return Measurement(
         name=Name.SPARSITY,
         subject=artifact.name,
@@ -164,7 +165,7 @@ def unique_weights(artifact: Artifact) -> Measurement:
     value becomes a different integer in each. Raises as `layer_weights`.
     """
     layers = layer_weights(artifact)
-    ordered = sorted(layers, key=lambda layer: -layer.unique)
+    ordered = sorted(layers, key=lambda layer: -layer.unique)  # the first is the value
     return Measurement(
         name=Name.UNIQUE_WEIGHTS,
         subject=artifact.name,

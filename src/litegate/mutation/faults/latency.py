@@ -20,7 +20,8 @@ from litegate.mutation.faults.scene import Scene, Unplantable
 from litegate.tflite.editing.draft import Draft
 
 _PRICED_OPERATORS = 32
-"""Operators added to time one of them: many, so that their time exceeds the clock's noise."""
+"""Operators added to time one of them: many, so that their time exceeds the clock's noise; more
+make a larger file and a longer timing."""
 _TIMED_SECONDS = 0.05
 """Seconds for which each file is timed: longer is more precise, and delays every proof."""
 _LEAST_SECONDS = 20e-9

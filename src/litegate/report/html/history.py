@@ -13,6 +13,7 @@ from litegate.report.outcomes import Report, Row, outcome_of
 MOST_COMMITS = 40
 """The most recent commits are drawn: 40 dots of 8 pixels just fit into a phone's 360 pixels."""
 _SHORT_HASH = 7
+"""git's own default, shorter than elsewhere (12): the hash stands below a dot of the chart."""
 
 
 @final

@@ -21,6 +21,8 @@ _LISTS = Path(__file__).parent
 KNOWN = tuple(sorted(path.stem for path in _LISTS.glob("*.toml")))
 """Names of the targets that litegate includes."""
 _DIGEST_DIGITS = 12
+"""Of a list's digest in reports: 48 bits tell two versions apart; all 64 digits would fill the
+line."""
 
 Range = tuple[int, int]
 """Least and greatest allowed value."""

@@ -12,13 +12,19 @@ from litegate.build.toolchain.keras3.supported import layer_error, network_error
 
 Arrays = list[NDArray[Any]]
 _SAMPLES = 4
-"""Samples in a batch: several, so that an operation across the batch shows."""
+"""Samples in a batch: several, so that an operation across the batch shows.
+
+More would find nothing else, since every sample is random, and take longer for every layer."""
 _UNKNOWN = 16
-"""Length used for a dimension that the network leaves open, other than the batch."""
+"""Length used for a dimension that the network leaves open, other than the batch.
+
+Enough for a few convolutions and poolings without padding; longer inputs only take longer."""
 _LAYER, _NETWORK = 1e-5, 1e-4
 """Largest difference, relative to the largest output: of one layer, and of the whole network.
 
-Both Kerases may order float32 sums differently, and the rounding of all layers adds up.
+Both Kerases may order float32 sums differently, and the rounding of all layers adds up: a layer
+gets some 80 times float32's resolution (1.2e-7), a network ten times that. A setting that is
+translated wrongly changes outputs by far more.
 """
 _EXPECTED = "equal outputs in Keras 3 and in tf_keras"
 

@@ -57,7 +57,7 @@ def open_network(
 def _keras(frameworks: Frameworks, *, keras3: bool) -> Any:
     if not keras3:
         return frameworks.keras
-    import keras
+    import keras  # late: its import takes time and draws random numbers; most models do without
 
     return keras
 
@@ -88,6 +88,7 @@ def _read_config(path: Path, name: str) -> dict[str, Any]:
 
 def _load_network(frameworks: Frameworks, path: Path, name: str, *, keras3: bool) -> Any:
     """Load a network whose configuration was checked; translate one of Keras 3."""
+    # Late: tf_keras imports TensorFlow, whose flags must be set before (determinism).
     from tf_keras.src.saving.serialization_lib import SafeModeScope
 
     try:

@@ -80,7 +80,7 @@ def _read_keras(path: Path, name: str) -> SavedNetwork:
 
 
 def _read_hdf5(path: Path, name: str) -> SavedNetwork:
-    import h5py
+    import h5py  # late: only `.h5` files need it
 
     try:
         with h5py.File(path, "r") as file:
@@ -117,6 +117,7 @@ def read_keras_nodes(folder: Path, name: str) -> tuple[list[Config], list[Config
 
     The first layer is the network itself. Raises ToolchainError if the file is damaged.
     """
+    # Late: tf_keras imports TensorFlow, whose flags must be set before (determinism).
     from google.protobuf.message import DecodeError
     from tf_keras.protobuf.saved_metadata_pb2 import SavedMetadata
 

@@ -19,7 +19,9 @@ Shapes = Mapping[str, tuple[int, ...]]
 """The shape of one sample of each input; the name is empty if there is a single array."""
 SIGNATURE = "serving_default"
 _BATCH = 250
-"""Samples in one call, if the graph leaves the batch open: more need more memory."""
+"""Samples in one call, if the graph leaves the batch open: more need more memory, fewer more calls.
+
+Fixed, because the batch may decide the order of float sums, hence the stored outputs."""
 _UNSAFE_OPERATIONS = frozenset(
     ["EagerPyFunc", "MatchingFiles", "PyFunc", "PyFuncStateless", "ReadFile", "WriteFile"]
 )
@@ -74,6 +76,7 @@ class ConvertedGraph:
 
 def demand_harmless(folder: Path, name: str) -> None:
     """Raise ToolchainError if a SavedModel is damaged, runs Python or accesses files."""
+    # Late: TensorFlow's flags must be set before its import (determinism).
     from google.protobuf.message import DecodeError
     from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 

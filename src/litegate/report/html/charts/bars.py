@@ -8,7 +8,8 @@ from litegate.report.html.charts.svg import plot, share, tag
 from litegate.report.html.page_data import LayerDifference
 
 _LEAST_WIDTH = 0.004
-"""Share of the width: a bar of nothing can still be seen."""
+"""Share of the width: one or two pixels, so that the smallest change can still be seen; wider would
+make changes of different size look alike."""
 
 
 def bar(value: float, largest: float, description: str) -> Markup:

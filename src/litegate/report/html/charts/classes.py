@@ -11,6 +11,7 @@ from litegate.report.html.charts.svg import Scale, dot, line, plot
 from litegate.report.html.page_data import ClassChange
 
 _HEIGHT, _MIDDLE = 22, 11
+"""Pixels. A row of the table: its dots, 9 pixels wide, keep their distance from the next row's."""
 
 
 def class_scale(changes: Sequence[ClassChange]) -> Scale:

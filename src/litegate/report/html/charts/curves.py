@@ -21,8 +21,9 @@ from litegate.report.html.charts.svg import (
 from litegate.report.html.page_data import Epoch
 
 _HEIGHT, _TOP, _BOTTOM, _LEFT = 150, 0.12, 0.86, 0.09
+"""Pixels, and shares of height and width. Chosen by eye: the rest has room for the labels."""
 _MOST_POINTS = 100
-"""Of a curve: trades detail against the page's bytes."""
+"""Of a curve: trades detail against the page's bytes; a phone's width shows no more."""
 _MOST_DOTTED = 12
 """Epochs up to which each has a dot; with more, the dots would hide the line."""
 

@@ -13,8 +13,10 @@ from litegate.report.html.page_data import Confusions
 Rows = Sequence[Sequence[int]]
 
 _SHADES = 5
+"""Steps of a cell's shade, each a class of the style sheet: an eye tells no more apart."""
 _LONGEST = 8
-"""Characters of a class's name in the head of a table."""
+"""Characters of a class's name in the head of a table: longer ones would make columns wider than
+their counts, and 14 of them wider than the page."""
 
 
 def matrix(confusions: Confusions, role: str) -> Markup:

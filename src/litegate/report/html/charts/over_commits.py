@@ -12,11 +12,13 @@ from litegate.report.html.charts.svg import Scale, dot, label, line, plot, share
 from litegate.report.html.history import History, Line, Point
 
 _HEIGHT, _TOP, _BOTTOM, _FLOOR = 116, 0.13, 0.7, 0.82
-"""Shares of the height: values lie between top and bottom, the forbidden zone ends at the floor."""
+"""Shares of the height: values lie between top and bottom, the forbidden zone ends at the floor.
+Chosen by eye: the rest has room for the labels."""
 _LEAST_SPAN = 0.05
 """Share of the largest value that the scale spans at least: keeps tiny changes looking tiny."""
 _STEEP = 0.12
-"""A rise of this share of the scale between two commits decides where the last label goes."""
+"""A rise of this share of the scale between two commits decides where the last label goes, since a
+steeper line would cross the label."""
 _FAR, _FAR_SHARE = 2.0, 0.5
 """A limit that is farther from the values than two of their spans and than half of the largest
 value is named and not drawn: on its scale the line would be flat."""

@@ -16,12 +16,17 @@ Row = Mapping[str, Any]
 Pairs = list[tuple[float, float]]
 
 _LEAST_EPOCHS = 2
+"""With one epoch there is neither a course nor a distribution to draw."""
 _EPOCHS_HEIGHT, _TOP, _BOTTOM = 130, 0.1, 0.92
+"""Pixels, and shares of the height. Chosen by eye: the rest has room for the labels."""
 _TIMES_HEIGHT, _BINS = 130, 32
+"""At most 80 times a side (`paired_test.MOST_REPORTED`): more bins would be mostly empty, fewer
+would hide a second mode."""
 _PLACES = {"limit": (0.0, -4), "median": (1.0, 13), "no change": (0.0, 13)}
 """Labels of the levels: the end of the line, and the pixels below it."""
 _FAR = 1.5
-"""A limit beyond this multiple of the largest ratio is named and not drawn."""
+"""A limit beyond this multiple of the largest ratio is named and not drawn: on its scale the epochs
+would be a flat line."""
 
 
 def is_timed(row: Row) -> bool:
