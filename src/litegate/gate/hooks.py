@@ -14,7 +14,7 @@ from litegate.gate.finish import finish
 from litegate.gate.invocation import looks, narrow_times
 from litegate.gate.items import cases_of, fixtures_of
 from litegate.gate.state import GATE, Gate
-from litegate.gate.summary import summarize
+from litegate.gate.terminal_hook import summarize
 
 
 def activate(config: pytest.Config, options: GateOptions) -> None:

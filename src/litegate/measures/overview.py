@@ -13,7 +13,7 @@ from litegate.measures.accuracy.decisions import chooses
 from litegate.measures.accuracy.duplicates import first_indices, originals, samples_in_words
 from litegate.measures.latency.timing import quick_times
 from litegate.measures.lints.constant_prediction import constant_prediction_notes
-from litegate.measures.lints.sample_range import narrow_range_notes
+from litegate.measures.lints.narrow_range import narrow_range_notes
 from litegate.measures.lints.unchecked_outputs import unchecked_output_notes
 from litegate.measures.lints.undecidable_limits import undecidable_limit_notes
 from litegate.measures.measurement import Measurement

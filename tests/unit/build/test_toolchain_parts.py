@@ -15,6 +15,7 @@ import pytest
 from litegate.build.toolchain import pins
 from litegate.build.toolchain.calibration import make_calibration
 from litegate.build.toolchain.determinism import Frameworks
+from litegate.build.toolchain.epoch_order import epoch_order
 from litegate.build.toolchain.failures import ToolchainError, failure, is_user_file
 from litegate.build.toolchain.protocol import (
     Alive,
@@ -30,7 +31,6 @@ from litegate.build.toolchain.protocol import (
 )
 from litegate.build.toolchain.reporter import Reporter
 from litegate.build.toolchain.tensor_samples import TensorSamples
-from litegate.build.toolchain.train import epoch_order
 from litegate.core.errors import ConfigError, DataError, DataUnavailable, StoreError
 from litegate.spec import DataLocations, Training
 from litegate.spec.recipes import int8_ptq

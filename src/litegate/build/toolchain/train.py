@@ -8,10 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from litegate.build.toolchain.determinism import Frameworks
+from litegate.build.toolchain.epoch_order import epoch_order
 from litegate.build.toolchain.failures import ToolchainError
 from litegate.build.toolchain.networks import (
     OutputRoles,
@@ -79,15 +77,6 @@ class TrainingResult:
     are several outputs."""
     curve: tuple[EpochMetrics, ...]
     """Of all epochs since the network was built."""
-
-
-def epoch_order(training: Training, epoch: int, count: int) -> NDArray[np.int32]:
-    """Return the order of `count` samples in an epoch, counted from 0.
-
-    It depends only on seed and epoch, so that all networks see the same batches.
-    """
-    order = np.random.default_rng([training.seed, epoch]).permutation(count)
-    return order.astype(np.int32)
 
 
 @final

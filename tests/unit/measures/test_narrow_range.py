@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from litegate.measures.lints.sample_range import narrow_range_notes
+from litegate.measures.lints.narrow_range import narrow_range_notes
 from litegate.testing import tiny_artifact
 
 
