@@ -90,7 +90,9 @@ class Progress:
             self._reporter.rewrite("", erase=True)
 
     def _width(self) -> int:
-        return self._reporter._tw.fullwidth - 1 if self._reporter else 79  # noqa: SLF001 no public one
+        if self._reporter is None:
+            return 79
+        return self._reporter.config.get_terminal_writer().fullwidth - 1
 
 
 def uncaptured(config: pytest.Config) -> Any:

@@ -53,4 +53,4 @@ def _tell(errors: Iterable[Mapping[str, Any]], reporter: pytest.TerminalReporter
 
 
 def _width(reporter: pytest.TerminalReporter) -> int:
-    return reporter._tw.fullwidth if reporter.isatty else 0  # noqa: SLF001 pytest offers no other way
+    return reporter.config.get_terminal_writer().fullwidth if reporter.isatty else 0

@@ -28,8 +28,9 @@ def bisect(holds: Callable[[float], bool], low: float, high: float) -> float:
 TAIL = 0.05
 """The chance that a one-sided 95 % limit misses the true value: the usual 95 %.
 
-Tango's interval keeps it: its coverage is 94.8 to 95.7 %. It costs 0.58 points of width at 1,000
-samples if 1 % of the decisions flip; a smaller tail would need more samples for the same limit."""
+Tango's interval keeps its level: the coverage of the two-sided one is 94.8 to 95.7 %, and more if
+fewer than 4 flips are expected. The limit costs a half-width of 0.58 points at 1,000 samples if 1 %
+of the decisions flip; a smaller tail would need more samples for the same limit."""
 POWER = 0.9
 """The chance that the requested number of samples proves a true statement: the usual 90 %.
 

@@ -42,6 +42,8 @@ def wrong_answers(scene: Scene, grade: float) -> Scene:
     return scene.with_samples(scene.candidate.evaluation.x[_misleading_order(scene, grade)])
 
 
+# 10 %: the smallest grade that a check of digits_cnn notices (docs/kill_matrix.md): three or four of
+# the 36 samples of a class.
 @fault(
     family=Family.ACCURACY,
     ladder=Ladder(1, 2, 5, 10, 20, 50, 100, unit="% of a class", must=10),
@@ -64,6 +66,8 @@ def collapsed_class(scene: Scene, grade: float) -> Scene:
     return scene.with_samples(split.x[order])
 
 
+# 1 point: a loss of accuracy that few users would accept, and twice the tightest limit that 1,000
+# samples prove; mnist_cnn notices it and digits_cnn half of it (docs/kill_matrix.md).
 @fault(
     family=Family.ACCURACY,
     ladder=Ladder(0.1, 0.5, 1, 2, 5, 20, 80, unit="points", must=1),
@@ -99,6 +103,8 @@ def samples_too_large(scene: Scene, grade: float) -> Scene:
     return scene.with_samples(_changed_samples(scene, lambda x, _: x * grade))
 
 
+# 2 times: the smallest factor that code confuses, as ranges of 0 to 1 and of -1 to 1 do; up to 255,
+# a forgotten division. Both models notice 1.1 already (docs/kill_matrix.md).
 @fault(
     family=Family.ACCURACY,
     ladder=Ladder(1.02, 1.1, 1.5, 2, 5, 16, 255, unit="times", must=2),
@@ -112,6 +118,8 @@ def samples_too_small(scene: Scene, grade: float) -> Scene:
     return scene.with_samples(_changed_samples(scene, lambda x, _: x / grade))
 
 
+# 20 %: all checks but one notice it on both models (docs/kill_matrix.md); smaller shifts are within
+# what a robust network tolerates.
 @fault(
     family=Family.ACCURACY,
     ladder=Ladder(0.5, 1, 2, 5, 10, 20, 50, 100, unit="% of the domain", must=20),

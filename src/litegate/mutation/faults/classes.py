@@ -46,6 +46,7 @@ def class_never_answered(scene: Scene, grade: float) -> Scene:
     return scene.with_edited(change)
 
 
+# One pair: two names in the wrong order are the usual mistake, and ruin both classes.
 @fault(
     family=Family.ACCURACY,
     ladder=Ladder(1, 2, 5, unit="pairs", must=1),

@@ -20,7 +20,9 @@ from litegate.tflite.editing.draft import Draft
 Weights = NDArray[Any]
 _SHARES = Ladder(1, 10, 50, 90, unit="%", must=50)
 """Ends at 90 %, because at 100 % no zero would remain, and even a limit that is a hundred times too
-loose would notice. From 50 % on, a limit near the recipe's sparsity or clusters must notice."""
+loose would notice. At 50 % the recipe's usual 60 % of zeros become 30 %, so that any limit above
+half of its sparsity must notice; a smaller `must` would call looser limits survivors. 1 and 10 %
+show how tight a limit is."""
 
 
 @fault(family=Family.SIZE, ladder=_SHARES, noticed_by=(Name.SPARSITY,))

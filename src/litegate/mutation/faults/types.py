@@ -90,7 +90,7 @@ def per_tensor_weights(scene: Scene, grade: float) -> Scene:
 @fault(
     family=Family.TYPES,
     # The check tolerates 0.001 %, because the converter rounds its bias scales
-    # (`tensor_types.TOLERANCE`). So it must miss 0.0001 % and notice 0.01 %.
+    # (`tensor_types.BIAS_SCALE_TOLERANCE`). So it must miss 0.0001 % and notice 0.01 %.
     ladder=Ladder(0.0001, 0.01, 1, 100, unit="%", must=0.01),
     noticed_by=(_TENSORS,),
 )
