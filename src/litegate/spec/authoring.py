@@ -123,8 +123,8 @@ def trained(
             expected="recipes that start from its weights",
             remedy="drop from_scratch=True",
         )
-    # The caller's frame: its file is the model's file, which is part of the artifact's key; its line
-    # is for messages. One frame up, so that a wrapper makes its own module the model's file.
+    # The caller's frame: its file is the model's file, and its line is for messages. One frame up,
+    # so that a wrapper makes its own module the model's file.
     frame = sys._getframe(1)  # noqa: SLF001 inspect.currentframe().f_back is the same, untyped
     return _declare(
         name=name,
@@ -171,8 +171,8 @@ def prebuilt(  # noqa: PLR0913 keywords only
         raise ConfigError("prebuilt(kind=...) is no way to quantize", expected=expected, got=kind)
     _check_budgets(name or str(candidate), data, budget)
     _check_no_keras(name or str(candidate), budget)
-    # The caller's frame: its file is the model's file, which is part of the artifact's key; its line
-    # is for messages. One frame up, so that a wrapper makes its own module the model's file.
+    # The caller's frame: its file is the model's file, and its line is for messages. One frame up,
+    # so that a wrapper makes its own module the model's file.
     frame = sys._getframe(1)  # noqa: SLF001 inspect.currentframe().f_back is the same, untyped
     port_type = "int8" if kind in (Kind.INT8_QAT, Kind.INT8_PTQ) else "float32"
     recipe = Recipe(

@@ -42,8 +42,8 @@ def wrong_answers(scene: Scene, grade: float) -> Scene:
     return scene.with_samples(scene.candidate.evaluation.x[_misleading_order(scene, grade)])
 
 
-# 10 %: the smallest grade that a check of digits_cnn notices (docs/kill_matrix.md): three or four of
-# the 36 samples of a class.
+# 10 %: the smallest grade that a check of digits_cnn notices (docs/kill_matrix.md); three or four
+# of the 36 samples of a class.
 @fault(
     family=Family.ACCURACY,
     ladder=Ladder(1, 2, 5, 10, 20, 50, 100, unit="% of a class", must=10),
