@@ -1,5 +1,6 @@
 """Latency against a budget: verdicts from made-up samples, and a fixture that is not there."""
 
+import contextlib
 import time
 from types import SimpleNamespace
 
@@ -13,6 +14,7 @@ from litegate.measures.latency.benchmark_fixture import Omission, omission
 from litegate.measures.latency.budget import (
     EpochSetup,
     LatencyStatistics,
+    RecordingEnded,
     budget_rule,
     latency,
     summarize,
@@ -151,6 +153,21 @@ def test_the_rounds_last_three_seconds(microseconds):
     rounds = EpochSetup(timing.create, timing).rounds
     assert rounds >= 4
     assert rounds * (microseconds + 2) / 1e6 >= 3.0
+
+
+@pytest.mark.parametrize("microseconds", [100, 20_000, 700_000])
+def test_the_recording_ends_after_three_seconds(microseconds):
+    """By the clock, whatever the number of rounds; four rounds at least."""
+    timing = Clock(microseconds)
+    setup = EpochSetup(timing.create, timing)
+    rounds = 0
+    with contextlib.suppress(RecordingEnded):
+        while rounds < setup.rounds:
+            (invoke,), _ = setup()
+            invoke()
+            rounds += 1
+    assert 4 <= rounds < setup.rounds
+    assert 3.0 <= setup.elapsed < 3.0 + 14 * microseconds / 1e6
 
 
 ARTIFACT = SimpleNamespace(
