@@ -84,6 +84,7 @@ class Progress:
             return
         self._clear()
         self._reporter.write_line(f"litegate: {line}")
+        self._reporter.flush()  # into a pipe, a line would wait for some 8 KB of others
 
     def _clear(self) -> None:
         if self._live and self._reporter:
