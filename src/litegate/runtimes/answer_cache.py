@@ -19,7 +19,7 @@ class Answers(Protocol):
 
     @property
     def raw(self) -> Any:
-        """An array, shape (n, ...), or `Rows` of a file."""
+        """An array, shape (n, ...), or a `DiskArray`."""
 
 
 A = TypeVar("A", bound=Answers)
@@ -41,7 +41,7 @@ class AnswerCache(Generic[A]):
     """Bytes of arrays to keep in files."""
     _in_memory: OrderedDict[Hashable, dict[str, A]] = field(default_factory=OrderedDict)
     _on_disk: OrderedDict[Hashable, dict[str, A]] = field(default_factory=OrderedDict)
-    """As `_in_memory`, with the path of a file as `raw`."""
+    """As `_in_memory`, with the path of a file for each array in memory."""
     _folder: Path | None = None
     _written: int = 0
 
@@ -49,7 +49,7 @@ class AnswerCache(Generic[A]):
         """Return the values under a key, by output; compute them if they are not cached."""
         if key in self._on_disk:
             self._on_disk.move_to_end(key)
-            return _with_raw(self._on_disk[key], np.load)
+            return _with_raw(self._on_disk[key], _load)
         if key not in self._in_memory:
             self._in_memory[key] = compute()
         self._in_memory.move_to_end(key)
@@ -66,16 +66,22 @@ class AnswerCache(Generic[A]):
                 continue
         while self._on_disk and sum(map(_bytes_of_files, self._on_disk.values())) > self.disk:
             _, files = self._on_disk.popitem(last=False)
-            for answers in files.values():
-                answers.raw.unlink(missing_ok=True)
+            for path in _paths(files):
+                path.unlink(missing_ok=True)
 
-    def _write(self, array: Any) -> Path:
+    def _write(self, array: Any) -> Any:
+        if not isinstance(array, np.ndarray):
+            return array  # in a file of its own, and too large to be read as a whole
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="litegate-"))
             weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         self._written += 1
         path = self._folder / f"{self._written}.npy"
-        np.save(path, array)
+        try:
+            np.save(path, array)
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
         return path
 
 
@@ -93,4 +99,13 @@ def _bytes(by_output: Mapping[str, Answers]) -> int:
 
 
 def _bytes_of_files(by_output: Mapping[str, Answers]) -> int:
-    return sum(answers.raw.stat().st_size for answers in by_output.values())
+    return sum(path.stat().st_size for path in _paths(by_output))
+
+
+def _paths(by_output: Mapping[str, Answers]) -> list[Path]:
+    """Return the files that the cache has written."""
+    return [answers.raw for answers in by_output.values() if isinstance(answers.raw, Path)]
+
+
+def _load(raw: Any) -> Any:
+    return np.load(raw) if isinstance(raw, Path) else raw

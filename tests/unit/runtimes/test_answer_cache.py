@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from litegate.data import disk_arrays
 from litegate.runtimes.answer_cache import AnswerCache
 
 BYTES = 800
@@ -76,3 +77,33 @@ def test_several_outputs_come_back_as_they_were():
     assert list(again) == ["a", "b"]
     assert again["a"].raw.dtype == np.int8
     assert np.array_equal(again["a"].raw, first["a"].raw)
+
+
+def test_outputs_in_a_file_of_their_own_stay_there(tmp_path, monkeypatch):
+    """An array too large for memory is on disk already, and must not be read as a whole."""
+    np.save(tmp_path / "large.npy", np.arange(100.0))
+    monkeypatch.setattr(disk_arrays, "IN_MEMORY", 8)
+    large, seen = disk_arrays.DiskArray(tmp_path / "large.npy"), []
+    cache = entries(memory=1, disk=9)
+    cache.get("large", lambda: {"y": Answers(large)})
+    for key in (0, 1):
+        ask(cache, key, seen)
+    again = cache.get("large", dict)["y"].raw
+    assert again is large
+    assert (again[3:5] == [3, 4]).all()
+    assert seen == [0, 1]
+
+
+def test_a_file_cut_off_by_a_full_disk_is_removed(monkeypatch):
+    """It would take the room that is missing."""
+    cache, seen, paths = entries(memory=0, disk=3), [], []
+
+    def cut_off(path, _):
+        path.write_bytes(b"half")
+        paths.append(path)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "save", cut_off)
+    ask(cache, 1, seen)
+    assert paths
+    assert not paths[0].exists()
