@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -298,8 +299,6 @@ class Pipeline:
                     raise error
 
     def _load(self, model: Model, recipe: str, key: str, *, built: bool = False) -> Artifact:
-        import hashlib
-
         files = self.store.get(BUILDS, key, FILES)
         keras_outputs = stored_keras_outputs(files)
         if built and keras_outputs is None:
