@@ -2,7 +2,7 @@
 
 import pytest
 
-TIMED = "require(latency(candidate, benchmark) <= ms(100))"
+TIMED = "require(latency(candidate, benchmark, ms(100)) <= ms(100))"
 HEAD = "from litegate import ms\nfrom litegate.measures.latency import latency"
 
 

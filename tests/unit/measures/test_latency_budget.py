@@ -22,10 +22,10 @@ from litegate.measures.latency.budget import (
 from litegate.measures.measurement import Measurement, Outcome
 
 
-def verdict(median, floor, budget, elapsed=3.0):
+def verdict(median, floor, budget, elapsed=3.0, epochs=15):
     """What the rule says of a median and a floor in milliseconds."""
     found = LatencyStatistics(
-        median=median / 1e3, floor=floor / 1e3, p95=1.0, epochs=9, elapsed=elapsed
+        median=median / 1e3, floor=floor / 1e3, p95=1.0, epochs=epochs, elapsed=elapsed
     )
     measured = Measurement(
         name="latency",
@@ -69,6 +69,32 @@ def test_a_recording_of_less_than_three_seconds_decides_nothing(median, floor):
     """It may have missed the machine's good moments, or its usual ones."""
     assert verdict(median, floor, 1.0, elapsed=2.99).outcome is Outcome.INCONCLUSIVE
     assert verdict(median, floor, 1.0, elapsed=3.0).outcome is not Outcome.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("median", "epochs", "outcome"),
+    [
+        (0.999, 16, Outcome.PASS),
+        (1.0, 16, Outcome.PASS),
+        (1.001, 16, Outcome.INCONCLUSIVE),
+        (1.0, 15, Outcome.INCONCLUSIVE),
+    ],
+)
+def test_a_model_clearly_within_its_budget_passes_early(median, epochs, outcome):
+    """At two thirds of the budget, by sixteen interpreters or more."""
+    assert verdict(median, median, 1.5, elapsed=0.3, epochs=epochs).outcome is outcome
+
+
+@pytest.mark.parametrize("clear", [True, False])
+def test_there_is_one_early_look_after_sixteen_interpreters(clear):
+    looks, clock = [], Clock(100)
+    setup = EpochSetup(clock.create, clock, lambda: looks.append(len(setup.starts)) or clear)
+    with contextlib.suppress(RecordingEnded):
+        while True:
+            (invoke,), _ = setup()
+            invoke()
+    assert looks == [16]
+    assert (setup.elapsed < 0.4) is clear
 
 
 def test_a_latency_has_no_least_value():
