@@ -1,4 +1,4 @@
-"""Counts behind docs/performance.md: each artifact is evaluated once, each split is held once."""
+"""Counts behind docs/performance.md: each artifact is evaluated once, each split is read once."""
 
 from collections import Counter
 
@@ -60,3 +60,17 @@ def test_three_models_are_each_evaluated_once(project, monkeypatch, evaluations,
     }
     assert set(evaluations.values()) == {1}
     assert opened["x.npy"] == opened["y.npy"] == 1
+
+
+@pytest.mark.parametrize(("ci", "again"), [("", set()), ("true", {1})])
+def test_answers_are_read_from_the_store_except_in_ci(project, monkeypatch, evaluations, ci, again):
+    """A second run computes nothing on a laptop, and everything again in CI."""
+    project.model(BUDGET).real_checks()
+    chosen = ("checks/", "-m", "not latency", "-k", "not property")
+    assert project.run(*chosen).ret == 0
+    first = set(evaluations)
+    evaluations.clear()
+    monkeypatch.setenv("CI", ci)
+    assert project.run(*chosen).ret == 0
+    assert set(evaluations.values()) == again
+    assert set(evaluations) == (first if ci else set())

@@ -51,17 +51,16 @@ def report(
 
 def _render(source: Path, to: Path, options: GateOptions, history: Path | None) -> Path:
     # Late, here and below: the page imports Jinja2, which most commands do not need.
-    from litegate.gate.evidence import cached_predictor, in_store
+    from litegate.gate.evidence import in_store
     from litegate.gate.page import show
     from litegate.report.history_store import reports_before_head, reports_in_folder
 
     content = read(source)
-    store = Store(options.store)
-    lookup, predictor = in_store(store, content.get("splits") or {}), cached_predictor(store)
+    lookup = in_store(Store(options.store), content.get("splits") or {})
     if history:
-        return show(content, lookup, predictor, to, *reports_in_folder(history))
+        return show(content, lookup, to, *reports_in_folder(history))
     earlier = reports_before_head(options.project, options.history)
-    return show(content, lookup, predictor, to, earlier)
+    return show(content, lookup, to, earlier)
 
 
 def _render_comparison(before: Path, after: Path, to: Path) -> Path:

@@ -7,15 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from litegate.build.store import Store
 from litegate.core.options import GateOptions
 from litegate.gate.evidence import (
     Comparison,
     Lookup,
-    Predictor,
     gather,
     in_memory,
-    recording_predictor,
 )
 from litegate.gate.session import GateSession
 from litegate.report.history_store import reports_before_head
@@ -90,7 +87,6 @@ def _split(split: Evaluation) -> dict[str, Any]:
 def show(
     report: Report,
     lookup: Lookup,
-    predictor: Predictor,
     path: Path,
     earlier: Iterable[Report] = (),
     gaps: Iterable[str] = (),
@@ -100,7 +96,7 @@ def show(
     `gaps` name evidence that the caller could not get. Raises ConfigError if the file cannot be
     written.
     """
-    facts, more = gather(report, lookup, predictor)
+    facts, more = gather(report, lookup)
     return write(page(report, facts, [*gaps, *more], earlier), path)
 
 
@@ -108,5 +104,4 @@ def show_run(report: Report, comparisons: Iterable[Comparison], options: GateOpt
     """Write the page of a run that has just ended, from artifacts in memory."""
     artifacts = (artifact for pair in comparisons for artifact in pair.sides.values())
     earlier = reports_before_head(options.project, options.history)
-    predictor = recording_predictor(Store(options.store))
-    return show(report, in_memory(artifacts), predictor, options.report / PAGE_NAME, earlier)
+    return show(report, in_memory(artifacts), options.report / PAGE_NAME, earlier)

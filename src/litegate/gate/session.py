@@ -10,6 +10,7 @@ from typing import Any, final
 from litegate.build.pipeline import Built, Pipeline
 from litegate.build.process import Event
 from litegate.build.store import Store
+from litegate.build.store_answers import keep_answers
 from litegate.core.errors import ConfigError, DataUnavailable, LitegateError
 from litegate.core.git import Commit, head
 from litegate.core.options import GateOptions
@@ -176,7 +177,14 @@ class GateSession:
             raise NotGated(f"{what}{remedy}")
         if isinstance(built, LitegateError):
             raise built
-        return built
+        return self.with_stored_answers(built)
+
+    def with_stored_answers(self, artifact: Artifact) -> Artifact:
+        """Return the artifact, whose outputs are put into the store, and on a laptop taken from it.
+
+        In CI all are computed: a store may have been filled by somebody else.
+        """
+        return keep_answers(self.pipeline.store, artifact, read=not self.options.in_ci)
 
     def _ensure(self, model: Model, recipes: Iterable[str]) -> None:
         names = [name for name in recipes if (model.name, name) not in self._built]
@@ -188,7 +196,11 @@ class GateSession:
         recipes = select_recipes(model, self.options.only_recipes)
         wanted = [BASELINE, *(r.reference.name for r in recipes), *(r.name for r in recipes)]
         artifacts = {name: self.pipeline.find(model, name) for name in dict.fromkeys(wanted)}
-        return {name: artifact for name, artifact in artifacts.items() if artifact}
+        return {
+            name: self.with_stored_answers(artifact)
+            for name, artifact in artifacts.items()
+            if artifact
+        }
 
 
 def _declared_key(key: Callable[[Model, str], str], model: Model, recipe: str) -> str:

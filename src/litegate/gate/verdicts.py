@@ -44,7 +44,8 @@ def artifact(request: pytest.FixtureRequest, case: Case, role: str) -> Artifact:
     if scene := request.config.stash[GATE].scene:
         return _planted(scene, role)
     if role in ROLES:
-        return request.config.stash[GATE].session.counterparts[role].artifact(case)
+        session = request.config.stash[GATE].session
+        return session.with_stored_answers(session.counterparts[role].artifact(case))
     if case.recipe is None and role != "baseline":
         raise ConfigError(f"this check has no recipe, so it has no {role}")
     recipe = BASELINE

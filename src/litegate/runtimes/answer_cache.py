@@ -44,6 +44,9 @@ class AnswerCache(Generic[A]):
     """As `_in_memory`, with the path of a file for each array in memory."""
     _folder: Path | None = None
     _written: int = 0
+    _memory_used: int = 0
+    """Running totals: to sum up all entries on each call takes longer than small models do."""
+    _disk_used: int = 0
 
     def get(self, key: Hashable, compute: Callable[[], dict[str, A]]) -> dict[str, A]:
         """Return the values under a key, by output; compute them if they are not cached."""
@@ -51,23 +54,27 @@ class AnswerCache(Generic[A]):
             self._on_disk.move_to_end(key)
             return _with_raw(self._on_disk[key], _load)
         if key not in self._in_memory:
-            self._in_memory[key] = compute()
+            self._in_memory[key] = computed = compute()
+            self._memory_used += _bytes(computed)
         self._in_memory.move_to_end(key)
         answers = self._in_memory[key]
         self._make_room()
         return answers
 
     def _make_room(self) -> None:
-        while sum(map(_bytes, self._in_memory.values())) > self.memory:
+        while self._memory_used > self.memory:
             key, by_output = self._in_memory.popitem(last=False)
+            self._memory_used -= _bytes(by_output)
             try:
                 self._on_disk[key] = _with_raw(by_output, self._write)
             except OSError:  # a full disk: computed again on the next call
                 continue
-        while self._on_disk and sum(map(_bytes_of_files, self._on_disk.values())) > self.disk:
+            self._disk_used += _bytes_of_files(self._on_disk[key])
+        while self._disk_used > self.disk:
             _, files = self._on_disk.popitem(last=False)
+            self._disk_used -= _bytes_of_files(files)
             for path in _paths(files):
-                path.unlink(missing_ok=True)
+                path.unlink()
 
     def _write(self, array: Any) -> Any:
         if not isinstance(array, np.ndarray):

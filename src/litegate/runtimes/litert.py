@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import platform
 import re
 import sys
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import StrEnum
+from functools import cache
+from pathlib import Path
 from typing import Any, final
 
 from numpy.typing import NDArray
@@ -67,6 +71,20 @@ def version() -> str:
     from importlib.metadata import version as installed
 
     return installed("ai-edge-litert")
+
+
+@cache
+def instruction_set() -> str:
+    """Return a digest of the processor's instruction set, by which XNNPACK chooses its kernels.
+
+    Elsewhere than on Linux, whose kernel lists the extensions, it is the processor's name alone.
+    """
+    lines: list[str] = []
+    with suppress(OSError), Path("/proc/cpuinfo").open(encoding="utf-8") as cpuinfo:
+        # "flags" on x86-64, "Features" on Arm; the same for every core of nearly every machine.
+        lines = sorted({line for line in cpuinfo if line.lower().startswith(("flags", "features"))})
+    name = f"{platform.machine()} {'' if lines else platform.processor()}"
+    return hashlib.sha256("".join([name, *lines]).encode()).hexdigest()
 
 
 class Kernels(StrEnum):

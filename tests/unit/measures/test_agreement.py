@@ -152,9 +152,9 @@ def test_kernels_that_decide_otherwise(monkeypatch):
 
     def other(tflite, samples, **settings):
         assert (samples == candidate.evaluation.x[chosen]).all()
-        assert settings["kernels"] == "reference"
-        samples = samples.copy()
-        samples[:10] = samples[:10, ::-1]
+        if settings["kernels"] == "reference":
+            samples = samples.copy()
+            samples[:10] = samples[:10, ::-1]
         return real_outputs(tflite, samples, **settings)
 
     from litegate.measures.accuracy import agreement

@@ -8,13 +8,7 @@ from typing import TypeVar, final
 
 from litegate.core.errors import LitegateError
 from litegate.gate.evidence import files
-from litegate.gate.evidence.answers import (
-    Predictions,
-    Predictor,
-    cached_predictor,
-    predictions,
-    recording_predictor,
-)
+from litegate.gate.evidence.answers import Predictions, predictions
 from litegate.gate.evidence.comparison import Comparison, Lookup, comparisons, in_memory, in_store
 from litegate.gate.evidence.confusion import class_changes, confusions
 from litegate.gate.evidence.flips import Change, flip_sheet
@@ -27,7 +21,6 @@ from litegate.report.html.page_data import (
     SizeChange,
 )
 from litegate.report.outcomes import Report
-from litegate.runtimes.inference import predict
 from litegate.spec import Artifact
 from litegate.tflite.graph import Graph
 from litegate.tflite.parser import parse
@@ -35,12 +28,9 @@ from litegate.tflite.parser import parse
 __all__ = [
     "Comparison",
     "Lookup",
-    "Predictor",
-    "cached_predictor",
     "gather",
     "in_memory",
     "in_store",
-    "recording_predictor",
 ]
 
 
@@ -55,13 +45,11 @@ _NO_CHANGES: tuple[tuple[SizeChange, ...], int] = ((), 0)
 Result = TypeVar("Result")
 
 
-def gather(
-    report: Report, lookup: Lookup, predictor: Predictor = predict
-) -> tuple[list[CandidateData], list[str]]:
+def gather(report: Report, lookup: Lookup) -> tuple[list[CandidateData], list[str]]:
     """Make the data of each candidate that `lookup` finds, and list why others cannot be shown."""
     compared, gaps = comparisons(report, lookup)
     most_bytes = min(MOST_PICTURE_BYTES, PICTURE_BYTES // max(1, len(compared)))
-    return [_candidate_data(comparison, most_bytes, predictor) for comparison in compared], gaps
+    return [_candidate_data(comparison, most_bytes) for comparison in compared], gaps
 
 
 @final
@@ -80,13 +68,11 @@ class _Attempts:
             return otherwise
 
 
-def _candidate_data(
-    comparison: Comparison, most_picture_bytes: int, predictor: Predictor
-) -> CandidateData:
+def _candidate_data(comparison: Comparison, most_picture_bytes: int) -> CandidateData:
     candidate = comparison.candidate
     attempts = _Attempts()
     by_role: dict[str, Predictions] = attempts.result(
-        "answers", lambda: _predictions_by_role(comparison, predictor), {}
+        "answers", lambda: _predictions_by_role(comparison), {}
     )
     change = _change(comparison, by_role)
     names = candidate.evaluation.classes
@@ -112,12 +98,12 @@ def _candidate_data(
     )
 
 
-def _predictions_by_role(comparison: Comparison, predictor: Predictor) -> dict[str, Predictions]:
+def _predictions_by_role(comparison: Comparison) -> dict[str, Predictions]:
     """Return each artifact's predictions; empty if the labels are not classes."""
     split = comparison.candidate.evaluation
     if split.y is not None and not (split.classes and split.y.ndim == 1):
         return {}
-    return {role: predictions(artifact, predictor) for role, artifact in comparison.sides.items()}
+    return {role: predictions(artifact) for role, artifact in comparison.sides.items()}
 
 
 def _change(comparison: Comparison, by_role: Mapping[str, Predictions]) -> Change | None:

@@ -9,6 +9,7 @@ from functools import cache, lru_cache
 from typing import Any, final
 
 from litegate.build.store import BUILDS, EVALUATIONS, Store
+from litegate.build.store_answers import keep_answers
 from litegate.build.store_arrays import stored_labels, stored_samples
 from litegate.core.errors import LitegateError
 from litegate.report.outcomes import Report
@@ -95,7 +96,7 @@ def in_store(store: Store, splits: Mapping[str, Row]) -> Lookup:
         key, evaluation = keys_by_digest().get(str(row[role])), split(str(row["split"]))
         if key is None or evaluation is None:
             return None
-        return _artifact(store, key, row, role, evaluation)
+        return keep_answers(store, _artifact(store, key, row, role, evaluation), read=True)
 
     return lookup
 

@@ -33,7 +33,7 @@ from litegate.measures.accuracy.quanta import output_grid_of
 from litegate.measures.accuracy.shares import share
 from litegate.measures.measurement import Measurement
 from litegate.measures.names import Name
-from litegate.runtimes.inference import Outputs, all_outputs, predict_all
+from litegate.runtimes.inference import Outputs, all_outputs, demand_finite, predict_all
 from litegate.runtimes.litert import Kernels
 from litegate.spec import Artifact
 
@@ -194,17 +194,21 @@ def kernel_agreement(candidate: Artifact) -> Measurement:
     The samples are the same in every run, spread over the whole evaluation split: one of each of
     500 equal stretches, or all samples if there are fewer. With several outputs the worst decides.
     """
-    samples = candidate.evaluation.x
-    chosen = spread_indices(len(samples), KERNEL_SAMPLES)
-    plain = all_outputs(
-        candidate.tflite,
-        samples[chosen],
-        subject=candidate.name,
-        kernels=Kernels.REFERENCE,
-        signature=candidate.signature,
+    chosen = spread_indices(len(candidate.evaluation.x), KERNEL_SAMPLES)
+    samples = candidate.evaluation.x[chosen]
+    demand_finite(samples, candidate.name, samples)
+    # Both are run here: outputs that an earlier run stored are no evidence about these kernels.
+    fast, plain = (
+        all_outputs(
+            candidate.tflite,
+            samples,
+            subject=candidate.name,
+            kernels=kernels,
+            signature=candidate.signature,
+        )
+        for kernels in (Kernels.XNNPACK, Kernels.REFERENCE)
     )
-    fast = predict_all(candidate)
-    scores = {name: (output[chosen].real, plain[name][:].real) for name, output in fast.items()}
+    scores = {name: (output[:].real, plain[name][:].real) for name, output in fast.items()}
 
     def measure(_: str, pair: _Scores) -> Measurement:
         return _measure_kernel_agreement(candidate, chosen, *pair)

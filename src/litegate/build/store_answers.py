@@ -1,0 +1,103 @@
+"""Keep the outputs of artifacts in the store, so that a later run need not compute them again."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from typing import Any, final
+
+import numpy as np
+
+from litegate.build.store import ANSWERS, Store
+from litegate.core.errors import LitegateError
+from litegate.data.disk_arrays import open_array
+from litegate.runtimes.inference import Outputs, use_stored
+from litegate.runtimes.litert import instruction_set, version
+from litegate.spec import Artifact
+from litegate.spec.artifact_keys import digest_of
+from litegate.tflite.ports import Port
+
+MOST_BYTES = 16 * 2**20
+"""Larger outputs are not kept: trades the store's size against running the model again.
+
+10,000 samples of 400 float32 scores just fit; outputs of images, one per pixel, do not."""
+_PORTS = "ports.json"
+
+
+def keep_answers(store: Store, artifact: Artifact, *, read: bool) -> Artifact:
+    """Put what `predict` computes for an artifact into the store; with `read` take it from there.
+
+    Returns the artifact.
+    """
+    use_stored(artifact, StoredAnswers(store=store, artifact=artifact, read=read))
+    return artifact
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredAnswers:
+    """The outputs of one artifact on its evaluation split, in the store.
+
+    Their key has the file, the split, LiteRT's version and the processor's instruction set: float
+    results differ in their last bits between processors, and a run must not mix the two.
+    """
+
+    store: Store
+    artifact: Artifact
+    read: bool
+    """Take stored outputs; else they are only written, for the page of `litegate report`."""
+
+    @property
+    def key(self) -> str:
+        """The key of the entry in the store."""
+        split, signature = self.artifact.evaluation.digest, self.artifact.signature
+        return digest_of([self.artifact.sha256, signature, split, version(), instruction_set()])
+
+    def load(self) -> dict[str, Outputs] | None:
+        """Return the outputs by name; None if there are none or they do not fit the artifact."""
+        if not (self.read and self.store.has(ANSWERS, self.key)):
+            return None
+        try:
+            files = self.store.locate(ANSWERS, self.key)
+            outputs = {
+                name: Outputs(raw=open_array(files[f"{number}.npy"]), port=_port(fields))
+                for number, (name, fields) in enumerate(_ports(files[_PORTS].read_bytes()))
+            }
+        except (KeyError, TypeError, LitegateError, OSError, ValueError):
+            outputs = {}
+        if outputs and all(map(self._fits, outputs.values())):
+            return outputs
+        self.store.forget(ANSWERS, self.key)
+        return None
+
+    def save(self, outputs: dict[str, Outputs]) -> None:
+        """Store the outputs; a store that cannot be written to must not end the run."""
+        size = sum(output.raw.nbytes for output in outputs.values())
+        if size > MOST_BYTES or self.store.has(ANSWERS, self.key):
+            return
+        ports = {name: asdict(output.port) for name, output in outputs.items()}
+        with suppress(LitegateError, OSError), self.store.staging() as folder:
+            (folder / _PORTS).write_text(json.dumps(ports, default=str))
+            files = {_PORTS: folder / _PORTS}
+            for number, output in enumerate(outputs.values()):
+                files[f"{number}.npy"] = folder / f"{number}.npy"
+                np.save(files[f"{number}.npy"], output.raw, allow_pickle=False)
+            self.store.put(ANSWERS, self.key, files)
+
+    def _fits(self, output: Outputs) -> bool:
+        samples = len(self.artifact.evaluation.x)
+        return bool(len(output.raw) == samples and output.raw.dtype == output.port.dtype)
+
+
+def _ports(text: bytes) -> list[tuple[str, dict[str, Any]]]:
+    """Read the fields of each port, by output. Raises TypeError if the text is no JSON object."""
+    ports = json.loads(text)
+    if not isinstance(ports, dict):
+        raise TypeError(f"{_PORTS} holds no object")
+    return list(ports.items())
+
+
+def _port(fields: dict[str, Any]) -> Port:
+    shapes = {name: tuple(fields[name]) for name in ("shape", "allocated")}
+    return Port(**fields | shapes | {"dtype": np.dtype(fields["dtype"])})
