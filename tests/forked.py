@@ -27,9 +27,13 @@ AVAILABLE = sys.platform == "linux"
 """Where a process that loaded numeric libraries can be forked safely."""
 _LATE = (
     "_zoneinfo",
+    "ai_edge_litert.interpreter",
+    "email.parser",
+    "filelock",
     "gzip",
     "hypothesis.core",
     "hypothesis.strategies",
+    "pydantic.type_adapter",
     "rich.jupyter",
     "zoneinfo",
 )

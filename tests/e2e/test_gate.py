@@ -75,6 +75,7 @@ def test_a_run_that_gated_nothing_is_an_error(gate, no_network):
     assert "nothing was gated, which is no pass" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_flipped_byte_is_reported_and_rebuilt(gate, quick, tmp_path):
     """The store is verified on reading; the same bytes come back."""
     store = tmp_path / "store"
@@ -89,6 +90,7 @@ def test_a_flipped_byte_is_reported_and_rebuilt(gate, quick, tmp_path):
     assert victim.read_bytes() == healthy
 
 
+@pytest.mark.slow
 def test_xdist_workers_build_once(quick):
     """Two workers, an empty store: each artifact is trained for once, every check passes."""
     assert quick.returncode == 0, quick.stdout + quick.stderr

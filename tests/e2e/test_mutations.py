@@ -32,16 +32,16 @@ def mutations(files, *args, timeout, **env):
 
 def test_damage_ends_in_words_or_in_a_true_verdict():
     """Through `litegate inspect`, `litegate compare` and the gate, too."""
-    outcomes, problems = mutations(100, timeout=300)
+    outcomes, problems = mutations(40, timeout=300)
     assert not problems
     assert {kind: sum(found.values()) for kind, found in outcomes.items()} == {
-        "truncated": 20,
-        "flipped": 20,
-        "zeroed": 20,
-        "overwritten": 20,
-        "spliced": 20,
+        "truncated": 8,
+        "flipped": 8,
+        "zeroed": 8,
+        "overwritten": 8,
+        "spliced": 8,
     }
-    assert outcomes["truncated"] == {"refused by the parser": 20}
+    assert outcomes["truncated"] == {"refused by the parser": 8}
     total = sum(map(Counter, outcomes.values()), Counter())
     for outcome in ("refused by LiteRT", "ran, failed a limit", "ran within limits"):
         assert total[outcome] > 3

@@ -1,5 +1,6 @@
 """A small project with planted artifacts, and pytest run on it from outside."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -42,6 +43,12 @@ forked.load()
 def processes_are_forks(monkeypatch):
     """Python that a test or litegate starts is a process of its own, but no new interpreter."""
     monkeypatch.setattr(subprocess, "run", forked.run)
+
+
+@pytest.fixture(autouse=True)
+def files_are_not_synced(monkeypatch):
+    """A power cut is no case of these tests, and each file would wait for the disk."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
 
 
 @pytest.fixture
