@@ -26,7 +26,7 @@ from litegate.report.html.page_data import (
     LayerDifference,
     Numbers,
     OperatorTypes,
-    SizeChange,
+    SizeDifference,
     SizeShare,
 )
 from litegate.report.html.verdict_changes import ChangeKind, verdict_changes
@@ -98,7 +98,7 @@ def facts(name, model="m"):
         ),
         classes=(ClassChange(name=name, n=9, before=0.5, after=0.25),),
         size_shares=(SizeShare(name=name, kind="weight", operator=name, bytes=9),),
-        size_changes=(SizeChange(name=name, bytes=4),),
+        size_changes=(SizeDifference(name=name, bytes=4),),
         size_changes_left_out=1,
         operators=(
             OperatorTypes(

@@ -18,7 +18,7 @@ from litegate.report.html.page_data import (
     CandidateData,
     Epoch,
     LayerDifference,
-    SizeChange,
+    SizeDifference,
 )
 from litegate.report.outcomes import Report
 from litegate.spec import Artifact
@@ -40,7 +40,7 @@ MOST_PICTURE_BYTES = 100_000
 """For the pictures of one candidate: room for 40 gray pictures of 48x48 even before compression,
 which are as many as a sheet shows; more would only make a page of few candidates larger."""
 
-_NO_CHANGES: tuple[tuple[SizeChange, ...], int] = ((), 0)
+_NO_CHANGES: tuple[tuple[SizeDifference, ...], int] = ((), 0)
 
 Result = TypeVar("Result")
 
@@ -121,7 +121,7 @@ def _graphs(comparison: Comparison) -> dict[str, Graph]:
     }
 
 
-def _size_changes(comparison: Comparison) -> tuple[tuple[SizeChange, ...], int]:
+def _size_changes(comparison: Comparison) -> tuple[tuple[SizeDifference, ...], int]:
     if not comparison.base:
         return _NO_CHANGES
     return files.size_changes(comparison.base, comparison.candidate)

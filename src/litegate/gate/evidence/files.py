@@ -11,7 +11,7 @@ from litegate.measures.regression.graph_matching import PlacedOperator, operator
 from litegate.measures.regression.operator_diff import NO_ARITHMETIC, float_arithmetic
 from litegate.measures.regression.size_diff import REST
 from litegate.measures.structure.tensor_roles import Role
-from litegate.report.html.page_data import OperatorTypes, SizeChange, SizeShare
+from litegate.report.html.page_data import OperatorTypes, SizeDifference, SizeShare
 from litegate.spec import Artifact
 from litegate.tflite.graph import Graph, Tensor
 
@@ -60,13 +60,13 @@ def _total(shares: Iterable[SizeShare]) -> int:
     return sum(share.bytes for share in shares)
 
 
-def size_changes(base: Artifact, candidate: Artifact) -> tuple[tuple[SizeChange, ...], int]:
+def size_changes(base: Artifact, candidate: Artifact) -> tuple[tuple[SizeDifference, ...], int]:
     """Return the greatest size differences, and the count of those left out.
 
     Raises ArtifactError if a file cannot be read.
     """
     changes = [
-        SizeChange(name=change.label, bytes=change.bytes)
+        SizeDifference(name=change.label, bytes=change.bytes)
         for change in size_diff.size_changes(base, candidate)
     ]
     # They come sorted, so that the cut drops the smallest.

@@ -140,7 +140,7 @@ class SizeShare:
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SizeChange:
+class SizeDifference:
     """A tensor or structure whose size differs from the base's."""
 
     name: str
@@ -223,7 +223,7 @@ class CandidateData:
     classes: tuple[ClassChange, ...]
     """The greatest loss first."""
     size_shares: tuple[SizeShare, ...]
-    size_changes: tuple[SizeChange, ...]
+    size_changes: tuple[SizeDifference, ...]
     """Against the base, the greatest difference first."""
     size_changes_left_out: int
     operators: tuple[OperatorTypes, ...]
