@@ -151,6 +151,17 @@ def two_signatures():
     )
 
 
+def second_graph_signed():
+    """The only signature, `twice`, names the second graph, 2 x; the first, unsigned, gives -x."""
+    minus, twice = Graph(), Graph()
+    x, negated = minus.tensor("minus_x", -1, 3), minus.tensor("minus_out", -1, 3)
+    minus.step("MUL", [x, minus.tensor("sign", data=np.float32(-1))], negated)
+    given, out = twice.tensor("twice_x", -1, 3), twice.tensor("twice_out", -1, 3)
+    twice.step("MUL", [given, twice.tensor("factor", data=np.float32(2))], out)
+    signed = ("twice", 1, {"x": given}, {"doubled": out})
+    return write((minus, [x], [negated]), (twice, [given], [out]), signatures=[signed])
+
+
 def samples(n=40, *, seed=3):
     """Samples of both inputs, shape (n, 3), between -1 and 1."""
     rng = np.random.default_rng(seed)

@@ -119,9 +119,9 @@ def runnable_graph(interpreter: Any, signature: str, subject: str) -> RunnableGr
         raise _unknown_signature(signatures, signature, subject)
     name = signature or next(iter(signatures), "")
     subgraph = _subgraph_index(interpreter, name) if name else 0
-    if signature and subgraph:
-        return _SignedGraph(interpreter, signature, subgraph, subject)
-    return _FirstGraph(interpreter, signatures[name] if name and not subgraph else {}, subject)
+    if subgraph:
+        return _SignedGraph(interpreter, name, subgraph, subject)
+    return _FirstGraph(interpreter, signatures.get(name, {}), subject)
 
 
 def _subgraph_index(interpreter: Any, signature: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import final
 
@@ -147,7 +148,7 @@ class Graph:
     metadata: tuple[Metadata, ...]
     signatures: tuple[Signature, ...] = ()
     entry: int = 0
-    """The index of the subgraph to judge: the requested signature's, else the first."""
+    """The index of the subgraph to judge: the requested or only signature's, else the first."""
 
     @property
     def main(self) -> Subgraph:
@@ -158,3 +159,12 @@ class Graph:
         """Return the names that the signatures give a subgraph's outputs, by tensor index."""
         signed = (signature.outputs for signature in self.signatures if signature.graph == graph)
         return {index: name for outputs in signed for index, name in outputs}
+
+
+def sole_graph(signed_graphs: Sequence[int]) -> int:
+    """Return the graph to judge if no signature is requested, from the graphs that are signed.
+
+    It is that of the file's only signature: callers run a file by its signature, wherever the
+    converter put the graph. Without a signature, or with several, it is the first graph.
+    """
+    return signed_graphs[0] if len(signed_graphs) == 1 else 0

@@ -34,6 +34,7 @@ from litegate.tflite.graph import (
     Subgraph,
     Tensor,
     bits,
+    sole_graph,
 )
 
 _IDENTIFIER = b"TFL3"
@@ -43,7 +44,10 @@ _SCHEMA_VERSION = 3
 
 @lru_cache(maxsize=8)  # keeps the files alive; a check looks at two or three of them
 def parse(tflite: bytes, *, subject: str = "the model", signature: str = "") -> Graph:
-    """Parse a `.tflite` file; its main graph is that of `signature`, else the first.
+    """Parse a `.tflite` file; its main graph is that of `signature`.
+
+    Without a name it is that of the only signature, or the first graph if the file has none or
+    several.
 
     Time and memory are proportional to the size of the file, whatever its bytes are. Raises
     ArtifactError, naming `subject`, if the bytes are not one complete TFLite file of this LiteRT's
@@ -61,7 +65,7 @@ def parse(tflite: bytes, *, subject: str = "the model", signature: str = "") -> 
 
 def _entered(graph: Graph, signature: str, subject: str) -> Graph:
     if not signature:
-        return graph
+        return replace(graph, entry=sole_graph([known.graph for known in graph.signatures]))
     graphs_by_signature = {known.name: known.graph for known in graph.signatures}
     if signature not in graphs_by_signature:
         raise ArtifactError(

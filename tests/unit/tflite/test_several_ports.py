@@ -2,14 +2,17 @@
 
 import numpy as np
 import pytest
-from several import crossed, crossed_artifact, double, samples, two_signatures
+from ai_edge_litert import schema_py_generated as schema
+from several import crossed, crossed_artifact, double, samples, second_graph_signed, two_signatures
 
 from litegate.core.errors import ArtifactError, DataError, MeasurementError
 from litegate.runtimes.inference import all_outputs, inner_tensors, outputs, predict, predict_all
 from litegate.runtimes.litert import Kernels, Runner
 from litegate.runtimes.litert import signatures as signatures_of
 from litegate.spec import Inputs
+from litegate.tflite.editing.draft import Draft, name_of
 from litegate.tflite.parser import parse
+from litegate.tflite.ports import graph_ports
 
 X = samples()
 LEFT, RIGHT = X.arrays["left"], X.arrays["right"]
@@ -133,6 +136,29 @@ def test_a_parser_reads_the_signatures_and_enters_the_named_one():
     assert parse(two_signatures()).main.index == 0
     with pytest.raises(ArtifactError, match="no signature 'third'"):
         parse(two_signatures(), signature="third")
+
+
+@pytest.mark.parametrize("kernels", list(Kernels))
+@pytest.mark.parametrize("signature", ["", "twice"])
+def test_the_only_signature_chooses_the_graph_that_is_run(signature, kernels):
+    outputs_by_name = all_outputs(
+        second_graph_signed(), LEFT, signature=signature, kernels=kernels, batch=7
+    )
+    assert list(outputs_by_name) == ["doubled"]
+    assert np.allclose(outputs_by_name["doubled"].raw, 2 * LEFT)
+
+
+@pytest.mark.parametrize("signature", ["", "twice"])
+def test_the_only_signature_chooses_the_graph_that_is_parsed(signature):
+    graph = parse(second_graph_signed(), signature=signature)
+    assert graph.main.index == 1
+    ports = [graph_ports(graph, side, signature) for side in ("inputs", "outputs")]
+    assert [list(port) for port in ports] == [["x"], ["doubled"]]
+
+
+def test_faults_are_planted_in_the_graph_of_the_only_signature():
+    draft = Draft(schema.ModelT.InitFromPackedBuf(second_graph_signed(), 0))
+    assert name_of(draft.graph.tensors[draft.output]) == "twice_out"
 
 
 @pytest.mark.parametrize("dtype", ["int32", "int64"])

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from litegate.core.errors import ConfigError
 from litegate.tflite.editing.writer import pack
+from litegate.tflite.graph import sole_graph
 from litegate.tflite.ports import canonical_name
 
 
@@ -26,8 +27,8 @@ def edit(tflite: bytes, change: Callable[[Any], None]) -> bytes:
 class Draft:
     """A graph of an unpacked model, with methods to find tensors and to insert operators.
 
-    `signature` selects the graph, by default the first. `output` names the deciding output as the
-    signature does; by default it is the signature's first.
+    `signature` selects the graph, by default that of the only signature, or the first. `output`
+    names the deciding output as the signature does; by default it is the signature's first.
     """
 
     def __init__(self, model: Any, *, signature: str = "", output: str = "") -> None:
@@ -148,14 +149,16 @@ class Draft:
 
 
 def _find_signature(model: Any, name: str) -> Any:
-    """Return the signature `name`, or without a name that of the first graph; None if missing."""
+    """Return the signature `name`, by default that of the graph to judge; None if missing."""
     signatures = model.signatureDefs or ()
     if name:
         return next(
             (definition for definition in signatures if _text(definition.signatureKey) == name),
             None,
         )
-    return next((definition for definition in signatures if definition.subgraphIndex == 0), None)
+    graph = sole_graph([definition.subgraphIndex for definition in signatures])
+    of_graph = (definition for definition in signatures if definition.subgraphIndex == graph)
+    return next(of_graph, None)
 
 
 def _text(name: bytes | str | None) -> str:
