@@ -52,7 +52,19 @@ def _grown(extra):
 
 def test_without_against_nothing_is_compared(branched):
     """No base, no check of one; what is left decides."""
-    assert branched.run().ret == 5
+    done = branched.run()
+    assert done.ret == 5
+    done.stdout.fnmatch_lines(["against none: nothing is compared with a base"])
+
+
+@pytest.mark.parametrize("where", ["flag", "setting"])
+def test_an_empty_ref_ends_the_run(branched, where):
+    """An unset variable of CI must not judge against nothing."""
+    if where == "setting":
+        branched.pytester.makeini("[pytest]\nlitegate_against =\n")
+    done = branched.run("checks/", *(["--against", ""] if where == "flag" else []))
+    assert done.ret == 4
+    done.stderr.fnmatch_lines(["*against is empty", "*expected: a git ref, auto or none"])
 
 
 def test_the_base_is_named_and_the_same_bytes_pass(branched):

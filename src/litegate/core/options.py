@@ -53,6 +53,9 @@ class Option:
     repeated: bool = False
     personal: bool = False
     """True if it describes this machine or run only and cannot weaken the gate."""
+    refuses_empty: bool = False
+    """True if an empty value is an error. CI passes an unset variable as one, which must not switch
+    a comparison off."""
     dropped: str = ""
     """Prefix of the setting's name that the flag omits."""
 
@@ -96,6 +99,7 @@ OPTIONS = (
     Option(
         name="litegate_against",
         parse=str.strip,
+        refuses_empty=True,
         allowed="a git ref, auto or none",
         default="none",
         help="hold the change against its merge base with this ref; auto finds the target branch",
@@ -106,6 +110,7 @@ OPTIONS = (
     Option(
         name="litegate_anchor",
         parse=str.strip,
+        refuses_empty=True,
         allowed="a git ref or none",
         default="none",
         help="hold models against this pinned commit too, such as the last release's tag",
@@ -277,7 +282,7 @@ def parse(
 ) -> GateOptions:
     """Parse all options. Raises ConfigError for a wrong value, and names the allowed ones."""
     env = os.environ if environment is None else environment
-    read = {o.name: _value(o, flags.get(o.name), env, settings.get(o.name, "")) for o in OPTIONS}
+    read = {o.name: _value(o, flags.get(o.name), env, settings.get(o.name)) for o in OPTIONS}
     data = read["litegate_data"]
     return GateOptions(
         project=project,
@@ -302,14 +307,21 @@ def parse(
     )
 
 
-def _value(option: Option, flag: Any, env: Mapping[str, str], setting: str) -> Any:
+def _value(option: Option, flag: Any, env: Mapping[str, str], setting: str | None) -> Any:
     sources = (
         (option.flag, _text(flag)),
-        (option.env, env.get(option.env, "") if option.env else ""),
+        (option.env, env.get(option.env)),
         (f"the setting {option.name}", setting),
         ("the default", option.default),
     )
-    source, text = next((s for s in sources if s[1]), ("the default", option.default))
+    given = [(source, text) for source, text in sources if text is not None]
+    if option.refuses_empty and not given[0][1].strip():
+        raise ConfigError(
+            f"{given[0][0]} is empty",
+            expected=option.allowed,
+            remedy="set the variable that it is read from; none compares with nothing",
+        )
+    source, text = next(((source, text) for source, text in given if text), given[-1])
     try:
         return option.parse(text)
     except (ValueError, KeyError):
@@ -318,9 +330,9 @@ def _value(option: Option, flag: Any, env: Mapping[str, str], setting: str) -> A
         ) from None
 
 
-def _text(flag: Any) -> str:
+def _text(flag: Any) -> str | None:
     if flag is None:
-        return ""
+        return None
     if isinstance(flag, bool):
         return str(flag).lower()
     return ",".join(flag) if isinstance(flag, list) else str(flag)

@@ -111,9 +111,8 @@ def narrow_times(config: pytest.Config) -> None:
 def options_of(config: pytest.Config) -> GateOptions:
     """Return the options of a run. Raises ConfigError for a value that is not allowed."""
     flags = {option.name: config.getoption(option.name) for option in OPTIONS}
-    return parse(
-        config.rootpath, flags, {option.name: setting(config, option.name) for option in OPTIONS}
-    )
+    names = (option.name for option in OPTIONS if config.getini(option.name) is not None)
+    return parse(config.rootpath, flags, {name: setting(config, name) for name in names})
 
 
 def setting(config: pytest.Config, name: str) -> str:

@@ -22,6 +22,7 @@ from litegate.gate.recorder import Recorder
 from litegate.gate.session import GateSession
 from litegate.regression import waiver_file
 from litegate.regression.base import Base
+from litegate.regression.base_commit import NONE
 from litegate.regression.waivers import Waiver, find_waiver
 from litegate.regression.weakening import WeakenedLimits, compare_model, compare_project
 from litegate.spec.cases import Case
@@ -123,6 +124,8 @@ class Gate:
         sides = self.session.counterparts.items()
         commits = ((role, side.base.commit) for role, side in sides)
         compared = [words[role].format(commit.short, plain(commit.ref)) for role, commit in commits]
+        if self.base is None:
+            compared.insert(0, f"against {NONE}: nothing is compared with a base")
         return header(self.recorder.run.environment) + compared
 
     def declaration(self) -> dict[str, Any]:

@@ -53,6 +53,22 @@ def test_a_wrong_switch_in_a_setting_is_refused():
         parse(HERE, {}, {"litegate_strict": "maybe"}, {})
 
 
+@pytest.mark.parametrize("text", ["", " ", "\t"])
+@pytest.mark.parametrize("option", ["against", "anchor"])
+@pytest.mark.parametrize("source", ["flag", "setting"])
+def test_an_empty_ref_is_no_comparison_with_nothing(source, option, text):
+    """CI passes an unset variable as `--against ""`."""
+    given = {f"litegate_{option}": text}
+    flags, settings = (given, {}) if source == "flag" else ({}, given)
+    expected = "auto or none" if option == "against" else "a git ref or none"
+    with pytest.raises(ConfigError, match=rf"{option} is empty[\s\S]*{expected}"):
+        parse(HERE, flags, settings, {})
+
+
+def test_other_options_that_are_empty_are_not_given():
+    assert parse(HERE, {"litegate_store": ""}, {"litegate_store": "a"}, {}).store == HERE / "a"
+
+
 @pytest.mark.parametrize(("text", "set_"), [("", False), ("0", False), ("true", True), ("1", True)])
 def test_ci_is_read_from_the_environment(text, set_):
     """Missing data is an error there."""
