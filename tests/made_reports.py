@@ -170,6 +170,8 @@ def full(name):
                 recipe=name,
                 **{key: [name] for key in ("alarms", "errors", "unproven", "idle")},
                 noise=name,
+                selection=name,
+                not_tried=[{"what": name, "sentence": name, "is_fault": True}],
             )
         ],
     )

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from litegate.data import disk_arrays as rows_on_disk
+from litegate.report.badge import badge
 from litegate.spec import Kind
 from litegate.testing import evaluation, tiny
 
@@ -94,7 +95,10 @@ def test_a_check_that_ran_and_missed_the_fault_is_not_what_would_catch_it(projec
     )
     split = evaluation(80)
     few_checks(project.model(budget, split=split))
-    done = project.run("checks/", "--prove", "--prove-family", "accuracy", "-k", "test_accuracy")
+    for file in (project.path / "checks").glob("test_*.py"):
+        if file.stem not in {"test_accuracy", "test_regression"}:
+            file.unlink()
+    done = project.run("checks/", "--prove", "--prove-family", "accuracy")
     assert done.ret == 1
     there = "a tighter budget.accuracy_drop (test_accuracy_stays_within_tolerance measured *, and "
     done.stdout.fnmatch_lines([f"*noticed scale_too_large at 6400 %*would catch it: {there}*"])
@@ -115,6 +119,29 @@ def test_a_check_that_was_not_selected_is_not_asked_though_it_is_for_the_proof_a
     project.run("checks/", "--prove", "--prove-family", "size", *selected)
     (proof,) = rows(project)["proofs"]
     assert set(proof["checks"]) == {"test_size_stays_within_budget", "test_file_does_not_grow"}
+
+
+def test_what_a_selection_left_out_is_not_tried_and_not_survived(project):
+    """`-k` of a model's name leaves out the check of the whole project."""
+    few_checks(project.model(BUDGET))
+    selected = ("-k", "tiny and not latency")
+    done = project.run("checks/", "--prove", "--prove-family", "plumbing", *selected)
+    assert done.ret == 0
+    how = "(-k tiny and not latency)"
+    done.stdout.fnmatch_lines(
+        [
+            "note: not tried (left out by -k tiny and not latency): nobody noticed model_renamed*",
+            f"tiny/int8_qat: the gate is proven for the selection {how}: 3 faults and *",
+        ]
+    )
+    report = rows(project)
+    (proof,) = report["proofs"]
+    untried = {one["what"] for one in proof["not_tried"] if one["is_fault"]}
+    assert untried == {"model_renamed", "model_vanished", "check_removed"}
+    assert (proof["holds"], proof["survivors"]) == (True, [])
+    assert badge(report)["message"] == "proven for a selection"
+    page = (project.path / ".litegate" / "report" / "report.html").read_text("utf-8")
+    assert "Not tried (left out by -k tiny and not latency)" in page
 
 
 @pytest.mark.parametrize("anchored", [True, False])

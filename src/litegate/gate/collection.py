@@ -83,6 +83,7 @@ def arrange(gate: Gate, items: list[pytest.Item]) -> None:
         functions=functions,
         coverage=coverage,
         shown=shown_models(gate.session.models.values()) if needs_models else {},
+        checks=tuple(checks),
         proof_only=proof_only,
     )
     items[:] = sorted(selected, key=is_latency)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,16 @@ def requirement_of(item: pytest.Item) -> str:
     """The first line of an item's docstring."""
     doc = getattr(getattr(item, "function", None), "__doc__", None) or ""
     return str(doc).strip().partition("\n")[0]
+
+
+def names_used(item: pytest.Item) -> frozenset[str]:
+    """The names that the source of a check uses, those after a dot included."""
+    if not isinstance(item, pytest.Function):
+        return frozenset()
+    nodes = list(ast.walk(ast.parse(textwrap.dedent(inspect.getsource(item.function)))))
+    names = (node.id for node in nodes if isinstance(node, ast.Name))
+    attributes = (node.attr for node in nodes if isinstance(node, ast.Attribute))
+    return frozenset((*names, *attributes))
 
 
 def is_latency(item: pytest.Item) -> bool:

@@ -44,6 +44,8 @@ class Plan:
     coverage: LimitCoverage = field(default_factory=LimitCoverage)
     shown: Mapping[str, str] = field(default_factory=dict)
     """The models without a gated recipe, each with what to do."""
+    checks: tuple[pytest.Item, ...] = ()
+    """The checks that were collected and have their case, before `-k` and its like select."""
     proof_only: tuple[pytest.Item, ...] = ()
     """Checks that compare with a base that this run does not have: `--prove` alone runs them."""
 

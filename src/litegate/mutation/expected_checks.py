@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, final
@@ -24,6 +25,11 @@ class ExpectedCheck:
     """The call of `require` to add, and the file of checks that shows it."""
     limit: str = ""
     """The limit's name, as in "budget.size" or "auc.loss"; empty for a fixed limit."""
+
+    @property
+    def calls(self) -> frozenset[str]:
+        """The names of the functions that the suggested check calls."""
+        return frozenset(re.findall(r"(\w+)\(", self.suggestion))
 
 
 def always(_: Scene) -> bool:

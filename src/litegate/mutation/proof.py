@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, final
 
 from litegate.core.errors import ConfigError
@@ -11,6 +11,7 @@ from litegate.mutation.faults import Fault, Scene, edit, sound
 from litegate.mutation.faults.scene import with_bytes
 from litegate.mutation.grades import CheckPlan, FaultRun, ReportStep, run_next_grade
 from litegate.mutation.result import CheckInfo, CheckOutcome, CheckResult, CheckRunner
+from litegate.mutation.selection import Selection
 from litegate.mutation.survivors import Survivor, survivors
 
 
@@ -43,10 +44,23 @@ class Proof:
     fault_runs: list[FaultRun]
     training_noise: str = ""
     """How much training from other seeds changes the quality; empty if it was not measured."""
+    selection: Selection = field(default_factory=Selection)
 
     @property
     def survivors(self) -> tuple[Survivor, ...]:
         """The defects that the gate would let through."""
+        return tuple(survivor for survivor in self._all_survivors if not self._is_untried(survivor))
+
+    @property
+    def not_tried(self) -> tuple[Survivor, ...]:
+        """The defects that no selected check noticed, and that a check left out may notice."""
+        return tuple(survivor for survivor in self._all_survivors if self._is_untried(survivor))
+
+    def _is_untried(self, survivor: Survivor) -> bool:
+        return self.selection.may_measure(self.scene, survivor.measurements)
+
+    @property
+    def _all_survivors(self) -> tuple[Survivor, ...]:
         names = {check.id: check.name for check in self.checks}
         return survivors(self.scene, self.fault_runs, self.sound_results, names)
 
@@ -62,7 +76,10 @@ class Proof:
 
     @property
     def is_proven(self) -> bool:
-        """Return True if the gate noticed every fault that it must and raised no false alarm."""
+        """Return True if the gate noticed every fault that it must and raised no false alarm.
+
+        Of a selection, that says nothing of the faults that were `not_tried`.
+        """
         return not (self.survivors or self.false_alarms or self.errors or self.unfinished)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 from litegate.mutation.expected_checks import expected_checks
@@ -26,7 +25,15 @@ def proof_row(proof: Proof, seconds: float) -> dict[str, Any]:
         "alarm_rate_below": alarm_rate_below(alarms, comparisons),
         "checks": list(names.values()),
         "faults": [_fault_row(run, names) for run in proof.fault_runs],
-        "survivors": [asdict(survivor) for survivor in proof.survivors],
+        "survivors": [
+            {"what": survivor.what, "sentence": survivor.sentence, "remedy": survivor.remedy}
+            for survivor in proof.survivors
+        ],
+        "selection": proof.selection.how,
+        "not_tried": [
+            {"what": survivor.what, "sentence": survivor.sentence, "is_fault": survivor.is_fault}
+            for survivor in proof.not_tried
+        ],
         "errors": list(proof.errors),
         "unproven": list(proof.unfinished),
         "idle": _idle_checks(proof),

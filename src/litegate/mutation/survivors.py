@@ -26,6 +26,10 @@ class Survivor:
     """The fault that no check noticed, or the measurement that noticed no fault."""
     sentence: str
     remedy: str
+    measurements: tuple[str, ...]
+    """The measurements that should have noticed."""
+    is_fault: bool
+    """False if it is a measurement."""
 
 
 def survivors(
@@ -57,6 +61,8 @@ def _unnoticed_faults(fault_runs: Iterable[FaultRun], remedies: Remedies) -> Ite
             what=run.fault.name,
             sentence=f"nobody noticed {graded}{crash_text}: {run.fault.summary}",
             remedy=remedies.for_fault(run, max(missed)),
+            measurements=measurements_for(run.fault, remedies.scene),
+            is_fault=True,
         )
 
 
@@ -72,6 +78,8 @@ def _idle_measurements(fault_runs: Sequence[FaultRun], remedies: Remedies) -> It
                 what=name,
                 sentence=f"no check measures the {name}",
                 remedy=expected.suggestion,
+                measurements=(name,),
+                is_fault=False,
             )
         # a check that fails on the sound scene already is a false alarm, and shows nothing here
         passing = [id_ for id_ in measuring if not sound_results[id_].verdicts[name].is_alarm]
@@ -81,6 +89,8 @@ def _idle_measurements(fault_runs: Sequence[FaultRun], remedies: Remedies) -> It
                 what=name,
                 sentence=f"the {name} noticed nothing of {_listed(missed)}",
                 remedy=remedies.for_measurement(name, missed),
+                measurements=(name,),
+                is_fault=False,
             )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from litegate.mutation.faults.fault import format_grade
 from litegate.report.formatting import not_proven
+from litegate.report.outcomes import UNPROVEN
 
 Row = Mapping[str, Any]
 """The proof of one candidate, or one of its faults, as in `report.json`."""
@@ -18,11 +19,38 @@ def title(row: Row) -> str:
 
 
 def headline(row: Row) -> str:
-    """Say if the proof of a candidate holds: "digits_cnn/int8_qat: the gate is proven"."""
+    """Say if the proof of a candidate holds: "digits_cnn/int8_qat: the gate is proven".
+
+    A proof by a selection of the checks says "proven for the selection (-k digits)" and counts what
+    was not tried.
+    """
     candidate = f"{row['model']}/{row['recipe']}"
-    if row["holds"]:
+    if not row["holds"]:
+        return f"{candidate}: {not_proven([row])}"
+    if not selection(row):
         return f"{candidate}: the gate is proven"
-    return f"{candidate}: {not_proven([row])}"
+    return f"{candidate}: the gate is proven for the selection ({selection(row)}): {_untried(row)}"
+
+
+def selection(row: Row) -> str:
+    """Return how the run of a proof was narrowed, such as "-k digits"; empty if it was not."""
+    return str(row.get("selection") or "")
+
+
+def mark(row: Row) -> str:
+    """Return the mark of a proof: it is a pass only if the run had every check."""
+    if not row["holds"]:
+        return UNPROVEN
+    return "inconclusive" if selection(row) else "pass"
+
+
+def _untried(row: Row) -> str:
+    """Count what was not tried: "3 faults and 1 measurement not tried"."""
+    are_faults = [untried["is_fault"] for untried in row["not_tried"]]
+    faults, measurements = sum(are_faults), len(are_faults) - sum(are_faults)
+    counted = [f"{faults} fault{'' if faults == 1 else 's'}"]
+    counted += [f"{measurements} measurement{'s' * (measurements > 1)}"] if measurements else []
+    return f"{' and '.join(counted)} not tried"
 
 
 def would_notice(row: Row) -> str:
@@ -87,6 +115,8 @@ def other_failures(row: Row) -> Iterator[str]:
 
 def remarks(row: Row) -> Iterator[str]:
     """List what a reader should know although the proof may hold."""
+    for untried in row.get("not_tried") or ():
+        yield f"not tried (left out by {selection(row)}): {untried['sentence']}"
     if row["idle"]:
         yield f"noticed none of the planted faults: {', '.join(row['idle'])}"
     if row["noise"]:

@@ -105,7 +105,7 @@ def _proofs(run: Run, width: int, *, is_brief: bool) -> Iterator[Line]:
         yield from (("error", line) for line in proof.problems(row))
         yield from (("plain", f"note: {line}") for line in proof.remarks(row))
         if row["holds"]:
-            yield "pass", proof.title(row)
+            yield proof.mark(row), proof.title(row)
 
 
 def _fault_cells(fault: Mapping[str, Any]) -> tuple[str, ...]:

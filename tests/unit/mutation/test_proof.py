@@ -16,6 +16,7 @@ from litegate.mutation.faults import Expect, Family, Ladder, Unplantable, edit, 
 from litegate.mutation.proof import Effort, prove, record_rebuild
 from litegate.mutation.report_rows import alarm_rate_below, proof_row
 from litegate.mutation.result import CheckInfo, CheckOutcome, CheckResult, MeasuredValue
+from litegate.mutation.selection import Selection
 from litegate.report import proof as words
 
 DROP, SIZE, FLOOR = "test_drop", "test_size", "test_floor"
@@ -102,11 +103,19 @@ def _measured_value(verdict):
 
 
 def proven(
-    gate=None, faults=FAULTS, *, seconds=60.0, clock=None, of=None, report_step=None, **effort
+    gate=None,
+    faults=FAULTS,
+    *,
+    seconds=60.0,
+    clock=None,
+    of=None,
+    report_step=None,
+    selection=None,
+    **effort,
 ):
     gate = gate or GATE
     checks = [CheckInfo(id=i, name=i, is_latency=False, uses_base=i == DROP) for i in gate]
-    return prove(
+    proof = prove(
         of or scene(),
         faults,
         checks,
@@ -115,6 +124,50 @@ def proven(
         clock=clock or (lambda: 0.0),
         report_step=report_step or (lambda _step: None),
     )
+    proof.selection = selection or Selection()
+    return proof
+
+
+WITHOUT_SIZE = {DROP: drop, FLOOR: floor}
+
+
+@pytest.mark.parametrize(
+    ("left_out", "unread", "tried"),
+    [
+        ([], False, True),
+        ([{"require", "accuracy", "size_ratio"}], False, True),
+        ([{"require", "accuracy"}, {"require", "size", "candidate"}], False, False),
+        ([], True, False),
+    ],
+)
+def test_a_fault_is_not_tried_if_a_check_left_out_measures_what_would_notice(
+    left_out, unread, tried
+):
+    """By the functions that its source calls; files that were not read may measure anything."""
+    selection = Selection(
+        how="-k drop", left_out=tuple(map(frozenset, left_out)), has_unread_files=unread
+    )
+    proof = proven(WITHOUT_SIZE, (padded,), selection=selection)
+    assert proof.is_proven is not tried
+    assert [one.what for one in proof.survivors] == (["padded", "size"] if tried else [])
+    assert [one.what for one in proof.not_tried] == ([] if tried else ["padded", "size"])
+    said = words.headline(proof_row(proof, 1.0))
+    held = "proven for the selection (-k drop): 1 fault and 1 measurement not tried"
+    assert said.endswith("NOT proven: 2 survivors" if tried else held)
+
+
+def test_a_selection_that_left_nothing_untried_is_not_plainly_proven():
+    row = proof_row(proven(selection=Selection(how="-m fast")), 1.0)
+    assert words.headline(row).endswith("proven for the selection (-m fast): 0 faults not tried")
+    assert words.mark(row) == "inconclusive"
+    assert words.mark(proof_row(proven(), 1.0)) == "pass"
+
+
+def test_any_check_left_out_may_take_a_measurement_that_is_not_litegates():
+    selection = Selection(how="-k drop", left_out=(frozenset({"require", "mine"}),))
+    assert selection.may_measure(scene(), ["a measurement of my own"])
+    assert not selection.may_measure(scene(), ["size"])
+    assert not Selection(how="-k drop").may_measure(scene(), ["a measurement of my own"])
 
 
 def test_each_step_says_how_far_it_is_and_what_time_is_left():

@@ -15,7 +15,8 @@ import pytest
 
 from litegate.core.errors import ConfigError, LitegateError
 from litegate.core.escaping import plain
-from litegate.gate.items import case_of, cases_of, requires
+from litegate.gate.invocation import narrowed
+from litegate.gate.items import case_of, cases_of, names_used, requires
 from litegate.gate.progress import uncaptured
 from litegate.gate.prove.rebuilds import add_rebuilds
 from litegate.gate.prove.rerun import check_info, run_items
@@ -29,6 +30,7 @@ from litegate.mutation.proof import Effort, Proof
 from litegate.mutation.proof import prove as prove_scene
 from litegate.mutation.report_rows import proof_row
 from litegate.mutation.result import CheckRunner
+from litegate.mutation.selection import Selection
 from litegate.report.outcomes import PROOF, outcome_of
 from litegate.report.proof import title
 from litegate.report.run_record import Place, error_row
@@ -162,11 +164,24 @@ class _Prover:
             clock=self.clock,
             report_step=lambda step: self.gate.progress.on_step(f"proving {scene.name}: {step}"),
         )
+        proof.selection = self._selection(case)
         if not options.prove_families or Family.PLUMBING in options.prove_families:
             proof.fault_runs += run_wiring_faults(proof.scene, items)
         if is_full:
             add_rebuilds(proof, self.gate, runner)
         return proof
+
+    def _selection(self, case: Case) -> Selection:
+        """Describe how this run was narrowed, and which checks of a candidate that left out."""
+        config, folder = self.gate.config, self.gate.options.checks
+        run_ids = {item.nodeid for item in self.items}
+        left_out = [item for item in self.gate.plan.checks if item.nodeid not in run_ids]
+        how = ", ".join(narrowed(config, folder, left_out=bool(left_out)))
+        return Selection(
+            how=how or ("a plugin" if left_out else ""),
+            left_out=tuple(names_used(item) for item in left_out if _is_check_of(case, item)),
+            has_unread_files=any(narrowed(config, folder, left_out=False)),
+        )
 
     def _scene(self, case: Case) -> Scene:
         if case.recipe is None:

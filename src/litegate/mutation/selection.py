@@ -1,0 +1,35 @@
+"""Describe what the selection of a run left out of a proof."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import final
+
+from litegate.mutation.expected_checks import expected_checks
+from litegate.mutation.faults import Scene
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """How a run was narrowed, and the checks of the candidate that were left out."""
+
+    how: str = ""
+    """The options and paths, such as "-k digits"; empty for a run of every check."""
+    left_out: tuple[frozenset[str], ...] = ()
+    """For each check that was left out, the names that its source uses."""
+    has_unread_files: bool = False
+    """True if files of checks were not collected, so that their measurements are unknown."""
+
+    def may_measure(self, scene: Scene, names: Iterable[str]) -> bool:
+        """Return True if a check that was left out may take one of these measurements.
+
+        The source of a check shows which function it calls, but not what a user's own measurement
+        is named: any check may take a measurement that litegate does not know.
+        """
+        if self.has_unread_files:
+            return True
+        expected = expected_checks(scene)
+        calls = [expected[name].calls if name in expected else frozenset() for name in names]
+        return any(called <= used for called in calls for used in self.left_out)
