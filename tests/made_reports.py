@@ -168,7 +168,7 @@ def full(name):
                 survivors=[(name, name, name)],
                 model=name,
                 recipe=name,
-                **{key: [name] for key in ("alarms", "errors", "unproven", "idle")},
+                **{key: [name] for key in ("alarms", "misdirected", "errors", "unproven", "idle")},
                 noise=name,
                 selection=name,
                 not_tried=[{"what": name, "sentence": name, "is_fault": True}],

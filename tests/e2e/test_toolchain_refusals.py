@@ -49,6 +49,12 @@ def test_annotation_that_loses_the_weights(networks: Project) -> None:
     assert "clone_function" in error.remedy
 
 
+def test_annotation_that_changes_the_weights_in_place(networks: Project) -> None:
+    """Both networks answer alike then; what counts is the network that the reference has, too."""
+    error = networks.error("trains_on", "int8_qat")
+    assert "does not answer like the float network" in error.what
+
+
 @pytest.mark.parametrize(
     ("model", "what", "got"),
     [

@@ -54,6 +54,12 @@ def lose_the_weights(network, tfmot):
     return tf_keras.models.clone_model(network, clone_function=again)
 
 
+def trained_in_place(network, tfmot):
+    for layer in network.layers:
+        layer.set_weights([values + 0.5 for values in layer.get_weights()])
+    return tfmot.quantization.keras.quantize_annotate_model(network)
+
+
 @functools.cache
 def configs():
     import tensorflow_model_optimization as tfmot
@@ -190,6 +196,11 @@ def unsupported(keras):
 @declared(recipes=[int8_qat()])
 def left_float(keras):
     return layers(keras, keras.layers.Lambda(lambda x: x * 2, name="odd_one"))
+
+
+@declared(recipes=[int8_qat(annotate=trained_in_place)])
+def trains_on(keras):
+    return layers(keras)
 
 
 @declared(recipes=[int8_qat(annotate=lose_the_weights)])

@@ -144,6 +144,27 @@ def test_what_a_selection_left_out_is_not_tried_and_not_survived(project):
     assert "Not tried (left out by -k tiny and not latency)" in page
 
 
+def test_a_check_of_another_artifact_is_named_and_fails_the_proof(project):
+    """It passes on the reference, whatever the candidate answers."""
+    project.model(BUDGET).check(
+        "require(accuracy(reference) >= budget.accuracy)",
+        head="from litegate.measures.accuracy import accuracy",
+        args="candidate, reference, budget, require",
+    )
+    done = project.run(*QUICK, "--prove-family", "size")
+    assert done.ret == 1
+    problem = "the accuracy is of the reference, not of the candidate"
+    done.stdout.fnmatch_lines(
+        [
+            f"OTHER ARTIFACT: test_it: {problem}",
+            "*the gate is NOT proven: *, 1 check of another artifact; *",
+            f"note: checks/test_one.py::test_it*: {problem}",
+        ]
+    )
+    (proof,) = rows(project)["proofs"]
+    assert proof["misdirected"] == [f"test_it: {problem}"]
+
+
 @pytest.mark.parametrize("anchored", [True, False])
 def test_checks_of_drift_are_proven_where_the_run_has_an_anchor_and_left_out_elsewhere(
     project, anchored

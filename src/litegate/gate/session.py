@@ -191,6 +191,19 @@ class GateSession:
         built = self.pipeline.ensure(model, names)
         self._built |= {(model.name, name): artifact for name, artifact in built.items()}
 
+    def digests(self, case: Case, roles: Iterable[str]) -> dict[str, str]:
+        """Return the SHA-256 of a case's artifacts by role, without those that were not built.
+
+        `roles` are those of other commits that are wanted besides the case's own.
+        """
+        if case.recipe is None:
+            return {}
+        names = {"candidate": case.recipe.name, "reference": case.recipe.reference.name}
+        names["baseline"] = BASELINE
+        built = {role: self._built.get((case.model.name, name)) for role, name in names.items()}
+        built |= {role: self.counterparts[role].stored(case) for role in roles}
+        return {role: it.sha256 for role, it in built.items() if isinstance(it, Artifact)}
+
     def stored(self, model: Model) -> Mapping[str, Artifact]:
         """Return a model's artifacts in the store by recipe, references included."""
         recipes = select_recipes(model, self.options.only_recipes)
@@ -226,6 +239,7 @@ def _needs(case: Case) -> list[str]:
 def conclude(session: GateSession, run: Run) -> dict[str, Any]:
     """Add recipes, notes and certificates to the verdicts, and return the report's document."""
     # Late: only the end of a run that judged something needs these.
+    from litegate.measures.lints.gains import gain_notes
     from litegate.measures.overview import missing_accuracy_notes, overview, recipe_notes
     from litegate.report.json_report import document
     from litegate.report.slack import slack
@@ -242,6 +256,9 @@ def conclude(session: GateSession, run: Run) -> dict[str, Any]:
         run.notes += [*notes, *missing_accuracy_notes(model), *recipe_notes(model, artifacts)]
         for recipe in gated_recipes(model, session.options.only_recipes):
             recipe_rows = [row for row in model_rows if row["recipe"] == recipe.name]
-            run.notes += slack(model.budget_of(recipe), recipe_rows)
+            budget = model.budget_of(recipe)
+            run.notes += slack(budget, recipe_rows)
+            subject = f"{model.name}/{recipe.name}"
+            run.notes += [f"{subject}: {note}" for note in gain_notes(recipe_rows, budget.metrics)]
         run.artifacts |= {a.sha256: a.certificate for a in artifacts.values()}
     return document(run)

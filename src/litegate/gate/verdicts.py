@@ -25,7 +25,8 @@ from litegate.gate.refusals import (
 from litegate.gate.require import Require, RequirementFailed
 from litegate.gate.session import BASELINE, NotGated
 from litegate.gate.state import GATE, ROLES, Gate
-from litegate.measures.measurement import Outcome, Verdict
+from litegate.measures.measurement import Measurement, Outcome, Verdict
+from litegate.measures.subjects import wrong_subject
 from litegate.report.run_record import Place, error_row, verdict_row
 from litegate.spec import Artifact
 from litegate.spec.cases import Case
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from litegate.mutation.faults import Scene
 
 _ENDED = pytest.StashKey[bool]()
+_MISDIRECTED = pytest.StashKey[list[str]]()
+"""What an item's verdicts say of other artifacts than its case's."""
+_PLANTED_ROLES = ("candidate", "reference", "base", "baseline")
 _REPORTED = pytest.StashKey[int]()
 """How many of an item's rows its earlier reports carry."""
 
@@ -98,12 +102,15 @@ def requirer(request: pytest.FixtureRequest) -> Iterator[Require]:
     item, gate = request.node, request.config.stash[GATE]
     rows: list[dict[str, Any]] = []
     item.stash[ROWS] = rows
+    item.stash[_MISDIRECTED] = []
 
     def record(verdict: Verdict) -> Verdict | None:
         verdict = _as_separated(item, verdict)
         if gate.scene is None:
             verdict = verdict.explained()
         measurement = verdict.measurement
+        if problem := _wrong_subject(item, measurement):
+            item.stash[_MISDIRECTED].append(problem)
         row = verdict_row(_place(item), verdict)
         rows.append(row | {"waived": gate.waiver_row(row)})
         item.user_properties.append((measurement.name, text(measurement.value, measurement.unit)))
@@ -115,6 +122,21 @@ def requirer(request: pytest.FixtureRequest) -> Iterator[Require]:
             "this check asked for require and never called it, so it promised nothing",
             remedy="call require(measurement <= limit), or drop the argument",
         )
+
+
+def _wrong_subject(item: pytest.Item, measurement: Measurement) -> str:
+    """Say how a measurement of a gated case is of other artifacts than the case's; or empty."""
+    case, gate = case_of(item), item.config.stash[GATE]
+    if case is None or case.recipe is None:
+        return ""
+    if gate.scene:
+        case = case_in_scene(item, case)
+        planted = {role: getattr(gate.scene, role) for role in _PLANTED_ROLES}
+        digests = {role: it.sha256 for role, it in planted.items() if isinstance(it, Artifact)}
+    else:
+        roles = ROLES.intersection(fixtures_of(item), gate.session.counterparts)
+        digests = gate.session.digests(case, roles)
+    return wrong_subject(measurement, digests, case.budget.metrics)
 
 
 def _as_separated(item: pytest.Item, verdict: Verdict) -> Verdict:
@@ -159,6 +181,7 @@ def annotate(
 
 
 _NO_ROWS: Mapping[str, Any] = {
+    "misdirected": [],
     "verdicts": [],
     "errors": [],
     "not_gated": {},
@@ -176,9 +199,12 @@ def _rows(
     place = _place(item)
     failed = report.outcome == "failed" and not isinstance(error, RequirementFailed)
     message = str(error) if isinstance(error, LitegateError) else report.longreprtext
+    stored: list[str] = item.stash.get(_MISDIRECTED, [])
+    misdirected = list(dict.fromkeys(stored))
     omitted, not_gated = item.stash.get(OMITTED, ""), item.stash.get(NOT_GATED, "")
     return {
         "verdicts": verdicts,
+        "misdirected": misdirected,
         "errors": [error_row(place, message)] if failed else [],
         "crashed": failed and not isinstance(error, LitegateError | AssertionError),
         "not_gated": {place.model: not_gated} if not_gated else {},
@@ -186,7 +212,8 @@ def _rows(
         "notes": [
             f"the fixture `{name}` is overridden in {where}: what it gives is what was judged"
             for name, where in overridden(item).items()
-        ],
+        ]
+        + [f"{place.id}: {problem}" for problem in misdirected],
     }
 
 

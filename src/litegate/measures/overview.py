@@ -13,6 +13,7 @@ from litegate.measures.accuracy.decisions import chooses
 from litegate.measures.accuracy.duplicates import first_indices, originals, samples_in_words
 from litegate.measures.latency.timing import quick_times
 from litegate.measures.lints.constant_prediction import constant_prediction_notes
+from litegate.measures.lints.gains import reference_gain_notes
 from litegate.measures.lints.narrow_range import narrow_range_notes
 from litegate.measures.lints.unchecked_outputs import unchecked_output_notes
 from litegate.measures.lints.undecidable_limits import undecidable_limit_notes
@@ -70,6 +71,7 @@ def recipe_notes(model: Model, artifacts: Mapping[str, Artifact]) -> list[str]:
                 candidate = artifacts[recipe.name]
                 budget = model.budget_of(recipe)
                 warnings = (
+                    *reference_gain_notes(reference, candidate),
                     *narrow_range_notes(candidate),
                     *unchecked_output_notes(budget, candidate),
                     *constant_prediction_notes(budget, candidate),

@@ -65,6 +65,13 @@ class Proof:
         return survivors(self.scene, self.fault_runs, self.sound_results, names)
 
     @property
+    def misdirected(self) -> list[str]:
+        """Checks whose measurement is not of the candidate, so that it proves nothing of it."""
+        names = {check.id: check.name for check in self.checks}
+        results = self.sound_results.items()
+        return [f"{names[id_]}: {text}" for id_, result in results for text in result.misdirected]
+
+    @property
     def errors(self) -> list[str]:
         """Faults that could not be planted although the model has what they need."""
         return [f"{run.fault.name}: {run.error}" for run in self.fault_runs if run.error]
@@ -80,7 +87,8 @@ class Proof:
 
         Of a selection, that says nothing of the faults that were `not_tried`.
         """
-        return not (self.survivors or self.false_alarms or self.errors or self.unfinished)
+        failures = (self.survivors, self.false_alarms, self.misdirected, self.errors)
+        return not (any(failures) or self.unfinished)
 
 
 def prove(

@@ -34,6 +34,7 @@ def proof_row(proof: Proof, seconds: float) -> dict[str, Any]:
             {"what": survivor.what, "sentence": survivor.sentence, "is_fault": survivor.is_fault}
             for survivor in proof.not_tried
         ],
+        "misdirected": list(proof.misdirected),
         "errors": list(proof.errors),
         "unproven": list(proof.unfinished),
         "idle": _idle_checks(proof),

@@ -62,6 +62,8 @@ class CheckResult:
     """The values behind the verdicts, by the measurement's name."""
     message: str = ""
     """The failure text that a user would read; empty for a pass."""
+    misdirected: tuple[str, ...] = ()
+    """Sentences on measurements of other artifacts than the candidate, or the wrong pair."""
 
     def notices(self, expect: Expect, measurement: str = "") -> bool:
         """Return True if the check noticed a fault; with a name, if that measurement did.

@@ -68,11 +68,13 @@ def not_proven(proofs: Sequence[Row]) -> str:
     nouns = (
         ("survivors", "survivor", "survivors"),
         ("alarms", "false alarm", "false alarms"),
+        ("misdirected", "check of another artifact", "checks of other artifacts"),
         ("errors", "fault that could not be planted", "faults that could not be planted"),
         ("unproven", "fault without enough time", "faults without enough time"),
     )
     totals = [
-        (sum(len(row[key]) for row in proofs), singular, plural) for key, singular, plural in nouns
+        (sum(len(row.get(key, ())) for row in proofs), singular, plural)
+        for key, singular, plural in nouns
     ]
     listed = ", ".join(
         f"{total} {singular if total == 1 else plural}"

@@ -107,6 +107,7 @@ def problems(row: Row) -> Iterator[str]:
 def other_failures(row: Row) -> Iterator[str]:
     """List why the proof does not hold, without the survivors."""
     yield from (f"FALSE ALARM: {sentence}" for sentence in row["alarms"])
+    yield from (f"OTHER ARTIFACT: {sentence}" for sentence in row.get("misdirected", ()))
     yield from (f"NOT PLANTED: {error}" for error in row["errors"])
     if row["unproven"]:
         listed = ", ".join(row["unproven"])

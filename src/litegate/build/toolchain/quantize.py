@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -44,9 +46,8 @@ def quantize(
             _check_layers(frameworks, network, recipe)
             network = _refuse_unsupported(partial(_annotate, frameworks, api, recipe), network)
         else:
-            network = _checked_annotation(
-                frameworks, network, recipe.annotate(network, tfmot), samples
-            )
+            annotate = partial(recipe.annotate, network, tfmot)
+            network = _checked_annotation(frameworks, network, annotate, samples)
             _check_float_layers(network, recipe)
         scheme = _preserving_scheme(recipe)
         apply = partial(api.quantize_apply, scheme=scheme) if scheme else api.quantize_apply
@@ -116,12 +117,17 @@ def _preserving_scheme(recipe: Recipe) -> Any:
 
 
 def _checked_annotation(
-    frameworks: Frameworks, network: Network, annotated: Any, samples: TensorSamples
+    frameworks: Frameworks, network: Network, annotate: Callable[[], Any], samples: TensorSamples
 ) -> Network:
-    """Return the annotated network if its outputs equal the float network's bit for bit.
+    """Return the annotated network if its weights and outputs are the float network's bit for bit.
 
-    Raises ToolchainError otherwise.
+    Those are taken before `annotate` runs, which might change the float network itself. Raises
+    ToolchainError for a difference.
     """
+    tf = frameworks.tf
+    probes = slice_samples(tf, ordered_inputs(network, samples.x_test), slice(0, _PROBES))
+    expected, weights = _flat(tf, network(probes, training=False)), _weights(network)
+    annotated = annotate()
     if not isinstance(annotated, frameworks.keras.Model):
         raise ToolchainError(
             "builder",
@@ -130,9 +136,7 @@ def _checked_annotation(
             got=type(annotated).__name__,
             remedy="return what keras.models.clone_model gives",
         )
-    tf = frameworks.tf
-    probes = slice_samples(tf, ordered_inputs(network, samples.x_test), slice(0, _PROBES))
-    expected, actual = (_flat(tf, net(probes, training=False)) for net in (network, annotated))
+    actual = _flat(tf, annotated(probes, training=False))
     if not np.array_equal(expected, actual):
         raise ToolchainError(
             "builder",
@@ -142,7 +146,19 @@ def _checked_annotation(
             remedy="in the clone_function, return quantize_annotate_layer(layer) or the layer "
             "itself, never a new layer",
         )
+    if _weights(annotated) != weights:
+        raise ToolchainError(
+            "builder",
+            "the annotated network has other weights than the float network",
+            expected="the same weights: annotate changes none and trains nothing",
+            remedy="train in the builder or by Training(...), which the reference shares",
+        )
     return annotated
+
+
+def _weights(network: Network) -> Counter[tuple[tuple[int, ...], bytes]]:
+    """Return the shapes and bytes of a network's weights, in any order: cloning may change it."""
+    return Counter((values.shape, values.tobytes()) for values in network.get_weights())
 
 
 def _flat(tf: Any, outputs: Any) -> Any:

@@ -93,6 +93,7 @@ def _check_result(reports: Sequence[pytest.TestReport]) -> CheckResult:
     outcomes: dict[str, CheckOutcome] = {}
     values: dict[str, MeasuredValue] = {}
     messages: list[str] = []
+    misdirected: list[str] = []
     worst = CheckOutcome.PASS
     for report in reports:
         rows: dict[str, Any] = getattr(report, "litegate", {})
@@ -103,11 +104,18 @@ def _check_result(reports: Sequence[pytest.TestReport]) -> CheckResult:
             values.setdefault(name, _measured_value(row))
             if outcome is CheckOutcome.FAIL:
                 messages.append(row["sentence"])
+        misdirected += rows.get("misdirected", ())
         messages += [str(row["message"]) for row in rows.get("errors", ())]
         worst = _worst(worst, _report_outcome(report, rows))
     worst = _worst(worst, *outcomes.values())
     message = messages[0] if messages else ""
-    return CheckResult(outcome=worst, verdicts=outcomes, values=values, message=message)
+    return CheckResult(
+        outcome=worst,
+        verdicts=outcomes,
+        values=values,
+        message=message,
+        misdirected=tuple(dict.fromkeys(misdirected)),
+    )
 
 
 def _measured_value(row: Mapping[str, Any]) -> MeasuredValue:
