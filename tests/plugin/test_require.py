@@ -160,3 +160,35 @@ def test_an_error_is_told_in_full_once(project):
     assert said.count("(in full above)") == 1
     report = json.loads((project.path / ".litegate/report/report.json").read_text())
     assert all("the store holds everything" in row["message"] for row in report["errors"])
+
+
+INTERRUPTED = """
+def test_a(candidate, require):
+    "It is judged."
+    require(size(candidate) <= kib(9))
+
+def test_b(candidate, require):
+    "It is interrupted."
+    raise KeyboardInterrupt
+"""
+
+
+@pytest.mark.parametrize("first", ["test_a", "test_b"])
+def test_ctrl_c_during_a_check_ends_the_run_without_a_traceback(project, first):
+    """With the closing section, and pytest's own status of an interrupted run."""
+    project.model()
+    head = "from litegate import kib\nfrom litegate.measures.structure.size import size\n"
+    (project.path / "checks" / "test_one.py").write_text(head + INTERRUPTED)
+    done = project.pytester.runpytest_inprocess(
+        "checks/", "--import-mode=importlib", "-k", f"{first} or test_b", no_reraise_ctrlc=True
+    )
+    assert done.ret == 2
+    printed = done.stdout.str()
+    assert "Traceback" not in printed + done.stderr.str()
+    assert "never called" not in printed
+    closing = (
+        ["*= litegate =*", "PASS *", "litegate: 1 model: 1 pass, 1 without a verdict"]
+        if first == "test_a"
+        else ["litegate: nothing was gated: the run was interrupted"]
+    )
+    done.stdout.fnmatch_lines([*closing, "*KeyboardInterrupt*"])

@@ -144,6 +144,8 @@ class GateHooks:
             session.config.workeroutput["litegate"] = self.gate.recorder.to_worker_output()
 
     @pytest.hookimpl(trylast=True)
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+    def pytest_terminal_summary(
+        self, terminalreporter: pytest.TerminalReporter, exitstatus: int
+    ) -> None:
         """Print the closing table."""
-        summarize(self.gate, terminalreporter)
+        summarize(self.gate, terminalreporter, exitstatus)

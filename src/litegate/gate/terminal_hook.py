@@ -23,12 +23,14 @@ _MARKUP: Mapping[str, Mapping[str, bool]] = {
 }
 
 
-def summarize(gate: Gate, reporter: pytest.TerminalReporter) -> None:
-    """Print the closing table."""
+def summarize(gate: Gate, reporter: pytest.TerminalReporter, status: int) -> None:
+    """Print the closing table; `status` is pytest's exit status."""
     if gate.recorder.offered and (option := looks(gate.config)):
         reporter.write_line(f"litegate: nothing was gated: {option} only looks")
     elif gate.recorder.offered and not gate.recorder.selected:
         reporter.write_line("litegate: nothing was gated: no check was selected", red=True)
+    elif status == pytest.ExitCode.INTERRUPTED and not gate.recorder.reported:
+        reporter.write_line("litegate: nothing was gated: the run was interrupted", red=True)
     if gate.recorder.report is None:
         return
     # Late: it imports rich, which only a run with a report to print needs.

@@ -11,7 +11,6 @@ import pytest
 
 from litegate.core.errors import ConfigError, LitegateError
 from litegate.core.units import text
-from litegate.gate.invocation import looks
 from litegate.gate.items import case_of, fixtures_of, overridden, requirement_of, requires
 from litegate.gate.refusals import (
     CANDIDATE,
@@ -34,7 +33,8 @@ from litegate.spec.cases import Case
 if TYPE_CHECKING:
     from litegate.mutation.faults import Scene
 
-_ENDED = pytest.StashKey[bool]()
+_PASSED = pytest.StashKey[bool]()
+"""True once an item's call was reported as passed: an interrupted one is not reported."""
 _MISDIRECTED = pytest.StashKey[list[str]]()
 """What an item's verdicts say of other artifacts than its case's."""
 _PLANTED_ROLES = ("candidate", "reference", "base", "baseline")
@@ -117,7 +117,7 @@ def requirer(request: pytest.FixtureRequest) -> Iterator[Require]:
         return None if rows[-1]["waived"] else verdict
 
     yield Require(gate.options.strict, record)
-    if not (rows or item.stash.get(_ENDED, False) or looks(item.config)):
+    if not rows and item.stash.get(_PASSED, False):
         raise ConfigError(
             "this check asked for require and never called it, so it promised nothing",
             remedy="call require(measurement <= limit), or drop the argument",
@@ -158,11 +158,18 @@ def annotate(
     gate: Gate, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport
 ) -> pytest.TestReport:
     """Attach a check's rows to its report; a skipped or xfailed check fails."""
-    if not gate.is_check(item.path):
-        return report
-    if not requires(item):
+    if gate.is_check(item.path) and requires(item):
+        _annotate_check(gate, item, call, report)
+    elif gate.is_check(item.path):
         report.__dict__["litegate"] = _NO_ROWS
-        return report
+    if report.when == "call":
+        item.stash[_PASSED] = report.outcome == "passed"
+    return report
+
+
+def _annotate_check(
+    gate: Gate, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport
+) -> None:
     fresh = item.stash.get(ROWS, [])[item.stash.get(_REPORTED, 0) :]
     refuse_silence(item, report)
     refuse_swallowed(gate, item, report, fresh)
@@ -174,10 +181,8 @@ def annotate(
         call.excinfo.traceback = call.excinfo.traceback.cut(path=item.path)
         report.longrepr = call.excinfo.getrepr(style="short")
     if call.when != "setup" or report.outcome != "passed":
-        item.stash[_ENDED] = item.stash.get(_ENDED, False) or report.outcome != "passed"
         item.stash[_REPORTED] = item.stash.get(_REPORTED, 0) + len(fresh)
         report.__dict__["litegate"] = _rows(item, error, report, fresh)
-    return report
 
 
 _NO_ROWS: Mapping[str, Any] = {
