@@ -9,15 +9,15 @@ from __future__ import annotations
 import html
 import re
 
-_COMMAND = re.compile(r"^(\s*:):", re.MULTILINE)
-"""Start of a line that GitHub's runner executes as a workflow command."""
+_COMMAND = re.compile(r"^((?:\s|\x1b\[[\d;]*m)*:):", re.MULTILINE)
+"""Start of a line that GitHub's runner executes as a workflow command, with colours before it."""
 _OLD_COMMAND = "##["
 """Start of a command in the runner's older syntax, anywhere in a line."""
 
 
 def plain(text: str) -> str:
     """Return one line without control, format and line-separating characters or commands."""
-    return _without_commands("".join(map(_visible, text)))
+    return without_commands("".join(map(_visible, text)))
 
 
 def plain_lines(text: str) -> str:
@@ -32,8 +32,9 @@ def _visible(char: str) -> str:
     return " " if char in "\t\xa0" else char.encode("unicode_escape").decode()
 
 
-def _without_commands(line: str) -> str:
-    return _COMMAND.sub(r"\1 :", line).replace(_OLD_COMMAND, "## [")
+def without_commands(text: str) -> str:
+    """Break each workflow command; for text that was escaped before its lines were wrapped."""
+    return _COMMAND.sub(r"\1 :", text).replace(_OLD_COMMAND, "## [")
 
 
 # The lengths below keep a summary readable: a pull request may choose names of any length. A

@@ -6,10 +6,11 @@ import os
 import sys
 import textwrap
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from rich.console import Console
 
-from litegate.core.escaping import plain
+from litegate.core.escaping import plain, without_commands
 
 Cells = Sequence[str]
 
@@ -75,7 +76,15 @@ _PIPE_WIDTH = 240
 """Columns of output into a pipe: rows stay on one line, so that `grep` finds them."""
 
 
-def console() -> Console:
-    """Return a console as wide as the terminal, or COLUMNS; in a pipe, lines do not wrap."""
+@contextmanager
+def console() -> Iterator[Console]:
+    """Give a console as wide as the terminal, or COLUMNS; in a pipe, lines do not wrap.
+
+    Its output is printed at the end: wrapping escaped text can begin a line with a workflow
+    command that stood inside of a name.
+    """
     has_width = sys.stdout.isatty() or os.environ.get("COLUMNS")
-    return Console(highlight=False, width=None if has_width else _PIPE_WIDTH)
+    output = Console(highlight=False, width=None if has_width else _PIPE_WIDTH)
+    with output.capture() as capture:
+        yield output
+    sys.stdout.write(without_commands(capture.get()))

@@ -29,20 +29,20 @@ _STYLES = {Outcome.PASS: "green", Outcome.INCONCLUSIVE: "yellow", Outcome.FAIL: 
 
 def show(comparison: FileComparison, a: str, b: str) -> None:
     """Print both files side by side, the verdicts as sentences, and the conclusion."""
-    output = console()
-    output.print(Text(plain(f"A, the base: {a}")))
-    output.print(Text(plain(f"B: {b}")))
-    output.print(_table(comparison))
-    for verdict in comparison.verdicts:
-        line = Text(headline(verdict.outcome), style=_STYLES[verdict.outcome])
-        line.append(f" {plain_lines(sentence(_brief(verdict)))}", style="default")
-        output.print(line)
-    for note in comparison.notes:
-        output.print(Text(plain(note)))
-    if comparison.unjudged:
-        output.print(Text(f"not judged: {', '.join(comparison.unjudged)}"))
-    outcome = comparison.outcome
-    output.print(Text(_CONCLUSIONS[outcome], style=f"bold {_STYLES[outcome]}"))
+    with console() as output:
+        output.print(Text(plain(f"A, the base: {a}")))
+        output.print(Text(plain(f"B: {b}")))
+        output.print(_table(comparison))
+        for verdict in comparison.verdicts:
+            line = Text(headline(verdict.outcome), style=_STYLES[verdict.outcome])
+            line.append(f" {plain_lines(sentence(_brief(verdict)))}", style="default")
+            output.print(line)
+        for note in comparison.notes:
+            output.print(Text(plain(note)))
+        if comparison.unjudged:
+            output.print(Text(f"not judged: {', '.join(comparison.unjudged)}"))
+        outcome = comparison.outcome
+        output.print(Text(_CONCLUSIONS[outcome], style=f"bold {_STYLES[outcome]}"))
 
 
 def _brief(verdict: Verdict) -> Verdict:

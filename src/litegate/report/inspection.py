@@ -27,18 +27,18 @@ _NAME = 48
 
 def show(inspection: Inspection, title: str) -> None:
     """Print the inspection in tables, whose cells wrap in a narrow terminal."""
-    output = console()
-    output.print(_text(title), style="bold")
-    output.print(grid(_facts(inspection)))
-    output.print(_table(("", "name", "type", "shape", "scale", "zero"), _ports(inspection)))
-    output.print(_table(("operator", "version", "count", "MACs"), _operators(inspection)))
-    rows = [_tensor_cells(placed) for placed in inspection.tensors[:_MOST_TENSORS]]
-    output.print(_table(("", "tensor", "role", "type", "shape", "bytes", "scales"), rows))
-    if left_out := len(inspection.tensors) - len(rows):
-        output.print(_text(f"and {left_out:,} more tensors: --json has them all"))
-    for head, reasons in _breaches(inspection):
-        output.print(_text(head), style="bold")
-        output.print(grid(("-", reason) for reason in _first_reasons(reasons)))
+    with console() as output:
+        output.print(_text(title), style="bold")
+        output.print(grid(_facts(inspection)))
+        output.print(_table(("", "name", "type", "shape", "scale", "zero"), _ports(inspection)))
+        output.print(_table(("operator", "version", "count", "MACs"), _operators(inspection)))
+        rows = [_tensor_cells(placed) for placed in inspection.tensors[:_MOST_TENSORS]]
+        output.print(_table(("", "tensor", "role", "type", "shape", "bytes", "scales"), rows))
+        if left_out := len(inspection.tensors) - len(rows):
+            output.print(_text(f"and {left_out:,} more tensors: --json has them all"))
+        for head, reasons in _breaches(inspection):
+            output.print(_text(head), style="bold")
+            output.print(grid(("-", reason) for reason in _first_reasons(reasons)))
 
 
 def grid(rows: Iterable[tuple[str, str]]) -> Table:

@@ -164,3 +164,40 @@ def _damaged(rng, number, whole):
         case 3:
             data[place : place + 16] = other[: len(data[place : place + 16])]
     return bytes(data)
+
+
+def named(text):
+    """A file whose tensors are called `text`, each after some words to wrap."""
+
+    def rename(model):
+        for number, tensor in enumerate(model.subgraphs[0].tensors):
+            tensor.name = f"{'layer ' * (number % 5)}{text}"
+
+    return edit(INT8, rename)
+
+
+def commands(printed):
+    """The lines that GitHub's runner would take for a workflow command."""
+    return [line for line in printed.splitlines() if line.lstrip().startswith("::")]
+
+
+@pytest.mark.parametrize("width", range(16, 90, 2))
+def test_no_wrapped_line_is_a_workflow_command(width, monkeypatch, capsys):
+    """A terminal of any width may put a name's `::error` at the start of a line."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    hostile = "::error file=models/a.py,line=1::fake ::stop-commands::x"
+    show(inspection(named(hostile), (), subject="it"), "a file")
+    printed = capsys.readouterr().out
+    assert printed
+    assert not commands(printed)
+
+
+def test_no_wrapped_line_of_a_comparison_is_a_workflow_command(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.tflite").write_bytes(named("a"))
+    (tmp_path / "b.tflite").write_bytes(named("::error file=models/a.py,line=1::fake"))
+    for width in (20, 33, 47):
+        monkeypatch.setenv("COLUMNS", str(width))
+        done = CliRunner().invoke(app, ["compare", "a.tflite", "b.tflite"])
+        assert done.exit_code in (0, 1), done.output
+        assert not commands(done.stdout)

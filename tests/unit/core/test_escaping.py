@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from made_reports import ENVIRONMENT, HOSTILE, error, recipe, verdict
 
 from litegate.core.errors import ConfigError
-from litegate.core.escaping import plain, plain_lines
+from litegate.core.escaping import plain, plain_lines, without_commands
 from litegate.core.units import Unit
 from litegate.measures.measurement import Measurement
 from litegate.measures.wording import sentence
@@ -36,6 +36,13 @@ def test_plain_changes_what_is_no_text_and_nothing_else(text, shown):
     """It can still be read what was there, and doing it twice changes nothing."""
     assert plain(text) == shown
     assert plain(plain(text)) == shown
+
+
+@pytest.mark.parametrize("lead", ["", "  ", "\x1b[1m", " \x1b[1;31m "])
+def test_a_command_at_the_start_of_a_wrapped_line_is_broken(lead):
+    """With a terminal's colours before it, too."""
+    wrapped = f"of the layer\n{lead}::error::fake"
+    assert without_commands(wrapped) == f"of the layer\n{lead}: :error::fake"
 
 
 @given(st.text())
