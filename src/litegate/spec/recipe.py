@@ -25,6 +25,8 @@ class Kind(StrEnum):
     INT16X8 = "int16x8"
 
 
+_QAT_NAME = re.compile(r"int8_p?c?qat(_scratch)?")
+"""The names that `litegate.recipes` gives to recipes of quantization-aware training."""
 IO_TYPES = ("float32", "int8", "uint8", "int16")
 """Types of inputs and outputs; int16 only for `int16x8`."""
 
@@ -113,6 +115,7 @@ class Recipe:
                 f"a recipe cannot be called {self.name!r}: it names a folder and a test",
                 expected="letters, digits, _, + and -",
             )
+        self._check_kind_of_name()
         if self.calibration_samples < 1 or self.fine_tune_epochs < 0:
             raise ConfigError(f"recipe {self.name}: a number of samples or epochs is too low")
         for name in ("input_type", "output_type"):
@@ -144,6 +147,15 @@ class Recipe:
                     expected="a named function at the top of the model's file",
                     remedy="move it there: its source is part of the artifact's key",
                 )
+
+    def _check_kind_of_name(self) -> None:
+        """Raise ConfigError for the name of another kind: reports show the name alone."""
+        named = Kind.INT8_QAT if _QAT_NAME.fullmatch(self.name) else self.name
+        if named in set(Kind) - {self.kind}:
+            raise ConfigError(
+                f"recipe {self.name}: that is the name of {named}, and it is {self.kind}",
+                expected=f"another name, such as {self.kind.value}",
+            )
 
     def _check_float_layers(self) -> None:
         if not all(isinstance(name, str) and name for name in self.float_layers):

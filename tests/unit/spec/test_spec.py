@@ -55,6 +55,36 @@ def test_what_cannot_be_is_refused(make):
         make()
 
 
+@pytest.mark.parametrize(
+    ("make", "kind"),
+    [
+        (lambda: lg.recipes.dynamic_range(name="int8_qat"), "int8_qat"),
+        (lambda: lg.recipes.dynamic_range(name="int8_pcqat"), "int8_qat"),
+        (lambda: lg.recipes.int8_ptq(name="int8_qat_scratch"), "int8_qat"),
+        (lambda: lg.recipes.float16(name="int8_ptq"), "int8_ptq"),
+        (lambda: lg.recipes.int8_qat(name="float32"), "float32"),
+        (lambda: lg.recipes.int16x8(name="dynamic_range"), "dynamic_range"),
+    ],
+)
+def test_a_recipe_with_the_name_of_another_kind_is_refused(make, kind):
+    """Reports, reviewers and limits would take it for what it is not."""
+    with pytest.raises(ConfigError, match=f"is the name of {kind}"):
+        make()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: lg.recipes.int8_qat(name="int8_qat", from_scratch=True),
+        lambda: lg.recipes.int8_qat(pruning=PRUNING, clustering=CLUSTERING),
+        lambda: lg.recipes.dynamic_range(name="like_int8_qat"),
+        lambda: lg.recipes.float16(name="small"),
+    ],
+)
+def test_a_name_of_the_own_kind_or_of_none_is_taken(make):
+    assert make().name
+
+
 def test_the_least_values_are_taken():
     """One epoch, one sample, seed 0."""
     assert lg.Training(epochs=0, batch_size=1, seed=0, threads=1).seed == 0
