@@ -49,6 +49,14 @@ def test_annotation_that_loses_the_weights(networks: Project) -> None:
     assert "clone_function" in error.remedy
 
 
+def test_annotation_of_nothing(networks: Project) -> None:
+    """It says what the function must do, and is no unforeseen exception."""
+    error = networks.error("annotates_nothing", "int8_qat")
+    assert "annotate annotates no layer" in error.what
+    assert "quantize_annotate_layer" in error.remedy
+    assert (error.recipe, error.shared) == ("int8_qat", False)
+
+
 def test_annotation_that_changes_the_weights_in_place(networks: Project) -> None:
     """Both networks answer alike then; what counts is the network that the reference has, too."""
     error = networks.error("trains_on", "int8_qat")

@@ -198,6 +198,15 @@ def left_float(keras):
     return layers(keras, keras.layers.Lambda(lambda x: x * 2, name="odd_one"))
 
 
+def nothing_annotated(network, tfmot):
+    return network
+
+
+@declared(recipes=[int8_qat(annotate=nothing_annotated)])
+def annotates_nothing(keras):
+    return layers(keras)
+
+
 @declared(recipes=[int8_qat(annotate=trained_in_place)])
 def trains_on(keras):
     return layers(keras)

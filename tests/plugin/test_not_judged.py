@@ -98,6 +98,18 @@ def test_a_run_of_models_that_gate_no_recipe_is_an_error(project, workers):
     assert _report(project)["verdict"] == "error"
 
 
+@pytest.mark.parametrize("workers", [[], ["-n", "1"]])
+def test_a_run_without_a_gated_recipe_has_no_check_to_run_and_is_an_error(project, workers):
+    """Each check asks for a candidate: pytest collects none, and its status 5 is not ours."""
+    project.model(recipes=SHOWN).model(name="other", recipes=SHOWN).check(KEPT, head=SIZE)
+    done = project.run("checks/", *workers)
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(["*no model of this run has a gated recipe: other, tiny", "report:*"])
+    report = _report(project)
+    assert (report["verdict"], report["exit_status"]) == ("error", 1)
+    assert {row["model"] for row in report["not_gated"]} == {"tiny", "other"}
+
+
 def test_a_candidate_that_does_not_load_passes_nothing(project):
     """A size is read off any bytes; what LiteRT refuses is no model."""
     broken = {"float32": tiny(Kind.FLOAT32), "int8_qat": b"TFL3" * 300}

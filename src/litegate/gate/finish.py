@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 def finish(gate: Gate, session: pytest.Session) -> None:
     """Write the report; a run of checks that gated nothing fails."""
-    if gate.is_worker or not gate.recorder.reported or looks(session.config):
+    if gate.is_worker or looks(session.config):
+        return
+    if not gate.recorder.reported and not _has_only_shown_models(gate, session):
         return
     # Late, here and below: a worker, and a run that judged nothing, write neither report nor page.
     from litegate.gate.page import compared, rows
@@ -45,12 +47,18 @@ def finish(gate: Gate, session: pytest.Session) -> None:
     gate.recorder.report = report | {"path": path, "page": _page(gate, report, comparisons)}
 
 
+def _has_only_shown_models(gate: Gate, session: pytest.Session) -> bool:
+    """Return True if pytest found no check to run because no model has a gated recipe."""
+    is_empty = session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED
+    return is_empty and not gate.recorder.offered and integrity.only_shows(gate.session)
+
+
 def _settle(gate: Gate, session: pytest.Session) -> None:
     """Record what the run failed to judge; make exit status and verdict both good, or neither."""
     recorder, run, base = gate.recorder, gate.recorder.run, gate.base
     ended_well = session.exitstatus == pytest.ExitCode.OK
     recorder.add_errors(integrity.silences(recorder, ended_well=ended_well))
-    recorder.add_errors(integrity.nothing_gated(gate.session, run))
+    recorder.add_errors(integrity.nothing_gated(gate.session, run, has_run=bool(recorder.reported)))
     if base and base.models and recorder.offered and gate.is_asked_for_all():
         recorder.add_errors(integrity.unreported_weakening(gate.session, run, gate.weakened_limits))
     run.notes += gate.subset_notes()
@@ -60,7 +68,7 @@ def _settle(gate: Gate, session: pytest.Session) -> None:
     if good and not ended_well:
         why = str(session.shouldfail or session.shouldstop or "")
         recorder.add_errors([integrity.bad_end(recorder, int(session.exitstatus), why)])
-    elif ended_well and not good:
+    elif not good and (ended_well or not recorder.reported):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 

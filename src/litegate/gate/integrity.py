@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 
+from litegate.core.errors import LitegateError
 from litegate.core.escaping import plain
 from litegate.gate.recorder import Recorder
 from litegate.gate.session import GateSession
@@ -31,9 +32,22 @@ def shown_models(models: Iterable[Model]) -> dict[str, str]:
     return {model.name: SHOWN for model in models if not gated_recipes(model, ())}
 
 
-def nothing_gated(session: GateSession, run: Run) -> Iterator[str]:
-    """Record the models that are only shown; a run that has no other gated nothing."""
-    models = session.models if any(row["model"] for row in run.verdicts) else {}
+def only_shows(session: GateSession) -> bool:
+    """Return True if the run has models, and none of them has a gated recipe."""
+    try:
+        models = session.models
+    except LitegateError:
+        return False
+    return len(shown_models(models.values())) == len(models)
+
+
+def nothing_gated(session: GateSession, run: Run, *, has_run: bool) -> Iterator[str]:
+    """Record the models that are only shown; a run that has no other gated nothing.
+
+    `has_run` is False if no check had a case. A run of project checks alone is not concerned.
+    """
+    concerns_models = not has_run or any(row["model"] for row in run.verdicts)
+    models = session.models if concerns_models else {}
     shown = shown_models(models.values())
     run.not_gated |= shown
     if shown and len(shown) == len(models):
