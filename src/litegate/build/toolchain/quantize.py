@@ -49,6 +49,7 @@ def quantize(
             annotate = partial(recipe.annotate, network, tfmot)
             network = _checked_annotation(frameworks, network, annotate, samples)
             _check_float_layers(network, recipe)
+        _check_annotates(network, recipe)
         scheme = _preserving_scheme(recipe)
         apply = partial(api.quantize_apply, scheme=scheme) if scheme else api.quantize_apply
         return _refuse_unsupported(apply, network)
@@ -91,18 +92,41 @@ def _check_float_layers(annotated: Network, recipe: Recipe) -> None:
 
     Other layers without annotation are judged in the file: the converter quantizes many of them.
     """
-    # tfmot has no public name for the wrapper of an annotated layer.
-    from tensorflow_model_optimization.python.core.quantization.keras import quantize_annotate
-
-    wrapper = quantize_annotate.QuantizeAnnotate
-    names = {layer.layer.name for layer in annotated.layers if isinstance(layer, wrapper)}
-    if both := sorted(names & {*recipe.float_layers}):
+    if both := sorted(_annotated_names(annotated) & {*recipe.float_layers}):
         raise ToolchainError(
             "config",
             f"annotate quantizes what float_layers declares float: {', '.join(both)}",
             expected="layers that annotate leaves out",
             remedy="leave them out of the one or of the other",
         )
+
+
+def _check_annotates(annotated: Network, recipe: Recipe) -> None:
+    """Raise ToolchainError if no layer is annotated, for which tfmot has only a ValueError."""
+    if _annotated_names(annotated):
+        return
+    if recipe.annotate is None:
+        raise ToolchainError(
+            "config",
+            "float_layers leaves no layer to quantize",
+            got=", ".join(recipe.float_layers),
+            remedy="name fewer layers, or take a float recipe",
+        )
+    raise ToolchainError(
+        "config",
+        "annotate annotates no layer, so nothing would be quantized",
+        expected="a network with annotated layers",
+        remedy="return keras.models.clone_model(network, clone_function=...), whose function wraps "
+        "layers by tfmot.quantization.keras.quantize_annotate_layer",
+    )
+
+
+def _annotated_names(annotated: Network) -> set[str]:
+    # tfmot has no public name for the wrapper of an annotated layer.
+    from tensorflow_model_optimization.python.core.quantization.keras import quantize_annotate
+
+    wrapper = quantize_annotate.QuantizeAnnotate
+    return {layer.layer.name for layer in annotated.layers if isinstance(layer, wrapper)}
 
 
 def _preserving_scheme(recipe: Recipe) -> Any:
