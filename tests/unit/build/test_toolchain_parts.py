@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from litegate.build.toolchain import pins
+from litegate.build.toolchain import pins, quantize
 from litegate.build.toolchain.calibration import make_calibration
 from litegate.build.toolchain.determinism import Frameworks
 from litegate.build.toolchain.epoch_order import epoch_order
 from litegate.build.toolchain.failures import ToolchainError, failure, is_user_file
+from litegate.build.toolchain.keras3 import supported
 from litegate.build.toolchain.protocol import (
     Alive,
     Done,
@@ -282,3 +283,31 @@ def test_pins_cannot_be_changed() -> None:
     """What keys are made of is read-only."""
     with pytest.raises(TypeError):
         pins.PINS["tensorflow"] = "0"
+
+
+@pytest.mark.parametrize(
+    ("kind", "remedy"),
+    [
+        ("Rescaling", "move Rescaling into preprocess; the application must then scale its input"),
+        ("Normalization", "move Normalization into preprocess; the application must then scale"),
+        ("RandomFlip", "leave RandomFlip out: it does nothing at inference"),
+        ("RandAugment", "leave RandAugment out: it does nothing at inference"),
+    ],
+)
+def test_a_preprocessing_layer_is_refused_with_one_sentence(kind, remedy):
+    """By a network of Keras 3, and by tfmot; no list of other layers."""
+    path = f"tf_keras.src.layers.preprocessing.image_preprocessing.{kind}"
+    for error in (
+        supported.unsupported_error("first", kind, is_operation=False),
+        quantize.unsupported_error("first", path),
+    ):
+        assert error.remedy.startswith(remedy)
+        assert not error.expected
+        assert "first" in error.what
+
+
+def test_another_layer_is_refused_with_the_layers_that_are_taken():
+    error = supported.unsupported_error("first", "GRU", is_operation=False)
+    assert "Conv2D" in error.expected
+    assert error.remedy.startswith("write it in another way")
+    assert "float_layers" in quantize.unsupported_error("first", "tf_keras.layers.GRU").remedy

@@ -12,6 +12,7 @@ import numpy as np
 
 from litegate.build.toolchain.determinism import Frameworks
 from litegate.build.toolchain.failures import ToolchainError
+from litegate.build.toolchain.preprocessing_layers import advice
 from litegate.build.toolchain.tensor_samples import (
     Network,
     TensorSamples,
@@ -206,6 +207,7 @@ def unsupported_error(name: str, kind: str, verb: str = "quantize") -> Toolchain
     return ToolchainError(
         "unsupported-layer",
         f"tfmot cannot {verb} the layer {name} ({kind})",
-        remedy=f"name it in float_layers=({name!r},), give int8_qat(annotate=...) a function "
+        remedy=advice(kind)
+        or f"name it in float_layers=({name!r},), give int8_qat(annotate=...) a function "
         "that hands it a QuantizeConfig, or take another recipe",
     )

@@ -7,6 +7,7 @@ transforms handle. Needs only the standard library: the documentation's table is
 from __future__ import annotations
 
 from litegate.build.toolchain.failures import ToolchainError
+from litegate.build.toolchain.preprocessing_layers import advice
 
 _REGISTERED = (
     "Activation",
@@ -54,8 +55,6 @@ _FIRST = "do its work in the preprocessing of the data set, " + _ELSEWHERE
 _REMEDIES = {
     "Functional": _MODEL,
     "Sequential": _MODEL,
-    "Normalization": _FIRST,
-    "Rescaling": _FIRST,
     "Resizing": _FIRST,
 }
 
@@ -82,11 +81,12 @@ def unsupported_error(layer: str, kind: str, *, is_operation: bool) -> Toolchain
             expected="layers alone",
             remedy=f"write it as the layer keras.layers.{kind}()",
         )
+    remedy = advice(kind)
     return layer_error(
         layer,
         got=f"the operation {kind} on tensors" if is_operation else kind,
-        expected="one of " + ", ".join(SUPPORTED),
-        remedy=_REMEDIES.get(kind, ""),
+        expected="" if remedy else "one of " + ", ".join(SUPPORTED),
+        remedy=remedy or _REMEDIES.get(kind, ""),
     )
 
 
