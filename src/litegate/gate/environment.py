@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from litegate.build.toolchain.pins import PINS
+from litegate.build.toolchain.pins import PINS, installed
 from litegate.core.options import GateOptions
 
 KERNELS = "XNNPACK"
@@ -39,14 +39,27 @@ def describe(options: GateOptions) -> dict[str, Any]:
 
 def header(environment: Mapping[str, Any]) -> list[str]:
     """The same as lines of pytest's header."""
-    chain = ", ".join(f"{name} {pin}" for name, pin in environment["toolchain"].items())
     where = f"{environment['threads']} thread, {environment['processor']}"
     runtime = f"LiteRT {environment['litert']}, {environment['kernels']} kernels"
     return [
         f"litegate {environment['litegate']}: {runtime}, {where}",
-        f"tool chain: {chain}",
+        f"tool chain: {_installed_toolchain(environment['toolchain'])}",
         f"store: {environment['store']}; data: {environment['data'] or 'no directory set'}",
     ]
+
+
+def _installed_toolchain(pins: Mapping[str, str]) -> str:
+    """List the versions that are installed, and the pin of one that differs."""
+    versions = {name: installed(name) for name in pins}
+    shown = [
+        f"{name} {found}" + (f" (pinned: {pins[name]})" if found != pins[name] else "")
+        for name, found in versions.items()
+        if found
+    ]
+    if not shown:
+        return "not installed (needed only to build)"
+    missing = ", ".join(name for name, found in versions.items() if not found)
+    return ", ".join(shown) + (f"; not installed: {missing}" if missing else "")
 
 
 def processor() -> str:
