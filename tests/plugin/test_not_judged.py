@@ -110,6 +110,14 @@ def test_a_run_without_a_gated_recipe_has_no_check_to_run_and_is_an_error(projec
     assert {row["model"] for row in report["not_gated"]} == {"tiny", "other"}
 
 
+def test_a_pin_that_no_artifact_is_built_with_is_a_note_of_every_run(project):
+    """It changes no key, so nothing else would show it."""
+    (project.path / "pyproject.toml").write_text('[project]\ndependencies = ["keras==3.0.0"]\n')
+    done = project.model().check(KEPT, head=SIZE).run()
+    assert done.ret == 0
+    done.stdout.fnmatch_lines(["note: pyproject.toml asks for keras==3.0.0, and artifacts are*"])
+
+
 def test_a_candidate_that_does_not_load_passes_nothing(project):
     """A size is read off any bytes; what LiteRT refuses is no model."""
     broken = {"float32": tiny(Kind.FLOAT32), "int8_qat": b"TFL3" * 300}

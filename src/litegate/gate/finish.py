@@ -16,6 +16,7 @@ from litegate.gate.invocation import concerned, looks, setting
 from litegate.gate.session import conclude
 from litegate.gate.state import Gate, today
 from litegate.regression.source_digests import sources_digest
+from litegate.regression.toolchain_pins import pin_notes
 from litegate.regression.waivers import waiver_notes
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def finish(gate: Gate, session: pytest.Session) -> None:
     _settle(gate, session)  # first: the errors that it adds belong into the report
     run.waivers = [waiver.to_row() for waiver in gate.waivers]
     run.notes += waiver_notes(gate.waivers, run.verdicts, today(), whole=gate.covers_everything())
+    run.notes += pin_notes(gate.options.project)
     comparisons = compared(gate.session, run)
     document = conclude(gate.session, run) | rows(comparisons)
     sources = sources_digest(gate.options)

@@ -11,13 +11,18 @@ from typing import Any
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from litegate.build.toolchain.pins import PINS, STAND_INS
+from litegate.build.toolchain.pins import INSTALL, PINS, STAND_INS
+from litegate.core.escaping import plain
 
 _NAMES = {"litegate", *PINS, *STAND_INS.values()}
 _TEXTS = ("*requirements*.txt", "*constraints*.txt")
 _TABLES = ("pyproject.toml", "*.lock")
 _COMMENT = re.compile(r"(^|\s)#.*")
 """A comment as pip reads it: a # inside a word belongs to the word."""
+
+
+_EXACT = re.compile(r"^([\w.-]+) (\d[\w.+]*)$")
+"""A version as Poetry writes it in a table."""
 
 
 def pinned_requirements(project: Path) -> list[str]:
@@ -29,9 +34,44 @@ def pinned_requirements(project: Path) -> list[str]:
     texts = sorted(path for pattern in _TEXTS for path in project.glob(pattern))
     tables = sorted(path for pattern in _TABLES for path in project.glob(pattern))
     return [
-        *(pin for path in texts for pin in _from_lines(path.read_text("utf-8", "replace"))),
+        *(pin for path in texts for pin in _from_lines(_read(path))),
         *(pin for path in tables for pin in _from_toml(path)),
     ]
+
+
+def pin_notes(project: Path) -> Iterator[str]:
+    """Yield a note for each requirement of a checkout that excludes the version that builds.
+
+    Changing the pin in one place alone changes no artifact, and would go unseen. Lock files follow
+    the others and may be large, so they are not read.
+    """
+    texts = sorted(path for pattern in _TEXTS for path in project.glob(pattern))
+    named = [(path.name, pin) for path in texts for pin in _from_lines(_read(path))]
+    if (table := project / "pyproject.toml").is_file():
+        named += [(table.name, pin) for pin in _from_toml(table)]
+    for file, pin in dict.fromkeys(named):
+        if (name := _excluded(pin)) is not None:
+            yield (
+                f"{file} asks for {plain(pin)}, and artifacts are built with {name} {PINS[name]}:"
+                f" the two must agree, `{INSTALL}` installs the second"
+            )
+
+
+def _excluded(pin: str) -> str | None:
+    """Return the distribution whose pinned version a requirement excludes; None if it does not."""
+    try:
+        requirement = Requirement(_EXACT.sub(r"\1==\2", pin))
+    except InvalidRequirement:
+        return None  # a range of Poetry's, or a TOML file with an error
+    asked = canonicalize_name(requirement.name)
+    name = next((original for original, other in STAND_INS.items() if other == asked), str(asked))
+    if name not in PINS or (requirement.marker and not requirement.marker.evaluate()):
+        return None
+    return None if requirement.specifier.contains(PINS[name], prereleases=True) else name
+
+
+def _read(path: Path) -> str:
+    return path.read_text("utf-8", "replace")
 
 
 def _from_lines(text: str) -> Iterator[str]:
@@ -40,7 +80,7 @@ def _from_lines(text: str) -> Iterator[str]:
 
 
 def _from_toml(path: Path) -> list[str]:
-    text = path.read_text("utf-8", "replace")
+    text = _read(path)
     try:
         return list(_from_table(tomllib.loads(text)))
     except tomllib.TOMLDecodeError:
