@@ -118,6 +118,28 @@ def test_a_pin_that_no_artifact_is_built_with_is_a_note_of_every_run(project):
     done.stdout.fnmatch_lines(["note: pyproject.toml asks for keras==3.0.0, and artifacts are*"])
 
 
+SAVED = "require(bytes_saved(candidate, reference) >= byte(1))"
+SAVING = "from litegate.measures.structure.size import bytes_saved\nfrom litegate import byte"
+
+
+@pytest.mark.parametrize(
+    ("budget", "body", "is_limited"),
+    [("", SAVED, False), ("size=lg.kib(9)", SAVED, True), ("", KEPT, True)],
+)
+def test_a_model_without_any_limit_is_named_in_the_line_of_counts(
+    project, budget, body, is_limited
+):
+    """Its checks pass for any network; a limit in a check is one, too."""
+    head, args = f"{SAVING}\n{SIZE}", "candidate, reference, require"
+    project.model(budget).check(body, head=head, args=args)
+    done = project.run()
+    assert done.ret == 0
+    said = "" if is_limited else ", nothing of 1 recipe is limited"
+    done.stdout.fnmatch_lines([f"litegate: 1 model: 1 pass{said}"])
+    assert _report(project)["unlimited"] == ([] if is_limited else ["tiny/int8_qat"])
+    assert ("note: tiny/int8_qat: nothing of it is limited" in done.stdout.str()) is not is_limited
+
+
 def test_a_candidate_that_does_not_load_passes_nothing(project):
     """A size is read off any bytes; what LiteRT refuses is no model."""
     broken = {"float32": tiny(Kind.FLOAT32), "int8_qat": b"TFL3" * 300}

@@ -24,6 +24,10 @@ from litegate.spec.cases import Case, check_recipes, gated_recipes, select_model
 from litegate.spec.loader import discover
 
 BASELINE = "float32"
+_UNLIMITED = (
+    "nothing of it is limited: its checks pass for any network of these types; set limits such as"
+    " accuracy, accuracy_drop and size in its budget"
+)
 
 
 class NotGated(Exception):
@@ -240,6 +244,7 @@ def conclude(session: GateSession, run: Run) -> dict[str, Any]:
     """Add recipes, notes and certificates to the verdicts, and return the report's document."""
     # Late: only the end of a run that judged something needs these.
     from litegate.measures.lints.gains import gain_notes
+    from litegate.measures.names import RULES
     from litegate.measures.overview import missing_accuracy_notes, overview, recipe_notes
     from litegate.report.json_report import document
     from litegate.report.slack import slack
@@ -259,6 +264,9 @@ def conclude(session: GateSession, run: Run) -> dict[str, Any]:
             budget = model.budget_of(recipe)
             run.notes += slack(budget, recipe_rows)
             subject = f"{model.name}/{recipe.name}"
+            if budget.limits_nothing and all(row["measurement"] in RULES for row in model_rows):
+                run.unlimited.append(subject)
+                run.notes.append(f"{subject}: {_UNLIMITED}")
             run.notes += [f"{subject}: {note}" for note in gain_notes(recipe_rows, budget.metrics)]
         run.artifacts |= {a.sha256: a.certificate for a in artifacts.values()}
     return document(run)

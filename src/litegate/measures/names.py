@@ -72,6 +72,15 @@ COUNTEREXAMPLES = (
 )
 """Measurements that search for inputs which break a property."""
 
+RULES = frozenset(
+    {
+        *COUNTEREXAMPLES,
+        *(Name.TENSOR_VIOLATIONS, Name.OPERATOR_VIOLATIONS, Name.REFERENCE_VIOLATIONS),
+        *(Name.SIZE_SAVING, Name.SHIPPED_DIFFERENCES, Name.WEAKENED_LIMITS),
+    }
+)
+"""Measurements that checks compare with a fixed number, whatever limits a project sets."""
+
 _PLURAL = frozenset(
     {
         *COUNTEREXAMPLES,

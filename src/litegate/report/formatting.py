@@ -57,6 +57,9 @@ def counts(report: Report) -> str:
     not_gated = {row["model"] for row in report["not_gated"]}
     noun = "model" if len(not_gated) == 1 else "models"
     phrases += [f"{len(not_gated)} {noun} not gated"] if not_gated and phrases else []
+    unlimited = report.get("unlimited") or ()
+    recipes = f"{len(unlimited)} recipe{'' if len(unlimited) == 1 else 's'}"
+    phrases += [f"nothing of {recipes} is limited"] if unlimited and phrases else []
     listed = ", ".join(phrases) or "nothing was gated, which is no pass"
     if phrases and not models:
         return f"no model was judged: {listed}"

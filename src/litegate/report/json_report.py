@@ -38,6 +38,7 @@ def document(run: Run) -> dict[str, Any]:
             {"id": check_id, "reason": reason}
             for check_id, reason in sorted(run.not_measured.items())
         ],
+        "unlimited": list(run.unlimited),
         "recipes": [dict(row) for row in run.recipes],
         "artifacts": {
             digest: dict(certificate) for digest, certificate in sorted(run.artifacts.items())

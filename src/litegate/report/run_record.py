@@ -90,6 +90,8 @@ class Run:
     """Models that were not judged, each with the reason."""
     not_measured: dict[str, str] = field(default_factory=dict)
     """Checks left out at the user's request, by node id, each with the reason."""
+    unlimited: list[str] = field(default_factory=list)
+    """The gated recipes of which no measurement has a limit that the project sets."""
     recipes: list[Mapping[str, Any]] = field(default_factory=list)
     """A row for each recipe that was built, gated or only shown."""
     artifacts: dict[str, Mapping[str, Any]] = field(default_factory=dict)

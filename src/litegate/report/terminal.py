@@ -141,5 +141,6 @@ def _closing(run: Run) -> Line:
         "errors": run.errors,
         "proofs": run.proofs,
         "not_gated": [{"model": name} for name in run.not_gated],
+        "unlimited": run.unlimited,
     }
     return mark, f"litegate: {counts(report)}"

@@ -158,6 +158,12 @@ class Budget:
         """Return the names of the limits that are not set."""
         return tuple(f.name for f in _limit_fields() if getattr(self, f.name) is None)
 
+    @property
+    def limits_nothing(self) -> bool:
+        """True if no limit of an absolute value is set, no metric's and no target."""
+        is_unset = len(self.unset_limits()) == len(_limit_fields())
+        return is_unset and not any(metric.limits() for metric in self.metrics) and not self.target
+
 
 ACCURACY_LIMITS = frozenset(
     (

@@ -9,6 +9,7 @@ from made_reports import error, recipe, report, verdict
 
 from litegate.core.errors import ConfigError
 from litegate.report.badge import badge
+from litegate.report.formatting import counts
 from litegate.report.json_report import read
 from litegate.report.merge import failure, merge
 from litegate.report.outcomes import is_good
@@ -119,6 +120,13 @@ def test_a_row_that_two_legs_have_counts_once():
     loosened = verdict("fail", model="", recipe="")
     legs = {"x": report(verdict(model="a"), loosened), "y": report(verdict(model="b"), loosened)}
     assert [row["model"] for row in merge(legs, ["a", "b"])["verdicts"]] == ["a", "", "b"]
+
+
+def test_recipes_without_a_limit_are_those_of_every_leg():
+    legs = {name: report(verdict(model=name)) | {"unlimited": [f"{name}/r"]} for name in "ab"}
+    merged = merge(legs, ["a", "b"])
+    assert merged["unlimited"] == ["a/r", "b/r"]
+    assert counts(merged) == "2 models: 2 pass, nothing of 2 recipes is limited"
 
 
 def test_different_environments_are_noted():
