@@ -1,6 +1,5 @@
 """--against: the base's artifacts beside the head's, judged on the head's samples."""
 
-import hashlib
 import json
 import shutil
 import subprocess
@@ -9,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from litegate.build.certificate import certify
+from litegate.build.store import BUILDS, Store
 from litegate.spec import Kind
 from litegate.testing import pad, tiny
 
@@ -212,19 +213,17 @@ def test_a_moved_tool_chain_is_not_separated_without_the_old_artifact(repinned):
 
 def test_a_moved_tool_chain_is_held_against_the_old_artifact(repinned):
     """What the old pins built is in the store: a byte more than that fails."""
-    store = repinned.path / ".litegate" / "store" / "builds"
-    manifests = {path: json.loads(path.read_text()) for path in store.glob("*.json")}
-    smallest = min(manifests.values(), key=lambda m: _size(repinned.path, m))
-    for name, size in (("older", -1), ("other", None)):
-        old = dict(smallest, key=name, files=dict(smallest["files"]))
-        old["stem"] = smallest["stem"] if size else "of another model"
-        shorter = _stored(repinned.path, old)[:size]
-        digest = hashlib.sha256(shorter).hexdigest()
-        place = repinned.path / ".litegate" / "store" / "objects" / digest[:2] / digest
-        place.parent.mkdir(exist_ok=True)
-        place.write_bytes(shorter)
-        old["files"]["model.tflite"] = digest
-        (store / f"{name}.json").write_text(json.dumps(old))
+    store = Store(repinned.path / ".litegate" / "store")
+    manifests = [json.loads(path.read_text()) for path in store.manifest_paths(BUILDS)]
+    smallest = min(manifests, key=lambda m: _size(repinned.path, m))
+    for key, size in (("older", -1), ("other", None)):
+        stem = smallest["stem"] if size else "of another model"
+        with store.staging() as folder:
+            files = {name: folder / name for name in smallest["files"]}
+            for name, content in store.get(BUILDS, smallest["key"]).items():
+                files[name].write_bytes(content[:size] if name == "model.tflite" else content)
+            certify(files, key, stem)
+            store.put(BUILDS, key, files, stem=stem)
     done = repinned.run("checks/test_one.py", "--against", "main")
     assert done.ret == 1
     done.stdout.fnmatch_lines(["*over by 1 B*"])

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import final
 
+from litegate.build.certificate import CERTIFICATE, HISTORY, MODEL
 from litegate.build.store import BUILDS, EVALUATIONS, Store
 from litegate.core.errors import BuildError, ConfigError, DataError, LitegateError, StoreError
 from litegate.core.git import is_ignored
@@ -68,16 +69,16 @@ class ExternalFiles:
         with self._staging() as staging, self._command_lock(file):
             path = locate(file, locations or self.locations, timeout=self.timeout)
             contents = {
-                "model.tflite": path.read_bytes(),
-                "history.json": b"[]",
-                "certificate.json": json.dumps(_certificate(file, key), indent=1).encode(),
+                MODEL: path.read_bytes(),
+                HISTORY: b"[]",
+                CERTIFICATE: json.dumps(_certificate(file, key), indent=1).encode(),
             }
             for name, data in contents.items():
                 (staging / name).write_bytes(data)
-            _check_same(file, key, digest(staging / "model.tflite"))
+            _check_same(file, key, digest(staging / MODEL))
             # Parsed first: it is quick, and its errors name the damage; LiteRT may only crash.
-            parse(contents["model.tflite"], subject=str(file))
-            run_in_sandbox(contents["model.tflite"], subject=str(file), timeout=self.timeout)
+            parse(contents[MODEL], subject=str(file))
+            run_in_sandbox(contents[MODEL], subject=str(file), timeout=self.timeout)
             self.store.put(BUILDS, key, {name: staging / name for name in contents}, stem=key)
 
     def copy_start(

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, final
+from typing import final
 
 from litegate.build import process
+from litegate.build.certificate import (
+    BUILD_FILES,
+    CERTIFICATE,
+    HISTORY,
+    MODEL,
+    certify,
+    demand_origin,
+    read_json,
+)
 from litegate.build.external_files import ExternalFiles
 from litegate.build.store import BUILDS, EVALUATIONS, Store
 from litegate.build.store_arrays import (
@@ -34,9 +42,6 @@ from litegate.spec.artifact_keys import (
     module_digest,
     toolchain_digest,
 )
-
-FILES = ("model.tflite", "history.json", "certificate.json")
-"""The files of every artifact in the store."""
 
 Built = Artifact | LitegateError
 """An artifact, or the error that prevented it."""
@@ -138,7 +143,7 @@ class Pipeline:
         place = (model.name, recipe, key)
         try:
             if place not in self._found:
-                self._found[place] = self._load(model, recipe, key, built=not model.prebuilt)
+                self._found[place] = self._load_own(model, recipe, key)
         except KeyError:
             return None
         except StoreCorrupt as damage:
@@ -184,7 +189,7 @@ class Pipeline:
         self.external_files.store_split(model.data, self.split_key(model))
         key = self.key(model, recipe)
         self.external_files.store_file(model.prebuilt[recipe], key)
-        return self._load(model, recipe, key)
+        return self._load_own(model, recipe, key)
 
     def _find_into(self, built: dict[str, Built], model: Model, recipe: str) -> bool:
         """Add the artifact to `built` if the store has it; return True if it does."""
@@ -265,18 +270,24 @@ class Pipeline:
         self.store.put(EVALUATIONS, request.data_key, samples)
         files = _all_files(staging / recipe)
         files.pop(CONVERTED, None)
-        self.store.put(BUILDS, request.keys[recipe], files, stem=request.stems[recipe])
+        key, stem = request.keys[recipe], request.stems[recipe]
+        certify(files, key, stem)
+        self.store.put(BUILDS, key, files, stem=stem)
 
     def find_by_key(
-        self, model: Model, recipe: str, key: str, signature: str = ""
+        self, model: Model, recipe: str, key: str, *, signature: str = "", prebuilt: bool = False
     ) -> Artifact | None:
         """Return another checkout's artifact by its key, with this checkout's evaluation split.
 
-        `signature` is the signature that the other checkout declares. Returns None if the store
-        does not contain the artifact; never builds.
+        `signature` is the signature that the other checkout declares, and `prebuilt` is True if
+        that checkout names a ready-made file. Returns None if the store does not contain the
+        artifact; never builds.
         """
         try:
-            return replace(self._load(model, recipe, key), signature=signature)
+            artifact = self._load(model, recipe, key)
+            if prebuilt:
+                _demand_prebuilt(artifact, key)
+            return replace(artifact, signature=signature)
         except KeyError:
             return None
         except StoreCorrupt as damage:
@@ -298,20 +309,28 @@ class Pipeline:
                 if error:
                     raise error
 
-    def _load(self, model: Model, recipe: str, key: str, *, built: bool = False) -> Artifact:
-        files = self.store.get(BUILDS, key, FILES)
-        keras_outputs = stored_keras_outputs(files)
-        if built and keras_outputs is None:
+    def _load_own(self, model: Model, recipe: str, key: str) -> Artifact:
+        """Load an artifact of this checkout, of which more is known than its key."""
+        artifact = self._load(model, recipe, key)
+        if model.prebuilt:
+            _demand_prebuilt(artifact, key)
+            return artifact
+        if artifact.keras_outputs is None:
             raise StoreCorrupt(f"{model.name}/{recipe} in the store does not list {KERAS}.npy")
+        demand_origin(artifact.certificate, artifact.recipe.spec(), self.start_digest(model))
+        return artifact
+
+    def _load(self, model: Model, recipe: str, key: str) -> Artifact:
+        files = self.store.get(BUILDS, key, BUILD_FILES)
         return Artifact(
             model=model.name,
             recipe=model.recipe(recipe),
-            tflite=files["model.tflite"],
-            sha256=hashlib.sha256(files["model.tflite"]).hexdigest(),
-            certificate=_json(files, "certificate.json"),
-            training_curve=tuple(_json(files, "history.json")),
+            tflite=files[MODEL],
+            sha256=hashlib.sha256(files[MODEL]).hexdigest(),
+            certificate=read_json(files[CERTIFICATE], CERTIFICATE, dict),
+            training_curve=tuple(read_json(files[HISTORY], HISTORY, list)),
             evaluation=self._evaluation(model),
-            keras_outputs=keras_outputs,
+            keras_outputs=stored_keras_outputs(files),
             signature=model.signature,
         )
 
@@ -339,7 +358,7 @@ def _demand_same_answers(request: BuildRequest, recipe: str, staging: Path) -> N
     # Late: only a recipe with `strip` that was just built needs it.
     from litegate.runtimes.equivalence import demand_same_outputs
 
-    converted, stripped = (staging / recipe / name for name in (CONVERTED, "model.tflite"))
+    converted, stripped = (staging / recipe / name for name in (CONVERTED, MODEL))
     samples = load(staging / "evaluation", SAMPLES)
     subject = f"{request.model}/{recipe}"
     try:
@@ -363,13 +382,14 @@ def _concerns_all(error: LitegateError | None, unbuilt: list[str]) -> bool:
     return getattr(error, "recipe", None) not in unbuilt or getattr(error, "shared", True)
 
 
-def _json(files: Mapping[str, bytes], name: str) -> Any:
-    try:
-        return json.loads(files[name], parse_constant=_refuse_constant)
-    except ValueError as error:
-        raise StoreCorrupt(f"{name} in the store is no JSON: {error}") from error
+def _demand_prebuilt(artifact: Artifact, key: str) -> None:
+    """Raise StoreCorrupt if a ready-made file has other bytes than its key, which is their digest.
 
-
-def _refuse_constant(constant: str) -> None:
-    """Refuse NaN and Infinity: Python reads them, but the report is strict JSON without them."""
-    raise ValueError(f"{constant} is no number of JSON's")
+    The certificate cannot vouch for them: whoever replaces the file can replace it, too.
+    """
+    if artifact.sha256 != key:
+        raise StoreCorrupt(
+            f"the store's entry {key} is another file",
+            expected=f"SHA-256 {key}",
+            got=artifact.sha256,
+        )

@@ -21,6 +21,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar, final
 
+from litegate.build.certificate import CERTIFICATE, demand_certified
 from litegate.build.objects import Objects, store_error, tmp_prefix
 from litegate.core.errors import StoreCorrupt, StoreError
 
@@ -82,6 +83,9 @@ class Store:
                 raise StoreCorrupt(f"the manifest {path} is that of another key")
             if missing := [name for name in names if name not in manifest["files"]]:
                 raise StoreCorrupt(f"the manifest {path} does not list {', '.join(missing)}")
+            if group == BUILDS and CERTIFICATE in manifest["files"]:
+                certificate = self._objects.read(manifest["files"][CERTIFICATE])
+                demand_certified(certificate, key, manifest["stem"], manifest["files"])
             return {name: read(digest) for name, digest in manifest["files"].items()}
         except FileNotFoundError:
             raise KeyError(key) from None

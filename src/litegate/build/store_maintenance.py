@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
+from litegate.build.certificate import BUILD_FILES
 from litegate.build.objects import file_digest
 from litegate.build.store import ANSWERS, BUILDS, Store
 from litegate.core.errors import StoreCorrupt
@@ -102,7 +103,8 @@ def verify(store: Store) -> Iterator[tuple[str, str, str]]:
         with suppress(*_DAMAGE):
             referenced |= set(json.loads(manifest.read_bytes())["files"].values())
         try:
-            store.locate(manifest.parent.name, manifest.stem)
+            group = manifest.parent.name
+            store.locate(group, manifest.stem, BUILD_FILES if group == BUILDS else ())
         except StoreCorrupt as damage:
             yield manifest.parent.name, manifest.stem, str(damage)
         except KeyError:

@@ -12,7 +12,7 @@ from litegate.build.store import BUILDS
 from litegate.core.errors import BuildError, ConfigError, LitegateError
 from litegate.regression.base import Base
 from litegate.regression.weakening import predecessor
-from litegate.spec import Artifact, File
+from litegate.spec import Artifact, File, Model
 from litegate.spec.cases import Case
 
 
@@ -68,12 +68,11 @@ class Counterpart:
         model, recipe = names
         declared = self.base.models[model]
         key = self._key(case, declared, recipe)
-        signature = str(declared.get("signature", ""))
-        artifact = self.pipeline.find_by_key(case.model, case.recipe.name, key, signature)
+        artifact = self._find(case.model, case.recipe.name, declared, key)
         if artifact is None:
             with self.base.checkout() as tree:
                 self.pipeline.build(_build_request(model, declared, tree), recipe)
-            artifact = self.pipeline.find_by_key(case.model, case.recipe.name, key, signature)
+            artifact = self._find(case.model, case.recipe.name, declared, key)
         if artifact is None:
             raise BuildError(
                 f"the {self.role}'s {model}/{recipe} was built and is not in the store"
@@ -90,8 +89,19 @@ class Counterpart:
             return None
         model, recipe = names
         declared = self.base.models[model]
-        key, signature = self._key(case, declared, recipe), str(declared.get("signature", ""))
-        return self.pipeline.find_by_key(case.model, case.recipe.name, key, signature)
+        key = self._key(case, declared, recipe)
+        return self._find(case.model, case.recipe.name, declared, key)
+
+    def _find(
+        self, model: Model, recipe: str, declared: Mapping[str, Any], key: str
+    ) -> Artifact | None:
+        return self.pipeline.find_by_key(
+            model,
+            recipe,
+            key,
+            signature=str(declared.get("signature", "")),
+            prebuilt=bool(declared["prebuilt"]),
+        )
 
     def _key(self, case: Case, declared: Mapping[str, Any], recipe: str) -> str:
         """Return the key of the other commit's artifact.

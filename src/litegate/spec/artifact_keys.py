@@ -24,7 +24,7 @@ from litegate.spec.recipe import Recipe
 
 Roots = tuple[Path, ...]
 """Folders in which imports are looked up, in this order."""
-FORMAT = 1
+FORMAT = 2
 """Version of the store's entries; to be increased if their content changes: old entries then have
 other keys and are built again, at the cost of a training each."""
 

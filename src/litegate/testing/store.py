@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from litegate.build.certificate import CERTIFICATE, HISTORY, MODEL, certify
 from litegate.build.store import BUILDS, EVALUATIONS
 from litegate.core.options import parse
 from litegate.data.array_files import save
@@ -63,16 +64,20 @@ def _file_outputs(tflite: bytes, split: Evaluation) -> Any:
 def _put_build(
     session: GateSession, model: Model, recipe: str, tflite: bytes, outputs: Array, folder: Path
 ) -> None:
+    pipeline = session.pipeline
+    start = pipeline.start_digest(model)
+    certificate = {"planted": recipe, "recipe": model.recipe(recipe).spec()}
+    certificate |= {"start": {"sha256": start}} if start else {}
     contents = {
-        "model.tflite": tflite,
-        "history.json": b"[]",
-        "certificate.json": json.dumps({"planted": recipe}).encode(),
+        MODEL: tflite,
+        HISTORY: b"[]",
+        CERTIFICATE: json.dumps(certificate).encode(),
     }
     for name, content in contents.items():
         (folder / name).write_bytes(content)
     files = {name: folder / name for name in contents} | save(folder, "keras_outputs", outputs)
-    key = session.pipeline.key(model, recipe)
+    key, stem = pipeline.key(model, recipe), pipeline.stem(model, recipe)
+    certify(files, key, stem)
     # the store never overwrites an entry, so an earlier one is removed first
-    session.pipeline.store.forget(BUILDS, key)
-    stem = session.pipeline.stem(model, recipe)
-    session.pipeline.store.put(BUILDS, key, files, stem=stem)
+    pipeline.store.forget(BUILDS, key)
+    pipeline.store.put(BUILDS, key, files, stem=stem)

@@ -7,6 +7,7 @@ import time
 import pytest
 from typer.testing import CliRunner
 
+from litegate.build.certificate import certify
 from litegate.build.store import BUILDS, Store
 from litegate.build.store_maintenance import DAY, entries, format_age, prune, verify
 from litegate.cli import app
@@ -46,12 +47,22 @@ def store(tmp_path):
 
 
 def put(store, folder, key, days, group=BUILDS):
-    files = {"model.tflite": key.encode(), "certificate.json": json.dumps(CERTIFICATE).encode()}
+    files = {
+        "model.tflite": key.encode(),
+        "history.json": b"[]",
+        "certificate.json": json.dumps(CERTIFICATE).encode(),
+    }
     for name, data in files.items():
         (folder / name).write_bytes(data)
-    store.put(group, key, {name: folder / name for name in files})
+    placed = {name: folder / name for name in files}
+    certify(placed, key, "")
+    store.put(group, key, placed)
     then = time.time() - days * DAY
     os.utime(store.root / group / f"{key}.json", (then, then))
+
+
+def bytes_of_objects(store):
+    return sum(path.stat().st_size for path in store.root.glob("objects/*/*"))
 
 
 def keys(store):
@@ -62,7 +73,8 @@ def test_entries_say_what_they_are_how_large_and_how_old(store):
     found = entries(store)
     assert [one.key for one in found] == ["of-0", "of-10", "of-40", "commit"]
     assert found[1].what == "net/int8_qat, fine-tuned for 2 epochs"
-    assert found[1].size == len("of-10") + len(json.dumps(CERTIFICATE))
+    written = [p for p in store.root.glob("objects/*/*") if b"of-10" in p.read_bytes()]
+    assert found[1].size == sum(path.stat().st_size for path in written) + len("[]")
     assert round(found[1].age / DAY) == 10
     assert found[3].what == "declarations"
 
@@ -85,10 +97,11 @@ def test_prune_removes_what_is_old_and_not_needed(store, days, left):
 
 
 def test_prune_takes_other_groups_where_they_are_named(store):
+    before = bytes_of_objects(store)
     gone, freed = prune(store, (), pytest.fail, days=20, only=(BUILDS, "declarations"))
     assert [one.key for one in gone] == ["of-40", "commit"]
     assert keys(store) == {"of-0", "of-10"}
-    assert freed == len("of-40") + len("commit")  # the certificate is shared, and stays
+    assert freed == before - bytes_of_objects(store) > 0
 
 
 def test_a_whole_store_is_verified(store):

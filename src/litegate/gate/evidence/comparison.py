@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any, final
 
+from litegate.build.certificate import HISTORY, MODEL, read_json
 from litegate.build.store import BUILDS, EVALUATIONS, Store
 from litegate.build.store_answers import keep_answers
 from litegate.build.store_arrays import stored_labels, stored_samples
@@ -86,7 +86,7 @@ def in_store(store: Store, splits: Mapping[str, Row]) -> Lookup:
 
     @cache
     def keys_by_digest() -> dict[str, str]:
-        return store.keys_by_object(BUILDS, "model.tflite")
+        return store.keys_by_object(BUILDS, MODEL)
 
     @lru_cache(maxsize=2)  # splits are large, and rows of one split follow each other
     def split(digest: str) -> Evaluation | None:
@@ -126,15 +126,15 @@ def _pair(ends: Any) -> tuple[float, float]:
 
 
 def _artifact(store: Store, key: str, row: Row, role: str, evaluation: Evaluation) -> Artifact:
-    files = store.get(BUILDS, key, ("model.tflite", "history.json"))
+    files = store.get(BUILDS, key, (MODEL, HISTORY))
     kind = Kind.FLOAT32 if role == "reference" else Kind(row["kind"])
     return Artifact(
         model=str(row["model"]),
         recipe=Recipe(name=str(row["recipe"]), kind=kind),
-        tflite=files["model.tflite"],
+        tflite=files[MODEL],
         sha256=str(row[role]),
         certificate={},
-        training_curve=tuple(json.loads(files["history.json"])),
+        training_curve=tuple(read_json(files[HISTORY], HISTORY, list)),
         evaluation=evaluation,
         signature=str(row.get("signature", "")),
     )
