@@ -5,13 +5,13 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def full_disk():
-    """No file may grow beyond 1,000 bytes, so that writing fails as on a full disk.
+def full_disk(limit=1000):
+    """No file may grow beyond `limit` bytes, so that writing fails as on a full disk.
 
     The test's own body alone: pytest's own output may be a file, too.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
     try:
         yield
     finally:

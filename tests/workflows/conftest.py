@@ -52,7 +52,7 @@ def plant_caches(repository, tmp_path):
         for key in pick(rows):
             kept = tmp_path / "kept" / key
             shutil.copytree(repository.project / ".litegate" / "store", kept)
-            caches[f"litegate-v1-Linux-X64-{key}"] = kept
+            caches[f"litegate-v2-Linux-X64-{key}"] = kept
         shutil.rmtree(repository.project / ".litegate")
         return caches
 

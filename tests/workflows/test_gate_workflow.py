@@ -88,7 +88,7 @@ def test_a_push_to_main_saves_what_is_new_and_makes_the_badge(
     assert set(results.values()) == {"success"}, run.log
     legs = json.loads(run.results["list"]["outputs"]["matrix"])
     assert legs[1]["key"] != legs[1]["base_key"] == old[1]["key"]
-    store = f"litegate-v1-Linux-X64-{legs[1]['key']}"
+    store = f"litegate-v2-Linux-X64-{legs[1]['key']}"
     assert set(run.caches) - set(caches) == {store, "litegate-history-7-1"}
     assert [entry["path"] for entry in given(gh, 0)["tree"]] == ["model-gate.json"]
 

@@ -20,7 +20,7 @@ from typing import final
 
 from litegate.core.errors import StoreCorrupt, StoreError
 
-_DIGEST = re.compile(r"[0-9a-f]{64}")
+DIGEST = re.compile(r"[0-9a-f]{64}")
 _LINK_ABOVE = 64 << 20
 """Staged files above this size in bytes are hard-linked: a copy costs seconds and disk space.
 
@@ -38,7 +38,7 @@ class Objects:
 
     def path_of(self, digest: str) -> Path:
         """Return the path of an object, present or not. Raises StoreCorrupt for a non-digest."""
-        if not _DIGEST.fullmatch(digest):
+        if not DIGEST.fullmatch(digest):
             raise StoreCorrupt(f"a manifest names {digest!r}, which is no digest")
         return self.root / "objects" / digest[:2] / digest
 
@@ -61,6 +61,20 @@ class Objects:
             raise StoreCorrupt(f"{path} is missing from the store") from None
         _check_digest(digest, actual_digest, path)
         return path
+
+    def paths(self) -> Iterator[Path]:
+        """Yield the objects: regular files with digest names, in folders that are no links."""
+        for folder in folder_entries(self.root / "objects"):
+            if folder.is_dir(follow_symlinks=False):
+                for file in folder_entries(Path(folder.path)):
+                    if DIGEST.fullmatch(file.name) and file.is_file(follow_symlinks=False):
+                        yield Path(file.path)
+
+    def remove(self, digest: str) -> None:
+        """Remove an object; do nothing if it does not exist, or lies behind a symbolic link."""
+        path = self.path_of(digest)
+        if path.is_file() and not any(it.is_symlink() for it in (path, *path.parents[:2])):
+            path.unlink(missing_ok=True)
 
     def add(self, source: Path) -> str:
         """Add a copy of a file unless its bytes are stored already; return its digest."""
@@ -135,6 +149,13 @@ class Objects:
         except OSError as error:
             raise store_error("create", folder, error) from error
         return folder
+
+
+def folder_entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """Yield what a folder holds, in order; nothing if it is a symbolic link or does not exist."""
+    if not folder.is_symlink():
+        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+            yield from sorted(entries, key=lambda entry: entry.name)
 
 
 def file_digest(path: Path) -> str:

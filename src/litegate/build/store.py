@@ -3,6 +3,7 @@
     objects/ab/abcd...   immutable bytes
     GROUP/KEY.json       a manifest: file name -> digest of its bytes
     locks/, tmp/         of running builds
+    litegate-store       the marker: no other folder is written to, and nothing removed from one
 
 Objects are written before the manifest that names them, each under a temporary name and then moved
 into place, so a process killed at any moment leaves a complete entry or no entry. Every read is
@@ -11,24 +12,33 @@ verified.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import socket
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar, final
 
 from litegate.build.certificate import CERTIFICATE, demand_certified
+from litegate.build.manifest import Manifest, read_manifest
 from litegate.build.objects import Objects, store_error, tmp_prefix
+from litegate.build.store_folder import (
+    ANSWERS,
+    BUILDS,
+    EVALUATIONS,
+    GROUPS,
+    demand_real_folders,
+    demand_store,
+    mark,
+)
 from litegate.core.errors import StoreCorrupt, StoreError
 
+__all__ = ["ANSWERS", "BUILDS", "EVALUATIONS", "Store"]
+
 _Content = TypeVar("_Content", bytes, Path)
-BUILDS = "builds"
-EVALUATIONS = "evaluations"
-ANSWERS = "answers"
 _WHOLE = "store"
 """Lock of the whole store while entries are added or removed.
 
@@ -44,20 +54,16 @@ class Store:
         """Remember the folder; nothing is created before the first write."""
         self.root = root
         self._objects = Objects(root)
+        self._is_marked = False
 
     def demand_folder(self) -> None:
-        """Raise StoreError if the store's path, or one of its parents, is a file."""
-        for path in (self.root, *self.root.parents):
-            if path.exists() and not path.is_dir():
-                raise StoreError(
-                    f"the store {self.root} is no folder",
-                    got=f"{path} is a file",
-                    remedy="name a folder of yours: --litegate-store DIR, or LITEGATE_STORE",
-                )
+        """Raise StoreError if the folder is neither a store nor new."""
+        self._is_marked = self._is_marked or demand_store(self.root)
 
     def has(self, group: str, key: str) -> bool:
         """Return True if there is a manifest; files are verified only when they are read."""
-        return self._manifest(group, key).is_file()
+        self.demand_folder()
+        return self.manifest_path(group, key).is_file()
 
     def get(self, group: str, key: str, names: Iterable[str] = ()) -> dict[str, bytes]:
         """Read and verify the files of an entry, by name; `names` must be among them.
@@ -76,21 +82,18 @@ class Store:
     def _read(
         self, group: str, key: str, names: Iterable[str], read: Callable[[str], _Content]
     ) -> dict[str, _Content]:
-        path = self._manifest(group, key)
+        self.demand_folder()
+        path = self.manifest_path(group, key)
         try:
-            manifest = json.loads(path.read_bytes())
-            if manifest["key"] != key:
-                raise StoreCorrupt(f"the manifest {path} is that of another key")
-            if missing := [name for name in names if name not in manifest["files"]]:
+            files = (manifest := read_manifest(path)).files
+            if missing := [name for name in names if name not in files]:
                 raise StoreCorrupt(f"the manifest {path} does not list {', '.join(missing)}")
-            if group == BUILDS and CERTIFICATE in manifest["files"]:
-                certificate = self._objects.read(manifest["files"][CERTIFICATE])
-                demand_certified(certificate, key, manifest["stem"], manifest["files"])
-            return {name: read(digest) for name, digest in manifest["files"].items()}
+            if group == BUILDS and CERTIFICATE in files:
+                certificate = self._objects.read(files[CERTIFICATE])
+                demand_certified(certificate, key, manifest.stem, files)
+            return {name: read(digest) for name, digest in files.items()}
         except FileNotFoundError:
             raise KeyError(key) from None
-        except (ValueError, TypeError, AttributeError, KeyError) as error:
-            raise StoreCorrupt(f"the manifest {path} is damaged: {error}") from error
         except OSError as error:
             raise store_error("read", path, error) from error
 
@@ -103,57 +106,70 @@ class Store:
             return
         with self.lock([_WHOLE], lambda: None):
             digests = {name: self._objects.add(path) for name, path in files.items()}
-            manifest = {"key": key, "stem": stem, "files": digests}
-            text = json.dumps(manifest, indent=1, sort_keys=True)
-            self._objects.write(self._manifest(group, key), text.encode())
+            manifest = Manifest(key=key, stem=stem, files=digests)
+            self._objects.write(self.manifest_path(group, key), manifest.encode())
 
     def keys_of(self, group: str, stem: str) -> list[str]:
         """Return the keys of the entries that were stored with `stem`, the newest first."""
         dated_keys: list[tuple[float, str]] = []
-        for path in (self.root / group).glob("*.json"):
-            with suppress(OSError, ValueError, KeyError):
-                if json.loads(path.read_bytes())["stem"] == stem:
+        for path in self.manifest_paths(group):
+            with suppress(OSError, StoreError):
+                if read_manifest(path).stem == stem:
                     dated_keys.append((path.stat().st_mtime, path.stem))
         return [key for _, key in sorted(dated_keys, reverse=True)]
 
     def keys_by_object(self, group: str, name: str) -> dict[str, str]:
         """Map the SHA-256 of each file called `name` to the key of an entry that contains it."""
         keys: dict[str, str] = {}
-        for path in (self.root / group).glob("*.json"):
-            with suppress(OSError, ValueError, KeyError, TypeError):
-                keys[json.loads(path.read_bytes())["files"][name]] = path.stem
+        for path in self.manifest_paths(group):
+            with suppress(OSError, StoreError, KeyError):
+                keys[read_manifest(path).files[name]] = path.stem
         return keys
 
     def forget(self, group: str, key: str) -> None:
-        """Remove an entry and its damaged objects; do nothing if the entry does not exist."""
-        path = self._manifest(group, key)
-        with suppress(OSError, ValueError, KeyError, AttributeError):
-            for digest in json.loads(path.read_bytes())["files"].values():
-                with suppress(KeyError, StoreCorrupt):
-                    try:
-                        self._objects.verified_path(digest)
-                    except StoreCorrupt:
-                        self._objects.path_of(digest).unlink(missing_ok=True)
-        path.unlink(missing_ok=True)
+        """Remove an entry and its damaged objects; do nothing if the entry does not exist.
+
+        A folder in the manifest's place is renamed: what it holds is not the store's. Raises
+        StoreError if a folder of the store is a symbolic link.
+        """
+        self.demand_folder()
+        demand_real_folders(self.root)
+        path = self.manifest_path(group, key)
+        with suppress(OSError, StoreError):
+            for digest in read_manifest(path).files.values():
+                try:
+                    self._objects.verified_path(digest)
+                except StoreCorrupt:
+                    self._objects.remove(digest)
+        if path.is_dir():
+            path.rename(path.with_name(f"{key}.damaged-{time.time_ns()}"))
+        else:
+            path.unlink(missing_ok=True)
 
     def remove(self, entries: Iterable[tuple[str, str]], on_kept: Callable[[str], None]) -> int:
         """Remove entries, by group and key, and unreferenced objects; return the bytes freed.
 
         An entry whose lock another process holds stays, and `on_kept` is called with its key. The
         store is locked meanwhile: an entry that is just being written must not lose its objects.
+        Manifests go before their objects, so that a process killed between leaves no entry without
+        its files. Raises StoreError, and removes nothing, if a manifest cannot be read.
         """
         # Late, here and in `lock`: a run that finds everything in the store takes no lock.
         from filelock import FileLock, Timeout
 
-        folder = self._objects.folder("locks")
+        folder = self._folder("locks")
         with self.lock([_WHOLE], lambda: None):
+            demand_real_folders(self.root)
+            files = self._files_by_manifest()
             for group, key in entries:
+                path = self.manifest_path(group, key)
                 try:
                     with FileLock(folder / f"{key}.lock", timeout=0):
-                        self._manifest(group, key).unlink(missing_ok=True)
+                        path.unlink(missing_ok=True)
+                        files.pop(path, None)
                 except Timeout:
                     on_kept(key)
-            return self._remove_unreferenced()
+            return self._remove_objects(except_for=set().union(*files.values()))
 
     @contextmanager
     def lock(self, keys: Iterable[str], on_wait: Callable[[], None]) -> Iterator[None]:
@@ -163,7 +179,7 @@ class Store:
         """
         from filelock import FileLock, Timeout
 
-        folder = self._objects.folder("locks")
+        folder = self._folder("locks")
         with ExitStack() as stack:
             for key in sorted(set(keys)):
                 lock = FileLock(folder / f"{key}.lock")
@@ -180,7 +196,7 @@ class Store:
     @contextmanager
     def staging(self) -> Iterator[Path]:
         """Create a temporary folder on the store's file system; remove it afterwards."""
-        tmp = self._objects.folder("tmp")
+        tmp = self._folder("tmp")
         _remove_leftovers(tmp)
         folder = Path(tempfile.mkdtemp(dir=tmp, prefix=tmp_prefix()))
         try:
@@ -188,18 +204,51 @@ class Store:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _manifest(self, group: str, key: str) -> Path:
+    def manifest_path(self, group: str, key: str) -> Path:
+        """Return the path of an entry's manifest, present or not."""
         return self.root / group / f"{key}.json"
 
-    def _remove_unreferenced(self) -> int:
+    def manifest_paths(self, *groups: str) -> Iterator[Path]:
+        """Yield the manifests of some groups, or of all, by group and key."""
+        self.demand_folder()
+        for group in groups or GROUPS:
+            yield from sorted((self.root / group).glob("*.json"))
+
+    def object_paths(self) -> Iterator[Path]:
+        """Yield the objects, whether a manifest names them or not."""
+        self.demand_folder()
+        return self._objects.paths()
+
+    def _folder(self, name: str) -> Path:
+        """Return a folder of the store; create the store, its marker first, if it is new."""
+        if not demand_store(self.root):
+            mark(self.root)
+        return self._objects.folder(name)
+
+    def _files_by_manifest(self) -> dict[Path, set[str]]:
+        """Return the digests that each manifest names.
+
+        Raises StoreError if one cannot be read: its files would look as if no entry needed them.
+        """
+        digests: dict[Path, set[str]] = {}
+        for path in self.manifest_paths():
+            try:
+                digests[path] = set(read_manifest(path).files.values())
+            except FileNotFoundError:  # another process removed a damaged one meanwhile
+                continue
+            except StoreError as error:
+                raise StoreError(
+                    f"nothing is removed from the store {self.root}",
+                    got=error.what,
+                    remedy="`litegate store verify --remove` removes damaged entries",
+                ) from error
+        return digests
+
+    def _remove_objects(self, *, except_for: set[str]) -> int:
         """Remove the objects that no manifest names; return the number of bytes freed."""
-        referenced: set[str] = set()
-        for path in self.root.glob("*/*.json"):
-            with suppress(ValueError, KeyError, AttributeError, FileNotFoundError):
-                referenced |= set(json.loads(path.read_bytes())["files"].values())
         freed = 0
-        for path in self.root.glob("objects/*/*"):
-            if path.name not in referenced:
+        for path in self.object_paths():
+            if path.name not in except_for:
                 freed += path.stat().st_size
                 path.unlink(missing_ok=True)
         return freed
@@ -207,11 +256,14 @@ class Store:
 
 def _remove_leftovers(tmp: Path) -> None:
     """Remove temporary files of processes of this machine that do not run any more."""
+    if tmp.is_symlink():
+        return
     host = f"{socket.gethostname()}-"
     for path in tmp.glob(f"{host}*"):
         pid = path.name.removeprefix(host).partition("-")[0]
         if pid.isdigit() and not _is_running(int(pid)):
-            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
+            is_folder = path.is_dir() and not path.is_symlink()
+            shutil.rmtree(path, ignore_errors=True) if is_folder else path.unlink(missing_ok=True)
 
 
 def _is_running(pid: int) -> bool:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
 from litegate.build.certificate import BUILD_FILES
+from litegate.build.manifest import read_manifest
 from litegate.build.objects import file_digest
 from litegate.build.store import ANSWERS, BUILDS, Store
-from litegate.core.errors import StoreCorrupt
+from litegate.core.errors import StoreError
 
 DAY = 86_400.0
-_DAMAGE = (OSError, ValueError, KeyError, AttributeError, TypeError)
+_DAMAGE = (OSError, StoreError, ValueError, KeyError, AttributeError, TypeError, RecursionError)
 """Exceptions that reading a missing or damaged manifest or certificate may raise."""
 
 
@@ -40,9 +41,9 @@ def entries(store: Store, now: float | None = None) -> list[Entry]:
     """List the entries of a store, the newest first; skip damaged manifests."""
     now = time.time() if now is None else now
     listed = []
-    for manifest in store.root.glob("*/*.json"):
+    for manifest in store.manifest_paths():
         with suppress(*_DAMAGE):
-            files = json.loads(manifest.read_bytes())["files"]
+            files = read_manifest(manifest).files
             sizes = (_object_path(store, digest).stat().st_size for digest in files.values())
             listed.append(
                 Entry(
@@ -60,7 +61,7 @@ def _object_path(store: Store, digest: str) -> Path:
     return store.root / "objects" / digest[:2] / digest
 
 
-def _describe(store: Store, manifest: Path, files: dict[str, str]) -> str:
+def _describe(store: Store, manifest: Path, files: Mapping[str, str]) -> str:
     group = manifest.parent.name
     if group != BUILDS:
         return group
@@ -99,17 +100,17 @@ def verify(store: Store) -> Iterator[tuple[str, str, str]]:
     file name as the key.
     """
     referenced: set[str] = set()
-    for manifest in sorted(store.root.glob("*/*.json")):
-        with suppress(*_DAMAGE):
-            referenced |= set(json.loads(manifest.read_bytes())["files"].values())
+    for manifest in store.manifest_paths():
+        with suppress(OSError, StoreError):
+            referenced |= set(read_manifest(manifest).files.values())
         try:
             group = manifest.parent.name
             store.locate(group, manifest.stem, BUILD_FILES if group == BUILDS else ())
-        except StoreCorrupt as damage:
+        except StoreError as damage:  # also a manifest that may not be read
             yield manifest.parent.name, manifest.stem, str(damage)
         except KeyError:
             continue  # another process removed it after the folder was listed
-    for path in sorted(store.root.glob("objects/*/*")):
+    for path in store.object_paths():
         with suppress(FileNotFoundError):
             if path.name not in referenced and file_digest(path) != path.name:
                 yield "objects", path.name, f"{path} does not hold the bytes that it is named by"

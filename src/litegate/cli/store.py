@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from litegate.build.store import ANSWERS, BUILDS, Store
+from litegate.build.store_folder import adopt
 from litegate.build.store_maintenance import Entry, entries, format_age, verify
 from litegate.build.store_maintenance import prune as prune_entries
 from litegate.core.errors import StoreError
@@ -83,7 +84,7 @@ def list_entries(
             what,
         )
         typer.echo(plain(_ROW.format(*cells).rstrip()))
-    objects = list(artifacts.root.glob("objects/*/*"))
+    objects = list(artifacts.object_paths())
     size = sum(path.stat().st_size for path in objects)
     typer.echo(f"{len(listed):,} entries, {len(objects):,} files, {size:,} B in {artifacts.root}")
 
@@ -134,6 +135,17 @@ def _counted(removed: list[Entry]) -> str:
     kinds = Counter(entry.group for entry in removed)
     by_kind = ", ".join(f"{count:,} of {kind}" for kind, count in sorted(kinds.items()))
     return f"{len(removed):,} {'entry' if len(removed) == 1 else 'entries'} removed: {by_kind}"
+
+
+@store.command("adopt")
+def adopt_folder() -> None:
+    """Mark a store of an earlier version, so that it is used and pruned; it must hold nothing else.
+
+    Only such a folder needs it: a new store has its marker from the beginning.
+    """
+    root = _session().options.store
+    done = adopt(root)
+    typer.echo(f"{root} is marked as a store" if done else f"{root} is a store already")
 
 
 @store.command("verify")

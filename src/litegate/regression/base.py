@@ -17,13 +17,13 @@ from tempfile import TemporaryDirectory
 from typing import Any, final
 
 from litegate.build.store import Store
+from litegate.build.store_folder import DECLARATIONS
 from litegate.core.child_process import ChildError, Finished, environment_for, own_module, run
 from litegate.core.errors import ConfigError, StoreCorrupt
 from litegate.core.git import Commit, models_elsewhere, prefix, worktree
 from litegate.core.import_paths import PACKAGE, own_folders, path_for
 from litegate.spec.artifact_keys import digest_of
 
-DECLARATIONS = "declarations"
 _FILES = ("declaration.json",)
 NOTHING: Mapping[str, Any] = {"models": {}, "checks": {}, "settings": {}, "conftests": {}}
 """The declaration of a checkout that does not use litegate yet."""

@@ -13,6 +13,7 @@ import pytest
 
 from litegate.build import objects
 from litegate.build.store import BUILDS, Store
+from litegate.build.store_maintenance import entries, verify
 from litegate.core.errors import StoreCorrupt, StoreError
 
 
@@ -94,13 +95,59 @@ def test_a_missing_object_is_found_on_reading(store, files):
         store.get(BUILDS, "k")
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"files": 3}', '{"files": {"a": "../../x"}}'])
-def test_a_damaged_manifest_is_found_on_reading(store, files, text):
-    """Any manifest that is not whole is damage."""
+ENTRY = '{"key": "k", "stem": "", "files": %s}'
+DAMAGE = {
+    "empty": "",
+    "cut off": "{",
+    "a list": "[]",
+    "null": "null",
+    "a number": "7",
+    "text": '"builds"',
+    "bytes that are no text": "\udcff",
+    "nested": "[" * 100_000 + "]" * 100_000,
+    "nested in an entry": ENTRY % ("[" * 100_000 + "]" * 100_000),
+    "without a key": '{"stem": "", "files": {}}',
+    "of another key": '{"key": "j", "stem": "", "files": {}}',
+    "a number as the key": '{"key": 7, "stem": "", "files": {}}',
+    "a number as the stem": '{"key": "k", "stem": 7, "files": {}}',
+    "files that are a number": ENTRY % "3",
+    "files that are a list": ENTRY % '["a"]',
+    "a path as a digest": ENTRY % '{"a": "../../x"}',
+    "a number as a digest": ENTRY % '{"a": 7}',
+    "a list as a digest": ENTRY % '{"a": []}',
+    "a folder": None,
+}
+
+
+def damage(store, text):
+    """Write text in the place of the manifest, or put a folder with a file there."""
+    path = store.manifest_path(BUILDS, "k")
+    if text is not None:
+        path.write_text(text, errors="surrogateescape")
+        return
+    path.unlink()
+    path.mkdir()
+    (path / "a user's").write_text("file")
+
+
+@pytest.mark.parametrize("text", DAMAGE.values(), ids=DAMAGE)
+def test_a_damaged_manifest_is_found_on_reading_and_heals(store, files, text):
+    """Any manifest that is not whole is damage, for every reader; the next entry replaces it."""
     store.put(BUILDS, "k", files)
-    (store.root / BUILDS / "k.json").write_text(text)
-    with pytest.raises(StoreCorrupt):
-        store.get(BUILDS, "k")
+    damage(store, text)
+    for read in (store.get, store.locate):
+        with pytest.raises(StoreCorrupt):
+            read(BUILDS, "k")
+    assert store.keys_of(BUILDS, "") == []
+    assert store.keys_by_object(BUILDS, "a.bin") == {}
+    assert entries(store) == []
+    assert [key for group, key, _ in verify(store) if group == BUILDS] == ["k"]
+    store.forget(BUILDS, "k")
+    assert list(verify(store)) == []
+    store.put(BUILDS, "k", files)
+    assert store.get(BUILDS, "k")["b.json"] == b"{}"
+    kept = store.root.glob("builds/k.damaged-*/*")
+    assert [path.name for path in kept] == ([] if text is not None else ["a user's"])
 
 
 def test_a_forgotten_entry_can_be_put_again(store, files):
@@ -142,11 +189,21 @@ def test_what_another_process_has_locked_stays(store, files):
     assert store.has(BUILDS, "busy")
 
 
-def test_a_damaged_manifest_does_not_stop_a_removal(store, files):
-    store.put(BUILDS, "kept", files)
-    (store.root / BUILDS / "damaged.json").write_text("{")
-    assert store.remove([(BUILDS, "none")], pytest.fail) == 0
-    assert store.get(BUILDS, "kept")
+def test_nothing_is_removed_while_a_manifest_cannot_be_read(store, files):
+    """Its files would look as if no entry needed them."""
+    for key in ("damaged", "kept", "old"):
+        files["a.bin"].write_bytes(key.encode())
+        store.put(BUILDS, key, files)
+    damaged = store.manifest_path(BUILDS, "damaged")
+    whole = damaged.read_bytes()
+    for damage in (b"{", b"7", b'{"key": "damaged", "stem": "", "files": {"a": "7"}}'):
+        damaged.write_bytes(damage)
+        with pytest.raises(StoreError, match="nothing is removed"):
+            store.remove([(BUILDS, "old")], pytest.fail)
+    damaged.write_bytes(whole)
+    assert all(store.get(BUILDS, key) for key in ("damaged", "kept", "old"))
+    assert store.remove([(BUILDS, "old")], pytest.fail) == len(b"old")
+    assert store.get(BUILDS, "damaged")["a.bin"] == b"damaged"
 
 
 def test_nothing_that_is_being_put_is_removed(store, files):
