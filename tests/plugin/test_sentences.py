@@ -137,6 +137,20 @@ def test_an_entry_that_misses_a_file_is_built_again(passing, group, name):
     assert not any(path.exists() for path in _manifests(passing, group))
 
 
+def test_manifests_that_are_json_and_no_manifest_heal(passing):
+    """A list, a folder and brackets without end: built again, as after any damage."""
+    candidate, reference = _manifests(passing)
+    (split,) = _manifests(passing, "evaluations")
+    candidate.write_text("[]")
+    reference.unlink()
+    reference.mkdir()
+    split.write_text("[" * 100_000 + "]" * 100_000)
+    done = _no_traceback(passing.run())
+    assert all(text in done.stdout.str() for text in ("a manifest's form: tiny", "a folder: tiny"))
+    assert done.stdout.str().count("is built again") == 2
+    assert not any(path.exists() for path in (candidate, reference, split))
+
+
 def test_an_array_without_samples_is_damage(passing):
     """A lone number in the place of the samples."""
     import io

@@ -217,6 +217,19 @@ def test_verify_finds_and_removes(project, tmp_path):
     assert len(keys(store)) == 3
 
 
+def test_verify_removes_what_is_no_manifest(project, tmp_path):
+    store = kept(tmp_path)
+    one, other, *_ = store.manifest_paths(BUILDS)
+    one.write_text("7")
+    other.unlink()
+    (other / "a").mkdir(parents=True)
+    assert "nothing is removed" in str(project("store", "prune").exception)
+    assert "2 damaged" in project("store", "verify").stdout
+    assert project("store", "verify", "--remove").exit_code == 0
+    assert project("store", "verify").stdout.endswith("is whole\n")
+    assert len(keys(store)) == 2
+
+
 def test_build_says_what_the_store_holds(project):
     """All recipes and their references; nothing is built again, and nothing judged."""
     done = project("build", "net")
