@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import final
 
 from litegate.core.errors import StoreCorrupt, StoreError
+from litegate.core.files import open_new
 
 DIGEST = re.compile(r"[0-9a-f]{64}")
 _LINK_ABOVE = 64 << 20
@@ -95,7 +96,7 @@ class Objects:
         Staged files are not modified any more, and the disk may have no room for a second copy.
         """
         with self._write_errors(self.folder("tmp")) as tmp:
-            # os.link needs a name that does not exist yet, hence not mkstemp.
+            # os.link needs a name that does not exist yet, hence not `open_new`.
             name = Path(tempfile.mktemp(dir=tmp, prefix=tmp_prefix()))  # noqa: S306 our own folder
             if source.is_relative_to(tmp) and source.stat().st_size > _LINK_ABOVE:
                 with suppress(OSError):
@@ -111,21 +112,17 @@ class Objects:
 
     def write(self, path: Path, data: bytes) -> None:
         """Write a file atomically: to a temporary name, flushed to disk, then moved into place."""
-        name = ""
         with self._write_errors(path):
-            tmp = self.folder("tmp")
+            file = open_new(self.folder("tmp"), tmp_prefix())
             try:
-                with tempfile.NamedTemporaryFile(
-                    dir=tmp, prefix=tmp_prefix(), delete=False
-                ) as file:
-                    name = file.name
+                with file:
                     file.write(data)
                     file.flush()
                     os.fsync(file.fileno())
-                self._move(Path(name), path)
+                self._move(Path(file.name), path)
             except OSError:
                 with suppress(OSError):
-                    Path(name).unlink(missing_ok=True)
+                    Path(file.name).unlink(missing_ok=True)
                 raise
 
     def _move(self, source: Path, path: Path) -> None:

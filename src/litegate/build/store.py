@@ -263,7 +263,8 @@ def _remove_leftovers(tmp: Path) -> None:
         pid = path.name.removeprefix(host).partition("-")[0]
         if pid.isdigit() and not _is_running(int(pid)):
             is_folder = path.is_dir() and not path.is_symlink()
-            shutil.rmtree(path, ignore_errors=True) if is_folder else path.unlink(missing_ok=True)
+            with suppress(OSError):  # another user's, in a folder with the sticky bit
+                shutil.rmtree(path, ignore_errors=True) if is_folder else path.unlink()
 
 
 def _is_running(pid: int) -> bool:

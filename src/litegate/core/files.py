@@ -6,8 +6,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-
-_DEFAULT_MODE = 0o644  # mkstemp's own mode, 0o600, would hide reports from other users
+from typing import BinaryIO
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -17,16 +16,23 @@ def write_atomically(path: Path, data: bytes) -> None:
     as a full disk; `path` is unchanged then, and the temporary file is removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    temporary = Path(name)
+    file = open_new(path.parent, f".{path.name}.")
+    temporary = Path(file.name)
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with file:
             file.write(data)
         if path.exists():
             shutil.copymode(path, temporary)
-        else:
-            temporary.chmod(_DEFAULT_MODE)
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def open_new(folder: Path, prefix: str) -> BinaryIO:
+    """Create a file with a name of its own, and the permissions of any new file.
+
+    The files of `tempfile` are hidden from other users, and stay so when they are renamed. Raises
+    OSError if the file cannot be created.
+    """
+    return Path(tempfile.mktemp(dir=folder, prefix=prefix)).open("xb")  # noqa: S306 never overwrites

@@ -1,6 +1,8 @@
 """Files are written whole or not at all, by whatever writes them."""
 
+import os
 import stat
+from functools import partial
 
 import pytest
 from full_disk import full_disk
@@ -29,8 +31,18 @@ def test_a_page_on_a_full_disk_is_an_error_and_leaves_nothing(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(("before", "after"), [(None, 0o644), (0o600, 0o600), (0o664, 0o664)])
-def test_permissions_stay(before, after, tmp_path):
+@pytest.mark.parametrize(
+    ("before", "umask", "after"),
+    [
+        (None, 0o022, 0o644),
+        (None, 0o002, 0o664),
+        (None, 0o077, 0o600),
+        (0o600, 0o022, 0o600),
+        (0o664, 0o022, 0o664),
+    ],
+)
+def test_permissions_stay(before, umask, after, tmp_path, request):
+    request.addfinalizer(partial(os.umask, os.umask(umask)))
     file = tmp_path / "file"
     if before is not None:
         file.write_bytes(b"")
