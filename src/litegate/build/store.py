@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TypeVar, final
 
 from litegate.build.certificate import CERTIFICATE, demand_certified
+from litegate.build.locks import LOCK_TIMEOUT, acquire, wait_for
 from litegate.build.manifest import Manifest, read_manifest
 from litegate.build.objects import Objects, store_error, tmp_prefix
 from litegate.build.store_folder import (
@@ -50,9 +51,20 @@ It is acquired after the locks of keys, never before: one order for all, so no d
 class Store:
     """A folder of artifacts that several runs may use at the same time."""
 
-    def __init__(self, root: Path) -> None:
-        """Remember the folder; nothing is created before the first write."""
+    def __init__(
+        self,
+        root: Path,
+        *,
+        lock_timeout: float = LOCK_TIMEOUT,
+        on_notice: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Remember the folder; nothing is created before the first write.
+
+        `lock_timeout` limits the wait for each lock, in seconds; `on_notice` is called with a line
+        that names the holder.
+        """
         self.root = root
+        self._lock_timeout, self._on_notice = lock_timeout, on_notice
         self._objects = Objects(root)
         self._is_marked = False
 
@@ -154,42 +166,33 @@ class Store:
         Manifests go before their objects, so that a process killed between leaves no entry without
         its files. Raises StoreError, and removes nothing, if a manifest cannot be read.
         """
-        # Late, here and in `lock`: a run that finds everything in the store takes no lock.
-        from filelock import FileLock, Timeout
-
         folder = self._folder("locks")
         with self.lock([_WHOLE], lambda: None):
             demand_real_folders(self.root)
             files = self._files_by_manifest()
             for group, key in entries:
-                path = self.manifest_path(group, key)
-                try:
-                    with FileLock(folder / f"{key}.lock", timeout=0):
-                        path.unlink(missing_ok=True)
-                        files.pop(path, None)
-                except Timeout:
+                lock = acquire(folder / f"{key}.lock", 0)
+                if lock is None:
                     on_kept(key)
+                    continue
+                path = self.manifest_path(group, key)
+                path.unlink(missing_ok=True)
+                files.pop(path, None)
+                lock.release()
             return self._remove_objects(except_for=set().union(*files.values()))
 
     @contextmanager
     def lock(self, keys: Iterable[str], on_wait: Callable[[], None]) -> Iterator[None]:
         """Hold the locks of all `keys`; call `on_wait` for each that another process holds.
 
-        Keys are locked in sorted order, so that two processes cannot wait for each other.
+        Keys are locked in sorted order, so that two processes cannot wait for each other. Raises
+        StoreError if a lock is not free within the store's time limit.
         """
-        from filelock import FileLock, Timeout
-
         folder = self._folder("locks")
         with ExitStack() as stack:
             for key in sorted(set(keys)):
-                lock = FileLock(folder / f"{key}.lock")
-                try:
-                    lock.acquire(timeout=0)
-                except Timeout:
-                    on_wait()
-                    lock.acquire()
-                except OSError as error:
-                    raise store_error("lock", folder / f"{key}.lock", error) from error
+                path = folder / f"{key}.lock"
+                lock = wait_for(path, self._lock_timeout, on_wait, self._on_notice)
                 stack.callback(lock.release)
             yield
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -56,7 +57,10 @@ def _render(source: Path, to: Path, options: GateOptions, history: Path | None) 
     from litegate.report.history_store import reports_before_head, reports_in_folder
 
     content = read(source)
-    lookup = in_store(Store(options.store), content.get("splits") or {})
+    store = Store(
+        options.store, lock_timeout=options.lock_timeout, on_notice=partial(typer.echo, err=True)
+    )
+    lookup = in_store(store, content.get("splits") or {})
     if history:
         return show(content, lookup, to, *reports_in_folder(history))
     earlier = reports_before_head(options.project, options.history)

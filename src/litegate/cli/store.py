@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from litegate.build.store import ANSWERS, BUILDS, Store
+from litegate.build.store import ANSWERS, BUILDS
 from litegate.build.store_folder import adopt
 from litegate.build.store_maintenance import Entry, entries, format_age, verify
 from litegate.build.store_maintenance import prune as prune_entries
@@ -61,7 +61,7 @@ def list_entries(
     What it needs is called as `litegate build` calls it; the rest by its certificate.
     """
     session = _session()
-    artifacts = Store(session.options.store)
+    artifacts = session.pipeline.store
     needed = _needed(session)
     listed = [
         replace(entry, what=needed.get(entry.key, entry.what)) for entry in entries(artifacts)
@@ -112,7 +112,7 @@ def prune(
     has under its lock stays. What is removed and needed again is built again.
     """
     session = _session()
-    artifacts = Store(session.options.store)
+    artifacts = session.pipeline.store
 
     def on_locked(entry: Entry) -> None:
         typer.echo(plain(f"left {entry.what}: another process holds its lock"), err=True)
@@ -159,7 +159,7 @@ def verify_files(
 
     A run finds damage by itself, when it reads, and builds what is damaged again.
     """
-    artifacts = Store(_session().options.store)
+    artifacts = _session().pipeline.store
     damaged = list(verify(artifacts))
     for group, key, what in damaged:
         typer.echo(plain(f"{group}/{key[:12]}: {what}"))

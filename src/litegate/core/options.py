@@ -174,6 +174,16 @@ OPTIONS = (
         personal=True,
     ),
     Option(
+        name="litegate_lock_timeout",
+        parse=_seconds,
+        allowed="seconds above 0",
+        # Another run may hold a lock of the store while it trains.
+        default="3600",
+        help="a run that waits for another one's lock of the store for so many seconds gives up",
+        metavar="SECONDS",
+        personal=True,
+    ),
+    Option(
         name="litegate_prove",
         parse=_switch,
         allowed="true or false",
@@ -263,6 +273,8 @@ class GateOptions:
     """The pinned ref that the run is compared with too, or "none"."""
     strict: bool
     build_timeout: float
+    lock_timeout: float
+    """Time limit in seconds for waiting for a lock of the store."""
     prove: bool
     """True if the run plants faults in accepted artifacts."""
     prove_families: tuple[str, ...]
@@ -298,6 +310,7 @@ def parse(
         anchor=read["litegate_anchor"],
         strict=read["litegate_strict"],
         build_timeout=read["litegate_build_timeout"],
+        lock_timeout=read["litegate_lock_timeout"],
         prove=read["litegate_prove"],
         prove_families=read["litegate_prove_family"],
         prove_seed=read["litegate_prove_seed"],

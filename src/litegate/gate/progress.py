@@ -53,6 +53,10 @@ class Progress:
         else:
             self._notices.append(notice)
 
+    def on_wait(self, notice: str) -> None:
+        """Show at once what this run waits for; on stderr as long as there is no terminal."""
+        self._line(notice)
+
     def on_event(self, model: str, event: process.Event) -> None:
         """Show where a build stands."""
         if isinstance(event, process.Ready):

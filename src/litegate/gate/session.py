@@ -42,6 +42,8 @@ class GateSession:
     options: GateOptions
     on_event: Callable[[str, Event], None]
     on_notice: Callable[[str], None]
+    on_wait: Callable[[str], None] | None = None
+    """Called instead of `on_notice` with what this run waits for: the line must be seen at once."""
     _built: dict[tuple[str, str], Built] = field(default_factory=dict)
 
     @cached_property
@@ -69,7 +71,11 @@ class GateSession:
         """Finds artifacts in the store and builds the missing ones."""
         options = self.options
         return Pipeline(
-            store=Store(options.store),
+            store=Store(
+                options.store,
+                lock_timeout=options.lock_timeout,
+                on_notice=self.on_wait or self.on_notice,
+            ),
             project=options.project,
             locations=DataLocations(
                 directory=options.data,

@@ -75,7 +75,7 @@ class Gate:
         waivers.
         """
         progress = Progress()
-        session = GateSession(options, progress.on_event, progress.on_notice)
+        session = GateSession(options, progress.on_event, progress.on_notice, progress.on_wait)
         if options.only_models or options.only_recipes:
             session.demand_selection()
         base, anchor = session.base, session.anchor

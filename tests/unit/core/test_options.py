@@ -40,11 +40,14 @@ def test_names_may_be_repeated_or_listed():
     assert parse(HERE, flags, {}, {}).only_models == ("a", "b", "c")
 
 
+@pytest.mark.parametrize("name", ["build", "lock"])
 @pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "soon"])
-def test_a_wrong_number_of_seconds_is_refused(text):
+def test_a_wrong_number_of_seconds_is_refused(name, text):
     """The message names the option, what is allowed and what was got."""
-    with pytest.raises(ConfigError, match=r"--litegate-build-timeout[\s\S]*above 0[\s\S]*" + text):
-        parse(HERE, {"litegate_build_timeout": text}, {}, {})
+    message = rf"--litegate-{name}-timeout[\s\S]*above 0[\s\S]*{text}"
+    with pytest.raises(ConfigError, match=message):
+        parse(HERE, {f"litegate_{name}_timeout": text}, {}, {})
+    assert parse(HERE, {"litegate_lock_timeout": "0.5"}, {}, {}).lock_timeout == 0.5
 
 
 def test_a_wrong_switch_in_a_setting_is_refused():

@@ -28,7 +28,7 @@ _NEUTRAL = re.compile(
     r"|--(cov|no-cov|cov-branch|benchmark-(autosave|verbose))"
     r"|--(tb|color|code-highlight|durations|durations-min|maxfail|verbosity|capture|basetemp"
     r"|junitxml|junit-xml|junit-prefix|html|dist|numprocesses|cov|cov-report"
-    r"|litegate-data|litegate-report|litegate-build-timeout"
+    r"|litegate-data|litegate-report|litegate-build-timeout|litegate-lock-timeout"
     r"|benchmark-(json|save|storage|histogram|columns|sort|group-by|name)) \S+"
 )
 """Options about output, speed and places: they may be added and removed."""

@@ -15,6 +15,7 @@ _NOT_COMPARED = frozenset(
         "litegate_data",
         "litegate_report",
         "litegate_build_timeout",
+        "litegate_lock_timeout",
         "litegate_models",
         "minversion",
         "cache_dir",
