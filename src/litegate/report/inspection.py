@@ -140,7 +140,7 @@ def _kind(operator: Operator) -> tuple[str, int]:
 def _tensor_cells(placed: InspectedTensor) -> tuple[Any, ...]:
     tensor = placed.tensor
     number = f"{placed.graph}.{tensor.index}" if placed.graph else tensor.index
-    scales = len(tensor.scales) or ""
+    scales = len(tensor.scales) or ("blocks" if tensor.is_quantized else "")
     size = "" if tensor.memory is None else f"{tensor.memory:,}"
     return (
         number,

@@ -46,6 +46,8 @@ class Tensor:
     """One for each scale."""
     quantized_dimension: int = 0
     """The dimension that several scales run along."""
+    block_scales: int = ABSENT
+    """The index of the tensor with a scale for each block of values; ABSENT if there is none."""
     buffer: int = 0
     nbytes: int = 0
     """Size of its buffer in the file, in bytes."""
@@ -56,6 +58,11 @@ class Tensor:
     def is_constant(self) -> bool:
         """Return True if the file stores its values."""
         return self.nbytes > 0
+
+    @property
+    def is_quantized(self) -> bool:
+        """Return True if it has scales of its own, or a tensor with a scale for each block."""
+        return bool(self.scales) or self.block_scales != ABSENT
 
     @property
     def memory(self) -> int | None:

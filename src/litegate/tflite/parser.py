@@ -158,7 +158,7 @@ def _subgraphs(
     ]
     for index, raw in enumerate(tables(file, model.SubgraphsLength(), model.Subgraphs)):
         tensors = tuple(
-            tensor_of(schema, file, number, table, buffers)
+            tensor_of(schema, file, number, table, raw.TensorsLength(), buffers)
             for number, table in enumerate(tables(file, raw.TensorsLength(), raw.Tensors))
         )
         operators = tuple(
@@ -182,8 +182,13 @@ _MOST_DIMENSIONS = 64
 """NumPy 2 supports no more (its NPY_MAXDIMS), and no real tensor comes near."""
 
 
-def tensor_of(schema: Any, file: File, index: int, raw: Any, buffers: tuple[Buffer, ...]) -> Tensor:
-    """Read a tensor; raises MalformedError if its type, shape, scales or buffer are invalid."""
+def tensor_of(
+    schema: Any, file: File, index: int, raw: Any, tensors: int, buffers: tuple[Buffer, ...]
+) -> Tensor:
+    """Read a tensor of a graph with `tensors` tensors.
+
+    Raises MalformedError if its type, shape, scales or buffer are invalid.
+    """
     what = f"tensor {index}"
     shape = numbers(file, raw.ShapeAsNumpy())
     scales, zero_points, dimension = _quantization(file, what, shape, raw.Quantization())
@@ -196,6 +201,7 @@ def tensor_of(schema: Any, file: File, index: int, raw: Any, buffers: tuple[Buff
         scales=scales,
         zero_points=zero_points,
         quantized_dimension=dimension,
+        block_scales=_block_scales(schema, raw.Quantization(), tensors, what),
         buffer=within(raw.Buffer(), len(buffers), f"buffer of {what}"),
         nbytes=buffers[raw.Buffer()].size,
         is_variable=bool(raw.IsVariable()),
@@ -219,6 +225,16 @@ def _quantization(
         if len(scales) != shape[dimension]:
             raise MalformedError(f"{what} has {len(scales)} scales for {shape[dimension]} channels")
     return scales, zero_points, dimension
+
+
+def _block_scales(schema: Any, raw: Any, tensors: int, what: str) -> int:
+    """Return the index of the tensor that holds a scale for each block; ABSENT without blocks."""
+    if raw is None or raw.DetailsType() != schema.QuantizationDetails.BlockwiseQuantization:
+        return ABSENT
+    table = raw.Details()
+    blocks = schema.BlockwiseQuantization()
+    blocks.Init(table.Bytes, table.Pos)
+    return within(blocks.Scales(), tensors, f"scales of {what}")
 
 
 def _check_bytes(what: str, tensor: Tensor) -> None:

@@ -1,13 +1,16 @@
 """What a file says of its own conversion, and that damage to it says nothing and breaks nothing."""
 
 import flatbuffers
+import numpy as np
 import pytest
+from recurrent import blockwise, lstm, svdf
 
 from litegate.measures.structure.inspection import UNSAID, origin
 from litegate.spec import Kind
 from litegate.testing import float_layer, tiny
 from litegate.tflite.converter_metadata import Conversion, read
 from litegate.tflite.editing.draft import edit
+from litegate.tflite.editing.writer import ModelWriter
 from litegate.tflite.parser import parse
 
 
@@ -84,6 +87,33 @@ def test_damaged_metadata_say_nothing_and_break_nothing():
 )
 def test_form_is_read_off_the_types(kind, form):
     assert origin(parse(tiny(kind))).form == form
+
+
+def mask():
+    """The logical or of two masks: not one tensor of numbers."""
+    writer = ModelWriter("mask")
+    x = writer.computed("x", "bool", (1, 4))
+    y = writer.computed("y", "bool", (1, 4))
+    writer.operator("LOGICAL_OR", 1, (x, writer.constant("mask", np.zeros((1, 4), bool))), y)
+    return writer.finish([x], [y])
+
+
+@pytest.mark.parametrize(
+    ("tflite", "form"),
+    [
+        (blockwise(), "dynamic range"),
+        (mask(), "integer"),
+        (svdf(state="int16"), "int8"),
+        (svdf(state="int8", time="int8"), "int8"),
+        (lstm(), "int8"),
+        (lstm(data="int16"), "int16x8"),
+        (lstm("float32", "float32", "float32", "float32"), "float32"),
+    ],
+    ids=["int4 blocks", "masks", "svdf", "svdf8", "lstm", "lstm16x8", "float lstm"],
+)
+def test_form_of_layers_that_keep_a_state_or_scales_of_blocks(tflite, form):
+    """Neither a state in 16 bits nor the scales of blocks in float16 decide."""
+    assert origin(parse(tflite)).form == form
 
 
 def test_a_float_layer_among_integers_is_partly_integer():

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from recurrent import lstm, sparse_dense, svdf
 
 from litegate.measures.structure.tensor_roles import Role, layer_uses, roles
 from litegate.spec import Kind
@@ -122,7 +123,7 @@ def test_a_left_out_bias_is_no_bias():
     names = ["x:int8", "w:int8!", "y:int8", "last:int32!"]
     graph = make(names, [("FULLY_CONNECTED", (0, 1, ABSENT), (2,))], outputs=(2,))
     assert roles(graph)[3] is Role.CONSTANT
-    assert layer_uses(graph)[0].bias is None
+    assert layer_uses(graph)[0].biases == ()
 
 
 def test_integers_computed_from_activations_are_activations():
@@ -173,3 +174,46 @@ def test_a_shared_weight_is_used_by_each_of_its_readers():
 
     weights = [use.weights[0].name for use in layer_uses(parse(edit(tiny(), change)).main)]
     assert weights == ["conv/weight", "depthwise/weight", "dense/weight", "dense/weight"]
+
+
+def test_an_lstm_has_weights_biases_and_state():
+    found = named_roles(lstm())
+    gates = [f"{kind}/{gate}" for kind in ("input", "recurrent") for gate in range(4)]
+    assert [found.pop(name) for name in gates] == [Role.WEIGHT] * 8
+    assert [found.pop(f"bias/{gate}") for gate in range(4)] == [Role.BIAS] * 4
+    assert (found.pop("hidden"), found.pop("cell")) == (Role.STATE, Role.STATE)
+    assert (found.pop("x"), found.pop("y")) == (Role.INPUT, Role.OUTPUT)
+    assert set(found.values()) == {Role.CONSTANT}, "intermediates have no values"
+
+
+def test_an_svdf_has_two_weights_and_a_state():
+    found = named_roles(svdf())
+    learned = {name: found[name] for name in ("feature", "time", "bias", "memory")}
+    assert list(learned.values()) == [Role.WEIGHT, Role.WEIGHT, Role.BIAS, Role.STATE]
+
+
+def test_a_sparse_weight_is_found_behind_its_densify():
+    assert named_roles(sparse_dense())["packed"] is Role.WEIGHT
+
+
+@pytest.mark.parametrize(
+    ("name", "operands", "weights", "biases"),
+    [
+        ("LSTM", 5, {2}, {3}),
+        ("LSTM", 24, {*range(1, 12), 16, *range(20, 24)}, {*range(12, 16), 17}),
+        ("UNIDIRECTIONAL_SEQUENCE_RNN", 5, {1, 2}, {3}),
+        ("BIDIRECTIONAL_SEQUENCE_RNN", 12, {1, 2, 5, 6, 10, 11}, {3, 7}),
+    ],
+)
+def test_operands_of_recurrent_layers(name, operands, weights, biases):
+    """The numbers in LiteRT's kernels; here every operand is a constant."""
+    names = [f"t{number}:float32!" for number in range(operands)]
+    graph = make([*names, "y:float32"], [(name, tuple(range(operands)), (operands,))], inputs=())
+    found = roles(graph)
+    assert {n for n, role in enumerate(found) if role is Role.WEIGHT} == weights
+    assert {n for n, role in enumerate(found) if role is Role.BIAS} == biases
+
+
+def test_the_handle_of_a_variable_is_state():
+    graph = make(["handle:resource", "y:int8"], [("VAR_HANDLE", (), (0,))], inputs=(), outputs=(1,))
+    assert roles(graph)[0] is Role.STATE

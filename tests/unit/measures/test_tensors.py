@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from broken_tensors import BROKEN, MODEL, scales
 from graphs import altered, recipe, renamed
+from recurrent import lstm
 
 from litegate.measures.measurement import Outcome
 from litegate.measures.structure.tensors import (
@@ -291,10 +292,36 @@ def test_dynamic_range_packs_every_large_weight(name):
     assert "'dense/weight', weight of operator 6" in found
 
 
+FLOAT_KINDS = {Kind.FLOAT32, Kind.FLOAT16, Kind.DYNAMIC_RANGE}
+
+
 @pytest.mark.parametrize("kind", Kind)
-def test_layers_that_cannot_be_judged_are_named(kind):
-    """A recurrent layer's weights have no row here: nothing but a float reference may have one."""
-    graph = renamed(parse(tiny(kind)), 2, "UNIDIRECTIONAL_SEQUENCE_LSTM")
+@pytest.mark.parametrize(
+    ("name", "judged"),
+    [
+        ("UNIDIRECTIONAL_SEQUENCE_LSTM", FLOAT_KINDS),
+        ("SVDF", FLOAT_KINDS),
+        ("EMBEDDING_LOOKUP_SPARSE", {Kind.FLOAT32}),
+    ],
+)
+def test_layers_that_cannot_be_judged_are_named(kind, name, judged):
+    """The integer kernels of recurrent layers have rules of their own, which have no row here."""
+    graph = renamed(parse(tiny(kind)), 2, name)
     found = [one for one in tensor_breaches(graph, recipe(kind)) if "cannot judge" in one]
-    assert len(found) == int(kind is not Kind.FLOAT32)
-    assert all(one.startswith("operator 2 UNIDIRECTIONAL_SEQUENCE_LSTM v") for one in found)
+    assert len(found) == int(kind not in judged)
+    assert all(one.startswith(f"operator 2 {name} v") for one in found)
+
+
+def test_a_recurrent_layer_is_judged_where_it_computes_in_floats():
+    """Its operands of fewer than 1,024 elements may be float32 in a dynamic range file."""
+    graph = parse(lstm("float32", "float32", "float32", "float32"))
+    assert not tensor_breaches(graph, recipe(Kind.FLOAT32))
+    assert not tensor_breaches(graph, recipe(Kind.DYNAMIC_RANGE))
+    packed = tensor_breaches(graph, recipe(Kind.FLOAT16))
+    assert len(packed) == 8 + 4
+    assert (
+        "'input/0', weight of operator 0 UNIDIRECTIONAL_SEQUENCE_LSTM v1, is float32" in packed[0]
+    )
+    large = altered(graph, "recurrent/2", shape=(32, 32))
+    (breach,) = tensor_breaches(large, recipe(Kind.DYNAMIC_RANGE))
+    assert "'recurrent/2', weight of operator 0" in breach

@@ -6,10 +6,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
+from recurrent import lstm, sparse_dense, svdf
 
 from litegate import percent
 from litegate.core.errors import MeasurementError
 from litegate.measures.measurement import Outcome
+from litegate.measures.structure.inspection import inspection
 from litegate.measures.structure.weights import layer_weights, sparsity, unique_weights
 from litegate.spec import Kind
 from litegate.testing import Draft, artifact, edit, float_layer, tiny
@@ -178,11 +180,31 @@ def test_tables_of_embeddings_are_weights(kind):
     assert sparsity(embedded(kind)).value == Fraction(8, 208)
 
 
+@pytest.mark.parametrize(("tflite", "size"), [(lstm(), 4 * 5 * (4 + 5)), (svdf(), 6 * 8 + 6 * 3)])
+def test_weights_of_recurrent_layers_are_counted(tflite, size):
+    made = artifact(tflite)
+    assert sum(layer.size for layer in layer_weights(made)) == size
+    found = inspection(tflite, (), subject="a file")
+    weights, over_time = (size, 0) if size == 180 else (6 * 8, 2 * 6 * 3)
+    biases = 4 * (4 * 5 if size == 180 else 6)
+    assert found.weight_bytes == weights + over_time + biases
+    assert found.constant_bytes == 0
+
+
+def test_sparse_weights_are_weights_that_cannot_be_counted_alone():
+    found = inspection(sparse_dense(), (), subject="a file")
+    assert (found.weight_bytes, found.constant_bytes) == (8, 0)
+    with pytest.raises(MeasurementError, match="'packed' cannot be counted"):
+        sparsity(artifact(sparse_dense(), Kind.FLOAT32))
+
+
 def test_layers_whose_weights_are_not_known_are_no_measurement():
     def renamed(model):
         code = model.operatorCodes[model.subgraphs[0].operators[0].opcodeIndex]
-        code.builtinCode = schema.BuiltinOperator.SVDF
-        code.deprecatedBuiltinCode = schema.BuiltinOperator.SVDF
+        code.builtinCode = schema.BuiltinOperator.STABLEHLO_CONVOLUTION
+        code.deprecatedBuiltinCode = 127
 
-    with pytest.raises(MeasurementError, match=r"SVDF v. has weights that cannot be counted"):
+    with pytest.raises(
+        MeasurementError, match=r"STABLEHLO_CONVOLUTION v. has weights that cannot be counted"
+    ):
         sparsity(artifact(edit(tiny(Kind.FLOAT32), renamed), Kind.FLOAT32))

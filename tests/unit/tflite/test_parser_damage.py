@@ -131,6 +131,13 @@ def no_such_dimension(model):
     Draft(model).tensor("conv/weight").quantization.quantizedDimension = 4
 
 
+def missing_block_scales(model):
+    Draft(model).tensor("conv/weight").quantization = schema.QuantizationParametersT(
+        detailsType=schema.QuantizationDetails.BlockwiseQuantization,
+        details=schema.BlockwiseQuantizationT(scales=999, blockSize=32),
+    )
+
+
 def negative_shape(model):
     Draft(model).tensor("conv").shape = [1, -8, 8, 4]
 
@@ -182,6 +189,7 @@ def other_file(model):
         (too_few_zero_points, r"tensor \d+ has 4 scales and 1 zero points"),
         (too_many_scales, r"tensor \d+ has 5 scales for 4 channels"),
         (no_such_dimension, r"quantized dimension of tensor \d+ is number 4 of 4"),
+        (missing_block_scales, r"scales of tensor \d+ is number 999 of"),
         (negative_shape, r"tensor \d+ has the shape \(1, -8, 8, 4\)"),
         (endless_shape, r"tensor \d+ has 65 dimensions"),
         (too_few_bytes, r"tensor \d+ holds 35 bytes, its shape needs 36"),

@@ -69,7 +69,7 @@ def float_arithmetic(placed: PlacedOperator) -> str:
     if all(tensor.dtype not in FLOATS for tensor in neighbours):
         return ""
     has_integer_weights = any(
-        tensor.scales and tensor.dtype not in FLOATS for tensor in placed.reads
+        tensor.is_quantized and tensor.dtype not in FLOATS for tensor in placed.reads
     )
     return "is a hybrid kernel" if has_integer_weights else "computes in floats"
 

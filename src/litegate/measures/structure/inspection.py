@@ -12,7 +12,7 @@ from litegate.measures.structure.arena import ArenaPlan, plan
 from litegate.measures.structure.macs import Cost, costs
 from litegate.measures.structure.operators import operator_breaches
 from litegate.measures.structure.target import target_breaches
-from litegate.measures.structure.tensor_roles import Role, roles
+from litegate.measures.structure.tensor_roles import Role, layer_uses, roles
 from litegate.spec import Kind, Recipe
 from litegate.spec.targets import Target
 from litegate.tflite.converter_metadata import NAME, read
@@ -195,13 +195,25 @@ def _form(graph: Graph) -> str:
     constant_types = set(_real_types(graph, Role.WEIGHT, Role.BIAS, Role.CONSTANT))
     activation_types = set(_real_types(graph, Role.ACTIVATION))
     integer_constants, integer_activations = constant_types - FLOATS, activation_types - FLOATS
+    if not (constant_types | activation_types):
+        return "integer"  # indices, masks and the like alone
     if not integer_constants and not integer_activations:
         return "float16 weights" if "float16" in constant_types else "float32"
     if activation_types & FLOATS:
         return "partly integer" if integer_activations else "dynamic range"
-    if "int16" in integer_activations:
+    data_types = _layer_data_types(graph) or integer_activations
+    if "int16" in data_types:
         return "int16x8"
-    return "int8" if integer_activations <= {"int8", "uint8"} else "integer"
+    return "int8" if data_types <= {"int8", "uint8"} else "integer"
+
+
+def _layer_data_types(graph: Graph) -> set[str]:
+    """Return the types of what layers multiply by their weights.
+
+    They decide between int8 and int16x8: an int8 network may keep a state or an output in 16 bits.
+    """
+    uses = (use for subgraph in graph.subgraphs for use in layer_uses(subgraph) if use.weights)
+    return {use.data.dtype for use in uses if use.data}
 
 
 def _real_types(graph: Graph, *wanted: Role) -> Iterator[str]:
@@ -210,7 +222,12 @@ def _real_types(graph: Graph, *wanted: Role) -> Iterator[str]:
     A graph of one operator has no activation between operators; its ports count as activations.
     """
     for subgraph in graph.subgraphs:
-        pairs = list(zip(subgraph.tensors, roles(subgraph), strict=True))
+        scales = {tensor.block_scales for tensor in subgraph.tensors}
+        pairs = [
+            (tensor, role)
+            for tensor, role in zip(subgraph.tensors, roles(subgraph), strict=True)
+            if tensor.index not in scales and (role is not Role.CONSTANT or tensor.is_constant)
+        ]
         has_activations = any(
             role is Role.ACTIVATION and _is_real(tensor) for tensor, role in pairs
         )
@@ -222,7 +239,7 @@ def _real_types(graph: Graph, *wanted: Role) -> Iterator[str]:
 
 
 def _is_real(tensor: Tensor) -> bool:
-    return tensor.dtype in FLOATS or bool(tensor.scales)
+    return tensor.dtype in FLOATS or tensor.is_quantized
 
 
 def _quantization_by_names(graph: Graph) -> str:

@@ -112,7 +112,7 @@ def _float_breach(subgraph: Subgraph, operator: Operator) -> str:
     if operator.name == "CUSTOM":
         return _custom_breach(operator)
     neighbours = _tensors(subgraph, operator.inputs + operator.outputs)
-    quantized = next((tensor for tensor in neighbours if tensor.scales), None)
+    quantized = next((tensor for tensor in neighbours if tensor.is_quantized), None)
     if quantized is None or operator.name == "SHAPE":
         return ""
     name = f"{quantized.dtype} {quantized.name!r}"
@@ -132,7 +132,7 @@ def _arithmetic_breach(subgraph: Subgraph, operator: Operator, rule: OperatorRul
     inputs = list(_tensors(subgraph, operator.inputs))
     outputs = _tensors(subgraph, operator.outputs)
     floats = [tensor for tensor in (*inputs, *outputs) if tensor.dtype in FLOATS]
-    quantized = [tensor for tensor in inputs if tensor.scales and tensor.dtype not in FLOATS]
+    quantized = [tensor for tensor in inputs if tensor.is_quantized and tensor.dtype not in FLOATS]
     if floats and quantized and not rule.hybrid:
         return (
             f"is a hybrid kernel: {quantized[0].dtype} {quantized[0].name!r} beside "

@@ -31,12 +31,17 @@ this name; a pin of another version has to check it again."""
 PACKED8 = Form(dtype="int8", grain=Grain.TENSOR, read_by="DEQUANTIZE")
 """Rows of an int8 embedding before their DEQUANTIZE."""
 
+HANDLE = Form(dtype="resource")
+"""The handle of a variable; reading it gives an activation, which is judged."""
+
 TensorRules = Mapping[Role, tuple[Form, ...]]
 
 _INT8_RULES: TensorRules = {
     Role.WEIGHT: (WEIGHT8,),
     Role.BIAS: (BIAS32,),
     Role.ACTIVATION: (INT8, UINT8),
+    # LiteRT's int8 LSTM keeps its cell state in 16 bits, and so does an older int8 SVDF.
+    Role.STATE: (INT8, UINT8, INT16, HANDLE),
     Role.CONSTANT: (INT8, UINT8, *PLAIN),
 }
 
@@ -45,6 +50,7 @@ TENSOR_RULES: Mapping[Kind, TensorRules] = {
         Role.WEIGHT: (FLOAT32,),
         Role.BIAS: (FLOAT32,),
         Role.ACTIVATION: (FLOAT32, *PLAIN),
+        Role.STATE: (FLOAT32, HANDLE),
         Role.CONSTANT: (FLOAT32, *PLAIN),
     },
     Kind.INT8_QAT: _INT8_RULES,
@@ -53,18 +59,21 @@ TENSOR_RULES: Mapping[Kind, TensorRules] = {
         Role.WEIGHT: (WEIGHT8,),
         Role.BIAS: (BIAS64,),
         Role.ACTIVATION: (INT16,),
+        Role.STATE: (INT16, HANDLE),
         Role.CONSTANT: (INT16, INT8, *PLAIN),
     },
     Kind.DYNAMIC_RANGE: {
         Role.WEIGHT: (WEIGHT8, SMALL_FLOAT32),
         Role.BIAS: (FLOAT32,),
         Role.ACTIVATION: (FLOAT32, PACKED8, *PLAIN),
+        Role.STATE: (FLOAT32, HANDLE),
         Role.CONSTANT: (FLOAT32, INT8, *PLAIN),
     },
     Kind.FLOAT16: {
         Role.WEIGHT: (FLOAT16,),
         Role.BIAS: (FLOAT16,),
         Role.ACTIVATION: (FLOAT32, *PLAIN),
+        Role.STATE: (FLOAT32, HANDLE),
         Role.CONSTANT: (FLOAT16, FLOAT32, *PLAIN),
     },
 }

@@ -107,7 +107,7 @@ class OperatorContext:
 
 def _is_data(tensor: Tensor, role: Role) -> bool:
     if role is Role.CONSTANT:
-        return tensor.dtype in FLOATS or bool(tensor.scales)
+        return tensor.dtype in FLOATS or tensor.is_quantized
     return role not in (Role.WEIGHT, Role.BIAS)
 
 
@@ -141,7 +141,7 @@ def _hybrid(context: OperatorContext, rule: Rule) -> Breaches:
 def _quantized(context: OperatorContext, rule: Rule) -> Breaches:
     learned = (*context.data, *context.of(Role.WEIGHT))
     without_scale = [
-        tensor for tensor in learned if tensor.dtype not in FLOATS and not tensor.scales
+        tensor for tensor in learned if tensor.dtype not in FLOATS and not tensor.is_quantized
     ]
     if rule.quantized and without_scale:
         yield f"{_short_name(without_scale[0])} has no scale"

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import final
 
+from litegate.measures.structure.layer_operands import (
+    TABLE_OPERANDS,
+    LayerOperands,
+    layer_operands,
+)
 from litegate.spec import Recipe
 from litegate.tflite.graph import ABSENT, Graph, Operator, Subgraph, Tensor
 
@@ -20,57 +25,11 @@ class Role(StrEnum):
     WEIGHT = "weight"
     BIAS = "bias"
     ACTIVATION = "activation"
+    STATE = "state"
+    """A variable, whose value persists from one invocation to the next, or the handle of one."""
     CONSTANT = "shape or constant"
-    """A constant that is not a weight, an integer computed from shapes only, or a tensor of which
-    only the shape is read."""
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayerOperands:
-    """The learned operands of a kind of operator, and the quantization that LiteRT requires."""
-
-    weights: tuple[int, ...] = (1,)
-    """Operands that are weights if they are constant."""
-    bias: int | None = 2
-    data: int = 0
-    """The operand whose scale, multiplied by the weight's, is the scale of the bias."""
-    channel: int | None = 0
-    """The weight's dimension of output channels; None if there is always one scale."""
-    per_channel: bool = False
-    """An integer weight must have a scale for each channel."""
-    as_activation: bool = False
-    """A constant is quantized like the activation that could take its place."""
-
-
-LAYERS: Mapping[str, LayerOperands] = {
-    "CONV_2D": LayerOperands(per_channel=True),
-    "DEPTHWISE_CONV_2D": LayerOperands(channel=3, per_channel=True),
-    "FULLY_CONNECTED": LayerOperands(),
-    "TRANSPOSE_CONV": LayerOperands(data=2, bias=3),
-    "CONV_3D": LayerOperands(channel=None),
-    "CONV_3D_TRANSPOSE": LayerOperands(data=2, bias=3, channel=None),
-    "BATCH_MATMUL": LayerOperands(weights=(0, 1), bias=None, channel=None, as_activation=True),
-}
-
-TABLE_OPERANDS: Mapping[str, int] = {"GATHER": 0, "GATHER_ND": 0, "EMBEDDING_LOOKUP": 1}
-"""The table operand of each operator that reads rows of a table, as an embedding does."""
-UNKNOWN_LAYERS = frozenset(
-    {
-        "BIDIRECTIONAL_SEQUENCE_LSTM",
-        "BIDIRECTIONAL_SEQUENCE_RNN",
-        "EMBEDDING_LOOKUP_SPARSE",
-        "LSTM",
-        "RNN",
-        "STABLEHLO_COMPOSITE",
-        "STABLEHLO_CONVOLUTION",
-        "STABLEHLO_DOT_GENERAL",
-        "SVDF",
-        "UNIDIRECTIONAL_SEQUENCE_LSTM",
-        "UNIDIRECTIONAL_SEQUENCE_RNN",
-    }
-)
-"""Operators with weights whose operands litegate does not distinguish."""
+    """A constant that is not a weight, an integer computed from shapes only, or a tensor whose
+    values no operator computes or reads."""
 
 
 @final
@@ -82,26 +41,30 @@ class LayerUse:
     layer: LayerOperands
     data: Tensor | None
     weights: tuple[Tensor, ...]
-    """The constants, even if a DEQUANTIZE is between them and the operator."""
-    bias: Tensor | None
+    """The constants, even if operators of `UNPACKERS` are between them and the operator."""
+    biases: tuple[Tensor, ...]
 
 
 def layer_uses(subgraph: Subgraph) -> tuple[LayerUse, ...]:
     """Return every operator of `LAYERS` in a subgraph, in order, with the constants it reads."""
     constant = _constant_lookup(subgraph)
-    uses = []
-    for operator in subgraph.operators:
-        if layer := LAYERS.get(operator.name):
-            weights = (constant(operator, number) for number in layer.weights)
-            use = LayerUse(
-                operator=operator,
-                layer=layer,
-                data=tensor_at(subgraph, operand(operator, layer.data)),
-                weights=tuple(weight for weight in weights if weight),
-                bias=constant(operator, layer.bias),
-            )
-            uses.append(use)
-    return tuple(uses)
+
+    def constants(operator: Operator, numbers: tuple[int, ...]) -> tuple[Tensor, ...]:
+        operands = (constant(operator, number) for number in numbers)
+        return tuple(tensor for tensor in operands if tensor)
+
+    return tuple(
+        LayerUse(
+            operator=operator,
+            layer=layer,
+            data=tensor_at(subgraph, operand(operator, layer.data)),
+            weights=constants(operator, layer.weights),
+            biases=constants(operator, layer.biases),
+        )
+        for operator in subgraph.operators
+        for layer in (layer_operands(operator),)
+        if layer
+    )
 
 
 def table_reads(subgraph: Subgraph) -> tuple[tuple[Operator, Tensor], ...]:
@@ -115,8 +78,8 @@ def table_reads(subgraph: Subgraph) -> tuple[tuple[Operator, Tensor], ...]:
 
 
 def _constant_lookup(subgraph: Subgraph) -> Callable[[Operator, int | None], Tensor | None]:
-    """Return a function that finds an operand's constant, also behind a DEQUANTIZE, or None."""
-    sources = _dequantize_sources(subgraph)
+    """Return a function that finds an operand's constant, also one stored packed, or None."""
+    sources = _packed_sources(subgraph)
 
     def constant(operator: Operator, number: int | None) -> Tensor | None:
         index = ABSENT if number is None else operand(operator, number)
@@ -132,19 +95,21 @@ def roles(subgraph: Subgraph) -> tuple[Role, ...]:
     The inputs and outputs of a subgraph that callers cannot run are activations.
     """
     shapes = _shape_tensors(subgraph)
-    role_by_index = {
-        tensor.index: Role.CONSTANT
-        if tensor.is_constant or tensor.index in shapes
-        else Role.ACTIVATION
-        for tensor in subgraph.tensors
-    }
+    role_by_index = {tensor.index: _unlearned_role(tensor, shapes) for tensor in subgraph.tensors}
     for use in layer_uses(subgraph):
-        role_by_index |= {use.bias.index: Role.BIAS} if use.bias else {}
+        role_by_index |= dict.fromkeys((bias.index for bias in use.biases), Role.BIAS)
         role_by_index |= dict.fromkeys((weight.index for weight in use.weights), Role.WEIGHT)
     if subgraph.is_entry:
         role_by_index |= dict.fromkeys(subgraph.outputs, Role.OUTPUT)
         role_by_index |= dict.fromkeys(subgraph.inputs, Role.INPUT)
     return tuple(role_by_index[tensor.index] for tensor in subgraph.tensors)
+
+
+def _unlearned_role(tensor: Tensor, shapes: set[int]) -> Role:
+    if tensor.is_variable or tensor.dtype == "resource":
+        return Role.STATE
+    is_constant = tensor.is_constant or tensor.index in shapes
+    return Role.CONSTANT if is_constant else Role.ACTIVATION
 
 
 def operand(operator: Operator, number: int) -> int:
@@ -157,14 +122,23 @@ def tensor_at(subgraph: Subgraph, index: int) -> Tensor | None:
     return None if index == ABSENT else subgraph.tensors[index]
 
 
-def _dequantize_sources(subgraph: Subgraph) -> dict[int, int]:
-    """Map the output of each DEQUANTIZE to its input, by tensor index."""
-    unpackers = (op for op in subgraph.operators if op.name == "DEQUANTIZE")
-    return {output: operand(op, 0) for op in unpackers for output in op.outputs}
+UNPACKERS = frozenset({"DENSIFY", "DEQUANTIZE"})
+"""Operators between a constant and its reader: sparse and float16 weights are unpacked at run
+time."""
+
+
+def _packed_sources(subgraph: Subgraph) -> dict[int, int]:
+    """Map the output of each operator of `UNPACKERS` to the packed tensor, by tensor index."""
+    sources = dict[int, int]()
+    for operator in subgraph.operators:
+        if operator.name in UNPACKERS:
+            packed = operand(operator, 0)
+            sources |= dict.fromkeys(operator.outputs, sources.get(packed, packed))
+    return sources
 
 
 def _shape_tensors(subgraph: Subgraph) -> set[int]:
-    return set(_shape_arithmetic(subgraph)) | set(_read_for_shape(subgraph))
+    return set(_shape_arithmetic(subgraph)) | _without_values(subgraph)
 
 
 def _shape_arithmetic(subgraph: Subgraph) -> Iterator[int]:
@@ -178,12 +152,18 @@ def _shape_arithmetic(subgraph: Subgraph) -> Iterator[int]:
             yield from computed
 
 
-def _read_for_shape(subgraph: Subgraph) -> set[int]:
-    """Return tensors that only SHAPE reads: their values do not matter."""
-    shape_read, value_read = set[int](), set(subgraph.outputs)
+def _without_values(subgraph: Subgraph) -> set[int]:
+    """Return the tensors whose values do not matter.
+
+    Only SHAPE reads them, or no operator reads or writes them, as the empty tensors beside an LSTM
+    that keep the scales of its intermediate results.
+    """
+    shape_read, value_read, written = set[int](), set(subgraph.outputs), set(subgraph.inputs)
     for operator in subgraph.operators:
         (shape_read if operator.name == "SHAPE" else value_read).update(operator.inputs)
-    return shape_read - value_read - {ABSENT}
+        written.update(operator.outputs)
+    unused = {tensor.index for tensor in subgraph.tensors} - value_read - shape_read - written
+    return (shape_read - value_read - {ABSENT}) | unused
 
 
 CONVERSIONS = frozenset({"QUANTIZE", "DEQUANTIZE", "FAKE_QUANT"})

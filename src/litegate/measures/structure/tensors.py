@@ -8,6 +8,11 @@ from dataclasses import replace
 
 from litegate.measures.measurement import Measurement, violations
 from litegate.measures.names import Name
+from litegate.measures.structure.layer_operands import (
+    UNKNOWN_LAYERS,
+    LayerOperands,
+    layer_operands,
+)
 from litegate.measures.structure.operators import graph_prefix, operator_breaches, operator_label
 from litegate.measures.structure.recipe_rules import (
     FLOAT32,
@@ -16,8 +21,6 @@ from litegate.measures.structure.recipe_rules import (
     allowed_forms,
 )
 from litegate.measures.structure.tensor_roles import (
-    UNKNOWN_LAYERS,
-    LayerOperands,
     LayerUse,
     Role,
     float_operators,
@@ -109,15 +112,30 @@ def _unknown_layers(graph: Graph, subgraph: Subgraph, recipe: Recipe) -> Breache
     for operator in subgraph.operators:
         if recipe.kind is Kind.FLOAT32 or operator.index in float_indices:
             continue
-        if operator.name in UNKNOWN_LAYERS:
+        layer = layer_operands(operator)
+        if operator.name in UNKNOWN_LAYERS or (layer and not _is_judged(layer, recipe)):
             label = operator_label(operator)
             yield -1, f"{label} has weights that litegate cannot judge; promised none such"
 
 
-def _weights(graph: Graph, subgraph: Subgraph, recipe: Recipe) -> Breaches:
+def _is_judged(layer: LayerOperands, recipe: Recipe) -> bool:
+    """Return True if litegate knows the forms that a recipe allows for a layer's operands."""
+    return layer.integer_rules or OPERATOR_RULES[recipe.kind].floats
+
+
+def _judged_uses(
+    graph: Graph, subgraph: Subgraph, recipe: Recipe
+) -> Iterator[tuple[LayerUse, bool]]:
+    """Yield each layer whose operands can be judged, and whether it is declared float."""
     float_indices = float_operators(graph, subgraph, recipe)
     for use in layer_uses(subgraph):
         is_float = use.operator.index in float_indices
+        if is_float or _is_judged(use.layer, recipe):
+            yield use, is_float
+
+
+def _weights(graph: Graph, subgraph: Subgraph, recipe: Recipe) -> Breaches:
+    for use, is_float in _judged_uses(graph, subgraph, recipe):
         forms = (FLOAT32,) if is_float else _weight_forms(recipe, use.layer)
         for weight in use.weights:
             if problem := breach(weight, forms, channel=use.layer.channel):
@@ -139,13 +157,11 @@ def _biases(graph: Graph, subgraph: Subgraph, recipe: Recipe) -> Breaches:
     Operators may share a bias of zeros. It has one scale, so it can match only one of them, and the
     scale of zeros changes nothing: one match is enough.
     """
-    float_indices = float_operators(graph, subgraph, recipe)
     recipe_forms = allowed_forms(recipe, Role.BIAS)
     judged = [
-        (use, use.bias, _bias_breach(use.bias, forms, use))
-        for use in layer_uses(subgraph)
-        for forms in ((FLOAT32,) if use.operator.index in float_indices else recipe_forms,)
-        if use.bias
+        (use, bias, _bias_breach(bias, (FLOAT32,) if is_float else recipe_forms, use))
+        for use, is_float in _judged_uses(graph, subgraph, recipe)
+        for bias in use.biases
     ]
     sound = {bias.index for _, bias, problem in judged if not problem}
     for use, bias, problem in judged:

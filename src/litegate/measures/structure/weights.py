@@ -19,9 +19,9 @@ from litegate.core.errors import MeasurementError
 from litegate.core.units import Unit, text
 from litegate.measures.measurement import Measurement
 from litegate.measures.names import Name
+from litegate.measures.structure.layer_operands import UNKNOWN_LAYERS
 from litegate.measures.structure.operators import graph_prefix, operator_label
 from litegate.measures.structure.tensor_roles import (
-    UNKNOWN_LAYERS,
     float_operators,
     layer_uses,
     table_reads,

@@ -1,0 +1,117 @@
+"""Real `.tflite` files of one recurrent layer: an int8 SVDF, and an LSTM of any types."""
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from litegate.testing import edit
+from litegate.tflite.editing.writer import ModelWriter, QuantizationParameters
+
+STEP = QuantizationParameters(scales=(0.5,))
+STEPS, FEATURES, UNITS = 3, 4, 5
+
+
+def _integers(shape, dtype):
+    return np.arange(np.prod(shape)).reshape(shape).astype(dtype)
+
+
+def svdf(state="int16", time="int16"):
+    """An int8 SVDF of six filters, and its result once more as int16, as keyword_scrambled has."""
+    writer = ModelWriter("svdf")
+    x = writer.computed("x", "int8", (1, 8), STEP)
+    weights = writer.constant("feature", _integers((6, 8), "int8"), STEP)
+    over_time = writer.constant("time", _integers((6, 3), time), STEP)
+    bias = writer.constant("bias", _integers((6,), "int32"), QuantizationParameters(scales=(0.25,)))
+    memory = writer.computed("memory", state, (1, 18), STEP)
+    y = writer.computed("y", "int8", (1, 6), STEP)
+    options = schema.SVDFOptionsT(
+        rank=1, fusedActivationFunction=schema.ActivationFunctionType.RELU
+    )
+    writer.operator("SVDF", 3, (x, weights, over_time, bias, memory), y, options)
+    wide = writer.computed("wide", "int16", (1, 6), STEP)
+    writer.operator("QUANTIZE", 1, (y,), wide)
+    counts = writer.computed("counts", "int32", (1, 6), STEP)
+    writer.operator("QUANTIZE", 1, (wide,), counts)
+    return edit(writer.finish([x], [counts]), lambda model: _make_variable(model, "memory"))
+
+
+def lstm(weights="int8", bias="int32", data="int8", cell="int16"):
+    """An LSTM; beside it the empty tensors in which the converter keeps intermediate scales."""
+    writer = ModelWriter("lstm")
+    steps = {name: None if name.startswith("float") else STEP for name in (weights, bias, data)}
+    x = writer.computed("x", data, (1, STEPS, FEATURES), steps[data])
+    gates = [
+        writer.constant(f"{kind}/{gate}", _integers((UNITS, width), weights), steps[weights])
+        for kind, width in (("input", FEATURES), ("recurrent", UNITS))
+        for gate in range(4)
+    ]
+    biases = [
+        writer.constant(f"bias/{n}", _integers((UNITS,), bias), steps[bias]) for n in range(4)
+    ]
+    state = writer.computed("hidden", data, (1, UNITS), steps[data])
+    memory = writer.computed("cell", cell, (1, UNITS), steps[data])
+    y = writer.computed("y", data, (1, STEPS, UNITS), steps[data])
+    operands = (x, *gates, *[-1] * 3, *biases, -1, -1, state, memory, *[-1] * 4)
+    options = schema.UnidirectionalSequenceLSTMOptionsT(
+        fusedActivationFunction=schema.ActivationFunctionType.TANH
+    )
+    writer.operator("UNIDIRECTIONAL_SEQUENCE_LSTM", 1, operands, y, options)
+    extra = [writer.computed(f"intermediate/{n}", "float32", (0,)) for n in range(4)]
+    extra += [writer.computed("effective hidden", "int8", (0,), STEP)]
+
+    def change(model):
+        model.subgraphs[0].operators[0].intermediates = extra
+        for name in ("hidden", "cell"):
+            _make_variable(model, name)
+
+    return edit(writer.finish([x], [y]), change)
+
+
+def _make_variable(model, name):
+    for tensor in model.subgraphs[0].tensors:
+        tensor.isVariable = tensor.isVariable or tensor.name == name.encode()
+
+
+def sparse_dense():
+    """A dense layer of eight inputs and two units whose weights are stored sparse, one each."""
+    writer = ModelWriter("sparse")
+    x = writer.computed("x", "float32", (1, 8))
+    packed = writer.constant("packed", np.ones(2, np.float32))
+    weights = writer.computed("weights", "float32", (2, 8))
+    y = writer.computed("y", "float32", (1, 2))
+    writer.operator("DENSIFY", 1, (packed,), weights, schema.DensifyOptionsT())
+    writer.operator("FULLY_CONNECTED", 1, (x, weights, -1), y, schema.FullyConnectedOptionsT())
+
+    def change(model):
+        rows = schema.DimensionMetadataT(format=schema.DimensionType.DENSE, denseSize=2)
+        columns = schema.DimensionMetadataT(format=schema.DimensionType.SPARSE_CSR)
+        kind = schema.SparseIndexVector.Uint8Vector
+        columns.arraySegmentsType = columns.arrayIndicesType = kind
+        columns.arraySegments = schema.Uint8VectorT(values=[0, 1, 2])
+        columns.arrayIndices = schema.Uint8VectorT(values=[3, 6])
+        tensor = model.subgraphs[0].tensors[packed]
+        tensor.shape = [2, 8]
+        tensor.sparsity = schema.SparsityParametersT(
+            traversalOrder=[0, 1], dimMetadata=[rows, columns]
+        )
+
+    return edit(writer.finish([x], [y]), change)
+
+
+def blockwise():
+    """A dense layer on int4 weights with a float16 scale for each block of 32."""
+    writer = ModelWriter("blockwise")
+    x = writer.computed("x", "float32", (1, 64))
+    weights = writer.constant("weights", np.zeros((2, 32), np.int8))
+    scales = writer.constant("scales", np.ones((2, 2), np.float16))
+    y = writer.computed("y", "float32", (1, 2))
+    writer.operator("FULLY_CONNECTED", 6, (x, weights, -1), y, schema.FullyConnectedOptionsT())
+
+    def change(model):
+        tensor = model.subgraphs[0].tensors[weights]
+        tensor.type, tensor.shape = schema.TensorType.INT4, [2, 64]
+        tensor.quantization = schema.QuantizationParametersT(
+            detailsType=schema.QuantizationDetails.BlockwiseQuantization,
+            details=schema.BlockwiseQuantizationT(scales=scales, zeroPoints=-1, blockSize=32),
+        )
+
+    return edit(writer.finish([x], [y]), change)
