@@ -3,7 +3,7 @@
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from litegate.testing import edit
+from litegate.testing import Draft, edit
 from litegate.tflite.editing.writer import ModelWriter, QuantizationParameters
 
 STEP = QuantizationParameters(scales=(0.5,))
@@ -64,6 +64,25 @@ def lstm(weights="int8", bias="int32", data="int8", cell="int16"):
             _make_variable(model, name)
 
     return edit(writer.finish([x], [y]), change)
+
+
+def half_lstm():
+    """An LSTM in float16: DEQUANTIZE gives weights, biases, and the first values of the state."""
+    return edit(lstm("float32", "float32", "float32", "float32"), _unpack_half)
+
+
+def _unpack_half(model):
+    draft, layer = Draft(model), model.subgraphs[0].operators[0]
+    variables = [n for n, tensor in enumerate(draft.graph.tensors) if tensor.isVariable]
+    for number, index in enumerate(layer.inputs):
+        if index == -1:
+            continue
+        tensor = draft.graph.tensors[index]
+        if index in variables or draft.holds(tensor):
+            values = draft.values(tensor) if draft.holds(tensor) else np.zeros(tensor.shape)
+            packed = draft.constant(f"half/{number}", values.astype(np.float16))
+            tensor.buffer = 0
+            draft.graph.operators.insert(0, draft.step("DEQUANTIZE", packed, index))
 
 
 def _make_variable(model, name):

@@ -77,8 +77,13 @@ class ExternalFiles:
                 (staging / name).write_bytes(data)
             _check_same(file, key, digest(staging / MODEL))
             # Parsed first: it is quick, and its errors name the damage; LiteRT may only crash.
-            parse(contents[MODEL], subject=str(file))
-            run_in_sandbox(contents[MODEL], subject=str(file), timeout=self.timeout)
+            graph = parse(contents[MODEL], subject=str(file))
+            run_in_sandbox(
+                contents[MODEL],
+                subject=str(file),
+                timeout=self.timeout,
+                may_refuse=graph.is_compiled,
+            )
             self.store.put(BUILDS, key, {name: staging / name for name in contents}, stem=key)
 
     def copy_start(

@@ -38,10 +38,17 @@ At the length of 1, with which LiteRT begins, it would refuse a convolution alon
 _REMEDY = "fetch or build the file again; if it stays, this LiteRT cannot run it"
 
 
-def run_in_sandbox(tflite: bytes, *, subject: str = "the model", timeout: float = TIMEOUT) -> None:
+def run_in_sandbox(
+    tflite: bytes,
+    *,
+    subject: str = "the model",
+    timeout: float = TIMEOUT,
+    may_refuse: bool = False,
+) -> None:
     """Load and run a file in a child process, with each set of LiteRT's kernels.
 
-    Raises ArtifactError if the child crashes or has not ended after `timeout` seconds, and as
+    With `may_refuse`, LiteRT may refuse the file in words, as one for an accelerator. Raises
+    ArtifactError if the child crashes or has not ended after `timeout` seconds, and as
     `run_all_kernels` does.
     """
     try:
@@ -53,6 +60,8 @@ def run_in_sandbox(tflite: bytes, *, subject: str = "the model", timeout: float 
             got=f"none, {_last_step(error.stdout)}",
             remedy=_REMEDY,
         ) from None
+    if child.exit_code == _REFUSED and may_refuse:
+        return
     if child.exit_code == _REFUSED:
         raise ArtifactError(
             f"LiteRT cannot load {subject}",

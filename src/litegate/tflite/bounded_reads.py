@@ -21,6 +21,10 @@ class MalformedError(ValueError):
     """The file is malformed; the message says how."""
 
 
+class UnloadableError(MalformedError):
+    """LiteRT refuses to load the file, although other runtimes may run it; the message says why."""
+
+
 @final
 class File(bytes):
     """The bytes of a file, with a check of each slice and a budget of bytes to read.

@@ -14,6 +14,11 @@ ABSENT = -1
 """The tensor index of an optional operator input or output that is left out."""
 
 
+ACCELERATOR_OPERATORS = frozenset({"ethos-u", "edgetpu-custom-op"})
+"""Custom operators that a compiler for an accelerator puts in place of those that it takes; LiteRT
+does not run them."""
+
+
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Buffer:
@@ -161,6 +166,15 @@ class Graph:
     def main(self) -> Subgraph:
         """The subgraph to judge; its inputs and outputs are the model's."""
         return self.subgraphs[self.entry]
+
+    @property
+    def is_compiled(self) -> bool:
+        """Return True if a compiler for an accelerator made it, so that LiteRT cannot run it."""
+        return any(
+            operator.custom_code in ACCELERATOR_OPERATORS
+            for subgraph in self.subgraphs
+            for operator in subgraph.operators
+        )
 
     def output_names(self, graph: int) -> dict[int, str]:
         """Return the names that the signatures give a subgraph's outputs, by tensor index."""

@@ -17,6 +17,7 @@ from litegate.core.errors import ArtifactError
 from litegate.tflite.bounded_reads import (
     File,
     MalformedError,
+    UnloadableError,
     indices,
     name_of,
     numbers,
@@ -57,6 +58,13 @@ def parse(tflite: bytes, *, subject: str = "the model", signature: str = "") -> 
 
     try:
         return _entered(_graph(schema, File(tflite)), signature, subject)
+    except UnloadableError as error:
+        raise ArtifactError(
+            f"LiteRT does not load {subject} ({len(tflite):,} bytes)",
+            expected="a file that LiteRT loads, for litegate measures with LiteRT",
+            got=str(error),
+            remedy="convert it again with a newer converter; other runtimes may run it as it is",
+        ) from None
     except MalformedError as error:
         raise _refusal(tflite, subject, str(error)) from None
     except (struct.error, ValueError, TypeError) as error:
@@ -221,7 +229,11 @@ def _quantization(
         raise MalformedError(f"{what} has {len(scales)} scales and {len(zero_points)} zero points")
     dimension = raw.QuantizedDimension()
     if len(scales) > 1:
-        within(dimension, len(shape), f"quantized dimension of {what}")
+        if not 0 <= dimension < len(shape):
+            # Old converters wrote a convolution's dimension to its bias too; TFLM does not look.
+            raise UnloadableError(
+                f"quantized dimension of {what} is number {dimension} of {len(shape)}"
+            )
         if len(scales) != shape[dimension]:
             raise MalformedError(f"{what} has {len(scales)} scales for {shape[dimension]} channels")
     return scales, zero_points, dimension
@@ -325,7 +337,7 @@ def _numbered(options: Any) -> tuple[tuple[str, int], ...]:
 def check_order(subgraph: Subgraph) -> None:
     """Raise MalformedError if an operator, or the caller, reads a tensor before it is written."""
     ready = {t.index for t in subgraph.tensors if t.is_constant or t.is_variable or 0 in t.shape}
-    ready |= {ABSENT, *subgraph.inputs}
+    ready |= {ABSENT, *subgraph.inputs, *_scratch(subgraph)}
     _check_variables(subgraph)
     for operator in subgraph.operators:
         if not ready.issuperset(operator.inputs):
@@ -337,12 +349,32 @@ def check_order(subgraph: Subgraph) -> None:
         raise MalformedError(f"graph {subgraph.index} has an output that nothing writes")
 
 
+_SCRATCH_OPERANDS = {"ethos-u": (2, 3)}
+"""Operands of custom operators that are working memory, which nothing writes before.
+
+Vela's operator has a scratch tensor and a fast one, which may be the same; they are described in
+tensorflow/lite/micro/kernels/ethos_u/ethosu.cc of tflite-micro."""
+
+
+def _scratch(subgraph: Subgraph) -> Iterator[int]:
+    for operator in subgraph.operators:
+        for number in _SCRATCH_OPERANDS.get(operator.custom_code, ()):
+            yield from operator.inputs[number : number + 1]
+
+
 def _check_variables(subgraph: Subgraph) -> None:
     """Raise MalformedError if a variable is an input or the output of an operator.
 
-    A variable is state that operators update in place.
+    A variable is state that operators update in place. A DEQUANTIZE of a constant may give its
+    initial values, as in the float16 LSTM of TensorFlow's converter.
     """
-    computed = (index for operator in subgraph.operators for index in operator.outputs)
+    constants = {tensor.index for tensor in subgraph.tensors if tensor.is_constant}
+    computed = (
+        index
+        for operator in subgraph.operators
+        if operator.name != "DEQUANTIZE" or not constants.issuperset(operator.inputs)
+        for index in operator.outputs
+    )
     written = {*subgraph.inputs, *computed}
     for tensor in subgraph.tensors:
         if tensor.is_variable and tensor.index in written:

@@ -4,6 +4,7 @@ import hashlib
 
 import numpy as np
 import pytest
+from compiled import vela
 from full_disk import full_disk
 
 from litegate.build.external_files import ExternalFiles
@@ -113,3 +114,28 @@ def test_a_file_that_litert_runs_and_that_is_not_sound_is_refused(intake):
     with pytest.raises(ArtifactError, match=r"m\.tflite is not a sound \.tflite file"):
         intake.store_file(FILE, key)
     assert not intake.store.has(BUILDS, key)
+
+
+def test_a_file_that_was_compiled_for_an_accelerator_is_stored(intake):
+    """LiteRT refuses it in words, and its size is measured all the same."""
+    key = _written(intake, vela())
+    intake.store_file(FILE, key)
+    assert intake.store.has(BUILDS, key)
+
+
+def test_a_file_with_an_unknown_custom_operator_is_refused(intake):
+    """LiteRT's refusal stands, for nothing says that an accelerator takes it."""
+    key = _written(intake, edit(vela(), _rename_operator))
+    with pytest.raises(ArtifactError, match=r"LiteRT cannot load m\.tflite"):
+        intake.store_file(FILE, key)
+
+
+def _rename_operator(model):
+    model.operatorCodes[0].customCode = "Mine"
+    operator = model.subgraphs[0].operators[0]
+    operator.inputs = [index for index in operator.inputs if index != 2]
+
+
+def _written(intake, tflite):
+    (intake.locations.project / "m.tflite").write_bytes(tflite)
+    return hashlib.sha256(tflite).hexdigest()

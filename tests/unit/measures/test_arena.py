@@ -3,6 +3,7 @@
 import random
 
 import pytest
+from compiled import vela
 from graphs import altered, renamed
 from written import drawn, joined
 
@@ -131,3 +132,8 @@ def test_too_many_tensors_are_refused(monkeypatch):
 def test_a_file_that_is_none_is_named():
     with pytest.raises(ArtifactError, match="tiny/int8_qat is not a sound"):
         arena(artifact(tiny()[:100]))
+
+
+def test_scratch_memory_of_a_compiled_file_is_planned():
+    """Its size, the input and the output; the operator's constants are no activations."""
+    assert plan(parse(vela(fast=True))).planned == 4096 + 512 + 48 + 16

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from broken_tensors import BROKEN, MODEL, scales
 from graphs import altered, recipe, renamed
-from recurrent import lstm
+from recurrent import half_lstm, lstm
 
 from litegate.measures.measurement import Outcome
 from litegate.measures.structure.tensors import (
@@ -16,6 +16,7 @@ from litegate.measures.structure.tensors import (
     tensor_violations,
 )
 from litegate.measures.wording import sentence
+from litegate.runtimes.inference import outputs
 from litegate.spec import Kind
 from litegate.testing import (
     Draft,
@@ -325,3 +326,9 @@ def test_a_recurrent_layer_is_judged_where_it_computes_in_floats():
     large = altered(graph, "recurrent/2", shape=(32, 32))
     (breach,) = tensor_breaches(large, recipe(Kind.DYNAMIC_RANGE))
     assert "'recurrent/2', weight of operator 0" in breach
+
+
+def test_a_float16_lstm_keeps_its_promise():
+    made = artifact(half_lstm(), Kind.FLOAT16)
+    assert tensor_violations(made).offenders == operator_violations(made).offenders == ()
+    assert outputs(made.tflite, np.zeros((2, 3, 4), np.float32)).raw.shape == (2, 3, 5)

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
+from compiled import old_bias, vela
 from graphs import tensor
+from recurrent import half_lstm
 
 from litegate.core.errors import ArtifactError
 from litegate.spec import Kind
@@ -255,3 +257,32 @@ def test_importing_the_reader_loads_neither_numpy_nor_litert():
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_a_file_that_vela_compiled_is_read(fast):
+    """Nothing writes its scratch tensors; of another custom operator they would be damage."""
+    graph = parse(vela(fast=fast))
+    assert graph.is_compiled
+    assert [tensor.name for tensor in graph.main.tensors][2:-2] == ["scratch", "scratch_fast"][
+        : 1 + fast
+    ]
+    with pytest.raises(ArtifactError, match="operator 0 reads a tensor that nothing has written"):
+        parse(vela("mine", fast=fast))
+
+
+def test_a_variable_may_begin_with_a_packed_constant():
+    """TensorFlow's float16 LSTM has its state behind a DEQUANTIZE."""
+    graph = parse(half_lstm())
+    assert [tensor.name for tensor in graph.main.tensors if tensor.is_variable] == [
+        "hidden",
+        "cell",
+    ]
+
+
+def test_a_file_that_litert_alone_refuses_is_not_called_unsound():
+    """Its bias names a dimension that it lacks, and TensorFlow Lite Micro runs it."""
+    with pytest.raises(ArtifactError, match="LiteRT does not load the model") as raised:
+        parse(old_bias())
+    assert raised.value.got == "quantized dimension of tensor 2 is number 3 of 1"
+    assert "other runtimes may run it" in str(raised.value)

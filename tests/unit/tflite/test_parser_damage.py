@@ -118,6 +118,14 @@ def variable_output(model):
     Draft(model).tensor("output").isVariable = True
 
 
+def computed_variable(model):
+    """Only a constant behind a DEQUANTIZE may give a variable its first values."""
+    draft = Draft(model)
+    draft.tensor("output").isVariable = True
+    draft.graph.outputs = [draft.index("dense")]
+    assert draft.builtin(draft.graph.operators[-1]) == schema.BuiltinOperator.DEQUANTIZE
+
+
 def too_few_zero_points(model):
     Draft(model).tensor("conv/weight").quantization.zeroPoint = [0]
 
@@ -186,6 +194,7 @@ def other_file(model):
         (unwritten_output, "graph 0 has an output that nothing writes"),
         (variable_input, r"tensor \d+ is a variable, and is fed or computed"),
         (variable_output, r"tensor \d+ is a variable, and is fed or computed"),
+        (computed_variable, r"tensor \d+ is a variable, and is fed or computed"),
         (too_few_zero_points, r"tensor \d+ has 4 scales and 1 zero points"),
         (too_many_scales, r"tensor \d+ has 5 scales for 4 channels"),
         (no_such_dimension, r"quantized dimension of tensor \d+ is number 4 of 4"),
