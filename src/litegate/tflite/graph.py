@@ -100,6 +100,8 @@ class Operator:
     """The fused activation: "NONE", "RELU", "RELU6", ..."""
     options: tuple[tuple[str, int], ...] = ()
     """Options that the shapes do not imply: ("stride_h", 2), ("dilation_w", 1), ("adj_x", 0)."""
+    variable: str = ""
+    """The container and the name of the variable whose handle a VAR_HANDLE gives."""
 
     def option(self, name: str, default: int) -> int:
         """Return the option `name`, or `default` if this kind of operator has no such option."""

@@ -106,6 +106,7 @@ def _graph(schema: Any, file: File) -> Graph:
     subgraphs = tuple(_subgraphs(schema, file, model, buffers))
     if not subgraphs:
         raise MalformedError("it holds no graph")
+    _check_calls(subgraphs)
     signatures = tuple(_signatures(file, model, subgraphs))
     signed = {signature.graph for signature in signatures}
     subgraphs = tuple(replace(subgraph, signed=subgraph.index in signed) for subgraph in subgraphs)
@@ -116,6 +117,15 @@ def _graph(schema: Any, file: File) -> Graph:
         metadata=tuple(_metadata(file, model, len(buffers))),
         signatures=signatures,
     )
+
+
+def _check_calls(subgraphs: tuple[Subgraph, ...]) -> None:
+    """Raise MalformedError if a CALL_ONCE runs a graph that does not exist."""
+    for subgraph in subgraphs:
+        for operator in subgraph.operators:
+            if operator.name == "CALL_ONCE":
+                index = operator.option("init_graph", 0)
+                within(index, len(subgraphs), f"graph of operator {operator.index}")
 
 
 def _buffer(file: File, raw: Any) -> Buffer:
@@ -271,6 +281,7 @@ _OPTIONS = {
     "DepthMultiplier": "depth_multiplier",
     "AdjX": "adj_x",
     "AdjY": "adj_y",
+    "InitSubgraphIndex": "init_graph",
 }
 """Names of operator options, by the schema's accessor."""
 
@@ -304,6 +315,7 @@ def operator_of(
         outputs=indices(file, outputs, tensors, f"output of {what}", optional=True),
         activation=_activation(schema, options),
         options=_numbered(options),
+        variable=_variable(options),
     )
 
 
@@ -323,6 +335,12 @@ def _activation(schema: Any, options: Any) -> str:
         return "NONE"
     number = options.FusedActivationFunction()
     return name_of(schema.ActivationFunctionType, number, "a fused activation")
+
+
+def _variable(options: Any) -> str:
+    if not hasattr(options, "SharedName"):
+        return ""
+    return f"{text(options.Container())}/{text(options.SharedName())}"
 
 
 def _numbered(options: Any) -> tuple[tuple[str, int], ...]:

@@ -1,10 +1,12 @@
 """The arena: the plan of TensorFlow Lite Micro, byte for byte, and what cannot be planned."""
 
+import copy
 import random
 
 import pytest
 from compiled import vela
 from graphs import altered, renamed
+from streaming import streaming
 from written import drawn, joined
 
 from litegate.core.errors import ArtifactError, MeasurementError
@@ -12,7 +14,7 @@ from litegate.core.units import byte
 from litegate.measures.structure import arena as subject
 from litegate.measures.structure.arena import Block, aligned, arena, place_blocks, plan
 from litegate.spec import Kind
-from litegate.testing import artifact, tiny, tiny_artifact
+from litegate.testing import artifact, edit, tiny, tiny_artifact
 from litegate.tflite.parser import parse
 
 MICRO = (
@@ -105,7 +107,7 @@ def test_a_variable_keeps_memory_of_its_own():
     assert found.arena == found.planned + 16
 
 
-@pytest.mark.parametrize("name", ["WHILE", "IF", "CALL_ONCE"])
+@pytest.mark.parametrize("name", ["WHILE", "IF"])
 def test_control_flow_is_refused_by_name(name):
     graph = renamed(parse(joined([4], [(0,)])), 0, name)
     with pytest.raises(MeasurementError, match=f"operator 0 {name} v1"):
@@ -137,3 +139,57 @@ def test_a_file_that_is_none_is_named():
 def test_scratch_memory_of_a_compiled_file_is_planned():
     """Its size, the input and the output; the operator's constants are no activations."""
     assert plan(parse(vela(fast=True))).planned == 4096 + 512 + 48 + 16
+
+
+MICRO_STREAMING = 560
+"""The same as `MICRO` for `streaming()`: its largest tensors are those of the graph that CALL_ONCE
+runs."""
+
+
+def test_what_call_once_runs_shares_the_arena():
+    found = plan(parse(streaming()))
+    assert found.planned == MICRO_STREAMING
+    assert found.busiest == "operator 2 SLICE v1"
+    assert found.variables == 32, "the eight values that the handle stands for"
+
+
+def call(model, *graphs):
+    """Make the first graph call `graphs`, in this order."""
+    once = model.subgraphs[0].operators[0]
+    model.subgraphs[0].operators[:1] = [copy.deepcopy(once) for _ in graphs]
+    for operator, graph in zip(model.subgraphs[0].operators, graphs, strict=False):
+        operator.builtinOptions.initSubgraphIndex = graph
+
+
+@pytest.mark.parametrize("graphs", [(1, 1), (0,)], ids=["twice", "itself"])
+def test_a_graph_that_is_called_again_is_refused(graphs):
+    """Each call may double the time of the plan, and a graph may call itself without end."""
+    called = edit(streaming(), lambda model: call(model, *graphs))
+    with pytest.raises(MeasurementError, match=f"graph {graphs[-1]} is called more than once"):
+        plan(parse(called))
+
+
+@pytest.mark.parametrize("count", [99, 100])
+def test_a_chain_of_graphs_is_planned_up_to_a_hundred(count):
+    """The planner follows them by recursion, which must not overflow."""
+
+    def lengthen(model):
+        first, once = model.subgraphs[1], model.subgraphs[0].operators[0]
+        model.subgraphs[1:] = [copy.deepcopy(first) for _ in range(count)]
+        for number, graph in enumerate(model.subgraphs[1:-1], start=2):
+            graph.operators.append(copy.deepcopy(once))
+            graph.operators[-1].builtinOptions.initSubgraphIndex = number
+
+    graph = parse(edit(streaming(), lengthen))
+    if count < 100:
+        assert plan(graph).planned >= MICRO_STREAMING
+        return
+    with pytest.raises(MeasurementError, match=f"{count + 1:,} graphs"):
+        plan(graph)
+
+
+def test_a_handle_that_nothing_gives_is_refused_by_name():
+    """Its variable, and so its size, is unknown."""
+    graph = altered(parse(joined([4], [(0,)])), "vector 0", dtype="resource", shape=())
+    with pytest.raises(MeasurementError, match="tensor 1 'vector 0', resource"):
+        plan(graph)

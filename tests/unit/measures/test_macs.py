@@ -2,6 +2,7 @@
 
 import pytest
 from graphs import altered, renamed
+from streaming import streaming
 
 from litegate.core.errors import MeasurementError
 from litegate.measures.structure.macs import (
@@ -70,6 +71,11 @@ def test_an_operator_without_its_operands_is_not_known(name):
     found = graph(name, [(1,)], (1,))
     assert costs(found)[0].macs is None
     assert uncounted_operators(found) == (f"operator 0 {name} v1",)
+
+
+def test_a_graph_that_runs_once_costs_later_invocations_nothing():
+    found = macs(artifact(streaming(), Kind.FLOAT32))
+    assert found.value == 12, "the dense layer's"
 
 
 @pytest.mark.parametrize("name", ["CUSTOM", "WHILE", "IF", "RNN", "LSTM", "STABLEHLO_DOT_GENERAL"])

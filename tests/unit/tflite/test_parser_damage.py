@@ -175,6 +175,16 @@ def other_file(model):
     model.externalBuffers = [schema.ExternalBufferT(id=1)]
 
 
+def missing_graph(model):
+    once = schema.CallOnceOptionsT(initSubgraphIndex=9)
+    operator = schema.OperatorT(
+        opcodeIndex=Draft(model).code(schema.BuiltinOperator.CALL_ONCE, 1),
+        builtinOptionsType=schema.BuiltinOptions.CallOnceOptions,
+        builtinOptions=once,
+    )
+    Draft(model).graph.operators.insert(0, operator)
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
@@ -204,6 +214,7 @@ def other_file(model):
         (too_few_bytes, r"tensor \d+ holds 35 bytes, its shape needs 36"),
         (too_many_bytes, r"tensor \d+ holds 2 bytes, its shape needs 1"),
         (half_a_byte_short, r"tensor \d+ holds 17 bytes, its shape needs 18"),
+        (missing_graph, "graph of operator 0 is number 9 of 1"),
         (other_file, "it keeps weights in another file"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),

@@ -7,9 +7,10 @@ version, the kernels and the processor, and are left out; docs/inspect.md lists 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import accumulate, chain
 from typing import final
 
 import numpy as np
@@ -21,15 +22,20 @@ from litegate.measures.measurement import Measurement
 from litegate.measures.names import Name
 from litegate.measures.structure.operators import operator_label
 from litegate.spec import Artifact
-from litegate.tflite.graph import ABSENT, Graph, Subgraph, Tensor
+from litegate.tflite.graph import Graph, Operator, Subgraph, Tensor
 from litegate.tflite.parser import parse
 
-CONTROL_FLOW = frozenset({"CALL_ONCE", "IF", "STABLEHLO_WHILE", "WHILE"})
+CONTROL_FLOW = frozenset({"IF", "STABLEHLO_WHILE", "WHILE"})
 """Operators that run other graphs, whose tensors would share the arena; these are not planned."""
 MOST_TENSORS = 20_000
 """The most tensors that are planned: the time grows with the square of their number.
 
 Networks for small devices have hundreds; a crafted file could keep the planner busy for hours."""
+
+MOST_GRAPHS = 100
+"""The most graphs that are planned, each run by a CALL_ONCE of another; networks have two.
+
+A crafted file could have thousands, and the planner follows them by recursion."""
 
 LARGEST_TENSOR = 1 << 40
 """The largest tensor that is planned, in bytes; no machine has more memory. Up to 20,000 of them
@@ -59,36 +65,48 @@ class ArenaPlan:
 def plan(graph: Graph, subject: str = "the model") -> ArenaPlan:
     """Plan the main graph at the shapes in the file (one sample if the batch is free).
 
-    Raises MeasurementError for control flow, a tensor of a type without a size, or too many
-    tensors.
+    Graphs that a CALL_ONCE runs share the arena. Raises MeasurementError for other control flow,
+    a graph that is called twice, a tensor of a type without a size, or too many tensors.
     """
-    main = graph.main
-    _check_plannable(main, subject)
-    blocks = list(_blocks(main))
+    _check_plannable(graph, subject)
+    schedule = _Schedule()
+    schedule.run(graph, graph.main, "")
+    blocks = list(schedule.blocks(graph))
     ends = (offset + block.size for offset, block in zip(place_blocks(blocks), blocks, strict=True))
-    needs = _bytes_alive(main, blocks)
+    needs = _bytes_alive(blocks, len(schedule.labels))
     most = max(range(len(needs)), key=needs.__getitem__)
     return ArenaPlan(
         planned=max(ends, default=0),
-        variables=sum(aligned(_memory(tensor)) for tensor in main.tensors if tensor.is_variable),
+        variables=sum(_variable_sizes(graph)),
         least=needs[most],
-        busiest=operator_label(main.operators[most - 1]) if most else "",
+        busiest=schedule.labels[most],
     )
 
 
-def _check_plannable(main: Subgraph, subject: str) -> None:
+def _check_plannable(graph: Graph, subject: str) -> None:
+    subgraphs = tuple(_run_subgraphs(graph))
+    tensors = [tensor for subgraph in subgraphs for tensor in subgraph.tensors]
+    calls = Counter(subgraph.index for subgraph in subgraphs)
+    called = chain(
+        (f"graph {index} is called more than once" for index in calls if calls[index] > 1),
+        (f"{len(calls):,} graphs" for _ in subgraphs[MOST_GRAPHS : MOST_GRAPHS + 1]),
+    )
     control_flow = (
-        operator_label(operator) for operator in main.operators if operator.name in CONTROL_FLOW
+        operator_label(operator)
+        for subgraph in subgraphs
+        for operator in subgraph.operators
+        if operator.name in CONTROL_FLOW
     )
     unsized = (
         f"tensor {tensor.index} {tensor.name!r}, {tensor.dtype} of shape {tensor.shape}"
-        for tensor in main.tensors
+        for subgraph in subgraphs
+        for handles in (_handles(subgraph),)
+        for tensor in subgraph.tensors
+        if tensor.index not in handles
         if tensor.memory is None or tensor.memory > LARGEST_TENSOR
     )
-    too_many = (
-        f"{len(main.tensors):,} tensors" for _ in main.tensors[MOST_TENSORS : MOST_TENSORS + 1]
-    )
-    if reason := next(chain(too_many, control_flow, unsized), None):
+    too_many = (f"{len(tensors):,} tensors" for _ in tensors[MOST_TENSORS : MOST_TENSORS + 1])
+    if reason := next(chain(called, too_many, control_flow, unsized), None):
         raise MeasurementError(
             f"the arena of {subject} cannot be planned",
             expected=(
@@ -99,49 +117,109 @@ def _check_plannable(main: Subgraph, subject: str) -> None:
         )
 
 
-def _arena_tensors(main: Subgraph) -> Iterator[Tensor]:
-    """Return the tensors that are in the arena for a part of the invocation only."""
-    return (tensor for tensor in main.tensors if not tensor.is_constant and not tensor.is_variable)
+def _run_subgraphs(graph: Graph) -> Iterator[Subgraph]:
+    """Yield the main graph and those that a CALL_ONCE runs; one that is called again ends it."""
+    pending, seen = [graph.main], set[int]()
+    while pending:
+        subgraph = pending.pop()
+        yield subgraph
+        if subgraph.index in seen:
+            return
+        seen.add(subgraph.index)
+        called = (_called(graph, operator) for operator in subgraph.operators)
+        pending += [subgraph for subgraph in called if subgraph]
+
+
+def _called(graph: Graph, operator: Operator) -> Subgraph | None:
+    """Return the graph that a CALL_ONCE runs; None for every other operator."""
+    if operator.name != "CALL_ONCE":
+        return None
+    return graph.subgraphs[operator.option("init_graph", 0)]
+
+
+def _handles(subgraph: Subgraph) -> dict[int, str]:
+    """Return the variable of each handle, by the index of the handle's tensor.
+
+    A handle points into the runtime's own data, and takes no place in the arena.
+    """
+    return {
+        index: operator.variable
+        for operator in subgraph.operators
+        if operator.name == "VAR_HANDLE"
+        for index in operator.outputs
+    }
 
 
 def _memory(tensor: Tensor) -> int:
     return tensor.memory or 0
 
 
-def _blocks(main: Subgraph) -> Iterator[Block]:
-    """Yield a block for each arena tensor. Step 0 writes the inputs; outputs live to the end."""
-    first_steps, last_steps = _lifetimes(main)
-    for tensor in _arena_tensors(main):
-        if size := aligned(_memory(tensor)):
-            first = first_steps.get(tensor.index, -1)
-            yield Block(size=size, first=first, last=last_steps.get(tensor.index, -1))
+def _variable_sizes(graph: Graph) -> Iterator[int]:
+    """Yield the bytes of each variable, aligned: state tensors, and what handles are assigned."""
+    assigned = dict[str, int]()
+    for subgraph in _run_subgraphs(graph):
+        yield from (aligned(_memory(tensor)) for tensor in subgraph.tensors if tensor.is_variable)
+        handles = _handles(subgraph)
+        for operator in subgraph.operators:
+            if operator.name == "ASSIGN_VARIABLE" and len(operator.inputs) > 1:
+                handle, value = operator.inputs[:2]
+                size = aligned(_memory(subgraph.tensors[value]))
+                name = handles.get(handle, "")
+                assigned[name] = max(size, assigned.get(name, 0))
+    yield from assigned.values()
 
 
-def _lifetimes(main: Subgraph) -> tuple[dict[int, int], dict[int, int]]:
-    """Return the steps that first write and last need each tensor, by the tensor's index."""
-    first_steps, last_steps = dict.fromkeys(main.inputs, 0), dict.fromkeys(main.inputs, 0)
-    for step, operator in enumerate(main.operators, start=1):
-        for index in operator.outputs:
-            first_steps.setdefault(index, step)
-        last_steps.update(dict.fromkeys((*operator.inputs, *operator.outputs), step))
-    for index in main.outputs:
-        first_steps.setdefault(index, len(main.operators))
-        last_steps[index] = len(main.operators)
-    last_steps.pop(ABSENT, None)
-    return first_steps, last_steps
+class _Schedule:
+    """The steps of an invocation, as tflite-micro's `AllocationInfoBuilder` counts them.
+
+    Step 0 writes the inputs, every operator is a step, and so is the entry into a called graph.
+    """
+
+    def __init__(self) -> None:
+        self.labels = list[str]()
+        """The label of the operator of each step."""
+        self._first = dict[tuple[int, int], int]()
+        self._last = dict[tuple[int, int], int]()
+
+    def run(self, graph: Graph, subgraph: Subgraph, label: str) -> None:
+        """Count the steps of a subgraph, and mark when its tensors are written and last needed."""
+        self.labels.append(label)
+        self._mark(subgraph, written=subgraph.inputs, needed=subgraph.inputs)
+        for operator in subgraph.operators:
+            self.labels.append(operator_label(operator))
+            self._mark(subgraph, written=operator.outputs)
+            if called := _called(graph, operator):
+                self.run(graph, called, operator_label(operator))
+            self._mark(subgraph, needed=(*operator.inputs, *operator.outputs))
+        self._mark(subgraph, written=subgraph.outputs, needed=subgraph.outputs)
+
+    def _mark(
+        self, subgraph: Subgraph, *, written: tuple[int, ...] = (), needed: tuple[int, ...] = ()
+    ) -> None:
+        step = len(self.labels) - 1
+        for index in written:
+            self._first.setdefault((subgraph.index, index), step)
+        self._last.update(((subgraph.index, index), step) for index in needed)
+
+    def blocks(self, graph: Graph) -> Iterator[Block]:
+        """Yield a block for each tensor that is in the arena for a part of the invocation."""
+        for subgraph in sorted(_run_subgraphs(graph), key=lambda subgraph: subgraph.index):
+            handles = _handles(subgraph)
+            for tensor in subgraph.tensors:
+                stored = tensor.is_constant or tensor.is_variable or tensor.index in handles
+                if not stored and (size := aligned(_memory(tensor))):
+                    place = subgraph.index, tensor.index
+                    first, last = (steps.get(place, -1) for steps in (self._first, self._last))
+                    yield Block(size=size, first=first, last=last)
 
 
-def _bytes_alive(main: Subgraph, blocks: list[Block]) -> list[int]:
+def _bytes_alive(blocks: list[Block], steps: int) -> list[int]:
     """Return the bytes that are alive at each step."""
-    deltas = [0] * (len(main.operators) + 2)
+    deltas = [0] * (steps + 1)
     for block in blocks:
         deltas[max(block.first, 0)] += block.size
         deltas[max(block.last, 0) + 1] -= block.size
-    needs, alive = [], 0
-    for delta in deltas[:-1]:
-        alive += delta
-        needs.append(alive)
-    return needs
+    return list(accumulate(deltas[:-1]))
 
 
 def arena(artifact: Artifact) -> Measurement:
