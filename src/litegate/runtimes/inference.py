@@ -26,6 +26,12 @@ BATCH = 100
 The batch does not change a bit of the outputs. With 1,000 samples the activations of the float
 MNIST model no longer fit into the cache, and an invocation takes 2.5 times as long a sample.
 """
+REFERENCE_BATCH = 16
+"""The most samples in one invocation by other kernels than XNNPACK's, as `sandbox` runs them.
+
+They gain nothing by larger batches, and a sandbox run of one takes long: the reference kernels need
+ten times XNNPACK's time for each sample.
+"""
 _MOST_RUNNERS = 4
 """The most interpreters that share the samples: each allocates activations for its own batch.
 
@@ -220,14 +226,16 @@ def all_outputs(
     if not len(samples):
         raise MeasurementError(f"there is no sample to run {subject} on", expected="at least one")
     create = partial(Runner, tflite, subject=subject, kernels=kernels, signature=signature)
-    batch = batch or batch_of(samples)
+    batch = batch or batch_of(samples, kernels)
     runners = [create() for _ in range(_runner_count(len(tflite), -(-len(samples) // batch)))]
     raw = collect_outputs(_run_all(runners, samples, batch, on_part), len(samples), subject)
     return {name: Outputs(raw=raw[name], port=port) for name, port in runners[0].outputs.items()}
 
 
-def batch_of(samples: Samples) -> int:
+def batch_of(samples: Samples, kernels: Kernels = Kernels.XNNPACK) -> int:
     """Return the batch size for samples of this size, which is the same on every machine."""
+    if kernels is not Kernels.XNNPACK:
+        return REFERENCE_BATCH
     return max(BATCH // _MOST_RUNNERS, min(BATCH, _LARGE_BATCH // _sample_bytes(samples)))
 
 

@@ -28,9 +28,6 @@ machine many. Less would refuse sound files there; a file that hangs costs all o
 
 _REFUSED = 3
 """The child's exit status if LiteRT refused the file; its message is the last line of stdout."""
-_BATCH = 8
-"""Samples of the run with a resized batch: a crash needs more than one sample, and hardly more than
-a few; the reference kernels take ten times as long for each."""
 _FREE_SIZE = 64
 """The length to use for a dynamic size besides the batch: enough for a few convolutions.
 
@@ -122,21 +119,18 @@ def _signatures_to_run(tflite: bytes) -> tuple[str, ...]:
 def _run(
     tflite: bytes, kernels: Kernels, signature: str, report_step: Callable[[str], None]
 ) -> None:
-    """Run zeros and random samples, one at a time and, if the batch is free, several."""
-    from litegate.runtimes.inference import BATCH
+    """Run zeros and random samples: one and, if the batch is free, as many as inference will."""
+    from litegate.runtimes.inference import batch_of
     from litegate.runtimes.litert import Runner
 
     report_step(f"while it was loaded, {kernels} kernels")
     runner = Runner(tflite, kernels=kernels, signature=signature)
-    batches = runner.takes_batches
     label = f" of {signature}" if signature else ""
-    for batch in (1, _BATCH) if batches else (1,):
+    full = batch_of(next(_samples(runner, 1)), kernels)
+    for batch in (1, full) if runner.takes_batches else (1,):
         report_step(f"while it was run on {batch}{label}, {kernels} kernels")
         for samples in _samples(runner, batch):
             runner.run(samples)
-    if batches:
-        report_step(f"while memory was taken for {BATCH}{label}, {kernels} kernels")
-        runner.take(next(_samples(runner, BATCH)))
 
 
 def _samples(runner: Runner, batch: int) -> Iterator[Inputs]:
@@ -151,8 +145,10 @@ def _samples(runner: Runner, batch: int) -> Iterator[Inputs]:
         name: (batch, *(_FREE_SIZE if size == -1 else size for size in port.shape[1:]))
         for name, port in ports
     }
-    yield Inputs({name: np.zeros(shape) for name, shape in shapes.items()})
-    values = {name: rng.normal(scale=100, size=shape) for name, shape in shapes.items()}
+    yield Inputs({name: np.zeros(shape, np.float32) for name, shape in shapes.items()})
+    values = {
+        name: rng.normal(scale=100, size=shape).astype(np.float32) for name, shape in shapes.items()
+    }
     ones = {name: np.ones_like(values[name]) for name, port in ports if port.takes_counts}
     yield Inputs(values | ones)
 

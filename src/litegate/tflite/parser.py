@@ -37,6 +37,7 @@ from litegate.tflite.graph import (
     bits,
     sole_graph,
 )
+from litegate.tflite.sparsity import stored_count
 
 _IDENTIFIER = b"TFL3"
 _SCHEMA_VERSION = 3
@@ -224,9 +225,16 @@ def tensor_of(
         nbytes=buffers[raw.Buffer()].size,
         is_variable=bool(raw.IsVariable()),
     )
-    if raw.Sparsity() is None:
-        _check_bytes(what, tensor)
+    _check_shape(what, shape)
+    _check_bytes(what, tensor, _stored_count(schema, file, what, tensor, raw.Sparsity()))
     return tensor
+
+
+def _stored_count(schema: Any, file: File, what: str, tensor: Tensor, sparsity: Any) -> int:
+    """Return the number of values that the file stores of a constant."""
+    if sparsity is None:
+        return math.prod(tensor.shape)
+    return stored_count(schema, file, what, tensor.shape, sparsity)
 
 
 def _quantization(
@@ -259,12 +267,15 @@ def _block_scales(schema: Any, raw: Any, tensors: int, what: str) -> int:
     return within(blocks.Scales(), tensors, f"scales of {what}")
 
 
-def _check_bytes(what: str, tensor: Tensor) -> None:
-    if len(tensor.shape) > _MOST_DIMENSIONS:
-        raise MalformedError(f"{what} has {len(tensor.shape)} dimensions")
-    if any(size < 0 for size in tensor.shape):
-        raise MalformedError(f"{what} has the shape {tensor.shape}")
-    needed = math.ceil(math.prod(tensor.shape) * bits(tensor.dtype) / 8)
+def _check_shape(what: str, shape: tuple[int, ...]) -> None:
+    if len(shape) > _MOST_DIMENSIONS:
+        raise MalformedError(f"{what} has {len(shape)} dimensions")
+    if any(size < 0 for size in shape):
+        raise MalformedError(f"{what} has the shape {shape}")
+
+
+def _check_bytes(what: str, tensor: Tensor, count: int) -> None:
+    needed = math.ceil(count * bits(tensor.dtype) / 8)
     if tensor.is_constant and needed != tensor.nbytes and bits(tensor.dtype):
         raise MalformedError(f"{what} holds {tensor.nbytes} bytes, its shape needs {needed}")
 
@@ -356,7 +367,7 @@ def check_order(subgraph: Subgraph) -> None:
     """Raise MalformedError if an operator, or the caller, reads a tensor before it is written."""
     ready = {t.index for t in subgraph.tensors if t.is_constant or t.is_variable or 0 in t.shape}
     ready |= {ABSENT, *subgraph.inputs, *_scratch(subgraph)}
-    _check_variables(subgraph)
+    _check_written(subgraph)
     for operator in subgraph.operators:
         if not ready.issuperset(operator.inputs):
             raise MalformedError(
@@ -380,20 +391,19 @@ def _scratch(subgraph: Subgraph) -> Iterator[int]:
             yield from operator.inputs[number : number + 1]
 
 
-def _check_variables(subgraph: Subgraph) -> None:
-    """Raise MalformedError if a variable is an input or the output of an operator.
+def _check_written(subgraph: Subgraph) -> None:
+    """Raise MalformedError if a constant or a variable is an input or the output of an operator.
 
-    A variable is state that operators update in place. A DEQUANTIZE of a constant may give its
-    initial values, as in the float16 LSTM of TensorFlow's converter.
+    LiteRT writes over a constant past its end. A variable is state that operators update in place;
+    a DEQUANTIZE of a constant may give its initial values, as in the float16 LSTM of TensorFlow's
+    converter.
     """
     constants = {tensor.index for tensor in subgraph.tensors if tensor.is_constant}
-    computed = (
-        index
-        for operator in subgraph.operators
-        if operator.name != "DEQUANTIZE" or not constants.issuperset(operator.inputs)
-        for index in operator.outputs
-    )
-    written = {*subgraph.inputs, *computed}
+    written, initialized = {*subgraph.inputs}, set[int]()
+    for operator in subgraph.operators:
+        gives_constants = operator.name == "DEQUANTIZE" and constants.issuperset(operator.inputs)
+        (initialized if gives_constants else written).update(operator.outputs)
     for tensor in subgraph.tensors:
-        if tensor.is_variable and tensor.index in written:
-            raise MalformedError(f"tensor {tensor.index} is a variable, and is fed or computed")
+        kind = "variable" if tensor.is_variable else "constant" if tensor.is_constant else ""
+        if kind and tensor.index in (written if tensor.is_variable else written | initialized):
+            raise MalformedError(f"tensor {tensor.index} is a {kind}, and is fed or computed")

@@ -12,7 +12,7 @@ from litegate.build.store import BUILDS, Store
 from litegate.cli import app
 from litegate.core.errors import ArtifactError
 from litegate.runtimes import sandbox
-from litegate.runtimes.inference import BATCH, outputs
+from litegate.runtimes.inference import BATCH, batch_of, outputs
 from litegate.runtimes.litert import Kernels, load
 from litegate.runtimes.sandbox import run_in_sandbox
 from litegate.spec import DataLocations, File, Kind
@@ -140,12 +140,21 @@ def test_a_trial_that_cannot_be_held_is_not_stood(monkeypatch):
 def test_every_step_is_told_before_it_is_taken():
     steps = []
     sandbox.run_all_kernels(SOUND, steps.append)
-    assert len(steps) == 1 + 3 * 4
+    assert len(steps) == 1 + 3 * 3
     assert steps[:2] == ["while it was loaded, builtin kernels"] * 2
     assert steps[-2:] == [
-        "while it was run on 8, xnnpack kernels",
-        f"while memory was taken for {BATCH}, xnnpack kernels",
+        "while it was run on 1, xnnpack kernels",
+        f"while it was run on {BATCH}, xnnpack kernels",
     ]
+
+
+@pytest.mark.parametrize("kernels", Kernels)
+def test_the_trial_runs_the_largest_batch_that_is_used(kernels):
+    """XNNPACK may crash at a hundred samples of a file of which it takes eight."""
+    steps = []
+    sandbox.run_all_kernels(SOUND, steps.append)
+    used = batch_of(evaluation().x, kernels)
+    assert f"while it was run on {used}, {kernels} kernels" in steps
 
 
 def test_the_store_takes_no_file_on_which_litert_crashes(intake):

@@ -146,17 +146,6 @@ def test_a_tensor_without_elements_needs_no_bytes(tflite):
     assert tensor(parse(edit(tflite, change)), "flat/first").shape == (0,)
 
 
-def test_a_sparse_weight_has_fewer_bytes_than_its_shape(tflite):
-    """Sparse tensors store what is not zero."""
-
-    def change(model):
-        weight = Draft(model).tensor("dense/weight")
-        weight.sparsity = schema.SparsityParametersT()
-        model.buffers[weight.buffer].data = np.zeros(10, np.uint8)
-
-    assert tensor(parse(edit(tflite, change)), "dense/weight").nbytes == 10
-
-
 def test_an_absent_input_stays_in_its_place(tflite):
     """A dense layer without bias reads ABSENT where the bias would be."""
 

@@ -1,5 +1,6 @@
 """Reading a damaged `.tflite`: refusal in words, never another error, a hang or a flood."""
 
+import math
 import random
 
 import flatbuffers
@@ -13,6 +14,7 @@ from litegate.measures.structure.operators import operator_breaches
 from litegate.measures.structure.tensors import tensor_breaches
 from litegate.spec import Kind, Recipe
 from litegate.testing import Draft, edit, tiny
+from litegate.tflite.editing.draft import dtype_of
 from litegate.tflite.graph import ABSENT, Graph
 from litegate.tflite.parser import parse
 
@@ -126,6 +128,22 @@ def computed_variable(model):
     assert draft.builtin(draft.graph.operators[-1]) == schema.BuiltinOperator.DEQUANTIZE
 
 
+def constant_input(model):
+    fill(model, "input")
+
+
+def constant_output(model):
+    fill(model, "dense")
+
+
+def fill(model, name):
+    """Give a tensor values, as many bytes as its shape needs."""
+    tensor = Draft(model).tensor(name)
+    size = np.dtype(dtype_of(tensor)).itemsize * math.prod(tensor.shape)
+    model.buffers.append(schema.BufferT(data=np.zeros(size, np.uint8)))
+    tensor.buffer = len(model.buffers) - 1
+
+
 def too_few_zero_points(model):
     Draft(model).tensor("conv/weight").quantization.zeroPoint = [0]
 
@@ -205,6 +223,8 @@ def missing_graph(model):
         (variable_input, r"tensor \d+ is a variable, and is fed or computed"),
         (variable_output, r"tensor \d+ is a variable, and is fed or computed"),
         (computed_variable, r"tensor \d+ is a variable, and is fed or computed"),
+        (constant_input, r"tensor \d+ is a constant, and is fed or computed"),
+        (constant_output, r"tensor \d+ is a constant, and is fed or computed"),
         (too_few_zero_points, r"tensor \d+ has 4 scales and 1 zero points"),
         (too_many_scales, r"tensor \d+ has 5 scales for 4 channels"),
         (no_such_dimension, r"quantized dimension of tensor \d+ is number 4 of 4"),
