@@ -1,5 +1,6 @@
 """Operators and references: islands, hybrids, custom code, and references that are not float."""
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -24,7 +25,7 @@ from litegate.testing import (
     round_trip,
     tiny,
 )
-from litegate.tflite.graph import ABSENT
+from litegate.tflite.graph import ABSENT, Graph, Operator, Subgraph, Tensor
 from litegate.tflite.parser import parse
 
 INT8 = (Kind.INT8_QAT, Kind.INT8_PTQ)
@@ -213,3 +214,45 @@ def test_a_file_that_cannot_be_read_is_an_error(measure):
     """By the artifact's name."""
     with pytest.raises(ArtifactError, match="tiny/int8_qat is not a sound"):
         measure(artifact(MODEL[:-50]))
+
+
+def chain(names, inputs=1):
+    """A graph of these operators, each reading the one before it, or an input of its own."""
+    n = len(names)
+    tensors = tuple(
+        Tensor(index=index, name=f"layer/{index}", dtype="int8", shape=(1,), shape_signature=(1,))
+        for index in range(n + inputs)
+    )
+    sources = range(n) if inputs == 1 else range(n, n + inputs)
+    written = range(1, n + 1) if inputs == 1 else range(n)
+    steps = tuple(
+        Operator(index=index, name=name, version=1, inputs=(source,), outputs=(result,))
+        for index, (name, source, result) in enumerate(zip(names, sources, written, strict=True))
+    )
+    subgraph = Subgraph(
+        index=0,
+        name="",
+        tensors=tensors,
+        operators=steps,
+        inputs=(0,) if inputs == 1 else tuple(sources),
+        outputs=(n,) if inputs == 1 else tuple(written),
+    )
+    return Graph(description="", subgraphs=(subgraph,), buffers=(), metadata=())
+
+
+@pytest.mark.parametrize(
+    ("names", "inputs", "float_layers"),
+    [
+        (["DEQUANTIZE", "RELU", "QUANTIZE"], 1, ("layer",)),
+        (["RELU"] * 3, 1, ()),
+        (["QUANTIZE"] * 3, 30_000, ()),
+    ],
+    ids=("borders", "no borders", "inputs"),
+)
+def test_thirty_thousand_operators_are_judged_in_seconds(names, inputs, float_layers):
+    """Seconds of the processor, so that other processes do not count; each took over a minute."""
+    graph = chain(names * 10_000, inputs)
+    began = time.process_time()
+    judged = replace(recipe(Kind.INT8_QAT), float_layers=float_layers)
+    assert operator_breaches(graph, judged) == ()
+    assert time.process_time() - began < 3

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 
 from litegate.measures.structure.recipe_rules import OPERATOR_RULES, OperatorRule, Placement
 from litegate.measures.structure.tensor_roles import float_operators
@@ -23,13 +24,14 @@ def _operator_breaches(
     graph: Graph, subgraph: Subgraph, recipe: Recipe
 ) -> Iterator[tuple[Operator, str]]:
     rule, float_indices = OPERATOR_RULES[recipe.kind], float_operators(graph, subgraph, recipe)
+    borders, at_ports = _float_borders(subgraph, float_indices), _port_operators(subgraph)
     for operator in subgraph.operators:
         if operator.index in float_indices:
             breach = _float_breach(subgraph, operator)
-        elif _is_at_float_border(subgraph, operator, float_indices):
+        elif operator.index in borders:
             continue
         else:
-            breach = _breach(subgraph, operator, rule)
+            breach = _breach(subgraph, operator, rule, is_at_port=operator.index in at_ports)
         if breach:
             yield operator, breach
 
@@ -44,16 +46,16 @@ def graph_prefix(subgraph: Subgraph) -> str:
     return f"graph {subgraph.index}, " if subgraph.index else ""
 
 
-def _breach(subgraph: Subgraph, operator: Operator, rule: OperatorRule) -> str:
+def _breach(subgraph: Subgraph, operator: Operator, rule: OperatorRule, *, is_at_port: bool) -> str:
     match operator.name:
         case "SHAPE":
             return ""
         case "CUSTOM":
             return _custom_breach(operator)
         case "QUANTIZE" | "FAKE_QUANT":
-            return _placement_breach(subgraph, operator, rule.quantize)
+            return _placement_breach(subgraph, operator, rule.quantize, is_at_port=is_at_port)
         case "DEQUANTIZE":
-            return _placement_breach(subgraph, operator, rule.dequantize)
+            return _placement_breach(subgraph, operator, rule.dequantize, is_at_port=is_at_port)
         case _:
             return _arithmetic_breach(subgraph, operator, rule)
 
@@ -67,8 +69,10 @@ def _tensors(subgraph: Subgraph, indices: tuple[int, ...]) -> Iterator[Tensor]:
     return (subgraph.tensors[index] for index in indices if index != ABSENT)
 
 
-def _placement_breach(subgraph: Subgraph, operator: Operator, placement: Placement) -> str:
-    if _is_allowed_at(subgraph, operator, placement):
+def _placement_breach(
+    subgraph: Subgraph, operator: Operator, placement: Placement, *, is_at_port: bool
+) -> str:
+    if _is_allowed_at(subgraph, operator, placement, is_at_port=is_at_port):
         return ""
     source, result = (
         ", ".join(tensor.dtype for tensor in _tensors(subgraph, indices)) or "nothing"
@@ -77,34 +81,61 @@ def _placement_breach(subgraph: Subgraph, operator: Operator, placement: Placeme
     return f"turns {source} into {result}; promised {placement}"
 
 
-def _is_allowed_at(subgraph: Subgraph, operator: Operator, placement: Placement) -> bool:
+def _is_allowed_at(
+    subgraph: Subgraph, operator: Operator, placement: Placement, *, is_at_port: bool
+) -> bool:
     match placement:
         case Placement.ANYWHERE:
             return True
         case Placement.CONSTANTS:
             return all(tensor.is_constant for tensor in _tensors(subgraph, operator.inputs))
         case Placement.PORTS:
-            read = set(operator.inputs) & set(subgraph.inputs)
-            written = set(operator.outputs) & set(subgraph.outputs)
-            ports = subgraph.is_entry and bool(read or written)
-            return ports or _rescales(subgraph, operator)
+            return is_at_port or _rescales(subgraph, operator)
         case Placement.NOWHERE:
             return False
 
 
-def _is_at_float_border(
-    subgraph: Subgraph, operator: Operator, float_indices: frozenset[int]
+def _port_operators(subgraph: Subgraph) -> frozenset[int]:
+    """Return the indices of the operators that read an input or write an output of the model."""
+    if not subgraph.is_entry:
+        return frozenset()
+    inputs, outputs = frozenset(subgraph.inputs), frozenset(subgraph.outputs)
+    return frozenset(
+        operator.index
+        for operator in subgraph.operators
+        if inputs.intersection(operator.inputs) or outputs.intersection(operator.outputs)
+    )
+
+
+def _float_borders(subgraph: Subgraph, float_indices: frozenset[int]) -> frozenset[int]:
+    """Return the operators that convert integers only for declared float layers, or back."""
+    if not float_indices:
+        return frozenset()
+    readers, writers = defaultdict[int, set[int]](set), defaultdict[int, set[int]](set)
+    for operator in subgraph.operators:
+        for index in operator.inputs:
+            readers[index].add(operator.index)
+        for index in operator.outputs:
+            writers[index].add(operator.index)
+    return frozenset(
+        operator.index
+        for operator in subgraph.operators
+        if _converts_for(float_indices, operator, readers, writers)
+    )
+
+
+def _converts_for(
+    float_indices: frozenset[int],
+    operator: Operator,
+    readers: Mapping[int, set[int]],
+    writers: Mapping[int, set[int]],
 ) -> bool:
-    """Return True if it converts integers to floats only for declared float layers, or back."""
-    if operator.name == "DEQUANTIZE":
-        outputs = set(operator.outputs)
-        readers = {
-            neighbour.index for neighbour in subgraph.operators if outputs & {*neighbour.inputs}
-        }
-        return bool(readers) and readers <= float_indices
-    inputs = set(operator.inputs)
-    writers = {neighbour.index for neighbour in subgraph.operators if inputs & {*neighbour.outputs}}
-    return operator.name == "QUANTIZE" and bool(writers) and writers <= float_indices
+    if operator.name not in ("DEQUANTIZE", "QUANTIZE"):
+        return False
+    into_floats = operator.name == "DEQUANTIZE"
+    neighbours, tensors = (readers, operator.outputs) if into_floats else (writers, operator.inputs)
+    indices = {n for tensor in tensors if tensor != ABSENT for n in neighbours.get(tensor, ())}
+    return bool(indices) and indices <= float_indices
 
 
 def _float_breach(subgraph: Subgraph, operator: Operator) -> str:

@@ -175,16 +175,19 @@ def float_operators(graph: Graph, subgraph: Subgraph, recipe: Recipe) -> frozens
     if not recipe.float_layers:
         return frozenset()
     wanted = {name for layer in recipe.float_layers for name in (layer, f"quant_{layer}")}
+    signature_names = graph.output_names(subgraph.index)
     return frozenset(
         operator.index
         for operator in subgraph.operators
-        if operator.name not in CONVERSIONS and wanted & _name_components(graph, subgraph, operator)
+        if operator.name not in CONVERSIONS
+        and wanted & _name_components(signature_names, subgraph, operator)
     )
 
 
-def _name_components(graph: Graph, subgraph: Subgraph, operator: Operator) -> set[str]:
+def _name_components(
+    signature_names: Mapping[int, str], subgraph: Subgraph, operator: Operator
+) -> set[str]:
     """Return all components of the names of an operator's outputs."""
-    signature_names = graph.output_names(subgraph.index)
     outputs = (index for index in operator.outputs if index != ABSENT)
     names = (signature_names.get(index, subgraph.tensors[index].name) for index in outputs)
     return {component for name in names for component in re.split("[/;]", name)}
