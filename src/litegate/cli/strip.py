@@ -12,7 +12,9 @@ from litegate.build.toolchain.strip import stripped
 from litegate.cli.common import read
 from litegate.cli.export import write
 from litegate.core.escaping import plain
-from litegate.runtimes.equivalence import SAMPLES, demand_same_outputs, draw_samples
+from litegate.runtimes.drawn_inputs import SAMPLES, Answers
+from litegate.runtimes.equivalence import demand_same_answers
+from litegate.runtimes.litert import Kernels
 from litegate.runtimes.sandbox import run_in_sandbox
 from litegate.tflite.parser import parse
 
@@ -23,19 +25,32 @@ def strip(
 ) -> None:
     """Take out of a file what no device reads: names of tensors, notes, debug metadata.
 
-    It is written only where both files give the same bits on drawn samples, by each of LiteRT's
-    kernels.
+    It is written only where both files hold the same graph, and give the same bits on drawn
+    samples, by each of LiteRT's kernels.
     """
     tflite = read(file)
     names = [signature.name for signature in parse(tflite, subject=str(file)).signatures]
-    signatures = names if len(names) > 1 else [""]
-    samples = {name: draw_samples(tflite, subject=str(file), signature=name) for name in signatures}
     run_in_sandbox(tflite, subject=str(file))
     smaller = stripped(tflite, subject=str(file))
-    for name, x in samples.items():
-        demand_same_outputs(tflite, smaller, x, subject=str(file), signature=name)
+    answers = [
+        pair
+        for name in (names if len(names) > 1 else [""])
+        for pair in demand_same_answers(tflite, smaller, subject=str(file), signature=name).items()
+    ]
     write(smaller, to)
     saved = 1 - len(smaller) / len(tflite)
     digest = hashlib.sha256(smaller).hexdigest()
     typer.echo(plain(f"{to}: {len(tflite):,} B to {len(smaller):,} B ({saved:.1%} less)"))
-    typer.echo(f"the same answers to the bit on {SAMPLES:,} samples; sha256 {digest}")
+    typer.echo(plain(f"{_proof(answers)}; sha256 {digest}"))
+
+
+def _proof(answers: list[tuple[Kernels, Answers]]) -> str:
+    """Return what was proved, and the first reason why LiteRT did not run the file."""
+    refusals = [(kernels, answer.refusal) for kernels, answer in answers if not answer.samples]
+    if not refusals:
+        return f"the same answers to the bit on {SAMPLES:,} samples"
+    kernels, refusal = refusals[0]
+    reason = f"not run on drawn samples by the {kernels} kernels: {' '.join(refusal.split())}"
+    if len(refusals) == len(answers):
+        return f"the same operators and constants ({reason})"
+    return f"the same answers to the bit on {SAMPLES:,} samples ({reason})"

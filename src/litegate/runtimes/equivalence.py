@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-from math import prod
+import hashlib
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from litegate.core.errors import ArtifactError, BuildError, LitegateError
+from litegate.core.errors import BuildError, LitegateError
+from litegate.data.disk_arrays import in_parts
+from litegate.runtimes.drawn_inputs import SAMPLES, Answers, answer_drawn
 from litegate.runtimes.inference import all_outputs
 from litegate.runtimes.litert import Kernels
-from litegate.spec import Inputs, Samples
-from litegate.tflite.graph import Tensor
-from litegate.tflite.parser import parse
-from litegate.tflite.ports import graph_ports
+from litegate.spec import Samples
+from litegate.tflite.same_graph import demand_same_graph
 
-SAMPLES = 16
-"""Number of samples that both files are run on, spread evenly over those available.
-
-Few, as stripping changes no operator and no weight: what it could break, it breaks for any sample.
-They run with three sets of kernels, of which the reference kernels are ten times slower."""
-_SEED = 20
-"""Seeds the random samples, so that every run draws the same ones."""
-_MOST_VALUES = 1 << 24
-"""The largest input to draw samples for, in numbers: 64 MiB of float32 a sample, 1 GiB for all 16;
-a damaged shape could ask for more than the machine has."""
-_FREE_SIZE = 64
-"""The length to use for a dynamic size other than the batch.
-
-At the length of 1, with which LiteRT begins, a convolution along time finds too little input and
-refuses the file. 64 are enough for a few convolutions and poolings; a longer one costs time, for
-attention with the square of it.
-"""
-_Answers = tuple[tuple[str, str, tuple[int, ...], bytes], ...]
-"""The name, type, shape and bytes of each output."""
+_Answers = tuple[tuple[str, str, tuple[int, ...], str], ...]
+"""The name, type, shape and SHA-256 of each output."""
 
 
 def demand_same_outputs(
@@ -55,18 +38,54 @@ def demand_same_outputs(
             for tflite in (converted, stripped)
         )
         if before != after:
-            raise BuildError(
-                f"stripping {subject} changed what it answers",
-                expected=f"the same bits on {len(chosen):,} samples by the {kernels} kernels",
-                got=f"{_first_difference(before, after)} outputs that differ",
-                remedy="leave strip=True out, and report the file",
-            )
+            raise _changed(subject, len(chosen), kernels, before, after)
+
+
+def demand_same_answers(
+    converted: bytes, stripped: bytes, *, subject: str = "the model", signature: str = ""
+) -> dict[Kernels, Answers]:
+    """Compare the graphs of both files; run both on drawn inputs, with each of LiteRT's kernels.
+
+    Returns the original's answers; LiteRT may run it on no drawn input. Raises BuildError for
+    another graph, or if any bit of an output differs.
+    """
+    demand_same_graph(converted, stripped, subject=subject)
+    return {
+        kernels: _same_answers(converted, stripped, kernels, subject, signature)
+        for kernels in Kernels
+    }
+
+
+def _same_answers(
+    converted: bytes, stripped: bytes, kernels: Kernels, subject: str, signature: str
+) -> Answers:
+    before, after = (
+        answer_drawn(tflite, kernels, subject=subject, signature=signature)
+        for tflite in (converted, stripped)
+    )
+    if before.outputs == after.outputs:
+        return before
+    again = answer_drawn(converted, kernels, subject=subject, signature=signature)
+    if before.outputs != again.outputs:
+        return Answers(samples=0, refusal="its answers differ from run to run")
+    raise _changed(subject, before.samples, kernels, before.outputs, after.outputs)
+
+
+def _changed(
+    subject: str, samples: int, kernels: Kernels, before: _Answers, after: _Answers
+) -> BuildError:
+    return BuildError(
+        f"stripping {subject} changed what it answers",
+        expected=f"the same bits on {samples:,} samples by the {kernels} kernels",
+        got=f"{_first_difference(before, after)} outputs that differ",
+        remedy="keep the file unstripped, and report it",
+    )
 
 
 def _first_difference(converted: _Answers, stripped: _Answers) -> str:
     pairs = zip(converted, stripped, strict=False)
     differing = (before for before, after in pairs if before != after)
-    name, dtype, *_ = next(differing, converted[0])
+    name, dtype, *_ = next(differing, (*converted, ("no", "", (), ""))[0])
     return f"{dtype}" if len(converted) == 1 else f"{dtype} {name}"
 
 
@@ -84,45 +103,12 @@ def _answers(
             remedy="leave strip=True out",
         ) from error
     raws = {name: output.raw for name, output in outputs.items()}
-    return tuple((name, str(raw.dtype), raw.shape, raw.tobytes()) for name, raw in raws.items())
+    return tuple((name, str(raw.dtype), raw.shape, _digest(raw)) for name, raw in raws.items())
 
 
-def draw_samples(tflite: bytes, *, subject: str = "the model", signature: str = "") -> Samples:
-    """Draw `SAMPLES` random samples, float32 of shape (n, ...); `Inputs` for several inputs.
-
-    Uniform over the range of a quantized input, standard normal for a float input, zeros and ones
-    for an integer or bool input without a scale. Raises ArtifactError if the file has no input, or
-    an input without a usable shape.
-    """
-    graph = parse(tflite, subject=subject, signature=signature)
-    inputs = graph_ports(graph, "inputs", signature)
-    if not inputs:
-        raise _cannot_draw(subject, "no input")
-    rng = np.random.default_rng(_SEED)
-    samples = {name: _draw_input(rng, tensor, subject) for name, tensor in inputs.items()}
-    return Inputs(samples) if len(samples) > 1 else next(iter(samples.values()))
-
-
-def _draw_input(rng: np.random.Generator, tensor: Tensor, subject: str) -> NDArray[np.float32]:
-    if not tensor.shape or not 0 < prod(tensor.shape) <= _MOST_VALUES:
-        raise _cannot_draw(subject, f"shape {tensor.shape}")
-    free = (size == -1 for size in tensor.shape_signature[1:])
-    sizes = zip(tensor.shape[1:], free, strict=True)
-    shape = (SAMPLES, *(_FREE_SIZE if is_free else size for size, is_free in sizes))
-    if tensor.scales:
-        limits = np.iinfo(tensor.dtype)
-        integers = (
-            rng.integers(limits.min, limits.max, shape, endpoint=True) - tensor.zero_points[0]
-        )
-        return (integers * tensor.scales[0]).astype(np.float32)
-    if "float" in tensor.dtype:
-        return rng.standard_normal(shape, dtype=np.float32)
-    return rng.integers(0, 1, shape, endpoint=True).astype(np.float32)
-
-
-def _cannot_draw(subject: str, got: str) -> ArtifactError:
-    return ArtifactError(
-        f"no samples can be drawn for {subject}",
-        expected=f"inputs of at most {_MOST_VALUES:,} numbers each",
-        got=got,
-    )
+def _digest(raw: Any) -> str:
+    """Return the SHA-256 of an output, which may be a `DiskArray`."""
+    digest = hashlib.sha256()
+    for part in in_parts(raw):
+        digest.update(np.ascontiguousarray(part).data)
+    return digest.hexdigest()

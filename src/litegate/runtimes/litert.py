@@ -182,10 +182,10 @@ class Runner:
         try:
             self._graph.resize(shapes)
         except (ValueError, RuntimeError) as error:
-            batch, reason = next(iter(shapes.values()))[0], str(error).strip()
             shape_text = ", ".join(map(str, shapes.values()))
             raise ArtifactError(
-                f"{self._subject} takes no batch of {batch}", got=f"{reason} (shape {shape_text})"
+                f"{self._subject} does not take inputs of shape {shape_text}",
+                got=str(error).strip(),
             ) from error
         self._shapes = shapes
 

@@ -26,7 +26,8 @@ def collect_outputs(parts: Parts, n: int, subject: str) -> dict[str, Any]:
     ArtifactError for more or fewer rows, or for rows of different shapes; StoreError if a file
     cannot be written.
     """
-    first = {name: np.atleast_1d(part) for name, part in next(parts).items()}
+    parts = ({name: np.atleast_1d(part) for name, part in outputs.items()} for outputs in parts)
+    first = next(parts)
     rest = _checked(chain([first], parts), n, subject)
     large = {name for name, part in first.items() if n * part[:1].nbytes > IN_MEMORY}
     small = first.keys() - large

@@ -95,14 +95,20 @@ def run_all_kernels(tflite: bytes, report_step: Callable[[str], None]) -> None:
     reproducible. A later refusal only ends the run of that set of kernels: whoever uses them with
     this file gets LiteRT's message then.
     """
+    from litegate.runtimes.drawn_inputs import answer_drawn
     from litegate.runtimes.litert import Kernels, load
 
     report_step(f"while it was loaded, {Kernels.BUILTIN} kernels")
     load(tflite, "it", Kernels.BUILTIN)
     for kernels in (Kernels.BUILTIN, Kernels.REFERENCE, Kernels.XNNPACK):
         for signature in _signatures_to_run(tflite):
-            with suppress(LitegateError, MemoryError):
+            try:
                 _run(tflite, kernels, signature, report_step)
+            except (LitegateError, MemoryError):
+                # It takes no samples, as a file with a scalar input; `litegate strip` runs it.
+                report_step(f"while it was run on drawn inputs, {kernels} kernels")
+                with suppress(LitegateError):
+                    answer_drawn(tflite, kernels, signature=signature)
 
 
 def _signatures_to_run(tflite: bytes) -> tuple[str, ...]:

@@ -225,7 +225,7 @@ def tensor_of(
         nbytes=buffers[raw.Buffer()].size,
         is_variable=bool(raw.IsVariable()),
     )
-    _check_shape(what, shape)
+    _check_shape(what, shape, tensor.shape_signature)
     _check_bytes(what, tensor, _stored_count(schema, file, what, tensor, raw.Sparsity()))
     return tensor
 
@@ -267,11 +267,13 @@ def _block_scales(schema: Any, raw: Any, tensors: int, what: str) -> int:
     return within(blocks.Scales(), tensors, f"scales of {what}")
 
 
-def _check_shape(what: str, shape: tuple[int, ...]) -> None:
+def _check_shape(what: str, shape: tuple[int, ...], signature: tuple[int, ...]) -> None:
     if len(shape) > _MOST_DIMENSIONS:
         raise MalformedError(f"{what} has {len(shape)} dimensions")
     if any(size < 0 for size in shape):
         raise MalformedError(f"{what} has the shape {shape}")
+    if len(signature) != len(shape):
+        raise MalformedError(f"{what} has the shape {shape} and the signature {signature}")
 
 
 def _check_bytes(what: str, tensor: Tensor, count: int) -> None:

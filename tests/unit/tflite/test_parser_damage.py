@@ -185,7 +185,8 @@ def too_many_bytes(model):
 
 def half_a_byte_short(model):
     weight = Draft(model).tensor("conv/weight")
-    weight.type, weight.shape, weight.quantization = schema.TensorType.INT4, [5, 7], None
+    weight.type, weight.quantization = schema.TensorType.INT4, None
+    weight.shape = weight.shapeSignature = [5, 7]
     model.buffers[weight.buffer].data = np.zeros(17, np.uint8)
 
 
@@ -257,7 +258,8 @@ def test_sixty_four_dimensions_are_still_read(tflite):
     """The boundary of what is called endless."""
 
     def change(model):
-        Draft(model).tensor("conv").shape = [1] * 64
+        tensor = Draft(model).tensor("conv")
+        tensor.shape = tensor.shapeSignature = [1] * 64
 
     assert len(tensor(parse(edit(tflite, change)), "conv").shape) == 64
 
