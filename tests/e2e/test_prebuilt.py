@@ -20,8 +20,8 @@ resnet8 = lg.prebuilt(
         x="x_test",
         y="y_test",
         digests={
-            "x_test": "5a6aa8185204d80b65d3dfb540696dadd5f10d185ded226a96665d3e0fc6259f",
-            "y_test": "a054c239a40ee7f2a5745e7e4bc11a51e9cb40c98134b602c1068e6a207487c6",
+            "x_test": "a3b2839d9dbb41ed89354609fe299a693ad351e6163167593a441960d0230a0b",
+            "y_test": "0bf73979cbe237e43a42ec03823f147a669d7bcf03e72b9c481df9b9d2669352",
         },
         domain=(0.0, 255.0),
         classes=tuple("airplane automobile bird cat deer dog frog horse ship truck".split()),

@@ -13,7 +13,7 @@ from litegate.data.prepare import prepare
 from litegate.spec import Data, DataLocations
 
 PAGE = PROJECT / "docs" / "data.md"
-DECLARED, TENSORS, HUB, TFDS = blocks("python", pages=[PAGE])
+DECLARED, DIGEST, TENSORS, HUB, TFDS = blocks("python", pages=[PAGE])
 
 LOADED = """
 import runpy, sys
@@ -36,6 +36,14 @@ for number, name in enumerate(["cat", "dog"]):
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def test_the_digest_of_an_array_is_as_described(folder):
+    (folder / "block.py").write_text(DIGEST.text)
+    digest = runpy.run_path("block.py")["digest"]
+    for dtype in (">f4", "<i8", "u1", "?"):
+        array = np.asfortranarray(np.arange(6).reshape(2, 3), dtype)
+        assert digest(array) == array_digest(array)
 
 
 def test_files_of_parts_are_a_data_set(folder):

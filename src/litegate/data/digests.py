@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from typing import Any, final
 
 from litegate.core.errors import DataError
 from litegate.data.labels import check_slices
@@ -14,23 +15,69 @@ from litegate.data.validation import check_lengths, sample_count
 from litegate.spec import Array, Data, Splits
 
 
+@final
+class ArrayDigest:
+    """SHA-256 of an array's dtype, shape and values, updated one part after another.
+
+    It is the digest of the text "DTYPE SHAPE VALUES", such as ``<f4 (360, 8, 8) 9f86d0...``: the
+    little-endian dtype in NumPy's notation, the shape, and the SHA-256 of the values in C order.
+    The values are digested by themselves, since a stream's number of samples comes last.
+    """
+
+    def __init__(self) -> None:
+        self._values = hashlib.sha256()
+        self._dtype: Any = None
+        self._shape: tuple[int, ...] = (0,)
+
+    def add(self, part: Array) -> None:
+        """Update the digest with samples of shape (n, ...), all of one dtype and shape."""
+        import numpy as np
+
+        from litegate.data.disk_arrays import in_parts
+
+        array = np.atleast_1d(part)
+        self._dtype = array.dtype.newbyteorder("<")
+        self._shape = (self._shape[0] + len(array), *array.shape[1:])
+        for rows in in_parts(array):  # a copy of another byte order or layout stays small
+            self._values.update(np.ascontiguousarray(rows, self._dtype).tobytes())
+
+    @property
+    def of_bytes(self) -> str:
+        """The SHA-256 of the values alone, which was an array's digest before."""
+        return self._values.hexdigest()
+
+    @property
+    def description(self) -> str:
+        """The dtype and the shape: "int16 of shape (4, 3)"."""
+        return f"{self._dtype.name} of shape {self._shape}"
+
+    def __str__(self) -> str:
+        text = f"{self._dtype.str} {self._shape} {self.of_bytes}"
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
 def array_digest(array: Array) -> str:
-    """Return the SHA-256 of an array's bytes in C order; shape and type do not affect it."""
-    import numpy as np
-
-    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
+    """Return the digest of an array: the same for any byte order and layout in memory."""
+    return str(_digest_of(array))
 
 
-def verify(data: Data, raw: Splits, known: Mapping[str, str] | None = None) -> None:
+def _digest_of(array: Array) -> ArrayDigest:
+    digest = ArrayDigest()
+    digest.add(array)
+    return digest
+
+
+def verify(data: Data, raw: Splits, known: Mapping[str, ArrayDigest] | None = None) -> None:
     """Raise DataError unless every raw array has the digest that `data` declares.
 
     `known` maps names to digests of arrays that were read as a stream. The error contains the
     declaration of the actual digests, ready to be pasted.
     """
     known = known or {}
-    arrays = raw.arrays().items()
-    actual = {name: known.get(name) or array_digest(array) for name, array in arrays}
+    digests = {k: known.get(k) or _digest_of(array) for k, array in raw.arrays().items()}
+    actual = {name: str(digest) for name, digest in digests.items()}
     wrong = [n for n in {**actual, **data.digests} if data.digests.get(n) != actual.get(n)]
+    old = [n for n in wrong if n in digests and data.digests.get(n) == digests[n].of_bytes]
     if not data.digests:
         raise DataError(
             f"the data set {data.name} has no digests yet",
@@ -38,13 +85,22 @@ def verify(data: Data, raw: Splits, known: Mapping[str, str] | None = None) -> N
             remedy="if its arrays are as you mean them, its declaration needs this:"
             + _digests_code(actual),
         )
-    if wrong:
+    if changed := [name for name in wrong if name not in old]:
+        declared = {name: data.digests.get(name, "no digest") for name in changed}
         raise DataError(
-            f"the data set {data.name} is not the one that was promised: {', '.join(wrong)}",
-            expected=_format_digests({name: data.digests.get(name, "no digest") for name in wrong}),
-            got=_format_digests({name: actual.get(name, "no array") for name in wrong}),
+            f"the data set {data.name} is not the one that was promised: {', '.join(changed)}",
+            expected=_join(declared),
+            got=_join({name: actual.get(name, "no array") for name in changed}),
             remedy="restore the data; if the change is meant, its declaration needs this:"
             + _digests_code(actual),
+        )
+    if old:
+        raise DataError(
+            f"the data set {data.name} has digests of the bytes alone: {', '.join(old)}",
+            expected="digests of dtype, shape and bytes",
+            got=_join({name: digests[name].description for name in old}),
+            remedy="the bytes are the same; if these types and shapes are right, too, its "
+            "declaration needs this:" + _digests_code(actual),
         )
     if data.labels != (raw.y_test is not None):
         labels = "labels" if "y_test" in actual else "no labels"
@@ -61,5 +117,5 @@ def _digests_code(digests: dict[str, str]) -> str:
     return "\n".join(["", "    digests={", *lines, "    },"])
 
 
-def _format_digests(digests: dict[str, str]) -> str:
-    return ", ".join(f"{name} {digest}" for name, digest in digests.items())
+def _join(texts: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {text}" for name, text in texts.items())

@@ -9,10 +9,10 @@ from litegate.core.errors import DataUnavailable
 from litegate.spec import Array, Data, DataLocations, Splits
 
 DIGESTS = {
-    "x_train": "13446e6f38c91c74346addb4719588ab2db369cf0d3feaa30ebef0c26c89ce41",
-    "y_train": "7fdebe7a0d5db711e2868d3e520c57194d38178e0a87431a8d65447f4eb25dbc",
-    "x_test": "da0c4ce567dd6553b1d9989e486f4961f1b4b55bb7bdf308cd8ebe57a8fd6b91",
-    "y_test": "4446639e9df9674497b29d83e0e4eecdf184c74e79f24f6bd3fadceec9f8bea5",
+    "x_train": "48a6a68f318569942795c7bd0fe54e45a067641673b731c3fff36b8362e37e5a",
+    "y_train": "117777344d4b5693fcafb288a0fd9c8686854be1c4b847d5c3899d89bc4039b3",
+    "x_test": "cadb1320a87e0a897ba67fdfc9454848b971d00771bc24238e4b215ae024f3d2",
+    "y_test": "763297361dc1963483435db731f2e5e5fd1dfb3fc0ebd976114046762fc66639",
 }
 EVALUATION = 360
 """Samples of the evaluation split: a fifth of the 1,797; the other 1,437 are for training.

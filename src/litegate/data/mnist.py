@@ -18,10 +18,10 @@ from litegate.spec import Array, Data, DataLocations, Splits
 URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
 FILE = "mnist.npz"
 DIGESTS = {
-    "x_train": "741c988805d008ac6e4c904b69001ba184c24b2c540a4ef403f4c71b676cf757",
-    "y_train": "1feba77c54802fa5339a11837ea4b2866434b83314ec45192930f1df69120c13",
-    "x_test": "6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c9d161",
-    "y_test": "ddeff807876a9661a1110d45c266c86239a3a1b7d37da0c3716a7a683c852ff5",
+    "x_train": "80519147474f0ec8abc49d23e467a7dee07d8b6952c152856c6715ace2b17661",
+    "y_train": "124358fb3a719594bbb5f0e3fdd638c57afd38bd65ac1f4319a23489bfecb904",
+    "x_test": "79292cfb1e0b575c0477fd53f4299c75afca128f2b2f6958fabc4e3c35f6e6a9",
+    "y_test": "08afb743ca41ae4eaa00874286bca831e71c4fa78e3592ca419dc285f2af59ad",
 }
 
 

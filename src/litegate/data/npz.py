@@ -58,9 +58,9 @@ def npz(  # noqa: PLR0913 keywords only
     measured. `slices` maps the name of each slice to a mask, bools of shape (n,).
 
     `digests` maps "x_test" ("x_test.NAME" for several inputs), "y_test" and "slices.NAME" to the
-    SHA-256 of the arrays' bytes; if it is empty, the error shows the actual ones. `preprocess`
-    defaults to a cast to float32; `files` lists the files that it reads, relative to the project's
-    root.
+    digests of the arrays, of dtype, shape and values; if it is empty, the error shows the actual
+    ones. `preprocess` defaults to a cast to float32; `files` lists the files that it reads,
+    relative to the project's root.
 
     Raises ConfigError for labels of a single class.
     """

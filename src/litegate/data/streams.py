@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from math import prod
 from pathlib import Path
-from typing import Any, final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from litegate.core.errors import DataError
+from litegate.data.digests import ArrayDigest
 from litegate.data.disk_arrays import IN_MEMORY, PART, ArrayWriter, in_parts, open_array
 from litegate.data.validation import preprocess
 from litegate.spec import Data, Inputs, Splits, Stream
@@ -20,7 +20,7 @@ from litegate.spec import Data, Inputs, Splits, Stream
 
 def read_streams(
     data: Data, raw: Splits, folder: Path | None, alive: Callable[[], None]
-) -> tuple[Splits, dict[str, str]]:
+) -> tuple[Splits, dict[str, ArrayDigest]]:
     """Read the splits that are streams into arrays; return the splits and digests of raw arrays.
 
     With a `folder`, an evaluation split that is a stream is preprocessed while it is read, and
@@ -45,7 +45,7 @@ def read_streams(
         samples = _record_parts(parts, list(digests.values()), label_writer)
         x = _write_preprocessed(data, samples, folder)
     y = open_array(path) if data.labels else None
-    return replace(raw, test=None, x_test=x, y_test=y), {k: str(v) for k, v in digests.items()}
+    return replace(raw, test=None, x_test=x, y_test=y), digests
 
 
 def is_large(samples: Any) -> bool:
@@ -250,18 +250,3 @@ def _length(part: Part, name: str) -> int:
             remedy="Stream(batched=False) is for a source that gives one sample at a time",
         )
     return size
-
-
-@final
-class ArrayDigest:
-    """SHA-256 of an array's bytes in C order, updated one part after another."""
-
-    def __init__(self) -> None:
-        self._sha256 = hashlib.sha256()
-
-    def add(self, array: NDArray[Any]) -> None:
-        """Update the digest with the next part."""
-        self._sha256.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
-
-    def __str__(self) -> str:
-        return self._sha256.hexdigest()

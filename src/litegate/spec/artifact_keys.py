@@ -25,8 +25,8 @@ from litegate.spec.recipe import Recipe
 Roots = tuple[Path, ...]
 """Folders in which imports are looked up, in this order."""
 FORMAT = 2
-"""Version of the store's entries; to be increased if their content changes: old entries then have
-other keys and are built again, at the cost of a training each."""
+"""Version of the store's entries and of declared digests; to be increased if either changes: old
+entries then have other keys and are built again, at the cost of a training each."""
 
 
 def artifact_key(stem: str, toolchain: str) -> str:
@@ -40,7 +40,6 @@ def artifact_stem(model: Model, recipe: Recipe, project: Path, *, start: str = "
     `start` is the digest of the trained network that the model starts from, if it does.
     """
     inputs = {
-        "format": FORMAT,
         "source": module_digest(model.file, project),
         "builder": model.build.__qualname__,
         "training": asdict(model.training),
@@ -70,7 +69,7 @@ def data_key(data: Data, project: Path) -> str:
     `project` that it reads, the classes, the domain and the output that is judged.
     """
     domain = dict(data.domain) if isinstance(data.domain, Mapping) else data.domain
-    inputs = [dict(data.digests), _function_digest(data), data.classes, domain]
+    inputs = [FORMAT, dict(data.digests), _function_digest(data), data.classes, domain]
     files = [files_digest(data, project)] if data.files else []
     return digest_of(inputs + ([data.output] if data.output else []) + files)
 

@@ -137,8 +137,8 @@ class Data:
     load: Callable[[DataLocations], Splits]
     """Loads the raw arrays. Runs only if something must be built."""
     digests: Mapping[str, str]
-    """SHA-256 of each raw array's bytes, verified at every load. The names are those of `Splits`:
-    "x_test", "x_test.NAME" for several inputs, "slices.NAME" for a slice."""
+    """Digest of each raw array's dtype, shape and values, verified at every load. The names are
+    those of `Splits`: "x_test", "x_test.NAME" for several inputs, "slices.NAME" for a slice."""
     preprocess: Callable[[Any], Any]
     """Maps raw samples, shape (n, ...), to the network's inputs, float32, shape (n, ...); for
     several inputs a mapping to a mapping. It must be a named function, since its source is part of

@@ -11,6 +11,7 @@ from litegate.build.external_files import ExternalFiles
 from litegate.build.store import BUILDS, EVALUATIONS, Store
 from litegate.core.errors import ArtifactError, BuildError, DataError, StoreError
 from litegate.data import npz
+from litegate.data.digests import array_digest
 from litegate.runtimes.sandbox import run_in_sandbox
 from litegate.spec import Data, DataLocations, File
 from litegate.testing import tiny
@@ -68,17 +69,13 @@ def test_a_command_must_give_the_same_bytes_each_time(intake):
 
 def test_a_full_disk_is_an_error_with_what_to_do(intake):
     np.savez(intake.locations.project / "s.npz", x=np.zeros(4))
-    split = npz("s.npz", x="x", digests={"x_test": _digest(np.zeros(4))}, domain=(0, 1))
+    split = npz("s.npz", x="x", digests={"x_test": array_digest(np.zeros(4))}, domain=(0, 1))
     with full_disk():
         with pytest.raises(StoreError, match="free some space"):
             intake.store_file(FILE, KEY)
         assert not intake.store.has(BUILDS, KEY)
         intake.store_split(split, "small")
     assert intake.store.has(EVALUATIONS, "small")
-
-
-def _digest(array):
-    return hashlib.sha256(array.tobytes()).hexdigest()
 
 
 def test_what_a_loader_raises_is_told(intake):
