@@ -257,3 +257,18 @@ def _stored(project, manifest):
 
 def _size(project, manifest):
     return len(_stored(project, manifest))
+
+
+def test_a_file_that_the_models_module_reads_must_be_declared(project):
+    """Its change would pass unseen; a base that does not declare it is compared all the same."""
+    (project.path / "models" / "seed.txt").write_text("7")
+    seed = "int(__import__('pathlib').Path('models/seed.txt').read_text())"
+    reads = f"training=lg.Training(seed={seed})"
+    project.model("size=lg.kib(99)", arguments=reads).real_checks().as_base()
+    done = project.run("checks/test_size.py")
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(["*the file of tiny reads models/seed.txt, which no files=*names*"])
+    done.stdout.fnmatch_lines(['*write @litegate.model(..., files=[[]"seed.txt"])*'])
+    project.model("size=lg.kib(99)", arguments=f"{reads}, files=['seed.txt']")
+    done = project.run("checks/test_size.py", "checks/test_regression.py", "--against", "main")
+    assert done.ret == 0, done.stdout.str()

@@ -242,6 +242,17 @@ def test_a_file_that_preprocessing_reads_is_part_of_the_key(ready):
     said(ready.run(*ONE), "a file that the preprocessing of samples reads cannot be read")
 
 
+def test_a_file_that_preprocessing_reads_must_be_declared(ready):
+    """The error has the line to write."""
+    (ready.path / "models" / "gain.txt").write_text("1.0")
+    model = ready.path / "models" / "mine.py"
+    model.write_text(READS + model.read_text().replace('x="x",', 'x="x", preprocess=scale,'))
+    done = ready.run(*ONE)
+    assert done.ret == 1
+    said(done, "the preprocessing of samples reads models/gain.txt, which no files=... names")
+    said(done, 'write litegate.Data(..., files=("models/gain.txt",))')
+
+
 def test_the_same_files_under_two_names_keep_their_own_data(ready):
     """One key, two models: neither is shown the other's samples."""
     file = ready.path / "models" / "mine.py"

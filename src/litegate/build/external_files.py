@@ -20,6 +20,7 @@ from litegate.data.sources import digest, expand_path, files_of, locate
 from litegate.runtimes.sandbox import run_in_sandbox
 from litegate.spec import Data, DataLocations, File, Splits
 from litegate.spec.artifact_keys import digest_of
+from litegate.spec.declared_files import watched_data
 from litegate.tflite.parser import parse
 
 
@@ -151,7 +152,7 @@ def _check_same(file: File, key: str, actual_digest: str) -> None:
 
 def _prepare(data: Data, locations: DataLocations, folder: Path) -> Splits:
     try:
-        return prepare(data, locations, folder)
+        return prepare(watched_data(data, locations.project or Path.cwd()), locations, folder)
     except LitegateError:
         raise
     except Exception as error:

@@ -30,7 +30,13 @@ from litegate.build.store_arrays import (
     stored_slices,
 )
 from litegate.build.toolchain.protocol import CONVERTED, START
-from litegate.core.errors import BuildError, DataUnavailable, LitegateError, StoreCorrupt
+from litegate.core.errors import (
+    BuildError,
+    ConfigError,
+    DataUnavailable,
+    LitegateError,
+    StoreCorrupt,
+)
 from litegate.data.array_files import load
 from litegate.measures.lints.saturation import demand_representable
 from litegate.spec import Artifact, DataLocations, Evaluation, File, Model
@@ -39,9 +45,11 @@ from litegate.spec.artifact_keys import (
     artifact_stem,
     data_key,
     digest_of,
+    file_digests,
     module_digest,
     toolchain_digest,
 )
+from litegate.spec.declared_files import demand_declared
 
 Built = Artifact | LitegateError
 """An artifact, or the error that prevented it."""
@@ -110,9 +118,10 @@ class Pipeline:
 
     def split_key(self, model: Model) -> str:
         """Return the key of the evaluation split: of data and the model file's imported source."""
-        return digest_of(
-            [data_key(model.data, self.project), module_digest(model.file, self.project)]
-        )
+        key = data_key(model.data, self.project)
+        source = module_digest(model.file, self.project)
+        # Files of the model, too: what its module reads, its preprocessing may use.
+        return digest_of([key, source, *([file_digests(model)] if model.files else [])])
 
     def start_digest(self, model: Model) -> str:
         """Return the SHA-256 of the pretrained network; empty if a builder makes the network.
@@ -156,6 +165,10 @@ class Pipeline:
     def ensure(self, model: Model, recipes: Iterable[str]) -> dict[str, Built]:
         """Return each recipe's artifact, built if missing, or the error that prevented it."""
         names = list(dict.fromkeys(recipes))
+        try:
+            demand_declared(model, model.reads, self.project)
+        except ConfigError as error:
+            return dict.fromkeys(names, error)
         if model.prebuilt:
             prebuilt = self._ensure_prebuilt(model)
             return {name: prebuilt[name] for name in names}
@@ -241,6 +254,7 @@ class Pipeline:
                 locations=self.locations,
                 staging=staging,
                 seed=request.seed,
+                is_base=request.project != self.project,
             )
 
             def on_event(event: process.Event) -> None:

@@ -46,11 +46,11 @@ def artifact_stem(model: Model, recipe: Recipe, project: Path, *, start: str = "
         "recipe": recipe.spec(),
         "data": data_key(model.data, project),
     }
-    files = {"files": _file_digests(model)} if model.files else {}
+    files = {"files": file_digests(model)} if model.files else {}
     return digest_of(inputs | files | ({"start": start} if start else {}))
 
 
-def _file_digests(model: Model) -> list[str]:
+def file_digests(model: Model) -> list[str]:
     """Return the SHA-256 of each file that the builder reads, in the declared order."""
     try:
         return [hashlib.sha256(file.read_bytes()).hexdigest() for file in model.files]

@@ -68,7 +68,7 @@ def model(
     Keras 3. The model's name is the builder's, or `name`; its summary is the first line of the
     builder's docstring. `renamed_from` is the model's name in the base. `files` lists what the
     builder reads, such as trained weights, relative to the model file's folder: their bytes are
-    part of the artifact's key.
+    part of the artifact's key. A build in which it reads another file of the project is an error.
 
     Raises ConfigError for two recipes with the same name, a model without a recipe, or limits that
     need labels, classes or slices that the data set does not have.

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 
 from litegate.core.errors import ConfigError
+from litegate.core.file_reads import record_reads
 from litegate.core.import_paths import installed
 from litegate.spec.authoring import record_models
 from litegate.spec.model import Model
@@ -78,10 +79,10 @@ def load_file(path: Path, project: Path) -> dict[str, Model]:
     of the file refers to at the end: it would not be gated.
     """
     path = path.resolve()
-    with record_models() as declared:
+    with record_models() as declared, record_reads(project) as reads:
         module = _load(path, project.resolve())
     _check_assigned([model for model in declared if model.file == path], module)
-    models = _models_of(module)
+    models = [replace(model, reads=reads.files()) for model in _models_of(module)]
     for model in models:
         _check_targets(model)
     own: dict[str, Model] = {}

@@ -223,6 +223,8 @@ class Model:
     """Name of this model in the base."""
     files: tuple[Path, ...] = ()
     """Files that the builder reads; their bytes are part of the artifact's key."""
+    reads: tuple[Path, ...] = ()
+    """Files of the project that the model's file read when it was loaded, Python source apart."""
     signature: str = ""
     """The signature that is judged, for ready-made files with several."""
     prebuilt: Mapping[str, File] = field(default_factory=dict)

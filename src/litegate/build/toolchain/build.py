@@ -20,6 +20,7 @@ from litegate.core.errors import ConfigError
 from litegate.data import prepare
 from litegate.data.prepare import save_evaluation
 from litegate.spec import Model, Recipe, Splits
+from litegate.spec.declared_files import demand_declared, watched
 from litegate.spec.loader import load_file
 
 
@@ -71,7 +72,11 @@ def _model(request: Request) -> Model:
             f"{request.file.name} declares no model {request.model}",
             expected=", ".join(sorted(models)) or "at least one model",
         )
-    return _seeded(models[request.model], request.seed)
+    model = _seeded(models[request.model], request.seed)
+    if request.is_base:
+        return model
+    demand_declared(model, model.reads, request.project)
+    return watched(model, request.project)
 
 
 def _seeded(model: Model, seed: int | None) -> Model:

@@ -36,6 +36,8 @@ class Request:
     """An empty folder; each recipe's files are written to a folder in it."""
     seed: int | None = None
     """Replaces the model's own seed, unless None."""
+    is_base: bool = False
+    """True for a commit that cannot be corrected any more: it may read undeclared files."""
 
     def encode(self) -> bytes:
         """Encode the request as a line of JSON."""
@@ -47,6 +49,7 @@ class Request:
             "recipes": self.recipes,
             "locations": {k: None if path is None else str(path) for k, path in paths.items()},
             "staging": str(self.staging),
+            "is_base": self.is_base,
         }
         return _line(fields | ({} if self.seed is None else {"seed": self.seed}))
 
@@ -63,6 +66,7 @@ class Request:
             locations=DataLocations(**paths),
             staging=Path(fields["staging"]),
             seed=fields.get("seed"),
+            is_base=fields["is_base"],
         )
 
 
