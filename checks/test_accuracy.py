@@ -1,6 +1,7 @@
 """Accuracy: quantizing must not cost a model its ability."""
 
 from litegate.measures.accuracy import accuracy, accuracy_drop, class_drop, extra_errors, slice_drop
+from litegate.measures.accuracy.leaks import leaked_samples
 
 
 def test_accuracy_reaches_its_floor(candidate, budget, require):
@@ -26,3 +27,8 @@ def test_no_class_collapses(candidate, reference, budget, require):
 def test_no_slice_collapses(candidate, reference, budget, require):
     """Quantization costs no slice of the samples more than the model allows."""
     require(slice_drop(reference, candidate) <= budget.slice_drop)
+
+
+def test_samples_are_not_in_the_training_split(candidate, budget, require):
+    """No more evaluation samples than the model allows are also in the training split."""
+    require(leaked_samples(candidate) <= budget.leaked_samples)

@@ -7,6 +7,7 @@ from litegate.core.errors import LitegateError
 from litegate.measures import accuracy as acc
 from litegate.measures import regression as base
 from litegate.measures.accuracy import agreement as agree
+from litegate.measures.accuracy.leaks import leaked_samples
 from litegate.measures.accuracy.output_error import output_error
 from litegate.measures.measurement import Outcome
 from litegate.measures.properties import PROPERTIES, property_violations
@@ -33,6 +34,7 @@ CHECKS = {
     ),
     "output error": lambda s: output_error(s.reference, s.candidate) <= percent(20),
     "accuracy regression": lambda s: base.accuracy_loss(s.base, s.candidate) <= points(0.5),
+    "leaked samples": lambda s: leaked_samples(s.candidate) <= 0,
     "size": lambda s: size(s.candidate) <= byte(6_000),
     "size ratio": lambda s: size_ratio(s.candidate, s.reference) <= 0.7,
     "compressed size": lambda s: compressed_size(s.candidate) <= byte(5_000),

@@ -17,7 +17,7 @@ WHOLE = """
         accuracy=lg.points(0.5), size=lg.percent(1), latency=lg.percent(2.5), lost_types=0,
         agreement=lg.percent(98), operators=0,
     ),
-    slice_drop=lg.points(10), metrics=(
+    slice_drop=lg.points(10), leaked_samples=0, metrics=(
         lg.metrics.f1(least=0.9, loss=0.05, class_loss=0.1, slice_loss=0.1, regression=0.02),
         lg.metrics.mean("error_rate", wrong, better="lower", bounded=True, most=0.1),
     ),

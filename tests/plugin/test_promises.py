@@ -1,11 +1,13 @@
 """Each of the project's own checks fails on an artifact that breaks exactly its promise."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from litegate.mutation.faults.latency_edits import repeat
 from litegate.spec import Kind
-from litegate.testing import Draft, edit, float_layer, pad, requantize, retype, tiny
+from litegate.testing import Draft, edit, evaluation, float_layer, pad, requantize, retype, tiny
 
 BUDGET = (
     "accuracy=lg.percent(90), accuracy_drop=lg.points(5), extra_errors=lg.per_thousand(50),"
@@ -185,3 +187,15 @@ def test_a_model_within_its_time(judged):
     """The same checks pass on the honest candidate."""
     failed, said = judged(tiny(INT8), budget="latency=lg.ms(5), latency_ratio=50", latency=True)
     assert not failed, said
+
+
+def test_samples_in_both_splits_are_noted_and_fail_where_a_budget_limits_them(project):
+    split = replace(evaluation(), leaked_samples=3)
+    project.model("size=lg.kib(99)", split=split).real_checks()
+    done = project.run("checks/test_accuracy.py", "checks/test_size.py")
+    assert done.ret == 0
+    done.stdout.fnmatch_lines(["note: tiny: 3 distinct samples of the 200 in the evaluation*"])
+    project.model("size=lg.kib(99), leaked_samples=2", split=split)
+    done = project.run("checks/test_accuracy.py")
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(["*leaked samples of tiny/int8_qat are 3*2*"])

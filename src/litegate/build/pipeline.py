@@ -26,6 +26,7 @@ from litegate.build.store_arrays import (
     SAMPLES,
     stored_keras_outputs,
     stored_labels,
+    stored_leaked_samples,
     stored_samples,
     stored_slices,
 )
@@ -92,7 +93,7 @@ class Pipeline:
     on_notice: Callable[[str], None]
     """Called with a line to print: waiting for another run, or rebuilding a damaged artifact."""
     _toolchain: str = field(default="", init=False)
-    _evaluations: dict[str, Evaluation] = field(default_factory=dict, init=False)
+    _evaluations: dict[tuple[str, bool], Evaluation] = field(default_factory=dict, init=False)
     _found: dict[tuple[str, str, str], Artifact] = field(default_factory=dict, init=False)
 
     @cached_property
@@ -350,12 +351,14 @@ class Pipeline:
 
     def _evaluation(self, model: Model) -> Evaluation:
         key = self.split_key(model)
-        if key not in self._evaluations:
+        # What ready-made files were trained on is unknown, whatever the data set's training split.
+        place = (key, bool(model.prebuilt))
+        if place not in self._evaluations:
             files = self.store.locate(EVALUATIONS, key)
             data, labels = model.data, stored_labels(files, model.data.output)
             if data.labels and labels is None:
                 raise StoreCorrupt(f"the split of {data.name} in the store does not list y.npy")
-            self._evaluations[key] = Evaluation(
+            self._evaluations[place] = Evaluation(
                 digest=key,
                 x=stored_samples(files),
                 y=labels,
@@ -363,8 +366,9 @@ class Pipeline:
                 domain=data.domain,
                 output=data.output,
                 slices=stored_slices(files, data.slices),
+                leaked_samples=None if model.prebuilt else stored_leaked_samples(files),
             )
-        return self._evaluations[key]
+        return self._evaluations[place]
 
 
 def _demand_same_answers(request: BuildRequest, recipe: str, staging: Path) -> None:

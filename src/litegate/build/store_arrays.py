@@ -10,6 +10,7 @@ from weakref import WeakValueDictionary
 
 from litegate.core.errors import StoreCorrupt
 from litegate.data.array_files import names_in, samples_from
+from litegate.data.prepare import LEAKED
 from litegate.spec import Array, Samples
 
 Files = Mapping[str, bytes] | Mapping[str, Path]
@@ -53,6 +54,19 @@ def stored_slices(files: Files, names: Sequence[str]) -> dict[str, Array]:
     if len(masks) != len(names):
         raise StoreCorrupt(f"{SLICES}.npy in the store holds another number of slices")
     return dict(zip(names, masks, strict=True))
+
+
+def stored_leaked_samples(files: Mapping[str, Path]) -> int | None:
+    """Return how many samples of an evaluation split are in the training split; None if unknown.
+
+    Raises StoreCorrupt for a file without such a number.
+    """
+    if LEAKED not in files:
+        return None
+    text = files[LEAKED].read_text("utf-8", "replace")
+    if not (text.isascii() and text.isdigit()):
+        raise StoreCorrupt(f"{LEAKED} in the store holds no number")
+    return int(text)
 
 
 def stored_keras_outputs(files: Files) -> Array:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from inspect import signature
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from litegate.core.errors import DataError
 from litegate.data.array_files import save
@@ -17,6 +18,12 @@ from litegate.data.digests import verify
 from litegate.data.labels import check_labels
 from litegate.data.validation import check_inputs, check_shapes, preprocess
 from litegate.spec import Array, Data, DataLocations, Samples, Splits
+
+if TYPE_CHECKING:
+    from litegate.data.sample_digests import Digests
+
+LEAKED = "leaked_samples.json"
+"""The file with the number of evaluation samples that are also in the training split."""
 
 
 def prepare(
@@ -35,9 +42,11 @@ def prepare(
     """
     from litegate.data.streams import read_streams
 
-    raw, digests = read_streams(data, load_splits(data, locations), folder, alive)
+    raw, digests, of_samples = read_streams(data, load_splits(data, locations), folder, alive)
     if data.digests:
         verify(data, raw, digests)
+    if folder:  # before the preprocessing, which may change arrays in place
+        _save_leaked(raw, of_samples, folder)
     check_labels(data, raw)
     samples = {name: getattr(raw, name) for name in ("x_train", "x_test")}
     samples = {name: x for name, x in samples.items() if x is not None}
@@ -47,6 +56,26 @@ def prepare(
     if not data.digests:  # last: faults of the data are reported before its digests are pinned
         verify(data, raw, digests)
     return replace(raw, x_train=samples.get("x_train"), x_test=samples["x_test"])
+
+
+def _save_leaked(raw: Splits, of_samples: list[Digests], folder: Path) -> None:
+    """Write how many distinct evaluation samples are also in the training split, if it is known.
+
+    `of_samples` are the digests of an evaluation split that was read as a stream.
+    """
+    import numpy as np
+
+    from litegate.data.sample_digests import count_shared, sample_digests
+
+    if raw.x_train is None or _input_names(raw.x_train) != _input_names(raw.x_test):
+        return
+    test = np.concatenate(of_samples) if of_samples else sample_digests(raw.x_test)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / LEAKED).write_text(str(count_shared(sample_digests(raw.x_train), test)), "utf-8")
+
+
+def _input_names(samples: Samples | Mapping[str, Array]) -> set[str]:
+    return set(samples) if isinstance(samples, Mapping) else {""}
 
 
 def load_splits(data: Data, locations: DataLocations) -> Splits:
@@ -84,7 +113,7 @@ def _preprocess(
 def save_evaluation(splits: Splits, folder: Path) -> dict[str, Path]:
     """Write the evaluation split's samples, labels and slices; return the paths by file name.
 
-    Files that `prepare` has written into `folder` are kept.
+    Files that `prepare` has written into `folder` are kept, and returned as well.
     """
     import numpy as np
 
@@ -95,7 +124,7 @@ def save_evaluation(splits: Splits, folder: Path) -> dict[str, Path]:
         "y": splits.y_test,
         "slices": np.array(masks, np.bool_) if masks else None,
     }
-    paths: dict[str, Path] = {}
+    paths = {LEAKED: folder / LEAKED} if (folder / LEAKED).is_file() else {}
     for stem, array in arrays.items():
         paths |= {} if array is None else save(folder, stem, array)
     return paths

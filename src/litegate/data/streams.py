@@ -14,38 +14,41 @@ from numpy.typing import NDArray
 from litegate.core.errors import DataError
 from litegate.data.digests import ArrayDigest
 from litegate.data.disk_arrays import IN_MEMORY, PART, ArrayWriter, in_parts, open_array
+from litegate.data.sample_digests import Digests, recorded
 from litegate.data.validation import preprocess
 from litegate.spec import Data, Inputs, Splits, Stream
 
 
 def read_streams(
     data: Data, raw: Splits, folder: Path | None, alive: Callable[[], None]
-) -> tuple[Splits, dict[str, ArrayDigest]]:
+) -> tuple[Splits, dict[str, ArrayDigest], list[Digests]]:
     """Read the splits that are streams into arrays; return the splits and digests of raw arrays.
 
     With a `folder`, an evaluation split that is a stream is preprocessed while it is read, and
     written to ``x.npy`` and ``y.npy`` in `folder`. Its raw arrays are never complete, so their
-    digests are returned. Raises DataError as `stream_parts` and `preprocess`.
+    digests are returned, and those of the raw samples, part by part. Raises
+    DataError as `stream_parts` and `preprocess`.
     """
     if raw.train:
         train = stream_parts(raw.train, f"{data.name}.train", labels=True)
         x_train, y_train = _concatenate(_with_signs_of_life(train, alive))
         raw = replace(raw, train=None, x_train=x_train, y_train=y_train)
     if not raw.test:
-        return raw, {}
+        return raw, {}, []
     test = stream_parts(raw.test, f"{data.name}.test", labels=data.labels)
     parts = _with_signs_of_life(test, alive)
     if not folder:
         arrays = _concatenate(parts)
         labels = arrays[1] if data.labels else None
-        return replace(raw, test=None, x_test=arrays[0], y_test=labels), {}
+        return replace(raw, test=None, x_test=arrays[0], y_test=labels), {}, []
     digests = {"x_test": ArrayDigest()} | ({"y_test": ArrayDigest()} if data.labels else {})
     path = folder / "y.npy"
+    of_samples: list[Digests] = []
     with ArrayWriter(path) as label_writer:
         samples = _record_parts(parts, list(digests.values()), label_writer)
-        x = _write_preprocessed(data, samples, folder)
+        x = _write_preprocessed(data, recorded(samples, of_samples), folder)
     y = open_array(path) if data.labels else None
-    return replace(raw, test=None, x_test=x, y_test=y), digests
+    return replace(raw, test=None, x_test=x, y_test=y), digests, of_samples
 
 
 def is_large(samples: Any) -> bool:

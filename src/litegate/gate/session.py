@@ -249,6 +249,7 @@ def _needs(case: Case) -> list[str]:
 def conclude(session: GateSession, run: Run) -> dict[str, Any]:
     """Add recipes, notes and certificates to the verdicts, and return the report's document."""
     # Late: only the end of a run that judged something needs these.
+    from litegate.measures.accuracy.leaks import leaked_sample_notes
     from litegate.measures.lints.gains import gain_notes
     from litegate.measures.names import RULES
     from litegate.measures.overview import missing_accuracy_notes, overview, recipe_notes
@@ -265,6 +266,7 @@ def conclude(session: GateSession, run: Run) -> dict[str, Any]:
         rows, notes = overview(model, artifacts, BASELINE, timed=timed)
         run.recipes += rows
         run.notes += [*notes, *missing_accuracy_notes(model), *recipe_notes(model, artifacts)]
+        run.notes += leaked_sample_notes(model, artifacts.values())
         for recipe in gated_recipes(model, session.options.only_recipes):
             recipe_rows = [row for row in model_rows if row["recipe"] == recipe.name]
             budget = model.budget_of(recipe)

@@ -21,6 +21,7 @@ class Name:
     EXTRA_ERRORS: Final = "extra errors"
     CLASS_DROP: Final = "worst class's accuracy drop"
     SLICE_DROP: Final = "worst slice's accuracy drop"
+    LEAKED_SAMPLES: Final = "leaked samples"
     REFERENCE_AGREEMENT: Final = "agreement with the reference"
     OUTPUT_ERROR: Final = "output error"
     KERAS_AGREEMENT: Final = "agreement with Keras"
@@ -85,6 +86,7 @@ _PLURAL = frozenset(
     {
         *COUNTEREXAMPLES,
         Name.EXTRA_ERRORS,
+        Name.LEAKED_SAMPLES,
         Name.TENSOR_VIOLATIONS,
         Name.OPERATOR_VIOLATIONS,
         Name.REFERENCE_VIOLATIONS,

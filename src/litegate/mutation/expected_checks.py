@@ -104,6 +104,9 @@ EXPECTED_CHECKS = {
     Name.EXTRA_ERRORS: _budget("extra_errors", "extra_errors", _PAIR, "test_accuracy", "<="),
     Name.SLICE_DROP: _budget("slice_drop", "slice_drop", _PAIR, "test_accuracy", "<="),
     Name.CLASS_DROP: _budget("class_drop", "class_drop", _PAIR, "test_accuracy", "<="),
+    Name.LEAKED_SAMPLES: _budget(
+        "leaked_samples", "leaked_samples", "candidate", "test_accuracy", "<="
+    ),
     Name.REFERENCE_AGREEMENT: _budget(
         "agreement", "agreement_with_reference", _PAIR, "test_agreement", ">="
     ),

@@ -29,6 +29,9 @@ class Evaluation:
     """Name of the output whose accuracy is judged; empty for the first."""
     slices: Mapping[str, Array] = field(default_factory=dict)
     """Masks of subsets by name, in alphabetical order: bools, shape (n,)."""
+    leaked_samples: int | None = None
+    """Number of distinct samples that are also in the training split, byte for byte before the
+    preprocessing; None if unknown, as for ready-made files."""
 
 
 @final

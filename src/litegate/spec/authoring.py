@@ -170,7 +170,7 @@ def prebuilt(  # noqa: PLR0913 keywords only
         expected = ", ".join(kinds)
         raise ConfigError("prebuilt(kind=...) is no way to quantize", expected=expected, got=kind)
     _check_budgets(name or str(candidate), data, budget)
-    _check_no_keras(name or str(candidate), budget)
+    _check_no_training(name or str(candidate), budget)
     # The caller's frame: its file is the model's file, and its line is for messages. One frame up,
     # so that a wrapper makes its own module the model's file.
     frame = sys._getframe(1)  # noqa: SLF001 inspect.currentframe().f_back is the same, untyped
@@ -209,12 +209,18 @@ def _check_builder(builder: Callable[..., Any]) -> None:
         ) from error
 
 
-def _check_no_keras(model_name: str, budget: Budget) -> None:
+def _check_no_training(model_name: str, budget: Budget) -> None:
     limited = [name for name in ("keras_agreement", "keras_difference") if getattr(budget, name)]
     if limited:
         raise ConfigError(
             f"{model_name} limits {', '.join(limited)}, and ready-made files have no Keras network",
             expected="limits of files: agreement=..., output_error=...",
+        )
+    if budget.leaked_samples is not None:
+        raise ConfigError(
+            f"{model_name} limits leaked_samples, and what ready-made files were trained on is "
+            "unknown",
+            expected="a limit that needs no training split",
         )
 
 

@@ -70,6 +70,8 @@ class Budget:
     """Maximum loss of accuracy of the worst class, against the float reference."""
     slice_drop: Quantity | None = field(default=None, metadata={"unit": Unit.POINTS})
     """Maximum loss of accuracy of the worst slice, against the float reference."""
+    leaked_samples: int | None = field(default=None, metadata={"unit": Unit.COUNT})
+    """Maximum number of distinct evaluation samples that are also in the training split."""
     keras_agreement: Quantity | None = field(default=None, metadata={"unit": Unit.PERCENT})
     """Minimum share of equal decisions of the Keras fake-quant network and the `.tflite`."""
     keras_difference: Quantity | None = field(default=None, metadata={"unit": Unit.QUANTA})

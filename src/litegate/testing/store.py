@@ -14,6 +14,7 @@ from litegate.build.certificate import CERTIFICATE, HISTORY, MODEL, certify
 from litegate.build.store import BUILDS, EVALUATIONS
 from litegate.core.options import parse
 from litegate.data.array_files import save
+from litegate.data.prepare import LEAKED
 from litegate.gate.session import GateSession
 from litegate.runtimes.inference import all_outputs
 from litegate.spec import Array, Evaluation, Model
@@ -52,6 +53,9 @@ def _put_split(session: GateSession, model: Model, split: Evaluation, folder: Pa
     for stem, array in arrays.items():
         if array is not None:
             files |= save(folder, stem, array)
+    if split.leaked_samples is not None:
+        files[LEAKED] = folder / LEAKED
+        files[LEAKED].write_text(str(split.leaked_samples), "utf-8")
     session.pipeline.store.put(EVALUATIONS, session.pipeline.split_key(model), files)
 
 

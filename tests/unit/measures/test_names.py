@@ -144,6 +144,7 @@ def test_a_comparison_with_the_anchor_has_a_name_of_its_own(name, expected):
         (Name.TENSOR_VIOLATIONS, "are"),
         (Name.REFERENCE_VIOLATIONS, "are"),
         (Name.UNSUPPORTED_OPERATORS, "are"),
+        (Name.LEAKED_SAMPLES, "are"),
         (Name.UNIQUE_WEIGHTS, "are"),
         (Name.MACS, "are"),
         (Name.LOST_TYPES, "are"),

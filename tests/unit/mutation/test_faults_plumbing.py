@@ -89,6 +89,7 @@ def test_each_fault_stands_in_the_module():
         "no_samples",
         "one_sample",
         "copied_samples",
+        "leaked_samples",
         "nan_sample",
         "nan_reference",
         "unresolvable_tolerance",

@@ -49,10 +49,15 @@ def test_a_name_is_no_path(name):
 
 
 @pytest.mark.parametrize(
-    "limit", [{"keras_agreement": lg.percent(9)}, {"keras_difference": lg.quanta(9)}]
+    ("limit", "said"),
+    [
+        ({"keras_agreement": lg.percent(9)}, "ready-made files have no Keras network"),
+        ({"keras_difference": lg.quanta(9)}, "ready-made files have no Keras network"),
+        ({"leaked_samples": 0}, "what ready-made files were trained on is unknown"),
+    ],
 )
-def test_ready_made_files_are_not_held_to_keras(limit):
-    with pytest.raises(ConfigError, match="ready-made files have no Keras network"):
+def test_limits_of_a_training_are_none_of_ready_made_files(limit, said):
+    with pytest.raises(ConfigError, match=said):
         lg.prebuilt(
             reference="a",
             candidate="b",

@@ -107,6 +107,21 @@ def copied_samples(scene: Scene, grade: float) -> Scene:
     return _with_selected_samples(scene, np.tile(right[:distinct], int(grade)))
 
 
+@fault(
+    family=Family.PLUMBING,
+    ladder=Ladder(1, 10, 100, unit="% of the samples", must=10),
+    noticed_by=(Name.LEAKED_SAMPLES,),
+)
+def leaked_samples(scene: Scene, grade: float) -> Scene:
+    """Samples of the evaluation split are in the training split, too."""
+    if scene.model.budget_of(scene.recipe).leaked_samples is None:
+        raise Unplantable("the budget limits no leaked samples")
+    split = scene.candidate.evaluation
+    leaked = math.ceil(len(split.x) * grade / 100)
+    split = replace(split, leaked_samples=max(leaked, split.leaked_samples or 0))
+    return replace(scene, candidate=replace(scene.candidate, evaluation=split))
+
+
 @fault(family=Family.PLUMBING, noticed_by=(*_DROPS, *_SHARES), metrics=_OF_SAMPLES)
 def nan_sample(scene: Scene, _: float) -> Scene:
     """A sample of the evaluation split is NaN."""

@@ -33,6 +33,7 @@ MOST = frozenset(
         "extra_errors",
         "class_drop",
         "slice_drop",
+        "leaked_samples",
         "keras_difference",
         "output_error",
         "size",

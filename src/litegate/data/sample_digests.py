@@ -1,0 +1,55 @@
+"""Digest samples one by one, to find equal ones among more samples than fit into memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from litegate.data.disk_arrays import in_parts
+from litegate.spec import Array, Samples, by_input
+
+_BYTES = 16
+"""Bytes of a digest: two different samples share one with probability 2^-128.
+
+Longer ones only cost memory and sorting; with eight bytes a collision could be searched for."""
+Digests = NDArray[np.void]
+"""16 bytes for each input of a sample, shape (n,)."""
+
+
+def sample_digests(samples: Samples | Mapping[str, Array]) -> Digests:
+    """Return a digest of the bytes of each sample, of all its inputs in alphabetical order.
+
+    A sample that differs in one bit, or in its dtype, is another sample.
+    """
+    inputs = samples.items() if isinstance(samples, Mapping) else by_input(samples)
+    by_name = [_digest_in_parts(array) for _, array in sorted(inputs, key=lambda pair: pair[0])]
+    if len(by_name) == 1:
+        return by_name[0]
+    side_by_side = np.ascontiguousarray(np.stack(by_name, axis=1))
+    return side_by_side.view(np.dtype((np.void, _BYTES * len(by_name)))).reshape(-1)
+
+
+def recorded(parts: Iterable[NDArray[Any]], digests: list[Digests]) -> Iterator[NDArray[Any]]:
+    """Yield parts of a stream of samples; append the digests of each to `digests`."""
+    for part in parts:
+        digests.append(sample_digests(part))
+        yield part
+
+
+def count_shared(first: Digests, second: Digests) -> int:
+    """Count the distinct samples that are in both splits."""
+    return len(np.intersect1d(first, second))
+
+
+def _digest_in_parts(samples: Any) -> Digests:
+    return np.concatenate([_digest(part) for part in in_parts(samples)] or [_digest(samples)])
+
+
+def _digest(samples: NDArray[Any]) -> Digests:
+    rows = np.ascontiguousarray(samples)
+    digests = (blake2b(row.tobytes(), digest_size=_BYTES).digest() for row in rows)
+    return np.frombuffer(b"".join(digests), np.dtype((np.void, _BYTES)))
