@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from litegate.core.options import parse
+from litegate.gate.session import GateSession
 from litegate.measures.noise import RECORD, NoiseRow, write_row
 from litegate.spec import Kind
 from litegate.spec.artifact_keys import data_key
@@ -36,6 +38,7 @@ expires = {datetime.now(UTC).date() + timedelta(days=1)}
 
 [waiver.accepts]
 measurement = "operator changes against the base"
+base = "BASE"
 offenders = [
     "1 DEQUANTIZE came (1 in the base, 2 now)",
     "1 QUANTIZE came (1 in the base, 2 now)",
@@ -136,7 +139,9 @@ def test_operators_that_came_fail_their_check_alone(judged, operators, broken):
 
 def test_operators_that_came_can_be_waived(repository, judged):
     """As any verdict that names what breaks it."""
-    (repository.path / "litegate-waivers.toml").write_text(WAIVER)
+    session = GateSession(parse(repository.path, {}, {}, {}), lambda *_: None, print)
+    key = session.pipeline.key(session.models["tiny"], "int8_qat")
+    (repository.path / "litegate-waivers.toml").write_text(WAIVER.replace("BASE", key))
     budget = WIDE.format(size=7, types="3, operators=1")
     done, rows = judged(float_layer(GOOD, "conv"), budget=budget)
     assert (done.ret, failed(rows)) == (0, {OPERATORS})

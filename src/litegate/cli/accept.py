@@ -17,8 +17,16 @@ from litegate.core.escaping import plain, plain_lines
 from litegate.core.options import parse
 from litegate.core.units import Unit
 from litegate.gate.project_settings import settings
-from litegate.regression.waiver_file import add, validated_expiry
-from litegate.regression.waivers import FILE, Waiver, without_parameters
+from litegate.regression.waiver_file import add, load, to_toml, validated_expiry
+from litegate.regression.waiver_file import parse as parse_waivers
+from litegate.regression.waivers import (
+    FILE,
+    Waiver,
+    ceiling_of,
+    find_waiver,
+    refusal,
+    without_parameters,
+)
 from litegate.report.formatting import error_text
 from litegate.report.json_report import JSON_NAME, report_file
 from litegate.report.outcomes import without_verdict
@@ -47,11 +55,20 @@ def accept(
         str | None,
         typer.Option(metavar="DATE", help=f"The last day, as 2026-12-31 (default: {_DAYS} days)."),
     ] = None,
+    value: Annotated[
+        str | None,
+        typer.Option(
+            metavar="VALUE",
+            help="The worst accepted value of one verdict, such as '8,736 B' (default: what was"
+            " measured).",
+        ),
+    ] = None,
     report: ReportFile = None,
 ) -> None:
     """Accept failing verdicts of the last run: each is written down as a waiver.
 
-    A waiver covers what was found and nothing worse, until it expires. Have it reviewed.
+    A waiver covers what was measured and nothing worse, until it expires. For a timing that is the
+    upper end of what the same bytes may show again. Have it reviewed.
     """
     options = parse(Path.cwd(), {}, settings(Path.cwd()))
     today = datetime.now(tz=UTC).astimezone().date()
@@ -63,16 +80,73 @@ def accept(
     last_run = _report(report_file(report) if report else options.report / JSON_NAME)
     last_day = _expiry_date(expires, today)
     rows = _named(last_run, which) if which else _ask_which(_failing(last_run))
+    rows = _without_waiver(rows, load(options.project, today), today)
+    if not rows:
+        return
     text = _given_reason(reason)
-    waivers = [waiver_of(row, _check_id(row, last_run["verdicts"]), text, last_day) for row in rows]
-    path = add(options.project, waivers, today)
-    for row in rows:
+    accepted = {
+        waiver_of(row, _check_id(row, last_run["verdicts"]), text, last_day, value=value): row
+        for row in rows
+    }
+    if value is not None:
+        _check_value(accepted, value, today)
+    path = add(options.project, list(accepted), today)
+    for waiver, row in accepted.items():
         typer.echo(f"accepted until {last_day}: {plain_lines(row['sentence'])}")
+        typer.echo(f"  written: {plain(_written(waiver, row, is_given=value is not None))}")
     typer.echo(f"{path.name} is written: commit it")
 
 
-def waiver_of(row: Row, check: str, reason: str, expires: date) -> Waiver:
-    """Make the waiver that covers a verdict row and nothing worse."""
+def _without_waiver(rows: Sequence[Row], waivers: Sequence[Waiver], today: date) -> list[Row]:
+    """Return the rows that no waiver of the file covers yet, and report the others."""
+    pending = []
+    for row in rows:
+        if waiver := find_waiver(waivers, row, today):
+            typer.echo(f"accepted already until {waiver.expires}: {plain(waiver.name)}")
+        else:
+            pending.append(row)
+    return pending
+
+
+def _check_value(accepted: Mapping[Waiver, Row], value: str, today: date) -> None:
+    """Raise ConfigError if `--value` does not fit the one verdict that it is for."""
+    if len(accepted) != 1:
+        raise ConfigError(
+            "--value is for one verdict",
+            got=f"{len(accepted)} verdicts",
+            remedy="name one check of one model/recipe, or leave --value out",
+        )
+    ((waiver, row),) = accepted.items()
+    try:
+        reason = refusal(parse_waivers(to_toml(waiver), today)[0], row, today)
+    except ConfigError as error:
+        raise ConfigError(
+            "--value cannot be read", expected=units.ALLOWED, got=repr(value)
+        ) from error
+    if row["offenders"] or reason:
+        raise ConfigError(
+            "--value does not cover the verdict",
+            got=reason or "a verdict that names what breaks it, and has no value to accept",
+        )
+
+
+def _written(waiver: Waiver, row: Row, *, is_given: bool) -> str:
+    """Return what a waiver accepts, and why that is more than what was measured."""
+    if is_given or waiver.offenders or not row.get("repeats"):
+        return waiver.accepts
+    measured = units.text(row["value"], Unit(row["unit"]))
+    return (
+        f"{waiver.accepts}, up to which the same bytes may come again on a busy machine "
+        f"(measured: {measured}); --value accepts another"
+    )
+
+
+def waiver_of(
+    row: Row, check: str, reason: str, expires: date, *, value: str | None = None
+) -> Waiver:
+    """Make the waiver that covers a verdict row up to `value`, or what was measured."""
+    ceiling, is_named = ceiling_of(row, value), bool(row["offenders"])
+    measured = _value(row) if value is None else value
     return Waiver(
         check=check,
         measurement=row["measurement"],
@@ -81,7 +155,9 @@ def waiver_of(row: Row, check: str, reason: str, expires: date) -> Waiver:
         model=row["model"],
         recipe=row["recipe"],
         offenders=tuple(row["offenders"]),
-        value="" if row["offenders"] else _value(row),
+        ceiling="" if is_named else ceiling,
+        value="" if is_named or ceiling else measured,
+        base=row.get("base", ""),
     )
 
 
@@ -101,7 +177,11 @@ def _subject(row: Row) -> tuple[str, str, str]:
 
 
 def _value(row: Row) -> str:
-    return units.outward(row["value"], Unit(row["unit"]), up=row["relation"] == "<=")
+    """Return the measured value; of a timing, the worse end of its range over repetitions."""
+    is_most = row["relation"] == "<="
+    repeats = row.get("repeats")
+    worst = repeats["high" if is_most else "low"] if repeats else row["value"]
+    return units.outward(worst, Unit(row["unit"]), up=is_most)
 
 
 def _report(path: Path) -> Mapping[str, Any]:

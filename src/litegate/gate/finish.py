@@ -17,7 +17,7 @@ from litegate.gate.session import conclude
 from litegate.gate.state import Gate, today
 from litegate.regression.source_digests import sources_digest
 from litegate.regression.toolchain_pins import pin_notes
-from litegate.regression.waivers import waiver_notes
+from litegate.regression.waivers import waiver_errors, waiver_notes
 
 if TYPE_CHECKING:
     from litegate.gate.evidence import Comparison
@@ -36,7 +36,7 @@ def finish(gate: Gate, session: pytest.Session) -> None:
     run = gate.recorder.run
     _settle(gate, session)  # first: the errors that it adds belong into the report
     run.waivers = [waiver.to_row() for waiver in gate.waivers]
-    run.notes += waiver_notes(gate.waivers, run.verdicts, today(), whole=gate.covers_everything())
+    run.notes += waiver_notes(gate.waivers, run.verdicts, today())
     run.notes += pin_notes(gate.options.project)
     comparisons = compared(gate.session, run)
     document = conclude(gate.session, run) | rows(comparisons)
@@ -61,6 +61,7 @@ def _settle(gate: Gate, session: pytest.Session) -> None:
     ended_well = session.exitstatus == pytest.ExitCode.OK
     recorder.add_errors(integrity.silences(recorder, ended_well=ended_well))
     recorder.add_errors(integrity.nothing_gated(gate.session, run, has_run=bool(recorder.reported)))
+    recorder.add_errors(waiver_errors(gate.waivers, run.verdicts))
     if base and base.models and recorder.offered and gate.is_asked_for_all():
         recorder.add_errors(integrity.unreported_weakening(gate.session, run, gate.weakened_limits))
     run.notes += gate.subset_notes()

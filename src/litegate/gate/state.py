@@ -184,11 +184,6 @@ class Gate:
             notes.append(f"{count}, such as {plain(left_out[0])}")
         return notes
 
-    def covers_everything(self) -> bool:
-        """Return True if this run was asked for every check of every model."""
-        options = self.options
-        return not (self.subset_notes() or options.only_models or options.only_recipes)
-
     def build(self, cases: list[Case], cases_by_role: Mapping[str, list[Case]]) -> None:
         """Build the artifacts of some cases, and of other commits by role, showing progress."""
         try:

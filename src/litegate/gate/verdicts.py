@@ -111,7 +111,7 @@ def requirer(request: pytest.FixtureRequest) -> Iterator[Require]:
         measurement = verdict.measurement
         if problem := _wrong_subject(item, measurement):
             item.stash[_MISDIRECTED].append(problem)
-        row = verdict_row(_place(item), verdict)
+        row = verdict_row(_place(item), verdict, base=_base_key(item))
         rows.append(row | {"waived": gate.waiver_row(row)})
         item.user_properties.append((measurement.name, text(measurement.value, measurement.unit)))
         return None if rows[-1]["waived"] else verdict
@@ -137,6 +137,17 @@ def _wrong_subject(item: pytest.Item, measurement: Measurement) -> str:
         roles = ROLES.intersection(fixtures_of(item), gate.session.counterparts)
         digests = gate.session.digests(case, roles)
     return wrong_subject(measurement, digests, case.budget.metrics)
+
+
+def _base_key(item: pytest.Item) -> str:
+    """Return the key of the other commit's artifact that a check asks for; else empty.
+
+    A check of two other commits has both keys, so that a waiver lapses with either.
+    """
+    case = case_of(item)
+    sides = item.config.stash[GATE].session.counterparts
+    asked = (side for role, side in sides.items() if role in fixtures_of(item))
+    return "+".join(side.declared_key(case) for side in asked) if case else ""
 
 
 def _as_separated(item: pytest.Item, verdict: Verdict) -> Verdict:

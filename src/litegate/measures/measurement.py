@@ -54,6 +54,31 @@ class Interval:
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Repeats:
+    """The range of a timing over repetitions on the same bytes, in the measurement's own unit."""
+
+    low: Number
+    """The value that is proven: a limit below it is broken."""
+    high: Number
+    """The value up to which another repetition may come on a shared machine."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """The candidate's own number behind a comparison with the base, such as its bytes.
+
+    A waiver names it as a ceiling, since a growth alone would excuse the next change, too.
+    """
+
+    measurement: str
+    value: Number
+    unit: Unit
+    relation: Relation
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ruling:
     """An outcome, and the part of the sentence that gives the reason."""
 
@@ -96,6 +121,14 @@ class Measurement:
     """Computes more evidence, too slowly for a verdict that does not fail; raises nothing."""
     series: Mapping[str, Sequence[float]] = field(default_factory=dict)
     """The numbers behind the value, by name, for the page's charts."""
+    absolute: Callable[[], Bound] | None = None
+    """Computes the candidate's own number, if the value compares it with the base's."""
+    repeats: Repeats | None = None
+    """The range over repetitions; None if the same bytes always give the same value."""
+
+    def as_bound(self, relation: Relation) -> Bound:
+        """Return the measurement as the candidate's own number behind a comparison."""
+        return Bound(measurement=self.name, value=self.value, unit=self.unit, relation=relation)
 
     def __le__(self, limit: Quantity | Number) -> Verdict:
         return _judge(self, Relation.AT_MOST, limit)

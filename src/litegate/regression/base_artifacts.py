@@ -41,6 +41,14 @@ class Counterpart:
             return None
         return model, case.recipe.name
 
+    def declared_key(self, case: Case) -> str:
+        """Return the key of a case's artifact as that commit declares it; empty for a new case.
+
+        Depends on sources alone, and so is the same on every machine.
+        """
+        names = self.find_names(case)
+        return str(self.base.models[names[0]]["keys"][names[1]]) if names else ""
+
     def build(self, cases: Iterable[Case]) -> None:
         """Find or build the artifact of each case; `artifact` raises the error of a failed one."""
         for case in cases:

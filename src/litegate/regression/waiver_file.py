@@ -13,14 +13,15 @@ from litegate.core import units
 from litegate.core.errors import ConfigError
 from litegate.core.files import write_atomically
 from litegate.measures.names import renamed
-from litegate.regression.waivers import FILE, Waiver
+from litegate.regression.waivers import FILE, Waiver, read_ceiling
 
 MAX_VALIDITY = timedelta(days=366)
 """Longest time until a waiver expires: a year to the day, also across a leap day. What is accepted
 for longer is no exception and belongs in the model's limits."""
 _HEADER = re.compile(r"[ \t]*\[\[[ \t]*\"?waiver\"?[ \t]*\]\]")
 _KEYS = ("model", "recipe", "check", "reason", "expires", "accepts")
-_ACCEPTS = ("measurement", "value", "offenders")
+_ACCEPTS = ("measurement", "value", "ceiling", "offenders", "base")
+_ONE_OF = ("value", "ceiling", "offenders")
 _ABOUT = """\
 # Exceptions to the gate's verdicts, reviewed like code. Each covers one verdict, up to what it
 # names, and no longer than it says. `litegate accept` adds one from the last report.
@@ -145,24 +146,39 @@ def validated_expiry(expires: date, place: str, today: date) -> date:
 
 
 def _accepted(accepts: Mapping[str, Any], place: str) -> dict[str, Any]:
-    if ("value" in accepts) == ("offenders" in accepts):
+    if sum(key in accepts for key in _ONE_OF) != 1:
         raise ConfigError(
             f"{place}: accepts says nothing, or two things",
-            expected='either value = "0.71 points" or offenders = ["...", ...]',
+            expected='value = "0.71 points", or ceiling = "size <= 8,736 B", or '
+            'offenders = ["...", ...]',
         )
-    return _value(accepts, place) if "value" in accepts else _offenders(accepts["offenders"], place)
+    if "ceiling" in accepts and "base" not in accepts:
+        raise ConfigError(
+            f"{place}: a ceiling belongs to a comparison with a base, and base is missing",
+            expected='the build key of the base, as in base = "3f2a..."',
+            remedy="`litegate accept` writes both",
+        )
+    base = {"base": _text(accepts, "base", place)} if "base" in accepts else {}
+    if "offenders" in accepts:
+        return base | _offenders(accepts["offenders"], place)
+    return base | _number(accepts, place)
 
 
-def _value(accepts: Mapping[str, Any], place: str) -> dict[str, str]:
+def _number(accepts: Mapping[str, Any], place: str) -> dict[str, str]:
+    key, read, expected = (
+        ("ceiling", read_ceiling, f'a measurement, "<=" or ">=", and {units.ALLOWED}')
+        if "ceiling" in accepts
+        else ("value", units.read, units.ALLOWED)
+    )
     try:
-        units.read(_text(accepts, "value", place))
+        read(_text(accepts, key, place))
     except ValueError as error:
         raise ConfigError(
-            f"{place}: the accepted value cannot be read",
-            expected=units.ALLOWED,
-            got=repr(accepts["value"]),
+            f"{place}: the accepted {key} cannot be read",
+            expected=expected,
+            got=repr(accepts[key]),
         ) from error
-    return {"value": accepts["value"]}
+    return {key: accepts[key]}
 
 
 def _offenders(named: Any, place: str) -> dict[str, tuple[str, ...]]:
@@ -216,8 +232,8 @@ def to_toml(waiver: Waiver) -> str:
             *(f"  {quoted(offender)}," for offender in waiver.offenders),
             "]",
         ]
-    else:
-        lines += [f"value = {quoted(waiver.value)}"]
+    accepted = {"value": waiver.value, "ceiling": waiver.ceiling, "base": waiver.base}
+    lines += [f"{key} = {quoted(text)}" for key, text in accepted.items() if text]
     return "\n".join(["", "[[waiver]]", *lines, ""])
 
 

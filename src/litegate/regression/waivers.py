@@ -1,11 +1,14 @@
 """Match waivers, the reviewed exceptions of a project, with verdicts.
 
-A waiver has a reason and an expiry date, and excuses one verdict up to the value or the offenders
-that it names. A verdict is a row of the report (`report.run_record.verdict_row`).
+A waiver has a reason and an expiry date, and excuses one verdict up to the value, the ceiling or
+the offenders that it names. A waiver of a comparison with the base names the base, too, and lapses
+with it: else it would excuse the next change. A verdict is a row of the report
+(`report.run_record.verdict_row`).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -13,7 +16,7 @@ from typing import Any, final
 
 from litegate.core import units
 from litegate.core.escaping import plain
-from litegate.core.units import Unit
+from litegate.core.units import Amount, Unit
 
 FILE = "litegate-waivers.toml"
 """File of the waivers, at the root of the project."""
@@ -24,7 +27,7 @@ Row = Mapping[str, Any]
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiver:
-    """One exception, which names either the value or the offenders that it accepts."""
+    """One exception, which names the value, the ceiling or the offenders that it accepts."""
 
     check: str
     """Node id of the check, with or without parameters, or the name of its function."""
@@ -40,6 +43,10 @@ class Waiver:
     """The worst accepted value, with its unit: "0.7143 points"."""
     offenders: tuple[str, ...] = ()
     """The accepted offenders, in the verdict's words."""
+    ceiling: str = ""
+    """The worst accepted number of the candidate itself: "size <= 8,736 B"."""
+    base: str = ""
+    """Build key of the artifact that the candidate is compared with; empty for other verdicts."""
     line: int = 0
     """Line in the file; 0 if unknown."""
 
@@ -53,12 +60,48 @@ class Waiver:
     @property
     def accepts(self) -> str:
         """The accepted value or offenders, for messages."""
-        return self.value or f"{len(self.offenders)} named: {'; '.join(self.offenders)}"
+        named = f"{len(self.offenders)} named: {'; '.join(self.offenders)}"
+        accepted = self.value or self.ceiling or named
+        return f"{accepted} (against the base {short_key(self.base)})" if self.base else accepted
 
     def to_row(self) -> dict[str, Any]:
         """Return the waiver in JSON types, for the report."""
         names = ("model", "recipe", "check", "measurement", "accepts", "reason", "line")
         return {name: getattr(self, name) for name in names} | {"expires": str(self.expires)}
+
+
+def short_key(key: str) -> str:
+    """Return the start of a build key, for messages; of several keys, each one's."""
+    return "+".join(part[:12] for part in key.split("+"))
+
+
+_CEILING = re.compile(r"(?P<measurement>\S.*) (?P<relation><=|>=) (?P<value>.+)")
+
+
+def read_ceiling(text: str) -> tuple[str, str, Amount]:
+    """Return the measurement, the relation and the number of a ceiling.
+
+    Raises ValueError for text that is no ceiling.
+    """
+    match = _CEILING.fullmatch(text)
+    if match is None:
+        raise ValueError(text)
+    return match["measurement"], match["relation"], units.read(match["value"])
+
+
+def ceiling_of(row: Row, value: str | None = None) -> str:
+    """Return the ceiling of a comparison with the base, at `value` or what was measured.
+
+    Empty for a verdict without one.
+    """
+    own = row.get("absolute")
+    if not own:
+        return ""
+    unit, is_most = Unit(own["unit"]), own["relation"] == "<="
+    measured = units.outward(own["value"], unit, up=is_most)
+    if unit is Unit.BYTES:
+        measured = units.text(own["value"], unit)  # whole, and grouped for the reader
+    return f"{own['measurement']} {own['relation']} {measured if value is None else value}"
 
 
 def covers(waiver: Waiver, row: Row, today: date) -> bool:
@@ -89,9 +132,29 @@ def refusal(waiver: Waiver, row: Row, today: date) -> str:
     """Return why a waiver does not cover a verdict that it matches; empty if it does."""
     if today > waiver.expires:
         return f"it expired on {waiver.expires}"
+    if waiver.base != row.get("base", ""):
+        return _base_refusal(waiver, row)
     if row["offenders"] or waiver.offenders:
         return _offenders_refusal(waiver, row)
-    return _value_refusal(waiver, row)
+    return _ceiling_refusal(waiver, row) if ceiling_of(row) else _value_refusal(waiver, row)
+
+
+def _base_refusal(waiver: Waiver, row: Row) -> str:
+    if not waiver.base:
+        return f"it names no base, so that it would excuse the next change, too: {_rewrite(row)}"
+    if not row.get("base"):
+        return "it names a base, and this verdict compares with no base"
+    return (
+        f"it lapsed: it is for the base {short_key(waiver.base)}, "
+        f"and the base is {short_key(row['base'])} now"
+    )
+
+
+def _rewrite(row: Row) -> str:
+    """Return the lines that replace the value of a waiver without a base."""
+    ceiling = ceiling_of(row)
+    base = f'base = "{row["base"]}"'
+    return f'write ceiling = "{ceiling}" and {base} in place of value' if ceiling else f"add {base}"
 
 
 def _offenders_refusal(waiver: Waiver, row: Row) -> str:
@@ -102,37 +165,86 @@ def _offenders_refusal(waiver: Waiver, row: Row) -> str:
     return f"it does not name {unnamed[0]!r}" if unnamed else "it names what this verdict does not"
 
 
+def _ceiling_refusal(waiver: Waiver, row: Row) -> str:
+    if not waiver.ceiling:
+        return f"it names no ceiling: {_rewrite(row)}"
+    measurement, relation, accepted = read_ceiling(waiver.ceiling)
+    own = row["absolute"]
+    if (measurement, relation) != (own["measurement"], own["relation"]):
+        return f"it names {waiver.ceiling}, and the number of this verdict is {ceiling_of(row)}"
+    return _excess(waiver.ceiling, accepted, own["value"], own)
+
+
 def _value_refusal(waiver: Waiver, row: Row) -> str:
-    accepted, unit = units.read(waiver.value), Unit(row["unit"])
+    if not waiver.value:
+        return f"it names {waiver.ceiling}, and this verdict has no ceiling, but a value"
+    repeats = row.get("repeats")
+    if not repeats:
+        return _excess(waiver.value, units.read(waiver.value), row["value"], row)
+    # The same bytes give another number next time: only what is proven exceeds the waiver.
+    proven = repeats["low" if row["relation"] == "<=" else "high"]
+    return _excess(waiver.value, units.read(waiver.value), proven, row)
+
+
+def _excess(text: str, accepted: Amount, value: float, row: Row) -> str:
+    """Return why a value in the unit of `row` is worse than what is accepted; empty if it is not.
+
+    `row` is a verdict's, or its number in the unit of the file.
+    """
+    unit, bound = Unit(row["unit"]), float(accepted.value)
     if unit not in accepted.units:
-        return f"it accepts {waiver.value}, and this is in {unit}"
-    value, bound = float(row["value"]), float(accepted.value)
+        return f"it accepts {text}, and this is in {unit}"
     if (value <= bound) if row["relation"] == "<=" else (value >= bound):
         return ""
-    return f"it accepts {waiver.value}, and this is {units.exactly(row['value'], unit)}"
+    return f"it accepts {text}, and this is {units.exactly(value, unit)}"
 
 
-def waiver_notes(
-    waivers: Iterable[Waiver], rows: Iterable[Row], today: date, *, whole: bool
-) -> Iterator[str]:
-    """Yield a line for each waiver: what it excuses, or why it excuses nothing.
-
-    `whole` states that every check ran on every model, so that a waiver without a verdict is stale.
-    """
+def waiver_notes(waivers: Iterable[Waiver], rows: Iterable[Row], today: date) -> Iterator[str]:
+    """Yield a line for each waiver: what it excuses, or why it excuses nothing."""
     verdicts = list(rows)
     for waiver in waivers:
-        yield plain(f"{waiver.name}: {_state(waiver, verdicts, today, whole=whole)}")
+        yield plain(f"{waiver.name}: {_state(waiver, verdicts, today)}")
 
 
-def _state(waiver: Waiver, rows: list[Row], today: date, *, whole: bool) -> str:
+def _state(waiver: Waiver, rows: list[Row], today: date) -> str:
+    """Say what a waiver does. Only a check that ran can show that it is not needed."""
     matching = [row for row in rows if matches(waiver, row)]
     broken = [row for row in matching if row["verdict"] != "pass"]
     if any(covers(waiver, row, today) for row in broken):
         return f"accepts {waiver.accepts} until {waiver.expires}, because: {waiver.reason}"
+    if broken and all(row.get("waived") for row in broken):
+        return "is not used, another waiver covers this verdict: remove it"
     if broken:
         return f"does not cover this verdict: {refusal(waiver, broken[0], today)}"
     if today > waiver.expires:
         return f"expired on {waiver.expires}: remove it"
+    return _unused_state(waiver, matching, rows)
+
+
+def _unused_state(waiver: Waiver, matching: list[Row], rows: list[Row]) -> str:
+    if matching and waiver.base not in ("", matching[0].get("base", "")):
+        lapsed = _base_refusal(waiver, matching[0])
+        return f"is not used: {lapsed}; remove it once its change is merged"
     if matching:
-        return "is not used, the promise is kept: remove it"
-    return "is not used: remove it" if whole else "was not looked at in this run"
+        return "is not used, the limit is kept: remove it"
+    if any(matches(waiver, {**row, "measurement": waiver.measurement}) for row in rows):
+        return f"is not used, its check measures no {waiver.measurement}: remove it"
+    return "was not looked at in this run"
+
+
+def waiver_errors(waivers: Iterable[Waiver], rows: Iterable[Row]) -> Iterator[str]:
+    """Yield an error for each waiver that would excuse too much."""
+    verdicts = list(rows)
+    for waiver in waivers:
+        if reason := _open_ended(waiver, verdicts):
+            yield plain(f"{waiver.name}: {reason}")
+
+
+def _open_ended(waiver: Waiver, rows: list[Row]) -> str:
+    """Return the error of a waiver of a comparison with the base that does not name the base."""
+    matching = [row for row in rows if matches(waiver, row) and row.get("base")]
+    if waiver.base or not matching:
+        return ""
+    broken = [row for row in matching if row["verdict"] != "pass"]
+    needed = _rewrite(broken[0]) if broken else "remove it: the limit is kept"
+    return f"it names no base, so that it would excuse the next change, too; {needed}"

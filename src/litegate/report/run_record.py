@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, final
 
-from litegate.measures.measurement import Verdict
+from litegate.measures.measurement import Outcome, Verdict
 from litegate.measures.wording import sentence
 from litegate.report.outcomes import outcome_of, overall_verdict
 
@@ -31,11 +31,16 @@ class Place:
 
 
 def verdict_row(
-    place: Place, verdict: Verdict, waived: Mapping[str, Any] | None = None
+    place: Place,
+    verdict: Verdict,
+    waived: Mapping[str, Any] | None = None,
+    *,
+    base: str = "",
 ) -> dict[str, Any]:
     """Make a verdict's row; numbers are floats in the measurement's unit.
 
-    `waived` is the row of the waiver that excuses the verdict.
+    `waived` is the row of the waiver that excuses the verdict, `base` the build key of the artifact
+    that the candidate is compared with, if that is another commit's.
     """
     measurement = verdict.measurement
     interval = measurement.interval
@@ -62,6 +67,23 @@ def verdict_row(
         "sentence": sentence(verdict),
         "artifacts": list(measurement.artifacts),
         "series": {name: list(numbers) for name, numbers in measurement.series.items()},
+        "base": base,
+        "absolute": _absolute(verdict),
+        "repeats": measurement.repeats
+        and {"low": float(measurement.repeats.low), "high": float(measurement.repeats.high)},
+    }
+
+
+def _absolute(verdict: Verdict) -> dict[str, Any] | None:
+    """Return the candidate's own number for a verdict that a waiver may excuse, in plain types."""
+    if verdict.measurement.absolute is None or verdict.outcome is Outcome.PASS:
+        return None
+    bound = verdict.measurement.absolute()
+    return {
+        "measurement": bound.measurement,
+        "relation": bound.relation.value,
+        "value": float(bound.value),
+        "unit": bound.unit.value,
     }
 
 

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from litegate.cli import app
 from litegate.core.errors import ConfigError
-from litegate.core.units import Unit, points
+from litegate.core.units import Unit, ms, percent, points
 from litegate.measures.measurement import Measurement, violations
 from litegate.regression.waiver_file import FILE, MAX_VALIDITY, load
 from litegate.regression.waivers import covers
@@ -288,3 +288,108 @@ def test_it_is_read_back_on_the_day_it_ends(project):
     project.ran(_drop(0.007)).accept("digits", *REASON)
     (entry,) = tomllib.loads(project.text)["waiver"]
     assert isinstance(entry["expires"], date)
+
+
+BASE = "a" * 64
+OWN = {"measurement": "size", "relation": "<=", "value": 8736.0, "unit": "B"}
+
+
+def _growth(**changed):
+    measured = Measurement(name="size growth", subject="s", value=0.18, unit=Unit.PERCENT)
+    row = verdict_row(_place("test_growth"), measured <= percent(1), base=BASE)
+    return row | {"absolute": OWN} | changed
+
+
+def _latency(**changed):
+    measured = Measurement(name="latency", subject="s", value=0.0012, unit=Unit.SECONDS)
+    row = verdict_row(_place("test_latency"), measured <= ms(1))
+    return row | {"repeats": {"low": 0.0011, "high": 0.00154}} | changed
+
+
+def test_a_comparison_with_the_base_is_accepted_up_to_a_ceiling(project):
+    """In the unit of the file, for this base alone."""
+    done = project.ran(_growth()).accept("digits", *REASON)
+    (waiver,) = project.waivers
+    assert (waiver.ceiling, waiver.base, waiver.value) == ("size <= 8,736 B", BASE, "")
+    assert covers(waiver, _growth(), TODAY)
+    assert not covers(waiver, _growth(base="b" * 64), TODAY)
+    assert f"written: size <= 8,736 B (against the base {BASE[:12]})" in done.output
+
+
+@pytest.mark.parametrize(
+    ("row", "value", "offenders"),
+    [
+        (_growth(absolute=None), "18 %", ()),
+        (_growth(offenders=["2 CAST came"], absolute=None), "", ("2 CAST came",)),
+    ],
+)
+def test_a_comparison_without_a_ceiling_names_its_base(project, row, value, offenders):
+    """A growth of the latency, which no other machine can check, and names."""
+    project.ran(row).accept("digits", *REASON)
+    (waiver,) = project.waivers
+    assert (waiver.value, waiver.offenders, waiver.base) == (value, offenders, BASE)
+
+
+def test_a_timing_is_accepted_up_to_what_may_come_again(project):
+    """The upper end, with a word on it: a repetition gives another number."""
+    done = project.ran(_latency()).accept("digits", *REASON)
+    (waiver,) = project.waivers
+    assert waiver.value == "1.54 ms"
+    assert covers(waiver, _latency(value=0.0016), TODAY)
+    assert "written: 1.54 ms, up to which the same bytes may come again" in done.output
+    assert "measured: 1.20 ms" in done.output
+
+
+@pytest.mark.parametrize(
+    ("row", "value", "accepted"),
+    [
+        (_latency(), "1.1 ms", "1.1 ms"),
+        (_latency(), "1300 us", "1300 us"),
+        (_drop(0.007), "0.9 points", "0.9 points"),
+        (_growth(), "9,000 B", "size <= 9,000 B"),
+    ],
+)
+def test_a_value_may_be_given(project, row, value, accepted):
+    """Any that covers the verdict, in its unit or in that of the file."""
+    done = project.ran(row).accept("digits", *REASON, "--value", value)
+    assert done.exit_code == 0, done.output
+    (waiver,) = project.waivers
+    assert accepted in (waiver.value, waiver.ceiling)
+    assert f"written: {accepted}" in done.output
+
+
+@pytest.mark.parametrize(
+    ("rows", "value", "reason"),
+    [
+        ([_latency()], "1.09 ms", "and this is 1.1 ms"),
+        ([_growth()], "8,735 B", "and this is 8736 B"),
+        ([_growth()], "19 %", "and this is in B"),
+        ([_drop(0.007)], "x", "cannot be read"),
+        ([_drop(0.007)], "", "cannot be read"),
+        ([_drop(0.007), _latency()], "1 points", "--value is for one verdict"),
+        ([_tensors("t")], "1", "names what breaks it"),
+    ],
+)
+def test_a_value_that_does_not_fit_accepts_nothing(project, rows, value, reason):
+    """Too low, of another unit, no number, or of several verdicts."""
+    project.ran(*rows)
+    assert reason in project.refused("digits", *REASON, "--value", value)
+
+
+def test_what_is_accepted_already_is_not_written_twice(project):
+    """The report is still that of the run before."""
+    project.ran(_drop(0.007)).accept("digits", *REASON)
+    before = project.text
+    done = project.accept("digits", *REASON)
+    assert (done.exit_code, project.text) == (0, before)
+    assert f"accepted already until {TODAY + timedelta(days=90)}" in done.output
+
+
+def test_another_verdict_is_added_to_what_is_accepted_already(project):
+    """Only what is new is written."""
+    project.ran(_drop(0.007), _tensors("t")).accept("test_drop", *REASON)
+    project.accept("digits", *REASON)
+    assert [waiver.measurement for waiver in project.waivers] == [
+        "accuracy drop",
+        "tensor type violations",
+    ]

@@ -122,6 +122,7 @@ def test_what_was_refused_up_front_has_no_interval_and_no_signs():
     )
     found = timed(upfront)
     assert (found.interval, found.n) == (None, 0)
+    assert found.repeats.low == 0.0  # nothing is proven
     assert "a few invocations of one pair" in found.evidence
     assert not any("limit" in each for each in found.evidence)
 

@@ -17,6 +17,7 @@ from litegate.measures.latency.budget import (
     RecordingEnded,
     budget_rule,
     latency,
+    repeats,
     summarize,
 )
 from litegate.measures.measurement import Measurement, Outcome
@@ -291,3 +292,13 @@ def test_why_latency_is_not_measured(options, worker, why):
     """What was asked for comes before what pytest-xdist does; enabling does not help under it."""
     assert omission(options.get, {"PYTEST_XDIST_WORKER": worker}) is why
     assert why is None or why.asked is (why is not Omission.XDIST)
+
+
+@pytest.mark.parametrize(("median", "high"), [(1.2, 1.4), (1.4, 1.4), (2.0, 2.0)])
+def test_repetitions_range_from_what_is_proven_to_the_slow_mode(median, high):
+    """From the least budget that the floor does not break, to the slower of median and mode."""
+    measured = LatencyStatistics(median=median, floor=1.0, p95=3.0, epochs=9, elapsed=3.0)
+    found = repeats(measured)
+    assert (found.low, found.high) == (pytest.approx(1 / 1.03), pytest.approx(high))
+    assert verdict(median, 1.0, found.low * 1.0001).outcome is not Outcome.FAIL
+    assert verdict(median, 1.0, found.low * 0.9999).outcome is Outcome.FAIL

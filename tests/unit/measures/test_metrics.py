@@ -372,6 +372,9 @@ def test_a_change_is_held_against_its_base():
     found = metric_regression(base, candidate, metrics.f1(regression=0.01))
     assert found.name == "f1 regression"
     assert any("of the base" in fact for fact in found.evidence)
+    own = found.absolute()
+    assert (own.measurement, own.relation.value) == ("f1", ">=")
+    assert own.value == metric_value(candidate, metrics.f1(least=0.1)).value
 
 
 @pytest.mark.parametrize(

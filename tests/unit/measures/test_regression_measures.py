@@ -14,6 +14,7 @@ from litegate import percent, points
 from litegate.core.errors import ArtifactError, ConfigError, MeasurementError
 from litegate.core.units import Quantity, Unit
 from litegate.measures import regression
+from litegate.measures.accuracy import accuracy
 from litegate.measures.latency.paired_test import Decision
 from litegate.measures.measurement import Outcome
 from litegate.measures.regression import (
@@ -378,6 +379,7 @@ def test_growth_of_latency_is_the_ratios_decision(outcome):
     assert (found <= limit).outcome is outcome
     assert found.value == pytest.approx(0.03)
     assert (found.interval.low, found.interval.high) == pytest.approx((-0.009, 0.01))
+    assert (found.repeats.low, found.repeats.high) == pytest.approx((-0.009, 0.01))
 
 
 def test_sentence_of_latency():
@@ -439,3 +441,14 @@ def test_another_signature_of_the_same_bytes_is_another_network():
     one, other = (selected(both, x, x.argmax(axis=1), signature=name) for name in names)
     assert (accuracy_loss(one, other) <= points(0)).outcome is Outcome.FAIL
     assert accuracy_loss(one, one).evidence == (SAME_BYTES,)
+
+
+def test_a_comparison_gives_the_candidates_own_number():
+    """A waiver names it: bytes at most, accuracy at least."""
+    size_bound = size_growth(BASE, grown(43)).absolute()
+    assert (size_bound.measurement, size_bound.relation.value) == ("size", "<=")
+    assert size_bound.value == len(BASE.tflite) + 43
+    candidate = grown(43)
+    accuracy_bound = accuracy_loss(BASE, candidate).absolute()
+    assert (accuracy_bound.measurement, accuracy_bound.relation.value) == ("accuracy", ">=")
+    assert accuracy_bound.value == accuracy(candidate).value

@@ -13,7 +13,14 @@ from litegate.core.units import Unit, percent, points
 from litegate.measures.measurement import Measurement, violations
 from litegate.measures.names import OLD_NAMES
 from litegate.regression.waiver_file import FILE, MAX_VALIDITY, add, load, parse, to_toml
-from litegate.regression.waivers import Waiver, covers, find_waiver, waiver_notes
+from litegate.regression.waivers import (
+    Waiver,
+    covers,
+    find_waiver,
+    refusal,
+    waiver_errors,
+    waiver_notes,
+)
 from litegate.report.run_record import Place, verdict_row
 
 TODAY = date(2026, 6, 1)
@@ -152,27 +159,121 @@ def test_the_waiver_that_covers_is_found():
 
 
 @pytest.mark.parametrize(
-    ("waiver", "rows", "whole", "said"),
+    ("waiver", "rows", "said"),
     [
+        (WAIVER, [_drop(0.007)], "accepts 0.71 points until 2026-06-01, because: a new class"),
+        (WAIVER, [_drop(0.008)], "it accepts 0.71 points, and this is 0.8 points"),
         (
             WAIVER,
-            [_drop(0.007)],
-            True,
-            "accepts 0.71 points until 2026-06-01, because: a new class",
+            [_drop(0.008, waived={"reason": "r"})],
+            "is not used, another waiver covers this verdict: remove it",
         ),
-        (WAIVER, [_drop(0.008)], True, "it accepts 0.71 points, and this is 0.8 points"),
-        (WAIVER, [_drop(0.004)], True, "is not used, the promise is kept: remove it"),
-        (WAIVER, [], True, "is not used: remove it"),
-        (WAIVER, [], False, "was not looked at in this run"),
-        (replace(WAIVER, expires=TODAY - DAY), [], False, "expired on 2026-05-31: remove it"),
-        (replace(WAIVER, expires=TODAY - DAY), [_drop(0.007)], True, "it expired on 2026-05-31"),
+        (WAIVER, [_drop(0.004)], "is not used, the limit is kept: remove it"),
+        (
+            WAIVER,
+            [_drop(0.004, measurement="class drop")],
+            "is not used, its check measures no accuracy drop: remove it",
+        ),
+        (WAIVER, [_drop(0.004, model="mnist")], "was not looked at in this run"),
+        (WAIVER, [], "was not looked at in this run"),
+        (replace(WAIVER, expires=TODAY - DAY), [], "expired on 2026-05-31: remove it"),
+        (replace(WAIVER, expires=TODAY - DAY), [_drop(0.007)], "it expired on 2026-05-31"),
     ],
 )
-def test_every_waiver_is_printed_with_its_state(waiver, rows, whole, said):
+def test_every_waiver_is_printed_with_its_state(waiver, rows, said):
     """Used, exceeded, expired, unused, or not looked at."""
-    (note,) = waiver_notes([waiver], rows, TODAY, whole=whole)
+    (note,) = waiver_notes([waiver], rows, TODAY)
     assert note.startswith(f"waiver of accuracy drop of digits/int8_qat ({FILE})")
     assert note.endswith(said)
+
+
+OLD, NEW = "a" * 64, "b" * 64
+CEILING = replace(WAIVER, measurement="size growth", value="", ceiling="size <= 8,736 B", base=OLD)
+
+
+def _growth(own=8736, base=OLD, **changed):
+    absolute = {"measurement": "size", "relation": "<=", "value": float(own), "unit": "B"}
+    measured = {"measurement": "size growth", "unit": "%", "absolute": absolute, "base": base}
+    return _drop(0.18) | measured | changed
+
+
+@pytest.mark.parametrize(("own", "covered"), [(8735, True), (8736, True), (8737, False)])
+def test_a_comparison_is_covered_up_to_a_ceiling(own, covered):
+    """In the unit of the file: below it and at it, not above."""
+    assert covers(CEILING, _growth(own), TODAY) is covered
+    if not covered:
+        assert "it accepts size <= 8,736 B, and this is 8737 B" in refusal(
+            CEILING, _growth(own), TODAY
+        )
+
+
+@pytest.mark.parametrize(("own", "covered"), [(0.932, True), (0.931, True), (0.9309, False)])
+def test_the_ceiling_of_accuracy_is_a_floor(own, covered):
+    """Its relation is that of the number, not of the loss."""
+    absolute = {"measurement": "accuracy", "relation": ">=", "value": own, "unit": "%"}
+    waiver = replace(CEILING, ceiling="accuracy >= 93.1 %")
+    assert covers(waiver, _growth(absolute=absolute), TODAY) is covered
+
+
+def test_a_waiver_lapses_with_its_base():
+    """Whatever it accepts; the message gives the old base and the new one."""
+    for waiver, row in (
+        (CEILING, _growth(base=NEW)),
+        (replace(CEILING, ceiling="", value="90 %"), _growth(base=NEW, absolute=None)),
+        (replace(CEILING, ceiling="", offenders=("t",)), _growth(base=NEW, offenders=["t"])),
+    ):
+        assert not covers(waiver, row, TODAY)
+        assert covers(waiver, {**row, "base": OLD}, TODAY)
+        (note,) = waiver_notes([waiver], [row], TODAY)
+        assert f"it is for the base {OLD[:12]}, and the base is {NEW[:12]} now" in note
+        assert not list(waiver_errors([waiver], [row]))
+
+
+def test_a_lapsed_waiver_whose_limit_is_kept_may_still_be_needed():
+    """A run against another commit cannot show that the change needs it no more."""
+    (note,) = waiver_notes([CEILING], [_growth(base=NEW, verdict="pass")], TODAY)
+    assert note.endswith("remove it once its change is merged")
+
+
+@pytest.mark.parametrize(
+    ("waiver", "row", "reason"),
+    [
+        (WAIVER, _drop(0.007, base=OLD), f'add base = "{OLD}"'),
+        (replace(CEILING, base=""), _growth(), f'"size <= 8,736 B" and base = "{OLD}"'),
+        (replace(CEILING, ceiling="", value="18 %"), _growth(), 'write ceiling = "size <= 8,736'),
+        (replace(CEILING, ceiling="arena <= 9 B"), _growth(), "this verdict is size <= 8,736 B"),
+        (replace(CEILING, ceiling="size >= 9 B"), _growth(), "this verdict is size <= 8,736 B"),
+        (replace(CEILING, ceiling="size <= 9 %"), _growth(), "and this is in B"),
+        (CEILING, _growth(absolute=None), "has no ceiling, but a value"),
+        (replace(WAIVER, base=OLD), _drop(0.007), "compares with no base"),
+    ],
+)
+def test_a_waiver_of_another_form_does_not_cover(waiver, row, reason):
+    """Each names what to write instead."""
+    assert reason in refusal(waiver, row, TODAY)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "needed"),
+    [
+        ("fail", f'write ceiling = "size <= 8,736 B" and base = "{OLD}" in place of value'),
+        ("pass", "remove it: the limit is kept"),
+    ],
+)
+def test_a_waiver_from_before_ceilings_is_an_error(verdict, needed):
+    """Which prints the line to write."""
+    old = replace(CEILING, ceiling="", base="", value="18 %", line=3)
+    (error,) = waiver_errors([old], [_growth(verdict=verdict)])
+    assert error.startswith(f"waiver of size growth of digits/int8_qat ({FILE}:3)")
+    assert error.endswith(needed)
+    assert not list(waiver_errors([old, WAIVER], [_drop(0.007)]))
+
+
+@pytest.mark.parametrize(("proven", "covered"), [(0.0070, True), (0.0071, True), (0.0072, False)])
+def test_a_timing_exceeds_a_waiver_only_where_it_is_proven(proven, covered):
+    """The measured value is another one at each repetition."""
+    row = _drop(0.009, repeats={"low": proven, "high": 0.01})
+    assert covers(WAIVER, row, TODAY) is covered
 
 
 def test_a_waiver_stands_in_the_report_as_json():
@@ -186,7 +287,7 @@ def test_a_waiver_stands_in_the_report_as_json():
 def test_a_note_is_one_line_of_text():
     """Whatever the reason holds."""
     hostile = replace(WAIVER, reason="x\n::error::no\x1b[31m\u202e")
-    (note,) = waiver_notes([hostile], [_drop(0.007)], TODAY, whole=True)
+    (note,) = waiver_notes([hostile], [_drop(0.007)], TODAY)
     assert note.isprintable()
 
 
@@ -222,6 +323,12 @@ def test_no_file_is_no_waiver(tmp_path):
         ('value = "0.71 points"', "offenders = [1]", "offenders is no list of names"),
         ('measurement = "accuracy drop", ', "", "measurement is missing or empty"),
         ("value =", "limit = 1, value =", "there is no 'limit' here"),
+        ("value =", 'ceiling = "size <= 9 B", value =', "accepts says nothing, or two things"),
+        ('value = "0.71 points"', 'ceiling = "size <= 9 B"', "and base is missing"),
+        ('value = "0.71 points"', 'base = "", ceiling = "size <= 9 B"', "base is missing or empty"),
+        ('value = "0.71 points"', 'base = "k", ceiling = "9 B"', "ceiling cannot be read"),
+        ('value = "0.71 points"', 'base = "k", ceiling = "size < 9 B"', "ceiling cannot be read"),
+        ('value = "0.71 points"', 'base = "k", ceiling = "size <= x"', "ceiling cannot be read"),
         ("[[waiver]]", "[waiver]", "waiver is no list"),
         ("[[waiver]]", "[[wavier]]", "there is no 'wavier' here"),
         ("# our own words", "strict = true", "there is no 'strict' here"),
@@ -297,6 +404,12 @@ def test_half_a_character_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="half of a character"):
         add(tmp_path, [replace(WAIVER, reason="\ud800")], TODAY)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_ceiling_survives_the_file(tmp_path):
+    """With its base."""
+    add(tmp_path, [CEILING], TODAY)
+    assert [replace(waiver, line=0) for waiver in load(tmp_path, TODAY)] == [CEILING]
 
 
 @pytest.mark.parametrize("end", ["\n", "", "\r\n"])

@@ -21,7 +21,15 @@ from litegate.measures.latency.confirmation import (
 )
 from litegate.measures.latency.paired_test import MIN_EPOCHS, Decision
 from litegate.measures.latency.timing import one_sample
-from litegate.measures.measurement import Interval, Measurement, Outcome, Relation, Rule, Ruling
+from litegate.measures.measurement import (
+    Interval,
+    Measurement,
+    Outcome,
+    Relation,
+    Repeats,
+    Rule,
+    Ruling,
+)
 from litegate.measures.names import Name
 from litegate.spec import Artifact
 
@@ -82,6 +90,7 @@ def latency_ratio(
         rule=_decision_rule(contest.limit, result),
         artifacts=(candidate.sha256, reference.sha256),
         series={"candidate": last.candidates, "reference": last.references},
+        repeats=_repeats(last),
     )
 
 
@@ -138,6 +147,13 @@ def _interval(decision: Decision) -> Interval | None:
     if decision.low is None or decision.high is None:
         return None
     return Interval(low=decision.low, high=decision.high, method=decision.method)
+
+
+def _repeats(decision: Decision) -> Repeats:
+    """Return the interval; without one, nothing is proven but that times are positive."""
+    if decision.low is None or decision.high is None:
+        return Repeats(low=0.0, high=decision.ratio)
+    return Repeats(low=decision.low, high=decision.high)
 
 
 def _evidence(result: ConfirmedDecision, reference: str) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from litegate.core.errors import ConfigError, MeasurementError
 from litegate.core.units import Quantity, Unit, text
 from litegate.measures.latency import timing
 from litegate.measures.latency.benchmark_fixture import Benchmark, recorded_seconds, require_enabled
-from litegate.measures.measurement import Measurement, Outcome, Relation, Rule, Ruling
+from litegate.measures.measurement import Measurement, Outcome, Relation, Repeats, Rule, Ruling
 from litegate.measures.names import Name
 from litegate.measures.statistics.sequential import Floats
 from litegate.spec import Artifact
@@ -45,9 +45,12 @@ does not decide.
 FLOOR_TOLERANCE = 1.03
 """The ratio of floor to budget above which a model fails: room for the noise of the floor, whose CV
 is 0.2 to 0.5 % in 3 to 10 s. More would let slower models stay inconclusive."""
+SLOW_MODE = 1.4
+"""The ratio of the floors of a shared host's slow and fast modes, each of which can last for longer
+than a recording: the same bytes may come out so much slower next time."""
 _SPARE_ROUNDS = 2.0
 """Extra rounds, for a machine that gets faster after the pace was estimated: modes of one host are
-1.4 times apart. They cost nothing, because the recording ends by the clock."""
+SLOW_MODE apart. They cost nothing, because the recording ends by the clock."""
 _PACE_SECONDS = 0.05
 """Seconds of invocations from which the number of rounds is estimated, before recording: a sixtieth
 of the recording; less would plan by a single slow moment."""
@@ -90,6 +93,7 @@ def latency(artifact: Artifact, benchmark: Benchmark, limit: Quantity | None = N
         evidence=_evidence(statistics),
         rule=budget_rule(statistics),
         artifacts=(artifact.sha256,),
+        repeats=repeats(statistics),
     )
 
 
@@ -210,6 +214,14 @@ def _blocks(epoch: Floats) -> list[Floats]:
             cuts.append(index)
             total = 0.0
     return np.split(epoch, cuts[:-1])
+
+
+def repeats(statistics: LatencyStatistics) -> Repeats:
+    """Return the smallest budget that the floor does not break, and the slowest likely median."""
+    return Repeats(
+        low=statistics.floor / FLOOR_TOLERANCE,
+        high=max(statistics.median, statistics.floor * SLOW_MODE),
+    )
 
 
 def budget_rule(statistics: LatencyStatistics) -> Rule:

@@ -27,14 +27,14 @@ from litegate.measures.accuracy.flips import (
 )
 from litegate.measures.accuracy.layer_error import divergence
 from litegate.measures.accuracy.shares import drop, share, worst_drop
-from litegate.measures.measurement import Measurement
+from litegate.measures.measurement import Measurement, Relation
 from litegate.measures.metrics.intervals import estimate_loss, estimate_value, to_measurement
 from litegate.measures.metrics.resampling import WHOLE, Subgroup, resample_metric, sample_statistics
 from litegate.measures.metrics.worst_group import GroupLoss, worst_loss
 from litegate.measures.names import loss_name, regression_name, worst_name
 from litegate.measures.regression import SAME_BYTES, same_bytes
 from litegate.spec import Artifact
-from litegate.spec.metric import Metric, MetricKind
+from litegate.spec.metric import Better, Metric, MetricKind
 
 
 def metric_value(artifact: Artifact, metric: Metric) -> Measurement:
@@ -158,7 +158,13 @@ def metric_regression(base: Artifact, candidate: Artifact, metric: Metric) -> Me
     named = replace(base, model=f"the base's {base.model}")
     loss = metric_loss(named, candidate, metric)
     evidence = tuple(fact.replace("the reference", "the base") for fact in loss.evidence)
-    return replace(loss, name=regression_name(metric), evidence=evidence)
+    relation = Relation.AT_LEAST if metric.better is Better.HIGHER else Relation.AT_MOST
+    return replace(
+        loss,
+        name=regression_name(metric),
+        evidence=evidence,
+        absolute=lambda: metric_value(candidate, metric).as_bound(relation),
+    )
 
 
 def _marks(artifact: Artifact, metric: Metric) -> Marks:

@@ -8,20 +8,29 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 
 from litegate.core.errors import ConfigError, MeasurementError
 from litegate.core.units import Number, Quantity, Unit, text
-from litegate.measures.accuracy import accuracy_drop, answers
+from litegate.measures.accuracy import accuracy, accuracy_drop, answers
 from litegate.measures.accuracy.decisions import decide
 from litegate.measures.accuracy.duplicates import originals
 from litegate.measures.accuracy.outputs import class_scores, measure_worst
 from litegate.measures.accuracy.shares import share
 from litegate.measures.latency import latency_ratio
 from litegate.measures.latency.confirmation import Timer, time_here, time_in_fresh_process
-from litegate.measures.measurement import Interval, Measurement, Relation, Rule, Ruling, violations
+from litegate.measures.measurement import (
+    Interval,
+    Measurement,
+    Relation,
+    Repeats,
+    Rule,
+    Ruling,
+    violations,
+)
 from litegate.measures.names import Name, since_anchor_name
 from litegate.measures.regression.flips import flips_by_class
 from litegate.measures.regression.operator_diff import (
@@ -60,6 +69,7 @@ def size_growth(base: Artifact, candidate: Artifact) -> Measurement:
         unit=Unit.PERCENT,
         evidence=(sizes, *change_texts),
         artifacts=(base.sha256, candidate.sha256),
+        absolute=partial(after.as_bound, Relation.AT_MOST),
     )
 
 
@@ -82,8 +92,13 @@ def accuracy_loss(
     base = _labelled_base(base)
     drop = accuracy_drop(base, candidate)
     classes = flips_by_class(answers(base), answers(candidate), candidate.evaluation.classes)
-    evidence = (*drop.evidence, *agreement, *classes, *_noise_text(noise))
-    return replace(drop, name=name, evidence=evidence, rule=_with_noise(drop, noise))
+    return replace(
+        drop,
+        name=name,
+        evidence=(*drop.evidence, *agreement, *classes, *_noise_text(noise)),
+        rule=_with_noise(drop, noise),
+        absolute=lambda: accuracy(candidate).as_bound(Relation.AT_LEAST),
+    )
 
 
 def _noise_text(noise: float | None) -> tuple[str, ...]:
@@ -220,7 +235,11 @@ def latency_growth(
         unit=Unit.PERCENT,
         interval=ratio.interval and _minus_one(ratio.interval),
         rule=_growth_rule(ratio, limit),
+        repeats=ratio.repeats and _minus_one(ratio.repeats),
     )
+
+
+_Range = TypeVar("_Range", Interval, Repeats)
 
 
 def _check_limit(limit: Quantity) -> None:
@@ -233,8 +252,8 @@ def _check_limit(limit: Quantity) -> None:
         )
 
 
-def _minus_one(interval: Interval) -> Interval:
-    return replace(interval, low=interval.low - 1, high=interval.high - 1)
+def _minus_one(ratios: _Range) -> _Range:
+    return replace(ratios, low=ratios.low - 1, high=ratios.high - 1)
 
 
 def _growth_rule(ratio: Measurement, limit: Quantity) -> Rule:
