@@ -18,6 +18,7 @@ CHECKS = Path(__file__).resolve().parents[2] / "checks"
 GOOD = tiny(Kind.INT8_QAT)
 SIZE = "test_file_does_not_grow"
 LATENCY = "lg.us(0.001)"
+IMPORTS = "import litegate as lg\nfrom litegate.measures.structure.size import size"
 
 
 class Repository:
@@ -125,6 +126,16 @@ def test_last_months_waiver_is_an_error_that_prints_the_line_to_write(repository
     new = f'ceiling = "size <= {len(larger):,} B", base = "{key}"'
     (repository.path / FILE).write_text(OLD_WAIVER.replace('value = "50 %"', new))
     assert repository.judge().ret == 0
+
+
+@pytest.mark.parametrize(("name", "misspelt"), [("tiny", "tyni"), ("int8_qat", "int8_ptq")])
+def test_a_waiver_of_nothing_is_an_error(project, name, misspelt):
+    """A misspelt model or recipe would else be a waiver that nobody ever looks at."""
+    (project.path / FILE).write_text(OLD_WAIVER.replace(f'"{name}"', f'"{misspelt}"'))
+    project.check("require(size(candidate) <= lg.kib(99))", head=IMPORTS).model()
+    done = project.run()
+    assert done.ret == 1
+    done.stdout.fnmatch_lines([f"*{FILE}:2): there is no * {misspelt} (there is: *{name}*"])
 
 
 @pytest.mark.slow

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +61,7 @@ def _settle(gate: Gate, session: pytest.Session) -> None:
     ended_well = session.exitstatus == pytest.ExitCode.OK
     recorder.add_errors(integrity.silences(recorder, ended_well=ended_well))
     recorder.add_errors(integrity.nothing_gated(gate.session, run, has_run=bool(recorder.reported)))
-    recorder.add_errors(waiver_errors(gate.waivers, run.verdicts))
+    recorder.add_errors(_waiver_errors(gate))
     if base and base.models and recorder.offered and gate.is_asked_for_all():
         recorder.add_errors(integrity.unreported_weakening(gate.session, run, gate.weakened_limits))
     run.notes += gate.subset_notes()
@@ -73,6 +73,13 @@ def _settle(gate: Gate, session: pytest.Session) -> None:
         recorder.add_errors([integrity.bad_end(recorder, int(session.exitstatus), why)])
     elif not good and (ended_well or not recorder.reported):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _waiver_errors(gate: Gate) -> Iterator[str]:
+    """Yield the errors of waivers; models are loaded only if there are any."""
+    models = gate.session.all_models.values() if gate.waivers else ()
+    recipes = {model.name: {recipe.name for recipe in model.recipes} for model in models}
+    return waiver_errors(gate.waivers, gate.recorder.run.verdicts, recipes)
 
 
 def _page(gate: Gate, report: Mapping[str, Any], comparisons: list[Comparison]) -> str:

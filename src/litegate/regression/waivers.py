@@ -9,7 +9,7 @@ with it: else it would excuse the next change. A verdict is a row of the report
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, final
@@ -232,12 +232,29 @@ def _unused_state(waiver: Waiver, matching: list[Row], rows: list[Row]) -> str:
     return "was not looked at in this run"
 
 
-def waiver_errors(waivers: Iterable[Waiver], rows: Iterable[Row]) -> Iterator[str]:
-    """Yield an error for each waiver that would excuse too much."""
+def waiver_errors(
+    waivers: Iterable[Waiver], rows: Iterable[Row], recipes: Mapping[str, Collection[str]]
+) -> Iterator[str]:
+    """Yield an error for each waiver that cannot excuse anything, or would excuse too much.
+
+    `recipes` are the names of the recipes of each model of the project.
+    """
     verdicts = list(rows)
     for waiver in waivers:
-        if reason := _open_ended(waiver, verdicts):
+        if reason := _unknown_subject(waiver, recipes) or _open_ended(waiver, verdicts):
             yield plain(f"{waiver.name}: {reason}")
+
+
+def _unknown_subject(waiver: Waiver, recipes: Mapping[str, Collection[str]]) -> str:
+    known = recipes.get(waiver.model, ())
+    if waiver.model and waiver.model not in recipes:
+        name, known = f"model {waiver.model}", list(recipes)
+    elif waiver.recipe and waiver.recipe not in known:
+        name = f"recipe {waiver.recipe}"
+    else:
+        return ""
+    listed = ", ".join(sorted(known)) or "none"
+    return f"there is no {name} (there is: {listed}); correct the name, or remove the waiver"
 
 
 def _open_ended(waiver: Waiver, rows: list[Row]) -> str:

@@ -226,7 +226,7 @@ def test_a_waiver_lapses_with_its_base():
         assert covers(waiver, {**row, "base": OLD}, TODAY)
         (note,) = waiver_notes([waiver], [row], TODAY)
         assert f"it is for the base {OLD[:12]}, and the base is {NEW[:12]} now" in note
-        assert not list(waiver_errors([waiver], [row]))
+        assert not list(waiver_errors([waiver], [row], RECIPES))
 
 
 def test_a_lapsed_waiver_whose_limit_is_kept_may_still_be_needed():
@@ -253,6 +253,9 @@ def test_a_waiver_of_another_form_does_not_cover(waiver, row, reason):
     assert reason in refusal(waiver, row, TODAY)
 
 
+RECIPES = {"digits": {"int8_qat"}}
+
+
 @pytest.mark.parametrize(
     ("verdict", "needed"),
     [
@@ -263,10 +266,25 @@ def test_a_waiver_of_another_form_does_not_cover(waiver, row, reason):
 def test_a_waiver_from_before_ceilings_is_an_error(verdict, needed):
     """Which prints the line to write."""
     old = replace(CEILING, ceiling="", base="", value="18 %", line=3)
-    (error,) = waiver_errors([old], [_growth(verdict=verdict)])
+    (error,) = waiver_errors([old], [_growth(verdict=verdict)], RECIPES)
     assert error.startswith(f"waiver of size growth of digits/int8_qat ({FILE}:3)")
     assert error.endswith(needed)
-    assert not list(waiver_errors([old, WAIVER], [_drop(0.007)]))
+    assert not list(waiver_errors([old, WAIVER], [_drop(0.007)], RECIPES))
+
+
+@pytest.mark.parametrize(
+    ("subject", "reason"),
+    [
+        ({"model": "digist"}, "there is no model digist (there is: digits)"),
+        ({"recipe": "int8"}, "there is no recipe int8 (there is: int8_qat)"),
+        ({"recipe": ""}, ""),
+        ({"model": "", "recipe": ""}, ""),
+    ],
+)
+def test_a_waiver_of_no_model_or_recipe_is_an_error(subject, reason):
+    """A verdict on a whole model has no recipe, one on the project has neither."""
+    errors = list(waiver_errors([replace(WAIVER, **subject)], [], RECIPES))
+    assert [reason in error for error in errors] == [True] * bool(reason)
 
 
 @pytest.mark.parametrize(("proven", "covered"), [(0.0070, True), (0.0071, True), (0.0072, False)])
