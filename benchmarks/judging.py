@@ -31,7 +31,12 @@ UNMEASURED, REFUSED = "ran, not measurable", "refused by LiteRT"
 OUTCOMES = (REFUSED, UNMEASURED, FAILED, UNDECIDED, WITHIN)
 ALIKE, ERROR, LOST = 80, 10, 0.5
 """Per cent: least share of decisions as the sound file's, most output error, most accuracy lost."""
-_AGAINST_BASE = (Name.ACCURACY_REGRESSION, Name.LOST_TYPES, Name.OPERATOR_CHANGES)
+_AGAINST_BASE = (
+    Name.ACCURACY_REGRESSION,
+    Name.LOST_TYPES,
+    Name.OPERATOR_CHANGES,
+    Name.INTERFACE_CHANGES,
+)
 KERNELS_ALIKE = 60
 """Per cent; sound files that hesitate over noise are decided otherwise by other kernels."""
 

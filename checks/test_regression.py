@@ -6,6 +6,7 @@ from litegate.measures.metrics import metric_regression
 from litegate.measures.regression import (
     accuracy_loss,
     agreement_with_base,
+    interface_changes,
     latency_growth,
     lost_types,
     operator_changes,
@@ -36,6 +37,11 @@ def test_file_does_not_grow(candidate, base, regression, require):
 def test_no_integer_type_is_lost(candidate, base, regression, require):
     """No tensor and no operator that was integer in the base falls back to float."""
     require(lost_types(base, candidate) <= regression.lost_types)
+
+
+def test_interface_stays(candidate, base, regression, require):
+    """Inputs and outputs are those of the base, apart from the changes that the model declares."""
+    require(interface_changes(base, candidate, declared=regression.interface) <= 0)
 
 
 def test_operators_stay(candidate, base, regression, require):

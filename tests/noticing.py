@@ -49,6 +49,9 @@ CHECKS = {
     "reference (float) violations": lambda s: tensors.reference_violations(s.reference) <= 0,
     "tensors and operators no longer integer": lambda s: base.lost_types(s.base, s.candidate) <= 0,
     "operator changes against the base": lambda s: base.operator_changes(s.base, s.candidate) <= 0,
+    "interface changes against the base": lambda s: (
+        base.interface_changes(s.base, s.candidate) <= 0
+    ),
     "operators unsupported by the target": lambda s: (
         target_violations(s.candidate, _target(s)) <= 0
     ),
@@ -87,6 +90,7 @@ READ = frozenset(
         "reference (float) violations",
         "tensors and operators no longer integer",
         "operator changes against the base",
+        "interface changes against the base",
         "operators unsupported by the target",
     }
 )

@@ -90,6 +90,7 @@ GUARDS = {
     "test_file_does_not_grow": ("size growth", "size"),
     "test_size_has_not_drifted": ("size growth since the anchor", "size"),
     "test_operators_stay": ("operator changes against the base", "operators"),
+    "test_interface_stays": ("interface changes against the base", "types"),
     "test_target_takes_every_operator": ("operators unsupported by the target", "operators"),
     "test_latency_stays_within_budget": ("latency", "latency"),
     "test_latency_stays_near_its_reference": ("latency ratio", "latency"),

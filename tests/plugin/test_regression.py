@@ -25,6 +25,7 @@ ACCURACY, SIZE, TYPES, LATENCY = (
     "test_latency_does_not_grow",
 )
 DECISIONS, OPERATORS = "test_decisions_stay", "test_operators_stay"
+INTERFACE = "test_interface_stays"
 WIDE = (
     "regression=lg.Regression(accuracy=lg.points(5), size=lg.percent({size}), lost_types={types})"
 )
@@ -80,7 +81,7 @@ def test_an_unchanged_model_passes_every_check_for_nothing(judged):
     """Exact verdicts, latency included, of which nothing was run."""
     done, rows = judged(GOOD, "--benchmark-enable")
     assert done.ret == 0
-    assert set(rows) == {ACCURACY, SIZE, TYPES, LATENCY}
+    assert set(rows) == {ACCURACY, SIZE, TYPES, INTERFACE, LATENCY}
     for row in rows.values():
         assert (row["verdict"], row["value"], row["interval"]) == ("pass", 0, None)
         assert row["evidence"] == ["the same bytes"]
@@ -110,6 +111,43 @@ def test_a_layer_that_fell_back_to_float_fails(judged, size, types, broken):
     _, rows = judged(float_layer(GOOD, "conv"), budget=budget)
     assert failed(rows) == broken
     assert "weight, was int8 and is float32" in rows[TYPES]["sentence"]
+
+
+PORTS = "lg.recipes.int8_qat(name='int8_qat', from_scratch=True, input_type='{}')"
+
+
+def test_another_input_type_fails_by_name(project):
+    """The recipe may change it, and the application that feeds the file must know."""
+    for name in ("test_regression.py", "test_weakened_limits.py", "test_tensors.py"):
+        shutil.copy(CHECKS / name, project.path / "checks")
+
+    def declare(input_type, budget=""):
+        files = {
+            "float32": tiny(Kind.FLOAT32),
+            "int8_qat": tiny(Kind.INT8_QAT, input_type=input_type),
+        }
+        return project.model(budget, recipes=PORTS.format(input_type), files=files)
+
+    declare("uint8").as_base()
+    declare("int8")
+    done, rows = run_all(project)
+    assert (failed(rows), done.ret) == ({INTERFACE}, 1)
+    offenders = rows[INTERFACE]["offenders"]
+    assert offenders == [
+        "input 'input': type uint8 -> int8",
+        "input 'input': zero point 0 -> -128",
+    ]
+    declare("int8", f"regression=lg.Regression(interface={tuple(offenders)!r})")
+    done, rows = run_all(project)
+    assert (failed(rows), done.ret) == (set(), 0)
+    assert f"declared: {offenders[0]}" in rows[INTERFACE]["evidence"]
+
+
+def run_all(project):
+    """Run every check but latency against the base; the report's rows by check."""
+    done = project.run("checks/", "--against", "main", "-m", "not latency")
+    report = json.loads((project.path / ".litegate/report/report.json").read_text("utf-8"))
+    return done, {row["check"]: row for row in report["verdicts"]}
 
 
 NO_ACCURACY = "regression=lg.Regression(accuracy=lg.points(100), agreement=lg.percent({agree}))"

@@ -56,6 +56,7 @@ class Name:
     BASE_AGREEMENT: Final = "agreement with the base"
     LOST_TYPES: Final = "tensors and operators no longer integer"
     OPERATOR_CHANGES: Final = "operator changes against the base"
+    INTERFACE_CHANGES: Final = "interface changes against the base"
 
     SHIPPED_DIFFERENCES: Final = "shipped file differences"
     WEAKENED_LIMITS: Final = "weakened limits"
@@ -95,6 +96,7 @@ _PLURAL = frozenset(
         Name.MACS,
         Name.LOST_TYPES,
         Name.OPERATOR_CHANGES,
+        Name.INTERFACE_CHANGES,
         Name.SHIPPED_DIFFERENCES,
         Name.WEAKENED_LIMITS,
     }

@@ -147,6 +147,10 @@ EXPECTED_CHECKS = {
     ),
     Name.SIZE_GROWTH: _regression("size_growth(base, candidate)", "size"),
     Name.LOST_TYPES: _regression("lost_types(base, candidate)", "lost_types"),
+    Name.INTERFACE_CHANGES: _fixed(
+        "interface_changes(base, candidate, declared=regression.interface) <= 0",
+        "test_regression",
+    ),
     Name.BASE_AGREEMENT: ExpectedCheck(
         applies_to=_has_regression_limit("agreement"),
         suggestion="require(agreement_with_base(base, candidate) >= regression.agreement), as in "

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import Field, asdict, fields
+from dataclasses import Field, asdict
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from litegate.spec.artifact_keys import (
     module_digest,
     toolchain_digest,
 )
+from litegate.spec.budget import limit_fields
 from litegate.spec.targets import load
 
 Declaration = Mapping[str, Any]
@@ -126,6 +127,7 @@ def _recipe(
         "spec": recipe.spec(),
         "budget": _limits(model, model.budget_of(recipe)),
         "metrics": _metrics(model.budget_of(recipe), project),
+        "interface": list((model.budget_of(recipe).regression or Regression()).lasting_changes),
         "shipped": recipe.shipped,
         "target": _target(model.budget_of(recipe).target, project),
         "key": keys(recipe.name),
@@ -150,8 +152,8 @@ def _limits(model: Model, budget: Budget) -> dict[str, Any]:
     `Regression` has a default for its own.
     """
     regression = budget.regression or Regression()
-    own = {f.name: _limit(f, budget) for f in fields(budget) if "unit" in f.metadata}
-    against_base = {f"regression.{f.name}": _limit(f, regression) for f in fields(regression)}
+    own = {f.name: _limit(f, budget) for f in limit_fields(Budget)}
+    against_base = {f"regression.{f.name}": _limit(f, regression) for f in limit_fields(Regression)}
     metrics = {
         f"metric.{metric.name}.{name}": _as_json(limit, metric.unit(name))
         for metric in budget.metrics

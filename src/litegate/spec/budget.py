@@ -23,6 +23,10 @@ _ONE_PERCENT = Quantity(Fraction(1, 100), Unit.PERCENT)
 _TWO_AND_A_HALF_PERCENT = Quantity(Fraction(25, 1000), Unit.PERCENT)
 
 
+ARROW = " -> "
+"""Between the old and the new value of a changed input or output, in the words of the check."""
+
+
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Regression:
@@ -42,14 +46,30 @@ class Regression:
     """Minimum share of samples on which both decide the same; None: not judged."""
     operators: int | None = field(default=None, metadata={"unit": Unit.COUNT})
     """Maximum number of added and removed operators; None: not judged."""
+    interface: tuple[str, ...] = ()
+    """Declared changes of inputs and outputs, in the words of the check, as in
+    ("input 'image': type uint8 -> int8",). Without the values, as in "output 'logits': scale", a
+    declaration holds for every later change, too."""
 
     def __post_init__(self) -> None:
-        for f in fields(self):
+        for f in limit_fields(Regression):
             check_limit("Regression", f.name, f.metadata["unit"], getattr(self, f.name))
+        is_tuple = isinstance(self.interface, tuple)
+        if not is_tuple or not all(isinstance(change, str) for change in self.interface):
+            raise ConfigError(
+                "Regression(interface=...) is a tuple of texts",
+                expected="interface=(\"input 'image': type uint8 -> int8\",)",
+                got=repr(self.interface),
+            )
+
+    @property
+    def lasting_changes(self) -> tuple[str, ...]:
+        """The declared changes that hold for every later change, too."""
+        return tuple(change for change in self.interface if ARROW not in change)
 
     def unset_limits(self) -> tuple[str, ...]:
         """Return the names of the limits that are not set."""
-        return tuple(f.name for f in fields(self) if getattr(self, f.name) is None)
+        return tuple(f.name for f in limit_fields(Regression) if getattr(self, f.name) is None)
 
 
 @final
@@ -116,7 +136,7 @@ class Budget:
                 "Budget(target=...) is a name or the path of a .toml file", got=repr(self.target)
             )
         self._check_metrics()
-        for f in _limit_fields():
+        for f in limit_fields(Budget):
             check_limit("Budget", f.name, f.metadata["unit"], getattr(self, f.name))
         for name in ("accuracy", "agreement", "keras_agreement", "kernel_agreement"):
             floor = getattr(self, name)
@@ -158,7 +178,7 @@ class Budget:
 
     def unset_limits(self) -> tuple[str, ...]:
         """Return the names of the limits that are not set."""
-        return tuple(f.name for f in _limit_fields() if getattr(self, f.name) is None)
+        return tuple(f.name for f in limit_fields(Budget) if getattr(self, f.name) is None)
 
     @property
     def limits_nothing(self) -> bool:
@@ -176,8 +196,9 @@ ACCURACY_LIMITS = frozenset(
 """Limits of top-1 accuracy, which need labels that are classes."""
 
 
-def _limit_fields() -> tuple[Field[Any], ...]:
-    return tuple(f for f in fields(Budget) if "unit" in f.metadata)
+def limit_fields(owner: type[Budget | Regression]) -> tuple[Field[Any], ...]:
+    """Return the fields that are limits, with the unit in their metadata."""
+    return tuple(f for f in fields(owner) if "unit" in f.metadata)
 
 
 _MAKERS = {

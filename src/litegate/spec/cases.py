@@ -6,12 +6,12 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, final
 
 from litegate.core.errors import ConfigError
 from litegate.core.escaping import plain
-from litegate.spec.budget import ACCURACY_LIMITS, Budget, Regression
+from litegate.spec.budget import ACCURACY_LIMITS, Budget, Regression, limit_fields
 from litegate.spec.metric import LIMITS as METRIC_LIMITS
 from litegate.spec.metric import Metric
 from litegate.spec.model import Model
@@ -22,7 +22,7 @@ _OWNERS: Mapping[str, type] = {"budget": Budget, "regression": Regression, "metr
 _METRIC_PREFIX = "metric."
 LIMITS = (
     *Budget().unset_limits(),
-    *(f"regression.{f.name}" for f in fields(Regression)),
+    *(f"regression.{f.name}" for f in limit_fields(Regression)),
     *(f"{_METRIC_PREFIX}{name}" for name in METRIC_LIMITS),
 )
 """Names of all limits: "size", "regression.size", "metric.loss"."""

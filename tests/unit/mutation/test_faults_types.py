@@ -49,6 +49,7 @@ def test_the_module_holds_its_faults():
         "wrong_bias_scale",
         "wrong_input_type",
         "wrong_output_type",
+        "renamed_input",
         "dynamic_range_model",
         "weight_only_model",
         "float_model",
@@ -203,7 +204,7 @@ def test_a_port_next_to_floats_cannot_be_exchanged(fault):
         fault(scene(Kind.INT16X8), 1)
 
 
-@pytest.mark.parametrize("fault", FAULTS[7:10], ids=lambda fault: fault.name)
+@pytest.mark.parametrize("fault", FAULTS[8:11], ids=lambda fault: fault.name)
 def test_a_recipe_that_promises_floats_is_not_betrayed_by_them(fault):
     with pytest.raises(Unplantable, match="dynamic_range promises no integer computing"):
         fault(scene(Kind.DYNAMIC_RANGE), 1)

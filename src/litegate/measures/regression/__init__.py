@@ -6,6 +6,7 @@ run: every difference is exactly zero.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
@@ -33,6 +34,7 @@ from litegate.measures.measurement import (
 )
 from litegate.measures.names import Name, since_anchor_name
 from litegate.measures.regression.flips import flips_by_class
+from litegate.measures.regression.interface_diff import interface_lines, port_count, undeclared
 from litegate.measures.regression.operator_diff import (
     change_lines,
     changed_count,
@@ -204,6 +206,34 @@ def operator_changes(base: Artifact, candidate: Artifact) -> Measurement:
         offenders=change_lines(before, after),
         artifacts=(base.sha256, candidate.sha256),
     )
+
+
+def interface_changes(
+    base: Artifact, candidate: Artifact, *, declared: Sequence[str] = ()
+) -> Measurement:
+    """Count the changes of inputs and outputs that are not declared; the offenders name each.
+
+    Compares names, order, types, shapes, scales, zero points and the activation of outputs. Raises
+    ArtifactError if a file cannot be read.
+    """
+    name = Name.INTERFACE_CHANGES
+    if same_bytes(base, candidate):
+        return _unchanged(name, base, candidate, Unit.COUNT)
+    before, after = (
+        parse(side.tflite, subject=side.name, signature=side.signature)
+        for side in (_labelled_base(base), candidate)
+    )
+    lines = tuple(interface_lines(before, after, (base.signature, candidate.signature)))
+    changed = undeclared(lines, declared)
+    measurement = violations(
+        name,
+        candidate.name,
+        changed,
+        n=port_count(before),
+        artifacts=(base.sha256, candidate.sha256),
+    )
+    excused = tuple(f"declared: {line}" for line in lines if line not in changed)
+    return replace(measurement, evidence=excused)
 
 
 def latency_growth(

@@ -22,6 +22,7 @@ from litegate.measures.measurement import Measurement, Outcome, Verdict
 from litegate.measures.regression import (
     accuracy_loss,
     agreement_with_base,
+    interface_changes,
     latency_growth,
     lost_types,
     operator_changes,
@@ -187,7 +188,11 @@ def compare(
         for artifact in (a, b)
     ]
     rows = [*_file_rows(*inspections), *(_accuracy_rows(a, b) if labelled else ())]
-    notes = [*map(str, clipped_inputs), *operator_changes(a, b).offenders]
+    notes = [
+        *map(str, clipped_inputs),
+        *interface_changes(a, b).offenders,
+        *operator_changes(a, b).offenders,
+    ]
     if run:
         rows += _agreement_rows(a, b, notes)
         notes += _differences(a, b)

@@ -31,6 +31,7 @@ _AGAINST_BASE = (
     Name.ACCURACY_REGRESSION,
     Name.SIZE_GROWTH,
     Name.LOST_TYPES,
+    Name.INTERFACE_CHANGES,
 )
 
 

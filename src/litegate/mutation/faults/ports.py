@@ -1,4 +1,4 @@
-"""Change the type of a model's input or output between int8 and uint8."""
+"""Change the type of a model's input or output between int8 and uint8, or an input's name."""
 
 from __future__ import annotations
 
@@ -48,6 +48,21 @@ def change_output(draft: Draft) -> None:
         last.opcodeIndex = draft.step("QUANTIZE", inner, port).opcodeIndex
         last.builtinOptions, last.builtinOptionsType = None, 0
     _exchange(draft, port, inner)
+
+
+def rename_input(draft: Draft) -> None:
+    """Rename the first input: its tensor, and its port in every signature."""
+    port = draft.graph.inputs[0]
+    tensor = draft.graph.tensors[port]
+    tensor.name = _renamed(tensor.name)
+    for signature in draft.model.signatureDefs or ():
+        for named in signature.inputs:
+            if draft.model.subgraphs[signature.subgraphIndex] is draft.graph:
+                named.name = _renamed(named.name) if named.tensorIndex == port else named.name
+
+
+def _renamed(name: bytes | None) -> bytes:
+    return (name or b"") + b"_renamed"
 
 
 def _converter(draft: Draft, kind: str, *, reads: int = -1, writes: int = -1) -> Any:

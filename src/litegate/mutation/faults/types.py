@@ -9,7 +9,7 @@ from litegate.mutation.faults.fault import Expect, Family, Ladder, fault
 from litegate.mutation.faults.floats import compute_in_floats, through_floats
 from litegate.mutation.faults.layers import Layer, layers
 from litegate.mutation.faults.packing import hybrid, merge_scales, weight_only
-from litegate.mutation.faults.ports import change_input, change_output
+from litegate.mutation.faults.ports import change_input, change_output, rename_input
 from litegate.mutation.faults.scene import Scene, Unplantable
 from litegate.spec import Kind
 from litegate.tflite.editing.draft import Draft
@@ -107,16 +107,22 @@ def wrong_bias_scale(scene: Scene, grade: float) -> Scene:
     return scene.with_edited(change)
 
 
-@fault(family=Family.TYPES, noticed_by=(_TENSORS,))
+@fault(family=Family.TYPES, noticed_by=(_TENSORS, Name.INTERFACE_CHANGES))
 def wrong_input_type(scene: Scene, _: float) -> Scene:
     """The input is uint8 where int8 or float32 was declared, or int8 where uint8 was."""
     return scene.with_edited(change_input)
 
 
-@fault(family=Family.TYPES, noticed_by=(_TENSORS,))
+@fault(family=Family.TYPES, noticed_by=(_TENSORS, Name.INTERFACE_CHANGES))
 def wrong_output_type(scene: Scene, _: float) -> Scene:
     """The output is uint8 where int8 or float32 was declared, or int8 where uint8 was."""
     return scene.with_edited(change_output)
+
+
+@fault(family=Family.TYPES, noticed_by=(Name.INTERFACE_CHANGES,))
+def renamed_input(scene: Scene, _: float) -> Scene:
+    """The input has another name than in the base, so that applications do not find it."""
+    return scene.with_edited(rename_input)
 
 
 @fault(family=Family.TYPES, noticed_by=(_TENSORS, _OPERATORS, _LOST))

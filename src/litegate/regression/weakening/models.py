@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -108,6 +108,7 @@ def _recipe(name: str, base: Declaration, head: Declaration | None) -> Iterator[
     else:
         yield from _quantization(base, head)
         yield from _limits(base["budget"], head["budget"])
+        yield from _interface(base.get("interface", ()), head.get("interface", ()))
         yield from _metrics(base, head)
 
 
@@ -165,6 +166,15 @@ def _limits(base: Declaration, head: Declaration) -> Iterator[Weakening]:
                 before=_as_text(before),
                 after=_as_text(after),
             )
+
+
+def _interface(base: Collection[str], head: Collection[str]) -> Iterator[Weakening]:
+    """Compare the changes of inputs and outputs that each declares for all later changes."""
+    if set(head) - set(base):
+        before, after = (", ".join(sorted(changes)) or "none" for changes in (base, head))
+        yield Weakening(
+            kind=Change.BUDGET, field="regression.interface", before=before, after=after
+        )
 
 
 def _is_weaker(field: str, before: Declaration, after: Declaration | None) -> bool:
