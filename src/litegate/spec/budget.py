@@ -183,7 +183,7 @@ class Budget:
     @property
     def limits_nothing(self) -> bool:
         """True if no limit of an absolute value is set, no metric's and no target."""
-        is_unset = len(self.unset_limits()) == len(limit_fields())
+        is_unset = len(self.unset_limits()) == len(limit_fields(Budget))
         return is_unset and not any(metric.limits() for metric in self.metrics) and not self.target
 
 
