@@ -257,3 +257,22 @@ def test_folders_that_are_links_within_the_repository_are_compared(repository):
     done = _against_main(repository)
     assert done.ret == 1, done.stdout.str()
     done.stdout.fnmatch_lines(["FAIL*tiny*weakened limits*"])
+
+
+def test_a_store_that_a_commit_brings_decides_nothing(repository, monkeypatch):
+    """With a base or in CI; the report of the run before is gone, so that nobody reads its pass."""
+    repository.git("add", "-f", ".litegate/store/builds")
+    report = repository.path / ".litegate" / "report" / "report.json"
+    assert repository.run("checks/").ret == 0
+    assert report.is_file()
+    repository.git("commit", "-qm", "base")
+    for args, ci in ((("checks/", "--against", "main"), ""), (("checks/",), "true")):
+        monkeypatch.setenv("CI", ci)
+        done = repository.run(*args)
+        assert done.ret == 4
+        done.stderr.fnmatch_lines(["*git knows a file of the store: */builds/*.json"])
+        assert not report.exists()
+    monkeypatch.delenv("CI")
+    repository.git("rm", "-rq", "--cached", ".litegate/store")
+    repository.commit("mended")
+    assert repository.run("checks/", "--against", "main").ret == 0

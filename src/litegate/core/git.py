@@ -97,6 +97,26 @@ def is_ignored(file: Path) -> bool:
     return _git(file.parent, "check-ignore", "-q", "--", file.name) is not None
 
 
+def tracked_in(folder: Path) -> Path | None:
+    """Return a file below a folder, or a link that leads to it, that git knows; else None.
+
+    Files that are staged count, as do those of the repository in which a link ends.
+    """
+    if which("git") is None:
+        return None
+    for path in (folder, *folder.parents):
+        if path.is_symlink() and _tracked(path.parent, path.name):
+            return path
+    files = _tracked(folder.resolve(), ".") if folder.is_dir() else []
+    return folder / files[0] if files else None
+
+
+def _tracked(folder: Path, name: str) -> list[str]:
+    """List the files of the index below a path, relative to `folder`."""
+    files = _git(folder, "--literal-pathspecs", "ls-files", "-z", "--", name) or ""
+    return [file for file in files.split("\0") if file]
+
+
 def models_elsewhere(project: Path, commit: Commit, models: Path) -> list[str]:
     """List files that declare a model in a commit and today are gone or below `models`."""
     root = repository_root(project).resolve()

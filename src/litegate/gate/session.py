@@ -11,13 +11,13 @@ from litegate.build.pipeline import Built, Pipeline
 from litegate.build.process import Event
 from litegate.build.store import Store
 from litegate.build.store_answers import keep_answers
-from litegate.core.errors import ConfigError, DataUnavailable, LitegateError
-from litegate.core.git import Commit, head
+from litegate.core.errors import ConfigError, DataUnavailable, LitegateError, StoreError
+from litegate.core.git import Commit, head, tracked_in
 from litegate.core.options import GateOptions
 from litegate.gate.environment import describe
 from litegate.regression.base import Base, read_base
 from litegate.regression.base_artifacts import Counterpart
-from litegate.regression.base_commit import merge_base, resolve
+from litegate.regression.base_commit import NONE, merge_base, resolve
 from litegate.report.run_record import Run
 from litegate.spec import Artifact, DataLocations, Model
 from litegate.spec.cases import Case, check_recipes, gated_recipes, select_models, select_recipes
@@ -86,6 +86,23 @@ class GateSession:
             on_event=self.on_event,
             on_notice=self.on_notice,
         )
+
+    def demand_store(self) -> None:
+        """Raise StoreError if the store cannot be used, or comes with the change that is judged.
+
+        Whoever wrote its entries decides the verdicts, so none may come out of a commit.
+        """
+        self.pipeline.store.demand_folder()
+        if not self.options.in_ci and self.options.against == NONE:
+            return
+        folder = self.options.store
+        if tracked := tracked_in(folder):
+            raise StoreError(
+                f"git knows a file of the store: {tracked}",
+                expected="a store that runs have filled, in a folder that git ignores",
+                got="files of a commit, which would decide what is judged",
+                remedy=f"git rm -r {folder}, and a line in .gitignore",
+            )
 
     @cached_property
     def base(self) -> Base | None:

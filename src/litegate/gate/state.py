@@ -115,8 +115,8 @@ class Gate:
         from litegate.report.json_report import prepare_folder  # late: workers write no report
 
         try:
-            self.session.pipeline.store.demand_folder()
             prepare_folder(self.options.report)
+            self.session.demand_store()
         except LitegateError as error:
             raise pytest.UsageError(str(error)) from error
 
