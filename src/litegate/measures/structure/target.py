@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import final
 
 from litegate.core.escaping import shortened
@@ -93,22 +94,37 @@ class OperatorContext:
     written: tuple[tuple[Tensor, Role], ...]
     """Output tensors with their roles."""
 
-    @property
-    def data(self) -> tuple[Tensor, ...]:
-        """The inputs, activations and outputs, and constants that take the place of one."""
+    def read_data(self, rule: Rule) -> tuple[Tensor, ...]:
+        """Return the data among the operands: no weights, biases, states, shapes or indices."""
+        excluded = {operand(self.operator, number) for number in rule.indices or ()}
         return tuple(
-            tensor for tensor, role in (*self.read, *self.written) if _is_data(tensor, role)
+            tensor
+            for tensor, role in self.read
+            if tensor.index not in excluded and _is_data(tensor, role, rule)
         )
+
+    def results(self, rule: Rule) -> tuple[Tensor, ...]:
+        """Return the data among the outputs."""
+        return tuple(tensor for tensor, role in self.written if _is_data(tensor, role, rule))
+
+    def data(self, rule: Rule) -> tuple[Tensor, ...]:
+        """Return the inputs, activations and outputs, and constants in the place of one."""
+        return (*self.read_data(rule), *self.results(rule))
+
+    def operands(self, numbers: tuple[int, ...]) -> tuple[Tensor, ...]:
+        """Return the operands with these numbers that the operator has."""
+        wanted = {operand(self.operator, number) for number in numbers}
+        return tuple(tensor for tensor, _ in self.read if tensor.index in wanted)
 
     def of(self, role: Role) -> tuple[Tensor, ...]:
         """Return the tensors of one role that the operator reads."""
         return tuple(tensor for tensor, tensor_role in self.read if tensor_role is role)
 
 
-def _is_data(tensor: Tensor, role: Role) -> bool:
-    if role is Role.CONSTANT:
+def _is_data(tensor: Tensor, role: Role, rule: Rule) -> bool:
+    if role is Role.CONSTANT and rule.indices is None:
         return tensor.dtype in FLOATS or tensor.is_quantized
-    return role not in (Role.WEIGHT, Role.BIAS)
+    return role not in (Role.WEIGHT, Role.BIAS, Role.STATE)
 
 
 Breaches = Iterator[str]
@@ -119,9 +135,26 @@ def _short_name(tensor: Tensor) -> str:
 
 
 def _types(context: OperatorContext, rule: Rule) -> Breaches:
-    yield from _wrong_types("", context.data, rule.types)
+    results = rule.types if rule.results is None else rule.results
+    yield from _wrong_types("", context.read_data(rule), rule.types)
+    yield from _wrong_types("", context.results(rule), results)
     yield from _wrong_types("weights ", context.of(Role.WEIGHT), rule.weights)
     yield from _wrong_types("bias ", context.of(Role.BIAS), rule.biases)
+    yield from _wrong_types("state ", context.of(Role.STATE), rule.states)
+    indices = context.operands(rule.indices or ())
+    yield from _wrong_types("index ", indices, rule.index_types)
+
+
+def _type_pairs(context: OperatorContext, rule: Rule) -> Breaches:
+    read, results = context.read_data(rule), context.results(rule)
+    pairs = [f"{before.dtype} {after.dtype}" for before in read[:1] for after in results[:1]]
+    for pair in pairs:
+        if rule.conversions is not None and pair not in rule.conversions:
+            allowed = ", ".join(name.replace(" ", " to ") for name in rule.conversions)
+            yield f"{pair.replace(' ', ' to ')}, allowed: {allowed}"
+    types = {tensor.dtype for tensor in (*read, *results, *context.of(Role.WEIGHT))}
+    if rule.alike and len(types) > 1:
+        yield f"{' beside '.join(sorted(types))}, allowed: one type"
 
 
 def _wrong_types(prefix: str, tensors: Sequence[Tensor], types: tuple[str, ...] | None) -> Breaches:
@@ -132,14 +165,20 @@ def _wrong_types(prefix: str, tensors: Sequence[Tensor], types: tuple[str, ...] 
 
 
 def _hybrid(context: OperatorContext, rule: Rule) -> Breaches:
-    weights = [tensor for tensor in context.of(Role.WEIGHT) if tensor.dtype not in FLOATS]
-    floats = [tensor for tensor in context.data if tensor.dtype in FLOATS]
-    if rule.hybrid is False and weights and floats:
-        yield f"{weights[0].dtype} weights beside {floats[0].dtype} activations"
+    kinds = ((Role.WEIGHT, "weights"), (Role.BIAS, "bias"), (Role.STATE, "state"))
+    pairs = (
+        f"{learned.dtype} {name} beside {tensor.dtype} activations"
+        for role, name in kinds
+        for learned in context.of(role)
+        for tensor in context.data(rule)
+        if learned.dtype != "resource" and (learned.dtype in FLOATS) is not (tensor.dtype in FLOATS)
+    )
+    if rule.hybrid is False:
+        yield from islice(pairs, 1)
 
 
 def _quantized(context: OperatorContext, rule: Rule) -> Breaches:
-    learned = (*context.data, *context.of(Role.WEIGHT))
+    learned = (*context.data(rule), *context.of(Role.WEIGHT))
     without_scale = [
         tensor for tensor in learned if tensor.dtype not in FLOATS and not tensor.is_quantized
     ]
@@ -149,7 +188,9 @@ def _quantized(context: OperatorContext, rule: Rule) -> Breaches:
 
 def _per_channel(context: OperatorContext, rule: Rule) -> Breaches:
     per_channel = [
-        tensor for tensor in (*context.data, *context.of(Role.WEIGHT)) if len(tensor.scales) > 1
+        tensor
+        for tensor in (*context.data(rule), *context.of(Role.WEIGHT))
+        if len(tensor.scales) > 1
     ]
     if rule.per_channel is False and per_channel:
         yield f"{_short_name(per_channel[0])} has {len(per_channel[0].scales)} scales, allowed: one"
@@ -160,7 +201,7 @@ def _version(context: OperatorContext, rule: Rule) -> Breaches:
 
 
 def _shapes(context: OperatorContext, rule: Rule) -> Breaches:
-    shapes = [tensor.shape for tensor in context.data]
+    shapes = [tensor.shape for tensor in context.data(rule)]
     yield from _outside("dimensions", map(len, shapes), rule.ranks)
     yield from _outside("a dimension of", (size for shape in shapes for size in shape), rule.sizes)
     if rule.wide is not None:
@@ -208,6 +249,7 @@ def _outside(name: str, values: Iterator[int] | Sequence[int], allowed: Range | 
 
 CONDITIONS: tuple[Callable[[OperatorContext, Rule], Breaches], ...] = (
     _types,
+    _type_pairs,
     _hybrid,
     _quantized,
     _per_channel,

@@ -35,10 +35,24 @@ class Rule:
 
     types: tuple[str, ...] | None = None
     """Types of inputs, activations and outputs: "int8", "float32"."""
+    results: tuple[str, ...] | None = None
+    """Types of the outputs, if they are not those of `types`."""
+    conversions: tuple[str, ...] | None = None
+    """Pairs of the type of the first operand and that of the output: "float32 int8"."""
+    alike: bool | None = None
+    """True: all inputs, weights and outputs must have one type."""
     weights: tuple[str, ...] | None = None
     biases: tuple[str, ...] | None = None
+    states: tuple[str, ...] | None = None
+    """Types of the tensors whose values persist, such as the cell state of an LSTM."""
+    indices: tuple[int, ...] | None = None
+    """Operands that are shapes, axes, indices or conditions; all others are data, constants too.
+
+    Unset, a constant without a scale is no data."""
+    index_types: tuple[str, ...] | None = None
+    """Types of the operands that `indices` names."""
     hybrid: bool | None = None
-    """False: quantized weights with float activations are not supported."""
+    """False: weights, biases and states must be float if, and only if, the activations are."""
     quantized: bool | None = None
     """True: integer activations and weights must have a scale."""
     per_channel: bool | None = None

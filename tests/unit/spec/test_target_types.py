@@ -1,0 +1,122 @@
+"""Types that targets take, operator by operator, as their own runtimes and compilers decide."""
+
+import pytest
+from recurrent import lstm, svdf
+from single import (
+    arg_max,
+    batch_matmul,
+    cast,
+    floor_mod,
+    mirror_pad,
+    pad,
+    resize_bilinear,
+    space_to_depth,
+    transpose,
+    transpose_conv,
+    unpacked_weights,
+)
+from streaming import streaming
+
+from litegate.measures.structure.target import target_breaches
+from litegate.spec.targets import Rule, Target, load
+from litegate.tflite.parser import parse
+
+
+def breaches(name, tflite, tmp_path):
+    return target_breaches(parse(tflite), load(name, tmp_path))
+
+
+FLOATS = ("float32",) * 4
+TAKEN_BY_TFLM = {
+    "variables": streaming(),
+    "int8 lstm": lstm(),
+    "float lstm": lstm(*FLOATS),
+    "svdf with a 16-bit state": svdf(),
+    "svdf with an 8-bit state": svdf("int8", "int8"),
+    "fed output shape": transpose_conv(),
+    "packed weights": unpacked_weights(),
+    "cast from uint32": cast("uint32", "float32"),
+    "cast to uint32": cast("int8", "uint32"),
+    "space_to_depth int8": space_to_depth("int8"),
+    "floor_mod float32": floor_mod("float32"),
+    "transpose int16": transpose("int16"),
+    "mirror_pad int8": mirror_pad("int8"),
+    "pad by int32": pad("int32"),
+    "arg_max to int32": arg_max("int32"),
+    "batch_matmul int16": batch_matmul("int16", "int16"),
+    "batch_matmul on int16 weights": batch_matmul("int16", "int16", constant=True),
+    "resize_bilinear int8": resize_bilinear("int8"),
+}
+REFUSED_BY_TFLM = {
+    "space_to_depth int32": (space_to_depth("int32"), "'x0' is int32, allowed: float32, int8"),
+    "space_to_depth int64": (space_to_depth("int64"), "'x0' is int64, allowed"),
+    "space_to_depth uint8": (space_to_depth("uint8"), "'x0' is uint8, allowed"),
+    "floor_mod int32": (floor_mod("int32"), "'x0' is int32, allowed: float32"),
+    "transpose int32": (transpose("int32"), "'x0' is int32, allowed"),
+    "mirror_pad int32": (mirror_pad("int32"), "'x0' is int32, allowed"),
+    "pad by int64": (pad("int64"), "index 'c1' is int64, allowed: int32"),
+    "arg_max to int64": (arg_max("int64"), "'y' is int64, allowed: int32"),
+    "arg_max along int64": (arg_max("int32", "int64"), "index 'c1' is int64, allowed: int32"),
+    "cast from uint8": (cast("uint8", "float32"), "'x' is uint8, allowed"),
+    "cast to uint8": (cast("float32", "uint8"), "'y' is uint8, allowed"),
+    "batch_matmul int16 x int8": (
+        batch_matmul("int16", "int8"),
+        "int16 beside int8, allowed: one type",
+    ),
+    "batch_matmul int16 on int8 weights": (
+        batch_matmul("int16", "int8", constant=True),
+        "int16 beside int8, allowed: one type",
+    ),
+    "resize_bilinear int16": (resize_bilinear("int16"), "'x0' is int16, allowed"),
+    "lstm on float weights": (lstm(weights="float32"), "float32 weights beside int8 activations"),
+}
+
+
+@pytest.mark.parametrize("tflite", TAKEN_BY_TFLM.values(), ids=TAKEN_BY_TFLM)
+def test_tflm_takes_what_its_interpreter_invokes(tflite, tmp_path):
+    """The interpreter of tflite-micro 0.dev20261023 constructs and invokes each of these files."""
+    assert breaches("tflm", tflite, tmp_path) == ()
+
+
+@pytest.mark.parametrize(("tflite", "reason"), REFUSED_BY_TFLM.values(), ids=list(REFUSED_BY_TFLM))
+def test_tflm_refuses_what_its_interpreter_refuses(tflite, reason, tmp_path):
+    """The same interpreter constructs or invokes none of these."""
+    assert any(reason in breach for breach in breaches("tflm", tflite, tmp_path))
+
+
+def test_the_state_and_the_bias_of_an_lstm_are_no_activations(tmp_path):
+    """16 bits and 32 bits are no reason for the Edge TPU either."""
+    assert breaches("edgetpu", lstm(), tmp_path) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "tflite", "rule", "reason"),
+    [
+        ("SVDF", svdf(), {"states": ("int8",)}, "state 'memory' is int16, allowed: int8"),
+        ("SVDF", svdf(), {"states": ("int16",)}, ""),
+        ("CAST", cast("int8", "bool"), {"results": ("int8",)}, "'y' is bool, allowed: int8"),
+        ("CAST", cast("int8", "bool"), {"types": ("int8",), "results": ("bool",)}, ""),
+        (
+            "CAST",
+            cast("int8", "bool"),
+            {"conversions": ("bool int8", "int8 int32")},
+            "int8 to bool, allowed: bool to int8, int8 to int32",
+        ),
+        ("CAST", cast("int8", "bool"), {"conversions": ("int8 bool",)}, ""),
+        ("CAST", cast("int8", "bool"), {"alike": True}, "bool beside int8, allowed: one type"),
+        ("CAST", cast("int8", "int8"), {"alike": True}, ""),
+        ("PAD", pad("int32"), {"types": ("int8",), "indices": ()}, "'c1' is int32, allowed: int8"),
+        ("PAD", pad("int32"), {"types": ("int8",), "indices": (1,)}, ""),
+        (
+            "PAD",
+            pad("int32"),
+            {"indices": (1, 9), "index_types": ("int64",)},
+            "index 'c1' is int32, allowed: int64",
+        ),
+    ],
+)
+def test_rules_of_types_by_operand(name, tflite, rule, reason):
+    rules = {name: Rule(**rule), "QUANTIZE": Rule()}
+    mine = Target(name="mine", source="here", digest="0" * 64, operators=rules)
+    found = target_breaches(parse(tflite), mine)
+    assert [reason in breach for breach in found] == ([True] if reason else [])
