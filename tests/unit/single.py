@@ -10,23 +10,23 @@ STEP = QuantizationParameters(scales=(0.5,))
 ROWS = (1, 4, 4, 2)
 
 
-def single(name, operands, result, options=None):
+def single(name, operands, result, options=None, *, scaled=True):
     """The bytes of a file; an operand is a type and a shape, or a type and values of a constant."""
     writer, indices, fed = ModelWriter("single"), [], []
+
+    def step(dtype):
+        return STEP if scaled and dtype in QUANTIZED else None
+
     for number, (dtype, content) in enumerate(operands):
         if isinstance(content, tuple):
-            fed.append(writer.computed(f"x{number}", dtype, content, _step(dtype)))
+            fed.append(writer.computed(f"x{number}", dtype, content, step(dtype)))
             indices.append(fed[-1])
         else:
             values = np.asarray(content, dtype)
-            indices.append(writer.constant(f"c{number}", values, _step(dtype)))
-    output = writer.computed("y", result[0], result[1], _step(result[0]))
+            indices.append(writer.constant(f"c{number}", values, step(dtype)))
+    output = writer.computed("y", *result, step(result[0]))
     writer.operator(name, 1, indices, output, options)
     return writer.finish(fed, [output])
-
-
-def _step(dtype):
-    return STEP if dtype in QUANTIZED else None
 
 
 def cast(before, after):
@@ -40,6 +40,19 @@ def cast(before, after):
 def space_to_depth(dtype):
     options = schema.SpaceToDepthOptionsT(blockSize=2)
     return single("SPACE_TO_DEPTH", [(dtype, (1, 4, 4, 1))], (dtype, (1, 2, 2, 4)), options)
+
+
+def elementwise(name, dtype, *, scaled=True):
+    return single(name, [(dtype, ROWS), (dtype, ROWS)], (dtype, ROWS), scaled=scaled)
+
+
+def reshape(dtype):
+    options = schema.ReshapeOptionsT(newShape=[4, 8])
+    return single("RESHAPE", [(dtype, ROWS), ("int32", [4, 8])], (dtype, (4, 8)), options)
+
+
+def quantize(before, after):
+    return single("QUANTIZE", [(before, ROWS)], (after, ROWS))
 
 
 def floor_mod(dtype):

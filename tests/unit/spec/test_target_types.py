@@ -1,14 +1,18 @@
 """Types that targets take, operator by operator, as their own runtimes and compilers decide."""
 
 import pytest
+from compiled import vela
 from recurrent import lstm, svdf
 from single import (
     arg_max,
     batch_matmul,
     cast,
+    elementwise,
     floor_mod,
     mirror_pad,
     pad,
+    quantize,
+    reshape,
     resize_bilinear,
     space_to_depth,
     transpose,
@@ -18,7 +22,9 @@ from single import (
 from streaming import streaming
 
 from litegate.measures.structure.target import target_breaches
+from litegate.spec import Kind
 from litegate.spec.targets import Rule, Target, load
+from litegate.testing import tiny
 from litegate.tflite.parser import parse
 
 
@@ -89,6 +95,69 @@ def test_the_state_and_the_bias_of_an_lstm_are_no_activations(tmp_path):
     assert breaches("edgetpu", lstm(), tmp_path) == ()
 
 
+TAKEN_BY_VELA = {
+    "free batch": tiny(Kind.INT8_QAT, input_type="int8", output_type="int8"),
+    "int32 without a scale": elementwise("MUL", "int32"),
+    "int32 difference": elementwise("SUB", "int32"),
+    "int32 reshape": reshape("int32"),
+    "arg_max along the last axis": arg_max("int32"),
+    "batch_matmul int8": batch_matmul("int8", "int8"),
+    "quantize to int16": quantize("int8", "int16"),
+    "fed output shape": transpose_conv(),
+    "int8 lstm": lstm(),
+}
+REFUSED_BY_VELA = {
+    "batch_matmul int16": (batch_matmul("int16", "int16"), "'x0' is int16, allowed: int8"),
+    "quantize to int32": (quantize("int16", "int32"), "'y' is int32, allowed"),
+    "arg_max along the first axis": (arg_max("int32", over=0), "axis 0, allowed: the last one"),
+    "int32 maximum": (elementwise("MAXIMUM", "int32"), "'x0' is int32, allowed"),
+    "int8 without a scale": (elementwise("MUL", "int8", scaled=False), "'x0' has no scale"),
+}
+
+
+@pytest.mark.parametrize("tflite", TAKEN_BY_VELA.values(), ids=TAKEN_BY_VELA)
+def test_ethos_u_takes_what_vela_puts_on_the_npu(tflite, tmp_path):
+    """Vela 5.2.0 leaves no operator of these files to the processor, for U55 and U65."""
+    assert breaches("ethos-u", tflite, tmp_path) == ()
+
+
+@pytest.mark.parametrize(("tflite", "reason"), REFUSED_BY_VELA.values(), ids=list(REFUSED_BY_VELA))
+def test_ethos_u_refuses_what_vela_leaves_to_the_processor(tflite, reason, tmp_path):
+    assert any(reason in breach for breach in breaches("ethos-u", tflite, tmp_path))
+
+
+def test_ethos_u_takes_what_vela_has_compiled(tmp_path):
+    assert breaches("ethos-u", vela(), tmp_path) == ()
+
+
+@pytest.mark.parametrize(("text", "folds"), [("", False), ("folds_shapes = true\n", True)])
+def test_a_list_says_whether_shapes_are_folded(text, folds, tmp_path):
+    """Those of a free batch; the operators that compute with samples stay."""
+    names = ["QUANTIZE", "CONV_2D", "DEPTHWISE_CONV_2D", "RESHAPE", "FULLY_CONNECTED", "DEQUANTIZE"]
+    operators = "".join(f"{name} = {{}}\n" for name in names)
+    (tmp_path / "own.toml").write_text(f"source = 'here'\n{text}[operators]\n{operators}")
+    found = breaches("own.toml", tiny(), tmp_path)
+    assert [breach.split()[2] for breach in found] == ([] if folds else FOLDED)
+
+
+FOLDED = ["SHAPE", "STRIDED_SLICE", "PACK"]
+
+
+@pytest.mark.parametrize(("axis", "reasons"), [(0, 1), (1, 0), (-1, 0), (-2, 1), (2, 1)])
+def test_an_axis_must_be_the_last_one(axis, reasons):
+    """Of the two axes of the operand, counted from either end."""
+    rules = {"ARG_MAX": Rule(last_axis=1)}
+    mine = Target(name="mine", source="here", digest="0" * 64, operators=rules)
+    assert len(target_breaches(parse(arg_max("int32", over=axis)), mine)) == reasons
+
+
+def test_a_computed_axis_is_not_known_to_be_the_last_one():
+    rules = {"TRANSPOSE_CONV": Rule(last_axis=0)}
+    mine = Target(name="mine", source="here", digest="0" * 64, operators=rules)
+    (found,) = target_breaches(parse(transpose_conv()), mine)
+    assert "axis computed, allowed: the last one" in found
+
+
 @pytest.mark.parametrize(
     ("name", "tflite", "rule", "reason"),
     [
@@ -107,6 +176,8 @@ def test_the_state_and_the_bias_of_an_lstm_are_no_activations(tmp_path):
         ("CAST", cast("int8", "int8"), {"alike": True}, ""),
         ("PAD", pad("int32"), {"types": ("int8",), "indices": ()}, "'c1' is int32, allowed: int8"),
         ("PAD", pad("int32"), {"types": ("int8",), "indices": (1,)}, ""),
+        ("PAD", pad("int32"), {"quantized": True, "indices": ()}, "'c1' has no scale"),
+        ("PAD", pad("int32"), {"quantized": True, "indices": (), "unscaled": ("int32",)}, ""),
         (
             "PAD",
             pad("int32"),

@@ -241,6 +241,10 @@ def test_an_own_file_is_read_from_the_project(tmp_path):
         ("source = 'x'\n[operators]\nADD = { versions = [1] }", r"expected \[least, greatest\]"),
         ("source = 'x'\n[operators]\nADD = { hybrid = 0 }", "expected bool"),
         ("source = 'x'\n[operators]\nADD = { wide = true }", "expected int"),
+        (
+            "source = 'x'\nfolds_shapes = 1\n[operators]\nADD = {}",
+            "folds_shapes = 1, expected bool",
+        ),
         ("source = 'x'\ncustom = [1]\n[operators]\nADD = {}", "custom"),
     ],
 )

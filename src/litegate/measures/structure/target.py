@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -40,27 +41,32 @@ def target_breaches(graph: Graph, target: Target) -> tuple[str, ...]:
     return tuple(
         f"{graph_prefix(subgraph)}{operator_label(operator)}: {'; '.join(reasons)}"
         for subgraph in graph.subgraphs
-        for operator, reasons in _target_breaches(subgraph, target)
+        for operator, reasons in _target_breaches(graph, subgraph, target)
     )
 
 
 def _target_breaches(
-    subgraph: Subgraph, target: Target
+    graph: Graph, subgraph: Subgraph, target: Target
 ) -> Iterator[tuple[Operator, tuple[str, ...]]]:
     tensor_roles = roles(subgraph)
     for operator in subgraph.operators:
-        if reasons := tuple(_reasons(_context(subgraph, operator, tensor_roles), target)):
+        context = _context(graph, subgraph, operator, tensor_roles)
+        is_folded = target.folds_shapes and context.computes_shapes
+        if not is_folded and (reasons := tuple(_reasons(context, target))):
             yield operator, reasons
 
 
 def _context(
-    subgraph: Subgraph, operator: Operator, tensor_roles: tuple[Role, ...]
+    graph: Graph, subgraph: Subgraph, operator: Operator, tensor_roles: tuple[Role, ...]
 ) -> OperatorContext:
     def with_roles(indices: tuple[int, ...]) -> tuple[tuple[Tensor, Role], ...]:
         return tuple((subgraph.tensors[i], tensor_roles[i]) for i in indices if i != ABSENT)
 
     return OperatorContext(
-        operator=operator, read=with_roles(operator.inputs), written=with_roles(operator.outputs)
+        graph=graph,
+        operator=operator,
+        read=with_roles(operator.inputs),
+        written=with_roles(operator.outputs),
     )
 
 
@@ -88,11 +94,17 @@ would push the reason itself off the line."""
 class OperatorContext:
     """An operator with the tensors around it, each with its role."""
 
+    graph: Graph
     operator: Operator
     read: tuple[tuple[Tensor, Role], ...]
     """Input tensors with their roles, in the order of the operands; omitted ones are left out."""
     written: tuple[tuple[Tensor, Role], ...]
     """Output tensors with their roles."""
+
+    @property
+    def computes_shapes(self) -> bool:
+        """Return True if all that it writes are shapes, or has no values that matter."""
+        return bool(self.written) and all(role is Role.CONSTANT for _, role in self.written)
 
     def read_data(self, rule: Rule) -> tuple[Tensor, ...]:
         """Return the data among the operands: no weights, biases, states, shapes or indices."""
@@ -180,7 +192,9 @@ def _hybrid(context: OperatorContext, rule: Rule) -> Breaches:
 def _quantized(context: OperatorContext, rule: Rule) -> Breaches:
     learned = (*context.data(rule), *context.of(Role.WEIGHT))
     without_scale = [
-        tensor for tensor in learned if tensor.dtype not in FLOATS and not tensor.is_quantized
+        tensor
+        for tensor in learned
+        if not (tensor.dtype in FLOATS or tensor.is_quantized or tensor.dtype in rule.unscaled)
     ]
     if rule.quantized and without_scale:
         yield f"{_short_name(without_scale[0])} has no scale"
@@ -240,6 +254,18 @@ def _operands(context: OperatorContext, rule: Rule) -> Breaches:
     yield from _outside("outputs", [len(context.written)], rule.outputs)
 
 
+def _last_axis(context: OperatorContext, rule: Rule) -> Breaches:
+    if rule.last_axis is None or not context.read:
+        return
+    rank = len(context.read[0][0].shape)
+    for axis in context.operands((rule.last_axis,)):
+        data = context.graph.buffers[axis.buffer].data
+        value = int.from_bytes(data, sys.byteorder, signed=True) if axis.is_constant else None
+        if value not in (rank - 1, -1):
+            got = "computed" if value is None else value
+            yield f"axis {got}, allowed: the last one"
+
+
 def _outside(name: str, values: Iterator[int] | Sequence[int], allowed: Range | None) -> Breaches:
     """Yield a reason that names the first value outside the allowed range, if there is one."""
     wrong = [value for value in values if allowed and not allowed[0] <= value <= allowed[1]]
@@ -258,4 +284,5 @@ CONDITIONS: tuple[Callable[[OperatorContext, Rule], Breaches], ...] = (
     _strides,
     _activation,
     _operands,
+    _last_axis,
 )

@@ -55,6 +55,8 @@ class Rule:
     """False: weights, biases and states must be float if, and only if, the activations are."""
     quantized: bool | None = None
     """True: integer activations and weights must have a scale."""
+    unscaled: tuple[str, ...] = ()
+    """Types that need no scale, although `quantized` is true."""
     per_channel: bool | None = None
     """False: a scale for each channel is not supported."""
     versions: Range | None = None
@@ -73,6 +75,8 @@ class Rule:
     """Supported fused activation functions; "NONE" always is."""
     constant: tuple[int, ...] = ()
     """Indices of operands that must be constants, if the operator has them."""
+    last_axis: int | None = None
+    """The index of an operand that must name the last axis of the first one, as a constant."""
     required: tuple[int, ...] = ()
     """Indices of operands that the operator must have."""
     inputs: Range | None = None
@@ -94,6 +98,8 @@ class Target:
     operators: Mapping[str, Rule]
     custom: tuple[str, ...] = ()
     """Codes of supported custom operators."""
+    folds_shapes: bool = False
+    """Its compiler folds operators that compute shapes alone, such as SHAPE of a free batch."""
 
     def __str__(self) -> str:
         own = "" if self.name in KNOWN else f" ({self.digest[:_DIGEST_DIGITS]})"
@@ -131,7 +137,7 @@ def _refusal(name: str, got: str) -> ConfigError:
 
 
 def _target(name: str, digest: str, table: Mapping[str, Any]) -> Target:
-    keys = {"source", "custom", "defaults", "operators"}
+    keys = {"source", "custom", "folds_shapes", "defaults", "operators"}
     if unknown := sorted(table.keys() - keys):
         raise _refusal(name, f"the key {unknown[0]!r}, not one of {', '.join(sorted(keys))}")
     source, operators = table.get("source"), table.get("operators")
@@ -149,7 +155,15 @@ def _target(name: str, digest: str, table: Mapping[str, Any]) -> Target:
         for operator, rule in operators.items()
     }
     custom = _value(name, "custom", "tuple[str, ...]", table.get("custom", []))
-    return Target(name=name, source=source, digest=digest, operators=rules, custom=custom)
+    folds_shapes = _value(name, "folds_shapes", "bool", table.get("folds_shapes", False))
+    return Target(
+        name=name,
+        source=source,
+        digest=digest,
+        operators=rules,
+        custom=custom,
+        folds_shapes=folds_shapes,
+    )
 
 
 @cache
