@@ -108,7 +108,7 @@ def sparse_dense():
         columns.arraySegments = schema.Uint8VectorT(values=[0, 1, 2])
         columns.arrayIndices = schema.Uint8VectorT(values=[3, 6])
         tensor = model.subgraphs[0].tensors[packed]
-        tensor.shape = [2, 8]
+        tensor.shape = tensor.shapeSignature = [2, 8]
         tensor.sparsity = schema.SparsityParametersT(
             traversalOrder=[0, 1], dimMetadata=[rows, columns]
         )
@@ -127,7 +127,8 @@ def blockwise():
 
     def change(model):
         tensor = model.subgraphs[0].tensors[weights]
-        tensor.type, tensor.shape = schema.TensorType.INT4, [2, 64]
+        tensor.type = schema.TensorType.INT4
+        tensor.shape = tensor.shapeSignature = [2, 64]
         tensor.quantization = schema.QuantizationParametersT(
             detailsType=schema.QuantizationDetails.BlockwiseQuantization,
             details=schema.BlockwiseQuantizationT(scales=scales, zeroPoints=-1, blockSize=32),
