@@ -7,6 +7,7 @@ A `.tflite` file has a first graph, and its signatures may name others.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Protocol, final
 
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ class RunnableGraph(Protocol):
         """Allocate for inputs of these shapes."""
 
     def feed(self, raw: Mapping[str, NDArray[Any]]) -> None:
-        """Set the inputs."""
+        """Set the inputs; reset the variables, so that no sample's answer depends on another."""
 
     def invoke(self) -> None:
         """Run once."""
@@ -35,6 +36,12 @@ class RunnableGraph(Protocol):
 
     def tensor(self, index: int) -> NDArray[Any]:
         """Return a copy of any tensor of the graph."""
+
+
+def _reset_variables(interpreter: Any) -> None:
+    """Set the variables of every graph that has run to their first values."""
+    with suppress(RuntimeError):  # a graph that has not run has allocated no variables
+        interpreter.reset_all_variables()
 
 
 @final
@@ -57,6 +64,7 @@ class _FirstGraph:
         self._interpreter.allocate_tensors()
 
     def feed(self, raw: Mapping[str, NDArray[Any]]) -> None:
+        _reset_variables(self._interpreter)
         for name, values in raw.items():
             self._interpreter.set_tensor(self.inputs[name].index, values)
 
@@ -93,6 +101,7 @@ class _SignedGraph:
 
     def feed(self, raw: Mapping[str, NDArray[Any]]) -> None:
         self._inputs = {self._input_keys[name]: values for name, values in raw.items()}
+        _reset_variables(self._interpreter)
 
     def invoke(self) -> None:
         self._results = self._runner(**self._inputs)
