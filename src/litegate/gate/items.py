@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from litegate.spec.cases import Case
+from litegate.spec.metric import Metric
 
 CASE = "litegate_case"
 """The parameter that holds an item's case."""
@@ -122,14 +123,16 @@ def requirement_of(item: pytest.Item) -> str:
     return str(doc).strip().partition("\n")[0]
 
 
-def names_used(item: pytest.Item) -> frozenset[str]:
-    """The names that the source of a check uses, those after a dot included."""
+def calls_of(item: pytest.Item) -> frozenset[str]:
+    """The functions that the source of a check calls, and the metric that the item is of."""
     if not isinstance(item, pytest.Function):
         return frozenset()
-    nodes = list(ast.walk(ast.parse(textwrap.dedent(inspect.getsource(item.function)))))
-    names = (node.id for node in nodes if isinstance(node, ast.Name))
-    attributes = (node.attr for node in nodes if isinstance(node, ast.Attribute))
-    return frozenset((*names, *attributes))
+    nodes = ast.walk(ast.parse(textwrap.dedent(inspect.getsource(item.function))))
+    called = [node.func for node in nodes if isinstance(node, ast.Call)]
+    names = {function.id for function in called if isinstance(function, ast.Name)}
+    names |= {function.attr for function in called if isinstance(function, ast.Attribute)}
+    metric = item.callspec.params.get(METRIC) if _called(item) else None
+    return frozenset(names | ({metric.name} if isinstance(metric, Metric) else set()))
 
 
 def is_latency(item: pytest.Item) -> bool:

@@ -28,8 +28,10 @@ class ExpectedCheck:
 
     @property
     def calls(self) -> frozenset[str]:
-        """The names of the functions that the suggested check calls."""
-        return frozenset(re.findall(r"(\w+)\(", self.suggestion))
+        """The functions that the suggested check calls, and the metric that it is of."""
+        owner = self.limit.rpartition(".")[0]
+        metric = {owner} - {"", "budget", "regression"}
+        return frozenset(re.findall(r"(\w+)\(", self.suggestion)) | metric
 
 
 def always(_: Scene) -> bool:

@@ -9,6 +9,9 @@ from typing import final
 from litegate.mutation.expected_checks import expected_checks
 from litegate.mutation.faults import Scene
 
+_ANCHORED = "since_anchor"
+"""The function that makes a comparison with the base one with the anchor."""
+
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +21,7 @@ class Selection:
     how: str = ""
     """The options and paths, such as "-k digits"; empty for a run of every check."""
     left_out: tuple[frozenset[str], ...] = ()
-    """For each check that was left out, the names that its source uses."""
+    """For each check that was left out, the functions that it calls and its metric."""
     has_unread_files: bool = False
     """True if files of checks were not collected, so that their measurements are unknown."""
 
@@ -32,4 +35,9 @@ class Selection:
             return True
         expected = expected_checks(scene)
         calls = [expected[name].calls if name in expected else frozenset() for name in names]
-        return any(called <= used for called in calls for used in self.left_out)
+        return any(_is_call_of(used, called) for called in calls for used in self.left_out)
+
+
+def _is_call_of(used: frozenset[str], called: frozenset[str]) -> bool:
+    """Return True if a check calls these functions; of the base or the anchor as they do."""
+    return called <= used and (not called or (_ANCHORED in called) is (_ANCHORED in used))

@@ -18,6 +18,8 @@ from litegate.mutation.report_rows import alarm_rate_below, proof_row
 from litegate.mutation.result import CheckInfo, CheckOutcome, CheckResult, MeasuredValue
 from litegate.mutation.selection import Selection
 from litegate.report import proof as words
+from litegate.spec import Budget
+from litegate.spec.metrics import f1
 
 DROP, SIZE, FLOOR = "test_drop", "test_size", "test_floor"
 
@@ -161,6 +163,24 @@ def test_a_selection_that_left_nothing_untried_is_not_plainly_proven():
     assert words.headline(row).endswith("proven for the selection (-m fast): 0 faults not tried")
     assert words.mark(row) == "inconclusive"
     assert words.mark(proof_row(proven(), 1.0)) == "pass"
+
+
+@pytest.mark.parametrize(
+    ("measurement", "calls", "may"),
+    [
+        ("size growth", {"require", "size_growth"}, True),
+        ("size growth", {"require", "size_growth", "since_anchor"}, False),
+        ("size growth since the anchor", {"require", "size_growth", "since_anchor"}, True),
+        ("size growth since the anchor", {"require", "size_growth"}, False),
+        ("f1", {"require", "metric_value", "f1"}, True),
+        ("f1", {"require", "metric_value", "error_rate"}, False),
+        ("f1 drop", {"require", "metric_value", "f1"}, False),
+    ],
+)
+def test_a_check_left_out_measures_by_its_functions_and_its_metric(measurement, calls, may):
+    of = scene(budget=Budget(metrics=(f1(least=0.1, loss=0.1),)))
+    selection = Selection(how="-k drop", left_out=(frozenset(calls),))
+    assert selection.may_measure(of, [measurement]) is may
 
 
 def test_any_check_left_out_may_take_a_measurement_that_is_not_litegates():

@@ -16,7 +16,7 @@ import pytest
 from litegate.core.errors import ConfigError, LitegateError
 from litegate.core.escaping import plain
 from litegate.gate.invocation import narrowed
-from litegate.gate.items import case_of, cases_of, names_used, requires
+from litegate.gate.items import calls_of, case_of, cases_of, requires
 from litegate.gate.progress import uncaptured
 from litegate.gate.prove.rebuilds import add_rebuilds
 from litegate.gate.prove.rerun import check_info, run_items
@@ -179,7 +179,7 @@ class _Prover:
         how = ", ".join(narrowed(config, folder, left_out=bool(left_out)))
         return Selection(
             how=how or ("a plugin" if left_out else ""),
-            left_out=tuple(names_used(item) for item in left_out if _is_check_of(case, item)),
+            left_out=tuple(calls_of(item) for item in left_out if _is_check_of(case, item)),
             has_unread_files=any(narrowed(config, folder, left_out=False)),
         )
 
