@@ -127,13 +127,10 @@ def _pair(ends: Any) -> tuple[float, float]:
 
 def _artifact(store: Store, key: str, row: Row, role: str, evaluation: Evaluation) -> Artifact:
     files = store.get(BUILDS, key, (MODEL, HISTORY))
-    is_reference = role == "reference"
-    kind = Kind.FLOAT32 if is_reference else Kind(row["kind"])
-    # A recipe may not have another kind's name, so the reference does not take the candidate's.
-    name = kind.value if is_reference else str(row["recipe"])
+    recipe = Recipe(name=str(row["recipe"]), kind=Kind(row["kind"]))
     return Artifact(
         model=str(row["model"]),
-        recipe=Recipe(name=name, kind=kind),
+        recipe=recipe.reference if role == "reference" else recipe,
         tflite=files[MODEL],
         sha256=str(row[role]),
         certificate={},

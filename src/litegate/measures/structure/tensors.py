@@ -72,7 +72,7 @@ def reference_violations(reference: Artifact) -> Measurement:
     `tensor_violations`.
     """
     graph = parse(reference.tflite, subject=reference.name)
-    recipe = Recipe(name=reference.recipe.name, kind=Kind.FLOAT32)
+    recipe = Recipe(name=Kind.FLOAT32.value, kind=Kind.FLOAT32)
     return violations(
         Name.REFERENCE_VIOLATIONS,
         reference.name,
