@@ -36,9 +36,9 @@ def judged(project, short_recordings):
         latency=False,
         examples=10,
     ):
-        files = {"float32": reference or tiny(Kind.FLOAT32), "int8_qat": candidate}
+        files = {"float32": reference or tiny(Kind.FLOAT32), kind: candidate}
         scratch = "from_scratch=True, " if kind == "int8_qat" else ""
-        made = f"lg.recipes.{kind}(name='int8_qat', {scratch}{recipe})"
+        made = f"lg.recipes.{kind}(name='{kind}', {scratch}{recipe})"
         project.model(budget, recipes=made, files=files, keras_outputs=KERAS)
         project.real_checks(examples=examples)
         done = project.run("checks/", "-m", "latency" if latency else "not latency", "-q")
