@@ -19,6 +19,10 @@ import litegate as lg
         size_ratio=0.70,
         latency=lg.ms(0.05),
         latency_ratio=10,  # int8 is often slower than float on x86-64: no promise of a speed-up
+        # Each training gives logits another scale, which the application reads from the file.
+        regression=lg.Regression(
+            interface=("output 'quant_dense': scale", "output 'quant_dense': zero point"),
+        ),
     ),
 )
 def digits_cnn(keras):

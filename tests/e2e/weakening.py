@@ -6,6 +6,7 @@ A tree without what is to be changed raises KeyError: a mutant that changes noth
 import ast
 from collections.abc import Callable, Iterator
 
+from litegate.spec.cases import LIMITS as ALL_LIMITS
 from litegate.spec.metric import LIMITS
 
 Weaken = Callable[[ast.Module], None]
@@ -115,8 +116,9 @@ def limit_named(function: ast.FunctionDef) -> str:
     """The limit that a check names, such as "size" or "regression.size"; empty for none."""
     for node in _all(function, ast.Attribute):
         owner = getattr(node.value, "id", "")
-        if owner in ("budget", "regression", "metric"):
-            return node.attr if owner == "budget" else f"{owner}.{node.attr}"
+        name = node.attr if owner == "budget" else f"{owner}.{node.attr}"
+        if owner in ("budget", "regression", "metric") and name in ALL_LIMITS:
+            return name
     return ""
 
 

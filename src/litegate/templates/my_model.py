@@ -20,6 +20,10 @@ import litegate as lg
         size=lg.kib(12),
         size_ratio=0.70,
         latency=lg.ms(1),
+        # Each training gives logits another scale, which the application reads from the file.
+        regression=lg.Regression(
+            interface=("output 'quant_dense': scale", "output 'quant_dense': zero point"),
+        ),
     ),
 )
 def my_model(keras):

@@ -104,6 +104,17 @@ def test_one_per_cent_of_growth_is_the_limit(compare, more, status):
     assert compare(INT8, pad(INT8, int(len(INT8) * more))).exit_code == status
 
 
+def test_another_interface_is_shown(compare):
+    """And not judged: files of two recipes are compared, too."""
+    uint8, int8 = (tiny(Kind.INT8_QAT, input_type=name) for name in ("uint8", "int8"))
+    done = compare(uint8, int8, "--json")
+    assert done.exit_code == 0
+    assert json.loads(done.stdout)["notes"][:2] == [
+        "interface: input 'input': type uint8 -> int8",
+        "interface: input 'input': zero point 0 -> -128",
+    ]
+
+
 def test_json_says_what_the_terminal_says(compare, samples):
     done = compare(FLOAT, INT8, "--data", "data.npz", "--json")
     found = json.loads(done.stdout)

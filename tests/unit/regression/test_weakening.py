@@ -447,3 +447,24 @@ def distance(outputs, labels):
 def one(keras):
     return keras
 """
+
+
+SCALE, TYPE = "output 'y': scale", "output 'y': type"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "change"),
+    [
+        ([], [SCALE], f"none -> {SCALE}"),
+        ([SCALE], [TYPE], f"{SCALE} -> {TYPE}"),
+        ([SCALE], [TYPE, SCALE], f"{SCALE} -> {SCALE}, {TYPE}"),
+        ([SCALE], [SCALE], ""),
+        ([SCALE], [], ""),
+    ],
+)
+def test_a_change_that_is_declared_for_good_counts(before, after, change):
+    """Of inputs and outputs; one that is taken back does not."""
+    base, head = (_recipe("interface", to=declared) for declared in (before, after))
+    sentences = [weakening.sentence for weakening in weakenings(base, head)]
+    prefix = "digits/int8_qat: budget regression.interface: "
+    assert sentences == ([prefix + change] if change else [])

@@ -161,6 +161,13 @@ def test_the_defaults_against_a_base():
     assert Regression(agreement=lg.percent(99), operators=0).unset_limits() == ()
 
 
+def test_a_declared_change_without_values_is_one_for_good():
+    """The values of the others are spent once they are the base's."""
+    spent, lasting = "input 'x': type uint8 -> int8", "output 'y': scale"
+    assert Regression(interface=(spent, lasting)).lasting_changes == (lasting,)
+    assert Regression().lasting_changes == ()
+
+
 @pytest.mark.parametrize(
     "limits",
     [

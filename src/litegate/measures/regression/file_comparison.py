@@ -190,7 +190,7 @@ def compare(
     rows = [*_file_rows(*inspections), *(_accuracy_rows(a, b) if labelled else ())]
     notes = [
         *map(str, clipped_inputs),
-        *interface_changes(a, b).offenders,
+        *(f"interface: {line}" for line in interface_changes(a, b).offenders),
         *operator_changes(a, b).offenders,
     ]
     if run:
