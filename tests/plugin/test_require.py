@@ -139,6 +139,28 @@ def test_a_stale_report_does_not_outlive_a_check_that_does_not_load(project):
     assert not (project.path / ".litegate/report/report.json").exists()
 
 
+@pytest.mark.parametrize(
+    ("place", "arguments"),
+    [
+        ("models/_gone.py", ("checks/",)),
+        ("models/_gone.py", ("checks/", "--litegate-model", "tiny")),
+        ("models/_gone.py", (".",)),
+        ("checks/conftest.py", ("checks/",)),
+        ("conftest.py", ("--litegate-strict",)),
+    ],
+)
+def test_code_that_ends_the_process_leaves_no_report(project, place, arguments):
+    """Exit status 0 without a report: `litegate summary --require` notices, a plain run cannot."""
+    project.model().check(KEPT, head=SIZE).run()
+    report = project.path / ".litegate/report/report.json"
+    assert report.exists()
+    (project.path / place).write_text("import os\nos._exit(0)\n")
+    model = project.path / "models" / "tiny.py"
+    model.write_text(model.read_text() + "\nimport _gone\n")
+    assert project.run(*arguments, apart=True).ret == 0
+    assert not report.exists()
+
+
 def test_looking_at_the_checks_leaves_the_report(project):
     """--collect-only judges nothing and takes nothing away."""
     project.model().check(KEPT, head=SIZE).run()

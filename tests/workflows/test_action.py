@@ -4,6 +4,7 @@ import json
 
 import pytest
 from harness import load
+from made_reports import report, verdict
 
 from litegate.cli.ci_matrix import outputs
 
@@ -66,6 +67,19 @@ def test_a_gate_that_does_not_start_is_an_error_with_a_summary(started, reposito
     assert result == "failure"
     assert given["verdict"] == "error"
     assert "cannot be read" in run.summary
+
+
+def test_a_model_that_ends_the_run_is_no_pass(started, repository):
+    """Pytest's exit status is 0; a report that was committed is no report of this run."""
+    folder = ".litegate/report"
+    repository.write(f"{folder}/report.json", json.dumps(report(verdict(model="first"))))
+    repository.git("add", "-f", folder)
+    repository.write("models/first.py", "import os\nos._exit(0)\n")
+    repository.head = repository.push("change")
+    run = started()
+    result, given = run.use(".", {"model": ""})
+    assert "pytest" in run.log
+    assert (result, given["verdict"]) == ("failure", "error"), run.log
 
 
 def test_a_project_in_a_folder_of_its_repository(used, repository):

@@ -18,11 +18,12 @@ BOTH = json.dumps(["first", "second"])
 def merged(tmp_path, repository, started):
     """Run the last job alone, after legs that left these reports; the run."""
 
-    def merge(legs, result="success", models=BOTH, caches=None):
+    def merge(legs, result="success", models=BOTH, caches=None, commit=repository.head):
         run = started()
         run.caches |= caches or {}
         for name, made in legs.items():
-            put_leg(run, f"gate-leg-{name}", made)
+            head = {"subject": "s", "time": 1, "changed": False} | ((made or {}).get("head") or {})
+            put_leg(run, f"gate-leg-{name}", made and made | {"head": head | {"commit": commit}})
         run.results = {
             "list": {"result": "success", "outputs": {"models": models}},
             "gate": {"result": result, "outputs": {}},
@@ -130,6 +131,14 @@ def test_good_legs_pass(merged):
     assert run.results["model-gate"]["result"] == "success", run.log
     assert _report(run)["verdict"] == "pass"
     assert "## litegate: pass" in run.summary
+
+
+def test_a_leg_of_another_commit_fails(merged):
+    """Such as a report that was committed: it is none of this run's."""
+    legs = {0: report(verdict(model="first")), 1: report(verdict(model="second"))}
+    run = merged(legs, commit="e" * 40)
+    assert run.results["model-gate"]["result"] == "failure"
+    assert "is of another commit" in run.summary
 
 
 def test_a_failed_leg_fails(merged):

@@ -13,7 +13,7 @@ WORKFLOWS = sorted(path.relative_to(ROOT) for path in (ROOT / ".github/workflows
 ACTIONS = [Path("action.yml"), Path(".github/actions/comment/action.yml")]
 FORMS = [Path(f".github/ISSUE_TEMPLATE/{name}.yml") for name in ("bug", "feature")]
 TOOLS = Path(sys.executable).parent
-COMMAND = re.compile(r"(pip install|pytest|litegate|\.ci/run)\b[^;|\n]*")
+COMMAND = re.compile(r"(pip install|pytest|litegate|\.ci/run)\b[^;|\n]*|rm -rf \.litegate/report")
 
 
 def _steps(path):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +17,7 @@ import typer
 from litegate.cli.common import ReportFile
 from litegate.core.errors import ConfigError
 from litegate.core.escaping import plain, plain_lines
-from litegate.core.git import prefix
+from litegate.core.git import commit_hash, prefix
 from litegate.report.annotations import annotations as annotations_of
 from litegate.report.badge import badge as badge_of
 from litegate.report.formatting import counts
@@ -31,6 +32,12 @@ REPORT = Path(".litegate/report/report.json")
 HISTORY = Path(".litegate/history")
 PAGE = "summary.md"
 """The report as Markdown, beside the merged report.json."""
+_HASH = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
+"""A commit's full hash, SHA-1 or SHA-256."""
+Required = Annotated[
+    str | None,
+    typer.Option("--require", metavar="COMMIT", help="Fail for a report of another commit."),
+]
 
 
 def merge(
@@ -47,9 +54,10 @@ def merge(
     history: Annotated[
         Path, typer.Option(metavar="FOLDER", help="Where the verdicts of each commit are kept.")
     ] = HISTORY,
+    require: Required = None,
 ) -> None:
     """Merge the reports of several runs, a leg a model, into one verdict and its exit status."""
-    reports, damaged = _legs(folders)
+    reports, damaged = _legs(folders, require)
     report = merged(reports, _names(expect), damaged)
     path = write(report, out)
     _show(report)
@@ -77,9 +85,13 @@ def _page(report: Report, out: Path, history: Path) -> None:
     save_verdicts(report, history)
 
 
-def summary(report: ReportFile = None) -> None:
-    """Print the report as Markdown; on GitHub, put it into the step's summary."""
-    content, is_readable = _read(report)
+def summary(report: ReportFile = None, *, require: Required = None) -> None:
+    """Print the report as Markdown; on GitHub, put it into the step's summary.
+
+    With --require, a run that ended without a report is an error, and so is the report of another
+    commit: HEAD, a hash, or any name that git knows.
+    """
+    content, is_readable = _read(report, require)
     if os.environ.get("GITHUB_STEP_SUMMARY"):
         _append("GITHUB_STEP_SUMMARY", summary_of(content))
     else:
@@ -127,13 +139,13 @@ def comment(report: ReportFile = None) -> None:
 COMMANDS = (merge, summary, annotate, badge, comment)
 
 
-def _legs(folders: Iterable[Path]) -> tuple[dict[str, Report], dict[str, str]]:
+def _legs(folders: Iterable[Path], commit: str | None) -> tuple[dict[str, Report], dict[str, str]]:
     """Return the reports below the folders by leg, and by leg why others cannot be read."""
     reports: dict[str, Report] = {}
     damaged: dict[str, str] = {}
     for leg in (leg for folder in folders for leg in _leg_folders(folder)):
         try:
-            reports[str(leg)] = read(leg)
+            reports[str(leg)] = _read_of(leg, commit)
         except ConfigError as error:
             damaged[str(leg)] = str(error)
     return reports, damaged
@@ -162,12 +174,35 @@ def _names(expect: str) -> list[str]:
     return names
 
 
-def _read(path: Path | None) -> tuple[Report, bool]:
+def _read(path: Path | None, commit: str | None = None) -> tuple[Report, bool]:
     """Read the report; return False and a report of the error if it cannot be read."""
     try:
-        return read(path or REPORT), True
+        return _read_of(path or REPORT, commit), True
     except ConfigError as error:
         return failure(str(error)), False
+
+
+def _read_of(path: Path, commit: str | None) -> Report:
+    """Read a report. Raises ConfigError as `read`, and for a report of another commit, if named."""
+    report = read(path)
+    if commit is None:
+        return report
+    # A full hash needs no repository: a report may be read where nothing is checked out.
+    expected = commit if _HASH.fullmatch(commit) else commit_hash(Path.cwd(), commit)
+    if expected is None:
+        raise ConfigError(
+            f"--require {plain(commit) or '(empty)'}: git knows no such commit",
+            expected="HEAD, or the full hash of the commit that was gated",
+        )
+    actual = (report.get("head") or {}).get("commit", "no commit")
+    if actual != expected:
+        raise ConfigError(
+            f"the report {path} is of another commit",
+            expected=expected,
+            got=actual,
+            remedy="delete the folder of reports, then run `pytest checks/` on this commit",
+        )
+    return report
 
 
 def _show(report: Report) -> None:

@@ -58,6 +58,13 @@ def head(project: Path) -> Head | None:
     return Head(commit=commit, subject=subject, time=int(time), changed=changed != "")
 
 
+def commit_hash(project: Path, name: str) -> str | None:
+    """Return the hash of a commit by any name that git knows; None for an unknown one."""
+    # After --end-of-options a name that begins with a dash is no option of git.
+    arguments = ("--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+    return _git(project, "rev-parse", *arguments)
+
+
 def ancestors(project: Path, max_count: int) -> list[str] | None:
     """Return the hashes of HEAD and its ancestors, newest first; None in a shallow clone."""
     try:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from litegate.core.errors import LitegateError
-from litegate.core.options import parse
-from litegate.core.pytest_options import ENDS_WITHOUT_VERDICT
 from litegate.gate import integrity
-from litegate.gate.invocation import concerned, looks, setting
+from litegate.gate.invocation import looks
 from litegate.gate.session import conclude
 from litegate.gate.state import Gate, today
 from litegate.regression.source_digests import sources_digest
@@ -96,26 +93,3 @@ def _page(gate: Gate, report: Mapping[str, Any], comparisons: list[Comparison]) 
     except Exception as error:  # noqa: BLE001 a page judges nothing, and must not end the run
         return f"{path}; the page cannot be made: {type(error).__name__}: {error}"
     return path
-
-
-_FOLDERS = ("litegate_checks", "litegate_report")
-
-
-def delete_report_of_aborted_run(config: pytest.Config) -> None:
-    """Delete the previous report when a run of the checks aborts early.
-
-    Nobody must take yesterday's pass for this run's. Uses the arguments that were parsed before the
-    run ended. The fault that keeps a run from starting may keep this from working, too; then the
-    run's own error is all there is.
-    """
-    from litegate.report.json_report import prepare_folder
-
-    arguments = config.known_args_namespace
-    if any(getattr(arguments, name, None) for name in ENDS_WITHOUT_VERDICT):
-        return
-    with suppress(LitegateError, OSError, ValueError, TypeError):
-        flags = {name: getattr(arguments, name, None) for name in _FOLDERS}
-        settings = {name: setting(config, name) for name in _FOLDERS}
-        options = parse(config.rootpath, flags, settings, {})
-        if concerned(config, options.checks, arguments.file_or_dir):
-            prepare_folder(options.report)

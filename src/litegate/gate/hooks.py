@@ -20,12 +20,26 @@ from litegate.gate.terminal_hook import summarize
 def activate(config: pytest.Config, options: GateOptions) -> None:
     """Register the hooks and fixtures of a run of the checks.
 
-    Raises ConfigError for a misspelt model or an unreadable base.
+    Raises ConfigError for a misspelt model or an unreadable base, and if the store or the folder of
+    reports cannot be written.
     """
+    _prepare_folders(config, options)  # before the first model's file is loaded
     config.stash[GATE] = gate = Gate.open(config, options)
     config.pluginmanager.register(GateHooks(gate), "litegate-hooks")
     config.pluginmanager.register(fixtures, "litegate-fixtures")
     narrow_times(config)
+
+
+def _prepare_folders(config: pytest.Config, options: GateOptions) -> None:
+    """Make the folder of reports writable and empty, so that nobody reads yesterday's pass."""
+    if hasattr(config, "workerinput") or looks(config):
+        return
+    # Late: workers write neither reports nor artifacts before their first check.
+    from litegate.gate.session import demand_store
+    from litegate.report.json_report import prepare_folder
+
+    demand_store(options)
+    prepare_folder(options.report)
 
 
 @final
@@ -34,10 +48,6 @@ class GateHooks:
     """Hands pytest's hooks over to the modules of the gate."""
 
     gate: Gate
-
-    def pytest_sessionstart(self) -> None:
-        """Delete the previous report."""
-        self.gate.delete_last_report()
 
     def pytest_report_header(self) -> list[str]:
         """Print what the numbers of this run depend on."""

@@ -6,14 +6,15 @@ to nothing: what a run of the checks needs is imported by `hooks` once the run i
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from litegate.core.errors import LitegateError
-from litegate.core.options import OPTIONS
-from litegate.gate.invocation import concerned, options_of, refuse_to_look
+from litegate.core.options import OPTIONS, parse
+from litegate.core.pytest_options import ENDS_WITHOUT_VERDICT
+from litegate.gate.invocation import concerned, options_of, refuse_to_look, setting
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -30,14 +31,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         parser.addini(option.name, text, type=option.ini_type, default=None)
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
-    """Delete the previous report if a conftest does not load."""
-    try:
-        return (yield)
-    except BaseException:
-        _delete_report(early_config)
-        raise
+# First: a conftest may import a model's file, whose code may end the process.
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Delete the previous report before any code of the project runs."""
+    _delete_last_report(early_config)
 
 
 # First: pytest's own implementation runs the whole session, and ends this hook with its result.
@@ -47,7 +45,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     try:
         refuse_to_look(config)
     except (LitegateError, ValueError, TypeError) as error:
-        _delete_report(config)
+        _delete_last_report(config)
         raise pytest.UsageError(str(error)) from error
 
 
@@ -63,11 +61,30 @@ def pytest_configure(config: pytest.Config) -> None:
 
             activate(config, options)
     except (LitegateError, ValueError, TypeError) as error:
-        _delete_report(config)
+        _delete_last_report(config)
         raise pytest.UsageError(str(error)) from error
 
 
-def _delete_report(config: pytest.Config) -> None:
-    from litegate.gate.finish import delete_report_of_aborted_run
+_FOLDERS = ("litegate_checks", "litegate_report")
 
-    delete_report_of_aborted_run(config)
+
+def _delete_last_report(config: pytest.Config) -> None:
+    """Delete the previous report, unless the run judges nothing: it may end before it starts.
+
+    Nobody must take yesterday's pass for this run's. Uses the arguments that are parsed so far. The
+    fault that keeps a run from starting may keep this from working, too; then the run's own error
+    is all there is.
+    """
+    arguments = config.known_args_namespace
+    if any(getattr(arguments, name, None) for name in ENDS_WITHOUT_VERDICT):
+        return
+    with suppress(LitegateError, OSError, ValueError, TypeError):
+        flags = {name: getattr(arguments, name, None) for name in _FOLDERS}
+        settings = {name: setting(config, name) for name in _FOLDERS}
+        options = parse(config.rootpath, flags, settings, {})
+        # As pytest decides later, when the project's conftests have been imported.
+        paths = arguments.file_or_dir or config.getini("testpaths") or ["."]
+        if options.checks.is_dir() and concerned(config, options.checks, paths):
+            from litegate.report.json_report import prepare_folder  # late: other runs need it not
+
+            prepare_folder(options.report)

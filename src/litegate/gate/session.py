@@ -87,23 +87,6 @@ class GateSession:
             on_notice=self.on_notice,
         )
 
-    def demand_store(self) -> None:
-        """Raise StoreError if the store cannot be used, or comes with the change that is judged.
-
-        Whoever wrote its entries decides the verdicts, so none may come out of a commit.
-        """
-        self.pipeline.store.demand_folder()
-        if not self.options.in_ci and self.options.against == NONE:
-            return
-        folder = self.options.store
-        if tracked := tracked_in(folder):
-            raise StoreError(
-                f"git knows a file of the store: {tracked}",
-                expected="a store that runs have filled, in a folder that git ignores",
-                got="files of a commit, which would decide what is judged",
-                remedy=f"git rm -r {folder}, and a line in .gitignore",
-            )
-
     @cached_property
     def base(self) -> Base | None:
         """The base that this run compares with. Raises ConfigError if it cannot be read."""
@@ -241,6 +224,23 @@ class GateSession:
             for name, artifact in artifacts.items()
             if artifact
         }
+
+
+def demand_store(options: GateOptions) -> None:
+    """Raise StoreError if the store cannot be used, or comes with the change that is judged.
+
+    Whoever wrote its entries decides the verdicts, so none may come out of a commit.
+    """
+    Store(options.store).demand_folder()
+    if not options.in_ci and options.against == NONE:
+        return
+    if tracked := tracked_in(options.store):
+        raise StoreError(
+            f"git knows a file of the store: {tracked}",
+            expected="a store that runs have filled, in a folder that git ignores",
+            got="files of a commit, which would decide what is judged",
+            remedy=f"git rm -r {options.store}, and a line in .gitignore",
+        )
 
 
 def _declared_key(key: Callable[[Model, str], str], model: Model, recipe: str) -> str:

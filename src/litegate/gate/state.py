@@ -16,7 +16,7 @@ from litegate.core.escaping import plain
 from litegate.core.options import OPTIONS, GateOptions
 from litegate.gate.coverage import LimitCoverage
 from litegate.gate.environment import header
-from litegate.gate.invocation import asked_for, looks, narrowed, setting, whole_folder
+from litegate.gate.invocation import asked_for, narrowed, setting, whole_folder
 from litegate.gate.progress import Progress, uncaptured
 from litegate.gate.recorder import Recorder
 from litegate.gate.session import GateSession
@@ -104,21 +104,6 @@ class Gate:
     def scene(self) -> Scene | None:
         """The planted artifacts that checks get during a proof, or None."""
         return self.config.stash.get(SCENE, None)
-
-    def delete_last_report(self) -> None:
-        """Make the folder of reports writable and empty, so that nobody reads yesterday's pass.
-
-        Raises UsageError if the store or the folder cannot be written.
-        """
-        if self.is_worker or looks(self.config):
-            return
-        from litegate.report.json_report import prepare_folder  # late: workers write no report
-
-        try:
-            prepare_folder(self.options.report)
-            self.session.demand_store()
-        except LitegateError as error:
-            raise pytest.UsageError(str(error)) from error
 
     def header(self) -> list[str]:
         """Lines for pytest's header."""

@@ -1,6 +1,7 @@
 """`litegate merge`, `summary`, `annotate`, `badge` as commands."""
 
 import json
+import subprocess
 
 import pytest
 from made_reports import report, verdict
@@ -33,6 +34,48 @@ def legs(tmp_path):
     """A good leg and a bad one."""
     _put(tmp_path / "legs" / "one", report(verdict(model="one")))
     _put(tmp_path / "legs" / "two", report(verdict("fail", model="two")))
+
+
+HEAD, OTHER = "a" * 40, "b" * 40
+
+
+def of_commit(commit):
+    head = {"commit": commit, "subject": "s", "time": 1, "changed": False}
+    return report(verdict(model="one")) | {"head": commit and head}
+
+
+@pytest.mark.parametrize("command", [("summary",), ("merge", ".litegate/report", "--expect=one")])
+@pytest.mark.parametrize(("commit", "status"), [(HEAD, 0), (OTHER, 1), (None, 1), ("no report", 1)])
+def test_a_report_of_the_required_commit_is_demanded(litegate, tmp_path, command, commit, status):
+    """Neither another one's, nor one of no commit, nor none."""
+    if commit != "no report":
+        _put(tmp_path / ".litegate" / "report", of_commit(commit))
+    done = litegate(*command, "--require", HEAD)
+    assert done.exit_code == status
+    if status:
+        reason = "cannot be read" if commit == "no report" else "is of another commit"
+        assert reason in done.output
+
+
+@pytest.mark.parametrize("name", ["", " ", "nosuch", "--all", HEAD[:10]])
+def test_a_commit_that_git_does_not_know_is_an_error(litegate, tmp_path, name):
+    """An empty variable must not mean any commit."""
+    _put(tmp_path / ".litegate" / "report", of_commit(HEAD))
+    done = litegate("summary", f"--require={name}")
+    assert done.exit_code == 1
+    assert "git knows no such commit" in done.output
+
+
+def test_a_commit_may_have_any_name_that_git_knows(litegate, tmp_path):
+    identity = ["-c", "user.name=a", "-c", "user.email=a@example.com"]
+    for step in ("init -q -b main", "commit -q --allow-empty -m one", "tag v1"):
+        subprocess.run(["git", *identity, *step.split()], cwd=tmp_path, check=True)
+    head = subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=tmp_path, text=True).strip()
+    _put(tmp_path / ".litegate" / "report", of_commit(head))
+    for name in ("HEAD", "main", "v1", head[:8]):
+        assert litegate("summary", "--require", name).exit_code == 0
+    _put(tmp_path / "old", of_commit(OTHER))
+    assert litegate("summary", "--report", "old", "--require", "HEAD").exit_code == 1
 
 
 @pytest.mark.parametrize("expect", ["one,two", "one two", '["one", "two"]', '[{"model": "one"}]'])
