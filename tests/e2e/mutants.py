@@ -58,6 +58,7 @@ GUARDS = {
     "test_errors_stay_within_tolerance": ("extra errors", "accuracy"),
     "test_no_class_collapses": ("worst class's accuracy drop", "accuracy"),
     "test_no_slice_collapses": ("worst slice's accuracy drop", "accuracy"),
+    "test_samples_are_not_in_the_training_split": ("leaked samples", "plumbing"),
     "test_metric_reaches_its_floor": ("f1", "accuracy"),
     "test_metric_stays_below_its_ceiling": ("error_rate", "accuracy"),
     "test_metric_stays_within_tolerance": ("f1 drop", "accuracy"),
