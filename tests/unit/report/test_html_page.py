@@ -12,7 +12,7 @@ from litegate.core.errors import ConfigError
 from litegate.core.escaping import plain
 from litegate.report.formatting import counts
 from litegate.report.html import comparison_page, page, write
-from litegate.report.html.captions import flip_summary, shown_flips, side_by_side
+from litegate.report.html.captions import flip_summary, share, shown_flips, side_by_side
 from litegate.report.html.page_data import (
     Answer,
     ArtifactData,
@@ -232,6 +232,26 @@ def test_a_change_that_flips_nothing_says_so():
     sheet = replace(facts("cat").sheet, broken=0, fixed=0, classes=(), confused_count=0)
     assert flip_summary(sheet) == "Against its base, no sample of 9 changed sides."
     assert shown_flips(sheet) == ""
+
+
+@pytest.mark.parametrize(
+    ("difference", "shown"),
+    [
+        (0.0, "0 %"),
+        (1e-7, "0.00001 %"),
+        (0.0314, "3.1 %"),
+        (0.994, "99 %"),
+        (0.996, "100 %"),
+        (1.5, "150 %"),
+        (2.345, "230 %"),
+        (9.99, "1000 %"),
+        (10.0, "1000 %"),
+        (10.01, "over 1000 %"),
+        (float("inf"), "over 1000 %"),
+    ],
+)
+def test_a_share_has_two_significant_digits_and_no_exponent(difference, shown):
+    assert share(difference) == shown
 
 
 def test_reports_are_compared_verdict_by_verdict():

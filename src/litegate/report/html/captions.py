@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import final
 
 from litegate.core.units import Unit, text
@@ -41,9 +42,17 @@ def first_diverging(candidate: CandidateData) -> str:
     return f"The first layer that diverges from the reference: {layer.name}, SQNR {layer.sqnr}."
 
 
+_LARGEST_SHARE = 10.0
+"""Of an error and its reference: above ten times, nothing of the layer's output is left, and the
+SQNR beside it says how little. More digits would only widen the column."""
+
+
 def share(difference: float) -> str:
     """Format a share in percent with two significant digits: "3.1 %"."""
-    return f"{100 * difference:.2g} %" if difference < 10 else "over 1000 %"
+    if difference > _LARGEST_SHARE:
+        return f"over {100 * _LARGEST_SHARE:.0f} %"
+    # A float in format "g" would print 150 % with an exponent, a Decimal in format "f" never does.
+    return f"{Decimal(f'{100 * difference:.2g}'):f} %"
 
 
 @final
