@@ -1,8 +1,13 @@
 """The page in a real browser: quiet, whole at every width and in both colour schemes."""
 
+from pathlib import Path
+
 import pytest
 
+import litegate.report.html
 from litegate.report.html import comparison_page, write
+from litegate.report.html.charts.treemap import treemap
+from litegate.report.html.page_data import SizeShare
 
 WIDTHS = (360, 768, 1440)
 SCHEMES = ("light", "dark")
@@ -40,6 +45,12 @@ CUT = """[...document.querySelectorAll('table')].filter(table => !table.closest(
     && table.getBoundingClientRect().right > table.closest('section').getBoundingClientRect().right
 ).map(table => table.className)"""
 
+CLIPPED = """[...document.querySelectorAll('.treemap b, .treemap span')].filter(text => {
+    const box = text.getBoundingClientRect(), part = text.parentElement.getBoundingClientRect()
+    return box.height && (box.bottom > part.bottom || box.width < 32)
+}).map(text => text.textContent)"""
+LABELLED = "[...document.querySelectorAll('.treemap b')].filter(name => name.offsetHeight).length"
+
 
 @pytest.fixture(params=SCHEMES)
 def scheme(request):
@@ -67,6 +78,20 @@ def test_every_plot_is_seen_and_nothing_is_asked_for(opened, rich_page, width, s
     assert not tab.evaluate(OUTSIDE)
     assert not tab.evaluate(CUT)
     assert not complaints
+
+
+def test_labels_of_bytes_are_whole_or_hidden(opened, tmp_path, width):
+    """Half of the file, a quarter and so on: 24 parts, as many as a page shows."""
+    parts = [
+        SizeShare(name=f"layer_{number}/kernel", kind="weight", operator="", bytes=2**number)
+        for number in reversed(range(24))
+    ]
+    style = Path(litegate.report.html.__file__).with_name("templates") / "style.css"
+    page = tmp_path / "map.html"
+    page.write_text(f"<style>{style.read_text('utf-8')}</style><main>{treemap(parts)}", "utf-8")
+    tab, _ = opened(page, width=width)
+    assert not tab.evaluate(CLIPPED)
+    assert tab.evaluate(LABELLED) >= 3
 
 
 def test_nobody_is_left_out(opened, rich_page, width, scheme):

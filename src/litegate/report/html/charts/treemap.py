@@ -13,9 +13,11 @@ from litegate.report.html.charts.svg import share, tag
 from litegate.report.html.page_data import SizeShare
 
 _SHAPE = 2.8
-"""Width divided by height on a desktop, where squares look square."""
-_LEAST_SHOWN = 0.012
-"""Share of the area with room for a label; smaller rectangles are named in the table only."""
+"""Width divided by height, at which squares look square: that of a window of about 1,000 pixels.
+
+style.css gives `.treemap` the whole width and a height of 34 % of the window's, from 12 to 21 rem:
+the shape is 1.6 on a phone and 3.4 on a wide desktop, where squares look high or wide. The areas
+stay right. Labels that do not fit are hidden by style.css, which alone knows the size."""
 
 
 class Box(NamedTuple):
@@ -45,8 +47,7 @@ def _item(size_share: SizeShare, box: Box) -> Markup:
         "height": box.height,
     }
     style = ";".join(f"{side}:{share(length)}" for side, length in position.items())
-    has_room = box.width * box.height >= _LEAST_SHOWN * _SHAPE
-    label = (tag("b", short_name(size_share.name)), " ", tag("span", size)) if has_room else ()
+    label = (tag("b", short_name(size_share.name)), " ", tag("span", size))
     return tag("li", *label, class_=size_share.kind, style=style, title=plain(title))
 
 
@@ -96,9 +97,13 @@ def _placed(areas: Sequence[float], whole: Box) -> Iterator[Box]:
         offset += length
 
 
+_LEAST_SIDE = 1e-9
+"""Of what remains: rounding may leave nothing for the last areas, which are divided by it."""
+
+
 def _remaining(area: float, whole: Box) -> Box:
     if whole.width >= whole.height:
         depth = area / whole.height
-        return Box(whole.x + depth, whole.y, max(whole.width - depth, 1e-9), whole.height)
+        return Box(whole.x + depth, whole.y, max(whole.width - depth, _LEAST_SIDE), whole.height)
     depth = area / whole.width
-    return Box(whole.x, whole.y + depth, whole.width, max(whole.height - depth, 1e-9))
+    return Box(whole.x, whole.y + depth, whole.width, max(whole.height - depth, _LEAST_SIDE))
