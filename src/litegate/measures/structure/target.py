@@ -158,6 +158,8 @@ def _types(context: OperatorContext, rule: Rule) -> Breaches:
 
 
 def _type_pairs(context: OperatorContext, rule: Rule) -> Breaches:
+    if rule.conversions is None and not rule.alike:
+        return
     read, results = context.read_data(rule), context.results(rule)
     pairs = [f"{before.dtype} {after.dtype}" for before in read[:1] for after in results[:1]]
     for pair in pairs:
@@ -177,6 +179,8 @@ def _wrong_types(prefix: str, tensors: Sequence[Tensor], types: tuple[str, ...] 
 
 
 def _hybrid(context: OperatorContext, rule: Rule) -> Breaches:
+    if rule.hybrid is not False:
+        return
     kinds = ((Role.WEIGHT, "weights"), (Role.BIAS, "bias"), (Role.STATE, "state"))
     pairs = (
         f"{learned.dtype} {name} beside {tensor.dtype} activations"
@@ -185,28 +189,31 @@ def _hybrid(context: OperatorContext, rule: Rule) -> Breaches:
         for tensor in context.data(rule)
         if learned.dtype != "resource" and (learned.dtype in FLOATS) is not (tensor.dtype in FLOATS)
     )
-    if rule.hybrid is False:
-        yield from islice(pairs, 1)
+    yield from islice(pairs, 1)
 
 
 def _quantized(context: OperatorContext, rule: Rule) -> Breaches:
+    if not rule.quantized:
+        return
     learned = (*context.data(rule), *context.of(Role.WEIGHT))
     without_scale = [
         tensor
         for tensor in learned
         if not (tensor.dtype in FLOATS or tensor.is_quantized or tensor.dtype in rule.unscaled)
     ]
-    if rule.quantized and without_scale:
+    if without_scale:
         yield f"{_short_name(without_scale[0])} has no scale"
 
 
 def _per_channel(context: OperatorContext, rule: Rule) -> Breaches:
+    if rule.per_channel is not False:
+        return
     per_channel = [
         tensor
         for tensor in (*context.data(rule), *context.of(Role.WEIGHT))
         if len(tensor.scales) > 1
     ]
-    if rule.per_channel is False and per_channel:
+    if per_channel:
         yield f"{_short_name(per_channel[0])} has {len(per_channel[0].scales)} scales, allowed: one"
 
 
