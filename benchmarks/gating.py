@@ -31,12 +31,9 @@ _KEPT = ("accuracy", "agreement", "size")
 _CHOSEN = "reaches_its_floor or as_its_reference or stays_within_budget"
 _MODELS = '''
 """Damaged files, each against the sound one."""
-import json
-from pathlib import Path
-
 import litegate as lg
 
-for each in json.loads(Path(__file__).with_name("files.json").read_text()):
+for each in FILES:
     globals()[each["name"]] = lg.prebuilt(
         reference=f"sound/{each['source']}.tflite",
         candidate=f"damaged/{each['name']}.tflite",
@@ -89,10 +86,6 @@ class Place:
         for name in _KEPT:
             copy(CHECKS / f"test_{name}.py", folder / "checks")
         (folder / "pytest.ini").write_text("[pytest]\n")
-        text = _MODELS
-        for name, limit in (("ALIKE", ALIKE), ("ERROR", ERROR)):
-            text = text.replace(f"({name})", f"({limit})")
-        (folder / "models" / "mine.py").write_text(text)
         for source, sound in benches.items():
             split = sound.artifact.evaluation
             (self.sound(source, "tflite")).write_bytes(sound.artifact.tflite)
@@ -130,8 +123,7 @@ class Place:
         rmtree(self.folder / ".litegate", ignore_errors=True)
         for one in damaged:
             self.put(one)
-        declared = json.dumps([_declared(one) for one in damaged])
-        (self.folder / "models" / "files.json").write_text(declared)
+        self._declare(damaged)
         status = self._pytest()
         report = json.loads((self.folder / ".litegate/report/report.json").read_text("utf-8"))
         said: dict[str, list[str]] = {one.name: [] for one in damaged}
@@ -144,6 +136,13 @@ class Place:
         if status != int(red):
             raise AssertionError(f"the gate ended with {status}")
         return said
+
+    def _declare(self, damaged: Sequence[Damaged]) -> None:
+        """Write the models; in Python, since a file that a model reads has to be declared."""
+        text = _MODELS.replace("in FILES:", f"in {[_declared(one) for one in damaged]!r}:")
+        for name, limit in (("ALIKE", ALIKE), ("ERROR", ERROR)):
+            text = text.replace(f"({name})", f"({limit})")
+        (self.folder / "models" / "mine.py").write_text(text)
 
     def _pytest(self) -> int:
         os.chdir(self.folder)
