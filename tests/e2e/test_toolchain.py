@@ -167,6 +167,20 @@ def test_builder_may_compile_its_network(networks: Project, together: Path) -> N
     assert digests(built, "float32") == digests(together, "float32")
 
 
+def test_recurrent_layers_get_a_batch_of_one(networks: Project) -> None:
+    """TensorFlow converts none with a free batch; the certificate says so."""
+    recipes = ("float32", "int8_ptq")
+    built = networks.build("remembers", *recipes)
+    x = np.load(built / "evaluation" / "x.npy")
+    for recipe in recipes:
+        tflite = (built / recipe / "model.tflite").read_bytes()
+        runner = Runner(tflite)
+        assert (list(runner.inputs), runner.input.shape) == (["strokes"], (1, 8, 8))
+        kept = np.load(built / recipe / "keras_outputs.npy")
+        assert np.abs(outputs(tflite, x).real - kept).max() < (1e-4 if recipe == "float32" else 0.3)
+        assert json.loads((built / recipe / "certificate.json").read_text())["batch"] == 1
+
+
 def test_fine_tuning_has_its_own_rate(networks: Project) -> None:
     """A rate of zero, which is not the same as none, leaves the control's weights as they were."""
     built = networks.build("stands_still", "float32", "float32+1")

@@ -287,6 +287,13 @@ def without_data(keras):
     raise AssertionError
 
 
+@declared(recipes=[float32(), int8_ptq(calibration_samples=5)])
+def remembers(keras):
+    return keras.Sequential(
+        [keras.layers.Input((8, 8), name="strokes"), keras.layers.LSTM(4), keras.layers.Dense(10)]
+    )
+
+
 @declared()
 def talks(keras):
     import os, sys

@@ -72,12 +72,25 @@ def recipe_notes(model: Model, artifacts: Mapping[str, Artifact]) -> list[str]:
                 budget = model.budget_of(recipe)
                 warnings = (
                     *reference_gain_notes(reference, candidate),
+                    *_batch_notes(candidate),
                     *narrow_range_notes(candidate),
                     *unchecked_output_notes(budget, candidate),
                     *constant_prediction_notes(budget, candidate),
                 )
                 notes += [f"{subject}: {warning}" for warning in warnings]
     return notes
+
+
+def _batch_notes(candidate: Artifact) -> tuple[str, ...]:
+    """Return a note if the tool chain had to fix the batch."""
+    batch = candidate.certificate.get("batch")
+    if not batch:
+        return ()
+    note = (
+        f"the file has a fixed batch of {batch}, for TensorFlow cannot convert its recurrent"
+        " layers with a free batch; the application feeds as many samples at a time"
+    )
+    return (note,)
 
 
 def missing_accuracy_notes(model: Model) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from litegate import Budget, metrics, percent
 from litegate.core.errors import ConfigError
 from litegate.measures.latency.timing import quick_times
 from litegate.measures.metrics import metric_value
-from litegate.measures.overview import overview
+from litegate.measures.overview import overview, recipe_notes
 from litegate.measures.structure.arena import arena
 from litegate.mutation.faults.latency import added_operators
 from litegate.report.formatting import recipe_figures, recipe_head
@@ -123,3 +123,15 @@ def test_a_metric_without_a_value_is_left_out():
     budget = Budget(metrics=(metrics.mse(most=1),))
     (row,) = overview(scene(budget=budget).model, {"int8_qat": tiny_artifact()}, "float32")[0]
     assert row["metrics"] == {}
+
+
+@pytest.mark.parametrize(("certificate", "noted"), [({"batch": 1}, True), ({}, False)])
+def test_a_batch_that_had_to_be_fixed_is_noted(certificate, noted):
+    planted = scene()
+    model, candidate = planted.model, replace(planted.candidate, certificate=certificate)
+    artifacts = {
+        candidate.recipe.name: candidate,
+        candidate.recipe.reference.name: planted.reference,
+    }
+    notes = recipe_notes(model, artifacts)
+    assert any("has a fixed batch of 1, for TensorFlow cannot" in note for note in notes) == noted

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 from litegate.build.toolchain.calibration import Calibration, _cast_samples
 from litegate.build.toolchain.determinism import Frameworks
@@ -43,23 +43,69 @@ _OPTIONS = {
 }
 
 
+_FREE_BATCH_REFUSED = "'tf.TensorListReserve' op requires element_shape to be static"
+"""TensorFlow's message about a recurrent layer whose batch is free: it lists the layer's steps in a
+list of tensors, which has to have a fixed shape."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Converted:
+    """A converted network."""
+
+    tflite: bytes
+    batch: int | None = None
+    """The fixed batch, if the network could not be converted with a free one."""
+
+
 def convert(
     frameworks: Frameworks,
     network: Network | ConvertedGraph,
     recipe: Recipe,
     calibration: Calibration,
-) -> bytes:
-    """Convert a network, or a pretrained network without layers, to a `.tflite` file."""
-    tf, options = frameworks.tf, _OPTIONS[recipe.kind]
+) -> Converted:
+    """Convert a network, or a pretrained network without layers, to a `.tflite` file.
+
+    The batch stays free, but for recurrent layers that cannot be converted so.
+    """
     if isinstance(network, ConvertedGraph):
-        converter, dataset = network.converter(frameworks), calibration
-    else:
-        converter = tf.lite.TFLiteConverter.from_keras_model(network)
-        dataset = _cast_samples(network, calibration)
+        converter = network.converter(frameworks)
+        return Converted(tflite=_convert(frameworks, converter, recipe, calibration))
+    samples = _cast_samples(network, calibration)
+    try:
+        converter = frameworks.tf.lite.TFLiteConverter.from_keras_model(network)
+        return Converted(tflite=_convert(frameworks, converter, recipe, samples))
+    except Exception as error:  # the converter's own type is private to TensorFlow
+        if _FREE_BATCH_REFUSED not in str(error):
+            raise
+        converter = _with_batch_of_one(frameworks, network)
+        return Converted(tflite=_convert(frameworks, converter, recipe, samples), batch=1)
+
+
+def _with_batch_of_one(frameworks: Frameworks, network: Network) -> Any:
+    """Return a converter of the network for one sample, with the same names of outputs."""
+    tf = frameworks.tf
+    ports = zip(network.input_names, network.inputs, strict=True)
+    specs = [tf.TensorSpec([1, *port.shape[1:]], port.dtype, name=name) for name, port in ports]
+
+    def answer(*inputs: Any) -> dict[str, Any]:
+        outputs = network(inputs[0] if len(inputs) == 1 else list(inputs), training=False)
+        several = outputs if isinstance(outputs, list) else [outputs]
+        return dict(zip(network.output_names, several, strict=True))
+
+    function = tf.function(answer).get_concrete_function(*specs)
+    return tf.lite.TFLiteConverter.from_concrete_functions([function], network)
+
+
+def _convert(
+    frameworks: Frameworks, converter: Any, recipe: Recipe, calibration: Calibration
+) -> bytes:
+    """Convert with the options of the recipe's kind."""
+    tf, options = frameworks.tf, _OPTIONS[recipe.kind]
     if options.optimize:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if options.calibrate:
-        converter.representative_dataset = dataset
+        converter.representative_dataset = calibration
     if options.ports:
         converter.inference_input_type = tf.dtypes.as_dtype(recipe.input_type)
         converter.inference_output_type = tf.dtypes.as_dtype(recipe.output_type)

@@ -11,7 +11,7 @@ from typing import Any, final
 
 from litegate.build.toolchain.calibration import make_calibration
 from litegate.build.toolchain.compress import compressions
-from litegate.build.toolchain.convert import convert
+from litegate.build.toolchain.convert import Converted, convert
 from litegate.build.toolchain.determinism import Frameworks, environment_facts
 from litegate.build.toolchain.networks import Weights, build_network, rebuild_network, reseed
 from litegate.build.toolchain.pretrained import ConvertedGraph
@@ -69,9 +69,9 @@ class RecipeBuilder:
         outputs = graph.predict(self.samples.x_test, self.report.alive)
         for recipe in recipes:
             self.report.stage(recipe.name, "convert")
-            tflite = self._convert(recipe, graph)
+            converted = self._convert(recipe, graph)
             result = TrainingResult(outputs=outputs, curve=())
-            self._write(recipe, tflite, result, self.report.seconds(recipe.name))
+            self._write(recipe, converted, result, self.report.seconds(recipe.name))
             self.report.ready(recipe.name)
 
     def _train_float_network(self, recipe: Recipe) -> _FloatNetwork:
@@ -84,11 +84,11 @@ class RecipeBuilder:
     def _build_recipe(self, recipe: Recipe, float_network: _FloatNetwork | None) -> None:
         network, result = self._train_recipe(recipe, float_network)
         self.report.stage(recipe.name, "convert")
-        tflite = self._convert(recipe, network)
+        converted = self._convert(recipe, network)
         seconds = (float_network.seconds if float_network else {}) | self.report.seconds(
             recipe.name
         )
-        self._write(recipe, tflite, result, seconds)
+        self._write(recipe, converted, result, seconds)
         self.report.ready(recipe.name)
 
     def _train_recipe(
@@ -167,7 +167,7 @@ class RecipeBuilder:
             output=self.model.data.output,
         )
 
-    def _convert(self, recipe: Recipe, network: Network | ConvertedGraph) -> bytes:
+    def _convert(self, recipe: Recipe, network: Network | ConvertedGraph) -> Converted:
         training = self.model.training
         reseed(self.frameworks, training)
         calibration = make_calibration(
@@ -176,7 +176,11 @@ class RecipeBuilder:
         return convert(self.frameworks, network, recipe, calibration)
 
     def _write(
-        self, recipe: Recipe, tflite: bytes, result: TrainingResult, seconds: dict[str, float]
+        self,
+        recipe: Recipe,
+        converted: Converted,
+        result: TrainingResult,
+        seconds: dict[str, float],
     ) -> None:
         """Write the files of a build that the store keeps."""
         folder = self.staging / recipe.name
@@ -192,7 +196,9 @@ class RecipeBuilder:
                 "seconds": seconds,
             }
             | self._start_origin()
+            | ({"batch": converted.batch} if converted.batch else {})
         )
+        tflite = converted.tflite
         if recipe.strip:
             (folder / CONVERTED).write_bytes(tflite)
             tflite = stripped(tflite, subject=f"{self.model.name}/{recipe.name}")
