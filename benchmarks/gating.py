@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from shutil import copy, rmtree
 from typing import Any
@@ -124,8 +125,11 @@ class Place:
         for one in damaged:
             self.put(one)
         self._declare(damaged)
-        status = self._pytest()
-        report = json.loads((self.folder / ".litegate/report/report.json").read_text("utf-8"))
+        status, printed = self._pytest()
+        path = self.folder / ".litegate/report/report.json"
+        if not path.exists():
+            raise AssertionError(f"the gate ended with {status}, without a report: {printed}")
+        report = json.loads(path.read_text("utf-8"))
         said: dict[str, list[str]] = {one.name: [] for one in damaged}
         for row in report["verdicts"]:
             word = row["measurement"] if row["verdict"] == "pass" else row["verdict"]
@@ -144,20 +148,18 @@ class Place:
             text = text.replace(f"({name})", f"({limit})")
         (self.folder / "models" / "mine.py").write_text(text)
 
-    def _pytest(self) -> int:
+    def _pytest(self) -> tuple[int, str]:
+        """Run the gate; return its exit status and the end of what it printed."""
         os.chdir(self.folder)
         clean = {name: os.environ.pop(name, None) for name in ("CI", "LITEGATE_DATA")}
         os.environ["LITEGATE_STORE"] = str(self.folder / ".litegate" / "store")
-        with (
-            Path(os.devnull).open("w") as nothing,
-            redirect_stdout(nothing),
-            redirect_stderr(nothing),
-        ):
+        printed = StringIO()
+        with redirect_stdout(printed), redirect_stderr(printed):
             status = pytest.main(
                 ["checks/", "-q", "-p", "no:cacheprovider", "--tb=no", "-k", _CHOSEN]
             )
         os.environ |= {name: value for name, value in clean.items() if value}
-        return int(status)
+        return int(status), printed.getvalue()[-2000:]
 
 
 def _declared(one: Damaged) -> dict[str, Any]:
