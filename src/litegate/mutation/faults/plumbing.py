@@ -110,7 +110,7 @@ def copied_samples(scene: Scene, grade: float) -> Scene:
 
 @fault(
     family=Family.PLUMBING,
-    ladder=Ladder(1, 10, 100, unit="% of the samples", must=10),
+    ladder=Ladder(0.1, 1, 10, unit="% of the samples", must=10),
     noticed_by=(Name.LEAKED_SAMPLES,),
 )
 def leaked_samples(scene: Scene, grade: float) -> Scene:
