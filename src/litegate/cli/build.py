@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from litegate.cli.common import print_error
+from litegate.core.digests import short_digest
 from litegate.core.errors import ConfigError, LitegateError
 from litegate.core.escaping import plain
 from litegate.core.options import parse
@@ -45,7 +46,7 @@ def build(
             continue
         how = "was in the store" if name in stored else "built"
         size = f"{len(built.tflite):,} B"
-        typer.echo(plain(f"{built.name}: {how}, {size}, sha256 {built.sha256[:16]}"))
+        typer.echo(plain(f"{built.name}: {how}, {size}, sha256 {short_digest(built.sha256)}"))
     raise typer.Exit(int(failed))
 
 

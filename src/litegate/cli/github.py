@@ -16,7 +16,7 @@ import typer
 
 from litegate.cli.common import ReportFile
 from litegate.core.errors import ConfigError
-from litegate.core.escaping import plain, plain_lines
+from litegate.core.escaping import excerpt, plain, plain_lines
 from litegate.core.git import commit_hash, prefix
 from litegate.report.annotations import annotations as annotations_of
 from litegate.report.badge import badge as badge_of
@@ -169,7 +169,7 @@ def _names(expect: str) -> list[str]:
         raise ConfigError(
             "--expect is not what it can be",
             expected='names, or JSON such as ["digits_cnn", "mnist_cnn"]',
-            got=expect[:200],
+            got=excerpt(expect),
         ) from error
     return names
 

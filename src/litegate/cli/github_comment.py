@@ -92,15 +92,20 @@ def _api(
     return json.loads(_gh(*args))
 
 
+_GH_SECONDS = 60.0
+"""Seconds for a call of gh: a request takes one or two, and gh waits for a slow network. Less would
+fail there; a call that hangs costs the job all of them."""
+
+
 def _gh(*args: str, stdin: str = "") -> str:
     try:
-        gh = run(["gh", *args], stdin=stdin.encode(), timeout=60)
+        gh = run(["gh", *args], stdin=stdin.encode(), timeout=_GH_SECONDS)
     except (OSError, ChildError) as error:
         raise GitHubError("gh cannot be run", got=str(error), remedy="install it") from error
     if gh.exit_code:
         raise GitHubError(
             f"gh {args[0]} {args[-1] if not stdin else args[3]} failed",
-            got=gh.stderr.strip()[:2000],
+            got=gh.last_output,
             remedy="give GH_TOKEN a token that may do this",
         )
     return gh.stdout

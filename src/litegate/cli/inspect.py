@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from litegate.cli.common import read
+from litegate.core.digests import short_digest
 from litegate.measures.structure.inspection import inspection
 from litegate.report.inspection import as_json, show
 from litegate.spec.targets import KNOWN, load
@@ -41,4 +42,4 @@ def inspect(
     if to_json:
         typer.echo(json.dumps({"file": str(file), "sha256": digest} | as_json(inspected), indent=1))
         return
-    show(inspected, f"{file}: {len(tflite):,} B, sha256 {digest[:16]}")
+    show(inspected, f"{file}: {len(tflite):,} B, sha256 {short_digest(digest)}")

@@ -15,6 +15,7 @@ from litegate.build.store import ANSWERS, BUILDS
 from litegate.build.store_folder import adopt
 from litegate.build.store_maintenance import Entry, entries, format_age, verify
 from litegate.build.store_maintenance import prune as prune_entries
+from litegate.core.digests import short_digest
 from litegate.core.errors import StoreError
 from litegate.core.escaping import plain
 from litegate.core.options import parse
@@ -76,7 +77,7 @@ def list_entries(
         what = "" if entry.what == entry.group else entry.what
         mark = "needed" if entry.key in needed else ""
         cells = (
-            entry.key[:12],
+            short_digest(entry.key),
             entry.group,
             format_age(entry.age),
             f"{entry.size:,} B",
@@ -162,7 +163,7 @@ def verify_files(
     artifacts = _session().pipeline.store
     damaged = list(verify(artifacts))
     for group, key, what in damaged:
-        typer.echo(plain(f"{group}/{key[:12]}: {what}"))
+        typer.echo(plain(f"{group}/{short_digest(key)}: {what}"))
         if remove and group != "objects":
             artifacts.forget(group, key)
     if remove:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, final
 
-_QUOTED = 2000
+QUOTED = 2000
 """Characters of a child's output that an error quotes, from its end: the last frames of a traceback
 and the error. More would bury litegate's own sentence, fewer would cut the error off."""
 
@@ -47,7 +47,7 @@ class ChildError(Exception):
 
 def tail(output: str) -> str:
     """Return the end of a child's output, short enough to quote in an error."""
-    return output.strip()[-_QUOTED:]
+    return output.strip()[-QUOTED:]
 
 
 def own_module(module: str, *arguments: str) -> tuple[str, ...]:

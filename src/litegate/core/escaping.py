@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Sequence
 
 _COMMAND = re.compile(r"^((?:\s|\x1b\[[\d;]*m)*:):", re.MULTILINE)
 """Start of a line that GitHub's runner executes as a workflow command, with colours before it."""
@@ -37,8 +38,19 @@ def without_commands(text: str) -> str:
     return _COMMAND.sub(r"\1 :", text).replace(_OLD_COMMAND, "## [")
 
 
-# The lengths below keep a summary readable: a pull request may choose names of any length. A
-# message gets most, for its traceback; a property is the title of a line.
+# The lengths below keep a summary readable: a pull request may choose names of any length.
+_EXCERPT = 200
+"""Characters of a foreign value that an error quotes: two lines of a terminal, enough to recognize
+it; more would push what to do off the screen."""
+_BLOCK = 2000
+"""Characters of a text in Markdown: an error with the end of a child's output, which is as long
+(`child_process.QUOTED`). A comment of 60 KiB has room for thirty of them."""
+_MESSAGE = 4000
+"""Characters of an annotation's message: twice a block, so that a traceback of several errors is
+whole; more would hide the annotation that follows."""
+_PROPERTY = 400
+"""Characters of an annotation's title or file: longer than real names and paths, which must not be
+cut, and short enough that a stranger's does not fill the log."""
 
 
 def shortened(text: str, max_length: int) -> str:
@@ -46,7 +58,22 @@ def shortened(text: str, max_length: int) -> str:
     return text if len(text) <= max_length else f"{text[: max_length - 2]} …"
 
 
-def markdown(text: str, max_length: int = 2000) -> str:
+def excerpt(text: str) -> str:
+    """Return the start of a foreign value, to quote in an error."""
+    return shortened(text, _EXCERPT)
+
+
+_LISTED = 8
+"""Names that a sentence lists; more would hide what follows them."""
+
+
+def listed(names: Sequence[str]) -> str:
+    """Join the first names by commas, and count the others."""
+    rest = len(names) - _LISTED
+    return ", ".join(names[:_LISTED]) + (f" and {rest:,} more" if rest > 0 else "")
+
+
+def markdown(text: str, max_length: int = _BLOCK) -> str:
     """Return text for an HTML block in Markdown: a `<code>` element for each line.
 
     In an HTML block Markdown is not interpreted; in `<code>` GitHub does not link names, numbers or
@@ -56,12 +83,12 @@ def markdown(text: str, max_length: int = 2000) -> str:
     return "<br>".join(f"<code>{html.escape(plain(line))}</code>" for line in lines if line.strip())
 
 
-def command_message(text: str, max_length: int = 4000) -> str:
+def command_message(text: str, max_length: int = _MESSAGE) -> str:
     """Return text as the message of a workflow command."""
     return _percent_encoded(plain_lines(shortened(text, max_length)), "%\r\n")
 
 
-def command_property(text: str, max_length: int = 400) -> str:
+def command_property(text: str, max_length: int = _PROPERTY) -> str:
     """Return text as the value of a property of a workflow command."""
     return _percent_encoded(plain(shortened(text, max_length)), "%\r\n:,")
 

@@ -103,8 +103,9 @@ _HUNDREDTHS = {Unit.PERCENT: (100, " %"), Unit.POINTS: (100, " points")}
 def text(value: Number, unit: Unit, *, signed: bool = False) -> str:
     """Format a number with its unit, rounded for reading.
 
-    Shares and points have two decimals. A number that is not zero is never shown as zero. `signed`
-    puts a plus before positive numbers.
+    Shares and points have two decimals, numbers per thousand one: each resolves one of 10,000
+    samples. Ratios have three, as the default limit of latency, 1.025. A number that is not zero is
+    never shown as zero. `signed` puts a plus before positive numbers.
     """
     sign = "+" if signed and value > 0 else ""
     return sign + _plain(value, unit)
@@ -144,15 +145,20 @@ def _decimals(value: float, places: int) -> str:
 
 
 def _significant(value: float) -> str:
-    """Format with four significant digits: "0.9310", "2,871", "3.2e-05"."""
+    """Format with four significant digits: "0.9310", "2,871", "3.2e-05".
+
+    A metric's limit has two or three; a digit more shows how near the value is.
+    """
     if not value:
         return "0"
+    # Beyond these, a reader would have to count zeros or digits.
     if abs(value) < 1e-4 or abs(value) >= 1e9:
         return f"{value:.4g}"
     return f"{value:,.{max(0, 3 - math.floor(math.log10(abs(value))))}f}"
 
 
 def _seconds(value: float) -> str:
+    """Format in the largest of s, ms and us; no finer than 0.1 us, within the clock's noise."""
     if abs(value) >= 1:
         return f"{value:.2f} s"
     if abs(value) >= 1e-3:
@@ -209,7 +215,10 @@ def read(text: str) -> Amount:
 
 
 def exactly(value: Number, unit: Unit) -> str:
-    """Format a number with its unit to twelve significant digits, which `read` accepts."""
+    """Format a number with its unit to twelve significant digits, which `read` accepts.
+
+    A float has 15 to 17, of which rounding may change the last ones.
+    """
     return _joined(_scaled(value, unit, Context(prec=12)), unit)
 
 

@@ -6,14 +6,12 @@ import hashlib
 import shlex
 from pathlib import Path
 
+from litegate.core.digests import short_digest
 from litegate.core.errors import MeasurementError
 from litegate.measures.measurement import Measurement, violations
 from litegate.measures.names import Name
 from litegate.spec import Artifact
 
-_DIGITS = 12
-"""Digits of a digest that a message shows, enough to recognize a file (48 bits); all 64 would fill
-the line. The comparison uses all of them."""
 _LFS_POINTER = b"version https://git-lfs"
 
 
@@ -32,7 +30,7 @@ def shipped_violations(candidate: Artifact, file: Path) -> Measurement:
 
 def describe_bytes(tflite: bytes) -> str:
     """Describe a file for a message: the start of its SHA-256, and its size."""
-    return f"sha256 {hashlib.sha256(tflite).hexdigest()[:_DIGITS]}, {len(tflite):,} B"
+    return f"sha256 {short_digest(hashlib.sha256(tflite).hexdigest())}, {len(tflite):,} B"
 
 
 def _problem(candidate: Artifact, file: Path, shown: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from litegate.measures.statistics.proportions import clopper_pearson_upper
 from litegate.mutation.expected_checks import expected_checks
 from litegate.mutation.grades import FaultRun
 from litegate.mutation.proof import Proof
@@ -94,23 +95,4 @@ def alarm_rate_below(alarms: int, comparisons: int) -> float | None:
     The limit is exact (Clopper and Pearson 1934): the rate at which so few alarms have a
     probability of 5 %.
     """
-    if not comparisons:
-        return None
-    if alarms >= comparisons:
-        return 1.0
-    low, high = alarms / comparisons, 1.0
-    # bisection: 60 halvings of [0, 1] reach the resolution of a float
-    for _ in range(60):
-        rate = (low + high) / 2
-        is_below = _probability_at_most(alarms, comparisons, rate) > 0.05
-        low, high = (rate, high) if is_below else (low, rate)
-    return float(high)
-
-
-def _probability_at_most(alarms: int, n: int, rate: float) -> float:
-    """Return the binomial probability of at most `alarms` alarms in n comparisons."""
-    term = total = (1 - rate) ** n
-    for k in range(alarms):
-        term *= (n - k) / (k + 1) * rate / (1 - rate)
-        total += term
-    return float(total)
+    return clopper_pearson_upper(alarms, comparisons) if comparisons else None

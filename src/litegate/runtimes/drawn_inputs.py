@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from litegate.core.errors import ArtifactError
 from litegate.runtimes.litert import Kernels, load
+from litegate.runtimes.sandbox import FREE_SIZE
 from litegate.runtimes.signatures import RunnableGraph, runnable_graph
 from litegate.tflite.graph import Subgraph
 from litegate.tflite.parser import parse
@@ -31,13 +32,6 @@ _SEED = 20
 _MOST_VALUES = 1 << 24
 """The most numbers of an input or output in one invocation: 64 MiB of float32; a damaged shape
 could ask for more than the machine has."""
-_FREE_SIZE = 64
-"""The length to use for a dynamic size other than the batch.
-
-At the length of 1, with which LiteRT begins, a convolution along time finds too little input and
-refuses the file. 64 are enough for a few convolutions and poolings; a longer one costs time, for
-attention with the square of it.
-"""
 _SAME_VALUES = frozenset({"CAST", "RESHAPE", "EXPAND_DIMS", "SQUEEZE", "TRANSPOSE"})
 """Operators that pass indices on unchanged."""
 
@@ -66,7 +60,7 @@ def answer_drawn(
     """
     main = parse(tflite, subject=subject, signature=signature).main
     tried, refusal = list[dict[str, tuple[int, ...]]](), ""
-    for free_size, batch in ((_FREE_SIZE, SAMPLES), (_FREE_SIZE, 1), (1, 1)):
+    for free_size, batch in ((FREE_SIZE, SAMPLES), (FREE_SIZE, 1), (1, 1)):
         try:
             interpreter = load(tflite, subject, kernels)
         except ArtifactError as error:  # the reference kernels lack operators such as CEIL
@@ -123,7 +117,7 @@ def _draw(rng: np.random.Generator, port: Port, shape: tuple[int, ...], rows: in
         return rng.standard_normal(shape).astype(port.dtype)
     if kind not in "iub":
         return np.full(shape, b"text", dtype=object)
-    # Counts and indices have 32 bits or more, and no use for a scale.
+    # Real values have at most 16 bits. Counts and indices have 32 or more, and no use for a scale.
     if kind != "b" and port.scale and bits <= 16:
         limits = np.iinfo(port.dtype)
         return rng.integers(limits.min, limits.max, shape, port.dtype.type, endpoint=True)

@@ -34,7 +34,9 @@ _SEEN_GREETINGS: list[bytes] = []
 def without_greeting() -> Iterator[None]:
     """Filter LiteRT's line about its delegate from stderr, and pass on everything else.
 
-    LiteRT writes that line once in a process, when it loads the first file with the delegate.
+    The line says the same of every file, and would stand in the middle of the progress line, or in
+    the captured output of whichever check runs first. LiteRT writes it
+    once in a process, when it loads the first file with the delegate.
     It writes to the file descriptor, so redirecting `sys.stderr` would not catch it.
     """
     stderr_copy = None if _SEEN_GREETINGS else _duplicate(_STDERR)

@@ -27,11 +27,16 @@ TIMEOUT = 300.0
 machine many. Less would refuse sound files there; a file that hangs costs all of them."""
 
 _REFUSED = 3
-"""The child's exit status if LiteRT refused the file; its message is the last line of stdout."""
-_FREE_SIZE = 64
-"""The length to use for a dynamic size besides the batch: enough for a few convolutions.
+"""The child's exit status if LiteRT refused the file; its message is the last line of stdout.
 
-At the length of 1, with which LiteRT begins, it would refuse a convolution along time."""
+Python itself exits with 1 after an exception and with 2 for a wrong command line."""
+FREE_SIZE = 64
+"""The length to use for a dynamic size other than the batch.
+
+At the length of 1, with which LiteRT begins, a convolution along time finds too little input and
+refuses the file. 64 are enough for a few convolutions and poolings; a longer one costs time, for
+attention with the square of it.
+"""
 _REMEDY = "fetch or build the file again; if it stays, this LiteRT cannot run it"
 
 
@@ -148,10 +153,12 @@ def _samples(runner: Runner, batch: int) -> Iterator[Inputs]:
     rng = np.random.default_rng(0)
     ports = runner.inputs.items()
     shapes = {
-        name: (batch, *(_FREE_SIZE if size == -1 else size for size in port.shape[1:]))
+        name: (batch, *(FREE_SIZE if size == -1 else size for size in port.shape[1:]))
         for name, port in ports
     }
     yield Inputs({name: np.zeros(shape, np.float32) for name, shape in shapes.items()})
+    # An SD of 100, as of samples that nobody scaled: inputs and activations reach the ends of their
+    # ranges, where a smaller one would leave kernels unused.
     values = {
         name: rng.normal(scale=100, size=shape).astype(np.float32) for name, shape in shapes.items()
     }

@@ -13,6 +13,7 @@ from typing import Any, Protocol, final
 from numpy.typing import NDArray
 
 from litegate.core.errors import ArtifactError
+from litegate.core.escaping import excerpt
 from litegate.tflite.ports import Port, index_ports, join_names, port_from_detail
 
 
@@ -149,7 +150,7 @@ def read_names(read: Callable[[], Any], what: str, subject: str) -> Any:
         raise ArtifactError(
             f"the name of {what} of {subject} is no text",
             expected="UTF-8",
-            got=repr(error.object[:80]),
+            got=excerpt(repr(error.object)),
             remedy="build it again, or fetch it again if it came from elsewhere",
         ) from error
 

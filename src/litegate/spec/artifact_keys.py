@@ -194,7 +194,7 @@ def _parse(source: bytes, file: str) -> ast.Module:
         raise ConfigError(f"{file} cannot be read as Python", got=str(error)) from error
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=4096)  # more modules than a project has; an entry is a digest and some names
 def _digest_and_imports(source: bytes, file: str) -> tuple[str, tuple[tuple[str, int], ...]]:
     """Return a module's digest and its imports; cached, since all recipes need the same modules."""
     tree = _parse(source, file)

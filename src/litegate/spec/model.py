@@ -23,7 +23,8 @@ class Training:
     """Hyperparameters of the training; every field is part of an artifact's key."""
 
     epochs: int = 1
-    """Passes over the training split; 0 keeps the weights that the builder returns."""
+    """Passes over the training split; 0 keeps the weights that the builder returns. The default is
+    that of Keras's `fit`."""
     batch_size: int = 32
     """Samples of a training step; the default is that of Keras's `fit`."""
     seed: int = 7

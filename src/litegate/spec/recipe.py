@@ -27,6 +27,10 @@ class Kind(StrEnum):
 
 _QAT_NAME = re.compile(r"int8_p?c?qat(_scratch)?")
 """The names that `litegate.recipes` gives to recipes of quantization-aware training."""
+CALIBRATION_SAMPLES = 500
+"""Default: the most of the 100 to 500 that TensorFlow's guide to quantization after training names.
+
+More samples cover rarer values, but take longer and widen the quantization steps."""
 IO_TYPES = ("float32", "int8", "uint8", "int16")
 """Types of inputs and outputs; int16 only for `int16x8`."""
 
@@ -101,9 +105,8 @@ class Recipe:
     """int8_qat: prunes before quantization, which keeps zeros."""
     clustering: Clustering | None = None
     """int8_qat: clusters before quantization, which keeps the clusters."""
-    calibration_samples: int = 500
-    """int8_ptq, int16x8: number of training samples that set the ranges of the activations. More
-    samples cover rarer values, but take longer and widen the quantization steps."""
+    calibration_samples: int = CALIBRATION_SAMPLES
+    """int8_ptq, int16x8: number of training samples that set the ranges of the activations."""
     strip: bool = False
     """Remove from the file what no device reads; its outputs stay the same to the bit."""
     shipped: str | None = None

@@ -15,7 +15,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from litegate.spec.budget import Budget
-from litegate.spec.recipe import Clustering, Kind, Pruning, Recipe
+from litegate.spec.recipe import CALIBRATION_SAMPLES, Clustering, Kind, Pruning, Recipe
+
+FINE_TUNE_EPOCHS = 1
+"""After one, the MNIST network is within 0.04 points of its reference (three seeds). More may help
+other networks, and costs an epoch of the candidate and of its reference."""
 
 
 def float32() -> Recipe:
@@ -26,7 +30,7 @@ def float32() -> Recipe:
 def int8_qat(  # noqa: PLR0913 keywords only, each with a default
     *,
     name: str | None = None,
-    fine_tune_epochs: int = 1,
+    fine_tune_epochs: int = FINE_TUNE_EPOCHS,
     from_scratch: bool = False,
     input_type: str = "float32",
     output_type: str = "float32",
@@ -70,7 +74,7 @@ def int8_qat(  # noqa: PLR0913 keywords only, each with a default
 def int8_ptq(  # noqa: PLR0913 keywords only, each with a default
     *,
     name: str = "int8_ptq",
-    calibration_samples: int = 500,
+    calibration_samples: int = CALIBRATION_SAMPLES,
     input_type: str = "float32",
     output_type: str = "float32",
     gate: bool = True,
@@ -123,7 +127,7 @@ def float16(
 def int16x8(  # noqa: PLR0913 keywords only
     *,
     name: str = "int16x8",
-    calibration_samples: int = 500,
+    calibration_samples: int = CALIBRATION_SAMPLES,
     input_type: str = "float32",
     output_type: str = "float32",
     gate: bool = True,

@@ -47,7 +47,7 @@ def _named(name: str, module: ModuleType) -> str:
     if not module.__name__.startswith("litegate"):
         return ""
     public = [attribute for attribute in dir(module) if not attribute.startswith("_")]
-    near = get_close_matches(name, public, n=3)
+    near = get_close_matches(name, public)
     return f"did you mean {' or '.join(near)}?" if near else ""
 
 

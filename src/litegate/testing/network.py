@@ -12,6 +12,11 @@ SIDE, CHANNELS, CLASSES = 10, 4, 4
 FEATURES = (SIDE - 2) ** 2 * CHANNELS
 """256: with 4 classes, the dense layer has 1,024 weights, just enough for `dynamic_range`."""
 
+SEED = 7
+"""Arbitrary, as that of `Training`; fixed, so that each run of a test sees the same artifacts."""
+_CENTRING_SAMPLES = 512
+"""Samples whose mean logits the last bias cancels: enough that no class is rare."""
+
 Floats = NDArray[np.float32]
 
 
@@ -44,12 +49,16 @@ class Activations:
     """Shape (n, classes)."""
 
 
-def network(seed: int = 7) -> Network:
+def network(seed: int = SEED) -> Network:
     """Draw weights from `seed`; the last bias makes all classes about equally frequent."""
     rng = np.random.default_rng(seed)
 
     def draw(*shape: int, inputs: int) -> Floats:
-        """Draw from a normal distribution with a standard deviation of 1 / sqrt(inputs)."""
+        """Draw from a normal distribution with a standard deviation of 1 / sqrt(inputs).
+
+        Fewer `inputs` than a sum has terms make larger weights. The samples lie between 0 and 1, so
+        that sums would otherwise shrink from layer to layer, and with them the margins of classes.
+        """
         values: Floats = rng.normal(0, inputs**-0.5, shape).astype(np.float32)
         return values
 
@@ -61,11 +70,11 @@ def network(seed: int = 7) -> Network:
         dense=draw(CLASSES, FEATURES, inputs=4),
         dense_bias=np.zeros(CLASSES, np.float32),
     )
-    mean_logits = activations(unbiased, samples(512, seed)).logits.mean(axis=0)
+    mean_logits = activations(unbiased, samples(_CENTRING_SAMPLES, seed)).logits.mean(axis=0)
     return replace(unbiased, dense_bias=-mean_logits)
 
 
-def samples(n: int, seed: int = 7) -> Floats:
+def samples(n: int, seed: int = SEED) -> Floats:
     """Draw images of bright and dark rows and columns, from 0 to 1, shape (n, 10, 10, 1)."""
     rng = np.random.default_rng(seed)
     rows = rng.random((n, SIDE, 1, 1), dtype=np.float32)

@@ -9,7 +9,16 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from litegate.spec import Kind
-from litegate.testing.network import FEATURES, SIDE, Floats, Network, activations, network, samples
+from litegate.testing.network import (
+    FEATURES,
+    SEED,
+    SIDE,
+    Floats,
+    Network,
+    activations,
+    network,
+    samples,
+)
 from litegate.tflite.editing.writer import ModelWriter, QuantizationParameters
 
 _CALIBRATION_SAMPLES = 512
@@ -25,7 +34,7 @@ def tiny(
     *,
     input_type: str = "float32",
     output_type: str = "float32",
-    seed: int = 7,
+    seed: int = SEED,
 ) -> bytes:
     """Return the network of `seed` as a `.tflite` that LiteRT runs: 10x10x1 in, four logits out.
 
@@ -160,6 +169,7 @@ class _NetworkWriter:
         if self._activation == "float32" and not is_dynamic:
             return _WrittenTensor(index=self._writer.constant(name, weights), steps=None)
         other_axes = tuple(axis for axis in range(weights.ndim) if axis != channel)
+        # LiteRT's specification of 8-bit quantization: weights are symmetric, from -127 to 127.
         scales = (np.abs(weights).max(axis=other_axes, keepdims=True) / 127).astype(np.float32)
         integers = np.clip(np.round(weights / scales), -127, 127).astype(np.int8)
         steps = QuantizationParameters(scales=tuple(scales.ravel().tolist()), axis=channel)
@@ -181,6 +191,7 @@ class _NetworkWriter:
         """Write a float16 constant and a DEQUANTIZE; return the index of the float32 tensor."""
         packed = self._writer.constant(name, values.astype(np.float16))
         output = self._writer.computed(f"{name}/unpacked", "float32", values.shape)
+        # Version 3 is the lowest that takes float16.
         return self._writer.operator("DEQUANTIZE", 3, [packed], output, schema.DequantizeOptionsT())
 
     def _flattened(self, tensor: _WrittenTensor) -> _WrittenTensor:
@@ -213,6 +224,7 @@ def _range_steps(dtype: str, low: float, high: float) -> QuantizationParameters 
     """Return a quantization of `low` to `high` that represents 0 exactly; None for float32."""
     if dtype == "float32":
         return None
+    # int16 is symmetric, as its kernels require; int8 spreads its 255 steps over low to high.
     if dtype == "int16":
         return QuantizationParameters(scales=(max(abs(low), abs(high)) / 32767,))
     low, high = min(low, 0.0), max(high, 0.0)

@@ -162,6 +162,7 @@ def _measure_difference(candidate: Artifact, keras: NDArray[Any], outputs: Outpu
     steps = np.abs(values - keras) / quantum
     sample, *rest = np.unravel_index(int(steps.argmax()), steps.shape)
     position = (sample, *rest)
+    # In hundredths: the outputs are float32, so that a whole number of quanta is not quite one.
     return Measurement(
         name=Name.KERAS_DIFFERENCE,
         subject=candidate.name,

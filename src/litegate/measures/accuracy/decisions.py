@@ -10,6 +10,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from litegate.core.digests import short_digest
 from litegate.core.errors import MeasurementError
 from litegate.data.disk_arrays import in_parts, part_slices
 from litegate.runtimes.inference import Outputs, predict, predict_all
@@ -100,8 +101,8 @@ def demand_same_split(reference: Artifact, candidate: Artifact) -> None:
     if expected != got:
         raise MeasurementError(
             f"{reference.name} and {candidate.name} have different evaluation splits",
-            expected=f"{expected[:12]} for both",
-            got=f"{got[:12]} for {candidate.name}",
+            expected=f"{short_digest(expected)} for both",
+            got=f"{short_digest(got)} for {candidate.name}",
             remedy="build both again from the same data",
         )
 

@@ -15,7 +15,7 @@ from litegate.data.sample_digests import sample_digests
 from litegate.spec import Evaluation
 
 
-@lru_cache(maxsize=4)  # keeps the splits alive; the checks of a model share one
+@lru_cache(maxsize=4)  # keeps the splits alive; the checks of a model share one or two
 def originals(split: Evaluation) -> NDArray[np.intp]:
     """Return for each sample the index of the first sample with the same values, shape (n,).
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.core.errors import MeasurementError
+from litegate.core.escaping import listed
 from litegate.measures.accuracy.duplicates import first_indices, originals
 from litegate.measures.accuracy.shares import PairedCounts
 from litegate.measures.statistics.proportions import FlipCounts
@@ -56,7 +57,7 @@ def class_masks(labels: NDArray[np.intp], names: tuple[str, ...]) -> Iterator[Ma
         raise MeasurementError(
             f"{len(empty)} of {len(names)} classes have no sample in the evaluation split",
             expected="at least one sample of each",
-            got=f"none of {', '.join(empty[:8])}",
+            got=f"none of {listed(empty)}",
             remedy="add samples of them, or leave the limit for each class unset",
         )
     return (labels == number for number in range(len(names)))

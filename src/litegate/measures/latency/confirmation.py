@@ -178,7 +178,7 @@ def _parse_decision(stdout: str) -> Decision:
         raise MeasurementError(
             "the process that timed once more printed no decision",
             expected="one line of JSON",
-            got=repr(stdout[-500:]),
+            got=repr(tail(stdout)),
         ) from error
 
 

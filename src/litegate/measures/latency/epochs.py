@@ -21,8 +21,8 @@ from litegate.measures.latency.timing import EPOCH_SECONDS, Clock, Clocks, Invok
 _MOST_PADS = 6
 """Allocations of random size that are kept, so that the next interpreters get other addresses.
 
-Six of at most 64 KiB: without them the allocator hands out the same addresses again, and more of
-them only take memory."""
+Six of 64 bytes (a cache line) to 64 KiB (sixteen pages): without them the allocator hands out the
+same addresses again, and more of them only take memory."""
 
 
 @final

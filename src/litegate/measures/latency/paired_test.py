@@ -45,8 +45,13 @@ FAST_BUDGET, SLOW_BUDGET = 3.0, 10.0
 """Budgets in seconds for models of at most and of more than SLOW_INVOCATION: a model of 5 to 10 ms
 finds a slowdown of 5 % half of the time in 3 s, and in 11 of 12 cases in 10 s."""
 SLOW_INVOCATION = 0.002
-"""Seconds of one invocation. Neighbours on the machine pre-empt nearly every invocation of several
-milliseconds, so that an epoch says less and more of them are needed."""
+"""Seconds of one invocation above which a model gets SLOW_BUDGET: between the models measured.
+
+Those below 1 ms decide in 0.2 to 0.5 s, and within FAST_BUDGET. Neighbours on the machine pre-empt
+nearly every invocation of 5 to 10 ms, so that an epoch says less and more epochs are needed.
+
+A lower value gives fast models time that they seldom use, a higher one leaves more models of a few
+milliseconds inconclusive."""
 REPORT_SECONDS = 1.0
 """Seconds to measure if there is no limit to decide: the SD of the ratio is 0.16 % after one, for
 small models; a number that fails nobody needs no more."""

@@ -31,7 +31,8 @@ would leave fewer draws of memory placement a second, which limit the precision.
 """
 LONG_INVOCATION = 0.060
 """Seconds of an invocation above which an epoch has one quad, not three: else too few epochs would
-fit into the budget."""
+fit into the budget. Three give a median of six times of each model, which one disturbed invocation
+does not move."""
 _MOST_WARM_UPS = 19
 """Limits the invocations that a tiny model spends on warming up: its weights are in the cache after
 a few, and 1.5 ms would be hundreds."""

@@ -79,7 +79,7 @@ def call_function(metric: Metric, chunk: Chunk) -> Any:
         arguments["labels"] = _read_only(chunk.required_labels(metric))
     try:
         return function(**{name: arguments[name] for name in parameters})
-    except Exception as error:
+    except Exception as error:  # the user's function may raise anything
         raise MeasurementError(
             f"the function of the metric {metric.name} failed on {len(chunk.outputs):,} samples",
             expected="a number; NaN where the samples have none",

@@ -62,7 +62,7 @@ class ResampledMetric:
     """Number of distinct samples."""
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=16)  # keeps the artifacts alive; a model has a few metrics and artifacts
 def sample_statistics(artifact: Artifact, metric: Metric) -> SampleStatistics:
     """Return the statistics of every sample, shape (n, k), of the `.tflite` run in LiteRT."""
     demand_finite_outputs(predict(artifact), artifact.name)
@@ -152,7 +152,7 @@ class _ResampledClasses:
     distinct: int
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=64)  # as above, and each slice of the split; only counts of classes
 def _resample_classes(
     artifact: Artifact, metric: Metric, slice_name: str, split: Evaluation
 ) -> _ResampledClasses:

@@ -16,6 +16,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from litegate.core.escaping import listed
 from litegate.measures.accuracy.quanta import Grid
 from litegate.measures.measurement import Measurement, violations
 from litegate.measures.names import Name
@@ -92,7 +93,9 @@ def _representable_range(grid: Grid | None) -> tuple[float, float]:
     if grid is None:
         limits = np.finfo(np.float32)
         return float(limits.min), float(limits.max)
-    tolerance = grid.quantum / 1000  # real outputs are float32, the grid's ends are not
+    # Real outputs are float32, the grid's ends are not. A thousandth of a step is above that
+    # rounding, and far below the step by which an output beyond the grid would miss it.
+    tolerance = grid.quantum / 1000
     return grid.low - tolerance, grid.high + tolerance
 
 
@@ -144,8 +147,7 @@ def _change(before: NDArray[Any], after: NDArray[Any], tolerance: float = 0.0) -
 
 
 def _list_outputs(places: NDArray[np.intp]) -> str:
-    shown = ", ".join(str(place) for place in places[:4])
-    return f"outputs {shown}" + (f" and {len(places) - 4} more" if len(places) > 4 else "")
+    return f"outputs {listed([str(place) for place in places])}"
 
 
 finite = Property(

@@ -196,6 +196,7 @@ def families(size: int, samples: int) -> tuple[SearchStrategy[Pattern], ...]:
     from hypothesis import strategies as st
 
     level = st.sampled_from((0, TOP)) | st.integers(0, TOP)
+    # 65,536 seeds: far more noises than are tried, and a message shows a short number.
     place, seed = st.integers(0, size - 1), st.integers(0, 2**16)
     spots = st.lists(
         st.tuples(place, level), min_size=1, max_size=HOT, unique_by=lambda spot: spot[0]
@@ -203,6 +204,7 @@ def families(size: int, samples: int) -> tuple[SearchStrategy[Pattern], ...]:
     return (
         st.builds(Constant, level),
         st.builds(Hot, level, spots.map(tuple)),
+        # Wider stripes would fill a small input whole, as Constant does.
         st.builds(Stripes, level, level, st.integers(1, 64)),
         st.builds(Perturbed, st.integers(0, samples - 1), level, seed),
         st.builds(Noise, seed, ends=st.booleans()),

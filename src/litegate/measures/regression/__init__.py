@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 
+from litegate.core.digests import short_digest
 from litegate.core.errors import ConfigError, MeasurementError
 from litegate.core.units import Number, Quantity, Unit, text
 from litegate.measures.accuracy import accuracy, accuracy_drop, answers
@@ -162,8 +163,8 @@ def _check_same_split(base: Artifact, candidate: Artifact) -> None:
     if base_digest != candidate_digest:
         raise MeasurementError(
             f"{candidate.name} and its base have different evaluation splits",
-            expected=f"{candidate_digest[:12]} for both",
-            got=f"{base_digest[:12]} for the base",
+            expected=f"{short_digest(candidate_digest)} for both",
+            got=f"{short_digest(base_digest)} for the base",
             remedy="score both on the split of the change",
         )
 

@@ -13,6 +13,7 @@ from math import prod
 from typing import final
 
 from litegate.core.errors import MeasurementError
+from litegate.core.escaping import listed
 from litegate.core.units import Unit
 from litegate.measures.measurement import Measurement
 from litegate.measures.names import Name
@@ -167,7 +168,7 @@ def macs(artifact: Artifact) -> Measurement:
         raise MeasurementError(
             f"the multiply-accumulates of {artifact.name} cannot be counted",
             expected="operators whose cost the shapes in the file give",
-            got=", ".join(uncounted[:8]),
+            got=listed(uncounted),
             remedy="leave macs out of the budget",
         )
     operator_costs = costs(graph)

@@ -231,6 +231,7 @@ def _shapes(context: OperatorContext, rule: Rule) -> Breaches:
             f"shape {shape}, only the last {rule.wide} may be above 1" for shape in rejected[:1]
         )
     first = context.read[0][0].shape if context.read else ()
+    # Only the four dimensions of images (NHWC) begin with the batch for sure.
     if rule.batch is not None and len(first) == 4 and first[0] != rule.batch:
         yield f"batch {first[0]}, allowed: {rule.batch}"
 

@@ -105,6 +105,7 @@ def answers_depend_on_batch(scene: Scene, _grade: float) -> Scene:
 
 @fault(
     family=Family.ACCURACY,
+    # outputs are compared bit by bit, so that a single step must be noticed
     ladder=Ladder(1, 4, 16, 64, unit="steps", must=1),
     noticed_by=(Name.DETERMINISM,),
 )

@@ -48,7 +48,7 @@ def custom_faults(checks: Path) -> tuple[Fault, ...]:
     sys.modules[spec.name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except Exception as error:  # the user's file may raise anything
         raise ConfigError(
             f"{file} cannot be loaded", got=f"{type(error).__name__}: {error}"
         ) from error

@@ -89,6 +89,7 @@ def _pack(
     None as `axes` gives all weights the same scale. Returns the scales.
     """
     peaks = np.abs(values).max(axis=axes, keepdims=True)
+    # symmetric int8 weights do not use -128
     scales = (np.where(peaks > 0, peaks, 1) / 127).astype(np.float32)
     integers = np.clip(np.round(values / scales), -127, 127).astype(np.int8)
     draft.store(layer.weight, integers)

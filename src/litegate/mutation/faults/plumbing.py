@@ -93,6 +93,7 @@ def one_sample(scene: Scene, _: float) -> Scene:
 
 @fault(
     family=Family.PLUMBING,
+    # two copies would be enough for a proof, and more would prove more
     ladder=Ladder(2, 8, 32, unit="times", must=2),
     noticed_by=(*_DROPS, *_SHARES),
     expect=Expect.UNPROVEN,
@@ -110,6 +111,7 @@ def copied_samples(scene: Scene, grade: float) -> Scene:
 
 @fault(
     family=Family.PLUMBING,
+    # a smaller `must` would call every limit a survivor that allows a few known copies
     ladder=Ladder(0.1, 1, 10, unit="% of the samples", must=10),
     noticed_by=(Name.LEAKED_SAMPLES,),
 )

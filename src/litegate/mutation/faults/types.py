@@ -37,7 +37,7 @@ def float_layers(scene: Scene, grade: float) -> Scene:
 
 @fault(
     family=Family.TYPES,
-    ladder=Ladder(1, 4, unit="islands", must=1),
+    ladder=Ladder(1, 4, unit="islands", must=1),  # as _LAYERS
     noticed_by=(_TENSORS, _OPERATORS),
 )
 def float_islands(scene: Scene, grade: float) -> Scene:
@@ -55,7 +55,7 @@ def float_islands(scene: Scene, grade: float) -> Scene:
 
 @fault(
     family=Family.TYPES,
-    ladder=Ladder(1, 4, unit="pairs", must=1),
+    ladder=Ladder(1, 4, unit="pairs", must=1),  # as _LAYERS
     noticed_by=(_TENSORS, _OPERATORS),
 )
 def round_trips(scene: Scene, grade: float) -> Scene:

@@ -15,14 +15,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any, final
 
+from litegate.core.digests import short_digest
 from litegate.core.errors import ConfigError
 
 _LISTS = Path(__file__).parent
 KNOWN = tuple(sorted(path.stem for path in _LISTS.glob("*.toml")))
 """Names of the targets that litegate includes."""
-_DIGEST_DIGITS = 12
-"""Of a list's digest in reports: 48 bits tell two versions apart; all 64 digits would fill the
-line."""
 
 Range = tuple[int, int]
 """Least and greatest allowed value."""
@@ -102,7 +100,7 @@ class Target:
     """Its compiler folds operators that compute shapes alone, such as SHAPE of a free batch."""
 
     def __str__(self) -> str:
-        own = "" if self.name in KNOWN else f" ({self.digest[:_DIGEST_DIGITS]})"
+        own = "" if self.name in KNOWN else f" ({short_digest(self.digest)})"
         return f"{self.name}{own}"
 
 
