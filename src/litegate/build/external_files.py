@@ -155,7 +155,7 @@ def _prepare(data: Data, locations: DataLocations, folder: Path) -> Splits:
         return prepare(watched_data(data, locations.project or Path.cwd()), locations, folder)
     except LitegateError:
         raise
-    except Exception as error:
+    except Exception as error:  # the user's functions may raise anything
         raise DataError(
             f"the data set {data.name} cannot be loaded", got=f"{type(error).__name__}: {error}"
         ) from error

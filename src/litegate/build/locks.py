@@ -82,6 +82,7 @@ def holder(path: Path) -> str:
 def _open(path: Path) -> int:
     """Open or create the file; a link is refused, since the holder is written into the file."""
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+    # As `open` does: the umask takes away what the user denies to others.
     return os.open(path, flags, 0o666)
 
 

@@ -52,6 +52,9 @@ _OUT_OF_MEMORY = (
 _TAIL = 15
 """Lines of the log that an error quotes: the end of a traceback, not the whole log."""
 _STACK = "Stack (most recent call first):"
+_STACK_SECONDS = 1.0
+"""Seconds to wait for the stack, in twenty looks at the log: faulthandler writes it at once, except
+on a loaded machine. Without it the error does not say where; more would delay the error."""
 _FRAME = re.compile(r'File "(?P<file>.+)", line (?P<line>\d+) in ')
 _CLASSES: dict[str, type[LitegateError]] = {
     "data-unavailable": DataUnavailable,
@@ -247,9 +250,9 @@ def _hang_location(process: subprocess.Popen[bytes], log: Path, project: Path) -
     if not hasattr(signal, "SIGUSR1"):
         return ""
     process.send_signal(signal.SIGUSR1)
-    stack, deadline = "", time.monotonic() + 1
+    stack, deadline = "", time.monotonic() + _STACK_SECONDS
     while _STACK not in stack and time.monotonic() < deadline:
-        time.sleep(0.05)
+        time.sleep(_STACK_SECONDS / 20)
         stack = log.read_text("utf-8", "replace")
     frames = [m.group("file", "line") for m in _FRAME.finditer(stack.rpartition(_STACK)[2])]
     user_frames = [frame for frame in frames if is_user_file(frame[0], project)]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from litegate.build.objects import DIGEST, folder_entries, store_error
 from litegate.core.errors import StoreError
+from litegate.core.escaping import excerpt
 from litegate.core.files import write_atomically
 
 MARKER = "litegate-store"
@@ -47,7 +48,7 @@ def demand_store(root: Path) -> bool:
         raise StoreError(
             f"{root} is the store of another version of litegate",
             expected=_VERSION.decode().strip(),
-            got=repr(version[:80]),
+            got=excerpt(repr(version)),
             remedy="name another folder: --litegate-store DIR, or LITEGATE_STORE",
         )
     return True

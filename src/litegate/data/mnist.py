@@ -44,6 +44,7 @@ def mnist(*, url: str = URL) -> Data:
 def _unit_scale(samples: Array) -> Array:
     import numpy as np
 
+    # The largest value of a byte.
     return samples.astype(np.float32) / np.float32(255)
 
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from litegate.core.child_process import process_group
+from litegate.core.child_process import QUOTED, process_group
 from litegate.core.errors import BuildError, ConfigError, DataError, DataUnavailable
 from litegate.data.download import download
 from litegate.spec import DataLocations, File
@@ -20,10 +20,6 @@ from litegate.spec import DataLocations, File
 TIMEOUT = 600.0
 """Limit of a command in seconds: generating data may take minutes, but a command that hangs would
 keep a CI job until the job's own limit, often hours."""
-_TAIL = 2000
-"""Bytes of a command's output that an error quotes, from its end, where a traceback names the
-cause.
-"""
 _POINTER = b"version https://git-lfs.github.com/spec/"
 """The first bytes of a pointer file, which Git LFS leaves in place of a file not yet pulled."""
 
@@ -159,7 +155,7 @@ def _generate(file: File, path: Path, project: Path, timeout: float) -> None:
     """Run the command that generates a file. Raises BuildError if it fails or writes no file."""
     with tempfile.TemporaryFile() as log:
         status = _run(file.command, project, timeout, log)
-        log.seek(max(0, log.seek(0, os.SEEK_END) - _TAIL))
+        log.seek(max(0, log.seek(0, os.SEEK_END) - QUOTED))
         output = log.read().decode("utf-8", "replace").strip()
     if status != "exit status 0" or not path.exists():
         raise BuildError(

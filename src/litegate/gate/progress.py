@@ -96,7 +96,7 @@ class Progress:
 
     def _width(self) -> int:
         if self._reporter is None:
-            return 79
+            return 79  # a terminal of 80, less one as below
         return self._reporter.config.get_terminal_writer().fullwidth - 1
 
 

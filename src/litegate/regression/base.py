@@ -20,6 +20,7 @@ from litegate.build.store import Store
 from litegate.build.store_folder import DECLARATIONS
 from litegate.core.child_process import ChildError, Finished, environment_for, own_module, run
 from litegate.core.errors import ConfigError, StoreCorrupt
+from litegate.core.escaping import listed
 from litegate.core.git import Commit, models_elsewhere, prefix, worktree
 from litegate.core.import_paths import PACKAGE, own_folders, path_for
 from litegate.spec.artifact_keys import digest_of
@@ -89,7 +90,7 @@ def _refuse_moved(commit: Commit, project: Path, models: Path) -> None:
         raise ConfigError(
             f"the base {commit.short} declares models, but not as a project in {folder}",
             expected="the same project in both: its models would all pass for new ones",
-            got=", ".join(moved[:3]) + (f" and {len(moved) - 3} more" if moved[3:] else ""),
+            got=listed(moved),
             remedy="name litegate_models and litegate_checks in pytest's settings, not on the "
             "command line; a project that moves to another folder does so in a change that nothing "
             "else is part of, held against nothing: --against none",

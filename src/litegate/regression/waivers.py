@@ -15,6 +15,7 @@ from datetime import date
 from typing import Any, final
 
 from litegate.core import units
+from litegate.core.digests import short_digest
 from litegate.core.escaping import plain
 from litegate.core.units import Amount, Unit
 
@@ -72,7 +73,7 @@ class Waiver:
 
 def short_key(key: str) -> str:
     """Return the start of a build key, for messages; of several keys, each one's."""
-    return "+".join(part[:12] for part in key.split("+"))
+    return "+".join(short_digest(part) for part in key.split("+"))
 
 
 _CEILING = re.compile(r"(?P<measurement>\S.*) (?P<relation><=|>=) (?P<value>.+)")

@@ -73,7 +73,8 @@ def _paragraph(head: Cells, row: Cells, width: int, lead: int) -> Iterator[str]:
 
 
 _PIPE_WIDTH = 240
-"""Columns of output into a pipe: rows stay on one line, so that `grep` finds them."""
+"""Columns of output into a pipe: rows stay on one line, so that `grep` finds them; with
+more, padding would push columns out of a log's window."""
 
 
 @contextmanager

@@ -21,6 +21,8 @@ _MOST_TENSORS = 500
 """Rows of the table: a terminal keeps about a thousand lines; `--json` has all tensors."""
 _MOST_REASONS = 8
 """Reasons of one recipe or target: more would push the other recipes off the screen."""
+_MOST_SCALES = 3
+"""Scales of a port, which has one in nearly every file; a crafted one may have thousands."""
 _NAME = 48
 """Characters of a tensor's name; names of fused layers have hundreds."""
 
@@ -112,8 +114,8 @@ def _yes_or_no(breaches: tuple[str, ...]) -> str:
 def _ports(inspection: Inspection) -> Iterator[tuple[Any, ...]]:
     for side, tensors in (("in", inspection.inputs), ("out", inspection.outputs)):
         for name, tensor in tensors.items():
-            scales = ", ".join(f"{scale:.6g}" for scale in tensor.scales[:3])
-            zeros = ", ".join(map(str, tensor.zero_points[:3]))
+            scales = ", ".join(f"{scale:.6g}" for scale in tensor.scales[:_MOST_SCALES])
+            zeros = ", ".join(map(str, tensor.zero_points[:_MOST_SCALES]))
             yield side, name, tensor.dtype, _shape(tensor.shape_signature), scales, zeros
 
 

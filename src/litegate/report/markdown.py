@@ -25,9 +25,10 @@ from litegate.report.formatting import (
 from litegate.report.outcomes import Report, Row, headline, verdicts_with, without_verdict
 
 SUMMARY_BYTES = 1000 * 1024
-"""GitHub drops a whole step summary above 1024 KiB."""
+"""GitHub drops a whole step summary above 1024 KiB; the rest is a margin."""
 COMMENT_BYTES = 60 * 1024
-"""GitHub refuses a comment above 64 KiB."""
+"""GitHub refuses a comment above 64 KiB; the rest is a margin, and has
+room for the mark by which the comment is found again."""
 _FRAME_BYTES = 400
 """Reserved for a section's own lines: heading, table head, count of rows left out."""
 _LONGEST_CELL = 300

@@ -145,6 +145,7 @@ class Budget:
                 raise ConfigError(
                     f"Budget({name}=...) is a floor below 1 %, which any network keeps",
                     got=str(floor),
+                    # Once 100 to undo `percent`, once for the share in per cent.
                     remedy=f"percent(90) is 90 %: write {name}=litegate.percent"
                     f"({float(100 * 100 * floor.value):g})",
                 )

@@ -74,7 +74,7 @@ def text(raw: bytes | None) -> str:
     return (raw or b"").decode("utf-8", "backslashreplace")
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=8)  # more than the enumerations that the parser reads
 def _names(enum: type) -> dict[int, str]:
     return {value: name for name, value in vars(enum).items() if isinstance(value, int)}
 

@@ -92,6 +92,7 @@ def _fits_float32(dtype: np.dtype[Any], scale: float, zero_point: int) -> bool:
     """Return True if float32 represents every intermediate number exactly."""
     return (
         dtype.itemsize <= 2
+        # a difference of two such numbers has 17 bits, float32 has 24
         and abs(zero_point) <= 1 << 15
         and _FLOAT32_SCALES[0] < scale < _FLOAT32_SCALES[1]
     )

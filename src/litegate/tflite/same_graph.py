@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from litegate.core.errors import BuildError
+from litegate.core.escaping import excerpt
 
 _UNREAD: dict[str, frozenset[str]] = {
     "ModelT": frozenset({"description", "metadata", "metadataBuffer", "buffers"}),
@@ -33,8 +34,8 @@ def demand_same_graph(converted: bytes, stripped: bytes, *, subject: str = "the 
     if before_and_after := next((pair for pair in pairs if pair[0] != pair[1]), None):
         raise BuildError(
             f"stripping {subject} changed its graph",
-            expected=str(before_and_after[0])[:80],
-            got=str(before_and_after[1])[:80],
+            expected=excerpt(str(before_and_after[0])),
+            got=excerpt(str(before_and_after[1])),
             remedy="keep the file as it is, and report it",
         )
 

@@ -262,7 +262,9 @@ def png(pixels: NDArray[np.uint8]) -> bytes:
     height, width, channels = pixels.shape
     colour = _GRAY if channels == 1 else _RGB
     rows = b"".join(b"\0" + row.tobytes() for row in pixels)
+    # 8 bits a channel; PNG's only compression and filter methods; not interlaced.
     head = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)
+    # zlib's level 9 compresses best; a picture has at most 48x48 pixels.
     chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(rows, 9)), (b"IEND", b""))
     return _PNG + b"".join(_chunk(name, data) for name, data in chunks)
 

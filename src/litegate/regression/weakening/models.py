@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 from litegate.core.units import Unit, exactly
-from litegate.regression.weakening.types import Change, Weakening, digest_change
+from litegate.regression.weakening.types import DIGEST_DIGITS, Change, Weakening, digest_change
 
 Declaration = Mapping[str, Any]
 """A model, a recipe or a limit, as a checkout declares it."""
@@ -242,4 +242,4 @@ def _by_input(domain: Any, other: Any) -> Mapping[str, Any]:
 
 def _classes_text(names: list[str]) -> str:
     digest = hashlib.sha256(json.dumps(names).encode()).hexdigest()
-    return f"{len(names)} ({digest[:16]})"
+    return f"{len(names)} ({digest[:DIGEST_DIGITS]})"

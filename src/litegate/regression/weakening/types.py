@@ -68,8 +68,14 @@ class WeakenedLimits:
     """True if the base has no such model, or does not use litegate: nothing can be weakened."""
 
 
+DIGEST_DIGITS = 16
+"""Hexadecimal digits of a digest that stands for an item: few keep sentences short. 64 bits do not
+collide by accident, and nothing but them tells the two items apart."""
+
+
 def digest_change(kind: Change, field: str, before: str | None, after: str | None) -> Weakening:
     """Return the weakening of an item that is compared by its digest; None if it is missing."""
-    # 16 hexadecimal digits keep sentences short; 64 bits do not collide by accident.
-    before, after = ("none" if digest is None else digest[:16] for digest in (before, after))
+    before, after = (
+        "none" if digest is None else digest[:DIGEST_DIGITS] for digest in (before, after)
+    )
     return Weakening(kind=kind, field=field, before=before, after=after)

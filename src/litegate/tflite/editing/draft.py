@@ -11,7 +11,7 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from litegate.core.errors import ConfigError
-from litegate.tflite.editing.writer import pack
+from litegate.tflite.editing.writer import deprecated_code, pack
 from litegate.tflite.graph import sole_graph
 from litegate.tflite.ports import canonical_name
 
@@ -137,10 +137,9 @@ class Draft:
 
     def code(self, number: int, version: int, custom: str | None = None) -> int:
         """Add an operator code; return its index."""
-        deprecated = min(number, 127)  # an int8; old readers look for codes below 127 here
         code = schema.OperatorCodeT(
             builtinCode=number,
-            deprecatedBuiltinCode=deprecated,
+            deprecatedBuiltinCode=deprecated_code(number),
             version=version,
             customCode=custom,
         )

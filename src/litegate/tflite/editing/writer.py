@@ -12,9 +12,14 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 
+def deprecated_code(number: int) -> int:
+    """Return a code for the old field, an int8, in which old readers look for codes below 127."""
+    return min(number, 127)
+
+
 def pack(model: Any) -> bytes:
     """Serialize a `schema_py_generated.ModelT`."""
-    builder = flatbuffers.Builder(4096)
+    builder = flatbuffers.Builder(4096)  # bytes to begin with; it grows by doubling
     builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
     return bytes(builder.Output())
 
@@ -46,7 +51,7 @@ class ModelWriter:
     def __init__(self, description: str) -> None:
         self._graph = schema.SubGraphT(tensors=[], operators=[], inputs=[], outputs=[], name="main")
         self._model = schema.ModelT(
-            version=3,
+            version=3,  # the only version of the schema that LiteRT reads
             description=description,
             operatorCodes=[],
             subgraphs=[self._graph],
@@ -83,7 +88,7 @@ class ModelWriter:
         """Add an operator by the schema's name; return `output`."""
         number = getattr(schema.BuiltinOperator, name)
         code = schema.OperatorCodeT(
-            builtinCode=number, deprecatedBuiltinCode=min(number, 127), version=version
+            builtinCode=number, deprecatedBuiltinCode=deprecated_code(number), version=version
         )
         self._model.operatorCodes.append(code)
         operator = schema.OperatorT(

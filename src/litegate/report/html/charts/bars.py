@@ -10,6 +10,8 @@ from litegate.report.html.page_data import LayerDifference
 _LEAST_WIDTH = 0.004
 """Share of the width: one or two pixels, so that the smallest change can still be seen; wider would
 make changes of different size look alike."""
+_HEIGHT, _TOP, _THICKNESS = 18, 3, 12
+"""Pixels: a bar is about as high as the table's letters, with space to the next row's."""
 
 
 def bar(value: float, largest: float, description: str) -> Markup:
@@ -19,16 +21,16 @@ def bar(value: float, largest: float, description: str) -> Markup:
     return plot(
         "bar",
         description,
-        tag("line", class_="ground", x1="50%", x2="50%", y1=0, y2=18),
+        tag("line", class_="ground", x1="50%", x2="50%", y1=0, y2=_HEIGHT),
         tag(
             "rect",
             class_=direction,
             x=share(x),
             width=share(max(length, _LEAST_WIDTH)),
-            y=3,
-            height=12,
+            y=_TOP,
+            height=_THICKNESS,
         ),
-        height=18,
+        height=_HEIGHT,
     )
 
 
@@ -41,14 +43,14 @@ def layer_bar(layer: LayerDifference, largest: float, *, alarming: bool) -> Mark
     return plot(
         "bar",
         f"{layer.name}: {layer.sqnr}",
-        tag("line", class_="ground", x1="0", x2="0", y1=0, y2=18),
+        tag("line", class_="ground", x1="0", x2="0", y1=0, y2=_HEIGHT),
         tag(
             "rect",
             class_="worse" if alarming and layer.diverges else "error",
             x="0",
             width=share(min(1.0, max(layer.difference / full_width, _LEAST_WIDTH))),
-            y=3,
-            height=12,
+            y=_TOP,
+            height=_THICKNESS,
         ),
-        height=18,
+        height=_HEIGHT,
     )

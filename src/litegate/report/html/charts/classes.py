@@ -12,12 +12,16 @@ from litegate.report.html.page_data import ClassChange
 
 _HEIGHT, _MIDDLE = 22, 11
 """Pixels. A row of the table: its dots, 9 pixels wide, keep their distance from the next row's."""
+_RADIUS = 4.5
+"""Pixels: large enough for a colour to be told, small enough for two dots side by side."""
+_ROOM = 0.06
+"""Share of the span at both ends: a dot at an end is whole in a phone's 120 pixels."""
 
 
 def class_scale(changes: Sequence[ClassChange]) -> Scale:
     """Return one scale for all classes of a list."""
     return Scale(
-        (share for change in changes for share in (change.before, change.after)), room=0.06
+        (share for change in changes for share in (change.before, change.after)), room=_ROOM
     )
 
 
@@ -36,8 +40,8 @@ def class_change(change: ClassChange, scale: Scale) -> Markup:
         f"class {change.name}: from {_percent(change.before)} to {_percent(change.after)}",
         line("ground", (0.0, 1.0), (_MIDDLE, _MIDDLE)),
         line(f"way {direction}", (x_before, x_after), (_MIDDLE, _MIDDLE)),
-        dot("dot before", x_before, _MIDDLE, 4.5),
-        dot(f"dot {direction}", x_after, _MIDDLE, 4.5),
+        dot("dot before", x_before, _MIDDLE, _RADIUS),
+        dot(f"dot {direction}", x_after, _MIDDLE, _RADIUS),
         height=_HEIGHT,
     )
 

@@ -15,7 +15,8 @@ from litegate.report.outcomes import outcome_of
 Row = Mapping[str, Any]
 
 _HEIGHT, _MIDDLE, _CAP = 58, 29, 5
-"""Pixels. Chosen by eye: a line of text fits above the bar, one below."""
+"""Pixels. Chosen by eye, as are the places of labels and zones below: a line of text fits above the
+bar, one below."""
 _TOP, _BOTTOM = 17, 41
 """Ends of the limit's line; the labels are above and below."""
 _ENDS = ("low", "high")

@@ -17,6 +17,9 @@ _SHADES = 5
 _LONGEST = 8
 """Characters of a class's name in the head of a table: longer ones would make columns wider than
 their counts, and 14 of them wider than the page."""
+_COLUMN = 2.3
+"""In rem: a count of four digits, which the style sheet writes in 0.76 rem, fits. A narrower page
+scrolls the table."""
 
 
 def matrix(confusions: Confusions, role: str) -> Markup:
@@ -64,7 +67,7 @@ def _table(caption: str, names: Sequence[str], cells: Sequence[Sequence[str]]) -
     heads = "".join(f"<th scope=col>{_short(name)}" for name in names)
     rows = "".join(_lines(names, cells))
     head = f'<tr><td aria-label="true class, then answers">{heads}'
-    style = f"min-width:{2.3 * (len(names) + 1):.1f}rem"
+    style = f"min-width:{_COLUMN * (len(names) + 1):.1f}rem"
     start_tag = f'<table class=matrix style="{style}"><caption>{escape(caption)}</caption>'
     html = f"{start_tag}<thead>{head}<tbody>{rows}"
     return Markup(f"{html}</table>")  # noqa: S704 made of numbers and escaped names

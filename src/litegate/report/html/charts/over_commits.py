@@ -12,8 +12,8 @@ from litegate.report.html.charts.svg import Scale, dot, label, line, plot, share
 from litegate.report.html.history import History, Line, Point
 
 _HEIGHT, _TOP, _BOTTOM, _FLOOR = 116, 0.13, 0.7, 0.82
-"""Shares of the height: values lie between top and bottom, the forbidden zone ends at the floor.
-Chosen by eye: the rest has room for the labels."""
+"""Pixels, and shares of the height: values lie between top and bottom, the forbidden zone ends at
+the floor. Chosen by eye, as are the offsets and radii below: the rest has room for the labels."""
 _LEAST_SPAN = 0.05
 """Share of the largest value that the scale spans at least: keeps tiny changes looking tiny."""
 _STEEP = 0.12

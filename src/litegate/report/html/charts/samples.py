@@ -28,6 +28,7 @@ def sample(picture: Picture, description: str) -> Markup:
 
 def _wave(values: tuple[float, ...], description: str) -> Markup:
     last = max(1, len(values) - 1)
+    # Of 48 units of height, two at both ends are room for the line's own width.
     points = " ".join(
         f"{100 * number / last:.3g},{2 + 44 * (1 - value):.3g}"
         for number, value in enumerate(values)

@@ -28,6 +28,12 @@ _MOST_TICKS = 4
 _LEAST_SPAN = 1e-9
 """Span of a scale whose only value is 0: any, but not 0, which values are divided by."""
 
+_ROOM = 0.14
+"""Share of the span at both ends of a scale: a label at an end begins inside the plot. Chosen by
+eye."""
+_RADIUS = 5
+"""Pixels of a dot: large enough for its colour to be told."""
+
 
 def tag(name: str, *inside: Markup | str, **attributes: str | float) -> Markup:
     """Make an element; the attribute `class_` becomes class, and underscores become dashes."""
@@ -72,7 +78,7 @@ def line(class_: str, xs: tuple[float, float], ys: tuple[float | str, float | st
     return tag("line", class_=class_, x1=x1, x2=x2, y1=ys[0], y2=ys[1])
 
 
-def dot(class_: str, x: float, y: float | str, radius: float = 5) -> Markup:
+def dot(class_: str, x: float, y: float | str, radius: float = _RADIUS) -> Markup:
     """Make a dot; `x` is a share of the width."""
     return tag("circle", class_=class_, cx=share(x), cy=y, r=radius)
 
@@ -99,6 +105,7 @@ def rounded(values: Iterable[float]) -> list[float]:
     if low == high:
         return [low]
     power = 10.0 ** math.floor(math.log10((high - low) / _MOST_TICKS))
+    # Steps of 1, 2 and 5, the round ones; 20 times the power always leaves few enough.
     candidates = (_multiples(low, high, power * factor) for factor in (1, 2, 5, 10, 20))
     round_numbers = next(ticks for ticks in candidates if len(ticks) <= _MOST_TICKS)
     return round_numbers if len(round_numbers) > 1 else [low, high]
@@ -112,7 +119,7 @@ def _multiples(low: float, high: float, step: float) -> list[float]:
 class Scale:
     """Maps values to shares of the width, with some room at both ends."""
 
-    def __init__(self, values: Iterable[float], room: float = 0.14) -> None:
+    def __init__(self, values: Iterable[float], room: float = _ROOM) -> None:
         """Cover at least one value, with `room` at both ends as a share of their span."""
         listed = list(values)
         low, high = min(listed), max(listed)
