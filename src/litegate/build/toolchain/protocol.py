@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, final
 
+from litegate.core.escaping import excerpt
 from litegate.spec import DataLocations
 
 CONVERTED = "converted.tflite"
@@ -169,7 +170,7 @@ def decode(line: bytes) -> Report:
         fields = json.loads(line)
         return _REPORTS[fields.pop("event")](**fields)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"no report: {line[:200]!r}") from error
+        raise ValueError(f"no report: {excerpt(repr(line))}") from error
 
 
 def _line(fields: dict[str, Any]) -> bytes:

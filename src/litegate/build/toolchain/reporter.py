@@ -68,6 +68,7 @@ class Reporter:
     def seconds(self, recipe: str) -> dict[str, float]:
         """Return the seconds spent on a recipe so far, by stage."""
         self._add_elapsed()
+        # To the millisecond: the stages take seconds, and a certificate is read by people.
         return {stage: round(spent, 3) for stage, spent in self._seconds[recipe].items()}
 
     def _add_elapsed(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from litegate.build.toolchain.keras3.supported import layer_error
+from litegate.core.escaping import excerpt
 
 Config = dict[str, Any]
 
@@ -89,4 +90,4 @@ def _setting_error(
     name: str, key: str, value: Any, *, expected: str, remedy: str = ""
 ) -> Exception:
     label = value.get("class_name", value) if isinstance(value, dict) else value
-    return layer_error(name, got=f"{key}={label!r}"[:200], expected=expected, remedy=remedy)
+    return layer_error(name, got=excerpt(f"{key}={label!r}"), expected=expected, remedy=remedy)

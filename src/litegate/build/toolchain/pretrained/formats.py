@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, final
 
 from litegate.build.toolchain.pretrained.safety import Config, start_error
+from litegate.core.escaping import excerpt
 
 _ZIP, _HDF5 = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
 GRAPH, METADATA = "saved_model.pb", "keras_metadata.pb"
@@ -39,9 +40,8 @@ class SavedNetwork:
 def damaged_error(name: str, error: Exception | str) -> Exception:
     """Return the error for a file that cannot be read completely."""
     text = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
-    return start_error(
-        name, got=" ".join(text.split())[:300], expected=f"a whole file: {_FORMATS}", remedy=_AGAIN
-    )
+    got = excerpt(" ".join(text.split()))
+    return start_error(name, got=got, expected=f"a whole file: {_FORMATS}", remedy=_AGAIN)
 
 
 def is_saved_model(path: Path) -> bool:
@@ -58,9 +58,9 @@ def read_network(path: Path, name: str) -> SavedNetwork:
         raise start_error(
             name, got=f"a folder without {GRAPH}", expected=_FORMATS, remedy="correct the path"
         )
-    with path.open("rb") as file:
-        header = file.read(8)
     readers = {_ZIP: _read_keras, _HDF5: _read_hdf5}
+    with path.open("rb") as file:
+        header = file.read(max(map(len, readers)))
     reader = next((reader for magic, reader in readers.items() if header.startswith(magic)), None)
     if reader is None:
         raise start_error(
