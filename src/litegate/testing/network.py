@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SIDE, CHANNELS, CLASSES = 10, 4, 4
+"""Small, so that a test runs a file within milliseconds, and large enough for `FEATURES`."""
 FEATURES = (SIDE - 2) ** 2 * CHANNELS
 """256: with 4 classes, the dense layer has 1,024 weights, just enough for `dynamic_range`."""
 

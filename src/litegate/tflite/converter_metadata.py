@@ -25,6 +25,8 @@ _MODES = {
 """`ModelOptimizationMode` of the schema."""
 _FIRST, _SECOND = 4, 6
 """Offsets of a table's first and second field in its vtable."""
+_LENGTH = 4
+"""Bytes of the length before a vector's or string's elements."""
 
 
 @final
@@ -81,11 +83,11 @@ def _string(data: bytes, at: int) -> str:
         return ""
     start = _follow(data, at)
     length = _number(data, "I", start)
-    return data[start + 4 : start + 4 + length].decode("utf-8", "backslashreplace")
+    return data[start + _LENGTH :][:length].decode("utf-8", "backslashreplace")
 
 
 def _vector(data: bytes, at: int) -> tuple[int, ...]:
     if not at:
         return ()
     start = _follow(data, at)
-    return struct.unpack_from(f"<{_number(data, 'I', start)}i", data, start + 4)
+    return struct.unpack_from(f"<{_number(data, 'I', start)}i", data, start + _LENGTH)

@@ -94,6 +94,7 @@ def _refusal(tflite: bytes, subject: str, got: str) -> ArtifactError:
 
 
 def _graph(schema: Any, file: File) -> Graph:
+    # After the four bytes of the root's offset, as in every flatbuffer.
     if file.find(_IDENTIFIER, 4, 8) != 4:
         raise MalformedError(f"no identifier {_IDENTIFIER.decode()}" if file else "no bytes at all")
     model = schema.Model.GetRootAs(file, 0)

@@ -163,6 +163,7 @@ class EpochSetup:
         for _ in range(1 + self._pace.warm_ups):
             self._invoke()
         self.starts.append(self._round)
+        # As many invocations as a pair of artifacts has: a quad has four.
         self._least_round = self._round + 4 * self._pace.quads
         self._end = self._wall() + round(timing.EPOCH_SECONDS * 1e9)
 

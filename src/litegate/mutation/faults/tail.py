@@ -69,7 +69,10 @@ class Tail:
     def put(
         self, kind: str, inputs: Sequence[int], output: int, options: Any, version: int = 1
     ) -> None:
-        """Insert the operator that the schema calls `kind` after those inserted so far."""
+        """Insert the operator that the schema calls `kind` after those inserted so far.
+
+        `version` is the lowest that takes int8, by LiteRT's tflite/tools/versioning/op_version.cc.
+        """
         operator = self._draft.step(kind, inputs[0], output)
         self._draft.model.operatorCodes[operator.opcodeIndex].version = version
         operator.inputs = list(inputs)

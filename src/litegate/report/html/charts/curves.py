@@ -21,8 +21,8 @@ from litegate.report.html.charts.svg import (
 from litegate.report.html.page_data import Epoch
 
 _HEIGHT, _TOP, _BOTTOM, _LEFT = 150, 0.12, 0.86, 0.09
-"""Pixels, and shares of height and width, chosen by eye, as are the offsets and radii below: the
-rest has room for the labels, and dots of neighbouring epochs do not touch."""
+"""Pixels, and shares of height and width, chosen by eye, as are the margins, offsets and radii
+below: labels have room, and dots of neighbouring epochs do not touch."""
 _MOST_POINTS = 100
 """Of a curve: trades detail against the page's bytes; a phone's width shows no more."""
 _MOST_DOTTED = 12

@@ -13,7 +13,7 @@ from litegate.report.html.history import History, Line, Point
 
 _HEIGHT, _TOP, _BOTTOM, _FLOOR = 116, 0.13, 0.7, 0.82
 """Pixels, and shares of the height: values lie between top and bottom, the forbidden zone ends at
-the floor. Chosen by eye, as are the offsets and radii below: the rest has room for the labels."""
+the floor. Chosen by eye, as are the margins, offsets and radii below: labels have room."""
 _LEAST_SPAN = 0.05
 """Share of the largest value that the scale spans at least: keeps tiny changes looking tiny."""
 _STEEP = 0.12

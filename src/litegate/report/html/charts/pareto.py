@@ -11,8 +11,8 @@ from litegate.report.html.charts.merit import Merit, Row, merit
 from litegate.report.html.charts.svg import Scale, dot, line, plot, rounded, share, tag
 
 _HEIGHT, _TOP, _BOTTOM, _LEFT = 220, 0.06, 0.86, 0.16
-"""Pixels, and shares of height and width, chosen by eye, as are the offsets and radii below: the
-rest has room for the labels."""
+"""Pixels, and shares of height and width, chosen by eye, as are the margins, offsets and radii
+below: the rest has room for the labels."""
 _EDGE = 0.93
 """Share of the width: the label of a cost beyond it grows towards the middle."""
 _NEAR = 0.06

@@ -18,8 +18,8 @@ Pairs = list[tuple[float, float]]
 _LEAST_EPOCHS = 2
 """With one epoch there is neither a course nor a distribution to draw."""
 _EPOCHS_HEIGHT, _TOP, _BOTTOM = 130, 0.1, 0.92
-"""Pixels, and shares of the height. Chosen by eye, as are the offsets and sizes below: the rest has
-room for the labels, and each of both distributions has half of the height."""
+"""Pixels, and shares of the height. Chosen by eye, as are the margins, offsets and sizes
+below: labels have room, and each of both distributions has half of the height."""
 _TIMES_HEIGHT, _BINS = 130, 32
 """At most 80 times a side (`paired_test.MOST_REPORTED`): more bins would be mostly empty, fewer
 would hide a second mode."""
