@@ -63,14 +63,14 @@ def excerpt(text: str) -> str:
     return shortened(text, _EXCERPT)
 
 
-_LISTED = 8
-"""Names that a sentence lists; more would hide what follows them."""
+LISTED = 8
+"""Names or offenders that a message lists; more would hide what follows them."""
 
 
 def listed(names: Sequence[str]) -> str:
     """Join the first names by commas, and count the others."""
-    rest = len(names) - _LISTED
-    return ", ".join(names[:_LISTED]) + (f" and {rest:,} more" if rest > 0 else "")
+    rest = len(names) - LISTED
+    return ", ".join(names[:LISTED]) + (f" and {rest:,} more" if rest > 0 else "")
 
 
 def markdown(text: str, max_length: int = _BLOCK) -> str:

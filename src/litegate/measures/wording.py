@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from litegate.core.escaping import plain
+from litegate.core.escaping import LISTED, plain
 from litegate.core.units import Unit, text
 from litegate.measures.measurement import Interval, Outcome, Relation, Verdict
 from litegate.measures.names import is_plural
-
-_MOST = 8
-"""Offenders that a message lists; more would hide what follows them."""
 
 
 def sentence(verdict: Verdict) -> str:
@@ -66,9 +63,9 @@ def interval(bounds: Interval, unit: Unit) -> str:
 def _offender_list(offenders: tuple[str, ...]) -> str:
     if not offenders:
         return ""
-    lines = [f"\n  - {plain(offender)}" for offender in offenders[:_MOST]]
-    if len(offenders) > _MOST:
-        lines.append(f"\n  - and {len(offenders) - _MOST} more")
+    lines = [f"\n  - {plain(offender)}" for offender in offenders[:LISTED]]
+    if len(offenders) > LISTED:
+        lines.append(f"\n  - and {len(offenders) - LISTED} more")
     return ":" + "".join(lines)
 
 

@@ -111,7 +111,8 @@ def copied_samples(scene: Scene, grade: float) -> Scene:
 
 @fault(
     family=Family.PLUMBING,
-    # a smaller `must` would call every limit a survivor that allows a few known copies
+    # A smaller `must` would call every limit a survivor that allows a few known copies. Ends at a
+    # tenth, since a limit that allows more is too loose, and survives.
     ladder=Ladder(0.1, 1, 10, unit="% of the samples", must=10),
     noticed_by=(Name.LEAKED_SAMPLES,),
 )
