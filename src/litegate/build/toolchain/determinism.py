@@ -14,16 +14,13 @@ from litegate.build.toolchain.failures import ToolchainError
 from litegate.build.toolchain.pins import INSTALL, PINS, installed
 
 FLAGS = {
-    "TF_USE_LEGACY_KERAS": "1",
-    "KERAS_BACKEND": "tensorflow",
-    "TF_ENABLE_ONEDNN_OPTS": "1",
-    "TF_CPP_MIN_LOG_LEVEL": "2",
-    "CUDA_VISIBLE_DEVICES": "-1",
+    "TF_USE_LEGACY_KERAS": "1",  # tfmot takes networks of tf_keras alone
+    "KERAS_BACKEND": "tensorflow",  # Keras 3 networks are translated by running both
+    "TF_ENABLE_ONEDNN_OPTS": "1",  # TensorFlow's default, fixed: it changes how sums are rounded
+    "TF_CPP_MIN_LOG_LEVEL": "2",  # changes no byte: leaves out notes on the processor, keeps errors
+    "CUDA_VISIBLE_DEVICES": "-1",  # a GPU rounds sums differently, and differently in each run
 }
-"""Environment variables that TensorFlow and Keras 3 read when they are imported.
-
-oneDNN and the GPU change how sums are rounded, hence the artifact's bytes.
-"""
+"""Environment variables that TensorFlow and Keras 3 read when they are imported."""
 _REMOVED = ("TF_XLA_FLAGS", "XLA_FLAGS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 """Variables that a user may have set: other kernels or threads order float sums differently."""
 

@@ -14,7 +14,8 @@ from litegate.core.errors import BuildError, ConfigError, DataError, DataUnavail
 _LONGEST = 1500
 """Characters of an exception's text: TensorFlow's may contain a whole graph.
 
-Its beginning is kept, which names the error; a cut may lose the operation that is named last."""
+1,500 are some 15 lines, which fit a terminal with litegate's own sentence above them. The beginning
+is kept, which names the error; a cut may lose the operation that is named last."""
 _LITEGATE = Path(__file__).resolve().parents[2]
 _KINDS: dict[type[LitegateError], str] = {
     DataUnavailable: "data-unavailable",
