@@ -436,7 +436,7 @@ def test_the_samples_may_be_missing_on_a_laptop_alone(ready):
     (ready.path / "samples.npz").unlink()
     done = ready.run(*ONE)
     assert done.ret == 1
-    said(done, "there is no file *samples.npz")
+    said(done, "data not found: samples.npz (models/mine.py:*")
     assert ready.report["not_gated"][0]["model"] == "mine"
 
 

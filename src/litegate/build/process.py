@@ -190,13 +190,15 @@ class _ChildMonitor:
 
     def _failure_error(self, failure: Failure) -> LitegateError:
         location = f" at {failure.file}:{failure.line}" if failure.file else ""
-        return self._error(
-            failure.what,
-            kind=_CLASSES.get(failure.kind, BuildError),
-            expected=failure.expected,
-            got=failure.got + location,
-            remedy=failure.remedy,
-        )
+        kind = _CLASSES.get(failure.kind, BuildError)
+        details = {
+            "expected": failure.expected,
+            "got": failure.got + location,
+            "remedy": failure.remedy,
+        }
+        if kind is DataUnavailable:  # nothing was built yet, and the file's name comes first
+            return DataUnavailable(failure.what, **details)
+        return self._error(failure.what, kind=kind, **details)
 
     def _hang_error(self) -> LitegateError:
         return self._error(

@@ -1,9 +1,10 @@
-"""Find the folders of a project on the import path, and map them to another checkout."""
+"""Find a project's folders on the import path, and the lines of its own code in tracebacks."""
 
 from __future__ import annotations
 
 import sys
 import sysconfig
+import traceback
 from functools import cache
 from pathlib import Path
 
@@ -20,6 +21,22 @@ def installed(path: Path) -> bool:
 def _package_folders() -> tuple[Path, ...]:
     kinds = ("stdlib", "platstdlib", "purelib", "platlib")
     return (PACKAGE, *(Path(sysconfig.get_path(kind)).resolve() for kind in kinds))
+
+
+def own_line(error: BaseException, project: Path) -> str:
+    """Return the innermost line of the project's own code in a traceback, as "file:line".
+
+    Packages of an environment in the project are not its own. Empty if there is no such line.
+    """
+    if isinstance(error, SyntaxError):
+        return f"{error.filename}:{error.lineno}"
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [f for f in frames if _is_own(Path(f.filename), project)]
+    return f"{own[-1].filename}:{own[-1].lineno}" if own else ""
+
+
+def _is_own(file: Path, project: Path) -> bool:
+    return file.is_relative_to(project) and not installed(file)
 
 
 def own_folders(project: Path) -> tuple[Path, ...]:

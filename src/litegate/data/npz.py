@@ -6,6 +6,7 @@ Imports NumPy late: a model file imports this module, and must load without NumP
 from __future__ import annotations
 
 import re
+import sys
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,7 +16,8 @@ from types import MappingProxyType
 from typing import Any, final
 
 from litegate.core.errors import ConfigError, DataError, DataUnavailable
-from litegate.data.sources import expand_path, locate
+from litegate.data.missing_files import data_not_found
+from litegate.data.sources import expand_path, is_lfs_pointer, locate
 from litegate.spec import Array, Data, DataLocations, Domain, File, Inputs, Samples, Splits
 
 NO_SLICES: Mapping[str, str] = MappingProxyType({})
@@ -70,9 +72,11 @@ def npz(  # noqa: PLR0913 keywords only
             expected="the name of each class, in the order of the network's outputs, or none",
             got=repr(classes),
         )
+    frame = sys._getframe(1)  # noqa: SLF001 the caller's line, as in `spec.authoring`
+    place = f"{frame.f_code.co_filename}:{frame.f_lineno}"
     return Data(
         name=Path(str(file)).stem,
-        load=_loader(file, x, y, slices),
+        load=_loader(file, x, y, slices, place),
         digests=digests,
         preprocess=preprocess or (as_float32 if isinstance(x, str) else all_as_float32),
         domain=domain,
@@ -84,25 +88,30 @@ def npz(  # noqa: PLR0913 keywords only
 
 
 def _loader(
-    file: str | File, x: str | Mapping[str, str], y: str | None, slices: Mapping[str, str]
+    file: str | File,
+    x: str | Mapping[str, str],
+    y: str | None,
+    slices: Mapping[str, str],
+    place: str,
 ) -> Callable[[DataLocations], Splits]:
     def load(locations: DataLocations) -> Splits:
-        path = _find(file, locations) if isinstance(file, str) else locate(file, locations)
-        return _read(path, x, y, slices)
+        if isinstance(file, str):
+            return _read(_find(file, locations, place), x, y, slices)
+        return _read(locate(file, locations), x, y, slices)
 
     return load
 
 
-def _find(name: str, locations: DataLocations) -> Path:
+def _find(name: str, locations: DataLocations, place: str) -> Path:
     """Return the file in the data directory, else from the project's root.
 
-    Raises ConfigError for a name that looks misspelt, otherwise DataUnavailable. The file needs no
-    digest: those of its arrays are verified.
+    `place` is the file and line of the declaration. The file needs no digest: those of its arrays
+    are verified. Raises ConfigError for a name that looks misspelt, otherwise DataUnavailable.
     """
     folders = dict.fromkeys((locations.directory or locations.project, locations.project))
     paths = [expand_path(name, folder) for folder in folders]
     for path in paths:
-        if path.is_file():
+        if path.is_file() and not is_lfs_pointer(path):
             return path
     listed = " or ".join(dict.fromkeys(str(path) for path in paths))
     known = [file.name for path in paths for file in sorted(path.parent.glob("*.npz"))]
@@ -110,10 +119,9 @@ def _find(name: str, locations: DataLocations) -> Path:
     near = get_close_matches(Path(name).name, known, 1, 0.8)
     if near and re.sub(r"\d", "", near[0]) != re.sub(r"\d", "", Path(name).name):
         raise ConfigError(f"there is no file {listed}", remedy=f"did you mean {near[0]!r}?")
-    raise DataUnavailable(
-        f"there is no file {listed}",
-        remedy="correct the path in the model's file, or name the file's folder in LITEGATE_DATA",
-    )
+    remedy = "bring the file, or name its folder in LITEGATE_DATA"
+    project = locations.project or Path.cwd()
+    raise data_not_found(name, place, project, expected=listed, remedy=remedy)
 
 
 def _read(

@@ -16,6 +16,7 @@ from litegate.core.errors import DataError
 from litegate.data.array_files import save
 from litegate.data.digests import verify
 from litegate.data.labels import check_labels
+from litegate.data.missing_files import report_missing_files
 from litegate.data.validation import check_inputs, check_shapes, preprocess
 from litegate.spec import Array, Data, DataLocations, Samples, Splits
 
@@ -42,7 +43,9 @@ def prepare(
     """
     from litegate.data.streams import read_streams
 
-    raw, digests, of_samples = read_streams(data, load_splits(data, locations), folder, alive)
+    with report_missing_files(locations.project or Path.cwd()):
+        splits = load_splits(data, locations)
+        raw, digests, of_samples = read_streams(data, splits, folder, alive)
     if data.digests:
         verify(data, raw, digests)
     if folder:  # before the preprocessing, which may change arrays in place

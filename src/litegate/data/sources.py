@@ -114,7 +114,7 @@ def _check_exists(file: File, path: Path, locations: DataLocations, *, exists: b
 
 def _check_digest(file: File, path: Path) -> None:
     actual_digest = digest(path)
-    if any(_is_lfs_pointer(part) for part in files_of(path)):
+    if any(is_lfs_pointer(part) for part in files_of(path)):
         raise DataUnavailable(
             f"{file} is a pointer that Git LFS left, not the file itself",
             remedy="run `git lfs pull`",
@@ -128,7 +128,8 @@ def _check_digest(file: File, path: Path) -> None:
         )
 
 
-def _is_lfs_pointer(path: Path) -> bool:
+def is_lfs_pointer(path: Path) -> bool:
+    """Return True if Git LFS left a pointer in place of the file."""
     with path.open("rb") as opened:
         return opened.read(len(_POINTER)) == _POINTER
 

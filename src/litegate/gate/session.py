@@ -183,8 +183,7 @@ class GateSession:
         built = self._built[model.name, recipe]
         if isinstance(built, DataUnavailable) and not self.options.in_ci:
             remedy = f"; {built.remedy}" if built.remedy else ""
-            what = built.what.removeprefix(f"{model.name} could not be built, stage data: ")
-            raise NotGated(f"{what}{remedy}")
+            raise NotGated(f"{built.what}{remedy}")
         if isinstance(built, LitegateError):
             raise built
         return self.with_stored_answers(built)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,7 +13,7 @@ from types import ModuleType
 
 from litegate.core.errors import ConfigError
 from litegate.core.file_reads import record_reads
-from litegate.core.import_paths import installed
+from litegate.core.import_paths import own_line
 from litegate.spec.authoring import record_models
 from litegate.spec.model import Model
 from litegate.spec.suggestions import advice
@@ -142,7 +141,7 @@ def _load(path: Path, project: Path) -> ModuleType:
         except ConfigError as error:
             raise _with_line(error, project) from error
         except (Exception, SystemExit) as error:
-            place = _own_line(error, project) or str(path)
+            place = own_line(error, project) or str(path)
             raise ConfigError(
                 f"{path.name} does not load: {type(error).__name__}: {error}",
                 got=f"raised at {place}",
@@ -164,22 +163,8 @@ def _importable(*folders: Path) -> Iterator[None]:
 
 def _with_line(error: ConfigError, project: Path) -> ConfigError:
     """Return the error with the line of the project's own code that raised it."""
-    place = _own_line(error, project)
+    place = own_line(error, project)
     prefix = f"{Path(place).relative_to(project)}: " if place else ""
     return ConfigError(
         f"{prefix}{error.what}", expected=error.expected, got=error.got, remedy=error.remedy
     )
-
-
-def _own_line(error: BaseException, project: Path) -> str:
-    """Return the innermost line of the project's own code in a traceback, as "file:line"."""
-    if isinstance(error, SyntaxError):
-        return f"{error.filename}:{error.lineno}"
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [f for f in frames if _is_own(Path(f.filename), project)]
-    return f"{own[-1].filename}:{own[-1].lineno}" if own else ""
-
-
-def _is_own(file: Path, project: Path) -> bool:
-    """Return True for a file of the project that is no package of an environment inside it."""
-    return file.is_relative_to(project) and not installed(file)

@@ -141,6 +141,12 @@ def test_kind_of_failure_gives_class_of_error(fake: Fake, kind: str, expected: t
     fake.error(f"fail({kind!r})", expected)
 
 
+def test_missing_data_are_named_first(fake: Fake) -> None:
+    """Nothing was built yet: the error is of the data, not of a stage."""
+    error = fake.error("fail('data-unavailable', remedy='bring it')", DataUnavailable)
+    assert (error.what, error.remedy) == ("it broke", "bring it")
+
+
 def test_failure_is_told_whole(fake: Fake) -> None:
     """Model, recipe, stage, expected, got, the user's file and line, and the remedy."""
     error = fake.error(
