@@ -118,9 +118,15 @@ def test_loosening_is_seen(loosened):
     done.stdout.fnmatch_lines(["FAIL*tiny*weakened limits*"])
 
 
+REPLACED = """
+from litegate.regression import weakening
+weakening.weakenings = lambda base, head: ()
+"""
+
+
 @pytest.mark.parametrize(
     "how",
-    ["deselect", "keyword", "limit raised", "dummy", "fixture"],
+    ["deselect", "keyword", "limit raised", "dummy", "fixture", "check's file", "model's file"],
 )
 @pytest.mark.parametrize("workers", [[], ["-n", "1"]], ids=["alone", "xdist"])
 def test_the_guard_cannot_be_switched_off_by_the_change_itself(loosened, how, workers):
@@ -135,13 +141,18 @@ def test_the_guard_cannot_be_switched_off_by_the_change_itself(loosened, how, wo
         guard.write_text(guard.read_text().replace("<= 0", "<= 99"))
     elif how == "dummy":
         guard.write_text("def test_x(weakened_limits):\n    pass\n")
+    elif how == "check's file":
+        (loosened.path / "checks" / "test_000.py").write_text(REPLACED)
+    elif how == "model's file":
+        (loosened.path / "models" / "another.py").write_text(REPLACED)
     else:
         (loosened.path / "checks" / "conftest.py").write_text(
             "import pytest\nfrom litegate.regression.weakening import WeakenedLimits\n"
             "@pytest.fixture\ndef weakened_limits():\n"
             "    return WeakenedLimits(subject='x', weakenings=(), compared=1)\n"
         )
-    done = loosened.run("checks/", "--against", "main", *workers)
+    # In a process of its own: the files replace functions for as long as theirs lives.
+    done = loosened.run("checks/", "--against", "main", *workers, apart=how.endswith("file"))
     assert done.ret == 1, done.stdout.str()
     report = json.loads((loosened.path / ".litegate/report/report.json").read_text())
     assert report["verdict"] in ("fail", "error")
@@ -158,6 +169,19 @@ def test_a_fixture_of_ones_own_that_a_change_brings_is_a_loosening(loosened):
     done = loosened.run("checks/", "--against", "main")
     assert done.ret == 1
     done.stdout.fnmatch_lines(["*conftest checks/conftest.py: none*", "FAIL*weakened limits*"])
+
+
+def test_code_that_a_new_file_of_checks_runs_is_a_loosening(loosened):
+    """It can replace the gate's functions; a constant cannot, and a check alone is welcome."""
+    loosened.model("size=lg.kib(9)")
+    new = loosened.path / "checks" / "test_000.py"
+    new.write_text("import os\nMOST = 9\ndef test_more(require):\n    'It adds up.'\n")
+    assert "weakened limits of" not in loosened.run("checks/", "--against", "main").stdout.str()
+    new.write_text(f"{new.read_text()}os.environ['X'] = '1'\n")
+    done = loosened.run("checks/", "--against", "main")
+    done.stdout.fnmatch_lines(
+        ["*top-level statements of checks/test_000.py: none -> * | + os.environ?'X'? = '1'*"]
+    )
 
 
 def test_every_file_by_its_name_is_the_whole_folder(loosened):

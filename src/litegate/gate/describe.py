@@ -1,7 +1,7 @@
 """A child process: what the checkout in the working directory declares, as JSON in a file.
 
 Its models and checks are collected by pytest itself with the checkout's own settings, so that a
-conftest or an option that hides a check shows.
+conftest or an option that hides a check shows. For this checkout the run hands its arguments on.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
@@ -25,10 +25,14 @@ _AGAINST_NOTHING = ("--against=none", "--anchor=none")
 """The base of a base is not asked for."""
 
 
-def main(answer: Path) -> int:
-    """Write what the working directory declares to `answer`; exit status 1 where it cannot."""
+def main(answer: Path, arguments: Sequence[str] = ()) -> int:
+    """Write what the working directory declares to `answer`; exit status 1 where it cannot.
+
+    With arguments of pytest it is this checkout, else one of a commit.
+    """
     try:
-        declared = _declared(Path.cwd())
+        project = Path.cwd()
+        declared = _collected(project, arguments) if arguments else _declared(project)
     except LitegateError as error:
         sys.stderr.write(str(error))
         return 1
@@ -53,17 +57,17 @@ def _declared(project: Path) -> Mapping[str, Any]:
     commit_files.demand(checks, models)
     if not (any(checks.rglob("*.py")) and any(models.rglob("*.py"))):
         return NOTHING
-    declared = _collected(project, checks)
+    declared = _collected(project, [str(checks)])
     commit_files.demand(*(project / model["file"] for model in declared["models"].values()))
     return declared
 
 
-def _collected(project: Path, checks: Path) -> Mapping[str, Any]:
+def _collected(project: Path, arguments: Sequence[str]) -> Mapping[str, Any]:
     def declaration(gate: Gate) -> Mapping[str, Any] | None:
         has_both = gate.options.models.is_dir() and gate.options.checks.is_dir()
-        return gate.declaration() if has_both else None
+        return gate.collected() if has_both else None
 
-    collected = collect(declaration, *_AGAINST_NOTHING, checks)
+    collected = collect(declaration, *_AGAINST_NOTHING, *arguments)
     if collected.answer is None or (collected.errors and not collected.ended_well):
         errors = "\n".join(collected.errors)
         raise ConfigError(errors or f"pytest ended with {collected.status}")
@@ -103,4 +107,4 @@ class _CommitFiles:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(Path(sys.argv[1])))
+    raise SystemExit(main(Path(sys.argv[1]), sys.argv[2:]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any, final
@@ -13,7 +14,7 @@ from litegate.gate import collection, fixtures, refusals, verdicts
 from litegate.gate.finish import finish
 from litegate.gate.invocation import looks, narrow_times
 from litegate.gate.items import cases_of, fixtures_of
-from litegate.gate.state import GATE, Gate
+from litegate.gate.state import GATE, HEAD, Gate
 from litegate.gate.terminal_hook import summarize
 
 
@@ -139,6 +140,12 @@ class GateHooks:
         self.gate.recorder.add_report(report, is_worker=self.gate.is_worker)
 
     @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """On the controller of pytest-xdist, give a worker what this checkout declares."""
+        if self.gate.head is not None:
+            node.workerinput[HEAD] = json.dumps(self.gate.head)
+
+    @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
         """On the controller of pytest-xdist, take what a worker that ended collected."""
         if output := getattr(node, "workeroutput", {}).get("litegate"):
@@ -149,8 +156,6 @@ class GateHooks:
         """Write the report; a run of checks that gated nothing fails."""
         finish(self.gate, session)
         if hasattr(session.config, "workeroutput"):
-            if self.gate.base:
-                self.gate.recorder.check_digests = self.gate.declaration()["checks"]
             session.config.workeroutput["litegate"] = self.gate.recorder.to_worker_output()
 
     @pytest.hookimpl(trylast=True)

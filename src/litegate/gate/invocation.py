@@ -26,6 +26,25 @@ def asked_for(config: pytest.Config, path: Path) -> bool:
     return any(path.resolve().is_relative_to(folder) for folder in folders)
 
 
+def collect_arguments(config: pytest.Config, options: GateOptions) -> list[str]:
+    """Return the arguments with which another process collects the same checks, all of them."""
+    folders = {
+        "litegate_models": options.models,
+        "litegate_checks": options.checks,
+        "litegate_store": options.store,
+        "litegate_data": options.data,
+    }
+    flags = {option.flag: folders.get(option.name) for option in OPTIONS}
+    return [
+        *(("-c", str(config.inipath)) if config.inipath else ()),
+        f"--rootdir={config.rootpath}",
+        f"--import-mode={config.option.importmode}",
+        *(f"--override-ini={setting}" for setting in config.option.override_ini or ()),
+        *(f"{flag}={folder}" for flag, folder in flags.items() if folder),
+        str(options.checks),
+    ]
+
+
 def whole_folder(config: pytest.Config, checks: Path) -> bool:
     """Return True if the command line names the folder of checks, or each of its files."""
     if asked_for(config, checks):

@@ -26,9 +26,6 @@ class Recorder:
     """The checks that were collected."""
     selected: list[str] = field(default_factory=list)
     """Those of them that were selected."""
-    check_digests: dict[str, str] = field(default_factory=dict)
-    """Digests of the checks' source, as a worker declares them; empty in the process that
-    collected the checks itself."""
     reported: set[str] = field(default_factory=set)
     """The tests below the folder of checks that reported, in this process or in a worker."""
     skipped_files: list[str] = field(default_factory=list)
@@ -72,17 +69,12 @@ class Recorder:
 
     def to_worker_output(self) -> dict[str, Any]:
         """Return what a controller needs of this worker, in types that cross processes."""
-        return {
-            "offered": self.offered,
-            "selected": self.selected,
-            "check_digests": self.check_digests,
-        }
+        return {"offered": self.offered, "selected": self.selected}
 
     def add_worker_output(self, output: Mapping[str, Any]) -> None:
         """Take what a worker collected; all workers collect the same."""
         self.offered = list(output["offered"])
         self.selected = list(output["selected"])
-        self.check_digests = dict(output["check_digests"])
 
     def full_text_once(self, error: LitegateError) -> str:
         """The whole error the first time it occurs; later its first line."""

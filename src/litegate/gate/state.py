@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
@@ -13,18 +16,19 @@ import pytest
 
 from litegate.core.errors import ConfigError, LitegateError
 from litegate.core.escaping import plain
+from litegate.core.import_paths import own_folders
 from litegate.core.options import OPTIONS, GateOptions
 from litegate.gate.coverage import LimitCoverage
 from litegate.gate.environment import header
-from litegate.gate.invocation import asked_for, narrowed, setting, whole_folder
+from litegate.gate.invocation import collect_arguments, looks, narrowed, setting, whole_folder
 from litegate.gate.progress import Progress, uncaptured
 from litegate.gate.recorder import Recorder
 from litegate.gate.session import GateSession
 from litegate.regression import waiver_file
-from litegate.regression.base import Base
+from litegate.regression.base import Base, read_head, with_sources
 from litegate.regression.base_commit import NONE
 from litegate.regression.waivers import Waiver, find_waiver
-from litegate.regression.weakening import WeakenedLimits, compare_model, compare_project
+from litegate.regression.weakening import WeakenedLimits, compare
 from litegate.spec.cases import Case
 
 if TYPE_CHECKING:
@@ -62,6 +66,11 @@ class Gate:
     """The merge base that the run compares with."""
     anchor: Base | None
     """The pinned commit that it compares with, too."""
+    head: Mapping[str, Any] | None
+    """The declaration of this checkout from a process of its own; None without a base."""
+    weakened: Mapping[str, WeakenedLimits] | ConfigError
+    """What this checkout weakens, by model and "" for the project, or why it is not known. Compared
+    before a file of its models or checks is loaded, whose code could replace the comparison."""
     waivers: tuple[Waiver, ...]
     """The exceptions that the project's reviewed file names."""
     progress: Progress
@@ -79,12 +88,15 @@ class Gate:
         if options.only_models or options.only_recipes:
             session.demand_selection()
         base, anchor = session.base, session.anchor
+        head, weakened = _compare_with_base(config, options, base)
         return cls(
             config=config,
             options=options,
             session=session,
             base=base,
             anchor=anchor,
+            head=head,
+            weakened=weakened,
             waivers=waiver_file.load(config.rootpath, today()),
             progress=progress,
             recorder=Recorder(run=session.new_run()),
@@ -115,17 +127,21 @@ class Gate:
             compared.insert(0, f"against {NONE}: nothing is compared with a base")
         return header(self.recorder.run.environment) + compared
 
-    def declaration(self) -> dict[str, Any]:
-        """Return the declaration of this checkout; its checks must be collected."""
-        from litegate.regression import declaration  # late: only a base or a proof needs it
+    @cached_property
+    def declaration(self) -> Mapping[str, Any]:
+        """The declaration of this checkout; without a base its checks must be collected."""
+        return self.head or with_sources(self.collected(), self.config.rootpath)
 
-        project, paths = self.config.rootpath, self.config.getini("pythonpath")
+    def collected(self) -> dict[str, Any]:
+        """Return what this process collected of a declaration, in JSON types."""
+        project = self.config.rootpath
+        paths = (*self.config.getini("pythonpath"), *own_folders(project))
         settings = {name: setting(self.config, name) for name in _SETTINGS}
         return self.session.declared | {
-            "checks": self.recorder.check_digests
-            or declaration.declared_checks(self.plan.functions, project, paths),
             "settings": settings | {"addopts": shlex.join(self.config.getini("addopts"))},
-            "conftests": declaration.declared_conftests(project, self.options.checks, paths),
+            "nodes": list(self.plan.functions),
+            "folder": os.path.relpath(self.options.checks, project),
+            "paths": [os.path.relpath(path, project) for path in paths],
         }
 
     def is_check(self, path: Path) -> bool:
@@ -138,25 +154,16 @@ class Gate:
 
     def weakened_limits(self, case: Case | None) -> WeakenedLimits:
         """The weakened limits of a model, or of the project. Raises ConfigError without a base."""
-        head = self.declaration()
         if self.scene:
-            base = dict(self.scene.derive_base_declaration(head))
+            head = self.declaration
+            weakened: Mapping[str, WeakenedLimits] = compare(
+                self.scene.derive_base_declaration(head), head
+            )
+        elif isinstance(self.weakened, ConfigError):
+            raise self.weakened
         else:
-            base = self._base_declaration()
-        return compare_model(base, head, case.model.name) if case else compare_project(base, head)
-
-    def _base_declaration(self) -> dict[str, Any]:
-        """Return the base's declaration, with only the checks that this run was asked for."""
-        if self.base is None:
-            raise ConfigError("nothing is loosened without a base", remedy="run with --against REF")
-        declared = self.base.declaration["checks"].items()
-        return dict(self.base.declaration) | {
-            "checks": {node: digest for node, digest in declared if self._is_asked_for(node)}
-        }
-
-    def _is_asked_for(self, node: str) -> bool:
-        file = self.config.rootpath / node.partition("::")[0]
-        return self.is_asked_for_all() or asked_for(self.config, file)
+            weakened = self.weakened
+        return weakened[case.model.name if case else ""]
 
     def subset_notes(self) -> list[str]:
         """Notes on how this run was narrowed to a subset of the checks; empty if it has all."""
@@ -195,6 +202,31 @@ class Gate:
         return waiver.to_row() if waiver else None
 
 
+def _compare_with_base(
+    config: pytest.Config, options: GateOptions, base: Base | None
+) -> tuple[Mapping[str, Any] | None, Mapping[str, WeakenedLimits] | ConfigError]:
+    """Read the declaration of this checkout, and return it with what it weakens, or an error."""
+    if base is None or looks(config):
+        return None, ConfigError("nothing is loosened without a base", remedy=_AGAINST)
+    try:
+        head = _read_head(config, options)
+    except ConfigError as error:
+        return None, error
+    return head, compare(base.declaration, head)
+
+
+def _read_head(config: pytest.Config, options: GateOptions) -> Mapping[str, Any]:
+    """Read the declaration of this checkout; a worker of pytest-xdist has its controller's."""
+    worker_input: Mapping[str, Any] = getattr(config, "workerinput", {})
+    if HEAD in worker_input:
+        declaration: Mapping[str, Any] = json.loads(worker_input[HEAD])
+        return declaration
+    return read_head(config.rootpath, collect_arguments(config, options))
+
+
+_AGAINST = "run with --against REF"
+HEAD = "litegate_head"
+"""Key of the head's declaration among what a worker of pytest-xdist gets, as JSON."""
 GATE = pytest.StashKey[Gate]()
 PLAN = pytest.StashKey[Plan]()
 SCENE = pytest.StashKey["Scene | None"]()

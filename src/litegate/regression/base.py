@@ -1,15 +1,17 @@
-"""Read what the base commit declares, from its own files.
+"""Read what the base commit and this checkout declare, from their own files.
 
-A child process loads the base's models in a worktree of the commit: two versions of one module
-cannot be imported into one process. A commit never changes, so its declaration is cached in the
-store under a key with the commit's hash.
+A child process loads the models of each: two versions of one module cannot be imported into one
+process, and code of the project that runs beside the checks could change what this process reads.
+Source of checks is read here, before any file of models or checks is loaded. A commit never
+changes, so its declaration is cached in the store under a key with the commit's hash.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,13 +25,20 @@ from litegate.core.errors import ConfigError, StoreCorrupt
 from litegate.core.escaping import listed
 from litegate.core.git import Commit, models_elsewhere, prefix, worktree
 from litegate.core.import_paths import PACKAGE, own_folders, path_for
+from litegate.regression.check_sources import declared_sources
 from litegate.spec.artifact_keys import digest_of
 
 _FILES = ("declaration.json",)
-NOTHING: Mapping[str, Any] = {"models": {}, "checks": {}, "settings": {}, "conftests": {}}
+NOTHING: Mapping[str, Any] = {
+    section: {}
+    for section in (
+        *("models", "settings"),
+        *("checks", "shared", "statements", "conftests", "modules"),
+    )
+}
 """The declaration of a checkout that does not use litegate yet."""
 _TIMEOUT = 300.0
-"""Time limit in seconds for loading the base's models and collecting its checks.
+"""Time limit in seconds for loading a checkout's models and collecting its checks.
 
 No build or data set is loaded, so only a hanging model file or conftest takes this long.
 """
@@ -68,7 +77,9 @@ def read_base(
     folders that its own settings name.
     """
     folders = [str(folder.relative_to(project.resolve())) for folder in own_folders(project)]
-    key = digest_of([commit.sha, prefix(project), _own_source(), folders])
+    # Each version of Python writes source in a normalized layout of its own.
+    parts = [commit.sha, prefix(project), _own_source(), folders, sys.version_info[:2]]
+    key = digest_of(parts)
     declaration = _load(store, key)
     if declaration is None:
         on_notice(f"reading what the base {commit.short} declares")
@@ -76,6 +87,36 @@ def read_base(
     if not declaration["models"]:
         _refuse_moved(commit, project, models)
     return Base(commit=commit, project=project, declaration=declaration)
+
+
+def read_head(project: Path, arguments: Sequence[str]) -> Mapping[str, Any]:
+    """Read the declaration of this checkout with a child process.
+
+    `arguments` are those of pytest with which its models and checks are collected. Raises
+    ConfigError if they cannot be.
+    """
+    with TemporaryDirectory() as folder:
+        output = Path(folder) / "declaration.json"
+        completed = _run(project, project, output, "this checkout", arguments)
+        if completed.exit_code or not output.is_file():
+            raise ConfigError(
+                "the models and checks of this checkout cannot be collected",
+                got=completed.last_output,
+                remedy="mend what pytest names here: without it nothing is compared with the base",
+            )
+        return with_sources(json.loads(output.read_bytes()), project)
+
+
+def with_sources(collected: Mapping[str, Any], project: Path) -> dict[str, Any]:
+    """Complete what was collected in a checkout's folder to its declaration.
+
+    Of the collection, `nodes` names the checks, `folder` is theirs, and `paths` are the folders on
+    the import path; both are relative to the project.
+    """
+    declaration = dict(collected)
+    nodes, folder = declaration.pop("nodes"), project / declaration.pop("folder")
+    paths = [project / path for path in declaration.pop("paths")]
+    return declaration | declared_sources(nodes, project, folder, paths)
 
 
 def _refuse_moved(commit: Commit, project: Path, models: Path) -> None:
@@ -105,10 +146,12 @@ def _own_source() -> str:
     return digest.hexdigest()
 
 
-def _run(project: Path, tree: Path, output: Path, commit: Commit) -> Finished:
+def _run(
+    project: Path, tree: Path, output: Path, subject: str, arguments: Sequence[str] = ()
+) -> Finished:
     try:
         return run(
-            own_module("litegate.gate.describe", str(output)),
+            own_module("litegate.gate.describe", str(output), *arguments),
             stdin=b"",
             cwd=tree,
             env=_environment(project, tree),
@@ -116,7 +159,7 @@ def _run(project: Path, tree: Path, output: Path, commit: Commit) -> Finished:
         )
     except ChildError as error:
         raise ConfigError(
-            f"the base {commit.short} could not be read within {_TIMEOUT:g} s",
+            f"{subject} could not be read within {_TIMEOUT:g} s",
             remedy="look for a model file or a conftest there that hangs",
         ) from error
 
@@ -146,12 +189,15 @@ def _describe(commit: Commit, project: Path, store: Store, key: str) -> Any:
         if not tree.is_dir():
             return NOTHING
         output = Path(folder) / "declaration.json"
-        completed = _run(project, tree, output, commit)
+        completed = _run(project, tree, output, f"the base {commit.short}")
         if completed.exit_code or not output.is_file():
             raise ConfigError(
                 f"the models of the base {commit.short} do not load",
                 got=completed.last_output,
                 remedy="mend the base, or compare with another commit: --against REF",
             )
+        collected = json.loads(output.read_bytes())
+        declaration = with_sources(collected, tree) if collected["models"] else NOTHING
+        output.write_text(json.dumps(declaration), "utf-8")
         store.put(DECLARATIONS, key, dict.fromkeys(_FILES, output))
-        return json.loads(output.read_bytes())
+        return declaration

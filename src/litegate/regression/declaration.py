@@ -1,4 +1,4 @@
-"""Describe in JSON types what a checkout declares: models, limits, recipes, checks, conftests.
+"""Describe in JSON types what the models of a checkout declare: limits, recipes, data, keys.
 
 `regression.weakening` compares the declarations of the base and of the head.
 """
@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import Field, asdict
 from fractions import Fraction
 from pathlib import Path
@@ -14,14 +14,13 @@ from typing import Any
 
 from litegate.core.errors import ConfigError
 from litegate.core.units import Number, Quantity, Unit
-from litegate.regression.source_digests import check_digest, function_digest
+from litegate.regression.source_digests import function_digest
 from litegate.regression.toolchain_pins import pinned_requirements
 from litegate.spec import ACCURACY_LIMITS, Budget, Data, Model, Recipe, Regression
 from litegate.spec.artifact_keys import (
     data_key,
     digest_of,
     files_digest,
-    module_digest,
     toolchain_digest,
 )
 from litegate.spec.budget import limit_fields
@@ -180,30 +179,4 @@ def _metrics(budget: Budget, project: Path) -> dict[str, str]:
             [metric.definition, metric.function and function_digest(metric.function, project)]
         )
         for metric in budget.metrics
-    }
-
-
-def declared_checks(nodes: Iterable[str], project: Path, paths: Iterable[Path]) -> dict[str, str]:
-    """Digest each check, by its node id: its module without the other checks, and its imports.
-
-    `paths` are folders besides the project's that pytest puts on the import path.
-    """
-    checks = [(node, *node.split("::", 1)) for node in nodes]
-    names_by_file: dict[str, set[str]] = {}
-    for _, file, name in checks:
-        names_by_file.setdefault(file, set()).add(name)
-    return {
-        node: check_digest(project / file, names_by_file[file] - {name}, project, *paths)
-        for node, file, name in checks
-    }
-
-
-def declared_conftests(project: Path, checks: Path, paths: Iterable[Path]) -> dict[str, str]:
-    """Digest each conftest that applies to the folder of checks, with its imports, by path."""
-    parents = (folder for folder in checks.parents if folder.is_relative_to(project))
-    files = (*(folder / "conftest.py" for folder in parents), *sorted(checks.rglob("conftest.py")))
-    return {
-        _relative(file, project): module_digest(file, project, *paths)
-        for file in dict.fromkeys((project / "conftest.py", *files))
-        if file.is_file()
     }

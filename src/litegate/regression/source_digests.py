@@ -1,4 +1,4 @@
-"""Digest the source that a function or a check uses, to notice changes of its behaviour.
+"""Digest the source that a function uses, to notice changes of its behaviour.
 
 A name that a statement mentions leads to the statements of the module that bind or alter it, and so
 on. A local module that these import counts as a whole. Not covered: files that the source reads,
@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import inspect
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,21 +40,8 @@ def function_digest(function: Callable[..., Any], project: Path) -> str:
     return _digest(used, file, project)
 
 
-def check_digest(file: Path, others: Collection[str], project: Path, *paths: Path) -> str:
-    """Digest a module of checks without the functions named `others`, and the modules it imports.
-
-    `paths` are folders besides the project's in which imports are looked up.
-    """
-    statements = [
-        statement
-        for statement in parsed(file).body
-        if not (isinstance(statement, _DEFINITIONS) and statement.name in others)
-    ]
-    return _digest(statements, file.resolve(), project, *paths)
-
-
-def _digest(body: list[ast.stmt], file: Path, project: Path, *paths: Path) -> str:
-    folders = roots(file, project, *paths)
+def _digest(body: list[ast.stmt], file: Path, project: Path) -> str:
+    folders = roots(file, project)
     tree = ast.Module(body=body, type_ignores=[])
     imported = modules_digest(local_imports(tree, file, folders), folders)
     return digest_of([tree_digest(tree), imported])
@@ -69,24 +56,24 @@ def _used_statements(body: list[ast.stmt], start: set[str]) -> list[ast.stmt]:
     used: list[ast.stmt] = []
     while len(used) != count:
         count = len(used)
-        used = [statement for statement in body if names & _altered(statement)]
-        names.update(*(_mentioned(statement) for statement in used))
+        used = [statement for statement in body if names & altered(statement)]
+        names.update(*(mentioned(statement) for statement in used))
     return used
 
 
-def _altered(statement: ast.stmt) -> set[str]:
+def altered(statement: ast.stmt) -> set[str]:
     """Return the names of the module that a statement binds or may alter."""
     if isinstance(statement, _DEFINITIONS):
-        altered = (node.names for node in ast.walk(statement) if isinstance(node, ast.Global))
-        return {statement.name}.union(*altered)
+        names = (node.names for node in ast.walk(statement) if isinstance(node, ast.Global))
+        return {statement.name}.union(*names)
     if isinstance(statement, ast.Assign):
-        return {name for target in statement.targets for name in _mentioned(target)}
+        return {name for target in statement.targets for name in mentioned(target)}
     if isinstance(statement, ast.AnnAssign | ast.AugAssign):
-        return _mentioned(statement.target)
-    return _mentioned(statement)
+        return mentioned(statement.target)
+    return mentioned(statement)
 
 
-def _mentioned(tree: ast.AST) -> set[str]:
+def mentioned(tree: ast.AST) -> set[str]:
     """Return every name that a syntax tree uses, binds, defines or imports."""
     names: set[str] = set()
     for node in ast.walk(tree):

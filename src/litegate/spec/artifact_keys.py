@@ -15,13 +15,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from litegate.core.errors import ConfigError
 from litegate.core.import_paths import installed, own_folders
 from litegate.spec.model import Data, Model
 from litegate.spec.recipe import Recipe
 
+Tree = TypeVar("Tree", bound=ast.AST)
 Roots = tuple[Path, ...]
 """Folders in which imports are looked up, in this order."""
 FORMAT = 2
@@ -138,15 +139,21 @@ def source_digest(source: str) -> str:
 
 def tree_digest(tree: ast.AST) -> str:
     """Digest a syntax tree as `source_digest` does; modifies the tree."""
-    return hashlib.sha256(ast.unparse(_RemoveIrrelevant().visit(tree)).encode()).hexdigest()
+    return hashlib.sha256(ast.unparse(without_irrelevant(tree)).encode()).hexdigest()
 
 
-def module_digest(file: Path, project: Path, *paths: Path) -> str:
+def without_irrelevant(tree: Tree) -> Tree:
+    """Remove docstrings and declarations of models from a syntax tree; modifies the tree."""
+    cleaned: Tree = _RemoveIrrelevant().visit(tree)
+    return cleaned
+
+
+def module_digest(file: Path, project: Path) -> str:
     """Digest a module and all local modules that it imports, directly or indirectly.
 
     A local module lies in one of its `roots`.
     """
-    return modules_digest([file.resolve()], roots(file, project, *paths))
+    return modules_digest([file.resolve()], roots(file, project))
 
 
 def modules_digest(files: Iterable[Path], roots: Roots) -> str:
@@ -198,7 +205,7 @@ def _parse(source: bytes, file: str) -> ast.Module:
 def _digest_and_imports(source: bytes, file: str) -> tuple[str, tuple[tuple[str, int], ...]]:
     """Return a module's digest and its imports; cached, since all recipes need the same modules."""
     tree = _parse(source, file)
-    imports = tuple(_imported(tree))  # before tree_digest, which modifies the tree
+    imports = tuple(imported(tree))  # before tree_digest, which modifies the tree
     return tree_digest(tree), imports
 
 
@@ -212,7 +219,7 @@ def _relative(path: Path, roots: Roots) -> str:
 
 def local_imports(tree: ast.AST, file: Path, roots: Roots) -> Iterator[Path]:
     """Yield the files of the local modules that a syntax tree imports, with their packages."""
-    yield from _local_files(_imported(tree), file, roots)
+    yield from _local_files(imported(tree), file, roots)
 
 
 def _local_files(imports: Iterable[tuple[str, int]], file: Path, roots: Roots) -> Iterator[Path]:
@@ -225,7 +232,7 @@ def _local_files(imports: Iterable[tuple[str, int]], file: Path, roots: Roots) -
                 yield from (path for path in files if path.is_file() and not installed(path))
 
 
-def _imported(tree: ast.AST) -> Iterator[tuple[str, int]]:
+def imported(tree: ast.AST) -> Iterator[tuple[str, int]]:
     """Yield the name of each import, and the number of its leading dots if it is relative."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

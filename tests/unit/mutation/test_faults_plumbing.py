@@ -17,6 +17,7 @@ from litegate.measures.regression import accuracy_loss
 from litegate.measures.shipped import shipped_violations
 from litegate.mutation.faults import Expect, Unplantable, plumbing
 from litegate.mutation.faults.catalogue import faults_in
+from litegate.regression.base import NOTHING
 from litegate.regression.weakening import compare_model, compare_project
 from litegate.spec import Artifact, Budget
 from litegate.testing import evaluation
@@ -36,7 +37,7 @@ JUDGED = {
 ON_SAMPLES = [fault for fault in FAULTS if set(fault.noticed_by) <= JUDGED.keys()]
 WEAKENED = [fault for fault in FAULTS if fault.noticed_by == (Name.WEAKENED_LIMITS,)]
 
-DECLARED = {
+DECLARED = NOTHING | {
     "models": {
         "tiny": {
             "renamed_from": None,
@@ -61,9 +62,7 @@ DECLARED = {
             },
         }
     },
-    "checks": {"checks/test_size.py::test_size": "d" * 64},
-    "settings": {},
-    "conftests": {},
+    "checks": {"checks/test_size.py::test_size": {"lines": ["pass"], "imports": []}},
 }
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from litegate.core.errors import MeasurementError
 from litegate.measures.measurement import Outcome
+from litegate.regression.base import NOTHING
 from litegate.regression.declaration import declared_model
 from litegate.regression.weakening import (
     WeakenedLimits,
@@ -64,11 +65,23 @@ MODEL = {
     "budget": BUDGET,
     "recipes": {"int8_qat": RECIPE, "float32": RECIPE | {"gate": False, "kind": "float32"}},
 }
+
+
+def _code(*lines, imports=()):
+    return {"lines": list(lines), "imports": list(imports)}
+
+
+SHARED = "checks/test_size.py"
+STATEMENTS = "top-level statements of"
+HELPER = "checks/limits.py"
 _DECLARED = {
     "models": {"digits": MODEL},
-    "checks": {SIZE_CHECK: "5" * 64, "checks/test_latency.py::test_latency": "6" * 64},
+    "checks": {SIZE_CHECK: _code("5"), "checks/test_latency.py::test_latency": _code("6")},
+    "shared": {SHARED: _code("import limits", imports=[HELPER])},
+    "statements": {SHARED: _code("print(1)")},
     "settings": {"litegate_strict": "true", "addopts": "-ra --strict-markers"},
-    "conftests": {"checks/conftest.py": "7" * 64},
+    "conftests": {"checks/conftest.py": _code("7"), HELPER: _code("MOST = 9")},
+    "modules": {"src/app.py": _code("SCALE = 1")},
 }
 BASE = json.loads(json.dumps(_DECLARED))
 """As it comes: no two parts of it are one object."""
@@ -229,11 +242,23 @@ def test_the_limits_against_the_base_count(field, tighter, looser, said):
         (_digits("data", "domain", to=[0, float("nan")]), [("domain", "of inputs")]),
         (_digits("data", "classes", to=["one", "zero"]), [("classes", "names")]),
         (_changed("checks", SIZE_CHECK, to=...), [("check removed", SIZE_CHECK)]),
-        (_changed("checks", SIZE_CHECK, to="8" * 64), [("check changed", SIZE_CHECK)]),
-        (_changed("checks", "checks/test_new.py::test_new", to="8" * 64), []),
-        (_changed("conftests", "checks/conftest.py", to="8" * 64), [("conftest",) * 2]),
+        (_changed("checks", SIZE_CHECK, to=_code("8")), [("check changed", SIZE_CHECK)]),
+        (_changed("checks", "checks/test_new.py::test_new", to=_code("8")), []),
+        (_changed("shared", SHARED, to=_code("8")), [("code shared by the checks of", SHARED)]),
+        (_changed("shared", "checks/test_new.py", to=_code("8")), []),
+        (_changed("shared", SHARED, to=...), []),
+        (_changed("statements", SHARED, to=...), [(STATEMENTS, SHARED)]),
+        (_changed("statements", SHARED, to=_code("8")), [(STATEMENTS, SHARED)]),
+        (_changed("statements", "checks/n.py", to=_code("8")), [(STATEMENTS, "checks/n.py")]),
+        (_changed("conftests", "checks/conftest.py", to=_code("8")), [("conftest",) * 2]),
         (_changed("conftests", "checks/conftest.py", to=...), [("conftest",) * 2]),
-        (_changed("conftests", "conftest.py", to="8" * 64), [("conftest",) * 2]),
+        (_changed("conftests", "conftest.py", to=_code("8")), [("conftest",) * 2]),
+        (_changed("conftests", HELPER, to=_code("8")), [("module", HELPER)]),
+        (_changed("conftests", HELPER, to=...), [("module", HELPER)]),
+        (_changed("conftests", "checks/new.py", to=_code("8")), [("module", "checks/new.py")]),
+        (_changed("modules", "src/app.py", to=_code("8")), [("module", "src/app.py")]),
+        (_changed("modules", "src/app.py", to=...), []),
+        (_changed("modules", "src/new.py", to=_code("8")), []),
         (_changed("settings", "litegate_strict", to="false"), [("strict", "litegate_strict")]),
         (_changed("settings", "litegate_strict", to=...), [("strict", "litegate_strict")]),
         (_changed("settings", "litegate_strict", to="on"), []),
@@ -271,12 +296,27 @@ def test_strict_may_move_from_addopts_to_the_setting():
 
 
 def test_a_check_that_moved_as_it_was_is_followed():
-    """Another file, the same function with the same source."""
+    """Another file, the same function with the same source, beside the same shared code."""
     head = _changed("checks", SIZE_CHECK, to=...)
-    head["checks"]["checks/test_bytes.py::test_size_stays_within_budget"] = "5" * 64
-    assert _found(head) == []
-    head["checks"]["checks/test_bytes.py::test_size_stays_within_budget"] = "9" * 64
+    moved = "checks/test_bytes.py::test_size_stays_within_budget"
+    head["checks"][moved] = _code("5")
     assert _found(head) == [("check removed", SIZE_CHECK)]
+    head["shared"]["checks/test_bytes.py"] = head["shared"][SHARED]
+    assert _found(head) == []
+    head["checks"][moved] = _code("9")
+    assert _found(head) == [("check removed", SIZE_CHECK)]
+
+
+def test_the_changed_lines_are_quoted():
+    """The first six; an import that leads elsewhere is one, though no line differs."""
+    base = _changed("checks", SIZE_CHECK, to=_code("def f():", "    a()", *"bcdefg"))
+    head = _changed("checks", SIZE_CHECK, to=_code("def f():", "    x()"), of=base)
+    (weakening,) = weakenings(base, head)
+    lines = ["- a()", "- b", "- c", "- d", "- e", "- f", "and 2 more lines"]
+    assert weakening.sentence.split(" | ")[1:] == lines
+    elsewhere = _changed("shared", SHARED, "imports", to=["limits.py"])
+    (weakening,) = weakenings(BASE, elsewhere)
+    assert weakening.lines == ("- import of checks/limits.py", "+ import of limits.py")
 
 
 def _renamed(name, origin):
@@ -354,8 +394,8 @@ def test_a_new_model_passes_and_says_so():
 
 def test_a_base_without_litegate_passes_and_says_so():
     """It promised nothing, so nothing can be loosened; budgets still apply."""
-    empty = {"models": {}, "checks": {}, "settings": {"addopts": ""}, "conftests": {}}
-    verdict = count_weakened(compare_project(empty, BASE)) <= 0
+    verdict = count_weakened(compare_project(NOTHING, BASE)) <= 0
+    assert verdict.outcome is Outcome.PASS
     assert verdict.measurement.evidence == ("new in this change",)
 
 
@@ -365,7 +405,7 @@ def test_nothing_compared_is_an_error():
         count_weakened(WeakenedLimits(subject="digits", weakenings=(), compared=0))
 
 
-@pytest.mark.parametrize("part", ["models", "checks", "settings", "conftests"])
+@pytest.mark.parametrize("part", list(BASE))
 def test_a_declaration_that_lacks_a_part_is_an_error(part):
     """It must not read as one that declares nothing there."""
     with pytest.raises(KeyError, match=part):

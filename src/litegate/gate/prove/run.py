@@ -61,7 +61,6 @@ def prove(gate: Gate, session: pytest.Session, faults: tuple[Fault, ...]) -> Non
     if session.config.option.collectonly or session.shouldstop:
         return
     items = [item for item in (*session.items, *gate.plan.proof_only) if gate.is_check(item.path)]
-    gate.recorder.check_digests = gate.recorder.check_digests or gate.declaration()["checks"]
     prover = _Prover(gate=gate, items=items, faults=faults)
     plain_tests = sorted({item.nodeid.partition("[")[0] for item in items if not requires(item)})
     if plain_tests:

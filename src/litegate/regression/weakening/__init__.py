@@ -1,16 +1,16 @@
 """Compare two declarations and list what the head weakens: limits, checks, models, settings.
 
 The functions are pure. Both declarations, of the base's checkout and of the head's, are plain JSON
-types, as `regression.declaration` makes them:
+types, as `regression.declaration` and `regression.check_sources` make them:
 
     models     {name: {renamed_from, data: {digests, preprocessing, domain, classes},
                        budget: {limit: {value: "97/100", unit: "%"} or None},
                        metrics: {name: digest of its definition and source},
                        recipes: {name: {gate, kind, spec, shipped, target,
                                         budget: the merged limits, metrics}}}}
-    checks     {node id without brackets: digest of its source and of its imports}
     settings   {name: text}
-    conftests  {path: digest of its source and of its imports}
+    checks, shared, statements, conftests, modules
+               {node id without brackets, or path: {lines: [code], imports: [paths]}}
 
 A tighter or new limit, a new model, recipe or check is no weakening. Training is not compared: it
 changes the artifact, and the artifact is judged. Two versions of a source cannot be ranked, so any
@@ -28,7 +28,7 @@ from litegate.measures.names import Name
 from litegate.regression.weakening.models import predecessor, weakened_models
 from litegate.regression.weakening.project import (
     weakened_checks,
-    weakened_conftests,
+    weakened_modules,
     weakened_settings,
 )
 from litegate.regression.weakening.types import Change, WeakenedLimits, Weakening
@@ -37,6 +37,7 @@ __all__ = [
     "Change",
     "WeakenedLimits",
     "Weakening",
+    "compare",
     "compare_model",
     "compare_project",
     "count_weakened",
@@ -82,23 +83,34 @@ def compare_model(base: Declaration, head: Declaration, name: str) -> WeakenedLi
 
 
 def compare_project(base: Declaration, head: Declaration) -> WeakenedLimits:
-    """Return the weakenings of no model of the head: checks, settings, conftests, lost models."""
+    """Return the weakenings of no model of the head: checks, settings, modules, lost models.
+
+    A base without models and checks did not use litegate: the first change may bring what it likes.
+    """
     sections = ("models", "checks", "settings", "conftests")
+    is_new = not (base["models"] or base["checks"])
+    of_project = (w for w in weakenings(base, head) if w.model not in head["models"])
     return WeakenedLimits(
         subject="the project",
-        weakenings=tuple(w for w in weakenings(base, head) if w.model not in head["models"]),
+        weakenings=() if is_new else tuple(of_project),
         compared=sum(len(base[section]) for section in sections),
-        new=not (base["models"] or base["checks"]),
+        new=is_new,
     )
+
+
+def compare(base: Declaration, head: Declaration) -> dict[str, WeakenedLimits]:
+    """Return the weakenings of each model of the head by its name, and of the project by ""."""
+    models = {name: compare_model(base, head, name) for name in head["models"]}
+    return {"": compare_project(base, head)} | models
 
 
 def weakenings(base: Declaration, head: Declaration) -> tuple[Weakening, ...]:
     """List everything that is weaker in the head than in the base, models first."""
     return (
         *weakened_models(base, head),
-        *weakened_checks(base["checks"], head["checks"]),
+        *weakened_checks(base, head),
         *weakened_settings(base["settings"], head["settings"]),
-        *weakened_conftests(base["conftests"], head["conftests"]),
+        *weakened_modules(base, head),
     )
 
 

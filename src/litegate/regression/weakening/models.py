@@ -215,8 +215,8 @@ def _data(base: Declaration, head: Declaration) -> Iterator[Weakening]:
 
 def _evaluation_change(field: str, before: str, after: str) -> Weakening:
     """Return the weakening of a model of which another output or signature is judged."""
-    names = {"before": before or "the first", "after": after or "the first"}
-    return Weakening(kind=Change.EVALUATION, field=field, **names)
+    before, after = before or "the first", after or "the first"
+    return Weakening(kind=Change.EVALUATION, field=field, before=before, after=after)
 
 
 def _domains(base: Any, head: Any) -> Iterator[Weakening]:

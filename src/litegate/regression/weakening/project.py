@@ -1,12 +1,25 @@
-"""Find the checks, settings and conftests that a change weakens."""
+"""Find the checks, settings, conftests and modules that a change weakens."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from difflib import unified_diff
+from typing import Any
 
 from litegate.core.options import OPTIONS
 from litegate.regression.weakening.addopts import STRICT, has_option, weakened_options
 from litegate.regression.weakening.types import Change, Weakening, digest_change
+from litegate.spec.artifact_keys import digest_of
+
+Declaration = Mapping[str, Any]
+"""Everything that a checkout declares."""
+Code = Mapping[str, Any] | None
+"""Lines of code and the local modules that it imports; None if there is none."""
+_LINES = 6
+"""Changed lines that a sentence quotes: an edit of one check rarely has more."""
+_LINE_LENGTH = 100
+"""Characters quoted of a line, as many as a formatted line of code has."""
 
 _NOT_COMPARED = frozenset(
     (
@@ -36,19 +49,67 @@ _ADDING = frozenset({"litegate_against", "litegate_anchor"})
 _DEFAULTS = {option.name: option.default for option in OPTIONS}
 
 
-def weakened_checks(base: Mapping[str, str], head: Mapping[str, str]) -> Iterator[Weakening]:
-    """Yield the checks that are gone or differ, except those moved unchanged to another file."""
-    added = {(_function(node), digest) for node, digest in head.items() if node not in base}
-    for node, before in base.items():
-        after = head.get(node)
-        if after is None and (_function(node), before) not in added:
+def weakened_checks(base: Declaration, head: Declaration) -> Iterator[Weakening]:
+    """Yield the checks that are gone or differ, except those moved unchanged to another file.
+
+    What the checks of a file share is compared once for the file.
+    """
+    added = [_moved_code(head, node) for node in head["checks"] if node not in base["checks"]]
+    for node, before in base["checks"].items():
+        after = head["checks"].get(node)
+        if after is None and _moved_code(base, node) not in added:
             yield Weakening(kind=Change.CHECK_REMOVED, field=node, before="there", after="gone")
-        elif after is not None and after != before:
-            yield digest_change(Change.CHECK_CHANGED, node, before, after)
+        elif after is not None:
+            yield from _code_change(Change.CHECK_CHANGED, node, before, after)
+    for file, before in base["shared"].items():
+        if file in head["shared"]:
+            yield from _code_change(Change.SHARED_CODE, file, before, head["shared"][file])
 
 
-def _function(node: str) -> str:
-    return node.rpartition("::")[2]
+def _moved_code(declaration: Declaration, node: str) -> tuple[str, Any, Any]:
+    """Return what stays the same if a check moves: its function's name, its code, the shared."""
+    file, _, _ = node.partition("::")
+    shared = declaration["shared"].get(file)
+    return node.rpartition("::")[2], declaration["checks"][node], shared
+
+
+def weakened_modules(base: Declaration, head: Declaration) -> Iterator[Weakening]:
+    """Yield the modules whose change may alter checks.
+
+    A conftest can deselect checks, silence them or replace their fixtures, and so can any code that
+    runs in the folder of checks: a new one counts, too. Other modules count if both import them:
+    whoever imports another one has changed.
+    """
+    before, after = base["conftests"], head["conftests"]
+    for path in dict.fromkeys((*before, *after)):
+        kind = Change.CONFTEST if path.rpartition("/")[2] == "conftest.py" else Change.MODULE
+        yield from _code_change(kind, path, before.get(path), after.get(path))
+    before, after = base["statements"], head["statements"]
+    for path in dict.fromkeys((*before, *after)):
+        yield from _code_change(Change.STATEMENTS, path, before.get(path), after.get(path))
+    for path, module in base["modules"].items():
+        if path in head["modules"]:
+            yield from _code_change(Change.MODULE, path, module, head["modules"][path])
+
+
+def _code_change(kind: Change, field: str, before: Code, after: Code) -> Iterator[Weakening]:
+    """Yield the weakening of code that differs; None stands for code that is missing."""
+    if before != after:
+        digests = (None if code is None else digest_of(code) for code in (before, after))
+        yield replace(digest_change(kind, field, *digests), lines=_changed_lines(before, after))
+
+
+def _changed_lines(before: Code, after: Code) -> tuple[str, ...]:
+    """Return the first lines that were removed or added, and the number of the others."""
+    removed_from, added_to = (
+        [*code["lines"], *(f"import of {path}" for path in code["imports"])] if code else []
+        for code in (before, after)
+    )
+    _, _, *changes = unified_diff(removed_from, added_to, n=0, lineterm="")  # after a header
+    lines = [line for line in changes if not line.startswith("@@")]
+    shown = [f"{line[0]} {line[1:].strip()}"[:_LINE_LENGTH] for line in lines[:_LINES]]
+    more = len(lines) - len(shown)
+    return (*shown, f"and {more} more lines") if more else tuple(shown)
 
 
 def weakened_settings(base: Mapping[str, str], head: Mapping[str, str]) -> Iterator[Weakening]:
@@ -83,13 +144,3 @@ def _is_wider(name: str, before: str, after: str) -> bool:
 
 def _setting_change(kind: Change, field: str, before: str, after: str) -> Weakening:
     return Weakening(kind=kind, field=field, before=before or "none", after=after or "none")
-
-
-def weakened_conftests(base: Mapping[str, str], head: Mapping[str, str]) -> Iterator[Weakening]:
-    """Yield the conftests that were added, removed or changed.
-
-    A conftest can deselect checks, silence them or replace their fixtures, so a new one counts too.
-    """
-    for path in dict.fromkeys((*base, *head)):
-        if base.get(path) != head.get(path):
-            yield digest_change(Change.CONFTEST, path, base.get(path), head.get(path))

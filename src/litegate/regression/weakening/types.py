@@ -14,6 +14,9 @@ class Change(StrEnum):
     METRIC = "metric"
     CHECK_REMOVED = "check removed"
     CHECK_CHANGED = "check changed"
+    SHARED_CODE = "code shared by the checks of"
+    STATEMENTS = "top-level statements of"
+    MODULE = "module"
     MODEL_REMOVED = "model removed"
     RECIPE_REMOVED = "recipe removed"
     RECIPE_CHANGED = "recipe changed"
@@ -45,6 +48,8 @@ class Weakening:
     """Empty if it concerns the whole model."""
     remedy: str = ""
     """The fix, if it is something else than reverting the change."""
+    lines: tuple[str, ...] = ()
+    """The first changed lines of code, each with "+" or "-" before it."""
 
     @property
     def sentence(self) -> str:
@@ -52,7 +57,8 @@ class Weakening:
         subject = "/".join(part for part in (self.model, self.recipe) if part)
         prefix = f"{subject}: " if subject else ""
         suffix = f"; {self.remedy}" if self.remedy else ""
-        return f"{prefix}{self.kind} {self.field}: {self.before} -> {self.after}{suffix}"
+        change = f"{prefix}{self.kind} {self.field}: {self.before} -> {self.after}{suffix}"
+        return " | ".join((change, *self.lines))
 
 
 @final
