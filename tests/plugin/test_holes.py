@@ -184,6 +184,23 @@ def test_code_that_a_new_file_of_checks_runs_is_a_loosening(loosened):
     )
 
 
+def test_a_workflow_that_may_fail_is_a_loosening(loosened):
+    """The file that runs the gate, at the top of the repository."""
+    loosened.model("size=lg.kib(9)")
+    gate = loosened.path / ".github" / "workflows" / "gate.yml"
+    gate.parent.mkdir(parents=True)
+    gate.write_text("jobs:\n  gate:\n    steps: [{run: pytest checks/ --against auto}]\n")
+    loosened.git("add", "-A")
+    loosened.git("commit", "-qm", "the gate")
+    loosened.git("branch", "-f", "main")
+    gate.write_text(gate.read_text().replace("    steps", "    continue-on-error: true\n    steps"))
+    done = loosened.run("checks/", "--against", "main")
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(
+        ["*workflow .github/workflows/gate.yml: * | + continue-on-error: true"]
+    )
+
+
 def test_every_file_by_its_name_is_the_whole_folder(loosened):
     """`pytest checks/*.py` is held to the guard as `pytest checks/` is."""
     (loosened.path / "checks" / "test_weakened_limits.py").unlink()

@@ -26,6 +26,7 @@ from litegate.core.escaping import listed
 from litegate.core.git import Commit, models_elsewhere, prefix, worktree
 from litegate.core.import_paths import PACKAGE, own_folders, path_for
 from litegate.regression.check_sources import declared_sources
+from litegate.regression.workflow_files import declared_workflows
 from litegate.spec.artifact_keys import digest_of
 
 _FILES = ("declaration.json",)
@@ -33,7 +34,7 @@ NOTHING: Mapping[str, Any] = {
     section: {}
     for section in (
         *("models", "settings"),
-        *("checks", "shared", "statements", "conftests", "modules"),
+        *("checks", "shared", "statements", "conftests", "modules", "workflows"),
     )
 }
 """The declaration of a checkout that does not use litegate yet."""
@@ -116,7 +117,8 @@ def with_sources(collected: Mapping[str, Any], project: Path) -> dict[str, Any]:
     declaration = dict(collected)
     nodes, folder = declaration.pop("nodes"), project / declaration.pop("folder")
     paths = [project / path for path in declaration.pop("paths")]
-    return declaration | declared_sources(nodes, project, folder, paths)
+    sources = declared_sources(nodes, project, folder, paths)
+    return declaration | sources | {"workflows": declared_workflows(project)}
 
 
 def _refuse_moved(commit: Commit, project: Path, models: Path) -> None:

@@ -47,7 +47,7 @@ def declared(tmp_path):
             file.write_text(content)
         nodes = [f"{FILE}::{check}" for check in checks]
         sources = declared_sources(nodes, tmp_path, tmp_path / "checks", paths)
-        return NOTHING | {"checks": {}} | sources
+        return NOTHING | sources
 
     return declare
 

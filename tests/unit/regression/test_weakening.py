@@ -74,6 +74,7 @@ def _code(*lines, imports=()):
 SHARED = "checks/test_size.py"
 STATEMENTS = "top-level statements of"
 HELPER = "checks/limits.py"
+GATE = ".github/workflows/gate.yml"
 _DECLARED = {
     "models": {"digits": MODEL},
     "checks": {SIZE_CHECK: _code("5"), "checks/test_latency.py::test_latency": _code("6")},
@@ -82,6 +83,7 @@ _DECLARED = {
     "settings": {"litegate_strict": "true", "addopts": "-ra --strict-markers"},
     "conftests": {"checks/conftest.py": _code("7"), HELPER: _code("MOST = 9")},
     "modules": {"src/app.py": _code("SCALE = 1")},
+    "workflows": {GATE: _code("run: pytest checks/ --against auto"), "a.yml": _code("run: ls")},
 }
 BASE = json.loads(json.dumps(_DECLARED))
 """As it comes: no two parts of it are one object."""
@@ -258,6 +260,10 @@ def test_the_limits_against_the_base_count(field, tighter, looser, said):
         (_changed("conftests", "checks/new.py", to=_code("8")), [("module", "checks/new.py")]),
         (_changed("modules", "src/app.py", to=_code("8")), [("module", "src/app.py")]),
         (_changed("modules", "src/app.py", to=...), []),
+        (_changed("workflows", GATE, to=...), [("workflow", GATE)]),
+        (_changed("workflows", GATE, to=_code("continue-on-error")), [("workflow", GATE)]),
+        (_changed("workflows", "a.yml", to=...), []),
+        (_changed("workflows", "new.yml", to=_code("run: litegate list")), []),
         (_changed("modules", "src/new.py", to=_code("8")), []),
         (_changed("settings", "litegate_strict", to="false"), [("strict", "litegate_strict")]),
         (_changed("settings", "litegate_strict", to=...), [("strict", "litegate_strict")]),

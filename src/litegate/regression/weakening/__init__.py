@@ -9,7 +9,7 @@ types, as `regression.declaration` and `regression.check_sources` make them:
                        recipes: {name: {gate, kind, spec, shipped, target,
                                         budget: the merged limits, metrics}}}}
     settings   {name: text}
-    checks, shared, statements, conftests, modules
+    checks, shared, statements, conftests, modules, workflows
                {node id without brackets, or path: {lines: [code], imports: [paths]}}
 
 A tighter or new limit, a new model, recipe or check is no weakening. Training is not compared: it
@@ -30,6 +30,7 @@ from litegate.regression.weakening.project import (
     weakened_checks,
     weakened_modules,
     weakened_settings,
+    weakened_workflows,
 )
 from litegate.regression.weakening.types import Change, WeakenedLimits, Weakening
 
@@ -111,6 +112,7 @@ def weakenings(base: Declaration, head: Declaration) -> tuple[Weakening, ...]:
         *weakened_checks(base, head),
         *weakened_settings(base["settings"], head["settings"]),
         *weakened_modules(base, head),
+        *weakened_workflows(base["workflows"], head["workflows"]),
     )
 
 

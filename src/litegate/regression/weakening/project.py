@@ -1,7 +1,8 @@
-"""Find the checks, settings, conftests and modules that a change weakens."""
+"""Find the checks, settings, modules and workflows that a change weakens."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from difflib import unified_diff
@@ -16,6 +17,8 @@ Declaration = Mapping[str, Any]
 """Everything that a checkout declares."""
 Code = Mapping[str, Any] | None
 """Lines of code and the local modules that it imports; None if there is none."""
+_RUNS_GATE = re.compile("litegate|--against")
+"""Text of a workflow that runs the gate: the command or the action, or pytest with a base."""
 _LINES = 6
 """Changed lines that a sentence quotes: an edit of one check rarely has more."""
 _LINE_LENGTH = 100
@@ -90,6 +93,16 @@ def weakened_modules(base: Declaration, head: Declaration) -> Iterator[Weakening
     for path, module in base["modules"].items():
         if path in head["modules"]:
             yield from _code_change(Change.MODULE, path, module, head["modules"][path])
+
+
+def weakened_workflows(base: Mapping[str, Any], head: Mapping[str, Any]) -> Iterator[Weakening]:
+    """Yield the workflows that run the gate in the base, and differ or are gone.
+
+    A step that may fail, a filter or another job may keep the gate from judging a later change.
+    """
+    for path, before in base.items():
+        if any(map(_RUNS_GATE.search, before["lines"])):
+            yield from _code_change(Change.WORKFLOW, path, before, head.get(path))
 
 
 def _code_change(kind: Change, field: str, before: Code, after: Code) -> Iterator[Weakening]:

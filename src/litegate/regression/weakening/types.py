@@ -30,6 +30,7 @@ class Change(StrEnum):
     DESELECTION = "deselection"
     SETTING = "setting"
     CONFTEST = "conftest"
+    WORKFLOW = "workflow"
 
 
 @final

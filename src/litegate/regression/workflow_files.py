@@ -1,0 +1,34 @@
+"""Read the files of a repository that tell GitHub or GitLab to run the gate."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from litegate.core.errors import ConfigError
+from litegate.core.git import repository_root
+
+_PATTERNS = (".github/**/*.yml", ".github/**/*.yaml", ".gitlab-ci.yml")
+_PINNED = re.compile(r"(uses: \S+@)[0-9a-f]{40}\b.*")
+"""An action at a full hash with its version as a comment, both of which Dependabot replaces."""
+
+
+def declared_workflows(project: Path) -> dict[str, Any]:
+    """Describe workflows by path in the repository: lines without comments and hashes of actions.
+
+    Outside of git only the project's own folder is looked at.
+    """
+    try:
+        top = repository_root(project)
+    except ConfigError:
+        top = project
+    files = sorted(file for pattern in _PATTERNS for file in top.glob(pattern) if file.is_file())
+    return {
+        file.relative_to(top).as_posix(): {"lines": _lines(file), "imports": []} for file in files
+    }
+
+
+def _lines(file: Path) -> list[str]:
+    lines = (line.rstrip() for line in file.read_text("utf-8", "replace").splitlines())
+    return [_PINNED.sub(r"\1HASH", it) for it in lines if it and not it.lstrip().startswith("#")]

@@ -1,0 +1,54 @@
+"""The files that run the gate on GitHub or GitLab."""
+
+import pytest
+
+from litegate.regression.workflow_files import declared_workflows
+
+GATE = """
+# The gate.
+jobs:
+  gate:
+    steps:
+      - uses: actions/checkout@0000000000000000000000000000000000000000 # v1.0.0
+      - run: pytest checks/ --against auto
+"""
+
+
+@pytest.fixture
+def lines(tmp_path):
+    """A function that gives the lines of `gate.yml` with a replacement."""
+
+    def declare(old="", new=""):
+        file = tmp_path / ".github" / "workflows" / "gate.yml"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(GATE.replace(old, new) if old else GATE)
+        return declared_workflows(tmp_path)[".github/workflows/gate.yml"]["lines"]
+
+    return declare
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "counts"),
+    [
+        ("# The gate.", "# The gate, in one leg.", False),
+        ("0000 # v1.0.0", "0001 # v1.0.1", False),
+        ("actions/checkout", "others/checkout", True),
+        ("@0000000000000000000000000000000000000000 # v1.0.0", "@main", True),
+        ("auto", "auto || true", True),
+        ("    steps", "    continue-on-error: true\n    steps", True),
+    ],
+)
+def test_what_a_workflow_does_counts(lines, old, new, counts):
+    """Not comments, nor a newer version of a pinned action."""
+    assert (lines(old, new) != lines()) is counts
+
+
+def test_gitlab_and_actions_are_looked_at(tmp_path):
+    """Each by its path in the repository; other files are none."""
+    for name in (".gitlab-ci.yml", ".github/actions/gate/action.yaml", ".github/notes.md", "a.yml"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"run: \xff\n")
+    assert list(declared_workflows(tmp_path)) == [
+        ".github/actions/gate/action.yaml",
+        ".gitlab-ci.yml",
+    ]
