@@ -8,12 +8,19 @@ from pathlib import Path
 
 import pytest
 from harness import ROOT, load
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 WORKFLOWS = sorted(path.relative_to(ROOT) for path in (ROOT / ".github/workflows").glob("*.yml"))
-ACTIONS = [Path("action.yml"), Path(".github/actions/comment/action.yml")]
+ACTIONS = [
+    Path("action.yml"),
+    *(Path(f".github/actions/{name}/action.yml") for name in ("comment", "wheel")),
+]
 FORMS = [Path(f".github/ISSUE_TEMPLATE/{name}.yml") for name in ("bug", "feature")]
 TOOLS = Path(sys.executable).parent
-COMMAND = re.compile(r"(pip install|pytest|litegate|\.ci/run)\b[^;|\n]*|rm -rf \.litegate/report")
+COMMAND = re.compile(
+    r"(pip install|pip wheel|pytest|litegate|\.ci/run)\b[^;|\n]*|rm -rf \.litegate/report"
+)
 
 
 def _steps(path):
@@ -55,6 +62,42 @@ def test_the_comment_checks_nothing_out():
     """It holds a token that may write, so no file of the pull request comes near it."""
     steps = _steps(".github/workflows/comment.yml") + _steps(ACTIONS[1])
     assert not any("checkout" in step.get("uses", "") for step in steps)
+
+
+def test_jobs_with_a_right_to_write_install_by_hash_alone():
+    """No build backend runs there: a job without rights has built the wheel."""
+    jobs = load(".github/workflows/gate.yml")["jobs"]
+    badge = [step.get("run", "") for step in jobs["badge"]["steps"]]
+    comment = [step.get("run", "") for step in _steps(ACTIONS[1])]
+    for runs in (badge, comment):
+        requirements, wheel = (run for run in runs if run.startswith("pip"))
+        assert re.fullmatch(r'pip install --require-hashes -r \S*requirements.txt"?', requirements)
+        assert wheel == 'pip install --no-deps --no-index "$RUNNER_TEMP"/wheel/*.whl'
+    for path, name in (("gate", "badge"), ("comment", "comment")):
+        jobs = load(f".github/workflows/{path}.yml")["jobs"]
+        assert "wheel" in jobs[name]["needs"]
+        assert jobs["wheel"]["permissions"] == {"contents": "read"}
+
+
+@pytest.mark.parametrize("name", ["requirements", "build-requirements"])
+def test_what_they_install_is_pinned_by_hash(name):
+    """Complete, in the versions that are tested, and without an address."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    wanted = project["project"]["dependencies"]
+    if name == "build-requirements":
+        wanted = project["build-system"]["requires"]
+        assert all(re.fullmatch(r"[\w-]+==[\d.]+", requirement) for requirement in wanted)
+    text = (ROOT / ".github" / f"{name}.txt").read_text("utf-8")
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    pins = dict(
+        re.fullmatch(r"(\S+)==(\S+) --hash=sha256:[0-9a-f]{64}", it).groups() for it in lines
+    )
+    for requirement in map(Requirement, wanted):
+        assert requirement.specifier.contains(pins[canonicalize_name(requirement.name)])
+    constraints = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
+    tested = dict(line.split("==") for line in constraints if "==" in line)
+    tested = {canonicalize_name(name): version for name, version in tested.items()}
+    assert {name: tested.get(name, version) for name, version in pins.items()} == pins
 
 
 def test_the_gate_runs_for_every_event():
