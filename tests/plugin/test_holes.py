@@ -118,6 +118,7 @@ def test_loosening_is_seen(loosened):
     done.stdout.fnmatch_lines(["FAIL*tiny*weakened limits*"])
 
 
+TWO_FACED = "lg.kib(9 if 'describe' in __import__('sys').argv[0] else 10)"
 REPLACED = """
 from litegate.regression import weakening
 weakening.weakenings = lambda base, head: ()
@@ -126,7 +127,10 @@ weakening.weakenings = lambda base, head: ()
 
 @pytest.mark.parametrize(
     "how",
-    ["deselect", "keyword", "limit raised", "dummy", "fixture", "check's file", "model's file"],
+    [
+        *("deselect", "keyword", "limit raised", "dummy", "fixture"),
+        *("check's file", "model's file", "two-faced file"),
+    ],
 )
 @pytest.mark.parametrize("workers", [[], ["-n", "1"]], ids=["alone", "xdist"])
 def test_the_guard_cannot_be_switched_off_by_the_change_itself(loosened, how, workers):
@@ -145,6 +149,9 @@ def test_the_guard_cannot_be_switched_off_by_the_change_itself(loosened, how, wo
         (loosened.path / "checks" / "test_000.py").write_text(REPLACED)
     elif how == "model's file":
         (loosened.path / "models" / "another.py").write_text(REPLACED)
+    elif how == "two-faced file":
+        file = loosened.path / "models" / "tiny.py"
+        file.write_text(file.read_text().replace("lg.kib(10)", TWO_FACED))
     else:
         (loosened.path / "checks" / "conftest.py").write_text(
             "import pytest\nfrom litegate.regression.weakening import WeakenedLimits\n"
@@ -156,6 +163,8 @@ def test_the_guard_cannot_be_switched_off_by_the_change_itself(loosened, how, wo
     assert done.ret == 1, done.stdout.str()
     report = json.loads((loosened.path / ".litegate/report/report.json").read_text())
     assert report["verdict"] in ("fail", "error")
+    two_faced = "tiny declares something else" in str(report["errors"])
+    assert two_faced is (how == "two-faced file")
 
 
 OWN = "import pytest\n@pytest.fixture\ndef candidate(candidate):\n    return candidate\n"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from litegate.core.errors import LitegateError
+from litegate.core.escaping import plain
 from litegate.gate import integrity
 from litegate.gate.invocation import looks
 from litegate.gate.session import conclude
@@ -59,6 +60,11 @@ def _settle(gate: Gate, session: pytest.Session) -> None:
     recorder.add_errors(integrity.silences(recorder, ended_well=ended_well))
     recorder.add_errors(integrity.nothing_gated(gate.session, run, has_run=bool(recorder.reported)))
     recorder.add_errors(_waiver_errors(gate))
+    recorder.add_errors(
+        f"{plain(name)} declares something else if another process loads it, so it was compared"
+        " with the base as it is not: remove what asks for the process"
+        for name in gate.declares_otherwise()
+    )
     if base and base.models and recorder.offered and gate.is_asked_for_all():
         recorder.add_errors(integrity.unreported_weakening(gate.session, run, gate.weakened_limits))
     run.notes += gate.subset_notes()

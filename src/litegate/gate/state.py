@@ -28,7 +28,12 @@ from litegate.regression import waiver_file
 from litegate.regression.base import Base, read_head, with_sources
 from litegate.regression.base_commit import NONE
 from litegate.regression.waivers import Waiver, find_waiver
-from litegate.regression.weakening import WeakenedLimits, compare
+from litegate.regression.weakening import (
+    WeakenedLimits,
+    compare,
+    compare_model,
+    compare_project,
+)
 from litegate.spec.cases import Case
 
 if TYPE_CHECKING:
@@ -154,16 +159,27 @@ class Gate:
 
     def weakened_limits(self, case: Case | None) -> WeakenedLimits:
         """The weakened limits of a model, or of the project. Raises ConfigError without a base."""
+        name = case.model.name if case else ""
         if self.scene:
             head = self.declaration
-            weakened: Mapping[str, WeakenedLimits] = compare(
-                self.scene.derive_base_declaration(head), head
-            )
-        elif isinstance(self.weakened, ConfigError):
+            base = self.scene.derive_base_declaration(head)
+            return compare_model(base, head, name) if case else compare_project(base, head)
+        if isinstance(self.weakened, ConfigError):
             raise self.weakened
-        else:
-            weakened = self.weakened
-        return weakened[case.model.name if case else ""]
+        if name not in self.weakened:
+            raise ConfigError(f"{name} is not declared if another process loads the models")
+        return self.weakened[name]
+
+    def declares_otherwise(self) -> list[str]:
+        """Return the models that this process declares otherwise than the process of their own.
+
+        A model's file may ask which process it is in. Limits that hold there count for nothing.
+        """
+        if self.head is None:
+            return []
+        here, there = self.session.declared["models"], self.head["models"]
+        names = dict.fromkeys((*here, *there))
+        return [name for name in names if _as_text(here.get(name)) != _as_text(there.get(name))]
 
     def subset_notes(self) -> list[str]:
         """Notes on how this run was narrowed to a subset of the checks; empty if it has all."""
@@ -232,6 +248,11 @@ PLAN = pytest.StashKey[Plan]()
 SCENE = pytest.StashKey["Scene | None"]()
 _SETTINGS = tuple(option.name for option in OPTIONS if not option.personal)
 """Settings that a checkout shares, and that a change may weaken."""
+
+
+def _as_text(model: Any) -> str:
+    """Return a declared model as JSON, in which a NaN equals itself."""
+    return json.dumps(model, sort_keys=True)
 
 
 def today() -> date:
