@@ -3,7 +3,7 @@
 import re
 import shlex
 import tomllib
-from itertools import groupby
+from itertools import chain, groupby
 
 import typer
 from documents import PROJECT
@@ -17,7 +17,7 @@ _TOOLS = {"lint-imports", "mypy", "ruff", "sphinx-build"}
 UsageError = typer.BadParameter.__base__
 """What a command raises for an option that it does not have."""
 _BETWEEN = ";&|"
-_EXTRA = re.compile(r"\[(\w+)\]")
+_EXTRAS = re.compile(r"\[([\w,]+)\]")
 
 
 def lines(text):
@@ -61,7 +61,8 @@ def _check_litegate(arguments):
 
 def _check_install(arguments):
     metadata = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))
-    for extra in _EXTRA.findall(" ".join(arguments)):
+    extras = (names.split(",") for names in _EXTRAS.findall(" ".join(arguments)))
+    for extra in chain.from_iterable(extras):
         assert extra in metadata["project"]["optional-dependencies"], extra
 
 

@@ -15,10 +15,11 @@ from litegate.build.store import BUILDS, EVALUATIONS, Store
 from litegate.core.errors import BuildError, ConfigError, DataError, LitegateError, StoreError
 from litegate.core.git import is_ignored
 from litegate.data import prepare
-from litegate.data.prepare import save_evaluation
+from litegate.data.digests import ArrayDigest
+from litegate.data.prepare import current_digests, save_evaluation
 from litegate.data.sources import digest, expand_path, files_of, locate
 from litegate.runtimes.sandbox import run_in_sandbox
-from litegate.spec import Data, DataLocations, File, Splits
+from litegate.spec import Data, DataLocations, File
 from litegate.spec.artifact_keys import digest_of
 from litegate.spec.declared_files import watched_data
 from litegate.tflite.parser import parse
@@ -111,8 +112,17 @@ class ExternalFiles:
         if not self.store.has(EVALUATIONS, key):
             with self._staging() as staging:
                 folder = staging / "evaluation"
-                splits = _prepare(data, self.locations, folder)
+                with _user_functions(data):
+                    splits = prepare(self._watched(data), self.locations, folder)
                 self.store.put(EVALUATIONS, key, save_evaluation(splits, folder))
+
+    def current_digests(self, data: Data) -> dict[str, ArrayDigest]:
+        """Return the digests of a data set's arrays; stores nothing. Raises as `store_split`."""
+        with self._staging() as staging, _user_functions(data):
+            return current_digests(self._watched(data), self.locations, staging / "evaluation")
+
+    def _watched(self, data: Data) -> Data:
+        return watched_data(data, self.locations.project or Path.cwd())
 
     @contextmanager
     def _staging(self) -> Iterator[Path]:
@@ -150,12 +160,14 @@ def _check_same(file: File, key: str, actual_digest: str) -> None:
         )
 
 
-def _prepare(data: Data, locations: DataLocations, folder: Path) -> Splits:
+@contextmanager
+def _user_functions(data: Data) -> Iterator[None]:
+    """Raise DataError for every unforeseen exception: the user's functions may raise anything."""
     try:
-        return prepare(watched_data(data, locations.project or Path.cwd()), locations, folder)
+        yield
     except LitegateError:
         raise
-    except Exception as error:  # the user's functions may raise anything
+    except Exception as error:
         raise DataError(
             f"the data set {data.name} cannot be loaded", got=f"{type(error).__name__}: {error}"
         ) from error

@@ -39,6 +39,7 @@ from litegate.core.errors import (
     StoreCorrupt,
 )
 from litegate.data.array_files import load
+from litegate.data.digests import name_model
 from litegate.measures.lints.saturation import demand_representable
 from litegate.spec import Artifact, DataLocations, Evaluation, File, Model
 from litegate.spec.artifact_keys import (
@@ -165,7 +166,13 @@ class Pipeline:
 
     def ensure(self, model: Model, recipes: Iterable[str]) -> dict[str, Built]:
         """Return each recipe's artifact, built if missing, or the error that prevented it."""
-        names = list(dict.fromkeys(recipes))
+        built = self._ensure(model, list(dict.fromkeys(recipes)))
+        for error in built.values():
+            if isinstance(error, LitegateError):
+                name_model(error, model.name)
+        return built
+
+    def _ensure(self, model: Model, names: list[str]) -> dict[str, Built]:
         try:
             demand_declared(model, model.reads, self.project)
         except ConfigError as error:

@@ -18,6 +18,7 @@ from litegate.cli.accept import accept
 from litegate.cli.build import build
 from litegate.cli.common import print_error
 from litegate.cli.compare import compare_files
+from litegate.cli.digests import digests
 from litegate.cli.export import export
 from litegate.cli.init import init
 from litegate.cli.inspect import inspect
@@ -97,7 +98,7 @@ app.command("list")(list_models)
 app.command()(build)
 app.command()(inspect)
 app.command("compare")(compare_files)
-for command in (strip, export, accept, noise, report, *cli_github.COMMANDS):
+for command in (digests, strip, export, accept, noise, report, *cli_github.COMMANDS):
     app.command()(command)
 app.add_typer(store, name="store")
 

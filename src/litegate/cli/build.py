@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from litegate.cli.common import print_error
+from litegate.cli.common import declared_model, print_error
 from litegate.core.digests import short_digest
 from litegate.core.errors import ConfigError, LitegateError
 from litegate.core.escaping import plain
@@ -35,7 +35,7 @@ def build(
     """
     options = parse(Path.cwd(), {}, settings(Path.cwd()))
     session = GateSession(options, Progress().on_event, partial(typer.echo, err=True))
-    declared = _declared(session, model)
+    declared = declared_model(session.all_models, model)
     names = _names(declared, recipe or [])
     stored = {name for name in names if session.pipeline.find(declared, name)}
     failed = False
@@ -48,13 +48,6 @@ def build(
         size = f"{len(built.tflite):,} B"
         typer.echo(plain(f"{built.name}: {how}, {size}, sha256 {short_digest(built.sha256)}"))
     raise typer.Exit(int(failed))
-
-
-def _declared(session: GateSession, name: str) -> Model:
-    if name not in session.all_models:
-        known = ", ".join(session.all_models) or "at least one model"
-        raise ConfigError(f"there is no model {name}", expected=known)
-    return session.all_models[name]
 
 
 def _names(model: Model, requested: list[str]) -> list[str]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path, PurePath
 from typing import Annotated
 
 import typer
 
-from litegate.core.errors import ArtifactError, LitegateError
+from litegate.core.errors import ArtifactError, ConfigError, LitegateError
+from litegate.spec import Model
 
 
 def print_error(error: LitegateError) -> None:
@@ -19,6 +21,14 @@ def print_error(error: LitegateError) -> None:
 
 REPORT_HELP = "Another report than the last run's: a report.json, or the folder that holds it."
 ReportFile = Annotated[Path | None, typer.Option("--report", metavar="PATH", help=REPORT_HELP)]
+
+
+def declared_model(models: Mapping[str, Model], name: str) -> Model:
+    """Return a model by name; raises ConfigError, with the known names, if there is none."""
+    if name not in models:
+        known = ", ".join(models) or "at least one model"
+        raise ConfigError(f"there is no model {name}", expected=known)
+    return models[name]
 
 
 def distinct_names(a: Path, b: Path) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from litegate.cli.common import declared_model
 from litegate.core.errors import ConfigError
 from litegate.core.files import write_atomically
 from litegate.gate.acceptance import demand_accepted, not_judged, read_report
@@ -81,10 +82,7 @@ def write(data: bytes, to: Path) -> None:
 
 def _declared(session: GateSession, model: str, recipe_name: str) -> tuple[Model, Recipe]:
     """Return the model and its gated recipe; raises ConfigError for an unknown name."""
-    declared = session.models.get(model)
-    if declared is None:
-        known = ", ".join(session.models)
-        raise ConfigError(f"there is no model {model}", expected=known)
+    declared = declared_model(session.models, model)
     recipes = {recipe.name: recipe for recipe in declared.recipes}
     gated = ", ".join(name for name, recipe in recipes.items() if recipe.gate) or "none"
     if recipe_name not in recipes:

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from litegate.build.process import Event
+from litegate.cli.common import declared_model
 from litegate.core.errors import ConfigError, LitegateError, MeasurementError
 from litegate.core.escaping import plain
 from litegate.core.options import parse
@@ -53,20 +54,18 @@ def _silent(_model: str, _event: Event) -> None:
 
 
 def _model(session: GateSession, name: str) -> Model:
-    if name not in session.models:
-        known = ", ".join(session.models)
-        raise ConfigError(f"there is no model {plain(name)}", expected=known)
-    if session.models[name].prebuilt:
+    declared = declared_model(session.models, name)
+    if declared.prebuilt:
         raise ConfigError(
             f"{plain(name)} is prebuilt: it is not trained, so no seed moves it",
             expected="a model that litegate trains",
         )
-    if not session.models[name].has_accuracy:
+    if not declared.has_accuracy:
         raise ConfigError(
             f"{plain(name)} has no accuracy that seeds could move",
             expected="a model that chooses between labelled classes",
         )
-    return session.models[name]
+    return declared
 
 
 def _recipe(model: Model, name: str) -> Recipe:

@@ -6,13 +6,17 @@ Imports NumPy late: a model file imports this module, and must load without NumP
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Mapping
 from typing import Any, final
 
-from litegate.core.errors import DataError
+from litegate.core.errors import DataError, LitegateError
 from litegate.data.labels import check_slices
 from litegate.data.validation import check_lengths, sample_count
 from litegate.spec import Array, Data, Splits
+
+COMMAND = "litegate digests MODEL --write"
+"""The command that an error suggests; `name_model` replaces MODEL."""
 
 
 @final
@@ -67,14 +71,18 @@ def _digest_of(array: Array) -> ArrayDigest:
     return digest
 
 
+def array_digests(raw: Splits, known: Mapping[str, ArrayDigest]) -> dict[str, ArrayDigest]:
+    """Return the digest of each raw array by name; `known` are those of arrays read as a stream."""
+    return {name: known.get(name) or _digest_of(array) for name, array in raw.arrays().items()}
+
+
 def verify(data: Data, raw: Splits, known: Mapping[str, ArrayDigest] | None = None) -> None:
     """Raise DataError unless every raw array has the digest that `data` declares.
 
     `known` maps names to digests of arrays that were read as a stream. The error contains the
     declaration of the actual digests, ready to be pasted.
     """
-    known = known or {}
-    digests = {k: known.get(k) or _digest_of(array) for k, array in raw.arrays().items()}
+    digests = array_digests(raw, known or {})
     actual = {name: str(digest) for name, digest in digests.items()}
     wrong = [n for n in {**actual, **data.digests} if data.digests.get(n) != actual.get(n)]
     old = [n for n in wrong if n in digests and data.digests.get(n) == digests[n].of_bytes]
@@ -82,8 +90,8 @@ def verify(data: Data, raw: Splits, known: Mapping[str, ArrayDigest] | None = No
         raise DataError(
             f"the data set {data.name} has no digests yet",
             expected="one for each array, so that nothing is judged on other data unnoticed",
-            remedy="if its arrays are as you mean them, its declaration needs this:"
-            + _digests_code(actual),
+            remedy=f"if its arrays are as you mean them, run `{COMMAND}`, or paste these lines into"
+            " its declaration:" + digests_code(actual),
         )
     if changed := [name for name in wrong if name not in old]:
         declared = {name: data.digests.get(name, "no digest") for name in changed}
@@ -91,16 +99,16 @@ def verify(data: Data, raw: Splits, known: Mapping[str, ArrayDigest] | None = No
             f"the data set {data.name} is not the one that was promised: {', '.join(changed)}",
             expected=_join(declared),
             got=_join({name: actual.get(name, "no array") for name in changed}),
-            remedy="restore the data; if the change is meant, its declaration needs this:"
-            + _digests_code(actual),
+            remedy=f"restore the data; if the change is meant, run `{COMMAND}`, or paste these"
+            " lines into its declaration:" + digests_code(actual),
         )
     if old:
         raise DataError(
             f"the data set {data.name} has digests of the bytes alone: {', '.join(old)}",
             expected="digests of dtype, shape and bytes",
             got=_join({name: digests[name].description for name in old}),
-            remedy="the bytes are the same; if these types and shapes are right, too, its "
-            "declaration needs this:" + _digests_code(actual),
+            remedy="the bytes are the same; if these types and shapes are right, too, run"
+            f" `{COMMAND}`, or paste these lines into its declaration:" + digests_code(actual),
         )
     if data.labels != (raw.y_test is not None):
         labels = "labels" if "y_test" in actual else "no labels"
@@ -112,7 +120,13 @@ def verify(data: Data, raw: Splits, known: Mapping[str, ArrayDigest] | None = No
     check_slices(data, raw.slices, sample_count(raw))
 
 
-def _digests_code(digests: dict[str, str]) -> str:
+def name_model(error: LitegateError, model: str) -> None:
+    """Put a model's name into the command that an error about digests suggests."""
+    error.remedy = error.remedy.replace(COMMAND, COMMAND.replace("MODEL", shlex.quote(model)))
+
+
+def digests_code(digests: Mapping[str, str]) -> str:
+    """Return the lines to paste into `lg.Data(...)`, after a line end."""
     lines = (f'        "{name}": "{digest}",' for name, digest in digests.items())
     return "\n".join(["", "    digests={", *lines, "    },"])
 

@@ -20,6 +20,7 @@ from litegate.data.missing_files import data_not_found
 from litegate.data.sources import expand_path, is_lfs_pointer, locate
 from litegate.spec import Array, Data, DataLocations, Domain, File, Inputs, Samples, Splits
 
+NO_DIGESTS: Mapping[str, str] = MappingProxyType({})
 NO_SLICES: Mapping[str, str] = MappingProxyType({})
 
 
@@ -42,8 +43,8 @@ def npz(  # noqa: PLR0913 keywords only
     *,
     x: str | Mapping[str, str],
     y: str | None = None,
-    digests: Mapping[str, str],
     domain: Domain,
+    digests: Mapping[str, str] = NO_DIGESTS,
     preprocess: Callable[[Any], Any] | None = None,
     classes: tuple[str, ...] = (),
     slices: Mapping[str, str] = NO_SLICES,
@@ -60,8 +61,8 @@ def npz(  # noqa: PLR0913 keywords only
     measured. `slices` maps the name of each slice to a mask, bools of shape (n,).
 
     `digests` maps "x_test" ("x_test.NAME" for several inputs), "y_test" and "slices.NAME" to the
-    digests of the arrays, of dtype, shape and values; if it is empty, the error shows the actual
-    ones. `preprocess` defaults to a cast to float32; `files` lists the files that it reads,
+    digests of the arrays, of dtype, shape and values; `litegate digests MODEL --write` fills them
+    in. `preprocess` defaults to a cast to float32; `files` lists the files that it reads,
     relative to the project's root.
 
     Raises ConfigError for labels of a single class.

@@ -5,7 +5,7 @@ Imports NumPy late, and `streams`, which imports it: a model file must load with
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from inspect import signature
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from litegate.core.errors import DataError
 from litegate.data.array_files import save
-from litegate.data.digests import verify
+from litegate.data.digests import ArrayDigest, array_digests, verify
 from litegate.data.labels import check_labels
 from litegate.data.missing_files import report_missing_files
 from litegate.data.validation import check_inputs, check_shapes, preprocess
@@ -50,14 +50,38 @@ def prepare(
         verify(data, raw, digests)
     if folder:  # before the preprocessing, which may change arrays in place
         _save_leaked(raw, of_samples, folder)
+    prepared = _preprocess_all(data, raw, digests, folder)
+    if not data.digests:  # last: faults of the data are reported before its digests are pinned
+        verify(data, raw, digests)
+    return prepared
+
+
+def current_digests(data: Data, locations: DataLocations, folder: Path) -> dict[str, ArrayDigest]:
+    """Return the digests of the arrays that a data set loads now, if they pass all other checks.
+
+    `folder` takes the preprocessed evaluation split. Raises as `prepare`, except for digests.
+    """
+    from litegate.data.streams import read_streams
+
+    loaded = load_splits(data, locations)
+    raw, of_stream, _ = read_streams(data, loaded, folder, lambda: None)
+    digests = array_digests(raw, of_stream)
+    current = replace(data, digests={name: str(digest) for name, digest in digests.items()})
+    verify(current, raw, digests)
+    _preprocess_all(current, raw, of_stream, folder)
+    return digests
+
+
+def _preprocess_all(
+    data: Data, raw: Splits, streamed: Collection[str], folder: Path | None
+) -> Splits:
+    """Return the splits with preprocessed samples; the `streamed` arrays are preprocessed."""
     check_labels(data, raw)
     samples = {name: getattr(raw, name) for name in ("x_train", "x_test")}
     samples = {name: x for name, x in samples.items() if x is not None}
-    samples |= {k: _preprocess(data, x, k, folder) for k, x in samples.items() if k not in digests}
+    samples |= {k: _preprocess(data, x, k, folder) for k, x in samples.items() if k not in streamed}
     check_inputs(data, samples)
     check_shapes(data, samples)
-    if not data.digests:  # last: faults of the data are reported before its digests are pinned
-        verify(data, raw, digests)
     return replace(raw, x_train=samples.get("x_train"), x_test=samples["x_test"])
 
 

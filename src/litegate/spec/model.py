@@ -137,9 +137,6 @@ class Data:
     name: str
     load: Callable[[DataLocations], Splits]
     """Loads the raw arrays. Runs only if something must be built."""
-    digests: Mapping[str, str]
-    """Digest of each raw array's dtype, shape and values, verified at every load. The names are
-    those of `Splits`: "x_test", "x_test.NAME" for several inputs, "slices.NAME" for a slice."""
     preprocess: Callable[[Any], Any]
     """Maps raw samples, shape (n, ...), to the network's inputs, float32, shape (n, ...); for
     several inputs a mapping to a mapping. It must be a named function, since its source is part of
@@ -148,6 +145,10 @@ class Data:
     domain: Domain
     """Least and greatest value of a preprocessed input; for several inputs one pair for all, or a
     mapping from input names."""
+    digests: Mapping[str, str] = field(default_factory=dict)
+    """Digest of each raw array's dtype, shape and values, verified at every load. The names are
+    those of `Splits`: "x_test", "x_test.NAME" for several inputs, "slices.NAME" for a slice.
+    Nothing is judged without them; `litegate digests MODEL --write` fills them in."""
     classes: tuple[str, ...] = ()
     """Names of the classes, in the order of the network's outputs. Empty if the labels are no
     classes: then metrics replace the accuracy."""

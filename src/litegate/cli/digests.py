@@ -1,0 +1,154 @@
+"""Implement `litegate digests`: compare a data set with its digests, and write them."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from litegate.cli.common import declared_model
+from litegate.core.digests import short_digest
+from litegate.core.errors import ConfigError, LitegateError
+from litegate.core.escaping import listed, plain
+from litegate.core.files import write_atomically
+from litegate.core.options import parse
+from litegate.data.digests import ArrayDigest, digests_code
+from litegate.gate.project_settings import settings
+from litegate.gate.session import GateSession
+from litegate.spec import Model
+from litegate.spec.loader import load_file
+
+if TYPE_CHECKING:
+    from litegate.cli.model_source import Declared
+
+
+def digests(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model of this project.")],
+    *,
+    write: Annotated[
+        bool,
+        typer.Option("--write", help="Put the digests into the model's file. Refused in CI."),
+    ] = False,
+) -> None:
+    """Load a model's data set, and say which arrays changed, were added or are gone.
+
+    Without --write it prints the lines to paste. Exit status 1 if they differ and are not written.
+    """
+    options = parse(Path.cwd(), {}, settings(Path.cwd()))
+    if write and options.in_ci:
+        raise ConfigError(
+            "litegate digests --write is refused if CI is set: a person decides which data count",
+            remedy="run it on your own machine, commit the file and have it reviewed",
+        )
+    session = GateSession(options, lambda _model, _event: None, partial(typer.echo, err=True))
+    declared = declared_model(session.all_models, model)
+    arrays = session.pipeline.external_files.current_digests(declared.data)
+    current = {name: str(digest) for name, digest in arrays.items()}
+    if current == declared.data.digests:
+        typer.echo(plain(f"{model}: the {len(current)} digests of {declared.data.name} are right"))
+        return
+    for line in changes(declared.data.digests, arrays):
+        typer.echo(plain(line))
+    if not write:
+        typer.echo(
+            f"to write them: litegate digests {model} --write, or paste{digests_code(current)}"
+        )
+        raise typer.Exit(1)
+    for line in write_digests(declared, current, session):
+        typer.echo(plain(line))
+
+
+def changes(old: Mapping[str, str], new: Mapping[str, ArrayDigest]) -> Iterator[str]:
+    """Yield a line for each array that changed, was added or is gone; arrays in their order."""
+    for name, digest in new.items():
+        now = f"{short_digest(str(digest))}  {digest.description}"
+        if name not in old:
+            yield f"added    {name}  {now}"
+        elif old[name] == digest.of_bytes:
+            yield f"renewed  {name}  {now}: the same values; the old digest was of the bytes alone"
+        elif old[name] != str(digest):
+            yield f"changed  {name}  {short_digest(old[name])} -> {now}"
+    yield from (f"gone     {name}  {short_digest(old[name])}" for name in old if name not in new)
+
+
+def write_digests(model: Model, current: Mapping[str, str], session: GateSession) -> Iterator[str]:
+    """Put digests into the model's file; yield the lines that say what was done.
+
+    Raises ConfigError, with the lines to paste, if that cannot be done; the file is unchanged then.
+    """
+    project = session.options.project
+    found, source = _edited(model, current, project)
+    others: list[str] = []
+
+    def check(file: Path) -> None:
+        loaded = _loaded(file, model, current, project)
+        if loaded[model.name].data.digests != current:
+            raise _refusal(model, current, f"{found.place} does not decide them")
+        others.extend(
+            name
+            for name, other in loaded.items()
+            if name != model.name and other.data.digests != session.all_models[name].data.digests
+        )
+
+    try:
+        _demand_writable(model.file)
+        write_atomically(model.file, source, check=check)
+    except OSError as error:
+        raise _refusal(model, current, f"{model.file}: {error.strerror or error}") from error
+    yield f"written at {found.place}: review it with git diff, and commit it"
+    if others:
+        yield f"these are the digests of {listed(others)}, too"
+
+
+def _edited(model: Model, current: Mapping[str, str], project: Path) -> tuple[Declared, bytes]:
+    """Return where the digests are declared, and the source with the current ones."""
+    try:
+        from litegate.cli.digest_edits import with_digests
+        from litegate.cli.model_source import ModelSource, NotFound
+    except ImportError as error:
+        raise ConfigError(
+            "litegate digests --write needs libcst, which is not installed",
+            got=str(error),
+            remedy=f'pip install "litegate[edit]", or paste{digests_code(current)}',
+        ) from error
+    # Loaded once more: a model that a helper declares has the helper's own file and line here.
+    declared = load_file(model.file, project)[model.name]
+    source = ModelSource(declared.file, (model.file.parent, project.resolve()))
+    try:
+        found = source.find(declared.line)
+    except NotFound as reason:
+        raise _refusal(model, current, str(reason)) from None
+    if found.source.path != model.file:
+        raise _refusal(
+            model, current, f"{found.place} declares them, and other files may import that module"
+        )
+    return found, with_digests(found, current)
+
+
+def _loaded(
+    file: Path, model: Model, current: Mapping[str, str], project: Path
+) -> dict[str, Model]:
+    try:
+        return load_file(file, project)
+    except LitegateError as error:
+        reason = str(error.what).replace(file.name, model.file.name)
+        raise _refusal(model, current, f"with them, {reason}") from error
+
+
+def _demand_writable(file: Path) -> None:
+    """Raise PermissionError for a read-only file, which a rename would replace nevertheless."""
+    if not (os.access(file, os.W_OK) and file.stat().st_mode & 0o222):  # root may write any file
+        raise PermissionError(errno.EACCES, "the file is read-only")
+
+
+def _refusal(model: Model, current: Mapping[str, str], reason: str) -> ConfigError:
+    return ConfigError(
+        f"the digests of {model.name} are not written into {model.file.name}",
+        got=reason,
+        remedy=f"paste these lines there{digests_code(current)}",
+    )
