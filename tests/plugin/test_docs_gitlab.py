@@ -43,7 +43,10 @@ def test_the_job_gates_and_leaves_what_it_keeps(job, project):
     assert "## litegate: pass" in said
     (kept,) = job["artifacts"]["paths"]
     assert (project.path / kept / "report.html").is_file()
-    assert (project.path / job["artifacts"]["reports"]["junit"]).is_file()
+    reports = job["artifacts"]["reports"]
+    assert '<property name="size" value="' in (project.path / reports["junit"]).read_text()
+    assert 'litegate_size_bytes{model="tiny",' in (project.path / reports["metrics"]).read_text()
+    assert (project.path / reports["codequality"]).read_text() == "[]\n"
     assert (project.path / job["cache"]["paths"][0]).is_dir()
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from litegate.core.errors import LitegateError
 from litegate.core.escaping import plain
+from litegate.core.git import prefix
 from litegate.gate import integrity
 from litegate.gate.invocation import looks
 from litegate.gate.session import conclude
@@ -29,6 +30,7 @@ def finish(gate: Gate, session: pytest.Session) -> None:
         return
     # Late, here and below: a worker, and a run that judged nothing, write neither report nor page.
     from litegate.gate.page import compared, rows
+    from litegate.report.gitlab import write as write_for_gitlab
     from litegate.report.json_report import write
 
     run = gate.recorder.run
@@ -42,6 +44,7 @@ def finish(gate: Gate, session: pytest.Session) -> None:
     report = document | {"exit_status": int(session.exitstatus), "sources": sources}
     try:
         path = str(write(report, gate.options.report))
+        write_for_gitlab(report, gate.options.report, prefix(gate.options.project))
     except LitegateError as error:
         session.exitstatus, path = pytest.ExitCode.TESTS_FAILED, f"none; {error}"
     gate.recorder.report = report | {"path": path, "page": _page(gate, report, comparisons)}

@@ -14,6 +14,8 @@ from litegate.report.run_record import Run
 from litegate.report.schema import SCHEMA_VERSION, check
 
 JSON_NAME, PAGE_NAME = "report.json", "report.html"
+METRICS_NAME, QUALITY_NAME = "metrics.txt", "gl-code-quality-report.json"
+"""Files for GitLab, which `litegate.report.gitlab` fills."""
 MOST_BYTES = 64 * 2**20
 """Larger files are not read: a report may come from a stranger's pull request, and parsed JSON
 takes several times its bytes in memory."""
@@ -56,7 +58,7 @@ def prepare_folder(folder: Path) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name in (JSON_NAME, PAGE_NAME):
+        for name in (JSON_NAME, PAGE_NAME, METRICS_NAME, QUALITY_NAME):
             (folder / name).unlink(missing_ok=True)
     except OSError as error:
         raise _not_writable(folder, error) from error
@@ -64,11 +66,15 @@ def prepare_folder(folder: Path) -> None:
 
 def write(report: Mapping[str, Any], folder: Path) -> Path:
     """Write `report.json` into `folder` atomically; raises ConfigError if that fails."""
-    path = folder / JSON_NAME
+    return write_text(json.dumps(report, indent=1, allow_nan=False), folder / JSON_NAME)
+
+
+def write_text(text: str, path: Path) -> Path:
+    """Write a file of the report's folder atomically; raises ConfigError if that fails."""
     try:
-        write_atomically(path, (json.dumps(report, indent=1, allow_nan=False) + "\n").encode())
+        write_atomically(path, f"{text}\n".encode())
     except OSError as error:
-        raise _not_writable(folder, error) from error
+        raise _not_writable(path.parent, error) from error
     return path
 
 
