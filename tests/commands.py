@@ -10,7 +10,7 @@ from documents import PROJECT
 
 from litegate.cli import app
 
-OTHERS = {"bash", "cd", "gh", "git", "if", "mkdir", "rm", "source", "test"}
+OTHERS = {"bash", "cd", "echo", "gh", "git", "if", "mkdir", "rm", "source", "test"}
 """Programs of every machine."""
 _FILTERS = {"find", "sha256sum", "sort", "xargs"}
 _TOOLS = {"lint-imports", "mypy", "ruff", "sphinx-build"}

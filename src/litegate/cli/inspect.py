@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -11,13 +12,15 @@ import typer
 
 from litegate.cli.common import read
 from litegate.core.digests import short_digest
+from litegate.core.errors import ArtifactError, ConfigError
+from litegate.core.escaping import listed, plain
 from litegate.measures.structure.inspection import inspection
-from litegate.report.inspection import as_json, show
-from litegate.spec.targets import KNOWN, load
+from litegate.report.inspection import as_json, refusals, show
+from litegate.spec.targets import KNOWN, Target, load
 
 
 def inspect(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .tflite file.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="A .tflite file, or more.")],
     *,
     target: Annotated[
         list[str] | None,
@@ -30,16 +33,47 @@ def inspect(
         ),
     ] = "",
     to_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check", help="Print only what each --target refuses; exit status 1 if any."
+        ),
+    ] = False,
 ) -> None:
     """Say what a file holds: operators, tensors, MACs, memory, what each target takes of it.
 
-    The file is read and checked, never run.
+    The file is read and checked, never run. JSON of several files is a list.
     """
+    if check and (to_json or not target):
+        raise ConfigError("--check needs --target and no --json", remedy="name what must take it")
     targets = tuple(load(name, Path.cwd()) for name in target or KNOWN)
-    tflite = read(file)
-    inspected = inspection(tflite, targets, subject=str(file), signature=signature)
-    digest = hashlib.sha256(tflite).hexdigest()
+    if check:
+        raise typer.Exit(int(_print_refusals(files, targets, signature)))
+    documents = []
+    for file in files:
+        tflite = read(file)
+        inspected = inspection(tflite, targets, subject=str(file), signature=signature)
+        digest = hashlib.sha256(tflite).hexdigest()
+        documents.append({"file": str(file), "sha256": digest} | as_json(inspected))
+        if not to_json:
+            show(inspected, f"{file}: {len(tflite):,} B, sha256 {short_digest(digest)}")
     if to_json:
-        typer.echo(json.dumps({"file": str(file), "sha256": digest} | as_json(inspected), indent=1))
-        return
-    show(inspected, f"{file}: {len(tflite):,} B, sha256 {short_digest(digest)}")
+        typer.echo(json.dumps(documents if len(files) > 1 else documents[0], indent=1))
+
+
+def _print_refusals(files: Sequence[Path], targets: tuple[Target, ...], signature: str) -> bool:
+    """Print what the targets do not take, and errors; return True if there is anything."""
+    is_refused = False
+    for file in files:
+        try:
+            inspected = inspection(read(file), targets, subject=str(file), signature=signature)
+            lines = [*refusals(inspected, str(file))]
+        except ArtifactError as error:  # the other files are checked all the same
+            lines = str(error).splitlines()
+        is_refused |= bool(lines)
+        for line in lines:
+            typer.echo(line)
+    if not is_refused:
+        taken_by = " and ".join(target.name for target in targets)
+        typer.echo(plain(f"{listed([*map(str, files)])}: taken by {taken_by}"))
+    return is_refused

@@ -43,6 +43,14 @@ def show(inspection: Inspection, title: str) -> None:
             output.print(grid(("-", reason) for reason in _first_reasons(reasons)))
 
 
+def refusals(inspection: Inspection, title: str) -> Iterator[str]:
+    """Yield the lines that say which targets do not take a file, each with its first reasons."""
+    for target, breaches in inspection.targets.items():
+        if breaches:
+            yield plain(f"{title}: {target} does not take it")
+            yield from (f"  - {plain(reason)}" for reason in _first_reasons(breaches))
+
+
 def grid(rows: Iterable[tuple[str, str]]) -> Table:
     """Make a table of two columns, name and value, without lines."""
     table = Table.grid(padding=(0, 2))

@@ -2,8 +2,11 @@
 
 import json
 import random
+import re
 
 import pytest
+from documents import PROJECT
+from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
 from litegate.cli import app
@@ -201,3 +204,52 @@ def test_no_wrapped_line_of_a_comparison_is_a_workflow_command(tmp_path, monkeyp
         done = CliRunner().invoke(app, ["compare", "a.tflite", "b.tflite"])
         assert done.exit_code in (0, 1), done.output
         assert not commands(done.stdout)
+
+
+def test_check_prints_what_a_target_refuses_and_fails(inspect, tmp_path):
+    names = {one["name"] for one in told(inspect, INT8)["operators"]}
+    rules = "".join(f"{name} = {{}}\n" for name in names)
+    (tmp_path / "own.toml").write_text(f"source = 'x'\n[operators]\n{rules}")
+    taken = inspect(INT8, "--check", "--target", "tflm", "--target", "own.toml")
+    assert taken.output == "model.tflite: taken by tflm and own.toml\n"
+    assert taken.exit_code == 0
+    refused = inspect(custom_operator(tiny(), "dense", "Mine"), "--check", "--target", "tflm")
+    assert refused.exit_code == 1
+    head, *reasons = refused.output.splitlines()
+    assert head == "model.tflite: tflm does not take it"
+    assert len(reasons) == 1
+    assert "Mine" in reasons[0]
+
+
+def test_check_goes_through_all_files(inspect, tmp_path):
+    (tmp_path / "cut.tflite").write_bytes(INT8[:100])
+    (tmp_path / "sound.tflite").write_bytes(INT8)
+    custom = custom_operator(tiny(), "dense", "Mine")
+    done = inspect(custom, "cut.tflite", "sound.tflite", "gone.tflite", "--check", "--target=tflm")
+    assert done.exit_code == 1
+    heads = [line for line in done.output.splitlines() if not line.startswith(" ")]
+    assert [head.split()[0] for head in heads] == ["model.tflite:", "cut.tflite", "gone.tflite"]
+
+
+def test_check_needs_a_target(inspect):
+    for args in (["--check"], ["--check", "--json", "--target", "tflm"]):
+        assert "needs --target" in str(inspect(INT8, *args).exception)
+
+
+def test_several_files_are_a_list_in_json(inspect, tmp_path):
+    (tmp_path / "b.tflite").write_bytes(tiny(Kind.FLOAT32))
+    found = told(inspect, INT8, "b.tflite")
+    assert [one["file"] for one in found] == ["model.tflite", "b.tflite"]
+    shown = inspect(INT8, "b.tflite").stdout
+    assert "model.tflite: " in shown
+    assert "b.tflite: " in shown
+
+
+def test_the_hook_for_pre_commit_is_a_command_line_that_fails(inspect):
+    """Its words are as pre-commit joins them: entry, args, files."""
+    [hook] = YAML(typ="safe").load((PROJECT / ".pre-commit-hooks.yaml").read_text("utf-8"))
+    program, command, *entry = hook["entry"].split()
+    assert (program, command, hook["language"]) == ("litegate", "inspect", "python")
+    assert re.search(hook["files"], "models/a.tflite")
+    for tflite, status in ((INT8, 0), (custom_operator(tiny(), "dense", "Mine"), 1)):
+        assert inspect(tflite, *entry, *hook["args"]).exit_code == status
