@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import webbrowser
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -30,6 +31,9 @@ def report(
         Path | None,
         typer.Option(metavar="FOLDER", help="A folder of kept reports, such as artifacts of CI."),
     ] = None,
+    open_page: Annotated[
+        bool, typer.Option("--open", help="Open the page in the default browser.")
+    ] = False,
 ) -> None:
     """Make report.html again from report.json and the store, or hold two reports together.
 
@@ -48,6 +52,8 @@ def report(
         source = files[0] if files else options.report / JSON_NAME
         path = _render(source, to or source.with_name(PAGE_NAME), options, history)
     typer.echo(f"page: {path}")
+    if open_page and not webbrowser.open(path.resolve().as_uri()):
+        typer.echo("no browser can be started here; open the page by its path", err=True)
 
 
 def _render(source: Path, to: Path, options: GateOptions, history: Path | None) -> Path:
