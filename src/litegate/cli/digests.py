@@ -17,7 +17,7 @@ from litegate.core.errors import ConfigError, LitegateError
 from litegate.core.escaping import listed, plain
 from litegate.core.files import write_atomically
 from litegate.core.options import parse
-from litegate.data.digests import ArrayDigest, digests_code
+from litegate.data.digests import ArrayDigest, command_for, digests_code
 from litegate.gate.project_settings import settings
 from litegate.gate.session import GateSession
 from litegate.spec import Model
@@ -55,9 +55,7 @@ def digests(
     for line in changes(declared.data.digests, arrays):
         typer.echo(plain(line))
     if not write:
-        typer.echo(
-            f"to write them: litegate digests {model} --write, or paste{digests_code(current)}"
-        )
+        typer.echo(f"to write them: {command_for(model)}, or paste{digests_code(current)}")
         raise typer.Exit(1)
     for line in write_digests(declared, current, session):
         typer.echo(plain(line))
@@ -118,8 +116,8 @@ def _edited(model: Model, current: Mapping[str, str], project: Path) -> tuple[De
         ) from error
     # Loaded once more: a model that a helper declares has the helper's own file and line here.
     declared = load_file(model.file, project)[model.name]
-    source = ModelSource(declared.file, (model.file.parent, project.resolve()))
     try:
+        source = ModelSource(declared.file, (model.file.parent, project.resolve()))
         found = source.find(declared.line)
     except NotFound as reason:
         raise _refusal(model, current, str(reason)) from None

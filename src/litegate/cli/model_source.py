@@ -16,8 +16,6 @@ from libcst import matchers as m
 from libcst.helpers import get_full_name_for_node
 from libcst.metadata import MetadataWrapper, PositionProvider
 
-from litegate.core.errors import ConfigError
-
 ARGUMENT = "digests"
 _STEPS = 20
 """Names, calls and modules that are followed from a model to its digests. Real declarations need
@@ -48,7 +46,7 @@ class Declared:
 
 @final
 class ModelSource:
-    """The syntax tree of a Python file. Raises ConfigError if the file is not Python.
+    """The syntax tree of a Python file. Raises NotFound if libcst cannot parse it.
 
     `roots` are the folders in which its imports are looked up; the last one is the project.
     """
@@ -61,7 +59,7 @@ class ModelSource:
         try:
             wrapper = MetadataWrapper(cst.parse_module(path.read_bytes()))
         except (OSError, UnicodeError, SyntaxError, cst.ParserSyntaxError) as error:
-            raise ConfigError(f"{path} cannot be read as Python", got=str(error)) from error
+            raise NotFound(f"libcst cannot parse {self._shown}: {error}") from error
         self.module = wrapper.module
         self._positions = wrapper.resolve(PositionProvider)
 

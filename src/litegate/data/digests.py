@@ -122,7 +122,12 @@ def verify(data: Data, raw: Splits, known: Mapping[str, ArrayDigest] | None = No
 
 def name_model(error: LitegateError, model: str) -> None:
     """Put a model's name into the command that an error about digests suggests."""
-    error.remedy = error.remedy.replace(COMMAND, COMMAND.replace("MODEL", shlex.quote(model)))
+    error.remedy = error.remedy.replace(COMMAND, command_for(model))
+
+
+def command_for(model: str) -> str:
+    """Return the command that writes the digests of a model, to type into a shell."""
+    return COMMAND.replace("MODEL", shlex.quote(model))
 
 
 def digests_code(digests: Mapping[str, str]) -> str:

@@ -7,7 +7,8 @@ import litegate as lg
 
 
 @lg.model(
-    # In place of this, your own arrays: lg.Data(name=..., load=..., digests={}, ...)
+    # In place of this, your own arrays: lg.Data(name=..., load=..., ...), whose digests
+    # `litegate digests MODEL --write` fills in.
     data=lg.datasets.digits(),
     training=lg.Training(epochs=30, batch_size=32, seed=7),
     # What ships. With shipped="app/digits.tflite" that file must hold the gated bytes.

@@ -381,3 +381,21 @@ def test_a_written_digest_is_a_weakened_limit(project):
     sides = ({"models": {"kws": side}} | rest for side in (before, declared()))
     [weakening] = compare_model(*sides, "kws").weakenings
     assert (weakening.kind, weakening.field) == (Change.EVALUATION, "x_test")
+
+
+def test_what_libcst_cannot_parse_is_printed(project, monkeypatch):
+    """Syntax that is newer than the installed libcst."""
+
+    def refuse(_source):
+        raise UnicodeError("no such syntax")
+
+    monkeypatch.setattr("libcst.parse_module", refuse)
+    project.source(SHAPES["empty"])
+    error = project.refused()
+    assert "libcst cannot parse models/kws.py: no such syntax" in error
+    assert CURRENT["x_test"] in error
+
+
+def test_the_command_to_type_quotes_odd_names(project):
+    project.source(SHAPES["old"].replace("data=", 'name="a; b", data='))
+    assert "to write them: litegate digests 'a; b' --write" in project.digests("a; b").stdout
