@@ -38,6 +38,8 @@ _LATE = (
     "zoneinfo",
 )
 """What is imported where it is first needed."""
+_EXTRAS = ("litegate.build.toolchain", "litegate.cli.digest_edits", "litegate.cli.model_source")
+"""What imports packages of extras, which take seconds: TensorFlow, libcst."""
 _REAL = subprocess.run
 _TESTS = Path(__file__).resolve().parent
 _SCRIPT = str(Path(sys.executable).with_name("litegate"))
@@ -55,7 +57,7 @@ def load():
     for name in _LATE:
         importlib.import_module(name)
     for module in pkgutil.walk_packages(litegate.__path__, "litegate."):
-        if not module.name.startswith("litegate.build.toolchain"):
+        if not module.name.startswith(_EXTRAS):
             importlib.import_module(module.name)
     asked = [sys.executable, "-I", "-c", "import json, sys; print(json.dumps(sys.path))"]
     done = _REAL(asked, capture_output=True, check=True)
