@@ -13,7 +13,8 @@ from litegate.core.errors import ConfigError, DataError, DataUnavailable
 from litegate.core.options import parse
 from litegate.data.digests import array_digest
 from litegate.gate.session import GateSession
-from litegate.regression.weakening import Change, compare_model
+from litegate.regression.weakening import Change
+from litegate.regression.weakening.models import weakened_models
 from litegate.spec.loader import discover
 
 X = np.arange(8, dtype=np.float32).reshape(4, 2) / 8
@@ -377,9 +378,8 @@ def test_a_written_digest_is_a_weakened_limit(project):
     project.source(SHAPES["old"])
     before = declared()
     project.write()
-    rest = {"checks": {}, "settings": {}, "conftests": {}}
-    sides = ({"models": {"kws": side}} | rest for side in (before, declared()))
-    [weakening] = compare_model(*sides, "kws").weakenings
+    sides = ({"models": {"kws": side}} for side in (before, declared()))
+    [weakening] = weakened_models(*sides)
     assert (weakening.kind, weakening.field) == (Change.EVALUATION, "x_test")
 
 
