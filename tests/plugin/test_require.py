@@ -1,6 +1,7 @@
 """What a check must do, and what its verdict does to the run."""
 
 import json
+import xml.etree.ElementTree as ET
 
 import pytest
 
@@ -123,6 +124,15 @@ def test_values_reach_junit_and_the_report(project):
     assert report["verdict"] == "pass"
     assert report["verdicts"][0]["id"] == "checks/test_one.py::test_it[tiny-int8_qat]"
     assert report["verdicts"][0]["requirement"] == "It holds."
+
+
+def test_a_failed_check_has_its_measurements_in_junit_too(project):
+    """One property for each, those before the broken limit included."""
+    project.model().check(f"{KEPT}\n{BROKEN}\n{KEPT}", head=SIZE).run("checks/", "--junitxml=j.xml")
+    [case] = ET.parse(project.path / "j.xml").iter("testcase")  # noqa: S314 our own file
+    names = [found.get("name") for found in case.iter("property")]
+    assert names == ["size", "size"]
+    assert case.find("failure") is not None
 
 
 def test_a_stale_report_does_not_outlive_a_run(project):
