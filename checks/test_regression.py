@@ -53,4 +53,5 @@ def test_operators_stay(candidate, base, regression, require):
 def test_latency_does_not_grow(candidate, base, regression, gated, require):
     """A change makes one invocation at most so much slower as the model allows."""
     limit = regression.latency
-    require(latency_growth(base, candidate, limit, models=gated) <= limit)
+    floor = regression.latency_floor
+    require(latency_growth(base, candidate, limit, floor=floor, models=gated) <= limit)

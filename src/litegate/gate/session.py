@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
 from typing import Any, final
@@ -14,6 +14,7 @@ from litegate.build.store_answers import keep_answers
 from litegate.core.errors import ConfigError, DataUnavailable, LitegateError, StoreError
 from litegate.core.git import Commit, head, tracked_in
 from litegate.core.options import GateOptions
+from litegate.core.units import text
 from litegate.gate.environment import describe
 from litegate.regression.base import Base, read_base
 from litegate.regression.base_artifacts import Counterpart
@@ -149,6 +150,22 @@ class GateSession:
             for recipe in gated_recipes(model, self.options.only_recipes)
         )
         return [case for case in cases if not self.knows("base", case)]
+
+    def growth_notes(self, case: Case) -> Iterator[str]:
+        """Yield the growth of a file against the base, if its model declares that it is a note."""
+        base = self.counterparts.get("base")
+        if base is None or case.recipe is None or case.regression.size is not None:
+            return
+        from litegate.measures.regression import size_growth  # late: it loads NumPy
+
+        before, after = base.stored(case), self.pipeline.find(case.model, case.recipe.name)
+        if before and after and (growth := size_growth(before, after)).value > 0:
+            sizes = f"{len(before.tflite):,} B -> {len(after.tflite):,} B"
+            share = text(growth.value, growth.unit)
+            yield (
+                f"{after.name}: the file grew by {share}, {sizes}; a note, since "
+                f"Regression(size=None) leaves it to Budget(size={case.budget.size})"
+            )
 
     def demand_selection(self) -> None:
         """Raise ConfigError if a model or recipe that was asked for does not exist."""
@@ -287,6 +304,7 @@ def conclude(session: GateSession, run: Run) -> dict[str, Any]:
             recipe_rows = [row for row in model_rows if row["recipe"] == recipe.name]
             budget = model.budget_of(recipe)
             run.notes += slack(budget, recipe_rows)
+            run.notes += session.growth_notes(Case(model=model, recipe=recipe))
             subject = f"{model.name}/{recipe.name}"
             if budget.limits_nothing and all(row["measurement"] in RULES for row in model_rows):
                 run.unlimited.append(subject)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from litegate.core.errors import ConfigError, LitegateError
-from litegate.core.units import text
+from litegate.core.units import Unit, text
 from litegate.gate.items import case_of, fixtures_of, overridden, requirement_of, requires
 from litegate.gate.refusals import (
     CANDIDATE,
@@ -25,7 +25,9 @@ from litegate.gate.require import Require, RequirementFailed
 from litegate.gate.session import BASELINE, NotGated
 from litegate.gate.state import GATE, ROLES, Gate
 from litegate.measures.measurement import Measurement, Outcome, Verdict
+from litegate.measures.names import Name
 from litegate.measures.subjects import wrong_subject
+from litegate.measures.wording import sentence
 from litegate.report.run_record import Place, error_row, verdict_row
 from litegate.spec import Artifact
 from litegate.spec.cases import Case
@@ -107,7 +109,7 @@ def requirer(request: pytest.FixtureRequest) -> Iterator[Require]:
     def record(verdict: Verdict) -> Verdict | None:
         verdict = _as_separated(item, verdict)
         if gate.scene is None:
-            verdict = verdict.explained()
+            verdict = _as_note(item, verdict).explained()
         measurement = verdict.measurement
         if problem := _wrong_subject(item, measurement):
             item.stash[_MISDIRECTED].append(problem)
@@ -163,6 +165,24 @@ def _as_separated(item: pytest.Item, verdict: Verdict) -> Verdict:
         return verdict
     note = "tool chain changed, its effect is not separated"
     return replace(verdict, outcome=Outcome.INCONCLUSIVE, note=note)
+
+
+def _as_note(item: pytest.Item, verdict: Verdict) -> Verdict:
+    """Make growth of the latency a note if this run has proven the model's latency budget.
+
+    The budget is what the application needs; without it, or while it is not proven, growth fails.
+    """
+    case, run = case_of(item), item.config.stash[GATE].recorder.run
+    is_growth = verdict.measurement.name == Name.LATENCY_GROWTH
+    if case is None or case.recipe is None or not is_growth or verdict.outcome is Outcome.PASS:
+        return verdict
+    row = run.proven_row(case.model.name, case.recipe.name, Name.LATENCY, case.budget.latency)
+    if row is None:
+        return verdict
+    within = text(row["limit"], Unit.SECONDS)
+    note = f"a note: the latency is proven to be within Budget(latency={within})"
+    run.notes.append(f"{sentence(verdict).partition(';')[0]}; {note}")
+    return replace(verdict, outcome=Outcome.PASS, note=note)
 
 
 def annotate(

@@ -53,6 +53,11 @@ def _has_regression_limit(limit: str) -> AppliesTo:
     return applies_to
 
 
+def _limits_growth(scene: Scene) -> bool:
+    """Apply unless the model declares that growth within its budget is a note."""
+    return (scene.model.budget_of(scene.recipe).regression or Regression()).size is not None
+
+
 def _has_target(scene: Scene) -> bool:
     return scene.model.budget_of(scene.recipe).target is not None
 
@@ -85,11 +90,17 @@ def _regression(measure: str, limit: str, applies_to: AppliesTo = always) -> Exp
     return ExpectedCheck(applies_to=applies_to, suggestion=suggestion, limit=f"regression.{limit}")
 
 
-def _drift(measure: str, limit: str, owner: str = "regression") -> ExpectedCheck:
+def _drift(
+    measure: str, limit: str, owner: str = "regression", applies_to: AppliesTo = always
+) -> ExpectedCheck:
     """Return the check of a drift limit, for runs with an anchor."""
     measured = f"since_anchor({measure}(anchor, candidate))"
     suggestion = f"require({measured} <= regression.{limit}), as in checks/test_drift.py"
-    return ExpectedCheck(applies_to=_has_anchor, suggestion=suggestion, limit=f"{owner}.{limit}")
+    return ExpectedCheck(
+        applies_to=lambda scene: _has_anchor(scene) and applies_to(scene),
+        suggestion=suggestion,
+        limit=f"{owner}.{limit}",
+    )
 
 
 def _fixed(expression: str, file: str, applies_to: AppliesTo = always) -> ExpectedCheck:
@@ -147,7 +158,7 @@ EXPECTED_CHECKS = {
     Name.ACCURACY_REGRESSION: _regression(
         "accuracy_loss(base, candidate)", "accuracy", _has_labels
     ),
-    Name.SIZE_GROWTH: _regression("size_growth(base, candidate)", "size"),
+    Name.SIZE_GROWTH: _regression("size_growth(base, candidate)", "size", _limits_growth),
     Name.LOST_TYPES: _regression("lost_types(base, candidate)", "lost_types"),
     Name.INTERFACE_CHANGES: _fixed(
         "interface_changes(base, candidate, declared=regression.interface) <= 0",
@@ -167,7 +178,7 @@ EXPECTED_CHECKS = {
     ),
     Name.LATENCY_GROWTH: _regression("latency_growth(base, candidate, limit)", "latency"),
     since_anchor_name(Name.ACCURACY_REGRESSION): _drift("accuracy_loss", "accuracy"),
-    since_anchor_name(Name.SIZE_GROWTH): _drift("size_growth", "size"),
+    since_anchor_name(Name.SIZE_GROWTH): _drift("size_growth", "size", applies_to=_limits_growth),
     since_anchor_name(Name.LOST_TYPES): _drift("lost_types", "lost_types"),
     Name.SHIPPED_DIFFERENCES: _fixed(
         "shipped_violations(candidate, shipped) <= 0", "test_shipped", _has_shipped_file

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, final
 
+from litegate.core.units import Quantity
 from litegate.measures.measurement import Outcome, Verdict
 from litegate.measures.wording import sentence
 from litegate.report.outcomes import outcome_of, overall_verdict
@@ -128,6 +129,17 @@ class Run:
     def count(self, outcome: str) -> int:
         """Count the verdicts with this outcome."""
         return sum(outcome_of(row) == outcome for row in self.verdicts)
+
+    def proven_row(
+        self, model: str, recipe: str, measurement: str, limit: Quantity | None
+    ) -> Mapping[str, Any] | None:
+        """Return the passed verdict of a measurement against its limit; None without one."""
+        for row in self.verdicts if limit else ():
+            subject = (row["model"], row["recipe"], row["measurement"])
+            is_same = limit and row["limit"] == float(limit.value)
+            if subject == (model, recipe, measurement) and is_same and row["verdict"] == "pass":
+                return row
+        return None
 
     @property
     def verdict(self) -> str:

@@ -47,6 +47,7 @@ def _declare(**fields: Any) -> Model:
     model = Model(**fields)
     _check_name(model.name)
     _check_data(model.name or model.summary, model.data)
+    _check_growth(model)
     if _recordings:
         _recordings[-1].append(model)
     return model
@@ -287,6 +288,18 @@ def _check_budgets(model_name: str, data: Data, *budgets: Budget) -> None:
             expected=f"{missing}, or limits that need none",
             remedy=_ALTERNATIVES[missing],
         )
+
+
+def _check_growth(model: Model) -> None:
+    """Raise ConfigError for a gated recipe whose file may grow without any limit."""
+    for recipe in model.recipes:
+        budget = model.budget_of(recipe)
+        if recipe.gate and budget.regression and budget.regression.size is budget.size is None:
+            raise ConfigError(
+                f"{model.name or model.summary}/{recipe.name} may grow without a limit",
+                expected="Budget(size=...) beside Regression(size=None)",
+                remedy="write size=litegate.kib(...) into the budget, or drop size=None",
+            )
 
 
 def _check_metric(model_name: str, data: Data, metric: Metric) -> None:

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any, final
 
 from litegate.core.errors import ConfigError
-from litegate.core.units import Number, Quantity, Unit
+from litegate.core.units import Number, Quantity, Unit, us
 from litegate.spec.metric import Metric
 
 # Proving a drop of at most 0.5 points takes 1,713 samples if 0.5 % of the answers flip, 6,852 if
@@ -16,11 +16,14 @@ from litegate.spec.metric import Metric
 _HALF_A_POINT = Quantity(Fraction(5, 1000), Unit.POINTS)
 # The same network converts to the same bytes, so growth is exact and 1 % is no margin for noise: it
 # admits small changes, such as a longer name or a bias, and reports a layer that stays in float32.
-_ONE_PERCENT = Quantity(Fraction(1, 100), Unit.PERCENT)
+ONE_PERCENT = Quantity(Fraction(1, 100), Unit.PERCENT)
 # A slowdown of twice the limit, 5 %, is detected in about 0.2 s for networks below 1 ms, without a
 # false alarm in 500 comparisons. Limits below 1 % come too close to the remaining bias of memory
 # placement and harness, up to 0.2 %.
 _TWO_AND_A_HALF_PERCENT = Quantity(Fraction(25, 1000), Unit.PERCENT)
+# 2.5 % of an invocation of 6.8 us are 0.17 us: the placement of one buffer moves as much, and no
+# application notices it. From 40 us on, 2.5 % are more than this floor, and decide.
+_ONE_MICROSECOND = us(1)
 
 
 ARROW = " -> "
@@ -34,10 +37,14 @@ class Regression:
 
     accuracy: Quantity = field(default=_HALF_A_POINT, metadata={"unit": Unit.POINTS})
     """Maximum loss of top-1 accuracy."""
-    size: Quantity = field(default=_ONE_PERCENT, metadata={"unit": Unit.PERCENT})
-    """Maximum growth of the file, as a share of the base's bytes."""
+    size: Quantity | None = field(default=ONE_PERCENT, metadata={"unit": Unit.PERCENT})
+    """Maximum growth of the file, as a share of the base's bytes. None makes growth a note, for a
+    model whose `Budget(size=...)` limits its bytes."""
     latency: Quantity = field(default=_TWO_AND_A_HALF_PERCENT, metadata={"unit": Unit.PERCENT})
-    """Maximum growth of the time of one invocation, as a share of the base's; at least 1 %."""
+    """Maximum growth of the time of one invocation, as a share of the base's; at least 1 %. A
+    larger growth is a note while the model's `Budget(latency=...)` is proven."""
+    latency_floor: Quantity = field(default=_ONE_MICROSECOND, metadata={"unit": Unit.SECONDS})
+    """Growth of the time of one invocation that is always allowed, whatever its share."""
     lost_types: int = field(default=0, metadata={"unit": Unit.COUNT})
     """Maximum number of tensors and operators that may lose their integer type.
 
@@ -54,6 +61,12 @@ class Regression:
     def __post_init__(self) -> None:
         for f in limit_fields(Regression):
             check_limit("Regression", f.name, f.metadata["unit"], getattr(self, f.name))
+        if self.latency_floor is None or self.latency_floor.value < 0:
+            raise ConfigError(
+                "Regression(latency_floor=...) is a time",
+                expected="litegate.us(1), or litegate.us(0) for no floor",
+                got=str(self.latency_floor),
+            )
         is_tuple = isinstance(self.interface, tuple)
         if not is_tuple or not all(isinstance(change, str) for change in self.interface):
             raise ConfigError(
@@ -141,7 +154,7 @@ class Budget:
         for name in ("accuracy", "agreement", "keras_agreement", "kernel_agreement"):
             floor = getattr(self, name)
             # percent(0.9) for percent(90) would be such a limit.
-            if floor is not None and 0 < floor.value < _ONE_PERCENT.value:
+            if floor is not None and 0 < floor.value < ONE_PERCENT.value:
                 raise ConfigError(
                     f"Budget({name}=...) is a floor below 1 %, which any network keeps",
                     got=str(floor),

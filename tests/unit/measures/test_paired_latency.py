@@ -187,6 +187,22 @@ def test_what_does_not_fit_is_refused_up_front():
     assert found.needs == pytest.approx(8 * (0.1 + 4 * 0.5))
 
 
+@pytest.mark.parametrize(
+    ("floor", "outcome"),
+    [(0.0, "fail"), (0.049, "fail"), (0.05, "inconclusive"), (0.051, "pass"), (0.2, "pass")],
+)
+def test_a_growth_below_the_floor_is_allowed(floor, outcome):
+    """1.05 s beside 1 s: more than 2.5 %, and no more than a floor of 0.05 s."""
+    found = decide(recording([1.05] * 400), Terms(limit=LIMIT, budget=3.0, floor=floor))
+    assert found.outcome == outcome
+
+
+@pytest.mark.parametrize("limit", [0.9, 1.025])
+def test_without_a_floor_the_limit_alone_decides(limit):
+    """A speed-up is demanded by a limit below 1, which a floor of 0 leaves as it is."""
+    assert judged([0.95] * 20, limit=limit).outcome == ("fail" if limit < 1 else "pass")
+
+
 @pytest.mark.parametrize(("milliseconds", "seconds"), [(1.99, 3), (2.0, 3), (2.01, 10)])
 def test_slow_models_get_more_time(milliseconds, seconds):
     """Three seconds up to 2 ms an invocation, ten beyond."""

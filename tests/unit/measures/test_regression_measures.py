@@ -10,7 +10,7 @@ from several import Graph, write
 from tiny import artifact as selected
 from tiny import selector
 
-from litegate import percent, points
+from litegate import percent, points, us
 from litegate.core.errors import ArtifactError, ConfigError, MeasurementError
 from litegate.core.units import Quantity, Unit
 from litegate.measures import regression
@@ -398,6 +398,17 @@ def test_latency_is_timed_for_the_limit_as_a_ratio():
     )
     assert (seen[0].limit, seen[0].models) == (1.025, 3)
     assert (seen[0].reference, seen[0].candidate) == (BASE.tflite, grown(1).tflite)
+
+
+@pytest.mark.parametrize(("limit", "floor"), [(percent(2.5), 1e-6), (percent(-5), 0)])
+def test_the_floor_reaches_the_timer_unless_a_speed_up_is_asked_for(limit, floor):
+    seen = []
+    found = latency_growth(
+        BASE, grown(1), limit, floor=us(1), here=lambda c: seen.append(c) or decided(ratio=1.1)
+    )
+    assert seen[0].floor == floor
+    told = sentence(found <= limit)
+    assert ("by less than the 1.0 us that latency_floor allows" in told) is (limit.value > 0)
 
 
 @pytest.mark.parametrize("limit", [-5, 1, 1.5, 300])

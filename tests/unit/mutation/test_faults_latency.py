@@ -7,7 +7,7 @@ import pytest
 from noticing import notices
 from scenes import scene
 
-from litegate import percent
+from litegate import percent, us
 from litegate.measures.latency import latency_ratio
 from litegate.measures.measurement import Outcome
 from litegate.measures.regression import latency_growth
@@ -83,13 +83,24 @@ def test_nothing_but_depthwise_layers_cannot_be_wider():
         latency.wider_layer(bare, 2)
 
 
+def test_a_floor_that_is_a_hundred_times_too_high_hides_the_must_grade(monkeypatch):
+    """The grade adds a share of 40 us, and not of the user's own floor: 4 us here."""
+    monkeypatch.setattr(latency, "_time_costs", lambda _: (5e-6, 1e-7))
+    planted = latency.added_operators(scene(), latency.added_operators.ladder.must)
+    added = len(parse(planted.candidate.tflite).subgraphs[0].operators) - len(
+        parse(scene().candidate.tflite).subgraphs[0].operators
+    )
+    assert added * 1e-7 == pytest.approx(4 * us(1).value)
+    assert added * 1e-7 < us(100).value
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 @pytest.mark.parametrize("kind", [Kind.INT8_QAT, Kind.FLOAT32])
 def test_must_grade_is_a_regression(fault, kind):
     """Really timed: LiteRT leaves none of the added work out."""
     planted, limit = fault(scene(kind), fault.ladder.must), percent(2.5)
-    found = latency_growth(planted.base, planted.candidate, limit)
+    found = latency_growth(planted.base, planted.candidate, limit, floor=us(1))
     assert (found <= limit).outcome is Outcome.FAIL
 
 

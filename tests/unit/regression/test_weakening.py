@@ -39,6 +39,7 @@ BUDGET = dict.fromkeys(LIMITS) | {
     "regression.accuracy": _limit("1/200", "points"),
     "regression.size": _limit("1/100", "%"),
     "regression.latency": _limit("1/40", "%"),
+    "regression.latency_floor": _limit("1/1000000", "s"),
     "regression.lost_types": _limit("0", "count"),
     "regression.agreement": _limit("99/100", "%"),
     "regression.operators": _limit("2", "count"),
@@ -177,6 +178,23 @@ def test_a_recipes_own_limit_against_the_base_counts():
     """recipe(budget=Budget(regression=...)) is as much of a promise as the model's."""
     (one,) = weakenings(BASE, _recipe("budget", "regression.size", to=_limit("1/50", "%")))
     assert one.sentence == "digits/int8_qat: budget regression.size: 1 % -> 2 %"
+
+
+@pytest.mark.parametrize(
+    ("name", "to", "change"),
+    [
+        ("size", None, "size: 1 % -> no limit"),
+        ("latency_floor", _limit("11/10000000", "s"), "latency_floor: 0.001 ms -> 0.0011 ms"),
+        ("latency_floor", _limit("1/1000000", "s"), None),
+        ("latency_floor", _limit("0", "s"), None),
+    ],
+)
+def test_growth_that_becomes_a_note_and_a_higher_floor_are_weaker(name, to, change):
+    """The same floor and a lower one are not."""
+    sentences = [
+        w.sentence for w in weakenings(BASE, _digits("budget", f"regression.{name}", to=to))
+    ]
+    assert sentences == ([f"digits: budget regression.{change}"] if change else [])
 
 
 def test_one_edit_of_the_models_budget_is_said_once():

@@ -155,10 +155,54 @@ def test_what_changes_the_bytes_is_part_of_the_spec(other):
 def test_the_defaults_against_a_base():
     """0.5 points, 1 % of bytes, 2.5 % of time, no lost integer type; the rest is unset."""
     assert Regression() == Regression(
-        accuracy=lg.points(0.5), size=lg.percent(1), latency=lg.percent(2.5), lost_types=0
+        accuracy=lg.points(0.5),
+        size=lg.percent(1),
+        latency=lg.percent(2.5),
+        lost_types=0,
+        latency_floor=lg.us(1),
     )
     assert Regression().unset_limits() == ("agreement", "operators")
     assert Regression(agreement=lg.percent(99), operators=0).unset_limits() == ()
+
+
+@pytest.mark.parametrize("floor", [None, lg.us(-1), lg.percent(1), 1e-6])
+def test_a_floor_of_the_latency_is_a_time(floor):
+    """None would drop the whole check; zero is no floor."""
+    with pytest.raises(ConfigError, match="latency_floor"):
+        Regression(latency_floor=floor)
+    assert Regression(latency_floor=lg.us(0)).latency_floor.value == 0
+
+
+def _declared(own, recipes_own=None, *, gate=True):
+    recipe = lg.recipes.int8_qat(budget=recipes_own, gate=gate)
+
+    @lg.model(data=lg.datasets.digits(), recipes=[recipe], budget=own)
+    def net(keras):
+        """A network."""
+
+    return net
+
+
+FREE = lg.Regression(size=None)
+
+
+@pytest.mark.parametrize(
+    ("own", "recipes_own"),
+    [
+        (lg.Budget(regression=FREE), None),
+        (lg.Budget(size_ratio=0.4, regression=FREE), None),
+        (lg.Budget(size=lg.kib(9)), None),
+        (lg.Budget(), lg.Budget(regression=FREE)),
+    ],
+)
+def test_growth_may_be_a_note_beside_an_absolute_budget_alone(own, recipes_own):
+    """Of the model or of the recipe: else nothing would limit the bytes."""
+    if own.size is None:
+        with pytest.raises(ConfigError, match="int8_qat may grow without a limit"):
+            _declared(own, recipes_own)
+        assert _declared(own, recipes_own, gate=False)
+    bounded = lg.Budget(size=lg.kib(9), regression=FREE)
+    assert _declared(own, bounded).budget_of(_declared(own, bounded).recipes[0]).size
 
 
 def test_a_declared_change_without_values_is_one_for_good():

@@ -47,13 +47,14 @@ _HOPELESS_SECONDS = 3600.0
 Nobody times a check for that long, and the estimate is poor when the ratio is so near the limit."""
 
 
-def latency_ratio(
+def latency_ratio(  # noqa: PLR0913 keywords only
     candidate: Artifact,
     reference: Artifact,
     limit: Number | None,
     *,
     models: int = 1,
     budget: float | None = None,
+    floor: float = 0.0,
     here: Timer = time_here,
     elsewhere: Timer = time_in_fresh_process,
 ) -> Measurement:
@@ -63,7 +64,8 @@ def latency_ratio(
     split. The measurement is decided for exactly `limit`, a ratio such as 1.025, and raises if it
     is compared with another limit; with None it is only reported. The `models` gated in one run
     share the chance of a false fail. `budget` is in seconds; None means 3 s, or 10 s if an
-    invocation takes more than 2 ms. `here` and `elsewhere` time the contest and its confirmation.
+    invocation takes more than 2 ms. A growth of up to `floor` seconds is allowed, too. `here` and
+    `elsewhere` time the contest and its confirmation.
 
     Raises ConfigError for a limit that cannot be kept reliably, ArtifactError if LiteRT refuses an
     artifact, MeasurementError for an empty evaluation split or a confirmation without a decision.
@@ -76,6 +78,7 @@ def latency_ratio(
         limit=_checked(limit),
         models=models,
         budget=budget,
+        floor=floor,
     )
     result = time_and_confirm(contest, here=here, elsewhere=elsewhere)
     last = result.last

@@ -60,6 +60,8 @@ class LatencyContest:
     """The number of models that are gated in this run."""
     budget: float | None = None
     """Seconds; None depends on the models' speed."""
+    floor: float = 0.0
+    """The growth in seconds that is allowed whatever the ratio."""
     signatures: tuple[str, str] = ("", "")
     """The signatures to run in the candidate and in the reference; empty for the only one."""
 
@@ -116,7 +118,9 @@ def time_here(contest: LatencyContest) -> Decision:
         started = clock.wall()
         cost = measure_pace(pair, clock)
         budget = budget_for(cost) if contest.budget is None else contest.budget
-        terms = Terms(limit=contest.limit, budget=budget, models=contest.models)
+        terms = Terms(
+            limit=contest.limit, budget=budget, floor=contest.floor, models=contest.models
+        )
         if not fits_budget(cost, budget):
             return not_timed(cost, terms)
         return decide(record_epochs(pair, cost, clock, rng, started), terms, clock.name)
@@ -151,7 +155,7 @@ def _write_contest(contest: LatencyContest, directory: Path) -> None:
     (directory / "candidate.tflite").write_bytes(contest.candidate)
     (directory / "reference.tflite").write_bytes(contest.reference)
     save(directory, "sample", contest.sample)
-    fields = ("limit", "models", "budget", "signatures")
+    fields = ("limit", "models", "budget", "floor", "signatures")
     terms = {name: getattr(contest, name) for name in fields}
     (directory / "terms.json").write_text(json.dumps(terms), encoding="utf-8")
 

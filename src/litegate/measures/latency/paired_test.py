@@ -73,6 +73,9 @@ class Terms:
     """The largest ratio allowed; None reports the ratio and decides nothing."""
     budget: float
     """Seconds."""
+    floor: float = 0.0
+    """The growth in seconds that is allowed whatever the ratio; it widens the limit of a small
+    model."""
     models: int = 1
     """The number of models that are gated in this run and share ALPHA_FAIL."""
 
@@ -80,6 +83,13 @@ class Terms:
     def alpha_fail(self) -> float:
         """The share of ALPHA_FAIL that each model may spend."""
         return ALPHA_FAIL / self.models
+
+    def excess(self, epoch: Epoch) -> float:
+        """Return how far an epoch's log ratio is above the limit; negative if it is below."""
+        if self.limit is None:
+            return 0.0
+        widened = 1 + self.floor / epoch.reference if self.floor else 0.0
+        return epoch.log_ratio - math.log(max(self.limit, widened))
 
 
 @final
@@ -158,7 +168,7 @@ def decide(epochs: Iterable[Epoch], terms: Terms, clock: str = "thread CPU clock
     recorded_epochs: list[Epoch] = []
     for epoch in epochs:
         recorded_epochs.append(epoch)
-        outcome = _early_outcome([recorded.log_ratio for recorded in recorded_epochs], terms)
+        outcome = _early_outcome([terms.excess(epoch) for epoch in recorded_epochs], terms)
         if outcome or _is_spent(recorded_epochs, terms):
             return _decision(recorded_epochs, terms, outcome, clock)
     raise MeasurementError(
@@ -168,21 +178,18 @@ def decide(epochs: Iterable[Epoch], terms: Terms, clock: str = "thread CPU clock
     )
 
 
-def _early_outcome(log_ratios: list[float], terms: Terms) -> Outcome | None:
-    if terms.limit is None or len(log_ratios) < MIN_EPOCHS:
+def _early_outcome(excesses: list[float], terms: Terms) -> Outcome | None:
+    if terms.limit is None or len(excesses) < MIN_EPOCHS:
         return None
-    over, under = _signs(log_ratios, terms.limit)
-    if signs_decide(over, len(log_ratios), terms.alpha_fail):
+    over, under = _signs(excesses)
+    if signs_decide(over, len(excesses), terms.alpha_fail):
         return Outcome.FAIL
-    return Outcome.PASS if signs_decide(under, len(log_ratios), ALPHA_PASS) else None
+    return Outcome.PASS if signs_decide(under, len(excesses), ALPHA_PASS) else None
 
 
-def _signs(log_ratios: list[float], limit: float | None) -> tuple[int, int]:
-    if limit is None:
-        return 0, 0
-    limit_log = math.log(limit)
-    over = sum(value > limit_log for value in log_ratios)
-    return over, sum(value < limit_log for value in log_ratios)
+def _signs(excesses: list[float]) -> tuple[int, int]:
+    """Count the epochs above and below the limit; none of them without a limit."""
+    return sum(value > 0 for value in excesses), sum(value < 0 for value in excesses)
 
 
 def _is_spent(epochs: list[Epoch], terms: Terms) -> bool:
@@ -193,9 +200,10 @@ def _is_spent(epochs: list[Epoch], terms: Terms) -> bool:
 
 def _decision(epochs: list[Epoch], terms: Terms, early: Outcome | None, clock: str) -> Decision:
     log_ratios = np.array([epoch.log_ratio for epoch in epochs])
-    over, under = _signs(log_ratios.tolist(), terms.limit)
+    excesses = [terms.excess(epoch) for epoch in epochs]
+    over, under = _signs(excesses)
     outcome, needs = (
-        (early, math.inf) if early else _last_look(log_ratios, terms, epochs[-1].elapsed)
+        (early, math.inf) if early else _last_look(np.array(excesses), terms, epochs[-1].elapsed)
     )
     low, high, method = _interval(log_ratios, by_signs=early is not None)
     reported = [epochs[index] for index in _evenly_spaced(len(epochs), MOST_REPORTED)]
@@ -232,13 +240,13 @@ def _evenly_spaced(count: int, limit: int) -> list[int]:
     return [int(number) for number in spread.round()]
 
 
-def _last_look(log_ratios: Floats, terms: Terms, elapsed: float) -> tuple[Outcome | None, float]:
+def _last_look(excesses: Floats, terms: Terms, elapsed: float) -> tuple[Outcome | None, float]:
     """Return the outcome of Wilcoxon's test, and the seconds needed if it is undecided."""
     if terms.limit is None:
         return None, math.inf
-    if len(log_ratios) < MIN_EPOCHS:
-        return Outcome.INCONCLUSIVE, elapsed * MIN_EPOCHS / len(log_ratios)
-    ranks = signed_rank(log_ratios - math.log(terms.limit))
+    if len(excesses) < MIN_EPOCHS:
+        return Outcome.INCONCLUSIVE, elapsed * MIN_EPOCHS / len(excesses)
+    ranks = signed_rank(excesses)
     if ranks.greater < terms.alpha_fail / 2:
         return Outcome.FAIL, math.inf
     if ranks.less < ALPHA_PASS / 2:

@@ -27,6 +27,7 @@ from litegate.measures.latency.confirmation import Timer, time_here, time_in_fre
 from litegate.measures.measurement import (
     Interval,
     Measurement,
+    Outcome,
     Relation,
     Repeats,
     Rule,
@@ -48,6 +49,7 @@ from litegate.spec import Artifact
 from litegate.tflite.parser import parse
 
 SAME_BYTES = "the same bytes"
+NO_FLOOR = Quantity(0.0, Unit.SECONDS)
 LOWEST_LIMIT = Fraction(1, 100)
 """The lowest limit of a slowdown that can be kept: the residual effect of memory placement and the
 harness (at most 0.2 % in the experiment) stays below it."""
@@ -242,22 +244,31 @@ def latency_growth(
     candidate: Artifact,
     limit: Quantity,
     *,
+    floor: Quantity = NO_FLOOR,
     models: int = 1,
     here: Timer = time_here,
     elsewhere: Timer = time_in_fresh_process,
 ) -> Measurement:
     """Measure the growth of the invocation time as a share of the base's, by the fresh-pair rule.
 
-    Decided for exactly `limit`, in per cent. The `models` gated in one run share the chance of a
-    false fail. Raises as `latency_ratio`, and ConfigError for a limit from 0 to below 1 %.
+    Decided for exactly `limit`, in per cent; a growth of up to `floor`, in seconds, is allowed
+    whatever its share, unless the limit asks for a speed-up. The `models` gated in one run share
+    the chance of a false fail. Raises as `latency_ratio`, and ConfigError for a limit from 0 to
+    below 1 %.
     """
     name = Name.LATENCY_GROWTH
     _check_limit(limit)
     if same_bytes(base, candidate):
         return _unchanged(name, base, candidate, Unit.PERCENT)
-    limit_ratio = float(1 + limit.value)
+    floor_seconds = float(floor.value) if limit.value > 0 else 0.0
     ratio = latency_ratio(
-        candidate, _labelled_base(base), limit_ratio, models=models, here=here, elsewhere=elsewhere
+        candidate,
+        _labelled_base(base),
+        float(1 + limit.value),
+        floor=floor_seconds,
+        models=models,
+        here=here,
+        elsewhere=elsewhere,
     )
     return replace(
         ratio,
@@ -265,7 +276,7 @@ def latency_growth(
         value=ratio.value - 1,
         unit=Unit.PERCENT,
         interval=ratio.interval and _minus_one(ratio.interval),
-        rule=_growth_rule(ratio, limit),
+        rule=_growth_rule(ratio, limit, floor),
         repeats=ratio.repeats and _minus_one(ratio.repeats),
     )
 
@@ -287,7 +298,7 @@ def _minus_one(ratios: _Range) -> _Range:
     return replace(ratios, low=ratios.low - 1, high=ratios.high - 1)
 
 
-def _growth_rule(ratio: Measurement, limit: Quantity) -> Rule:
+def _growth_rule(ratio: Measurement, limit: Quantity, floor: Quantity) -> Rule:
     """Return a rule that applies the ratio's decision to the limit that it was timed for only."""
 
     def rule(_: Measurement, relation: Relation, requested: Quantity) -> Ruling:
@@ -297,7 +308,12 @@ def _growth_rule(ratio: Measurement, limit: Quantity) -> Rule:
                 expected=f"<= {limit}",
                 remedy="give latency_growth the limit that it is compared with",
             )
-        return ratio.rule(ratio, relation, Quantity(float(1 + limit.value), Unit.RATIO))
+        ruling = ratio.rule(ratio, relation, Quantity(float(1 + limit.value), Unit.RATIO))
+        if ruling.outcome is Outcome.PASS and ratio.value - 1 > limit.value > 0:
+            return replace(
+                ruling, note=f"slower, by less than the {floor} that latency_floor allows"
+            )
+        return ruling
 
     return rule
 

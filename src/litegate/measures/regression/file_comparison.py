@@ -41,6 +41,7 @@ from litegate.spec import (
     Samples,
     by_input,
 )
+from litegate.spec.budget import ONE_PERCENT
 from litegate.tflite.graph import Graph, Tensor
 from litegate.tflite.parser import parse
 from litegate.tflite.ports import canonical_name, graph_ports
@@ -176,13 +177,15 @@ def compare(
         for outputs in predict_all(artifact).values():
             demand_finite_outputs(outputs, artifact.name)
     verdicts = [
-        size_growth(a, b) <= limits.size,
+        size_growth(a, b) <= ONE_PERCENT,
         lost_types(a, b) <= limits.lost_types,
     ]
     if labelled:
         verdicts.append(accuracy_loss(a, b) <= limits.accuracy)
     if latency:
-        verdicts.append(latency_growth(a, b, limits.latency) <= limits.latency)
+        verdicts.append(
+            latency_growth(a, b, limits.latency, floor=limits.latency_floor) <= limits.latency
+        )
     inspections = [
         inspection(artifact.tflite, (), subject=artifact.name, signature=artifact.signature)
         for artifact in (a, b)

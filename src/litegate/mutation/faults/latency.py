@@ -17,6 +17,7 @@ from litegate.mutation.faults.fault import Family, Ladder, fault
 from litegate.mutation.faults.latency_edits import cut, repeat, with_maxima
 from litegate.mutation.faults.layers import Layer, layers
 from litegate.mutation.faults.scene import Scene, Unplantable
+from litegate.spec import Regression
 from litegate.tflite.editing.draft import Draft
 
 _PRICED_OPERATORS = 32
@@ -24,6 +25,10 @@ _PRICED_OPERATORS = 32
 make a larger file and a longer timing."""
 _TIMED_SECONDS = 0.05
 """Seconds for which each file is timed: longer is more precise, and delays every proof."""
+_DEFAULTS = Regression()
+_LEAST_INVOCATION = float(_DEFAULTS.latency_floor.value) / float(_DEFAULTS.latency.value)
+"""Seconds of an invocation of which the default limit is the default floor: that of a faster model
+allows more than its share. Of the defaults, so that a floor which is far too high is noticed."""
 _LEAST_SECONDS = 20e-9
 """No operator takes less time, so a smaller price is the clock's noise. This also bounds the number
 of operators that are added."""
@@ -33,18 +38,21 @@ of operators that are added."""
     family=Family.LATENCY,
     # The default limit of 2.5 % finds +5 % in small models. If an invocation takes 5 to 10 ms, some
     # runs at +5 % stay inconclusive (docs/latency.md), so the fault must be noticed from 10 % on. A
-    # limit that is a hundred times too loose (250 %) misses every grade and survives.
+    # limit that is a hundred times too loose (250 %) misses every grade and survives. An invocation
+    # below 40 us counts as 40 us, of which the limit is the default `latency_floor` of 1 us.
     ladder=Ladder(2, 5, 10, 25, 100, unit="%", must=10),
     noticed_by=(Name.LATENCY_GROWTH,),
 )
 def added_operators(scene: Scene, grade: float) -> Scene:
     """Operators without an effect stand behind a layer: maxima of a tensor and itself.
 
-    They follow the layer with the largest output. The grade is the time that they add, in per cent,
-    calculated from the time of one operator on this machine; at least one operator.
+    They follow the layer with the largest output. The grade is the time that they add, in per cent
+    of an invocation of at least 40 us, calculated from the time of one operator on this machine; at
+    least one operator.
     """
     invocation_seconds, operator_seconds = _time_costs(scene)
-    count = max(1, round(grade / 100 * invocation_seconds / operator_seconds))
+    whole_seconds = max(invocation_seconds, _LEAST_INVOCATION)
+    count = max(1, round(grade / 100 * whole_seconds / operator_seconds))
     return scene.with_candidate(with_maxima(scene.candidate.tflite, count))
 
 
@@ -68,9 +76,10 @@ def repeated_work(scene: Scene, grade: float) -> Scene:
 @fault(
     family=Family.LATENCY,
     # The latency growth of both this project's models notices 2 times, their latency budgets 32
-    # (docs/kill_matrix.md); 8 leaves a margin. Budgets of operations and arena that are a hundred
-    # times too loose miss 32 (docs/prove.md).
-    ladder=Ladder(2, 8, 32, unit="times as wide", must=8),
+    # (docs/kill_matrix.md). Of a network of 10 us, 8 times adds 1 us, the default floor; so
+    # that 32 must be noticed. Budgets of operations and arena that are a hundred times too loose
+    # miss it (docs/prove.md).
+    ladder=Ladder(2, 8, 32, unit="times as wide", must=32),
     noticed_by=(Name.LATENCY_GROWTH, Name.MACS, Name.ARENA),
 )
 def wider_layer(scene: Scene, grade: float) -> Scene:

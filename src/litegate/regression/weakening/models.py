@@ -47,6 +47,7 @@ MOST = frozenset(
         "regression.accuracy",
         "regression.size",
         "regression.latency",
+        "regression.latency_floor",
         "regression.lost_types",
         "regression.operators",
         *(f"metric.{name}" for name in ("most", "loss", "class_loss", "slice_loss", "regression")),
