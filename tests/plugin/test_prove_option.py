@@ -106,6 +106,27 @@ def test_a_check_that_ran_and_missed_the_fault_is_not_what_would_catch_it(projec
     assert not [one for one in proof["survivors"] if "require(accuracy" in one["remedy"]]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("limits", "status"),
+    [
+        ("", 0),
+        ("latency=lg.us(300)", 0),
+        ("regression=lg.Regression(latency_floor=lg.us(100))", 1),
+    ],
+    ids=["defaults", "latency budget", "floor too high"],
+)
+def test_growth_is_proven_with_the_defaults_and_beside_a_budget(project, limits, status):
+    """A floor a hundred times too high survives: it hides what the default notices."""
+    few_checks(project.model(f"{BUDGET}, {limits}"))
+    families = ("--prove-family", "size", "--prove-family", "latency")
+    done = project.run("checks/", "--prove", "--benchmark-enable", *families)
+    (proof,) = rows(project)["proofs"]
+    survivors = [row["sentence"] for row in proof["survivors"]]
+    assert all("the latency growth noticed nothing" in sentence for sentence in survivors)
+    assert (len(survivors), done.ret) == (status, status), survivors
+
+
 def test_an_ordinary_run_plants_nothing(project):
     project.model(BUDGET).real_checks()
     done = project.run("checks/", "-m", "not latency")
