@@ -33,8 +33,8 @@ _LATE = (
     "gzip",
     "hypothesis.core",
     "hypothesis.strategies",
-    "pydantic.type_adapter",
     "rich.jupyter",
+    "typer._adapters",
     "zoneinfo",
 )
 """What is imported where it is first needed."""

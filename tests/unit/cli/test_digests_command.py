@@ -82,8 +82,8 @@ class Project:
         before = {path: path.read_bytes() for path in self.file.parent.glob("*.py")}
         done = self.digests(*(args or ("kws", "--write")))
         assert isinstance(done.exception, ConfigError), f"{done.output}{done.exception}"
-        after = {p: p.read_bytes() for p in self.file.parent.rglob("*") if p.suffix != ".pyc"}
-        assert {p: b for p, b in after.items() if p.is_file()} == before
+        files = (path for path in self.file.parent.rglob("*") if path.is_file())
+        assert {p: p.read_bytes() for p in files if p.suffix != ".pyc"} == before
         return str(done.exception)
 
     def declared(self, model="kws"):
