@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,6 +25,7 @@ from litegate.regression.waivers import (
     ceiling_of,
     find_waiver,
     refusal,
+    today,
     without_parameters,
 )
 from litegate.report.formatting import error_text
@@ -71,16 +72,16 @@ def accept(
     upper end of what the same bytes may show again. Have it reviewed.
     """
     options = parse(Path.cwd(), {}, settings(Path.cwd()))
-    today = datetime.now(tz=UTC).astimezone().date()
+    day = today()
     if options.in_ci:
         raise ConfigError(
             "litegate accept is refused where CI is set: accepting is a person's decision",
             remedy=f"run it on your own machine, commit {FILE} and have it reviewed",
         )
     last_run = _report(report_file(report) if report else options.report / JSON_NAME)
-    last_day = _expiry_date(expires, today)
+    last_day = _expiry_date(expires, day)
     rows = _named(last_run, which) if which else _ask_which(_failing(last_run))
-    rows = _without_waiver(rows, load(options.project, today), today)
+    rows = _without_waiver(rows, load(options.project, day), day)
     if not rows:
         return
     text = _given_reason(reason)
@@ -89,8 +90,8 @@ def accept(
         for row in rows
     }
     if value is not None:
-        _check_value(accepted, value, today)
-    path = add(options.project, list(accepted), today)
+        _check_value(accepted, value, day)
+    path = add(options.project, list(accepted), day)
     for waiver, row in accepted.items():
         typer.echo(f"accepted until {last_day}: {plain_lines(row['sentence'])}")
         typer.echo(f"  written: {plain(_written(waiver, row, is_given=value is not None))}")

@@ -13,10 +13,10 @@ from litegate.core.git import prefix
 from litegate.gate import integrity
 from litegate.gate.invocation import looks
 from litegate.gate.session import conclude
-from litegate.gate.state import Gate, today
+from litegate.gate.state import Gate
 from litegate.regression.source_digests import sources_digest
 from litegate.regression.toolchain_pins import pin_notes
-from litegate.regression.waivers import waiver_errors, waiver_notes
+from litegate.regression.waivers import today, waiver_errors, waiver_notes
 
 if TYPE_CHECKING:
     from litegate.gate.evidence import Comparison

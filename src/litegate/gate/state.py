@@ -7,7 +7,6 @@ import os
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
@@ -27,7 +26,7 @@ from litegate.gate.session import GateSession
 from litegate.regression import waiver_file
 from litegate.regression.base import Base, read_head, with_sources
 from litegate.regression.base_commit import NONE
-from litegate.regression.waivers import Waiver, find_waiver
+from litegate.regression.waivers import Waiver, find_waiver, today
 from litegate.regression.weakening import (
     WeakenedLimits,
     compare,
@@ -253,8 +252,3 @@ _SETTINGS = tuple(option.name for option in OPTIONS if not option.personal)
 def _as_text(model: Any) -> str:
     """Return a declared model as JSON, in which a NaN equals itself."""
     return json.dumps(model, sort_keys=True)
-
-
-def today() -> date:
-    """The day by which waivers expire, in UTC: the same on every machine."""
-    return datetime.now(UTC).date()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any, final
 
 from litegate.core import units
@@ -23,6 +23,11 @@ FILE = "litegate-waivers.toml"
 """File of the waivers, at the root of the project."""
 
 Row = Mapping[str, Any]
+
+
+def today() -> date:
+    """The day by which waivers expire, in UTC: the same on every machine."""
+    return datetime.now(UTC).date()
 
 
 @final

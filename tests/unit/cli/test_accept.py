@@ -2,7 +2,8 @@
 
 import json
 import tomllib
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
+from importlib import import_module
 
 import pytest
 from typer.testing import CliRunner
@@ -15,7 +16,7 @@ from litegate.regression.waiver_file import FILE, MAX_VALIDITY, load
 from litegate.regression.waivers import covers
 from litegate.report.run_record import Place, error_row, verdict_row
 
-TODAY = datetime.now(tz=UTC).astimezone().date()
+TODAY = date(2026, 6, 1)
 REASON = ("--reason", "agreed in #12")
 
 
@@ -47,6 +48,9 @@ def project(tmp_path, monkeypatch):
     """A project whose last run is as the test says."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CI", raising=False)
+    # The tests may run across midnight.
+    command = import_module("litegate.cli.accept")  # by name: the package has the function
+    monkeypatch.setattr(command, "today", lambda: TODAY)
     return Project(tmp_path)
 
 
