@@ -42,12 +42,14 @@ def _edited(node: cst.Dict, digests: Mapping[str, str], indentation: tuple[str, 
             is_last = index == len(elements) - 1
             gaps[index : index + 2] = [_merged(gaps[index], gaps[index + 1], is_last=is_last)]
             del elements[index]
-    kept = [_with_value(element, digests[key_of(element)]) for element in elements]
-    known = {key_of(element) for element in kept}
+    declared = [_with_value(element, digests[key_of(element)]) for element in elements]
+    known = {key_of(element) for element in declared}
     added = [_element(name, digest) for name, digest in digests.items() if name not in known]
     if added:
         gaps = _stretched(gaps, len(added), indentation)
-    return _dictionary([*kept, *added], gaps, has_trailing_comma=_has_trailing_comma(node, added))
+    return _dictionary(
+        [*declared, *added], gaps, has_trailing_comma=_has_trailing_comma(node, added)
+    )
 
 
 def _gaps(node: cst.Dict) -> list[Gap]:

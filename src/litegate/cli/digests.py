@@ -80,17 +80,17 @@ def write_digests(model: Model, current: Mapping[str, str], session: GateSession
     Raises ConfigError, with the lines to paste, if that cannot be done; the file is unchanged then.
     """
     project = session.options.project
-    found, source = _edited(model, current, project)
+    site, source = _edited(model, current, project)
     others: list[str] = []
 
     def check(file: Path) -> None:
         loaded = _loaded(file, model, current, project)
         if loaded[model.name].data.digests != current:
-            raise _refusal(model, current, f"{found.place} does not decide them")
+            raise _refusal(model, current, f"{site.place} does not decide them")
         others.extend(
             name
-            for name, other in loaded.items()
-            if name != model.name and other.data.digests != session.all_models[name].data.digests
+            for name, reloaded in loaded.items()
+            if name != model.name and reloaded.data.digests != session.all_models[name].data.digests
         )
 
     try:
@@ -98,7 +98,7 @@ def write_digests(model: Model, current: Mapping[str, str], session: GateSession
         write_atomically(model.file, source, check=check)
     except OSError as error:
         raise _refusal(model, current, f"{model.file}: {error.strerror or error}") from error
-    yield f"written at {found.place}: review it with git diff, and commit it"
+    yield f"written at {site.place}: review it with git diff, and commit it"
     if others:
         yield f"these are the digests of {listed(others)}, too"
 
@@ -118,14 +118,14 @@ def _edited(model: Model, current: Mapping[str, str], project: Path) -> tuple[De
     declared = load_file(model.file, project)[model.name]
     try:
         source = ModelSource(declared.file, (model.file.parent, project.resolve()))
-        found = source.find(declared.line)
+        site = source.find(declared.line)
     except NotFound as reason:
         raise _refusal(model, current, str(reason)) from None
-    if found.source.path != model.file:
+    if site.source.path != model.file:
         raise _refusal(
-            model, current, f"{found.place} declares them, and other files may import that module"
+            model, current, f"{site.place} declares them, and other files may import that module"
         )
-    return found, with_digests(found, current)
+    return site, with_digests(site, current)
 
 
 def _loaded(

@@ -94,7 +94,7 @@ class ModelSource:
 
     @cached_property
     def _bindings(self) -> dict[str, list[cst.CSTNode]]:
-        """What statements of the module bind names to: expressions, functions and imports."""
+        """The expressions, functions and imports that statements of the module bind names to."""
         bindings: dict[str, list[cst.CSTNode]] = {}
         for statement in self.module.body:
             parts: list[cst.CSTNode] = [statement]
@@ -170,8 +170,8 @@ class ModelSource:
 
 def argument(call: cst.BaseExpression, name: str) -> cst.BaseExpression | None:
     """Return the value of a call's keyword argument, or None."""
-    found = (arg.value for arg in keywords(call) if arg.keyword and arg.keyword.value == name)
-    return next(found, None)
+    values = (arg.value for arg in keywords(call) if arg.keyword and arg.keyword.value == name)
+    return next(values, None)
 
 
 def keywords(call: cst.BaseExpression) -> list[cst.Arg]:
@@ -193,10 +193,10 @@ def _bound(part: cst.CSTNode) -> Iterator[tuple[str, cst.CSTNode]]:
             yield str(name.value), part
         case cst.Assign(targets=targets, value=value):
             for target in targets:
-                for found in m.findall(target.target, m.Name()):
+                for target_name in m.findall(target.target, m.Name()):
                     # An unpacked tuple hides which of its values this is.
-                    node = value if target.target is found else part
-                    yield cst.ensure_type(found, cst.Name).value, node
+                    node = value if target.target is target_name else part
+                    yield cst.ensure_type(target_name, cst.Name).value, node
         case cst.AnnAssign(target=cst.Name(value=variable), value=value) if value:
             yield str(variable), value
         case cst.Import(names=aliases) | cst.ImportFrom(names=[*aliases]):
@@ -216,5 +216,5 @@ def _modules(statement: cst.Import | cst.ImportFrom) -> list[str]:
 def _original_name(statement: cst.ImportFrom, name: str) -> str:
     """Return what the other module calls a name that "from ... import ... as NAME" binds."""
     aliases = () if isinstance(statement.names, cst.ImportStar) else statement.names
-    found = (alias.evaluated_name for alias in aliases if alias.evaluated_alias == name)
-    return next(found, name)
+    names = (alias.evaluated_name for alias in aliases if alias.evaluated_alias == name)
+    return next(names, name)

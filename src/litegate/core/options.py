@@ -327,14 +327,14 @@ def _value(option: Option, flag: Any, env: Mapping[str, str], setting: str | Non
         (f"the setting {option.name}", setting),
         ("the default", option.default),
     )
-    given = [(source, text) for source, text in sources if text is not None]
-    if option.refuses_empty and not given[0][1].strip():
+    values = [(source, text) for source, text in sources if text is not None]
+    if option.refuses_empty and not values[0][1].strip():
         raise ConfigError(
-            f"{given[0][0]} is empty",
+            f"{values[0][0]} is empty",
             expected=option.allowed,
             remedy="set the variable that it is read from; none compares with nothing",
         )
-    source, text = next(((source, text) for source, text in given if text), given[-1])
+    source, text = next(((source, text) for source, text in values if text), values[-1])
     try:
         return option.parse(text)
     except (ValueError, KeyError):

@@ -52,13 +52,13 @@ def _installed_toolchain(pins: Mapping[str, str]) -> str:
     """List the versions that are installed, and the pin of one that differs."""
     versions = {name: installed(name) for name in pins}
     shown = [
-        f"{name} {found}" + (f" (pinned: {pins[name]})" if found != pins[name] else "")
-        for name, found in versions.items()
-        if found
+        f"{name} {number}" + (f" (pinned: {pins[name]})" if number != pins[name] else "")
+        for name, number in versions.items()
+        if number
     ]
     if not shown:
         return "not installed (needed only to build)"
-    missing = ", ".join(name for name, found in versions.items() if not found)
+    missing = ", ".join(name for name, number in versions.items() if not number)
     return ", ".join(shown) + (f"; not installed: {missing}" if missing else "")
 
 

@@ -73,8 +73,9 @@ class Gate:
     head: Mapping[str, Any] | None
     """The declaration of this checkout from a process of its own; None without a base."""
     weakened: Mapping[str, WeakenedLimits] | ConfigError
-    """What this checkout weakens, by model and "" for the project, or why it is not known. Compared
-    before a file of its models or checks is loaded, whose code could replace the comparison."""
+    """The limits that this checkout weakens, by model and "" for the project, or why they are not
+    known. Compared before its models and checks are loaded: their code could replace the
+    comparison."""
     waivers: tuple[Waiver, ...]
     """The exceptions that the project's reviewed file names."""
     progress: Progress

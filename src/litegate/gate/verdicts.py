@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 _PASSED = pytest.StashKey[bool]()
 """True once an item's call was reported as passed: an interrupted one is not reported."""
 _MISDIRECTED = pytest.StashKey[list[str]]()
-"""What an item's verdicts say of other artifacts than its case's."""
+"""Sentences about an item's verdicts on other artifacts than its case's."""
 _PLANTED_ROLES = ("candidate", "reference", "base", "baseline")
 _REPORTED = pytest.StashKey[int]()
 """How many of an item's rows its earlier reports carry."""

@@ -16,7 +16,7 @@ _ANCHORED = "since_anchor"
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """How a run was narrowed, and the checks of the candidate that were left out."""
+    """The options that narrowed a run, and the checks of the candidate that they left out."""
 
     how: str = ""
     """The options and paths, such as "-k digits"; empty for a run of every check."""

@@ -133,7 +133,7 @@ class _CheckFile:
 
     @cached_property
     def loose(self) -> list[Statement]:
-        """What runs when the file is imported, besides imports, constants and definitions."""
+        """Statements that an import runs, besides imports, constants and definitions."""
         foreign = {
             name for it in self.statements if not _is_installed_import(it) for name in it.altered
         }
@@ -188,21 +188,21 @@ def _is_installed_import(statement: Statement) -> bool:
     return isinstance(statement.node, ast.Import | ast.ImportFrom) and not statement.imports
 
 
-def _without(node: ast.stmt, kept: Name, around: Name, checks: Iterable[Name]) -> ast.stmt:
-    """Return a class without the checks, and classes of checks, that `kept` does not lead to."""
+def _without(node: ast.stmt, check: Name, around: Name, checks: Iterable[Name]) -> ast.stmt:
+    """Return a class without the checks, and classes of checks, that `check` does not lead to."""
     if not isinstance(node, ast.ClassDef):
         return node
     trimmed, inside = copy(node), (*around, node.name)
-    trimmed.body = list(_kept(node.body, kept, inside, checks)) or [ast.Pass()]
+    trimmed.body = list(_kept(node.body, check, inside, checks)) or [ast.Pass()]
     return trimmed
 
 
 def _kept(
-    body: list[ast.stmt], kept: Name, inside: Name, checks: Iterable[Name]
+    body: list[ast.stmt], check: Name, inside: Name, checks: Iterable[Name]
 ) -> Iterator[ast.stmt]:
     for child in body:
         path = (*inside, child.name) if is_definition(child) else ()
         if not path or not any(check[: len(path)] == path for check in checks):
             yield child
-        elif kept[: len(path)] == path:
-            yield _without(child, kept, inside, checks)
+        elif check[: len(path)] == path:
+            yield _without(child, check, inside, checks)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 _SCALING = frozenset({"Normalization", "Rescaling"})
 _AUGMENTING = ("Rand",)
-"""How the names of the layers begin that change samples at random: `RandomFlip`, `RandAugment`."""
+"""Beginnings of the names of layers that change samples at random: `RandomFlip`, `RandAugment`."""
 
 
 def advice(kind: str) -> str:
