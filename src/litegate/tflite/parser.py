@@ -25,6 +25,7 @@ from litegate.tflite.bounded_reads import (
     text,
     within,
 )
+from litegate.tflite.dataflow import check_calls, check_order
 from litegate.tflite.graph import (
     ABSENT,
     Buffer,
@@ -108,7 +109,7 @@ def _graph(schema: Any, file: File) -> Graph:
     subgraphs = tuple(_subgraphs(schema, file, model, buffers))
     if not subgraphs:
         raise MalformedError("it holds no graph")
-    _check_calls(subgraphs)
+    check_calls(subgraphs)
     signatures = tuple(_signatures(file, model, subgraphs))
     signed = {signature.graph for signature in signatures}
     subgraphs = tuple(replace(subgraph, signed=subgraph.index in signed) for subgraph in subgraphs)
@@ -119,15 +120,6 @@ def _graph(schema: Any, file: File) -> Graph:
         metadata=tuple(_metadata(file, model, len(buffers))),
         signatures=signatures,
     )
-
-
-def _check_calls(subgraphs: tuple[Subgraph, ...]) -> None:
-    """Raise MalformedError if a CALL_ONCE runs a graph that does not exist."""
-    for subgraph in subgraphs:
-        for operator in subgraph.operators:
-            if operator.name == "CALL_ONCE":
-                index = operator.option("init_graph", 0)
-                within(index, len(subgraphs), f"graph of operator {operator.index}")
 
 
 def _buffer(file: File, raw: Any) -> Buffer:
@@ -364,49 +356,3 @@ def _numbered(options: Any) -> tuple[tuple[str, int], ...]:
         for field, name in _OPTIONS.items()
         if hasattr(options, field)
     )
-
-
-def check_order(subgraph: Subgraph) -> None:
-    """Raise MalformedError if an operator, or the caller, reads a tensor before it is written."""
-    ready = {t.index for t in subgraph.tensors if t.is_constant or t.is_variable or 0 in t.shape}
-    ready |= {ABSENT, *subgraph.inputs, *_scratch(subgraph)}
-    _check_written(subgraph)
-    for operator in subgraph.operators:
-        if not ready.issuperset(operator.inputs):
-            raise MalformedError(
-                f"operator {operator.index} reads a tensor that nothing has written"
-            )
-        ready.update(operator.outputs)
-    if not ready.issuperset(subgraph.outputs):
-        raise MalformedError(f"graph {subgraph.index} has an output that nothing writes")
-
-
-_SCRATCH_OPERANDS = {"ethos-u": (2, 3)}
-"""Operands of custom operators that are working memory, which nothing writes before.
-
-Vela's operator has a scratch tensor and a fast one, which may be the same; they are described in
-tensorflow/lite/micro/kernels/ethos_u/ethosu.cc of tflite-micro."""
-
-
-def _scratch(subgraph: Subgraph) -> Iterator[int]:
-    for operator in subgraph.operators:
-        for number in _SCRATCH_OPERANDS.get(operator.custom_code, ()):
-            yield from operator.inputs[number : number + 1]
-
-
-def _check_written(subgraph: Subgraph) -> None:
-    """Raise MalformedError if a constant or a variable is an input or the output of an operator.
-
-    LiteRT writes over a constant past its end. A variable is state that operators update in place;
-    a DEQUANTIZE of a constant may give its initial values, as in the float16 LSTM of TensorFlow's
-    converter.
-    """
-    constants = {tensor.index for tensor in subgraph.tensors if tensor.is_constant}
-    written, initialized = {*subgraph.inputs}, set[int]()
-    for operator in subgraph.operators:
-        gives_constants = operator.name == "DEQUANTIZE" and constants.issuperset(operator.inputs)
-        (initialized if gives_constants else written).update(operator.outputs)
-    for tensor in subgraph.tensors:
-        kind = "variable" if tensor.is_variable else "constant" if tensor.is_constant else ""
-        if kind and tensor.index in (written if tensor.is_variable else written | initialized):
-            raise MalformedError(f"tensor {tensor.index} is a {kind}, and is fed or computed")

@@ -1,0 +1,64 @@
+"""Check that what a graph reads is written before, and that what it calls exists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from litegate.tflite.bounded_reads import MalformedError, within
+from litegate.tflite.graph import ABSENT, Subgraph
+
+
+def check_calls(subgraphs: tuple[Subgraph, ...]) -> None:
+    """Raise MalformedError if a CALL_ONCE runs a graph that does not exist."""
+    for subgraph in subgraphs:
+        for operator in subgraph.operators:
+            if operator.name == "CALL_ONCE":
+                index = operator.option("init_graph", 0)
+                within(index, len(subgraphs), f"graph of operator {operator.index}")
+
+
+def check_order(subgraph: Subgraph) -> None:
+    """Raise MalformedError if an operator, or the caller, reads a tensor before it is written."""
+    ready = {t.index for t in subgraph.tensors if t.is_constant or t.is_variable or 0 in t.shape}
+    ready |= {ABSENT, *subgraph.inputs, *_scratch(subgraph)}
+    _check_written(subgraph)
+    for operator in subgraph.operators:
+        if not ready.issuperset(operator.inputs):
+            raise MalformedError(
+                f"operator {operator.index} reads a tensor that nothing has written"
+            )
+        ready.update(operator.outputs)
+    if not ready.issuperset(subgraph.outputs):
+        raise MalformedError(f"graph {subgraph.index} has an output that nothing writes")
+
+
+_SCRATCH_OPERANDS = {"ethos-u": (2, 3)}
+"""Operands of custom operators that are working memory, which nothing writes before.
+
+Vela's operator has a scratch tensor and a fast one, which may be the same; they are described in
+tensorflow/lite/micro/kernels/ethos_u/ethosu.cc of tflite-micro."""
+
+
+def _scratch(subgraph: Subgraph) -> Iterator[int]:
+    for operator in subgraph.operators:
+        for number in _SCRATCH_OPERANDS.get(operator.custom_code, ()):
+            yield from operator.inputs[number : number + 1]
+
+
+def _check_written(subgraph: Subgraph) -> None:
+    """Raise MalformedError if a constant or a variable is an input or the output of an operator.
+
+    LiteRT writes over a constant past its end. A variable is state that operators update in place;
+    a DEQUANTIZE of a constant may give its initial values, as in the float16 LSTM of TensorFlow's
+    converter.
+    """
+    constants = {tensor.index for tensor in subgraph.tensors if tensor.is_constant}
+    written, initialized = {*subgraph.inputs}, set[int]()
+    for operator in subgraph.operators:
+        gives_constants = operator.name == "DEQUANTIZE" and constants.issuperset(operator.inputs)
+        (initialized if gives_constants else written).update(operator.outputs)
+    by_kind = {"variable": written, "constant": written | initialized}
+    for tensor in subgraph.tensors:
+        kind = "variable" if tensor.is_variable else "constant" if tensor.is_constant else ""
+        if tensor.index in by_kind.get(kind, ()):
+            raise MalformedError(f"tensor {tensor.index} is a {kind}, and is fed or computed")
