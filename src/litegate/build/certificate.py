@@ -68,3 +68,14 @@ def read_json(data: bytes, name: str, kind: type) -> Any:
 def _refuse_constant(constant: str) -> None:
     """Refuse NaN and Infinity: Python reads them, but the report is strict JSON without them."""
     raise ValueError(f"{constant} is no number of JSON's")
+
+
+def demand_bytes(sha256: str, key: str) -> None:
+    """Raise StoreCorrupt if a ready-made file has other bytes than its key, which is their digest.
+
+    The certificate cannot vouch for them: whoever replaces the file can replace it, too.
+    """
+    if sha256 != key:
+        raise StoreCorrupt(
+            f"the store's entry {key} is another file", expected=f"SHA-256 {key}", got=sha256
+        )

@@ -16,6 +16,7 @@ from litegate.build.certificate import (
     HISTORY,
     MODEL,
     certify,
+    demand_bytes,
     demand_origin,
     read_json,
 )
@@ -24,11 +25,8 @@ from litegate.build.store import BUILDS, EVALUATIONS, Store
 from litegate.build.store_arrays import (
     KERAS,
     SAMPLES,
+    stored_evaluation,
     stored_keras_outputs,
-    stored_labels,
-    stored_leaked_samples,
-    stored_samples,
-    stored_slices,
 )
 from litegate.build.toolchain.protocol import CONVERTED, START
 from litegate.core.errors import (
@@ -308,7 +306,7 @@ class Pipeline:
         try:
             artifact = self._load(model, recipe, key)
             if prebuilt:
-                _demand_prebuilt(artifact, key)
+                demand_bytes(artifact.sha256, key)
             return replace(artifact, signature=signature)
         except KeyError:
             return None
@@ -335,7 +333,7 @@ class Pipeline:
         """Load an artifact of this checkout, of which more is known than its key."""
         artifact = self._load(model, recipe, key)
         if model.prebuilt:
-            _demand_prebuilt(artifact, key)
+            demand_bytes(artifact.sha256, key)
             return artifact
         if artifact.keras_outputs is None:
             raise StoreCorrupt(f"{model.name}/{recipe} in the store does not list {KERAS}.npy")
@@ -362,18 +360,8 @@ class Pipeline:
         place = (key, bool(model.prebuilt))
         if place not in self._evaluations:
             files = self.store.locate(EVALUATIONS, key)
-            data, labels = model.data, stored_labels(files, model.data.output)
-            if data.labels and labels is None:
-                raise StoreCorrupt(f"the split of {data.name} in the store does not list y.npy")
-            self._evaluations[place] = Evaluation(
-                digest=key,
-                x=stored_samples(files),
-                y=labels,
-                classes=data.classes,
-                domain=data.domain,
-                output=data.output,
-                slices=stored_slices(files, data.slices),
-                leaked_samples=None if model.prebuilt else stored_leaked_samples(files),
+            self._evaluations[place] = stored_evaluation(
+                files, key, model.data, is_training_known=not model.prebuilt
             )
         return self._evaluations[place]
 
@@ -405,16 +393,3 @@ def _one_recipe_per_key(keys: Mapping[str, str]) -> tuple[str, ...]:
 def _concerns_all(error: LitegateError | None, unbuilt: list[str]) -> bool:
     """Return True if an error prevents all `unbuilt` recipes, not a single one."""
     return getattr(error, "recipe", None) not in unbuilt or getattr(error, "shared", True)
-
-
-def _demand_prebuilt(artifact: Artifact, key: str) -> None:
-    """Raise StoreCorrupt if a ready-made file has other bytes than its key, which is their digest.
-
-    The certificate cannot vouch for them: whoever replaces the file can replace it, too.
-    """
-    if artifact.sha256 != key:
-        raise StoreCorrupt(
-            f"the store's entry {key} is another file",
-            expected=f"SHA-256 {key}",
-            got=artifact.sha256,
-        )

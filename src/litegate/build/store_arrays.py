@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 from litegate.core.errors import StoreCorrupt
 from litegate.data.array_files import names_in, samples_from
 from litegate.data.prepare import LEAKED
-from litegate.spec import Array, Samples
+from litegate.spec import Array, Data, Evaluation, Samples
 
 Files = Mapping[str, bytes] | Mapping[str, Path]
 """File name to its bytes or its path; arrays of paths larger than memory stay on disk."""
@@ -19,6 +19,29 @@ SAMPLES, LABELS, SLICES, KERAS = "x", "y", "slices", "keras_outputs"
 """The stems of the files: "x.npy", or "x.NAME.npy" for each of several inputs."""
 _OPENED: WeakValueDictionary[Path, Any] = WeakValueDictionary()
 """Arrays in use, by path; see `_shared`."""
+
+
+def stored_evaluation(
+    files: Mapping[str, Path], key: str, data: Data, *, is_training_known: bool
+) -> Evaluation:
+    """Return the evaluation split that a build put into the store under `key`.
+
+    The samples that are also in the training split are None unless `is_training_known`. Raises
+    StoreCorrupt if an array is missing.
+    """
+    labels = stored_labels(files, data.output)
+    if data.labels and labels is None:
+        raise StoreCorrupt(f"the split of {data.name} in the store does not list y.npy")
+    return Evaluation(
+        digest=key,
+        x=stored_samples(files),
+        y=labels,
+        classes=data.classes,
+        domain=data.domain,
+        output=data.output,
+        slices=stored_slices(files, data.slices),
+        leaked_samples=stored_leaked_samples(files) if is_training_known else None,
+    )
 
 
 def stored_samples(files: Files) -> Samples:
