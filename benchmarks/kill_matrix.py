@@ -1,4 +1,4 @@
-"""The kill matrices of `pytest checks/ --prove`, as the page docs/kill_matrix.md: fault by check.
+"""Print the kill matrices of `pytest checks/ --prove` as docs/reference/kill_matrix.md.
 
     pytest checks/ --prove --anchor HEAD
     python benchmarks/kill_matrix.py .litegate/report/report.json
@@ -18,11 +18,12 @@ from litegate.report.proof import kill_matrix, title
 
 INTRODUCTION = """# The kill matrix
 
-Which of this project's own checks noticed which planted fault ([how it goes](prove.md),
-[what each fault is](faults.md)). A cell holds the smallest grade that the check noticed, "x" for a
-fault without grades, nothing where it did not notice. "From" is the grade from which up some check
-must. `python benchmarks/kill_matrix.py` prints this page from a run's report, that of
-`pytest checks/ --prove --anchor HEAD`: checks of drift are proven with an anchor alone.
+Which of this project's own checks noticed which planted fault
+([how it goes](../explanation/prove.md), [what each fault is](faults.md)). A cell holds the smallest
+grade that the check noticed, "x" for a fault without grades, nothing if it did not notice. "From"
+is the grade from which up some check must. `python benchmarks/kill_matrix.py` prints this page from
+a run's report, that of `pytest checks/ --prove --anchor HEAD`: checks of drift are proven
+with an anchor alone.
 """
 
 

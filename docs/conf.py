@@ -6,7 +6,7 @@ from sphinx.application import Sphinx
 
 project = "litegate"
 extensions = ["myst_parser", "sphinx.ext.autodoc"]
-include_patterns = ["*.md", "docs/*.md", "docs/reference/*.md"]
+include_patterns = ["*.md", "docs/*.md", "docs/*/*.md"]
 exclude_patterns = [".*", "site", "src", "tests"]
 root_doc = "docs/index"
 html_theme = "furo"
@@ -23,7 +23,7 @@ python_maximum_signature_line_length = 88
 python_use_unqualified_type_names = True
 
 _SECTION = re.compile(r"^## (.+)\n((?:(?!#).*\n)*)", re.MULTILINE)
-_ENTRY = re.compile(r"^- \[(.+?)\]\(([./\w]+)\.md\)", re.MULTILINE)
+_ENTRY = re.compile(r"^- \[(.+?)\]\(([./\w-]+)\.md\)", re.MULTILINE)
 
 
 def setup(app: Sphinx) -> None:

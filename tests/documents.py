@@ -7,7 +7,7 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 
 PROJECT = Path(__file__).resolve().parents[1]
-PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
+PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").rglob("*.md"))]
 _NOT_RUN = re.compile(r"<!-- not run: (.+) -->")
 
 
@@ -23,6 +23,11 @@ class Block:
     not_run: str
     """Why it cannot be run: the comment `<!-- not run: why -->` on the line before it."""
 
+    @property
+    def directive(self):
+        """Whether Sphinx interprets it, as in the API reference."""
+        return self.kind.startswith("{")
+
     def __str__(self):
         return f"{name(self.page)}:{self.line}"
 
@@ -34,8 +39,8 @@ def name(page):
 def blocks(*kinds, pages=None):
     """The code blocks of these languages, or all, in order."""
     read = ((page, page.read_text("utf-8")) for page in pages or PAGES)
-    found = (block for page, text in read for block in parsed(text, page))
-    return [block for block in found if not kinds or block.kind in kinds]
+    every = (block for page, text in read for block in parsed(text, page))
+    return [block for block in every if (block.kind in kinds if kinds else not block.directive)]
 
 
 def spans(page):

@@ -19,7 +19,7 @@ from litegate.runtimes.inference import outputs
 from litegate.spec import DataLocations
 
 PROJECT = Path(__file__).resolve().parents[2]
-DOCUMENT = PROJECT / "docs" / "keras3.md"
+DOCUMENT = PROJECT / "docs" / "how-to" / "keras3.md"
 SCRIPT = Path(__file__).with_name("keras3_layers.py")
 
 MODELS = '''
@@ -280,7 +280,7 @@ def test_networks_that_answer_otherwise_are_told_apart(told):
 
 @pytest.mark.slow
 def test_document_lists_each_layer_of_keras_3(told):
-    """The tables in docs/keras3.md, word for word."""
+    """The tables in docs/how-to/keras3.md, word for word."""
     others = [name for name in told["layers"] if name not in SUPPORTED]
     written = DOCUMENT.read_text("utf-8")
     assert _listed(SUPPORTED) in written

@@ -135,7 +135,7 @@ def test_an_undeclared_file_of_annotate_is_refused(project):
 
 
 def test_files_of_c_libraries_and_outside_of_the_project_are_not_seen(project):
-    """docs/recipes.md says so."""
+    """docs/reference/recipes.md says so."""
     assert build(project, "in_c_or_outside").is_file()
 
 

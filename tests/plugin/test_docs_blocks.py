@@ -19,7 +19,7 @@ from litegate.spec import targets
 
 KINDS = {"", "python", "sh", "toml", "yaml"}
 COMMAND = re.compile(r"(\w+=\S+ )?(litegate|pytest|python) ")
-TOGETHER = "docs/extending.md"
+TOGETHER = "docs/how-to/extending.md"
 """Its blocks are files of one project; test_docs_extending.py runs that."""
 IMPORTS = "".join(
     line

@@ -1,4 +1,4 @@
-"""docs/data*.md do what they say: what their blocks load is loaded, what they download arrives."""
+"""docs/how-to/data*.md: their blocks load data as they say, and their downloads arrive."""
 
 import csv
 import hashlib
@@ -23,7 +23,7 @@ from litegate.data.prepare import prepare
 from litegate.data.validation import preprocess
 from litegate.spec import Data, DataLocations, Splits
 
-DOCS = PROJECT / "docs"
+DOCS = PROJECT / "docs" / "how-to"
 ARRAYS, PICTURES, CSV_OF_PNG, WAVES = blocks("python", pages=[DOCS / "data.md"])
 STANDARDIZED, DIGEST = blocks("python", pages=[DOCS / "data_domain.md"])
 DECLARED, TENSORS, HUB, TFDS = blocks("python", pages=[DOCS / "data_streams.md"])

@@ -1,11 +1,11 @@
-"""docs/extending.md: its files, put together as it says, are a gate that notices its own fault."""
+"""docs/how-to/extending.md: its files, put together as it says, notice their own fault."""
 
 import tomllib
 
 import pytest
 from documents import PROJECT, blocks
 
-PAGE = PROJECT / "docs" / "extending.md"
+PAGE = PROJECT / "docs" / "how-to" / "extending.md"
 FILES = ("checks/false_alarms.py", "checks/test_false_alarms.py", "checks/faults.py")
 
 

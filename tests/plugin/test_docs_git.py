@@ -1,4 +1,4 @@
-"""docs/git.md: with its settings, git shows what changed in a file."""
+"""docs/how-to/git.md: with its settings, git shows what changed in a file."""
 
 import os
 import shlex
@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from litegate.spec import Kind
 from litegate.testing import tiny
 
-PAGE = PROJECT / "docs" / "git.md"
+PAGE = PROJECT / "docs" / "how-to" / "git.md"
 SETTINGS, _, CHECK = blocks("sh", pages=[PAGE])
 [HOOK] = blocks("yaml", pages=[PAGE])
 

@@ -1,4 +1,4 @@
-"""docs/gitlab.md: the job's commands, run as a runner would, leave what it says it keeps."""
+"""docs/how-to/gitlab.md: the job's commands, run as a runner would, leave what it says it keeps."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 from documents import PROJECT, blocks
 from ruamel.yaml import YAML
 
-PAGE = PROJECT / "docs" / "gitlab.md"
+PAGE = PROJECT / "docs" / "how-to" / "gitlab.md"
 RULES = {
     "$CI_MERGE_REQUEST_TARGET_BRANCH_SHA": "$CI_MERGE_REQUEST_TARGET_BRANCH_SHA",
     "$CI_MERGE_REQUEST_DIFF_BASE_SHA": "$CI_MERGE_REQUEST_DIFF_BASE_SHA",

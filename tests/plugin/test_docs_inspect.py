@@ -1,4 +1,4 @@
-"""docs/inspect.md: its commands, run one after the other on files of these names."""
+"""docs/reference/inspect.md: its commands, run one after the other on files of these names."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ from documents import PROJECT, blocks
 from litegate.spec import Kind
 from litegate.testing import evaluation, tiny
 
-PAGE = PROJECT / "docs" / "inspect.md"
+PAGE = PROJECT / "docs" / "reference" / "inspect.md"
 COMMANDS = [words for block in blocks("sh", pages=[PAGE]) for words in lines(block.text)]
 
 

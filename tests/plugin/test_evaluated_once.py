@@ -1,4 +1,4 @@
-"""Counts behind docs/performance.md: each artifact is evaluated once, each split is read once."""
+"""Counts in docs/explanation/performance.md: artifacts are evaluated, splits read once."""
 
 from collections import Counter
 

@@ -35,7 +35,7 @@ def pull_request_of(event: Mapping[str, Any], repository: str) -> int | None:
         raise ConfigError(
             "GitHub's event tells of no workflow run",
             expected="an event of workflow_run",
-            remedy="start this from a workflow as docs/github.md shows it",
+            remedy="start this from a workflow as docs/how-to/github.md shows it",
         ) from error
     pulls = _api("GET", f"repos/{repository}/pulls", fields={"state": "open", "head": head})
     return next((int(pull["number"]) for pull in pulls if pull["head"]["sha"] == sha), None)

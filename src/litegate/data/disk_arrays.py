@@ -23,7 +23,7 @@ from litegate.core.errors import DataError, StoreCorrupt, StoreError
 IN_MEMORY = 128 << 20
 """Arrays up to this size in bytes are loaded into memory; larger ones are read a part at a time.
 
-It bounds the memory of a run, whatever the size of the evaluation split (docs/performance.md): a
+It bounds the memory of a run, whatever the size of the evaluation split (performance.md): a
 gate of 10 GB of samples peaks at 195 MB, one of 0.1 GB, held in memory, at 307 MB. Less would read
 MNIST's 31 MB again for every file that runs on it.
 """

@@ -206,7 +206,7 @@ def add(project: Path, waivers: Sequence[Waiver], today: date) -> Path:
     ]:
         raise ConfigError(
             f"the waiver would not read back as it was written; {FILE} is unchanged",
-            remedy="write it by hand, as docs/waivers.md shows",
+            remedy="write it by hand, as docs/how-to/waivers.md shows",
         )
     write_atomically(path, text.encode())
     return path

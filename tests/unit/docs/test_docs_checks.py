@@ -1,11 +1,11 @@
-"""docs/checks.md describes checks that are there."""
+"""docs/reference/checks.md describes checks that are there."""
 
 import ast
 import re
 
 from documents import PROJECT
 
-PAGE = (PROJECT / "docs" / "checks.md").read_text("utf-8")
+PAGE = (PROJECT / "docs" / "reference" / "checks.md").read_text("utf-8")
 ROWS = re.findall(r"^\| (`test_\w+`.*?) \| (.+?) \| (.+?) \|$", PAGE, re.MULTILINE)
 
 

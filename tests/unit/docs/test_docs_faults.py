@@ -1,4 +1,4 @@
-"""Guard docs/faults.md, which lists every fault; run as a script, this file writes it again."""
+"""Guard docs/reference/faults.md, the list of all faults; run as a script, rewrite it."""
 
 import re
 from itertools import groupby
@@ -10,14 +10,15 @@ from litegate.core.errors import ConfigError
 from litegate.mutation.faults import Expect, Family, Fault, fault
 from litegate.mutation.faults.catalogue import select_faults, shipped_faults
 
-DOCS = Path(__file__).resolve().parents[3] / "docs"
+DOCS = Path(__file__).resolve().parents[3] / "docs" / "reference"
 PAGE, MATRIX = DOCS / "faults.md", DOCS / "kill_matrix.md"
 OF_THE_WIRING = ("check_requires_nothing", "report_missing")
 """Planted in checks and reports, not in a model."""
 INTRODUCTION = """# The faults
 
-What `pytest checks/ --prove` plants ([how it goes](prove.md)). "From" is the grade from which up
-some check must notice; *refused* means that LiteRT need not load the file, if the verdict is clear;
+What `pytest checks/ --prove` plants ([how it goes](../explanation/prove.md)). "From" is the grade
+from which up some check must notice; *refused* means that LiteRT need not load the
+file, if the verdict is clear;
 *unproven* means that an inconclusive verdict counts. Each measurement that is meant to notice, and
 that the model promises, must notice the grossest grade.
 """

@@ -1,4 +1,4 @@
-"""docs/metrics.md: its mean average precision and its error are what they are called."""
+"""docs/reference/metrics.md: its mean average precision and its error are what they are called."""
 
 import runpy
 
@@ -11,7 +11,7 @@ from tiny import artifact, rounder, selector
 import litegate
 from litegate.measures.metrics import metric_loss, metric_value
 
-PAGE = PROJECT / "docs" / "metrics.md"
+PAGE = PROJECT / "docs" / "reference" / "metrics.md"
 RNG = np.random.default_rng(1)
 X = RNG.normal(size=(200, 3)).astype(np.float32)
 Y = np.where(RNG.random(200) < 0.6, X.argmax(axis=1), RNG.integers(3, size=200))

@@ -9,7 +9,7 @@ from documents import PAGES, PROJECT, blocks, name
 from litegate.measures.names import ALL_NAMES, OLD_NAMES, since_anchor_name
 from litegate.mutation.faults import OfMetric
 
-FAULTS = PROJECT / "docs" / "faults.md"
+FAULTS = PROJECT / "docs" / "reference" / "faults.md"
 NAMES = {*ALL_NAMES, *map(since_anchor_name, ALL_NAMES)}
 
 

@@ -34,7 +34,7 @@ def test_the_site_has_every_page():
     index = (SITE / "docs" / "index.html").read_text("utf-8")
     for page in PAGES:
         assert (SITE / name(page)).with_suffix(".html").is_file()
-    assert 'class="caption-text">Trust<' in index
+    assert 'class="caption-text">Explanation<' in index
     assert 'src="http' not in index
 
 

@@ -1,4 +1,4 @@
-"""docs/troubleshooting.md quotes messages that litegate still has, word for word."""
+"""docs/how-to/troubleshooting.md quotes messages that litegate still has, word for word."""
 
 import ast
 import re
@@ -6,9 +6,8 @@ import re
 import pytest
 from documents import PROJECT
 
-HEADINGS = re.findall(
-    r"^### (.+)$", (PROJECT / "docs" / "troubleshooting.md").read_text("utf-8"), re.MULTILINE
-)
+PAGE = PROJECT / "docs" / "how-to" / "troubleshooting.md"
+HEADINGS = re.findall(r"^### (.+)$", PAGE.read_text("utf-8"), re.MULTILINE)
 
 
 def _quoted(node):

@@ -35,7 +35,7 @@ __all__ = [
 
 
 PICTURE_BYTES = 240_000
-"""For the pictures of a page together: ten models must stay below 1 MB (docs/performance.md)."""
+"""For the pictures of a page together: ten models must stay below 1 MB (performance.md)."""
 MOST_PICTURE_BYTES = 100_000
 """For the pictures of one candidate: room for 40 gray pictures of 48x48 even before compression,
 which are as many as a sheet shows; more would only make a page of few candidates larger."""

@@ -38,7 +38,7 @@ from litegate.spec.cases import Case
 
 ROUNDS = 100
 """Comparisons of identical models in a full proof. For `digits_cnn`, they and the rebuilds make 805
-results; without an alarm, these bound the false alarm rate below 0.4 % (docs/prove.md)."""
+results; without an alarm, these bound the false alarm rate below 0.4 % (prove.md)."""
 
 
 def load_faults(gate: Gate) -> tuple[Fault, ...]:

@@ -2,7 +2,7 @@
 
 The plan follows TensorFlow Lite Micro's planner, tensor lifetimes and alignment. The other data of
 its allocator (tensor structures, the kernels' data and scratch buffers) depend on the runtime's
-version, the kernels and the processor, and are left out; docs/inspect.md lists the error.
+version, the kernels and the processor, and are left out; docs/reference/inspect.md lists the error.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ def wrong_answers(scene: Scene, grade: float) -> Scene:
     return scene.with_samples(scene.candidate.evaluation.x[_misleading_order(scene, grade)])
 
 
-# 10 %: the smallest grade that a check of digits_cnn notices (docs/kill_matrix.md); three or four
+# 10 %: the smallest grade that a check of digits_cnn notices (kill_matrix.md); three or four
 # of the 36 samples of a class.
 @fault(
     family=Family.ACCURACY,
@@ -67,7 +67,7 @@ def collapsed_class(scene: Scene, grade: float) -> Scene:
 
 
 # 1 point: a loss of accuracy that few users would accept, and twice the tightest limit that 1,000
-# samples prove; mnist_cnn notices it and digits_cnn half of it (docs/kill_matrix.md).
+# samples prove; mnist_cnn notices it and digits_cnn half of it (kill_matrix.md).
 @fault(
     family=Family.ACCURACY,
     ladder=Ladder(0.1, 0.5, 1, 2, 5, 20, 80, unit="points", must=1),
@@ -91,7 +91,7 @@ def equally_wrong(scene: Scene, grade: float) -> Scene:
 @fault(
     family=Family.ACCURACY,
     # 255 is the real mistake: 8-bit pixels that nobody divided. The accuracy floor of mnist_cnn
-    # notices no smaller factor (docs/kill_matrix.md).
+    # notices no smaller factor (kill_matrix.md).
     ladder=Ladder(1.02, 1.1, 1.5, 2, 5, 16, 255, unit="times", must=255),
     noticed_by=(Name.KERAS_AGREEMENT, _FINITE),
 )
@@ -104,7 +104,7 @@ def samples_too_large(scene: Scene, grade: float) -> Scene:
 
 
 # 2 times: the smallest factor that code confuses, as ranges of 0 to 1 and of -1 to 1 do; up to 255,
-# a forgotten division. Both models notice 1.1 already (docs/kill_matrix.md).
+# a forgotten division. Both models notice 1.1 already (kill_matrix.md).
 @fault(
     family=Family.ACCURACY,
     ladder=Ladder(1.02, 1.1, 1.5, 2, 5, 16, 255, unit="times", must=2),
@@ -118,7 +118,7 @@ def samples_too_small(scene: Scene, grade: float) -> Scene:
     return scene.with_samples(_changed_samples(scene, lambda x, _: x / grade))
 
 
-# 20 %: all checks but one notice it on both models (docs/kill_matrix.md); smaller shifts are within
+# 20 %: all checks but one notice it on both models (kill_matrix.md); smaller shifts are within
 # what a robust network tolerates.
 @fault(
     family=Family.ACCURACY,

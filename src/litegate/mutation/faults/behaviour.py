@@ -133,7 +133,7 @@ def unrepeatable_answers(scene: Scene, grade: float) -> Scene:
 @fault(
     family=Family.ACCURACY,
     # 128 steps are half the range of int8 scores; the kernel agreement of both digits_cnn and
-    # mnist_cnn notices 64 (docs/kill_matrix.md)
+    # mnist_cnn notices 64 (kill_matrix.md)
     ladder=Ladder(4, 16, 64, 128, 256, unit="steps", must=128),
     noticed_by=(Name.KERNEL_AGREEMENT,),
 )

@@ -21,7 +21,7 @@ Reorder = Callable[[int], NDArray[np.intp]]
 @fault(
     family=Family.ACCURACY,
     # 256 steps are the whole range of int8; from half of it on, the accuracy drop of both this
-    # project's models notices (docs/kill_matrix.md)
+    # project's models notices (kill_matrix.md)
     ladder=Ladder(2, 8, 32, 64, 128, 256, unit="steps", must=128),
     noticed_by=(Name.CLASS_DROP, Name.KERAS_DIFFERENCE),
 )
@@ -79,7 +79,7 @@ def shuffled_labels(scene: Scene, _grade: float) -> Scene:
 
 @fault(
     family=Family.ACCURACY,
-    # the checks of digits_cnn notice between 1 and 4 pairs (docs/kill_matrix.md); 8 leaves a margin
+    # the checks of digits_cnn notice between 1 and 4 pairs (kill_matrix.md); 8 leaves a margin
     ladder=Ladder(1, 2, 4, 8, 32, unit="pairs", must=8),
     noticed_by=LOSSES,
 )

@@ -37,7 +37,7 @@ of operators that are added."""
 @fault(
     family=Family.LATENCY,
     # The default limit of 2.5 % finds +5 % in small models. If an invocation takes 5 to 10 ms, some
-    # runs at +5 % stay inconclusive (docs/latency.md), so the fault must be noticed from 10 % on. A
+    # runs at +5 % stay inconclusive (latency.md), so the fault must be noticed from 10 % on. A
     # limit that is a hundred times too loose (250 %) misses every grade and survives. An invocation
     # below 40 us counts as 40 us, of which the limit is the default `latency_floor` of 1 us.
     ladder=Ladder(2, 5, 10, 25, 100, unit="%", must=10),
@@ -59,8 +59,8 @@ def added_operators(scene: Scene, grade: float) -> Scene:
 @fault(
     family=Family.LATENCY,
     # Twice the work must be noticed. The latency budgets of digits_cnn notice 50 times at the
-    # earliest (docs/kill_matrix.md); those that are a hundred times too loose miss 200
-    # (docs/prove.md).
+    # earliest (kill_matrix.md); those that are a hundred times too loose miss 200
+    # (prove.md).
     ladder=Ladder(1, 3, 10, 50, 200, unit="times more", must=1),
     noticed_by=(Name.LATENCY_GROWTH, Name.LATENCY_RATIO, Name.LATENCY, Name.MACS),
 )
@@ -76,9 +76,9 @@ def repeated_work(scene: Scene, grade: float) -> Scene:
 @fault(
     family=Family.LATENCY,
     # The latency growth of both this project's models notices 2 times, their latency budgets 32
-    # (docs/kill_matrix.md). Of a network of 10 us, 8 times adds 1 us, the default floor; so
+    # (kill_matrix.md). Of a network of 10 us, 8 times adds 1 us, the default floor; so
     # that 32 must be noticed. Budgets of operations and arena that are a hundred times too loose
-    # miss it (docs/prove.md).
+    # miss it (prove.md).
     ladder=Ladder(2, 8, 32, unit="times as wide", must=32),
     noticed_by=(Name.LATENCY_GROWTH, Name.MACS, Name.ARENA),
 )

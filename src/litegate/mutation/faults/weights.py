@@ -4,7 +4,7 @@ Only a scale is changed in the first layer, because the last layer's scale does 
 of the scores.
 
 At each `must` grade, the accuracy drop of both `digits_cnn` and `mnist_cnn` notices the fault
-(docs/kill_matrix.md). Smaller grades show how sensitive a gate is.
+(kill_matrix.md). Smaller grades show how sensitive a gate is.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Weights = NDArray[Any]
 
 @fault(
     family=Family.ACCURACY,
-    # from here on every check that notices the fault does, on both models (docs/kill_matrix.md)
+    # from here on every check that notices the fault does, on both models (kill_matrix.md)
     ladder=Ladder(1, 5, 20, 50, 100, 400, 1600, 6400, unit="%", must=400),
     noticed_by=LOSSES,
 )
@@ -46,7 +46,7 @@ def scale_too_large(scene: Scene, grade: float) -> Scene:
 
 @fault(
     family=Family.ACCURACY,
-    # from here on every check that notices the fault does, on both models (docs/kill_matrix.md)
+    # from here on every check that notices the fault does, on both models (kill_matrix.md)
     ladder=Ladder(1, 2, 4, 8, 16, 32, 64, 128, unit="steps", must=8),
     noticed_by=LOSSES,
 )
@@ -73,7 +73,7 @@ def zero_point_shifted(scene: Scene, grade: float) -> Scene:
 
 @fault(
     family=Family.ACCURACY,
-    # from here on every check that notices the fault does, on both models (docs/kill_matrix.md)
+    # from here on every check that notices the fault does, on both models (kill_matrix.md)
     ladder=Ladder(1, 5, 20, 50, 80, 95, 100, unit="% of the weights", must=20),
     noticed_by=LOSSES,
 )
@@ -92,7 +92,7 @@ def clipped_weights(scene: Scene, grade: float) -> Scene:
 
 @fault(
     family=Family.ACCURACY,
-    # from here on every check that notices the fault does, on both models (docs/kill_matrix.md)
+    # from here on every check that notices the fault does, on both models (kill_matrix.md)
     ladder=Ladder(1, 5, 20, 50, 80, 95, 100, unit="% of the weights", must=80),
     noticed_by=LOSSES,
 )
@@ -114,7 +114,7 @@ def pruned_weights(scene: Scene, grade: float) -> Scene:
 
 @fault(
     family=Family.ACCURACY,
-    # every check that notices the fault does from 0.5 % on (docs/kill_matrix.md); 2 % leaves a
+    # every check that notices the fault does from 0.5 % on (kill_matrix.md); 2 % leaves a
     # margin, since a few random bits may be harmless
     ladder=Ladder(0.01, 0.1, 0.5, 2, 10, 50, unit="% of the bits", must=2),
     noticed_by=LOSSES,
@@ -135,7 +135,7 @@ def flipped_bits(scene: Scene, grade: float) -> Scene:
 
 @fault(
     family=Family.ACCURACY,
-    # from here on every check that notices the fault does, on both models (docs/kill_matrix.md)
+    # from here on every check that notices the fault does, on both models (kill_matrix.md)
     ladder=Ladder(0.1, 1, 5, 20, 50, 100, unit="% of the weights", must=5),
     noticed_by=LOSSES,
 )
