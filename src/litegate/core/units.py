@@ -97,6 +97,11 @@ def quanta(number: Number) -> Quantity:
     return Quantity(_exact(number), Unit.QUANTA)
 
 
+def difference_text(value: Number, unit: Unit, *, signed: bool = False) -> str:
+    """Format the difference of two numbers of a unit: shares in per cent differ by points."""
+    return text(value, Unit.POINTS if unit is Unit.PERCENT else unit, signed=signed)
+
+
 _HUNDREDTHS = {Unit.PERCENT: (100, " %"), Unit.POINTS: (100, " points")}
 
 

@@ -12,6 +12,7 @@ import pytest
 from litegate.core.errors import ConfigError, LitegateError
 from litegate.core.units import Unit, text
 from litegate.gate.items import case_of, fixtures_of, overridden, requirement_of, requires
+from litegate.gate.next_steps import error_steps, verdict_steps
 from litegate.gate.refusals import (
     CANDIDATE,
     NOT_GATED,
@@ -114,9 +115,12 @@ def requirer(request: pytest.FixtureRequest) -> Iterator[Require]:
         if problem := _wrong_subject(item, measurement):
             item.stash[_MISDIRECTED].append(problem)
         row = verdict_row(_place(item), verdict, base=_base_key(item))
-        rows.append(row | {"waived": gate.waiver_row(row)})
+        row |= {"waived": gate.waiver_row(row)}
+        if gate.scene is None and verdict.outcome is not Outcome.PASS:
+            row["steps"] = verdict_steps(gate, item, row)
+        rows.append(row)
         item.user_properties.append((measurement.name, text(measurement.value, measurement.unit)))
-        return None if rows[-1]["waived"] else verdict
+        return None if row["waived"] else verdict
 
     yield Require(gate.options.strict, record)
     if not rows and item.stash.get(_PASSED, False):
@@ -213,7 +217,7 @@ def _annotate_check(
         report.longrepr = call.excinfo.getrepr(style="short")
     if call.when != "setup" or report.outcome != "passed":
         item.stash[_REPORTED] = item.stash.get(_REPORTED, 0) + len(fresh)
-        report.__dict__["litegate"] = _rows(item, error, report, fresh)
+        report.__dict__["litegate"] = _rows(gate, item, error, report, fresh)
 
 
 _NO_ROWS: Mapping[str, Any] = {
@@ -227,6 +231,7 @@ _NO_ROWS: Mapping[str, Any] = {
 
 
 def _rows(
+    gate: Gate,
     item: pytest.Item,
     error: BaseException | None,
     report: pytest.TestReport,
@@ -241,7 +246,7 @@ def _rows(
     return {
         "verdicts": verdicts,
         "misdirected": misdirected,
-        "errors": [error_row(place, message)] if failed else [],
+        "errors": [_error_row(gate, item, error, message)] if failed else [],
         "crashed": failed and not isinstance(error, LitegateError | AssertionError),
         "not_gated": {place.model: not_gated} if not_gated else {},
         "not_measured": {place.id: omitted} if omitted else {},
@@ -251,6 +256,13 @@ def _rows(
         ]
         + [f"{place.id}: {problem}" for problem in misdirected],
     }
+
+
+def _error_row(
+    gate: Gate, item: pytest.Item, error: BaseException | None, message: str
+) -> dict[str, Any]:
+    row = error_row(_place(item), message)
+    return row if gate.scene else row | {"steps": error_steps(gate, item, error)}
 
 
 def _place(item: pytest.Item) -> Place:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from litegate.core.escaping import LISTED, plain
-from litegate.core.units import Unit, text
+from litegate.core.units import Number, Unit, difference_text, text
 from litegate.measures.measurement import Interval, Outcome, Relation, Verdict
 from litegate.measures.names import is_plural
 
@@ -47,11 +47,15 @@ def limit(verdict: Verdict) -> str:
 
 def margin(verdict: Verdict) -> str:
     """Return the distance to the limit in words: "0.46 points to spare", "over by 0.10 points"."""
-    room = verdict.margin
+    return margin_text(verdict.margin, verdict.relation, verdict.limit.unit)
+
+
+def margin_text(room: Number, relation: str, unit: Unit) -> str:
+    """Return a distance to a limit in words; negative if the limit is broken."""
     if room >= 0:
-        return f"{text(room, verdict.limit.unit)} to spare" if room else "exactly at the limit"
-    word = "over" if verdict.relation is Relation.AT_MOST else "short"
-    return f"{word} by {text(-room, verdict.limit.unit)}"
+        return f"{difference_text(room, unit)} to spare" if room else "exactly at the limit"
+    word = "over" if relation == Relation.AT_MOST else "short"
+    return f"{word} by {difference_text(-room, unit)}"
 
 
 def interval(bounds: Interval, unit: Unit) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from litegate.core.units import Unit, text
-from litegate.measures.names import COUNTEREXAMPLES, Name
+from litegate.core.escaping import LISTED
+from litegate.core.units import Unit, difference_text, text
+from litegate.measures.names import COUNTEREXAMPLES, Name, is_plural
+from litegate.measures.wording import margin_text
 from litegate.report.outcomes import OUTCOMES, PROOF, Report, Row, outcome_of, without_verdict
 
 _SHORT_HASH = 12
@@ -14,6 +16,69 @@ _MOST_METRICS = 2
 """Metrics that a column head names; more would make the column wider than its cells."""
 _OPTIONAL_FIGURES = {"compressed_bytes": Unit.BYTES, "arena": Unit.BYTES, "latency": Unit.SECONDS}
 """Figures of a recipe that older reports lack."""
+
+
+_LONGEST_HEADLINE = 110
+"""Characters of a headline, as wide as a log in a browser; a longer one omits the margin."""
+
+
+def headline(row: Row) -> str:
+    """Return the first line about a verdict or an error, with subject, value and limit.
+
+    "digits_cnn/int8_qat  accuracy 97.78 %  (limit: >= 99.00 %, short by 1.22 points)"
+    """
+    subject = subject_of(row) or row["check"]
+    if "message" in row:
+        first_line = str(row["message"]).partition("\n")[0]
+        return f"{subject}  {first_line}" if subject else first_line
+    limit = f"limit: {row['relation']} {text(row['limit'], Unit(row['unit']))}"
+    start = f"{subject}  {_statement(row)}  ({limit}"
+    line = f"{start}, {_margin(row)})"
+    return line if row["limit"] and len(line) <= _LONGEST_HEADLINE else f"{start})"
+
+
+def _statement(row: Row) -> str:
+    """Return measurement and value: "accuracy 97.78 %", "2 leaked samples"."""
+    name, value = row["measurement"], text(row["value"], Unit(row["unit"]))
+    if row["unit"] != Unit.COUNT or not is_plural(name):
+        return f"{name} {value}"
+    kind, colon, noun = name.rpartition(": ")
+    return f"{kind}{colon}{value} {noun}"
+
+
+def _margin(row: Row) -> str:
+    if outcome_of(row) == "inconclusive":
+        return "not proven"
+    return margin_text(row["margin"], row["relation"], Unit(row["unit"]))
+
+
+def details(row: Row) -> list[str]:
+    """Return the lines below the headline: note, interval, evidence and offenders of a verdict.
+
+    Of an error, the other lines of its message.
+    """
+    if "message" in row:
+        return [line.strip() for line in str(row["message"]).split("\n")[1:]]
+    offenders = [f"- {offender}" for offender in row["offenders"]]
+    if len(offenders) > LISTED:
+        offenders[LISTED:] = [f"- and {len(offenders) - LISTED} more"]
+    notes = [row["note"]] if row["note"] else []
+    return [*notes, *_interval(row), *row["evidence"], *offenders]
+
+
+def _interval(row: Row) -> list[str]:
+    interval = row["interval"]
+    if not interval:
+        return []
+    low, high = (text(interval[end], Unit(row["unit"])) for end in ("low", "high"))
+    return [f"{interval['level'] * 100:g} % interval {low} to {high} ({interval['method']})"]
+
+
+def step_lines(row: Row) -> list[str]:
+    """Return what to do about a row: "Reproduce: ...", "Change: ...", "Intended: ..."."""
+    steps = row.get("steps") or {}
+    names = ("reproduce", "change", "intended")
+    return [f"{name.capitalize() + ':':<10} {steps[name]}" for name in names if steps.get(name)]
 
 
 def error_text(row: Row) -> str:
@@ -96,7 +161,7 @@ def figures(row: Row) -> tuple[str, str, str, str]:
     """Return a verdict's value, limit, margin and evidence as cells of a table."""
     unit = Unit(row["unit"])
     limit = f"{row['relation']} {text(row['limit'], unit)}"
-    margin = text(row["margin"], unit, signed=True)
+    margin = difference_text(row["margin"], unit, signed=True)
     return text(row["value"], unit), limit, margin, evidence(row)
 
 

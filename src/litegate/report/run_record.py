@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, final
+from typing import Any, TypedDict, final
 
 from litegate.core.units import Quantity
 from litegate.measures.measurement import Outcome, Verdict
 from litegate.measures.wording import sentence
 from litegate.report.outcomes import outcome_of, overall_verdict
+
+
+class Steps(TypedDict):
+    """What to do about a row; the commands are quoted for a shell at the project's root."""
+
+    reproduce: str
+    """The command that runs the check alone, or the run, if the row is of no check."""
+    change: str | None
+    """The line that sets the limit or declares the model, and what to change there."""
+    intended: str | None
+    """The command that accepts a verdict against another commit; None for all other rows."""
 
 
 @final

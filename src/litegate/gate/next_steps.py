@@ -1,0 +1,197 @@
+"""Tell what to do about a verdict or an error: reproduce it, change a line, or accept it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from litegate.core.errors import LitegateError
+from litegate.core.options import OPTIONS
+from litegate.gate.items import METRIC, case_of, fixtures_of
+from litegate.measures.names import RULES, Name
+from litegate.regression.base_commit import AUTO, NONE
+from litegate.report.outcomes import PROOF, Row
+from litegate.report.run_record import Steps
+from litegate.spec.cases import Case, limits_used
+from litegate.spec.limit_lines import limit_line
+from litegate.spec.metric import Metric
+
+if TYPE_CHECKING:
+    from litegate.gate.state import Gate
+
+_PASSED_ON = (
+    *("litegate_strict", "litegate_store", "litegate_data"),
+    *("litegate_checks", "litegate_models"),
+)
+"""Options that may change what a check measures, apart from those that select checks."""
+_ANY_BASE = frozenset({"base", "weakened_limits"})
+"""Fixtures of checks that compare with the base."""
+_FIELDS: Mapping[str, tuple[str, str]] = {
+    Name.UNSUPPORTED_OPERATORS: ("budget", "target"),
+    Name.INTERFACE_CHANGES: ("regression", "interface"),
+}
+"""Owner and name of the field that a check with a fixed limit depends on."""
+
+
+def verdict_steps(gate: Gate, item: pytest.Item, row: Row) -> Steps:
+    """Return the steps of a check's verdict that did not pass."""
+    return {
+        "reproduce": _reproduce(gate, item),
+        "change": _change(gate, item, row),
+        "intended": _intended(gate, item, row),
+    }
+
+
+def error_steps(gate: Gate, item: pytest.Item, error: BaseException | None) -> Steps:
+    """Return the steps of a check without a verdict.
+
+    litegate's own errors say themselves what to do.
+    """
+    place = None if isinstance(error, LitegateError) else _place_of_check(gate, item)
+    return {"reproduce": _reproduce(gate, item), "change": place, "intended": None}
+
+
+def run_steps(gate: Gate, row: Row) -> Steps:
+    """Return the steps of an error of the run as a whole, or of a failed proof."""
+    words = [f"{os.path.relpath(gate.options.checks, gate.options.project)}/"]
+    if row["id"] == PROOF:
+        words += ["--prove", f"--litegate-model={row['model']}", *_prove_flags(gate)]
+    fixtures = _ANY_BASE | {"anchor"}
+    return {"reproduce": _command(gate, words, fixtures), "change": None, "intended": None}
+
+
+def _prove_flags(gate: Gate) -> Iterator[str]:
+    seed = gate.options.prove_seed
+    yield from (f"--prove-family={family}" for family in gate.options.prove_families)
+    yield from ["--prove-full"] if gate.options.prove_full else []
+    yield from [f"--prove-seed={seed}"] if seed else []
+
+
+def _reproduce(gate: Gate, item: pytest.Item) -> str:
+    """Return the command that runs a check alone, from the project's root."""
+    return _command(gate, [item.nodeid], fixtures_of(item))
+
+
+def _command(gate: Gate, words: Iterable[str], fixtures: Iterable[str]) -> str:
+    compared = [*_compared_with(gate, frozenset(fixtures))]
+    return shlex.join(["pytest", *words, *compared, *_flags(gate.config)])
+
+
+def _compared_with(gate: Gate, fixtures: frozenset[str]) -> Iterator[str]:
+    """Yield the options that name the other commits which checks with these fixtures need."""
+    if gate.base and fixtures & _ANY_BASE:
+        # What `auto` found in a CI event or a branch, since another clone may find another ref.
+        yield from ("--against", gate.base.commit.ref.removeprefix(f"{AUTO}: "))
+    if gate.options.anchor != NONE and "anchor" in fixtures:
+        yield from ("--anchor", gate.options.anchor)
+
+
+def _flags(config: pytest.Config) -> Iterator[str]:
+    """Yield the options of the command line that the check depends on."""
+    if config.getoption("inifilename") and config.inipath:
+        yield from ("-c", os.path.relpath(config.inipath, config.rootpath))
+    expression = config.getoption("markexpr")
+    if expression and expression not in config.getini("addopts"):
+        yield from ("-m", expression)  # the setting's own expression may leave this check out
+    for option in OPTIONS:
+        value = config.getoption(option.name) if option.name in _PASSED_ON else None
+        if value:
+            yield option.flag if option.is_switch else f"{option.flag}={value}"
+
+
+def _change(gate: Gate, item: pytest.Item, row: Row) -> str:
+    """Return the line that sets the broken limit, or the model's, and what to change there."""
+    case = case_of(item)
+    if row["measurement"] == Name.WEAKENED_LIMITS:
+        return f"restore what is listed{f' ({_place(row)})' if case else ''}"
+    if case is None:
+        return _place(row)
+    if field := _field(item, case, row):
+        return _change_of_field(case, row, *field)
+    if row["measurement"] in RULES:
+        return _change_of_rule(case, row)
+    return f"{_place(row)}, or the limit in {_place_of_check(gate, item)}"
+
+
+def _change_of_field(case: Case, row: Row, owner: str, name: str) -> str:
+    line = limit_line(case.model, case.recipe, owner, name)
+    limit = f"{owner.capitalize() if owner in _OWNERS else owner}({name}=...)"
+    if line is None:
+        return f"{_place(row)}, or its limit {limit}"
+    return f"{row['file']}:{line} {limit}, or {_subject(case)}"
+
+
+def _change_of_rule(case: Case, row: Row) -> str:
+    if row["measurement"] != Name.SHIPPED_DIFFERENCES or case.recipe is None:
+        return f"{_place(row)}, {_subject(case)} or its recipe"
+    words = ("litegate", "export", case.model.name, case.recipe.name, "--to", case.shipped)
+    return f"write the file again: {shlex.join(map(str, words))}"
+
+
+def _place(row: Row) -> str:
+    return f"{row['file']}:{row['line']}"
+
+
+def _subject(case: Case) -> str:
+    return "the files" if case.model.prebuilt else "the network"
+
+
+_OWNERS = ("budget", "regression")
+
+
+def _field(item: pytest.Item, case: Case, row: Row) -> tuple[str, str] | None:
+    """Return the owner and the name of the field with the limit of a verdict; None if unknown."""
+    if fixed := _FIELDS.get(row["measurement"]):
+        return fixed
+    used = sorted(limits_used(item.function)) if isinstance(item, pytest.Function) else []
+    equal = [name for name in used if _is_limit(_value(item, case, name), row)]
+    names = equal or used
+    if len(names) != 1:
+        return None
+    owner, _, field = names[0].rpartition(".")
+    return (_metric_name(item) if owner == "metric" else owner or "budget"), field
+
+
+def _value(item: pytest.Item, case: Case, name: str) -> Any:
+    """Return the value of a limit, one of `LIMITS`, for an item."""
+    owner, _, field = name.rpartition(".")
+    if owner == "metric":
+        return getattr(case.budget.metric(_metric_name(item)), field)
+    return case.limit(name)
+
+
+def _metric_name(item: pytest.Item) -> str:
+    metric = item.callspec.params[METRIC] if isinstance(item, pytest.Function) else None
+    return metric.name if isinstance(metric, Metric) else ""
+
+
+def _is_limit(limit: Any, row: Row) -> bool:
+    unit = getattr(limit, "unit", row["unit"])
+    return bool(limit is not None and unit == row["unit"]) and (
+        float(getattr(limit, "value", limit)) == row["limit"]
+    )
+
+
+def _place_of_check(gate: Gate, item: pytest.Item) -> str:
+    """Return the file and line of a check: "checks/test_size.py:12"."""
+    root = gate.config.rootpath
+    file = item.path.relative_to(root) if item.path.is_relative_to(root) else item.path
+    return f"{file.as_posix()}:{(item.location[1] or 0) + 1}"
+
+
+def _intended(gate: Gate, item: pytest.Item, row: Row) -> str | None:
+    """Return the command that accepts a verdict against another commit; None for all others.
+
+    A budget is the application's own limit: whoever needs more of it changes the line.
+    """
+    refused = ("fail", "inconclusive") if gate.options.strict else ("fail",)
+    is_compared = not {"base", "anchor", "weakened_limits"}.isdisjoint(fixtures_of(item))
+    if row["waived"] or row["verdict"] not in refused or not is_compared:
+        return None
+    report = gate.config.getoption("litegate_report")
+    words = ["litegate", "accept", row["id"], *([f"--report={report}"] if report else [])]
+    return f'{shlex.join(words)} --reason "..."'
