@@ -5,6 +5,7 @@ line of work; a fork has them. It starts like a new one in everything else: modu
 gone, and the import path, the environment, the streams and the warnings are those of a start.
 """
 
+import gc
 import importlib
 import json
 import logging
@@ -187,6 +188,7 @@ def _status(code):
 
 def _as_started():
     """Undo what pytest and earlier runs left in this process."""
+    gc.freeze()  # pytest collects five times as it ends; all that the parent has would be copied
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         stream = os.fdopen(number, "w" if number else "r", encoding="utf-8", closefd=False)
         setattr(sys, name, stream)
