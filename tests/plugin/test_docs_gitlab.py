@@ -1,4 +1,4 @@
-"""docs/how-to/gitlab.md: the job's commands, run as a runner would, leave what it says it keeps."""
+"""docs/how-to/gitlab.md and `litegate init --gitlab`: a runner could run the job's commands."""
 
 import os
 import subprocess
@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from documents import PROJECT, blocks
 from ruamel.yaml import YAML
+
+from litegate.cli.ci_files import gitlab_job
 
 PAGE = PROJECT / "docs" / "how-to" / "gitlab.md"
 RULES = {
@@ -20,8 +22,12 @@ RULES = {
 
 @pytest.fixture(scope="module")
 def job():
+    return YAML(typ="safe").load(gitlab_job(""))["model-gate"]
+
+
+def test_the_page_shows_what_init_writes():
     first, *_ = blocks("yaml", pages=[PAGE])
-    return YAML(typ="safe").load(first.text)["model-gate"]
+    assert first.text == gitlab_job("")
 
 
 def test_each_pipeline_has_its_base(job):

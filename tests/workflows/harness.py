@@ -89,7 +89,9 @@ class Run:
 
     def _leg(self, name, job, context):
         context, work, temp = self._machine(name, context)
-        result = self.steps(job["steps"], context, work, temp)
+        defaults = job.get("defaults", {}).get("run", {})
+        steps = [defaults | step if "run" in step else step for step in job["steps"]]
+        result = self.steps(steps, context, work, temp)
         return result, resolved(job.get("outputs", {}), context)
 
     def _machine(self, name, context):

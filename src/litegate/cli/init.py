@@ -3,50 +3,87 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
+from litegate.cli.ci_files import is_on_gitlab, put_workflow, repository_root
+from litegate.cli.new_files import (
+    LEFT,
+    TEMPLATES,
+    TO_DO,
+    WROTE,
+    is_taken,
+    left,
+    template,
+    to_do,
+    write,
+)
 from litegate.core.errors import ConfigError
+from litegate.core.options import OPTIONS
+from litegate.gate.project_settings import pytest_file, settings
 
-TEMPLATES = Path(__file__).parents[1] / "templates"
-EXAMPLE = Path("models/my_model.py")
-WORKFLOW = Path(".github/workflows/gate.yml")
-IGNORED = ".litegate/"
-_SETTINGS = {
-    "pytest.toml": "",
-    ".pytest.toml": "",
-    "pytest.ini": "",
-    ".pytest.ini": "",
-    "pyproject.toml": "",
-    "tox.ini": r"^\[pytest\]",
-    "setup.cfg": r"^\[tool:pytest\]",
-}
-"""Files of pytest's settings in its order, each with the pattern that makes pytest use it."""
+EXAMPLE = "my_model.py"
+_DEFAULTS = {option.name: option.default for option in OPTIONS}
+_IGNORED = ".litegate/"
+_IMPORTS_LITEGATE = re.compile(r"^\s*(import|from)\s+litegate\b", re.MULTILINE)
+_SHOWN_FILES = 3
+"""Files of a folder that an error names: enough to recognize what the folder is for."""
 
 
-def init() -> None:
-    """Put models/, checks/, a GitHub workflow and settings into this folder.
+def init(
+    *,
+    models: Annotated[
+        str | None,
+        typer.Option(metavar="FOLDER", help="The folder of model files, if not models/."),
+    ] = None,
+    gitlab: Annotated[
+        bool | None,
+        typer.Option(
+            "--gitlab/--github",
+            help="The workflow to write; without either, .gitlab-ci.yml if there is one and no "
+            ".github/, else GitHub's.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Add an example, checks, a workflow and settings to the project in this folder.
 
-    It overwrites nothing, and lists what it wrote and what it left.
+    In a folder of a larger repository, the workflow is written at the repository's root. No
+    existing file is changed; a line for each says what was written and what is left to do.
     """
-    for line in put(Path.cwd()):
+    for line in put(Path.cwd(), models=models, gitlab=gitlab):
         typer.echo(line)
 
 
-def put(project: Path) -> Iterator[str]:
-    """Write the files that `project` lacks; yield a line for each file, and the next step.
+def put(project: Path, *, models: str | None = None, gitlab: bool | None = None) -> Iterator[str]:
+    """Write the files that `project` lacks; yield a line for each file, and the next steps.
 
-    Raises ConfigError if a file cannot be written.
+    `models` is the folder of model files; by default the one that is set, or "models". Without
+    `gitlab`, what is there already decides. Raises ConfigError, before anything is written, if the
+    folder of model files holds something else; and if a file cannot be written.
     """
-    yield from _example(project)
-    for check in sorted(checks().glob("*.py")):
-        yield _write(project, Path("checks", check.name), check.read_bytes())
-    yield _write(project, WORKFLOW, _template("gate.yml"))
-    yield from _settings(project)
-    yield from _ignored(project)
-    yield "next: `pytest checks/` builds and gates every model of models/"
+    project = project.resolve()
+    configured = dict(_DEFAULTS) | settings(project)
+    folder = _models_folder(project, models, configured["litegate_models"])
+    checks_folder = Path(configured["litegate_checks"]).as_posix()
+    if gitlab is None:
+        gitlab = is_on_gitlab(repository_root(project))
+    lines = []
+    for line in chain(
+        _put_example(project, folder),
+        _put_checks(project, checks_folder),
+        put_workflow(project, checks_folder, gitlab=gitlab),
+        _put_settings(project, folder, configured["litegate_models"]),
+        _put_gitignore(project),
+    ):
+        lines.append(line)
+        yield line
+    yield from _next_steps(project, folder, checks_folder, lines)
 
 
 def checks() -> Path:
@@ -55,57 +92,128 @@ def checks() -> Path:
     return packaged if packaged.is_dir() else Path(__file__).parents[3] / "checks"
 
 
-def _example(project: Path) -> Iterator[str]:
-    own = sorted(path.name for path in (project / EXAMPLE.parent).glob("*.py"))
-    if own and EXAMPLE.name not in own:
-        yield f"left   {EXAMPLE}: not needed, {own[0]} is there"
+def _models_folder(project: Path, name: str | None, configured: str) -> str:
+    """Return the folder of model files, relative to the project.
+
+    Raises ConfigError for a folder outside the project, and for one that holds something else
+    unless it is named or set.
+    """
+    folder = Path(configured if name is None else name)
+    if folder.is_absolute() or ".." in folder.parts or not folder.name:
+        raise ConfigError("--models is not a folder of this project", got=str(folder))
+    if name is None and configured == _DEFAULTS["litegate_models"]:
+        _refuse_other_files(project / folder, folder)
+    return folder.as_posix()
+
+
+def _refuse_other_files(path: Path, folder: Path) -> None:
+    """Raise ConfigError for a folder with files, such as Django's models, but no model file."""
+    python = _visible(path.rglob("*.py"))
+    files = [path] if path.is_file() else python or _visible(path.glob("*"))
+    if not files or any(_imports_litegate(file) for file in files):
         return
-    yield _write(project, EXAMPLE, _template(EXAMPLE.name))
+    names = [str(file.relative_to(path.parent)) for file in files[:_SHOWN_FILES]]
+    more = len(files) - len(names)
+    raise ConfigError(
+        f"{folder}/ holds no model file of litegate, but other files; nothing was written",
+        got=", ".join(names) + (f" and {more} more" if more else ""),
+        remedy=f"`litegate init --models gate_{folder}` takes another folder, "
+        f"`litegate init --models {folder}` this one all the same",
+    )
 
 
-def _settings(project: Path) -> Iterator[str]:
-    """Write pytest's settings, which also mark the project's root for pytest, or print them."""
-    existing = next((name for name, mark in _SETTINGS.items() if _has(project / name, mark)), None)
-    section = _template("settings.toml")
-    if existing is None:
-        yield _write(project, Path("pyproject.toml"), section)
-        return
-    yield f"left   {existing}: the gate's defaults hold; to change them, in pyproject.toml's words:"
-    yield from (f"         {line}" for line in section.decode().splitlines())
+def _visible(files: Iterable[Path]) -> list[Path]:
+    return sorted(file for file in files if not file.name.startswith(("_", ".")))
 
 
-def _ignored(project: Path) -> Iterator[str]:
-    place = Path(".gitignore")
-    if _has(project / place, rf"^/?{re.escape(IGNORED)}?\s*$"):
-        yield f"left   {place}: it names {IGNORED}"
-    elif (project / place).exists():
-        yield f"left   {place}: add the line {IGNORED}"
+def _imports_litegate(file: Path) -> bool:
+    return file.suffix == ".py" and _matches(_IMPORTS_LITEGATE, file)
+
+
+def _put_example(project: Path, folder: str) -> Iterator[str]:
+    own = sorted(file for file in (project / folder).rglob("*.py") if _imports_litegate(file))
+    target = project / folder / EXAMPLE
+    if own and target not in own:
+        yield left(project, target, f"an example is not needed, {own[0].name} is there")
     else:
-        yield _write(project, place, _template("gitignore"))
+        yield write(project, target, template(EXAMPLE))
 
 
-def _has(file: Path, mark: str) -> bool:
-    return file.is_file() and bool(re.search(mark, file.read_text("utf-8"), re.MULTILINE))
+def _put_checks(project: Path, folder: str) -> Iterator[str]:
+    """Write the checks; one line for all of one kind, but one for each that differs."""
+    sources = sorted(checks().glob("*.py"))
+    lines = [write(project, project / folder / it.name, it.read_text("utf-8")) for it in sources]
+    for word, end in ((WROTE, ".py"), (LEFT, "already")):
+        count = sum(line.startswith(word) and line.endswith(end) for line in lines)
+        if count:
+            is_there = "" if word == WROTE else " are there already"
+            yield f"{word}{folder}/: {count} files of checks{is_there}"
+    yield from (line for line in lines if line.endswith("differs"))
 
 
-def _template(name: str) -> bytes:
-    return (TEMPLATES / name).read_bytes()
+def _put_settings(project: Path, folder: str, configured: str) -> Iterator[str]:
+    """Write pytest's settings, which also mark the project's root for pytest.
+
+    pytest takes the first file with settings from the checks upwards. A pyproject.toml without them
+    is no such file if there is one above.
+    """
+    file = pytest_file(project)
+    section = template("settings.toml").replace(
+        f'litegate_models = "{_DEFAULTS["litegate_models"]}"', f'litegate_models = "{folder}"'
+    )
+    if file is None or file.parent != project:
+        new = project / "pyproject.toml"
+        if is_taken(new):
+            new, section = (
+                project / "pytest.toml",
+                section.replace("tool.pytest.ini_options", "pytest"),
+            )
+        yield write(project, new, section)
+    elif folder == configured:
+        yield left(project, file, "pytest's settings are there; the gate needs none")
+    else:
+        value = f'"{folder}"' if file.suffix == ".toml" else folder
+        yield to_do(
+            project, file, f"add `litegate_models = {value}` to pytest's settings, {_section(file)}"
+        )
 
 
-def _write(project: Path, place: Path, data: bytes) -> str:
-    """Create a file and return the line to print; follows no link and replaces no file."""
-    target = project / place
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("xb") as file:
-            file.write(data)
-    except FileExistsError:
-        is_same = target.is_file() and target.read_bytes() == data
-        return f"left   {place}: it is there already{'' if is_same else ', and is another'}"
-    except OSError as error:
-        raise ConfigError(
-            f"{target} cannot be written",
-            got=str(error.strerror or error),
-            remedy="run `litegate init` in a folder of yours",
-        ) from error
-    return f"wrote  {place}"
+def _section(file: Path) -> str:
+    """Return the heading of pytest's settings in one of its files."""
+    is_native = _matches(re.compile(r"^\[tool\.pytest\]", re.MULTILINE), file)
+    pyproject = "[tool.pytest]" if is_native else "[tool.pytest.ini_options]"
+    return {"pyproject.toml": pyproject, "setup.cfg": "[tool:pytest]"}.get(file.name, "[pytest]")
+
+
+def _put_gitignore(project: Path) -> Iterator[str]:
+    own, root = project / ".gitignore", repository_root(project)
+    above = [it / ".gitignore" for it in project.parents if it.is_relative_to(root)]
+    anywhere = rf"{re.escape(_IGNORED)}?\s*$"
+    for file, pattern in ((own, f"^/?{anywhere}"), *((it, f"^{anywhere}") for it in above)):
+        if _matches(re.compile(pattern, re.MULTILINE), file):
+            yield left(project, file, f"it names {_IGNORED}")
+            return
+    if is_taken(own):
+        yield to_do(project, own, f"add the line {_IGNORED}")
+    else:
+        yield write(project, own, template("gitignore"))
+
+
+def _next_steps(project: Path, folder: str, checks: str, lines: Iterable[str]) -> Iterator[str]:
+    if not any(line.startswith((WROTE, TO_DO)) for line in lines):
+        yield f"nothing to do: all files are there; `pytest {checks}/` gates the models"
+        return
+    steps = [f"`pytest {checks}/` gates the models of {folder}/"]
+    if (project / folder / EXAMPLE).exists():
+        steps = [
+            f"`pytest {checks}/` trains the example {folder}/{EXAMPLE} and gates it",
+            "put a model of your own in its place",
+        ]
+        if find_spec("tensorflow") is None:
+            steps.insert(0, '`pip install "litegate[train]"` installs TensorFlow, for the example')
+    for number, step in enumerate(steps, 1):
+        yield f"{'next:  ' if number == 1 else '       '}{number}. {step}"
+
+
+def _matches(pattern: re.Pattern[str], file: Path) -> bool:
+    return file.is_file() and bool(pattern.search(file.read_text("utf-8", "replace")))

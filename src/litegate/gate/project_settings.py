@@ -16,14 +16,22 @@ def settings(project: Path) -> dict[str, str]:
     """The options that a project sets, as text, read from the file that pytest itself reads.
 
     That is the first with settings for pytest of pytest.toml, .pytest.toml, pytest.ini,
-    .pytest.ini, pyproject.toml, tox.ini and setup.cfg. ConfigError for one that cannot be read.
+    .pytest.ini, pyproject.toml, tox.ini and setup.cfg; a file further up belongs to another
+    project. ConfigError for one that cannot be read.
     """
-    table = _table(project.absolute())
+    file, table = _located(project.absolute())
+    if file is None or file.parent != project.absolute():
+        return {}
     return {o.name: _text(table[o.name].value) for o in OPTIONS if o.name in table}
 
 
-def _table(project: Path) -> Any:
-    """Return the settings as pytest finds them; a file further up belongs to another project."""
+def pytest_file(project: Path) -> Path | None:
+    """Return the settings file that pytest takes for a project; it may be further up."""
+    return _located(project.absolute())[0]
+
+
+def _located(project: Path) -> tuple[Path | None, Any]:
+    """Return the file that pytest takes, and its settings."""
     try:
         _, file, table, *_ = locate_config(project, [project])
     except (OSError, ValueError, AttributeError, pytest.UsageError, pytest.fail.Exception) as error:
@@ -32,7 +40,7 @@ def _table(project: Path) -> Any:
             got=str(error),
             remedy="correct the file, until `pytest --version --version` starts there",
         ) from error
-    return table if file and file.parent == project else {}
+    return file, table
 
 
 def _text(value: object) -> str:

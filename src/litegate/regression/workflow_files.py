@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from litegate.core.errors import ConfigError
 from litegate.core.git import repository_root
 
-_PATTERNS = (".github/**/*.yml", ".github/**/*.yaml", ".gitlab-ci.yml")
+_GITLAB = "*.gitlab-ci.yml"
+"""The pipeline, and files that it includes."""
+_PATTERNS = (".github/**/*.yml", ".github/**/*.yaml", _GITLAB)
 _PINNED = re.compile(r"(uses: \S+@)[0-9a-f]{40}\b.*")
 """An action at a full hash with its version as a comment, both of which Dependabot replaces."""
 
@@ -17,13 +20,15 @@ _PINNED = re.compile(r"(uses: \S+@)[0-9a-f]{40}\b.*")
 def declared_workflows(project: Path) -> dict[str, Any]:
     """Describe workflows by path in the repository: lines without comments and hashes of actions.
 
-    Outside of git only the project's own folder is looked at.
+    GitLab's includes are looked for at the repository's root and in the project's folder. Outside
+    of git only the project's own folder is looked at.
     """
     try:
-        top = repository_root(project)
+        top = repository_root(project).resolve()
     except ConfigError:
-        top = project
-    files = sorted(file for pattern in _PATTERNS for file in top.glob(pattern) if file.is_file())
+        top = project.resolve()
+    found = chain(*(top.glob(pattern) for pattern in _PATTERNS), project.resolve().glob(_GITLAB))
+    files = sorted({file for file in found if file.is_file()})
     return {
         file.relative_to(top).as_posix(): {"lines": _lines(file), "imports": []} for file in files
     }

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from litegate.cli import app
 from litegate.cli.init import TEMPLATES, checks, put
 from litegate.core.errors import ConfigError
 from litegate.core.options import OPTIONS
+from litegate.gate.project_settings import settings
 from litegate.spec.loader import discover
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -34,12 +36,20 @@ def _said(folder, name):
 
 
 def test_an_empty_folder_is_made_ready(tmp_path):
-    """Models, checks, workflow and settings, each listed."""
+    """Models, checks, workflow and settings, listed; then what to do."""
     lines = list(put(tmp_path))
-    written = set(_files(tmp_path))
-    assert written == OTHERS | {f"checks/{name}" for name in OURS}
-    assert {line.removeprefix("wrote  ") for line in lines[:-1]} == written
-    assert "pytest checks/" in lines[-1]
+    assert set(_files(tmp_path)) == OTHERS | {f"checks/{name}" for name in OURS}
+    wrote = {line.removeprefix("wrote  ") for line in lines if line.startswith("wrote")}
+    assert wrote == OTHERS | {f"checks/: {len(OURS)} files of checks"}
+    [first, second] = lines[len(wrote) :]
+    assert first.startswith("next:  1. `pytest checks/` trains the example models/my_model.py")
+    assert second == "       2. put a model of your own in its place"
+
+
+def test_without_tensorflow_the_first_step_installs_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules[put.__module__], "find_spec", lambda _name: None)
+    [first] = (line for line in put(tmp_path) if line.startswith("next:"))
+    assert '1. `pip install "litegate[train]"`' in first
 
 
 def test_the_checks_are_this_projects_own(tmp_path):
@@ -62,7 +72,9 @@ def test_a_second_time_nothing_is_written(tmp_path):
     """And it says of each file that it is there."""
     list(put(tmp_path))
     before = _files(tmp_path)
-    assert not [line for line in put(tmp_path) if line.startswith("wrote")]
+    *lines, last = put(tmp_path)
+    assert all(line.startswith("left   ") for line in lines)
+    assert last.startswith("nothing to do: all files are there")
     assert _files(tmp_path) == before
 
 
@@ -71,18 +83,19 @@ def test_what_is_there_stays_as_it_is(tmp_path, name):
     """Whatever the file holds."""
     place = tmp_path / name
     place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_text("# mine\n")
-    assert _said(tmp_path, name).startswith("left   ")
-    assert place.read_text() == "# mine\n"
+    text = "import litegate\n" if name.endswith("my_model.py") else "# mine\n"
+    place.write_text(text)
+    assert _said(tmp_path, name).startswith(("left   ", "to do  "))
+    assert place.read_text() == text
 
 
 def test_a_check_that_differs_is_said_to(tmp_path):
     """So that a person who updates litegate can compare."""
     list(put(tmp_path))
-    place = tmp_path / "checks" / OURS[0]
-    assert _said(tmp_path, f"checks/{OURS[0]}").endswith("it is there already")
-    place.write_text("# mine\n")
-    assert _said(tmp_path, f"checks/{OURS[0]}").endswith("it is there already, and is another")
+    (tmp_path / "checks" / OURS[0]).write_text("# mine\n")
+    assert _said(tmp_path, f"checks/{OURS[0]}").endswith("it is there already, and differs")
+    others = f"checks/: {len(OURS) - 1} files of checks are there already"
+    assert _said(tmp_path, "checks/:") == f"left   {others}"
 
 
 def test_nothing_is_written_through_a_link(tmp_path):
@@ -98,9 +111,72 @@ def test_nothing_is_written_through_a_link(tmp_path):
 def test_own_models_need_no_example(tmp_path):
     """An example beside them would be gated with them."""
     (tmp_path / "models").mkdir()
-    (tmp_path / "models" / "keyword.py").write_text("")
+    (tmp_path / "models" / "keyword.py").write_text("import litegate as lg\n")
     assert "keyword.py is there" in _said(tmp_path, "models/my_model.py")
     assert not (tmp_path / "models" / "my_model.py").exists()
+
+
+@pytest.mark.parametrize("name", ["user.py", "user/admin.py", "weights.h5", "kws.tflite"])
+def test_a_models_folder_of_something_else_is_noticed(tmp_path, name):
+    """Before anything is written; the error has a command for either wish, and both work."""
+    (tmp_path / "models" / name).parent.mkdir(parents=True)
+    (tmp_path / "models" / name).write_text("from django.db import models\n")
+    (tmp_path / "models" / "__init__.py").touch()
+    before = _files(tmp_path)
+    with pytest.raises(ConfigError, match=f"no model file of litegate(.|\n)*{name}") as error:
+        list(put(tmp_path))
+    assert _files(tmp_path) == before
+    offered = re.findall(r"`litegate init --models (\w+)`", str(error.value))
+    assert offered == ["gate_models", "models"]
+    for folder in offered:
+        assert f"wrote  {folder}/my_model.py" in list(put(tmp_path, models=folder))
+
+
+def test_a_models_folder_without_files_is_used(tmp_path):
+    """Git's placeholder and a package's marker hold nothing."""
+    (tmp_path / "models").mkdir()
+    for name in ("__init__.py", ".gitkeep"):
+        (tmp_path / "models" / name).touch()
+    assert "wrote  models/my_model.py" in list(put(tmp_path))
+
+
+def test_another_folder_of_models_is_set(tmp_path):
+    """The run reads the setting, and so does a second `litegate init`."""
+    lines = list(put(tmp_path, models="gate_models/"))
+    assert "the example gate_models/my_model.py" in lines[-2]
+    assert settings(tmp_path)["litegate_models"] == "gate_models"
+    assert next(iter(put(tmp_path))) == "left   gate_models/my_model.py: it is there already"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "line"),
+    [
+        ("pytest.ini", "[pytest]\n", "`litegate_models = mine` to pytest's settings, [pytest]"),
+        ("setup.cfg", "[tool:pytest]\n", "`litegate_models = mine` to *, [tool:pytest]"),
+        ("pytest.toml", "[pytest]\n", '`litegate_models = "mine"` to *, [pytest]'),
+        (
+            "pyproject.toml",
+            "[project]\n",
+            '`litegate_models = "mine"` to *, [tool.pytest.ini_options]',
+        ),
+        ("pyproject.toml", "[tool.pytest]\n", '`litegate_models = "mine"` to *, [tool.pytest]'),
+    ],
+)
+def test_settings_that_are_there_get_a_line_by_hand(tmp_path, name, text, line):
+    """In that file's own words; with it, nothing is left to do."""
+    (tmp_path / name).write_text(text)
+    said = [line for line in put(tmp_path, models="mine") if line.startswith("to do")]
+    assert fnmatch(said[0], f"to do  {name}: add {line.replace('[', '[[]')}")
+    section, value = said[0].rpartition(", ")[2], said[0].split("`")[1]
+    (tmp_path / name).write_text(f"{section}\n{value}\n")
+    assert next(iter(put(tmp_path))).startswith("left   mine/my_model.py")
+
+
+@pytest.mark.parametrize("folder", ["/models", "../models", ".", ""])
+def test_models_must_be_in_the_project(tmp_path, folder):
+    with pytest.raises(ConfigError, match="--models is not a folder of this project"):
+        list(put(tmp_path, models=folder))
+    assert not _files(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -115,12 +191,27 @@ def test_own_models_need_no_example(tmp_path):
     ],
 )
 def test_settings_are_added_only_where_pytest_finds_none(tmp_path, name, text, holds):
-    """Else the section is printed, for a person to add."""
+    """The defaults need none, so a file that is there stays as it is."""
     (tmp_path / name).write_text(text)
     lines = list(put(tmp_path))
     assert ("wrote  pyproject.toml" in lines) is not holds
-    assert any("[tool.pytest.ini_options]" in line for line in lines) is holds
+    assert any(line.startswith(f"left   {name}: ") for line in lines) is holds
     assert (tmp_path / name).read_text() == text
+
+
+def test_a_project_below_another_has_settings_of_its_own(tmp_path):
+    """Else pytest takes the upper file and its folder; also beside a pyproject.toml."""
+    (tmp_path / "pyproject.toml").write_text("[tool.pytest.ini_options]\n")
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "two" / "pyproject.toml").write_text("[project]\n")
+    assert "wrote  pyproject.toml" in list(put(tmp_path / "one"))
+    assert "wrote  pytest.toml" in list(put(tmp_path / "two"))
+    for name in ("one", "two"):
+        assert settings(tmp_path / name) == {
+            "litegate_models": "models",
+            "litegate_checks": "checks",
+        }
 
 
 @pytest.mark.parametrize(
@@ -137,6 +228,17 @@ def test_what_git_should_ignore_is_said(tmp_path, text, said):
     (tmp_path / ".gitignore").write_text(text)
     assert said in _said(tmp_path, ".gitignore")
     assert (tmp_path / ".gitignore").read_text() == text
+
+
+def test_git_may_ignore_what_lies_below_the_root(tmp_path):
+    """A pattern without a leading slash counts in each folder, others do not."""
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "ml").mkdir()
+    (tmp_path / ".gitignore").write_text("/.litegate/\n")
+    assert "wrote  .gitignore" in list(put(tmp_path / "ml"))
+    (tmp_path / "ml" / ".gitignore").unlink()
+    (tmp_path / ".gitignore").write_text(".litegate/\n")
+    assert _said(tmp_path / "ml", "../.gitignore") == "left   ../.gitignore: it names .litegate/"
 
 
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path):
@@ -182,7 +284,7 @@ def test_the_command_works_in_the_working_directory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(app, ["init"])
     assert done.exit_code == 0, done.output
-    assert f"wrote  checks/{OURS[0]}" in done.output
+    assert f"wrote  checks/: {len(OURS)} files" in done.output
     assert (tmp_path / "checks" / OURS[0]).is_file()
 
 

@@ -1,5 +1,7 @@
 """The files that run the gate on GitHub or GitLab."""
 
+import subprocess
+
 import pytest
 
 from litegate.regression.workflow_files import declared_workflows
@@ -52,3 +54,13 @@ def test_gitlab_and_actions_are_looked_at(tmp_path):
         ".github/actions/gate/action.yaml",
         ".gitlab-ci.yml",
     ]
+
+
+def test_files_that_gitlab_includes_are_looked_at(tmp_path):
+    """At the root and in the project's folder, where `litegate init` writes them."""
+    project = tmp_path / "ml"
+    project.mkdir()
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    for folder in (tmp_path, project):
+        (folder / "gate.gitlab-ci.yml").write_text("run: a\n")
+    assert list(declared_workflows(project)) == ["gate.gitlab-ci.yml", "ml/gate.gitlab-ci.yml"]

@@ -1,0 +1,122 @@
+"""Write the workflow of `litegate init` for a project at the root or in a folder of a repository.
+
+GitHub and GitLab read workflows at the repository's root alone, and their paths start there.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+from litegate.cli.new_files import is_taken, left, shown, template, to_do, write
+from litegate.core.errors import ConfigError
+
+_PLAIN = re.compile(r"[\w.][\w./ +@=-]*")
+"""Names of folders without a character that YAML, a shell, a glob or an expression interprets."""
+_RUNS_GATE = "litegate"
+"""Text of a workflow that litegate wrote, however it was edited since."""
+
+
+def repository_root(project: Path) -> Path:
+    """Return the root of a project's repository; outside of git the project itself.
+
+    It needs no git: a new user may not have one, or not own the folder.
+    """
+    folders = (project, *project.parents)
+    return next((folder for folder in folders if (folder / ".git").exists()), project)
+
+
+def is_on_gitlab(root: Path) -> bool:
+    """Return True for a repository with a pipeline of GitLab and nothing of GitHub's."""
+    return (root / ".gitlab-ci.yml").exists() and not (root / ".github").exists()
+
+
+def put_workflow(project: Path, checks: str, *, gitlab: bool) -> Iterator[str]:
+    """Write the workflow of a project and yield a line for each file.
+
+    `checks` is its folder of checks. Raises ConfigError for a folder's name that needs quoting, and
+    if a file cannot be written.
+    """
+    folder = project.relative_to(repository_root(project)).as_posix()
+    for name in (folder, checks):
+        if not _PLAIN.fullmatch(name):
+            raise ConfigError(
+                f"the folder {name!r} cannot be named in a workflow",
+                expected="letters, digits, spaces and ._/+@=-",
+                remedy="rename the folder",
+            )
+    put = _put_gitlab if gitlab else _put_github
+    yield from put(project, "" if folder == "." else folder, checks)
+
+
+def _put_github(project: Path, folder: str, checks: str) -> Iterator[str]:
+    name = f"gate-{_slug(folder)}.yml" if folder else "gate.yml"
+    target = repository_root(project) / ".github" / "workflows" / name
+    if is_taken(target) and _RUNS_GATE not in _text(target):
+        yield to_do(project, target, "another workflow; rename it and run `litegate init` again")
+        return
+    yield write(project, target, github_workflow(folder, checks))
+
+
+def _put_gitlab(project: Path, folder: str, checks: str) -> Iterator[str]:
+    """Write `.gitlab-ci.yml`; if it cannot hold the job alone, a file that it includes."""
+    pipeline = repository_root(project) / ".gitlab-ci.yml"
+    job = gitlab_job(folder, checks)
+    if not folder and (not is_taken(pipeline) or _RUNS_GATE in _text(pipeline)):
+        yield write(project, pipeline, job)
+        return
+    included = project / "gate.gitlab-ci.yml"
+    yield write(project, included, job)
+    path = "/".join(("", *filter(None, (folder, included.name))))
+    entry = f'include:\n  - local: "{path}"\n'
+    if not is_taken(pipeline):
+        yield write(project, pipeline, entry)
+    elif path in _text(pipeline):
+        yield left(project, pipeline, f"it includes {shown(project, included)}")
+    else:
+        yield to_do(project, pipeline, "add these lines, or the last one to its list `include:`")
+        yield from (f"           {line}" for line in entry.splitlines())
+
+
+def github_workflow(folder: str, checks: str = "checks") -> str:
+    """Return the workflow of a project in `folder` of its repository; "" is the root.
+
+    The job's name is part of the workflow's, since GitHub requires jobs by name alone.
+    """
+    text = _with_checks(template("gate.yml"), checks)
+    if not folder:
+        return text
+    text = text.replace("name: gate\n", f"name: gate {folder}\n")
+    text = text.replace("  model-gate:", f"  model-gate-{_slug(folder)}:")
+    place = f'    defaults:\n      run:\n        working-directory: "{folder}"\n    steps:\n'
+    text = text.replace("    steps:\n", place)
+    return re.sub(r"(?m)^( +path: )\.litegate/", rf"\1{folder}/.litegate/", text)
+
+
+def gitlab_job(folder: str, checks: str = "checks") -> str:
+    """Return the job of a project in `folder` of its repository; "" is the root.
+
+    Caches are found by key alone, so each project has a key of its own.
+    """
+    text = _with_checks(template("gitlab-ci.yml"), checks)
+    if not folder:
+        return text
+    for name, separator in (("model-gate", "-"), ("litegate-v2", "-"), ("gate report", " ")):
+        text = text.replace(name, f"{name}{separator}{_slug(folder)}")
+    text = re.sub(r"(?m)^( +(?:- |\w+: ))\.litegate/", rf"\1{folder}/.litegate/", text)
+    return re.sub(r"(?m)^(  (?:after_)?script:\n)", rf"\1    - cd {shlex.quote(folder)}\n", text)
+
+
+def _with_checks(text: str, checks: str) -> str:
+    return text.replace("pytest checks/", f"pytest {shlex.quote(f'{checks}/')}")
+
+
+def _slug(folder: str) -> str:
+    """Return a folder's name with the characters that jobs and links of both services take."""
+    return re.sub(r"\W+", "-", folder, flags=re.ASCII).strip("-")
+
+
+def _text(file: Path) -> str:
+    return file.read_text("utf-8", "replace") if file.is_file() else ""
