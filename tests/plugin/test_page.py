@@ -40,13 +40,15 @@ def test_a_run_writes_its_page(judged):
     assert 'class="plot treemap"' in html
 
 
-def test_the_page_of_a_failing_run_says_the_sentence_on_top(judged):
+def test_the_page_of_a_failing_run_has_the_failed_check_on_top(judged):
     judged.check(BODY.format(limit=-1), head=HOLDS, args="reference, candidate, require")
     assert judged.run().ret == 1
     html = markup.unescape((judged.path / PAGE).read_text("utf-8"))
     [row] = json.loads((judged.path / REPORT).read_text("utf-8"))["verdicts"]
-    assert row["sentence"] in html
-    assert html.index(row["sentence"]) < html.index("Flip sheet")
+    assert "Do not merge: 1 of 1 checks failed" in html
+    finding = html.index('<details class="finding fail">')
+    assert html.index("What failed") < finding < html.index(row["evidence"][0])
+    assert html.index(row["evidence"][0]) < html.index("Flip sheet")
 
 
 def test_the_last_page_is_gone_where_a_run_ends_early(judged):

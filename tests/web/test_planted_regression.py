@@ -97,8 +97,10 @@ def test_the_flip_sheet_shows_the_digits_of_the_class_that_got_worse(repository,
     told = gate(repository, repository / "report", "checks/", "--against=main", "-m", "not latency")
     [failed] = [row for row in told["verdicts"] if row["verdict"] == "fail"]
     tab, complaints = opened(repository / "report" / "report.html")
-    top = tab.locator("article.verdict").first
-    assert top.locator(".sentence").inner_text() in failed["sentence"]
+    top = tab.locator("details.finding").first
+    assert top.locator(".name").inner_text() == failed["measurement"]
+    top.locator("summary").click()
+    assert top.locator(".facts li").first.inner_text() == failed["evidence"][0]
 
     lead = tab.locator("h4:has-text('Flip sheet') + p").inner_text()
     assert "Against its base" in lead

@@ -52,10 +52,39 @@ def test_the_allowed_side_follows_the_relation():
 
 @pytest.mark.parametrize("value", [0.0, 5e-324, 1e18, -0.25])
 def test_a_value_at_its_limit_is_drawn(value):
-    row = made_reports.verdict("pass") | {"value": value, "limit": value, "interval": None}
+    ends = {"low": value, "high": value, "level": 0.95, "method": "a method"}
+    row = made_reports.verdict("pass") | {"value": value, "limit": value, "interval": ends}
     drawn = interval(row)
-    assert at(drawn, "dot pass") == at(drawn, "limit") == 50
+    assert at(drawn, "dot pass") == at(drawn, "limit")
     assert "nan" not in drawn
+
+
+def test_without_an_interval_nothing_is_drawn():
+    assert interval(made_reports.verdict("fail") | {"interval": None}) == ""
+
+
+def bounds(value, low, high, limit, **more):
+    ends = {"low": low, "high": high, "level": 0.95, "method": "a method"}
+    return made_reports.verdict() | {"value": value, "limit": limit, "interval": ends} | more
+
+
+def test_a_loss_is_drawn_to_scale_from_zero():
+    """A value at 4 of 5 stands at four fifths of the way from 0 to the limit."""
+    drawn = interval(bounds(0.04, 0.039, 0.041, 0.05))
+    zero, value, limit = (at(drawn, what) for what in ("ground", "dot pass", "limit"))
+    assert (value - zero) / (limit - zero) == pytest.approx(0.8, abs=1e-3)
+
+
+def test_a_share_that_should_be_large_is_drawn_up_to_all():
+    drawn = interval(bounds(0.9, 0.8, 0.95, 0.85, relation=">=", unit="%"))
+    assert at(drawn, "ground") == pytest.approx(95.45, abs=0.1)  # its right end, less the room
+    assert ">100 %</text>" in drawn
+
+
+def test_a_metric_without_a_known_end_has_no_mark_but_its_limit():
+    drawn = interval(bounds(1.2, 1.1, 1.4, 1.0, relation=">=", unit="score"))
+    assert 'class="ground"' not in drawn
+    assert re.findall(r"<text[^>]*>(.*?)</text>", drawn) == ["limit"]
 
 
 def test_a_scale_keeps_order_and_room():

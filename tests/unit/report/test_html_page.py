@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import replace
-from html import unescape
 from html.parser import HTMLParser
 
 import made_reports
@@ -10,8 +9,9 @@ import pytest
 
 from litegate.core.errors import ConfigError
 from litegate.core.escaping import plain
-from litegate.report.formatting import counts
+from litegate.report.formatting import counts, figures, interval_text
 from litegate.report.html import comparison_page, page, write
+from litegate.report.html.answer import answer
 from litegate.report.html.captions import flip_summary, share, shown_flips, side_by_side
 from litegate.report.html.page_data import (
     Answer,
@@ -40,8 +40,6 @@ TAGS = """
     figcaption svg line rect circle text polyline img b code pre strong small footer br
 """
 ALLOWED = frozenset(TAGS.split())
-APART = re.compile("SURVIVED: |; what would catch it: |; ")
-"""Where the page starts an element of its own, and Markdown goes on in a line."""
 
 
 class Seen(HTMLParser):
@@ -151,30 +149,87 @@ def test_what_failed_stands_before_what_passed():
     assert places[0] < html.index("the store is full") < places[1]
 
 
-def test_a_page_says_every_sentence_of_the_report():
-    rows = [made_reports.verdict(o, offenders=("tensor 3",)) for o in ("pass", "fail")]
-    text = " ".join(Seen(page(made_reports.report(*rows))).texts)
-    for row in rows:
-        first, *offenders = row["sentence"].split("\n")
-        assert first in text
-        assert offenders
-        assert "tensor 3" in text
+@pytest.mark.parametrize(
+    ("report", "expected"),
+    [
+        (made_reports.report(*[made_reports.verdict()] * 2), "Ready to merge: all 2 checks passed"),
+        (
+            made_reports.report(made_reports.verdict(), made_reports.verdict("inconclusive")),
+            "Ready to merge: 1 check passed, 1 could not be proven either way",
+        ),
+        (
+            made_reports.report(made_reports.verdict("inconclusive"), strict=True),
+            "Do not merge: 1 check inconclusive in a strict run",
+        ),
+        (
+            made_reports.report(made_reports.verdict("fail"), made_reports.verdict()),
+            "Do not merge: 1 of 2 checks failed",
+        ),
+        (
+            made_reports.report(made_reports.verdict("fail"), errors=[made_reports.error()]),
+            "Do not merge: 1 of 1 checks failed, 1 came to no verdict",
+        ),
+        (
+            made_reports.report(errors=[made_reports.error()] * 2),
+            "Do not merge: 2 checks came to no verdict",
+        ),
+        (
+            made_reports.report(made_reports.verdict(), errors=[made_reports.error(id="--prove")]),
+            "Do not merge: the gate is not proven",
+        ),
+        (made_reports.report(), "Do not merge: nothing was judged"),
+        (
+            made_reports.report(made_reports.verdict(), exit_status=2),
+            "Do not merge: the run did not end well",
+        ),
+    ],
+)
+def test_the_first_line_answers_whether_to_merge(report, expected):
+    assert answer(report) == expected
+    assert f'<span class="answer">{expected}</span></h1>' in page(report)
+
+
+@pytest.mark.parametrize("outcome", ["pass", "fail", "inconclusive"])
+def test_a_row_has_figures_and_opens_for_its_evidence(outcome):
+    row = made_reports.verdict(outcome, offenders=("tensor 3", "tensor 4"))
+    row |= {"evidence": ["7 broken, 1 fixed", "2 ties"], "note": "a note"}
+    html = page(made_reports.report(row, strict=True))
+    listed = re.search(rf'<details class="finding {outcome}">(.*?)</details>', html, re.DOTALL)[1]
+    text = " ".join(Seen(listed).texts)
+    value, limit, margin, _ = figures(row)
+    facts = [row["measurement"], value, limit.replace("<=", "≤"), margin, row["requirement"]]
+    facts += [*row["evidence"], *row["offenders"], row["note"], interval_text(row)]
+    for fact in facts:
+        assert fact in text
+
+
+def test_one_cause_of_many_errors_stands_once():
+    errors = [
+        made_reports.error("the data are missing\n  at data.npz", id=f"checks/a.py::test_{n}")
+        for n in range(31)
+    ]
+    html = page(made_reports.report(errors=errors))
+    assert html.count("the data are missing") == 1
+    assert "stopped 31 checks" in html
+    assert "checks/a.py::test_7<" in html
+    assert "and 23 more" in html
+    assert html.count('<details class="finding error">') == 1
+
+
+def test_a_row_says_what_to_do():
+    steps = {"reproduce": "pytest -k m", "change": "models/m.py:6", "intended": None}
+    row = made_reports.verdict("fail") | {"steps": steps}
+    html = page(made_reports.report(row))
+    assert "<dt>Reproduce</dt><dd><code>pytest -k m</code>" in html
+    assert "<dt>Change</dt><dd><code>models/m.py:6</code>" in html
+    assert "Intended" not in html
 
 
 @pytest.mark.parametrize("status", [0, 1])
-def test_markdown_and_page_say_the_same_words(status):
-    """Every sentence, name, number and reason of the one stands in the other."""
-    rows = [made_reports.verdict(o, offenders=("tensor 3",)) for o in ("pass", "fail")]
+def test_markdown_and_page_say_the_same_word(status):
     told = made_reports.full("name") | {"exit_status": status}
-    told |= {"verdicts": [*told["verdicts"], *rows]}
     page_text = " ".join(" ".join(Seen(page(told)).texts).split())
     read = summary(told)
-    above, _, passed = read.partition("<summary>Passed")
-    assert passed, "has figures in cells, which the page has in sentences"
-    said = re.findall(r"<code>(.*?)</code>", above)
-    assert len(said) > 20
-    for piece in (piece for each in said for piece in APART.split(unescape(each))):
-        assert " ".join(piece.strip().removeprefix("- ").split()) in page_text
     assert counts(told) in page_text
     assert counts(told) in read
     assert f"## litegate: {headline(told)}" in read
@@ -191,13 +246,11 @@ def test_both_deny_a_word_that_the_rows_deny(said, status, shown):
     assert f"<title>litegate: {shown}</title>" in page(told)
 
 
-def test_nothing_found_where_nothing_may_be_is_a_line_and_no_plot():
-    row = made_reports.verdict() | {"value": 0.0, "limit": 0.0, "margin": 0.0, "interval": None}
+def test_an_exact_verdict_has_figures_and_no_drawing():
+    row = made_reports.verdict("fail") | {"interval": None, "n": None}
     html = page(made_reports.report(row, made_reports.verdict()))
     assert html.count('class="plot interval"') == 1
-    assert "1 passed with nothing found" in html
-    assert row["sentence"] in " ".join(Seen(html).texts)
-    assert 'class="plot interval"' in page(made_reports.report(row | {"verdict": "fail"}))
+    assert '<span class="drawn">exact</span>' in html
 
 
 def test_a_report_whose_word_its_rows_deny_is_an_error():
@@ -378,9 +431,10 @@ def test_a_proof_that_does_not_hold_is_one_story(others, word, counted):
     )
     html = page(made)
     mark = f'<span class="mark {word.replace(" ", "-")}">{word}</span>'
-    assert f'<h1>{mark} <span class="counts">{counted}</span></h1>' in html
+    assert f'<h1>{mark} <span class="answer">Do not merge' in html
+    assert f'<p class="counts">{counted}</p>' in html
     assert f'<h2 id="model-1-name">m {mark}</h2>' in html
-    assert html.count("no verdict") == others
+    assert html.count('<details class="finding error">') == others
     assert summary(made).startswith(f"## litegate: {word}\n\n<p>{counted}</p>")
 
 

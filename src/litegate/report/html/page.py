@@ -27,12 +27,14 @@ from litegate.report.formatting import (
     compared_with,
     counts,
     figures,
+    interval_text,
     judged_commit,
     recipe_figures,
     recipe_head,
     subject_of,
 )
 from litegate.report.html import captions
+from litegate.report.html.answer import answer
 from litegate.report.html.charts.bars import bar, layer_bar
 from litegate.report.html.charts.classes import class_change, class_scale
 from litegate.report.html.charts.curves import curves
@@ -44,6 +46,7 @@ from litegate.report.html.charts.pareto import pareto, unbeaten
 from litegate.report.html.charts.samples import sample
 from litegate.report.html.charts.timing import epochs, is_timed, times
 from litegate.report.html.charts.treemap import short_name, treemap
+from litegate.report.html.findings import passed, problems, verdict_finding
 from litegate.report.html.history import history
 from litegate.report.html.page_data import CandidateData
 from litegate.report.html.verdict_changes import verdict_changes
@@ -51,10 +54,7 @@ from litegate.report.outcomes import (
     Report,
     displayed_verdict,
     headline,
-    is_clean,
     outcome_of,
-    verdicts_with,
-    without_verdict,
 )
 
 _TEMPLATES = Path(__file__).with_name("templates")
@@ -63,10 +63,10 @@ _FUNCTIONS = {
     for function in (
         *(bar, class_change, class_scale, curves, difference, epochs, interval, layer_bar, matrix),
         *(merit, over_commits, pareto, sample, short_name, times, treemap, unbeaten),
-        *(compared_with, counts, figures, verdicts_with, judged_commit, outcome_of, recipe_figures),
-        *(recipe_head, subject_of, text, without_verdict),
+        *(answer, compared_with, counts, figures, interval_text, judged_commit, outcome_of),
+        *(passed, problems, recipe_figures, recipe_head, subject_of, text),
     )
-}
+} | {"finding_of": verdict_finding}
 """Functions that templates call."""
 
 
@@ -132,6 +132,7 @@ def _model(report: Report, name: str, candidates: Sequence[CandidateData]) -> Ma
         "name": name,
         "verdict": displayed_verdict(verdicts, errors),
         "recipes": [row for row in report["recipes"] if row["model"] == name],
+        "passed": passed(verdicts),
         "timed": [row for row in verdicts if is_timed(row)],
         "candidates": [candidate for candidate in candidates if candidate.model == name],
     }
@@ -168,7 +169,6 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.tests["is_clean"] = is_clean
     style = (_TEMPLATES / "style.css").read_text("utf-8")
     environment.globals |= {**_FUNCTIONS, "proof": proof, "captions": captions, "Unit": Unit}
     environment.globals["style"] = Markup(style)  # noqa: S704 a file of this package
