@@ -121,8 +121,8 @@ def test_the_list_needs_no_base_and_says_so(branched):
     done = subprocess.run(argv, cwd=branched.path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert [row["base_key"] for row in json.loads(done.stdout)] == [""]
-    assert "listed without their base's keys: --against nowhere: git knows no" in done.stderr
-    assert "`pytest checks/ --against nowhere` stops at this" in done.stderr
+    assert "listed without the keys of their base: --against nowhere: git knows no" in done.stderr
+    assert "`pytest checks/ --against nowhere` fails for the same reason" in done.stderr
 
 
 def test_a_base_whose_models_do_not_load_ends_the_run(repository):

@@ -51,7 +51,7 @@ def test_a_diff_names_what_changed_in_a_file(run, tmp_path):
     run(SETTINGS.text)
     lines = [" ".join(line.split()) for line in run("git diff -w").splitlines()]
     assert {"-types float32", "+types int8", "MACs 5,632"} <= set(lines)
-    assert "app/model.tflite: taken by tflm" in run(CHECK.text)
+    assert "app/model.tflite: supported by tflm" in run(CHECK.text)
 
 
 def test_the_hook_of_the_page_is_one_of_this_repository():

@@ -78,7 +78,7 @@ def test_an_accepted_growth_excuses_one_pull_request(repository):
     larger = pad(GOOD, len(GOOD) * 18 // 100)
     repository.grow(larger, "larger")
     assert repository.judge().ret == 1
-    assert f"written: size <= {len(larger):,} B (against the base" in repository.accept()
+    assert f"waiver accepts: size <= {len(larger):,} B (against the base" in repository.accept()
     assert repository.judge().ret == 0
     (accepted,) = repository.accepted
     assert accepted["ceiling"] == f"size <= {len(larger):,} B"
@@ -146,5 +146,5 @@ def test_an_accepted_latency_does_not_fail_again(project, short_recordings):
     arguments = ("checks/", "-k", "latency", "--benchmark-enable", "--against", "none")
     assert project.run(*arguments).ret == 1
     done = CliRunner().invoke(app, ["accept", "tiny", "--reason", "agreed"])
-    assert "the same bytes may come again" in done.output
+    assert "a repeated run of the same bytes may reach" in done.output
     assert [project.run(*arguments).ret for _ in range(10)] == [0] * 10

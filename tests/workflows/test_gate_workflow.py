@@ -139,7 +139,7 @@ def test_a_leg_of_another_commit_fails(merged):
     legs = {0: report(verdict(model="first")), 1: report(verdict(model="second"))}
     run = merged(legs, commit="e" * 40)
     assert run.results["model-gate"]["result"] == "failure"
-    assert "is of another commit" in run.summary
+    assert "is for another commit" in run.summary
 
 
 def test_a_failed_leg_fails(merged):

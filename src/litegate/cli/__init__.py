@@ -52,7 +52,7 @@ def start(
     _version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Say which litegate this is."
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
         ),
     ] = False,
 ) -> None:
@@ -68,17 +68,17 @@ def _session(**flags: str) -> GateSession:
 def list_models(
     *,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON, for programs, such as a matrix.")
+        bool, typer.Option("--json", help="Print JSON, for example for a CI matrix.")
     ] = False,
     against: Annotated[
-        str, typer.Option(metavar="REF", help="The base whose keys are listed, too.")
+        str, typer.Option(metavar="REF", help="Also list the keys of this base.")
     ] = "none",
-    model: Annotated[str, typer.Option(metavar="MODEL", help="Only this model.")] = "",
+    model: Annotated[str, typer.Option(metavar="MODEL", help="List only this model.")] = "",
 ) -> None:
-    """List the models of this project, their recipes and whether the store holds them.
+    """List the models of this project, their recipes, and which of them are in the store.
 
-    With --json on GitHub, the outputs `matrix`, `models`, `key` and `base_key` are set, too. A base
-    that is not to be had is told and leaves its keys empty: `pytest --against` fails at it.
+    With --json on GitHub, also set the outputs `matrix`, `models`, `key` and `base_key`. Without
+    the base, its keys stay empty and a line says why: `pytest --against` fails for it.
     """
     rows = ci_matrix.model_rows(_session(litegate_against=against, litegate_model=model))
     if as_json:

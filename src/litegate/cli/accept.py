@@ -50,32 +50,36 @@ def accept(
     ] = None,
     *,
     reason: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Why; asked for where it is left out.")
+        str | None,
+        typer.Option(metavar="TEXT", help="Why the verdict is acceptable; asked for if missing."),
     ] = None,
     expires: Annotated[
         str | None,
-        typer.Option(metavar="DATE", help=f"The last day, as 2026-12-31 (default: {_DAYS} days)."),
+        typer.Option(
+            metavar="DATE",
+            help=f"Last day of the waiver, such as 2026-12-31 (default: in {_DAYS} days).",
+        ),
     ] = None,
     value: Annotated[
         str | None,
         typer.Option(
             metavar="VALUE",
-            help="The worst accepted value of one verdict, such as '8,736 B' (default: what was"
-            " measured).",
+            help="The worst accepted value of one verdict, such as '8,736 B' (default: the "
+            "measured value).",
         ),
     ] = None,
     report: ReportFile = None,
 ) -> None:
-    """Accept failing verdicts of the last run: each is written down as a waiver.
+    """Accept failing verdicts of the last run by writing a waiver for each.
 
-    A waiver covers what was measured and nothing worse, until it expires. For a timing that is the
-    upper end of what the same bytes may show again. Have it reviewed.
+    A waiver covers the measured value and nothing worse, until it expires. For a latency it covers
+    the range that a repeated run of the same bytes may measure. Have the waivers reviewed.
     """
     options = parse(Path.cwd(), {}, settings(Path.cwd()))
     day = today()
     if options.in_ci:
         raise ConfigError(
-            "litegate accept is refused where CI is set: accepting is a person's decision",
+            "litegate accept does not run if CI is set: a person decides what to accept",
             remedy=f"run it on your own machine, commit {FILE} and have it reviewed",
         )
     last_run = _report(report_file(report) if report else options.report / JSON_NAME)
@@ -94,8 +98,8 @@ def accept(
     path = add(options.project, list(accepted), day)
     for waiver, row in accepted.items():
         typer.echo(f"accepted until {last_day}: {plain_lines(row['sentence'])}")
-        typer.echo(f"  written: {plain(_written(waiver, row, is_given=value is not None))}")
-    typer.echo(f"{path.name} is written: commit it")
+        typer.echo(f"  waiver accepts: {plain(_written(waiver, row, is_given=value is not None))}")
+    typer.echo(f"wrote {path.name}: commit it")
 
 
 def _without_waiver(rows: Sequence[Row], waivers: Sequence[Waiver], today: date) -> list[Row]:
@@ -103,7 +107,7 @@ def _without_waiver(rows: Sequence[Row], waivers: Sequence[Waiver], today: date)
     pending = []
     for row in rows:
         if waiver := find_waiver(waivers, row, today):
-            typer.echo(f"accepted already until {waiver.expires}: {plain(waiver.name)}")
+            typer.echo(f"already accepted until {waiver.expires}: {plain(waiver.name)}")
         else:
             pending.append(row)
     return pending
@@ -113,9 +117,9 @@ def _check_value(accepted: Mapping[Waiver, Row], value: str, today: date) -> Non
     """Raise ConfigError if `--value` does not fit the one verdict that it is for."""
     if len(accepted) != 1:
         raise ConfigError(
-            "--value is for one verdict",
+            "--value needs exactly one verdict",
             got=f"{len(accepted)} verdicts",
-            remedy="name one check of one model/recipe, or leave --value out",
+            remedy="name one check of one model/recipe, or drop --value",
         )
     ((waiver, row),) = accepted.items()
     try:
@@ -127,7 +131,7 @@ def _check_value(accepted: Mapping[Waiver, Row], value: str, today: date) -> Non
     if row["offenders"] or reason:
         raise ConfigError(
             "--value does not cover the verdict",
-            got=reason or "a verdict that names what breaks it, and has no value to accept",
+            got=reason or "a verdict with named offenders, which has no value to accept",
         )
 
 
@@ -137,8 +141,8 @@ def _written(waiver: Waiver, row: Row, *, is_given: bool) -> str:
         return waiver.accepts
     measured = units.text(row["value"], Unit(row["unit"]))
     return (
-        f"{waiver.accepts}, up to which the same bytes may come again on a busy machine "
-        f"(measured: {measured}); --value accepts another"
+        f"{waiver.accepts}, which a repeated run of the same bytes may reach (measured: "
+        f"{measured}); --value sets another"
     )
 
 
@@ -191,12 +195,12 @@ def _report(path: Path) -> Mapping[str, Any]:
         report = json.loads(path.read_bytes())
         version = report["schema_version"]
     except FileNotFoundError:
-        raise ConfigError(f"there is no report at {path}", remedy=again) from None
+        raise ConfigError(f"no report at {path}", remedy=again) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{path} cannot be read", got=str(error), remedy=again) from error
     if version != SCHEMA_VERSION:
         raise ConfigError(
-            f"{path} is of another version",
+            f"{path} was written by another version of litegate",
             expected=str(SCHEMA_VERSION),
             got=str(version),
             remedy=again,
@@ -217,7 +221,7 @@ def _failing(report: Mapping[str, Any]) -> list[Row]:
     if not rows:
         raise ConfigError(
             "the last report has no failing verdict to accept",
-            got=_errors(report["errors"]) or "every verdict is kept or waived",
+            got=_errors(report["errors"]) or "every verdict passed or is waived",
         )
     return rows
 
@@ -232,9 +236,9 @@ def _named(report: Mapping[str, Any], which: Sequence[str]) -> list[Row]:
         errors = [row for row in without_verdict(report["errors"]) if name in _names(row)]
         if errors:
             raise ConfigError(
-                f"{name} came to no verdict: an error cannot be accepted",
+                f"{name} has an error instead of a verdict: errors cannot be accepted",
                 got=_errors(errors),
-                remedy="mend it, and run `pytest checks/` again",
+                remedy="fix it, and run `pytest checks/` again",
             )
     failing = _failing(report)
     unknown = [name for name in which if not any(name in _names(row) for row in failing)]
@@ -276,8 +280,8 @@ def _given_reason(reason: str | None) -> str:
     text = typer.prompt("Why?", default="", show_default=False) if reason is None else reason
     if not text.strip():
         raise ConfigError(
-            "nothing was accepted: there is no reason",
-            remedy="say it, as in --reason 'the new class costs half a point, agreed in #12'",
+            "nothing was accepted: the reason is empty",
+            remedy="give one: --reason 'the new class costs half a point, agreed in #12'",
         )
     return str(text).strip()
 
@@ -289,8 +293,8 @@ def _expiry_date(expires: str | None, today: date) -> date:
         chosen = date.fromisoformat(expires)
     except ValueError:
         raise ConfigError(
-            "--expires is no date", expected="a date such as 2026-12-31", got=repr(expires)
+            "--expires is not a date", expected="a date such as 2026-12-31", got=repr(expires)
         ) from None
     if chosen < today:
-        raise ConfigError("--expires is past", expected=f"{today} or later", got=str(chosen))
+        raise ConfigError("--expires is in the past", expected=f"{today} or later", got=str(chosen))
     return validated_expiry(chosen, "--expires", today)

@@ -24,14 +24,15 @@ def build(
     recipe: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="RECIPE", help="Recipes of it, references such as float32+1 included; else all."
+            metavar="RECIPE",
+            help="Recipes to build, including references such as float32+1 (default: all).",
         ),
     ] = None,
 ) -> None:
-    """Build a model's recipes into the store, with progress on stderr; nothing is judged.
+    """Build a model's recipes into the store without judging them; progress goes to stderr.
 
-    What the store holds is not built again. Without RECIPE, all recipes are built with their
-    references, which is what `pytest checks/` needs. Exit status 1 where one is not to be had.
+    Artifacts in the store are not built again. Without RECIPE, build all recipes and their
+    references, as `pytest checks/` needs them. Exit status 1 if one cannot be built.
     """
     options = parse(Path.cwd(), {}, settings(Path.cwd()))
     session = GateSession(options, Progress().on_event, partial(typer.echo, err=True))
@@ -44,7 +45,7 @@ def build(
             failed = True
             print_error(built)
             continue
-        how = "was in the store" if name in stored else "built"
+        how = "already in the store" if name in stored else "built"
         size = f"{len(built.tflite):,} B"
         typer.echo(plain(f"{built.name}: {how}, {size}, sha256 {short_digest(built.sha256)}"))
     raise typer.Exit(int(failed))

@@ -64,8 +64,10 @@ def _base_models(session: GateSession) -> Mapping[str, Any]:
     try:
         return session.base.models if session.base else {}
     except LitegateError as error:
-        session.on_notice(f"the models are listed without their base's keys: {error}")
-        session.on_notice(f"`pytest checks/ --against {session.options.against}` stops at this")
+        session.on_notice(f"models are listed without the keys of their base: {error}")
+        session.on_notice(
+            f"`pytest checks/ --against {session.options.against}` fails for the same reason"
+        )
         return {}
 
 

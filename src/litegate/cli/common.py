@@ -19,7 +19,7 @@ def print_error(error: LitegateError) -> None:
     typer.echo(message if os.environ.get("NO_COLOR") else typer.style(message, fg="red"), err=True)
 
 
-REPORT_HELP = "Another report than the last run's: a report.json, or the folder that holds it."
+REPORT_HELP = "A report.json or its folder (default: the last run's report)."
 ReportFile = Annotated[Path | None, typer.Option("--report", metavar="PATH", help=REPORT_HELP)]
 
 
@@ -49,5 +49,5 @@ def read(file: Path, *, expected: str = "a .tflite file") -> bytes:
             f"{file} cannot be read",
             expected=expected,
             got=str(error.strerror or error),
-            remedy="correct the path, or the file's permissions",
+            remedy="correct the path or the file's permissions",
         ) from error

@@ -28,32 +28,40 @@ ERROR = 2
 
 
 def compare_files(
-    a: Annotated[Path, typer.Argument(help="A .tflite file, the base.", metavar="A")],
-    b: Annotated[Path, typer.Argument(help="A .tflite file, the change.", metavar="B")],
+    a: Annotated[
+        Path, typer.Argument(help="The .tflite file to compare with (the base).", metavar="A")
+    ],
+    b: Annotated[Path, typer.Argument(help="The changed .tflite file.", metavar="B")],
     *,
     data: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="An .npz file: samples x as the network takes them (x.NAME for each of several"
-            " inputs), labels y.",
+            help="An .npz file with preprocessed samples x (x.NAME for each of several "
+            "inputs) and labels y.",
         ),
     ] = None,
     signature: Annotated[
-        str, typer.Option(metavar="NAME", help="Which signature is run, of files with several.")
+        str, typer.Option(metavar="NAME", help="The signature to run, if a file has several.")
     ] = "",
     output: Annotated[
-        str, typer.Option(metavar="NAME", help="The output that the labels are of; else the first.")
+        str,
+        typer.Option(
+            metavar="NAME", help="The output that the labels belong to (default: the first)."
+        ),
     ] = "",
     latency: Annotated[
-        bool, typer.Option("--latency", help="Time both, by fresh interleaved pairs.")
+        bool,
+        typer.Option(
+            "--latency", help="Measure the latency of both, interleaved in fresh processes."
+        ),
     ] = False,
-    to_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+    to_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Hold file B against file A: size, types, operators, MACs, memory, and what --data shows.
+    """Compare file B with file A: size, types, operators, MACs, memory, and outputs with --data.
 
-    The limits are those of a change against its base. Exit status 0: B keeps them; 1: B is worse;
-    2: they could not be compared.
+    Applies the default regression limits. Exit status 0: B keeps them; 1: B is worse; 2: the files
+    could not be compared.
     """
     try:
         comparison = _compared(a, b, data, latency=latency, signature=signature, output=output)

@@ -32,17 +32,17 @@ def digests(
     *,
     write: Annotated[
         bool,
-        typer.Option("--write", help="Put the digests into the model's file. Refused in CI."),
+        typer.Option("--write", help="Write the digests into the model's file (not in CI)."),
     ] = False,
 ) -> None:
-    """Load a model's data set, and say which arrays changed, were added or are gone.
+    """Load a model's data set, and list the arrays that changed, were added or were removed.
 
-    Without --write it prints the lines to paste. Exit status 1 if they differ and are not written.
+    Without --write, print the lines to paste. Exit status 1 if digests differ and are not written.
     """
     options = parse(Path.cwd(), {}, settings(Path.cwd()))
     if write and options.in_ci:
         raise ConfigError(
-            "litegate digests --write is refused if CI is set: a person decides which data count",
+            "litegate digests --write does not run if CI is set: a person decides which data count",
             remedy="run it on your own machine, commit the file and have it reviewed",
         )
     session = GateSession(options, lambda _model, _event: None, partial(typer.echo, err=True))
@@ -50,12 +50,12 @@ def digests(
     arrays = session.pipeline.external_files.current_digests(declared.data)
     current = {name: str(digest) for name, digest in arrays.items()}
     if current == declared.data.digests:
-        typer.echo(plain(f"{model}: the {len(current)} digests of {declared.data.name} are right"))
+        typer.echo(plain(f"{model}: all {len(current)} digests of {declared.data.name} match"))
         return
     for line in changes(declared.data.digests, arrays):
         typer.echo(plain(line))
     if not write:
-        typer.echo(f"to write them: {command_for(model)}, or paste{digests_code(current)}")
+        typer.echo(f"to write them, run {command_for(model)}, or paste{digests_code(current)}")
         raise typer.Exit(1)
     for line in write_digests(declared, current, session):
         typer.echo(plain(line))
@@ -68,10 +68,10 @@ def changes(old: Mapping[str, str], new: Mapping[str, ArrayDigest]) -> Iterator[
         if name not in old:
             yield f"added    {name}  {now}"
         elif old[name] == digest.of_bytes:
-            yield f"renewed  {name}  {now}: the same values; the old digest was of the bytes alone"
+            yield f"renewed  {name}  {now}: the same values; the old digest covered only the bytes"
         elif old[name] != str(digest):
             yield f"changed  {name}  {short_digest(old[name])} -> {now}"
-    yield from (f"gone     {name}  {short_digest(old[name])}" for name in old if name not in new)
+    yield from (f"removed  {name}  {short_digest(old[name])}" for name in old if name not in new)
 
 
 def write_digests(model: Model, current: Mapping[str, str], session: GateSession) -> Iterator[str]:
@@ -86,7 +86,7 @@ def write_digests(model: Model, current: Mapping[str, str], session: GateSession
     def check(file: Path) -> None:
         loaded = _loaded(file, model, current, project)
         if loaded[model.name].data.digests != current:
-            raise _refusal(model, current, f"{site.place} does not decide them")
+            raise _refusal(model, current, f"the declaration at {site.place} does not set them")
         others.extend(
             name
             for name, reloaded in loaded.items()
@@ -98,9 +98,9 @@ def write_digests(model: Model, current: Mapping[str, str], session: GateSession
         write_atomically(model.file, source, check=check)
     except OSError as error:
         raise _refusal(model, current, f"{model.file}: {error.strerror or error}") from error
-    yield f"written at {site.place}: review it with git diff, and commit it"
+    yield f"wrote {site.place}: review it with git diff, and commit it"
     if others:
-        yield f"these are the digests of {listed(others)}, too"
+        yield f"the same digests also apply to {listed(others)}"
 
 
 def _edited(model: Model, current: Mapping[str, str], project: Path) -> tuple[Declared, bytes]:
@@ -123,7 +123,7 @@ def _edited(model: Model, current: Mapping[str, str], project: Path) -> tuple[De
         raise _refusal(model, current, str(reason)) from None
     if site.source.path != model.file:
         raise _refusal(
-            model, current, f"{site.place} declares them, and other files may import that module"
+            model, current, f"{site.place} declares them in a module that other files may import"
         )
     return site, with_digests(site, current)
 
@@ -135,7 +135,7 @@ def _loaded(
         return load_file(file, project)
     except LitegateError as error:
         reason = str(error.what).replace(file.name, model.file.name)
-        raise _refusal(model, current, f"with them, {reason}") from error
+        raise _refusal(model, current, f"after the edit, {reason}") from error
 
 
 def _demand_writable(file: Path) -> None:
@@ -146,7 +146,7 @@ def _demand_writable(file: Path) -> None:
 
 def _refusal(model: Model, current: Mapping[str, str], reason: str) -> ConfigError:
     return ConfigError(
-        f"the digests of {model.name} are not written into {model.file.name}",
+        f"cannot write the digests of {model.name} into {model.file.name}",
         got=reason,
         remedy=f"paste these lines there{digests_code(current)}",
     )

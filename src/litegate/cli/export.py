@@ -31,8 +31,8 @@ def export(
 ) -> None:
     """Write the accepted bytes of a recipe to a file.
 
-    They come out of the store, and only where the last run of `pytest checks/`
-    judged exactly these bytes by every check, without a fail or an error.
+    Reads the store, and requires that the last run of `pytest checks/` judged exactly these bytes
+    by every check, without a fail or an error.
     """
     gate, checks = _collected()
     artifact = _stored(gate.session, *_declared(gate.session, model, recipe))
@@ -62,7 +62,7 @@ def _collected() -> tuple[Gate, tuple[Check, ...]]:
         last_lines = output.getvalue().strip().splitlines()[-_LINES:]
         raise ConfigError(
             "pytest could not collect the checks of this project",
-            got="\n    ".join(["it said last:", *last_lines]),
+            got="\n    ".join(["its last output:", *last_lines]),
             remedy="run `pytest checks/ --collect-only` until it succeeds",
         )
     return collected.gate, collected.checks
@@ -76,7 +76,7 @@ def write(data: bytes, to: Path) -> None:
         raise ConfigError(
             f"{to} cannot be written",
             got=str(error.strerror or error),
-            remedy="name a file in a folder of yours",
+            remedy="choose a file in a folder that you can write to",
         ) from error
 
 
@@ -89,9 +89,9 @@ def _declared(session: GateSession, model: str, recipe_name: str) -> tuple[Model
         raise ConfigError(f"{model} has no recipe {recipe_name}", expected=f"a gated one: {gated}")
     if not recipes[recipe_name].gate:
         raise ConfigError(
-            f"{model}/{recipe_name} is shown and not gated, so nothing judges it",
+            f"{model}/{recipe_name} has gate=False, so no check judges it",
             expected=f"a gated recipe: {gated}",
-            remedy="drop gate=False from the recipe",
+            remedy="remove gate=False from the recipe",
         )
     return declared, recipes[recipe_name]
 
@@ -99,5 +99,7 @@ def _declared(session: GateSession, model: str, recipe_name: str) -> tuple[Model
 def _stored(session: GateSession, model: Model, recipe: Recipe) -> Artifact:
     artifact = session.pipeline.find(model, recipe.name)
     if artifact is None:
-        raise not_judged(f"{model.name}/{recipe.name}", "nothing in the store for it as it stands")
+        raise not_judged(
+            f"{model.name}/{recipe.name}", "the store has no artifact for its current declaration"
+        )
     return artifact

@@ -36,27 +36,28 @@ _HASH = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 """A commit's full hash, SHA-1 or SHA-256."""
 Required = Annotated[
     str | None,
-    typer.Option("--require", metavar="COMMIT", help="Fail for a report of another commit."),
+    typer.Option("--require", metavar="COMMIT", help="Fail if the report is for another commit."),
 ]
 
 
 def merge(
     folders: Annotated[
-        list[Path], typer.Argument(metavar="FOLDER", help="Folders with the legs' reports.")
+        list[Path],
+        typer.Argument(metavar="FOLDER", help="Folders with the reports of the CI jobs."),
     ],
     *,
     expect: Annotated[
-        str, typer.Option(metavar="MODELS", help="The models: a JSON list, or names.")
+        str, typer.Option(metavar="MODELS", help="The expected models: names or a JSON list.")
     ],
     out: Annotated[
-        Path, typer.Option(metavar="FOLDER", help="Where the merged report.json goes.")
+        Path, typer.Option(metavar="FOLDER", help="Folder for the merged report.json.")
     ] = REPORT.parent,
     history: Annotated[
-        Path, typer.Option(metavar="FOLDER", help="Where the verdicts of each commit are kept.")
+        Path, typer.Option(metavar="FOLDER", help="Folder for the verdicts of each commit.")
     ] = HISTORY,
     require: Required = None,
 ) -> None:
-    """Merge the reports of several runs, a leg a model, into one verdict and its exit status."""
+    """Merge the reports of several CI jobs (one a model) into one verdict and exit status."""
     reports, damaged = _legs(folders, require)
     report = merged(reports, _names(expect), damaged)
     path = write(report, out)
@@ -76,7 +77,7 @@ def _page(report: Report, out: Path, history: Path) -> None:
     from litegate.report.history_store import reports_before_head, save_verdicts
     from litegate.report.html import page, write
 
-    gap = "the samples that changed sides are in the report.html of each leg, which has its store"
+    gap = "the report.html of each job shows the samples that changed sides, which need its store"
     gaps = [gap] if report.get("comparisons") else []
     write(
         page(report, gaps=gaps, earlier=reports_before_head(Path.cwd(), history)),
@@ -86,10 +87,10 @@ def _page(report: Report, out: Path, history: Path) -> None:
 
 
 def summary(report: ReportFile = None, *, require: Required = None) -> None:
-    """Print the report as Markdown; on GitHub, put it into the step's summary.
+    """Print the report as Markdown; on GitHub, also add it to the step summary.
 
-    With --require, a run that ended without a report is an error, and so is the report of another
-    commit: HEAD, a hash, or any name that git knows.
+    With --require COMMIT (HEAD, a hash or any git ref), fail if there is no report or if it is for
+    another commit.
     """
     content, is_readable = _read(report, require)
     if os.environ.get("GITHUB_STEP_SUMMARY"):
@@ -101,7 +102,7 @@ def summary(report: ReportFile = None, *, require: Required = None) -> None:
 
 
 def annotate(report: ReportFile = None) -> None:
-    """Print GitHub's `::error` lines: what failed, at the model's file and line."""
+    """Print GitHub's `::error` lines for each failure, at the model's file and line."""
     content, is_readable = _read(report)
     _print(annotations_of(content, prefix(Path.cwd())))
     raise typer.Exit(0 if is_readable else 1)
@@ -111,9 +112,9 @@ def badge(
     *,
     to: Annotated[Path, typer.Option(metavar="FILE", help="The file to write.")],
     report: ReportFile = None,
-    publish: Annotated[bool, typer.Option(help="Put it on the badge's branch, too.")] = False,
+    publish: Annotated[bool, typer.Option(help="Also push it to the badge's branch.")] = False,
 ) -> None:
-    """Write the JSON of a shields endpoint badge."""
+    """Write the JSON of a shields.io endpoint badge."""
     content = badge_of(_read(report)[0])
     to.parent.mkdir(parents=True, exist_ok=True)
     to.write_text(json.dumps(content) + "\n", "utf-8")
@@ -124,16 +125,16 @@ def badge(
 
 
 def comment(report: ReportFile = None) -> None:
-    """Write the pull request's one comment; for a workflow that runs after the gate."""
+    """Write or update the comment on the pull request, from a workflow that runs after the gate."""
     from litegate.cli import github_comment
 
     repository = _environment("GITHUB_REPOSITORY")
     number = github_comment.pull_request_of(_event(), repository)
     if number is None:
-        typer.echo("no open pull request has this head any more: nothing to write")
+        typer.echo("no comment written: no open pull request has this commit as its head")
         return
     github_comment.post(comment_of(_read(report)[0]), repository, number)
-    typer.echo(f"comment written on pull request {number}")
+    typer.echo(f"wrote the comment on pull request {number}")
 
 
 COMMANDS = (merge, summary, annotate, badge, comment)
@@ -167,7 +168,7 @@ def _names(expect: str) -> list[str]:
         names = [row if isinstance(row, str) else row["model"] for row in listed]
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(
-            "--expect is not what it can be",
+            "--expect has an invalid value",
             expected='names, or JSON such as ["digits_cnn", "mnist_cnn"]',
             got=excerpt(expect),
         ) from error
@@ -192,15 +193,15 @@ def _read_of(path: Path, commit: str | None) -> Report:
     if expected is None:
         raise ConfigError(
             f"--require {plain(commit) or '(empty)'}: git knows no such commit",
-            expected="HEAD, or the full hash of the commit that was gated",
+            expected="HEAD, or the full hash of the gated commit",
         )
     actual = (report.get("head") or {}).get("commit", "no commit")
     if actual != expected:
         raise ConfigError(
-            f"the report {path} is of another commit",
+            f"the report {path} is for another commit",
             expected=expected,
             got=actual,
-            remedy="delete the folder of reports, then run `pytest checks/` on this commit",
+            remedy="delete the report folder, then run `pytest checks/` on this commit",
         )
     return report
 
@@ -232,7 +233,10 @@ def _append(variable: str, text: str) -> None:
 def _environment(name: str) -> str:
     value = os.environ.get(name, "")
     if not value:
-        raise ConfigError(f"the environment variable {name} is not set", expected="as on GitHub")
+        raise ConfigError(
+            f"the environment variable {name} is not set",
+            expected="a variable that GitHub Actions sets",
+        )
     return value
 
 

@@ -33,9 +33,9 @@ def pull_request_of(event: Mapping[str, Any], repository: str) -> int | None:
         head = f"{run['head_repository']['owner']['login']}:{run['head_branch']}"
     except (KeyError, TypeError) as error:
         raise ConfigError(
-            "GitHub's event tells of no workflow run",
-            expected="an event of workflow_run",
-            remedy="start this from a workflow as docs/how-to/github.md shows it",
+            "GitHub's event has no workflow run",
+            expected="a workflow_run event",
+            remedy="run this in a workflow like the one in docs/how-to/github.md",
         ) from error
     pulls = _api("GET", f"repos/{repository}/pulls", fields={"state": "open", "head": head})
     return next((int(pull["number"]) for pull in pulls if pull["head"]["sha"] == sha), None)
@@ -101,11 +101,13 @@ def _gh(*args: str, stdin: str = "") -> str:
     try:
         gh = run(["gh", *args], stdin=stdin.encode(), timeout=_GH_SECONDS)
     except (OSError, ChildError) as error:
-        raise GitHubError("gh cannot be run", got=str(error), remedy="install it") from error
+        raise GitHubError(
+            "the GitHub CLI (gh) cannot be run", got=str(error), remedy="install it"
+        ) from error
     if gh.exit_code:
         raise GitHubError(
             f"gh {args[0]} {args[-1] if not stdin else args[3]} failed",
             got=gh.last_output,
-            remedy="give GH_TOKEN a token that may do this",
+            remedy="set GH_TOKEN to a token with this permission",
         )
     return gh.stdout

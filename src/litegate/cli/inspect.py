@@ -20,32 +20,35 @@ from litegate.spec.targets import KNOWN, Target, load
 
 
 def inspect(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="A .tflite file, or more.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="One or more .tflite files.")],
     *,
     target: Annotated[
         list[str] | None,
-        typer.Option(metavar="TARGET", help="A target's name or .toml file; else all known ones."),
+        typer.Option(
+            metavar="TARGET", help="A target's name or .toml file (default: all known targets)."
+        ),
     ] = None,
     signature: Annotated[
         str,
         typer.Option(
-            metavar="NAME", help="Which signature's graph, of a file with several; else the first."
+            metavar="NAME", help="The signature whose graph is shown (default: the first)."
         ),
     ] = "",
-    to_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+    to_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     check: Annotated[
         bool,
         typer.Option(
-            "--check", help="Print only what each --target refuses; exit status 1 if any."
+            "--check",
+            help="Print only what each --target does not support; exit status 1 if anything.",
         ),
     ] = False,
 ) -> None:
-    """Say what a file holds: operators, tensors, MACs, memory, what each target takes of it.
+    """Describe a file: operators, tensors, MACs, memory, and which targets support it.
 
-    The file is read and checked, never run. JSON of several files is a list.
+    The file is parsed and checked, never run. With several files, --json prints a list.
     """
     if check and (to_json or not target):
-        raise ConfigError("--check needs --target and no --json", remedy="name what must take it")
+        raise ConfigError("--check needs --target and no --json", remedy="name the target")
     targets = tuple(load(name, Path.cwd()) for name in target or KNOWN)
     if check:
         raise typer.Exit(int(_print_refusals(files, targets, signature)))
@@ -75,5 +78,5 @@ def _print_refusals(files: Sequence[Path], targets: tuple[Target, ...], signatur
             typer.echo(line)
     if not is_refused:
         taken_by = " and ".join(target.name for target in targets)
-        typer.echo(plain(f"{listed([*map(str, files)])}: taken by {taken_by}"))
+        typer.echo(plain(f"{listed([*map(str, files)])}: supported by {taken_by}"))
     return is_refused

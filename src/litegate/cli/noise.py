@@ -29,15 +29,16 @@ def noise(
     # The interval of the SD reaches from 0.71 to 1.70 times its value with 12 seeds (chi-square,
     # 95 %), and each costs a training.
     seeds: Annotated[
-        int, typer.Option(min=MIN_SEEDS, metavar="N", help="How many seeds to train.")
+        int, typer.Option(min=MIN_SEEDS, metavar="N", help="Number of seeds to train.")
     ] = 12,
     recipe: Annotated[
-        str, typer.Option(metavar="RECIPE", help="One of its recipes; else the first gated one.")
+        str,
+        typer.Option(metavar="RECIPE", help="One of its recipes (default: the first gated one)."),
     ] = "",
 ) -> None:
-    """Train a model from several seeds and say how far its accuracy moves.
+    """Train a model from several seeds, and measure how much its accuracy varies.
 
-    A limit on what a change may cost that is below twice this SD is broken by honest changes too.
+    Harmless changes break an accuracy regression limit that is below twice this SD.
     """
     options = parse(Path.cwd(), {}, settings(Path.cwd()))
     session = GateSession(options, _silent, typer.echo)
@@ -46,7 +47,7 @@ def noise(
     row = _measured(session, declared, chosen, seeds)
     for line in summary(row, Case(model=declared, recipe=chosen).regression.accuracy):
         typer.echo(line)
-    typer.echo(f"kept in {write_row(session.options.project, row)}")
+    typer.echo(f"wrote {write_row(session.options.project, row)}")
 
 
 def _silent(_model: str, _event: Event) -> None:
@@ -57,12 +58,12 @@ def _model(session: GateSession, name: str) -> Model:
     declared = declared_model(session.models, name)
     if declared.prebuilt:
         raise ConfigError(
-            f"{plain(name)} is prebuilt: it is not trained, so no seed moves it",
+            f"{plain(name)} is prebuilt: litegate does not train it, so seeds have no effect",
             expected="a model that litegate trains",
         )
     if not declared.has_accuracy:
         raise ConfigError(
-            f"{plain(name)} has no accuracy that seeds could move",
+            f"{plain(name)} has no accuracy to measure",
             expected="a model that chooses between labelled classes",
         )
     return declared
@@ -118,9 +119,9 @@ def _built(session: GateSession, model: Model, recipe: str) -> Artifact:
 def _check_seeds_matter(built: list[Artifact]) -> None:
     if len({artifact.sha256 for artifact in built}) == 1:
         raise MeasurementError(
-            f"every seed gives the same bytes of {built[0].name}",
+            f"{built[0].name} has the same bytes for every seed",
             expected="weights that depend on Training(seed=...)",
-            remedy="look for a seed that the builder sets itself",
+            remedy="remove the fixed seed that the builder sets itself",
         )
 
 
@@ -134,13 +135,13 @@ def summary(row: NoiseRow, limit: Quantity) -> Iterator[str]:
     sd_range = " to ".join(ends)
     yield f"SD {text(estimate.sd, Unit.POINTS)} (95 % interval {sd_range}, {METHOD})"
     if not estimate.sd:
-        yield "every seed did equally well: that says nothing of the spread; take more samples"
+        yield "every seed has the same accuracy, which does not show the spread: use more samples"
     share = f"{float(estimate.differing(limit.value)):.0%}".replace("%", " %")
     yield f"{share} of all pairs of seeds differ by more than {limit}"
     least = f"{estimate.least_limit}, {MIN_LIMIT_SD} SD"
-    advice = f"the least limit that honest changes can keep: {least}"
+    advice = f"the lowest limit that harmless changes keep: {least}"
     is_below = limit.value < estimate.least_limit.value
-    yield f"{advice}; {limit}, which holds now, is {'below' if is_below else 'not below'} it"
+    yield f"{advice}; the current limit, {limit}, is {'below' if is_below else 'not below'} it"
 
 
 def _ends(row: NoiseRow) -> tuple[float, float]:

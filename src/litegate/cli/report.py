@@ -29,23 +29,25 @@ def report(
     to: Annotated[Path | None, typer.Option(metavar="FILE", help="The page to write.")] = None,
     history: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="A folder of kept reports, such as artifacts of CI."),
+        typer.Option(metavar="FOLDER", help="A folder with earlier reports, such as CI artifacts."),
     ] = None,
     open_page: Annotated[
         bool, typer.Option("--open", help="Open the page in the default browser.")
     ] = False,
 ) -> None:
-    """Make report.html again from report.json and the store, or hold two reports together.
+    """Write report.html from report.json and the store, or compare two reports.
 
-    Nothing is built or measured. Pictures need the run's files and samples in the store.
+    Nothing is built or measured. Pictures need the run's artifacts and samples in the store.
     """
     options = parse(Path.cwd(), {}, settings(Path.cwd()))
     named = [*([another] if another else []), *(reports or [])]
     if len(named) > 2 or (another and reports):
-        raise ConfigError("one report is shown, or two are compared", got=f"{len(named)} reports")
+        raise ConfigError(
+            "litegate report takes one report, or two to compare", got=f"{len(named)} reports"
+        )
     files = [report_file(path) for path in named]
     if len(files) == 2 and history:
-        raise ConfigError("a history stands on the page of one report", got="two reports")
+        raise ConfigError("--history needs exactly one report", got="two reports")
     if len(files) == 2:
         path = _render_comparison(files[0], files[1], to or options.report / COMPARED)
     else:
@@ -53,7 +55,7 @@ def report(
         path = _render(source, to or source.with_name(PAGE_NAME), options, history)
     typer.echo(f"page: {path}")
     if open_page and not webbrowser.open(path.resolve().as_uri()):
-        typer.echo("no browser can be started here; open the page by its path", err=True)
+        typer.echo("cannot start a browser here: open the page by its path", err=True)
 
 
 def _render(source: Path, to: Path, options: GateOptions, history: Path | None) -> Path:

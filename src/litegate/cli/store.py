@@ -23,7 +23,9 @@ from litegate.gate.project_settings import settings
 from litegate.gate.session import GateSession
 
 store = typer.Typer(
-    help="Look after the store of artifacts.", no_args_is_help=True, rich_markup_mode="markdown"
+    help="List, prune and verify the store of artifacts.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
 )
 _REMADE = (BUILDS, ANSWERS)
 """Groups whose entries a run makes again; only --all prunes the others."""
@@ -55,11 +57,12 @@ def _needed(session: GateSession) -> dict[str, str]:
 
 @store.command("list")
 def list_entries(
-    *, as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False
+    *, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
 ) -> None:
-    """List what the store keeps, the newest first, with sizes and what this project needs.
+    """List the store's entries and sizes, newest first, and which of them this project needs.
 
-    What it needs is called as `litegate build` calls it; the rest by its certificate.
+    Entries that the project needs have their names in `litegate build`, others are named after
+    their certificate.
     """
     session = _session()
     artifacts = session.pipeline.store
@@ -99,31 +102,33 @@ def prune(
             min=0,
             metavar="DAYS",
             show_default=False,
-            help="Only what was put into the store so many days ago or earlier; else of any age.",
+            help="Remove only entries that are at least this old (default: any age).",
         ),
     ] = 0.0,
     everything: Annotated[
         bool,
-        typer.Option("--all", help="Also what this project needs, and what is kept of commits."),
+        typer.Option(
+            "--all", help="Also remove what this project needs, and what is kept for commits."
+        ),
     ] = False,
 ) -> None:
-    """Remove the artifacts that no model of this project needs as it stands now.
+    """Remove the artifacts that no model of this project needs now.
 
-    Where other projects share the store, --older-than spares what they are at work on. What a run
-    has under its lock stays. What is removed and needed again is built again.
+    If projects share a store, --older-than spares what the others use. Entries that a run has
+    locked stay. Removed artifacts are built again if they are needed.
     """
     session = _session()
     artifacts = session.pipeline.store
 
     def on_locked(entry: Entry) -> None:
-        typer.echo(plain(f"left {entry.what}: another process holds its lock"), err=True)
+        typer.echo(plain(f"kept {entry.what}: another process holds its lock"), err=True)
 
     groups = _ALL if everything else _REMADE
     needed = {} if everything else _needed(session)
     if "" in needed:
         raise StoreError(
-            "what this project needs cannot be told: a file that a model names is not here",
-            remedy="bring the file (`litegate build` says which), or remove everything with --all",
+            "cannot tell what this project needs: a file that a model names is missing",
+            remedy="provide the file (`litegate build` names it), or remove everything with --all",
         )
     removed, freed = prune_entries(artifacts, needed, on_locked, days=older_than, only=groups)
     typer.echo(f"{_counted(removed)}; {freed:,} B freed in {artifacts.root}")
@@ -132,7 +137,7 @@ def prune(
 def _counted(removed: list[Entry]) -> str:
     """Count the removed entries by kind."""
     if not removed:
-        return "no entry removed"
+        return "removed no entries"
     kinds = Counter(entry.group for entry in removed)
     by_kind = ", ".join(f"{count:,} of {kind}" for kind, count in sorted(kinds.items()))
     return f"{len(removed):,} {'entry' if len(removed) == 1 else 'entries'} removed: {by_kind}"
@@ -140,25 +145,26 @@ def _counted(removed: list[Entry]) -> str:
 
 @store.command("adopt")
 def adopt_folder() -> None:
-    """Mark a store of an earlier version, so that it is used and pruned; it must hold nothing else.
+    """Mark a folder as a store, if an earlier version made it and it has no other files.
 
-    Only such a folder needs it: a new store has its marker from the beginning.
+    Stores without the marker are neither used nor pruned. New stores have it.
     """
     root = _session().options.store
     done = adopt(root)
-    typer.echo(f"{root} is marked as a store" if done else f"{root} is a store already")
+    typer.echo(f"marked {root} as a store" if done else f"{root} is a store already")
 
 
 @store.command("verify")
 def verify_files(
     *,
     remove: Annotated[
-        bool, typer.Option("--remove", help="Remove damaged entries: they are built again.")
+        bool,
+        typer.Option("--remove", help="Remove damaged entries; the next run builds them again."),
     ] = False,
 ) -> None:
-    """Read every file of the store and hold it to its digest; exit status 1 where one is damaged.
+    """Compare every file of the store with its digest; exit status 1 if one is damaged.
 
-    A run finds damage by itself, when it reads, and builds what is damaged again.
+    A run finds damage when it reads a file, and builds damaged artifacts again.
     """
     artifacts = _session().pipeline.store
     damaged = list(verify(artifacts))
@@ -170,8 +176,10 @@ def verify_files(
         artifacts.remove([], lambda _: None)
         still_damaged = list(verify(artifacts))
         if still_damaged:
-            raise StoreError(f"damage is left in {artifacts.root}", got=still_damaged[0][2])
+            raise StoreError(f"{artifacts.root} still has damaged entries", got=still_damaged[0][2])
     typer.echo(
-        f"{len(damaged):,} damaged in {artifacts.root}" if damaged else f"{artifacts.root} is whole"
+        f"{len(damaged):,} damaged in {artifacts.root}"
+        if damaged
+        else f"no damage in {artifacts.root}"
     )
     raise typer.Exit(int(bool(damaged) and not remove))

@@ -23,10 +23,10 @@ def strip(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A .tflite file.")],
     to: Annotated[Path, typer.Option(metavar="FILE", help="The file to write.", dir_okay=False)],
 ) -> None:
-    """Take out of a file what no device reads: names of tensors, notes, debug metadata.
+    """Remove from a file what no device reads: names of tensors, notes, debug metadata.
 
-    It is written only where both files hold the same graph, and give the same bits on drawn
-    samples, by each of LiteRT's kernels.
+    Writes the file only if both files have the same graph and the same outputs, to the bit, on
+    random samples with each of LiteRT's kernels.
     """
     tflite = read(file)
     names = [signature.name for signature in parse(tflite, subject=str(file)).signatures]
@@ -48,9 +48,9 @@ def _proof(answers: list[tuple[Kernels, Answers]]) -> str:
     """Return what was proved, and the first reason why LiteRT did not run the file."""
     refusals = [(kernels, answer.refusal) for kernels, answer in answers if not answer.samples]
     if not refusals:
-        return f"the same answers to the bit on {SAMPLES:,} samples"
+        return f"the same outputs to the bit on {SAMPLES:,} samples"
     kernels, refusal = refusals[0]
-    reason = f"not run on drawn samples by the {kernels} kernels: {' '.join(refusal.split())}"
+    reason = f"not run on random samples by the {kernels} kernels: {' '.join(refusal.split())}"
     if len(refusals) == len(answers):
         return f"the same operators and constants ({reason})"
-    return f"the same answers to the bit on {SAMPLES:,} samples ({reason})"
+    return f"the same outputs to the bit on {SAMPLES:,} samples ({reason})"

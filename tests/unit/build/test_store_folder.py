@@ -153,9 +153,9 @@ def test_an_earlier_store_is_used_once_it_was_adopted(old_store, files, command)
             use()
     assert "`litegate store adopt`" in str(command("prune").exception)
     assert tree(old_store.root) == before
-    assert command("adopt").stdout.endswith("is marked as a store\n")
+    assert command("adopt").stdout.startswith("marked ")
     assert command("adopt").stdout.endswith("is a store already\n")
-    assert command("verify").stdout.endswith("is whole\n")
+    assert command("verify").stdout.startswith("no damage in ")
     assert old_store.get(EVALUATIONS, KEYS[0]) == {"a": KEYS[0].encode()}
 
 

@@ -212,7 +212,7 @@ def test_the_command_writes_the_smaller_file_and_says_by_how_much(tmp_path):
     assert done.exit_code == 0
     assert (tmp_path / "deep" / "small.tflite").read_bytes() == stripped(with_notes(tiny()))
     assert "% less)" in done.output
-    assert f"the same answers to the bit on {SAMPLES} samples" in done.output
+    assert f"the same outputs to the bit on {SAMPLES} samples" in done.output
 
 
 def test_a_missing_file_is_an_error(tmp_path):
@@ -231,6 +231,6 @@ def test_the_command_says_what_it_could_not_run(tmp_path):
     assert done.exit_code == 0
     assert (tmp_path / "small.tflite").exists()
     assert (
-        "the same operators and constants (not run on drawn samples by the xnnpack kernels: "
+        "the same operators and constants (not run on random samples by the xnnpack kernels: "
         in done.output
     )

@@ -140,7 +140,7 @@ def test_each_shape_of_a_declaration_is_written(project, source):
     project.source(source)
     lines = project.write().splitlines()
     assert lines[0].split()[:2] in (["added", "x_test"], ["changed", "x_test"])
-    assert lines[-1].startswith("written at models/kws.py:")
+    assert lines[-1].startswith("wrote models/kws.py:")
     assert list(project.file.parent.glob(".*")) == []
 
 
@@ -178,7 +178,7 @@ def test_all_else_stays_as_it_is(project):
     assert [line.split()[:2] for line in said[:3]] == [
         ["changed", "x_test"],
         ["added", "y_test"],
-        ["gone", "slices.night"],
+        ["removed", "slices.night"],
     ]
     assert said[0].split(maxsplit=2)[2] == (
         f"{OLD[:12]} -> {CURRENT['x_test'][:12]}  float32 of shape (4, 2)"
@@ -190,7 +190,7 @@ def test_all_else_stays_as_it_is(project):
     assert project.text == expected
     assert project.file.stat().st_mode & 0o777 == 0o640
     before = project.file.stat()
-    assert project.write() == "kws: the 2 digests of s are right\n"
+    assert project.write() == "kws: all 2 digests of s match\n"
     assert project.file.stat().st_ino == before.st_ino
 
 
@@ -209,7 +209,7 @@ def test_without_write_the_lines_are_printed_and_nothing_is_written(project, mon
 def test_writing_is_refused_in_ci(project, monkeypatch):
     monkeypatch.setenv("CI", "true")
     project.source(SHAPES["empty"])
-    assert "refused if CI is set" in project.refused()
+    assert "does not run if CI is set" in project.refused()
 
 
 def test_without_libcst_the_error_names_the_extra_and_the_lines(project, monkeypatch):
@@ -225,7 +225,7 @@ def test_without_libcst_the_error_names_the_extra_and_the_lines(project, monkeyp
 def test_a_second_model_of_the_file_keeps_its_own(project):
     other = _dict("{'x_test': 'b'}").replace("kws =", "other =")
     project.source(SHAPES["old"] + other)
-    assert "these are the digests of" not in project.write()
+    assert "the same digests also apply to" not in project.write()
     assert project.text.endswith(other)
     project.write("other")
     assert project.declared() == CURRENT
@@ -234,7 +234,7 @@ def test_a_second_model_of_the_file_keeps_its_own(project):
 def test_a_model_that_shares_the_digests_is_named(project):
     source = SHAPES["constant"]
     project.source(source + source.splitlines()[-1].replace("kws =", "other =") + "\n")
-    assert "these are the digests of other, too" in project.write()
+    assert "the same digests also apply to other" in project.write()
 
 
 HARD = {
@@ -249,7 +249,7 @@ HARD = {
     ),
     "changed later": (
         f"D = {{}}\n{_dict('D')}D.update(x_test='a')\n",
-        "kws.py:2 does not decide them",
+        "the declaration at models/kws.py:2 does not set them",
     ),
     "not every argument": (
         f"D = {{'domain': (0, 1)}}\n{PREBUILT.format(data='lg.datasets.npz(chr(115), **D)')}",
@@ -263,7 +263,7 @@ HARD = {
         DATA.format(head="", data=CALL.format(digests=""))
         .removeprefix(HEAD)
         .replace("    recipes=", "    budget=lg.Budget(slice_drop=lg.points(1)),\n    recipes="),
-        "with them, ",
+        "after the edit, ",
     ),
 }
 
@@ -348,7 +348,7 @@ def test_an_unknown_model_is_told_with_the_known_ones(project):
 
 def test_a_digest_of_the_bytes_alone_is_named_as_such(project):
     project.source(HEAD + _dict(f"{{'x_test': '{hashlib.sha256(X.tobytes()).hexdigest()}'}}"))
-    assert project.write().splitlines()[0].endswith("the old digest was of the bytes alone")
+    assert project.write().splitlines()[0].endswith("the old digest covered only the bytes")
 
 
 def test_a_stream_is_read_a_part_at_a_time(project):
@@ -398,4 +398,4 @@ def test_what_libcst_cannot_parse_is_printed(project, monkeypatch):
 
 def test_the_command_to_type_quotes_odd_names(project):
     project.source(SHAPES["old"].replace("data=", 'name="a; b", data='))
-    assert "to write them: litegate digests 'a; b' --write" in project.digests("a; b").stdout
+    assert "to write them, run litegate digests 'a; b' --write" in project.digests("a; b").stdout

@@ -53,7 +53,7 @@ def test_a_report_of_the_required_commit_is_demanded(litegate, tmp_path, command
     done = litegate(*command, "--require", HEAD)
     assert done.exit_code == status
     if status:
-        reason = "cannot be read" if commit == "no report" else "is of another commit"
+        reason = "cannot be read" if commit == "no report" else "is for another commit"
         assert reason in done.output
 
 

@@ -27,15 +27,15 @@ def litegate(monkeypatch):
 def test_options_say_what_they_take(litegate):
     helped = litegate("compare", "--help")
     assert re.search(r"--data +FILE +An \.npz file", helped)
-    assert "Print JSON, for programs" in helped
+    assert re.search(r"--json +.*Print JSON\.", helped)
     assert "no-latency" not in helped
-    assert "default" not in litegate("store", "prune", "--help")
+    assert "[default" not in litegate("store", "prune", "--help")
 
 
 def test_a_report_is_called_alike_by_every_command(litegate):
     for command in ("report", "summary", "annotate", "badge", "comment", "accept"):
         assert re.search(
-            r"--report +PATH +Another report than the last", litegate(command, "--help")
+            r"--report +PATH +A report.json or its folder", litegate(command, "--help")
         )
 
 

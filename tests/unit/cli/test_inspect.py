@@ -211,7 +211,7 @@ def test_check_prints_what_a_target_refuses_and_fails(inspect, tmp_path):
     rules = "".join(f"{name} = {{}}\n" for name in names)
     (tmp_path / "own.toml").write_text(f"source = 'x'\n[operators]\n{rules}")
     taken = inspect(INT8, "--check", "--target", "tflm", "--target", "own.toml")
-    assert taken.output == "model.tflite: taken by tflm and own.toml\n"
+    assert taken.output == "model.tflite: supported by tflm and own.toml\n"
     assert taken.exit_code == 0
     refused = inspect(custom_operator(tiny(), "dense", "Mine"), "--check", "--target", "tflm")
     assert refused.exit_code == 1

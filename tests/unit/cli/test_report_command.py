@@ -39,5 +39,5 @@ def test_the_page_is_opened_on_request_only(opened, tmp_path):
 def test_a_machine_without_a_browser_is_told_and_the_page_is_there(opened, tmp_path, monkeypatch):
     monkeypatch.setattr(webbrowser, "open", lambda _: False)
     done = _report("--open", "--to", "page.html")
-    assert "no browser can be started here" in done.stderr
+    assert "cannot start a browser here" in done.stderr
     assert (tmp_path / "page.html").is_file()

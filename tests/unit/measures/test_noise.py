@@ -271,7 +271,7 @@ def test_seeds_that_change_nothing_are_an_error(project):
     project.fixed = True
     done = run("tiny", "--seeds", "2")
     assert isinstance(done.exception, MeasurementError)
-    assert "every seed gives the same bytes" in str(done.exception)
+    assert "has the same bytes for every seed" in str(done.exception)
     assert read_record(project.path) == ()
 
 
@@ -286,9 +286,9 @@ def test_a_build_that_fails_ends_the_command(project):
 def test_summary_says_where_the_limit_stands():
     """Below two SD, at them, above."""
     (*_, below), (*_, at) = (list(summary(row(), points(limit))) for limit in (3.99, 4.01))
-    assert "the least limit that honest changes can keep: 4.00 points, 2 SD" in below
-    assert below.endswith("3.99 points, which holds now, is below it")
-    assert at.endswith("4.01 points, which holds now, is not below it")
+    assert "the lowest limit that harmless changes keep: 4.00 points, 2 SD" in below
+    assert below.endswith("the current limit, 3.99 points, is below it")
+    assert at.endswith("the current limit, 4.01 points, is not below it")
 
 
 def test_summary_counts_the_pairs():

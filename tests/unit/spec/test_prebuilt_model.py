@@ -162,4 +162,4 @@ def test_noise_is_refused(listed):
     done = listed("noise", "one")
     assert done.exit_code == 1
     assert isinstance(done.exception, ConfigError)
-    assert "one is prebuilt: it is not trained" in str(done.exception)
+    assert "one is prebuilt: litegate does not train it" in str(done.exception)
