@@ -16,8 +16,13 @@ from litegate.core.pytest_options import ENDS_WITHOUT_VERDICT, HIDES, SELECTS
 def concerned(config: pytest.Config, checks: Path, args: Iterable[str] | None = None) -> bool:
     """Return True if an argument of the command line is in the folder of checks, or above it."""
     folder = checks.resolve()
-    paths = [_resolved(config, arg) for arg in (config.args if args is None else args)]
+    paths = argument_paths(config, args)
     return any(path.is_relative_to(folder) or folder.is_relative_to(path) for path in paths)
+
+
+def argument_paths(config: pytest.Config, args: Iterable[str] | None = None) -> list[Path]:
+    """Return the path of each argument of the command line, or of `args`."""
+    return [_resolved(config, arg) for arg in (config.args if args is None else args)]
 
 
 def asked_for(config: pytest.Config, path: Path) -> bool:

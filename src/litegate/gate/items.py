@@ -111,6 +111,15 @@ def requires(item: pytest.Item) -> bool:
     return "require" in fixtures_of(item)
 
 
+def asks_gate(item: pytest.Item) -> bool:
+    """Return True if a test asks for the gate's `require` and for what it hands to checks."""
+    if not requires(item) or FIXTURES.isdisjoint(fixtures_of(item)):
+        return False
+    info = getattr(item, "_fixtureinfo", None)  # pytest offers no other way
+    definitions = info.name2fixturedefs.get("require") if info else None
+    return not definitions or definitions[-1].func.__module__ == _OURS
+
+
 def functions_of(items: Iterable[pytest.Item]) -> dict[str, Any]:
     """The functions of some items by node id, without the part in brackets."""
     functions = (item for item in items if isinstance(item, pytest.Function))

@@ -56,6 +56,10 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     try:
         options = options_of(config)
+        if len(config.args) > 1:
+            from litegate.gate.other_projects import refuse_other_projects  # late: as `hooks`
+
+            refuse_other_projects(config)
         if options.checks.is_dir() and concerned(config, options.checks):
             from litegate.gate.hooks import activate
 
@@ -63,6 +67,24 @@ def pytest_configure(config: pytest.Config) -> None:
     except (LitegateError, ValueError, TypeError) as error:
         _delete_last_report(config)
         raise pytest.UsageError(str(error)) from error
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Refuse the first check that is collected outside this run's folder of checks.
+
+    Before the next file is collected: of another project it may be named alike, which is an error
+    of its own.
+    """
+    if "require" not in getattr(item, "fixturenames", ()):
+        return
+    from litegate.gate.other_projects import refuse_stray_check  # late: as `hooks`
+
+    try:
+        refuse_stray_check(item, options_of(item.config).checks)
+    except pytest.UsageError as error:
+        if not hasattr(item.config, "workerinput"):
+            raise
+        item.session.shouldfail = str(error)  # a worker has no other way to end a run
 
 
 _FOLDERS = ("litegate_checks", "litegate_report")
