@@ -5,6 +5,9 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+from litegate.spec import Kind
+from litegate.testing import tiny
+
 SIZE = "from litegate.measures.structure.size import size\nfrom litegate import byte, kib"
 KEPT = "require(size(candidate) <= kib(100))"
 BROKEN = "require(size(candidate) <= byte(10))"
@@ -115,23 +118,26 @@ def test_every_verdict_of_a_check_is_listed(project):
     done.stdout.fnmatch_lines(["litegate: 1 model: 1 fail, 1 pass"])
 
 
-def test_values_reach_junit_and_the_report(project):
-    """For other programs: the properties of the test case, and report.json."""
-    done = project.model().check(KEPT, head=SIZE).run("checks/", "--junitxml=junit.xml")
-    assert done.ret == 0
-    assert '<property name="size" value="' in (project.path / "junit.xml").read_text()
+def test_values_reach_the_report(project):
+    assert project.model().check(KEPT, head=SIZE).run("checks/").ret == 0
     report = json.loads((project.path / ".litegate/report/report.json").read_text())
     assert report["verdict"] == "pass"
     assert report["verdicts"][0]["id"] == "checks/test_one.py::test_it[tiny-int8_qat]"
     assert report["verdicts"][0]["requirement"] == "It holds."
 
 
-def test_a_failed_check_has_its_measurements_in_junit_too(project):
-    """One property for each, those before the broken limit included."""
-    project.model().check(f"{KEPT}\n{BROKEN}\n{KEPT}", head=SIZE).run("checks/", "--junitxml=j.xml")
-    [case] = ET.parse(project.path / "j.xml").iter("testcase")  # noqa: S314 our own file
-    names = [found.get("name") for found in case.iter("property")]
-    assert names == ["size", "size"]
+def test_junit_has_a_property_for_each_verdict(project):
+    """Value with unit, limit and verdict under the measurement's name; a second one is numbered."""
+    other = "require(size(candidate) >= kib(0.5))"
+    project.model().check(f"{KEPT}\n{other}\n{BROKEN}\n{KEPT}", head=SIZE)
+    assert project.run("checks/", "--junitxml=junit.xml").ret == 1
+    [case] = ET.parse(project.path / "junit.xml").iter("testcase")  # noqa: S314 our own file
+    properties = {it.get("name"): it.get("value").split(", ") for it in case.iter("property")}
+    assert list(properties) == ["size", "size (2)", "size (3)"]
+    size = f"{len(tiny(Kind.INT8_QAT)):,} B"
+    assert properties["size"] == [size, "limit <= 102,400 B", "pass"]
+    assert properties["size (2)"] == [size, "limit >= 512 B", "pass"]
+    assert properties["size (3)"] == [size, "limit <= 10 B", "fail"]
     assert case.find("failure") is not None
 
 

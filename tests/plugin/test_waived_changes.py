@@ -1,5 +1,6 @@
 """Waivers of comparisons with the base, from the pull request to the one after the next."""
 
+import re
 import shutil
 import subprocess
 import tomllib
@@ -79,7 +80,8 @@ def test_an_accepted_growth_excuses_one_pull_request(repository):
     repository.grow(larger, "larger")
     assert repository.judge().ret == 1
     assert f"waiver accepts: size <= {len(larger):,} B (against the base" in repository.accept()
-    assert repository.judge().ret == 0
+    assert repository.judge("main", "--junitxml=junit.xml").ret == 0
+    assert re.search(r'name="size growth" value="1[78].* waived"', _text(repository, "junit.xml"))
     (accepted,) = repository.accepted
     assert accepted["ceiling"] == f"size <= {len(larger):,} B"
 
@@ -99,6 +101,10 @@ def test_an_accepted_growth_excuses_one_pull_request(repository):
     following.stdout.fnmatch_lines(
         [f"*it lapsed: it is for the base {accepted['base'][:12]}, and the base is * now*"]
     )
+
+
+def _text(repository, name):
+    return (repository.path / name).read_text("utf-8")
 
 
 OLD_WAIVER = f"""

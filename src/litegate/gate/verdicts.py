@@ -119,7 +119,7 @@ def requirer(request: pytest.FixtureRequest) -> Iterator[Require]:
         if gate.scene is None and verdict.outcome is not Outcome.PASS:
             row["steps"] = verdict_steps(gate, item, row)
         rows.append(row)
-        item.user_properties.append((measurement.name, text(measurement.value, measurement.unit)))
+        item.user_properties.append(_junit_property(row, dict(item.user_properties)))
         return None if row["waived"] else verdict
 
     yield Require(gate.options.strict, record)
@@ -128,6 +128,19 @@ def requirer(request: pytest.FixtureRequest) -> Iterator[Require]:
             "this check asked for require and never called it, so it promised nothing",
             remedy="call require(measurement <= limit), or drop the argument",
         )
+
+
+def _junit_property(row: Mapping[str, Any], earlier: Mapping[str, object]) -> tuple[str, str]:
+    """Return a verdict as a property of a JUnit test case: the measurement's name, and the rest.
+
+    A name that `earlier` properties of the test case have gets a number.
+    """
+    name, unit = str(row["measurement"]), Unit(row["unit"])
+    names = (name, *(f"{name} ({number})" for number in range(2, len(earlier) + 2)))
+    outcome = "waived" if row["waived"] else row["verdict"]
+    value, limit = text(row["value"], unit), text(row["limit"], unit)
+    unique = next(name for name in names if name not in earlier)
+    return unique, f"{value}, limit {row['relation']} {limit}, {outcome}"
 
 
 def _wrong_subject(item: pytest.Item, measurement: Measurement) -> str:
