@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,6 +43,8 @@ class Head:
     """Time of the commit in seconds since 1970."""
     changed: bool
     """True if files of the project differ from the commit."""
+    repository: str
+    """The repository's page, to link to commits; empty if unknown."""
 
 
 def head(project: Path) -> Head | None:
@@ -55,7 +58,35 @@ def head(project: Path) -> Head | None:
         return None
     commit, time, *rest = log.split("\n", 2)
     subject = "".join(rest).encode("utf-8", "replace").decode()
-    return Head(commit=commit, subject=subject, time=int(time), changed=changed != "")
+    return Head(
+        commit=commit,
+        subject=subject,
+        time=int(time),
+        changed=changed != "",
+        repository=repository_page(project),
+    )
+
+
+_REMOTE = re.compile(
+    r"(?:(?:https|ssh)://)?(?:[^@/\s]*@)?([\w.-]+)(?::\d+/|[:/])([\w./~-]+?)(?:\.git)?/?"
+)
+"""A remote's host and path. A user name and a password, which it may contain, are left out."""
+
+
+def repository_page(project: Path) -> str:
+    """Return the address of the repository on GitHub, GitLab or alike; empty if unknown.
+
+    From the variables of GitHub Actions or GitLab CI, else from the remote "origin". A remote
+    without a host, or over http, has no page.
+    """
+    if repository := os.environ.get("GITHUB_REPOSITORY"):
+        return f"{os.environ.get('GITHUB_SERVER_URL', 'https://github.com')}/{repository}"
+    if page := os.environ.get("CI_PROJECT_URL"):
+        return page
+    remote = _git(project, "remote", "get-url", "origin") or ""
+    match = _REMOTE.fullmatch(remote)
+    is_host = match and "." in match[1].strip(".")
+    return f"https://{match[1]}/{match[2]}" if match and is_host else ""
 
 
 def commit_hash(project: Path, name: str) -> str | None:

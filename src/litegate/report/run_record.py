@@ -113,7 +113,7 @@ class Run:
     """Versions, kernels, threads, processor, folders."""
     strict: bool
     head: Mapping[str, Any] | None = None
-    """The commit that was judged: commit, subject, time, changed."""
+    """The commit that was judged: commit, subject, time, changed, repository."""
     base: Mapping[str, Any] | None = None
     """The merge base that the run compared with: commit, ref."""
     anchor: Mapping[str, Any] | None = None

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from litegate.core.git import tracked_in
+from litegate.core.git import repository_page, tracked_in
 
 
 @pytest.fixture
@@ -75,3 +75,35 @@ def test_files_of_a_submodule_are_known(repository, tmp_path):
         repository(*args, cwd=inner)
     repository("-c", "protocol.file.allow=always", "submodule", "add", "-q", str(inner), "sub")
     assert tracked_in(repository.project / "sub") == repository.project / "sub" / "k.json"
+
+
+@pytest.mark.parametrize(
+    ("remote", "page"),
+    [
+        ("https://github.com/o/n.git", "https://github.com/o/n"),
+        ("https://user:secret@github.com/o/n", "https://github.com/o/n"),
+        ("git@gitlab.com:group/sub/n.git", "https://gitlab.com/group/sub/n"),
+        ("ssh://git@git.example.org:2222/o/n.git", "https://git.example.org/o/n"),
+        ("../neighbour", ""),
+        ("/srv/git/n.git", ""),
+        ("file:///srv/n.git", ""),
+        ("http://example.org/o/n", ""),
+        ('https://example.org/o/n"><script>', ""),
+        ("C:/repositories/n", ""),
+    ],
+)
+def test_a_remote_has_a_page(repository, remote, page, monkeypatch):
+    for variable in ("GITHUB_REPOSITORY", "CI_PROJECT_URL"):
+        monkeypatch.delenv(variable, raising=False)
+    assert repository_page(repository.project) == ""
+    repository("remote", "add", "origin", remote)
+    assert repository_page(repository.project) == page
+
+
+def test_ci_names_the_page_of_the_repository(repository, monkeypatch):
+    monkeypatch.setenv("CI_PROJECT_URL", "https://gitlab.example.org/g/n")
+    monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
+    assert repository_page(repository.project) == "https://gitlab.example.org/g/n"
+    monkeypatch.setenv("GITHUB_REPOSITORY", "o/n")
+    monkeypatch.setenv("GITHUB_SERVER_URL", "https://github.example.org")
+    assert repository_page(repository.project) == "https://github.example.org/o/n"

@@ -9,6 +9,7 @@ import pytest
 
 from litegate.core.errors import ConfigError
 from litegate.core.escaping import plain
+from litegate.measures.names import Name
 from litegate.report.formatting import counts, figures, interval_text
 from litegate.report.html import comparison_page, page, write
 from litegate.report.html.answer import answer
@@ -223,6 +224,79 @@ def test_a_row_says_what_to_do():
     assert "<dt>Reproduce</dt><dd><code>pytest -k m</code>" in html
     assert "<dt>Change</dt><dd><code>models/m.py:6</code>" in html
     assert "Intended" not in html
+
+
+def compared(measurement, value, *evidence, unit="%", **over):
+    """A verdict against the base."""
+    row = made_reports.verdict(name=measurement, **over)
+    return row | {"value": value, "unit": unit, "evidence": list(evidence)}
+
+
+def of_change(html):
+    """The lines about the change: names and texts."""
+    lines = re.findall(r"<dt>(\w+)</dt><dd>(.*?)</dd>", html)
+    return {name: " ".join(Seen(text).texts) for name, text in lines}
+
+
+BASE = {"commit": "b" * 40, "ref": "main"}
+HEAD = {"commit": "a" * 40, "subject": "Widen it", "time": 1, "changed": False}
+
+
+def test_the_change_is_told_in_one_line_each():
+    rows = [
+        compared(Name.SIZE_GROWTH, 0.25, "10 B against 8 B of the base", "tensor 'a' +2 B"),
+        compared(Name.ACCURACY_REGRESSION, 0.01, "9 samples", "1 flip: 1 broken", unit="points"),
+        compared(Name.LOST_TYPES, 0.0, unit="count"),
+        compared(Name.LATENCY_GROWTH, -0.1, "against the base's m/r", "5 us against 6 us"),
+    ]
+    told = of_change(page(made_reports.report(*rows, base=BASE, head=HEAD)))
+    assert told["Commit"].split() == ["Widen", "it", "a" * 12]
+    assert told["Base"].split() == ["main", "b" * 12]
+    assert told["Bytes"].startswith("+25.00 %: 10 B against 8 B of the base")
+    assert told["Accuracy"].startswith("-1.00 points: 1 flip: 1 broken")
+    assert told["Types"].startswith("no tensor or operator lost its integer type")
+    assert told["Latency"].startswith("-10.00 %: 5 us against 6 us")
+
+
+def test_the_change_to_many_artifacts_is_counted():
+    sizes = {"a": 0.5, "b": 0.0, "c": -0.5, "d": 0.75}
+    rows = [compared(Name.SIZE_GROWTH, size, recipe=name) for name, size in sizes.items()]
+    told = of_change(page(made_reports.report(*rows, base=BASE)))
+    assert told["Bytes"].startswith("of 4 artifacts 2 grew, 1 shrank; most: m/d (+75.00 %)")
+    assert told["Types"] == "not compared in this run"
+
+
+def test_a_lost_metric_stands_for_accuracy():
+    row = compared("auc regression", -0.25, unit="score")
+    told = of_change(page(made_reports.report(row, base=BASE)))
+    assert told["Accuracy"].startswith("auc +0.2500")
+
+
+def test_without_a_base_the_page_says_how_to_compare():
+    told = of_change(page(made_reports.report(made_reports.verdict(), head=HEAD)))
+    assert "--against" in told["Base"]
+    assert "Bytes" not in told
+    assert 'id="change"' not in page(made_reports.report(made_reports.verdict()))
+
+
+@pytest.mark.parametrize(
+    ("repository", "links"),
+    [
+        ("https://github.com/o/n", True),
+        ("https://git.example.org:8443/a/b/n", True),
+        ("", False),
+        ("http://github.com/o/n", False),
+        ("javascript:alert(1)//", False),
+        ("https://a/b?x=", False),
+        ('https://a/b"onclick="x', False),
+    ],
+)
+def test_commits_are_linked_to_a_known_page_alone(repository, links):
+    report = made_reports.report(base=BASE, head=HEAD | {"repository": repository})
+    seen = Seen(page(report))
+    found = [value for name, value in seen.attributes if name == "href" and value[0] not in "#d"]
+    expected = [f"{repository}/commit/{sha}" for sha in (HEAD["commit"], BASE["commit"])]
+    assert found == (expected if links else [])
 
 
 @pytest.mark.parametrize("status", [0, 1])

@@ -24,7 +24,6 @@ from litegate.core.files import write_atomically
 from litegate.core.units import Unit, text
 from litegate.report import proof
 from litegate.report.formatting import (
-    compared_with,
     counts,
     figures,
     interval_text,
@@ -35,6 +34,7 @@ from litegate.report.formatting import (
 )
 from litegate.report.html import captions
 from litegate.report.html.answer import answer
+from litegate.report.html.change import base_commit, effects, head_commit
 from litegate.report.html.charts.bars import bar, layer_bar
 from litegate.report.html.charts.classes import class_change, class_scale
 from litegate.report.html.charts.curves import curves
@@ -63,7 +63,8 @@ _FUNCTIONS = {
     for function in (
         *(bar, class_change, class_scale, curves, difference, epochs, interval, layer_bar, matrix),
         *(merit, over_commits, pareto, sample, short_name, times, treemap, unbeaten),
-        *(answer, compared_with, counts, figures, interval_text, judged_commit, outcome_of),
+        *(answer, base_commit, counts, effects, figures, head_commit, interval_text),
+        *(judged_commit, outcome_of),
         *(passed, problems, recipe_figures, recipe_head, subject_of, text),
     )
 } | {"finding_of": verdict_finding}
