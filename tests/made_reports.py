@@ -146,6 +146,24 @@ def report(*verdicts, errors=(), strict=False, exit_status=None, environment=Non
     return document(run) | {"exit_status": status} | more
 
 
+def many(count, checks=22):
+    """A report of `count` models with as many verdicts each; every tenth model has a failure."""
+    names = ["keyword_spotting_with_a_long_name" if n == 3 else f"model_{n}" for n in range(count)]
+    rows = [
+        verdict(
+            "fail" if n % 10 == 3 and check % 9 == 2 else "pass",
+            value=None if check % 3 == 2 else 0.001 * (check % 3),
+            name=f"measurement number {check}",
+            check=f"test_{check}",
+            model=name,
+            offenders=("tensor 'a/long/path/of/a/tensor' grew",),
+        )
+        for n, name in enumerate(names)
+        for check in range(checks)
+    ]
+    return report(*rows, recipes=[recipe(name) for name in names])
+
+
 def full(name):
     """A report with a row of every kind, in which `name` stands wherever a name or a text can."""
     over = {"model": name, "recipe": name, "check": name, "id": name, "file": name}

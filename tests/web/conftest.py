@@ -10,7 +10,7 @@ import pytest
 
 from litegate.gate.evidence import Comparison, gather, in_memory
 from litegate.gate.page import rows
-from litegate.report.html import page, write
+from litegate.report.html import page, write, write_page
 from litegate.spec import Kind
 from litegate.testing import artifact, evaluation, float_layer, revalue, tiny
 
@@ -110,6 +110,13 @@ def rich_page(tmp_path_factory):
     facts, gaps = gather(told, in_memory(one.sides.values()))
     folder = tmp_path_factory.mktemp("page")
     return write(page(told, facts, gaps, _kept()), folder / "report.html")
+
+
+@pytest.fixture(scope="session")
+def overview(tmp_path_factory):
+    """The overview of a hundred models, of which ten failed; each has a file beside it."""
+    report = made_reports.many(100) | {"head": _head(9, "the run itself")}
+    return write_page(report, tmp_path_factory.mktemp("overview") / "report.html")
 
 
 def _kept():

@@ -49,6 +49,18 @@ CLIPPED = """[...document.querySelectorAll('.treemap b, .treemap span')].filter(
     const box = text.getBoundingClientRect(), part = text.parentElement.getBoundingClientRect()
     return box.height && (box.bottom > part.bottom || box.width < 32)
 }).map(text => text.textContent)"""
+BOARDS = """[...document.querySelectorAll('.board')].map(board => {
+    const box = board.getBoundingClientRect()
+    const head = board.querySelector('thead th').getBoundingClientRect()
+    const name = board.querySelector('tbody th').getBoundingClientRect()
+    return {
+        rows: board.querySelectorAll('tbody tr').length, top: box.top, left: box.left,
+        scrolled: [board.scrollLeft, board.scrollTop], head: head.top, name: name.left,
+    }
+})"""
+LAST_BOARD = "[...document.querySelectorAll('.board')].at(-1)"
+MOST_BYTES = 1_500_000
+"""Of the overview of a hundred models."""
 LABELLED = "[...document.querySelectorAll('.treemap b')].filter(name => name.offsetHeight).length"
 
 
@@ -167,3 +179,42 @@ def test_two_reports_compared_are_seen_too(opened, rich_page, scheme, tmp_path):
     assert [plot["kind"] for plot in tab.evaluate(SHOWN)] == ["interval"]
     assert tab.evaluate("document.documentElement.scrollWidth") <= 360
     assert not complaints
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (768, "light"), (1440, "light")])
+def test_a_hundred_models_fit_the_window_and_ask_for_nothing(opened, overview, width, scheme):
+    assert overview.stat().st_size < MOST_BYTES
+    tab, complaints = opened(overview, width=width, scheme=scheme)
+    tab.evaluate(OPEN_ALL)
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    assert not tab.evaluate(OUTSIDE)
+    assert [board["rows"] for board in tab.evaluate(BOARDS)] == [10, 90]
+    tab.locator(".board tbody a").first.click()
+    assert "keyword_spotting_with_a_long_name" in tab.locator("h1").inner_text()
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    tab.locator(".brand a").click()
+    assert tab.url == overview.as_uri()
+    assert not complaints
+
+
+def test_names_of_a_hundred_models_and_their_checks_stay_in_sight(opened, overview):
+    tab, _ = opened(overview, width=768)
+    tab.evaluate(OPEN_ALL)
+    tab.evaluate(f"{LAST_BOARD}.scrollTo(500, 900)")
+    board = tab.evaluate(f"{BOARDS}.at(-1)")
+    assert board["scrolled"] == [500, 900]
+    assert board["head"] == pytest.approx(board["top"], abs=2)
+    assert board["name"] == pytest.approx(board["left"], abs=2)
+
+
+def test_axe_finds_nothing_on_the_overview_and_a_model(opened, overview):
+    from axe_playwright_python.sync_playwright import Axe
+
+    tab, _ = opened(overview, scripts=True)
+    tab.evaluate(OPEN_ALL)
+    found = Axe().run(tab)
+    assert not found.response["violations"], found.generate_report()
+    tab.locator(".board tbody a").first.click()
+    tab.evaluate(OPEN_ALL)
+    found = Axe().run(tab)
+    assert not found.response["violations"], found.generate_report()

@@ -75,14 +75,12 @@ def merge(
 def _page(report: Report, out: Path, history: Path) -> None:
     # Late: it imports Jinja2, which the commands that write no page do not need.
     from litegate.report.history_store import reports_before_head, save_verdicts
-    from litegate.report.html import page, write
+    from litegate.report.html import write_page
 
     gap = "the report.html of each job shows the samples that changed sides, which need its store"
     gaps = [gap] if report.get("comparisons") else []
-    write(
-        page(report, gaps=gaps, earlier=reports_before_head(Path.cwd(), history)),
-        out / "report.html",
-    )
+    earlier = reports_before_head(Path.cwd(), history)
+    write_page(report, out / "report.html", gaps=gaps, earlier=earlier)
     save_verdicts(report, history)
 
 

@@ -16,7 +16,7 @@ from litegate.gate.evidence import (
 )
 from litegate.gate.session import GateSession
 from litegate.report.history_store import reports_before_head
-from litegate.report.html import page, write
+from litegate.report.html import write_page
 from litegate.report.json_report import PAGE_NAME
 from litegate.report.outcomes import Report
 from litegate.report.run_record import Run
@@ -97,7 +97,7 @@ def show(
     written.
     """
     facts, more = gather(report, lookup)
-    return write(page(report, facts, [*gaps, *more], earlier), path)
+    return write_page(report, path, facts, [*gaps, *more], earlier)
 
 
 def show_run(report: Report, comparisons: Iterable[Comparison], options: GateOptions) -> Path:

@@ -60,8 +60,23 @@ def prepare_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for name in (JSON_NAME, PAGE_NAME, METRICS_NAME, QUALITY_NAME):
             (folder / name).unlink(missing_ok=True)
+        delete_model_pages(folder / PAGE_NAME)
     except OSError as error:
         raise _not_writable(folder, error) from error
+
+
+def models_folder(page: Path) -> Path:
+    """Return the folder beside a page that has the files of single models."""
+    return page.with_name(f"{page.stem}-models")
+
+
+def delete_model_pages(page: Path) -> None:
+    """Delete the files of single models that an earlier report left beside a page.
+
+    Raises OSError if a file cannot be deleted.
+    """
+    for file in models_folder(page).glob("[0-9][0-9][0-9]*-*.html"):
+        file.unlink()
 
 
 def write(report: Mapping[str, Any], folder: Path) -> Path:

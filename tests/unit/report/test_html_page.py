@@ -11,7 +11,7 @@ from litegate.core.errors import ConfigError
 from litegate.core.escaping import plain
 from litegate.measures.names import Name
 from litegate.report.formatting import counts, figures, interval_text
-from litegate.report.html import comparison_page, page, write
+from litegate.report.html import comparison_page, page, write, write_page
 from litegate.report.html.answer import answer
 from litegate.report.html.captions import flip_summary, share, shown_flips, side_by_side
 from litegate.report.html.page_data import (
@@ -570,3 +570,51 @@ def test_a_quantity_that_no_side_has_is_not_told():
 @pytest.mark.parametrize(("notes", "said"), [(["a"], "1 note<"), (["a", "b"], "2 notes<")])
 def test_notes_are_counted(notes, said):
     assert said in page(made_reports.report(notes=notes))
+
+
+def test_of_many_models_each_has_a_file_beside_the_overview(tmp_path):
+    report = made_reports.many(11, checks=2)
+    candidates = [facts("r", model=row["model"]) for row in report["recipes"]]
+    overview = write_page(report, tmp_path / "a b.html", candidates).read_text("utf-8")
+    files = sorted((tmp_path / "a b-models").iterdir())
+    assert len(files) == 11
+    for number, file in enumerate(files):
+        html = file.read_text("utf-8")
+        assert f'href="a%20b-models/{file.name}"' in overview
+        assert 'href="../a%20b.html"' in html
+        assert html.count("Flip sheet") == 1
+        assert f"{report['verdicts'][2 * number]['model']}/int8_qat" in html
+    assert "Flip sheet" not in overview
+    assert 'id="matrix"' in overview
+
+
+def test_ten_models_are_one_file_and_earlier_files_of_models_are_gone(tmp_path):
+    write_page(made_reports.many(11, checks=1), tmp_path / "report.html")
+    (tmp_path / "report-models" / "notes.html").write_text("mine")
+    write_page(made_reports.many(10, checks=1), tmp_path / "report.html")
+    assert [file.name for file in (tmp_path / "report-models").iterdir()] == ["notes.html"]
+    assert 'id="model-10"' in (tmp_path / "report.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize("hostile", made_reports.HOSTILE)
+def test_hostile_names_of_many_models_stay_text_and_in_the_folder(hostile, tmp_path):
+    report = made_reports.many(11, checks=1)
+    for row in (*report["verdicts"], *report["recipes"]):
+        row["model"] = row["model"] + "/../" + hostile
+    write_page(report, tmp_path / "report.html", gaps=[hostile])
+    files = list((tmp_path / "report-models").iterdir())
+    assert len(files) == 11
+    for path in (tmp_path / "report.html", *files):
+        seen = Seen(path.read_text("utf-8"))
+        assert seen.tags <= ALLOWED
+        links = [value for name, value in seen.attributes if name in ("href", "src")]
+        assert all(re.fullmatch(r"#.*|data:.*|[\w./-]+\.html", link) for link in links)
+
+
+def test_an_overview_lists_a_part_of_very_many_failures(tmp_path):
+    rows = [made_reports.verdict("fail", model=f"m{n // 20}", check=f"c{n}") for n in range(240)]
+    html = write_page(made_reports.report(*rows), tmp_path / "report.html").read_text("utf-8")
+    assert html.count('<details class="finding') == 200
+    assert "40 more are in the files of their models" in html
+    [first, *_] = sorted((tmp_path / "report-models").iterdir())
+    assert first.read_text("utf-8").count('<details class="finding') == 20

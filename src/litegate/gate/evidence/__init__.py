@@ -14,6 +14,7 @@ from litegate.gate.evidence.confusion import class_changes, confusions
 from litegate.gate.evidence.flips import Change, flip_sheet
 from litegate.gate.evidence.layers import layers
 from litegate.report.html.page_data import (
+    MOST_ON_ONE_PAGE,
     ArtifactData,
     CandidateData,
     Epoch,
@@ -49,6 +50,8 @@ def gather(report: Report, lookup: Lookup) -> tuple[list[CandidateData], list[st
     """Make the data of each candidate that `lookup` finds, and list why others cannot be shown."""
     compared, gaps = comparisons(report, lookup)
     most_bytes = min(MOST_PICTURE_BYTES, PICTURE_BYTES // max(1, len(compared)))
+    if len({comparison.model for comparison in compared}) > MOST_ON_ONE_PAGE:
+        most_bytes = MOST_PICTURE_BYTES  # each model has a page of its own
     return [_candidate_data(comparison, most_bytes) for comparison in compared], gaps
 
 

@@ -1,12 +1,15 @@
-"""Render a report as one self-contained page, without a script or a request."""
+"""Render a report as self-contained pages, without a script or a request."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import (
     BytecodeCache,
@@ -46,10 +49,12 @@ from litegate.report.html.charts.pareto import pareto, unbeaten
 from litegate.report.html.charts.samples import sample
 from litegate.report.html.charts.timing import epochs, is_timed, times
 from litegate.report.html.charts.treemap import short_name, treemap
+from litegate.report.html.check_matrix import check_matrix
 from litegate.report.html.findings import passed, problems, verdict_finding
-from litegate.report.html.history import history
-from litegate.report.html.page_data import CandidateData
+from litegate.report.html.history import History, history
+from litegate.report.html.page_data import MOST_ON_ONE_PAGE, CandidateData
 from litegate.report.html.verdict_changes import verdict_changes
+from litegate.report.json_report import delete_model_pages, models_folder
 from litegate.report.outcomes import (
     Report,
     displayed_verdict,
@@ -58,6 +63,11 @@ from litegate.report.outcomes import (
 )
 
 _TEMPLATES = Path(__file__).with_name("templates")
+_MOST_LISTED = 200
+"""Rows under one heading of an overview, about 2 KB each: a run in which everything failed must
+stay readable and below 1.5 MB. The others are in the files of their models."""
+_LONGEST_SLUG = 80
+"""Characters of a model's name in a file's name, below every file system's 255 bytes."""
 _FUNCTIONS = {
     function.__name__: function
     for function in (
@@ -77,21 +87,84 @@ def page(
     gaps: Sequence[str] = (),
     earlier: Iterable[Report] = (),
 ) -> str:
-    """Render the page of one report.
+    """Render the page of one report, with every model.
 
     `gaps` are the reasons why evidence cannot be shown, `earlier` the reports of earlier commits,
     the oldest first.
     """
-    models = [_model(report, name, candidates) for name in _model_names(report)]
+    names = _model_names(report)
     return _render(
         "page.html",
-        report=report,
-        verdict=headline(report),
-        models=models,
+        **_overview(report, gaps, {name: f"#model-{n}" for n, name in enumerate(names, start=1)}),
+        models=[_model(report, name, candidates) for name in names],
         history=history(earlier, report),
         proofs=report.get("proofs") or (),
-        gaps=gaps,
     )
+
+
+def write_page(
+    report: Report,
+    path: Path,
+    candidates: Sequence[CandidateData] = (),
+    gaps: Sequence[str] = (),
+    earlier: Iterable[Report] = (),
+) -> Path:
+    """Write the page of one report; of many models an overview, and a file for each beside it.
+
+    Takes the arguments of `page`. Raises ConfigError if a file cannot be written.
+    """
+    folder, names = models_folder(path), _model_names(report)
+    with _writing(path):
+        delete_model_pages(path)
+    if len(names) <= MOST_ON_ONE_PAGE:
+        return write(page(report, candidates, gaps, earlier), path)
+    files = {name: f"{n:03}-{_slug(name)}.html" for n, name in enumerate(names, start=1)}
+    trends = history(earlier, report)
+    for name, file in files.items():
+        html = _model_page(report, name, candidates, trends, f"../{quote(path.name)}")
+        write(html, folder / file)
+    links = {name: f"{quote(folder.name)}/{file}" for name, file in files.items()}
+    overview = _overview(report, gaps, links) | {"most_listed": _MOST_LISTED}
+    return write(_render("page.html", **overview, models=[], history=None, proofs=()), path)
+
+
+def _overview(report: Report, gaps: Sequence[str], links: Mapping[str, str]) -> dict[str, Any]:
+    """Return the template variables of the parts that are not about one model."""
+    return {
+        "report": report,
+        "verdict": headline(report),
+        "check_matrix": check_matrix(report) if len(links) > 1 else None,
+        "links": links,
+        "most_listed": None,
+        "gaps": gaps,
+    }
+
+
+def _model_page(
+    report: Report,
+    name: str,
+    candidates: Sequence[CandidateData],
+    trends: History | None,
+    overview: str,
+) -> str:
+    """Render the file of one model; `overview` is the address of the page that links to it."""
+    keys = ("verdicts", "errors", "not_gated")
+    own = {key: [row for row in report[key] if row["model"] == name] for key in keys}
+    lines = {name: trends.lines[name]} if trends and name in trends.lines else {}
+    return _render(
+        "model_page.html",
+        report={**report, **own, "unlimited": ()},
+        model=_model(report, name, candidates),
+        history=replace(trends, lines=lines) if trends and lines else None,
+        proofs=[row for row in report.get("proofs") or () if row["model"] == name],
+        overview=overview,
+        most_listed=None,
+    )
+
+
+def _slug(name: str) -> str:
+    """Return a name as part of a file's name, on every system."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "_", name)[:_LONGEST_SLUG]
 
 
 def comparison_page(before: Report, after: Report, names: tuple[str, str]) -> str:
@@ -108,15 +181,21 @@ def comparison_page(before: Report, after: Report, names: tuple[str, str]) -> st
 
 def write(html: str, path: Path) -> Path:
     """Write a page atomically; raises ConfigError if the file cannot be written."""
-    try:
+    with _writing(path):
         write_atomically(path, html.encode())
+    return path
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise ConfigError(
             f"the page {path} cannot be written",
             got=str(error.strerror or error),
             remedy="name another file with --to",
         ) from error
-    return path
 
 
 def _model_names(report: Report) -> list[str]:

@@ -6,6 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import final
 
+MOST_ON_ONE_PAGE = 10
+"""Models on one page, which stays below 1 MB; with more, each model has a file of its own beside an
+overview."""
+
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
