@@ -181,16 +181,6 @@ def evidence(row: Row) -> str:
     return ", ".join(parts)
 
 
-def interval_text(row: Row) -> str:
-    """Describe a row's interval: its level, ends and method; empty without an interval."""
-    ends = row["interval"]
-    if not ends:
-        return ""
-    unit = Unit(row["unit"])
-    low, high = (text(ends[end], unit) for end in ("low", "high"))
-    return f"{100 * ends['level']:g} % interval {low} to {high} ({ends['method']})"
-
-
 def _is_exact(row: Row) -> bool:
     """Return True for a number that was read from files rather than sampled."""
     if row["interval"]:

@@ -10,7 +10,7 @@ import pytest
 from litegate.core.errors import ConfigError
 from litegate.core.escaping import plain
 from litegate.measures.names import Name
-from litegate.report.formatting import counts, figures, interval_text
+from litegate.report.formatting import counts, details, figures
 from litegate.report.html import comparison_page, page, write, write_page
 from litegate.report.html.answer import answer
 from litegate.report.html.captions import flip_summary, share, shown_flips, side_by_side
@@ -199,7 +199,8 @@ def test_a_row_has_figures_and_opens_for_its_evidence(outcome):
     text = " ".join(Seen(listed).texts)
     value, limit, margin, _ = figures(row)
     facts = [row["measurement"], value, limit.replace("<=", "≤"), margin, row["requirement"]]
-    facts += [*row["evidence"], *row["offenders"], row["note"], interval_text(row)]
+    facts += [line.removeprefix("- ") for line in details(row)]
+    assert len(facts) > 8
     for fact in facts:
         assert fact in text
 

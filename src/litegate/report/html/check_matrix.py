@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 
-from litegate.core.units import Unit, text
+from litegate.core.units import Unit, difference_text
 from litegate.report.formatting import subject_of
 from litegate.report.outcomes import (
     OUTCOMES,
@@ -32,7 +32,7 @@ class Cell:
     outcome: str
     """Empty if the check does not apply."""
     text: str
-    """A sign and the margin to the limit: "✗ -14.66 %"; the sign alone where no margin exists."""
+    """A sign and the margin to the limit: "✗ -14.66 points", or the sign alone."""
 
 
 @final
@@ -128,7 +128,7 @@ def _cell(rows: Sequence[Row]) -> Cell:
     outcome = _outcome(worst)
     if outcome == "error" or is_clean(worst):
         return Cell(outcome=outcome, text="no verdict" if outcome == "error" else _SIGNS[outcome])
-    margin = text(worst["margin"], Unit(worst["unit"]), signed=True)
+    margin = difference_text(worst["margin"], Unit(worst["unit"]), signed=True)
     return Cell(outcome=outcome, text=f"{_SIGNS[outcome]} {margin}")
 
 

@@ -24,12 +24,12 @@ from markupsafe import Markup
 from litegate.core.errors import ConfigError
 from litegate.core.escaping import plain
 from litegate.core.files import write_atomically
-from litegate.core.units import Unit, text
+from litegate.core.units import Unit, difference_text, text
 from litegate.report import proof
 from litegate.report.formatting import (
     counts,
+    details,
     figures,
-    interval_text,
     judged_commit,
     recipe_figures,
     recipe_head,
@@ -73,8 +73,8 @@ _FUNCTIONS = {
     for function in (
         *(bar, class_change, class_scale, curves, difference, epochs, interval, layer_bar, matrix),
         *(merit, over_commits, pareto, sample, short_name, times, treemap, unbeaten),
-        *(answer, base_commit, counts, effects, figures, head_commit, interval_text),
-        *(judged_commit, outcome_of),
+        *(answer, base_commit, counts, effects, figures, head_commit, details),
+        *(difference_text, judged_commit, outcome_of),
         *(passed, problems, recipe_figures, recipe_head, subject_of, text),
     )
 } | {"finding_of": verdict_finding}
