@@ -33,7 +33,7 @@ def test_a_check_that_catches_its_own_failure_fails(project, body):
     """The verdict counts, not what the check did with it."""
     done = project.model().check(body, head=SIZE).run()
     assert done.ret == 1
-    done.stdout.fnmatch_lines(["*caught its own failure*"])
+    done.stdout.fnmatch_lines(["*catches its own failure*"])
 
 
 def test_a_require_of_ones_own_is_refused(project):
@@ -41,7 +41,7 @@ def test_a_require_of_ones_own_is_refused(project):
     head = f"{SIZE}\n@pytest.fixture\ndef require():\n    return lambda verdict: None\n"
     done = project.model().check(BROKEN, head=head).run()
     assert done.ret == 1
-    done.stdout.fnmatch_lines(["*has a `require` of its own*"])
+    done.stdout.fnmatch_lines(["*overrides the fixture `require`*"])
 
 
 def test_an_early_exit_with_status_0_is_no_pass(project):
@@ -62,7 +62,7 @@ def test_a_file_of_checks_that_skips_itself_is_no_pass(project):
     assert done.ret == 1
     report = json.loads((project.path / ".litegate/report/report.json").read_text())
     assert report["verdict"] == "error"
-    assert "test_two.py skipped itself as a whole" in report["errors"][0]["message"]
+    assert "test_two.py was skipped as a whole" in report["errors"][0]["message"]
 
 
 def test_a_manifest_of_another_key_is_damage(project):
@@ -163,7 +163,7 @@ def test_the_guard_cannot_be_switched_off_by_the_change_itself(loosened, how, wo
     assert done.ret == 1, done.stdout.str()
     report = json.loads((loosened.path / ".litegate/report/report.json").read_text())
     assert report["verdict"] in ("fail", "error")
-    two_faced = "tiny declares something else" in str(report["errors"])
+    two_faced = "tiny has another declaration if another process loads it" in str(report["errors"])
     assert two_faced is (how == "two-faced file")
 
 
@@ -215,7 +215,7 @@ def test_every_file_by_its_name_is_the_whole_folder(loosened):
     (loosened.path / "checks" / "test_weakened_limits.py").unlink()
     done = loosened.run("checks/test_one.py", "--against", "main")
     assert done.ret == 4
-    done.stderr.fnmatch_lines(["*no check asks for the fixture `weakened_limits`*"])
+    done.stderr.fnmatch_lines(["*no check requests the fixture `weakened_limits`*"])
 
 
 def test_a_file_that_is_gone_is_missed_by_a_glob(loosened):

@@ -53,9 +53,9 @@ def test_limits_that_no_check_names_are_told(project):
     file.write_text(
         file.read_text().replace("(candidate, require)", "(candidate, budget, require)")
     )
-    line = "no check names what tiny-int8_qat promises: accuracy, f1.least, f1.loss"
+    line = "no check uses these limits of tiny-int8_qat: accuracy, f1.least, f1.loss"
     project.run().stdout.fnmatch_lines([line])
-    project.real_checks().run().stdout.no_fnmatch_line("no check names*")
+    project.real_checks().run().stdout.no_fnmatch_line("no check uses*")
 
 
 def test_a_metric_that_fell_fails_its_check(project):
@@ -139,17 +139,17 @@ def test_slices_that_keep_their_accuracy_pass(project):
 @pytest.mark.parametrize(
     ("budget", "text"),
     [
-        ("slice_drop=lg.points(1)", "limits slice_drop, and its data set tiny has no slices"),
+        ("slice_drop=lg.points(1)", "limits slice_drop, but its data set tiny has no slices"),
         (
             F1.format(limits="slice_loss=1"),
-            "limits slice_loss, and its data set tiny has no slices",
+            "limits slice_loss, but its data set tiny has no slices",
         ),
-        (F1.format(limits="of='z', least=0"), "is of the class 'z', which tiny does not name"),
-        ("metrics=lg.metrics.f1(least=0)", "is a tuple of metrics"),
+        (F1.format(limits="of='z', least=0"), "names the class 'z', which tiny does not have"),
+        ("metrics=lg.metrics.f1(least=0)", "must be a tuple of metrics"),
         ("metrics=(lg.metrics.f1(least=0), lg.metrics.f1(loss=1))", "two metrics named f1"),
         (
             "accuracy=lg.percent(9), metrics=(lg.metrics.mse(most=1),)",
-            "limits accuracy, and its metric mse is of a network that chooses between no classes",
+            "limits accuracy, but its metric mse is for networks that do not classify",
         ),
     ],
 )

@@ -180,7 +180,7 @@ def test_a_base_whose_folder_is_a_submodule_is_refused(repository, folder):
     repository.branch()
     done = _against_main(repository)
     assert done.ret == 4, done.stdout.str()
-    done.stderr.fnmatch_lines([f"*{folder} lies in a git submodule*", "*in the repository itself*"])
+    done.stderr.fnmatch_lines([f"*{folder} is in a git submodule*", "*in the repository itself*"])
 
 
 @pytest.mark.parametrize("folder", ["models", "checks"])
@@ -194,7 +194,7 @@ def test_a_base_whose_folder_leads_out_of_the_repository_is_refused(
     repository.branch()
     done = _against_main(repository)
     assert done.ret == 4, done.stdout.str()
-    done.stderr.fnmatch_lines([f"*{folder} leads out of the repository*"])
+    done.stderr.fnmatch_lines([f"*{folder} is outside the repository*"])
 
 
 def test_a_model_file_that_leads_out_of_the_repository_is_refused(repository, tmp_path_factory):
@@ -206,7 +206,7 @@ def test_a_model_file_that_leads_out_of_the_repository_is_refused(repository, tm
     repository.branch()
     done = _against_main(repository)
     assert done.ret == 4, done.stdout.str()
-    done.stderr.fnmatch_lines(["*tiny.py leads out of the repository*"])
+    done.stderr.fnmatch_lines(["*tiny.py is outside the repository*"])
 
 
 def test_a_models_folder_that_moves_out_of_the_repository_is_compared(repository, tmp_path_factory):
@@ -244,7 +244,7 @@ def test_a_folder_of_checks_beside_the_project_is_refused(repository):
     _beside(repository, "checks")
     done = _against_main(repository, "checks", "-c", "ml/pytest.ini")
     assert done.ret == 4
-    done.stderr.fnmatch_lines(["*checks lies outside the project, in ../checks*"])
+    done.stderr.fnmatch_lines(["*the checks folder is outside the project, in ../checks*"])
 
 
 def test_folders_that_are_links_within_the_repository_are_compared(repository):
@@ -270,7 +270,7 @@ def test_a_store_that_a_commit_brings_decides_nothing(repository, monkeypatch):
         monkeypatch.setenv("CI", ci)
         done = repository.run(*args)
         assert done.ret == 4
-        done.stderr.fnmatch_lines(["*git knows a file of the store: */builds/*.json"])
+        done.stderr.fnmatch_lines(["*git tracks a file of the store: */builds/*.json"])
         assert not report.exists()
     monkeypatch.delenv("CI")
     repository.git("rm", "-rq", "--cached", ".litegate/store")

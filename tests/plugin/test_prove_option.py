@@ -227,7 +227,7 @@ def test_a_test_without_require_notices_nothing(project):
     assert done.ret == 1
     done.stdout.fnmatch_lines(["*SURVIVED: no check measures the size;*"])
     done.stdout.fnmatch_lines(
-        ["*tests that gate nothing, for they do not ask for require: *test_it*"]
+        ["*tests that judge nothing, since they do not use `require`: *test_it*"]
     )
 
 

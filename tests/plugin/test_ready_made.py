@@ -452,8 +452,8 @@ def test_limits_of_accuracy_need_labels(ready):
     """Refused when the model is read, with what to take instead."""
     done = ready.write(labels=False).run()
     assert done.ret != 0
-    said(done, "limits accuracy, accuracy_drop, and its data set samples has no labels")
-    said(done, "agreement=... and output_error=...")
+    said(done, "limits accuracy, accuracy_drop, but its data set samples has no labels")
+    said(done, "compare it with its reference instead: agreement=..., output_error=...")
 
 
 def test_without_labels_agreement_stands_in(ready):

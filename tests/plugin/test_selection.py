@@ -74,7 +74,7 @@ def test_a_limit_that_does_not_exist_is_refused(project):
     )
     done = project.run()
     assert done.ret == 2
-    done.stdout.fnmatch_lines(["*names a limit that a budget does not have: sise*"])
+    done.stdout.fnmatch_lines(["*names a limit that budget does not have: sise*"])
 
 
 def test_a_recipes_own_budget_comes_first(project):

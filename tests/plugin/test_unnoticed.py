@@ -174,4 +174,4 @@ def test_a_verdict_made_by_hand(project, verdict):
     """Only what comparing gives is one."""
     done = project.model().check(f"require({verdict})", head=MADE).run()
     assert done.ret == 1
-    done.stdout.fnmatch_lines(["*something that no comparison gave*"])
+    done.stdout.fnmatch_lines(["*require needs the comparison of a measurement with a limit*"])

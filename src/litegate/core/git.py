@@ -177,7 +177,7 @@ def worktree(project: Path, commit: Commit) -> Iterator[Path]:
         completed = _run(project, "worktree", "add", "--detach", "--force", str(tree), commit.sha)
         if completed.exit_code:
             raise ConfigError(
-                f"git cannot lay out the base {commit.short}", got=completed.stderr.strip()
+                f"git cannot check out the base {commit.short}", got=completed.stderr.strip()
             )
         try:
             yield tree / path_in_repository
@@ -199,7 +199,7 @@ def _run(project: Path, *args: str) -> Finished:
             errors="surrogateescape",  # names and messages may have any encoding
         )
     except OSError as error:
-        raise ConfigError("git cannot be run", got=str(error), remedy="install git") from error
+        raise ConfigError("git cannot be started", got=str(error), remedy="install git") from error
 
 
 _GIT_ENV = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")

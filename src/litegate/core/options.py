@@ -102,7 +102,7 @@ OPTIONS = (
         refuses_empty=True,
         allowed="a git ref, auto or none",
         default="none",
-        help="hold the change against its merge base with this ref; auto finds the target branch",
+        help="compare the change with its merge base with this ref; auto finds the target branch",
         metavar="REF",
         dropped="litegate_",
         personal=True,
@@ -113,7 +113,7 @@ OPTIONS = (
         refuses_empty=True,
         allowed="a git ref or none",
         default="none",
-        help="hold models against this pinned commit too, such as the last release's tag",
+        help="also compare models with this pinned commit, such as the tag of the last release",
         metavar="REF",
         dropped="litegate_",
     ),
@@ -122,14 +122,14 @@ OPTIONS = (
         parse=_switch,
         allowed="true or false",
         default="false",
-        help="an inconclusive verdict fails",
+        help="inconclusive verdicts fail the run",
     ),
     Option(
         name="litegate_store",
         parse=_path,
         allowed="a folder",
         default=".litegate/store",
-        help="where artifacts are kept",
+        help="folder of built artifacts",
         env="LITEGATE_STORE",
         metavar="DIR",
         personal=True,
@@ -139,7 +139,7 @@ OPTIONS = (
         parse=_folder_or_none,
         allowed="a folder",
         default="",
-        help="where data sets are looked for first",
+        help="folder that is searched first for data sets",
         env="LITEGATE_DATA",
         metavar="DIR",
         personal=True,
@@ -149,7 +149,7 @@ OPTIONS = (
         parse=_path,
         allowed="a folder",
         default=".litegate/report",
-        help="where report.json and failing inputs are written",
+        help="folder for report.json, report.html and failing inputs",
         metavar="DIR",
         personal=True,
     ),
@@ -158,7 +158,7 @@ OPTIONS = (
         parse=_path,
         allowed="a folder",
         default=".litegate/history",
-        help="where the verdicts of each commit are kept, which the page draws as lines",
+        help="folder for the verdicts of each commit, which the page shows over time",
         metavar="DIR",
         personal=True,
     ),
@@ -169,7 +169,7 @@ OPTIONS = (
         # A hung build blocks CI for so long. Steps that report no progress must take less time:
         # loading data, quantization, conversion, the user's builder.
         default="600",
-        help="a build that gives no sign of life for so many seconds is ended",
+        help="stop a build that reports no progress for this long",
         metavar="SECONDS",
         personal=True,
     ),
@@ -179,7 +179,7 @@ OPTIONS = (
         allowed="seconds above 0",
         # Another run may hold a lock of the store while it trains.
         default="3600",
-        help="a run that waits for another one's lock of the store for so many seconds gives up",
+        help="stop waiting for another run's lock of the store after this long",
         metavar="SECONDS",
         personal=True,
     ),
@@ -188,7 +188,7 @@ OPTIONS = (
         parse=_switch,
         allowed="true or false",
         default="false",
-        help="plant known faults in what was accepted, and say which of them these checks notice",
+        help="plant known faults in accepted artifacts, and report which of them the checks notice",
         dropped="litegate_",
         personal=True,
     ),
@@ -208,7 +208,7 @@ OPTIONS = (
         parse=int,
         allowed="a whole number",
         default="0",
-        help="with --prove, draws what a fault leaves to chance",
+        help="with --prove, the random seed of the faults",
         metavar="N",
         dropped="litegate_",
         personal=True,
@@ -218,8 +218,8 @@ OPTIONS = (
         parse=_seconds,
         allowed="seconds above 0",
         default="300",
-        help="with --prove, time for one candidate; "
-        "what is not planted by then is reported as a failure",
+        help="with --prove, time limit for one candidate; faults not tried by then are "
+        "reported as a failure",
         metavar="SECONDS",
         dropped="litegate_",
         personal=True,
@@ -229,8 +229,8 @@ OPTIONS = (
         parse=_switch,
         allowed="true or false",
         default="false",
-        help="with --prove, what a night has time for: latency under every fault, 100 comparisons "
-        "of identical models, 20 rebuilds from other seeds",
+        help="with --prove, try more (takes hours): latency under every fault, 100 "
+        "comparisons of identical models, 20 rebuilds from other seeds",
         dropped="litegate_",
         personal=True,
     ),
@@ -239,7 +239,7 @@ OPTIONS = (
         parse=_path,
         allowed="a folder",
         default="checks",
-        help="the folder of checks; the gate acts only below it",
+        help="folder of checks; litegate acts only on tests in it",
         metavar="DIR",
     ),
     Option(
@@ -247,7 +247,7 @@ OPTIONS = (
         parse=_path,
         allowed="a folder",
         default="models",
-        help="the folder of model files",
+        help="folder of model files",
         metavar="DIR",
     ),
 )
@@ -332,14 +332,14 @@ def _value(option: Option, flag: Any, env: Mapping[str, str], setting: str | Non
         raise ConfigError(
             f"{values[0][0]} is empty",
             expected=option.allowed,
-            remedy="set the variable that it is read from; none compares with nothing",
+            remedy="set the variable that supplies it, or use none to compare with no commit",
         )
     source, text = next(((source, text) for source, text in values if text), values[-1])
     try:
         return option.parse(text)
     except (ValueError, KeyError):
         raise ConfigError(
-            f"{source} has a value that it cannot have", expected=option.allowed, got=repr(text)
+            f"{source} has an invalid value", expected=option.allowed, got=repr(text)
         ) from None
 
 

@@ -192,7 +192,7 @@ _READ: Mapping[str, tuple[int, tuple[Unit, ...]]] = {
     "quantum": (1, (Unit.QUANTA,)),
     "point": (100, (Unit.POINTS,)),
 }
-ALLOWED = "a number and its unit, as in " + ", ".join(f"2 {suffix}" for suffix in _READ if suffix)
+ALLOWED = "a number and its unit, such as " + ", ".join(f"2 {suffix}" for suffix in _READ if suffix)
 # The lengths are bounded: the text comes from a file, and its number becomes an exact fraction.
 _AMOUNT = re.compile(r"(-?[0-9][0-9,]{0,20}(?:\.[0-9]{1,400})?) *(%|[A-Za-z][A-Za-z0-9 ]*)?")
 _OUTWARD_DIGITS = 6

@@ -30,7 +30,7 @@ def read_report(folder: Path, name: str) -> Mapping[str, Any]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise not_judged(name, f"{path} cannot be read: {error}") from error
     if version != SCHEMA_VERSION:
-        raise not_judged(name, f"{path} is of version {version}, not {SCHEMA_VERSION}")
+        raise not_judged(name, f"{path} has schema version {version}, not {SCHEMA_VERSION}")
     checked: Mapping[str, Any] = report
     return checked
 
@@ -70,7 +70,7 @@ def demand_accepted(
             f"the last run did not accept {name}",
             expected="no fail and no error",
             got=_listed(against),
-            remedy=f"mend the model, or waive the verdict; then {_rerun(artifact.model)}",
+            remedy=f"fix the model, or waive the verdict; then {_rerun(artifact.model)}",
         )
     wanted = list(checks)
     if not wanted:
@@ -78,8 +78,8 @@ def demand_accepted(
     missing = list(_missing(report, rows, wanted))
     if missing:
         raise NotAccepted(
-            f"the last run judged {name} only in part",
-            expected="a verdict of each of its checks",
+            f"the last run judged {name} only partly",
+            expected="a verdict from each of its checks",
             got=_listed(missing),
             remedy=_rerun(artifact.model),
         )

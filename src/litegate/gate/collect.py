@@ -83,7 +83,7 @@ class _Collector(Generic[T]):
         """Keep the gate: options are parsed, and no file is collected yet."""
         gate = session.config.stash.get(GATE, None)
         if gate is None:
-            raise ConfigError("the folder of checks lies outside of the project")
+            raise ConfigError("the checks folder is outside the project")
         self.collected.gate = gate
         session.config.args[:] = [str(gate.options.checks)]
 

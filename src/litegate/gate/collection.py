@@ -39,7 +39,7 @@ def parametrize(gate: Gate, metafunc: pytest.Metafunc) -> None:
         offered = cases(gate.session.models, only, metafunc.function, per_recipe=per_recipe)
     except LitegateError as error:
         if not gate.is_worker:  # which would count as crashed
-            metafunc.definition.session.shouldstop = "no check can be given its models"
+            metafunc.definition.session.shouldstop = "the models cannot be loaded"
         raise pytest.Collector.CollectError(str(error)) from error
     matching = [case for case in offered if _gives(gate, case, metafunc.fixturenames)]
     # Without a case there is one item, dropped later: what pytest makes of none is a setting.
@@ -151,6 +151,7 @@ def _refuse_unguarded(gate: Gate, items: list[pytest.Item]) -> None:
     base = gate.base
     if base and base.models and gate.is_asked_for_all() and not guards:
         raise pytest.UsageError(
-            "no check asks for the fixture `weakened_limits`: a change could loosen what it likes\n"
-            "  what to do: add checks/test_weakened_limits.py; `litegate init` writes it"
+            "no check requests the fixture `weakened_limits`, so a change could weaken any "
+            "limit\n  what to do: add checks/test_weakened_limits.py; `litegate init` writes "
+            "it"
         )

@@ -30,11 +30,14 @@ class LimitCoverage:
         return [
             *(f"no limit for {plain(name)}: {', '.join(limits)}" for name, limits in unset),
             *(
-                f"no check names what {plain(name)} promises: {', '.join(limits)}"
+                f"no check uses these limits of {plain(name)}: {', '.join(limits)}"
                 for name, limits in unnamed
             ),
             *(
-                f"{plain(name)} is new: the base has none, its budget alone holds"
+                (
+                    f"{plain(name)} is new: only its budget applies, since the base does not have "
+                    "the model"
+                )
                 for name in self.new
             ),
         ]

@@ -48,8 +48,9 @@ def _declared(project: Path) -> Mapping[str, Any]:
         return NOTHING
     if not Path(os.path.normpath(checks)).is_relative_to(project):
         raise ConfigError(
-            f"the folder of checks lies outside the project, in {named['litegate_checks']}",
-            expected="checks below the folder with pytest's settings: pytest names them from there",
+            f"the checks folder is outside the project, in {named['litegate_checks']}",
+            expected="checks below the folder with pytest's settings, which pytest's test ids "
+            "start from",
         )
     commit_files = _CommitFiles(
         top=repository_root(project).resolve(), submodules=submodules(project)
@@ -74,8 +75,8 @@ def _collected(project: Path, arguments: Sequence[str]) -> Mapping[str, Any]:
     root = collected.gate.options.project if collected.gate else Path()
     if root != project:
         raise ConfigError(
-            f"pytest takes {root} for the project's folder there",
-            expected=f"{project}, where its settings are in this change",
+            f"pytest uses {root} as the project's root there",
+            expected=f"{project}, which has the settings in this change",
         )
     return collected.answer
 
@@ -94,14 +95,14 @@ class _CommitFiles:
             real = path.resolve()
             where = ""
             if any(real.is_relative_to(folder) for folder in self.submodules):
-                where = "lies in a git submodule"
+                where = "is in a git submodule"
             elif not real.is_relative_to(self.top):
-                where = "leads out of the repository"
+                where = "is outside the repository"
             if where:
                 inside = path.is_relative_to(self.top)
                 raise ConfigError(
-                    f"{path.relative_to(self.top) if inside else path} {where}: "
-                    "what it held at that commit cannot be read",
+                    f"{path.relative_to(self.top) if inside else path} {where}, so its "
+                    "contents at that commit are unknown",
                     expected="models and checks in the repository itself",
                 )
 

@@ -66,8 +66,10 @@ def _settle(gate: Gate, session: pytest.Session) -> None:
     recorder.add_errors(integrity.nothing_gated(gate.session, run, has_run=bool(recorder.reported)))
     recorder.add_errors(_waiver_errors(gate))
     recorder.add_errors(
-        f"{plain(name)} declares something else if another process loads it, so it was compared"
-        " with the base as it is not: remove what asks for the process"
+        (
+            f"{plain(name)} has another declaration if another process loads it, so the "
+            "comparison with the base is wrong: remove code that depends on the process"
+        )
         for name in gate.declares_otherwise()
     )
     if base and base.models and recorder.offered and gate.is_asked_for_all():

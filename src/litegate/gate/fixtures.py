@@ -22,7 +22,7 @@ def litegate_case(request: pytest.FixtureRequest) -> Case:
     """The model and recipe of this test; parametrized by the plugin."""
     if not hasattr(request, "param"):
         raise ConfigError(
-            "this test asks for a model outside the folder of checks",
+            "this test uses a model fixture outside the checks folder",
             remedy="move it there, or set litegate_checks",
         )
     return verdicts.case_in_scene(request.node, request.param)

@@ -16,15 +16,15 @@ from litegate.report.run_record import Run
 from litegate.spec import Model
 from litegate.spec.cases import Case, gated_recipes
 
-SHOWN = "none of its recipes is gated, all are shown; drop gate=False from one that ships"
+SHOWN = "all its recipes have gate=False: remove it from a recipe that ships"
 
 
 def silences(recorder: Recorder, *, ended_well: bool) -> Iterator[str]:
     """Yield the checks that were selected and never reported, and files that skipped themselves."""
     for check in recorder.silent if ended_well else ():
-        yield f"{plain(check)} was selected and never reported"
+        yield f"{plain(check)} was selected but never reported a result"
     for file in recorder.skipped_files:
-        yield f"{plain(file)} skipped itself as a whole"
+        yield f"{plain(file)} was skipped as a whole"
 
 
 def shown_models(models: Iterable[Model]) -> dict[str, str]:
@@ -64,7 +64,7 @@ def unreported_weakening(
         try:
             weakenings = weakened_limits(case).weakenings
         except LitegateError as error:
-            yield f"what this change weakens is not known: {error}"
+            yield f"cannot tell which limits this change weakens: {error}"
             return
         rows = [row for row in run.verdicts if row["model"] == name]
         failed = [
@@ -73,7 +73,7 @@ def unreported_weakening(
             if row["measurement"] == Name.WEAKENED_LIMITS and row["verdict"] == "fail"
         ]
         if weakenings and not failed:
-            yield f"loosened, and no check of this run said so: {plain(weakenings[0].sentence)}"
+            yield f"weakened, and no check of this run reported it: {plain(weakenings[0].sentence)}"
 
 
 def bad_end(recorder: Recorder, status: int, why: str) -> str:

@@ -83,8 +83,8 @@ def refuse_hidden_look(config: pytest.Config, checks: Path) -> None:
         return
     flags = next(flags for flags in ENDS_WITHOUT_VERDICT.values() if option in flags)
     raise pytest.UsageError(
-        f"{' or '.join(flags)} stands in addopts or PYTEST_ADDOPTS: no run would judge anything\n"
-        "  what to do: take it out there, and give it by hand where you want to look"
+        f"{' or '.join(flags)} in addopts or PYTEST_ADDOPTS: no run judges anything\n  what "
+        "to do: remove it there, and pass it on the command line when needed"
     )
 
 

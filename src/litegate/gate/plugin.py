@@ -52,7 +52,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Parse the options once; start the gate if the run is pointed at the folder of checks."""
     config.addinivalue_line(
-        "markers", "latency: measures time; runs last, alone and never under xdist"
+        "markers", "latency: measures time; runs last, and never under pytest-xdist"
     )
     try:
         options = options_of(config)

@@ -38,7 +38,7 @@ def _located(project: Path) -> tuple[Path | None, Any]:
         raise ConfigError(
             f"the settings for pytest in {project} cannot be read",
             got=str(error),
-            remedy="correct the file, until `pytest --version --version` starts there",
+            remedy="correct the file so that `pytest --version --version` works there",
         ) from error
     return file, table
 

@@ -40,7 +40,7 @@ def refuse_unmeasurable(gate: Gate, item: pytest.Item) -> None:
         return
     if _given(item, "benchmark_only") and requires(item) and "benchmark" not in fixtures_of(item):
         item.stash[OMITTED] = "--benchmark-only was given"
-        pytest.skip("it uses no `benchmark`, and --benchmark-only was given")
+        pytest.skip("it does not use `benchmark`, and --benchmark-only was given")
     if not is_latency(item):
         return
     # Late: only a latency check needs the measures of latency.
@@ -53,8 +53,8 @@ def refuse_unmeasurable(gate: Gate, item: pytest.Item) -> None:
     if omitted:
         raise MeasurementError(
             f"latency was not measured: {omitted}",
-            remedy="run it apart (`pytest checks/ -m latency`), and the rest with "
-            '`-n ... -m "not latency"`, or leave it out with --benchmark-disable',
+            remedy="run it separately (`pytest checks/ -m latency`), and the rest with `-n ... "
+            '-m "not latency"`, or skip it with --benchmark-disable',
         )
 
 
@@ -73,10 +73,10 @@ def refuse_swallowed(
     failed = [row for row in fresh if row["verdict"] in bad and not row["waived"]]
     if ROWS not in item.stash and report.when == "call":
         report.outcome = "failed"
-        report.longrepr = f"{item.nodeid} has a `require` of its own, which judges nothing"
+        report.longrepr = f"{item.nodeid} overrides the fixture `require`, so it judges nothing"
     elif failed:
         report.outcome = "failed"
-        report.longrepr = f"{item.nodeid} caught its own failure: {failed[0]['sentence']}"
+        report.longrepr = f"{item.nodeid} catches its own failure: {failed[0]['sentence']}"
 
 
 def refuse_unloadable(gate: Gate, item: pytest.Item, report: pytest.TestReport) -> None:
@@ -101,6 +101,6 @@ def refuse_silence(item: pytest.Item, report: pytest.TestReport) -> None:
         return
     report.outcome = "failed"
     how = "is marked xfail" if expected else "skipped itself"
-    report.longrepr = f"{item.nodeid} {how}: a check that does not judge is no check"
+    report.longrepr = f"{item.nodeid} {how}: every check must give a verdict"
     if expected:
         del report.wasxfail

@@ -32,8 +32,8 @@ class Require:
         __tracebackhide__ = True
         if not (isinstance(verdict, Verdict) and verdict.is_sound):
             raise ConfigError(
-                "require was handed something that no comparison gave",
-                expected="a comparison, as in require(accuracy_drop(...) <= budget.accuracy_drop)",
+                "require needs the comparison of a measurement with a limit",
+                expected="a comparison such as require(accuracy_drop(...) <= budget.accuracy_drop)",
                 got=repr(verdict),
             )
         unwaived = self.record(verdict)

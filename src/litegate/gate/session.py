@@ -26,8 +26,8 @@ from litegate.spec.loader import discover
 
 BASELINE = "float32"
 _UNLIMITED = (
-    "nothing of it is limited: its checks pass for any network of these types; set limits such as"
-    " accuracy, accuracy_drop and size in its budget"
+    "it has no limits, so its checks pass for any network of these types: set limits such as "
+    "accuracy, accuracy_drop and size in its budget"
 )
 
 
@@ -59,9 +59,9 @@ class GateSession:
         if not models:
             raise ConfigError(
                 f"{self.options.models} declares no model",
-                expected="a function with @litegate.model, or a variable that holds what"
-                " litegate.prebuilt(...) or litegate.trained(...) gives",
-                remedy="write one; `litegate init` in an empty folder gives an example",
+                expected="a function with @litegate.model, or a variable set to "
+                "litegate.prebuilt(...) or litegate.trained(...)",
+                remedy="write one, or run `litegate init` in an empty folder for an example",
             )
         chosen = select_models(models, self.options.only_models)
         check_recipes(chosen, self.options.only_recipes)
@@ -252,10 +252,10 @@ def demand_store(options: GateOptions) -> None:
         return
     if tracked := tracked_in(options.store):
         raise StoreError(
-            f"git knows a file of the store: {tracked}",
-            expected="a store that runs have filled, in a folder that git ignores",
-            got="files of a commit, which would decide what is judged",
-            remedy=f"git rm -r {options.store}, and a line in .gitignore",
+            f"git tracks a file of the store: {tracked}",
+            expected="a store in a folder that git ignores",
+            got="a file that a commit brings, which could replace the artifact to judge",
+            remedy=f"run `git rm -r {options.store}`, and add the folder to .gitignore",
         )
 
 

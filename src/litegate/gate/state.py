@@ -167,7 +167,7 @@ class Gate:
         if isinstance(self.weakened, ConfigError):
             raise self.weakened
         if name not in self.weakened:
-            raise ConfigError(f"{name} is not declared if another process loads the models")
+            raise ConfigError(f"{name} is missing if another process loads the models")
         return self.weakened[name]
 
     def declares_otherwise(self) -> list[str]:
@@ -186,7 +186,7 @@ class Gate:
         left_out = self.recorder.left_out
         checks = self.options.checks
         how = ", ".join(narrowed(self.config, checks, left_out=bool(left_out)))
-        notes = [f"only a part of the checks was gated: {plain(how)}"] if how else []
+        notes = [f"only some of the checks were run: {plain(how)}"] if how else []
         if left_out:
             count = f"{len(left_out)} of {len(self.recorder.offered)} checks were left out"
             notes.append(f"{count}, such as {plain(left_out[0])}")
@@ -223,7 +223,7 @@ def _compare_with_base(
 ) -> tuple[Mapping[str, Any] | None, Mapping[str, WeakenedLimits] | ConfigError]:
     """Read the declaration of this checkout, and return it with what it weakens, or an error."""
     if base is None or looks(config):
-        return None, ConfigError("nothing is loosened without a base", remedy=_AGAINST)
+        return None, ConfigError("weakened limits need a base to compare with", remedy=_AGAINST)
     try:
         head = _read_head(config, options)
     except ConfigError as error:

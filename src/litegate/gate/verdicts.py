@@ -62,7 +62,7 @@ def artifact(request: pytest.FixtureRequest, case: Case, role: str) -> Artifact:
         built = request.config.stash[GATE].session.artifact(case.model, recipe)
     except NotGated as reason:
         request.node.stash[NOT_GATED] = str(reason)
-        pytest.skip(f"{case.model.name} was NOT GATED, as told above")
+        pytest.skip(f"{case.model.name} was NOT GATED, see above")
     if role == "candidate":
         request.node.stash[CANDIDATE] = built
     return built
@@ -125,8 +125,8 @@ def requirer(request: pytest.FixtureRequest) -> Iterator[Require]:
     yield Require(gate.options.strict, record)
     if not rows and item.stash.get(_PASSED, False):
         raise ConfigError(
-            "this check asked for require and never called it, so it promised nothing",
-            remedy="call require(measurement <= limit), or drop the argument",
+            "this check uses the fixture `require` but never called it, so it judged nothing",
+            remedy="call require(measurement <= limit), or remove the argument",
         )
 
 
@@ -180,7 +180,7 @@ def _as_separated(item: pytest.Item, verdict: Verdict) -> Verdict:
     is_mixed = case is not None and any(case.id in side.toolchain_changed for side in compared)
     if not is_mixed or verdict.outcome is Outcome.FAIL:
         return verdict
-    note = "tool chain changed, its effect is not separated"
+    note = "the tool chain changed too, and its effect is included"
     return replace(verdict, outcome=Outcome.INCONCLUSIVE, note=note)
 
 
@@ -264,7 +264,7 @@ def _rows(
         "not_gated": {place.model: not_gated} if not_gated else {},
         "not_measured": {place.id: omitted} if omitted else {},
         "notes": [
-            f"the fixture `{name}` is overridden in {where}: what it gives is what was judged"
+            f"the fixture `{name}` is overridden in {where}: the checks judged its value"
             for name, where in overridden(item).items()
         ]
         + [f"{place.id}: {problem}" for problem in misdirected],

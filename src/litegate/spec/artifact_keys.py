@@ -191,14 +191,14 @@ def _read(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
-        raise ConfigError(f"{file} cannot be read as Python", got=str(error)) from error
+        raise ConfigError(f"{file} is not valid Python", got=str(error)) from error
 
 
 def _parse(source: bytes, file: str) -> ast.Module:
     try:
         return ast.parse(source)  # bytes: the file may declare its encoding
     except (SyntaxError, ValueError) as error:
-        raise ConfigError(f"{file} cannot be read as Python", got=str(error)) from error
+        raise ConfigError(f"{file} is not valid Python", got=str(error)) from error
 
 
 @lru_cache(maxsize=4096)  # more modules than a project has; an entry is a digest and some names

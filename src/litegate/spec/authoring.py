@@ -20,8 +20,8 @@ from litegate.spec.recipe import Kind, Recipe
 NO_BUDGET = Budget()
 AS_IT_IS = Training(epochs=0)
 _ALTERNATIVES = {
-    "labels": "agreement=... and output_error=... hold it to its reference instead",
-    "classes": "metrics=... and output_error=... judge what is no choice between classes",
+    "labels": "compare it with its reference instead: agreement=..., output_error=...",
+    "classes": "judge a network that does not classify by metrics=... and output_error=...",
 }
 
 
@@ -120,9 +120,10 @@ def trained(
     _check_budgets(name or str(file), data, budget, *(r.budget for r in recipes if r.budget))
     if scratch := [recipe.name for recipe in recipes if recipe.from_scratch]:
         raise ConfigError(
-            f"{', '.join(scratch)} would train {name or file} from scratch, and it is trained",
+            f"{', '.join(scratch)} would train {name or file} from scratch, but it is already "
+            "trained",
             expected="recipes that start from its weights",
-            remedy="drop from_scratch=True",
+            remedy="remove from_scratch=True",
         )
     # The caller's frame: its file is the model's file, and its line is for messages. One frame up,
     # so that a wrapper makes its own module the model's file.
@@ -169,7 +170,9 @@ def prebuilt(  # noqa: PLR0913 keywords only
     kinds = [known for known in Kind if known is not Kind.FLOAT32]
     if kind not in kinds:
         expected = ", ".join(kinds)
-        raise ConfigError("prebuilt(kind=...) is no way to quantize", expected=expected, got=kind)
+        raise ConfigError(
+            "prebuilt(kind=...) is not a known kind of quantization", expected=expected, got=kind
+        )
     _check_budgets(name or str(candidate), data, budget)
     _check_no_training(name or str(candidate), budget)
     # The caller's frame: its file is the model's file, and its line is for messages. One frame up,
@@ -205,7 +208,7 @@ def _check_builder(builder: Callable[..., Any]) -> None:
     except TypeError as error:
         raise ConfigError(
             f"the builder {builder.__name__} cannot be called",
-            expected=f"one argument, the module of Keras: def {builder.__name__}(keras)",
+            expected=f"one parameter, the Keras module: def {builder.__name__}(keras)",
             got=str(error),
         ) from error
 
@@ -214,12 +217,12 @@ def _check_no_training(model_name: str, budget: Budget) -> None:
     limited = [name for name in ("keras_agreement", "keras_difference") if getattr(budget, name)]
     if limited:
         raise ConfigError(
-            f"{model_name} limits {', '.join(limited)}, and ready-made files have no Keras network",
-            expected="limits of files: agreement=..., output_error=...",
+            f"{model_name} limits {', '.join(limited)}, but prebuilt files have no Keras network",
+            expected="limits on files: agreement=..., output_error=...",
         )
     if budget.leaked_samples is not None:
         raise ConfigError(
-            f"{model_name} limits leaked_samples, and what ready-made files were trained on is "
+            f"{model_name} limits leaked_samples, but the training data of prebuilt files are "
             "unknown",
             expected="a limit that needs no training split",
         )
@@ -228,8 +231,8 @@ def _check_no_training(model_name: str, budget: Budget) -> None:
 def _check_name(name: str) -> None:
     if set(name) & {"/", "\\"} or name in (".", ".."):
         raise ConfigError(
-            f"a model cannot be named {name!r}",
-            expected="a name without slashes: files of the report are called by it",
+            f"{name!r} cannot be the name of a model",
+            expected="a name without slashes, since report files are named after it",
             remedy="correct name=...",
         )
 
@@ -238,7 +241,7 @@ def _check_data(model_name: str, data: Data) -> None:
     """Raise ConfigError for a preprocessing without source, or an invalid domain."""
     if not getattr(data.preprocess, "__name__", "").isidentifier():
         raise ConfigError(
-            f"the preprocessing of {model_name} is no named function",
+            f"the preprocessing of {model_name} is not a named function",
             expected="a function at the top of a module: its source is part of the artifact's key",
             got=repr(data.preprocess),
             remedy="write it with def",
@@ -247,8 +250,8 @@ def _check_data(model_name: str, data: Data) -> None:
     for low, high in domains:
         if not (math.isfinite(low) and math.isfinite(high) and low < high):
             raise ConfigError(
-                f"the domain of {model_name} is no range",
-                expected="(least, greatest) of a preprocessed value, both finite",
+                f"the domain of {model_name} is not a range",
+                expected="(minimum, maximum) of the preprocessed values, both finite",
                 got=f"({low}, {high})",
             )
 
@@ -276,12 +279,11 @@ def _check_budgets(model_name: str, data: Data, *budgets: Budget) -> None:
     unset = set.intersection(*(set(budget.unset_limits()) for budget in budgets))
     # `unset` has names of `Budget` alone, so regression.accuracy would always seem to be set.
     if limits := sorted(ACCURACY_LIMITS.difference(unset, {"regression.accuracy"})):
-        prefix = f"{model_name} limits {', '.join(limits)}, and its"
+        prefix = f"{model_name} limits {', '.join(limits)}, but its"
         if not missing:
             raise ConfigError(
-                f"{prefix} metric {not_for_classifiers[0]} is of a network that chooses between no "
-                "classes",
-                expected="limits of one or of the other",
+                f"{prefix} metric {not_for_classifiers[0]} is for networks that do not classify",
+                expected="limits for one of the two",
             )
         raise ConfigError(
             f"{prefix} data set {data.name} has no {missing}",
@@ -298,7 +300,7 @@ def _check_growth(model: Model) -> None:
             raise ConfigError(
                 f"{model.name or model.summary}/{recipe.name} may grow without a limit",
                 expected="Budget(size=...) beside Regression(size=None)",
-                remedy="write size=litegate.kib(...) into the budget, or drop size=None",
+                remedy="write size=litegate.kib(...) into the budget, or remove size=None",
             )
 
 
@@ -306,13 +308,14 @@ def _check_metric(model_name: str, data: Data, metric: Metric) -> None:
     subject = f"the metric {metric.name} of {model_name}"
     if metric.needs_labels and not data.labels:
         raise ConfigError(
-            f"{subject} needs labels, and its data set {data.name} has no labels",
-            expected="labels, or a metric whose function asks for outputs and inputs alone",
+            f"{subject} needs labels, but its data set {data.name} has no labels",
+            expected="labels, or a metric whose function takes only outputs and inputs",
         )
     if isinstance(metric.of, str) and metric.of not in data.classes:
         raise ConfigError(
-            f"{subject} is of the class {metric.of!r}, which {data.name} does not name",
-            expected=", ".join(data.classes) or "a number: it names no classes",
+            f"{subject} names the class {metric.of!r}, which {data.name} does not have",
+            expected=", ".join(data.classes)
+            or ("a class number, since the data set has no class names"),
         )
     if metric.slice_loss is not None and data.digests and not data.slices:
         raise _no_slices(f"{subject} limits slice_loss", data)
@@ -320,7 +323,7 @@ def _check_metric(model_name: str, data: Data, metric: Metric) -> None:
 
 def _no_slices(subject: str, data: Data) -> ConfigError:
     return ConfigError(
-        f"{subject}, and its data set {data.name} has no slices",
+        f"{subject}, but its data set {data.name} has no slices",
         expected='lg.Splits(..., slices={"night": mask}), and the digest of each in lg.Data',
     )
 
@@ -341,5 +344,5 @@ def _validated_recipes(model_name: str, recipes: Sequence[Recipe]) -> tuple[Reci
 def _resolved(model_file: Path, files: Sequence[str | Path]) -> tuple[Path, ...]:
     """Return the paths of files that are given relative to the folder of the model's file."""
     if isinstance(files, str):
-        raise ConfigError("files=... is a list", expected=f"[{files!r}]", got=repr(files))
+        raise ConfigError("files=... must be a list", expected=f"[{files!r}]", got=repr(files))
     return tuple(model_file.parent / file for file in files)

@@ -63,14 +63,14 @@ class Regression:
             check_limit("Regression", f.name, f.metadata["unit"], getattr(self, f.name))
         if self.latency_floor is None or self.latency_floor.value < 0:
             raise ConfigError(
-                "Regression(latency_floor=...) is a time",
+                "Regression(latency_floor=...) must be a time",
                 expected="litegate.us(1), or litegate.us(0) for no floor",
                 got=str(self.latency_floor),
             )
         is_tuple = isinstance(self.interface, tuple)
         if not is_tuple or not all(isinstance(change, str) for change in self.interface):
             raise ConfigError(
-                "Regression(interface=...) is a tuple of texts",
+                "Regression(interface=...) must be a tuple of strings",
                 expected="interface=(\"input 'image': type uint8 -> int8\",)",
                 got=repr(self.interface),
             )
@@ -146,7 +146,8 @@ class Budget:
     def __post_init__(self) -> None:
         if self.target is not None and not (isinstance(self.target, str) and self.target):
             raise ConfigError(
-                "Budget(target=...) is a name or the path of a .toml file", got=repr(self.target)
+                "Budget(target=...) must be a name or the path of a .toml file",
+                got=repr(self.target),
             )
         self._check_metrics()
         for f in limit_fields(Budget):
@@ -168,7 +169,7 @@ class Budget:
         names = [getattr(metric, "name", "") for metric in (self.metrics if is_tuple else ())]
         if not is_tuple or not all(isinstance(metric, Metric) for metric in self.metrics):
             raise ConfigError(
-                "Budget(metrics=...) is a tuple of metrics",
+                "Budget(metrics=...) must be a tuple of metrics",
                 expected="metrics=(litegate.metrics.f1(least=0.9),)",
                 got=repr(self.metrics),
             )
@@ -238,12 +239,14 @@ def check_limit(owner: str, name: str, unit: Unit, limit: object) -> None:
     is_number = isinstance(limit, int | float | Fraction) and not isinstance(limit, bool)
     if unit is Unit.RATIO:
         if not is_number:
-            raise ConfigError(f"{owner}({name}=...) is a plain ratio", got=repr(limit))
+            raise ConfigError(
+                f"{owner}({name}=...) must be a plain number (a ratio)", got=repr(limit)
+            )
         return
     if unit is Unit.COUNT:
         if not isinstance(limit, int) or isinstance(limit, bool) or limit < 0:
             raise ConfigError(
-                f"{owner}({name}=...) is a plain number of things",
+                f"{owner}({name}=...) must be a whole number",
                 expected="0, 1, 2, ...",
                 got=repr(limit),
             )

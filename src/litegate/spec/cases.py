@@ -113,7 +113,7 @@ def select_models(models: Mapping[str, Model], names: Iterable[str]) -> dict[str
     if unknown:
         raise ConfigError(
             f"--litegate-model: there is no model {', '.join(unknown)}",
-            expected=", ".join(models) or "a folder with models; it has none",
+            expected=", ".join(models) or "a folder with models, but it has none",
         )
     return {name: model for name, model in models.items() if not selected or name in selected}
 
@@ -188,7 +188,7 @@ def limits_used(function: Callable[..., Any]) -> frozenset[str]:
     for owner, name in sorted(used):
         if not hasattr(_OWNERS[owner], name):
             raise ConfigError(
-                f"{function.__name__} names a limit that a {owner} does not have: {name}",
+                f"{function.__name__} names a limit that {owner} does not have: {name}",
                 expected=", ".join(LIMITS),
             )
     named = (name if owner == "budget" else f"{owner}.{name}" for owner, name in used)

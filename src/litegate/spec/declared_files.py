@@ -112,6 +112,7 @@ def _error(subject: str, missing: list[Path], project: Path, line: str) -> Confi
     names = ", ".join(_relative(file, project) for file in missing)
     return ConfigError(
         f"{subject} reads {names}, which no files=... names",
-        expected="every file that decides an artifact, so that a change of it is built and judged",
+        expected="every file that an artifact depends on, so that changes to it are built and "
+        "judged",
         remedy=f"write {line}",
     )

@@ -31,7 +31,7 @@ def discover(models: Path, project: Path) -> dict[str, Model]:
     if not models.is_dir():
         raise ConfigError(
             f"there is no folder {models}",
-            expected="a folder with one file a model",
+            expected="a folder with one file for each model",
             remedy=_project_above(project)
             or "run `litegate init`, or name yours in the setting litegate_models",
         )
@@ -51,7 +51,7 @@ def _project_above(folder: Path) -> str:
     """Return a hint at the project that a folder lies in; empty if there is none."""
     for above in folder.resolve().parents:
         if (above / "models").is_dir() and (above / "checks").is_dir():
-            return f"this is a folder of the project {above}: go there"
+            return f"run the command in the project's folder {above}"
     return ""
 
 
@@ -64,7 +64,7 @@ def _add(models_by_name: dict[str, Model], model: Model) -> None:
         raise ConfigError(
             f"two models are named {model.name}",
             got=f"{other.file}:{other.line} and {model.file}:{model.line}",
-            remedy="rename one; the name is the test id and the report's row",
+            remedy="rename one: test ids and the report use the name",
         )
     models_by_name[model.name] = model
 
@@ -77,13 +77,14 @@ def load_file(path: Path, project: Path) -> dict[str, Model]:
     Raises ConfigError, with file and line, for a file that raises, and for a model that no variable
     of the file refers to at the end: it would not be gated.
     """
-    path = path.resolve()
+    path, root = path.resolve(), project.resolve()
     with record_models() as declared, record_reads(project) as reads:
-        module = _load(path, project.resolve())
-    _check_assigned([model for model in declared if model.file == path], module)
+        module = _load(path, root)
+    shown = shown_path(path, root)
+    _check_assigned([model for model in declared if model.file == path], module, shown)
     models = [replace(model, reads=reads.files()) for model in _models_of(module)]
     for model in models:
-        _check_targets(model)
+        _check_targets(model, shown_path(model.file, root))
     own: dict[str, Model] = {}
     for model in models:
         if model.file == path:
@@ -91,29 +92,29 @@ def load_file(path: Path, project: Path) -> dict[str, Model]:
     return {model.name: model for model in models if model.file != path} | own
 
 
-def _check_targets(model: Model) -> None:
+def _check_targets(model: Model, file: Path) -> None:
     """Raise ConfigError for an unknown target; a target's file is read by its check."""
     budgets = (model.budget, *(recipe.budget for recipe in model.recipes if recipe.budget))
     for name in (budget.target for budget in budgets if budget.target):
         if name not in KNOWN and not name.endswith(".toml"):
             near = get_close_matches(name, KNOWN, 1)
             raise ConfigError(
-                f"{model.file.name}:{model.line}: there is no target {name!r}",
+                f"{file}:{model.line}: there is no target {name!r}",
                 expected=f"{', '.join(KNOWN)}, or the path of a .toml file",
                 remedy=f"did you mean {near[0]!r}?" if near else "",
             )
 
 
-def _check_assigned(declared: list[Model], module: ModuleType) -> None:
+def _check_assigned(declared: list[Model], module: ModuleType, file: Path) -> None:
     """Raise ConfigError for a declared model that is not the value of a variable."""
     values = {id(value) for value in vars(module).values()}
     for model in declared:
         if id(model) not in values:
             raise ConfigError(
-                f"the model that {model.file.name}:{model.line} declares is held by no variable of "
-                "the file, so nobody would gate it",
-                expected="a variable of its own for each model, at the top of the file",
-                remedy="rename the one that takes its place, or unpack the list that holds it",
+                f"{file}:{model.line} declares a model that no variable refers to, so nothing "
+                "would gate it",
+                expected="a variable for each model, at the top level of the file",
+                remedy="rename the variable that replaces it, or unpack the list that contains it",
             )
 
 
@@ -126,8 +127,13 @@ def _models_of(module: ModuleType) -> list[Model]:
     return list(models.values())
 
 
+def shown_path(path: Path, project: Path) -> Path:
+    """Return a path relative to the project if it lies in it, else the file's name."""
+    return path.relative_to(project) if path.is_relative_to(project) else Path(path.name)
+
+
 def _load(path: Path, project: Path) -> ModuleType:
-    shown = path.relative_to(project) if path.is_relative_to(project) else Path(path.name)
+    shown = shown_path(path, project)
     name = "_".join(("litegate", *shown.with_suffix("").parts))
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
@@ -143,7 +149,7 @@ def _load(path: Path, project: Path) -> ModuleType:
         except (Exception, SystemExit) as error:
             place = own_line(error, project) or str(path)
             raise ConfigError(
-                f"{path.name} does not load: {type(error).__name__}: {error}",
+                f"{shown} does not load: {type(error).__name__}: {error}",
                 got=f"raised at {place}",
                 remedy=advice(error)
                 or f"run `python -P {shown}` in {project} to see the whole traceback",

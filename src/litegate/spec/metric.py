@@ -105,13 +105,14 @@ class Metric:
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise ConfigError(
-                f"a metric is named {self.name!r}",
-                expected="a letter, then letters, digits and underscores: it is part of test ids",
+                f"{self.name!r} cannot be the name of a metric",
+                expected="a letter, then letters, digits and underscores, since it is part of "
+                "test ids",
                 remedy="give it another name=...",
             )
         if self.name in _TAKEN:
             raise ConfigError(
-                f"a metric is named {self.name}, as another measurement is",
+                f"the metric name {self.name} is already the name of a measurement",
                 remedy="give it another name=...",
             )
         self._check_directions()
@@ -166,19 +167,19 @@ class Metric:
         if getattr(self, wrong) is not None:
             right = "least" if wrong == "most" else "most"
             raise ConfigError(
-                f"the metric {self.name} is better the {self.better} it is: {wrong}=... promises "
-                "nothing",
+                f"the metric {self.name} is better the {self.better} it is, so {wrong}=... "
+                "limits nothing",
                 expected=f"{right}=..., loss=..., slice_loss=... or regression=...",
             )
         if self.class_loss is not None and self.kind not in OF_CLASSES:
             raise ConfigError(
-                f"the metric {self.name} has no value of each class, so no class_loss",
-                expected=f"class_loss of {', '.join(sorted(OF_CLASSES))}",
-                remedy="slice_loss=... holds any part of the evaluation split",
+                f"the metric {self.name} has no value for each class, so it takes no class_loss",
+                expected=f"class_loss with one of {', '.join(sorted(OF_CLASSES))}",
+                remedy="use slice_loss=... to limit any part of the evaluation split",
             )
         if not self.limits():
             raise ConfigError(
-                f"the metric {self.name} has no limit, so nothing is promised of it",
+                f"the metric {self.name} has no limit",
                 expected=f"one or more of {', '.join(name for name in LIMITS if name != wrong)}",
             )
 
@@ -196,7 +197,8 @@ class Metric:
             )
         if self.bounded and not -1 <= float(value) <= 1:
             raise ConfigError(
-                f"{self.name}({name}=...) can never be broken, or never be kept",
+                f"{self.name}({name}=...) is outside the metric's range, so it is always or "
+                "never kept",
                 expected="0 to 1, so 0.02 for two points" if unit is Unit.SCORE else "at most 100",
                 got=repr(limit),
             )

@@ -31,7 +31,7 @@ def top_k(k: int, *, name: str = "", **limits: Unpack[Limits]) -> Metric:
     `least` is in `percent`, losses are in `points`. Raises ConfigError if k is below 1.
     """
     if k < 1:
-        raise ConfigError("top_k(k) counts classes", expected="at least 1", got=repr(k))
+        raise ConfigError("top_k(k) needs a number of classes", expected="at least 1", got=repr(k))
     kind, higher = MetricKind.TOP_K, Better.HIGHER
     return Metric(name=name or f"top_{k}", kind=kind, better=higher, k=k, bounded=True, **limits)
 
@@ -175,7 +175,7 @@ def custom(
 def _direction(name: str, better: str) -> Better:
     if better not in tuple(Better):
         raise ConfigError(
-            f"the metric {name} must say which way it improves",
+            f"the metric {name} needs to know whether higher or lower is better",
             expected="better='higher' or better='lower'",
             got=repr(better),
         )
@@ -190,15 +190,14 @@ def _validated(function: Function, owner: str) -> Function:
         names = ()
     if "outputs" not in names or not set(names) <= set(PARAMETERS):
         raise ConfigError(
-            f"the function of {owner} asks for {', '.join(names) or 'nothing'}",
-            expected=f"parameters named {', '.join(PARAMETERS)}: the first of them always, for it "
-            "is what is measured",
+            f"the function of {owner} takes the parameters {', '.join(names) or 'none'}",
+            expected=f"parameters named {', '.join(PARAMETERS)}; the first is required",
             got=repr(function),
         )
     if not getattr(function, "__qualname__", "").isidentifier():
         raise ConfigError(
             f"the function of {owner} is not written with def at the top of a module",
-            expected="a named function: its source is part of what a change may loosen",
+            expected="a named function, since its source is compared with the base",
             got=repr(function),
         )
     return function

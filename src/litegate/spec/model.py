@@ -49,7 +49,7 @@ class Training:
         for name in ("epochs", "batch_size", "threads", "seed"):
             if not isinstance(getattr(self, name), int):
                 raise ConfigError(
-                    f"Training({name}=...) is a whole number", got=repr(getattr(self, name))
+                    f"Training({name}=...) must be a whole number", got=repr(getattr(self, name))
                 )
         for name, least in (("epochs", 0), ("batch_size", 1), ("threads", 1)):
             if getattr(self, name) < least:
@@ -110,7 +110,7 @@ class Splits:
             passed = [name for name in arguments if getattr(self, name) is not None]
             if (split in passed and len(passed) > 1) or (split == "test" and not passed):
                 raise ConfigError(
-                    f"Splits(...) needs the {split} split in one way",
+                    f"Splits(...) needs the {split} split in exactly one form",
                     expected=f"x_{split}=... with y_{split}=..., or {split}=lg.Stream(...)",
                     got=", ".join(passed) or "nothing",
                 )
@@ -187,17 +187,19 @@ class File:
     def __post_init__(self) -> None:
         if bool(self.path) is bool(self.url) or (self.command and self.url):
             raise ConfigError(
-                "File(...) names a path or a url, and a command only beside a path",
+                "File(...) needs a path or a url, and takes a command only with a path",
                 got=repr(self),
             )
         if not re.fullmatch("[0-9a-f]{64}", self.sha256 or "0" * 64):
             raise ConfigError(
-                "File(sha256=...) is no SHA-256", expected="64 hexadecimal digits", got=self.sha256
+                "File(sha256=...) is not a SHA-256 digest",
+                expected="64 hexadecimal digits",
+                got=self.sha256,
             )
         if self.url and not self.sha256:
             raise ConfigError(
                 f"File(url={self.url!r}) has no sha256",
-                expected="the digest of its bytes: what a server sends may change",
+                expected="the digest of its bytes, since the server's file may change",
             )
 
     def __str__(self) -> str:

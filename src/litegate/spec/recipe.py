@@ -115,7 +115,7 @@ class Recipe:
     def __post_init__(self) -> None:
         if not re.fullmatch(r"\w[\w+-]*", self.name):
             raise ConfigError(
-                f"a recipe cannot be called {self.name!r}: it names a folder and a test",
+                f"{self.name!r} cannot be the name of a recipe, since folders and test ids use it",
                 expected="letters, digits, _, + and -",
             )
         self._check_kind_of_name()
@@ -136,17 +136,18 @@ class Recipe:
                 )
         if self.shipped is not None and not (self.shipped and self.gate):
             raise ConfigError(
-                f"recipe {self.name} ships what nothing judges",
+                f"recipe {self.name} has shipped=..., but is not gated or names no file",
                 expected="a gated recipe, and the path of a file",
                 got=f"shipped={self.shipped!r}, gate={self.gate}",
-                remedy="drop shipped=... or gate=False",
+                remedy="remove shipped=... or gate=False",
             )
         self._check_training()
         self._check_float_layers()
         for hook in (self.annotate, self.custom_objects):
             if hook is not None and not hook.__qualname__.isidentifier():
                 raise ConfigError(
-                    f"recipe {self.name}: {hook.__qualname__} is not a function of a module",
+                    f"recipe {self.name}: {hook.__qualname__} is not a function at the top of "
+                    "a module",
                     expected="a named function at the top of the model's file",
                     remedy="move it there: its source is part of the artifact's key",
                 )
@@ -156,20 +157,21 @@ class Recipe:
         named = Kind.INT8_QAT if _QAT_NAME.fullmatch(self.name) else self.name
         if named in set(Kind) - {self.kind}:
             raise ConfigError(
-                f"recipe {self.name}: that is the name of {named}, and it is {self.kind}",
+                f"recipe {self.name}: this is the name of the kind {named}, but its kind is "
+                f"{self.kind}",
                 expected=f"another name, such as {self.kind.value}",
             )
 
     def _check_float_layers(self) -> None:
         if not all(isinstance(name, str) and name for name in self.float_layers):
             raise ConfigError(
-                f"recipe {self.name}: float_layers is no tuple of names",
+                f"recipe {self.name}: float_layers must be a tuple of names",
                 expected='names of layers: ("dense",)',
                 got=repr(self.float_layers),
             )
         if self.float_layers and self.strip:
             raise ConfigError(
-                f"recipe {self.name}: a stripped file no longer tells which layers are float",
+                f"recipe {self.name}: a stripped file does not show which layers are float",
                 expected="float_layers or strip",
             )
 
@@ -178,14 +180,14 @@ class Recipe:
         qat_only = (self.annotate, self.custom_objects, self.float_layers, compression)
         if any(qat_only) and self.kind is not Kind.INT8_QAT:
             raise ConfigError(
-                f"recipe {self.name}: {self.kind} takes none of annotate, custom_objects, "
-                "float_layers, pruning and clustering",
+                f"recipe {self.name}: {self.kind} does not accept annotate, custom_objects, "
+                "float_layers, pruning or clustering",
                 expected="int8_qat",
             )
         if compression and self.from_scratch:
             raise ConfigError(
                 f"recipe {self.name}: pruning and clustering start from trained weights",
-                expected="no from_scratch beside them",
+                expected="from_scratch=False",
             )
 
     @property

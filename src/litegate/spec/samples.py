@@ -31,10 +31,10 @@ class Inputs:
         if len(set(sizes.values())) != 1 or None in sizes.values():
             listed = (f"{name} {'no' if size is None else size}" for name, size in sizes.items())
             raise DataError(
-                "the arrays of a model's inputs do not belong together",
-                expected="as many samples of each input",
+                "the arrays of a model's inputs do not fit together",
+                expected="the same number of samples for each input",
                 got=", ".join(listed) or "no array",
-                remedy="an array for each input by its name, samples first",
+                remedy="give an array for each input by its name, samples first",
             )
 
     def __len__(self) -> int:
@@ -44,11 +44,11 @@ class Inputs:
     def __getitem__(self, index: Any) -> Inputs:
         """Select samples of every input by a slice or an array of indices."""
         if isinstance(index, int):
-            raise TypeError("samples of several inputs are picked by a slice or by indices")
+            raise TypeError("samples of several inputs need a slice or an array of indices")
         return self.map(lambda array: array[index])
 
     def __iter__(self) -> NoReturn:
-        raise TypeError("samples of several inputs are no sequence: go over their arrays")
+        raise TypeError("samples of several inputs are not a sequence: iterate over their arrays")
 
     def map(self, function: Callable[[Array], Array]) -> Inputs:
         """Apply a function to the array of each input."""

@@ -112,7 +112,7 @@ def test_an_error_of_another_model_is_its_own():
 
 def test_a_check_without_a_verdict_is_missing():
     """A run of a selection, or one that was interrupted, judged a part."""
-    with pytest.raises(NotAccepted, match=r"only in part[^$]*test_b\S*: it did not run"):
+    with pytest.raises(NotAccepted, match=r"only partly[^$]*test_b\S*: it did not run"):
         _demand(JUDGED[0])
 
 

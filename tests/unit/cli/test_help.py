@@ -45,4 +45,4 @@ def test_the_version_is_told(litegate):
 
 def test_the_budget_of_a_proof_says_what_becomes_of_the_rest():
     [option] = [one for one in OPTIONS if one.name == "litegate_prove_budget"]
-    assert option.help.endswith("what is not planted by then is reported as a failure")
+    assert option.help.endswith("faults not tried by then are reported as a failure")

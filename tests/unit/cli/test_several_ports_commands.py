@@ -44,7 +44,10 @@ def test_compare_takes_an_array_for_each_input(command):
     [
         ({"x": X.arrays["left"]}, "has 2 inputs, and the samples are one array"),
         ({"x.left": X.arrays["left"]}, "no samples for the input right"),
-        ({"x.left": X.arrays["left"], "x.right": X.arrays["right"][:3]}, "as many samples"),
+        (
+            {"x.left": X.arrays["left"], "x.right": X.arrays["right"][:3]},
+            "same number of samples",
+        ),
         ({"x.left": X.arrays["left"], "x.rigth": X.arrays["right"]}, "did you mean 'right'"),
         ({"x.left": X.arrays["left"], "x.right": np.array("a")}, "x.right is"),
     ],

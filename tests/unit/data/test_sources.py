@@ -162,12 +162,12 @@ def _alive(pid):
 @pytest.mark.parametrize(
     ("fields", "text"),
     [
-        ({}, "names a path or a url"),
-        ({"path": "a", "url": "b", "sha256": DIGEST}, "names a path or a url"),
-        ({"url": "b", "command": "c", "sha256": DIGEST}, "a command only beside a path"),
+        ({}, "needs a path or a url"),
+        ({"path": "a", "url": "b", "sha256": DIGEST}, "needs a path or a url"),
+        ({"url": "b", "command": "c", "sha256": DIGEST}, "takes a command only with a path"),
         ({"url": "https://example.com/m.tflite"}, "has no sha256"),
-        ({"path": "a", "sha256": DIGEST[:-1]}, "is no SHA-256"),
-        ({"path": "a", "sha256": DIGEST.upper()}, "is no SHA-256"),
+        ({"path": "a", "sha256": DIGEST[:-1]}, "is not a SHA-256"),
+        ({"path": "a", "sha256": DIGEST.upper()}, "is not a SHA-256"),
     ],
 )
 def test_a_file_says_how_it_is_had(fields, text):

@@ -192,7 +192,7 @@ def test_a_declared_change_is_excused(declared, outcome):
 @pytest.mark.parametrize("declared", ["input 'x': type", ["input 'x': type"], (1,), None])
 def test_a_declaration_is_a_tuple_of_texts(declared):
     """One text alone would be a tuple of letters."""
-    with pytest.raises(ConfigError, match="is a tuple of texts"):
+    with pytest.raises(ConfigError, match="must be a tuple of strings"):
         Regression(interface=declared)
 
 

@@ -40,7 +40,7 @@ def test_an_unknown_count_is_an_error():
 
 def test_a_limit_is_a_plain_number():
     for wrong in (-1, 0.5, True):
-        with pytest.raises(ConfigError, match=r"leaked_samples=.* is a plain number"):
+        with pytest.raises(ConfigError, match=r"leaked_samples=.* must be a whole number"):
             Budget(leaked_samples=wrong)
 
 

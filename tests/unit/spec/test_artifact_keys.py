@@ -155,7 +155,7 @@ def test_layout_is_no_content():
 def test_a_file_that_does_not_parse_is_a_clear_error(tmp_path):
     """The file is named."""
     (tmp_path / "a.py").write_text("def f(:\n")
-    with pytest.raises(ConfigError, match=r"a\.py cannot be read"):
+    with pytest.raises(ConfigError, match=r"a\.py is not valid Python"):
         module_digest(tmp_path / "a.py", tmp_path)
 
 

@@ -29,7 +29,7 @@ def declared(name="mine", **data):
 @pytest.mark.parametrize("preprocess", [lambda samples: samples, 3])
 def test_a_preprocessing_has_a_source(preprocess):
     """It is part of the key; a lambda ended pytest with a traceback when the key was asked for."""
-    with pytest.raises(ConfigError, match=r"preprocessing of mine is no named function"):
+    with pytest.raises(ConfigError, match=r"preprocessing of mine is not a named function"):
         declared(preprocess=preprocess)
 
 
@@ -37,23 +37,23 @@ def test_a_preprocessing_has_a_source(preprocess):
     "domain", [(1, 0), (0, 0), (-math.inf, math.inf), (0, math.nan), {"a": (0, 1), "b": (1, 0)}]
 )
 def test_a_domain_is_a_finite_range(domain):
-    with pytest.raises(ConfigError, match="the domain of mine is no range"):
+    with pytest.raises(ConfigError, match="the domain of mine is not a range"):
         declared(domain=domain)
 
 
 @pytest.mark.parametrize("name", ["kws/v2", "../../esc", "..", "a\\b"])
 def test_a_name_is_no_path(name):
     """Failing inputs are kept in files that are called by it."""
-    with pytest.raises(ConfigError, match="cannot be named"):
+    with pytest.raises(ConfigError, match="cannot be the name of a model"):
         declared(name)
 
 
 @pytest.mark.parametrize(
     ("limit", "said"),
     [
-        ({"keras_agreement": lg.percent(9)}, "ready-made files have no Keras network"),
-        ({"keras_difference": lg.quanta(9)}, "ready-made files have no Keras network"),
-        ({"leaked_samples": 0}, "what ready-made files were trained on is unknown"),
+        ({"keras_agreement": lg.percent(9)}, "prebuilt files have no Keras network"),
+        ({"keras_difference": lg.quanta(9)}, "prebuilt files have no Keras network"),
+        ({"leaked_samples": 0}, "the training data of prebuilt files are unknown"),
     ],
 )
 def test_limits_of_a_training_are_none_of_ready_made_files(limit, said):
@@ -80,7 +80,7 @@ def test_a_builder_takes_the_module_of_keras():
 
 @pytest.mark.parametrize("name", ["epochs", "batch_size", "seed", "threads"])
 def test_a_training_counts_in_whole_numbers(name):
-    with pytest.raises(ConfigError, match=rf"Training\({name}=...\) is a whole number"):
+    with pytest.raises(ConfigError, match=rf"Training\({name}=...\) must be a whole number"):
         lg.Training(**{name: "10"})
 
 

@@ -68,7 +68,7 @@ READY = "lg.prebuilt(reference='a', candidate='b', data=lg.datasets.digits(){mor
 def test_a_model_that_no_variable_holds_is_refused(models, declared, line):
     """It was lost without a word: one that is declared is one to gate."""
     (models / "a.py").write_text(f"import litegate as lg\n{declared}")
-    with pytest.raises(ConfigError, match=rf"a\.py:{line} declares is held by no variable"):
+    with pytest.raises(ConfigError, match=rf"a\.py:{line} declares a model that no variable"):
         discover(models, models.parent)
 
 
@@ -268,4 +268,4 @@ def test_a_folder_of_a_project_is_no_project(models):
     (models.parent / "checks").mkdir()
     with pytest.raises(ConfigError) as told:
         discover(models / "models", models)
-    assert told.value.remedy == f"this is a folder of the project {models.parent}: go there"
+    assert told.value.remedy == f"run the command in the project's folder {models.parent}"

@@ -235,7 +235,7 @@ def test_an_own_file_is_read_from_the_project(tmp_path):
         ("source = 'x'", "no operators"),
         ("source = 'x'\n[operators]", "no operators"),
         ("source = 'x'\nspeed = 3\n[operators]\nADD = {}", "the key 'speed'"),
-        ("source = 'x'\n[operators]\nADD = 3", "operators.ADD is no table"),
+        ("source = 'x'\n[operators]\nADD = 3", "operators.ADD is not a table"),
         ("source = 'x'\n[operators]\nADD = { tipes = ['int8'] }", "operators.ADD.tipes"),
         ("source = 'x'\n[operators]\nADD = { types = 'int8' }", "expected tuple"),
         ("source = 'x'\n[operators]\nADD = { versions = [1] }", r"expected \[least, greatest\]"),

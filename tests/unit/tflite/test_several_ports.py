@@ -61,7 +61,7 @@ def test_one_array_is_not_enough_for_two_inputs():
 
 
 def test_lengths_that_differ_are_refused():
-    with pytest.raises(DataError, match="as many samples of each input") as refused:
+    with pytest.raises(DataError, match="the same number of samples for each input") as refused:
         Inputs({"left": LEFT, "right": RIGHT[:7]})
     assert "left 40, right 7" in str(refused.value)
     with pytest.raises(DataError, match="no array"):

@@ -31,7 +31,7 @@ def add_rebuilds(proof: Proof, gate: Gate, runner: CheckRunner, count: int = REB
     """
     model, recipe = proof.scene.model, proof.scene.recipe
     if model.prebuilt:
-        proof.training_noise = "training noise: none, for it is prebuilt"
+        proof.training_noise = "training noise: not measured, since the model is prebuilt"
         return
     check_ids = [check.id for check in proof.checks if not (check.uses_base or check.is_latency)]
     first_seed = model.training.seed + 1
@@ -64,8 +64,8 @@ def _quality_measure(scene: Scene) -> tuple[str, Unit, Callable[[Artifact], floa
     metrics = scene.model.budget_of(scene.recipe).metrics
     if not metrics:
         raise ConfigError(
-            f"rebuilds of {scene.name} cannot be rated: it has no accuracy and promises no metric",
-            remedy="give its budget a metric",
+            f"rebuilds of {scene.name} cannot be compared: it has neither accuracy nor a metric",
+            remedy="add a metric to its budget",
         )
     metric = metrics[0]
     return (

@@ -48,7 +48,7 @@ def load_faults(gate: Gate) -> tuple[Fault, ...]:
     pytest-xdist, because faults are planted in one process.
     """
     if gate.config.getoption("numprocesses", default=None) or gate.is_worker:
-        raise pytest.UsageError("--prove plants faults in one process: run it without -n")
+        raise pytest.UsageError("--prove does not work under pytest-xdist: run it without -n")
     try:
         faults = (*shipped_faults(), *custom_faults(gate.options.checks))
         return select_faults(faults, gate.options.prove_families)
@@ -66,7 +66,7 @@ def prove(gate: Gate, session: pytest.Session, faults: tuple[Fault, ...]) -> Non
     if plain_tests:
         listed = ", ".join(plain(test_id) for test_id in plain_tests)
         gate.recorder.run.notes.append(
-            f"tests that gate nothing, for they do not ask for require: {listed}"
+            f"tests that judge nothing, since they do not use `require`: {listed}"
         )
     with _without_traces(gate):
         for case in cases_of(items):
@@ -126,7 +126,7 @@ class _Prover:
             model=case.model.name,
             recipe=case.recipe.name if case.recipe else "",
             check=PROOF,
-            requirement="The checks notice what is planted in what they accept.",
+            requirement="The checks notice faults that are planted in accepted artifacts.",
             file=shown.as_posix(),
             line=case.model.line,
         )

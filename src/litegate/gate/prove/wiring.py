@@ -25,10 +25,14 @@ def run_wiring_faults(scene: Scene, items: Mapping[str, pytest.Item]) -> list[Fa
     emptied = {id_: run_emptied(item, scene) for id_, item in first_item}
     return [
         _fault_run(
-            "check_requires_nothing", "A check asks for require and never calls it.", emptied
+            "check_requires_nothing",
+            "A check uses the fixture `require` and never calls it.",
+            emptied,
         ),
         _fault_run(
-            "report_missing", "A leg of the matrix leaves no report.", _merge_without_report(scene)
+            "report_missing",
+            "A job of the CI matrix leaves no report.",
+            _merge_without_report(scene),
         ),
     ]
 

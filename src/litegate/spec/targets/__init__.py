@@ -140,14 +140,14 @@ def _target(name: str, digest: str, table: Mapping[str, Any]) -> Target:
         raise _refusal(name, f"the key {unknown[0]!r}, not one of {', '.join(sorted(keys))}")
     source, operators = table.get("source"), table.get("operators")
     if not isinstance(source, str) or not source.strip():
-        raise _refusal(name, "no source: say where the list comes from")
+        raise _refusal(name, "no source, which says where the list comes from")
     if not isinstance(operators, dict) or not operators:
         raise _refusal(name, "no operators")
     defaults = _fields(name, "defaults", table.get("defaults", {}))
     if unknown := sorted(operators.keys() - _operator_names()):
         near = get_close_matches(unknown[0], sorted(_operator_names()), 1)
         suggestion = f": did you mean {near[0]}?" if near else ""
-        raise _refusal(name, f"operators.{unknown[0]}, which no operator is called{suggestion}")
+        raise _refusal(name, f"operators.{unknown[0]}, which is not an operator{suggestion}")
     rules = {
         operator: Rule(**(defaults | _fields(name, f"operators.{operator}", rule)))
         for operator, rule in operators.items()
@@ -180,10 +180,10 @@ _TYPES = {field.name: str(field.type).removesuffix(" | None") for field in field
 
 def _fields(name: str, path: str, table: Any) -> dict[str, Any]:
     if not isinstance(table, dict):
-        raise _refusal(name, f"{path} is no table")
+        raise _refusal(name, f"{path} is not a table")
     for key in table:
         if key not in _TYPES:
-            raise _refusal(name, f"{path}.{key}, which is none of {', '.join(_TYPES)}")
+            raise _refusal(name, f"{path}.{key}, which is not one of {', '.join(_TYPES)}")
     return {key: _value(name, f"{path}.{key}", _TYPES[key], v) for key, v in table.items()}
 
 
