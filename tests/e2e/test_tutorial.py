@@ -1,0 +1,82 @@
+"""README.md and the tutorial: a newcomer can follow them to the letter."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from documents import PROJECT, blocks
+
+README = PROJECT / "README.md"
+TUTORIAL = PROJECT / "docs" / "tutorial" / "first_gate.md"
+
+
+@pytest.fixture
+def newcomer(tmp_path):
+    """Run a block of shell in a newcomer's folder, or one below it."""
+    dropped = ("CI", "LITEGATE_STORE", "LITEGATE_DATA", "PYTEST_ADDOPTS")
+    env = {name: value for name, value in os.environ.items() if name not in dropped}
+    env |= {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}", "COLUMNS": "200"}
+    for role in ("GIT_AUTHOR", "GIT_COMMITTER"):
+        env |= {f"{role}_NAME": "a", f"{role}_EMAIL": "a@example.com"}
+
+    def run(block, folder=".", status=0):
+        argv = ["bash", "-euo", "pipefail", "-c", block.text]
+        done = subprocess.run(
+            argv,
+            cwd=tmp_path / folder,
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == status, done.stdout + done.stderr
+        return done.stdout
+
+    return run
+
+
+@pytest.mark.slow
+def test_the_first_verdict_of_the_readme(newcomer):
+    """The example of `litegate init` passes."""
+    [verdict] = (block for block in blocks("sh", pages=[README]) if "litegate init" in block.text)
+    assert "PASS     my_model/int8_qat" in newcomer(verdict)
+
+
+def _apply(diff, file):
+    """Replace the line that a diff removes by the one that it adds."""
+    old, new = (line[1:] for line in diff.text.splitlines())
+    text = file.read_text("utf-8")
+    assert text.count(old) == 1
+    file.write_text(text.replace(old, new), "utf-8")
+
+
+@pytest.mark.slow
+def test_the_tutorial_goes_from_nothing_to_a_red_and_a_green_pull_request(newcomer, tmp_path):
+    project = tmp_path / "keyword"
+    script, declaration = blocks("python", pages=[TUTORIAL])
+    wider, coarser = blocks("diff", pages=[TUTORIAL])
+    start, gate, commit, red, green, export = blocks("sh", pages=[TUTORIAL])
+
+    assert "wrote  models/my_model.py" in newcomer(start)
+    (project / "make_data.py").write_text(script.text, "utf-8")
+    model = project / "models" / "keyword.py"
+    model.write_text(declaration.text, "utf-8")
+
+    assert "litegate: 1 model: 12 pass" in newcomer(gate, "keyword")
+    newcomer(commit, "keyword")
+
+    _apply(wider, model)
+    told = newcomer(red, "keyword", status=1)
+    assert "39.13 %" in told
+    assert "19,968 B against 14,352 B of the base" in told
+
+    _apply(coarser, model)
+    assert "litegate: 1 model: 19 pass" in newcomer(green, "keyword")
+
+    exported = newcomer(export, "keyword")
+    shipped = (project / "app" / "keyword.tflite").read_bytes()
+    assert hashlib.sha256(shipped).hexdigest() in exported
