@@ -1,7 +1,7 @@
 """Read targets: TOML lists of the operators that a runtime or an accelerator supports.
 
 To be on the list is necessary, not sufficient: a compiler may reject more than it documents.
-docs/reference/inspect.md describes the format; `tflm.toml` in this folder is an example.
+docs/reference/targets.md describes the format; `tflm.toml` in this folder is an example.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def _refusal(name: str, got: str) -> ConfigError:
         f"the target {name} cannot be read",
         expected="a TOML file with source, [defaults] and [operators]",
         got=got,
-        remedy=f"an example: {_LISTS / 'tflm.toml'}; docs/reference/inspect.md describes it",
+        remedy=f"an example: {_LISTS / 'tflm.toml'}; docs/reference/targets.md describes it",
     )
 
 
