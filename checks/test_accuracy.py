@@ -1,34 +1,34 @@
-"""Accuracy: quantizing must not cost a model its ability."""
+"""Check accuracy, and what quantization costs of it."""
 
 from litegate.measures.accuracy import accuracy, accuracy_drop, class_drop, extra_errors, slice_drop
 from litegate.measures.accuracy.leaks import leaked_samples
 
 
 def test_accuracy_reaches_its_floor(candidate, budget, require):
-    """The bytes that would ship answer at least as many samples right as the model promises."""
+    """The file that would ship reaches the accuracy of the budget."""
     require(accuracy(candidate) >= budget.accuracy)
 
 
 def test_accuracy_stays_within_tolerance(candidate, reference, budget, require):
-    """Quantization costs at most the accuracy that the model allows."""
+    """Quantization costs at most the accuracy that the budget allows."""
     require(accuracy_drop(reference, candidate) <= budget.accuracy_drop)
 
 
 def test_errors_stay_within_tolerance(candidate, reference, budget, require):
-    """Quantization adds at most the wrong answers in a thousand that the model allows."""
+    """Quantization adds at most the wrong answers per thousand that the budget allows."""
     require(extra_errors(reference, candidate) <= budget.extra_errors)
 
 
 def test_no_class_collapses(candidate, reference, budget, require):
-    """Quantization costs no single class more than the model allows."""
+    """Quantization costs no single class more accuracy than the budget allows."""
     require(class_drop(reference, candidate) <= budget.class_drop)
 
 
 def test_no_slice_collapses(candidate, reference, budget, require):
-    """Quantization costs no slice of the samples more than the model allows."""
+    """Quantization costs no slice of the samples more accuracy than the budget allows."""
     require(slice_drop(reference, candidate) <= budget.slice_drop)
 
 
 def test_samples_are_not_in_the_training_split(candidate, budget, require):
-    """No more evaluation samples than the model allows are also in the training split."""
+    """No more evaluation samples than the budget allows are also in the training split."""
     require(leaked_samples(candidate) <= budget.leaked_samples)

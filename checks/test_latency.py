@@ -1,4 +1,4 @@
-"""Latency: one sample, one thread, the median; run last and never beside another check."""
+"""Check latency: one sample, one thread, the median; run last and never beside other checks."""
 
 import pytest
 
@@ -8,11 +8,11 @@ pytestmark = pytest.mark.latency
 
 
 def test_latency_stays_within_budget(candidate, budget, benchmark, require):
-    """One invocation takes at most the model's time, in the median."""
+    """The median time of one invocation is within the budget."""
     require(latency(candidate, benchmark, budget.latency) <= budget.latency)
 
 
 def test_latency_stays_near_its_reference(candidate, reference, budget, gated, require):
-    """One invocation takes at most the promised multiple of the float reference's time."""
+    """One invocation takes at most the allowed multiple of the float reference's time."""
     limit = budget.latency_ratio
     require(latency_ratio(candidate, reference, limit, models=gated) <= limit)

@@ -1,4 +1,4 @@
-"""Properties: what holds for any input in the declared domain, not only for the test samples."""
+"""Check properties for any input in the declared domain, not only for the test samples."""
 
 import pytest
 

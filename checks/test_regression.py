@@ -1,4 +1,4 @@
-"""Regression: what a change may make worse of a model, held against its merge base."""
+"""Check what a change makes worse, compared with the merge base."""
 
 import pytest
 
@@ -15,43 +15,43 @@ from litegate.measures.regression import (
 
 
 def test_accuracy_is_not_lost(candidate, base, regression, noise, require):
-    """A change costs at most the accuracy that the model allows against its base."""
+    """The change costs at most the accuracy that the model allows."""
     require(accuracy_loss(base, candidate, noise=noise) <= regression.accuracy)
 
 
 def test_metric_is_not_lost(candidate, base, metric, require):
-    """A change costs at most as much of a metric as the model allows against its base."""
+    """The change costs at most as much of a metric as the model allows."""
     require(metric_regression(base, candidate, metric) <= metric.regression)
 
 
 def test_decisions_stay(candidate, base, regression, require):
-    """The file decides as its base does, on at least the share of samples that the model asks."""
+    """The file and its base decide alike on at least the required share of samples."""
     require(agreement_with_base(base, candidate) >= regression.agreement)
 
 
 def test_file_does_not_grow(candidate, base, regression, require):
-    """A change makes the file at most so much larger as the model allows."""
+    """The change makes the file larger by at most what the model allows."""
     require(size_growth(base, candidate) <= regression.size)
 
 
 def test_no_integer_type_is_lost(candidate, base, regression, require):
-    """No tensor and no operator that was integer in the base falls back to float."""
+    """No tensor and no operator that is integer in the base becomes float."""
     require(lost_types(base, candidate) <= regression.lost_types)
 
 
 def test_interface_stays(candidate, base, regression, require):
-    """Inputs and outputs are those of the base, apart from the changes that the model declares."""
+    """Inputs and outputs equal those of the base, apart from declared changes."""
     require(interface_changes(base, candidate, declared=regression.interface) <= 0)
 
 
 def test_operators_stay(candidate, base, regression, require):
-    """A change brings and takes at most the number of operators that the model allows."""
+    """The change adds and removes at most the number of operators that the model allows."""
     require(operator_changes(base, candidate) <= regression.operators)
 
 
 @pytest.mark.latency
 def test_latency_does_not_grow(candidate, base, regression, gated, require):
-    """A change makes one invocation at most so much slower as the model allows."""
+    """The change makes one invocation slower by at most what the model allows."""
     limit = regression.latency
     floor = regression.latency_floor
     require(latency_growth(base, candidate, limit, floor=floor, models=gated) <= limit)

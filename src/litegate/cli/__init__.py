@@ -78,7 +78,7 @@ def list_models(
     """List the models of this project, their recipes, and which of them are in the store.
 
     With --json on GitHub, also set the outputs `matrix`, `models`, `key` and `base_key`. Without
-    the base, its keys stay empty and a line says why: `pytest --against` fails for it.
+    the base, its keys stay empty and a line says why: `pytest --against REF` fails.
     """
     rows = ci_matrix.model_rows(_session(litegate_against=against, litegate_model=model))
     if as_json:

@@ -36,7 +36,7 @@ def model(litegate_case: Case) -> Model:
 
 @pytest.fixture
 def budget(litegate_case: Case) -> Budget:
-    """The limits of the model, and of its recipe where that has its own."""
+    """The limits of the recipe, and of the model where the recipe sets none."""
     return litegate_case.budget
 
 
@@ -60,13 +60,13 @@ def baseline(request: pytest.FixtureRequest, litegate_case: Case) -> Artifact:
 
 @pytest.fixture
 def base(request: pytest.FixtureRequest, litegate_case: Case) -> Artifact:
-    """The same candidate as the merge base has it; a check that asks for it needs --against."""
+    """The candidate's artifact at the merge base; a check that requests it needs --against."""
     return verdicts.artifact(request, litegate_case, "base")
 
 
 @pytest.fixture
 def anchor(request: pytest.FixtureRequest, litegate_case: Case) -> Artifact:
-    """The same candidate as a pinned commit has it; a check that asks for it needs --anchor."""
+    """The candidate's artifact at the pinned commit; a check that requests it needs --anchor."""
     return verdicts.artifact(request, litegate_case, "anchor")
 
 
@@ -107,13 +107,13 @@ def noise(request: pytest.FixtureRequest, litegate_case: Case) -> float | None:
 
 @pytest.fixture
 def shipped(request: pytest.FixtureRequest, litegate_case: Case) -> Path:
-    """The shipped file; a check that asks for it runs if the recipe names one."""
+    """The file that the recipe's `shipped=...` names; its check runs only if there is one."""
     return verdicts.shipped(request, litegate_case)
 
 
 @pytest.fixture
 def target(request: pytest.FixtureRequest, litegate_case: Case) -> Target:
-    """The target that must take every operator; its check runs if the budget names one."""
+    """The target that `Budget(target=...)` names; its check runs only if there is one."""
     from litegate.spec.targets import load
 
     return load(str(litegate_case.target), request.config.rootpath)
@@ -127,11 +127,11 @@ def gated(request: pytest.FixtureRequest) -> int:
 
 @pytest.fixture
 def keep(request: pytest.FixtureRequest) -> Path:
-    """A folder for what a failing check should leave behind; uploaded with the report."""
+    """A folder for files that a failing check leaves, such as counterexamples; CI uploads it."""
     return request.config.stash[GATE].failing_folder()
 
 
 @pytest.fixture
 def require(request: pytest.FixtureRequest) -> Iterator[Require]:
-    """Record a verdict: ``require(measurement <= limit)``. Asking and never calling is an error."""
+    """Records a verdict: ``require(measurement <= limit)``. Never calling it is an error."""
     yield from verdicts.requirer(request)

@@ -131,7 +131,7 @@ class Budget:
     """Maximum time of one invocation, as a share of the float reference's."""
 
     macs: int | None = field(default=None, metadata={"unit": Unit.COUNT})
-    """Maximum number of multiply-accumulates of one invocation."""
+    """Maximum multiply-accumulates of one invocation."""
     arena: Quantity | None = field(default=None, metadata={"unit": Unit.BYTES})
     """Maximum memory that the activations of one invocation need at the same time."""
 
@@ -216,7 +216,7 @@ def limit_fields(owner: type[Budget | Regression]) -> tuple[Field[Any], ...]:
     return tuple(f for f in fields(owner) if "unit" in f.metadata)
 
 
-_MAKERS = {
+MAKERS = {
     Unit.PERCENT: ("percent",),
     Unit.POINTS: ("points",),
     Unit.PER_THOUSAND: ("per_thousand",),
@@ -228,7 +228,7 @@ _MAKERS = {
 
 
 def _suggestion(name: str, unit: Unit, limit: object) -> str:
-    calls = (f"{name}=litegate.{maker}({limit})" for maker in _MAKERS[unit])
+    calls = (f"{name}=litegate.{maker}({limit})" for maker in MAKERS[unit])
     return f"write {' or '.join(calls)}"
 
 

@@ -5,7 +5,6 @@ import inspect
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from documents import PAGES, PROJECT, name
@@ -21,7 +20,7 @@ LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)\s]*)?\)")
 def _build(source, site):
     """As the documents say it; all warnings are told before the build fails."""
     command = ["-q", "-W", "--keep-going", "-c", "docs", ".", site]
-    argv = [Path(sys.executable).with_name("sphinx-build"), *command]
+    argv = [sys.executable, "-m", "sphinx", *command]
     return subprocess.run(argv, cwd=source, capture_output=True, text=True, check=False)
 
 

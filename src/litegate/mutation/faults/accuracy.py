@@ -96,7 +96,7 @@ def equally_wrong(scene: Scene, grade: float) -> Scene:
     noticed_by=(Name.KERAS_AGREEMENT, _FINITE),
 )
 def samples_too_large(scene: Scene, grade: float) -> Scene:
-    """The candidate is fed samples that nobody divided, such as 0-255 in place of 0-1.
+    """The candidate is fed samples that nobody divided, such as 0-255 instead of 0-1.
 
     The grade is the factor by which they are too large.
     """
@@ -111,7 +111,7 @@ def samples_too_large(scene: Scene, grade: float) -> Scene:
     noticed_by=(*_NET_LOSSES, *_DIFFERENCES, Name.KERAS_AGREEMENT),
 )
 def samples_too_small(scene: Scene, grade: float) -> Scene:
-    """The candidate is fed samples that were divided twice, such as 0-1/255 in place of 0-1.
+    """The candidate is fed samples that were divided twice, such as 0-1/255 instead of 0-1.
 
     The grade is the factor by which they are too small.
     """
@@ -126,7 +126,7 @@ def samples_too_small(scene: Scene, grade: float) -> Scene:
     noticed_by=(*_NET_LOSSES, *_DIFFERENCES, Name.KERAS_AGREEMENT, _FINITE),
 )
 def samples_shifted(scene: Scene, grade: float) -> Scene:
-    """The candidate is fed samples whose mean is shifted, as where nobody subtracted it.
+    """The candidate is fed samples whose mean was not subtracted.
 
     The grade is the shift upwards, in per cent of the domain's width.
     """

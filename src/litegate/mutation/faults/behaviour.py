@@ -39,7 +39,7 @@ def nan_answers(scene: Scene, _grade: float) -> Scene:
 
 @fault(family=Family.ACCURACY, noticed_by=(Name.FINITE_OUTPUTS,))
 def nan_for_blank_samples(scene: Scene, _grade: float) -> Scene:
-    """A blank sample, all of one value, gives NaN, as where samples are divided by their spread."""
+    """A blank sample, all of one value, gives NaN, as when samples are divided by their spread."""
 
     def change(draft: Draft) -> None:
         samples = int(draft.graph.inputs[0])
@@ -73,7 +73,7 @@ def _one_or_nan(tail: Tail, samples: int, size: int) -> int:
 
 @fault(family=Family.ACCURACY, noticed_by=(Name.OUTPUT_RANGE,))
 def floats_for_integers(scene: Scene, _grade: float) -> Scene:
-    """Answers are floats where the recipe declares integers."""
+    """Answers are floats although the recipe declares integers."""
 
     def change(draft: Draft) -> None:
         output = draft.output
@@ -88,7 +88,7 @@ def floats_for_integers(scene: Scene, _grade: float) -> Scene:
 
 @fault(family=Family.ACCURACY, noticed_by=(Name.BATCH_INVARIANCE,))
 def answers_depend_on_batch(scene: Scene, _grade: float) -> Scene:
-    """The mean of the batch is subtracted from its scores, as by a layer left in training."""
+    """The mean of the batch is subtracted from its scores, as by a layer in training mode."""
 
     def change(draft: Draft) -> None:
         signature_shape = draft.graph.tensors[draft.graph.inputs[0]].shapeSignature
@@ -110,7 +110,7 @@ def answers_depend_on_batch(scene: Scene, _grade: float) -> Scene:
     noticed_by=(Name.DETERMINISM,),
 )
 def unrepeatable_answers(scene: Scene, grade: float) -> Scene:
-    """Scores hold noise, drawn anew in each invocation, as by a dropout that is left on.
+    """Scores contain noise that differs in each invocation, as with dropout left on.
 
     The grade is the width of the noise, in quantization steps of the scores.
     """
@@ -138,7 +138,7 @@ def unrepeatable_answers(scene: Scene, grade: float) -> Scene:
     noticed_by=(Name.KERNEL_AGREEMENT,),
 )
 def kernels_disagree(scene: Scene, grade: float) -> Scene:
-    """Reference kernels favour the first class, for they round a half another way.
+    """Reference kernels favour the first class because they round halves differently.
 
     An added layer computes -1/2 for it, which XNNPACK rounds to 0 and the reference kernels to -1,
     and the result is subtracted from the scores. The grade is the weight of a 1, in quantization

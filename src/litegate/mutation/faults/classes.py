@@ -26,7 +26,7 @@ Reorder = Callable[[int], NDArray[np.intp]]
     noticed_by=(Name.CLASS_DROP, Name.KERAS_DIFFERENCE),
 )
 def class_never_answered(scene: Scene, grade: float) -> Scene:
-    """One class is hardly ever answered: its score is too low.
+    """One class is hardly ever predicted because its score is too low.
 
     The grade is subtracted from the class's bias, in quantization steps of the last layer's output.
     The class is the one with the fewest samples.
@@ -53,7 +53,7 @@ def class_never_answered(scene: Scene, grade: float) -> Scene:
     noticed_by=LOSSES,
 )
 def swapped_classes(scene: Scene, grade: float) -> Scene:
-    """Classes are taken for each other: outputs in another order than the labels.
+    """Classes are confused: the outputs are in another order than the labels.
 
     The grade is the number of pairs, starting with the first classes; all if there are fewer.
     """
@@ -62,7 +62,7 @@ def swapped_classes(scene: Scene, grade: float) -> Scene:
 
 @fault(family=Family.ACCURACY, noticed_by=LOSSES)
 def shuffled_labels(scene: Scene, _grade: float) -> Scene:
-    """The candidate answers as one that was trained on shuffled labels.
+    """The candidate answers as if trained on shuffled labels.
 
     Instead of training, reorders the last layer's channels with the scene's seed, so that every
     class changes its place and no answer depends on its label.
@@ -84,7 +84,7 @@ def shuffled_labels(scene: Scene, _grade: float) -> Scene:
     noticed_by=LOSSES,
 )
 def swapped_channels(scene: Scene, grade: float) -> Scene:
-    """Output channels of the first layer are swapped; the next layer takes them for each other.
+    """Output channels of the first layer are swapped, and the next layer confuses them.
 
     The grade is the number of pairs, starting with the first channels; all if there are fewer.
     """

@@ -40,7 +40,7 @@ def zeros_lost(scene: Scene, grade: float) -> Scene:
 
 @fault(family=Family.SIZE, ladder=_SHARES, noticed_by=(Name.UNIQUE_WEIGHTS,))
 def clusters_lost(scene: Scene, grade: float) -> Scene:
-    """Weights that clustering made alike differ by one step. The grade is the share that moves."""
+    """Weights that clustering made equal differ by one step. The grade is the share of them."""
     if not scene.recipe.clustering:
         raise Unplantable("the recipe clusters nothing")
 

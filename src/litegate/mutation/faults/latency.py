@@ -44,7 +44,7 @@ of operators that are added."""
     noticed_by=(Name.LATENCY_GROWTH,),
 )
 def added_operators(scene: Scene, grade: float) -> Scene:
-    """Operators without an effect stand behind a layer: maxima of a tensor and itself.
+    """Operators without an effect follow a layer: maxima of a tensor and itself.
 
     They follow the layer with the largest output. The grade is the time that they add, in per cent
     of an invocation of at least 40 us, calculated from the time of one operator on this machine; at
@@ -65,7 +65,7 @@ def added_operators(scene: Scene, grade: float) -> Scene:
     noticed_by=(Name.LATENCY_GROWTH, Name.LATENCY_RATIO, Name.LATENCY, Name.MACS),
 )
 def repeated_work(scene: Scene, grade: float) -> Scene:
-    """The model computes its scores again and again, to no effect."""
+    """The model computes its scores repeatedly, without an effect."""
 
     def change(draft: Draft) -> None:
         repeat(draft, int(grade))
@@ -83,7 +83,7 @@ def repeated_work(scene: Scene, grade: float) -> Scene:
     noticed_by=(Name.LATENCY_GROWTH, Name.MACS, Name.ARENA),
 )
 def wider_layer(scene: Scene, grade: float) -> Scene:
-    """A layer has more channels than are read: what is added is cut off behind it.
+    """A layer has more channels than the next one reads; the rest is cut off behind it.
 
     The first layer that is not a depthwise convolution. Its weights grow with it.
     """

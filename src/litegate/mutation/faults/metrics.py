@@ -17,7 +17,7 @@ from litegate.mutation.faults.scene import Scene, Unplantable
     metrics=(OfMetric.VALUE, OfMetric.LOSS, OfMetric.REGRESSION),
 )
 def mixed_up_answers(scene: Scene, grade: float) -> Scene:
-    """The candidate answers some samples as others of them: no answer has to do with its label.
+    """The candidate swaps the answers of some samples, so that they do not fit the labels.
 
     The grade is the share of the samples; at least two. Only for models that limit metrics.
     """

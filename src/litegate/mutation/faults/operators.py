@@ -29,7 +29,7 @@ _UNFUSED = {
 
 @fault(family=Family.OPERATORS, noticed_by=_BUILTIN, expect=Expect.REFUSED)
 def custom_operator(scene: Scene, _: float) -> Scene:
-    """The last layer is a custom operator, which LiteRT does not bring along."""
+    """The last layer is a custom operator, which LiteRT does not include."""
     return _with_custom_last_layer(scene, "Dense")
 
 
@@ -41,7 +41,7 @@ def flex_operator(scene: Scene, _: float) -> Scene:
 
 @fault(family=Family.OPERATORS, noticed_by=(_LOSS,), expect=Expect.REFUSED)
 def unsupported_version(scene: Scene, _: float) -> Scene:
-    """The last layer is of a version that LiteRT does not know."""
+    """The last layer has a version that LiteRT does not know."""
 
     def change(draft: Draft) -> None:
         operator = layers(draft)[-1].operator
@@ -57,7 +57,7 @@ def unsupported_version(scene: Scene, _: float) -> Scene:
     noticed_by=(_CHANGES,),
 )
 def unfused_activations(scene: Scene, grade: float) -> Scene:
-    """Activations are operators of their own in place of a part of the layer before.
+    """Activations are separate operators instead of fused into the layer before.
 
     The grade is the number of activations, starting with the first; all if there are fewer.
     """
@@ -80,7 +80,7 @@ def unfused_activations(scene: Scene, grade: float) -> Scene:
     noticed_by=(_CHANGES,),
 )
 def useless_transposes(scene: Scene, grade: float) -> Scene:
-    """A TRANSPOSE from NHWC to NCHW is followed by one that turns it back.
+    """A TRANSPOSE from NHWC to NCHW is followed by its inverse.
 
     The pairs follow one another behind the first layer.
     """

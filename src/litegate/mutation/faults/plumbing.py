@@ -64,7 +64,7 @@ def stale_base(scene: Scene, _: float) -> Scene:
 
 @fault(family=Family.PLUMBING, noticed_by=(Name.SHIPPED_DIFFERENCES,))
 def stale_shipped_file(scene: Scene, _: float) -> Scene:
-    """The file that ships is of an older build."""
+    """The file that ships comes from an older build."""
     if scene.recipe.shipped is None:
         raise Unplantable("the recipe names no file that ships")
     older_file = scene.with_samples(scene.candidate.evaluation.x).shipped
@@ -84,7 +84,7 @@ def no_samples(scene: Scene, _: float) -> Scene:
     expect=Expect.UNPROVEN,
 )
 def one_sample(scene: Scene, _: float) -> Scene:
-    """The evaluation split holds a single sample, which is answered right."""
+    """The evaluation split has a single sample, which is answered right."""
     if scene.model.data.labels and not scene.model.has_accuracy:
         # without classes, no sample is known to be right
         return _with_selected_samples(scene, np.arange(1))
@@ -99,7 +99,7 @@ def one_sample(scene: Scene, _: float) -> Scene:
     expect=Expect.UNPROVEN,
 )
 def copied_samples(scene: Scene, grade: float) -> Scene:
-    """The evaluation split holds each sample several times, so that it seems to prove more.
+    """The evaluation split has each sample several times, so that it seems to prove more.
 
     The copied samples are answered right, and half as many as the easiest limit needs for a proof.
     So two copies of each are enough for it, if copies are counted as samples of their own.
@@ -117,7 +117,7 @@ def copied_samples(scene: Scene, grade: float) -> Scene:
     noticed_by=(Name.LEAKED_SAMPLES,),
 )
 def leaked_samples(scene: Scene, grade: float) -> Scene:
-    """Samples of the evaluation split are in the training split, too."""
+    """Samples of the evaluation split are also in the training split."""
     if scene.model.budget_of(scene.recipe).leaked_samples is None:
         raise Unplantable("the budget limits no leaked samples")
     split = scene.candidate.evaluation
@@ -143,7 +143,7 @@ def _with_nan(mask: NDArray[np.bool_], x: NDArray[Any]) -> NDArray[np.float32]:
 
 @fault(family=Family.PLUMBING, noticed_by=_DROPS, metrics=(OfMetric.SLICE, OfMetric.LOSS))
 def nan_reference(scene: Scene, _: float) -> Scene:
-    """The float reference answers NaN, for its last layer holds nothing else."""
+    """The float reference answers NaN: its last layer has only NaN weights."""
 
     def change(model: Any) -> None:
         draft = scene.draft(model)
@@ -158,7 +158,7 @@ def nan_reference(scene: Scene, _: float) -> Scene:
 
 @fault(family=Family.PLUMBING, noticed_by=(Name.ACCURACY_DROP,), expect=Expect.UNPROVEN)
 def unresolvable_tolerance(scene: Scene, _: float) -> Scene:
-    """The accuracy drop may be a thousandth of a sample, which no split of this size can show."""
+    """The limit of the accuracy drop is a thousandth of a sample, which this split cannot show."""
     if scene.model.budget_of(scene.recipe).accuracy_drop is None:
         raise Unplantable("the budget limits no accuracy drop")
     limit = Quantity(Fraction(1, 1000 * len(scene.labels)), Unit.POINTS)
@@ -171,7 +171,7 @@ def unresolvable_tolerance(scene: Scene, _: float) -> Scene:
 
 @fault(family=Family.PLUMBING, noticed_by=(Name.WEAKENED_LIMITS,))
 def model_renamed(scene: Scene, _: float) -> Scene:
-    """The model had another name in the base, and does not say so: it seems new."""
+    """The model had another name in the base and does not declare it, so it seems new."""
 
     def change(models: dict[str, Any], name: str) -> None:
         models[f"{name}_before"] = models.pop(name)
@@ -181,7 +181,7 @@ def model_renamed(scene: Scene, _: float) -> Scene:
 
 @fault(family=Family.PLUMBING, noticed_by=(Name.WEAKENED_LIMITS,))
 def model_vanished(scene: Scene, _: float) -> Scene:
-    """A model that the base gates is gone."""
+    """A model that the base gates is missing."""
 
     def change(models: dict[str, Any], name: str) -> None:
         models[f"{name}_vanished"] = models[name]
@@ -196,7 +196,7 @@ def model_vanished(scene: Scene, _: float) -> Scene:
     noticed_by=(Name.WEAKENED_LIMITS,),
 )
 def limit_weakened(scene: Scene, grade: float) -> Scene:
-    """A limit was tighter in the base: the first one of the candidate that is not 0.
+    """A limit was tighter in the base: the candidate's first limit that is not 0.
 
     The grade is the difference, in per cent of the limit in the base.
     """
@@ -214,7 +214,7 @@ def limit_weakened(scene: Scene, grade: float) -> Scene:
 
 @fault(family=Family.PLUMBING, noticed_by=(Name.WEAKENED_LIMITS,))
 def check_removed(scene: Scene, _: float) -> Scene:
-    """A check that the base has is gone."""
+    """A check that the base has is missing."""
 
     def derive(declaration: Declaration) -> Declaration:
         code: Declaration = {"lines": [], "imports": []}

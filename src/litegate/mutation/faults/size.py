@@ -35,7 +35,7 @@ def padding(scene: Scene, grade: float) -> Scene:
 
 @fault(family=Family.SIZE, ladder=_LADDER, noticed_by=_NOTICED_BY)
 def unread_buffer(scene: Scene, grade: float) -> Scene:
-    """A buffer holds copies of the weights, and no tensor refers to it."""
+    """A buffer contains copies of the weights, and no tensor refers to it."""
 
     def change(draft: Draft, count: int) -> None:
         add_buffer(draft, np.resize(_weight_bytes(draft), count))
@@ -45,7 +45,7 @@ def unread_buffer(scene: Scene, grade: float) -> Scene:
 
 @fault(family=Family.SIZE, ladder=_LADDER, noticed_by=_NOTICED_BY)
 def weights_stored_twice(scene: Scene, grade: float) -> Scene:
-    """Weights are stored once more, as tensors of their own that no operator reads.
+    """Weights are stored twice, as additional tensors that no operator reads.
 
     Copies layer after layer, starting with the first, until the bytes are added; cuts off the last
     copy.
@@ -67,7 +67,7 @@ def weights_stored_twice(scene: Scene, grade: float) -> Scene:
 
 @fault(family=Family.SIZE, ladder=_LADDER, noticed_by=(*_NOTICED_BY, Name.COMPRESSED_SIZE))
 def metadata_grown(scene: Scene, grade: float) -> Scene:
-    """An entry of metadata has grown, and does not compress: random bytes."""
+    """A metadata entry has grown by random bytes, which do not compress."""
 
     def change(draft: Draft, count: int) -> None:
         noise = np.random.default_rng(scene.seed).integers(0, 256, count, np.uint8)

@@ -59,7 +59,7 @@ def float_islands(scene: Scene, grade: float) -> Scene:
     noticed_by=(_TENSORS, _OPERATORS),
 )
 def round_trips(scene: Scene, grade: float) -> Scene:
-    """A DEQUANTIZE and a QUANTIZE are inserted, which change no value.
+    """A DEQUANTIZE and a QUANTIZE are inserted that change no value.
 
     One pair follows each of the first layers.
     """
@@ -73,7 +73,7 @@ def round_trips(scene: Scene, grade: float) -> Scene:
 
 @fault(family=Family.TYPES, ladder=_LAYERS, noticed_by=(_TENSORS,))
 def per_tensor_weights(scene: Scene, grade: float) -> Scene:
-    """Convolutions have one scale for all weights in place of one for each channel."""
+    """Convolutions have one scale for all weights instead of one for each channel."""
 
     def change(draft: Draft) -> None:
         convolutions = [
@@ -95,7 +95,7 @@ def per_tensor_weights(scene: Scene, grade: float) -> Scene:
     noticed_by=(_TENSORS,),
 )
 def wrong_bias_scale(scene: Scene, grade: float) -> Scene:
-    """A bias has another scale than the input's times the weight's.
+    """A bias has a scale other than the input's times the weight's.
 
     The scales of the first bias are too large by the grade, in per cent.
     """
@@ -121,7 +121,7 @@ def wrong_output_type(scene: Scene, _: float) -> Scene:
 
 @fault(family=Family.TYPES, noticed_by=(Name.INTERFACE_CHANGES,))
 def renamed_input(scene: Scene, _: float) -> Scene:
-    """The input has another name than in the base, so that applications do not find it."""
+    """The input has a name other than in the base, so that applications do not find it."""
     return scene.with_edited(rename_input)
 
 
@@ -154,7 +154,7 @@ def hybrid_reference(scene: Scene, grade: float) -> Scene:
 
 @fault(family=Family.TYPES, noticed_by=(_TENSORS,), expect=Expect.REFUSED)
 def weights_off_centre(scene: Scene, _: float) -> Scene:
-    """The weights of the first layer have the zero point 1, where kernels want 0."""
+    """The weights of the first layer have the zero point 1, but kernels require 0."""
 
     def change(draft: Draft) -> None:
         quantization = _integer_layers(draft)[0].weight.quantization

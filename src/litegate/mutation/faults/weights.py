@@ -30,7 +30,7 @@ Weights = NDArray[Any]
     noticed_by=LOSSES,
 )
 def scale_too_large(scene: Scene, grade: float) -> Scene:
-    """A layer's scale is shifted: its sums count for more than they are.
+    """A layer's scale is too large, so that its sums count too much.
 
     The scales of the first layer's weights and bias grow by the grade, in per cent.
     """
@@ -51,7 +51,7 @@ def scale_too_large(scene: Scene, grade: float) -> Scene:
     noticed_by=LOSSES,
 )
 def zero_point_shifted(scene: Scene, grade: float) -> Scene:
-    """A layer takes the zero point of what it reads to be lower than it is.
+    """A layer uses a zero point for its input that is too low.
 
     The grade is the difference in quantization steps of the layer's input. It is planted in the
     bias, which grows by the sum of the channel's weights for each step, as if the zero point's
@@ -140,7 +140,7 @@ def flipped_bits(scene: Scene, grade: float) -> Scene:
     noticed_by=LOSSES,
 )
 def saturated_weights(scene: Scene, grade: float) -> Scene:
-    """Random weights of a layer are as large as its type holds, in their own direction.
+    """Random weights of a layer are saturated: the largest value of their type and sign.
 
     The grade is the share of weights; at least one weight.
     """
