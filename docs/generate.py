@@ -287,9 +287,7 @@ def _schema() -> str:
         if rows := list(_properties(definition)):
             parts.append(f"## {name}\n\n{_table(_SCHEMA_HEAD, rows)}")
         else:
-            parts.append(
-                f"### {name}\n\n{_type(definition)}. {definition.get('description', '')}\n"
-            )
+            parts.append(f"## {name}\n\n{_type(definition)}. {definition.get('description', '')}\n")
     return "\n".join(parts)
 
 
