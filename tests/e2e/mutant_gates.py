@@ -2,7 +2,7 @@
 
     python tests/e2e/mutant_gates.py
 
-proves them all, in the better part of an hour, and prints the tables of docs/explanation/prove.md.
+proves them all, in the better part of an hour, and prints the tables of docs/reference/mutant_gates.md.
 """
 
 import ast

@@ -60,7 +60,7 @@ def added_operators(scene: Scene, grade: float) -> Scene:
     family=Family.LATENCY,
     # Twice the work must be noticed. The latency budgets of digits_cnn notice 50 times at the
     # earliest (kill_matrix.md); those that are a hundred times too loose miss 200
-    # (prove.md).
+    # (mutant_gates.md).
     ladder=Ladder(1, 3, 10, 50, 200, unit="times more", must=1),
     noticed_by=(Name.LATENCY_GROWTH, Name.LATENCY_RATIO, Name.LATENCY, Name.MACS),
 )
@@ -78,7 +78,7 @@ def repeated_work(scene: Scene, grade: float) -> Scene:
     # The latency growth of both this project's models notices 2 times, their latency budgets 32
     # (kill_matrix.md). Of a network of 10 us, 8 times adds 1 us, the default floor; so
     # that 32 must be noticed. Budgets of operations and arena that are a hundred times too loose
-    # miss it (prove.md).
+    # miss it (mutant_gates.md).
     ladder=Ladder(2, 8, 32, unit="times as wide", must=32),
     noticed_by=(Name.LATENCY_GROWTH, Name.MACS, Name.ARENA),
 )

@@ -75,7 +75,7 @@ def unfused_activations(scene: Scene, grade: float) -> Scene:
 @fault(
     family=Family.OPERATORS,
     # `must` as for the activations; the grades end at 16, so that a limit of 0 loosened to 100
-    # (prove.md) misses them and survives
+    # (mutant_gates.md) misses them and survives
     ladder=Ladder(1, 4, 16, unit="pairs", must=4),
     noticed_by=(_CHANGES,),
 )

@@ -20,7 +20,7 @@ from litegate.tflite.editing.draft import Draft
 _LADDER = Ladder(0.25, 0.5, 1, 2, 5, 20, 100, 400, unit="% of the file", must=2)
 """Bytes added, in per cent of the sound file. 2 % is twice the growth that `Regression` allows by
 default. The size saving of mnist_cnn notices 400 % at the earliest (kill_matrix.md), and size
-limits that are a hundred times too loose miss it (prove.md)."""
+limits that are a hundred times too loose miss it (mutant_gates.md)."""
 _NOTICED_BY = (Name.SIZE, Name.SIZE_RATIO, Name.SIZE_SAVING, Name.SIZE_GROWTH)
 _GROWTH_LADDER = Ladder(0.25, 0.5, 1, 2, 5, 20, unit="% of the file", must=2)
 """Ends at 20 %, so that a growth limit that is a hundred times too loose, 100 %, misses every grade

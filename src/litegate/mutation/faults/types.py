@@ -21,7 +21,7 @@ _INTEGER = (Kind.INT8_QAT, Kind.INT8_PTQ, Kind.INT16X8)
 _LAYERS = Ladder(1, 4, unit="layers", must=1)
 """The first layers of the model; all if it has fewer. A single layer must be noticed, because the
 checks of types allow no violation. The grades end at 4, so that a limit of 0 loosened to 100
-(prove.md) misses them and survives."""
+(mutant_gates.md) misses them and survives."""
 
 
 @fault(family=Family.TYPES, ladder=_LAYERS, noticed_by=(_TENSORS, _OPERATORS, _LOST))
