@@ -131,6 +131,30 @@ def test_a_changed_file_is_judged_without_ado(ready):
     said(done, "tensor type violations of mine/int8_ptq are")
 
 
+@pytest.mark.parametrize(
+    ("file", "declared", "change"),
+    [
+        (tiny(Kind.INT8_PTQ), "", 'input_type="float32", output_type="float32", as the file has'),
+        (tiny(Kind.DYNAMIC_RANGE), "", 'kind="dynamic_range", as the file has'),
+        (FLOAT, 'kind="float16",', "candidate=...: a float32 file, as reference=... must be"),
+    ],
+)
+def test_a_file_of_another_type_or_kind_gets_the_line_to_write(ready, file, declared, change):
+    """With the file and line of the declaration; written so, the file passes."""
+    (ready.path / "files" / "int8.tflite").write_bytes(file)
+    model = ready.path / "models" / "mine.py"
+    ports = '    input_type="float32",\n    output_type="float32",\n'
+    text = model.read_text()
+    model.write_text(text.replace(ports, f"    {declared}\n"))
+    done = ready.project.run("checks/test_tensors.py")
+    assert done.ret == 1
+    to_change = ready.measured("tensor type violations")["steps"]["change"]
+    assert to_change.startswith(f"models/mine.py:4 {change}")
+    if "as the file has" in change:
+        model.write_text(text.replace(ports, f"    {change.removesuffix(', as the file has')},\n"))
+        assert ready.project.run("checks/test_tensors.py").ret == 0
+
+
 @pytest.mark.parametrize("labels", [True, False])
 def test_samples_that_lack_their_preprocessing_are_no_basis_for_a_pass(ready, labels):
     """Two int8 files that are fed 0 to 255 agree, and both know next to nothing."""

@@ -12,10 +12,13 @@ import pytest
 from litegate.core.errors import LitegateError
 from litegate.core.options import OPTIONS
 from litegate.gate.items import METRIC, case_of, fixtures_of
+from litegate.gate.refusals import CANDIDATE
 from litegate.measures.names import RULES, Name
+from litegate.measures.structure.prebuilt_arguments import arguments, fitting_recipe
 from litegate.regression.base_commit import AUTO, NONE
 from litegate.report.outcomes import PROOF, Row
 from litegate.report.run_record import Steps
+from litegate.spec import Kind
 from litegate.spec.cases import Case, limits_used
 from litegate.spec.limit_lines import limit_line
 from litegate.spec.metric import Metric
@@ -30,6 +33,7 @@ _PASSED_ON = (
 """Options that may change what a check measures, apart from those that select checks."""
 _ANY_BASE = frozenset({"base", "weakened_limits"})
 """Fixtures of checks that compare with the base."""
+_TYPE_RULES = frozenset({Name.TENSOR_VIOLATIONS, Name.OPERATOR_VIOLATIONS})
 _FIELDS: Mapping[str, tuple[str, str]] = {
     Name.UNSUPPORTED_OPERATORS: ("budget", "target"),
     Name.INTERFACE_CHANGES: ("regression", "interface"),
@@ -113,7 +117,7 @@ def _change(gate: Gate, item: pytest.Item, row: Row) -> str:
     if field := _field(item, case, row):
         return _change_of_field(case, row, *field)
     if row["measurement"] in RULES:
-        return _change_of_rule(case, row)
+        return _change_of_file(item, case, row) or _change_of_rule(case, row)
     return f"{_place(row)}, or the limit in {_place_of_check(gate, item)}"
 
 
@@ -123,6 +127,19 @@ def _change_of_field(case: Case, row: Row, owner: str, name: str) -> str:
     if line is None:
         return f"{_place(row)}, or its limit {limit}"
     return f"{row['file']}:{line} {limit}, or {_subject(case)}"
+
+
+def _change_of_file(item: pytest.Item, case: Case, row: Row) -> str:
+    """Return the arguments of `prebuilt` that fit a ready-made file; empty if none do."""
+    candidate = item.stash.get(CANDIDATE, None)
+    if not case.model.prebuilt or candidate is None or row["measurement"] not in _TYPE_RULES:
+        return ""
+    fitting = fitting_recipe(candidate.tflite, candidate.recipe)
+    if fitting is None:
+        return ""
+    if fitting.kind is Kind.FLOAT32:
+        return f"{_place(row)} candidate=...: a float32 file, as reference=... must be"
+    return f"{_place(row)} {arguments(fitting, candidate.recipe)}, as the file has, or the files"
 
 
 def _change_of_rule(case: Case, row: Row) -> str:

@@ -15,7 +15,7 @@ from litegate.core.errors import ConfigError
 from litegate.spec.budget import ACCURACY_LIMITS, Budget
 from litegate.spec.metric import Metric
 from litegate.spec.model import Data, File, Model, Training
-from litegate.spec.recipe import Kind, Recipe
+from litegate.spec.recipe import Kind, Recipe, default_port_type
 
 NO_BUDGET = Budget()
 AS_IT_IS = Training(epochs=0)
@@ -178,7 +178,7 @@ def prebuilt(  # noqa: PLR0913 keywords only
     # The caller's frame: its file is the model's file, and its line is for messages. One frame up,
     # so that a wrapper makes its own module the model's file.
     frame = sys._getframe(1)  # noqa: SLF001 inspect.currentframe().f_back is the same, untyped
-    port_type = "int8" if kind in (Kind.INT8_QAT, Kind.INT8_PTQ) else "float32"
+    port_type = default_port_type(Kind(kind))
     recipe = Recipe(
         name=Kind(kind).value,
         kind=Kind(kind),

@@ -35,6 +35,11 @@ IO_TYPES = ("float32", "int8", "uint8", "int16")
 """Types of inputs and outputs; int16 only for `int16x8`."""
 
 
+def default_port_type(kind: Kind) -> str:
+    """Return the type of a ready-made file's inputs and outputs if no other is declared."""
+    return "int8" if kind in (Kind.INT8_QAT, Kind.INT8_PTQ) else "float32"
+
+
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pruning:
