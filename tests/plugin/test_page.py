@@ -142,7 +142,7 @@ def test_against_a_base_the_page_shows_what_the_change_broke(project):
     lead = re.search(r"Against its base, (\d+) samples were broken and 0 fixed, of 200\.", html)
     assert f"{lead[1]} flips: {lead[1]} broken" in row["sentence"]
     assert "taken for “class 3” now" in html
-    assert html.count('<li class="lost"><img class="plot sample"') == 40
+    assert html.count('<li class="lost"><details><summary><img class="plot sample image"') == 40
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from litegate.report.html.charts.curves import curves
 from litegate.report.html.charts.interval import interval
 from litegate.report.html.charts.matrix import difference, matrix
 from litegate.report.html.charts.pareto import pareto, unbeaten
+from litegate.report.html.charts.samples import sample
 from litegate.report.html.charts.svg import Scale, rounded, tag, thinned
 from litegate.report.html.charts.timing import epochs, is_timed, times
 from litegate.report.html.charts.treemap import Box, squarified, treemap
@@ -21,6 +22,7 @@ from litegate.report.html.page_data import (
     Confusions,
     Epoch,
     LayerDifference,
+    Numbers,
     SizeShare,
 )
 
@@ -268,6 +270,12 @@ def test_both_distributions_are_drawn_on_one_scale():
 @pytest.mark.parametrize("series", [{}, None, {"candidate": [1.0]}, {"candidate": [0.0] * 9}])
 def test_a_row_without_enough_times_is_not_timed(series):
     assert not is_timed(made_reports.verdict() | {"series": series})
+
+
+def test_numbers_are_bars_from_zero():
+    drawn = sample(Numbers(values=(3.0, -1.0, 0.0, float("nan")), note=""), "a row")
+    bars = re.findall(r'y="([\d.]+)" height="([\d.]+)"', drawn)
+    assert bars == [("2", "33"), ("35", "11"), ("35", "0"), ("35", "0")]
 
 
 @pytest.mark.parametrize("hostile", made_reports.HOSTILE)

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from html import unescape
 from html.parser import HTMLParser
 
 import made_reports
@@ -24,11 +25,13 @@ from litegate.report.html.page_data import (
     Flip,
     FlippedClass,
     FlipSheet,
+    Image,
     LayerDifference,
     Numbers,
     OperatorTypes,
     SizeDifference,
     SizeShare,
+    Wave,
 )
 from litegate.report.html.verdict_changes import ChangeKind, verdict_changes
 from litegate.report.markdown import summary
@@ -76,7 +79,7 @@ def facts(name, model="m"):
         broken=True,
         before=answer,
         after=answer,
-        picture=Numbers(values=(1.0,), left_out=2),
+        picture=Numbers(values=(1.0,), note=name),
     )
     of_class = FlippedClass(name=name, n=9, broken=2, fixed=0, shown=(flip,))
     return CandidateData(
@@ -354,6 +357,30 @@ def test_the_flip_sheet_names_the_first_layer_that_diverges():
     html = page(made_reports.report(made_reports.verdict()), [facts("conv_1")])
     said = "The first layer that diverges from the reference: conv_1, SQNR conv_1."
     assert html.index("Flip sheet") < html.index(said) < html.index('class="layers"')
+
+
+@pytest.mark.parametrize(
+    ("picture", "said"),
+    [
+        (Numbers(values=(1.0, -2.0), note="1, -2"), "Each bar is one of the sample's numbers"),
+        (Wave(values=(0.0, 1.0), note="2 values"), "A line spans the sample's own"),
+        (
+            Image(png=b"", width=49, height=10, note="49 x 10", is_features=True),
+            "time runs to the right",
+        ),
+        (Image(png=b"", width=8, height=8, note="8 x 8 pixels"), ""),
+    ],
+)
+def test_the_flip_sheet_says_how_to_read_its_pictures_and_opens_them(picture, said):
+    sheet = facts("r").sheet
+    flip = replace(sheet.classes[0].shown[0], picture=picture)
+    shown = replace(sheet, classes=(replace(sheet.classes[0], shown=(flip,)),))
+    html = page(made_reports.report(made_reports.verdict()), [replace(facts("r"), sheet=shown)])
+    opened = re.search(r'<ul class="flips">.*?<details>(.*?)</details>', html, re.DOTALL)[1]
+    assert f"Sample 3: {picture.note}" in opened.partition("</summary>")[2]
+    assert 'class="plot sample' in opened.partition("</summary>")[0]
+    assert said in unescape(html)
+    assert said or "bar is one" not in html
 
 
 def test_a_change_that_flips_nothing_says_so():

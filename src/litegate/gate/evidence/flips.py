@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, final
+from typing import final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from litegate.gate.evidence.answers import Predictions
+from litegate.gate.evidence.pictures import picture
 from litegate.report.html.page_data import (
     Answer,
     Flip,
@@ -27,15 +25,6 @@ from litegate.spec import Evaluation, by_input, domain_of
 
 MOST_SHOWN = 40
 """Flips with a picture in one sheet: trades detail against the page's bytes."""
-MOST_SIDE = 48
-"""Pixels; a larger picture is averaged down: 40 pictures of 48x48 in color are 276 KB before
-compression, about what a page may spend on pictures (240 KB)."""
-MOST_POINTS = 120
-"""Points of a line: 60 pairs of smallest and largest value; more cost bytes and look alike at this
-size."""
-MOST_NUMBERS = 12
-"""A longer row of numbers becomes a line, which shows its shape; few numbers are read one by
-one."""
 _FIXED_INTERVAL = 4
 """Among the pictures of a class, every fourth is of a fixed sample, as long as there are any.
 
@@ -44,11 +33,6 @@ like a loss."""
 _POINT_BYTES = 9
 """Bytes of a point or number on the page: an estimate, since the sheet is planned before it is
 drawn."""
-_LEAST_SIDE = 4
-"""Pixels; a smaller array is shown as numbers, as nobody recognizes anything in three rows."""
-_PNG = b"\x89PNG\r\n\x1a\n"
-_GRAY, _RGB = 0, 2
-"""PNG's colour types."""
 
 
 @final
@@ -209,65 +193,3 @@ def _most_confused_with(change: Change, broken: Sequence[int]) -> tuple[str, int
         return "", 0
     counts = np.bincount(change.after.chosen[list(broken)])
     return change.split.classes[int(counts.argmax())], int(counts.max())
-
-
-def picture(sample: NDArray[Any], domain: tuple[float, float]) -> Picture:
-    """Make a picture of a sample of any shape; `domain` is its minimum and maximum."""
-    shape = sample.shape
-    if len(shape) == 3 and shape[2] in (1, 3) and min(shape[:2]) >= _LEAST_SIDE:
-        return _image(_scaled(sample, domain))
-    if len(shape) == 2 and min(shape) >= _LEAST_SIDE:
-        return _image(_scaled(sample, domain)[:, :, None])
-    flat = sample.reshape(-1)
-    if len(flat) > MOST_NUMBERS and max(shape) == len(flat):
-        return _wave(_scaled(flat, domain))
-    shown = tuple(float(value) for value in flat[:MOST_NUMBERS])
-    return Numbers(values=shown, left_out=len(flat) - len(shown))
-
-
-def _scaled(values: NDArray[Any], domain: tuple[float, float]) -> NDArray[np.float64]:
-    """Scale to 0 to 1 over the domain, or over the sample's own range if that is not finite."""
-    exact = np.asarray(values, dtype=np.float64)
-    low, high = domain
-    if not (np.isfinite([low, high]).all() and low < high):
-        low, high = float(exact.min()), float(exact.max())
-    scaled: NDArray[np.float64] = np.clip((exact - low) / ((high - low) or 1.0), 0.0, 1.0)
-    return scaled
-
-
-def _image(scaled: NDArray[np.float64]) -> Image:
-    """Encode an image, shape (height, width, 1 or 3), averaged down to `MOST_SIDE`."""
-    factor = -(-max(scaled.shape[:2]) // MOST_SIDE)
-    down, across = (min(factor, size) for size in scaled.shape[:2])
-    height, width = scaled.shape[0] // down, scaled.shape[1] // across
-    blocks = scaled[: height * down, : width * across].reshape(height, down, width, across, -1)
-    pixels = np.round(blocks.mean(axis=(1, 3)) * 255).astype(np.uint8)
-    return Image(png=png(pixels), width=width, height=height)
-
-
-def _wave(scaled: NDArray[np.float64]) -> Wave:
-    """Keep the minimum and maximum of each stretch of a long series, so that no peak is lost."""
-    if len(scaled) <= MOST_POINTS:
-        return Wave(values=tuple(scaled.tolist()))
-    stretches = np.array_split(scaled, MOST_POINTS // 2)
-    extremes = ((stretch.min(), stretch.max()) for stretch in stretches)
-    return Wave(values=tuple(float(value) for extreme_pair in extremes for value in extreme_pair))
-
-
-def png(pixels: NDArray[np.uint8]) -> bytes:
-    """Encode pixels, uint8, shape (height, width, 1) for gray or (height, width, 3) for RGB.
-
-    Format: Portable Network Graphics (W3C, third edition), one IDAT, no filter.
-    """
-    height, width, channels = pixels.shape
-    colour = _GRAY if channels == 1 else _RGB
-    rows = b"".join(b"\0" + row.tobytes() for row in pixels)
-    # 8 bits a channel; PNG's only compression and filter methods; not interlaced.
-    head = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)
-    # zlib's level 9 compresses best; a picture has at most 48x48 pixels.
-    chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(rows, 9)), (b"IEND", b""))
-    return _PNG + b"".join(_chunk(name, data) for name, data in chunks)
-
-
-def _chunk(name: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import final
 
 from litegate.core.units import Unit, text
-from litegate.report.html.page_data import CandidateData, FlipSheet
+from litegate.report.html.page_data import CandidateData, FlipSheet, Image, Numbers, Wave
 
 
 def flip_summary(sheet: FlipSheet) -> str:
@@ -32,6 +32,24 @@ def shown_flips(sheet: FlipSheet) -> str:
     """Say how many flips have a picture; empty if all have one."""
     flips = sheet.broken + sheet.fixed
     return "" if sheet.shown == flips else f"{sheet.shown:,} of {flips:,} are shown."
+
+
+def picture_caption(sheet: FlipSheet) -> str:
+    """Say how to read the pictures of a sheet; empty for images, which need no words."""
+    first = next(flip.picture for shown in sheet.classes for flip in shown.shown)
+    match first:
+        case Image(is_features=True):
+            return (
+                "A picture is a map of the sample's features: time runs to the right, the first "
+                "feature is at the bottom, and colours run from the sample's smallest value (dark) "
+                "to its largest (yellow)."
+            )
+        case Image():
+            return ""
+        case Wave():
+            return "A line spans the sample's own smallest and largest value."
+        case Numbers():
+            return "Each bar is one of the sample's numbers, drawn from 0."
 
 
 def first_diverging(candidate: CandidateData) -> str:

@@ -14,11 +14,15 @@ overview."""
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """A sample as a picture."""
+    """A sample as an image, or as a map of features such as a spectrogram."""
 
     png: bytes
     width: int
     height: int
+    note: str
+    """Its shape, and of features the smallest and largest value."""
+    is_features: bool = False
+    """True for a map of features: its pixels need not be square."""
 
 
 @final
@@ -27,7 +31,9 @@ class Wave:
     """A sample as a line."""
 
     values: tuple[float, ...]
-    """From 0, the minimum of the domain, to 1, the maximum."""
+    """From 0, the sample's minimum, to 1, its maximum."""
+    note: str
+    """Count of values, the smallest and the largest."""
 
 
 @final
@@ -36,8 +42,8 @@ class Numbers:
     """A sample as a row of numbers."""
 
     values: tuple[float, ...]
-    left_out: int
-    """Count of further numbers in the sample."""
+    note: str
+    """The numbers as text, with the count of those that are left out."""
 
 
 Picture = Image | Wave | Numbers
