@@ -20,7 +20,10 @@ import tempfile
 import threading
 import traceback
 import warnings
+from contextlib import suppress
 from pathlib import Path
+
+from execnet.gateway_base import Popen2IO
 
 import litegate
 
@@ -36,6 +39,8 @@ _LATE = (
     "hypothesis.strategies",
     "rich.jupyter",
     "typer._adapters",
+    "xdist.dsession",
+    "xdist.remote",
     "zoneinfo",
 )
 """What is imported where it is first needed."""
@@ -106,10 +111,10 @@ def _forked(argv, command, *, check=False, timeout=None, **options):
         given = options.get("input") or b""
         stdin.write(given.encode() if isinstance(given, str) else given)
         stdin.seek(0)
-        streams = (stdin, stdout, stderr)
+        streams = [stream.fileno() for stream in (stdin, stdout, stderr)]
         pid = _fork(command, streams, options.get("cwd"), options.get("env"))
         status = _wait(pid, timeout)
-        told = [_read(stream, text=options.get("text")) for stream in streams[1:]]
+        told = [_read(stream, text=options.get("text")) for stream in (stdout, stderr)]
     if status is None:
         raise subprocess.TimeoutExpired(argv, timeout, *told)
     done = subprocess.CompletedProcess(argv, os.waitstatus_to_exitcode(status), *told)
@@ -137,7 +142,32 @@ def _wait(pid, timeout):
         os.close(handle)
 
 
-def _fork(command, streams, cwd, env):
+class Worker(Popen2IO):
+    """A worker of pytest-xdist; execnet, which starts them, takes pipes to and from a process."""
+
+    def __init__(self, argv, execmodel):
+        """As execnet's own class, which starts a new interpreter."""
+        stdin, outfile = os.pipe()
+        infile, stdout = os.pipe()
+        command = (True, "-c", argv[-1], [])
+        self._pid = _fork(command, (stdin, stdout, 2), ours=(outfile, infile))
+        os.close(stdin)
+        os.close(stdout)
+        super().__init__(os.fdopen(outfile, "wb"), os.fdopen(infile, "rb"), execmodel)
+
+    def wait(self):
+        """Return the exit code; None if somebody has asked before."""
+        with suppress(ChildProcessError):
+            return os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
+
+    def kill(self):
+        """End it, unless it has ended."""
+        with suppress(ProcessLookupError):
+            os.kill(self._pid, signal.SIGKILL)
+
+
+def _fork(command, streams, cwd=None, env=None, ours=()):
+    """Start a command; it gets the file descriptors `streams`, and none of `ours`."""
     sys.stdout.flush()
     sys.stderr.flush()
     with warnings.catch_warnings():
@@ -147,6 +177,8 @@ def _fork(command, streams, cwd, env):
         return pid
     status = 1
     try:
+        for descriptor in ours:
+            os.close(descriptor)
         status = _child(command, streams, cwd, env)
     except BaseException:  # noqa: BLE001 the child ends here, whatever happens
         traceback.print_exc()
@@ -159,7 +191,7 @@ def _fork(command, streams, cwd, env):
 def _child(command, streams, cwd, env):
     here, flag, what, arguments = command
     for number, stream in enumerate(streams):
-        os.dup2(stream.fileno(), number)
+        os.dup2(stream, number)
     os.chdir(cwd or ".")
     if env is not None:
         os.environ.clear()

@@ -41,8 +41,10 @@ forked.load()
 
 @pytest.fixture(autouse=True)
 def processes_are_forks(monkeypatch):
-    """Python that a test or litegate starts is a process of its own, but no new interpreter."""
+    """Python that a test, litegate or pytest-xdist starts is a process, but no new interpreter."""
     monkeypatch.setattr(subprocess, "run", forked.run)
+    if forked.AVAILABLE:
+        monkeypatch.setattr("execnet.gateway_io.Popen2IOMaster", forked.Worker)
 
 
 @pytest.fixture(autouse=True)
