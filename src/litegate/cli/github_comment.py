@@ -35,7 +35,7 @@ def pull_request_of(event: Mapping[str, Any], repository: str) -> int | None:
         raise ConfigError(
             "GitHub's event has no workflow run",
             expected="a workflow_run event",
-            remedy="run this in a workflow like the one in docs/how-to/github.md",
+            remedy="run this in a workflow like the one in docs/how-to/github_workflow.md",
         ) from error
     pulls = _api("GET", f"repos/{repository}/pulls", fields={"state": "open", "head": head})
     return next((int(pull["number"]) for pull in pulls if pull["head"]["sha"] == sha), None)

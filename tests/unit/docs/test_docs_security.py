@@ -6,7 +6,9 @@ from documents import PROJECT
 from litegate.build.store_folder import GROUPS
 
 
-@pytest.mark.parametrize("page", ["docs/how-to/store.md", "docs/how-to/github.md", "SECURITY.md"])
+@pytest.mark.parametrize(
+    "page", ["docs/how-to/store.md", "docs/how-to/github_workflow.md", "SECURITY.md"]
+)
 def test_a_store_is_trusted_like_code(page):
     """Every kind of entry that decides a verdict is named, or the page that names it is linked."""
     text = (PROJECT / page).read_text("utf-8")
