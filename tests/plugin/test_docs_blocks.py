@@ -16,7 +16,7 @@ import litegate
 from litegate.regression import waiver_file
 from litegate.spec import targets
 
-KINDS = {"", "diff", "python", "sh", "toml", "yaml"}
+KINDS = {"", "diff", "python", "sh", "toml", "xml", "yaml"}
 COMMAND = re.compile(r"(\w+=\S+ )?(litegate|pytest|python) ")
 TOGETHER = "docs/how-to/extending.md"
 """Its blocks are files of one project; test_docs_extending.py runs that."""
