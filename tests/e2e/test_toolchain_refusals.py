@@ -27,7 +27,7 @@ def test_prints_of_user_code_do_not_reach_the_protocol(networks: Project) -> Non
 def test_loss_that_is_not_finite(networks: Project) -> None:
     """Epoch and step are named, and what may help."""
     error = networks.error("explodes")
-    assert "explodes/float32 could not be built, stage train: the loss is" in error.what
+    assert "cannot build explodes/float32 (train): the loss is" in error.what
     assert "epoch 1 of 3" in error.what
     assert "learning_rate" in error.remedy
 
@@ -103,15 +103,15 @@ def test_builder_out_of_memory(networks: Project) -> None:
 def test_builder_that_is_killed(networks: Project) -> None:
     """SIGKILL from elsewhere: signal, stage and remedy are named."""
     error = networks.error("is_killed")
-    assert "stage train: the tool chain was killed by SIGKILL" in error.what
+    assert "(train): the build process was killed by SIGKILL" in error.what
     assert "out of memory" in error.remedy
 
 
 def test_builder_that_hangs(networks: Project) -> None:
     """An endless loop is found although the child could go on talking, and its line is named."""
     error = networks.error("hangs", timeout=20)
-    assert "no sign of life for 20 s" in error.what
-    assert error.got.rpartition(":")[0] == f"it is at {networks.file}"
+    assert "no progress for 20 s" in error.what
+    assert error.got.rpartition(":")[0] == f"it was at {networks.file}"
     assert abs(int(error.got.rpartition(":")[2]) - networks.line("# hangs here")) <= 1
 
 

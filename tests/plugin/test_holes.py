@@ -75,7 +75,7 @@ def test_a_manifest_of_another_key_is_damage(project):
         shutil.copy(first, other)
     done = project.run()
     assert done.ret == 1
-    done.stdout.fnmatch_lines(["*is that of another key*"])
+    done.stdout.fnmatch_lines(["*belongs to another key*"])
 
 
 def test_a_report_that_cannot_be_written_is_told(project):

@@ -387,7 +387,7 @@ def test_a_file_that_git_ignores_is_refused_with_its_digest(ready):
     (ready.path / "out" / "int8.tflite").write_bytes(INT8)
     done = ready.file(path="out/int8.tflite").as_base().run(*ONE)
     assert done.ret == 1
-    said(done, "git ignores out/int8.tflite, so that no commit says what it holds")
+    said(done, "git ignores out/int8.tflite, so no commit records its contents")
     said(done, f"sha256='{hashlib.sha256(INT8).hexdigest()}'")
 
 

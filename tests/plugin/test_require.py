@@ -193,7 +193,7 @@ def test_an_error_is_told_in_full_once(project):
     done = project.run()
     assert done.ret == 1
     said = done.stdout.str()
-    assert said.count("tiny could not be built, stage data") == 2
+    assert said.count("cannot build tiny (data)") == 2
     assert said.count("the store holds everything") == 1
     assert said.count("(in full above)") == 1
     report = json.loads((project.path / ".litegate/report/report.json").read_text())

@@ -122,7 +122,7 @@ def test_a_certificate_with_a_number_that_json_has_not_is_damage(passing, number
     _replace(passing, "certificate.json", f'{{"seconds": {number}}}'.encode())
     done = _no_traceback(passing.run())
     assert (passing.path / ".litegate/report/report.json").is_file()
-    done.stdout.fnmatch_lines(["*certificate.json in the store is no JSON*built again*"])
+    done.stdout.fnmatch_lines(["*certificate.json in the store is not JSON*built again*"])
 
 
 @pytest.mark.parametrize(("group", "name"), [("builds", "model.tflite"), ("evaluations", "y.npy")])
@@ -146,7 +146,9 @@ def test_manifests_that_are_json_and_no_manifest_heal(passing):
     reference.mkdir()
     split.write_text("[" * 100_000 + "]" * 100_000)
     done = _no_traceback(passing.run())
-    assert all(text in done.stdout.str() for text in ("a manifest's form: tiny", "a folder: tiny"))
+    assert all(
+        text in done.stdout.str() for text in ("the form of a manifest: tiny", "a folder: tiny")
+    )
     assert done.stdout.str().count("is built again") == 2
     assert not any(path.exists() for path in (candidate, reference, split))
 
@@ -161,7 +163,7 @@ def test_an_array_without_samples_is_damage(passing):
     np.save(written, np.float32(1))
     _replace(passing, "x.npy", written.getvalue(), "evaluations")
     done = _no_traceback(passing.run())
-    done.stdout.fnmatch_lines(["*x.npy in the store is no array*built again*"])
+    done.stdout.fnmatch_lines(["*x.npy in the store is not an array*built again*"])
 
 
 def test_a_copy_of_the_models_without_the_store_says_what_the_loader_says(passing):

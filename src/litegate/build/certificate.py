@@ -38,7 +38,7 @@ def demand_certified(certificate: bytes, key: str, stem: str, digests: Mapping[s
     else:
         is_own = [content.get(name) for name in ("key", "stem", "files")] == [key, stem, files]
     if not is_own:
-        raise StoreCorrupt(f"the manifest of {key} lists files that are not its own")
+        raise StoreCorrupt(f"the manifest of {key} lists unexpected files")
 
 
 def demand_origin(certificate: Mapping[str, Any], recipe: Mapping[str, Any], start: str) -> None:
@@ -51,7 +51,7 @@ def demand_origin(certificate: Mapping[str, Any], recipe: Mapping[str, Any], sta
     origin = certificate.get("start")
     actual_start = origin.get("sha256") if isinstance(origin, dict) else ""
     if [certificate.get("recipe"), actual_start] != expected:
-        raise StoreCorrupt(f"{CERTIFICATE} in the store is that of another build")
+        raise StoreCorrupt(f"{CERTIFICATE} in the store belongs to another build")
 
 
 def read_json(data: bytes, name: str, kind: type) -> Any:
@@ -59,15 +59,15 @@ def read_json(data: bytes, name: str, kind: type) -> Any:
     try:
         content = json.loads(data, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise StoreCorrupt(f"{name} in the store is no JSON: {error}") from error
+        raise StoreCorrupt(f"{name} in the store is not JSON: {error}") from error
     if not isinstance(content, kind):
-        raise StoreCorrupt(f"{name} in the store is no {kind.__name__}")
+        raise StoreCorrupt(f"{name} in the store is not a {kind.__name__}")
     return content
 
 
 def _refuse_constant(constant: str) -> None:
     """Refuse NaN and Infinity: Python reads them, but the report is strict JSON without them."""
-    raise ValueError(f"{constant} is no number of JSON's")
+    raise ValueError(f"{constant} is not a JSON number")
 
 
 def demand_bytes(sha256: str, key: str) -> None:
@@ -77,5 +77,7 @@ def demand_bytes(sha256: str, key: str) -> None:
     """
     if sha256 != key:
         raise StoreCorrupt(
-            f"the store's entry {key} is another file", expected=f"SHA-256 {key}", got=sha256
+            f"the store's entry {key} has other bytes than its key",
+            expected=f"SHA-256 {key}",
+            got=sha256,
         )

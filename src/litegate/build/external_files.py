@@ -56,8 +56,8 @@ class ExternalFiles:
         located = locate(file, self.locations, timeout=self.timeout, folder=folder)
         if not (file.sha256 or file.command) and any(map(is_ignored, files_of(located))):
             raise ConfigError(
-                f"git ignores {file}, so that no commit says what it holds",
-                expected="a file in git, or its digest, or a command that makes it",
+                f"git ignores {file}, so no commit records its contents",
+                expected="a file in git, or its digest, or a command that generates it",
                 remedy=f"litegate.File(path={file.path!r}, sha256={digest(located)!r})",
             )
         return digest(located)
@@ -132,7 +132,7 @@ class ExternalFiles:
                 yield staging
         except OSError as error:
             raise StoreError(
-                f"the store {self.store.root} cannot take a file",
+                f"cannot write a file into the store {self.store.root}",
                 got=str(error),
                 remedy="free some space, or set LITEGATE_STORE to another place",
             ) from error
@@ -153,10 +153,10 @@ def _certificate(file: File, key: str) -> dict[str, object]:
 def _check_same(file: File, key: str, actual_digest: str) -> None:
     if actual_digest != key:
         raise BuildError(
-            f"{file} is not what it was when it was first looked at",
+            f"{file} changed while it was read",
             expected=f"SHA-256 {key}",
             got=actual_digest,
-            remedy="its command must give the same bytes each time" if file.command else "",
+            remedy="its command must write the same bytes each time" if file.command else "",
         )
 
 
@@ -169,5 +169,6 @@ def _user_functions(data: Data) -> Iterator[None]:
         raise
     except Exception as error:
         raise DataError(
-            f"the data set {data.name} cannot be loaded", got=f"{type(error).__name__}: {error}"
+            f"loading the data set {data.name} raised an exception",
+            got=f"{type(error).__name__}: {error}",
         ) from error

@@ -41,7 +41,7 @@ def wait_for(
         raise StoreError(
             f"the lock {path} was not free within {timeout:g} s",
             got=f"{holder(path)} holds it",
-            remedy="wait for that process or end it, or raise --litegate-lock-timeout",
+            remedy="wait for that process, end it, or raise --litegate-lock-timeout",
         )
     return lock
 
@@ -102,7 +102,7 @@ def _demand_flock(path: Path, descriptor: int) -> None:
         raise StoreError(
             f"the store cannot lock {path}",
             got=f"flock: {error.strerror or error}",
-            remedy="name a local folder: --litegate-store DIR, or LITEGATE_STORE",
+            remedy="choose a folder on a local disk: --litegate-store DIR, or LITEGATE_STORE",
         ) from error
 
 

@@ -47,9 +47,11 @@ def read_manifest(path: Path) -> Manifest:
         raise StoreCorrupt(f"the manifest {path} is damaged: {error}") from error
     manifest = _manifest(content)
     if manifest is None:
-        raise StoreCorrupt(f"the manifest {path} is damaged: it is not of a manifest's form")
+        raise StoreCorrupt(
+            f"the manifest {path} is damaged: it does not have the form of a manifest"
+        )
     if manifest.key != path.stem:
-        raise StoreCorrupt(f"the manifest {path} is that of another key")
+        raise StoreCorrupt(f"the manifest {path} belongs to another key")
     return manifest
 
 

@@ -40,7 +40,7 @@ class Objects:
     def path_of(self, digest: str) -> Path:
         """Return the path of an object, present or not. Raises StoreCorrupt for a non-digest."""
         if not DIGEST.fullmatch(digest):
-            raise StoreCorrupt(f"a manifest names {digest!r}, which is no digest")
+            raise StoreCorrupt(f"a manifest names {digest!r}, which is not a digest")
         return self.root / "objects" / digest[:2] / digest
 
     def read(self, digest: str) -> bytes:
@@ -175,7 +175,9 @@ def store_error(verb: str, path: Path, error: OSError) -> StoreError:
     """Return the error for an operation on the store that failed, with a remedy."""
     is_full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     remedy = (
-        "free some space, or run `litegate store prune`" if is_full else "name a folder of yours"
+        "free disk space, or run `litegate store prune`"
+        if is_full
+        else ("choose a folder that you can write to")
     )
     return StoreError(
         f"the store cannot {verb} {path}",

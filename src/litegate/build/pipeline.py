@@ -36,6 +36,7 @@ from litegate.core.errors import (
     LitegateError,
     StoreCorrupt,
 )
+from litegate.core.files import shown_path
 from litegate.data.array_files import load
 from litegate.data.digests import name_model
 from litegate.measures.lints.saturation import demand_representable
@@ -168,7 +169,14 @@ class Pipeline:
         for error in built.values():
             if isinstance(error, LitegateError):
                 name_model(error, model.name)
+                self._name_place(error, model)
         return built
+
+    def _name_place(self, error: LitegateError, model: Model) -> None:
+        """Name the model's file and line, unless the error's own texts name the file."""
+        file = shown_path(model.file, self.project.resolve())
+        if f"{file}:" not in str(error):
+            error.place = f"{file}:{model.line}"
 
     def _ensure(self, model: Model, names: list[str]) -> dict[str, Built]:
         try:
@@ -243,9 +251,7 @@ class Pipeline:
             error = self._run_child(request, _one_recipe_per_key(keys))
             unbuilt = [name for name in pending if not self._find_into(built, model, name)]
             if error is None and unbuilt:
-                error = BuildError(
-                    f"the tool chain ended without {', '.join(unbuilt)} of {model.name}"
-                )
+                error = BuildError(f"the build of {model.name} ended without {', '.join(unbuilt)}")
             failed = unbuilt if _concerns_all(error, unbuilt) else [getattr(error, "recipe", "")]
             built |= {name: error for name in failed if error}
             pending = [name for name in unbuilt if name not in failed]

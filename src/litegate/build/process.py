@@ -46,8 +46,8 @@ GRACE = 3.0
 Enough to flush a log; a longer grace would delay everybody who presses Ctrl-C during a build."""
 
 _OUT_OF_MEMORY = (
-    "most likely the machine ran out of memory: free some, run fewer builds at once, "
-    "or make Training(batch_size=...) or the network smaller"
+    "the machine probably ran out of memory: free memory, run fewer builds at once, or "
+    "reduce Training(batch_size=...) or the network"
 )
 _TAIL = 15
 """Lines of the log that an error quotes: the end of a traceback, not the whole log."""
@@ -167,7 +167,9 @@ class _ChildMonitor:
         except queue.Empty:
             raise self._hang_error() from None
         except ValueError as error:
-            raise self._error("the tool chain wrote what is no report", got=str(error)) from error
+            raise self._error(
+                "the build process wrote an invalid report", got=str(error)
+            ) from error
         raise self._exit_error()
 
     def _handle(self, report: Report) -> None:
@@ -183,7 +185,7 @@ class _ChildMonitor:
     def _check_complete(self) -> None:
         if self._missing:
             raise self._error(
-                "the tool chain ended without all artifacts",
+                "the build process ended without all artifacts",
                 expected=", ".join(self._request.recipes),
                 got=f"nothing for {', '.join(sorted(self._missing))}",
             )
@@ -202,24 +204,26 @@ class _ChildMonitor:
 
     def _hang_error(self) -> LitegateError:
         return self._error(
-            f"the tool chain gave no sign of life for {self._timeout:g} s and was ended",
+            f"the build reported no progress for {self._timeout:g} s and was stopped",
             got=_hang_location(self._process, self._log, self._request.project) or self._tail(),
-            remedy="look for an endless loop there, or raise --litegate-build-timeout",
+            remedy="check for an endless loop there, or raise --litegate-build-timeout",
         )
 
     def _exit_error(self) -> LitegateError:
         try:
             code = self._process.wait(GRACE)
         except subprocess.TimeoutExpired:
-            return self._error("the tool chain fell silent without a result", got=self._tail())
+            return self._error(
+                "the build process closed its output without a result", got=self._tail()
+            )
         if code >= 0:
-            what = f"the tool chain ended with exit code {code} and no result"
-            return self._error(what, got=self._tail(), remedy="look at what it printed last")
+            what = f"the build process ended with exit code {code} and no result"
+            return self._error(what, got=self._tail(), remedy="check its last output")
         name = signal.Signals(-code).name
         return self._error(
-            f"the tool chain was killed by {name}",
+            f"the build process was killed by {name}",
             got=self._tail(),
-            remedy=_OUT_OF_MEMORY if name == "SIGKILL" else "look at what it printed last",
+            remedy=_OUT_OF_MEMORY if name == "SIGKILL" else "check its last output",
         )
 
     def _error(
@@ -233,7 +237,7 @@ class _ChildMonitor:
     ) -> LitegateError:
         recipe, stage = self._stage.recipe, self._stage.stage
         subject = f"{self._request.model}/{recipe}" if recipe else self._request.model
-        what = f"{subject} could not be built, stage {stage}: {what}"
+        what = f"cannot build {subject} ({stage}): {what}"
         error = kind(what, expected=expected, got=got, remedy=remedy)
         if isinstance(error, BuildError):
             error.recipe, error.shared = recipe, self._stage.shared
@@ -241,7 +245,7 @@ class _ChildMonitor:
 
     def _tail(self) -> str:
         lines = self._log.read_text("utf-8", "replace").splitlines()[-_TAIL:]
-        return "\n    ".join(["it printed last:", *lines]) if lines else "it printed nothing"
+        return "\n    ".join(["its last output:", *lines]) if lines else "it printed nothing"
 
 
 def _hang_location(process: subprocess.Popen[bytes], log: Path, project: Path) -> str:
@@ -258,4 +262,4 @@ def _hang_location(process: subprocess.Popen[bytes], log: Path, project: Path) -
         stack = log.read_text("utf-8", "replace")
     frames = [m.group("file", "line") for m in _FRAME.finditer(stack.rpartition(_STACK)[2])]
     user_frames = [frame for frame in frames if is_user_file(frame[0], project)]
-    return "it is at {}:{}".format(*(user_frames or frames)[0]) if frames else ""
+    return "it was at {}:{}".format(*(user_frames or frames)[0]) if frames else ""

@@ -241,7 +241,7 @@ class Store:
                 continue
             except StoreError as error:
                 raise StoreError(
-                    f"nothing is removed from the store {self.root}",
+                    f"cannot remove anything from the store {self.root}",
                     got=error.what,
                     remedy="`litegate store verify --remove` removes damaged entries",
                 ) from error

@@ -101,7 +101,7 @@ def _ports(text: bytes) -> list[tuple[str, dict[str, Any]]]:
     """Read the fields of each port, by output. Raises TypeError if the text is no JSON object."""
     ports = json.loads(text)
     if not isinstance(ports, dict):
-        raise TypeError(f"{_PORTS} holds no object")
+        raise TypeError(f"{_PORTS} is not a JSON object")
     return list(ports.items())
 
 

@@ -75,7 +75,7 @@ def stored_slices(files: Files, names: Sequence[str]) -> dict[str, Array]:
     """
     masks = _arrays(files, SLICES).get("", ())
     if len(masks) != len(names):
-        raise StoreCorrupt(f"{SLICES}.npy in the store holds another number of slices")
+        raise StoreCorrupt(f"{SLICES}.npy in the store has another number of slices")
     return dict(zip(names, masks, strict=True))
 
 
@@ -88,7 +88,7 @@ def stored_leaked_samples(files: Mapping[str, Path]) -> int | None:
         return None
     text = files[LEAKED].read_text("utf-8", "replace")
     if not (text.isascii() and text.isdigit()):
-        raise StoreCorrupt(f"{LEAKED} in the store holds no number")
+        raise StoreCorrupt(f"{LEAKED} in the store is not a number")
     return int(text)
 
 
@@ -129,7 +129,7 @@ def _array(files: Files, name: str) -> Array:
     try:
         array = np.load(io.BytesIO(content), allow_pickle=False)
     except (ValueError, EOFError) as error:
-        raise StoreCorrupt(f"{name} in the store is no array: {error}") from error
+        raise StoreCorrupt(f"{name} in the store is not an array: {error}") from error
     if not array.ndim:
-        raise StoreCorrupt(f"{name} in the store is no array: one number, without a shape")
+        raise StoreCorrupt(f"{name} in the store is not an array: a single number without a shape")
     return array

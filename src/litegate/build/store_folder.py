@@ -30,9 +30,9 @@ def demand_store(root: Path) -> bool:
     for path in (root, *root.parents):
         if path.exists() and not path.is_dir():
             raise StoreError(
-                f"the store {root} is no folder",
+                f"the store {root} is not a folder",
                 got=f"{path} is a file",
-                remedy="name a folder of yours: --litegate-store DIR, or LITEGATE_STORE",
+                remedy="choose another folder: --litegate-store DIR, or LITEGATE_STORE",
             )
     # Listed before the marker is read: it is the first file of a store that another process makes.
     try:
@@ -46,10 +46,10 @@ def demand_store(root: Path) -> bool:
         raise store_error("read", root, error) from error
     if version != _VERSION:
         raise StoreError(
-            f"{root} is the store of another version of litegate",
+            f"the store {root} is for another version of litegate",
             expected=_VERSION.decode().strip(),
             got=excerpt(repr(version)),
-            remedy="name another folder: --litegate-store DIR, or LITEGATE_STORE",
+            remedy="choose another folder: --litegate-store DIR, or LITEGATE_STORE",
         )
     return True
 
@@ -73,7 +73,9 @@ def adopt(root: Path) -> bool:
     if not root.is_dir():
         raise StoreError(f"there is no folder {root}")
     if foreign := _first_foreign(root):
-        raise StoreError(f"{root} is no store", got=f"no store has {foreign}", remedy=_ANOTHER)
+        raise StoreError(
+            f"{root} is not a store", got=f"{foreign} does not belong to a store", remedy=_ANOTHER
+        )
     mark(root)
     return True
 
@@ -83,13 +85,13 @@ def demand_real_folders(root: Path) -> None:
     for name in sorted(_FOLDERS):
         if (root / name).is_symlink():
             raise StoreError(
-                f"nothing is removed from the store {root}",
+                f"cannot remove anything from the store {root}",
                 got=f"{root / name} is a symbolic link",
                 remedy="remove the link",
             )
 
 
-_ANOTHER = "name an empty folder, or a new one: --litegate-store DIR, or LITEGATE_STORE"
+_ANOTHER = "choose an empty or a new folder: --litegate-store DIR, or LITEGATE_STORE"
 
 
 def _is_content(name: str) -> bool:
@@ -102,10 +104,10 @@ def _refusal(root: Path) -> StoreError:
     if foreign is None:
         return StoreError(
             f"{root} is a store of an earlier version",
-            got="all that it holds is named as a store's, but it has no marker",
-            remedy=f"`litegate store adopt` marks it; or {_ANOTHER}",
+            got="its files have the names of a store's, but there is no marker",
+            remedy=f"run `litegate store adopt`, or {_ANOTHER}",
         )
-    return StoreError(f"{root} is no store", got=f"it holds {foreign}", remedy=_ANOTHER)
+    return StoreError(f"{root} is not a store", got=f"it contains {foreign}", remedy=_ANOTHER)
 
 
 def _first_foreign(root: Path) -> str | None:

@@ -113,7 +113,7 @@ def verify(store: Store) -> Iterator[tuple[str, str, str]]:
     for path in store.object_paths():
         with suppress(FileNotFoundError):
             if path.name not in referenced and file_digest(path) != path.name:
-                yield "objects", path.name, f"{path} does not hold the bytes that it is named by"
+                yield "objects", path.name, f"{path} does not match the digest in its name"
 
 
 def prune(

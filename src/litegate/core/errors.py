@@ -11,6 +11,10 @@ class LitegateError(Exception):
     The parameters are sentences or fragments without a full stop; empty ones are omitted.
     """
 
+    place: str = ""
+    """File and line of the model that the error concerns, as "models/kws.py:9"; empty if unknown,
+    or if the texts name it."""
+
     def __init__(self, what: str, *, expected: str = "", got: str = "", remedy: str = "") -> None:
         super().__init__(what)
         self.what = what
@@ -22,6 +26,7 @@ class LitegateError(Exception):
         parts = [self.what]
         parts += [f"expected: {self.expected}"] if self.expected else []
         parts += [f"got: {self.got}"] if self.got else []
+        parts += [f"declared at: {self.place}"] if self.place else []
         parts += [f"what to do: {self.remedy}"] if self.remedy else []
         return plain_lines("\n  ".join(parts))
 

@@ -35,6 +35,11 @@ def write_atomically(
         raise
 
 
+def shown_path(path: Path, project: Path) -> str:
+    """Return a path for a message: relative to the project, or the name of a file elsewhere."""
+    return path.relative_to(project).as_posix() if path.is_relative_to(project) else path.name
+
+
 def open_new(folder: Path, prefix: str, suffix: str = "") -> BinaryIO:
     """Create a file with a name of its own, and the permissions of any new file.
 

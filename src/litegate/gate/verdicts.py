@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from litegate.core.errors import ConfigError, LitegateError
+from litegate.core.files import shown_path
 from litegate.core.units import Unit, text
 from litegate.gate.items import case_of, fixtures_of, overridden, requirement_of, requires
 from litegate.gate.next_steps import error_steps, verdict_steps
@@ -293,6 +294,5 @@ def _place(item: pytest.Item) -> Place:
 def _pointed_at(item: pytest.Item, case: Case | None) -> dict[str, Any]:
     """Return the file and line to point at: the model's, or the check's if it has no model."""
     file, line = (case.model.file, case.model.line) if case else (item.path, item.location[1] or 0)
-    root = item.config.rootpath.resolve()
-    shown = file.relative_to(root) if file.is_relative_to(root) else Path(file.name)
-    return {"file": shown.as_posix(), "line": line if case else line + 1}
+    shown = shown_path(file, item.config.rootpath.resolve())
+    return {"file": shown, "line": line if case else line + 1}

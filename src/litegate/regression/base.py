@@ -83,7 +83,7 @@ def read_base(
     key = digest_of(parts)
     declaration = _load(store, key)
     if declaration is None:
-        on_notice(f"reading what the base {commit.short} declares")
+        on_notice(f"reading the declarations of the base {commit.short}")
         declaration = _describe(commit, project, store, key)
     if not declaration["models"]:
         _refuse_moved(commit, project, models)
@@ -101,9 +101,10 @@ def read_head(project: Path, arguments: Sequence[str]) -> Mapping[str, Any]:
         completed = _run(project, project, output, "this checkout", arguments)
         if completed.exit_code or not output.is_file():
             raise ConfigError(
-                "the models and checks of this checkout cannot be collected",
+                "cannot collect the models and checks of this checkout",
                 got=completed.last_output,
-                remedy="mend what pytest names here: without it nothing is compared with the base",
+                remedy="fix the error that pytest prints here: nothing can be compared with the "
+                "base before",
             )
         return with_sources(json.loads(output.read_bytes()), project)
 
@@ -132,11 +133,11 @@ def _refuse_moved(commit: Commit, project: Path, models: Path) -> None:
         folder = prefix(project) or "the repository's top"
         raise ConfigError(
             f"the base {commit.short} declares models, but not as a project in {folder}",
-            expected="the same project in both: its models would all pass for new ones",
+            expected="the same project in both, or all its models would count as new",
             got=listed(moved),
             remedy="name litegate_models and litegate_checks in pytest's settings, not on the "
-            "command line; a project that moves to another folder does so in a change that nothing "
-            "else is part of, held against nothing: --against none",
+            "command line; move a project to another folder in a change of its own, with "
+            "--against none",
         )
 
 
@@ -162,7 +163,7 @@ def _run(
     except ChildError as error:
         raise ConfigError(
             f"{subject} could not be read within {_TIMEOUT:g} s",
-            remedy="look for a model file or a conftest there that hangs",
+            remedy="look for a model file or a conftest that hangs",
         ) from error
 
 
@@ -196,7 +197,7 @@ def _describe(commit: Commit, project: Path, store: Store, key: str) -> Any:
             raise ConfigError(
                 f"the models of the base {commit.short} do not load",
                 got=completed.last_output,
-                remedy="mend the base, or compare with another commit: --against REF",
+                remedy="fix the base, or compare with another commit: --against REF",
             )
         collected = json.loads(output.read_bytes())
         declaration = with_sources(collected, tree) if collected["models"] else NOTHING

@@ -72,7 +72,7 @@ class Counterpart:
     def _find_or_build(self, case: Case) -> Artifact:
         names = self.find_names(case)
         if names is None or case.recipe is None:
-            raise ConfigError(f"{case.id} has no counterpart in the {self.role}")
+            raise ConfigError(f"{case.id} does not exist in the {self.role}")
         model, recipe = names
         declared = self.base.models[model]
         key = self._key(case, declared, recipe)
@@ -83,7 +83,7 @@ class Counterpart:
             artifact = self._find(case.model, case.recipe.name, declared, key)
         if artifact is None:
             raise BuildError(
-                f"the {self.role}'s {model}/{recipe} was built and is not in the store"
+                f"the {self.role}'s {model}/{recipe} was built but is missing from the store"
             )
         return artifact
 

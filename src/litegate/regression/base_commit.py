@@ -32,7 +32,7 @@ def merge_base(against: str, project: Path, env: Mapping[str, str] | None = None
     if _git(project, "rev-parse", "--show-toplevel") is None:
         raise ConfigError(
             f"{project} is not in a git repository, so there is no base",
-            remedy="run inside one, or with --against none",
+            remedy="run in a git repository, or use --against none",
         )
     ref = _auto_ref(project, os.environ if env is None else env) if against == AUTO else against
     if _git(project, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}") is None:
@@ -45,8 +45,8 @@ def merge_base(against: str, project: Path, env: Mapping[str, str] | None = None
     sha = _git(project, "merge-base", "HEAD", ref)
     if sha is None:
         raise ConfigError(
-            f"HEAD and {ref} have no common commit here",
-            remedy=_shallow_remedy(project) or "name a ref that HEAD branched off from",
+            f"HEAD and {ref} have no common ancestor in this clone",
+            remedy=_shallow_remedy(project) or "name a ref that shares history with HEAD",
         )
     return Commit(sha=sha, ref=f"{AUTO}: {ref}" if against == AUTO else ref)
 

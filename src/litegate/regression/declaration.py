@@ -78,7 +78,7 @@ def declared_toolchain(project: Path) -> str:
         raise ConfigError(
             f"the source of the tool chain is missing in {package}",
             expected=" or ".join(folder.relative_to(project).as_posix() for folder in folders),
-            remedy="if it has moved, name its folder in litegate.regression.declaration",
+            remedy="if it moved, add its folder in litegate.regression.declaration",
         )
     return digest_of(pinned_requirements(project))
 

@@ -52,8 +52,8 @@ def pin_notes(project: Path) -> Iterator[str]:
     for file, pin in dict.fromkeys(named):
         if (name := _excluded(pin)) is not None:
             yield (
-                f"{file} asks for {plain(pin)}, and artifacts are built with {name} {PINS[name]}:"
-                f" the two must agree, `{INSTALL}` installs the second"
+                f"{file} asks for {plain(pin)}, but artifacts are built with {name} "
+                f"{PINS[name]}: the two must agree; `{INSTALL}` installs the second"
             )
 
 

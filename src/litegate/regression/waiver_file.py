@@ -23,10 +23,10 @@ _KEYS = ("model", "recipe", "check", "reason", "expires", "accepts")
 _ACCEPTS = ("measurement", "value", "ceiling", "offenders", "base")
 _ONE_OF = ("value", "ceiling", "offenders")
 _ABOUT = """\
-# Exceptions to the gate's verdicts, reviewed like code. Each covers one verdict, up to what it
-# names, and no longer than it says. `litegate accept` adds one from the last report.
+# Exceptions to the gate's verdicts, reviewed like code. Each covers one verdict, up to the
+# value that it names, until it expires. `litegate accept` adds one from the last report.
 """
-_NOT_TEXT = "a text that is not empty"
+_NOT_TEXT = "a non-empty string"
 
 
 def load(project: Path, today: date) -> tuple[Waiver, ...]:
@@ -50,12 +50,14 @@ def parse(text: str, today: date) -> tuple[Waiver, ...]:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(
-            f"{FILE} is not TOML", got=str(error), remedy="correct it at that line"
+            f"{FILE} is not valid TOML", got=str(error), remedy="correct the line"
         ) from error
     _check_keys(tables, ("waiver",), FILE)
     entries = tables.get("waiver", [])
     if not isinstance(entries, list):
-        raise ConfigError(f"{FILE}: waiver is no list", expected="[[waiver]], in double brackets")
+        raise ConfigError(
+            f"{FILE}: waiver is not a list", expected="[[waiver]], with double brackets"
+        )
     lines = [n for n, line in enumerate(text.splitlines(), 1) if _HEADER.match(line)]
     # tomllib has no line numbers. Other spellings of the tables have none in messages.
     lines = lines if len(lines) == len(entries) else [0] * len(entries)
@@ -82,8 +84,8 @@ def _waiver(entry: Any, line: int, today: date) -> Waiver:
 def _table(value: Any, place: str, name: str) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         raise ConfigError(
-            f"{place}: {name} is missing or no table",
-            expected='a table, as in accepts = { measurement = "...", value = "0.71 points" }',
+            f"{place}: {name} is missing or not a table",
+            expected='a table, such as accepts = { measurement = "...", value = "0.71 points" }',
             got=repr(value),
         )
     return value
@@ -93,7 +95,7 @@ def _check_keys(table: Mapping[str, Any], known: Sequence[str], place: str) -> N
     unknown = [key for key in table if key not in known]
     if unknown:
         raise ConfigError(
-            f"{place}: there is no {', '.join(map(repr, unknown))} here",
+            f"{place}: unknown key {', '.join(map(repr, unknown))}",
             expected=", ".join(known),
             remedy="correct the spelling, or remove it",
         )
@@ -106,7 +108,7 @@ def _text(table: Mapping[str, Any], key: str, place: str) -> str:
             f"{place}: {key} is missing or empty",
             expected=_NOT_TEXT,
             got=repr(value),
-            remedy="say why this verdict is accepted" if key == "reason" else "",
+            remedy="explain why this verdict is accepted" if key == "reason" else "",
         )
     return value
 
@@ -115,10 +117,10 @@ def _measurement(accepts: Mapping[str, Any], place: str) -> str:
     name = _text(accepts, "measurement", place)
     if new_name := renamed(name):
         raise ConfigError(
-            f"{place}: the measurement has another name now",
+            f"{place}: the measurement was renamed",
             expected=repr(new_name),
             got=repr(name),
-            remedy="write the new name",
+            remedy="use the new name",
         )
     return name
 
@@ -126,7 +128,7 @@ def _measurement(accepts: Mapping[str, Any], place: str) -> str:
 def _expires(value: Any, place: str, today: date) -> date:
     if not isinstance(value, date) or isinstance(value, datetime):
         raise ConfigError(
-            f"{place}: expires is missing or no date",
+            f"{place}: expires is missing or not a date",
             expected="a date without quotes, such as 2026-12-31",
             got=repr(value),
         )
@@ -140,7 +142,8 @@ def validated_expiry(expires: date, place: str, today: date) -> date:
             f"{place}: expires is more than a year ahead",
             expected=f"{today + MAX_VALIDITY} at the latest",
             got=str(expires),
-            remedy="choose an earlier date: what is accepted for longer is a limit of the model",
+            remedy="choose an earlier date, or change the model's limit if the exception is "
+            "permanent",
         )
     return expires
 
@@ -148,14 +151,14 @@ def validated_expiry(expires: date, place: str, today: date) -> date:
 def _accepted(accepts: Mapping[str, Any], place: str) -> dict[str, Any]:
     if sum(key in accepts for key in _ONE_OF) != 1:
         raise ConfigError(
-            f"{place}: accepts says nothing, or two things",
+            f"{place}: accepts needs exactly one of value, ceiling and offenders",
             expected='value = "0.71 points", or ceiling = "size <= 8,736 B", or '
             'offenders = ["...", ...]',
         )
     if "ceiling" in accepts and "base" not in accepts:
         raise ConfigError(
-            f"{place}: a ceiling belongs to a comparison with a base, and base is missing",
-            expected='the build key of the base, as in base = "3f2a..."',
+            f"{place}: a ceiling needs the base that it compares with",
+            expected='the build key of the base, such as base = "3f2a..."',
             remedy="`litegate accept` writes both",
         )
     base = {"base": _text(accepts, "base", place)} if "base" in accepts else {}
@@ -184,8 +187,8 @@ def _number(accepts: Mapping[str, Any], place: str) -> dict[str, str]:
 def _offenders(named: Any, place: str) -> dict[str, tuple[str, ...]]:
     if not isinstance(named, list) or not named or not all(isinstance(n, str) and n for n in named):
         raise ConfigError(
-            f"{place}: offenders is no list of names",
-            expected="the lines that the verdict gives, each as it stands there",
+            f"{place}: offenders is not a list of names",
+            expected="the offenders exactly as the verdict lists them",
             got=repr(named),
         )
     return {"offenders": tuple(named)}
@@ -205,7 +208,7 @@ def add(project: Path, waivers: Sequence[Waiver], today: date) -> Path:
         _without_line(waiver) for waiver in (*before, *waivers)
     ]:
         raise ConfigError(
-            f"the waiver would not read back as it was written; {FILE} is unchanged",
+            f"the waiver cannot be written so that it reads back the same; {FILE} is unchanged",
             remedy="write it by hand, as docs/how-to/waivers.md shows",
         )
     write_atomically(path, text.encode())
@@ -248,7 +251,9 @@ def quoted(text: str) -> str:
     """
     if any("\ud800" <= char <= "\udfff" for char in text):
         raise ConfigError(
-            "a waiver cannot hold half of a character", got=ascii(text), remedy="name it otherwise"
+            "a waiver cannot contain half of a surrogate pair",
+            got=ascii(text),
+            remedy="use another name",
         )
     return '"' + "".join(_SHORT_ESCAPES.get(char) or _escaped(char) for char in text) + '"'
 

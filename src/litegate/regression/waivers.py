@@ -147,12 +147,12 @@ def refusal(waiver: Waiver, row: Row, today: date) -> str:
 
 def _base_refusal(waiver: Waiver, row: Row) -> str:
     if not waiver.base:
-        return f"it names no base, so that it would excuse the next change, too: {_rewrite(row)}"
+        return f"it names no base, so it would also excuse the next change: {_rewrite(row)}"
     if not row.get("base"):
-        return "it names a base, and this verdict compares with no base"
+        return "it names a base, but this verdict does not compare with one"
     return (
-        f"it lapsed: it is for the base {short_key(waiver.base)}, "
-        f"and the base is {short_key(row['base'])} now"
+        f"it lapsed: it is for the base {short_key(waiver.base)}, but the base is now "
+        f"{short_key(row['base'])}"
     )
 
 
@@ -168,7 +168,11 @@ def _offenders_refusal(waiver: Waiver, row: Row) -> str:
     unnamed = [offender for offender in row["offenders"] if offender not in waiver.offenders]
     if row["offenders"] and not unnamed:
         return ""
-    return f"it does not name {unnamed[0]!r}" if unnamed else "it names what this verdict does not"
+    return (
+        f"it does not name {unnamed[0]!r}"
+        if unnamed
+        else ("it names offenders that this verdict does not have")
+    )
 
 
 def _ceiling_refusal(waiver: Waiver, row: Row) -> str:
@@ -177,13 +181,13 @@ def _ceiling_refusal(waiver: Waiver, row: Row) -> str:
     measurement, relation, accepted = read_ceiling(waiver.ceiling)
     own = row["absolute"]
     if (measurement, relation) != (own["measurement"], own["relation"]):
-        return f"it names {waiver.ceiling}, and the number of this verdict is {ceiling_of(row)}"
+        return f"it names {waiver.ceiling}, but this verdict is {ceiling_of(row)}"
     return _excess(waiver.ceiling, accepted, own["value"], own)
 
 
 def _value_refusal(waiver: Waiver, row: Row) -> str:
     if not waiver.value:
-        return f"it names {waiver.ceiling}, and this verdict has no ceiling, but a value"
+        return f"it names {waiver.ceiling}, but this verdict has a value and no ceiling"
     repeats = row.get("repeats")
     if not repeats:
         return _excess(waiver.value, units.read(waiver.value), row["value"], row)
@@ -199,10 +203,10 @@ def _excess(text: str, accepted: Amount, value: float, row: Row) -> str:
     """
     unit, bound = Unit(row["unit"]), float(accepted.value)
     if unit not in accepted.units:
-        return f"it accepts {text}, and this is in {unit}"
+        return f"it accepts {text}, but this verdict is in {unit}"
     if (value <= bound) if row["relation"] == "<=" else (value >= bound):
         return ""
-    return f"it accepts {text}, and this is {units.exactly(value, unit)}"
+    return f"it accepts {text}, but this verdict measured {units.exactly(value, unit)}"
 
 
 def waiver_notes(waivers: Iterable[Waiver], rows: Iterable[Row], today: date) -> Iterator[str]:
@@ -219,7 +223,7 @@ def _state(waiver: Waiver, rows: list[Row], today: date) -> str:
     if any(covers(waiver, row, today) for row in broken):
         return f"accepts {waiver.accepts} until {waiver.expires}, because: {waiver.reason}"
     if broken and all(row.get("waived") for row in broken):
-        return "is not used, another waiver covers this verdict: remove it"
+        return "is unused, since another waiver covers this verdict: remove it"
     if broken:
         return f"does not cover this verdict: {refusal(waiver, broken[0], today)}"
     if today > waiver.expires:
@@ -230,12 +234,12 @@ def _state(waiver: Waiver, rows: list[Row], today: date) -> str:
 def _unused_state(waiver: Waiver, matching: list[Row], rows: list[Row]) -> str:
     if matching and waiver.base not in ("", matching[0].get("base", "")):
         lapsed = _base_refusal(waiver, matching[0])
-        return f"is not used: {lapsed}; remove it once its change is merged"
+        return f"is unused: {lapsed}; remove it once its change is merged"
     if matching:
-        return "is not used, the limit is kept: remove it"
+        return "is unused, since the limit is kept: remove it"
     if any(matches(waiver, {**row, "measurement": waiver.measurement}) for row in rows):
-        return f"is not used, its check measures no {waiver.measurement}: remove it"
-    return "was not looked at in this run"
+        return f"is unused, since its check does not measure {waiver.measurement}: remove it"
+    return "was not evaluated in this run"
 
 
 def waiver_errors(
@@ -260,7 +264,7 @@ def _unknown_subject(waiver: Waiver, recipes: Mapping[str, Collection[str]]) -> 
     else:
         return ""
     listed = ", ".join(sorted(known)) or "none"
-    return f"there is no {name} (there is: {listed}); correct the name, or remove the waiver"
+    return f"there is no {name} (known: {listed}): correct the name, or remove the waiver"
 
 
 def _open_ended(waiver: Waiver, rows: list[Row]) -> str:
@@ -270,4 +274,4 @@ def _open_ended(waiver: Waiver, rows: list[Row]) -> str:
         return ""
     broken = [row for row in matching if row["verdict"] != "pass"]
     needed = _rewrite(broken[0]) if broken else "remove it: the limit is kept"
-    return f"it names no base, so that it would excuse the next change, too; {needed}"
+    return f"it names no base, so it would also excuse the next change; {needed}"

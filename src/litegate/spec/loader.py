@@ -13,6 +13,7 @@ from types import ModuleType
 
 from litegate.core.errors import ConfigError
 from litegate.core.file_reads import record_reads
+from litegate.core.files import shown_path
 from litegate.core.import_paths import own_line
 from litegate.spec.authoring import record_models
 from litegate.spec.model import Model
@@ -92,7 +93,7 @@ def load_file(path: Path, project: Path) -> dict[str, Model]:
     return {model.name: model for model in models if model.file != path} | own
 
 
-def _check_targets(model: Model, file: Path) -> None:
+def _check_targets(model: Model, file: str) -> None:
     """Raise ConfigError for an unknown target; a target's file is read by its check."""
     budgets = (model.budget, *(recipe.budget for recipe in model.recipes if recipe.budget))
     for name in (budget.target for budget in budgets if budget.target):
@@ -105,7 +106,7 @@ def _check_targets(model: Model, file: Path) -> None:
             )
 
 
-def _check_assigned(declared: list[Model], module: ModuleType, file: Path) -> None:
+def _check_assigned(declared: list[Model], module: ModuleType, file: str) -> None:
     """Raise ConfigError for a declared model that is not the value of a variable."""
     values = {id(value) for value in vars(module).values()}
     for model in declared:
@@ -127,14 +128,9 @@ def _models_of(module: ModuleType) -> list[Model]:
     return list(models.values())
 
 
-def shown_path(path: Path, project: Path) -> Path:
-    """Return a path relative to the project if it lies in it, else the file's name."""
-    return path.relative_to(project) if path.is_relative_to(project) else Path(path.name)
-
-
 def _load(path: Path, project: Path) -> ModuleType:
     shown = shown_path(path, project)
-    name = "_".join(("litegate", *shown.with_suffix("").parts))
+    name = "_".join(("litegate", *Path(shown).with_suffix("").parts))
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ConfigError(f"{path} is not a Python file")

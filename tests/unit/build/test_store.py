@@ -107,7 +107,7 @@ DAMAGE = {
     "nested": "[" * 100_000 + "]" * 100_000,
     "nested in an entry": ENTRY % ("[" * 100_000 + "]" * 100_000),
     "without a key": '{"stem": "", "files": {}}',
-    "of another key": '{"key": "j", "stem": "", "files": {}}',
+    "belongs to another key": '{"key": "j", "stem": "", "files": {}}',
     "a number as the key": '{"key": 7, "stem": "", "files": {}}',
     "a number as the stem": '{"key": "k", "stem": 7, "files": {}}',
     "files that are a number": ENTRY % "3",
@@ -198,7 +198,7 @@ def test_nothing_is_removed_while_a_manifest_cannot_be_read(store, files):
     whole = damaged.read_bytes()
     for damage in (b"{", b"7", b'{"key": "damaged", "stem": "", "files": {"a": "7"}}'):
         damaged.write_bytes(damage)
-        with pytest.raises(StoreError, match="nothing is removed"):
+        with pytest.raises(StoreError, match="cannot remove anything"):
             store.remove([(BUILDS, "old")], pytest.fail)
     damaged.write_bytes(whole)
     assert all(store.get(BUILDS, key) for key in ("damaged", "kept", "old"))

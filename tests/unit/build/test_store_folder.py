@@ -122,9 +122,9 @@ def test_a_folder_that_is_no_store_is_left_alone(tmp_path, files, names):
         write(root, name)
     before = tree(root)
     for use in each_use(Store(root), files).values():
-        with pytest.raises(StoreError, match=r"is no store\n[\s\S]*name an empty folder"):
+        with pytest.raises(StoreError, match=r"is not a store\n[\s\S]*choose an empty folder"):
             use()
-    with pytest.raises(StoreError, match="is no store"):
+    with pytest.raises(StoreError, match="is not a store"):
         adopt(root)
     assert tree(root) == before
 
@@ -134,7 +134,7 @@ def test_commands_refuse_a_folder_that_is_no_store(store, command):
     write(store.root, "HEAD")
     before = tree(store.root)
     for args in (("prune",), ("prune", "--all"), ("list",), ("verify", "--remove"), ("adopt",)):
-        assert "is no store" in str(command(*args).exception)
+        assert "is not a store" in str(command(*args).exception)
     assert tree(store.root) == before
 
 
@@ -149,7 +149,7 @@ def test_a_marker_of_another_version_is_refused(store, files):
 def test_an_earlier_store_is_used_once_it_was_adopted(old_store, files, command):
     before = tree(old_store.root)
     for use in each_use(old_store, files).values():
-        with pytest.raises(StoreError, match="`litegate store adopt` marks it"):
+        with pytest.raises(StoreError, match="run `litegate store adopt`"):
             use()
     assert "`litegate store adopt`" in str(command("prune").exception)
     assert tree(old_store.root) == before
@@ -185,7 +185,7 @@ UNKNOWN = {
 @pytest.mark.parametrize("plant", UNKNOWN.values(), ids=UNKNOWN)
 def test_only_what_a_store_holds_is_adopted(old_store, plant):
     plant(old_store.root)
-    with pytest.raises(StoreError, match="no store has"):
+    with pytest.raises(StoreError, match="does not belong to a store"):
         adopt(old_store.root)
     assert not (old_store.root / MARKER).exists()
 

@@ -223,7 +223,7 @@ def test_verify_removes_what_is_no_manifest(project, tmp_path):
     one.write_text("7")
     other.unlink()
     (other / "a").mkdir(parents=True)
-    assert "nothing is removed" in str(project("store", "prune").exception)
+    assert "cannot remove anything" in str(project("store", "prune").exception)
     assert "2 damaged" in project("store", "verify").stdout
     assert project("store", "verify", "--remove").exit_code == 0
     assert project("store", "verify").stdout.startswith("no damage in ")

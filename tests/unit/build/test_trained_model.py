@@ -151,7 +151,7 @@ def test_a_start_is_copied_as_it_was_first_looked_at(intake, places, tmp_path):
     intake.copy_start(file, key, tmp_path / "copy")
     assert digest(tmp_path / "copy") == key
     (places.project / "net" / "saved_model.pb").write_text("another")
-    with pytest.raises(BuildError, match="is not what it was when it was first looked at"):
+    with pytest.raises(BuildError, match="changed while it was read"):
         intake.copy_start(file, key, tmp_path / "again")
 
 

@@ -365,9 +365,9 @@ def test_a_value_may_be_given(project, row, value, accepted):
 @pytest.mark.parametrize(
     ("rows", "value", "reason"),
     [
-        ([_latency()], "1.09 ms", "and this is 1.1 ms"),
-        ([_growth()], "8,735 B", "and this is 8736 B"),
-        ([_growth()], "19 %", "and this is in B"),
+        ([_latency()], "1.09 ms", "but this verdict measured 1.1 ms"),
+        ([_growth()], "8,735 B", "but this verdict measured 8736 B"),
+        ([_growth()], "19 %", "but this verdict is in B"),
         ([_drop(0.007)], "x", "cannot be read"),
         ([_drop(0.007)], "", "cannot be read"),
         ([_drop(0.007), _latency()], "1 points", "--value needs exactly one verdict"),

@@ -366,6 +366,19 @@ def test_the_error_of_a_run_names_the_command_and_the_model(project):
     session = GateSession(options, lambda _model, _event: None, print)
     built = session.pipeline.ensure(session.all_models["odd"], ["float32"])
     assert "`litegate digests odd --write`" in built["float32"].remedy
+    assert "\n  declared at: models/kws.py:2\n  what to do: " in str(built["float32"])
+
+
+def test_an_error_that_names_the_file_names_it_once(project):
+    """Data that are missing have the line that reads them, which says more than the declaration."""
+    model = PREBUILT.format(data=CALL.format(digests=""))
+    project.source(f"{DATA.partition('{head}')[0]}{model}")
+    (project.path / "s.npz").unlink()
+    options = parse(project.path, {}, {})
+    session = GateSession(options, lambda _model, _event: None, print)
+    built = session.pipeline.ensure(session.all_models["kws"], ["int8_ptq"])
+    assert str(built["int8_ptq"]).startswith("data not found: s.npz (models/kws.py:7)")
+    assert str(built["int8_ptq"]).count("models/kws.py") == 1
 
 
 def test_a_written_digest_is_a_weakened_limit(project):

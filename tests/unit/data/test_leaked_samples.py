@@ -112,5 +112,5 @@ def test_the_order_and_the_parts_do_not_matter(monkeypatch):
 @pytest.mark.parametrize("text", ["", "-1", "1.0", "null", "[]", "\udcff", "²"])
 def test_a_count_in_the_store_that_is_none_is_damage(tmp_path, text):
     (tmp_path / LEAKED).write_bytes(text.encode("utf-8", "surrogateescape"))
-    with pytest.raises(StoreCorrupt, match="holds no number"):
+    with pytest.raises(StoreCorrupt, match="is not a number"):
         stored_leaked_samples({LEAKED: tmp_path / LEAKED})

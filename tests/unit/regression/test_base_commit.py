@@ -134,10 +134,10 @@ def test_a_shallow_clone_is_refused_with_the_remedy(repository, tmp_path):
 
 
 def test_unrelated_histories_are_refused(repository):
-    """There is no common commit."""
+    """There is no common ancestor."""
     repository.git("checkout", "-q", "--orphan", "other")
     repository.commit("other")
-    with pytest.raises(ConfigError, match="no common commit"):
+    with pytest.raises(ConfigError, match="no common ancestor"):
         merge_base("main", repository.path)
 
 

@@ -28,7 +28,7 @@ def test_a_pin_that_excludes_what_builds_is_named_with_it(tmp_path, file, text, 
     content = PYPROJECT.format(text) if file == "pyproject.toml" else text
     (tmp_path / file).write_text(content)
     (note,) = pin_notes(tmp_path)
-    assert note.startswith(f"{file} asks for {asked}, and artifacts are built with ")
+    assert note.startswith(f"{file} asks for {asked}, but artifacts are built with ")
     assert any(f"built with {name} {pin}:" in note for name, pin in PINS.items())
 
 

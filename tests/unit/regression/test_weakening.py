@@ -351,7 +351,7 @@ def test_a_model_that_vanished_says_what_to_write():
     """Renamed without saying so, or deleted: it fails either way."""
     (one,) = weakenings(BASE, _renamed("numbers", None))
     assert one.kind == "model removed"
-    assert one.sentence.endswith("if it was renamed, say renamed_from='digits' in its @model")
+    assert one.sentence.endswith("if it was renamed, set renamed_from='digits' in its declaration")
 
 
 def test_a_model_that_was_renamed_is_followed():

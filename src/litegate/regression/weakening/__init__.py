@@ -64,7 +64,7 @@ def count_weakened(weakened: WeakenedLimits) -> Measurement:
     if weakened.new:
         return replace(measurement, evidence=("new in this change",))
     if weakened.weakenings:
-        advice = "where it is meant, a reviewed waiver excuses it: litegate accept"
+        advice = "if intended, a reviewed waiver excuses it: litegate accept"
         return replace(measurement, evidence=(advice,))
     return measurement
 

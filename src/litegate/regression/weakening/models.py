@@ -73,7 +73,7 @@ def weakened_models(base: Declaration, head: Declaration) -> Iterator[Weakening]
             field=gone,
             before="gated",
             after="gone",
-            remedy=f"if it was renamed, say renamed_from={gone!r} in its @model",
+            remedy=f"if it was renamed, set renamed_from={gone!r} in its declaration",
         )
     for name, name_in_base in predecessors.items():
         if name_in_base is not None:
