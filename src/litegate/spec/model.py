@@ -150,7 +150,7 @@ class Data:
     those of `Splits`: "x_test", "x_test.NAME" for several inputs, "slices.NAME" for a slice.
     Nothing is judged without them; `litegate digests MODEL --write` fills them in."""
     classes: tuple[str, ...] = ()
-    """Names of the classes, in the order of the network's outputs. Empty if the labels are no
+    """Names of the classes, in the order of the network's outputs. Empty if the labels are not
     classes: then metrics replace the accuracy."""
     labels: bool = True
     """True if the evaluation split has labels; without labels accuracy cannot be measured."""
