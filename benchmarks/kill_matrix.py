@@ -18,12 +18,12 @@ from litegate.report.proof import kill_matrix, title
 
 INTRODUCTION = """# The kill matrix
 
-Which of this project's own checks noticed which planted fault
-([how it goes](../explanation/prove.md), [what each fault is](faults.md)). A cell holds the smallest
-grade that the check noticed, "x" for a fault without grades, nothing if it did not notice. "From"
-is the grade from which up some check must. `python benchmarks/kill_matrix.py` prints this page from
-a run's report, that of `pytest checks/ --prove --anchor HEAD`: checks of drift are proven
-with an anchor alone.
+Which of this project's checks noticed which planted fault
+([how the proof works](../explanation/prove.md), [the faults](faults.md)). A cell shows the smallest
+grade that the check noticed, or "x" for a fault without grades; it is empty if the check did not
+notice the fault. "From" is the grade from which some check must notice it.
+`python benchmarks/kill_matrix.py` prints this page from the report of
+`pytest checks/ --prove --anchor HEAD`; only a run with an anchor proves the checks against it.
 """
 
 
@@ -53,7 +53,7 @@ def _section(proof: dict[str, Any]) -> Iterator[str]:
     yield from (f"{n}. `{name}`" for n, name in zip(numbers, head[2:], strict=True))
     yield ""
     without = [fault for fault in proof["faults"] if fault["unplantable"]]
-    yield from (f"- Not planted: `{each['name']}`, for {each['unplantable']}." for each in without)
+    yield from (f"- Not planted: `{each['name']}`: {each['unplantable']}." for each in without)
     yield ""
 
 
