@@ -33,11 +33,10 @@ def is_on_gitlab(root: Path) -> bool:
     return (root / ".gitlab-ci.yml").exists() and not (root / ".github").exists()
 
 
-def put_workflow(project: Path, checks: str, *, gitlab: bool) -> Iterator[str]:
-    """Write the workflow of a project and yield a line for each file.
+def folder_in_repository(project: Path, checks: str) -> str:
+    """Return a project's folder in its repository; "" is the root.
 
-    `checks` is its folder of checks. Raises ConfigError for a folder's name that needs quoting, and
-    if a file cannot be written.
+    Raises ConfigError for a name, also of the folder of checks, that a workflow cannot contain.
     """
     folder = project.relative_to(repository_root(project)).as_posix()
     for name in (folder, checks):
@@ -47,8 +46,17 @@ def put_workflow(project: Path, checks: str, *, gitlab: bool) -> Iterator[str]:
                 expected="letters, digits, spaces and ._/+@=-",
                 remedy="rename the folder",
             )
+    return "" if folder == "." else folder
+
+
+def put_workflow(project: Path, checks: str, *, gitlab: bool) -> Iterator[str]:
+    """Write the workflow of a project and yield a line for each file.
+
+    `checks` is its folder of checks. Raises as `folder_in_repository`, and ConfigError if a file
+    cannot be written.
+    """
     put = _put_gitlab if gitlab else _put_github
-    yield from put(project, "" if folder == "." else folder, checks)
+    yield from put(project, folder_in_repository(project, checks), checks)
 
 
 def _put_github(project: Path, folder: str, checks: str) -> Iterator[str]:
@@ -76,7 +84,10 @@ def _put_gitlab(project: Path, folder: str, checks: str) -> Iterator[str]:
     elif path in _text(pipeline):
         yield left(project, pipeline, f"it includes {shown(project, included)}")
     else:
-        yield to_do(project, pipeline, "add these lines, or the last one to its list `include:`")
+        lacks_stage = "stages:" in _text(pipeline) and not re.search(r"\btest\b", _text(pipeline))
+        stage = "; the job needs the stage `test`, or a line `stage:`" if lacks_stage else ""
+        what = f"add these lines, or the last one to its list `include:`{stage}"
+        yield to_do(project, pipeline, what)
         yield from (f"           {line}" for line in entry.splitlines())
 
 

@@ -11,7 +11,12 @@ from typing import Annotated
 
 import typer
 
-from litegate.cli.ci_files import is_on_gitlab, put_workflow, repository_root
+from litegate.cli.ci_files import (
+    folder_in_repository,
+    is_on_gitlab,
+    put_workflow,
+    repository_root,
+)
 from litegate.cli.new_files import (
     LEFT,
     TEMPLATES,
@@ -65,12 +70,14 @@ def put(project: Path, *, models: str | None = None, gitlab: bool | None = None)
 
     `models` is the folder of model files; by default the one that is set, or "models". Without
     `gitlab`, what is there already decides. Raises ConfigError, before anything is written, if the
-    folder of model files holds something else; and if a file cannot be written.
+    folder of model files holds something else or a folder's name cannot stand in a workflow; and if
+    a file cannot be written.
     """
     project = project.resolve()
     configured = dict(_DEFAULTS) | settings(project)
     folder = _models_folder(project, models, configured["litegate_models"])
     checks_folder = Path(configured["litegate_checks"]).as_posix()
+    folder_in_repository(project, checks_folder)
     if gitlab is None:
         gitlab = is_on_gitlab(repository_root(project))
     lines = []
@@ -117,8 +124,8 @@ def _refuse_other_files(path: Path, folder: Path) -> None:
     raise ConfigError(
         f"{folder}/ holds no model file of litegate, but other files; nothing was written",
         got=", ".join(names) + (f" and {more} more" if more else ""),
-        remedy=f"`litegate init --models gate_{folder}` takes another folder, "
-        f"`litegate init --models {folder}` this one all the same",
+        remedy=f"add `--models gate_{folder}` for another folder, or `--models {folder}` "
+        "to put model files there all the same",
     )
 
 
@@ -210,7 +217,8 @@ def _next_steps(project: Path, folder: str, checks: str, lines: Iterable[str]) -
             "put a model of your own in its place",
         ]
         if find_spec("tensorflow") is None:
-            steps.insert(0, '`pip install "litegate[train]"` installs TensorFlow, for the example')
+            steps.insert(0, '`pip install "litegate[train]"` installs TensorFlow for the example')
+            steps.append("or gate ready-made .tflite files without it: docs/how-to/prebuilt.md")
     for number, step in enumerate(steps, 1):
         yield f"{'next:  ' if number == 1 else '       '}{number}. {step}"
 

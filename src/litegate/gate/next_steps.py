@@ -33,7 +33,8 @@ _PASSED_ON = (
 """Options that may change what a check measures, apart from those that select checks."""
 _ANY_BASE = frozenset({"base", "weakened_limits"})
 """Fixtures of checks that compare with the base."""
-_TYPE_RULES = frozenset({Name.TENSOR_VIOLATIONS, Name.OPERATOR_VIOLATIONS})
+_TYPE_RULES = frozenset({Name.TENSOR_VIOLATIONS, Name.OPERATOR_VIOLATIONS, Name.OUTPUT_RANGE})
+"""Measurements that count a file's types which differ from the declared ones."""
 _FIELDS: Mapping[str, tuple[str, str]] = {
     Name.UNSUPPORTED_OPERATORS: ("budget", "target"),
     Name.INTERFACE_CHANGES: ("regression", "interface"),
@@ -139,7 +140,8 @@ def _change_of_file(item: pytest.Item, case: Case, row: Row) -> str:
         return ""
     if fitting.kind is Kind.FLOAT32:
         return f"{_place(row)} candidate=...: a float32 file, as reference=... must be"
-    return f"{_place(row)} {arguments(fitting, candidate.recipe)}, as the file has, or the files"
+    changed = arguments(fitting, candidate.recipe)
+    return f"{_place(row)} {changed}, as the file has, or the files" if changed else ""
 
 
 def _change_of_rule(case: Case, row: Row) -> str:

@@ -48,8 +48,11 @@ def test_an_empty_folder_is_made_ready(tmp_path):
 
 def test_without_tensorflow_the_first_step_installs_it(tmp_path, monkeypatch):
     monkeypatch.setattr(sys.modules[put.__module__], "find_spec", lambda _name: None)
-    [first] = (line for line in put(tmp_path) if line.startswith("next:"))
+    *_, first, second, third, last = put(tmp_path)
     assert '1. `pip install "litegate[train]"`' in first
+    assert "2. `pytest checks/`" in second
+    assert "3. put a model of your own" in third
+    assert "4. or gate ready-made .tflite files" in last
 
 
 def test_the_checks_are_this_projects_own(tmp_path):
@@ -126,7 +129,7 @@ def test_a_models_folder_of_something_else_is_noticed(tmp_path, name):
     with pytest.raises(ConfigError, match=f"no model file of litegate(.|\n)*{name}") as error:
         list(put(tmp_path))
     assert _files(tmp_path) == before
-    offered = re.findall(r"`litegate init --models (\w+)`", str(error.value))
+    offered = re.findall(r"`--models (\w+)`", str(error.value))
     assert offered == ["gate_models", "models"]
     for folder in offered:
         assert f"wrote  {folder}/my_model.py" in list(put(tmp_path, models=folder))
@@ -304,3 +307,77 @@ def test_a_wheel_brings_the_checks_and_templates(tmp_path):
         assert f"litegate/templates/checks/{name}" in names
     for path in TEMPLATES.iterdir():
         assert f"litegate/templates/{path.name}" in names
+
+
+@pytest.fixture
+def on_gitlab(tmp_path):
+    """A repository with a pipeline of its own, and a folder `ml`; it gives what init prints."""
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "ml").mkdir()
+
+    def put_beside(pipeline, folder="ml"):
+        (tmp_path / ".gitlab-ci.yml").write_text(pipeline)
+        lines = list(put(tmp_path / folder))
+        assert (tmp_path / ".gitlab-ci.yml").read_text() == pipeline
+        assert not (tmp_path / ".github").exists()
+        return lines
+
+    return put_beside
+
+
+def test_a_pipeline_that_is_there_includes_the_job(on_gitlab):
+    """By hand, since no file is changed; then nothing is left to do. No flag is needed."""
+    before = "build:\n  script: make\n"
+    lines = on_gitlab(before)
+    [at] = (number for number, line in enumerate(lines) if line.startswith("to do"))
+    assert lines[at].startswith("to do  ../.gitlab-ci.yml: add these lines, or the last one to")
+    added = [line.removeprefix(" " * 11) for line in lines[at + 1 : at + 3]]
+    assert added == ["include:", '  - local: "/ml/gate.gitlab-ci.yml"']
+    lines = on_gitlab("\n".join([before, *added]))
+    assert "left   ../.gitlab-ci.yml: it includes gate.gitlab-ci.yml" in lines
+    assert lines[-1].startswith("nothing to do")
+
+
+@pytest.mark.parametrize(
+    ("stages", "lacks"), [("[build, test]", False), ("[build]", True), ("\n  - build", True)]
+)
+def test_stages_without_the_jobs_own_are_noticed(on_gitlab, stages, lacks):
+    """GitLab refuses the whole pipeline then."""
+    lines = on_gitlab(f"stages: {stages}\nbuild:\n  script: make\n")
+    assert any("the stage `test`" in line for line in lines) is lacks
+
+
+def test_a_project_at_the_root_includes_the_job_too(on_gitlab):
+    assert any('local: "/gate.gitlab-ci.yml"' in line for line in on_gitlab("a:\n", folder="."))
+
+
+def test_a_pipeline_that_runs_the_gate_is_left(on_gitlab):
+    """However it was edited since."""
+    lines = on_gitlab("gate:\n  script: litegate list\n", folder=".")
+    assert "left   .gitlab-ci.yml: it is there already, and differs" in lines
+    assert not any("gate.gitlab-ci.yml" in line for line in lines)
+
+
+def test_another_workflow_of_that_name_is_to_be_renamed(tmp_path):
+    place = tmp_path / ".github" / "workflows" / "gate.yml"
+    place.parent.mkdir(parents=True)
+    place.write_text("on: push\n")
+    line = _said(tmp_path, ".github")
+    assert line.startswith("to do  .github/workflows/gate.yml: another workflow; rename it")
+
+
+@pytest.mark.parametrize("name", ["a b", "a.b-c_1", "ä"])
+def test_a_folders_name_may_have_many_characters(tmp_path, name):
+    (tmp_path / ".git").mkdir()
+    (tmp_path / name).mkdir()
+    assert any(line.startswith("wrote  ../.github/workflows/gate") for line in put(tmp_path / name))
+
+
+@pytest.mark.parametrize("name", ["a'b", "${{ x }}", "a:b", "[a]", "a#b", "-a", "a\nb"])
+def test_a_folders_name_that_a_workflow_would_interpret_is_an_error(tmp_path, name):
+    """No command of the workflow runs what a name holds."""
+    (tmp_path / ".git").mkdir()
+    (tmp_path / name).mkdir()
+    with pytest.raises(ConfigError, match="cannot be named in a workflow"):
+        list(put(tmp_path / name))
+    assert not _files(tmp_path)
