@@ -140,7 +140,7 @@ def test_details_open_by_keyboard_without_a_script(chromium, rich_page):
     context = chromium.new_context(java_script_enabled=False)
     tab = context.new_page()
     tab.goto(rich_page.as_uri())
-    summary = tab.locator("section.candidate details:not([open]) > summary").first
+    summary = tab.locator("details:has(table.matrix) > summary").first
     hidden = tab.locator("table.matrix").first
     assert not hidden.is_visible()
     summary.focus()

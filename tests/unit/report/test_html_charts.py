@@ -265,6 +265,7 @@ def test_a_limit_far_above_is_named_and_leaves_room_for_the_epochs():
 def test_both_distributions_are_drawn_on_one_scale():
     drawn = times(timed(2.0))
     assert at(drawn, "bin candidate") > at(drawn, "bin reference")
+    assert "base 10.0 us" in times(timed(2.0, base="key"))
 
 
 @pytest.mark.parametrize("series", [{}, None, {"candidate": [1.0]}, {"candidate": [0.0] * 9}])

@@ -14,7 +14,15 @@ from litegate.measures.names import Name
 from litegate.report.formatting import counts, details, figures
 from litegate.report.html import comparison_page, page, write, write_page
 from litegate.report.html.answer import answer
-from litegate.report.html.captions import flip_summary, share, shown_flips, side_by_side
+from litegate.report.html.captions import (
+    class_groups,
+    flip_summary,
+    layer_summary,
+    share,
+    short_part,
+    shown_flips,
+    side_by_side,
+)
 from litegate.report.html.page_data import (
     Answer,
     ArtifactData,
@@ -353,10 +361,63 @@ def test_the_flip_sheet_says_the_cause_in_words():
     assert shown_flips(sheet) == "1 of 2 are shown."
 
 
-def test_the_flip_sheet_names_the_first_layer_that_diverges():
-    html = page(made_reports.report(made_reports.verdict()), [facts("conv_1")])
-    said = "The first layer that diverges from the reference: conv_1, SQNR conv_1."
-    assert html.index("Flip sheet") < html.index(said) < html.index('class="layers"')
+def test_the_layer_that_diverges_first_is_explained():
+    candidate = facts("conv_1")
+    [layer] = candidate.layers
+    said = layer_summary(replace(candidate, layers=(replace(layer, sqnr="14.0 dB"),)))
+    assert said.startswith("conv_1 is the first layer whose output differs clearly")
+    assert "its error is 20 % of its signal (SQNR 14.0 dB)" in said
+    assert "look here first" in said
+    even = replace(candidate, layers=(replace(layer, diverges=False),))
+    assert layer_summary(even).startswith("No layer stands out")
+    html = page(made_reports.report(made_reports.verdict()), [candidate])
+    assert (
+        html.index("Flip sheet") < html.index("conv_1 is the first") < html.index('class="layers"')
+    )
+
+
+def test_classes_that_did_not_change_are_folded():
+    lost = ClassChange(name="cat", n=9, before=0.5, after=0.25)
+    same = replace(lost, name="dog", after=0.5)
+    candidate = replace(facts("r"), classes=(lost, same))
+    assert class_groups(candidate) == ([lost], [same])
+    html = page(made_reports.report(made_reports.verdict()), [candidate])
+    cat, dog = (html.index(f'<th scope="row">{name}<') for name in ("cat", "dog"))
+    assert cat < html.index("1 unchanged") < dog
+    none = page(made_reports.report(made_reports.verdict()), [replace(candidate, classes=(same,))])
+    assert "No class answers better or worse than in the base." in none
+
+
+@pytest.mark.parametrize(
+    ("name", "short"),
+    [
+        ("tensor 'a/b/c/MatMul;d/e' (10x144 to 10x216)", "tensor c/MatMul (10x144 to 10x216)"),
+        ("names and scales of tensors", "names and scales of tensors"),
+    ],
+)
+def test_parts_that_grew_have_short_names(name, short):
+    assert short_part(name) == short
+
+
+def test_every_chart_has_a_caption():
+    """The last text before each drawing is a sentence about it."""
+    row = made_reports.verdict() | {
+        "series": {"candidate": [2e-5] * 9, "reference": [1e-5] * 9},
+        "unit": "ratio",
+    }
+    recipes = [made_reports.recipe(), made_reports.recipe(name="b") | {"bytes": 9}]
+    earlier = [made_reports.report(row | {"value": 0.004}) | {"head": HEAD}]
+    head = HEAD | {"commit": "c" * 40}
+    told = made_reports.report(row, recipes=recipes, head=head)
+    html = page(told, [facts("int8_qat")], (), earlier)
+    kinds = set(re.findall(r'class="plot ([\w-]+)', html))
+    sections = re.split(r"<h[24]|<summary>", html)
+    for kind in kinds - {"sample", "interval"}:
+        own = next(section for section in sections if f'class="plot {kind}' in section)
+        before = own.partition(f'class="plot {kind}')[0]
+        assert re.search(r'<(?:p class="lead"|figcaption)>[^<]{40,}', before), kind
+    assert kinds >= {"bar", "change", "curves", "treemap", "pareto", "epochs", "times"}
+    assert "over-commits" in kinds
 
 
 @pytest.mark.parametrize(

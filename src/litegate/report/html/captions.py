@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import final
 
 from litegate.core.units import Unit, text
-from litegate.report.html.page_data import CandidateData, FlipSheet, Image, Numbers, Wave
+from litegate.report.html.charts.treemap import short_name
+from litegate.report.html.page_data import (
+    CandidateData,
+    ClassChange,
+    FlipSheet,
+    Image,
+    Numbers,
+    Wave,
+)
 
 
 def flip_summary(sheet: FlipSheet) -> str:
@@ -52,12 +61,41 @@ def picture_caption(sheet: FlipSheet) -> str:
             return "Each bar is one of the sample's numbers, drawn from 0."
 
 
-def first_diverging(candidate: CandidateData) -> str:
-    """Name the first layer that diverges from the reference; empty if no layer does."""
+def layer_summary(candidate: CandidateData) -> str:
+    """Say which layer departs first from the reference, and what that means for the reader."""
     layer = next((layer for layer in candidate.layers if layer.diverges), None)
     if not layer:
-        return ""
-    return f"The first layer that diverges from the reference: {layer.name}, SQNR {layer.sqnr}."
+        return "No layer stands out: nowhere does the error rise suddenly along the network."
+    is_last = layer is candidate.layers[-1]
+    inherited = "" if is_last else " The layers after it inherit this error."
+    return (
+        f"{layer.name} is the first layer whose output differs clearly from the reference: its "
+        f"error is {share(layer.difference)} of its signal (SQNR {layer.sqnr}).{inherited} If "
+        "accuracy is too low, look here first: keep this layer in float (float_layers), or train "
+        "longer with quantization."
+    )
+
+
+LAYERS = (
+    "A bar is the size of a layer's error as a share of its signal: the RMS of the difference from "
+    "the reference, over the RMS of the reference. SQNR says the same in decibels: 40 dB is an "
+    "error of 1 %, 20 dB of 10 %, 0 dB as large as the signal."
+)
+"""Caption of the layers' errors."""
+
+
+_QUOTED = re.compile("'([^']*)'")
+
+
+def short_part(name: str) -> str:
+    """Shorten the tensor's name in the name of a part that grew; the rest stays."""
+    return _QUOTED.sub(lambda match: short_name(match[1]), name)
+
+
+def class_groups(candidate: CandidateData) -> tuple[list[ClassChange], list[ClassChange]]:
+    """Return the classes whose accuracy changed, and the others."""
+    changed = [change for change in candidate.classes if change.before != change.after]
+    return changed, [change for change in candidate.classes if change not in changed]
 
 
 _LARGEST_SHARE = 10.0

@@ -96,8 +96,9 @@ def times(row: Row) -> Markup:
     """Draw the distribution of both artifacts' times, one above the other on one scale."""
     candidate, reference = zip(*_pairs(row), strict=True)
     scale = Scale([math.log(seconds) for seconds in (*candidate, *reference)], room=0.05)
-    sides = (("candidate", candidate, "46%"), ("reference", reference, "96%"))
-    shapes = [shape for side in sides for shape in _spread(*side, scale)]
+    other = "base" if row.get("base") else "reference"
+    shapes = [*_spread("candidate", candidate, "46%", scale)]
+    shapes += [*_spread(other, reference, "96%", scale)]
     medians = " against ".join(
         text(median(seconds), Unit.SECONDS) for seconds in (candidate, reference)
     )
