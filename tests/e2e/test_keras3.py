@@ -246,7 +246,7 @@ def test_layer_is_translated(told, case):
         ("operation", "the layer add", "the operation Add on tensors"),
         ("nested network", "the layer odd_one of", "Sequential"),
         ("subclassed network", "the Keras 3 network odd_one cannot", "Subclassed"),
-        ("own layer", "the layer odd_one of", "Dense of your own"),
+        ("own layer", "the layer odd_one of", "Dense, a subclass of your own"),
         ("no input", "the Keras 3 network odd_one cannot", "no declared input"),
         ("float16", "the layer odd_one of", "dtype='mixed_float16'"),
         ("own regularizer", "the layer odd_one of", "kernel_regularizer='Shrink'"),

@@ -165,9 +165,13 @@ def test_recipes_that_wrap_layers_keep_the_names_of_the_outputs(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ('"even": ENTROPY', '"evn": ENTROPY', "names other outputs than the network has"),
+        ('"even": ENTROPY', '"evn": ENTROPY', "and the network have different outputs"),
         ('(8,), name="darkness"', '(8,), name="dark"', "the input darkness of shape (8,)"),
-        ('Dense(2, name="even")', 'Dense(2, name="odd")', "those that the data set has labels of"),
+        (
+            'Dense(2, name="even")',
+            'Dense(2, name="odd")',
+            "do not match the labels of the data",
+        ),
         ('output="which"', 'output="wich"', "did you mean 'which'"),
     ],
 )

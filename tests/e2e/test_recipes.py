@@ -281,7 +281,7 @@ def test_a_layer_that_does_not_exist_is_refused(project: Project) -> None:
 
 def test_an_annotation_of_a_layer_declared_float_is_refused(project: Project) -> None:
     """The two say different things of one layer."""
-    with pytest.raises(ConfigError, match="annotate quantizes what float_layers declares float"):
+    with pytest.raises(ConfigError, match="annotate quantizes layers that float_layers keeps"):
         project.build("both", "both")
 
 

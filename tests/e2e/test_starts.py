@@ -69,17 +69,17 @@ def test_graph_keeps_its_weights(told, name):
 def test_saved_model_with_code_of_its_own_is_a_graph(told):
     """TensorFlow's graph needs none of it; why it cannot be trained is told."""
     assert told["lambda"]["kind"] == told["own"]["kind"] == "graph"
-    assert told["lambda"]["why"] == "the layer twice of the class Lambda, which carries code"
+    assert told["lambda"]["why"] == "the layer twice of the class Lambda, which contains code"
     assert told["own"]["why"] == "the layer mine of your own class Own"
 
 
 @pytest.mark.parametrize(
     ("name", "got"),
     [
-        ("lambda.keras", "the layer twice of the class Lambda, which carries code"),
-        ("lambda.h5", "the layer twice of the class Lambda, which carries code"),
-        ("lambda3.keras", "the layer twice of the class Lambda, which carries code"),
-        ("lambda3.h5", "the layer twice of the class Lambda, which carries code"),
+        ("lambda.keras", "the layer twice of the class Lambda, which contains code"),
+        ("lambda.h5", "the layer twice of the class Lambda, which contains code"),
+        ("lambda3.keras", "the layer twice of the class Lambda, which contains code"),
+        ("lambda3.h5", "the layer twice of the class Lambda, which contains code"),
         ("own.keras", "the layer mine of your own class Own"),
         ("own.h5", "the layer mine of your own class Own"),
         ("module.keras", "the layer reshape of the module marker"),
@@ -89,7 +89,7 @@ def test_saved_model_with_code_of_its_own_is_a_graph(told):
         ("reading", "the operations ReadFile"),
         ("named", "the signatures ['other']"),
         ("flat", "inputs [('pixels', '(None, 64)')], 1 outputs"),
-        ("weights.h5", "weights alone"),
+        ("weights.h5", "only weights"),
         ("text.keras", "a file that begins with b'no netwo'"),
         ("nothing", "a folder without saved_model.pb"),
     ],
@@ -97,7 +97,7 @@ def test_saved_model_with_code_of_its_own_is_a_graph(told):
 def test_what_cannot_be_started_from_is_refused(told, name, got):
     found = told[name]
     assert found["kind"] == "start"
-    assert found["what"] == f"{name} cannot be started from"
+    assert found["what"] == f"litegate.trained cannot start from {name}"
     assert found["got"] == got
     assert found["expected"]
     assert found["remedy"]
@@ -112,7 +112,7 @@ def test_layer_that_cannot_be_translated_is_named(told):
     found = told["norm.keras"]
     assert (found["kind"], found["got"]) == ("keras3", "LayerNormalization")
     assert "the layer odd_one" in found["what"]
-    assert "start from that SavedModel" in found["remedy"]
+    assert "start from a SavedModel" in found["remedy"]
 
 
 def test_damaged_files_are_refused(told):
@@ -121,7 +121,7 @@ def test_damaged_files_are_refused(told):
     assert len(cut) == 6 + 6 + 1
     for name, found in cut.items():
         assert found["kind"] == "start", name
-        assert found["expected"].startswith("a whole file"), name
+        assert found["expected"].startswith("a complete file"), name
 
 
 @pytest.mark.parametrize("name", ["plain", "lambda"])
@@ -131,7 +131,7 @@ def test_training_on_a_graph_is_refused_with_the_reason(told, name):
     assert set(found) == {"qat", "f"}
     for got, expected, remedy in found.values():
         assert got == told[name]["why"]
-        assert "a graph has none" in expected
+        assert "a graph has no layers" in expected
         assert "int8_ptq" in remedy
     assert "qat trains them" in found["qat"][1]
     assert "Training(epochs=...) trains them" in found["f"][1]
@@ -247,8 +247,8 @@ def test_qat_on_a_graph_is_an_error_that_says_what_to_do(project):
     project.model("plain", QAT)
     done = project.run("-k", "accuracy_reaches")
     assert done.returncode == 1
-    assert "stage load: weights/plain cannot be started from" in done.stdout
-    assert "int8_qat trains them, and a graph has none" in done.stdout
+    assert "(load): litegate.trained cannot start from weights/plain" in done.stdout
+    assert "which int8_qat trains; a graph has no layers" in done.stdout
 
 
 def test_change_of_the_file_is_held_against_the_base(project):

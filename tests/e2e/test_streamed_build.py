@@ -120,5 +120,5 @@ def test_labels_on_disk_cost_the_losses_after_each_epoch_alone(of_arrays, tmp_pa
 def test_a_file_that_computes_while_it_is_imported_is_still_refused(tmp_path):
     """Its threads are not ours; what a data set computes when it is loaded has them."""
     top = "import tensorflow as tf\nONE = tf.constant(1)\n"
-    with pytest.raises(ConfigError, match="TensorFlow was at work before"):
+    with pytest.raises(ConfigError, match="TensorFlow ran before"):
         build(tmp_path, "tensors", 0, top=top)

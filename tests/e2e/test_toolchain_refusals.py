@@ -45,7 +45,7 @@ def test_layer_that_cannot_be_quantized(networks: Project, model: str) -> None:
 def test_annotation_that_loses_the_weights(networks: Project) -> None:
     """A clone_function that makes new layers is refused."""
     error = networks.error("forgets", "int8_qat")
-    assert "does not answer like the float network" in error.what
+    assert "has other outputs than its float network" in error.what
     assert "clone_function" in error.remedy
 
 
@@ -59,17 +59,17 @@ def test_annotation_of_nothing(networks: Project) -> None:
 def test_annotation_that_changes_the_weights_in_place(networks: Project) -> None:
     """Both networks answer alike then; what counts is the network that the reference has, too."""
     error = networks.error("trains_on", "int8_qat")
-    assert "does not answer like the float network" in error.what
+    assert "has other outputs than its float network" in error.what
 
 
 @pytest.mark.parametrize(
     ("model", "what", "got"),
     [
-        ("no_network", "the builder gave no network", "NoneType"),
-        ("other_shape", "does not take the data set's samples", "(8, 8, 1)"),
-        ("nine_scores", "gives 9 scores, and its data set names 10 classes", ""),
-        ("moody", "another network each time", "weights"),
-        ("no_shape", "does not take the data set's samples", "no declared input"),
+        ("no_network", "the builder did not return a network", "NoneType"),
+        ("other_shape", "does not accept the data set's samples", "(8, 8, 1)"),
+        ("nine_scores", "has 9 scores, but its data set names 10 classes", ""),
+        ("moody", "a different network in each call", "weights"),
+        ("no_shape", "does not accept the data set's samples", "no declared input"),
     ],
 )
 def test_network_that_cannot_be_used(networks: Project, model: str, what: str, got: str) -> None:
@@ -120,7 +120,7 @@ def test_misspelt_training(networks: Project, model: str) -> None:
     """The wrong name and the allowed ones are told."""
     error = networks.error(model)
     assert isinstance(error, ConfigError)
-    assert "is no Keras" in error.what
+    assert "is not a Keras" in error.what
     assert "adam" in error.expected or "sparsecategoricalcrossentropy" in error.expected
 
 

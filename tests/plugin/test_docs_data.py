@@ -124,7 +124,7 @@ def test_standardized_features_stay_in_their_domain(folder):
     samples = np.array([[1e6, 48.2, 0.0], [20.9, -1e6, 1013.0]])
     standardized = preprocess(data, samples)
     np.testing.assert_allclose(standardized, [[6, 0, -6], [0, -6, 0]], atol=1e-6)
-    with pytest.raises(DataError, match="leave their declared domain"):
+    with pytest.raises(DataError, match="are outside their declared domain"):
         preprocess(replace(data, preprocess=lambda x: x), samples)
 
 

@@ -397,8 +397,8 @@ def test_a_file_that_git_ignores_is_refused_with_its_digest(ready):
 @pytest.mark.parametrize(
     ("data", "text"),
     [
-        (INT8[:1000], "files/int8.tflite is not a sound .tflite file"),
-        (b"", "files/int8.tflite is not a sound .tflite file"),
+        (INT8[:1000], "files/int8.tflite is not a valid .tflite file"),
+        (b"", "files/int8.tflite is not a valid .tflite file"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "run `git lfs pull`"),
     ],
 )
@@ -472,7 +472,7 @@ def test_samples_that_are_not_the_promised_ones_are_an_error(ready):
     np.savez(ready.path / "samples.npz", x=ready.arrays["x"][::-1], y=ready.arrays["y"])
     done = ready.run(*ONE)
     assert done.ret == 1
-    said(done, "is not the one that was promised: x_test")
+    said(done, "differs from its digests: x_test")
 
 
 def test_limits_of_accuracy_need_labels(ready):
@@ -565,7 +565,7 @@ def test_a_command_makes_the_file_in_each_run(ready):
     [
         (
             "python -c 'print(6 * 7); raise SystemExit(3)'",
-            "exit status 3, no file; it printed last: 42",
+            "exit status 3, no file; its last output: 42",
         ),
         ("python -c pass", "exit status 0, no file"),
         ("no-such-program-here", "not started"),

@@ -137,7 +137,7 @@ def test_samples_that_are_no_numbers(project, value):
     assert done.ret == 1
     done.stdout.fnmatch_lines(
         [
-            "*the evaluation split of tiny/int8_qat holds NaN or infinity in 1 of 200 samples",
+            "*the evaluation split of tiny/int8_qat contains NaN or infinity in 1 of 200 samples",
             "*sample 7 is the first",
         ]
     )

@@ -159,7 +159,7 @@ def _report():
         passed | {"waived": {"reason": "known", "expires": "2999-01-01"}},
         timed | {"interval": None, "series": series},
         made_reports.verdict("fail", offenders=("tensor 3 'conv' is float32", "tensor 4")),
-        errors=[made_reports.error("the store is full\n  what to do: free some space")],
+        errors=[made_reports.error("the store is full\n  what to do: free disk space")],
         recipes=recipes,
         not_gated={"other": "its data are missing"},
         not_measured={"checks/test_latency.py::test_it": "--benchmark-disable"},

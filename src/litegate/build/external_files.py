@@ -134,7 +134,7 @@ class ExternalFiles:
             raise StoreError(
                 f"cannot write a file into the store {self.store.root}",
                 got=str(error),
-                remedy="free some space, or set LITEGATE_STORE to another place",
+                remedy="free disk space, or set LITEGATE_STORE to another place",
             ) from error
 
     def _command_lock(self, file: File) -> AbstractContextManager[None]:

@@ -89,32 +89,41 @@ def verify(data: Data, raw: Splits, known: Mapping[str, ArrayDigest] | None = No
     if not data.digests:
         raise DataError(
             f"the data set {data.name} has no digests yet",
-            expected="one for each array, so that nothing is judged on other data unnoticed",
-            remedy=f"if its arrays are as you mean them, run `{COMMAND}`, or paste these lines into"
-            " its declaration:" + digests_code(actual),
+            expected="one for each array, so that a change of the data is noticed",
+            remedy=(
+                f"if its arrays are right, run `{COMMAND}`, or paste these lines into its "
+                "declaration:"
+            )
+            + digests_code(actual),
         )
     if changed := [name for name in wrong if name not in old]:
         declared = {name: data.digests.get(name, "no digest") for name in changed}
         raise DataError(
-            f"the data set {data.name} is not the one that was promised: {', '.join(changed)}",
+            f"the data set {data.name} differs from its digests: {', '.join(changed)}",
             expected=_join(declared),
             got=_join({name: actual.get(name, "no array") for name in changed}),
-            remedy=f"restore the data; if the change is meant, run `{COMMAND}`, or paste these"
-            " lines into its declaration:" + digests_code(actual),
+            remedy=(
+                f"restore the data; if the change is intended, run `{COMMAND}`, or paste "
+                "these lines into its declaration:"
+            )
+            + digests_code(actual),
         )
     if old:
         raise DataError(
-            f"the data set {data.name} has digests of the bytes alone: {', '.join(old)}",
+            f"the data set {data.name} has digests that cover only the bytes: {', '.join(old)}",
             expected="digests of dtype, shape and bytes",
             got=_join({name: digests[name].description for name in old}),
-            remedy="the bytes are the same; if these types and shapes are right, too, run"
-            f" `{COMMAND}`, or paste these lines into its declaration:" + digests_code(actual),
+            remedy=(
+                "the bytes are the same; if these types and shapes are right too, run "
+                f"`{COMMAND}`, or paste these lines into its declaration:"
+            )
+            + digests_code(actual),
         )
     if data.labels != (raw.y_test is not None):
         labels = "labels" if "y_test" in actual else "no labels"
         raise DataError(
             f"the evaluation split of {data.name} has {labels}",
-            expected=f"as its lg.Data(labels={data.labels}) says",
+            expected=f"as lg.Data(labels={data.labels}) declares",
         )
     check_lengths(data, raw)
     check_slices(data, raw.slices, sample_count(raw))

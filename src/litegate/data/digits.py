@@ -48,7 +48,7 @@ def _load(_locations: DataLocations) -> Splits:
         from sklearn.datasets import load_digits
     except ImportError as error:
         raise DataUnavailable(
-            "the digits come with scikit-learn, which is not installed",
+            "the digits need scikit-learn, which is not installed",
             remedy='pip install "litegate[train]"',
         ) from error
     bunch = load_digits()

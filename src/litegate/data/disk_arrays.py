@@ -62,7 +62,7 @@ class DiskArray:
         self._row_bytes = prod(self.shape[1:]) * self.dtype.itemsize
         if path.stat().st_size != self._offset + len(self) * self._row_bytes:
             raise StoreCorrupt(
-                f"{name} in the store is no array: it has another length than it says",
+                f"{name} in the store is not an array: its length differs from its header",
                 expected=f"{self._offset + len(self) * self._row_bytes:,} bytes",
                 got=f"{path.stat().st_size:,}",
             )
@@ -103,10 +103,11 @@ class DiskArray:
 
     def __array__(self, *_: object, **__: object) -> NoReturn:
         raise DataError(
-            f"something asks for all {len(self):,} samples at once, which stay on disk",
-            expected="to walk over them in parts",
-            got=f"{self.nbytes:,} bytes; more than {IN_MEMORY:,} are not held in memory",
-            remedy="go over `litegate.data.disk_arrays.in_parts(samples)`, or take x[start:stop]",
+            f"a function reads all {len(self):,} samples at once, but they stay on disk",
+            expected="code that processes them in parts",
+            got=f"{self.nbytes:,} bytes; more than {IN_MEMORY:,} are not kept in memory",
+            remedy="iterate over `litegate.data.disk_arrays.in_parts(samples)`, or use "
+            "x[start:stop]",
         )
 
     def __iter__(self) -> Iterator[NDArray[Any]]:
@@ -127,7 +128,7 @@ class DiskArray:
             while remaining and (size := self._file.readinto(remaining)):
                 remaining = remaining[size:]
         if remaining:
-            raise StoreCorrupt(f"{self._file.name} was cut off while it was read")
+            raise StoreCorrupt(f"{self._file.name} was truncated while it was read")
         return array
 
 
@@ -136,11 +137,11 @@ def _header(file: Any, name: str) -> tuple[tuple[int, ...], np.dtype[Any], int]:
     try:
         shape, fortran, dtype = _READERS[np.lib.format.read_magic(file)](file)
     except (ValueError, KeyError, EOFError) as error:
-        raise StoreCorrupt(f"{name} in the store is no array: {error}") from error
+        raise StoreCorrupt(f"{name} in the store is not an array: {error}") from error
     if not shape:
-        raise StoreCorrupt(f"{name} in the store is no array: one number, without a shape")
+        raise StoreCorrupt(f"{name} in the store is not an array: a single number without a shape")
     if dtype.hasobject or (fortran and len(shape) > 1):
-        raise StoreCorrupt(f"{name} in the store is no array of numbers, samples first")
+        raise StoreCorrupt(f"{name} in the store is not an array of numbers with samples first")
     return shape, dtype, file.tell()
 
 
@@ -232,8 +233,8 @@ class ArrayWriter:
             yield
         except OSError as error:
             raise StoreError(
-                f"{self._path.name} cannot be written after {self._count:,} samples",
+                f"cannot write {self._path.name} after {self._count:,} samples",
                 got=str(error.strerror or error),
-                remedy=f"free some space where {self._path.parent} lies: all of them must fit, in "
+                remedy=f"free disk space in {self._path.parent}: all samples must fit as "
                 "float32; LITEGATE_STORE moves samples, TMPDIR moves outputs",
             ) from error

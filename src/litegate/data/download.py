@@ -59,7 +59,7 @@ def _next(chunks: queue.Queue[bytes | Exception], url: str, patience: float) -> 
     try:
         chunk = chunks.get(timeout=patience)
     except queue.Empty:
-        raise DataUnavailable(f"no answer from {url} for {patience:g} s") from None
+        raise DataUnavailable(f"no response from {url} for {patience:g} s") from None
     if isinstance(chunk, Exception):
         raise DataUnavailable(f"{url} could not be downloaded: {chunk}") from chunk
     return chunk

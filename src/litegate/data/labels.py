@@ -39,10 +39,13 @@ def _deciding_labels(data: Data, split: str, labels: Mapping[str, Array]) -> Arr
         return labels[data.output]
     near = get_close_matches(data.output, labels, n=1) if data.output else ()
     raise DataError(
-        f"{split} of {data.name} holds labels of {len(labels)} outputs, and none of them decides",
+        f"{split} of {data.name} has labels for {len(labels)} outputs, but none of them is "
+        "the deciding one",
         expected=f"lg.Data(output=...) as one of {', '.join(labels)}",
         got=repr(data.output),
-        remedy=f"did you mean {near[0]!r}?" if near else "name the output that the classes are of",
+        remedy=f"did you mean {near[0]!r}?"
+        if near
+        else ("name the output that predicts the classes"),
     )
 
 
@@ -74,7 +77,7 @@ def _check_numbers(data: Data, name: str, labels: Array) -> None:
         np.isfinite(part).all() for part in in_parts(labels)
     ):
         raise DataError(
-            f"{name} of {data.name} holds what is no number",
+            f"{name} of {data.name} contains values that are not numbers",
             expected="finite integers or floats, shape (n, ...)",
             got=f"{labels.dtype} of shape {labels.shape}",
         )
@@ -104,21 +107,21 @@ def _range(labels: Array) -> tuple[int | float, int | float]:
 
 def _column_error(data: Data, name: str, labels: Array) -> DataError:
     return DataError(
-        f"{name} of {data.name} is a column",
-        expected="one number of a class for each sample, shape (n,)",
+        f"{name} of {data.name} is a column, shape (n, 1)",
+        expected="one class number for each sample, shape (n,)",
         got=f"shape {labels.shape}",
-        remedy="make it flat: y.reshape(-1)",
+        remedy="flatten it: y.reshape(-1)",
     )
 
 
 def _class_error(data: Data, name: str, labels: Array) -> DataError:
     low, high = _range(labels)
     return DataError(
-        f"{name} of {data.name} holds what is no number of a class",
+        f"{name} of {data.name} contains values that are not class numbers",
         expected=f"integers from 0 to {len(data.classes) - 1}, shape (n,), or (n, ...) for masks",
         got=f"{labels.dtype} from {low} to {high}, shape {labels.shape}",
-        remedy="one-hot labels become numbers by labels.argmax(axis=1); count from 0; name every "
-        "class in classes=(...); where the labels are no classes, leave it out",
+        remedy="convert one-hot labels by labels.argmax(axis=1); count from 0; name every class "
+        "in classes=(...), or omit it if the labels are not classes",
     )
 
 
@@ -130,13 +133,13 @@ def check_slices(data: Data, slices: Mapping[str, Array], n: int) -> None:
         mask = np.asarray(array)
         if not name or mask.dtype != np.bool_ or mask.shape != (n,):
             raise DataError(
-                f"the slice {name!r} of {data.name} is no mask of its evaluation split",
+                f"the slice {name!r} of {data.name} is not a mask of its evaluation split",
                 expected=f"a name, and bools of shape ({n},), one for each sample",
                 got=f"{mask.dtype} of shape {mask.shape}",
             )
         if not mask.any():
             raise DataError(
                 f"the slice {name!r} of {data.name} is empty",
-                expected="at least one sample: nothing can be measured on none",
-                remedy="correct its mask, or take it out",
+                expected="at least one sample",
+                remedy="correct its mask, or remove the slice",
             )

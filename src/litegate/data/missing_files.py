@@ -46,7 +46,7 @@ def data_not_found(
     return DataUnavailable(
         f"data not found: {what} ({line})",
         expected=expected,
-        got="a pointer that Git LFS left, not the file itself" if is_pointer else "",
+        got="a Git LFS pointer instead of the file" if is_pointer else "",
         remedy="run `git lfs pull`" if is_pointer else remedy,
     )
 
@@ -66,6 +66,6 @@ def _is_missing(error: Exception) -> bool:
 def _missing(error: Exception, place: str, project: Path) -> DataUnavailable:
     name = getattr(error, "filename", None)
     if isinstance(name, str):
-        remedy = "bring the file, or correct the path"
+        remedy = "provide the file, or correct the path"
         return data_not_found(_relative(Path(name), project), place, project, remedy=remedy)
-    return data_not_found(str(error), place, project, remedy="bring the data")  # in its own words
+    return data_not_found(str(error), place, project, remedy="provide the data")  # in its own words

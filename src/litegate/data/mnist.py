@@ -68,7 +68,7 @@ def _search_paths(locations: DataLocations) -> Iterator[Path]:
 
 
 def _download(url: str, locations: DataLocations) -> Splits:
-    remedy = f"put {FILE} into a folder and name it in LITEGATE_DATA"
+    remedy = f"put {FILE} into a folder and set LITEGATE_DATA to it"
     if locations.cache is None:
         raise DataUnavailable("MNIST is not on this machine", remedy=remedy)
     unverified = locations.cache / f"unverified-{os.getpid()}-{FILE}"
@@ -81,7 +81,7 @@ def _download(url: str, locations: DataLocations) -> Splits:
             f"MNIST is not on this machine and {error.what}", remedy=remedy
         ) from None
     except LitegateError as error:
-        raise DataError(f"what {url} sent is not MNIST: {error}", remedy=remedy) from error
+        raise DataError(f"the file from {url} is not MNIST: {error}", remedy=remedy) from error
     finally:
         unverified.unlink(missing_ok=True)
     return splits
@@ -98,5 +98,5 @@ def read(path: Path) -> Splits:
         raise DataError(
             f"{path} cannot be read as MNIST: {error}",
             expected="an .npz with " + ", ".join(DIGESTS),
-            remedy="replace the file with a whole one",
+            remedy="replace the file with a complete one",
         ) from error

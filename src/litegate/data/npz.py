@@ -69,8 +69,8 @@ def npz(  # noqa: PLR0913 keywords only
     """
     if y is not None and len(classes) == 1:
         raise ConfigError(
-            f"the labels {y!r} of {file} need classes to choose between",
-            expected="the name of each class, in the order of the network's outputs, or none",
+            f"the labels {y!r} of {file} need class names",
+            expected="the name of each class in the order of the network's outputs, or y=None",
             got=repr(classes),
         )
     frame = sys._getframe(1)  # noqa: SLF001 the caller's line, as in `spec.authoring`
@@ -120,7 +120,7 @@ def _find(name: str, locations: DataLocations, place: str) -> Path:
     near = get_close_matches(Path(name).name, known, 1, 0.8)
     if near and re.sub(r"\d", "", near[0]) != re.sub(r"\d", "", Path(name).name):
         raise ConfigError(f"there is no file {listed}", remedy=f"did you mean {near[0]!r}?")
-    remedy = "bring the file, or name its folder in LITEGATE_DATA"
+    remedy = "provide the file, or set LITEGATE_DATA to its folder"
     project = locations.project or Path.cwd()
     raise data_not_found(name, place, project, expected=listed, remedy=remedy)
 
@@ -146,7 +146,7 @@ def _read(
         raise DataError(
             f"{path} cannot be read: {reason}",
             expected=f"an .npz with the arrays {expected}",
-            remedy="replace the file with a whole one, or correct the names of its arrays",
+            remedy="replace the file with a complete one, or correct the names of its arrays",
         ) from error
 
 
@@ -182,7 +182,7 @@ def read_samples(file: Path) -> LabelledSamples:
     except OSError as error:
         raise DataUnavailable(
             f"{file} cannot be read",
-            expected="an .npz file with the array x, and y for labels",
+            expected="an .npz file with an array x, and optionally labels y",
             got=str(error.strerror or error),
         ) from error
     except (ValueError, TypeError, EOFError, zipfile.BadZipFile, MemoryError) as error:
@@ -217,9 +217,9 @@ def _check_samples(file: Path, x: Mapping[str, Array], y: Array | None) -> Label
 
 def _samples_error(file: Path, got: str) -> DataError:
     return DataError(
-        f"{file} does not hold samples that files can be run on",
-        expected="numbers x of shape (n, ...), and integer labels y of shape (n,) if any",
+        f"{file} does not contain samples for a network",
+        expected="numbers x of shape (n, ...), and optionally integer labels y of shape (n,)",
         got=got,
-        remedy="write numpy.savez(FILE, x=..., y=...), preprocessed as the network takes it; of "
-        'several inputs **{"x.NAME": ...} for each',
+        remedy="write numpy.savez(FILE, x=..., y=...) with preprocessed samples; for several "
+        'inputs, **{"x.NAME": ...} for each',
     )

@@ -113,16 +113,16 @@ def load_splits(data: Data, locations: DataLocations) -> Splits:
     except TypeError as error:
         raise DataError(
             f"lg.Data(load=...) of {data.name} cannot be called",
-            expected="a function of one argument, where data may lie: def load(locations)",
+            expected="a function with one parameter, the places of data: def load(locations)",
             got=str(error),
         ) from error
     splits: object = data.load(locations)
     if not isinstance(splits, Splits):
         raise DataError(
-            f"lg.Data(load=...) of {data.name} gives no splits",
+            f"lg.Data(load=...) of {data.name} does not return Splits",
             expected="lg.Splits(x_train=..., y_train=..., x_test=..., y_test=...)",
-            got=f"{type(splits).__name__}{'' if splits else ', as without a return'}",
-            remedy="let it return them by these names",
+            got=f"{type(splits).__name__}{'' if splits else ', as without a return statement'}",
+            remedy="return lg.Splits with these names",
         )
     return splits
 

@@ -52,8 +52,8 @@ def expand_path(path: str, project: Path | None) -> Path:
     filled = os.path.expandvars(path)
     if unset := re.search(r"\$\w+|\$\{\w+\}", filled):
         raise DataUnavailable(
-            f"the path {path} cannot be filled in: {unset[0]} is not set",
-            remedy="set it in the environment, or correct the path in the model's file",
+            f"the path {path} contains {unset[0]}, which is not set",
+            remedy="set it, or correct the path in the model's file",
         )
     return (project or Path.cwd()) / Path(filled).expanduser()
 
@@ -99,16 +99,16 @@ def is_inside(path: Path, locations: DataLocations) -> bool:
 def _check_exists(file: File, path: Path, locations: DataLocations, *, exists: bool) -> None:
     if not (file.sha256 or is_inside(path, locations)):
         raise ConfigError(
-            f"{file} leads out of the project, and no digest says what it must hold",
-            expected="a file of the project, or File(path=..., sha256=...)",
-            remedy=f"its digest is {digest(path)}" if exists else "name one that exists",
+            f"{file} is outside the project and has no digest",
+            expected="a file in the project, or File(path=..., sha256=...)",
+            remedy=f"set its digest: {digest(path)}" if exists else "name one that exists",
         )
     if exists:
         return
     kind = DataUnavailable if file.sha256 else ConfigError
     raise kind(
         f"there is no file {path}",
-        remedy="correct the path, which starts at the project's root, or bring the file",
+        remedy="correct the path, which is relative to the project's root, or provide the file",
     )
 
 
@@ -116,15 +116,15 @@ def _check_digest(file: File, path: Path) -> None:
     actual_digest = digest(path)
     if any(is_lfs_pointer(part) for part in files_of(path)):
         raise DataUnavailable(
-            f"{file} is a pointer that Git LFS left, not the file itself",
+            f"{file} is a Git LFS pointer instead of the file",
             remedy="run `git lfs pull`",
         )
     if file.sha256 and actual_digest != file.sha256:
         raise DataError(
-            f"{file} does not hold the bytes that were promised",
+            f"{file} differs from its digest",
             expected=f"SHA-256 {file.sha256}",
             got=actual_digest,
-            remedy="restore the file; if the change is meant, correct sha256=...",
+            remedy="restore the file; if the change is intended, correct sha256=...",
         )
 
 
@@ -145,7 +145,7 @@ def _fetch(file: File, locations: DataLocations) -> Path:
         _check_digest(file, download(file.url, unverified))
         os.replace(unverified, cached)
     except OSError as error:
-        raise DataUnavailable(f"{file} cannot be kept in {cached}", got=str(error)) from error
+        raise DataUnavailable(f"cannot write {file} to {cached}", got=str(error)) from error
     finally:
         with suppress(OSError):
             unverified.unlink()
@@ -160,9 +160,9 @@ def _generate(file: File, path: Path, project: Path, timeout: float) -> None:
         output = log.read().decode("utf-8", "replace").strip()
     if status != "exit status 0" or not path.exists():
         raise BuildError(
-            f"`{file.command}` did not make {file}",
+            f"`{file.command}` did not generate {file}",
             expected="exit status 0, and the file",
-            got=f"{status}, {'a' if path.exists() else 'no'} file; it printed last: {output}",
+            got=f"{status}, {'a' if path.exists() else 'no'} file; its last output: {output}",
             remedy="run it in the project's root",
         )
 

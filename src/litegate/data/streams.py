@@ -102,10 +102,10 @@ def _preprocess_array(data: Data, samples: NDArray[Any]) -> NDArray[Any]:
     processed = preprocess(data, np.array(samples))  # a copy: user code may change it in place
     if isinstance(processed, Inputs):
         raise DataError(
-            f"the preprocessing of {data.name} gives samples of several inputs",
-            expected="one array: a stream, or a split larger than memory, is of one input",
+            f"the preprocessing of {data.name} returns samples of several inputs",
+            expected="one array: a stream, or a split larger than memory, has one input",
             got=", ".join(processed.arrays),
-            remedy="give the splits of several inputs as arrays",
+            remedy="declare the splits of several inputs as arrays",
         )
     array: NDArray[Any] = processed
     return array
@@ -116,7 +116,8 @@ def _append(data: Data, writer: ArrayWriter, processed: NDArray[Any]) -> None:
         writer.add(processed)
     except ValueError as error:
         raise DataError(
-            f"the preprocessing of {data.name} gives samples that are not alike", got=str(error)
+            f"the preprocessing of {data.name} returns samples of different shapes or types",
+            got=str(error),
         ) from error
 
 
@@ -149,10 +150,10 @@ def _demand_samplewise(data: Data, pieces: list[NDArray[Any]], processed: NDArra
     if not np.array_equal(separate, processed[: len(separate)]):
         raise DataError(
             f"the preprocessing of {data.name} mixes samples",
-            expected="the same values for a sample, whichever others it is shown with",
+            expected="the same values for a sample, whatever other samples are passed with it",
             got=f"other values for {len(processed):,} samples together than for the first alone",
-            remedy="a large split is preprocessed a part at a time: take constants of the training "
-            "split in place of a mean or a maximum over what is shown",
+            remedy="large splits are preprocessed in parts: use constants of the training split "
+            "instead of a mean or maximum over the passed samples",
         )
 
 
@@ -178,9 +179,9 @@ def stream_parts(stream: Stream, split: str, *, labels: bool) -> Iterator[Part]:
             yield part
     if first_type is None:
         raise DataError(
-            f"the stream {split} gives no sample",
+            f"the stream {split} has no samples",
             expected="at least one",
-            remedy="a generator is used up after one walk: give lg.Stream the function itself",
+            remedy="a generator is exhausted after one pass: pass the function itself to lg.Stream",
         )
 
 
@@ -190,10 +191,10 @@ def _item_part(item: Any, name: str, *, labels: bool) -> Part:
         is_wrong = not (isinstance(item, tuple | list) and len(item) == 2)
     if is_wrong:
         raise DataError(
-            f"{name} is not what the data set declares",
+            f"{name} does not have the form that the data set declares",
             expected="a pair (x, y)" if labels else "x alone, for lg.Data(labels=False)",
             got=f"{type(item).__name__}{f' of {len(item)}' if hasattr(item, '__len__') else ''}",
-            remedy="let the source give such items, as by ((row['x'], row['y']) for row in rows)",
+            remedy="let the source yield such items: ((row['x'], row['y']) for row in rows)",
         )
     return tuple(_array(value, name) for value in (item if labels else [item]))
 
@@ -202,9 +203,11 @@ def _array(value: Any, name: str) -> NDArray[Any]:
     try:
         array = np.asarray(value)
     except ValueError as error:
-        raise DataError(f"{name} is no array", got=str(error)) from error
+        raise DataError(f"{name} is not an array", got=str(error)) from error
     if array.dtype.kind not in "biuf":
-        raise DataError(f"{name} holds no numbers", got=f"{array.dtype} of shape {array.shape}")
+        raise DataError(
+            f"{name} does not contain numbers", got=f"{array.dtype} of shape {array.shape}"
+        )
     return array
 
 
@@ -235,7 +238,7 @@ def _sample_type(part: Part) -> str:
 def _demand_one_type(sample_types: set[str], split: str) -> None:
     if len(sample_types) > 1:
         raise DataError(
-            f"the samples of {split} are not alike",
+            f"the samples of {split} differ in type or shape",
             expected="one type and one shape",
             got=" beside ".join(sorted(sample_types)),
             remedy="convert and resize them in the stream's source; see Stream(batched=...)",
@@ -247,9 +250,9 @@ def _length(part: Part, name: str) -> int:
     size = sizes.pop()
     if sizes or size is None:
         raise DataError(
-            f"{name} holds no samples and labels that belong together",
+            f"{name} has samples and labels that do not fit together",
             expected="x of shape (n, ...), and y of shape (n, ...)",
             got=" and ".join(str(array.shape) for array in part),
-            remedy="Stream(batched=False) is for a source that gives one sample at a time",
+            remedy="use Stream(batched=False) for a source that yields one sample at a time",
         )
     return size

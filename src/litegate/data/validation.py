@@ -22,9 +22,9 @@ def preprocess(data: Data, samples: Samples | Mapping[str, Array]) -> Samples:
     processed = data.preprocess(raw)
     if processed is None:
         raise DataError(
-            f"the preprocessing of {data.name} gives nothing",
-            expected="samples as the network is fed them",
-            got="None, as without a return",
+            f"the preprocessing of {data.name} returns None",
+            expected="the samples for the network",
+            got="None, as without a return statement",
         )
     if isinstance(processed, Mapping):
         return Inputs({k: _check_array(data, k, values, count) for k, values in processed.items()})
@@ -42,22 +42,22 @@ def _check_array(data: Data, name: str, values: Any, count: int) -> Array:
             f"the preprocessing of {data.name} changes the number of samples",
             expected=f"{count:,}, one for each label",
             got=f"an array of shape {array.shape}{suffix}",
-            remedy="correct the preprocessing: it takes a whole array, and gives one",
+            remedy="correct the preprocessing: it takes an array of samples, and returns one",
         )
     if count and not (finite := np.isfinite(array).reshape(count, -1).all(axis=1)).all():
         broken = f"{int((~finite).sum()):,} of {count:,}"
         raise DataError(
-            f"{broken} preprocessed samples of {data.name} hold NaN or infinity",
+            f"{broken} preprocessed samples of {data.name} contain NaN or infinity",
             expected="finite samples",
             got=f"sample {int((~finite).argmax())} is the first{suffix}",
             remedy="correct the data or their preprocessing",
         )
     if count and (array.min() < low or array.max() > high):
         raise DataError(
-            f"preprocessed samples of {data.name} leave their declared domain",
+            f"preprocessed samples of {data.name} are outside their declared domain",
             expected=f"{low} to {high}",
             got=f"{array.min()} to {array.max()}{suffix}",
-            remedy="correct the preprocessing, or the domain that the data set declares",
+            remedy="correct the preprocessing or the declared domain",
         )
     return array
 
@@ -67,10 +67,10 @@ def _domain_of(data: Data, name: str) -> tuple[float, float]:
         return data.domain
     if name not in data.domain:
         raise DataError(
-            f"lg.Data(domain=...) of {data.name} does not say what the input {name!r} may be",
+            f"lg.Data(domain=...) of {data.name} has no range for the input {name!r}",
             expected="a pair for each input, or one pair for all",
             got=", ".join(data.domain),
-            remedy="name the inputs as the samples do" if name else "give one pair of numbers",
+            remedy="name the inputs as the samples do" if name else "pass one pair of numbers",
         )
     return data.domain[name]
 
@@ -94,7 +94,7 @@ def check_shapes(data: Data, samples: Mapping[str, Samples]) -> None:
                 f"x_train and x_test of {data.name} are samples of different shapes",
                 expected=f"{test_shape}, as {label}, but for n and lengths",
                 got=str(train_shape),
-                remedy="shape both alike in the function that loads them, or in preprocess",
+                remedy="give both the same shape in the function that loads them, or in preprocess",
             )
 
 
@@ -107,7 +107,7 @@ def check_inputs(data: Data, samples: Mapping[str, Samples]) -> None:
         listed = "; ".join(f"{k}: {', '.join(names) or 'one'}" for k, names in inputs.items())
         raise DataError(
             f"the splits and the domain of {data.name} name different inputs",
-            expected="the same inputs everywhere",
+            expected="the same inputs in all of them",
             got=f"{listed}; domain: {', '.join(declared[-1])}",
         )
 
@@ -130,7 +130,7 @@ def check_lengths(data: Data, raw: Splits) -> None:
             raise DataError(
                 f"the {split} split of {data.name} has {_format_sizes(samples)} samples and "
                 f"{_format_sizes(labels)} labels",
-                expected="as many of each, and at least one",
+                expected="the same number of each, and at least one",
             )
 
 

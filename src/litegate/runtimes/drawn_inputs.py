@@ -96,7 +96,9 @@ def _answer(graph: RunnableGraph, main: Subgraph, shapes: dict[str, tuple[int, .
     """
     largest = max(map(prod, shapes.values()), default=0)
     if largest > _MOST_VALUES:
-        raise ValueError(f"an input of {largest:,} numbers; at most {_MOST_VALUES:,} are drawn")
+        raise ValueError(
+            f"an input of {largest:,} numbers; random inputs have at most {_MOST_VALUES:,}"
+        )
     resized = [shapes[name][0] for name, port in graph.inputs.items() if port.shape[:1] == (-1,)]
     turns = SAMPLES // min(resized, default=1)
     rng = np.random.default_rng(_SEED)

@@ -67,7 +67,7 @@ def _same_answers(
         return before
     again = answer_drawn(converted, kernels, subject=subject, signature=signature)
     if before.outputs != again.outputs:
-        return Answers(samples=0, refusal="its answers differ from run to run")
+        return Answers(samples=0, refusal="its outputs differ between runs")
     raise _changed(subject, before.samples, kernels, before.outputs, after.outputs)
 
 
@@ -75,10 +75,10 @@ def _changed(
     subject: str, samples: int, kernels: Kernels, before: _Answers, after: _Answers
 ) -> BuildError:
     return BuildError(
-        f"stripping {subject} changed what it answers",
+        f"stripping {subject} changed its outputs",
         expected=f"the same bits on {samples:,} samples by the {kernels} kernels",
         got=f"{_first_difference(before, after)} outputs that differ",
-        remedy="keep the file unstripped, and report it",
+        remedy="use the file without stripping, and report this bug",
     )
 
 
@@ -98,9 +98,9 @@ def _answers(
         )
     except LitegateError as error:
         raise BuildError(
-            f"it cannot be proved that {subject} answers the same when it is stripped",
+            f"cannot prove that {subject} has the same outputs after stripping",
             got=str(error),
-            remedy="leave strip=True out",
+            remedy="remove strip=True",
         ) from error
     raws = {name: output.raw for name, output in outputs.items()}
     return tuple((name, str(raw.dtype), raw.shape, _digest(raw)) for name, raw in raws.items())

@@ -178,8 +178,8 @@ def _not_finite(array: NDArray[Any], name: str, subject: str) -> MeasurementErro
     broken = ~np.concatenate(finite)
     where = f" in the input {name}" if name else ""
     return MeasurementError(
-        f"the evaluation split of {subject} holds NaN or infinity in"
-        f" {int(broken.sum()):,} of {len(array):,} samples",
+        f"the evaluation split of {subject} contains NaN or infinity in {int(broken.sum()):,} "
+        f"of {len(array):,} samples",
         expected="finite samples",
         got=f"sample {int(broken.argmax())}{where} is the first",
         remedy="correct the data or their preprocessing, and build again",
@@ -224,7 +224,7 @@ def all_outputs(
     `on_part` is called with each part before it is run. Raises as `Runner.take`.
     """
     if not len(samples):
-        raise MeasurementError(f"there is no sample to run {subject} on", expected="at least one")
+        raise MeasurementError(f"there are no samples to run {subject} on", expected="at least one")
     create = partial(Runner, tflite, subject=subject, kernels=kernels, signature=signature)
     batch = batch or batch_of(samples, kernels)
     runners = [create() for _ in range(_runner_count(len(tflite), -(-len(samples) // batch)))]

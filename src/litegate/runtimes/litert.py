@@ -186,7 +186,7 @@ class Runner:
         except (ValueError, RuntimeError) as error:
             shape_text = ", ".join(map(str, shapes.values()))
             raise ArtifactError(
-                f"{self._subject} does not take inputs of shape {shape_text}",
+                f"{self._subject} does not accept inputs of shape {shape_text}",
                 got=str(error).strip(),
             ) from error
         self._shapes = shapes
@@ -195,7 +195,7 @@ class Runner:
         ports = self.inputs.items()
         labels = {name: f"{name}: " if len(raw) > 1 else "" for name in raw}
         return ArtifactError(
-            f"{self._subject} does not take these samples",
+            f"{self._subject} does not accept these samples",
             expected="; ".join(
                 f"{labels[name]}{port.dtype} of shape {port.shape}" for name, port in ports
             ),
@@ -256,7 +256,7 @@ def load(tflite: bytes, subject: str, kernels: Kernels, threads: int = 1) -> Any
         raise ArtifactError(
             f"LiteRT cannot load {subject}",
             got=str(error).strip(),
-            remedy="build it again, or look whether it needs a custom or Flex operator",
+            remedy="build it again, or check whether it needs a custom or Flex operator",
         ) from error
     return interpreter
 

@@ -65,7 +65,7 @@ def _check_shapes(
     for name, part in outputs.items():
         if part.shape[1:] != shapes.setdefault(name, part.shape[1:]):
             raise ArtifactError(
-                f"{subject} answers samples in different shapes",
+                f"the outputs of {subject} have different shapes for different samples",
                 expected=str(shapes[name]),
                 got=str(part.shape[1:]),
             )
@@ -75,7 +75,7 @@ def _check_count(got: int, expected: int, output: str, subject: str) -> None:
     if got != expected:
         where = f" in the output {output}" if output else ""
         raise ArtifactError(
-            f"{subject} gave another number of answers than it was given samples{where}",
+            f"{subject} returned a different number of outputs than samples{where}",
             expected=str(expected),
             got=str(got),
         )

@@ -37,7 +37,7 @@ At the length of 1, with which LiteRT begins, a convolution along time finds too
 refuses the file. 64 are enough for a few convolutions and poolings; a longer one costs time, for
 attention with the square of it.
 """
-_REMEDY = "fetch or build the file again; if it stays, this LiteRT cannot run it"
+_REMEDY = "build or download the file again; if the error stays, this LiteRT cannot run it"
 
 
 def run_in_sandbox(
@@ -57,7 +57,7 @@ def run_in_sandbox(
         child = run(COMMAND, stdin=tflite, env=environment_for(), timeout=timeout)
     except ChildError as error:
         raise ArtifactError(
-            f"LiteRT does not come to an end with {subject}",
+            f"LiteRT does not finish with {subject}",
             expected=f"an answer within {timeout:g} s",
             got=f"none, {_last_step(error.stdout)}",
             remedy=_REMEDY,
@@ -68,12 +68,12 @@ def run_in_sandbox(
         raise ArtifactError(
             f"LiteRT cannot load {subject}",
             got=_last_step(child.stdout),
-            remedy="build it again, or look whether it needs a custom or Flex operator",
+            remedy="build it again, or check whether it needs a custom or Flex operator",
         )
     if child.exit_code:
         raise ArtifactError(
             f"LiteRT crashes on {subject}",
-            expected="that it runs the file, or refuses it in words",
+            expected="a file that LiteRT runs, or refuses with an error",
             got=f"{_ending(child.exit_code)} {_last_step(child.stdout)}",
             remedy=_REMEDY,
         )
@@ -89,7 +89,7 @@ def _ending(code: int) -> str:
     if code > 0:
         return f"exit code {code}"
     name = signal.Signals(-code).name
-    return f"{name}, most likely for want of memory," if name == "SIGKILL" else name
+    return f"{name}, probably out of memory," if name == "SIGKILL" else name
 
 
 def run_all_kernels(tflite: bytes, report_step: Callable[[str], None]) -> None:
@@ -111,7 +111,7 @@ def run_all_kernels(tflite: bytes, report_step: Callable[[str], None]) -> None:
                 _run(tflite, kernels, signature, report_step)
             except (LitegateError, MemoryError):
                 # It takes no samples, as a file with a scalar input; `litegate strip` runs it.
-                report_step(f"while it was run on drawn inputs, {kernels} kernels")
+                report_step(f"while it was run on random inputs, {kernels} kernels")
                 with suppress(LitegateError):
                     answer_drawn(tflite, kernels, signature=signature)
 

@@ -148,18 +148,18 @@ def read_names(read: Callable[[], Any], what: str, subject: str) -> Any:
         return read()
     except UnicodeDecodeError as error:
         raise ArtifactError(
-            f"the name of {what} of {subject} is no text",
+            f"the name of {what} of {subject} is not valid text",
             expected="UTF-8",
             got=excerpt(repr(error.object)),
-            remedy="build it again, or fetch it again if it came from elsewhere",
+            remedy="build or download it again",
         ) from error
 
 
 def _ambiguous_signature(signatures: Mapping[str, Any], subject: str) -> ArtifactError:
     return ArtifactError(
-        f"{subject} has {len(signatures)} signatures, and none of them is named",
+        f"{subject} has {len(signatures)} signatures, and the model names no signature",
         expected=f"one of {join_names(signatures)}",
-        remedy='name it: litegate.prebuilt(signature="..."), or --signature',
+        remedy='name one: litegate.prebuilt(signature="..."), or --signature',
     )
 
 
@@ -171,7 +171,7 @@ def _unknown_signature(
         expected=(
             f"one of {join_names(signatures)}"
             if signatures
-            else "no signature=..., for the file has none"
+            else "no signature=..., since the file has none"
         ),
         remedy="correct the name of the signature",
     )

@@ -51,7 +51,7 @@ class File(bytes):
         """Charge `size` bytes to the budget; raise MalformedError if it is exceeded."""
         self._left -= size
         if self._left < 0:
-            raise MalformedError("its vectors hold more than the file can")
+            raise MalformedError("its vectors are larger than the file")
 
 
 def tables(file: File, length: int, get: Callable[[int], Any]) -> Iterator[Any]:

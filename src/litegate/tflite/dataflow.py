@@ -25,11 +25,11 @@ def check_order(subgraph: Subgraph) -> None:
     for operator in subgraph.operators:
         if not ready.issuperset(operator.inputs):
             raise MalformedError(
-                f"operator {operator.index} reads a tensor that nothing has written"
+                f"operator {operator.index} reads a tensor that no operator wrote before"
             )
         ready.update(operator.outputs)
     if not ready.issuperset(subgraph.outputs):
-        raise MalformedError(f"graph {subgraph.index} has an output that nothing writes")
+        raise MalformedError(f"graph {subgraph.index} has an output that no operator writes")
 
 
 _SCRATCH_OPERANDS = {"ethos-u": (2, 3)}
@@ -61,4 +61,6 @@ def _check_written(subgraph: Subgraph) -> None:
     for tensor in subgraph.tensors:
         kind = "variable" if tensor.is_variable else "constant" if tensor.is_constant else ""
         if tensor.index in by_kind.get(kind, ()):
-            raise MalformedError(f"tensor {tensor.index} is a {kind}, and is fed or computed")
+            raise MalformedError(
+                f"tensor {tensor.index} is a {kind}, but is also an input or computed"
+            )

@@ -63,14 +63,14 @@ def parse(tflite: bytes, *, subject: str = "the model", signature: str = "") -> 
     except UnloadableError as error:
         raise ArtifactError(
             f"LiteRT does not load {subject} ({len(tflite):,} bytes)",
-            expected="a file that LiteRT loads, for litegate measures with LiteRT",
+            expected="a file that LiteRT loads, since litegate measures with LiteRT",
             got=str(error),
-            remedy="convert it again with a newer converter; other runtimes may run it as it is",
+            remedy="convert it with a newer converter; other runtimes may run this file",
         ) from None
     except MalformedError as error:
         raise _refusal(tflite, subject, str(error)) from None
     except (struct.error, ValueError, TypeError) as error:
-        raise _refusal(tflite, subject, "a part of it lies outside the file") from error
+        raise _refusal(tflite, subject, "a part of it is outside the file") from error
 
 
 def _entered(graph: Graph, signature: str, subject: str) -> Graph:
@@ -88,9 +88,9 @@ def _entered(graph: Graph, signature: str, subject: str) -> Graph:
 
 def _refusal(tflite: bytes, subject: str, got: str) -> ArtifactError:
     return ArtifactError(
-        f"{subject} is not a sound .tflite file ({len(tflite):,} bytes)",
+        f"{subject} is not a valid .tflite file ({len(tflite):,} bytes)",
         got=got,
-        remedy="build it again, or fetch it again if it came from elsewhere",
+        remedy="build or download it again",
     )
 
 
@@ -102,13 +102,13 @@ def _graph(schema: Any, file: File) -> Graph:
     if model.Version() != _SCHEMA_VERSION:
         raise MalformedError(f"schema version {model.Version()}, expected {_SCHEMA_VERSION}")
     if model.ExternalBuffersLength():
-        raise MalformedError("it keeps weights in another file")
+        raise MalformedError("it stores weights in another file")
     buffers = tuple(
         _buffer(file, raw) for raw in tables(file, model.BuffersLength(), model.Buffers)
     )
     subgraphs = tuple(_subgraphs(schema, file, model, buffers))
     if not subgraphs:
-        raise MalformedError("it holds no graph")
+        raise MalformedError("it contains no graph")
     check_calls(subgraphs)
     signatures = tuple(_signatures(file, model, subgraphs))
     signed = {signature.graph for signature in signatures}
@@ -130,7 +130,7 @@ def _buffer(file: File, raw: Any) -> Buffer:
     if start <= 1:  # converters write 1 as a placeholder before they know the offset
         return Buffer(data=memoryview(b""))
     if start + size > len(file):
-        raise MalformedError("a buffer lies outside the file")
+        raise MalformedError("a buffer is outside the file")
     return Buffer(data=memoryview(file)[start : start + size])
 
 
@@ -272,7 +272,7 @@ def _check_shape(what: str, shape: tuple[int, ...], signature: tuple[int, ...]) 
 def _check_bytes(what: str, tensor: Tensor, count: int) -> None:
     needed = math.ceil(count * bits(tensor.dtype) / 8)
     if tensor.is_constant and needed != tensor.nbytes and bits(tensor.dtype):
-        raise MalformedError(f"{what} holds {tensor.nbytes} bytes, its shape needs {needed}")
+        raise MalformedError(f"{what} has {tensor.nbytes} bytes, but its shape needs {needed}")
 
 
 _OPTIONS = {

@@ -49,7 +49,7 @@ class Port:
             return np.ascontiguousarray(real, dtype=self.dtype)
         if self.dtype.kind not in "iub":
             raise ArtifactError(
-                f"the input {self.name} takes {self.dtype}", expected="numbers or bools"
+                f"the input {self.name} takes {self.dtype}", expected="numbers or booleans"
             )
         if not self.scale:
             return self._as_whole(np.asarray(real))
@@ -81,7 +81,7 @@ class Port:
             fits &= values == np.rint(values)
         if not fits.all():
             raise MeasurementError(
-                f"the input {self.name} is {self.dtype} without a scale, and takes whole numbers",
+                f"the input {self.name} is {self.dtype} without a scale, so it needs whole numbers",
                 expected=f"whole numbers from {low:,} to {high:,}",
                 got=f"{values[~fits].flat[0]}",
                 remedy="correct the data or their preprocessing",
@@ -106,7 +106,7 @@ class Port:
         """
         if self.dtype.kind not in "iubf":
             raise ArtifactError(
-                f"the output {self.name} gives {self.dtype}", expected="numbers or bools"
+                f"the output {self.name} gives {self.dtype}", expected="numbers or booleans"
             )
         if not self.scale:
             return raw.astype(np.float32, copy=False)
@@ -173,10 +173,10 @@ def arrays_by_port(
     }
     if missing := [name for name in ports if name not in arrays]:
         raise ArtifactError(
-            f"there are no samples for {_counted(missing)} of {subject}",
+            f"samples are missing for {_counted(missing)} of {subject}",
             expected=f"an array for each of {join_names(ports)}",
             got=join_names(samples.arrays),
-            remedy="give the data set's samples by the names of the inputs",
+            remedy="name the data set's samples after the inputs",
         )
     return {name: arrays[name] for name in ports}
 
@@ -184,9 +184,9 @@ def arrays_by_port(
 def _only(ports: Mapping[str, Port], subject: str) -> str:
     if len(ports) != 1:
         raise ArtifactError(
-            f"{subject} has {len(ports)} inputs, and the samples are one array",
+            f"{subject} has {len(ports)} inputs, but the samples are a single array",
             expected=f"an array for each of {join_names(ports)}" if ports else "one input",
-            remedy="give the data set's samples as a mapping from input to array",
+            remedy="let the data set return a mapping from input name to array",
         )
     return next(iter(ports))
 

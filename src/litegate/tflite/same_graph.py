@@ -36,7 +36,7 @@ def demand_same_graph(converted: bytes, stripped: bytes, *, subject: str = "the 
             f"stripping {subject} changed its graph",
             expected=excerpt(str(before_and_after[0])),
             got=excerpt(str(before_and_after[1])),
-            remedy="keep the file as it is, and report it",
+            remedy="keep the file unchanged, and report this bug",
         )
 
 

@@ -224,7 +224,7 @@ def test_a_full_disk_is_a_clear_error_and_leaves_no_entry(store, files, monkeypa
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr("litegate.build.store.os.fsync", full)
-    with pytest.raises(StoreError, match="free some space"):
+    with pytest.raises(StoreError, match="free disk space"):
         store.put(BUILDS, "k", files)
     monkeypatch.undo()
     assert not store.has(BUILDS, "k")

@@ -293,7 +293,7 @@ def test_processes_that_make_a_store_at_once_all_succeed(tmp_path, files):
 
 def test_a_full_disk_leaves_no_half_a_marker(tmp_path, files):
     root = tmp_path / "store"
-    with full_disk(10), pytest.raises(StoreError, match="free some space"):
+    with full_disk(10), pytest.raises(StoreError, match="free disk space"):
         Store(root).put(BUILDS, "k", files)
     assert list(root.iterdir()) == []
     Store(root).put(BUILDS, "k", files)

@@ -158,7 +158,7 @@ def test_data_behind_the_flatbuffer_is_refused():
     def outside(model):
         model.buffers[1].offset = 4096
 
-    with pytest.raises(ArtifactError, match="cannot be written again"):
+    with pytest.raises(ArtifactError, match="cannot be rewritten"):
         stripped(edit(tiny(), outside))
 
 
@@ -187,12 +187,12 @@ def test_one_bit_that_differs_is_an_error():
         return held
 
     before = tiny(Kind.FLOAT32)
-    with pytest.raises(BuildError, match="changed what it answers"):
+    with pytest.raises(BuildError, match="changed its outputs"):
         demand_same_outputs(before, revalue(before, "dense/bias", nudge), X)
 
 
 def test_a_file_that_does_not_run_is_an_error_too():
-    with pytest.raises(BuildError, match="cannot be proved"):
+    with pytest.raises(BuildError, match="cannot prove"):
         demand_same_outputs(tiny(), tiny()[:-64], X)
 
 

@@ -67,7 +67,7 @@ def test_a_file_with_the_same_answers_is_kept(built):
 def test_a_file_with_other_answers_is_not(built):
     """The error is the recipe's own: others of the model are built all the same."""
     faulty = stripped(revalue(tiny(), "dense/bias", lambda held: held + 400))
-    with pytest.raises(BuildError, match="changed what it answers") as caught:
+    with pytest.raises(BuildError, match="changed its outputs") as caught:
         built.leave(tiny(), faulty).take()
     assert (caught.value.recipe, caught.value.shared) == (RECIPE, False)
     assert not built.pipeline.store.has(BUILDS, "a" * 64)

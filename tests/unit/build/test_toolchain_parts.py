@@ -290,8 +290,8 @@ def test_pins_cannot_be_changed() -> None:
     [
         ("Rescaling", "move Rescaling into preprocess; the application must then scale its input"),
         ("Normalization", "move Normalization into preprocess; the application must then scale"),
-        ("RandomFlip", "leave RandomFlip out: it does nothing at inference"),
-        ("RandAugment", "leave RandAugment out: it does nothing at inference"),
+        ("RandomFlip", "remove RandomFlip: it has no effect at inference"),
+        ("RandAugment", "remove RandAugment: it has no effect at inference"),
     ],
 )
 def test_a_preprocessing_layer_is_refused_with_one_sentence(kind, remedy):
@@ -309,5 +309,5 @@ def test_a_preprocessing_layer_is_refused_with_one_sentence(kind, remedy):
 def test_another_layer_is_refused_with_the_layers_that_are_taken():
     error = supported.unsupported_error("first", "GRU", is_operation=False)
     assert "Conv2D" in error.expected
-    assert error.remedy.startswith("write it in another way")
+    assert error.remedy.startswith("rewrite it with other layers")
     assert "float_layers" in quantize.unsupported_error("first", "tf_keras.layers.GRU").remedy

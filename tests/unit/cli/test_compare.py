@@ -82,7 +82,7 @@ def test_samples_of_another_shape_are_not_blamed_on_their_range(compare, tmp_pat
     np.savez(tmp_path / "flat.npz", x=np.full((20, 28, 28), 255, np.float32))
     done = compare(FLOAT, INT8, "--data", "flat.npz")
     assert done.exit_code == 2
-    assert "does not take these samples" in done.stderr
+    assert "does not accept these samples" in done.stderr
 
 
 def test_going_back_to_floats_is_worse(compare):
@@ -197,8 +197,8 @@ def test_latency_is_judged_where_it_is_asked_for(compare):
         ({"images": np.zeros((2, 10, 10, 1))}, "got: images"),
         ({"x": np.array([{}], dtype=object)}, "allow_pickle"),
         ({"x": np.full((2, 10, 10, 1), np.nan)}, "NaN"),
-        ({"x": np.zeros((2, 0))}, "does not take these samples"),
-        ({"x": np.zeros((2, 3))}, "does not take these samples"),
+        ({"x": np.zeros((2, 0))}, "does not accept these samples"),
+        ({"x": np.zeros((2, 3))}, "does not accept these samples"),
     ],
 )
 def test_data_that_cannot_be_used_are_an_error(compare, tmp_path, arrays, said):
@@ -213,7 +213,7 @@ def test_a_file_that_is_no_archive_is_an_error(compare, tmp_path, data):
     (tmp_path / "data.npz").write_bytes(data)
     done = compare(FLOAT, INT8, "--data", "data.npz")
     assert done.exit_code == 2
-    assert "does not hold samples" in done.stderr
+    assert "does not contain samples" in done.stderr
 
 
 def test_missing_files_are_an_error(compare):
@@ -227,7 +227,7 @@ def test_missing_files_are_an_error(compare):
 def test_a_truncated_file_is_an_error_that_says_which(compare, cut):
     done = compare(INT8, INT8[:cut])
     assert done.exit_code == 2
-    assert "b.tflite is not a sound .tflite file" in done.stderr
+    assert "b.tflite is not a valid .tflite file" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -250,7 +250,7 @@ def test_files_of_one_name_are_distinct_names_by_their_folders(compare, tmp_path
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "m.tflite").write_bytes(tflite)
     done = CliRunner().invoke(app, ["compare", "old/m.tflite", "new/m.tflite"])
-    assert "new/m.tflite is not a sound .tflite file" in done.stderr
+    assert "new/m.tflite is not a valid .tflite file" in done.stderr
 
 
 def test_what_changed_is_named_and_hostile_names_stay_text(compare):

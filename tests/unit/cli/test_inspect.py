@@ -127,7 +127,7 @@ def test_a_truncated_file_is_a_message_and_no_traceback(inspect, length):
     done = inspect(INT8[:length])
     assert done.exit_code == 1
     assert isinstance(done.exception, LitegateError)
-    assert "model.tflite is not a sound .tflite file" in str(done.exception)
+    assert "model.tflite is not a valid .tflite file" in str(done.exception)
 
 
 def test_a_missing_file_a_folder_and_a_misspelt_target(inspect, tmp_path):

@@ -42,8 +42,8 @@ def test_compare_takes_an_array_for_each_input(command):
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        ({"x": X.arrays["left"]}, "has 2 inputs, and the samples are one array"),
-        ({"x.left": X.arrays["left"]}, "no samples for the input right"),
+        ({"x": X.arrays["left"]}, "has 2 inputs, but the samples are a single array"),
+        ({"x.left": X.arrays["left"]}, "samples are missing for the input right"),
         (
             {"x.left": X.arrays["left"], "x.right": X.arrays["right"][:3]},
             "same number of samples",

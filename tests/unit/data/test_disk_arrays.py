@@ -125,7 +125,7 @@ def test_an_array_in_fortran_order_is_refused(tmp_path):
 def test_a_damaged_file_is_no_array(tmp_path, damage):
     path = written(tmp_path)
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(StoreCorrupt, match=r"x\.npy in the store is no array"):
+    with pytest.raises(StoreCorrupt, match=r"x\.npy in the store is not an array"):
         DiskArray(path)
 
 
@@ -135,7 +135,7 @@ def test_a_file_that_is_cut_off_while_it_is_read_is_told(tmp_path):
     with path.open("rb+") as file:
         file.truncate(200)
     np.testing.assert_array_equal(found[2], VALUES[2])
-    with pytest.raises(StoreCorrupt, match="cut off"):
+    with pytest.raises(StoreCorrupt, match="truncated"):
         found[6]
 
 

@@ -102,7 +102,7 @@ def test_a_pointer_of_git_lfs_is_no_file(project):
     (project / "data" / "kws.npz").write_text(POINTER)
     error = failure(project)
     assert error.what == "data not found: data/kws.npz (models/kws.py:10)"
-    assert error.got == "a pointer that Git LFS left, not the file itself"
+    assert error.got == "a Git LFS pointer instead of the file"
     assert error.remedy == "run `git lfs pull`"
 
 

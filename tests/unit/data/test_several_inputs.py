@@ -66,15 +66,18 @@ def test_each_array_is_verified_and_preprocessed_by_name():
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"digests": digests_of(RAW) | {"x_test.speed": "0" * 64}}, "promised: x_test.speed"),
+        (
+            {"digests": digests_of(RAW) | {"x_test.speed": "0" * 64}},
+            "differs from its digests: x_test.speed",
+        ),
         ({"digests": {}}, '"x_train.picture"'),
-        ({"output": ""}, "none of them decides"),
+        ({"output": ""}, "none of them is the deciding one"),
         ({"output": "knid"}, "did you mean 'kind'"),
-        ({"output": "speed"}, "no number of a class"),
-        ({"domain": {"picture": (0, 1)}}, "what the input 'speed' may be"),
+        ({"output": "speed"}, "not class numbers"),
+        ({"domain": {"picture": (0, 1)}}, "no range for the input 'speed'"),
         ({"domain": {"picture": (0, 1), "speed": (0, 2)}}, "for the input speed"),
         ({"domain": {"picture": (0, 1), "speed": (0, 6), "x": (0, 1)}}, "different inputs"),
-        ({"preprocess": lambda raw: raw["speed"]}, "what the input '' may be"),
+        ({"preprocess": lambda raw: raw["speed"]}, "no range for the input ''"),
         ({"preprocess": lambda raw: {"picture": raw["picture"] / 32}}, "different inputs"),
         (
             {"preprocess": lambda raw: {**scaled(raw), "speed": raw["speed"][:1]}},

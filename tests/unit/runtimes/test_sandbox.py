@@ -123,7 +123,7 @@ def test_a_crash_is_told_with_its_signal_and_its_step():
 
 def test_what_never_ends_is_ended():
     parse(ENDLESS)
-    with pytest.raises(ArtifactError, match="LiteRT does not come to an end with") as caught:
+    with pytest.raises(ArtifactError, match="LiteRT does not finish with") as caught:
         run_in_sandbox(ENDLESS, timeout=4)
     assert caught.value.expected == "an answer within 4 s"
     assert "none, " in caught.value.got
@@ -186,5 +186,5 @@ def test_the_name_of_an_input_that_is_no_text_is_refused():
     tflite = SOUND.replace(b"\5\0\0\0input\0", b"\5\0\0\0in\xffut\0")
     assert tflite != SOUND
     parse(tflite)
-    with pytest.raises(ArtifactError, match="the name of an input of the model is no text"):
+    with pytest.raises(ArtifactError, match="the name of an input of the model is not valid text"):
         outputs(tflite, evaluation().x)

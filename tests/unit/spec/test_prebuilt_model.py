@@ -101,7 +101,7 @@ def test_the_data_directory_comes_first(places, tmp_path):
     locations = DataLocations(directory=folder, project=places.project)
     np.testing.assert_array_equal(prepare(data(**BARE), locations).x_test, X)
     np.savez(folder / "samples.npz", x=X[::-1], y=Y)
-    with pytest.raises(DataError, match="is not the one that was promised"):
+    with pytest.raises(DataError, match="differs from its digests"):
         prepare(data(**BARE), locations)
 
 

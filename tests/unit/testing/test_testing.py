@@ -120,7 +120,7 @@ def test_retype_casts_values_and_drops_the_scales_of_floats():
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda: retype(tiny(), "convolution", "int8"), "no tensor is called convolution"),
+        (lambda: retype(tiny(), "convolution", "int8"), "no tensor is named convolution"),
         (lambda: custom_operator(tiny(), "input", "Flex"), "no operator writes the tensor input"),
         (lambda: revalue(tiny(), "conv", np.negative), "tensor conv is computed"),
     ],

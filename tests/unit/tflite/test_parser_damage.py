@@ -31,7 +31,7 @@ def tflite():
     [
         (b"", "no bytes at all"),
         (b"TFL3", "no identifier TFL3"),
-        (b"\xff\xff\xff\x7fTFL3", "lies outside the file"),
+        (b"\xff\xff\xff\x7fTFL3", "is outside the file"),
         (b"\x08\0\0\0TFL", "no identifier TFL3"),
         (b"PK\x03\x04" + bytes(60), "no identifier TFL3"),
     ],
@@ -46,7 +46,7 @@ def test_the_refusal_names_the_model(tflite):
     """Whose file it is, how long it is and what to do."""
     with pytest.raises(ArtifactError, match=r"mnist_cnn/int8_qat .* \(100 bytes\)") as caught:
         parse(tflite[:100], subject="mnist_cnn/int8_qat")
-    assert "build it again" in str(caught.value)
+    assert "build or download it again" in str(caught.value)
 
 
 def test_a_truncated_file_is_refused_wherever_it_ends(tflite):
@@ -208,7 +208,7 @@ def missing_graph(model):
     ("change", "reason"),
     [
         (set_version, "schema version 4, expected 3"),
-        (no_graph, "it holds no graph"),
+        (no_graph, "it contains no graph"),
         (unknown_type, r"type of tensor \d+ has number 99"),
         (unknown_operator, "an operator has number 9999"),
         (unknown_activation, "a fused activation has number 77"),
@@ -219,24 +219,24 @@ def missing_graph(model):
         (negative_tensor, "output of operator 1 is number -2 of"),
         (missing_input, "input of graph 0 is number -1 of"),
         (missing_output, "output of graph 0 is number 999 of"),
-        (unwritten_input, "operator 1 reads a tensor that nothing has written"),
-        (unwritten_output, "graph 0 has an output that nothing writes"),
-        (variable_input, r"tensor \d+ is a variable, and is fed or computed"),
-        (variable_output, r"tensor \d+ is a variable, and is fed or computed"),
-        (computed_variable, r"tensor \d+ is a variable, and is fed or computed"),
-        (constant_input, r"tensor \d+ is a constant, and is fed or computed"),
-        (constant_output, r"tensor \d+ is a constant, and is fed or computed"),
+        (unwritten_input, "operator 1 reads a tensor that no operator wrote before"),
+        (unwritten_output, "graph 0 has an output that no operator writes"),
+        (variable_input, r"tensor \d+ is a variable, but is also an input or computed"),
+        (variable_output, r"tensor \d+ is a variable, but is also an input or computed"),
+        (computed_variable, r"tensor \d+ is a variable, but is also an input or computed"),
+        (constant_input, r"tensor \d+ is a constant, but is also an input or computed"),
+        (constant_output, r"tensor \d+ is a constant, but is also an input or computed"),
         (too_few_zero_points, r"tensor \d+ has 4 scales and 1 zero points"),
         (too_many_scales, r"tensor \d+ has 5 scales for 4 channels"),
         (no_such_dimension, r"quantized dimension of tensor \d+ is number 4 of 4"),
         (missing_block_scales, r"scales of tensor \d+ is number 999 of"),
         (negative_shape, r"tensor \d+ has the shape \(1, -8, 8, 4\)"),
         (endless_shape, r"tensor \d+ has 65 dimensions"),
-        (too_few_bytes, r"tensor \d+ holds 35 bytes, its shape needs 36"),
-        (too_many_bytes, r"tensor \d+ holds 2 bytes, its shape needs 1"),
-        (half_a_byte_short, r"tensor \d+ holds 17 bytes, its shape needs 18"),
+        (too_few_bytes, r"tensor \d+ has 35 bytes, but its shape needs 36"),
+        (too_many_bytes, r"tensor \d+ has 2 bytes, but its shape needs 1"),
+        (half_a_byte_short, r"tensor \d+ has 17 bytes, but its shape needs 18"),
         (missing_graph, "graph of operator 0 is number 9 of 1"),
-        (other_file, "it keeps weights in another file"),
+        (other_file, "it stores weights in another file"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
@@ -275,7 +275,7 @@ def test_sixty_four_dimensions_are_still_read(tflite):
 )
 def test_tables_that_share_their_vectors_cannot_multiply(shares):
     """A file that holds many times what it is long is refused before that is read."""
-    with pytest.raises(ArtifactError, match="hold more than the file can"):
+    with pytest.raises(ArtifactError, match="are larger than the file"):
         parse(shared(**shares))
 
 

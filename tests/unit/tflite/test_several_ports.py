@@ -44,7 +44,7 @@ def test_an_input_is_known_by_its_tensor_too():
     ("given", "said"),
     [
         ({"left": LEFT, "rigth": RIGHT}, "did you mean 'right'"),
-        ({"left": LEFT}, "no samples for the input right"),
+        ({"left": LEFT}, "samples are missing for the input right"),
         ({"left": LEFT, "right": RIGHT, "zzz": RIGHT}, "has no input 'zzz'"),
         ({"left": LEFT, "right": RIGHT[:, :2]}, "right: float32 of shape"),
     ],
@@ -56,7 +56,7 @@ def test_arrays_that_do_not_fit_the_inputs_are_refused(given, said):
 
 
 def test_one_array_is_not_enough_for_two_inputs():
-    with pytest.raises(ArtifactError, match="has 2 inputs, and the samples are one array"):
+    with pytest.raises(ArtifactError, match="has 2 inputs, but the samples are a single array"):
         outputs(crossed(), LEFT)
 
 
@@ -118,7 +118,7 @@ def test_a_signature_of_any_graph_is_run_by_its_name():
     found = all_outputs(tflite, LEFT, signature="twice", batch=7)
     assert np.allclose(found["doubled"].raw, 2 * LEFT)
     runner = Runner(tflite, signature="twice")
-    with pytest.raises(ArtifactError, match="does not take these samples"):
+    with pytest.raises(ArtifactError, match="does not accept these samples"):
         runner.run(LEFT[:, :2])
 
 

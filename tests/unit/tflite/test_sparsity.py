@@ -83,8 +83,8 @@ def replaced(level, number):
 @pytest.mark.parametrize(
     ("levels", "more", "reason"),
     [
-        (SQUARES, {"stored": 11}, "holds 11 bytes, its shape needs 12"),
-        (SQUARES, {"stored": 13}, "holds 13 bytes, its shape needs 12"),
+        (SQUARES, {"stored": 11}, "has 11 bytes, but its shape needs 12"),
+        (SQUARES, {"stored": 13}, "has 13 bytes, but its shape needs 12"),
         (SQUARES, {"shape": (4, 4)}, "has an index outside its 2 elements"),
         (SQUARES, {"shape": (6, 6)}, "level 0 of the sparsity of tensor 1 has 2 of 3 elements"),
         (SQUARES, {"shape": (4, 7)}, "divides"),

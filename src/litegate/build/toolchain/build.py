@@ -97,7 +97,8 @@ def _check_trainable(model: Model, splits: Splits) -> None:
     missing = [name for name in needed if name not in arrays]
     if missing:
         raise ConfigError(
-            f"{model.name} cannot be trained on {model.data.name}: it has no {', '.join(missing)}",
+            f"{model.name} cannot be trained: its data set {model.data.name} has no "
+            f"{', '.join(missing)}",
             expected="a training split and labels",
-            remedy="a data set without them serves `litegate.prebuilt` alone",
+            remedy="use a data set without them only for `litegate.prebuilt`",
         )

@@ -92,9 +92,9 @@ def load_frameworks(threads: int, *, fixed: bool = False) -> Frameworks:
             return _make_deterministic(tf, keras)
         raise ToolchainError(
             "config",
-            "TensorFlow was at work before the model's builder was called",
+            "TensorFlow ran before the model's builder was called",
             got=str(error),
-            remedy="let the model's file compute inside its functions, not while it is imported",
+            remedy="move TensorFlow code of the model's file into its functions",
         ) from error
     return _make_deterministic(tf, keras)
 

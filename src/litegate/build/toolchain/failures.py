@@ -42,7 +42,7 @@ def failure(error: BaseException, *, stage: str, project: Path) -> Failure:
     file, line = user_location(error.__traceback__, project)
     text = f"{type(error).__name__}: {error}"[:_LONGEST]
     if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
-        remedy = "free memory, or make Training(batch_size=...) or the network smaller"
+        remedy = "free memory, or reduce Training(batch_size=...) or the network"
         return Failure(kind="memory", what="out of memory", got=text, remedy=remedy)
     if file:
         return Failure(
@@ -54,10 +54,10 @@ def failure(error: BaseException, *, stage: str, project: Path) -> Failure:
             line=line,
         )
     if stage == "convert":
-        remedy = "look for a layer or a shape that TensorFlow Lite does not have"
+        remedy = "check for a layer or a shape that TensorFlow Lite does not support"
         return Failure(kind="convert", what="the conversion failed", got=text, remedy=remedy)
-    remedy = "look whether TensorFlow's documentation knows this message"
-    return Failure(kind="other", what="an unforeseen exception", got=text, remedy=remedy)
+    remedy = "search for this message in TensorFlow's documentation"
+    return Failure(kind="other", what="an unexpected exception", got=text, remedy=remedy)
 
 
 def _litegate_failure(error: LitegateError) -> Failure:

@@ -81,9 +81,9 @@ def rebuild_network(
     except ValueError as error:
         raise ToolchainError(
             "builder",
-            "the builder gives another network each time that it is called",
+            "the builder returns a different network in each call",
             got=str(error),
-            remedy=f"make {model.name} depend on nothing but its argument",
+            remedy=f"make {model.name} depend only on its parameter",
         ) from error
     return network
 
@@ -93,10 +93,10 @@ def _check_kind(frameworks: Frameworks, network: Network, model: Model) -> None:
         return
     raise ToolchainError(
         "builder",
-        "the builder gave no network",
-        expected="a network of tf_keras, the module that the builder is handed, or of Keras 3",
+        "the builder did not return a network",
+        expected="a network of Keras 3, or of tf_keras, the builder's parameter",
         got=f"{type(network).__module__}.{type(network).__qualname__}",
-        remedy=f"let {model.name} return keras.Sequential(...) or keras.Model(inputs, outputs)",
+        remedy=f"return keras.Sequential(...) or keras.Model(inputs, outputs) from {model.name}",
     )
 
 
@@ -115,7 +115,7 @@ def _check_scores(network: Network, model: Model) -> None:
     if shape[-1] not in (1, classes):
         raise ToolchainError(
             "config",
-            f"the network of {model.name} gives {shape[-1]} scores, and its data set names "
+            f"the network of {model.name} has {shape[-1]} scores, but its data set names "
             f"{classes} classes",
             expected=f"a last layer of {classes} units",
             remedy=f"compare the last layer with classes=... of {model.data.name}",
@@ -171,7 +171,7 @@ def losses_of(training: Training, outputs: list[str]) -> list[Training]:
     if {*training.loss} != {*outputs}:
         raise ToolchainError(
             "config",
-            "Training(loss=...) names other outputs than the network has",
+            "Training(loss=...) and the network have different outputs",
             expected=", ".join(outputs),
             got=", ".join(training.loss),
         )
@@ -194,7 +194,7 @@ def _optimizer(keras: Any, training: Training, rate: float | None) -> Any:
     if name not in known:
         raise ToolchainError(
             "config",
-            f"Training(optimizer={training.optimizer!r}) is no Keras optimizer",
+            f"Training(optimizer={training.optimizer!r}) is not a Keras optimizer",
             expected=", ".join(sorted(known)),
         )
     return known[name]() if rate is None else known[name](learning_rate=rate)
@@ -212,7 +212,7 @@ def _loss(keras: Any, training: Training) -> Any:
     except ValueError as error:
         raise ToolchainError(
             "config",
-            f"Training(loss={training.loss!r}) is no Keras loss",
+            f"Training(loss={training.loss!r}) is not a Keras loss",
             expected=", ".join(sorted(known)),
         ) from error
 

@@ -13,5 +13,5 @@ def advice(kind: str) -> str:
     if name in _SCALING:
         return f"move {name} into preprocess; the application must then scale its input too"
     if name.startswith(_AUGMENTING):
-        return f"leave {name} out: it does nothing at inference"
+        return f"remove {name}: it has no effect at inference"
     return ""

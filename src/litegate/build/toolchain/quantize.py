@@ -73,7 +73,7 @@ def _check_names(network: Network, recipe: Recipe) -> None:
     if missing := [name for name in recipe.float_layers if name not in names]:
         raise ToolchainError(
             "config",
-            f"float_layers names what the network does not have: {', '.join(missing)}",
+            f"float_layers names layers that the network does not have: {', '.join(missing)}",
             expected=", ".join(names),
         )
 
@@ -96,9 +96,9 @@ def _check_float_layers(annotated: Network, recipe: Recipe) -> None:
     if both := sorted(_annotated_names(annotated) & {*recipe.float_layers}):
         raise ToolchainError(
             "config",
-            f"annotate quantizes what float_layers declares float: {', '.join(both)}",
-            expected="layers that annotate leaves out",
-            remedy="leave them out of the one or of the other",
+            f"annotate quantizes layers that float_layers keeps in float: {', '.join(both)}",
+            expected="layers that annotate does not quantize",
+            remedy="remove them from one of the two",
         )
 
 
@@ -109,13 +109,13 @@ def _check_annotates(annotated: Network, recipe: Recipe) -> None:
     if recipe.annotate is None:
         raise ToolchainError(
             "config",
-            "float_layers leaves no layer to quantize",
+            "float_layers names every layer, so none would be quantized",
             got=", ".join(recipe.float_layers),
-            remedy="name fewer layers, or take a float recipe",
+            remedy="name fewer layers, or use a float recipe",
         )
     raise ToolchainError(
         "config",
-        "annotate annotates no layer, so nothing would be quantized",
+        "annotate annotates no layer, so none would be quantized",
         expected="a network with annotated layers",
         remedy="return keras.models.clone_model(network, clone_function=...), whose function wraps "
         "layers by tfmot.quantization.keras.quantize_annotate_layer",
@@ -156,16 +156,16 @@ def _checked_annotation(
     if not isinstance(annotated, frameworks.keras.Model):
         raise ToolchainError(
             "builder",
-            "the recipe's annotate function gave no network",
+            "the recipe's annotate function did not return a network",
             expected="the annotated network",
             got=type(annotated).__name__,
-            remedy="return what keras.models.clone_model gives",
+            remedy="return the result of keras.models.clone_model",
         )
     actual = _flat(tf, annotated(probes, training=False))
     if not np.array_equal(expected, actual):
         raise ToolchainError(
             "builder",
-            "the annotated network does not answer like the float network that it was made of",
+            "the annotated network has other outputs than its float network",
             expected="the same weights: equal outputs",
             got=f"outputs that differ by up to {np.abs(expected - actual).max():.3g}",
             remedy="in the clone_function, return quantize_annotate_layer(layer) or the layer "
@@ -175,8 +175,8 @@ def _checked_annotation(
         raise ToolchainError(
             "builder",
             "the annotated network has other weights than the float network",
-            expected="the same weights: annotate changes none and trains nothing",
-            remedy="train in the builder or by Training(...), which the reference shares",
+            expected="the same weights: annotate must neither change nor train them",
+            remedy="train in the builder or by Training(...), as for the reference",
         )
     return annotated
 
@@ -208,6 +208,8 @@ def unsupported_error(name: str, kind: str, verb: str = "quantize") -> Toolchain
         "unsupported-layer",
         f"tfmot cannot {verb} the layer {name} ({kind})",
         remedy=advice(kind)
-        or f"name it in float_layers=({name!r},), give int8_qat(annotate=...) a function "
-        "that hands it a QuantizeConfig, or take another recipe",
+        or (
+            f"name it in float_layers=({name!r},), pass it a QuantizeConfig in "
+            "int8_qat(annotate=...), or use another recipe"
+        ),
     )

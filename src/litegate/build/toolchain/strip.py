@@ -46,9 +46,9 @@ def _unpack(schema: Any, tflite: bytes, subject: str) -> Any:
         return schema.ModelT.InitFromPackedBuf(tflite, 0)
     except (struct.error, ValueError, TypeError, IndexError) as error:
         raise ArtifactError(
-            f"{subject} is not a sound .tflite file",
-            got="a part of it lies outside the file",
-            remedy="build it again, or fetch it again if it came from elsewhere",
+            f"{subject} is not a valid .tflite file",
+            got="a part of it is outside the file",
+            remedy="build or download it again",
         ) from error
 
 
@@ -61,9 +61,9 @@ def _demand_inside(model: Any, subject: str) -> None:
     )
     if any(offset > 1 for offset in outside):  # the schema uses 1 for an offset not yet known
         raise ArtifactError(
-            f"{subject} keeps data behind its flatbuffer, and cannot be written again",
-            expected="a file whose buffers lie within it",
-            remedy="leave it as it is",
+            f"{subject} stores data behind its flatbuffer, so it cannot be rewritten",
+            expected="a file with all buffers in the flatbuffer",
+            remedy="use it without stripping",
         )
 
 

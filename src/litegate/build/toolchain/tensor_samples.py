@@ -154,10 +154,10 @@ def check_ports(network: Network, model: Model, samples: TensorSamples) -> None:
         return
     raise ToolchainError(
         "builder",
-        "the network's outputs are not those that the data set has labels of",
+        "the network's outputs do not match the labels of the data set",
         expected=", ".join(samples.labelled_outputs) or "labels in one array",
         got=", ".join(names),
-        remedy="name the last layers as the labels: Splits(y_train={name: labels, ...}), "
+        remedy="name the last layers like the labels: Splits(y_train={name: labels, ...}), "
         "keras.layers.Dense(..., name=name)",
     )
 
@@ -178,20 +178,20 @@ def _input_error(network: Network, model: Model, samples: TensorSamples) -> Tool
         shape = shapes[""]
         return ToolchainError(
             "builder",
-            "the network does not take the data set's samples",
+            "the network does not accept the data set's samples",
             expected=f"one input of shape {shape} and one output",
             got=f"{len(network.outputs or ())} outputs and inputs of shape {declared}"
             if declared
             else "no declared input",
-            remedy=f"begin with keras.layers.InputLayer(input_shape={shape}), or {remedy}",
+            remedy=f"start with keras.layers.InputLayer(input_shape={shape}), or {remedy}",
         )
     by_name = zip(network.input_names, declared, strict=True) if declared else ()
     return ToolchainError(
         "builder",
-        "the network does not take the data set's samples",
+        "the network does not accept the data set's samples",
         expected=", ".join(f"the input {name} of shape {shape}" for name, shape in shapes.items()),
         got=", ".join(f"{name} of shape {shape}" for name, shape in by_name) or "no declared input",
-        remedy=f"name the inputs as the samples: keras.Input(shape, name=name), or {remedy}",
+        remedy=f"name the inputs like the samples: keras.Input(shape, name=name), or {remedy}",
     )
 
 

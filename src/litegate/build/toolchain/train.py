@@ -255,6 +255,6 @@ def _check_finite(metrics: dict[str, float], location: str) -> None:
             "non-finite-loss",
             f"the loss is {metrics['loss']} {location}",
             expected="a finite number",
-            remedy="lower Training(learning_rate=...), look whether from_logits suits the last "
-            "layer, and whether labels and preprocessing are right",
+            remedy="lower Training(learning_rate=...), and check from_logits for the last "
+            "layer, the labels and the preprocessing",
         )

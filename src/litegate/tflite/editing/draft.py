@@ -53,7 +53,7 @@ class Draft:
         """Return the index of the tensor `name`; raise ConfigError if there is none."""
         names = [name_of(tensor) for tensor in self.graph.tensors]
         if name not in names:
-            raise ConfigError(f"no tensor is called {name}", expected=f"one of {', '.join(names)}")
+            raise ConfigError(f"no tensor is named {name}", expected=f"one of {', '.join(names)}")
         return names.index(name)
 
     def tensor(self, name: str) -> Any:

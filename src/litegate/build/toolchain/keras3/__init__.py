@@ -56,7 +56,7 @@ def _check_kind(keras3: Any, network: Any) -> None:
     for operation in getattr(network, "operations", network.layers):
         kind = type(operation).__name__
         if not _is_from_keras3(operation):
-            kind = f"{kind} of your own"
+            kind = f"{kind}, a subclass of your own"
         is_operation = not isinstance(operation, keras3.layers.Layer)
         if is_operation or kind not in SUPPORTED:
             raise unsupported_error(operation.name, kind, is_operation=is_operation)
@@ -64,8 +64,8 @@ def _check_kind(keras3: Any, network: Any) -> None:
         raise network_error(
             network.name,
             got="no declared input",
-            expected="a network that knows the shape of its input",
-            remedy="begin with keras.Input(shape=...)",
+            expected="a network with a declared input shape",
+            remedy="start with keras.Input(shape=...)",
         )
 
 

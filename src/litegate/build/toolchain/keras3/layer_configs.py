@@ -52,7 +52,7 @@ def _translate_setting(keras: Any, name: str, key: str, value: Any) -> Any:
             key,
             value,
             expected="the name of one of Keras's activations",
-            remedy="write the activation as a layer of its own, such as keras.layers.ReLU",
+            remedy="use a separate layer for the activation, such as keras.layers.ReLU",
         )
     if key.endswith("_regularizer"):
         return _translate_object(keras.regularizers, name, key, value)
@@ -69,7 +69,7 @@ def _float32(name: str, value: Any) -> str:
             "dtype",
             policy,
             expected="float32",
-            remedy="leave dtype out; recipes make networks smaller, float16() among them",
+            remedy="remove dtype; recipes such as float16() reduce the precision",
         )
     return "float32"
 
@@ -82,7 +82,7 @@ def _translate_object(module: Any, name: str, key: str, value: Any) -> Any:
     is_from_keras = isinstance(value, dict) and str(value.get("module")).startswith("keras.")
     kind = getattr(module, value["class_name"], None) if is_from_keras else None
     if not isinstance(kind, type):
-        raise _setting_error(name, key, value, expected="one that Keras comes with")
+        raise _setting_error(name, key, value, expected="a class of Keras itself")
     return kind(**value["config"])
 
 

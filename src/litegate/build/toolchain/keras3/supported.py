@@ -49,9 +49,9 @@ _TRANSFORMED = ("BatchNormalization", "InputLayer", "SeparableConv1D", "Separabl
 SUPPORTED = tuple(sorted(_REGISTERED + _TRANSFORMED))
 """Class names in `keras.layers`."""
 
-_ELSEWHERE = "or make the network from the builder's own argument (tf_keras)"
+_ELSEWHERE = "or build the network with the builder's parameter (tf_keras)"
 _MODEL = "add the layers of the inner network to the outer one, " + _ELSEWHERE
-_FIRST = "do its work in the preprocessing of the data set, " + _ELSEWHERE
+_FIRST = "do this in the preprocessing of the data set, " + _ELSEWHERE
 _REMEDIES = {
     "Functional": _MODEL,
     "Sequential": _MODEL,
@@ -78,8 +78,8 @@ def unsupported_error(layer: str, kind: str, *, is_operation: bool) -> Toolchain
         return layer_error(
             layer,
             got=f"the operation {kind} on tensors",
-            expected="layers alone",
-            remedy=f"write it as the layer keras.layers.{kind}()",
+            expected="only layers",
+            remedy=f"use the layer keras.layers.{kind}()",
         )
     remedy = advice(kind)
     return layer_error(
@@ -96,5 +96,5 @@ def _translation_error(what: str, got: str, expected: str, remedy: str) -> Toolc
         f"{what} cannot be translated to tf_keras",
         expected=expected,
         got=got,
-        remedy=remedy or "write it in another way, " + _ELSEWHERE,
+        remedy=remedy or "rewrite it with other layers, " + _ELSEWHERE,
     )

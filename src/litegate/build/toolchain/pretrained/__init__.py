@@ -30,8 +30,8 @@ __all__ = ["ConvertedGraph", "open_network"]
 Builder = Callable[[Any], Any]
 """As a model's own builder: takes tf_keras, returns one of its networks."""
 _EXPORT = (
-    "write it in another way; or model.export(folder) and start from that SavedModel, for recipes "
-    "without QAT"
+    "rewrite it with other layers; for recipes without QAT, start from a SavedModel of "
+    "model.export(folder)"
 )
 
 

@@ -22,7 +22,7 @@ _UNREADABLE = (
 )
 """Exceptions that reading a damaged file may raise."""
 _FORMATS = "a .keras or .h5 file of Keras, or the folder of a SavedModel"
-_AGAIN = "write it again with model.save(...), and copy it whole"
+_AGAIN = "save it again with model.save(...), and copy the complete file"
 
 
 @final
@@ -41,7 +41,7 @@ def damaged_error(name: str, error: Exception | str) -> Exception:
     """Return the error for a file that cannot be read completely."""
     text = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
     got = excerpt(" ".join(text.split()))
-    return start_error(name, got=got, expected=f"a whole file: {_FORMATS}", remedy=_AGAIN)
+    return start_error(name, got=got, expected=f"a complete file: {_FORMATS}", remedy=_AGAIN)
 
 
 def is_saved_model(path: Path) -> bool:
@@ -90,9 +90,9 @@ def _read_hdf5(path: Path, name: str) -> SavedNetwork:
     if text is None:
         raise start_error(
             name,
-            got="weights alone",
+            got="only weights",
             expected="a network with its weights",
-            remedy="write it with model.save(...); or let a builder make the network and load them "
+            remedy="save it with model.save(...), or load the weights in a builder "
             "(`@litegate.model(files=[...])`)",
         )
     try:

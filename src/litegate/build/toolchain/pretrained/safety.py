@@ -36,7 +36,11 @@ _KERAS = ("keras", "tf_keras", "builtins")
 def start_error(name: str, *, got: str, expected: str, remedy: str) -> ToolchainError:
     """Return the error for a pretrained network that cannot be used; `name` is its file."""
     return ToolchainError(
-        "start", f"{name} cannot be started from", expected=expected, got=got, remedy=remedy
+        "start",
+        f"litegate.trained cannot start from {name}",
+        expected=expected,
+        got=got,
+        remedy=remedy,
     )
 
 
@@ -47,7 +51,7 @@ def demand_own_classes(config: Any, layers: frozenset[str], name: str) -> None:
     """
     kind = _kind(config) if isinstance(config, dict) else None
     if kind not in NETWORKS:
-        raise _foreign_error(name, f"the network is of the class {kind}, which is not Keras's own")
+        raise _foreign_error(name, f"the network's class {kind} is not a class of Keras")
     for dictionary in _all_dictionaries(config):
         if violation := _violation(dictionary):
             raise _foreign_error(name, violation)
@@ -60,7 +64,7 @@ def _violation(entry: Config) -> str:
     """Describe what one dictionary of a configuration names and must not; empty if nothing."""
     kind = _kind(entry)
     if kind in _CODE_CLASSES:
-        return f"{_label(entry)} of the class {kind}, which carries code"
+        return f"{_label(entry)} of the class {kind}, which contains code"
     module = entry.get("module")
     if isinstance(module, str) and module.partition(".")[0] not in _KERAS:
         return f"{_label(entry)} of the module {module}"
@@ -115,7 +119,7 @@ def _foreign_error(name: str, got: str) -> ToolchainError:
     return start_error(
         name,
         got=got,
-        expected="layers of Keras alone: a file is read, and none of its code is run",
-        remedy="let a builder of yours make the network of your own classes and load its weights "
-        "(`@litegate.model(files=[...])`), or bring a SavedModel, for recipes without QAT",
+        expected="only layers of Keras, since litegate runs no code of the file",
+        remedy="build the network in a builder and load its weights "
+        "(`@litegate.model(files=[...])`), or use a SavedModel for recipes without QAT",
     )

@@ -52,9 +52,9 @@ class ConvertedGraph:
         raise start_error(
             self.name,
             got=self.reason,
-            expected=f"a network of Keras's layers: {trainer} trains them, and a graph has none",
-            remedy="bring the .keras file that it was exported from, or take a recipe that does "
-            "not train: float32, dynamic_range, float16, int8_ptq, int16x8",
+            expected=f"a network of Keras's layers, which {trainer} trains; a graph has no layers",
+            remedy="use the .keras file that it was exported from, or a recipe that does not "
+            "train: float32, dynamic_range, float16, int8_ptq, int16x8",
         )
 
     def converter(self, frameworks: Frameworks) -> Any:
@@ -93,8 +93,8 @@ def demand_harmless(folder: Path, name: str) -> None:
             raise start_error(
                 name,
                 got=f"the operations {', '.join(unsafe)}",
-                expected="a graph that computes, and neither runs Python nor touches files",
-                remedy="take them out, and export it again",
+                expected="a graph that neither runs Python nor accesses files",
+                remedy="remove them, and export it again",
             )
 
 
@@ -116,7 +116,7 @@ def load_graph(
         raise start_error(
             name,
             got=f"the signatures {sorted(module.signatures) or 'none'}",
-            expected=f"one that is called {SIGNATURE}",
+            expected=f"a signature named {SIGNATURE}",
             remedy="tf.saved_model.save(module, folder, signatures=module.__call__)",
         )
     ports = list(function.structured_input_signature[1].values())
