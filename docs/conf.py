@@ -1,4 +1,4 @@
-"""How Sphinx makes a site of the repository's pages: `sphinx-build -W -c docs . site`."""
+"""Configure Sphinx, which makes a site of the pages: `sphinx-build -W -c docs . site`."""
 
 import re
 
@@ -16,6 +16,7 @@ highlight_language = "none"
 myst_heading_anchors = 3
 nitpicky = True
 nitpick_ignore_regex = [("py:.*", ".*")]  # the types in signatures have no page of their own
+smartquotes = False  # they make one dash of the two in `--json`
 default_role = "code"  # docstrings put names between single backticks, as Markdown does
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True  # `Budget()`, not its twenty-two fields
@@ -32,9 +33,10 @@ def setup(app: Sphinx) -> None:
 
 
 def _navigate(_app: Sphinx, page: str, source: list[str]) -> None:
-    """The sidebar is the index: a heading is a caption, a linked page in a list an entry."""
+    """Make the sidebar of the index: headings become captions, linked pages in lists entries."""
     if page != root_doc:
         return
     for caption, body in _SECTION.findall(source[0]):
-        if entries := "\n".join(f"{text} <{file}>" for text, file in _ENTRY.findall(body)):
+        links = ((text.replace("`", ""), file) for text, file in _ENTRY.findall(body))
+        if entries := "\n".join(f"{text} <{file}>" for text, file in links):
             source[0] += f"\n```{{toctree}}\n:hidden:\n:caption: {caption}\n\n{entries}\n```\n"

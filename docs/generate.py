@@ -77,6 +77,14 @@ def _cell(text: str) -> str:
     return " ".join(text.split()).replace("``", "`").replace("|", r"\|")
 
 
+_BARE_FLAG = re.compile(r"(`[^`]*`)|(?<![\w-])(--[a-z][a-z-]*)")
+
+
+def _prose(text: str) -> str:
+    """Return a help text with its flags as code; some are written between backticks already."""
+    return _BARE_FLAG.sub(lambda match: match[1] or f"`{match[2]}`", text)
+
+
 def _code(text: object) -> str:
     return f"`{text}`" if str(text) else ""
 
@@ -85,14 +93,14 @@ def _code(text: object) -> str:
 
 
 def _options() -> str:
-    head = ("flag", "setting", "environment variable", "default", "effect")
+    head = ("flag, setting, environment variable", "default", "effect")
     return _table(head, map(_option_row, OPTIONS))
 
 
 def _option_row(option: Option) -> tuple[str, ...]:
     flag = option.flag if option.is_switch else f"{option.flag} {option.metavar}"
-    default = _code(option.default) or "none"
-    return (_code(flag), _code(option.name), _code(option.env), default, option.help)
+    names = "<br>".join(_code(name) for name in (flag, option.name, option.env) if name)
+    return (names, _code(option.default) or "none", _prose(option.help))
 
 
 def _commands() -> str:
@@ -115,11 +123,12 @@ def _parameter_row(parameter: Any, context: Any) -> tuple[str, str]:
     """Return the name and the help text; brackets mean optional, dots several."""
     name, text = parameter.get_help_record(context)
     usage = "".join(parameter.get_usage_pieces(context)).replace("{", "").replace("}", "")
-    return _code(usage or name), text
+    return _code(usage or name), _prose(text)
 
 
 def _paragraphs(text: str) -> str:
-    return "\n\n".join(" ".join(part.split()) for part in inspect.cleandoc(text).split("\n\n"))
+    parts = inspect.cleandoc(text).split("\n\n")
+    return _prose("\n\n".join(" ".join(part.split()) for part in parts))
 
 
 # Declarations
@@ -161,20 +170,15 @@ def _fields(owner: type, names: Iterable[str] = ()) -> str:
 
 
 def _limits(owner: type[Budget | Regression]) -> str:
-    docs, prefix = _field_docs(owner), owner.__name__.lower()
-    return _table(
-        ("limit", "written as", "default", "meaning", "check"),
-        (
-            (
-                _code(f.name),
-                _written_as(f),
-                _default(f, "unset"),
-                docs[f.name],
-                ", ".join(_code(check.name) for check in _checks_of(f"{prefix}.{f.name}")),
-            )
-            for f in fields(owner)
-        ),
-    )
+    head = ("limit", "written as", "default", "meaning and check")
+    return _table(head, (_limit_row(owner, field) for field in fields(owner)))
+
+
+def _limit_row(owner: type, field: Field[Any]) -> tuple[str, ...]:
+    checks = _checks_of(f"{owner.__name__.lower()}.{field.name}")
+    named = ", ".join(_code(check.name) for check in checks)
+    meaning = f"{_field_docs(owner)[field.name]}{f'<br>{named}' if named else ''}"
+    return (_code(field.name), _written_as(field), _default(field, "unset"), meaning)
 
 
 def _written_as(field: Field[Any]) -> str:
@@ -212,9 +216,8 @@ def _limits_of(check: ast.FunctionDef) -> set[str]:
 
 
 def _check_table() -> str:
-    head = ("check", "requirement", "comparison")
-    rows = ((_code(c.name), _summary(c), _code(_comparison(c))) for c in _checks())
-    return _table(head, rows)
+    rows = ((_code(c.name), f"{_summary(c)}<br>{_code(_comparison(c))}") for c in _checks())
+    return _table(("check", "requirement and comparison"), rows)
 
 
 class _Shortened(ast.NodeTransformer):
@@ -245,7 +248,7 @@ def _comparison(check: ast.FunctionDef) -> str:
 def _fixtures() -> str:
     functions = [node for node in _tree(FIXTURES).body if isinstance(node, ast.FunctionDef)]
     public = (f for f in functions if not f.name.startswith(("_", "litegate_")))
-    return _table(("fixture", "value"), ((_code(f.name), _summary(f)) for f in public))
+    return _table(("fixture", "value"), ((_code(f.name), _prose(_summary(f))) for f in public))
 
 
 def _summary(function: ast.FunctionDef) -> str:
