@@ -135,6 +135,7 @@ class Data:
     """A data set: how to load it, its expected digests, its preprocessing and domain."""
 
     name: str
+    """Name of the data set, for messages and reports."""
     load: Callable[[DataLocations], Splits]
     """Loads the raw arrays. Runs only if something must be built."""
     preprocess: Callable[[Any], Any]

@@ -89,6 +89,7 @@ class Recipe:
     name: str
     """Unique in its model; part of test ids, of the report's rows and of exported files."""
     kind: Kind
+    """Kind of quantization, which decides the rules for tensors and operators."""
     gate: bool = True
     """False: built, measured and reported, but never judged."""
     budget: Budget | None = None
@@ -98,7 +99,9 @@ class Recipe:
     fine_tune_epochs: int = 0
     """Epochs after the model's own. The float reference trains as many, for a fair comparison."""
     input_type: str = "float32"
+    """Type of the file's inputs: float32, int8, uint8, or int16 for int16x8."""
     output_type: str = "float32"
+    """Type of the file's outputs, as for inputs."""
     annotate: Callable[..., Any] | None = None
     """int8_qat: ``annotate(network, tfmot)`` returns the network annotated with tfmot's API."""
     custom_objects: Callable[[], Mapping[str, Any]] | None = None
