@@ -15,13 +15,18 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import MISSING, Field, fields
 from functools import cache, partial
+from importlib import import_module
 from itertools import groupby, pairwise
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import typer
 
+import litegate
 import litegate.gate
+import litegate.mutation.faults
+import litegate.testing
 from litegate.cli import app
 from litegate.core.options import OPTIONS, Option
 from litegate.mutation.faults import Expect, Fault
@@ -137,11 +142,16 @@ def _paragraphs(text: str) -> str:
 @cache
 def _field_docs(owner: type) -> dict[str, str]:
     """Return the string after each field of a class, by the field's name."""
-    body = ast.parse(inspect.cleandoc(inspect.getsource(owner))).body[0].body
+    (definition,) = ast.parse(inspect.cleandoc(inspect.getsource(owner))).body
+    return _assigned_docs(definition.body)
+
+
+def _assigned_docs(body: list[ast.stmt]) -> dict[str, str]:
     docs = {}
-    for field, text in pairwise(body):
-        if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr):
-            docs[field.target.id] = inspect.cleandoc(text.value.value)
+    for assigned, text in pairwise(body):
+        if isinstance(assigned, ast.AnnAssign | ast.Assign) and isinstance(text, ast.Expr):
+            target = getattr(assigned, "target", None) or assigned.targets[0]
+            docs[target.id] = inspect.cleandoc(text.value.value)
     return docs
 
 
@@ -255,6 +265,73 @@ def _summary(function: ast.FunctionDef) -> str:
     return (ast.get_docstring(function) or "").partition("\n\n")[0]
 
 
+# The API
+
+_MODULES = (
+    litegate,
+    litegate.datasets,
+    litegate.metrics,
+    litegate.recipes,
+    litegate.testing,
+    litegate.mutation.faults,
+)
+_MEASURES = "For checks"
+
+
+def public_names() -> dict[str, list[str]]:
+    """Return the full public names by the module that users import, and those that checks use."""
+    public = {_path(module): _names_of(module) for module in _MODULES}
+    trees = (_tree(file) for file in sorted(CHECKS.glob("test_*.py")))
+    imports = (node for tree in trees for node in tree.body if isinstance(node, ast.ImportFrom))
+    measures = [
+        f"{node.module}.{alias.name}"
+        for node in imports
+        for alias in node.names
+        if str(node.module).startswith("litegate.")
+    ]
+    return public | {_MEASURES: list(dict.fromkeys(measures))}
+
+
+def _path(module: ModuleType) -> str:
+    """Return the name by which users import a module: two are kept elsewhere."""
+    path = module.__name__.replace("litegate.spec.", "litegate.")
+    return "litegate.datasets" if path == "litegate.data" else path
+
+
+def _names_of(module: ModuleType) -> list[str]:
+    """Return the names in `__all__`, else the functions that the module itself defines."""
+    functions = inspect.getmembers(module, inspect.isfunction)
+    own = [name for name, function in functions if function.__module__ == module.__name__]
+    names = getattr(module, "__all__", [name for name in own if not name.startswith("_")])
+    return [f"{_path(module)}.{name}" for name in names]
+
+
+def _api() -> str:
+    return "\n".join(
+        f"## {title}\n\n{_table(('name', 'summary'), map(_api_row, names))}"
+        for title, names in public_names().items()
+    )
+
+
+def _api_row(path: str) -> tuple[str, str]:
+    owner_path, _, name = path.rpartition(".")
+    known = {_path(module): module for module in _MODULES}
+    owner = known.get(owner_path) or import_module(owner_path)
+    member = getattr(owner, name)
+    is_data = not callable(member) and not inspect.ismodule(member)
+    text = _data_doc(owner, name) if is_data else inspect.getdoc(member)
+    return _code(path), (text or "").partition("\n\n")[0]
+
+
+def _data_doc(module: ModuleType, name: str) -> str:
+    """Return the string after an assignment, in the module that the name was imported from."""
+    body = _tree(Path(str(module.__file__))).body
+    for node in body:
+        if isinstance(node, ast.ImportFrom) and name in {alias.name for alias in node.names}:
+            return _data_doc(import_module(str(node.module)), name)
+    return _assigned_docs(body)[name]
+
+
 # Faults
 
 
@@ -354,6 +431,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "File": partial(_fields, File),
     "checks": _check_table,
     "fixtures": _fixtures,
+    "API": _api,
     "faults": _faults,
     "report.json": _schema,
 }

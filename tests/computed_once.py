@@ -24,6 +24,7 @@ def _read_only(evaluation):
     """The same split each time; its arrays refuse to be changed in place."""
 
     @functools.cache
+    @functools.wraps(evaluation)
     def shared(*args, **named):
         split = evaluation(*args, **named)
         for array in (split.x, split.y):

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from markdown_it import MarkdownIt
@@ -52,6 +53,18 @@ def spans(page):
         for part in token.children or ()
         if part.type == "code_inline"
     ]
+
+
+def anchors(text):
+    """The names by which links reach the headings of a text on GitHub, in order."""
+    titles = [
+        "".join(part.content for part in content.children if part.type in {"text", "code_inline"})
+        for opening, content in pairwise(MarkdownIt().parse(text))
+        if opening.type == "heading_open"
+    ]
+    slugs = [re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles]
+    repeats = [slugs[:number].count(slug) for number, slug in enumerate(slugs)]
+    return [f"{slug}-{n}" if n else slug for slug, n in zip(slugs, repeats, strict=True)]
 
 
 def parsed(text, page=None):

@@ -1,4 +1,4 @@
-"""Load, verify, prepare and stream data sets; `litegate.datasets` to users."""
+"""Load, verify, prepare and stream data sets; users import it as `litegate.datasets`."""
 
 from litegate.data.digits import digits
 from litegate.data.mnist import mnist

@@ -103,6 +103,14 @@ def test_fields_of_the_report_are_there_with_their_description():
     assert SCHEMA["properties"]["verdict"]["description"] in written
 
 
+def test_every_public_name_has_a_summary():
+    rows = dict(_rows(generate.PARTS["API"]()))
+    public = [name for names in generate.public_names().values() for name in names]
+    assert list(rows) == [f"`{name}`" for name in public]
+    assert {"`litegate.Budget`", "`litegate.datasets.npz`", "`litegate.testing.tiny`"} <= {*rows}
+    assert all(rows.values())
+
+
 def test_commands_have_their_usage_and_options():
     written = generate.PARTS["commands"]()
     assert "## litegate store prune\n" in written

@@ -7,14 +7,14 @@ import subprocess
 import sys
 
 import pytest
-from documents import PAGES, PROJECT, name
+from documents import PAGES, PROJECT, anchors, name
 from sphinx.util.inventory import InventoryFile
 
 import litegate
 from litegate import testing
 from litegate.mutation import faults
 
-LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)\s]*)?\)")
+LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)")
 
 
 def _build(source, site):
@@ -88,9 +88,19 @@ def test_a_link_to_a_heading_that_is_not_there_fails_the_build(tmp_path):
     assert "nowhere" in done.stderr
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name)
-def test_links_between_files_lead_somewhere(page):
+TEXTS = [*PAGES, *sorted(PROJECT.glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", sorted(set(TEXTS)), ids=name)
+def test_links_lead_to_files_and_headings(page):
     """In the repository, where GitHub shows the pages as they are."""
-    for target in LINK.findall(page.read_text("utf-8")):
-        if not target.startswith("http"):
-            assert (page.parent / target).exists(), target
+    for path, heading in LINK.findall(page.read_text("utf-8")):
+        if not path.startswith("http"):
+            target = page.parent / path if path else page
+            assert target.exists(), path
+            assert not heading or heading in anchors(target.read_text("utf-8")), (path, heading)
+
+
+def test_anchors_are_those_of_github():
+    text = "# A `code()` title, with [a link](x.md)\n\n## Twice\n\n## Twice\n"
+    assert anchors(text) == ["a-code-title-with-a-link", "twice", "twice-1"]

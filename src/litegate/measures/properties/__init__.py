@@ -175,6 +175,7 @@ batch_invariant = Property(
     violation=_not_batched,
 )
 PROPERTIES = (finite, in_range, repeatable, batch_invariant)
+"""Finite outputs, output range, determinism and batch invariance, which a check searches."""
 
 
 def property_violations(
