@@ -213,12 +213,13 @@ def _next_steps(project: Path, folder: str, checks: str, lines: Iterable[str]) -
     steps = [f"`pytest {checks}/` gates the models of {folder}/"]
     if (project / folder / EXAMPLE).exists():
         steps = [
-            f"`pytest {checks}/` trains the example {folder}/{EXAMPLE} and gates it",
-            "put a model of your own in its place",
+            f"`pytest {checks}/` trains the example {folder}/{EXAMPLE} and gates it (a minute)",
+            "put your own model in its place, as its comments say, and run the command again",
         ]
         if find_spec("tensorflow") is None:
             steps.insert(0, '`pip install "litegate[train]"` installs TensorFlow for the example')
-            steps.append("or gate ready-made .tflite files without it: docs/how-to/prebuilt.md")
+            steps[-1] += "; ready-made .tflite files need no TensorFlow: docs/how-to/prebuilt.md"
+    steps.append("commit the files: the workflow compares each change with its merge base")
     for number, step in enumerate(steps, 1):
         yield f"{'next:  ' if number == 1 else '       '}{number}. {step}"
 

@@ -107,9 +107,13 @@ def uncaptured(config: pytest.Config) -> Any:
 
 
 def _words(event: process.Stage | process.Progress) -> str:
-    """The stage, and for training the epoch, loss, accuracy if any, and time left."""
+    """Return the stage, and for training the epoch, loss, accuracy if any, and time left.
+
+    There is no estimate after the first step, which compiles the network: it would be hours.
+    """
     if isinstance(event, process.Stage):
         return event.stage
     done = f"{event.stage} epoch {event.epoch}/{event.epochs} step {event.step}/{event.steps}"
     right = "" if event.accuracy is None else f", accuracy {event.accuracy:.4f}"
-    return f"{done}, loss {event.loss:.4f}{right}, {event.eta:.0f} s left"
+    left = "" if event.step == 1 < event.steps else f", {event.eta:.0f} s left"
+    return f"{done}, loss {event.loss:.4f}{right}{left}"

@@ -1,19 +1,21 @@
-"""An example that runs as it stands: handwritten digits, 8x8, out of scikit-learn.
+"""An example that runs as it stands: handwritten digits, 8x8 pixels, from scikit-learn.
 
-Put your own data, network and limits in its place, and give the file and the function a name.
+To gate your own model, replace the data, the network, the recipe and the limits, and rename the
+file and the function: the function's name is the model's.
 """
 
 import litegate as lg
 
 
 @lg.model(
-    # In place of this, your own arrays: lg.Data(name=..., load=..., ...), whose digests
-    # `litegate digests MODEL --write` fills in.
+    # Your own arrays: lg.Data(name=..., load=..., preprocess=..., domain=..., classes=...), then
+    # `litegate digests MODEL --write`, which pins them in this file.
     data=lg.datasets.digits(),
     training=lg.Training(epochs=30, batch_size=32, seed=7),
-    # What ships. With shipped="app/digits.tflite" that file must hold the gated bytes.
+    # The file that ships. With shipped="app/digits.tflite", that file must be the gated one:
+    # `litegate export MODEL int8_qat --to app/digits.tflite` writes it.
     recipes=[lg.recipes.int8_qat(fine_tune_epochs=5, input_type="uint8", output_type="uint8")],
-    # What it promises. A limit that is left out collects no check.
+    # The limits; a limit that is left out has no check. To see one fail, write size=lg.kib(6).
     budget=lg.Budget(
         accuracy=lg.percent(94),
         accuracy_drop=lg.points(2),
@@ -21,7 +23,7 @@ import litegate as lg
         size=lg.kib(12),
         size_ratio=0.70,
         latency=lg.ms(1),
-        # Each training gives logits another scale, which the application reads from the file.
+        # Each training gives the outputs another scale, which the application reads from the file.
         regression=lg.Regression(
             interface=("output 'quant_dense': scale", "output 'quant_dense': zero point"),
         ),
