@@ -207,7 +207,7 @@ def test_a_moved_tool_chain_is_not_separated_without_the_old_artifact(repinned):
     done.stdout.fnmatch_lines(["INCONCLUSIVE*size*"])
     report = json.loads((repinned.path / ".litegate/report/report.json").read_text())
     (row,) = report["verdicts"]
-    assert row["note"] == "tool chain changed too, and its effect is included"
+    assert row["note"] == "the tool chain changed too, and its effect is included"
     assert repinned.run("checks/test_one.py", "--against", "main", "--litegate-strict").ret == 1
 
 
