@@ -137,7 +137,7 @@ class Measurement:
         return _judge(self, Relation.AT_LEAST, limit)
 
     def __lt__(self, limit: object) -> NoReturn:
-        raise TypeError(f"limits are inclusive: write <= in place of < for the {self.name}")
+        raise TypeError(f"limits are inclusive: write <= instead of < for the {self.name}")
 
     def __gt__(self, limit: object) -> NoReturn:
         raise TypeError(f"limits are inclusive: write >= in place of > for the {self.name}")

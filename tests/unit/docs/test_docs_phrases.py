@@ -4,18 +4,16 @@ import re
 from pathlib import Path
 
 import pytest
-from documents import PROJECT, name
+from documents import PAGES, PROJECT, name
 
 PHRASES = [
     re.compile(line, re.IGNORECASE)
     for line in Path(__file__).with_name("old_phrases.txt").read_text("utf-8").splitlines()
     if line and not line.startswith("#")
 ]
-FOLDERS = ("docs/explanation", "docs/reference")
-FILES = ("CONTRIBUTING.md",)
 TEXTS = [
-    *(page for folder in FOLDERS for page in sorted((PROJECT / folder).rglob("*.md"))),
-    *(PROJECT / file for file in FILES),
+    *PAGES,
+    *(page for page in sorted(PROJECT.glob("*.md")) if page not in PAGES),
     *(file for file in sorted((PROJECT / ".github").rglob("*")) if file.suffix in {".md", ".yml"}),
 ]
 
