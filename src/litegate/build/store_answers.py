@@ -13,9 +13,11 @@ from litegate.build.store import ANSWERS, Store
 from litegate.core.errors import LitegateError
 from litegate.data.disk_arrays import open_array
 from litegate.runtimes.inference import Outputs, use_stored
-from litegate.runtimes.litert import instruction_set, version
+from litegate.runtimes.litert import instruction_set
+from litegate.runtimes.runtime import version
 from litegate.spec import Artifact
 from litegate.spec.artifact_keys import digest_of
+from litegate.spec.runtimes import XNNPACK
 from litegate.tflite.ports import Port
 
 MOST_BYTES = 16 * 2**20
@@ -39,8 +41,8 @@ def keep_answers(store: Store, artifact: Artifact, *, read: bool) -> Artifact:
 class StoredAnswers:
     """The outputs of one artifact on its evaluation split, in the store.
 
-    Their key has the file, the split, LiteRT's version and the processor's instruction set: float
-    results differ in their last bits between processors, and a run must not mix the two.
+    Their key has the file, the split, the runtime with its version and the processor's instruction
+    set: float results differ in their last bits between processors, and a run must not mix the two.
     """
 
     store: Store
@@ -48,20 +50,22 @@ class StoredAnswers:
     read: bool
     """Take stored outputs; else they are only written, for the page of `litegate report`."""
 
-    @property
-    def key(self) -> str:
-        """The key of the entry in the store."""
+    def key(self, runtime: str = XNNPACK) -> str:
+        """Return the key of a runtime's outputs in the store."""
         split, signature = self.artifact.evaluation.digest, self.artifact.signature
-        return digest_of([self.artifact.sha256, signature, split, version(), instruction_set()])
+        named = () if runtime == XNNPACK else (runtime,)
+        parts = [self.artifact.sha256, signature, split, *named, version(runtime)]
+        return digest_of([*parts, instruction_set()])
 
-    def load(self) -> dict[str, Outputs] | None:
+    def load(self, runtime: str = XNNPACK) -> dict[str, Outputs] | None:
         """Return the outputs by name; None if there are none or they do not fit the artifact."""
         if not self.read:
             return None
+        key = self.key(runtime)
         try:
-            if not self.store.has(ANSWERS, self.key):
+            if not self.store.has(ANSWERS, key):
                 return None
-            files = self.store.locate(ANSWERS, self.key)
+            files = self.store.locate(ANSWERS, key)
             outputs = {
                 name: Outputs(raw=open_array(files[f"{number}.npy"]), port=_port(fields))
                 for number, (name, fields) in enumerate(_ports(files[_PORTS].read_bytes()))
@@ -71,18 +75,18 @@ class StoredAnswers:
         if outputs and all(map(self._fits, outputs.values())):
             return outputs
         with suppress(LitegateError, OSError):  # a store that only others may write to
-            self.store.forget(ANSWERS, self.key)
+            self.store.forget(ANSWERS, key)
         return None
 
-    def save(self, outputs: dict[str, Outputs]) -> None:
+    def save(self, outputs: dict[str, Outputs], runtime: str = XNNPACK) -> None:
         """Store the outputs; a store that cannot be written to must not end the run."""
         if sum(output.raw.nbytes for output in outputs.values()) > MOST_BYTES:
             return
         with suppress(LitegateError, OSError):
-            if not self.store.has(ANSWERS, self.key):
-                self._put(outputs)
+            if not self.store.has(ANSWERS, key := self.key(runtime)):
+                self._put(key, outputs)
 
-    def _put(self, outputs: dict[str, Outputs]) -> None:
+    def _put(self, key: str, outputs: dict[str, Outputs]) -> None:
         ports = {name: asdict(output.port) for name, output in outputs.items()}
         with self.store.staging() as folder:
             (folder / _PORTS).write_text(json.dumps(ports, default=str))
@@ -90,7 +94,7 @@ class StoredAnswers:
             for number, output in enumerate(outputs.values()):
                 files[f"{number}.npy"] = folder / f"{number}.npy"
                 np.save(files[f"{number}.npy"], output.raw, allow_pickle=False)
-            self.store.put(ANSWERS, self.key, files)
+            self.store.put(ANSWERS, key, files)
 
     def _fits(self, output: Outputs) -> bool:
         samples = len(self.artifact.evaluation.x)

@@ -150,6 +150,11 @@ def _end(process: subprocess.Popen[bytes], grace: float) -> None:
         process.wait()
 
 
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process of `process_group`, with its own children."""
+    _signal_group(process, "SIGKILL")
+
+
 def _signal_group(process: subprocess.Popen[bytes], name: str) -> None:
     if process.poll() is not None:
         return

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from itertools import chain
 from typing import Any
 
 from rich.table import Table
@@ -14,6 +16,7 @@ from litegate.core.escaping import plain, shortened
 from litegate.measures.structure.inspection import InspectedTensor, Inspection
 from litegate.measures.structure.macs import Cost
 from litegate.measures.structure.operators import operator_label
+from litegate.measures.structure.runtime_trial import RuntimeTrial
 from litegate.report.columns import console
 from litegate.tflite.graph import Operator, Signature, Tensor
 
@@ -27,11 +30,11 @@ _NAME = 48
 """Characters of a tensor's name; names of fused layers have hundreds."""
 
 
-def show(inspection: Inspection, title: str) -> None:
+def show(inspection: Inspection, title: str, trials: Sequence[RuntimeTrial] = ()) -> None:
     """Print the inspection in tables, whose cells wrap in a narrow terminal."""
     with console() as output:
         output.print(_text(title), style="bold")
-        output.print(grid(_facts(inspection)))
+        output.print(grid([*_facts(inspection), *chain.from_iterable(map(_trial, trials))]))
         output.print(_table(("", "name", "type", "shape", "scale", "zero"), _ports(inspection)))
         output.print(_table(("operator", "version", "count", "MACs"), _operators(inspection)))
         rows = [_tensor_cells(placed) for placed in inspection.tensors[:_MOST_TENSORS]]
@@ -43,12 +46,16 @@ def show(inspection: Inspection, title: str) -> None:
             output.print(grid(("-", reason) for reason in _first_reasons(reasons)))
 
 
-def refusals(inspection: Inspection, title: str) -> Iterator[str]:
-    """Yield the lines that say which targets do not take a file, each with its first reasons."""
+def refusals(inspection: Inspection, trials: Sequence[RuntimeTrial], title: str) -> Iterator[str]:
+    """Yield the lines that say which targets and runtimes do not take a file, with reasons."""
     for target, breaches in inspection.targets.items():
         if breaches:
             yield plain(f"{title}: {target} does not take it")
             yield from (f"  - {plain(reason)}" for reason in _first_reasons(breaches))
+    for trial in trials:
+        if trial.refusal:
+            yield plain(f"{title}: {trial.runtime} does not run it")
+            yield f"  - {plain(trial.refusal)}"
 
 
 def grid(rows: Iterable[tuple[str, str]]) -> Table:
@@ -92,6 +99,23 @@ def _facts(inspection: Inspection) -> Iterator[tuple[str, str]]:
     yield "fully integer", _yes_or_no(inspection.not_integer)
     for target, breaches in inspection.targets.items():
         yield f"target {target}", _yes_or_no(breaches)
+
+
+def _trial(trial: RuntimeTrial) -> Iterator[tuple[str, str]]:
+    """Yield what a runtime does with the file, its recorded memory and its answers."""
+    label = f"runtime {trial.runtime}"
+    if trial.refusal:
+        yield label, f"no: {trial.refusal}"
+        return
+    yield label, f"runs it, version {trial.version}"
+    if arena := trial.arena:
+        named = (*arena.parts.items(), ("rest", arena.rest))
+        parts = ", ".join(f"{name} {size:,} B" for name, size in named)
+        recorded = f"{arena.total:,} B recorded: head {arena.head:,} B, tail {arena.tail:,} B"
+        board = "reference kernels on this machine, not your board"
+        yield f"arena on {trial.runtime}", f"{recorded} ({parts}); {board}"
+    for output in trial.outputs:
+        yield f"answers on {trial.runtime}", f"{output}, to {trial.samples} drawn samples"
 
 
 def _signature(signature: Signature) -> str:
@@ -177,7 +201,7 @@ def _first_reasons(reasons: tuple[str, ...]) -> Iterator[str]:
         yield f"and {len(reasons) - _MOST_REASONS} more: --json has them all"
 
 
-def as_json(inspection: Inspection) -> dict[str, Any]:
+def as_json(inspection: Inspection, trials: Sequence[RuntimeTrial] = ()) -> dict[str, Any]:
     """Return the inspection in JSON's types; an unknown number is null, beside its reason."""
     plan = inspection.plan
     return {
@@ -208,6 +232,19 @@ def as_json(inspection: Inspection) -> dict[str, Any]:
         "tensors": [_tensor(placed) for placed in inspection.tensors],
         "not_integer": list(inspection.not_integer),
         "targets": {name: list(breaches) for name, breaches in inspection.targets.items()},
+        "runtimes": {trial.runtime: _trial_row(trial) for trial in trials},
+    }
+
+
+def _trial_row(trial: RuntimeTrial) -> dict[str, Any]:
+    arena = trial.arena
+    return {
+        "version": trial.version,
+        "runs": not trial.refusal,
+        "refusal": trial.refusal,
+        "samples": trial.samples,
+        "outputs": list(trial.outputs),
+        "arena": arena and asdict(arena) | {"rest": arena.rest},
     }
 
 

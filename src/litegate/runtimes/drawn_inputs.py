@@ -7,6 +7,7 @@ with a fixed batch, with scalar inputs or outputs, and without inputs.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import Any, final
@@ -94,23 +95,35 @@ def _answer(graph: RunnableGraph, main: Subgraph, shapes: dict[str, tuple[int, .
     Raises ValueError for an input that is too large to draw, RuntimeError or ValueError if LiteRT
     refuses the shapes or an operator fails.
     """
+    resized = [shapes[name][0] for name, port in graph.inputs.items() if port.shape[:1] == (-1,)]
+    drawn = draw(main, graph.inputs, shapes, turns=SAMPLES // min(resized, default=1))
+    graph.resize(shapes)
+    outputs = []
+    for inputs in drawn:
+        graph.feed(inputs)
+        graph.invoke()
+        outputs += [_digested(name, raw) for name, raw in graph.fetch().items()]
+    return Answers(samples=SAMPLES, outputs=tuple(outputs))
+
+
+def draw(
+    main: Subgraph, ports: Mapping[str, Port], shapes: Mapping[str, tuple[int, ...]], *, turns: int
+) -> Iterator[dict[str, NDArray[Any]]]:
+    """Return raw inputs of these shapes, by name, for so many invocations; the same in every run.
+
+    Raises ValueError for an input that is too large to draw.
+    """
     largest = max(map(prod, shapes.values()), default=0)
     if largest > _MOST_VALUES:
         raise ValueError(
             f"an input of {largest:,} numbers; random inputs have at most {_MOST_VALUES:,}"
         )
-    resized = [shapes[name][0] for name, port in graph.inputs.items() if port.shape[:1] == (-1,)]
-    turns = SAMPLES // min(resized, default=1)
     rng = np.random.default_rng(_SEED)
-    rows = {name: _rows(main, port.index) for name, port in graph.inputs.items()}
-    graph.resize(shapes)
-    outputs = []
-    for _ in range(turns):
-        inputs = graph.inputs.items()
-        graph.feed({name: _draw(rng, port, shapes[name], rows[name]) for name, port in inputs})
-        graph.invoke()
-        outputs += [_digested(name, raw) for name, raw in graph.fetch().items()]
-    return Answers(samples=SAMPLES, outputs=tuple(outputs))
+    rows = {name: _rows(main, port.index) for name, port in ports.items()}
+    return (
+        {name: _draw(rng, port, shapes[name], rows[name]) for name, port in ports.items()}
+        for _ in range(turns)
+    )
 
 
 def _draw(rng: np.random.Generator, port: Port, shape: tuple[int, ...], rows: int) -> NDArray[Any]:

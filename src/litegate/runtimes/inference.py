@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from math import prod
@@ -15,9 +16,11 @@ from litegate.core.errors import MeasurementError
 from litegate.core.parallel import cores, in_order
 from litegate.data.disk_arrays import PART, in_parts
 from litegate.runtimes.answer_cache import AnswerCache
+from litegate.runtimes.child_runtime import SAMPLES, ChildRuntime
 from litegate.runtimes.litert import Kernels, Runner, load, needs_sample_shapes
 from litegate.runtimes.outputs import collect_outputs
 from litegate.spec import Artifact, Samples, by_input
+from litegate.spec.runtimes import XNNPACK
 from litegate.tflite.ports import Port, find_port
 
 BATCH = 100
@@ -91,76 +94,73 @@ def demand_loadable(artifact: Artifact) -> None:
         runner.take(artifact.evaluation.x[:1])
 
 
-def predict(
-    artifact: Artifact, kernels: Kernels = Kernels.XNNPACK, most: int = 0, output: str = ""
-) -> Outputs:
-    """Run an artifact on its evaluation split, or on the first `most` samples of it.
+def predict(artifact: Artifact, output: str = "") -> Outputs:
+    """Run an artifact on its evaluation split, on the runtime that it names.
 
     Returns `output`, by default the data set's deciding output, else the first of the file's
     signature. Each invocation uses one thread; the cores share the samples. The outputs are cached
     for later calls, because they depend on the artifact and the split alone.
 
-    Raises ArtifactError if LiteRT refuses the file or there is no such output, MeasurementError for
-    an empty split and for NaN or infinite samples, which an integer file would accept silently.
+    Raises ArtifactError if the runtime refuses the file or there is no such output, ConfigError if
+    this machine does not have the runtime, MeasurementError for an empty split and for NaN or
+    infinite samples, which an integer file would accept silently.
     """
-    outputs_by_name = predict_all(artifact, kernels, most)
+    outputs_by_name = predict_all(artifact)
     return _select(outputs_by_name, output or artifact.evaluation.output, artifact.name)
 
 
 class StoredOutputs(Protocol):
     """A place where an artifact's outputs on its whole evaluation split outlive the process."""
 
-    def load(self) -> dict[str, Outputs] | None:
-        """Return the outputs by name; None if there are none."""
+    def load(self, runtime: str) -> dict[str, Outputs] | None:
+        """Return a runtime's outputs by name; None if there are none."""
 
-    def save(self, outputs: dict[str, Outputs]) -> None:
-        """Keep the outputs."""
+    def save(self, outputs: dict[str, Outputs], runtime: str) -> None:
+        """Keep the outputs of a runtime."""
 
 
 _STORED: dict[Hashable, StoredOutputs] = {}
 
 
 def use_stored(artifact: Artifact, stored: StoredOutputs) -> None:
-    """Let `predict` take an artifact's outputs from `stored`; put there what it has to compute."""
-    _STORED[_cache_key(artifact, Kernels.XNNPACK, 0)] = stored
+    """Let `predict` take an artifact's outputs from `stored`; put there what it has to compute.
+
+    They are those of any runtime that the artifact is run on.
+    """
+    _STORED[_split_key(artifact)] = stored
 
 
-def _cache_key(artifact: Artifact, kernels: Kernels, most: int) -> Hashable:
+def _split_key(artifact: Artifact) -> Hashable:
     # The split by identity: a fault may feed other samples under the same digest.
-    return (artifact.sha256, artifact.signature, artifact.evaluation, kernels, most)
+    return (artifact.sha256, artifact.signature, artifact.evaluation)
 
 
-def predict_all(
-    artifact: Artifact, kernels: Kernels = Kernels.XNNPACK, most: int = 0
-) -> dict[str, Outputs]:
+def predict_all(artifact: Artifact) -> dict[str, Outputs]:
     """Run an artifact as `predict` does; return every output by name, in the signature's order."""
-    key = _cache_key(artifact, kernels, most)
-    return _ANSWERS.get(key, lambda: _stored_or_computed(key, artifact, kernels, most))
+    key = (_split_key(artifact), artifact.runtime)
+    return _ANSWERS.get(key, lambda: _stored_or_computed(artifact))
 
 
-def _stored_or_computed(
-    key: Hashable, artifact: Artifact, kernels: Kernels, most: int
-) -> dict[str, Outputs]:
-    stored = _STORED.get(key)
+def _stored_or_computed(artifact: Artifact) -> dict[str, Outputs]:
+    stored = _STORED.get(_split_key(artifact))
     if stored is None:
-        return _evaluate(artifact, kernels, most)
-    outputs_by_name = stored.load()
+        return _evaluate(artifact)
+    outputs_by_name = stored.load(artifact.runtime)
     if outputs_by_name is None:
-        outputs_by_name = _evaluate(artifact, kernels, most)
-        stored.save(outputs_by_name)
+        outputs_by_name = _evaluate(artifact)
+        stored.save(outputs_by_name, artifact.runtime)
     return outputs_by_name
 
 
-def _evaluate(artifact: Artifact, kernels: Kernels, most: int) -> dict[str, Outputs]:
-    """Run an artifact on its evaluation split, or on the first `most` samples of it."""
-    samples = artifact.evaluation.x[:most] if most else artifact.evaluation.x
-    return all_outputs(
+def _evaluate(artifact: Artifact) -> dict[str, Outputs]:
+    """Run an artifact on its evaluation split."""
+    run = all_outputs if artifact.runtime == XNNPACK else partial(child_outputs, artifact.runtime)
+    return run(
         artifact.tflite,
-        samples,
+        artifact.evaluation.x,
         subject=artifact.name,
-        kernels=kernels,
         signature=artifact.signature,
-        on_part=partial(demand_finite, samples, artifact.name),
+        on_part=partial(demand_finite, artifact.evaluation.x, artifact.name),
     )
 
 
@@ -229,6 +229,38 @@ def all_outputs(
     batch = batch or batch_of(samples, kernels)
     runners = [create() for _ in range(_runner_count(len(tflite), -(-len(samples) // batch)))]
     raw = collect_outputs(_run_all(runners, samples, batch, on_part), len(samples), subject)
+    return {name: Outputs(raw=raw[name], port=port) for name, port in runners[0].outputs.items()}
+
+
+def child_outputs(
+    runtime: str,
+    tflite: bytes,
+    samples: Samples,
+    *,
+    subject: str = "the model",
+    signature: str = "",
+    on_part: Callable[[Samples], None] = lambda _: None,
+) -> dict[str, Outputs]:
+    """Run `tflite` as `all_outputs` does, on a runtime in child processes, one for each core.
+
+    Raises as `ChildRuntime`.
+    """
+    if not len(samples):
+        raise MeasurementError(f"there is no sample to run {subject} on", expected="at least one")
+    start = partial(ChildRuntime, tflite, runtime, subject=subject, signature=signature)
+    parts = (samples[k : k + SAMPLES] for k in range(0, len(samples), SAMPLES))
+    count = max(1, min(cores(), _MOST_RUNNERS, -(-len(samples) // SAMPLES)))
+    with ExitStack() as children:
+        runners = [children.enter_context(closing(start())) for _ in range(count)]
+
+        def answer(runner: ChildRuntime, part: Samples) -> dict[str, NDArray[Any]]:
+            on_part(part)
+            return runner.answer(runner.ready(part))
+
+        answers = in_order([partial(answer, runner) for runner in runners], parts)
+        raw = collect_outputs(answers, len(samples), subject)
+        for runner in runners:
+            runner.finish()
     return {name: Outputs(raw=raw[name], port=port) for name, port in runners[0].outputs.items()}
 
 

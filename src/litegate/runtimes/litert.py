@@ -6,8 +6,6 @@ import hashlib
 import os
 import platform
 import re
-import sys
-import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -19,12 +17,11 @@ from typing import Any, final
 from numpy.typing import NDArray
 
 from litegate.core.errors import ArtifactError
+from litegate.runtimes.captured_stderr import STDERR, captured_stderr
 from litegate.runtimes.signatures import read_names, runnable_graph
 from litegate.spec import Samples
 from litegate.tflite.ports import Port, arrays_by_port
 
-_STDERR = 2
-"""The descriptor that LiteRT's C++ code writes to; `sys.stderr` may be another one under pytest."""
 _GREETING = re.compile(rb"^INFO: Created .* delegate for CPU")
 _SEEN_GREETINGS: list[bytes] = []
 """The greeting lines seen in this process; empty until LiteRT has written one."""
@@ -39,40 +36,22 @@ def without_greeting() -> Iterator[None]:
     once in a process, when it loads the first file with the delegate.
     It writes to the file descriptor, so redirecting `sys.stderr` would not catch it.
     """
-    stderr_copy = None if _SEEN_GREETINGS else _duplicate(_STDERR)
-    if stderr_copy is None:
+    if _SEEN_GREETINGS:
         yield
         return
-    with tempfile.TemporaryFile() as captured:
-        sys.stderr.flush()
-        os.dup2(captured.fileno(), _STDERR)
-        try:
-            yield
-        finally:
-            os.dup2(stderr_copy, _STDERR)
-            os.close(stderr_copy)
-            captured.seek(0)
-            for line in captured:
-                if _GREETING.search(line):
-                    _SEEN_GREETINGS.append(line)
-                else:
-                    os.write(_STDERR, line)
-
-
-def _duplicate(descriptor: int) -> int | None:
-    """Duplicate a file descriptor; return None if it is closed."""
+    content = b""
     try:
-        return os.dup(descriptor)
-    except OSError:
-        return None
-
-
-def version() -> str:
-    """Return the installed version of LiteRT."""
-    # Late: it imports the package `email`, which running a file does not need.
-    from importlib.metadata import version as installed
-
-    return installed("ai-edge-litert")
+        with captured_stderr() as written:
+            try:
+                yield
+            finally:
+                content = written()
+    finally:
+        for line in content.splitlines(keepends=True):
+            if _GREETING.search(line):
+                _SEEN_GREETINGS.append(line)
+            else:
+                os.write(STDERR, line)
 
 
 @cache

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, final
 
 from litegate.spec.recipe import Recipe
+from litegate.spec.runtimes import XNNPACK
 from litegate.spec.samples import Array, Domain, Samples
 
 
@@ -56,8 +57,11 @@ class Artifact:
     """The signature that is judged; empty if the file has at most one."""
     title: str = field(default="", compare=False)
     """Name in sentences of a file that no model declares; empty for a model's artifact."""
+    runtime: str = XNNPACK
+    """The runtime that its answers come from."""
 
     @property
     def name(self) -> str:
-        """Name for messages: "mnist_cnn/int8_qat"."""
-        return self.title or f"{self.model}/{self.recipe.name}"
+        """Name for messages: "mnist_cnn/int8_qat", or "mnist_cnn/int8_qat on tflm"."""
+        name = self.title or f"{self.model}/{self.recipe.name}"
+        return name if self.runtime == XNNPACK else f"{name} on {self.runtime}"

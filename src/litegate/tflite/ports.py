@@ -129,6 +129,33 @@ def port_from_detail(detail: Mapping[str, Any], name: str) -> Port:
     )
 
 
+def port_from_tensor(tensor: Tensor, name: str) -> Port:
+    """Build the port `name` from a parsed tensor.
+
+    Raises ArtifactError for a type that NumPy does not have.
+    """
+    try:
+        dtype = np.dtype(tensor.dtype)
+    except TypeError as error:
+        raise ArtifactError(f"the port {name} is {tensor.dtype}", expected="numbers") from error
+    return Port(
+        index=tensor.index,
+        name=canonical_name(name),
+        tensor=tensor.name,
+        dtype=dtype,
+        shape=tensor.shape_signature,
+        allocated=tensor.shape,
+        scale=tensor.scales[0] if tensor.scales else 0.0,
+        zero_point=tensor.zero_points[0] if tensor.zero_points else 0,
+    )
+
+
+def in_file_order(ports: Mapping[str, Port], indices: Iterable[int]) -> list[str]:
+    """Return the names of ports in the order of `indices`, the inputs or outputs of a subgraph."""
+    names = {port.index: name for name, port in ports.items()}
+    return [names[index] for index in dict.fromkeys(indices) if index in names]
+
+
 def canonical_name(name: str) -> str:
     """Return the name that the float network has for an output: without tfmot's prefix."""
     return name.removeprefix(_TFMOT_PREFIX)

@@ -46,9 +46,9 @@ def evaluated(monkeypatch):
     names = []
     evaluate = inference._evaluate
 
-    def counted(artifact, kernels, most):
+    def counted(artifact):
         names.append(artifact.name)
-        return evaluate(artifact, kernels, most)
+        return evaluate(artifact)
 
     monkeypatch.setattr(inference, "_evaluate", counted)
     return names
@@ -100,10 +100,20 @@ def test_another_processor_or_litert_computes_anew(store, evaluated, monkeypatch
     later(store)
     for name in ("instruction_set", "version"):
         with monkeypatch.context() as patch:
-            patch.setattr(store_answers, name, lambda: "another")
+            patch.setattr(store_answers, name, lambda *_: "another")
             later(store)
     assert len(evaluated) == 3
     assert len(entries(store)) == 3
+
+
+def test_each_runtime_has_answers_of_its_own(store, evaluated):
+    elsewhere = replace(ONE, runtime="reference")
+    first, second = later(store), later(store, elsewhere)
+    assert not same(first, second)
+    assert same(later(store, elsewhere), second)
+    assert same(later(store), first)
+    assert evaluated == [ONE.name, f"{ONE.name} on reference"]
+    assert len(entries(store)) == 2
 
 
 @pytest.mark.parametrize("text", ["{", '{"a": 1}'])
@@ -122,7 +132,7 @@ def test_damaged_answers_are_computed_again_and_replaced(store, evaluated, text)
 
 def test_answers_that_fit_no_array_are_computed_again(store, evaluated, tmp_path):
     """Whole by their digests, and written by somebody else."""
-    key = StoredAnswers(store=store, artifact=ONE, read=True).key
+    key = StoredAnswers(store=store, artifact=ONE, read=True).key()
     for number, text in enumerate(("[]", '{"a": 1}', '{"a": {"shape": [], "allocated": []}}')):
         store.forget(ANSWERS, key)
         (tmp_path / "ports.json").write_text(text)

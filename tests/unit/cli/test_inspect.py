@@ -253,3 +253,35 @@ def test_the_hook_for_pre_commit_is_a_command_line_that_fails(inspect):
     assert re.search(hook["files"], "models/a.tflite")
     for tflite, status in ((INT8, 0), (custom_operator(tiny(), "dense", "Mine"), 1)):
         assert inspect(tflite, *entry, *hook["args"]).exit_code == status
+
+
+def test_runtimes_run_the_file_and_say_what_they_recorded(inspect):
+    """In one run: what the runtime records, in words, in JSON and for a hook."""
+    pytest.importorskip("tflite_micro", exc_type=ImportError)
+    said = inspect(INT8, "--runtime", "tflm", width=400).stdout
+    for part in (
+        "runtime tflm         runs it, version 0.",
+        "2,688 B recorded: head 528 B, tail 2,160 B (TfLiteEvalTensor data 408 B, ",
+        "reference kernels on this machine, not your board",
+        " int8 4, from ",
+        ", to 8 drawn samples",
+    ):
+        assert part in said
+    found = told(inspect, INT8, "--runtime", "tflm")["runtimes"]["tflm"]
+    assert (found["runs"], found["refusal"], found["samples"]) == (True, "", 8)
+    assert (found["arena"]["total"], found["arena"]["head"]) == (2688, 528)
+
+
+def test_a_file_that_a_runtime_refuses_fails_the_check(inspect):
+    pytest.importorskip("tflite_micro", exc_type=ImportError)
+    done = inspect(tiny(Kind.DYNAMIC_RANGE), "--check", "--runtime", "tflm")
+    assert done.exit_code == 1
+    head, reason = done.stdout.splitlines()
+    assert head == "model.tflite: tflm does not run it"
+    assert "FULLY_CONNECTED (number 6) failed to prepare" in reason
+
+
+def test_unknown_runtimes_are_refused_before_a_file_is_read(inspect):
+    error = inspect(b"", "--runtime", "npu").exception
+    assert isinstance(error, LitegateError)
+    assert error.expected == "one of xnnpack, reference, tflm"

@@ -1,0 +1,86 @@
+"""Run a file on drawn inputs on a runtime, in a child process, to see whether it takes the file."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from litegate.core.errors import ArtifactError, LitegateError
+from litegate.runtimes.child_runtime import ChildRuntime
+from litegate.runtimes.drawn_inputs import draw
+from litegate.runtimes.runtime import Arena, demand
+from litegate.tflite.parser import parse
+
+_SAMPLES = 8
+"""Drawn samples: as for the equivalence of files, what a runtime refuses, it refuses for any; half
+of those, for the reference kernels take 10 to 25 ms for each."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeTrial:
+    """What a runtime does with a file."""
+
+    runtime: str
+    version: str = ""
+    """The runtime's version; empty if it has not loaded the file."""
+    refusal: str = ""
+    """The runtime's own words, or how its process ended; empty if it runs the file."""
+    samples: int = 0
+    """Number of drawn samples that it answered."""
+    outputs: tuple[str, ...] = ()
+    """For each output its name, type, shape and range of the raw answers."""
+    arena: Arena | None = None
+    """The memory that the runtime recorded; None if it records none."""
+
+
+def try_on(
+    runtime: str, tflite: bytes, *, subject: str = "the model", signature: str = ""
+) -> RuntimeTrial:
+    """Load a file on a runtime and run it on drawn inputs.
+
+    Raises ConfigError if this machine does not have the runtime, ArtifactError if the file cannot
+    be parsed or has no such signature.
+    """
+    demand(runtime)
+    main = parse(tflite, subject=subject, signature=signature).main
+    try:
+        child = ChildRuntime(tflite, runtime, subject=subject, signature=signature)
+    except ArtifactError as error:
+        return RuntimeTrial(runtime=runtime, refusal=_words(error))
+    version = str(child.identity.get("version", ""))
+    with closing(child):
+        shapes = {name: port.allocated for name, port in child.inputs.items()}
+        try:
+            drawn = list(draw(main, child.inputs, shapes, turns=_SAMPLES))
+            answers = child.answer({name: _joined(drawn, name) for name in child.inputs})
+            arena = child.arena()
+            child.finish()
+        except (LitegateError, ValueError) as error:
+            return RuntimeTrial(runtime=runtime, version=version, refusal=_words(error))
+    return RuntimeTrial(
+        runtime=runtime,
+        version=version,
+        samples=_SAMPLES,
+        outputs=tuple(_described(name, values) for name, values in answers.items()),
+        arena=arena,
+    )
+
+
+def _joined(drawn: list[dict[str, NDArray[Any]]], name: str) -> NDArray[Any]:
+    return np.concatenate([inputs[name] for inputs in drawn])
+
+
+def _words(error: Exception) -> str:
+    """Return what happened, and the words of the runtime, on one line."""
+    text = f"{error.what}: {error.got}" if isinstance(error, LitegateError) else str(error)
+    return " ".join(text.split())
+
+
+def _described(name: str, values: NDArray[Any]) -> str:
+    shape = "x".join(map(str, values.shape[1:])) or "1"
+    return f"{name} {values.dtype} {shape}, from {values.min():.6g} to {values.max():.6g}"

@@ -1,0 +1,109 @@
+"""Define what a runtime offers, and find out which runtimes this machine has."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Protocol, final
+
+from numpy.typing import NDArray
+
+from litegate.core.errors import ConfigError
+from litegate.spec.runtimes import REFERENCE, RUNTIMES, TFLM, XNNPACK
+
+PACKAGES: Mapping[str, str] = {
+    XNNPACK: "ai-edge-litert",
+    REFERENCE: "ai-edge-litert",
+    TFLM: "tflite-micro",
+}
+"""The distribution that has each runtime, whose version stands in keys and evidence."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arena:
+    """The memory that a runtime recorded for one file, in bytes."""
+
+    total: int
+    head: int
+    """Activations and scratch memory, which operators share."""
+    tail: int
+    """What persists from one invocation to the next."""
+    parts: Mapping[str, int] = field(default_factory=dict)
+    """Named parts of the tail."""
+
+    @property
+    def rest(self) -> int:
+        """Bytes of the tail that have no name."""
+        return self.tail - sum(self.parts.values())
+
+
+class LoadedFile(Protocol):
+    """A file that a runtime has loaded, in the runtime's own process. Not thread-safe."""
+
+    @property
+    def runtime(self) -> str:
+        """The runtime's name."""
+
+    @property
+    def version(self) -> str:
+        """The runtime's version."""
+
+    def reset(self) -> None:
+        """Set all state to what it was after loading."""
+
+    def answer(self, inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
+        """Run one sample, with a batch of one, by input and output in the file's order.
+
+        Raises ArtifactError with the runtime's words if it cannot.
+        """
+
+    def arena(self) -> Arena | None:
+        """Return the memory that the runtime recorded after an invocation; None if it does not."""
+
+
+@cache
+def version(runtime: str) -> str:
+    """Return the installed version of a runtime."""
+    # Late: it imports the package `email`, which running a file does not need.
+    from importlib.metadata import version as installed
+
+    return installed(PACKAGES[runtime])
+
+
+@cache
+def missing(runtime: str) -> str:
+    """Say why this machine does not have a runtime, and what to do; empty if it has it."""
+    from importlib.util import find_spec
+
+    if runtime != TFLM or find_spec("tflite_micro"):
+        return ""
+    if (sys.platform, platform.machine()) != ("linux", "x86_64"):
+        machine = f"{sys.platform} on {platform.machine()}"
+        return f"{PACKAGES[TFLM]} has wheels for Linux on x86-64 alone, and this is {machine}"
+    return f"{PACKAGES[TFLM]} is not installed: pip install 'litegate[{TFLM}]'"
+
+
+def demand(runtime: str) -> None:
+    """Raise ConfigError if there is no such runtime, or if this machine does not have it."""
+    if runtime not in RUNTIMES:
+        raise ConfigError(
+            f"there is no runtime {runtime}", expected=f"one of {', '.join(RUNTIMES)}"
+        )
+    if reason := missing(runtime):
+        what, _, install = reason.partition(": ")
+        raise ConfigError(f"there is no {runtime} on this machine", got=what, remedy=install)
+
+
+def described(runtime: str) -> str:
+    """Describe a runtime as evidence: its name, version and what it is not."""
+    names = {
+        XNNPACK: f"LiteRT {version(XNNPACK)}, XNNPACK",
+        REFERENCE: f"LiteRT {version(REFERENCE)}'s reference kernels on this machine, not a board",
+        TFLM: f"TensorFlow Lite Micro {version(TFLM)}:"
+        " reference kernels on this machine, not your board",
+    }
+    return names[runtime]

@@ -1,0 +1,110 @@
+"""Run files in a child process, at the bidding of messages on stdin.
+
+The process answers each request with one message on stdout:
+
+- `{"do": "load"}` with the file's bytes: `{"runtime": NAME, "version": VERSION}`
+- `{"do": "run"}` with the arrays of some samples, by input: the arrays of the answers, by output.
+  The state is reset before each sample.
+- `{"do": "arena"}`: `{"arena": {...}}`, or null
+- what cannot be done: `{"error": REASON}`
+
+`litegate.runtimes.messages` has the form of a message.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import partial
+from typing import Any, BinaryIO, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from litegate.core.errors import ArtifactError, LitegateError
+from litegate.runtimes.messages import arrays_of, read_message, write_arrays, write_message
+from litegate.runtimes.runtime import Arena, LoadedFile, version
+from litegate.spec.runtimes import TFLM
+
+
+def serve(load: Callable[[bytes], LoadedFile], requests: BinaryIO, replies: BinaryIO) -> None:
+    """Answer requests until their stream ends; `load` loads a file into the runtime."""
+    loaded: LoadedFile | None = None
+    while (request := read_message(requests)) is not None:
+        header, content = request
+        try:
+            if header["do"] == "load":
+                loaded = load(content)
+                identity = {"runtime": loaded.runtime, "version": loaded.version}
+                write_message(replies, identity)
+            elif loaded is not None and header["do"] == "run":
+                write_arrays(replies, {}, _answer(loaded, arrays_of(header, content)))
+            elif loaded is not None and header["do"] == "arena":
+                arena = loaded.arena()
+                write_message(replies, {"arena": arena and asdict(arena)})
+            else:
+                write_message(replies, {"error": f"cannot do {header['do']}"})
+        except LitegateError as error:
+            write_message(replies, {"error": error.got or error.what})
+
+
+def _answer(loaded: LoadedFile, inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
+    """Run one sample after another, each from a reset state."""
+    answers = []
+    for row in range(len(inputs[0])):
+        loaded.reset()
+        answers.append(loaded.answer([values[row : row + 1] for values in inputs]))
+    return [np.concatenate(rows) for rows in zip(*answers, strict=True)]
+
+
+@final
+class _LiteRT:
+    """A file in LiteRT's interpreter."""
+
+    def __init__(self, runtime: str, tflite: bytes, signature: str) -> None:
+        from litegate.runtimes.litert import Kernels, Runner
+        from litegate.tflite.parser import parse
+        from litegate.tflite.ports import in_file_order
+
+        self.runtime, self.version = runtime, version(runtime)
+        self._runner = Runner(tflite, kernels=Kernels(runtime), signature=signature, subject="it")
+        main = parse(tflite, subject="it", signature=signature).main
+        self._inputs = in_file_order(self._runner.inputs, main.inputs)
+        self._outputs = in_file_order(self._runner.outputs, main.outputs)
+
+    def reset(self) -> None:
+        """Do nothing: feeding a sample resets the variables."""
+
+    def answer(self, inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
+        self._runner.feed(dict(zip(self._inputs, inputs, strict=True)))
+        self._runner.invoke()
+        outputs = self._runner.fetch()
+        return [np.atleast_1d(outputs[name]) for name in self._outputs]
+
+    def arena(self) -> Arena | None:
+        return None
+
+
+def _load(runtime: str, signature: str, tflite: bytes) -> LoadedFile:
+    """Load a file; the imports are late, since each runtime needs another package."""
+    if runtime != TFLM:
+        return _LiteRT(runtime, tflite, signature)
+    from litegate.runtimes import tflm
+    from litegate.tflite.parser import parse
+
+    if entry := parse(tflite, subject="it", signature=signature).entry:
+        raise ArtifactError("it is refused", got=f"it runs the first graph, not graph {entry}")
+    return tflm.LoadedFile(tflite)
+
+
+def main(runtime: str, signature: str = "") -> None:
+    """Serve a runtime on this process's stdin and stdout."""
+    replies = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # C++ code that prints must not stand between two messages
+    serve(partial(_load, runtime, signature), sys.stdin.buffer, replies)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
