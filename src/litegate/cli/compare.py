@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import traceback
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, final
 
 import numpy as np
 import typer
 
 from litegate.cli.common import distinct_names, print_error, read
-from litegate.core.errors import LitegateError
+from litegate.core.errors import ConfigError, LitegateError
 from litegate.data.npz import LabelledSamples, read_samples
 from litegate.measures.measurement import Outcome
 from litegate.measures.regression.file_comparison import (
@@ -21,13 +22,15 @@ from litegate.measures.regression.file_comparison import (
     zero_sample,
 )
 from litegate.report.comparison import as_json, show
+from litegate.runtimes.runtime import demand
 from litegate.runtimes.sandbox import run_in_sandbox
+from litegate.spec.runtimes import RUNTIMES, XNNPACK
 
 ERROR = 2
 """Exit status if the files could not be compared; 1 means that B is worse."""
 
 
-def compare_files(
+def compare_files(  # noqa: PLR0913 options of a command
     a: Annotated[
         Path, typer.Argument(help="The .tflite file to compare with (the base).", metavar="A")
     ],
@@ -56,6 +59,13 @@ def compare_files(
             "--latency", help="Measure the latency of both, interleaved in fresh processes."
         ),
     ] = False,
+    runtime: Annotated[
+        str,
+        typer.Option(
+            metavar="NAMES",
+            help=f"The runtimes that both are run on, separated by commas: {', '.join(RUNTIMES)}.",
+        ),
+    ] = XNNPACK,
     to_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Compare file B with file A: size, types, operators, MACs, memory, and outputs with --data.
@@ -64,7 +74,14 @@ def compare_files(
     could not be compared.
     """
     try:
-        comparison = _compared(a, b, data, latency=latency, signature=signature, output=output)
+        request = _Request(
+            data=data,
+            signature=signature,
+            output=output,
+            latency=latency,
+            runtimes=_runtimes(runtime, data),
+        )
+        comparison = _compared(a, b, request)
     except LitegateError as error:
         print_error(error)
         raise typer.Exit(ERROR) from None
@@ -78,28 +95,52 @@ def compare_files(
     raise typer.Exit(int(comparison.outcome is Outcome.FAIL))
 
 
-def _compared(
-    a: Path, b: Path, data: Path | None, *, latency: bool, signature: str, output: str
-) -> FileComparison:
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Request:
+    """What two files are compared by."""
+
+    data: Path | None
+    signature: str
+    output: str
+    latency: bool
+    runtimes: tuple[str, ...]
+
+
+def _runtimes(names: str, data: Path | None) -> tuple[str, ...]:
+    """Return the named runtimes. Raises ConfigError for one that this machine does not have."""
+    runtimes = tuple(dict.fromkeys(name.strip() for name in names.split(",")))
+    for name in runtimes:
+        demand(name)
+    if runtimes != (XNNPACK,) and data is None:
+        raise ConfigError("--runtime needs --data: without samples nothing is run")
+    return runtimes
+
+
+def _compared(a: Path, b: Path, request: _Request) -> FileComparison:
     files = [read(path) for path in (a, b)]
     names = distinct_names(a, b)
     samples = (
-        read_samples(data)
-        if data
-        else _without_data(files[1], names[1], signature, latency=latency)
+        read_samples(request.data) if request.data else _without_data(files[1], names[1], request)
     )
     sides = [
-        file_artifact(name, tflite, samples, signature=signature, output=output)
+        file_artifact(name, tflite, samples, signature=request.signature, output=request.output)
         for name, tflite in zip(names, files, strict=True)
     ]
-    if data or latency:
+    if (request.data and XNNPACK in request.runtimes) or request.latency:
         for compared_side in sides:
             run_in_sandbox(compared_side.tflite, subject=compared_side.name)
-    labelled = samples.y is not None
-    return compare(*sides, run=data is not None, labelled=labelled, latency=latency)
+    return compare(
+        *sides,
+        run=request.data is not None,
+        labelled=samples.y is not None,
+        latency=request.latency,
+        runtimes=request.runtimes,
+    )
 
 
-def _without_data(tflite: bytes, name: str, signature: str, *, latency: bool) -> LabelledSamples:
+def _without_data(tflite: bytes, name: str, request: _Request) -> LabelledSamples:
     """Return no samples, or one of zeros if the files are timed."""
-    x = zero_sample(tflite, name, signature) if latency else np.empty(0, dtype=np.float32)
-    return LabelledSamples(x=x)
+    if not request.latency:
+        return LabelledSamples(x=np.empty(0, dtype=np.float32))
+    return LabelledSamples(x=zero_sample(tflite, name, request.signature))

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Final, final
 
 from litegate.spec.metric import Better, Metric
+from litegate.spec.runtimes import RUNTIMES
 
 
 @final
@@ -27,6 +28,7 @@ class Name:
     KERAS_AGREEMENT: Final = "agreement with Keras"
     KERAS_DIFFERENCE: Final = "max difference from Keras"
     KERNEL_AGREEMENT: Final = "kernel agreement"
+    RUNTIME_AGREEMENT: Final = "runtime agreement"
 
     FINITE_OUTPUTS: Final = "finite outputs: counterexamples"
     OUTPUT_RANGE: Final = "output range: counterexamples"
@@ -106,7 +108,20 @@ _BASE, _ANCHOR = " against the base", " since the anchor"
 
 def is_plural(name: str) -> bool:
     """Return True if a sentence about the measurement needs "are"."""
+    name = without_runtime(name)
     return name in _PLURAL or name in {since_anchor_name(plural) for plural in _PLURAL}
+
+
+def on_runtime_name(name: str, runtime: str) -> str:
+    """Return the name of the same measurement on another runtime: "accuracy on tflm"."""
+    return f"{name} on {runtime}"
+
+
+def without_runtime(name: str) -> str:
+    """Return the name of a measurement without the runtime that it was made on."""
+    for runtime in RUNTIMES:
+        name = name.removesuffix(f" on {runtime}")
+    return name
 
 
 def since_anchor_name(name: str) -> str:

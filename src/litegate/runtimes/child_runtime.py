@@ -30,7 +30,7 @@ from litegate.runtimes.messages import (
 from litegate.runtimes.runtime import Arena, demand
 from litegate.spec import Samples
 from litegate.tflite.parser import parse
-from litegate.tflite.ports import arrays_by_port, graph_ports, in_file_order, port_from_tensor
+from litegate.tflite.ports import arrays_by_port, in_file_order, parsed_ports
 
 TIMEOUT = 300.0
 """Seconds for one message: what `sandbox` gives a file. A message has at most `SAMPLES` samples."""
@@ -67,14 +67,11 @@ class ChildRuntime:
         file cannot be parsed or the child fails.
         """
         demand(runtime)
-        self._runtime, self._subject, self._timeout = runtime, subject, timeout
+        self._runtime, self._timeout = runtime, timeout
+        self._subject = subject.removesuffix(f" on {runtime}")  # which the sentences name
         graph = parse(tflite, subject=subject, signature=signature)
-        sides = {side: graph_ports(graph, side, signature) for side in ("inputs", "outputs")}
-        ports = {
-            side: {name: port_from_tensor(tensor, name) for name, tensor in tensors.items()}
-            for side, tensors in sides.items()
-        }
-        self.inputs, self.outputs = ports["inputs"], ports["outputs"]
+        self.inputs = parsed_ports(graph, "inputs", signature)
+        self.outputs = parsed_ports(graph, "outputs", signature)
         self._input_order = in_file_order(self.inputs, graph.main.inputs)
         self._output_order = in_file_order(self.outputs, graph.main.outputs)
         self._demand_one_sample()

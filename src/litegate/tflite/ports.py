@@ -245,6 +245,12 @@ def graph_ports(graph: Graph, side: str, signature: str = "") -> dict[str, Tenso
     return tensors
 
 
+def parsed_ports(graph: Graph, side: str, signature: str = "") -> dict[str, Port]:
+    """Return the same inputs or outputs as ports. Raises as `port_from_tensor`."""
+    tensors = graph_ports(graph, side, signature)
+    return {name: port_from_tensor(tensor, name) for name, tensor in tensors.items()}
+
+
 def join_names(names: Iterable[str]) -> str:
     """Join names for a message."""
     return ", ".join(names)

@@ -269,3 +269,40 @@ def test_lines_into_a_pipe_are_not_broken(compare, monkeypatch):
     said = compare(FLOAT, INT8).stdout
     assert any(len(line) > 80 for line in said.splitlines())
     assert "B keeps the limits of a change to A" in said
+
+
+def test_runtimes_are_judged_each_and_against_the_first(compare, samples):
+    """The verdicts, the shares and the differences of each; the files themselves once."""
+    done = compare(FLOAT, INT8, "--data", "data.npz", "--runtime", "xnnpack,reference", "--json")
+    assert done.exit_code == 0, done.output
+    verdicts = {one["measurement"]: one for one in json.loads(done.stdout)["verdicts"]}
+    here, there = verdicts["accuracy regression"], verdicts["accuracy regression on reference"]
+    assert (there["n"], there["limit"]) == (here["n"], here["limit"])
+    assert "accuracy regression on reference of b.tflite is" in there["sentence"]
+    assert "LiteRT 2." in there["evidence"][-1]
+    assert "reference kernels on this machine, not a board" in there["evidence"][-1]
+    judged = rows(done)
+    assert set(judged["reference decides as xnnpack"]) == {1.0}
+    assert judged["accuracy on reference"] == judged["accuracy"]
+    assert "equal decisions on reference" in judged
+
+
+@pytest.mark.parametrize(
+    ("args", "part"),
+    [
+        (("--runtime", "reference"), "--runtime needs --data"),
+        (("--data", "data.npz", "--runtime", "xnnpack,npu"), "there is no runtime npu"),
+    ],
+)
+def test_runtimes_that_cannot_be_judged_are_an_error(compare, samples, args, part):
+    done = compare(FLOAT, INT8, *args)
+    assert done.exit_code == 2
+    assert part in done.stderr
+
+
+def test_a_file_that_a_runtime_refuses_is_not_compared(compare, samples):
+    pytest.importorskip("tflite_micro", exc_type=ImportError)
+    done = compare(INT8, tiny(Kind.DYNAMIC_RANGE), "--data", "data.npz", "--runtime", "tflm")
+    assert done.exit_code == 2
+    assert "tflm refuses b.tflite\n" in done.stderr
+    assert "failed to prepare" in done.stderr

@@ -22,9 +22,9 @@ from litegate.core.errors import ArtifactError, MeasurementError
 from litegate.core.units import Unit, text
 from litegate.data.disk_arrays import in_parts
 from litegate.measures.accuracy.quanta import Grid, input_grid_of
-from litegate.runtimes.litert import Runner
 from litegate.spec import Artifact, Samples
-from litegate.tflite.ports import arrays_by_port
+from litegate.tflite.parser import parse
+from litegate.tflite.ports import arrays_by_port, parsed_ports
 
 _MOST_SAMPLES = 1000
 """Samples that show how a split was preprocessed: missing preprocessing affects all of them, so
@@ -98,9 +98,10 @@ def saturation(artifact: Artifact) -> Iterator[Saturation]:
     """Yield each input that clips values of the artifact's evaluation split; nothing is invoked.
 
     Samples whose shape differs from the input's are skipped: feeding them is an error anyway.
-    Raises ArtifactError if LiteRT rejects the file, or the samples belong to other inputs.
+    Raises ArtifactError if the file cannot be parsed, or the samples belong to other inputs.
     """
-    ports = Runner(artifact.tflite, subject=artifact.name, signature=artifact.signature).inputs
+    graph = parse(artifact.tflite, subject=artifact.name, signature=artifact.signature)
+    ports = parsed_ports(graph, "inputs", artifact.signature)
     for name, array in arrays_by_port(ports, artifact.evaluation.x, artifact.name).items():
         grid = input_grid_of(artifact, ports[name])
         fits = ports[name].resized_shape(array.shape)[1:] == array.shape[1:] and prod(array.shape)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 from math import prod
 from typing import Any, final
 
@@ -17,6 +18,7 @@ from litegate.data.npz import LabelledSamples
 from litegate.measures.accuracy import accuracy
 from litegate.measures.accuracy.decisions import demand_finite_outputs
 from litegate.measures.accuracy.outputs import pair_outputs
+from litegate.measures.accuracy.runtime_agreement import runtime_agreement
 from litegate.measures.lints.saturation import saturation
 from litegate.measures.measurement import Measurement, Outcome, Verdict
 from litegate.measures.regression import (
@@ -28,6 +30,7 @@ from litegate.measures.regression import (
     operator_changes,
     size_growth,
 )
+from litegate.measures.runtimes import on_runtime
 from litegate.measures.structure.inspection import Inspection, inspection
 from litegate.runtimes.inference import predict_all
 from litegate.spec import (
@@ -42,6 +45,7 @@ from litegate.spec import (
     by_input,
 )
 from litegate.spec.budget import ONE_PERCENT
+from litegate.spec.runtimes import XNNPACK
 from litegate.tflite.graph import Graph, Tensor
 from litegate.tflite.parser import parse
 from litegate.tflite.ports import canonical_name, graph_ports
@@ -159,11 +163,18 @@ def zero_sample(tflite: bytes, subject: str, signature: str = "") -> Samples:
 
 
 def compare(
-    a: Artifact, b: Artifact, *, run: bool, labelled: bool, latency: bool
+    a: Artifact,
+    b: Artifact,
+    *,
+    run: bool,
+    labelled: bool,
+    latency: bool,
+    runtimes: Sequence[str] = (XNNPACK,),
 ) -> FileComparison:
     """Compare two files, judging B by the default limits of a change.
 
-    `run` runs both on the samples, `labelled` compares the accuracy, `latency` times both. Raises
+    `run` runs both on the samples, on each of the runtimes, `labelled` compares the accuracy there,
+    `latency` times both. With several runtimes, rows show how many decisions they share. Raises
     ArtifactError if the inputs or outputs of the files differ; MeasurementError if most of the
     samples are outside an input's range, or if outputs are not finite; and as the measures do.
     """
@@ -173,15 +184,17 @@ def compare(
     clipped_inputs = [clipped for artifact in run_files for clipped in saturation(artifact)]
     if severe := next((clipped for clipped in clipped_inputs if clipped.is_severe), None):
         raise severe.error
-    for artifact in run_files:
+    pairs = [(replace(a, runtime=name), replace(b, runtime=name)) for name in runtimes]
+    for artifact in chain.from_iterable(pairs if run else ()):
         for outputs in predict_all(artifact).values():
             demand_finite_outputs(outputs, artifact.name)
     verdicts = [
         size_growth(a, b) <= ONE_PERCENT,
         lost_types(a, b) <= limits.lost_types,
     ]
-    if labelled:
-        verdicts.append(accuracy_loss(a, b) <= limits.accuracy)
+    for pair in pairs if labelled else ():
+        loss = on_runtime(accuracy_loss(*pair), pair[0].runtime)
+        verdicts.append(loss <= limits.accuracy)
     if latency:
         verdicts.append(
             latency_growth(a, b, limits.latency, floor=limits.latency_floor) <= limits.latency
@@ -190,15 +203,19 @@ def compare(
         inspection(artifact.tflite, (), subject=artifact.name, signature=artifact.signature)
         for artifact in (a, b)
     ]
-    rows = [*_file_rows(*inspections), *(_accuracy_rows(a, b) if labelled else ())]
+    rows = [*_file_rows(*inspections)]
+    rows += chain.from_iterable(_accuracy_rows(*pair) for pair in (pairs if labelled else ()))
     notes = [
         *map(str, clipped_inputs),
         *(f"interface: {line}" for line in interface_changes(a, b).offenders),
         *operator_changes(a, b).offenders,
     ]
     if run:
-        rows += _agreement_rows(a, b, notes)
-        notes += _differences(a, b)
+        for pair in pairs:
+            rows += _agreement_rows(*pair, notes)
+            notes += _differences(*pair)
+        for other in runtimes[1:]:
+            rows += _runtime_rows(*pairs[0], other, notes)
     requests = {"accuracy (--data with labels)": labelled, "latency (--latency)": latency}
     return FileComparison(
         verdicts=tuple(verdicts),
@@ -228,7 +245,7 @@ def _arena(file: Inspection) -> int | None:
 
 def _accuracy_rows(a: Artifact, b: Artifact) -> Iterator[ComparisonRow]:
     accuracy_a, accuracy_b = (accuracy(artifact).value for artifact in (a, b))
-    yield ComparisonRow(what="accuracy", a=accuracy_a, b=accuracy_b, unit=Unit.PERCENT)
+    yield ComparisonRow(what=f"accuracy{_where(a)}", a=accuracy_a, b=accuracy_b, unit=Unit.PERCENT)
 
 
 def _agreement_rows(a: Artifact, b: Artifact, notes: list[str]) -> Iterator[ComparisonRow]:
@@ -238,7 +255,26 @@ def _agreement_rows(a: Artifact, b: Artifact, notes: list[str]) -> Iterator[Comp
     except LitegateError as error:
         notes.append(f"agreement is not known: {error.what}")
         return
-    yield ComparisonRow(what="equal decisions", a=None, b=agreement.value, unit=agreement.unit)
+    what = f"equal decisions{_where(a)}"
+    yield ComparisonRow(what=what, a=None, b=agreement.value, unit=agreement.unit)
+
+
+def _runtime_rows(
+    a: Artifact, b: Artifact, runtime: str, notes: list[str]
+) -> Iterator[ComparisonRow]:
+    """Yield the share of decisions that each file has on both runtimes; or add a note."""
+    try:
+        shares = [runtime_agreement(artifact, runtime) for artifact in (a, b)]
+    except MeasurementError as error:
+        notes.append(f"the agreement of {a.runtime} and {runtime} is not known: {error.what}")
+        return
+    what = f"{runtime} decides as {a.runtime}"
+    yield ComparisonRow(what=what, a=shares[0].value, b=shares[1].value, unit=shares[0].unit)
+
+
+def _where(artifact: Artifact) -> str:
+    """Return the runtime, for a row; empty for the default."""
+    return "" if artifact.runtime == XNNPACK else f" on {artifact.runtime}"
 
 
 def _differences(a: Artifact, b: Artifact) -> Iterator[str]:
@@ -249,7 +285,7 @@ def _differences(a: Artifact, b: Artifact) -> Iterator[str]:
         yield f"the outputs cannot be compared: {error.what}"
         return
     for name, pair in pairs.items():
-        label = f" of {name}" if len(pairs) > 1 else ""
+        label = f"{f' of {name}' if len(pairs) > 1 else ''}{_where(a)}"
         yield _difference_text(label, *(outputs[:].real.astype(np.float64) for outputs in pair))
 
 
