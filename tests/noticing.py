@@ -1,5 +1,6 @@
 """Which measurements notice a planted fault, at limits like those of a repository's models."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from litegate import byte, per_thousand, percent, points, quanta
@@ -11,6 +12,7 @@ from litegate.measures.accuracy.leaks import leaked_samples
 from litegate.measures.accuracy.output_error import output_error
 from litegate.measures.measurement import Outcome
 from litegate.measures.properties import PROPERTIES, property_violations
+from litegate.measures.runtimes import runtime_violations
 from litegate.measures.structure import tensors, weights
 from litegate.measures.structure.arena import arena
 from litegate.measures.structure.macs import macs
@@ -51,6 +53,9 @@ CHECKS = {
     "operator changes against the base": lambda s: base.operator_changes(s.base, s.candidate) <= 0,
     "interface changes against the base": lambda s: (
         base.interface_changes(s.base, s.candidate) <= 0
+    ),
+    "runtime violations": lambda s: (
+        runtime_violations(replace(s.candidate, runtime="reference")) <= 0
     ),
     "operators unsupported by the target": lambda s: (
         target_violations(s.candidate, _target(s)) <= 0

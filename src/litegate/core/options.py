@@ -97,6 +97,15 @@ OPTIONS = (
         repeated=True,
     ),
     Option(
+        name="litegate_runtime",
+        parse=_names,
+        allowed="names of runtimes",
+        default="",
+        help="judge answers only on this runtime (may be given several times)",
+        metavar="NAME",
+        repeated=True,
+    ),
+    Option(
         name="litegate_against",
         parse=str.strip,
         refuses_empty=True,
@@ -267,6 +276,7 @@ class GateOptions:
     history: Path
     only_models: tuple[str, ...]
     only_recipes: tuple[str, ...]
+    only_runtimes: tuple[str, ...]
     against: str
     """The ref whose merge base the run is compared with, "auto" or "none"."""
     anchor: str
@@ -306,6 +316,7 @@ def parse(
         history=project / read["litegate_history"],
         only_models=read["litegate_model"],
         only_recipes=read["litegate_recipe"],
+        only_runtimes=read["litegate_runtime"],
         against=read["litegate_against"],
         anchor=read["litegate_anchor"],
         strict=read["litegate_strict"],

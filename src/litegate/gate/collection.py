@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from litegate.gate.integrity import shown_models
 from litegate.gate.items import (
     CASE,
     METRIC,
+    RUNTIME,
     case_of,
     cases_of,
     fixtures_of,
@@ -23,7 +25,9 @@ from litegate.gate.items import (
     requires,
 )
 from litegate.gate.state import PLAN, ROLES, Gate, Plan
-from litegate.spec.cases import Case, cases, cases_by_metric
+from litegate.spec import Metric
+from litegate.spec.cases import Case, cases, cases_by_metric, runtimes_of
+from litegate.spec.runtimes import XNNPACK
 
 _OF_RECIPES = frozenset({"candidate", "reference", "base", "anchor", "shipped", "target"})
 """Fixtures that make a check run once for each gated recipe."""
@@ -42,14 +46,32 @@ def parametrize(gate: Gate, metafunc: pytest.Metafunc) -> None:
             metafunc.definition.session.shouldstop = "the models cannot be loaded"
         raise pytest.Collector.CollectError(str(error)) from error
     matching = [case for case in offered if _gives(gate, case, metafunc.fixturenames)]
-    # Without a case there is one item, dropped later: what pytest makes of none is a setting.
+    names: tuple[str, ...] = (CASE,)
+    rows: list[tuple[Any, ...]] = [(case,) for case in matching]
     if METRIC in metafunc.fixturenames:
-        pairs = cases_by_metric(matching, metafunc.function)
-        ids = [f"{case.id}-{metric.name}" for case, metric in pairs] or ["none"]
-        metafunc.parametrize((CASE, METRIC), pairs or [(None, None)], ids=ids, indirect=True)
-        return
-    ids = [case.id for case in matching] or ["none"]
-    metafunc.parametrize(CASE, matching or [None], ids=ids, indirect=True)
+        names, rows = (CASE, METRIC), [*cases_by_metric(matching, metafunc.function)]
+    if RUNTIME in metafunc.fixturenames:
+        names = (*names, RUNTIME)
+        rows = [(*row, runtime) for row in rows for runtime in _runtimes(gate, metafunc, row[0])]
+    # Without a case there is one item, dropped later: what pytest makes of none is a setting.
+    ids = [_id(*row) for row in rows] or ["none"]
+    metafunc.parametrize(names, rows or [(None,) * len(names)], ids=ids, indirect=True)
+
+
+def _runtimes(gate: Gate, metafunc: pytest.Metafunc, case: Case) -> tuple[str, ...]:
+    """Return the runtimes that a check runs on, of those that this run judges."""
+    return runtimes_of(
+        case,
+        metafunc.function,
+        gate.options.only_runtimes,
+        asks_for_runtime="runtime" in metafunc.fixturenames,
+    )
+
+
+def _id(case: Case, *parameters: Metric | str) -> str:
+    """Return the part of a test's id in brackets; the default runtime is left out."""
+    named = (it.name if isinstance(it, Metric) else it for it in parameters)
+    return "-".join([case.id, *(name for name in named if name != XNNPACK)])
 
 
 def _gives(gate: Gate, case: Case, fixtures: list[str]) -> bool:

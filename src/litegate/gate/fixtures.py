@@ -14,6 +14,7 @@ from litegate.gate.state import GATE
 from litegate.regression.weakening import WeakenedLimits
 from litegate.spec import Artifact, Budget, Metric, Model, Regression
 from litegate.spec.cases import Case
+from litegate.spec.runtimes import XNNPACK
 from litegate.spec.targets import Target
 
 
@@ -29,6 +30,18 @@ def litegate_case(request: pytest.FixtureRequest) -> Case:
 
 
 @pytest.fixture
+def litegate_runtime(request: pytest.FixtureRequest) -> str:
+    """The runtime that the artifacts are run on; parametrized by the plugin for some checks."""
+    return verdicts.runtime(request, getattr(request, "param", None) or XNNPACK)
+
+
+@pytest.fixture
+def runtime(litegate_runtime: str) -> str:
+    """The name of a runtime besides the default; the check runs once for each in the budget."""
+    return litegate_runtime
+
+
+@pytest.fixture
 def model(litegate_case: Case) -> Model:
     """The model under test."""
     return litegate_case.model
@@ -41,33 +54,39 @@ def budget(litegate_case: Case) -> Budget:
 
 
 @pytest.fixture
-def candidate(request: pytest.FixtureRequest, litegate_case: Case) -> Artifact:
+def candidate(
+    request: pytest.FixtureRequest, litegate_case: Case, litegate_runtime: str
+) -> Artifact:
     """The quantized artifact under test."""
-    return verdicts.artifact(request, litegate_case, "candidate")
+    return verdicts.artifact(request, litegate_case, "candidate", litegate_runtime)
 
 
 @pytest.fixture
-def reference(request: pytest.FixtureRequest, litegate_case: Case) -> Artifact:
+def reference(
+    request: pytest.FixtureRequest, litegate_case: Case, litegate_runtime: str
+) -> Artifact:
     """The float artifact with the same start, epochs and batches as the candidate."""
-    return verdicts.artifact(request, litegate_case, "reference")
+    return verdicts.artifact(request, litegate_case, "reference", litegate_runtime)
 
 
 @pytest.fixture
-def baseline(request: pytest.FixtureRequest, litegate_case: Case) -> Artifact:
+def baseline(
+    request: pytest.FixtureRequest, litegate_case: Case, litegate_runtime: str
+) -> Artifact:
     """The model's plain `float32` artifact."""
-    return verdicts.artifact(request, litegate_case, "baseline")
+    return verdicts.artifact(request, litegate_case, "baseline", litegate_runtime)
 
 
 @pytest.fixture
-def base(request: pytest.FixtureRequest, litegate_case: Case) -> Artifact:
+def base(request: pytest.FixtureRequest, litegate_case: Case, litegate_runtime: str) -> Artifact:
     """The candidate's artifact at the merge base; a check that requests it needs --against."""
-    return verdicts.artifact(request, litegate_case, "base")
+    return verdicts.artifact(request, litegate_case, "base", litegate_runtime)
 
 
 @pytest.fixture
-def anchor(request: pytest.FixtureRequest, litegate_case: Case) -> Artifact:
+def anchor(request: pytest.FixtureRequest, litegate_case: Case, litegate_runtime: str) -> Artifact:
     """The candidate's artifact at the pinned commit; a check that requests it needs --anchor."""
-    return verdicts.artifact(request, litegate_case, "anchor")
+    return verdicts.artifact(request, litegate_case, "anchor", litegate_runtime)
 
 
 @pytest.fixture

@@ -13,16 +13,19 @@ import pytest
 
 from litegate.spec.cases import Case
 from litegate.spec.metric import Metric
+from litegate.spec.runtimes import XNNPACK
 
 CASE = "litegate_case"
 """The parameter that holds an item's case."""
 METRIC = "litegate_metric"
 """The one that holds the metric of a check that asks for one."""
+RUNTIME = "litegate_runtime"
+"""The one that holds the runtime that a check's artifacts are run on."""
 FIXTURES = frozenset(
     (
         *(CASE, "model", "candidate", "reference", "baseline", "base", "anchor"),
         *("budget", "regression", "weakened_limits", "noise"),
-        *("gated", "shipped", "target", "metric"),
+        *("gated", "shipped", "target", "metric", "runtime"),
     )
 )
 """What the gate hands to checks; `require` apart, which nobody may bring along."""
@@ -45,6 +48,12 @@ def case_of(item: pytest.Item) -> Case | None:
     params = item.callspec.params if isinstance(item, pytest.Function) and _called(item) else {}
     case = params.get(CASE)
     return case if isinstance(case, Case) else None
+
+
+def runtime_of(item: pytest.Item) -> str:
+    """Return the runtime that an item's artifacts are run on."""
+    params = item.callspec.params if isinstance(item, pytest.Function) and _called(item) else {}
+    return str(params.get(RUNTIME) or XNNPACK)
 
 
 def cases_of(items: list[pytest.Item]) -> list[Case]:

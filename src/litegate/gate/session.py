@@ -21,7 +21,14 @@ from litegate.regression.base_artifacts import Counterpart
 from litegate.regression.base_commit import NONE, merge_base, resolve
 from litegate.report.run_record import Run
 from litegate.spec import Artifact, DataLocations, Model
-from litegate.spec.cases import Case, check_recipes, gated_recipes, select_models, select_recipes
+from litegate.spec.cases import (
+    Case,
+    check_recipes,
+    check_runtimes,
+    gated_recipes,
+    select_models,
+    select_recipes,
+)
 from litegate.spec.loader import discover
 
 BASELINE = "float32"
@@ -168,8 +175,20 @@ class GateSession:
             )
 
     def demand_selection(self) -> None:
-        """Raise ConfigError if a model or recipe that was asked for does not exist."""
+        """Raise ConfigError if a model, recipe or runtime that was asked for does not exist."""
         check_recipes(self.models, self.options.only_recipes)
+        check_runtimes(self.options.only_runtimes)
+
+    def unjudged_runtimes(self) -> list[str]:
+        """Return the runtimes that models declare and that this run was told to leave out."""
+        only = self.options.only_runtimes
+        declared = (
+            runtime
+            for model in (self.models.values() if only else ())
+            for recipe in gated_recipes(model, self.options.only_recipes)
+            for runtime in model.budget_of(recipe).judged_runtimes
+        )
+        return [runtime for runtime in dict.fromkeys(declared) if runtime not in only]
 
     def new_run(self) -> Run:
         """Start the record of a run: its environment and the commits that it compares with."""
@@ -284,7 +303,7 @@ def conclude(session: GateSession, run: Run) -> dict[str, Any]:
     # Late: only the end of a run that judged something needs these.
     from litegate.measures.accuracy.leaks import leaked_sample_notes
     from litegate.measures.lints.gains import gain_notes
-    from litegate.measures.names import RULES
+    from litegate.measures.names import RULES, without_runtime
     from litegate.measures.overview import missing_accuracy_notes, overview, recipe_notes
     from litegate.report.json_report import document
     from litegate.report.slack import slack
@@ -306,7 +325,9 @@ def conclude(session: GateSession, run: Run) -> dict[str, Any]:
             run.notes += slack(budget, recipe_rows)
             run.notes += session.growth_notes(Case(model=model, recipe=recipe))
             subject = f"{model.name}/{recipe.name}"
-            if budget.limits_nothing and all(row["measurement"] in RULES for row in model_rows):
+            if budget.limits_nothing and all(
+                without_runtime(row["measurement"]) in RULES for row in model_rows
+            ):
                 run.unlimited.append(subject)
                 run.notes.append(f"{subject}: {_UNLIMITED}")
             run.notes += [f"{subject}: {note}" for note in gain_notes(recipe_rows, budget.metrics)]

@@ -90,7 +90,7 @@ class Gate:
         """
         progress = Progress()
         session = GateSession(options, progress.on_event, progress.on_notice, progress.on_wait)
-        if options.only_models or options.only_recipes:
+        if options.only_models or options.only_recipes or options.only_runtimes:
             session.demand_selection()
         base, anchor = session.base, session.anchor
         head, weakened = _compare_with_base(config, options, base)
@@ -186,7 +186,10 @@ class Gate:
         left_out = self.recorder.left_out
         checks = self.options.checks
         how = ", ".join(narrowed(self.config, checks, left_out=bool(left_out)))
+        unjudged = self.session.unjudged_runtimes()
         notes = [f"only some of the checks were run: {plain(how)}"] if how else []
+        if unjudged:
+            notes.append(f"NOT JUDGED ON {', '.join(unjudged)}, as --litegate-runtime asks")
         if left_out:
             count = f"{len(left_out)} of {len(self.recorder.offered)} checks were left out"
             notes.append(f"{count}, such as {plain(left_out[0])}")

@@ -12,7 +12,14 @@ import pytest
 from litegate.core.errors import ConfigError, LitegateError
 from litegate.core.files import shown_path
 from litegate.core.units import Unit, text
-from litegate.gate.items import case_of, fixtures_of, overridden, requirement_of, requires
+from litegate.gate.items import (
+    case_of,
+    fixtures_of,
+    overridden,
+    requirement_of,
+    requires,
+    runtime_of,
+)
 from litegate.gate.next_steps import error_steps, verdict_steps
 from litegate.gate.refusals import (
     CANDIDATE,
@@ -28,11 +35,14 @@ from litegate.gate.session import BASELINE, NotGated
 from litegate.gate.state import GATE, ROLES, Gate
 from litegate.measures.measurement import Measurement, Outcome, Verdict
 from litegate.measures.names import Name
+from litegate.measures.runtimes import on_runtime
 from litegate.measures.subjects import wrong_subject
 from litegate.measures.wording import sentence
 from litegate.report.run_record import Place, error_row, verdict_row
+from litegate.runtimes.runtime import demand, missing
 from litegate.spec import Artifact
 from litegate.spec.cases import Case
+from litegate.spec.runtimes import XNNPACK
 
 if TYPE_CHECKING:
     from litegate.mutation.faults import Scene
@@ -42,12 +52,48 @@ _PASSED = pytest.StashKey[bool]()
 _MISDIRECTED = pytest.StashKey[list[str]]()
 """Sentences about an item's verdicts on other artifacts than its case's."""
 _PLANTED_ROLES = ("candidate", "reference", "base", "baseline")
+_RUNTIME_NOTES = pytest.StashKey[list[str]]()
+"""Sentences about artifacts that the item's runtime refuses."""
 _REPORTED = pytest.StashKey[int]()
 """How many of an item's rows its earlier reports carry."""
 
 
-def artifact(request: pytest.FixtureRequest, case: Case, role: str) -> Artifact:
-    """Return the artifact of one role; skip with NOT GATED, or raise what prevented it."""
+def runtime(request: pytest.FixtureRequest, name: str) -> str:
+    """Return a runtime that this machine has; else skip with NOT JUDGED, or raise in CI."""
+    __tracebackhide__ = True
+    if reason := missing(name):
+        if request.config.stash[GATE].options.in_ci:
+            demand(name)
+        request.node.stash[OMITTED] = f"NOT JUDGED ON {name}: {reason}"
+        pytest.skip(f"NOT JUDGED ON {name}: {reason}")
+    return name
+
+
+def artifact(
+    request: pytest.FixtureRequest, case: Case, role: str, runtime: str = XNNPACK
+) -> Artifact:
+    """Return the artifact of one role, to be run on a runtime.
+
+    Skips with NOT GATED, or raises what prevented it. An artifact that the candidate is compared
+    with is run on the default runtime if it is refused there, and the verdicts say so.
+    """
+    __tracebackhide__ = True
+    default = _artifact(request, case, role)
+    if runtime == XNNPACK:
+        return default
+    scene = request.config.stash[GATE].scene
+    planted = scene.elsewhere if scene and role == "candidate" else None
+    elsewhere = replace(planted or default, runtime=runtime)
+    from litegate.runtimes.inference import refusal  # late: it loads NumPy
+
+    if role == "candidate" or not (words := refusal(elsewhere)):
+        return elsewhere
+    notes = request.node.stash.setdefault(_RUNTIME_NOTES, [])
+    notes.append(f"the {role} ran on {XNNPACK}, since {runtime} refuses it: {words}")
+    return default
+
+
+def _artifact(request: pytest.FixtureRequest, case: Case, role: str) -> Artifact:
     __tracebackhide__ = True
     if scene := request.config.stash[GATE].scene:
         return _planted(scene, role)
@@ -109,7 +155,7 @@ def requirer(request: pytest.FixtureRequest) -> Iterator[Require]:
     item.stash[_MISDIRECTED] = []
 
     def record(verdict: Verdict) -> Verdict | None:
-        verdict = _as_separated(item, verdict)
+        verdict = _on_runtime(item, _as_separated(item, verdict))
         if gate.scene is None:
             verdict = _as_note(item, verdict).explained()
         measurement = verdict.measurement
@@ -183,6 +229,13 @@ def _as_separated(item: pytest.Item, verdict: Verdict) -> Verdict:
         return verdict
     note = "the tool chain changed too, and its effect is included"
     return replace(verdict, outcome=Outcome.INCONCLUSIVE, note=note)
+
+
+def _on_runtime(item: pytest.Item, verdict: Verdict) -> Verdict:
+    """Name the item's runtime in the verdict, unless it is the default."""
+    notes = item.stash.get(_RUNTIME_NOTES, [])
+    measurement = on_runtime(verdict.measurement, runtime_of(item), *notes)
+    return replace(verdict, measurement=measurement)
 
 
 def _as_note(item: pytest.Item, verdict: Verdict) -> Verdict:

@@ -38,6 +38,7 @@ class Name:
     TENSOR_VIOLATIONS: Final = "tensor type violations"
     OPERATOR_VIOLATIONS: Final = "operator violations"
     REFERENCE_VIOLATIONS: Final = "reference (float) violations"
+    RUNTIME_VIOLATIONS: Final = "runtime violations"
     UNSUPPORTED_OPERATORS: Final = "operators unsupported by the target"
 
     SIZE: Final = "size"
@@ -81,6 +82,7 @@ RULES = frozenset(
         *COUNTEREXAMPLES,
         *(Name.TENSOR_VIOLATIONS, Name.OPERATOR_VIOLATIONS, Name.REFERENCE_VIOLATIONS),
         *(Name.SIZE_SAVING, Name.SHIPPED_DIFFERENCES, Name.WEAKENED_LIMITS),
+        Name.RUNTIME_VIOLATIONS,
     }
 )
 """Measurements that checks compare with a fixed number, whatever limits a project sets."""
@@ -93,6 +95,7 @@ _PLURAL = frozenset(
         Name.TENSOR_VIOLATIONS,
         Name.OPERATOR_VIOLATIONS,
         Name.REFERENCE_VIOLATIONS,
+        Name.RUNTIME_VIOLATIONS,
         Name.UNSUPPORTED_OPERATORS,
         Name.UNIQUE_WEIGHTS,
         Name.MACS,

@@ -1,12 +1,13 @@
-"""Name the runtime in measurements of answers."""
+"""Name the runtime in measurements of answers, and measure whether it takes the file."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from litegate.measures.measurement import Measurement
-from litegate.measures.names import on_runtime_name
+from litegate.measures.measurement import Measurement, violations
+from litegate.measures.names import Name, on_runtime_name
 from litegate.runtimes.runtime import described
+from litegate.spec import Artifact
 from litegate.spec.runtimes import XNNPACK
 
 
@@ -23,4 +24,23 @@ def on_runtime(measurement: Measurement, runtime: str, *notes: str) -> Measureme
         name=on_runtime_name(measurement.name, runtime),
         subject=measurement.subject.removesuffix(f" on {runtime}"),
         evidence=(*measurement.evidence, *notes, described(runtime)),
+    )
+
+
+def runtime_violations(candidate: Artifact) -> Measurement:
+    """Measure 1 if the candidate's runtime refuses it, in the runtime's words, and 0 otherwise.
+
+    Raises as `predict`, for any other error.
+    """
+    from litegate.runtimes.inference import predict_all, refusal  # late: it loads NumPy
+
+    words = refusal(candidate)
+    if not words:
+        predict_all(candidate)
+    return violations(
+        Name.RUNTIME_VIOLATIONS,
+        candidate.name,
+        (words,) if words else (),
+        n=1,
+        artifacts=(candidate.sha256,),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from litegate.measures.measurement import Measurement
-from litegate.measures.names import Name, bounded_by
+from litegate.measures.names import Name, bounded_by, without_runtime
 from litegate.spec.metric import Metric
 
 _OF_REFERENCE = frozenset({Name.REFERENCE_VIOLATIONS})
@@ -30,7 +30,7 @@ def wrong_subject(
     "anchor", "baseline". A comparison with the reference must be of that pair; any other
     measurement must be of the candidate, alone or beside the base, anchor or reference.
     """
-    expected = _expected_roles(measurement.name, metrics)
+    expected = _expected_roles(without_runtime(measurement.name), metrics)
     allowed = expected or ("candidate", "reference", "base", "anchor")
     required = expected or ("candidate",)
     measured = set(measurement.artifacts)

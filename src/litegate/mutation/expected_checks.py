@@ -10,6 +10,7 @@ from typing import Any, final
 from litegate.measures.names import COUNTEREXAMPLES, Name, bounded_by, since_anchor_name
 from litegate.mutation.faults import Fault, OfMetric, Scene
 from litegate.spec import Regression
+from litegate.spec.runtimes import XNNPACK
 
 AppliesTo = Callable[[Scene], bool]
 
@@ -60,6 +61,10 @@ def _limits_growth(scene: Scene) -> bool:
 
 def _has_target(scene: Scene) -> bool:
     return scene.model.budget_of(scene.recipe).target is not None
+
+
+def _has_further_runtime(scene: Scene) -> bool:
+    return any(name != XNNPACK for name in scene.model.budget_of(scene.recipe).judged_runtimes)
 
 
 def _has_anchor(scene: Scene) -> bool:
@@ -144,6 +149,9 @@ EXPECTED_CHECKS = {
     ),
     Name.MACS: _budget("macs", "macs", "candidate", "test_memory", "<="),
     Name.ARENA: _budget("arena", "arena", "candidate", "test_memory", "<="),
+    Name.RUNTIME_VIOLATIONS: _fixed(
+        "runtime_violations(candidate) <= 0", "test_runtimes", _has_further_runtime
+    ),
     Name.UNSUPPORTED_OPERATORS: _fixed(
         "target_violations(candidate, target) <= 0", "test_memory", _has_target
     ),
@@ -251,3 +259,6 @@ def _metric_checks(scene: Scene) -> Iterator[tuple[OfMetric, str, ExpectedCheck]
 SLOW_MEASUREMENTS = frozenset(COUNTEREXAMPLES)
 """Measurements that search for counterexamples. Their checks run only on faults meant for them and
 on faults that no other check noticed, which halves the time of a proof of `digits_cnn`."""
+OF_RUNTIMES = frozenset({Name.RUNTIME_VIOLATIONS})
+"""Measurements that only checks on a further runtime make. Other checks on one run as slow checks
+do: a planted file is run there in processes of its own, sample by sample."""

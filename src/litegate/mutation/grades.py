@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import final
 
 from litegate.core.errors import LitegateError
-from litegate.mutation.expected_checks import SLOW_MEASUREMENTS
+from litegate.mutation.expected_checks import OF_RUNTIMES, SLOW_MEASUREMENTS
 from litegate.mutation.faults import Expect, Family, Fault, Scene, Unplantable
 from litegate.mutation.result import CheckInfo, CheckResult, CheckRunner
 from litegate.runtimes.inference import all_outputs
@@ -90,10 +90,11 @@ class CheckPlan:
         return [check for check in self.checks if includes_latency or not check.is_latency]
 
     def _runs_first(self, check: CheckInfo, fault: Fault) -> bool:
-        measurements = self.sound_results[check.id].verdicts
-        is_slow = any(name in SLOW_MEASUREMENTS for name in measurements)
-        is_meant = any(name in fault.noticed_by for name in measurements)
-        return self.all_checks or not is_slow or is_meant
+        measurements = set(self.sound_results[check.id].verdicts)
+        is_slow = check.runs_elsewhere or not measurements.isdisjoint(SLOW_MEASUREMENTS)
+        if check.runs_elsewhere:  # the default runtime's check of the same measurement runs first
+            measurements &= OF_RUNTIMES
+        return self.all_checks or not is_slow or not measurements.isdisjoint(fault.noticed_by)
 
 
 def run_next_grade(sound: Scene, fault_run: FaultRun, plan: CheckPlan, runner: CheckRunner) -> None:

@@ -94,3 +94,5 @@ class CheckInfo:
     """Whether the check takes the fixture `base` or `anchor`."""
     uses_reference: bool = False
     """Whether the check takes the fixture `reference`."""
+    runs_elsewhere: bool = False
+    """Whether its artifacts are run on another runtime than the default."""

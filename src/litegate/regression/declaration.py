@@ -129,6 +129,7 @@ def _recipe(
         "interface": list((model.budget_of(recipe).regression or Regression()).lasting_changes),
         "shipped": recipe.shipped,
         "target": _target(model.budget_of(recipe).target, project),
+        "runtimes": list(model.budget_of(recipe).judged_runtimes),
         "key": keys(recipe.name),
     }
 

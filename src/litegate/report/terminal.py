@@ -45,13 +45,19 @@ def _lines(run: Run, width: int, verbosity: int) -> Iterator[Line]:
     yield from (("plain", f"INCONCLUSIVE: {row['sentence']}") for row in inconclusive)
     yield from (("error", row["message"]) for row in run.errors if row["id"] in ("", PROOF))
     yield from (("plain", f"note: {note}") for note in _notes(run.notes, verbosity))
-    yield from (
-        ("plain", f"NOT MEASURED {check}: {reason}") for check, reason in run.not_measured.items()
-    )
+    yield from (("plain", line) for line in _not_measured(run))
     yield from (
         ("error", f"{model} was NOT GATED: {reason}") for model, reason in run.not_gated.items()
     )
     yield _closing(run)
+
+
+def _not_measured(run: Run) -> Iterator[str]:
+    """Yield a line for each reason why checks were left out, with the first of them."""
+    for reason in dict.fromkeys(run.not_measured.values()):
+        checks = [check for check, its_reason in run.not_measured.items() if its_reason == reason]
+        more = f" and {len(checks) - 1} more" if len(checks) > 1 else ""
+        yield f"NOT MEASURED {checks[0]}{more}: {reason}"
 
 
 def _notes(notes: Sequence[str], verbosity: int) -> Iterator[str]:

@@ -12,11 +12,11 @@ from typing import Any, Protocol, final
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.core.errors import MeasurementError
+from litegate.core.errors import LitegateError, MeasurementError
 from litegate.core.parallel import cores, in_order
 from litegate.data.disk_arrays import PART, in_parts
 from litegate.runtimes.answer_cache import AnswerCache
-from litegate.runtimes.child_runtime import SAMPLES, ChildRuntime
+from litegate.runtimes.child_runtime import SAMPLES, ChildRuntime, Refused
 from litegate.runtimes.litert import Kernels, Runner, load, needs_sample_shapes
 from litegate.runtimes.outputs import collect_outputs
 from litegate.spec import Artifact, Samples, by_input
@@ -120,6 +120,8 @@ class StoredOutputs(Protocol):
 
 
 _STORED: dict[Hashable, StoredOutputs] = {}
+_REFUSALS: dict[Hashable, Refused] = {}
+"""Refusals by file, split and runtime: each check that runs a file would start a process."""
 
 
 def use_stored(artifact: Artifact, stored: StoredOutputs) -> None:
@@ -138,7 +140,13 @@ def _split_key(artifact: Artifact) -> Hashable:
 def predict_all(artifact: Artifact) -> dict[str, Outputs]:
     """Run an artifact as `predict` does; return every output by name, in the signature's order."""
     key = (_split_key(artifact), artifact.runtime)
-    return _ANSWERS.get(key, lambda: _stored_or_computed(artifact))
+    if refused := _REFUSALS.get(key):
+        raise refused
+    try:
+        return _ANSWERS.get(key, lambda: _stored_or_computed(artifact))
+    except Refused as error:
+        _REFUSALS[key] = error
+        raise
 
 
 def _stored_or_computed(artifact: Artifact) -> dict[str, Outputs]:
@@ -162,6 +170,20 @@ def _evaluate(artifact: Artifact) -> dict[str, Outputs]:
         signature=artifact.signature,
         on_part=partial(demand_finite, artifact.evaluation.x, artifact.name),
     )
+
+
+def refusal(artifact: Artifact) -> str:
+    """Return the words with which a runtime refuses an artifact; empty if it runs it.
+
+    Another error is left to whoever runs the artifact.
+    """
+    try:
+        predict_all(artifact)
+    except Refused as error:
+        return " ".join(error.got.split())
+    except LitegateError:
+        pass
+    return ""
 
 
 def demand_finite(samples: Samples, subject: str, part: Samples) -> None:
@@ -247,21 +269,39 @@ def child_outputs(
     """
     if not len(samples):
         raise MeasurementError(f"there is no sample to run {subject} on", expected="at least one")
-    start = partial(ChildRuntime, tflite, runtime, subject=subject, signature=signature)
     parts = (samples[k : k + SAMPLES] for k in range(0, len(samples), SAMPLES))
     count = max(1, min(cores(), _MOST_RUNNERS, -(-len(samples) // SAMPLES)))
     with ExitStack() as children:
-        runners = [children.enter_context(closing(start())) for _ in range(count)]
+        start = partial(ChildRuntime, tflite, runtime, subject=subject, signature=signature)
+        first = children.enter_context(closing(start()))  # alone: it may refuse the file
+        workers = [_ChildWorker(start, children, on_part) for _ in range(count)]
+        workers[0].child = first
+        raw = collect_outputs(in_order(workers, parts), len(samples), subject)
+        for worker in workers:
+            worker.finish()
+    return {name: Outputs(raw=raw[name], port=port) for name, port in first.outputs.items()}
 
-        def answer(runner: ChildRuntime, part: Samples) -> dict[str, NDArray[Any]]:
-            on_part(part)
-            return runner.answer(runner.ready(part))
 
-        answers = in_order([partial(answer, runner) for runner in runners], parts)
-        raw = collect_outputs(answers, len(samples), subject)
-        for runner in runners:
-            runner.finish()
-    return {name: Outputs(raw=raw[name], port=port) for name, port in runners[0].outputs.items()}
+@final
+@dataclass(eq=False)
+class _ChildWorker:
+    """Answers parts of the samples in a child process, which it starts for the first of them."""
+
+    start: Callable[[], ChildRuntime]
+    children: ExitStack
+    on_part: Callable[[Samples], None]
+    child: ChildRuntime | None = None
+
+    def __call__(self, part: Samples) -> dict[str, NDArray[Any]]:
+        self.on_part(part)
+        if self.child is None:
+            self.child = self.children.enter_context(closing(self.start()))
+        return self.child.answer(self.child.ready(part))
+
+    def finish(self) -> None:
+        """Let the child end; raise ArtifactError if it crashes then."""
+        if self.child:
+            self.child.finish()
 
 
 def batch_of(samples: Samples, kernels: Kernels = Kernels.XNNPACK) -> int:

@@ -7,12 +7,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Protocol, final
-
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, Protocol, final
 
 from litegate.core.errors import ConfigError
 from litegate.spec.runtimes import REFERENCE, RUNTIMES, TFLM, XNNPACK
+
+if TYPE_CHECKING:  # the gate asks which runtimes there are, long before it needs NumPy
+    from numpy.typing import NDArray
 
 PACKAGES: Mapping[str, str] = {
     XNNPACK: "ai-edge-litert",

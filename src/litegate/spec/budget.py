@@ -9,6 +9,7 @@ from typing import Any, final
 from litegate.core.errors import ConfigError
 from litegate.core.units import Number, Quantity, Unit, us
 from litegate.spec.metric import Metric
+from litegate.spec.runtimes import RUNTIMES, TFLM, XNNPACK
 
 # Proving a drop of at most 0.5 points takes 1,713 samples if 0.5 % of the answers flip, 6,852 if
 # 2 % do (90 % power). The fine-tuned MNIST network varies with an SD of 0.30 points from seed to
@@ -140,6 +141,9 @@ class Budget:
     target: str | None = None
     """Target that must support every operator: "tflm", "edgetpu", "ethos-u", "xnnpack-int8", or the
     path of a TOML file, relative to the project's root."""
+    runtimes: tuple[str, ...] | None = None
+    """Runtimes that answers are judged on: "xnnpack", "reference", "tflm"; None: "xnnpack" alone.
+    The target "tflm" adds "tflm"."""
     regression: Regression | None = None
     """Limits of a change against the base; None: the defaults of `Regression`."""
 
@@ -150,6 +154,7 @@ class Budget:
                 got=repr(self.target),
             )
         self._check_metrics()
+        self._check_runtimes()
         for f in limit_fields(Budget):
             check_limit("Budget", f.name, f.metadata["unit"], getattr(self, f.name))
         for name in ("accuracy", "agreement", "keras_agreement", "kernel_agreement"):
@@ -178,6 +183,23 @@ class Budget:
                 f"Budget(metrics=...) has two metrics named {', '.join(twice)}",
                 remedy="give one of them another name=...",
             )
+
+    def _check_runtimes(self) -> None:
+        runtimes = self.runtimes
+        is_tuple = isinstance(runtimes, tuple) and bool(runtimes)
+        if runtimes is not None and not (is_tuple and set(runtimes) <= set(RUNTIMES)):
+            raise ConfigError(
+                "Budget(runtimes=...) is a tuple of the runtimes to judge on",
+                expected=f"names out of {', '.join(RUNTIMES)}",
+                got=repr(runtimes),
+                remedy='write runtimes=("xnnpack", "tflm")',
+            )
+
+    @property
+    def judged_runtimes(self) -> tuple[str, ...]:
+        """The runtimes that answers are judged on: the declared ones, and the target's own."""
+        implied = (TFLM,) if self.target == TFLM else ()
+        return tuple(dict.fromkeys((*(self.runtimes or (XNNPACK,)), *implied)))
 
     def with_defaults(self, defaults: Budget) -> Budget:
         """Return a budget with its unset limits from `defaults`; metrics are merged by name."""
@@ -209,6 +231,8 @@ ACCURACY_LIMITS = frozenset(
     )
 )
 """Limits of top-1 accuracy, which need labels that are classes."""
+ANSWER_LIMITS = ACCURACY_LIMITS | {"agreement", "output_error", "regression.agreement"}
+"""Limits of what a file answers, besides those of metrics: each runtime must keep them."""
 
 
 def limit_fields(owner: type[Budget | Regression]) -> tuple[Field[Any], ...]:

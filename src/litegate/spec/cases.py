@@ -11,11 +11,12 @@ from typing import Any, final
 
 from litegate.core.errors import ConfigError
 from litegate.core.escaping import plain
-from litegate.spec.budget import ACCURACY_LIMITS, Budget, Regression, limit_fields
+from litegate.spec.budget import ACCURACY_LIMITS, ANSWER_LIMITS, Budget, Regression, limit_fields
 from litegate.spec.metric import LIMITS as METRIC_LIMITS
 from litegate.spec.metric import Metric
 from litegate.spec.model import Model
 from litegate.spec.recipe import Recipe
+from litegate.spec.runtimes import RUNTIMES, XNNPACK
 
 _OWNERS: Mapping[str, type] = {"budget": Budget, "regression": Regression, "metric": Metric}
 """Classes with limits, by the name of their fixture."""
@@ -165,6 +166,37 @@ def cases_by_metric(
         for metric in case.budget.metrics
         if all(getattr(metric, field) is not None for field in fields)
     ]
+
+
+def runtimes_of(
+    case: Case,
+    function: Callable[..., Any],
+    only: Collection[str] = (),
+    *,
+    asks_for_runtime: bool = False,
+) -> tuple[str, ...]:
+    """Return the runtimes that a check of a case runs on; of checks of answers those in `only`.
+
+    A check of answers, which names a limit of answers or of a metric, runs on each that the budget
+    names; one that asks for the fixture `runtime` on those besides the default.
+    """
+    used = limits_used(function)
+    is_of_metric = any(name.startswith(_METRIC_PREFIX) for name in used)
+    if not (asks_for_runtime or is_of_metric or used & ANSWER_LIMITS):
+        return (XNNPACK,)
+    runtimes = case.budget.judged_runtimes
+    if asks_for_runtime:
+        runtimes = tuple(runtime for runtime in runtimes if runtime != XNNPACK)
+    return tuple(runtime for runtime in runtimes if not only or runtime in only)
+
+
+def check_runtimes(names: Iterable[str]) -> None:
+    """Raise ConfigError for a runtime that does not exist."""
+    if unknown := [name for name in names if name not in RUNTIMES]:
+        raise ConfigError(
+            f"--litegate-runtime: there is no runtime {', '.join(unknown)}",
+            expected=", ".join(RUNTIMES),
+        )
 
 
 def gated_recipes(model: Model, names: Iterable[str]) -> list[Recipe]:

@@ -10,9 +10,20 @@ from litegate import percent, points
 from litegate.core.errors import ConfigError, LitegateError
 from litegate.gate.prove.rebuilds import noise_text
 from litegate.measures.accuracy import accuracy, accuracy_drop
+from litegate.measures.names import Name
 from litegate.measures.regression import since_anchor, size_growth
 from litegate.measures.structure.size import size
-from litegate.mutation.faults import Expect, Family, Ladder, Unplantable, edit, fault
+from litegate.mutation.faults import (
+    Expect,
+    Family,
+    Ladder,
+    Unplantable,
+    classes,
+    edit,
+    fault,
+    operators,
+)
+from litegate.mutation.grades import CheckPlan
 from litegate.mutation.proof import Effort, prove, record_rebuild
 from litegate.mutation.report_rows import alarm_rate_below, proof_row
 from litegate.mutation.result import CheckInfo, CheckOutcome, CheckResult, MeasuredValue
@@ -524,3 +535,25 @@ def test_the_sound_scene_is_the_candidate_written_again_and_its_own_base():
     plain = scene()
     assert plain.base is plain.candidate
     assert plain.candidate.tflite == edit(plain.candidate.tflite, lambda _model: None)
+
+
+def test_a_check_on_a_further_runtime_runs_where_the_default_one_notices_nothing():
+    """It takes long. Refusals, which no other check can see, are looked for first."""
+    by_measurement = {"here": Name.ACCURACY_DROP, "there": Name.ACCURACY_DROP}
+    by_measurement["refused"] = Name.RUNTIME_VIOLATIONS
+    passed = CheckOutcome.PASS
+    plan = CheckPlan(
+        checks=[
+            CheckInfo(id=i, name=i, is_latency=False, uses_base=False, runs_elsewhere=i != "here")
+            for i in by_measurement
+        ],
+        sound_results={
+            id_: CheckResult(outcome=passed, verdicts={name: passed})
+            for id_, name in by_measurement.items()
+        },
+    )
+    assert plan.first_checks(classes.shuffled_labels) == ["here"]
+    assert plan.remaining_checks(classes.shuffled_labels) == ["there", "refused"]
+    assert plan.first_checks(operators.custom_operator) == ["here", "refused"]
+    every = replace(plan, all_checks=True)
+    assert every.first_checks(classes.shuffled_labels) == ["here", "there", "refused"]

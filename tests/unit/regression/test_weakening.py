@@ -149,6 +149,16 @@ def test_a_limit_is_loosened_in_its_own_direction(field, value, higher):
     assert _found(head, base) == ([("budget", field)] if looser else [])
 
 
+def test_a_runtime_that_is_no_longer_judged_is_weaker_and_a_further_one_is_not():
+    both, one = ["xnnpack", "tflm"], ["xnnpack"]
+    (weakening,) = weakenings(_recipe("runtimes", to=both), _recipe("runtimes", to=one))
+    assert weakening.sentence == (
+        "digits/int8_qat: recipe changed runtimes: xnnpack, tflm -> xnnpack"
+    )
+    assert weakenings(_recipe("runtimes", to=one), _recipe("runtimes", to=both)) == ()
+    assert weakenings(BASE, _recipe("runtimes", to=both)) == ()  # before there were any
+
+
 @pytest.mark.parametrize("field", ["accuracy", "size"])
 def test_a_limit_removed_is_loosened_and_one_added_is_not(field):
     """No limit collects no check."""

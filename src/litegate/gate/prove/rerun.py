@@ -10,11 +10,13 @@ from _pytest.runner import runtestprotocol
 
 from litegate.core.units import Unit
 from litegate.gate import verdicts
-from litegate.gate.items import case_of, fixtures_of, is_latency
+from litegate.gate.items import case_of, fixtures_of, is_latency, runtime_of
 from litegate.gate.state import SCENE
 from litegate.measures.measurement import Relation
+from litegate.measures.names import without_runtime
 from litegate.mutation.faults import Scene
 from litegate.mutation.result import CheckInfo, CheckOutcome, CheckResult, MeasuredValue
+from litegate.spec.runtimes import XNNPACK
 
 _BY_SEVERITY = (
     CheckOutcome.OMITTED,
@@ -35,6 +37,7 @@ def check_info(item: pytest.Item) -> CheckInfo:
         is_latency=is_latency(item),
         uses_base=bool({"base", "anchor"}.intersection(fixtures)),
         uses_reference="reference" in fixtures,
+        runs_elsewhere=runtime_of(item) != XNNPACK,
     )
 
 
@@ -98,7 +101,7 @@ def _check_result(reports: Sequence[pytest.TestReport]) -> CheckResult:
     for report in reports:
         rows: dict[str, Any] = getattr(report, "litegate", {})
         for row in rows.get("verdicts", ()):
-            name = row["measurement"]
+            name = without_runtime(row["measurement"])  # the check is that runtime's
             outcome = CheckOutcome.PASS if row["waived"] else CheckOutcome(row["verdict"])
             outcomes[name] = _worst(outcome, outcomes.get(name, outcome))
             values.setdefault(name, _measured_value(row))

@@ -17,6 +17,7 @@ MODULES = (
     "metrics",
     "behaviour",
     "classes",
+    "runtimes",
     "weights",
     "types",
     "operators",

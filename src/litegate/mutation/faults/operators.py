@@ -27,7 +27,11 @@ _UNFUSED = {
 """Fused activations and the operators that compute the same."""
 
 
-@fault(family=Family.OPERATORS, noticed_by=_BUILTIN, expect=Expect.REFUSED)
+@fault(
+    family=Family.OPERATORS,
+    noticed_by=(*_BUILTIN, Name.RUNTIME_VIOLATIONS),
+    expect=Expect.REFUSED,
+)
 def custom_operator(scene: Scene, _: float) -> Scene:
     """The last layer is a custom operator, which LiteRT does not include."""
     return _with_custom_last_layer(scene, "Dense")

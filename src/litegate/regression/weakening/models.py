@@ -11,6 +11,7 @@ from typing import Any
 
 from litegate.core.units import Unit, exactly
 from litegate.regression.weakening.types import DIGEST_DIGITS, Change, Weakening, digest_change
+from litegate.spec.runtimes import XNNPACK
 
 Declaration = Mapping[str, Any]
 """A model, a recipe or a limit, as a checkout declares it."""
@@ -149,6 +150,14 @@ def _quantization(base: Declaration, head: Declaration) -> Iterator[Weakening]:
             field="float_layers",
             before=", ".join(sorted(before)) or "none",
             after=", ".join(sorted(after)),
+        )
+    before, after = (recipe.get("runtimes", [XNNPACK]) for recipe in (base, head))
+    if set(before) - set(after):
+        yield Weakening(
+            kind=Change.RECIPE_CHANGED,
+            field="runtimes",
+            before=", ".join(before),
+            after=", ".join(after),
         )
     for field in ("shipped", "target"):
         before, after = base.get(field), head.get(field)

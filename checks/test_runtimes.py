@@ -1,0 +1,8 @@
+"""Runtimes: what ships decides on the runtime that it ships to, not on the one that is at hand."""
+
+from litegate.measures.runtimes import runtime_violations
+
+
+def test_runtime_takes_the_file(candidate, runtime, require):
+    """Each further runtime that the model names loads the file and runs it."""
+    require(runtime_violations(candidate) <= 0)

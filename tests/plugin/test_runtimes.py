@@ -1,0 +1,139 @@
+"""Runtimes: checks of answers run once for each that the budget names, and the rest once."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from litegate.gate import verdicts
+from litegate.runtimes import runtime
+from litegate.spec import Kind
+from litegate.testing import tiny
+
+CHECKS = Path(__file__).resolve().parents[2] / "checks"
+LIMITS = "accuracy=lg.percent(90), accuracy_drop=lg.points(5), extra_errors=lg.per_thousand(50),"
+
+
+@pytest.fixture
+def gated(project):
+    """A project with the checks of accuracy and runtimes; gives a way to run it."""
+    for name in ("test_accuracy.py", "test_runtimes.py", "test_metrics.py"):
+        shutil.copy(CHECKS / name, project.path / "checks")
+
+    def run(budget, *args, **planted):
+        return project.model(LIMITS + budget, **planted).run("checks/", *args)
+
+    run.path = project.path
+    run.report = lambda: json.loads(
+        (project.path / ".litegate" / "report" / "report.json").read_text()
+    )
+    return run
+
+
+def test_answers_are_judged_on_each_runtime_and_the_rest_once(gated):
+    metric = "metrics=(lg.metrics.top_k(2, least=lg.percent(90)),), "
+    done = gated(f"{metric} runtimes=('xnnpack', 'reference')")
+    rows = {row["id"].partition("::")[2]: row for row in gated.report()["verdicts"]}
+    floor, case = "test_accuracy_reaches_its_floor", "tiny-int8_qat"
+    for check in (
+        floor,
+        "test_accuracy_stays_within_tolerance",
+        "test_errors_stay_within_tolerance",
+    ):
+        here, there = rows[f"{check}[{case}]"], rows[f"{check}[{case}-reference]"]
+        assert there["measurement"] == f"{here['measurement']} on reference"
+        assert there["n"] == here["n"]
+        assert "reference kernels on this machine, not a board" in there["evidence"][-1]
+        assert "reference kernels" not in " ".join(here["evidence"])
+    names = [name for name in rows if name.startswith("test_metric_reaches")]
+    assert len(names) == 2
+    assert names[1] == names[0].replace("]", "-reference]")
+    assert rows[f"test_runtime_takes_the_file[{case}-reference]"]["value"] == 0
+    assert f"test_runtime_takes_the_file[{case}]" not in rows
+    assert (
+        "accuracy on reference of tiny/int8_qat is"
+        in rows[f"{floor}[{case}-reference]"]["sentence"]
+    )
+    assert [name for name in rows if "leak" in name or "training_split" in name] in (
+        [],
+        [f"test_samples_are_not_in_the_training_split[{case}]"],
+    )
+    assert done.ret in (0, 1)
+
+
+def test_a_recipe_may_name_its_own_runtimes_without_the_default(gated):
+    recipe = (
+        "lg.recipes.int8_qat(name='int8_qat', from_scratch=True,"
+        " budget=lg.Budget(runtimes=('reference',)))"
+    )
+    done = gated("", recipes=recipe)
+    assert done.ret == 0
+    names = {row["measurement"] for row in gated.report()["verdicts"]}
+    assert names == {
+        "accuracy on reference",
+        "accuracy drop on reference",
+        "extra errors on reference",
+        "runtime violations on reference",
+    }
+
+
+def test_the_option_leaves_out_a_runtime_and_says_so(gated):
+    done = gated("runtimes=('xnnpack', 'reference')", "--litegate-runtime", "xnnpack")
+    assert done.ret == 0
+    done.stdout.fnmatch_lines(["*NOT JUDGED ON reference, as --litegate-runtime asks*"])
+    assert not [row for row in gated.report()["verdicts"] if "reference" in row["measurement"]]
+    done = gated("", "--litegate-runtime", "npu")
+    assert done.ret == 4
+    done.stderr.fnmatch_lines(["*--litegate-runtime: there is no runtime npu*"])
+
+
+@pytest.mark.parametrize("in_ci", [False, True])
+def test_a_runtime_that_is_not_installed_is_never_replaced(gated, monkeypatch, in_ci):
+    def missing(name):
+        return "tflite-micro is not installed: pip install 'x'" if name == "tflm" else ""
+
+    monkeypatch.setattr(verdicts, "missing", missing)
+    monkeypatch.setattr(runtime, "missing", missing)
+    if in_ci:
+        monkeypatch.setenv("CI", "true")
+    done = gated("target='tflm'")
+    report = gated.report()
+    judged = [row["measurement"] for row in report["verdicts"]]
+    assert judged == ["accuracy", "accuracy drop", "extra errors"]
+    assert done.ret == in_ci
+    if in_ci:
+        assert {row["check"] for row in report["errors"]} >= {"test_runtime_takes_the_file"}
+        assert all("pip install 'x'" in row["message"] for row in report["errors"])
+    else:
+        reasons = {row["reason"] for row in report["not_measured"]}
+        assert reasons == {"NOT JUDGED ON tflm: tflite-micro is not installed: pip install 'x'"}
+        done.stdout.fnmatch_lines(["NOT MEASURED*[[]tiny-int8_qat-tflm[]] and 3 more: NOT JUDGED*"])
+
+
+def test_a_file_that_a_runtime_refuses_fails_in_its_words(gated):
+    """And a reference that it refuses is judged on the default runtime, which is said."""
+    pytest.importorskip("tflite_micro", exc_type=ImportError)
+    hybrid = {"float32": tiny(Kind.FLOAT32), "int8_qat": tiny(Kind.DYNAMIC_RANGE)}
+    done = gated("runtimes=('tflm',)", files=hybrid)
+    assert done.ret == 1
+    (row,) = gated.report()["verdicts"]
+    assert row["measurement"] == "runtime violations on tflm"
+    assert "FULLY_CONNECTED (number 6) failed to prepare" in row["offenders"][0]
+    assert {error["check"] for error in gated.report()["errors"]} >= {
+        "test_accuracy_reaches_its_floor"
+    }
+    swapped = {"float32": tiny(Kind.DYNAMIC_RANGE), "int8_qat": tiny(Kind.INT8_QAT)}
+    gated("runtimes=('tflm',)", files=swapped)
+    rows = {row["measurement"]: row for row in gated.report()["verdicts"]}
+    evidence = rows["accuracy drop on tflm"]["evidence"]
+    assert evidence[-2].startswith("the reference ran on xnnpack, since tflm refuses it: ")
+    assert evidence[-1].startswith("TensorFlow Lite Micro 0.")
+
+
+@pytest.mark.slow
+def test_a_fault_on_one_runtime_alone_is_noticed_there(gated):
+    gated("runtimes=('xnnpack', 'reference')", "--prove", "--prove-family=accuracy", "-k", "floor")
+    (proof,) = gated.report()["proofs"]
+    (planted,) = (f for f in proof["faults"] if f["name"] == "another_file_on_runtime")
+    assert planted["noticed_by"] == {"test_accuracy_reaches_its_floor[reference]": 1}
