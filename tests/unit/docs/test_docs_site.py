@@ -96,7 +96,6 @@ TEXTS = [*PAGES, *sorted(PROJECT.glob("*.md"))]
 @pytest.mark.parametrize("page", sorted(set(TEXTS)), ids=name)
 def test_links_lead_to_files_and_headings(page):
     """In the repository, where GitHub shows the pages as they are."""
-<<<<<<< HEAD
     for path, heading in LINK.findall(page.read_text("utf-8")):
         if not path.startswith("http"):
             target = page.parent / path if path else page
@@ -107,10 +106,6 @@ def test_links_lead_to_files_and_headings(page):
 def test_anchors_are_those_of_github():
     text = "# A `code()` title, with [a link](x.md)\n\n## Twice\n\n## Twice\n"
     assert anchors(text) == ["a-code-title-with-a-link", "twice", "twice-1"]
-=======
-    for target in LINK.findall(page.read_text("utf-8")):
-        if not target.startswith("http"):
-            assert (page.parent / target).exists(), target
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
@@ -118,4 +113,3 @@ def test_a_page_is_short_enough_to_read(page):
     """Those that are written by hand; a longer one is two pages."""
     if page.stem not in GENERATED:
         assert len(page.read_text("utf-8").splitlines()) <= 210
->>>>>>> 31f59dd (Wrap the how-tos, and limit the length of a page)
