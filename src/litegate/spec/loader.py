@@ -33,7 +33,7 @@ def discover(models: Path, project: Path) -> dict[str, Model]:
         raise ConfigError(
             f"there is no folder {models}",
             expected="a folder with one file for each model",
-            remedy=_project_above(project)
+            remedy=_other_project(project)
             or "run `litegate init`, or name yours in the setting litegate_models",
         )
     models_by_name: dict[str, Model] = {}
@@ -48,12 +48,20 @@ def discover(models: Path, project: Path) -> dict[str, Model]:
     return models_by_name
 
 
-def _project_above(folder: Path) -> str:
-    """Return a hint at the project that a folder lies in; empty if there is none."""
-    for above in folder.resolve().parents:
-        if (above / "models").is_dir() and (above / "checks").is_dir():
-            return f"run the command in the project's folder {above}"
-    return ""
+def _other_project(folder: Path) -> str:
+    """Return a hint at the project that a folder lies in, or else at those in it; else empty."""
+    above = [it for it in folder.resolve().parents if _is_project(it)]
+    # Two levels, as in `ml/keywords`: more would walk through data sets and environments.
+    below = [it.parent for pattern in ("*/checks", "*/*/checks") for it in folder.glob(pattern)]
+    projects = above[:1] or sorted(it for it in below if _is_project(it))
+    if not projects:
+        return ""
+    names = " or ".join(map(str, projects))
+    return f"run the command in the project's folder {names}"
+
+
+def _is_project(folder: Path) -> bool:
+    return (folder / "models").is_dir() and (folder / "checks").is_dir()
 
 
 def _is_helper(file: Path, models: Path) -> bool:

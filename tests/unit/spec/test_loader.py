@@ -269,3 +269,16 @@ def test_a_folder_of_a_project_is_no_project(models):
     with pytest.raises(ConfigError) as told:
         discover(models / "models", models)
     assert told.value.remedy == f"run the command in the project's folder {models.parent}"
+
+
+def test_projects_in_the_folder_are_named(tmp_path):
+    """A command at the root of a larger repository; a third level is not searched."""
+    for name in ("app", "ml/keywords", "ml/gestures", "a/b/c"):
+        for part in ("models", "checks"):
+            (tmp_path / name / part).mkdir(parents=True)
+    (tmp_path / "health" / "checks").mkdir(parents=True)  # of something else
+    with pytest.raises(ConfigError) as told:
+        discover(tmp_path / "models", tmp_path)
+    folders = [tmp_path / name for name in ("app", "ml/gestures", "ml/keywords")]
+    named = " or ".join(map(str, folders))
+    assert told.value.remedy == f"run the command in the project's folder {named}"
