@@ -219,6 +219,8 @@ def _next_steps(project: Path, folder: str, checks: str, lines: Iterable[str]) -
         if find_spec("tensorflow") is None:
             steps.insert(0, '`pip install "litegate[train]"` installs TensorFlow for the example')
             steps[-1] += "; ready-made .tflite files need no TensorFlow: docs/how-to/prebuilt.md"
+    if any(line.startswith(TO_DO) for line in lines):
+        steps.insert(0, "change by hand what is marked `to do` above")
     steps.append("commit the files: the workflow compares each change with its merge base")
     for number, step in enumerate(steps, 1):
         yield f"{'next:  ' if number == 1 else '       '}{number}. {step}"

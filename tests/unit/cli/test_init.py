@@ -333,6 +333,7 @@ def test_a_pipeline_that_is_there_includes_the_job(on_gitlab):
     assert lines[at].startswith("to do  ../.gitlab-ci.yml: add these lines, or the last one to")
     added = [line.removeprefix(" " * 11) for line in lines[at + 1 : at + 3]]
     assert added == ["include:", '  - local: "/ml/gate.gitlab-ci.yml"']
+    assert "next:  1. change by hand what is marked `to do` above" in lines
     lines = on_gitlab("\n".join([before, *added]))
     assert "left   ../.gitlab-ci.yml: it includes gate.gitlab-ci.yml" in lines
     assert lines[-1].startswith("nothing to do")
