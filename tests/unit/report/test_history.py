@@ -239,7 +239,7 @@ def test_a_page_names_what_did_not_move_and_since_when_one_fails():
     section = html[html.index('id="history"') :]
     assert section.count('class="plot over-commits"') == 1
     assert re.search(r"outside its limit since <code>0000000</code> prune harder", section)
-    assert "1 did not move" in section
+    assert "1 did not change" in section
 
 
 def test_a_report_with_another_head_is_refused():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from litegate.report.html.charts.svg import plot, share, tag
+from litegate.report.html.charts.svg import line, plot, share, tag
 from litegate.report.html.page_data import LayerDifference
 
 _LEAST_WIDTH = 0.004
@@ -17,21 +17,9 @@ _HEIGHT, _TOP, _THICKNESS = 18, 3, 12
 def bar(value: float, largest: float, description: str) -> Markup:
     """Draw a value from the middle; its magnitude is at most `largest`."""
     length = abs(value) / (2 * largest or 1)
-    x, direction = (0.5, "worse") if value >= 0 else (0.5 - length, "better")
-    return plot(
-        "bar",
-        description,
-        tag("line", class_="ground", x1="50%", x2="50%", y1=0, y2=_HEIGHT),
-        tag(
-            "rect",
-            class_=direction,
-            x=share(x),
-            width=share(max(length, _LEAST_WIDTH)),
-            y=_TOP,
-            height=_THICKNESS,
-        ),
-        height=_HEIGHT,
-    )
+    if value >= 0:
+        return _bar("worse", description, ground=0.5, start=0.5, length=length)
+    return _bar("better", description, ground=0.5, start=0.5 - length, length=length)
 
 
 def layer_bar(layer: LayerDifference, largest: float, *, alarming: bool) -> Markup:
@@ -39,18 +27,17 @@ def layer_bar(layer: LayerDifference, largest: float, *, alarming: bool) -> Mark
 
     The layer that diverges is red if that is `alarming`: if a verdict of its model failed.
     """
-    full_width = min(1.0, largest) or 1.0
+    length = min(1.0, layer.difference / (min(1.0, largest) or 1.0))
+    class_ = "worse" if alarming and layer.diverges else "error"
+    return _bar(class_, f"{layer.name}: {layer.sqnr}", ground=0.0, start=0.0, length=length)
+
+
+def _bar(class_: str, description: str, *, ground: float, start: float, length: float) -> Markup:
+    width = share(max(length, _LEAST_WIDTH))
     return plot(
         "bar",
-        f"{layer.name}: {layer.sqnr}",
-        tag("line", class_="ground", x1="0", x2="0", y1=0, y2=_HEIGHT),
-        tag(
-            "rect",
-            class_="worse" if alarming and layer.diverges else "error",
-            x="0",
-            width=share(min(1.0, max(layer.difference / full_width, _LEAST_WIDTH))),
-            y=_TOP,
-            height=_THICKNESS,
-        ),
+        description,
+        line("ground", (ground, ground), (0, _HEIGHT)),
+        tag("rect", class_=class_, x=share(start), width=width, y=_TOP, height=_THICKNESS),
         height=_HEIGHT,
     )

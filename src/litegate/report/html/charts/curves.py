@@ -8,21 +8,25 @@ from itertools import pairwise
 from markupsafe import Markup
 
 from litegate.report.html.charts.svg import (
+    Area,
     Scale,
+    dot,
+    gridline,
     label,
     line,
     plot,
+    polyline,
     rounded,
     share,
-    tag,
     thinned,
     words,
 )
 from litegate.report.html.page_data import Epoch
 
-_HEIGHT, _TOP, _BOTTOM, _LEFT = 150, 0.12, 0.86, 0.09
-"""Pixels, and shares of height and width, chosen by eye, as are the margins, offsets and radii
-below: labels have room, and dots of neighbouring epochs do not touch."""
+_HEIGHT = 150
+"""Pixels, chosen by eye, as are the margins, offsets and radii below: labels have room, and dots of
+neighbouring epochs do not touch."""
+_AREA = Area(left=0.09, right=0.98, top=0.12, bottom=0.86)
 _MOST_POINTS = 100
 """Of a curve: trades detail against the page's bytes; a phone's width shows no more."""
 _MOST_DOTTED = 12
@@ -63,18 +67,12 @@ def _points(epochs: Sequence[Epoch], key: str) -> Points:
 
 
 def _x(number: int, last: int) -> float:
-    return 0.5 if last == 1 else _LEFT + (0.98 - _LEFT) * (number - 1) / (last - 1)
-
-
-def _y(value: float, scale: Scale) -> float:
-    return _BOTTOM - (_BOTTOM - _TOP) * scale(value)
+    return 0.5 if last == 1 else _AREA.x((number - 1) / (last - 1))
 
 
 def _frame(values: list[float], scale: Scale, last: int) -> Iterator[Markup]:
     for value in rounded(values):
-        y = share(_y(value, scale))
-        yield tag("line", class_="ground", x1="0", x2="100%", y1=y, y2=y)
-        yield tag("text", f"{value:.3g}", class_="tick", x="0", y=y, dy=-3)
+        yield gridline(f"{value:.3g}", _AREA.y(scale(value)))
     for number in dict.fromkeys((1, last)):
         yield label("tick", f"epoch {number}", _x(number, last), "98%")
 
@@ -84,18 +82,13 @@ def _stages(epochs: Sequence[Epoch], last: int) -> Iterator[Markup]:
     for before, after in pairwise(epochs):
         if before.stage != after.stage:
             x = (_x(before.number, last) + _x(after.number, last)) / 2
-            yield line("stage", (x, x), (share(_TOP), share(_BOTTOM)))
-            yield label("tick", after.stage, x, share(_TOP - 0.03))
+            yield line("stage", (x, x), (share(_AREA.top), share(_AREA.bottom)))
+            yield label("tick", after.stage, x, share(_AREA.top - 0.03))
 
 
 def _curve(class_: str, points: Points, scale: Scale, last: int) -> Markup:
-    """Draw the line in an SVG of its own, which is stretched; the dots must stay round."""
-    positions = [(_x(number, last), _y(value, scale)) for number, value in points]
-    coordinates = " ".join(f"{100 * x:.4g},{100 * y:.4g}" for x, y in positions)
-    path = tag("polyline", class_=f"curve {class_}", points=coordinates)
-    stretched = {"viewBox": "0 0 100 100", "preserveAspectRatio": "none"}
-    stretched_line = tag("svg", path, width="100%", height="100%", **stretched)
-    dots = [
-        tag("circle", class_=f"spot {class_}", cx=share(x), cy=share(y), r=3) for x, y in positions
-    ]
-    return words(stretched_line, *(dots if last <= _MOST_DOTTED else dots[-1:]))
+    """Draw a line, and dots, which would be stretched in the line's SVG."""
+    positions = [(_x(number, last), _AREA.y(scale(value))) for number, value in points]
+    dots = [dot(f"spot {class_}", x, share(y), 3) for x, y in positions]
+    drawn_line = polyline(f"curve {class_}", positions)
+    return words(drawn_line, *(dots if last <= _MOST_DOTTED else dots[-1:]))

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import groupby
 
 from markupsafe import Markup
 
 from litegate.core.units import text
-from litegate.report.html.charts.svg import Scale, dot, label, line, plot, share, tag
+from litegate.report.html.charts.svg import (
+    Area,
+    Scale,
+    dot,
+    label,
+    line,
+    plot,
+    polyline,
+    share,
+    tag,
+)
 from litegate.report.html.history import History, Line, Point
 
-_HEIGHT, _TOP, _BOTTOM, _FLOOR = 116, 0.13, 0.7, 0.82
-"""Pixels, and shares of the height: values lie between top and bottom, the forbidden zone ends at
-the floor. Chosen by eye, as are the margins, offsets and radii below: labels have room."""
+_HEIGHT, _FLOOR = 116, 0.82
+"""Pixels, and the share of the height at which the forbidden zone ends. Chosen by eye, as are the
+margins, offsets and radii below: labels have room."""
+_AREA = Area(left=0.03, right=0.97, top=0.13, bottom=0.7)
 _LEAST_SPAN = 0.05
 """Share of the largest value that the scale spans at least: keeps tiny changes looking tiny."""
 _STEEP = 0.12
@@ -28,7 +39,9 @@ def over_commits(trend: Line, history: History) -> Markup:
     """Draw the values with each commit's limit; the forbidden side is shaded."""
     last = len(history.commits) - 1
     y_scale = _scale(trend)
-    shapes = [*_limits(trend, y_scale, last), *_ticks(history, last), _path(trend, y_scale, last)]
+    positions = ((_x(p.commit, last), _y(p.value, y_scale)) for p in trend.points)
+    shapes = [*_limits(trend, y_scale, last), *_ticks(history, last)]
+    shapes.append(polyline("curve candidate", positions))
     shapes += [
         dot(f"dot {p.outcome}", _x(p.commit, last), share(_y(p.value, y_scale)), 4)
         for p in trend.points
@@ -52,11 +65,11 @@ def _scale(trend: Line) -> Scale:
 
 
 def _x(commit: float, last: int) -> float:
-    return 0.03 + 0.94 * commit / last
+    return _AREA.x(commit / last)
 
 
 def _y(value: float, y_scale: Scale) -> float:
-    return _BOTTOM - (_BOTTOM - _TOP) * y_scale(value)
+    return _AREA.y(y_scale(value))
 
 
 def _limits(trend: Line, y_scale: Scale, last: int) -> Iterator[Markup]:
@@ -88,22 +101,7 @@ def _end(points: Sequence[Point], last: int) -> float:
 
 def _stretches(trend: Line) -> list[list[Point]]:
     """Group the points by runs of the same limit."""
-    stretches = [[trend.points[0]]]
-    for before, after in pairwise(trend.points):
-        if before.limit == after.limit:
-            stretches[-1].append(after)
-        else:
-            stretches.append([after])
-    return stretches
-
-
-def _path(trend: Line, y_scale: Scale, last: int) -> Markup:
-    """Draw the line in an SVG of its own, which is stretched."""
-    positions = ((_x(p.commit, last), _y(p.value, y_scale)) for p in trend.points)
-    coordinates = " ".join(f"{100 * x:.4g},{100 * y:.4g}" for x, y in positions)
-    path = tag("polyline", class_="curve candidate", points=coordinates)
-    stretched = {"viewBox": "0 0 100 100", "preserveAspectRatio": "none"}
-    return tag("svg", path, width="100%", height="100%", **stretched)
+    return [list(points) for _, points in groupby(trend.points, key=lambda point: point.limit)]
 
 
 def _ticks(history: History, last: int) -> Iterator[Markup]:

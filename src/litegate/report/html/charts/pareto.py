@@ -8,11 +8,21 @@ from markupsafe import Markup
 
 from litegate.core.units import Unit, text
 from litegate.report.html.charts.merit import Merit, Row, merit
-from litegate.report.html.charts.svg import Scale, dot, line, plot, rounded, share, tag
+from litegate.report.html.charts.svg import (
+    Area,
+    Scale,
+    dot,
+    gridline,
+    line,
+    plot,
+    rounded,
+    share,
+    tag,
+)
 
-_HEIGHT, _TOP, _BOTTOM, _LEFT = 220, 0.06, 0.86, 0.16
-"""Pixels, and shares of height and width, chosen by eye, as are the margins, offsets and radii
-below: the rest has room for the labels."""
+_HEIGHT = 220
+"""Pixels, chosen by eye, as are the margins, offsets and radii below: labels have room."""
+_AREA = Area(left=0.16, top=0.06, bottom=0.86)
 _EDGE = 0.93
 """Share of the width: the label of a cost beyond it grows towards the middle."""
 _NEAR = 0.06
@@ -52,7 +62,9 @@ def pareto(rows: Sequence[Row], cost: str) -> Markup:
         return Markup()
     x_scale, y_scale = Scale([row[cost] for row in rows], 0.1), Scale(shared.worth, 0.12)
     scored_rows = zip(rows, shared.worth, strict=True)
-    positions = [(_x(x_scale(row[cost])), _y(y_scale(score))) for row, score in scored_rows]
+    positions = [
+        (_AREA.x(x_scale(row[cost])), _AREA.y(y_scale(score))) for row, score in scored_rows
+    ]
     shapes = [*_frame([row[cost] for row in rows], cost, x_scale), *_levels(shared, y_scale)]
     shapes += _frontier(positions)
     for row, (x, y) in zip(rows, positions, strict=True):
@@ -63,27 +75,18 @@ def pareto(rows: Sequence[Row], cost: str) -> Markup:
     return plot("pareto", description, *shapes, height=_HEIGHT)
 
 
-def _x(share_of_range: float) -> float:
-    return _LEFT + (1 - _LEFT) * share_of_range
-
-
-def _y(share_of_range: float) -> float:
-    return _BOTTOM - (_BOTTOM - _TOP) * share_of_range
-
-
 def _levels(shared: Merit, y_scale: Scale) -> Iterator[Markup]:
     """Draw lines at round values of the merit."""
     for value in rounded(shared.values):
-        y = share(_y(y_scale(value if shared.higher else -value)))
-        yield tag("line", class_="ground", x1="0", x2="100%", y1=y, y2=y)
-        yield tag("text", text(value, shared.unit), class_="tick", x="0", y=y, dy=-4)
+        y = _AREA.y(y_scale(value if shared.higher else -value))
+        yield gridline(text(value, shared.unit), y)
 
 
 def _frame(costs: Sequence[float], cost: str, x_scale: Scale) -> Iterator[Markup]:
     """Draw lines at round costs."""
     for tick in rounded(costs):
-        x = _x(x_scale(tick))
-        yield line("ground", (x, x), (share(_TOP), share(_BOTTOM)))
+        x = _AREA.x(x_scale(tick))
+        yield line("ground", (x, x), (share(_AREA.top), share(_AREA.bottom)))
         anchor = "end" if x > _EDGE else "middle"
         tick_text = text(tick, COSTS[cost])
         yield tag("text", tick_text, class_="tick", x=share(x), y="96%", text_anchor=anchor)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import final
 
 from markupsafe import Markup, escape
 
@@ -88,6 +90,43 @@ def label(class_: str, content: str, x: float, y: float | str) -> Markup:
     percent = 100 * x
     anchor = "start" if percent < EDGE_LEFT else "end" if percent > EDGE_RIGHT else "middle"
     return tag("text", content, class_=class_, x=share(x), y=y, text_anchor=anchor)
+
+
+def gridline(content: str, y: float) -> Markup:
+    """Make a line over the whole width at a share of the height, with its value on the left."""
+    height = share(y)
+    number = tag("text", content, class_="tick", x="0", y=height, dy=-4)
+    return words(line("ground", (0.0, 1.0), (height, height)), number)
+
+
+def polyline(class_: str, positions: Iterable[tuple[float, float]]) -> Markup:
+    """Make a line through positions, which are shares of width and height.
+
+    It is an SVG of its own, which is stretched: points of a line cannot be shares.
+    """
+    points = " ".join(f"{100 * x:.4g},{100 * y:.4g}" for x, y in positions)
+    path = tag("polyline", class_=class_, points=points)
+    stretched = {"viewBox": "0 0 100 100", "preserveAspectRatio": "none"}
+    return tag("svg", path, width="100%", height="100%", **stretched)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Area:
+    """The part of a plot that values are drawn in, in shares of its width and height."""
+
+    left: float = 0.0
+    right: float = 1.0
+    top: float
+    bottom: float
+
+    def x(self, value: float) -> float:
+        """Return the place of a share of the area's width."""
+        return self.left + (self.right - self.left) * value
+
+    def y(self, value: float) -> float:
+        """Return the place of a share of the area's height; 0 is its bottom."""
+        return self.bottom - (self.bottom - self.top) * value
 
 
 def thinned(values: Sequence[float], most: int) -> list[float]:

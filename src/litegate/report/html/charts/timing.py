@@ -10,16 +10,17 @@ from typing import Any
 from markupsafe import Markup
 
 from litegate.core.units import Unit, text
-from litegate.report.html.charts.svg import Scale, dot, label, line, plot, share, tag
+from litegate.report.html.charts.svg import Area, Scale, dot, label, line, plot, share, tag
 
 Row = Mapping[str, Any]
 Pairs = list[tuple[float, float]]
 
 _LEAST_EPOCHS = 2
 """With one epoch there is neither a course nor a distribution to draw."""
-_EPOCHS_HEIGHT, _TOP, _BOTTOM = 130, 0.1, 0.92
-"""Pixels, and shares of the height. Chosen by eye, as are the margins, offsets and sizes
-below: labels have room, and each of both distributions has half of the height."""
+_EPOCHS_HEIGHT = 130
+"""Pixels, chosen by eye, as are the margins, offsets and sizes below: labels have room, and each of
+both distributions has half of the height."""
+_AREA = Area(left=0.02, right=0.98, top=0.1, bottom=0.92)
 _TIMES_HEIGHT, _BINS = 130, 32
 """At most 80 times a side (`paired_test.MOST_REPORTED`): more bins would be mostly empty, fewer
 would hide a second mode."""
@@ -60,7 +61,7 @@ def epochs(row: Row) -> Markup:
     y_scale = Scale([math.log(ratio) for ratio in (*ratios, *levels.values(), 1.0) if ratio > 0])
     shapes = []
     for number, ratio in enumerate(ratios):
-        x, y = 0.02 + 0.96 * number / (len(ratios) - 1), _y(y_scale, ratio)
+        x, y = _AREA.x(number / (len(ratios) - 1)), _y(y_scale, ratio)
         shapes.append(dot("epoch over" if ratio > limit else "epoch", x, share(y), 3))
     description = f"{len(ratios)} epochs' ratios, median {middle:.3f}, limit {limit:.3f}"
     shapes += _levels(y_scale, {"no change": 1.0} | levels)
@@ -75,7 +76,7 @@ def _is_far(limit: float, ratios: Sequence[float]) -> bool:
 
 
 def _y(y_scale: Scale, ratio: float) -> float:
-    return _BOTTOM - (_BOTTOM - _TOP) * y_scale(math.log(ratio))
+    return _AREA.y(y_scale(math.log(ratio)))
 
 
 def _levels(y_scale: Scale, levels: Mapping[str, float]) -> Iterator[Markup]:
