@@ -23,6 +23,7 @@ from litegate.report.html.captions import (
     shown_flips,
     side_by_side,
 )
+from litegate.report.html.findings import passed
 from litegate.report.html.page_data import (
     Answer,
     ArtifactData,
@@ -214,6 +215,15 @@ def test_a_row_has_figures_and_opens_for_its_evidence(outcome):
     assert len(facts) > 8
     for fact in facts:
         assert fact in text
+
+
+def test_of_what_passed_the_closest_to_its_limit_is_first_and_empty_counts_last():
+    rows = [
+        made_reports.verdict(name="empty") | {"value": 0.0, "limit": 0.0, "margin": 0.0},
+        made_reports.verdict(name="far", value=0.0001),
+        made_reports.verdict(name="near", value=0.003),
+    ]
+    assert [finding.name for finding in passed(rows)] == ["near", "far", "empty"]
 
 
 def test_one_cause_of_many_errors_stands_once():

@@ -10,6 +10,7 @@ from litegate.report.formatting import subject_of
 from litegate.report.outcomes import (
     Report,
     Row,
+    is_clean,
     outcome_of,
     severity,
     verdicts_with,
@@ -52,9 +53,10 @@ def problems(report: Report) -> list[tuple[str, list[Finding]]]:
 
 
 def passed(verdicts: Iterable[Row]) -> list[Finding]:
-    """Return the passed verdicts, the closest to its limit first."""
+    """Return the passed verdicts, the closest to its limit first; clean counts last."""
     rows = [row for row in verdicts if outcome_of(row) == "pass"]
-    return [verdict_finding(row) for row in sorted(rows, key=severity)]
+    ordered = sorted(rows, key=lambda row: (is_clean(row), severity(row)))
+    return [verdict_finding(row) for row in ordered]
 
 
 def verdict_finding(row: Row) -> Finding:
