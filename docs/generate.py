@@ -28,6 +28,7 @@ import litegate.gate
 import litegate.mutation.faults
 import litegate.testing
 from litegate.cli import app
+from litegate.cli.github import COMMANDS
 from litegate.core.options import OPTIONS, Option
 from litegate.mutation.faults import Expect, Fault
 from litegate.mutation.faults.catalogue import shipped_faults
@@ -108,8 +109,11 @@ def _option_row(option: Option) -> tuple[str, ...]:
     return (names, _code(option.default) or "none", _prose(option.help))
 
 
-def _commands() -> str:
-    return "\n".join(_command("litegate", typer.main.get_command(app)))
+def _commands(*, of_ci: bool) -> str:
+    ci_names = {command.__name__ for command in COMMANDS}
+    commands = typer.main.get_command(app).commands.items()
+    chosen = ((name, command) for name, command in commands if (name in ci_names) is of_ci)
+    return "\n".join("\n".join(_command(f"litegate {name}", c)) for name, c in chosen)
 
 
 def _command(name: str, command: Any) -> Iterator[str]:
@@ -417,7 +421,8 @@ def _reference(schema: dict[str, Any]) -> str:
 
 PARTS: dict[str, Callable[[], str]] = {
     "options": _options,
-    "commands": _commands,
+    "commands": partial(_commands, of_ci=False),
+    "commands of CI": partial(_commands, of_ci=True),
     "Budget": partial(_limits, Budget),
     "Regression": partial(_limits, Regression),
     "limits of a metric": partial(_fields, Metric, LIMITS),

@@ -117,6 +117,8 @@ def test_commands_have_their_usage_and_options():
     assert "| `FILE...` |" in written
     assert "| `--target TARGET` |" in written
     assert "With `--json`" in written
+    assert "## litegate merge\n" not in written
+    assert "## litegate merge\n" in generate.PARTS["commands of CI"]()
 
 
 def _rows(table):
