@@ -13,6 +13,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from copy import deepcopy
 from dataclasses import MISSING, Field, fields
 from functools import cache, partial
 from importlib import import_module
@@ -256,7 +257,8 @@ def _comparison(check: ast.FunctionDef) -> str:
         for node in ast.walk(check)
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "require"
     )
-    return ast.unparse(_Shortened(assigned).visit(required))
+    copied = deepcopy(required)  # the cached tree serves other parts
+    return ast.unparse(_Shortened(assigned).visit(copied))
 
 
 def _fixtures() -> str:

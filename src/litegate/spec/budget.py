@@ -49,7 +49,7 @@ class Regression:
     lost_types: int = field(default=0, metadata={"unit": Unit.COUNT})
     """Maximum number of tensors and operators that may lose their integer type.
 
-    Types are exact and do not change by training, so that the default is none."""
+    Types are exact and do not change by training, so the default is zero."""
     agreement: Quantity | None = field(default=None, metadata={"unit": Unit.PERCENT})
     """Minimum share of samples on which both decide the same; None: not judged."""
     operators: int | None = field(default=None, metadata={"unit": Unit.COUNT})
@@ -57,7 +57,7 @@ class Regression:
     interface: tuple[str, ...] = ()
     """Declared changes of inputs and outputs, in the words of the check, as in
     ("input 'image': type uint8 -> int8",). Without the values, as in "output 'logits': scale", a
-    declaration holds for every later change, too."""
+    declaration covers every later change, too."""
 
     def __post_init__(self) -> None:
         for f in limit_fields(Regression):
@@ -109,11 +109,12 @@ class Budget:
     keras_agreement: Quantity | None = field(default=None, metadata={"unit": Unit.PERCENT})
     """Minimum share of equal decisions of the Keras fake-quant network and the `.tflite`."""
     keras_difference: Quantity | None = field(default=None, metadata={"unit": Unit.QUANTA})
-    """Maximum difference of their outputs, in steps of the output's quantization."""
+    """Maximum difference of the outputs of Keras and the `.tflite`, in quantization steps."""
     agreement: Quantity | None = field(default=None, metadata={"unit": Unit.PERCENT})
     """Minimum share of equal decisions of the float reference and the candidate."""
     output_error: Quantity | None = field(default=None, metadata={"unit": Unit.PERCENT})
-    """Maximum RMS of the difference of their outputs, as a share of the reference's RMS."""
+    """Maximum RMS of the difference between the outputs of reference and candidate, as a share of
+    the reference's RMS."""
     kernel_agreement: Quantity | None = field(default=None, metadata={"unit": Unit.PERCENT})
     """Minimum share of equal decisions of the optimized and the reference kernels."""
     size: Quantity | None = field(default=None, metadata={"unit": Unit.BYTES})

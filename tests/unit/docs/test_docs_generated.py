@@ -59,9 +59,11 @@ def test_every_field_has_a_row(owner):
 
 
 def test_a_limit_says_its_unit_default_and_check():
+    generate.PARTS["checks"]()  # which must leave the parsed checks as they are
     rows = {row[0]: row for row in _rows(generate.PARTS["Regression"]())}
     assert rows["`accuracy`"][1:3] == ["`points(...)`", "0.50 points"]
     assert "`test_accuracy_is_not_lost`" in rows["`accuracy`"][3]
+    assert rows["`interface`"][3].endswith("<br>`test_interface_stays`")
     rows = {row[0]: row for row in _rows(generate.PARTS["Budget"]())}
     assert rows["`size`"][1:3] == ["`kib(...)` or `byte(...)`", "unset"]
     assert rows["`size`"][3].endswith(" file.<br>`test_size_stays_within_budget`")
