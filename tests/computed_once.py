@@ -6,6 +6,7 @@ import sys
 from importlib.metadata import PathDistribution
 
 import pytest_benchmark.plugin
+import typer.main
 
 import litegate.testing as helpers
 from litegate.spec import artifact_keys
@@ -17,6 +18,7 @@ def install():
     helpers.tiny = planted.tiny = functools.cache(helpers.tiny)
     helpers.evaluation = planted.evaluation = _read_only(planted.evaluation)
     artifact_keys.source_digest = functools.lru_cache(maxsize=256)(artifact_keys.source_digest)
+    typer.main.get_command = functools.cache(typer.main.get_command)
     _describe_the_environment_once()
 
 

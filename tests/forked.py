@@ -14,15 +14,18 @@ import pkgutil
 import runpy
 import select
 import signal
+import socket
+import socketserver
 import subprocess
 import sys
 import tempfile
 import threading
 import traceback
 import warnings
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import typer.main
 from execnet.gateway_base import Popen2IO
 
 import litegate
@@ -65,6 +68,7 @@ def load():
     for module in pkgutil.walk_packages(litegate.__path__, "litegate."):
         if not module.name.startswith(_EXTRAS):
             importlib.import_module(module.name)
+    typer.main.get_command(litegate.cli.app)  # kept, since each run of `litegate` asks for it
     asked = [sys.executable, "-I", "-c", "import json, sys; print(json.dumps(sys.path))"]
     done = _REAL(asked, capture_output=True, check=True)
     _start["path"] = tuple(json.loads(done.stdout))
@@ -164,6 +168,47 @@ class Worker(Popen2IO):
         """End it, unless it has ended."""
         with suppress(ProcessLookupError):
             os.kill(self._pid, signal.SIGKILL)
+
+
+_COMMANDS = {"litegate": ("-c", _MAIN), "pytest": ("-m", "pytest")}
+_PROGRAM = """#!{python} -IS
+import json, os, socket, sys
+with socket.socket(socket.AF_UNIX) as asked:
+    asked.connect({address!r})
+    socket.send_fds(asked, [b"."], [0, 1, 2])
+    asked.sendall(json.dumps([{name!r}, sys.argv[1:], os.getcwd(), dict(os.environ)]).encode())
+    asked.shutdown(socket.SHUT_WR)
+    sys.exit(int(asked.recv(9)))
+"""
+"""A program that hands all that it was started with to this process, and waits."""
+
+
+@contextmanager
+def programs(folder):
+    """Put `litegate` and `pytest` for shells into a folder, as forks of this process."""
+    address = str(folder / "socket")
+    for name in _COMMANDS:
+        text = _PROGRAM.format(python=sys.executable, address=address, name=name)
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
+    with socketserver.ThreadingUnixStreamServer(address, _Program) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield
+        server.shutdown()
+
+
+class _Program(socketserver.BaseRequestHandler):
+    """Runs one program for whoever asked, and answers with its exit status."""
+
+    def handle(self):
+        streams = socket.recv_fds(self.request, 1, 3)[1]
+        name, words, cwd, env = json.loads(self.request.makefile().read())
+        pid = _fork((False, *_COMMANDS[name], words), streams, cwd, env)
+        for stream in streams:
+            os.close(stream)
+        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        self.request.sendall(str(status).encode())
 
 
 def _fork(command, streams, cwd=None, env=None, ours=()):

@@ -2,7 +2,12 @@
 
 import os
 import shutil
+import subprocess
+import tempfile
+from pathlib import Path
 
+import forked
+import harness
 import pytest
 from harness import Run
 from places import Repository, event, planted
@@ -18,6 +23,20 @@ case "$*" in
 esac
 echo '{"sha": "5", "id": 5}'
 """
+
+
+@pytest.fixture(scope="session", autouse=True)
+def programs_are_forks():
+    """`litegate` and `pytest` in a step are processes of their own, but no new interpreters."""
+    if not forked.AVAILABLE:
+        yield
+        return
+    forked.load()
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(harness, "TOOLS", [folder, *harness.TOOLS])
+        patch.setattr(subprocess, "run", forked.run)
+        with forked.programs(Path(folder)):
+            yield
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ What stands for what:
   folders, setting up Python does nothing.
 - A `run:` that starts with `pip install` prepares a machine. The tests' own environment is that
   machine, so such a step is skipped; `pip wheel` leaves an empty file. No other is skipped.
+- `litegate` and `pytest` are forks of the tests' process, which has imported all that they need.
 - Expressions are evaluated in `if:`, `env:`, `with:`, `outputs:` and matrices; `run:` has none.
 """
 
@@ -20,6 +21,8 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parents[2]
+TOOLS = [str(Path(sys.executable).parent)]
+"""Folders that come first on the path of a machine."""
 SKIPPED = "pip install"
 _EXPRESSION = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
 _TOKEN = re.compile(r"'[^']*'|&&|\|\||!=|==|!|[()\[\],]|[A-Za-z_][\w.*-]*|\d+|\s+")
@@ -157,7 +160,7 @@ class Run:
         out.write_text("")
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("GITHUB_", "LITEGATE_"))}
         env = clean | {
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{clean['PATH']}",
+            "PATH": os.pathsep.join([*TOOLS, clean["PATH"]]),
             "CI": "true",
             "GITHUB_ACTIONS": "true",
             "GITHUB_OUTPUT": str(out),
