@@ -115,6 +115,7 @@ def test_latency_may_be_left_out_on_request(gate, fresh):
     assert not [line for line in done.stdout.splitlines() if "PASS" in line and "latency" in line]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_ctrl_c_ends_cleanly(tmp_path):
     """The child is gone, nothing half-built is in the store, pytest's exit status is 2."""
