@@ -126,10 +126,10 @@ class Project:
         apart_from_ours = ("-p", "no:cacheprovider", "--import-mode=importlib")
         chosen = (*apart_from_ours, *(args or ("checks/",)))
         if apart:
-            return self._run_apart(chosen)
+            return self.run_apart(*chosen)
         return self.pytester.runpytest_inprocess(*chosen)
 
-    def _run_apart(self, arguments):
+    def run_apart(self, *arguments):
         """As `pytester.runpytest_subprocess`, from a fork."""
         began = time.perf_counter()
         argv = [sys.executable, "-m", "pytest", f"--basetemp={self.path / 'basetemp'}", *arguments]

@@ -25,7 +25,7 @@ def extended(project):
 
 
 def test_the_check_and_the_measures_own_test_pass(extended):
-    done = extended.pytester.runpytest_subprocess("-p", "no:cacheprovider", "checks", "tests")
+    done = extended.run_apart("-p", "no:cacheprovider", "checks", "tests")
     done.assert_outcomes(passed=2)
     done.stdout.fnmatch_lines(["*tiny/int8_qat*false alarms*"])
 
@@ -45,7 +45,7 @@ def test_the_target_is_one_that_a_budget_can_name(extended):
 
 @pytest.mark.slow
 def test_the_fault_is_noticed_by_the_check(extended):
-    done = extended.pytester.runpytest_subprocess(
+    done = extended.run_apart(
         "-p", "no:cacheprovider", "checks", "--prove", "--prove-family", "accuracy"
     )
     done.stdout.fnmatch_lines(

@@ -15,7 +15,7 @@ WITHOUT = {
 
 
 @pytest.fixture(params=WITHOUT.values(), ids=WITHOUT)
-def without(request, pytester, monkeypatch):
+def without(request, host, monkeypatch):
     """Run the host project's own tests in a process that does not load litegate."""
 
     def run():
@@ -23,7 +23,7 @@ def without(request, pytester, monkeypatch):
         with monkeypatch.context() as patch:
             for name, value in environment.items():
                 patch.setenv(name, value)
-            return pytester.runpytest_subprocess(*options, "tests")
+            return host.run_apart(*options, "tests")
 
     return run
 
