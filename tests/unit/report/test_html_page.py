@@ -299,6 +299,9 @@ def test_without_a_base_the_page_says_how_to_compare():
     assert "--against" in told["Base"]
     assert "Bytes" not in told
     assert 'id="change"' not in page(made_reports.report(made_reports.verdict()))
+    told = of_change(page(made_reports.report(made_reports.verdict(), base=BASE)))
+    assert told["Effect"] == "no check of this run compares with the base"
+    assert "Bytes" not in told
 
 
 @pytest.mark.parametrize(

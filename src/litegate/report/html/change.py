@@ -59,18 +59,17 @@ def _link(report: Report, key: str, parts: Sequence[str]) -> CommitLink | None:
 
 
 def effects(report: Report) -> list[Effect]:
-    """Return a line each for bytes, accuracy, types and latency; empty without a base.
+    """Return a line each for bytes, accuracy, types and latency; empty if nothing was compared.
 
     Of a model without accuracy, its metrics' regressions take the place.
     """
-    if not report.get("base"):
-        return []
-    return [
+    lines = [
         _effect(report, "Bytes", Name.SIZE_GROWTH, _SIZE),
         _effect(report, "Accuracy", _REGRESSION, _ACCURACY),
         _effect(report, "Types", Name.LOST_TYPES, _TYPES),
         _effect(report, "Latency", Name.LATENCY_GROWTH, _LATENCY),
     ]
+    return lines if any(line.outcome for line in lines) else []
 
 
 @final
