@@ -19,6 +19,7 @@ from litegate.report.html.captions import (
     flip_summary,
     layer_summary,
     share,
+    short_fact,
     short_part,
     shown_flips,
     side_by_side,
@@ -43,6 +44,7 @@ from litegate.report.html.page_data import (
     Wave,
 )
 from litegate.report.html.verdict_changes import ChangeKind, verdict_changes
+from litegate.report.json_report import PAGE_NAME, prepare_folder
 from litegate.report.markdown import summary
 from litegate.report.outcomes import headline
 from litegate.report.schema import check
@@ -412,6 +414,16 @@ def test_parts_that_grew_have_short_names(name, short):
     assert short_part(name) == short
 
 
+def test_long_paths_of_tensors_are_shortened_and_stand_whole_in_a_title():
+    fact = "tensor 'sequential/quant_dense/MatMul;sequential/quant_dense/LastValueQuant' +720 B"
+    short = "tensor '…/quant_dense/MatMul' +720 B"
+    assert short_fact(fact) == short
+    assert short_fact("tensor 'a/b/c/d' +1 B") == "tensor 'a/b/c/d' +1 B"
+    seen = Seen(page(made_reports.report(made_reports.verdict("fail") | {"evidence": [fact]})))
+    assert ("title", fact) in seen.attributes
+    assert short in seen.texts
+
+
 def test_every_chart_has_a_caption():
     """The last text before each drawing is a sentence about it."""
     row = made_reports.verdict() | {
@@ -696,6 +708,12 @@ def test_ten_models_are_one_file_and_earlier_files_of_models_are_gone(tmp_path):
     write_page(made_reports.many(10, checks=1), tmp_path / "report.html")
     assert [file.name for file in (tmp_path / "report-models").iterdir()] == ["notes.html"]
     assert 'id="model-10"' in (tmp_path / "report.html").read_text("utf-8")
+
+
+def test_a_run_that_ends_early_leaves_no_file_of_a_model(tmp_path):
+    write_page(made_reports.many(11, checks=1), tmp_path / PAGE_NAME)
+    prepare_folder(tmp_path)
+    assert not list(tmp_path.rglob("*.html"))
 
 
 @pytest.mark.parametrize("hostile", made_reports.HOSTILE)

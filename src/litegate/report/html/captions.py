@@ -92,6 +92,18 @@ def short_part(name: str) -> str:
     return _QUOTED.sub(lambda match: short_name(match[1]), name)
 
 
+_LONGEST_NAME = 40
+"""Characters of a quoted name in a line of evidence: a converter's path takes two lines."""
+
+
+def short_fact(line: str) -> str:
+    """Shorten long paths of tensors in a line of evidence to their last two parts."""
+    return _QUOTED.sub(
+        lambda match: f"'…/{short_name(match[1])}'" if len(match[1]) > _LONGEST_NAME else match[0],
+        line,
+    )
+
+
 def class_groups(candidate: CandidateData) -> tuple[list[ClassChange], list[ClassChange]]:
     """Return the classes whose accuracy changed, and the others."""
     changed = [change for change in candidate.classes if change.before != change.after]
