@@ -1,9 +1,10 @@
-"""README.md and the tutorial: a newcomer can follow them to the letter."""
+"""README.md, the tutorial and a how-to: a newcomer can follow them to the letter."""
 
 import hashlib
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from documents import PROJECT, blocks
 
 README = PROJECT / "README.md"
 TUTORIAL = PROJECT / "docs" / "tutorial" / "first_gate.md"
+MICROCONTROLLER = PROJECT / "docs" / "how-to" / "microcontroller.md"
 
 
 @pytest.fixture
@@ -80,3 +82,17 @@ def test_the_tutorial_goes_from_nothing_to_a_red_and_a_green_pull_request(newcom
     exported = newcomer(export, "keyword")
     shipped = (project / "app" / "keyword.tflite").read_bytes()
     assert hashlib.sha256(shipped).hexdigest() in exported
+
+
+@pytest.mark.slow
+def test_the_model_of_the_microcontroller_is_within_its_limits(newcomer, tmp_path):
+    """Only the file in the firmware is missing, until the page's last command writes it."""
+    [start] = (block for block in blocks("sh", pages=[README]) if "litegate init" in block.text)
+    [declaration] = blocks("python", pages=[MICROCONTROLLER])
+    *_, export = blocks("sh", pages=[MICROCONTROLLER])
+    newcomer(replace(start, text="litegate init && rm models/my_model.py"))
+    (tmp_path / "models" / "digits.py").write_text(declaration.text, "utf-8")
+    gate = replace(start, text="pytest checks/")
+    assert f"run `{export.text.strip()}`" in newcomer(gate, status=1)
+    newcomer(export)
+    newcomer(gate)
