@@ -9,6 +9,7 @@ from sklearn.metrics import average_precision_score
 from tiny import artifact, rounder, selector
 
 import litegate
+from litegate.measures.measurement import Outcome
 from litegate.measures.metrics import metric_loss, metric_value
 
 PAGE = PROJECT / "docs" / "reference" / "metrics.md"
@@ -46,3 +47,20 @@ def test_the_reconstruction_error_finds_what_is_given_back_badly(page):
     x += RNG.normal(size=x.shape) / 100
     odd = artifact(rounder(4, scale=1 / 127), x, (np.arange(100) < 20).astype(int), classes=2)
     assert metric_value(odd, metric).value == 1
+
+
+def test_misses_and_false_alarms_of_a_wake_word_are_counted(tmp_path):
+    """docs/how-to/wake_word.md; no alarm in 295 windows does not prove half a one per hour."""
+    (block,) = blocks("python", pages=[PROJECT / "docs" / "how-to" / "wake_word.md"])
+    file = tmp_path / "block.py"
+    file.write_text(block.text)
+    page = runpy.run_path(str(file), init_globals={"lg": litegate})
+    misses, false_alarms, _ = page["budget"].metrics
+    labels = np.arange(300) < 5
+    windows = RNG.normal(size=(300, 2)) / 100
+    windows[np.arange(300), np.where(np.arange(300) < 4, 1, 0)] += 1
+    detector = artifact(selector(2, [0, 1]), windows, labels.astype(int), classes=2)
+    assert metric_value(detector, misses).value == pytest.approx(1 / 5)
+    verdict = metric_value(detector, false_alarms) <= 0.5 * page["PER_HOUR"]
+    assert verdict.measurement.value == 0
+    assert verdict.outcome is Outcome.INCONCLUSIVE
