@@ -113,6 +113,16 @@ def test_every_public_name_has_a_summary():
     assert all(rows.values())
 
 
+def test_the_api_reference_describes_every_public_name():
+    """Two modules are described as a whole; `-m site` tests what Sphinx makes of them."""
+    page = (PROJECT / "docs" / "reference" / "api.md").read_text("utf-8")
+    described = {*re.findall(r"^\.\. (?:auto|py:)\w+:: (litegate\.[\w.]+)$", page, re.MULTILINE)}
+    names = {name for names in generate.public_names().values() for name in names}
+    whole = {"litegate.testing", "litegate.mutation.faults"}
+    assert whole <= described
+    assert {name for name in names if name.rpartition(".")[0] not in whole} <= described
+
+
 def test_commands_have_their_usage_and_options():
     written = generate.PARTS["commands"]()
     assert "## litegate store prune\n" in written
