@@ -1,8 +1,8 @@
-"""Write the parts of the reference that the code determines: `python docs/generate.py`.
+"""Write the generated parts of the reference: `python docs/generate.py`.
 
 A page has such a part between `<!-- generated: NAME -->` and `<!-- end of generated part -->`. The
-rest of the page is written by hand. tests/unit/docs/test_docs_generated.py fails if a part differs
-from what the code says.
+rest of the page is written by hand. tests/unit/docs/test_docs_generated.py fails if a part is out
+of date.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def _cell(text: str) -> str:
-    """One line in which a pipe is no border: Markdown wants it escaped, in code too."""
+    """Return one line with escaped pipes, which Markdown reads as borders, in code too."""
     return " ".join(text.split()).replace("``", "`").replace("|", r"\|")
 
 
@@ -225,7 +225,11 @@ def _checks_of(limit: str) -> list[ast.FunctionDef]:
 
 def _limits_of(check: ast.FunctionDef) -> set[str]:
     """Return the limits that a check reads, such as "budget.size", or gets as a fixture."""
-    fixtures = {"metric": "budget.metrics", "target": "budget.target"}
+    fixtures = {
+        "metric": "budget.metrics",
+        "runtime": "budget.runtimes",
+        "target": "budget.target",
+    }
     read = {ast.unparse(node) for node in ast.walk(check) if isinstance(node, ast.Attribute)}
     return read | {fixtures[arg.arg] for arg in check.args.args if arg.arg in fixtures}
 
@@ -236,7 +240,7 @@ def _check_table() -> str:
 
 
 class _Shortened(ast.NodeTransformer):
-    """Writes out names that the check assigns, and leaves out arguments that are plain names."""
+    """Replace names that a check assigns by their values, and drop arguments that are names."""
 
     def __init__(self, assigned: dict[str, ast.expr]) -> None:
         self.assigned = assigned
@@ -299,7 +303,7 @@ def public_names() -> dict[str, list[str]]:
 
 
 def _path(module: ModuleType) -> str:
-    """Return the name by which users import a module: two are kept elsewhere."""
+    """Return the path by which users import a module."""
     path = module.__name__.replace("litegate.spec.", "litegate.")
     return "litegate.datasets" if path == "litegate.data" else path
 
