@@ -58,6 +58,7 @@ def project(pytester, monkeypatch):
     """A project whose model `tiny` has an `int8_qat` candidate; its parts can be set."""
     for name in ("CI", "LITEGATE_STORE", "LITEGATE_DATA", "PYTEST_XDIST_WORKER"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "400")  # so wide that no line is wrapped
     return Project(pytester)
 
 

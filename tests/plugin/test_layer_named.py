@@ -34,7 +34,7 @@ def test_the_layer_stands_in_the_sentence_and_in_the_report(faulty):
     done, row = ran(faulty, 1)
     assert done.ret == 1
     done.stdout.fnmatch_lines(
-        ["*accuracy drop of tiny/int8_qat is *", "E     the first layer that diverges: *"]
+        ["FAIL  tiny/int8_qat  accuracy drop *", "      the first layer that diverges: *"]
     )
     assert row["evidence"][-1].startswith(NAMED)
     assert NAMED in row["sentence"]

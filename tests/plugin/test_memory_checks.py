@@ -32,7 +32,7 @@ def memory(project):
 
 
 def test_nothing_promised_is_not_collected(memory):
-    done = memory("")
+    done = memory("", "-v")
     done.assert_outcomes(passed=1, deselected=3)
     done.stdout.fnmatch_lines(["*no limit for tiny-int8_qat: *macs, arena*"])
 

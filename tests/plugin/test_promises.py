@@ -1,5 +1,6 @@
 """Each of the project's own checks fails on an artifact that breaks exactly its promise."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -42,9 +43,9 @@ def judged(project, short_recordings):
         project.model(budget, recipes=made, files=files, keras_outputs=KERAS)
         project.real_checks(examples=examples)
         done = project.run("checks/", "-m", "latency" if latency else "not latency", "-q")
-        lines = done.stdout.lines
-        named = {line.split("::")[1].split("[")[0] for line in lines if line.startswith("FAILED")}
-        return named, done.stdout.str()
+        report = json.loads((project.path / ".litegate/report/report.json").read_text())
+        failed = [row for row in report["verdicts"] if row["verdict"] == "fail"]
+        return {row["check"] for row in failed + report["errors"]}, done.stdout.str()
 
     return run
 
@@ -198,4 +199,4 @@ def test_samples_in_both_splits_are_noted_and_fail_where_a_budget_limits_them(pr
     project.model("size=lg.kib(99), leaked_samples=2", split=split)
     done = project.run("checks/test_accuracy.py")
     assert done.ret == 1
-    done.stdout.fnmatch_lines(["*leaked samples of tiny/int8_qat are 3*2*"])
+    done.stdout.fnmatch_lines(["FAIL  tiny/int8_qat  leaked samples: 3  (limit: <= 2, *"])

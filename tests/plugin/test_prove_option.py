@@ -66,11 +66,11 @@ def test_a_gate_of_one_check_is_not_proven_and_is_told_what_it_lacks(project):
     assert done.ret == 1
     done.stdout.fnmatch_lines(
         [
-            "*SURVIVED: no check measures the size growth*regression.size*",
-            "tiny/int8_qat: the gate is NOT proven: * survivors; would notice *",
-            "litegate: 1 model: 1 pass, the gate is NOT proven: * survivors",
-            "ERROR tiny/int8_qat: the gate is NOT proven: * survivors",
             "*1 passed, 1 error in*",
+            "ERROR  tiny/int8_qat: the gate is NOT proven: * survivors",
+            "      would notice *",
+            "      SURVIVED: no check measures the size growth*regression.size*",
+            "litegate: 1 model: 1 pass, the gate is NOT proven: * survivors",
         ]
     )
     report = rows(project)
@@ -177,9 +177,9 @@ def test_a_check_of_another_artifact_is_named_and_fails_the_proof(project):
     problem = "the accuracy is of the reference, not of the candidate"
     done.stdout.fnmatch_lines(
         [
-            f"OTHER ARTIFACT: test_it: {problem}",
-            "*the gate is NOT proven: *, 1 check of another artifact; *",
             f"note: checks/test_one.py::test_it*: {problem}",
+            "*the gate is NOT proven: *, 1 check of another artifact",
+            f"      OTHER ARTIFACT: test_it: {problem}",
         ]
     )
     (proof,) = rows(project)["proofs"]

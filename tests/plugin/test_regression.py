@@ -188,7 +188,7 @@ def test_operators_that_came_can_be_waived(repository, judged):
 
 def test_unset_limits_against_the_base_collect_no_check_and_are_named(judged):
     """Only where there is a base."""
-    done, rows = judged(pad(GOOD, 1))
+    done, rows = judged(pad(GOOD, 1), "-v")
     assert {DECISIONS, OPERATORS}.isdisjoint(rows)
     done.stdout.fnmatch_lines(
         ["no limit for tiny-int8_qat: *regression.agreement, regression.operators"]
@@ -198,7 +198,7 @@ def test_unset_limits_against_the_base_collect_no_check_and_are_named(judged):
 def test_without_a_base_its_unset_limits_are_not_named(repository):
     """Nothing could be held to them."""
     shutil.copy(CHECKS / "test_tensors.py", repository.path / "checks")
-    done = repository.run("checks/test_tensors.py")
+    done = repository.run("checks/test_tensors.py", "-v")
     done.stdout.fnmatch_lines(["no limit for tiny-int8_qat: *"])
     done.stdout.no_fnmatch_line("*regression.*")
 

@@ -22,13 +22,48 @@ def test_a_kept_promise_passes_and_is_listed(project):
     )
 
 
-def test_a_broken_promise_fails_with_its_sentence(project):
-    """What, by how much; the check's own line; exit status 1."""
+def test_a_broken_promise_fails_with_its_headline(project):
+    """What, by how much; what to do; exit status 1; nothing in pytest's own sections."""
     done = project.model().check(BROKEN, head=SIZE).run()
     assert done.ret == 1
     done.stdout.fnmatch_lines(
-        ["E*size of tiny/int8_qat is * B, must be at most 10 B (over by * B)", "FAIL*size*"]
+        [
+            "*1 failed*",
+            "FAIL  tiny/int8_qat  size * B  (limit: <= 10 B, over by * B)",
+            "      Reproduce: pytest 'checks/test_one.py::test_it[[]tiny-int8_qat]'",
+            "      Change:    models/tiny.py:*, or the limit in checks/test_one.py:3",
+        ]
     )
+    done.stdout.no_fnmatch_line("*= FAILURES =*")
+    done.stdout.no_fnmatch_line("*short test summary*")
+
+
+def test_what_a_failed_check_prints_is_kept(project):
+    """Its output is nowhere else, unlike its verdict."""
+    done = project.model().check(f"print('look here')\n{BROKEN}", head=SIZE).run()
+    done.stdout.fnmatch_lines(["*output of checks/test_one.py::test_it*", "look here", "FAIL  *"])
+    done.stdout.no_fnmatch_line("*= FAILURES =*")
+    quiet = project.run("checks/", "--show-capture=no")
+    quiet.stdout.no_fnmatch_line("look here")
+
+
+@pytest.mark.parametrize("options", [[], ["-n1"]])
+def test_a_traceback_of_the_users_code_stays_pytests(project, options):
+    """The closing section names it, and pytest prints it."""
+    body = f"value = {{}}\n{KEPT}\nvalue['missing']"
+    done = project.model().check(body, head=SIZE).run("checks/", *options)
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(
+        [
+            "*= FAILURES =*",
+            "E * KeyError: 'missing'",
+            "ERROR  tiny/int8_qat  KeyError: 'missing'",
+            "      pytest prints its traceback",
+            "      Change:    checks/test_one.py:3",
+        ]
+    )
+    report = json.loads((project.path / ".litegate/report/report.json").read_text())
+    assert "value['missing']" in report["errors"][0]["traceback"]
 
 
 def test_asking_and_never_requiring_is_an_error(project):
@@ -56,7 +91,7 @@ def test_a_check_that_skips_itself_fails(project, body):
 @pytest.mark.parametrize(
     ("mark", "body", "said"),
     [
-        ("xfail", BROKEN, "*must be at most 10 B*"),
+        ("xfail", BROKEN, "FAIL  tiny/int8_qat  size *(limit: <= 10 B*"),
         ("xfail", KEPT, "*is marked xfail: every check must give a verdict*"),
         ("skip(reason='later')", BROKEN, "*skipped itself: every check must give a verdict*"),
         ("skipif(True, reason='x')", BROKEN, "*skipped itself: every check must give a verdict*"),
@@ -184,18 +219,31 @@ def test_looking_at_the_checks_leaves_the_report(project):
     assert (project.path / ".litegate/report/report.json").exists()
 
 
-def test_an_error_is_told_in_full_once(project):
-    """What stands in the way of every check is read once, and named at each."""
+@pytest.mark.parametrize("options", [[], ["-q"], ["-n1"]])
+def test_a_cause_is_printed_once_and_last(project, options):
+    """What stopped every check is read once; the checks are counted."""
     second = 'def test_second(candidate, require):\n    """It holds, too."""\n'
     project.model().check(KEPT, head=f"{SIZE}\n{second}    {KEPT}\n")
     file = project.path / "models" / "tiny.py"
     file.write_text(file.read_text().replace("return samples", "return samples * 1"))
-    done = project.run()
+    done = project.run("checks/", *options)
     assert done.ret == 1
     said = done.stdout.str()
-    assert said.count("cannot build tiny (data)") == 2
+    assert said.count("cannot build tiny (data)") == 1
     assert said.count("the store holds everything") == 1
-    assert said.count("(in full above)") == 1
+    assert said.count("test_one.py::test_") == 1
+    done.stdout.fnmatch_lines(
+        [
+            "*2 errors in *",
+            "ERROR  tiny*cannot build tiny (data)*",
+            "      stopped 2 checks: test_second, test_it",
+            "      Reproduce: pytest 'checks/test_one.py::test_second[[]tiny-int8_qat]'",
+            "litegate: *2 without a verdict*",
+            "report: *",
+            "page: *",
+        ]
+    )
+    assert done.outlines[-1].startswith("page: ")
     report = json.loads((project.path / ".litegate/report/report.json").read_text())
     assert all("the store holds everything" in row["message"] for row in report["errors"])
 
@@ -229,4 +277,4 @@ def test_ctrl_c_during_a_check_ends_the_run_without_a_traceback(project, first):
         if first == "test_a"
         else ["litegate: nothing was gated: the run was interrupted"]
     )
-    done.stdout.fnmatch_lines([*closing, "*KeyboardInterrupt*"])
+    done.stdout.fnmatch_lines(["*KeyboardInterrupt*", *closing])

@@ -64,8 +64,34 @@ def test_a_model_file_that_ends_the_interpreter_is_named(passing, where):
     if "_" in where:
         (passing.path / "models" / "other.py").write_text("import _helper\n")
     done = _no_traceback(passing.run())
-    assert done.ret != 0
-    done.stdout.fnmatch_lines(["*other.py does not load: SystemExit*"])
+    assert done.ret == 4
+    done.stderr.fnmatch_lines(["*other.py does not load: SystemExit*"])
+
+
+@pytest.mark.parametrize("options", [[], ["--against=main"], ["--anchor=main"], ["-n1"]])
+def test_a_model_file_that_does_not_load_is_an_error_of_four_lines(passing, options):
+    """Before the header, which names the base, and once."""
+    passing.as_base()
+    file = passing.path / "models" / "tiny.py"
+    file.write_text(file.read_text() + "\ndef broken(:\n")
+    done = _no_traceback(passing.run("checks/", *options))
+    assert done.ret == 4
+    assert done.outlines == []
+    lines = [line for line in done.errlines if line]
+    assert lines[0].startswith("ERROR: models/tiny.py does not load: SyntaxError")
+    assert len(lines) <= 4
+    looked = _no_traceback(passing.run("checks/", "--co", *options))
+    assert "models/tiny.py does not load" in looked.stdout.str()
+
+
+def test_a_missing_file_of_a_model_is_an_error_before_the_header(passing):
+    """It is found when the model is described for the comparison with the base."""
+    file = passing.path / "models" / "tiny.py"
+    file.write_text(file.read_text().replace("budget=", "files=['gone.npy'], budget="))
+    passing.as_base()
+    done = _no_traceback(passing.run("checks/", "--against=main"))
+    assert done.ret == 4
+    assert "gone.npy" in done.stderr.str()
 
 
 def test_a_check_without_a_docstring_is_one_sentence_in_a_worker_too(passing):

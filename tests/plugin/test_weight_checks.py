@@ -58,9 +58,9 @@ def test_each_layer_is_told(weights):
     done = weights("sparsity=lg.percent(60), unique_weights=2")
     done.stdout.fnmatch_lines(
         [
-            "*sparsity of tiny/int8_qat is 50.00 %*",
-            "E     *CONV_2D v3: 50.00 % of * weights are zero*",
-            "*unique weights of tiny/int8_qat are 3*",
-            "E     *FULLY_CONNECTED v4: 3 unique among * weights*",
+            "FAIL  tiny/int8_qat  sparsity 50.00 % *",
+            "      *CONV_2D v3: 50.00 % of * weights are zero*",
+            "FAIL  tiny/int8_qat  unique weights: 3 *",
+            "      *FULLY_CONNECTED v4: 3 unique among * weights*",
         ]
     )

@@ -11,6 +11,7 @@ from litegate.core.errors import LitegateError
 from litegate.core.escaping import plain
 from litegate.gate.coverage import limit_coverage
 from litegate.gate.integrity import shown_models
+from litegate.gate.invocation import looks
 from litegate.gate.items import (
     CASE,
     METRIC,
@@ -41,11 +42,12 @@ def parametrize(gate: Gate, metafunc: pytest.Metafunc) -> None:
     only = gate.options.only_recipes
     try:
         offered = cases(gate.session.models, only, metafunc.function, per_recipe=per_recipe)
+        matching = [case for case in offered if _gives(gate, case, metafunc.fixturenames)]
     except LitegateError as error:
         if not gate.is_worker:  # which would count as crashed
             metafunc.definition.session.shouldstop = "the models cannot be loaded"
+        gate.recorder.refuse(str(error))
         raise pytest.Collector.CollectError(str(error)) from error
-    matching = [case for case in offered if _gives(gate, case, metafunc.fixturenames)]
     names: tuple[str, ...] = (CASE,)
     rows: list[tuple[Any, ...]] = [(case,) for case in matching]
     if METRIC in metafunc.fixturenames:
@@ -111,6 +113,9 @@ def arrange(gate: Gate, items: list[pytest.Item]) -> None:
     items[:] = sorted(selected, key=is_latency)
     offered = [item for item in items if item in checks and item not in proof_only]
     gate.recorder.offered = [item.nodeid for item in offered]
+    gate.recorder.run.unset_limits = {
+        name: list(limits) for name, limits in coverage.unset.items() if limits
+    }
 
 
 def _demand_requirements(checks: list[pytest.Item]) -> None:
@@ -135,10 +140,16 @@ def select(gate: Gate, items: list[pytest.Item]) -> None:
 
 
 def selection_lines(gate: Gate) -> list[str]:
-    """Return lines that name the limits no check guards, and what the base does not know."""
+    """Return lines about limits without a check and new models; of a run that only looks, all.
+
+    The closing section names the models and checks that were left out.
+    """
+    lines = gate.plan.coverage.lines(verbosity=gate.config.get_verbosity())
+    if not looks(gate.config):
+        return lines
     shown = gate.plan.shown.items()
     not_gated = (f"{plain(name)} is NOT GATED: {why}" for name, why in shown)
-    return [*gate.plan.coverage.lines(), *not_gated, *gate.subset_notes()]
+    return [*lines, *not_gated, *gate.subset_notes()]
 
 
 def _compares(gate: Gate, role: str, case: Case) -> bool:

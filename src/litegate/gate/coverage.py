@@ -23,12 +23,15 @@ class LimitCoverage:
     new: tuple[str, ...] = ()
     """The cases that the base does not know."""
 
-    def lines(self) -> list[str]:
-        """A line for each that there is."""
-        unset = ((name, limits) for name, limits in self.unset.items() if limits)
+    def lines(self, *, verbosity: int) -> list[str]:
+        """Return the lines of a run's header; a `verbosity` above 0 names the unset limits."""
+        unset = {name: limits for name, limits in self.unset.items() if limits}
+        count = sum(map(len, unset.values()))
+        counted = f"{count} optional limit{'s' * (count > 1)} unset (-v lists them)"
+        named = [f"no limit for {plain(name)}: {', '.join(unset[name])}" for name in unset]
         unnamed = ((name, limits) for name, limits in self.unnamed.items() if limits)
         return [
-            *(f"no limit for {plain(name)}: {', '.join(limits)}" for name, limits in unset),
+            *(named if verbosity > 0 else [counted] if count else []),
             *(
                 f"no check uses these limits of {plain(name)}: {', '.join(limits)}"
                 for name, limits in unnamed

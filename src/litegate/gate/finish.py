@@ -12,7 +12,7 @@ from litegate.core.escaping import plain
 from litegate.core.git import prefix
 from litegate.gate import integrity
 from litegate.gate.invocation import looks
-from litegate.gate.next_steps import run_steps
+from litegate.gate.next_steps import run_command, run_steps
 from litegate.gate.session import conclude
 from litegate.gate.state import Gate
 from litegate.regression.source_digests import sources_digest
@@ -36,6 +36,7 @@ def finish(gate: Gate, session: pytest.Session) -> None:
 
     run = gate.recorder.run
     _settle(gate, session)  # first: the errors that it adds belong into the report
+    run.reproduce = run_command(gate)
     run.errors = [{"steps": run_steps(gate, row), **row} for row in run.errors]
     run.waivers = [waiver.to_row() for waiver in gate.waivers]
     run.notes += waiver_notes(gate.waivers, run.verdicts, today())

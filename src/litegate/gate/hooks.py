@@ -15,7 +15,7 @@ from litegate.gate.finish import finish
 from litegate.gate.invocation import looks, narrow_times
 from litegate.gate.items import cases_of, fixtures_of
 from litegate.gate.state import GATE, HEAD, Gate
-from litegate.gate.terminal_hook import summarize
+from litegate.gate.terminal_hook import count_failed_proofs, summarize, without_own_failures
 
 
 def activate(config: pytest.Config, options: GateOptions) -> None:
@@ -27,6 +27,7 @@ def activate(config: pytest.Config, options: GateOptions) -> None:
     _prepare_folders(config, options)  # before the first model's file is loaded
     config.stash[GATE] = gate = Gate.open(config, options)
     config.pluginmanager.register(GateHooks(gate), "litegate-hooks")
+    config.pluginmanager.register(ClosingSection(gate), "litegate-closing-section")
     config.pluginmanager.register(fixtures, "litegate-fixtures")
     narrow_times(config)
 
@@ -62,9 +63,11 @@ class GateHooks:
     def pytest_make_collect_report(
         self, collector: pytest.Collector
     ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-        """Refuse a file of checks in which one test hides another."""
-        report = yield
-        return refusals.refuse_hidden(self.gate, collector, report)
+        """Refuse a file of checks in which one test hides another; mark litegate's own errors."""
+        report = refusals.refuse_hidden(self.gate, collector, (yield))
+        if report.failed and report.longreprtext in self.gate.recorder.refusals:
+            report.__dict__["litegate"] = {"is_own": True}
+        return report
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Record files of checks that skipped themselves or could not be collected."""
@@ -72,7 +75,7 @@ class GateHooks:
         if report.skipped and report.nodeid and self.gate.is_check(path):
             self.gate.recorder.skipped_files.append(report.nodeid)
         if report.failed:
-            self.gate.recorder.failures.append(f"{report.nodeid} could not be collected")
+            self.gate.recorder.add_collect_error(report)
 
     # First, to see all that was collected: -k and -m deselect some of it afterwards, which must not
     # look like limits that no check guards.
@@ -158,9 +161,31 @@ class GateHooks:
         if hasattr(session.config, "workeroutput"):
             session.config.workeroutput["litegate"] = self.gate.recorder.to_worker_output()
 
-    @pytest.hookimpl(trylast=True)
+    # First: around pytest's own sections and its list of failures.
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_terminal_summary(
-        self, terminalreporter: pytest.TerminalReporter, exitstatus: int
-    ) -> None:
-        """Print the closing table."""
-        summarize(self.gate, terminalreporter, exitstatus)
+        self, terminalreporter: pytest.TerminalReporter
+    ) -> Generator[None, object, object]:
+        """Keep out of pytest's sections what the closing section prints."""
+        with without_own_failures(terminalreporter):
+            result = yield
+        count_failed_proofs(self.gate, terminalreporter)
+        return result
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class ClosingSection:
+    """Prints what a run found as the last thing on the screen, below pytest's own last line."""
+
+    gate: Gate
+
+    # First: pytest's terminal prints its last line in a wrapper of its own.
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Print the closing section; a worker of pytest-xdist has no terminal."""
+        result = yield
+        reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+        if reporter and session.exitstatus != pytest.ExitCode.INTERNAL_ERROR:
+            summarize(self.gate, reporter, int(session.exitstatus))
+        return result

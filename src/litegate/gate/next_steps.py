@@ -62,11 +62,16 @@ def error_steps(gate: Gate, item: pytest.Item, error: BaseException | None) -> S
 
 def run_steps(gate: Gate, row: Row) -> Steps:
     """Return the steps of an error of the run as a whole, or of a failed proof."""
-    words = [f"{os.path.relpath(gate.options.checks, gate.options.project)}/"]
+    flags: tuple[str, ...] = ()
     if row["id"] == PROOF:
-        words += ["--prove", f"--litegate-model={row['model']}", *_prove_flags(gate)]
-    fixtures = _ANY_BASE | {"anchor"}
-    return {"reproduce": _command(gate, words, fixtures), "change": None, "intended": None}
+        flags = ("--prove", f"--litegate-model={row['model']}", *_prove_flags(gate))
+    return {"reproduce": run_command(gate, *flags), "change": None, "intended": None}
+
+
+def run_command(gate: Gate, *flags: str) -> str:
+    """Return the command that runs all checks, from the project's root."""
+    folder = f"{os.path.relpath(gate.options.checks, gate.options.project)}/"
+    return _command(gate, [folder, *flags], _ANY_BASE | {"anchor"})
 
 
 def _prove_flags(gate: Gate) -> Iterator[str]:

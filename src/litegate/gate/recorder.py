@@ -8,7 +8,6 @@ from typing import Any, final
 
 import pytest
 
-from litegate.core.errors import LitegateError
 from litegate.report.run_record import Place, Run, error_row
 
 
@@ -32,9 +31,10 @@ class Recorder:
     """Files of checks that skipped themselves when they were loaded."""
     failures: list[str] = field(default_factory=list)
     """Failures without a verdict: a file, a plain test, a worker that crashed."""
+    refusals: list[str] = field(default_factory=list)
+    """litegate's own errors about files of checks that were not collected."""
     report: Mapping[str, Any] | None = None
     """The report as it was written, with the paths of report.json and of the page."""
-    _printed: set[str] = field(default_factory=set)
 
     @property
     def left_out(self) -> list[str]:
@@ -62,6 +62,17 @@ class Recorder:
         self.run.not_measured |= rows["not_measured"]
         self.run.notes += [note for note in rows["notes"] if note not in self.run.notes]
 
+    def refuse(self, text: str) -> None:
+        """Record an error about a file of checks, which the closing section prints once."""
+        if text not in self.refusals:
+            self.refusals.append(text)
+
+    def add_collect_error(self, report: pytest.CollectReport) -> None:
+        """Record a file that could not be collected, in this process or in a worker."""
+        self.failures.append(f"{report.nodeid} could not be collected")
+        if getattr(report, "litegate", None):
+            self.refuse(report.longreprtext)
+
     def add_errors(self, messages: Iterable[str]) -> None:
         """Record errors of the run as a whole, which belong to no single check."""
         nowhere = Place(id="", model="", recipe="", check="", requirement="-", file="", line=0)
@@ -69,17 +80,11 @@ class Recorder:
 
     def to_worker_output(self) -> dict[str, Any]:
         """Return what a controller needs of this worker, in types that cross processes."""
-        return {"offered": self.offered, "selected": self.selected}
+        collected = {"offered": self.offered, "selected": self.selected}
+        return collected | {"unset_limits": self.run.unset_limits}
 
     def add_worker_output(self, output: Mapping[str, Any]) -> None:
         """Take what a worker collected; all workers collect the same."""
         self.offered = list(output["offered"])
         self.selected = list(output["selected"])
-
-    def full_text_once(self, error: LitegateError) -> str:
-        """The whole error the first time it occurs; later its first line."""
-        text = str(error)
-        if text in self._printed:
-            return f"{error.what}\n  (in full above)"
-        self._printed.add(text)
-        return text
+        self.run.unset_limits = dict(output["unset_limits"])

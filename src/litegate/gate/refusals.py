@@ -31,6 +31,7 @@ def refuse_hidden(
         return report
     if gate.is_check(collector.path) and (messages := list(hidden(collector))):
         report.outcome, report.longrepr, report.result = "failed", "\n".join(messages), []
+        gate.recorder.refuse(report.longrepr)
     return report
 
 
@@ -79,7 +80,7 @@ def refuse_swallowed(
         report.longrepr = f"{item.nodeid} catches its own failure: {failed[0]['sentence']}"
 
 
-def refuse_unloadable(gate: Gate, item: pytest.Item, report: pytest.TestReport) -> None:
+def refuse_unloadable(item: pytest.Item, report: pytest.TestReport) -> None:
     """Fail a check that passes on a file that LiteRT refuses to load."""
     candidate = item.stash.get(CANDIDATE, None)
     if candidate is None or report.when != "call" or report.outcome != "passed":
@@ -90,7 +91,7 @@ def refuse_unloadable(gate: Gate, item: pytest.Item, report: pytest.TestReport) 
         demand_loadable(candidate)
     except LitegateError as error:
         report.outcome = "failed"
-        report.longrepr = gate.error_text(error)
+        report.longrepr = str(error)
 
 
 def refuse_silence(item: pytest.Item, report: pytest.TestReport) -> None:

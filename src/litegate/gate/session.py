@@ -174,6 +174,11 @@ class GateSession:
                 f"Regression(size=None) leaves it to Budget(size={case.budget.size})"
             )
 
+    def demand_declarations(self) -> None:
+        """Raise ConfigError if a model's file does not load, or cannot be compared with a base."""
+        if self.all_models and self.counterparts:
+            _ = self.declared
+
     def demand_selection(self) -> None:
         """Raise ConfigError if a model, recipe or runtime that was asked for does not exist."""
         check_recipes(self.models, self.options.only_recipes)

@@ -85,8 +85,8 @@ class Gate:
     def open(cls, config: pytest.Config, options: GateOptions) -> Gate:
         """Read what the run depends on.
 
-        Raises ConfigError for a misspelt model, a base that cannot be read, or a damaged file of
-        waivers.
+        Raises ConfigError for a misspelt model, a model file that does not load, a base that cannot
+        be read, or a damaged file of waivers.
         """
         progress = Progress()
         session = GateSession(options, progress.on_event, progress.on_notice, progress.on_wait)
@@ -94,6 +94,8 @@ class Gate:
             session.demand_selection()
         base, anchor = session.base, session.anchor
         head, weakened = _compare_with_base(config, options, base)
+        if not looks(config):
+            session.demand_declarations()  # late: what this checkout weakens is known by now
         return cls(
             config=config,
             options=options,
@@ -125,8 +127,9 @@ class Gate:
     def header(self) -> list[str]:
         """Lines for pytest's header."""
         words = {"base": "against {}, the merge base with {}", "anchor": "and {}, the anchor {}"}
-        sides = self.session.counterparts.items()
-        commits = ((role, side.base.commit) for role, side in sides)
+        # Not the counterparts: they load the models, and an error here would be pytest's own.
+        sides = (("base", self.base), ("anchor", self.anchor))
+        commits = ((role, side.commit) for role, side in sides if side)
         compared = [words[role].format(commit.short, plain(commit.ref)) for role, commit in commits]
         if self.base is None:
             compared.insert(0, f"against {NONE}: nothing is compared with a base")
@@ -210,10 +213,6 @@ class Gate:
         folder = self.options.report / ("planted" if self.scene else "failing")
         folder.mkdir(parents=True, exist_ok=True)
         return folder
-
-    def error_text(self, error: LitegateError) -> str:
-        """The text of an error: in full the first time, and always in a proof."""
-        return str(error) if self.scene else self.recorder.full_text_once(error)
 
     def waiver_row(self, row: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """The waiver that covers a verdict's row, as a row of the report; or None."""

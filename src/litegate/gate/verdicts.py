@@ -109,7 +109,7 @@ def _artifact(request: pytest.FixtureRequest, case: Case, role: str) -> Artifact
         built = request.config.stash[GATE].session.artifact(case.model, recipe)
     except NotGated as reason:
         request.node.stash[NOT_GATED] = str(reason)
-        pytest.skip(f"{case.model.name} was NOT GATED, see above")
+        pytest.skip(f"{case.model.name} was NOT GATED, see below")
     if role == "candidate":
         request.node.stash[CANDIDATE] = built
     return built
@@ -275,10 +275,10 @@ def _annotate_check(
     fresh = item.stash.get(ROWS, [])[item.stash.get(_REPORTED, 0) :]
     refuse_silence(item, report)
     refuse_swallowed(gate, item, report, fresh)
-    refuse_unloadable(gate, item, report)
+    refuse_unloadable(item, report)
     error = call.excinfo.value if call.excinfo else None
     if call.excinfo and isinstance(error, LitegateError):
-        report.longrepr = gate.error_text(error)
+        report.longrepr = str(error)
     elif call.excinfo and isinstance(error, RequirementFailed):
         call.excinfo.traceback = call.excinfo.traceback.cut(path=item.path)
         report.longrepr = call.excinfo.getrepr(style="short")
@@ -306,14 +306,15 @@ def _rows(
 ) -> dict[str, Any]:
     place = _place(item)
     failed = report.outcome == "failed" and not isinstance(error, RequirementFailed)
-    message = str(error) if isinstance(error, LitegateError) else report.longreprtext
     stored: list[str] = item.stash.get(_MISDIRECTED, [])
     misdirected = list(dict.fromkeys(stored))
     omitted, not_gated = item.stash.get(OMITTED, ""), item.stash.get(NOT_GATED, "")
     return {
         "verdicts": verdicts,
         "misdirected": misdirected,
-        "errors": [_error_row(gate, item, error, message)] if failed else [],
+        "errors": [_error_row(gate, item, error, report)] if failed else [],
+        "is_own": report.failed
+        and (isinstance(error, RequirementFailed) or isinstance(report.longrepr, str)),
         "crashed": failed and not isinstance(error, LitegateError | AssertionError),
         "not_gated": {place.model: not_gated} if not_gated else {},
         "not_measured": {place.id: omitted} if omitted else {},
@@ -326,10 +327,24 @@ def _rows(
 
 
 def _error_row(
-    gate: Gate, item: pytest.Item, error: BaseException | None, message: str
+    gate: Gate, item: pytest.Item, error: BaseException | None, report: pytest.TestReport
 ) -> dict[str, Any]:
+    """Make the row of a check that failed without a verdict.
+
+    The message is litegate's own text, or the type and the first line of another exception, whose
+    traceback stands beside it.
+    """
+    message = str(error) if isinstance(error, LitegateError) else report.longreprtext
     row = error_row(_place(item), message)
+    if error is not None and not isinstance(report.longrepr, str):
+        row |= {"message": _summary(error), "traceback": message}
     return row if gate.scene else row | {"steps": error_steps(gate, item, error)}
+
+
+def _summary(error: BaseException) -> str:
+    """Return the type of an exception and the first line of its text."""
+    first_line = str(error).strip().partition("\n")[0]
+    return ": ".join(filter(None, (type(error).__name__, first_line)))
 
 
 def _place(item: pytest.Item) -> Place:

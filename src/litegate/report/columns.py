@@ -45,6 +45,21 @@ def columns(
             yield from ((index, line) for line in lines)
 
 
+def narrowed(
+    head: Cells, rows: Sequence[Cells], width: int, optional: Sequence[str]
+) -> tuple[Cells, list[Cells]]:
+    """Return a table without its empty columns, and without as many `optional` ones as must go.
+
+    `optional` are heads, the first to go first; a `width` of 0 is unlimited.
+    """
+    kept = [index for index in range(len(head)) if any(plain(row[index]) for row in rows)]
+    sizes = [max(len(plain(row[index])) for row in (head, *rows)) for index in range(len(head))]
+    for name in optional:
+        too_wide = sum(sizes[index] + len(_GAP) for index in kept) - len(_GAP) > width > 0
+        kept = [index for index in kept if not (too_wide and head[index] == name)]
+    return [head[index] for index in kept], [[row[index] for index in kept] for row in rows]
+
+
 def _fitting(sizes: Sequence[int], width: int, spare: int) -> int:
     """Return how many columns fit; 0 if more than `spare` would have to go."""
     starts = [sum(sizes[:count]) + len(_GAP) * count for count in range(len(sizes))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from litegate.core.escaping import LISTED
+from litegate.core.escaping import LISTED, plain
 from litegate.core.units import Unit, difference_text, text
 from litegate.measures.names import COUNTEREXAMPLES, Name, is_plural
 from litegate.measures.wording import margin_text
@@ -25,25 +25,39 @@ _LONGEST_HEADLINE = 110
 def headline(row: Row) -> str:
     """Return the first line about a verdict or an error, with subject, value and limit.
 
+    Like all lines of `details` and `step_lines`, it has no line break or control character.
+
     "digits_cnn/int8_qat  accuracy 97.78 %  (limit: >= 99.00 %, short by 1.22 points)"
     """
     subject = subject_of(row) or row["check"]
     if "message" in row:
-        first_line = str(row["message"]).partition("\n")[0]
-        return f"{subject}  {first_line}" if subject else first_line
-    limit = f"limit: {row['relation']} {text(row['limit'], Unit(row['unit']))}"
-    start = f"{subject}  {_statement(row)}  ({limit}"
-    line = f"{start}, {_margin(row)})"
-    return line if row["limit"] and len(line) <= _LONGEST_HEADLINE else f"{start})"
+        return first_line(row, subject)
+    start = plain(f"{subject}  {_statement(row)}  (limit: ")
+    line = f"{start}{limit_and_margin(row)})"
+    return line if len(line) <= _LONGEST_HEADLINE else f"{start}{_limit(row)})"
+
+
+def limit_and_margin(row: Row) -> str:
+    """Return the limit of a verdict and how far it is broken: "<= 3 B, over by 1 B".
+
+    The margin to a limit of 0 is the value again, and left out.
+    """
+    return f"{_limit(row)}, {_margin(row)}" if row["limit"] else _limit(row)
+
+
+def _limit(row: Row) -> str:
+    return f"{row['relation']} {text(row['limit'], Unit(row['unit']))}"
+
+
+def first_line(row: Row, subject: str) -> str:
+    """Return the first line of an error's message, after its subject if there is one."""
+    return plain("  ".join(filter(None, (subject, str(row["message"]).partition("\n")[0]))))
 
 
 def _statement(row: Row) -> str:
-    """Return measurement and value: "accuracy 97.78 %", "2 leaked samples"."""
+    """Return measurement and value: "accuracy 97.78 %", "leaked samples: 2"."""
     name, value = row["measurement"], text(row["value"], Unit(row["unit"]))
-    if row["unit"] != Unit.COUNT or not is_plural(name):
-        return f"{name} {value}"
-    kind, colon, noun = name.rpartition(": ")
-    return f"{kind}{colon}{value} {noun}"
+    return f"{name}: {value}" if is_plural(name) else f"{name} {value}"
 
 
 def _margin(row: Row) -> str:
@@ -58,12 +72,12 @@ def details(row: Row) -> list[str]:
     Of an error, the other lines of its message.
     """
     if "message" in row:
-        return [line.strip() for line in str(row["message"]).split("\n")[1:]]
+        return [plain(line.strip()) for line in str(row["message"]).split("\n")[1:]]
     offenders = [f"- {offender}" for offender in row["offenders"]]
     if len(offenders) > LISTED:
         offenders[LISTED:] = [f"- and {len(offenders) - LISTED} more"]
     notes = [row["note"]] if row["note"] else []
-    return [*notes, *_interval(row), *row["evidence"], *offenders]
+    return [*map(plain, (*notes, *_interval(row), *row["evidence"], *offenders))]
 
 
 def _interval(row: Row) -> list[str]:
@@ -78,7 +92,9 @@ def step_lines(row: Row) -> list[str]:
     """Return what to do about a row: "Reproduce: ...", "Change: ...", "Intended: ..."."""
     steps = row.get("steps") or {}
     names = ("reproduce", "change", "intended")
-    return [f"{name.capitalize() + ':':<10} {steps[name]}" for name in names if steps.get(name)]
+    return [
+        plain(f"{name.capitalize() + ':':<10} {steps[name]}") for name in names if steps.get(name)
+    ]
 
 
 def error_text(row: Row) -> str:
@@ -160,9 +176,8 @@ def subject_of(row: Row) -> str:
 def figures(row: Row) -> tuple[str, str, str, str]:
     """Return a verdict's value, limit, margin and evidence as cells of a table."""
     unit = Unit(row["unit"])
-    limit = f"{row['relation']} {text(row['limit'], unit)}"
     margin = difference_text(row["margin"], unit, signed=True)
-    return text(row["value"], unit), limit, margin, evidence(row)
+    return text(row["value"], unit), _limit(row), margin, evidence(row)
 
 
 def evidence(row: Row) -> str:

@@ -27,6 +27,7 @@ def document(run: Run) -> dict[str, Any]:
         "schema_version": SCHEMA_VERSION,
         "verdict": run.verdict,
         "strict": run.strict,
+        "reproduce": run.reproduce,
         "environment": dict(run.environment),
         "head": dict(run.head) if run.head else None,
         "base": dict(run.base) if run.base else None,
@@ -41,6 +42,7 @@ def document(run: Run) -> dict[str, Any]:
             for check_id, reason in sorted(run.not_measured.items())
         ],
         "unlimited": list(run.unlimited),
+        "unset_limits": {name: list(limits) for name, limits in sorted(run.unset_limits.items())},
         "recipes": [dict(row) for row in run.recipes],
         "artifacts": {
             digest: dict(certificate) for digest, certificate in sorted(run.artifacts.items())

@@ -128,6 +128,8 @@ def _add_rows(run: Run, report: Report) -> None:
     run.not_gated |= {row["model"]: row["reason"] for row in report["not_gated"]}
     run.not_measured |= {row["id"]: row["reason"] for row in report["not_measured"]}
     run.artifacts |= report["artifacts"]
+    run.unset_limits |= report.get("unset_limits") or {}
+    run.reproduce = run.reproduce or report.get("reproduce") or ""
     run.unlimited += [name for name in report.get("unlimited") or [] if name not in run.unlimited]
     run.proofs += _new(report.get("proofs") or [], run.proofs)
     run.notes += [note for note in report["notes"] if note not in run.notes]

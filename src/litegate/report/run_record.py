@@ -112,6 +112,8 @@ class Run:
     environment: Mapping[str, Any]
     """Versions, kernels, threads, processor, folders."""
     strict: bool
+    reproduce: str = ""
+    """The command that repeats the run, at the project's root."""
     head: Mapping[str, Any] | None = None
     """The commit that was judged: commit, subject, time, changed, repository."""
     base: Mapping[str, Any] | None = None
@@ -126,6 +128,8 @@ class Run:
     """Checks left out at the user's request, by node id, each with the reason."""
     unlimited: list[str] = field(default_factory=list)
     """The gated recipes of which no measurement has a limit that the project sets."""
+    unset_limits: dict[str, list[str]] = field(default_factory=dict)
+    """The limits that each gated recipe could have and does not set, by test id."""
     recipes: list[Mapping[str, Any]] = field(default_factory=list)
     """A row for each recipe that was built, gated or only shown."""
     artifacts: dict[str, Mapping[str, Any]] = field(default_factory=dict)

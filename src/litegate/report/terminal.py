@@ -1,15 +1,19 @@
-"""Format the summary at the end of a terminal run, as lines with a mark for colour."""
+"""Format the summary at the end of a terminal run, as lines with a mark for colour.
+
+What failed comes last, next to the reader's prompt: tables and notes scroll away first.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from litegate.core.escaping import plain
 from litegate.report import proof
-from litegate.report.columns import Cells, columns
+from litegate.report.blocks import Block, error_blocks, indented, verdict_blocks, wrapped
+from litegate.report.columns import Cells, columns, narrowed
 from litegate.report.formatting import counts, figures, recipe_figures, recipe_head, subject_of
-from litegate.report.outcomes import OUTCOMES, PROOF, is_clean, outcome_of, severity
+from litegate.report.outcomes import is_clean, outcome_of, severity
 from litegate.report.run_record import Run
 from litegate.report.slack import SLACK
 
@@ -22,34 +26,64 @@ MOST_PASSED = 12
 limits come first, so that the cut drops the safest."""
 _HEAD = ("verdict", "model/recipe", "measurement", "value", "limit", "margin", "evidence")
 _PROOF_HEAD = ("fault", "smallest noticed", "must be from", "noticed by, from grade")
+_OPTIONAL = ("compressed", "vs. float32", "arena")
+"""Columns of the recipes that a narrow terminal does without, the most dispensable first: what the
+verdicts above name stays."""
 
 
 def lines(run: Run, *, width: int, verbosity: int = 0) -> Iterator[Line]:
     """Yield the whole summary, without characters that control a terminal.
 
-    `width` is the terminal's, 0 if lines may have any length. A `verbosity` below 0 leaves out
-    passed verdicts, above 0 shows all of them. At 0 at most `MOST_PASSED` are shown; if there are
-    more, those whose value and limit are both 0 are only counted.
+    `width` is the terminal's, 0 if lines may have any length; only headlines and commands are
+    longer. A `verbosity` below 0 leaves out passed verdicts, above 0 shows all of them. At 0 at
+    most `MOST_PASSED` are shown; if there are more, those whose value and limit are both 0 are only
+    counted.
     """
+    # Escaped after it is wrapped: wrapping can move a workflow command to the start of a line.
     for mark, line in _lines(run, width, verbosity):
         yield mark, plain(line)
 
 
 def _lines(run: Run, width: int, verbosity: int) -> Iterator[Line]:
+    above = [*_tables_and_notes(run, width, verbosity)]
+    yield from above[1:] if above[:1] == [("plain", "")] else above
+    blocks = [*_blocks(run)]
+    for number, (mark, block) in enumerate(blocks):
+        if above or number:
+            yield "plain", ""
+        head, *below = indented(block, width)
+        yield mark, head
+        yield from (("plain", line) for line in below)
+    if blocks:
+        yield "plain", ""
+    yield _closing(run)
+
+
+def _tables_and_notes(run: Run, width: int, verbosity: int) -> Iterator[Line]:
     is_brief = verbosity < 0
-    yield from _verdicts(run, width, 0 if is_brief else MOST_PASSED if verbosity == 0 else None)
+    yield from _accepted(run, width, 0 if is_brief else MOST_PASSED if verbosity == 0 else None)
     if not is_brief:
         yield from _recipes(run, width)
     yield from _proofs(run, width, is_brief=is_brief)
-    inconclusive = (row for row in run.verdicts if outcome_of(row) == "inconclusive")
-    yield from (("plain", f"INCONCLUSIVE: {row['sentence']}") for row in inconclusive)
-    yield from (("error", row["message"]) for row in run.errors if row["id"] in ("", PROOF))
-    yield from (("plain", f"note: {note}") for note in _notes(run.notes, verbosity))
-    yield from (("plain", line) for line in _not_measured(run))
-    yield from (
+    yield from _remarks(run, width, verbosity)
+
+
+def _remarks(run: Run, width: int, verbosity: int) -> Iterator[Line]:
+    notes = [("plain", f"note: {note}") for note in _notes(run.notes, verbosity)]
+    notes += [("plain", line) for line in _not_measured(run)]
+    notes += [
         ("error", f"{model} was NOT GATED: {reason}") for model, reason in run.not_gated.items()
-    )
-    yield _closing(run)
+    ]
+    for mark, note in notes:
+        yield from ((mark, line) for line in wrapped(note, width))
+
+
+def _blocks(run: Run) -> Iterator[Block]:
+    """Yield what did not pass, the worst last."""
+    report = {"verdicts": run.verdicts, "errors": run.errors, "proofs": run.proofs}
+    yield from reversed([*verdict_blocks(report, "inconclusive")])
+    yield from error_blocks(report)
+    yield from reversed([*verdict_blocks(report, "fail")])
 
 
 def _not_measured(run: Run) -> Iterator[str]:
@@ -70,28 +104,30 @@ def _notes(notes: Sequence[str], verbosity: int) -> Iterator[str]:
     yield f"{len(slack)} limits are far from what was measured: -v, or the page, gives tighter ones"
 
 
-def _verdicts(run: Run, width: int, most_passed: int | None) -> Iterator[Line]:
-    """Yield the verdicts, the worst first; of the passed those nearest to their limits."""
+def _accepted(run: Run, width: int, most_passed: int | None) -> Iterator[Line]:
+    """Yield the table of waived and passed verdicts; of the passed those nearest to their limits.
+
+    Verdicts that did not pass are blocks at the end.
+    """
     passed = sorted((row for row in run.verdicts if outcome_of(row) == "pass"), key=_nearness)
     fits = most_passed is None or len(passed) <= most_passed
     shown_passed = passed if fits else [row for row in passed[:most_passed] if not is_clean(row)]
-    left_out = {id(row) for row in passed} - {id(row) for row in shown_passed}
-    rows = sorted(run.verdicts, key=lambda row: OUTCOMES.index(outcome_of(row)))
-    shown = [row for row in rows if id(row) not in left_out]
-    if shown:
+    waived = [row for row in run.verdicts if outcome_of(row) == "waived"]
+    if shown := [*waived, *shown_passed]:
         marks = [outcome_of(row) for row in shown]
         yield from _table(_HEAD, [_cells(row) for row in shown], marks, width, lead=3, spare=2)
+    shown_ids = {id(row) for row in shown_passed}
+    left_out = [row for row in passed if id(row) not in shown_ids]
     if left_out and most_passed:
-        reason = _why_left_out(passed, left_out)
-        yield "plain", f"and {len(left_out):,} more passed{reason}: -v shows them"
+        yield "plain", f"and {len(left_out):,} more passed{_why_left_out(left_out)}: -v shows them"
 
 
 def _nearness(row: Mapping[str, Any]) -> tuple[bool, float]:
     return is_clean(row), severity(row)
 
 
-def _why_left_out(passed: Sequence[Mapping[str, Any]], left_out: Container[int]) -> str:
-    clean = [is_clean(row) for row in passed if id(row) in left_out]
+def _why_left_out(left_out: Iterable[Mapping[str, Any]]) -> str:
+    clean = [is_clean(row) for row in left_out]
     if all(clean):
         return ", with nothing found where nothing may be"
     counted = f", {sum(clean):,} of them with nothing found" if any(clean) else ""
@@ -108,7 +144,6 @@ def _proofs(run: Run, width: int, *, is_brief: bool) -> Iterator[Line]:
             yield "plain", ""
             cells = [_fault_cells(fault) for fault in row["faults"]]
             yield from _table(_PROOF_HEAD, cells, (), width, lead=1, spare=1)
-        yield from (("error", line) for line in proof.problems(row))
         yield from (("plain", f"note: {line}") for line in proof.remarks(row))
         if row["holds"]:
             yield proof.mark(row), proof.title(row)
@@ -124,8 +159,9 @@ def _recipes(run: Run, width: int) -> Iterator[Line]:
     if not run.recipes:
         return
     yield "plain", ""
-    cells = [_recipe_cells(row) for row in run.recipes]
-    yield from _table(recipe_head(run.recipes), cells, (), width, lead=2, spare=0)
+    rows = [_recipe_cells(row) for row in run.recipes]
+    head, cells = narrowed(recipe_head(run.recipes), rows, width, _OPTIONAL)
+    yield from _table(head, cells, (), width, lead=2, spare=0)
 
 
 def _recipe_cells(row: Mapping[str, Any]) -> tuple[str, ...]:

@@ -34,9 +34,11 @@ def test_waivers_in_the_documents_name_measurements_that_exist():
 
 
 def test_tables_in_the_documents_name_measurements_that_exist():
-    """Rows of the closing table, as a run prints them."""
-    texts = (page.read_text("utf-8") for page in PAGES)
-    pattern = r"^(?:PASS|FAIL|WAIVED|INCONCLUSIVE) +[\w/]+  +(.+?)  +"
-    named = {each for text in texts for each in re.findall(pattern, text, re.MULTILINE)}
-    assert len(named) > 4
-    assert named <= NAMES
+    """Rows of the closing table and headlines of what failed, as a run prints them."""
+    texts = [page.read_text("utf-8") for page in PAGES]
+    row = r"^(?:PASS|WAIVED) +[\w/]+  +(.+?)  +"
+    headline = r"^(?:FAIL|INCONCLUSIVE)  [\w/]+  (.+?):? -?[\d,.]+(?: [\w%]+)?  \(limit: "
+    for pattern, count in ((row, 4), (headline, 4)):
+        named = {each for text in texts for each in re.findall(pattern, text, re.MULTILINE)}
+        assert len(named) > count
+        assert named <= NAMES

@@ -2,7 +2,7 @@
 
 import pytest
 
-from litegate.report.columns import columns
+from litegate.report.columns import columns, narrowed
 
 HEAD = ("verdict", "of", "value", "limit", "evidence")
 ROWS = (
@@ -70,3 +70,24 @@ def test_hostile_text_stays_in_its_line():
     row = ("PASS", "a\x1b[31m\nb", "1", "2", "3")
     for width in (0, 30, 60):
         assert all(line.isprintable() for _, line in shown(width, rows=[row]))
+
+
+@pytest.mark.parametrize(
+    ("width", "left"),
+    [
+        (0, "name a b c"),
+        (16, "name a b c"),
+        (15, "name a c"),
+        (12, "name a c"),
+        (11, "name c"),
+        (1, "name c"),
+    ],
+)
+def test_optional_columns_go_as_far_as_must_be(width, left):
+    """The first named go first; an empty column is never shown."""
+    head = ("name", "a", "empty", "b", "c")
+    rows = [("x", "1", "", "22", "3"), ("y", "11", "", "2", "33")]
+    shown_head, cells = narrowed(head, rows, width, ("b", "a"))
+    assert " ".join(shown_head) == left
+    assert [len(row) for row in cells] == [len(shown_head)] * 2
+    assert cells[0][0] == "x"

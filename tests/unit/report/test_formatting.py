@@ -27,11 +27,11 @@ def row(name="accuracy", unit=Unit.PERCENT, **over):
         ),
         (
             row("operator violations", Unit.COUNT, relation="<=", value=2, limit=0, margin=-2),
-            "m/int8_qat  2 operator violations  (limit: <= 0)",
+            "m/int8_qat  operator violations: 2  (limit: <= 0)",
         ),
         (
             row("determinism: counterexamples", Unit.COUNT, value=1, relation="<=", limit=0),
-            "m/int8_qat  determinism: 1 counterexamples  (limit: <= 0)",
+            "m/int8_qat  determinism: counterexamples: 1  (limit: <= 0)",
         ),
         (
             verdict("inconclusive"),

@@ -1,6 +1,7 @@
 """Reports are pure functions of what a run found, and keep to their schema."""
 
 import json
+from dataclasses import replace
 from importlib.resources import files
 
 import jsonschema
@@ -99,17 +100,122 @@ def test_a_number_that_is_none_is_never_written(run, tmp_path):
         write(document(run), tmp_path)
 
 
-def test_what_got_worse_stands_on_top(run):
-    """Failures first, then what is unproven, then what passed."""
-    rows = _text(run).splitlines()
-    assert [row.split()[0] for row in rows[1:4]] == ["FAIL", "INCONCLUSIVE", "PASS"]
+def test_what_did_not_pass_comes_last(run):
+    """Next to the reader's prompt: passed, inconclusive, without a verdict, failed."""
+    words = [row.split()[0] for row in _text(run).splitlines() if row.strip()]
+    known = [word for word in words if word in ("PASS", "INCONCLUSIVE", "ERROR", "FAIL")]
+    assert known == ["PASS", "INCONCLUSIVE", "ERROR", "FAIL"]
 
 
-def test_a_row_says_value_limit_margin_and_evidence(run):
-    """All that a person needs without opening the report."""
-    row = _text(run).splitlines()[1]
-    for part in ("m/int8_qat", "0.70 points", "<= 0.50 points", "-0.20 points", "n = 1,000"):
+def test_the_worst_is_the_last_of_its_kind(run):
+    run.verdicts = [_drop(value, 0.5) for value in (0.007, 0.02, 0.006)]
+    heads = [line for mark, line in lines(run, width=0) if mark == "fail"][:-1]
+    assert [head.split()[4] for head in heads] == ["0.60", "0.70", "2.00"]
+
+
+def test_a_failed_verdict_is_a_headline_details_and_steps(run):
+    """All that a person needs without opening the report, once."""
+    steps = {"reproduce": "pytest a", "change": "models/m.py:6", "intended": "litegate accept a"}
+    run.verdicts[1] |= {"steps": steps, "evidence": ["a fact"]}
+    block = [
+        "FAIL  m/int8_qat  accuracy drop 0.70 points  (limit: <= 0.50 points, over by 0.20 points)",
+        "      95 % interval 0.60 points to 0.80 points (Tango's score, paired)",
+        "      a fact",
+        "      Reproduce: pytest a",
+        "      Change:    models/m.py:6",
+        "      Intended:  litegate accept a",
+    ]
+    assert "\n".join(["", *block, ""]) in _text(run)
+    assert _text(run).count("0.70 points") == 1
+
+
+def test_a_row_of_the_table_has_value_limit_margin_and_evidence(run):
+    row = next(line for line in _text(run).splitlines() if line.startswith("PASS"))
+    for part in ("m/int8_qat", "0.10 points", "<= 0.50 points", "+0.40 points", "n = 1,000"):
         assert part in row
+
+
+@pytest.mark.parametrize(
+    ("checks", "stopped"),
+    [
+        (["a"], ""),
+        (["a", "a"], "stopped 2 checks: a"),
+        (["a", "b"], "stopped 2 checks: a, b"),
+        (["a", "b", "c"], "stopped 3 checks: a, b and 1 more"),
+        (["a"] * 3 + ["b"] * 30, "stopped 33 checks: a, b"),
+    ],
+)
+def test_a_cause_is_printed_once_and_counts_what_it_stopped(run, checks, stopped):
+    steps = {"reproduce": "pytest first", "change": None, "intended": None}
+    other = error_row(PLACE, "another cause")
+    run.errors = [
+        error_row(replace(PLACE, check=check, id=f"{check}-{number}"), "no data\n  got: none")
+        | {"steps": steps | {"reproduce": f"pytest {check}-{number}"}}
+        for number, check in enumerate(checks)
+    ]
+    run.errors.append(other)
+    said = _text(run)
+    assert said.count("no data") == said.count("got: none") == said.count("another cause") == 1
+    assert said.count("Reproduce: ") == said.count("Reproduce: pytest a-0") == 1
+    assert ("stopped" in said) is bool(stopped)
+    assert not stopped or f"      {stopped}\n" in said
+
+
+@pytest.mark.parametrize(
+    ("subjects", "head"),
+    [
+        ((("m", "a"), ("m", "a")), "ERROR  m/a  no data"),
+        ((("m", "a"), ("m", "b")), "ERROR  m  no data"),
+        ((("m", "a"), ("n", "a")), "ERROR  no data"),
+        ((("", ""),), "ERROR  test_drop  no data"),
+    ],
+)
+def test_a_cause_names_what_its_errors_have_in_common(run, subjects, head):
+    run.errors = [
+        error_row(replace(PLACE, model=model, recipe=recipe), "no data")
+        for model, recipe in subjects
+    ]
+    assert head in _text(run).splitlines()
+
+
+def test_a_traceback_stays_where_pytest_prints_it(run):
+    """Two of them are two causes, even of one text: each has its own traceback."""
+    crash = {"traceback": "Traceback\nline 1"}
+    places = [replace(PLACE, id=name) for name in ("a", "b")]
+    run.errors = [error_row(place, "KeyError: 1") | crash for place in places]
+    said = _text(run)
+    assert said.count("ERROR  m/int8_qat  KeyError: 1\n      pytest prints its traceback") == 2
+    assert "line 1" not in said
+
+
+@pytest.mark.parametrize("width", [40, 100])
+def test_only_headlines_and_commands_are_wider_than_the_terminal(run, width):
+    """A command is copied as a whole, and a word has no place to break."""
+    command = "pytest " + "checks/" * 20
+    run.verdicts[1] |= {
+        "evidence": ["many words " * 30, "x" * 120],
+        "steps": {"reproduce": command, "change": "words " * 30, "intended": command},
+    }
+    run.notes = ["note " * 50]
+    wide = [line for _, line in lines(run, width=width) if len(line) > width]
+    assert [line for line in wide if command in line] == [
+        f"      Reproduce: {command}",
+        f"      Intended:  {command}",
+    ]
+    others = [line for line in wide if command not in line]
+    starts = ("FAIL", "INCONCLUSIVE", "ERROR", "      xxx", "litegate: ")
+    assert all(line.startswith(starts) for line in others)
+
+
+def test_wrapping_makes_no_workflow_command(run):
+    """A command in a sentence is none until it starts a line."""
+    hostile = "a " * 20 + "::error file=a::b"
+    run.errors = [error_row(PLACE, f"{hostile}\n{hostile}\n::error::c")]
+    run.notes = [hostile]
+    run.not_gated = {"m": hostile}
+    run.verdicts[1] |= {"evidence": [hostile], "note": hostile, "offenders": [hostile]}
+    for width in range(30, 60):
+        assert not any(line.lstrip().startswith("::") for _, line in lines(run, width=width))
 
 
 def test_what_was_not_gated_is_said_loudly(run):
@@ -154,10 +260,11 @@ def test_promises_of_which_nothing_was_found_are_counted(run):
 
 
 def test_what_is_not_proven_says_why(run):
-    """The row alone does not: its value keeps its limit."""
+    """The value alone does not: it keeps its limit."""
     row = next(row for row in run.verdicts if row["verdict"] == "inconclusive")
-    assert f"INCONCLUSIVE: {row['sentence']}" in _text(run)
-    assert _text(run).count("INCONCLUSIVE: ") == 1
+    said = _text(run)
+    assert said.count("INCONCLUSIVE") == said.count(f"      {row['note']}\n") == 1
+    assert "INCONCLUSIVE  m/int8_qat  accuracy drop 0.40 points  (limit: " in said
 
 
 @pytest.mark.parametrize(("high", "said"), [(0.0051, True), (0.005, False), (0.0049, False)])
@@ -237,18 +344,10 @@ def test_exactly_a_screen_of_passes_is_shown_whole(run):
 @pytest.mark.parametrize("width", [60, 80])
 def test_a_narrow_terminal_shows_every_value_and_limit(run, width):
     """Evidence goes first; a number is never cut."""
-    marks = ("fail", "inconclusive", "pass", "head")
-    rows = [line for mark, line in lines(run, width=width) if mark in marks][:-1]
+    rows = [line for mark, line in lines(run, width=width) if mark in ("pass", "head")]
     assert all(len(line) <= width for line in rows)
-    assert all(f"{value} points" in " ".join(rows) for value in ("0.10", "0.70", "0.40"))
-    assert " ".join(rows).count("<= 0.50 points") == 3
-
-
-def test_lines_end_where_the_terminal_ends(run):
-    """The table is cut, never wrapped into a puzzle."""
-    found = [line for mark, line in lines(run, width=70) if mark in ("fail", "head")]
-    assert all(len(line) <= 70 for line in found[:-1])
-    assert found[-1].endswith("1 model not gated")
+    assert "0.10 points" in " ".join(rows)
+    assert " ".join(rows).count("<= 0.50 points") == 1
 
 
 @pytest.mark.parametrize(

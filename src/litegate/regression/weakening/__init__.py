@@ -61,12 +61,8 @@ def count_weakened(weakened: WeakenedLimits) -> Measurement:
         tuple(weakening.sentence for weakening in weakened.weakenings),
         n=1 if weakened.new else weakened.compared,
     )
-    if weakened.new:
-        return replace(measurement, evidence=("new in this change",))
-    if weakened.weakenings:
-        advice = "if intended, a reviewed waiver excuses it: litegate accept"
-        return replace(measurement, evidence=(advice,))
-    return measurement
+    evidence = ("new in this change",) if weakened.new else ()
+    return replace(measurement, evidence=evidence)
 
 
 def compare_model(base: Declaration, head: Declaration, name: str) -> WeakenedLimits:
