@@ -44,7 +44,7 @@ def test_a_failed_gate_fails_the_action_and_still_reports(used, repository):
     run, result, given = used()
     assert result == "failure"
     assert given["verdict"] == "fail"
-    assert "must be at most 9 B" in run.summary
+    assert "(limit: &lt;= 9 B" in run.summary
     assert "::error file=models/second.py" in run.log
     assert "gate-report" in run.artifacts
 

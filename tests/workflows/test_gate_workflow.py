@@ -71,7 +71,7 @@ def test_a_broken_promise_fails_the_run_at_the_models_own_line(started, reposito
     results = run.workflow(GATE)
     assert (results["gate"], results["model-gate"]) == ("failure", "failure")
     assert "::error file=models/second.py,line=" in run.log
-    assert "must be at most 9 B" in run.summary
+    assert "(limit: &lt;= 9 B" in run.summary
 
 
 @pytest.mark.slow

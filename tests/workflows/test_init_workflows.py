@@ -75,7 +75,7 @@ def test_githubs_workflow_gates_a_project_in_a_folder(started, repository, plant
     run.caches |= plant_caches(lambda rows: [_whole_key(rows)])
     path = repository.work / ".github" / "workflows" / "gate-key-words.yml"
     assert run.workflow(path) == {"model-gate-key-words": "failure"}
-    assert "must be at most 9 B" in run.summary
+    assert "(limit: &lt;= 9 B" in run.summary
     assert "::error file=key words/models/second.py" in run.log
     assert (run.artifacts["gate-report"] / "report.html").is_file()
 
@@ -95,7 +95,7 @@ def test_gitlabs_job_gates_a_project_in_a_folder(repository):
     planted(repository)
     [job] = load(repository.project / "gate.gitlab-ci.yml").values()
     said = _run(repository.work, job["script"][:-1], status=1, AGAINST=repository.base)
-    assert "must be at most 9 B" in said
+    assert "(limit: <= 9 B" in said
     assert "## litegate: fail" in _run(repository.work, job["after_script"], CI_JOB_STATUS="failed")
     reports = job["artifacts"]["reports"]
     for name in (*reports.values(), *job["artifacts"]["paths"], *job["cache"]["paths"]):

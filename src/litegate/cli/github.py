@@ -20,16 +20,19 @@ from litegate.core.escaping import excerpt, plain, plain_lines
 from litegate.core.git import commit_hash, prefix
 from litegate.report.annotations import annotations as annotations_of
 from litegate.report.badge import badge as badge_of
+from litegate.report.blocks import error_blocks, indented, verdict_blocks
 from litegate.report.formatting import counts
 from litegate.report.json_report import read, write
 from litegate.report.markdown import comment as comment_of
 from litegate.report.markdown import summary as summary_of
 from litegate.report.merge import failure
 from litegate.report.merge import merge as merged
-from litegate.report.outcomes import Report, is_good, verdicts_with
+from litegate.report.outcomes import Report, is_good
 
 REPORT = Path(".litegate/report/report.json")
 HISTORY = Path(".litegate/history")
+_LOG_WIDTH = 100
+"""Columns of the log of a CI job that a browser shows without scrolling."""
 PAGE = "summary.md"
 """The report as Markdown, beside the merged report.json."""
 _HASH = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
@@ -65,7 +68,7 @@ def merge(
     (out / PAGE).write_text(summary_of(report), "utf-8")
     _page(report, out, history)
     if os.environ.get("GITHUB_STEP_SUMMARY"):
-        _append("GITHUB_STEP_SUMMARY", summary_of(report))
+        _append("GITHUB_STEP_SUMMARY", summary_of(report, page=_page_address()))
     if os.environ.get("GITHUB_ACTIONS"):
         _print(annotations_of(report, prefix(Path.cwd())))
     typer.echo(f"report: {path}")
@@ -92,7 +95,7 @@ def summary(report: ReportFile = None, *, require: Required = None) -> None:
     """
     content, is_readable = _read(report, require)
     if os.environ.get("GITHUB_STEP_SUMMARY"):
-        _append("GITHUB_STEP_SUMMARY", summary_of(content))
+        _append("GITHUB_STEP_SUMMARY", summary_of(content, page=_page_address()))
     else:
         typer.echo(summary_of(content))
     set_outputs(f"verdict={content['verdict']}\n")
@@ -127,11 +130,13 @@ def comment(report: ReportFile = None) -> None:
     from litegate.cli import github_comment
 
     repository = _environment("GITHUB_REPOSITORY")
-    number = github_comment.pull_request_of(_event(), repository)
+    event = _event()
+    number = github_comment.pull_request_of(event, repository)
     if number is None:
         typer.echo("no comment written: no open pull request has this commit as its head")
         return
-    github_comment.post(comment_of(_read(report)[0]), repository, number)
+    page = _page_address(event["workflow_run"].get("id"))
+    github_comment.post(comment_of(_read(report)[0], page=page), repository, number)
     typer.echo(f"wrote the comment on pull request {number}")
 
 
@@ -155,6 +160,19 @@ def _leg_folders(folder: Path) -> list[Path]:
     if (folder / REPORT.name).is_file() or not folder.is_dir():
         return [folder]
     return sorted(path for path in folder.iterdir() if path.is_dir())
+
+
+def _page_address(run: object = None) -> str:
+    """Return the address of the artifacts of a workflow run, this one by default, or empty.
+
+    Read from GitHub's environment and event: a report may be a stranger's.
+    """
+    names = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
+    server, repository, this_run = (os.environ.get(name, "") for name in names)
+    number = str(run or this_run)
+    if not (server and repository and number.isdecimal()):
+        return ""
+    return f"{server}/{repository}/actions/runs/{number}#artifacts"
 
 
 def _names(expect: str) -> list[str]:
@@ -205,10 +223,8 @@ def _read_of(path: Path, commit: str | None) -> Report:
 
 
 def _show(report: Report) -> None:
-    for row in verdicts_with(report, "fail"):
-        typer.echo(plain_lines(f"FAIL {row['sentence']}"))
-    for row in report["errors"]:
-        typer.echo(plain_lines(f"ERROR {row['message']}"))
+    for _, block in (*error_blocks(report), *reversed([*verdict_blocks(report, "fail")])):
+        typer.echo(plain_lines("\n".join(indented(block, _LOG_WIDTH))))
     typer.echo(f"litegate: {counts(report)}")
 
 

@@ -85,6 +85,15 @@ def markdown(text: str, max_length: int = _BLOCK) -> str:
     return "<br>".join(f"<code>{html.escape(plain(line))}</code>" for line in lines if line.strip())
 
 
+def preformatted(text: str, max_length: int = _BLOCK) -> str:
+    """Return text for a `<pre>` element in an HTML block of Markdown, without blank lines.
+
+    GitHub links nothing in it, either. A blank line would end the block.
+    """
+    lines = shortened(text, max_length).split("\n")
+    return "\n".join(html.escape(plain(line)) for line in lines if plain(line).strip())
+
+
 def command_message(text: str, max_length: int = _MESSAGE) -> str:
     """Return text as the message of a workflow command."""
     return _percent_encoded(plain_lines(shortened(text, max_length)), "%\r\n")

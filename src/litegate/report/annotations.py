@@ -1,7 +1,8 @@
 """Format failures as GitHub's `::error` commands, at the model's file and line."""
 
 from litegate.core.escaping import command_message, command_property
-from litegate.report.formatting import counts, subject_of
+from litegate.report.causes import Cause, causes
+from litegate.report.formatting import counts, details, headline, step_lines, subject_of
 from litegate.report.outcomes import PROOF, UNPROVEN, Report, Row, is_good, verdicts_with
 
 MOST = 10
@@ -9,13 +10,13 @@ MOST = 10
 
 
 def annotations(report: Report, folder: str = "") -> list[str]:
-    """Return a workflow command for each failed verdict and error, the worst first.
+    """Return a workflow command for each failed verdict and cause of errors, the worst first.
 
     `folder` is the project's folder in its repository, with a slash at the end. With more than
     `MOST`, the last command counts the rest. A report that is not good gets at least one.
     """
     commands = [_verdict_command(_from_root(row, folder)) for row in _failing(report)]
-    commands += [_error_command(_from_root(row, folder)) for row in report["errors"]]
+    commands += [_error_command(cause, folder) for cause in causes(report["errors"])]
     if not commands and not is_good(report):
         commands = [_command({}, "litegate", f"no pass: {counts(report)}")]
     if len(commands) <= MOST:
@@ -36,12 +37,15 @@ def _failing(report: Report) -> list[Row]:
 
 
 def _verdict_command(row: Row) -> str:
-    return _command(row, f"{row['measurement']}: {subject_of(row)}", row["sentence"])
+    lines = [headline(row), *step_lines(row), *details(row)]
+    return _command(row, f"{row['measurement']}: {subject_of(row)}", "\n".join(lines))
 
 
-def _error_command(row: Row) -> str:
-    title = UNPROVEN if row["id"] == PROOF else "no verdict"
-    return _command(row, f"{title}: {subject_of(row) or row['check']}", row["message"])
+def _error_command(cause: Cause, folder: str) -> str:
+    title = UNPROVEN if cause.row["id"] == PROOF else "no verdict"
+    title = f"{title}: {subject_of(cause.row) or cause.row['check']}"
+    message = "\n".join([cause.headline, *cause.lines])
+    return _command(_from_root(cause.row, folder), title, message)
 
 
 def _command(row: Row, title: str, message: str) -> str:

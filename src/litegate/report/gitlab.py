@@ -14,7 +14,8 @@ from typing import Any
 
 from litegate.core.escaping import excerpt, plain
 from litegate.core.units import Unit
-from litegate.report.formatting import subject_of
+from litegate.report.causes import causes
+from litegate.report.formatting import headline
 from litegate.report.json_report import METRICS_NAME, QUALITY_NAME, write_text
 from litegate.report.outcomes import Report, Row, outcome_of, severity, verdicts_with
 
@@ -70,24 +71,22 @@ def code_quality(report: Report, prefix: str = "") -> list[dict[str, Any]]:
 
 
 def _errors(report: Report, prefix: str) -> Iterator[dict[str, Any]]:
-    for row in report["errors"]:
-        subject = subject_of(row) or row["check"]
-        text = f"{subject}: no verdict: {row['message']}"
-        yield _finding(row, "blocker", text, prefix)
+    for cause in causes(report["errors"]):
+        yield _finding(cause.row, "blocker", f"no verdict: {cause.headline}", prefix)
 
 
 def _verdicts(report: Report, prefix: str) -> Iterator[dict[str, Any]]:
     for outcome, word in _SEVERITIES.items():
         for row in verdicts_with(report, outcome):
             is_fatal = report["strict"] and outcome_of(row) != "fail"
-            yield _finding(row, "critical" if is_fatal else word, row["sentence"], prefix)
+            yield _finding(row, "critical" if is_fatal else word, headline(row), prefix)
 
 
 def _finding(row: Row, severity_word: str, text: str, prefix: str) -> dict[str, Any]:
     """Return a finding; its fingerprint stays the same while only the value changes."""
     identity = [row["id"], row["model"], row["recipe"], row.get("measurement", "")]
     return {
-        "description": excerpt(plain(text.partition("\n")[0])),
+        "description": excerpt(plain(text)),
         "check_name": plain(row["check"]),
         "fingerprint": hashlib.sha256(json.dumps(identity).encode()).hexdigest(),
         "severity": severity_word,

@@ -83,7 +83,7 @@ def test_merge_takes_names_or_json(litegate, legs, expect):
     """A list of names, or what `litegate list --json` prints."""
     done = litegate("merge", "legs", "--expect", expect)
     assert done.exit_code == 1
-    assert "FAIL accuracy drop of two/int8_qat is 0.70 points" in done.output
+    assert "FAIL  two/int8_qat  accuracy drop 0.70 points  (limit: <= 0.50 points" in done.output
     assert "litegate: 2 models: 1 fail, 1 pass\n" in done.output
 
 
@@ -101,7 +101,7 @@ def test_merge_fails_for_a_folder_that_is_not_there(litegate):
     """No leg came, which is no pass."""
     done = litegate("merge", "nowhere", "--expect", "one")
     assert done.exit_code == 1
-    assert "ERROR no leg reported one" in done.output
+    assert "ERROR  one  no leg reported one" in done.output
 
 
 @pytest.mark.parametrize("expect", ["[", "[1]", '[{"name": "one"}]', "[[]]"])

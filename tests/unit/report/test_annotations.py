@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from made_reports import HOSTILE, error, full, report, verdict
 
 from litegate.report.annotations import annotations
+from litegate.report.formatting import details, headline
 
 
 def _parsed(line):
@@ -23,14 +24,16 @@ def _parsed(line):
 
 
 def test_a_broken_promise_points_at_its_model():
-    """File, line, a title, and the sentence."""
-    row = verdict("fail")
+    """File, line, a title, and the headline, then what to do, then the details."""
+    steps = {"reproduce": "pytest a", "change": "models/m.py:6", "intended": None}
+    row = verdict("fail") | {"steps": steps}
+    message = [headline(row), "Reproduce: pytest a", "Change:    models/m.py:6", *details(row)]
     assert [_parsed(line) for line in annotations(report(row))] == [
         {
             "file": "models/m.py",
             "line": "6",
             "title": "accuracy drop: m/int8_qat",
-            "message": row["sentence"],
+            "message": "\n".join(message),
         }
     ]
 
@@ -47,7 +50,7 @@ def test_reserved_characters_are_escaped_as_github_asks():
     """In a message % and line ends, in a property the colon and the comma, too."""
     line = annotations(report(errors=[error("50 %\nof it: a, b", file="a,b:c.py")]))[0]
     assert "file=a%2Cb%3Ac.py,line=6" in line
-    assert line.endswith("::50 %25%0Aof it: a, b")
+    assert line.endswith("::m/int8_qat  50 %25%0Aof it: a, b")
 
 
 def test_what_passed_gets_none():
@@ -84,12 +87,15 @@ def test_the_worst_comes_first_and_errors_after():
     """Ten are shown, so the order counts."""
     rows = [verdict("fail", value=value) for value in (0.006, 0.5, 0.02)]
     said = [_parsed(line)["message"] for line in annotations(report(*rows, errors=[error()]))]
-    assert [re.search(r"is ([\d.]+) points", one)[1] for one in said[:3]] == [
-        "50.00",
-        "2.00",
-        "0.60",
-    ]
-    assert said[3] == "the store is full"
+    values = [re.search(r"drop ([\d.]+) points", message)[1] for message in said[:3]]
+    assert values == ["50.00", "2.00", "0.60"]
+    assert said[3] == "m/int8_qat  the store is full"
+
+
+def test_one_cause_is_one_annotation():
+    """GitHub shows ten, and one missing file stops every check."""
+    (line,) = annotations(report(errors=[error(check=f"test_{n}") for n in range(30)]))
+    assert "stopped 30 checks: test_0, test_1 and 28 more" in _parsed(line)["message"]
 
 
 @pytest.mark.parametrize("name", HOSTILE)

@@ -58,11 +58,16 @@ def test_findings_are_what_failed_the_worst_first():
     rows = [verdict(), verdict("inconclusive"), verdict("fail"), verdict("fail", model="n")]
     found = code_quality(report(*rows, errors=[error("the store is full\n  got: x")]), "ml/")
     assert tuple(one["severity"] for one in found) == WORST
-    assert found[0]["description"] == "m/int8_qat: no verdict: the store is full"
-    assert "accuracy drop of m/int8_qat" in found[1]["description"]
+    assert found[0]["description"] == "no verdict: m/int8_qat  the store is full"
+    assert found[1]["description"].startswith("m/int8_qat  accuracy drop 0.70 points  (limit: ")
     assert found[1]["location"] == {"path": "ml/models/m.py", "lines": {"begin": 6}}
     assert found[1]["check_name"] == "test_drop"
     assert len({one["fingerprint"] for one in found}) == 3  # the inconclusive one is of the same
+
+
+def test_one_cause_is_one_finding():
+    errors = [error(check=f"test_{number}") for number in range(30)]
+    assert len(code_quality(report(errors=errors))) == 1
 
 
 def test_a_strict_run_and_a_waiver_change_the_findings():

@@ -1,5 +1,7 @@
 """The step summary and the comment: what got worse on top, within the budget, nothing but text."""
 
+import re
+from html import escape
 from html.parser import HTMLParser
 
 import pytest
@@ -9,6 +11,9 @@ from made_reports import HOSTILE, error, full, recipe, report, verdict
 from markdown_it import MarkdownIt
 
 from litegate.report.markdown import comment, summary
+
+CODE = ("code", "pre")
+"""Elements in which GitHub links nothing."""
 
 
 class Skeleton(HTMLParser):
@@ -21,11 +26,11 @@ class Skeleton(HTMLParser):
         self.close()
 
     def handle_starttag(self, tag, attrs):
-        self.depth += tag == "code"
+        self.depth += tag in CODE
         self.shape.append((tag, attrs))
 
     def handle_endtag(self, tag):
-        self.depth -= tag == "code"
+        self.depth -= tag in CODE
         self.shape.append(f"/{tag}")
 
     def handle_data(self, data):
@@ -57,17 +62,65 @@ def _shape(text):
 def test_the_order_is_what_a_reader_needs():
     """What failed, what is unproven, what came to no verdict; what passed is folded at the end."""
     text = summary(full("name"))
-    titles = ("## litegate: fail", "What got worse", "Not proven", "No verdict", "NOT GATED")
+    titles = ("## litegate: fail", "Failed (1)", "No verdict", "Not proven", "NOT GATED")
     order = [text.index(title) for title in (*titles, "Waivers", "Recipes", "Passed")]
     assert order == sorted(order)
-    assert text.index("<details>") > text.index("Recipes")
+    assert text.rindex("<details>") > text.index("Recipes")
 
 
-def test_failing_sentences_are_told_whole():
-    """The same words as on the terminal, offenders line by line."""
+def test_what_failed_is_a_line_of_a_table_and_a_folded_block():
+    """The block has the same words as on the terminal, offenders line by line."""
     row = verdict("fail", offenders=("conv2d is float32", "dense is float32"))
-    code = _read(summary(report(row))).code
-    assert code[: len(row["sentence"].splitlines())] == row["sentence"].splitlines()
+    text = summary(report(row | {"steps": STEPS}))
+    assert (
+        "<tr><td><code>m/int8_qat</code> <code>accuracy drop</code></td><td>0.70 points</td>"
+        "<td>&lt;= 0.50 points, over by 0.20 points</td></tr>"
+    ) in text
+    details = text.index("<details>\n<summary>Failed: details (1)</summary>\n<pre>")
+    assert text.index("<td>0.70 points</td>") < details
+    lines = [
+        "FAIL  m/int8_qat  accuracy drop 0.70 points  (limit: <= 0.50 points, over by 0.20 points)",
+        "      95 % interval 0.60 points to 0.80 points (a method)",
+        "      - conv2d is float32",
+        "      - dense is float32",
+        "      Reproduce: pytest a",
+        "      Intended:  litegate accept a",
+    ]
+    assert "\n".join(lines) in "".join(_read(text).code)
+
+
+STEPS = {"reproduce": "pytest a", "change": None, "intended": "litegate accept a"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "accept"),
+    [
+        ([verdict("fail")], None),
+        ([verdict("fail") | {"steps": STEPS}], "litegate accept 'a[b]' --reason \"...\""),
+        ([verdict("fail") | {"steps": STEPS}] * 4, "litegate accept"),
+    ],
+)
+def test_the_last_lines_are_what_to_do(rows, accept):
+    rows = [row | {"id": "a[b]"} for row in rows]
+    made = report(*rows) | {"reproduce": "pytest checks/ --against main"}
+    *_, last = summary(made, page="https://example.org/?a&b").splitlines()
+    lines = ["Reproduce: <code>pytest checks/ --against main</code>"]
+    lines += [f"Accept, if intended: <code>{escape(accept)}</code>"] if accept else []
+    lines += ['<a href="https://example.org/?a&amp;b">Open the page</a>']
+    assert last == f"<p>{'<br>'.join(lines)}</p>"
+
+
+def test_a_pass_needs_no_last_lines():
+    made = report(verdict()) | {"reproduce": "pytest checks/"}
+    assert "Reproduce" not in summary(made)
+    assert summary(made, page="https://example.org").endswith("Open the page</a></p>\n")
+
+
+def test_no_sentence_stands_in_a_code_span():
+    """Code is for names and commands; sentences are in preformatted blocks."""
+    made = report(verdict("fail"), errors=[error("a sentence of words")], notes=["a note of words"])
+    spans = re.findall("<code>(.*?)</code>", summary(made))
+    assert not any(" of words" in span for span in spans)
 
 
 def test_the_worst_stands_first():
@@ -96,13 +149,13 @@ def test_the_base_is_named_where_there_is_one():
     """Since which commit, and only where the report knows it."""
     base = {"commit": "abc123", "ref": "main", "note": ""}
     assert "<code>abc123</code> <code>main</code>" in summary(report(verdict(), base=base))
-    assert "Held against" not in summary(report(verdict(), base=None))
+    assert "Compared with" not in summary(report(verdict(), base=None))
 
 
 def test_an_empty_section_is_left_out():
     """No heading without a row."""
     text = summary(report(verdict()))
-    assert "What got worse" not in text
+    assert "Failed" not in text
     assert "Waivers" not in text
 
 
@@ -115,7 +168,7 @@ def test_the_budget_is_kept_by_dropping_what_passed_first(write, most):
     assert "Passed (6000)" in text
     shown = text.count("<td><code>accuracy drop</code></td>")
     assert f"{6000 - shown} more left out here" in text
-    assert "What got worse (1)" in text
+    assert "Failed (1)" in text
     assert "<td><code>25,144 B</code></td>" in text
 
 
