@@ -1,7 +1,9 @@
 """README.md and the pages of docs/, as Markdown's own parser reads them."""
 
+import ast
 import re
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -81,3 +83,10 @@ def parsed(text, page=None):
                 not_run=said[1] if said else "",
             )
         before = token.content if token.type == "html_block" else ""
+
+
+@cache
+def source_nodes():
+    """The nodes of each file of the source; parsed once, for that takes seconds."""
+    files = sorted((PROJECT / "src" / "litegate").rglob("*.py"))
+    return {file: list(ast.walk(ast.parse(file.read_text("utf-8")))) for file in files}

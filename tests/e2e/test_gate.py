@@ -72,7 +72,7 @@ def test_a_run_that_gated_nothing_is_an_error(gate, no_network):
     """Also on a laptop: exit status 0 would be read as a pass."""
     done = gate("--litegate-model", "mnist_cnn", *QUICK, "-k", "accuracy_reaches", **no_network)
     assert done.returncode == 1
-    assert "nothing was gated, which is no pass" in done.stdout
+    assert "nothing was gated, which is not a pass" in done.stdout
 
 
 @pytest.mark.slow

@@ -113,7 +113,7 @@ def test_a_gate_of_metrics_is_proven_and_a_gap_in_it_is_found(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     (proof,) = project.report["proofs"]
     faults = {fault["name"]: fault for fault in proof["faults"]}
-    assert "does not choose between classes" in faults["wrong_answers"]["unplantable"]
+    assert "is not a classifier" in faults["wrong_answers"]["unplantable"]
     assert faults["mixed_up_answers"]["smallest"] <= faults["mixed_up_answers"]["must"]
     (project.path / "checks" / "test_metrics.py").unlink()
     done = project.gate("--prove", "--prove-family", "plumbing")

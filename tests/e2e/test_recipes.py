@@ -269,7 +269,7 @@ def test_a_quantize_config_of_ones_own_is_what_the_file_holds(made: dict[str, Ar
     assert len(four.tflite) < len(made["int8_qat"].tflite) - 2000
     assert accuracy(four) > 0.85
     (found,) = broken(four)
-    assert "weight of operator 8 FULLY_CONNECTED v10, is int4; promised int8" in found
+    assert "weight of operator 8 FULLY_CONNECTED v10, is int4; expected int8" in found
 
 
 def test_a_layer_that_does_not_exist_is_refused(project: Project) -> None:

@@ -172,8 +172,8 @@ def test_samples_that_lack_their_preprocessing_are_no_basis_for_a_pass(ready, la
     file.write_text(file.read_text().replace("(0.0, 1.0)", "(0.0, 255.0)"))
     done = ready.run()
     assert done.ret == 1
-    said(done, "the input * of mine/int8_ptq cuts off so much of the samples that nothing sensible")
-    said(done, "what to do: preprocess the samples as the network takes them")
+    said(done, "the input * of mine/int8_ptq clips too much of the samples for any measurement")
+    said(done, "what to do: preprocess the samples as in training")
     assert not ready.report["verdicts"]
 
 

@@ -223,7 +223,7 @@ def test_a_limit_below_the_noise_is_said_to_be(repository, judged, right, warned
     measured(repository, right)
     _, rows = judged(pad(GOOD, 1))
     assert "SD from seed to seed" in rows[ACCURACY]["sentence"]
-    assert ("honest changes break it too" in rows[ACCURACY]["sentence"]) is warned
+    assert ("harmless changes also break it" in rows[ACCURACY]["sentence"]) is warned
 
 
 def test_noise_that_was_not_measured_is_not_mentioned(judged):

@@ -124,7 +124,7 @@ def test_a_run_of_plain_tests_alone_is_an_error(project):
     """They gate nothing, and a run that gated nothing is no pass."""
     done = project.model().check("assert True", args="").run()
     assert done.ret == 1
-    done.stdout.fnmatch_lines(["litegate: 0 models: nothing was gated, which is no pass"])
+    done.stdout.fnmatch_lines(["litegate: 0 models: nothing was gated, which is not a pass"])
 
 
 def test_plain_tests_may_stand_beside_checks(project):

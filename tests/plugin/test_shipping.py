@@ -64,7 +64,7 @@ def test_a_pointer_of_git_lfs_is_named_as_one(shipping):
     (shipping.path / "app" / "model.tflite").write_bytes(b"version https://git-lfs\noid sha256:0\n")
     done = shipping.run()
     assert done.ret == 1
-    done.stdout.fnmatch_lines(["*pointer of Git LFS*git lfs pull*"])
+    done.stdout.fnmatch_lines(["*Git LFS pointer*git lfs pull*"])
 
 
 def test_a_folder_in_its_place_is_an_error(shipping):

@@ -137,8 +137,8 @@ def test_samples_that_are_no_numbers(project, value):
     assert done.ret == 1
     done.stdout.fnmatch_lines(
         [
-            "*the evaluation split of tiny/int8_qat contains NaN or infinity in 1 of 200 samples",
-            "*sample 7 is the first",
+            "*1 of 200 samples of tiny/int8_qat contain NaN or infinity",
+            "*sample 7 of the evaluation split is the first",
         ]
     )
 

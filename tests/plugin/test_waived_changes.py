@@ -141,7 +141,7 @@ def test_a_waiver_of_nothing_is_an_error(project, name, misspelt):
     project.check("require(size(candidate) <= lg.kib(99))", head=IMPORTS).model()
     done = project.run()
     assert done.ret == 1
-    done.stdout.fnmatch_lines([f"*{FILE}:2): there is no * {misspelt} (there is: *{name}*"])
+    done.stdout.fnmatch_lines([f"*{FILE}:2): there is no * {misspelt} (known: *{name}*"])
 
 
 @pytest.mark.slow

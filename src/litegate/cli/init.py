@@ -122,10 +122,10 @@ def _refuse_other_files(path: Path, folder: Path) -> None:
     names = [str(file.relative_to(path.parent)) for file in files[:_SHOWN_FILES]]
     more = len(files) - len(names)
     raise ConfigError(
-        f"{folder}/ holds no model file of litegate, but other files; nothing was written",
+        f"{folder}/ contains other files and no model file of litegate; nothing was written",
         got=", ".join(names) + (f" and {more} more" if more else ""),
         remedy=f"add `--models gate_{folder}` for another folder, or `--models {folder}` "
-        "to put model files there all the same",
+        "to put model files there nevertheless",
     )
 
 

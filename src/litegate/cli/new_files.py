@@ -34,12 +34,12 @@ def write(project: Path, target: Path, text: str) -> str:
             file.write(data)
     except FileExistsError:
         is_same = target.is_file() and target.read_bytes() == data
-        return left(project, target, f"it is there already{'' if is_same else ', and differs'}")
+        return left(project, target, f"it exists already{'' if is_same else ', and differs'}")
     except OSError as error:
         raise ConfigError(
             f"{target} cannot be written",
             got=str(error.strerror or error),
-            remedy="run `litegate init` in a folder of yours",
+            remedy="run `litegate init` in a folder that you can write to",
         ) from error
     return f"{WROTE}{shown(project, target)}"
 

@@ -64,7 +64,7 @@ def _model(session: GateSession, name: str) -> Model:
     if not declared.has_accuracy:
         raise ConfigError(
             f"{plain(name)} has no accuracy to measure",
-            expected="a model that chooses between labelled classes",
+            expected="a classifier with labels",
         )
     return declared
 

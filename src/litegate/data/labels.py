@@ -39,8 +39,7 @@ def _deciding_labels(data: Data, split: str, labels: Mapping[str, Array]) -> Arr
         return labels[data.output]
     near = get_close_matches(data.output, labels, n=1) if data.output else ()
     raise DataError(
-        f"{split} of {data.name} has labels for {len(labels)} outputs, but none of them is "
-        "the deciding one",
+        f"{split} of {data.name} has labels for {len(labels)} outputs, but no deciding one",
         expected=f"lg.Data(output=...) as one of {', '.join(labels)}",
         got=repr(data.output),
         remedy=f"did you mean {near[0]!r}?"

@@ -101,7 +101,7 @@ def _check_exists(file: File, path: Path, locations: DataLocations, *, exists: b
         raise ConfigError(
             f"{file} is outside the project and has no digest",
             expected="a file in the project, or File(path=..., sha256=...)",
-            remedy=f"set its digest: {digest(path)}" if exists else "name one that exists",
+            remedy=f"set its digest: {digest(path)}" if exists else "name an existing file",
         )
     if exists:
         return

@@ -128,7 +128,7 @@ def check_lengths(data: Data, raw: Splits) -> None:
             continue
         if samples != labels or not samples or len(samples) > 1 or 0 in samples:
             raise DataError(
-                f"the {split} split of {data.name} has {_format_sizes(samples)} samples and "
+                f"{split} split of {data.name}: {_format_sizes(samples)} samples, "
                 f"{_format_sizes(labels)} labels",
                 expected="the same number of each, and at least one",
             )

@@ -140,7 +140,7 @@ class Measurement:
         raise TypeError(f"limits are inclusive: write <= instead of < for the {self.name}")
 
     def __gt__(self, limit: object) -> NoReturn:
-        raise TypeError(f"limits are inclusive: write >= in place of > for the {self.name}")
+        raise TypeError(f"limits are inclusive: write >= instead of > for the {self.name}")
 
     def __eq__(self, limit: object) -> NoReturn:
         raise TypeError(f"write <= or >= for the {self.name}: == gives no margin")
@@ -189,7 +189,7 @@ class Verdict:
         return replace(self, measurement=replace(measurement, evidence=evidence, why=None))
 
     def __bool__(self) -> NoReturn:
-        raise TypeError("a verdict is not a truth value: hand it to require(...)")
+        raise TypeError("a verdict is not a truth value: pass it to require(...)")
 
 
 def violations(
@@ -202,7 +202,7 @@ def violations(
     """
     if n < 1:
         raise MeasurementError(
-            f"nothing was looked at for {name} of {subject}", expected="at least one", got=str(n)
+            f"nothing was measured for {name} of {subject}", expected="at least one", got=str(n)
         )
     return Measurement(
         name=name,
@@ -225,7 +225,7 @@ def _judge(measurement: Measurement, relation: Relation, limit: Quantity | Numbe
         raise MeasurementError(
             f"the {measurement.name} of {measurement.subject} is not a finite number",
             got=text(measurement.value, measurement.unit),
-            remedy="look for NaN or infinity in the outputs of the artifacts and in the data",
+            remedy="check for NaN or infinity in the outputs of the artifacts and in the data",
         )
     ruling = (measurement.rule or interval_rule)(measurement, relation, bound)
     return Verdict(

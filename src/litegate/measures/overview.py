@@ -87,8 +87,9 @@ def _batch_notes(candidate: Artifact) -> tuple[str, ...]:
     if not batch:
         return ()
     note = (
-        f"the file has a fixed batch of {batch}, for TensorFlow cannot convert its recurrent"
-        " layers with a free batch; the application feeds as many samples at a time"
+        f"the file has a fixed batch of {batch}, since TensorFlow cannot convert its "
+        "recurrent layers with a variable one; the application must pass that many samples "
+        "at a time"
     )
     return (note,)
 
@@ -98,8 +99,8 @@ def missing_accuracy_notes(model: Model) -> tuple[str, ...]:
     if model.has_accuracy:
         return ()
     note = (
-        f"{model.name}: accuracy was not measured: its {_why_unmeasured(model)}; what holds it to"
-        " its reference is agreement, output_error or metrics, where the budget sets them"
+        f"{model.name}: accuracy was not measured: its {_why_unmeasured(model)}; agreement, "
+        "output_error or metrics limit it if the budget sets them"
     )
     return (note,)
 
@@ -112,7 +113,7 @@ def _why_unmeasured(model: Model) -> str:
         return "data set names no classes"
     metrics = (metric for recipe in model.recipes for metric in model.budget_of(recipe).metrics)
     name = next(metric.name for metric in metrics if not metric.fits_classifier)
-    return f"metric {name} is of a network that chooses between no classes"
+    return f"metric {name} is for networks that do not classify"
 
 
 def _limit_notes(model: Model, recipe: Recipe, reference: Artifact) -> tuple[str, ...]:

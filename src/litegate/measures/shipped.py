@@ -42,7 +42,7 @@ def _problem(candidate: Artifact, file: Path, shown: str) -> str:
     if data == candidate.tflite:
         return ""
     if data.startswith(_LFS_POINTER):
-        return "is a pointer of Git LFS, not the file: run `git lfs pull`"
+        return "is a Git LFS pointer instead of the file: run `git lfs pull`"
     return f"is {describe_bytes(data)}; {remedy}"
 
 

@@ -150,7 +150,7 @@ class Remedies:
         measured = f"{missed.check} measured {faulty}{of_fault}, and allows {relation} {allowed}"
         if not missed.is_within_noise:
             return f"{limit} ({measured})"
-        too_few = f"{missed.samples:,} samples do not tell it from {sound}"
+        too_few = f"{missed.samples:,} samples cannot distinguish it from {sound}"
         return f"more samples and {limit} ({measured}; {too_few})"
 
     def _limit_name(self, name: str, missed: _MissedFault) -> str:
@@ -172,5 +172,5 @@ def _unchanged(missed: _MissedFault) -> str:
         return f"nothing that {missed.check} measures: {value} with {fault} and without"
     return (
         f"perhaps more samples: {missed.check} measured {value} with {fault} and without, on "
-        f"{missed.samples:,} samples; where no sample shows it, the fault changes nothing here"
+        f"{missed.samples:,} samples; if no sample shows it, the fault has no effect here"
     )

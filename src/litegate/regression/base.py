@@ -163,7 +163,7 @@ def _run(
     except ChildError as error:
         raise ConfigError(
             f"{subject} could not be read within {_TIMEOUT:g} s",
-            remedy="look for a model file or a conftest that hangs",
+            remedy="check for a model file or a conftest that hangs",
         ) from error
 
 

@@ -160,7 +160,7 @@ def _rewrite(row: Row) -> str:
     """Return the lines that replace the value of a waiver without a base."""
     ceiling = ceiling_of(row)
     base = f'base = "{row["base"]}"'
-    return f'write ceiling = "{ceiling}" and {base} in place of value' if ceiling else f"add {base}"
+    return f'write ceiling = "{ceiling}" and {base} instead of value' if ceiling else f"add {base}"
 
 
 def _offenders_refusal(waiver: Waiver, row: Row) -> str:

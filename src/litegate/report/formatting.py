@@ -141,7 +141,7 @@ def counts(report: Report) -> str:
     unlimited = report.get("unlimited") or ()
     recipes = f"{len(unlimited)} recipe{'' if len(unlimited) == 1 else 's'}"
     phrases += [f"nothing of {recipes} is limited"] if unlimited and phrases else []
-    listed = ", ".join(phrases) or "nothing was gated, which is no pass"
+    listed = ", ".join(phrases) or "nothing was gated, which is not a pass"
     if phrases and not models:
         return f"no model was judged: {listed}"
     return f"{models} model{'' if models == 1 else 's'}: {listed}"

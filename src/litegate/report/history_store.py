@@ -73,7 +73,7 @@ def _write(record: Report, path: Path) -> Path:
         raise ConfigError(
             f"the history in {path.parent} cannot be written",
             got=str(error.strerror or error),
-            remedy="name a folder of yours with --litegate-history DIR",
+            remedy="choose a folder that you can write to with --litegate-history DIR",
         ) from error
     return path
 

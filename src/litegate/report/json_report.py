@@ -99,7 +99,7 @@ def _not_writable(folder: Path, error: OSError) -> ConfigError:
     return ConfigError(
         f"the report cannot be written into {folder}",
         got=str(error.strerror or error),
-        remedy="name a folder of yours with room in it: --litegate-report DIR",
+        remedy="choose a folder with free space that you can write to: --litegate-report DIR",
     )
 
 

@@ -69,13 +69,13 @@ def _leg_errors(leg: str, report: Report) -> Iterator[Row]:
     status = report["exit_status"]
     if status not in _COMPLETE:
         yield _error(
-            "", f"leg {leg} was interrupted (exit status {status}): its report is no whole"
+            "", f"leg {leg} was interrupted (exit status {status}): its report is incomplete"
         )
     elif not report["verdicts"] and not report["errors"]:
-        yield _error("", f"leg {leg} gated nothing, which is no pass")
+        yield _error("", f"leg {leg} gated nothing, which is not a pass")
     elif _looks_good(report) != (status == 0):
         outcome = f"leg {leg} ended with exit status {status}, which its rows do not explain"
-        yield _error("", f"{outcome}: look in its log for a test that failed and is no check")
+        yield _error("", f"{outcome}: check its log for a failed test that is not a check")
 
 
 def _looks_good(report: Report) -> bool:
@@ -95,7 +95,7 @@ def _mismatches(reports: Mapping[str, Report]) -> Iterator[Row]:
     """Yield an error if the legs judged different commits or compared with different bases."""
     bases, heads = (_commits(reports, key) for key in ("base", "head"))
     if len(bases) > 1:
-        yield _error("", f"the legs were held against different bases: {', '.join(bases)}")
+        yield _error("", f"the legs were compared with different bases: {', '.join(bases)}")
     if len(heads) > 1:
         listed = ", ".join(sorted(heads))
         yield _error("", f"the legs judged different commits: {listed}; run every leg on one")
@@ -117,7 +117,7 @@ def _models(reports: Mapping[str, Report]) -> set[str]:
 
 def _unexpected(expected: list[str], reports: Mapping[str, Report]) -> list[str]:
     unexpected = sorted(_models(reports).difference(expected, [""]))
-    return [f"{model} was reported by a leg and not expected" for model in unexpected]
+    return [f"{model} was reported by a leg but not expected" for model in unexpected]
 
 
 def _add_rows(run: Run, report: Report) -> None:

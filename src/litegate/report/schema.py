@@ -88,7 +88,7 @@ _KEYWORDS: Mapping[str, Callable[[Any, Any], bool]] = {
 def _check_object(value: Any, schema: Schema, name: str, separator: str = ".") -> None:
     """Check an object's own fields first, so that an error names the outermost wrong ones."""
     if not isinstance(value, dict):
-        raise ConfigError(f"{name} is no JSON object")
+        raise ConfigError(f"{name} is not a JSON object")
     schema = _expanded(schema)
     fields = dict(_fields(value, schema))
     wrong = [key for key in schema.get("required", ()) if key not in value]
@@ -97,7 +97,7 @@ def _check_object(value: Any, schema: Schema, name: str, separator: str = ".") -
         wrong += [key for key in value if not _fits(key, schema["propertyNames"])]
     if wrong:
         raise ConfigError(
-            f"{name} is not what a report holds",
+            f"{name} is not a valid report",
             expected="fields as report.schema.json describes them",
             got=f"missing or of another type: {excerpt(', '.join(wrong))}",
         )

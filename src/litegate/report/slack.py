@@ -131,7 +131,7 @@ def _note(row: Row, notation: _Notation, needed: Fraction) -> str:
     value, limit = text(row["value"], unit), text(row["limit"], unit)
     return (
         f"{subject_of(row)}: {row['measurement']} {value} {SLACK}, {row['relation']} {limit}; "
-        f"{notation.field}={_proposed(notation, needed)} would hold it there"
+        f"{notation.field}={_proposed(notation, needed)} would keep it there"
     )
 
 

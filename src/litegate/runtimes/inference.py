@@ -200,10 +200,9 @@ def _not_finite(array: NDArray[Any], name: str, subject: str) -> MeasurementErro
     broken = ~np.concatenate(finite)
     where = f" in the input {name}" if name else ""
     return MeasurementError(
-        f"the evaluation split of {subject} contains NaN or infinity in {int(broken.sum()):,} "
-        f"of {len(array):,} samples",
+        f"{int(broken.sum()):,} of {len(array):,} samples of {subject} contain NaN or infinity",
         expected="finite samples",
-        got=f"sample {int(broken.argmax())}{where} is the first",
+        got=f"sample {int(broken.argmax())}{where} of the evaluation split is the first",
         remedy="correct the data or their preprocessing, and build again",
     )
 

@@ -121,7 +121,7 @@ def _check_assigned(declared: list[Model], module: ModuleType, file: str) -> Non
         if id(model) not in values:
             raise ConfigError(
                 f"{file}:{model.line} declares a model that no variable refers to, so nothing "
-                "would gate it",
+                "gates it",
                 expected="a variable for each model, at the top level of the file",
                 remedy="rename the variable that replaces it, or unpack the list that contains it",
             )

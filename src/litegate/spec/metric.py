@@ -167,8 +167,7 @@ class Metric:
         if getattr(self, wrong) is not None:
             right = "least" if wrong == "most" else "most"
             raise ConfigError(
-                f"the metric {self.name} is better the {self.better} it is, so {wrong}=... "
-                "limits nothing",
+                f"{self.name} is better the {self.better} it is, so {wrong}=... limits nothing",
                 expected=f"{right}=..., loss=..., slice_loss=... or regression=...",
             )
         if self.class_loss is not None and self.kind not in OF_CLASSES:

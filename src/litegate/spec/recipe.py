@@ -165,8 +165,7 @@ class Recipe:
         named = Kind.INT8_QAT if _QAT_NAME.fullmatch(self.name) else self.name
         if named in set(Kind) - {self.kind}:
             raise ConfigError(
-                f"recipe {self.name}: this is the name of the kind {named}, but its kind is "
-                f"{self.kind}",
+                f"recipe {self.name} is named like the kind {named}, but is of kind {self.kind}",
                 expected=f"another name, such as {self.kind.value}",
             )
 
@@ -188,9 +187,8 @@ class Recipe:
         qat_only = (self.annotate, self.custom_objects, self.float_layers, compression)
         if any(qat_only) and self.kind is not Kind.INT8_QAT:
             raise ConfigError(
-                f"recipe {self.name}: {self.kind} does not accept annotate, custom_objects, "
-                "float_layers, pruning or clustering",
-                expected="int8_qat",
+                f"recipe {self.name}: {self.kind} does not accept options of int8_qat",
+                expected="int8_qat for annotate, custom_objects, float_layers, pruning, clustering",
             )
         if compression and self.from_scratch:
             raise ConfigError(

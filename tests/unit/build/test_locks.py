@@ -118,7 +118,7 @@ def test_a_store_without_flock_is_an_error_at_once(store, files, monkeypatch, nu
     monkeypatch.setattr("fcntl.flock", missing)
     before = {path: path.read_bytes() for path in (store.root / "locks").iterdir()}
     began = time.monotonic()
-    with pytest.raises(StoreError, match=r"cannot lock .*store\.lock[\s\S]*local folder"):
+    with pytest.raises(StoreError, match=r"cannot lock .*store\.lock[\s\S]*folder on a local disk"):
         store.put(EVALUATIONS, "second", files)
     assert time.monotonic() - began < 1
     assert {path: path.read_bytes() for path in (store.root / "locks").iterdir()} == before

@@ -107,7 +107,7 @@ DAMAGE = {
     "nested": "[" * 100_000 + "]" * 100_000,
     "nested in an entry": ENTRY % ("[" * 100_000 + "]" * 100_000),
     "without a key": '{"stem": "", "files": {}}',
-    "belongs to another key": '{"key": "j", "stem": "", "files": {}}',
+    "of another key": '{"key": "j", "stem": "", "files": {}}',
     "a number as the key": '{"key": 7, "stem": "", "files": {}}',
     "a number as the stem": '{"key": "k", "stem": 7, "files": {}}',
     "files that are a number": ENTRY % "3",

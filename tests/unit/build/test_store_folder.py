@@ -122,7 +122,9 @@ def test_a_folder_that_is_no_store_is_left_alone(tmp_path, files, names):
         write(root, name)
     before = tree(root)
     for use in each_use(Store(root), files).values():
-        with pytest.raises(StoreError, match=r"is not a store\n[\s\S]*choose an empty folder"):
+        with pytest.raises(
+            StoreError, match=r"is not a store\n[\s\S]*choose an empty or a new folder"
+        ):
             use()
     with pytest.raises(StoreError, match="is not a store"):
         adopt(root)

@@ -63,7 +63,7 @@ def test_what_was_not_judged_is_said(compare, samples):
 def test_files_of_two_models_are_not_compared(compare):
     done = compare(FLOAT, selector(4, [0, 1]))
     assert done.exit_code == 2
-    assert "a.tflite and b.tflite are no two versions of one model: their inputs dif" in done.stderr
+    assert "a.tflite and b.tflite are not versions of one model: their inputs dif" in done.stderr
     done = compare(selector(4, [0, 1]), selector(4, [0, 1, 2]))
     assert done.exit_code == 2
     assert "their outputs differ" in done.stderr
@@ -143,10 +143,10 @@ def test_samples_that_lack_their_preprocessing_are_an_error(compare, samples, tm
     np.savez(tmp_path / "raw.npz", x=dark, y=samples.y)
     done = compare(FLOAT, tiny(Kind.INT8_QAT, input_type=port), "--data", "raw.npz")
     assert done.exit_code == 2, done.output
-    assert "the input input of b.tflite cuts off so much of the samples" in done.stderr
+    assert "the input input of b.tflite clips too much of the samples" in done.stderr
     assert "expected: values from 0 to 1" in done.stderr
     assert "the samples are 0 to 252.5, and " in done.stderr
-    assert "of 200 samples lose most of what they say" in done.stderr
+    assert "of 200 samples lose most of their information" in done.stderr
     assert "what to do: preprocess the samples" in done.stderr
 
 
@@ -157,16 +157,16 @@ def test_a_few_values_that_are_cut_off_are_a_note(compare, samples, tmp_path):
     done = compare(INT8, INT8, "--data", "far.npz", "--json")
     assert done.exit_code == 0, done.output
     notes = json.loads(done.stdout)["notes"]
-    assert [note for note in notes if "cuts off" in note] == [
-        f"the input input of {name} cuts off values of the samples: it holds 0 to 1, the samples "
-        "are 4.166e-06 to 3, and 0.05 % of their values lie outside; what to do: preprocess the "
-        "samples as the network takes them, as its training did"
+    assert [note for note in notes if "clips values" in note] == [
+        f"the input input of {name} clips values of the samples: its range is 0 to 1, the samples "
+        "are 4.166e-06 to 3, and 0.05 % of their values are outside; what to do: preprocess the "
+        "samples as in training"
         for name in ("a.tflite", "b.tflite")
     ]
 
 
 def test_samples_that_fit_need_no_note(compare, samples):
-    assert "cuts off" not in compare(FLOAT, INT8, "--data", "data.npz").output
+    assert "clips" not in compare(FLOAT, INT8, "--data", "data.npz").output
 
 
 def test_without_labels_agreement_is_told_and_not_judged(compare, samples):

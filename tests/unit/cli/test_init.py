@@ -96,7 +96,7 @@ def test_a_check_that_differs_is_said_to(tmp_path):
     """So that a person who updates litegate can compare."""
     list(put(tmp_path))
     (tmp_path / "checks" / OURS[0]).write_text("# mine\n")
-    assert _said(tmp_path, f"checks/{OURS[0]}").endswith("it is there already, and differs")
+    assert _said(tmp_path, f"checks/{OURS[0]}").endswith("it exists already, and differs")
     others = f"checks/: {len(OURS) - 1} files of checks are there already"
     assert _said(tmp_path, "checks/:") == f"left   {others}"
 
@@ -148,7 +148,7 @@ def test_another_folder_of_models_is_set(tmp_path):
     lines = list(put(tmp_path, models="gate_models/"))
     assert any("the example gate_models/my_model.py" in line for line in lines)
     assert settings(tmp_path)["litegate_models"] == "gate_models"
-    assert next(iter(put(tmp_path))) == "left   gate_models/my_model.py: it is there already"
+    assert next(iter(put(tmp_path))) == "left   gate_models/my_model.py: it exists already"
 
 
 @pytest.mark.parametrize(

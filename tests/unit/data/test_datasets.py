@@ -109,7 +109,7 @@ def test_samples_come_preprocessed_as_float32():
 def test_a_lone_number_is_no_array_of_samples(name):
     """Shape (): it has no length, which is said of its split."""
     lone = dataclasses.replace(SMALL, **{name: np.array(1, np.uint8)})
-    with pytest.raises(DataError, match=rf"the {name[2:]} split .* \d samples and \d labels"):
+    with pytest.raises(DataError, match=rf"{name[2:]} split .* \d samples, \d labels"):
         prepare(_data(lone), DataLocations())
 
 
@@ -191,7 +191,7 @@ def test_labels_are_numbers_of_classes(name, labels, fine):
 def test_unequal_lengths_are_refused():
     """A label for each sample."""
     short = dataclasses.replace(SMALL, y_test=SMALL.y_test[:1])
-    with pytest.raises(DataError, match="2 samples and 1 labels"):
+    with pytest.raises(DataError, match="2 samples, 1 labels"):
         prepare(_data(short), DataLocations())
 
 

@@ -71,7 +71,7 @@ def test_each_array_is_verified_and_preprocessed_by_name():
             "differs from its digests: x_test.speed",
         ),
         ({"digests": {}}, '"x_train.picture"'),
-        ({"output": ""}, "none of them is the deciding one"),
+        ({"output": ""}, "but no deciding one"),
         ({"output": "knid"}, "did you mean 'kind'"),
         ({"output": "speed"}, "not class numbers"),
         ({"domain": {"picture": (0, 1)}}, "no range for the input 'speed'"),

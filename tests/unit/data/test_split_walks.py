@@ -105,7 +105,10 @@ def test_nan_in_the_last_sample_is_found_and_counted(tmp_path, small_parts):
     np.save(tmp_path / "x.npy", x)
     one = artifact(selector(3, [0, 1]), x)
     one = replace(one, evaluation=replace(one.evaluation, x=DiskArray(tmp_path / "x.npy")))
-    with pytest.raises(MeasurementError, match=r"in 2 of 30 samples\n.*\n.*sample 11 is the first"):
+    with pytest.raises(
+        MeasurementError,
+        match=r"2 of 30 samples of .*\n.*\n.*sample 11 of the evaluation split is the first",
+    ):
         predict(one)
 
 

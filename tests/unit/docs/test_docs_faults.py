@@ -41,5 +41,5 @@ def test_two_faults_of_one_name_are_refused():
         """Zeros."""
         return scene
 
-    with pytest.raises(ConfigError, match="two faults are called padding"):
+    with pytest.raises(ConfigError, match="two faults are named padding"):
         select_faults((*shipped_faults(), padding), ())

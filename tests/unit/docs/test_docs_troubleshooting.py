@@ -2,9 +2,10 @@
 
 import ast
 import re
+from itertools import chain
 
 import pytest
-from documents import PROJECT
+from documents import PROJECT, source_nodes
 
 PAGES = sorted((PROJECT / "docs" / "how-to").glob("troubleshooting*.md"))
 HEADINGS = [
@@ -24,12 +25,11 @@ def _quoted(node):
 def messages():
     """Every text of the source."""
     found = set()
-    for file in (PROJECT / "src" / "litegate").rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
-            if isinstance(node, ast.JoinedStr):
-                found.add(_quoted(node))
-            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-                found.add(node.value)
+    for node in chain.from_iterable(source_nodes().values()):
+        if isinstance(node, ast.JoinedStr):
+            found.add(_quoted(node))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found.add(node.value)
     return found
 
 

@@ -308,14 +308,14 @@ def test_outputs_without_a_class_are_an_error():
 
 def test_single_output_is_an_error():
     """One output decides nothing by top-1."""
-    with pytest.raises(MeasurementError, match="does not choose between classes"):
+    with pytest.raises(MeasurementError, match="is not a classifier"):
         accuracy(artifact(selector(2, [0]), np.zeros((4, 2)), classes=1))
 
 
 @pytest.mark.parametrize("n", [99, 100, 101])
 def test_a_score_a_pixel_is_no_choice_however_many_samples_there_are(n):
     """A hundred samples of a hundred pixels look like a hundred classes."""
-    with pytest.raises(MeasurementError, match="does not choose between classes"):
+    with pytest.raises(MeasurementError, match="is not a classifier"):
         decide(np.zeros((n, 10, 10)), "m")
 
 

@@ -132,7 +132,7 @@ def test_too_many_tensors_are_refused(monkeypatch):
 
 
 def test_a_file_that_is_none_is_named():
-    with pytest.raises(ArtifactError, match="tiny/int8_qat is not a sound"):
+    with pytest.raises(ArtifactError, match="tiny/int8_qat is not a valid"):
         arena(artifact(tiny()[:100]))
 
 

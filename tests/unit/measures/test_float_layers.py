@@ -66,8 +66,8 @@ def test_another_layer_may_not_compute_in_floats():
 def test_a_declared_layer_that_is_integer_is_told():
     found = sentences(MODEL, "dense")
     assert [one.partition("; ")[2] for one in found] == [
-        *["promised float32"] * 2,
-        "promised float32 or int32 or int64 or bool",
+        *["expected float32"] * 2,
+        "expected float32 or int32 or int64 or bool",
         "its layer is declared float",
     ]
     assert "FULLY_CONNECTED v4 computes in integers: int8 'flat'" in found[-1]
@@ -111,6 +111,6 @@ def test_a_signature_that_points_outside_is_refused():
         signed = schema.TensorMapT(name=b"dense", tensorIndex=1000)
         model.signatureDefs = [schema.SignatureDefT(inputs=[], outputs=[signed], subgraphIndex=0)]
 
-    with pytest.raises(ArtifactError, match="sound") as raised:
+    with pytest.raises(ArtifactError, match="is not a valid") as raised:
         parse(edit(MODEL, damage))
     assert "signature's output dense is number 1000" in raised.value.got

@@ -188,7 +188,7 @@ def test_a_layer_behind_one_that_became_another_is_not_said_to_read_the_same(mon
     )
     monkeypatch.setattr(layer_error, "layer_errors", lambda *_: (found,))
     (said,) = divergence(of(tiny(Kind.FLOAT32)), of(tiny(Kind.INT8_QAT)))
-    assert "dense (SQNR 3.0 dB, what it reads has no counterpart" in said
+    assert "dense (SQNR 3.0 dB, its inputs have no counterpart" in said
     assert "exact before" not in said
 
 
@@ -228,7 +228,7 @@ def test_a_layer_of_another_size_than_its_file_says_is_told():
         conv.padding, depthwise.padding = depthwise.padding, conv.padding
 
     candidate = of(edit(tiny(Kind.INT8_QAT), swap))
-    with pytest.raises(MeasurementError, match="has another size when it is run") as caught:
+    with pytest.raises(MeasurementError, match="has another size at run time") as caught:
         layer_errors(REFERENCE, candidate)
     assert (caught.value.expected, caught.value.got) == ("256 values, as the reference", "400")
     (told,) = divergence(REFERENCE, candidate)

@@ -145,6 +145,6 @@ def test_violations_name_their_offenders():
 
 
 def test_violations_of_nothing_are_an_error():
-    """Where nothing was looked at, nothing was found."""
-    with pytest.raises(MeasurementError, match="nothing was looked at"):
+    """Where nothing was measured, nothing was found."""
+    with pytest.raises(MeasurementError, match="nothing was measured"):
         violations("tensors", "m/int8_qat", (), n=0)

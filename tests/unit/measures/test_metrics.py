@@ -270,7 +270,7 @@ def test_no_difference_of_a_metric_without_ends_is_inconclusive():
     )
     verdict = metric_loss(reference, candidate, metrics.mse(loss=1)) <= 1
     assert verdict.outcome is Outcome.INCONCLUSIVE
-    assert "0 of 400 distinct samples differ, so nothing says how far others could" in verdict.note
+    assert "0 of 400 distinct samples differ, so the spread is unknown" in verdict.note
     assert verdict.measurement.interval is None
 
 
@@ -320,12 +320,12 @@ def test_a_class_without_a_sample_has_no_loss(metric):
 def test_outputs_must_be_one_score_a_class(metric, shape, classes):
     """More of them than names, or one for each pixel, choose between other things."""
     outputs = np.random.default_rng(0).normal(size=shape)
-    with pytest.raises(MeasurementError, match="needs one score a class"):
+    with pytest.raises(MeasurementError, match="needs one score for each class"):
         statistics(metric, chunk(outputs, Y % 2, tuple(classes)))
 
 
 def test_channels_must_be_as_many_as_classes():
-    with pytest.raises(MeasurementError, match="needs one score a class"):
+    with pytest.raises(MeasurementError, match="needs one score for each class"):
         statistics(metrics.iou(least=0), chunk(PIXELS, MASKS, ("paper", "ink")))
 
 
@@ -416,23 +416,29 @@ def test_a_metric_that_promises_nothing_is_refused(make, text):
     [
         (metrics.mse(most=1), "labels of another shape"),
         (metrics.custom("own", that_fails, better="lower", most=1), "ValueError: no idea"),
-        (metrics.custom("own", a_text, better="lower", most=1), "gives no number"),
-        (metrics.custom("own", that_hides_its_worst, better="lower", most=1), "gives no number"),
+        (metrics.custom("own", a_text, better="lower", most=1), "does not return a number"),
+        (
+            metrics.custom("own", that_hides_its_worst, better="lower", most=1),
+            "does not return a number",
+        ),
         (metrics.custom("own", of_nothing, better="lower", most=1), "has no value"),
-        (metrics.mean("own", a_text, better="lower", most=1), "no number for each sample"),
+        (
+            metrics.mean("own", a_text, better="lower", most=1),
+            "does not return one number for each sample",
+        ),
         (metrics.custom("own", by_chance, better="lower", most=1), "other values for the same"),
         (metrics.mean("own", each_by_chance, better="lower", most=1), "other values for the same"),
         (metrics.auc(score=each_by_chance, least=0), "other values for the same"),
         (
             metrics.custom("own", in_per_cent, better="higher", bounded=True, least=1),
-            "leaves the bounds",
+            "exceeds its declared bounds",
         ),
         (
             metrics.mean("own", each_in_per_cent, better="higher", bounded=True, least=1),
-            "leaves the bounds",
+            "exceeds its declared bounds",
         ),
-        (metrics.top_k(3, least=percent(1)), "holds for any answer: there are 3 classes"),
-        (metrics.f1(of="z", least=0), "there is no such class"),
+        (metrics.top_k(3, least=percent(1)), "is the same for any answer: there are 3 classes"),
+        (metrics.f1(of="z", least=0), "which does not exist"),
         (metrics.auc(of=3, least=0), "no output"),
         (metrics.iou(least=0), "masks of another shape"),
     ],
@@ -517,7 +523,7 @@ def test_pixels_may_not_count():
     kept = statistics(metrics.iou(ignore=255, least=0), chunk(PIXELS, masks))
     without = statistics(metrics.iou(least=0), chunk(PIXELS[:, 1:], MASKS[:, 1:]))
     np.testing.assert_array_equal(kept, without)
-    with pytest.raises(MeasurementError, match="no class"):
+    with pytest.raises(MeasurementError, match="not classes"):
         statistics(metrics.iou(least=0), chunk(PIXELS, masks))
 
 

@@ -16,7 +16,7 @@ def test_samples_that_fill_little_of_their_domain_are_told(share, told):
     one = replace(one, evaluation=replace(one.evaluation, x=x))
     notes = narrow_range_notes(one)
     assert len(notes) == told
-    assert all("a division too many" in note for note in notes)
+    assert all("they may be divided twice" in note for note in notes)
 
 
 def test_nothing_is_said_of_no_samples():

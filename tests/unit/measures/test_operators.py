@@ -44,7 +44,8 @@ def test_custom_and_flex_operators_break_every_promise(kind, code, word):
     (found,) = operators(kind, custom_operator(tiny(kind), "flat", code))
     number = found.split()[1]
     assert found == (
-        f"operator {number} CUSTOM v1 is the {word} operator {code}; promised built-in ones alone"
+        f"operator {number} CUSTOM v1 is the {word} operator {code}; "
+        "expected only built-in operators"
     )
 
 
@@ -53,11 +54,11 @@ def test_a_float_round_trip_is_an_island():
     assert operators(Kind.INT8_QAT, round_trip(MODEL, "flat")) == (
         (
             "operator 7 DEQUANTIZE v1 turns int8 into float32; "
-            "promised only on an input or output of the model"
+            "expected only on an input or output of the model"
         ),
         (
             "operator 8 QUANTIZE v1 turns float32 into int8; "
-            "promised only on an input or output of the model"
+            "expected only on an input or output of the model"
         ),
     )
 
@@ -77,7 +78,7 @@ def test_a_float_layer_between_float_ports_is_an_island():
     graph = renamed(parse(tiny(Kind.FLOAT32)), 1, "RELU")
     main = replace(graph.main, operators=graph.main.operators[1:2], inputs=(3,), outputs=(6,))
     found = operator_breaches(replace(graph, subgraphs=(main,)), recipe(Kind.INT8_QAT))
-    assert found == ("operator 1 RELU v1 computes in floats: float32 'conv'; promised integers",)
+    assert found == ("operator 1 RELU v1 computes in floats: float32 'conv'; expected integers",)
 
 
 def test_a_rescaling_between_integers_is_in_place():
@@ -99,7 +100,7 @@ def test_a_change_of_type_in_the_middle_is_out_of_place():
     assert found == (
         (
             "operator 6 QUANTIZE v1 turns int8, int32 into int8; "
-            "promised only on an input or output of the model"
+            "expected only on an input or output of the model"
         ),
     )
 
@@ -111,7 +112,7 @@ def test_a_hybrid_kernel_is_named(kind):
     assert found == [
         (
             "operator 6 FULLY_CONNECTED v12 is a hybrid kernel: int8 'dense/weight' beside "
-            "float32 'flat'; promised none"
+            "float32 'flat'; expected none"
         )
     ]
 
@@ -138,7 +139,7 @@ def test_float16_unpacks_constants_and_nothing_else():
     graph = parse(tiny(Kind.FLOAT16))
     flat = next(one.index for one in graph.main.operators if one.name == "RESHAPE")
     (found,) = operator_breaches(renamed(graph, flat, "DEQUANTIZE"), recipe(Kind.FLOAT16))
-    assert found.endswith("promised only on a constant")
+    assert found.endswith("expected only on a constant")
 
 
 def test_an_absent_operand_is_passed_over():
@@ -164,11 +165,11 @@ def test_a_hybrid_reference_is_named_by_tensor_and_operator():
     assert reference_violations(hybrid).offenders == (
         (
             "tensor 14 'dense/weight', weight of operator 6 FULLY_CONNECTED v12, is int8; "
-            "promised float32"
+            "expected float32"
         ),
         (
             "operator 6 FULLY_CONNECTED v12 is a hybrid kernel: int8 'dense/weight' beside "
-            "float32 'flat'; promised none"
+            "float32 'flat'; expected none"
         ),
     )
 
@@ -205,14 +206,14 @@ def nothing(model):
 @pytest.mark.parametrize("measure", [tensor_violations, operator_violations, reference_violations])
 def test_a_graph_without_anything_is_an_error(measure):
     """Nothing looked at is not nothing broken."""
-    with pytest.raises(MeasurementError, match="nothing was looked at"):
+    with pytest.raises(MeasurementError, match="nothing was measured"):
         measure(artifact(edit(MODEL, nothing), Kind.FLOAT32))
 
 
 @pytest.mark.parametrize("measure", [tensor_violations, operator_violations, reference_violations])
 def test_a_file_that_cannot_be_read_is_an_error(measure):
     """By the artifact's name."""
-    with pytest.raises(ArtifactError, match="tiny/int8_qat is not a sound"):
+    with pytest.raises(ArtifactError, match="tiny/int8_qat is not a valid"):
         measure(artifact(MODEL[:-50]))
 
 

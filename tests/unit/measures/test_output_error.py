@@ -92,7 +92,7 @@ def test_copies_prove_nothing_more():
         (SAME, selector(2, [0]), X, "cannot be compared"),
         (SAME, SAME, X[:1], "at least two distinct samples"),
         (SAME, SAME, np.zeros((3, 2)), "at least two distinct samples"),
-        (selector(2, [0, 1], gain=0.0), SAME, X, "answers zero to every sample"),
+        (selector(2, [0, 1], gain=0.0), SAME, X, "returns zero for every sample"),
         (SAME, selector(2, [0, 1], bias=np.nan), X, "NaN or infinite"),
     ],
 )

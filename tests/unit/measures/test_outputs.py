@@ -77,7 +77,7 @@ def test_keras_is_compared_by_the_names_of_its_outputs():
 @pytest.mark.parametrize(
     ("outputs", "said"),
     [
-        ({"sum": 0}, "its Keras network has no counterpart of product"),
+        ({"sum": 0}, "its Keras network lacks the outputs product"),
         ({"sum": 0, "prduct": 0}, "did you mean 'product'"),
     ],
 )

@@ -134,4 +134,4 @@ def test_a_batch_that_had_to_be_fixed_is_noted(certificate, noted):
         candidate.recipe.reference.name: planted.reference,
     }
     notes = recipe_notes(model, artifacts)
-    assert any("has a fixed batch of 1, for TensorFlow cannot" in note for note in notes) == noted
+    assert any("has a fixed batch of 1, since TensorFlow cannot" in note for note in notes) == noted

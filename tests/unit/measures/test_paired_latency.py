@@ -258,7 +258,7 @@ def test_a_decision_survives_the_way_between_processes(decision, monkeypatch):
 def test_a_process_without_a_decision_is_an_error(printed, monkeypatch):
     """Silence is not a second fail, and not a pass."""
     monkeypatch.setattr(contest_module, "_run", lambda *_: printed)
-    with pytest.raises(MeasurementError, match="no decision"):
+    with pytest.raises(MeasurementError, match="the repeated measurement printed no result"):
         time_in_fresh_process(CONTEST)
 
 
@@ -276,7 +276,7 @@ def test_a_process_that_dies_or_hangs_is_an_error(error, monkeypatch):
         raise error
 
     monkeypatch.setattr(subprocess, "run", run)
-    with pytest.raises(MeasurementError, match="gave no decision") as caught:
+    with pytest.raises(MeasurementError, match="gave no result") as caught:
         time_in_fresh_process(CONTEST)
     assert (error.stderr or b"timed out").decode() in str(caught.value)
 
@@ -299,7 +299,7 @@ def test_the_fresh_process_is_given_this_ones_import_path(monkeypatch):
 @pytest.mark.parametrize("wrong", [{"models": 0}, {"budget": 0.0}, {"budget": math.nan}])
 def test_impossible_terms_are_refused(wrong):
     """No model, or no time, cannot be a contest."""
-    with pytest.raises(ConfigError, match="terms"):
+    with pytest.raises(ConfigError, match="cannot be measured with these settings"):
         replace(CONTEST, **wrong)
 
 

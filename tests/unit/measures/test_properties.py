@@ -172,7 +172,7 @@ def test_error_of_the_interpreter_is_an_error():
 @pytest.mark.parametrize("domain", [(0.0, 0.5), (0.5, 1.0), (1.0, 0.0), (0.0, np.nan)])
 def test_domain_that_does_not_hold_its_samples_is_an_error(domain):
     """Searching a domain that the data leaves would prove too little."""
-    with pytest.raises(MeasurementError, match="does not hold its own samples"):
+    with pytest.raises(MeasurementError, match="does not contain its own samples"):
         property_violations(artifact(selector(4, [0]), X, domain=domain), finite)
 
 
@@ -314,7 +314,7 @@ def test_patterns_stay_in_the_domain(data):
     [
         (Constant(0), "every value -1.5"),
         (Hot(0, ((7, TOP), (0, 0))), "every value -1.5 but 2 at [1, 2], -1.5 at [0, 0]"),
-        (Stripes(0, TOP, 2), "the values -1.5 and 2 in turns of 2"),
+        (Stripes(0, TOP, 2), "the values -1.5 and 2 alternating every 2"),
         (Noise(3, ends=True), "noise of seed 3, only -1.5 and 2,"),
         (Noise(3, ends=False), "noise of seed 3, between -1.5 and 2,"),
         (Perturbed(2, 0, 9), "evaluation sample 2"),

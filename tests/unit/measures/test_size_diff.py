@@ -174,7 +174,7 @@ def test_every_part_of_a_file_is_inside_it():
 def test_a_file_that_cannot_be_read_is_an_error():
     """Half a file is no small file."""
     half = replace(artifact(BASE), tflite=BASE[: len(BASE) // 2])
-    with pytest.raises(ArtifactError, match="tiny/int8_qat is not a sound"):
+    with pytest.raises(ArtifactError, match="tiny/int8_qat is not a valid"):
         size_changes(artifact(BASE), half)
 
 

@@ -126,7 +126,7 @@ def test_ports_are_as_the_recipe_declares(name, declared, got):
     else:
         (offender,) = found
         assert f", {name} of " in offender
-        assert f"is {got}; promised {declared}" in offender
+        assert f"is {got}; expected {declared}" in offender
 
 
 def test_uint8_activations_are_allowed():
@@ -149,7 +149,7 @@ def test_a_dense_layer_per_channel_has_them_along_its_outputs():
         altered(square, "dense/weight", quantized_dimension=1), recipe(Kind.INT8_QAT)
     )
     assert found.endswith(
-        "is int8 with 4 scales along dimension 1; promised one scale, or one for each channel"
+        "is int8 with 4 scales along dimension 1; expected one scale, or one for each channel"
     )
 
 
@@ -166,7 +166,7 @@ def test_a_scale_is_a_number_from_zero_on(scale, broken):
 def test_a_float_tensor_has_no_scale():
     """A scale on a float activation is left over from quantizing, or on its way to it."""
     (found,) = tensors(Kind.FLOAT32, requantize(tiny(Kind.FLOAT32), "conv", scales=[0.1]))
-    assert found.endswith("is float32 with one scale; promised no scale")
+    assert found.endswith("is float32 with one scale; expected no scale")
 
 
 @pytest.mark.parametrize(
@@ -228,17 +228,17 @@ def test_zeros_that_fit_no_layer_are_no_exception():
         (
             retype(tiny(Kind.INT16X8), "conv/bias", "int32"),
             Kind.INT16X8,
-            "'conv/bias', bias of operator 1 CONV_2D v3, is int32; promised int64",
+            "'conv/bias', bias of operator 1 CONV_2D v3, is int32; expected int64",
         ),
         (
             requantize(tiny(Kind.INT16X8), "flat", scales=[0.1], zero_point=1),
             Kind.INT16X8,
-            "'flat', activation of operator 6 RESHAPE v1, has the zero point 1; promised 0",
+            "'flat', activation of operator 6 RESHAPE v1, has the zero point 1; expected 0",
         ),
         (
             retype(tiny(Kind.FLOAT32), "conv/bias", "float16"),
             Kind.FLOAT32,
-            "'conv/bias', bias of operator 0 CONV_2D v1, is float16; promised float32",
+            "'conv/bias', bias of operator 0 CONV_2D v1, is float16; expected float32",
         ),
         (
             requantize(tiny(Kind.DYNAMIC_RANGE), "dense/weight", scales=[0.1] * 4, zero_point=5),
@@ -258,7 +258,7 @@ def test_dynamic_range_leaves_small_weights_alone(features, broken):
     graph = altered(parse(tiny(Kind.FLOAT32)), "dense/weight", shape=(1, features))
     found = tensor_breaches(graph, recipe(Kind.DYNAMIC_RANGE))
     assert len(found) == broken
-    assert all("promised int8 or float32 of fewer than 1,024 elements" in one for one in found)
+    assert all("expected int8 or float32 of fewer than 1,024 elements" in one for one in found)
 
 
 @pytest.mark.parametrize(("reader", "broken"), [("DEQUANTIZE", 0), ("RELU", 1)])

@@ -22,7 +22,9 @@ TWO = crossed_artifact(output="sum")
 )
 def test_limits_of_the_deciding_output_hold_no_other(limits):
     (note,) = unchecked_output_notes(Budget(**limits), TWO)
-    assert note.startswith("nothing holds product, besides sum, which decides")
+    assert note.startswith(
+        "no limit covers product: most limits apply only to sum, the deciding output"
+    )
     assert not unchecked_output_notes(Budget(**limits), tiny_artifact())
 
 

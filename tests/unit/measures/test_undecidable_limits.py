@@ -43,8 +43,8 @@ def test_tolerance_is_told_in_samples():
     sentence = told(Budget(accuracy_drop=points(0.5)))["accuracy_drop"]
     assert sentence == (
         "accuracy_drop: 0.50 points of 360 samples is 1.8 samples: even without a flip the"
-        " one-sided 95 % upper limit is 0.75 points; 539 samples prove it where none flips,"
-        " 3,809 nine times in ten where 1.00 % do"
+        " one-sided 95 % upper limit is 0.75 points; 539 samples prove it if none flips,"
+        " 3,809 nine times in ten if 1.00 % do"
     )
 
 
@@ -72,7 +72,7 @@ def test_floor_is_told_with_what_would_do():
     """The least number of samples, where there is one."""
     sentence = told(Budget(accuracy=percent(99.5)))["accuracy"]
     assert "at least 99.50 % cannot be proven with 360 samples" in sentence
-    assert "lower limit is 99.25 %; 539 samples are the least" in sentence
+    assert "lower limit is 99.25 %; 539 samples are needed" in sentence
     assert "no number of samples can" in told(Budget(accuracy=percent(100)))["accuracy"]
 
 

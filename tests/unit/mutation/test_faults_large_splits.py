@@ -33,7 +33,7 @@ def test_a_part_stands_for_the_whole(on_disk):
     part, said = fit_in_memory(on_disk)
     assert said == (
         "tiny/int8_qat is proven on 50 of 200 samples, evenly drawn: "
-        "more are not held in memory, where faults are planted"
+        "a proof keeps no more in memory"
     )
     whole, split = scene().candidate, part.candidate.evaluation
     places = [np.flatnonzero((whole.evaluation.x == x).all(axis=(1, 2, 3)))[0] for x in split.x]

@@ -109,7 +109,7 @@ def test_no_target_that_comes_along_has_the_operator(name, tmp_path):
 
 
 def test_a_model_that_promises_no_target_has_nothing_outside_it():
-    with pytest.raises(Unplantable, match="promises no target"):
+    with pytest.raises(Unplantable, match="has no target"):
         operators.operator_outside_target(scenes.scene(), 1)
 
 

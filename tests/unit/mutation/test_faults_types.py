@@ -206,7 +206,7 @@ def test_a_port_next_to_floats_cannot_be_exchanged(fault):
 
 @pytest.mark.parametrize("fault", FAULTS[8:11], ids=lambda fault: fault.name)
 def test_a_recipe_that_promises_floats_is_not_betrayed_by_them(fault):
-    with pytest.raises(Unplantable, match="dynamic_range promises no integer computing"):
+    with pytest.raises(Unplantable, match="dynamic_range does not guarantee integer arithmetic"):
         fault(scene(Kind.DYNAMIC_RANGE), 1)
 
 

@@ -287,7 +287,7 @@ def test_samples_that_do_not_tell_a_fault_from_none_are_too_few():
     loose = replace(scene().model.budget, accuracy_drop=points(40), accuracy=None)
     assert missed(loose, one, {DROP: drop}, small(scene(budget=loose), 20)) == (
         "more samples and a tighter budget.accuracy_drop (test_drop measured 5.00 points, and "
-        "allows at most 40.00 points; 20 samples do not tell it from 0.00 points)"
+        "allows at most 40.00 points; 20 samples cannot distinguish it from 0.00 points)"
     )
 
 
@@ -307,7 +307,7 @@ def test_a_fault_that_changes_no_measurement_says_so():
     budget = scene().model.budget
     assert missed(budget, harmless, {DROP: drop, SIZE: bytes_}) == (
         "perhaps more samples: test_drop measured 0.00 points with harmless and without, on 200 "
-        "samples; where no sample shows it, the fault changes nothing here"
+        "samples; if no sample shows it, the fault has no effect here"
     )
     exact = replace(harmless, noticed_by=("size",))
     assert missed(budget, exact, {SIZE: bytes_}).startswith("nothing that test_size measures: ")

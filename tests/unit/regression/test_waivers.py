@@ -275,8 +275,8 @@ def test_a_waiver_from_before_ceilings_is_an_error(verdict, needed):
 @pytest.mark.parametrize(
     ("subject", "reason"),
     [
-        ({"model": "digist"}, "there is no model digist (there is: digits)"),
-        ({"recipe": "int8"}, "there is no recipe int8 (there is: int8_qat)"),
+        ({"model": "digist"}, "there is no model digist (known: digits)"),
+        ({"recipe": "int8"}, "there is no recipe int8 (known: int8_qat)"),
         ({"recipe": ""}, ""),
         ({"model": "", "recipe": ""}, ""),
     ],

@@ -435,7 +435,7 @@ def test_a_base_without_litegate_passes_and_says_so():
 
 def test_nothing_compared_is_an_error():
     """No pass without having looked."""
-    with pytest.raises(MeasurementError, match="nothing was looked at"):
+    with pytest.raises(MeasurementError, match="nothing was measured"):
         count_weakened(WeakenedLimits(subject="digits", weakenings=(), compared=0))
 
 

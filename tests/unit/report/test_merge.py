@@ -140,7 +140,7 @@ def test_a_model_that_nobody_expected_is_noted_and_judged():
     """It may not pass unseen, and it may not fail unseen."""
     merged = merge(GOOD | {"leg-2": report(verdict("fail", model="c"))}, ["a", "b"])
     assert merged["verdict"] == "fail"
-    assert "c was reported by a leg and not expected" in merged["notes"]
+    assert "c was reported by a leg but not expected" in merged["notes"]
 
 
 @pytest.mark.parametrize(

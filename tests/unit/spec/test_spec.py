@@ -68,7 +68,7 @@ def test_what_cannot_be_is_refused(make):
 )
 def test_a_recipe_with_the_name_of_another_kind_is_refused(make, kind):
     """Reports, reviewers and limits would take it for what it is not."""
-    with pytest.raises(ConfigError, match=f"is the name of the kind {kind}"):
+    with pytest.raises(ConfigError, match=f"is named like the kind {kind}"):
         make()
 
 

@@ -206,7 +206,7 @@ def test_a_file_without_operators_is_an_error(monkeypatch):
     main = Subgraph(index=0, name="", tensors=(), operators=(), inputs=(), outputs=())
     empty = Graph(description="", subgraphs=(main,), buffers=(), metadata=())
     monkeypatch.setattr("litegate.measures.structure.target.parse", lambda *_args, **_named: empty)
-    with pytest.raises(MeasurementError, match="nothing was looked at"):
+    with pytest.raises(MeasurementError, match="nothing was measured"):
         target_violations(tiny_artifact(), target())
 
 

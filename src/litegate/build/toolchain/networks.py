@@ -115,8 +115,7 @@ def _check_scores(network: Network, model: Model) -> None:
     if shape[-1] not in (1, classes):
         raise ToolchainError(
             "config",
-            f"the network of {model.name} has {shape[-1]} scores, but its data set names "
-            f"{classes} classes",
+            f"{model.name} has {shape[-1]} scores, but its data set names {classes} classes",
             expected=f"a last layer of {classes} units",
             remedy=f"compare the last layer with classes=... of {model.data.name}",
         )

@@ -67,7 +67,7 @@ def _labels(artifact: Artifact, n: int, classes: int) -> NDArray[Any]:
     if split.y is None:
         raise MeasurementError(
             f"the evaluation split of {artifact.name} has no labels, so it has no accuracy",
-            remedy="hold it to its reference: agreement=..., output_error=...",
+            remedy="compare it with its reference: agreement=..., output_error=...",
         )
     stored: Any = split.y
     labels: NDArray[Any] = stored[:] if stored.ndim == 1 else stored  # masks may stay on disk
@@ -76,7 +76,7 @@ def _labels(artifact: Artifact, n: int, classes: int) -> NDArray[Any]:
             f"the labels of {artifact.name} do not fit its samples",
             expected=f"{n:,} integers, shape ({n},)",
             got=f"{labels.dtype} of shape {labels.shape}",
-            remedy="look at the data set: one class number a sample",
+            remedy="check the data set: one class number for each sample",
         )
     low, high = int(labels.min()), int(labels.max())
     if low < 0 or high >= classes or len(split.classes) != classes:

@@ -118,7 +118,7 @@ def _keras_pairs(candidate: Artifact) -> dict[str, tuple[NDArray[Any], Outputs]]
         raise MeasurementError(
             f"{candidate.name} has no outputs of its Keras network",
             expected="the outputs that a build stores beside the .tflite",
-            remedy="build it again; for a file from elsewhere leave the keras limits unset",
+            remedy="build it again; for prebuilt files leave the Keras limits unset",
         )
     if not isinstance(keras, Mapping):
         keras = {candidate.evaluation.output or next(iter(outputs)): keras}
@@ -136,7 +136,7 @@ def _demand_same_shape(keras: tuple[int, ...], shape: tuple[int, ...], subject: 
             f"{subject} and its Keras network have outputs of different shapes",
             expected=str(shape),
             got=str(keras),
-            remedy="build it again: the two do not belong together",
+            remedy="build it again, since the two do not match",
         )
 
 
@@ -183,7 +183,7 @@ def _quantum(candidate: Artifact, outputs: Outputs) -> float:
     if grid is None:
         raise MeasurementError(
             f"the outputs of {candidate.name} are not quantized, so they have no quanta",
-            expected="an integer output, or a float one that a DEQUANTIZE gives",
+            expected="an integer output, or a float output of a DEQUANTIZE operator",
             remedy="leave keras_difference unset for this recipe: recipe(budget=...)",
         )
     return grid.quantum

@@ -40,11 +40,11 @@ def decide(scores: NDArray[Any], subject: str) -> Decisions:
     classes = scores.size // len(scores)
     if classes < 2 or classes not in scores.shape[1:]:
         raise MeasurementError(
-            f"{subject} does not choose between classes",
+            f"{subject} is not a classifier",
             expected="one score for each of at least two classes",
             got=f"outputs of shape {scores.shape}",
-            remedy="measure accuracy only of networks that end in one output a class; others have "
-            "metrics=... and output_error=...",
+            remedy="use accuracy only for networks with one output for each class, and "
+            "metrics=... or output_error=... for others",
         )
     decided = [_decide_part(part.reshape(len(part), -1)) for part in in_parts(scores)]
     chosen = np.concatenate([part for part, _ in decided])
@@ -91,7 +91,7 @@ def _demand_finite(parts: Iterable[NDArray[Any]], subject: str) -> None:
             f" {len(is_finite):,} samples",
             expected="finite outputs",
             got=f"sample {first} is the first",
-            remedy="look for NaN or infinity in its weights and biases, and in the data",
+            remedy="check for NaN or infinity in its weights and biases, and in the data",
         )
 
 
@@ -120,9 +120,9 @@ def demand_comparable(reference: Artifact, candidate: Artifact) -> None:
     if expected != got:
         raise MeasurementError(
             f"{reference.name} and {candidate.name} are judged by different outputs",
-            expected=f"{expected} of both",
+            expected=f"{expected} for both",
             got=f"{got} of {candidate.name}, its first",
-            remedy="say which one decides: lg.Data(output=...)",
+            remedy="name the deciding output: lg.Data(output=...)",
         )
 
 

@@ -37,7 +37,7 @@ second from that of its inputs.
 candidate and costing a point or more, the rule names the faulty layer for 363, another for 11, and
 no layer for 9 (benchmarks/layer_error.py)."""
 
-_NO_COUNTERPART = "what it reads has no counterpart: the layers before it are others"
+_NO_COUNTERPART = "its inputs have no counterpart: the layers before it differ"
 TensorValues = Mapping[int, NDArray[Any]]
 """The values of tensors after one sample, by the tensors' index."""
 
@@ -166,7 +166,7 @@ def _demand_same_size(ours: NDArray[Any], theirs: NDArray[Any], subject: str) ->
     """Raise MeasurementError if a tensor differs in size from what its file declares."""
     if ours.shape != theirs.shape:
         raise MeasurementError(
-            f"a layer of {subject} has another size when it is run than its file says",
+            f"a layer of {subject} has another size at run time than in its file",
             expected=f"{ours.size:,} values, as the reference",
             got=f"{theirs.size:,}",
         )

@@ -22,7 +22,7 @@ def leaked_samples(artifact: Artifact) -> Measurement:
         raise MeasurementError(
             f"the training split of {artifact.name} is unknown",
             expected="a training split to compare the evaluation samples with",
-            remedy="leave leaked_samples out of the budget",
+            remedy="remove leaked_samples from the budget",
         )
     return Measurement(
         name=Name.LEAKED_SAMPLES,
@@ -45,8 +45,8 @@ def leaked_sample_notes(model: Model, artifacts: Iterable[Artifact]) -> tuple[st
     if split is None or not split.leaked_samples:
         return ()
     note = (
-        f"{model.name}: {split.leaked_samples:,} distinct samples of the {len(split.x):,} in the "
-        "evaluation split are also in the training split, where the network may have learned them "
-        "by heart; Budget(leaked_samples=0) makes that a failure"
+        f"{model.name}: {split.leaked_samples:,} distinct samples of the {len(split.x):,} in "
+        "the evaluation split are also in the training split, so the accuracy may be too "
+        "high; Budget(leaked_samples=0) makes this a failure"
     )
     return (note,)

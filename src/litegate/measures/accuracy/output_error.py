@@ -54,7 +54,9 @@ def _measure_output(
     r, c = _check_comparable(reference, candidate, pair)
     differences, references = _sums_of_squares(r, c)
     if not references.sum():
-        raise MeasurementError(f"{reference.name} answers zero to every sample: no share of it")
+        raise MeasurementError(
+            f"{reference.name} returns zero for every sample, so there is no share of it"
+        )
     error, groups = (
         _relative_error(differences.sum(), references.sum()),
         originals(candidate.evaluation),
@@ -141,7 +143,7 @@ def _sample_share(difference: float, reference: float) -> str:
     return (
         text(_relative_error(difference, reference), Unit.PERCENT)
         if reference
-        else "its reference answers zeros"
+        else "its reference returns only zeros"
     )
 
 

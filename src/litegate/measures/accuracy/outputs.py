@@ -51,9 +51,8 @@ def demand_counterparts(
     """Raise MeasurementError if an artifact has outputs that are compared with nothing."""
     if unpaired := [name for name in outputs if name not in {*compared}]:
         raise MeasurementError(
-            f"{counterpart} has no counterpart of {join_names(unpaired)}, "
-            f"of the outputs of {subject}",
-            expected="the same outputs by the same names",
+            f"{counterpart} lacks the outputs {join_names(unpaired)} of {subject}",
+            expected="outputs with the same names",
             remedy="build both from the same network",
         )
 

@@ -103,10 +103,10 @@ def _checked(limit: Number | None) -> float | None:
     is_number = isinstance(limit, int | float | Fraction) and not isinstance(limit, bool)
     if not is_number or not math.isfinite(limit) or limit <= 0 or 1 <= limit < LOWEST_LIMIT:
         raise ConfigError(
-            f"the limit of the {Name.LATENCY_RATIO} cannot be kept honestly",
+            f"the limit of the {Name.LATENCY_RATIO} is too tight for this measurement",
             expected=f"a plain ratio of at least {LOWEST_LIMIT}, or one below 1 for a speed-up",
             got=repr(limit),
-            remedy=f"{DEFAULT_LIMIT} finds a slowdown of 5 % and does not fail identical models",
+            remedy=f"{DEFAULT_LIMIT} detects a slowdown of 5 % and does not fail identical models",
         )
     return float(limit)
 
@@ -118,9 +118,10 @@ def _decision_rule(limit: float | None, result: ConfirmedDecision) -> Rule:
         is_decided = relation is Relation.AT_MOST and float(requested.value) == limit
         if result.outcome is None or not is_decided:
             raise ConfigError(
-                f"the {Name.LATENCY_RATIO} was not timed to be held to {relation} {requested}",
-                expected=f"<= {limit}" if limit else "a limit given to latency_ratio",
-                remedy="give latency_ratio the limit that it is compared with",
+                f"the {Name.LATENCY_RATIO} was measured for another limit than {relation} "
+                f"{requested}",
+                expected=f"<= {limit}" if limit else "a limit passed to latency_ratio",
+                remedy="pass the same limit to latency_ratio",
             )
         return Ruling(outcome=result.outcome, note=_note(result))
 

@@ -91,7 +91,7 @@ def require_enabled(benchmark: Benchmark, subject: str) -> None:
         f"latency of {subject} was NOT measured",
         expected="pytest-benchmark's fixture, switched on",
         got=str(Omission.XDIST) if under_xdist else "it is switched off in this run",
-        remedy="run the latency checks by themselves, without -n and --benchmark-disable",
+        remedy="run the latency checks separately, without -n and --benchmark-disable",
     )
 
 
@@ -104,7 +104,7 @@ def recorded_seconds(benchmark: Benchmark, subject: str) -> Floats:
     if benchmark.stats is None or not benchmark.stats.stats.data:
         raise MeasurementError(
             f"latency of {subject} was NOT measured: pytest-benchmark recorded no sample",
-            remedy="run the latency checks by themselves, without -n and --benchmark-disable",
+            remedy="run the latency checks separately, without -n and --benchmark-disable",
         )
     timer = benchmark.stats.options["timer"]
     if timer not in _WALL_CLOCKS:
@@ -112,13 +112,13 @@ def recorded_seconds(benchmark: Benchmark, subject: str) -> Floats:
             f"latency of {subject} was not measured by the wall clock",
             expected="time.perf_counter",
             got=getattr(timer, "__qualname__", repr(timer)),
-            remedy="leave --benchmark-timer out",
+            remedy="remove --benchmark-timer",
         )
     seconds = np.array(benchmark.stats.stats.data, dtype=np.float64)
     invalid = seconds[~((seconds > 0) & (seconds < math.inf))]
     if len(invalid):
         raise MeasurementError(
-            f"{len(invalid)} of {len(seconds)} latency samples of {subject} are no times",
+            f"{len(invalid)} of {len(seconds)} latency samples of {subject} are not valid times",
             got=f"{invalid[0]} s",
         )
     return seconds

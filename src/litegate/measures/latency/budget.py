@@ -230,7 +230,7 @@ def budget_rule(statistics: LatencyStatistics) -> Rule:
 
     def rule(_: Measurement, relation: Relation, limit: Quantity) -> Ruling:
         if relation is not Relation.AT_MOST:
-            raise ConfigError("a latency has a longest time, not a shortest: compare it by <=")
+            raise ConfigError("a latency has only an upper limit: compare it with <=")
         return _ruling(statistics, float(limit.value))
 
     return rule
@@ -245,7 +245,7 @@ def _ruling(statistics: LatencyStatistics, budget: float) -> Ruling:
     if statistics.median <= budget:
         return Ruling(outcome=Outcome.PASS)
     if statistics.floor > budget * FLOOR_TOLERANCE:
-        note = f"even the machine's best moment, {floor}, is over the budget of {allowed}"
+        note = f"even the fastest run, {floor}, is over the budget of {allowed}"
         return Ruling(outcome=Outcome.FAIL, note=note)
     note = f"machine busy x{statistics.inflation:.2f}, floor {floor}, budget {allowed}"
     return Ruling(outcome=Outcome.INCONCLUSIVE, note=note)

@@ -68,7 +68,7 @@ class LatencyContest:
     def __post_init__(self) -> None:
         if self.models < 1 or (self.budget is not None and not 0 < self.budget < math.inf):
             raise ConfigError(
-                "latency cannot be timed on these terms",
+                "latency cannot be measured with these settings",
                 expected="at least one model and a budget of more than 0 s",
                 got=f"{self.models} models, {self.budget} s",
             )
@@ -166,9 +166,9 @@ def _run(directory: str, timeout: float) -> str:
         child = run(command, env=environment_for(), timeout=timeout, check=True)
     except ChildError as error:
         raise MeasurementError(
-            "latency failed, and the process that was to time it once more gave no decision",
+            "latency failed, and the repeated measurement in a fresh process gave no result",
             got=f"{error}\n{tail(error.stderr)}".strip(),
-            remedy="run the check again; report the message above if it stays",
+            remedy="run the check again; report the message above if it persists",
         ) from error
     return child.stdout
 
@@ -180,7 +180,7 @@ def _parse_decision(stdout: str) -> Decision:
         return Decision(**values | {"outcome": outcome})
     except (ValueError, LookupError, TypeError) as error:
         raise MeasurementError(
-            "the process that timed once more printed no decision",
+            "the repeated measurement printed no result",
             expected="one line of JSON",
             got=repr(tail(stdout)),
         ) from error

@@ -26,5 +26,5 @@ def constant_prediction_notes(budget: Budget, artifact: Artifact) -> tuple[str, 
         return ()
     class_index = int(chosen[0])
     name = f'"{split.classes[class_index]}"' if has_accuracy else str(class_index)
-    note = f"it puts all {len(chosen):,} samples into class {name}: agreement proves nothing of it"
+    note = f"it predicts class {name} for all {len(chosen):,} samples, so agreement proves nothing"
     return (note,)

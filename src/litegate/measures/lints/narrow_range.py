@@ -38,7 +38,7 @@ def _note(name: str, samples: np.ndarray, domain: tuple[float, float]) -> str:
         return ""
     subject = f"the samples of {name}" if name else "the samples"
     return (
-        f"{subject} lie between {low:.4g} and {high:.4g}, {text(share, Unit.PERCENT)} of the"
-        f" declared domain {domain[0]:g} to {domain[1]:g}: a division too many, or a domain of"
-        " other samples"
+        f"{subject} lie between {low:.4g} and {high:.4g}, {text(share, Unit.PERCENT)} of the "
+        f"declared domain {domain[0]:g} to {domain[1]:g}: they may be divided twice, or the "
+        "domain is wrong"
     )

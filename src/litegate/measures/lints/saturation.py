@@ -29,7 +29,7 @@ from litegate.tflite.ports import arrays_by_port, parsed_ports
 _MOST_SAMPLES = 1000
 """Samples that show how a split was preprocessed: missing preprocessing affects all of them, so
 more would only take longer, for every artifact that is loaded."""
-_REMEDY = "preprocess the samples as the network takes them, as its training did"
+_REMEDY = "preprocess the samples as in training"
 
 
 @final
@@ -60,17 +60,17 @@ class Saturation:
 
     def __str__(self) -> str:
         """Describe the saturation in one sentence, with the remedy."""
-        cut = f"{self._port} cuts off values of the samples"
-        return f"{cut}: it holds {self._grid_range}, {self._finding}; what to do: {_REMEDY}"
+        cut = f"{self._port} clips values of the samples"
+        return f"{cut}: its range is {self._grid_range}, {self._finding}; what to do: {_REMEDY}"
 
     @property
     def error(self) -> MeasurementError:
         """The MeasurementError to raise for a severe saturation."""
         return MeasurementError(
-            f"{self._port} cuts off so much of the samples that nothing sensible can be measured",
+            f"{self._port} clips too much of the samples for any measurement",
             expected=f"values from {self._grid_range}",
-            got=f"{self._finding}; {self.ruined:,} of {self.samples:,} samples lose most of what"
-            " they say",
+            got=f"{self._finding}; {self.ruined:,} of {self.samples:,} samples lose most of "
+            "their information",
             remedy=_REMEDY,
         )
 
@@ -86,7 +86,7 @@ class Saturation:
     def _finding(self) -> str:
         share = text(self.outside / self.values, Unit.PERCENT)
         return (
-            f"the samples are {_span(self.sample_range)}, and {share} of their values lie outside"
+            f"the samples are {_span(self.sample_range)}, and {share} of their values are outside"
         )
 
 

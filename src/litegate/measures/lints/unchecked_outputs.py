@@ -26,7 +26,8 @@ def unchecked_output_notes(budget: Budget, artifact: Artifact) -> tuple[str, ...
     if not unchecked:
         return ()
     note = (
-        f"nothing holds {join_names(unchecked)}, besides {deciding}, which decides: output_error"
-        " and keras_difference are of every output, agreement of those that choose between classes"
+        f"no limit covers {join_names(unchecked)}: most limits apply only to {deciding}, the "
+        "deciding output; output_error and keras_difference cover every output, agreement "
+        "every classifier"
     )
     return (note,)

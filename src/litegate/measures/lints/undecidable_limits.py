@@ -87,13 +87,13 @@ def _too_high(name: str, limit: Quantity, n: int) -> str:
         return ""
     allowed_errors = 1 - limit.value
     remedy = (
-        f"{n_least(allowed_errors):,} samples are the least"
+        f"{n_least(allowed_errors):,} samples are needed"
         if allowed_errors > 0
         else "no number of samples can"
     )
     return (
-        f"{name}: at least {limit} cannot be proven with {n:,} samples: with every one of them"
-        f" right the one-sided 95 % lower limit is {text(best, limit.unit)}; {remedy}"
+        f"{name}: at least {limit} cannot be proven with {n:,} samples: even if all are "
+        f"right, the one-sided 95 % lower limit is {text(best, limit.unit)}; {remedy}"
     )
 
 
@@ -112,8 +112,8 @@ def _samples_needed(tolerance: Number) -> str:
         return "no number of samples proves it"
     deciding = n_deciding(USUAL_FLIPS / 2, USUAL_FLIPS / 2, tolerance)
     return (
-        f"{n_least(tolerance):,} samples prove it where none flips,"
-        f" {deciding:,} nine times in ten where {text(USUAL_FLIPS, Unit.PERCENT)} do"
+        f"{n_least(tolerance):,} samples prove it if none flips, {deciding:,} nine times in "
+        f"ten if {text(USUAL_FLIPS, Unit.PERCENT)} do"
     )
 
 

@@ -55,8 +55,9 @@ class Chunk:
         """Return the number of a class. Raises MeasurementError for an unknown name."""
         if isinstance(label, str) and label not in self.classes:
             raise MeasurementError(
-                f"the metric {metric.name} is of the class {label!r}, and there is no such class",
-                expected=", ".join(self.classes) or "a number: the data set names no classes",
+                f"the metric {metric.name} names the class {label!r}, which does not exist",
+                expected=", ".join(self.classes)
+                or ("a class number, since the data set has no class names"),
             )
         return self.classes.index(label) if isinstance(label, str) else label
 
@@ -82,7 +83,7 @@ def call_function(metric: Metric, chunk: Chunk) -> Any:
     except Exception as error:  # the user's function may raise anything
         raise MeasurementError(
             f"the function of the metric {metric.name} failed on {len(chunk.outputs):,} samples",
-            expected="a number; NaN where the samples have none",
+            expected="a number, or NaN if the samples have no value",
             got=f"{type(error).__name__}: {error}{_raised_at(error)}",
         ) from error
 
@@ -102,8 +103,8 @@ def demand_bounds(metric: Metric, values: NDArray[Any]) -> None:
     """Raise MeasurementError if a bounded metric leaves 0 to 1; NaN is no value."""
     if metric.bounded and ((values < -_ROUNDING) | (values > 1 + _ROUNDING)).any():
         raise MeasurementError(
-            f"the metric {metric.name} leaves the bounds that it was declared with",
-            expected="values between 0 and 1, for it says bounded=True",
+            f"the metric {metric.name} exceeds its declared bounds",
+            expected="values between 0 and 1, since it has bounded=True",
             got=f"{np.nanmin(values):.4g} to {np.nanmax(values):.4g}",
-            remedy="divide what its function gives, or leave bounded=True out",
+            remedy="scale the result of its function, or remove bounded=True",
         )

@@ -122,7 +122,7 @@ def _estimate(
     has_value, has_jackknife = np.isfinite(resampled), np.isfinite(jackknife)
     if sampled.distinct < 2 or has_value.mean() < _MIN_VALID or not has_jackknife.any():
         raise MeasurementError(
-            f"the samples are too few to say how sure the metric {metric.name} is",
+            f"there are too few samples for an interval of the metric {metric.name}",
             expected="at least two distinct samples, and enough of each class",
             got=f"{sampled.distinct:,} distinct samples; {int(has_value.sum()):,} of"
             f" {len(resampled):,} resamples have a value",
@@ -175,8 +175,7 @@ def flat_rule(estimate: Estimate) -> Rule:
             return ruling
         return Ruling(
             outcome=Outcome.INCONCLUSIVE,
-            note=f"within the limit but not proven: {estimate.method}, so nothing says how far "
-            "others could",
+            note=f"within the limit but not proven: {estimate.method}, so the spread is unknown",
         )
 
     return rule

@@ -79,10 +79,9 @@ def _demand_deterministic(metric: Metric, first: Real, second: Real) -> None:
     """Raise MeasurementError if the user's function gave other values the second time."""
     if not np.array_equal(first, second, equal_nan=True):
         raise MeasurementError(
-            f"the function of the metric {metric.name} gives other values for the same samples",
-            expected="the same each time, so that the same bytes have the same verdict",
-            remedy="give its random generator a fixed seed, anew in each call, and let it keep "
-            "nothing from one call to the next",
+            f"the function of the metric {metric.name} returns other values for the same samples",
+            expected="the same value in each call",
+            remedy="seed its random generator in each call, and keep no state between calls",
         )
 
 
@@ -115,7 +114,7 @@ def resample_metric(
     if not np.isfinite(value[0]):
         raise MeasurementError(
             f"the metric {metric.name} of {artifact.name} has no value{_on_subgroup(subgroup)}",
-            expected="samples that it can be computed of, such as both kinds for an AUC",
+            expected="samples that define it, such as both classes for an AUC",
             got=f"{value[0]} of {classes.n:,} samples",
         )
     return ResampledMetric(
@@ -160,9 +159,9 @@ def _resample_classes(
     chosen = np.flatnonzero(mask)
     if not len(chosen):
         raise MeasurementError(
-            f"there is no sample to measure {metric.name} on"
-            f"{_on_subgroup(Subgroup(slice=slice_name))}",
-            expected="at least two distinct ones",
+            f"there are no samples to measure {metric.name} "
+            f"on{_on_subgroup(Subgroup(slice=slice_name))}",
+            expected="at least two distinct samples",
         )
     groups = np.unique(originals(split)[chosen], return_inverse=True)[1]
     compute = _value_function(artifact, metric, chosen)
@@ -228,8 +227,8 @@ def _call_custom(metric: Metric, chunk: Chunk, counts: NDArray[Any]) -> float:
         value = np.inf
     if np.isinf(value):
         raise MeasurementError(
-            f"the function of the metric {metric.name} gives no number",
-            expected="one finite number for all samples, or NaN where they have no value",
+            f"the function of the metric {metric.name} does not return a number",
+            expected="one finite number for all samples, or NaN if they have no value",
             got=f"{type(result).__name__} {result!r:.80}",
         )
     demand_bounds(metric, np.array([value]))

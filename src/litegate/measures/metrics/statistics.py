@@ -23,7 +23,7 @@ def statistics(metric: Metric, chunk: Chunk) -> SampleStatistics:
         broken = int((~np.isfinite(rows)).any(axis=1).sum())
         raise MeasurementError(
             f"the metric {metric.name} has no number for {broken:,} of {len(rows):,} samples",
-            remedy="look for NaN in the labels, and at the metric's own function",
+            remedy="check the labels for NaN, and the metric's own function",
         )
     return rows
 
@@ -40,7 +40,7 @@ def _custom_numbers(metric: Metric, chunk: Chunk) -> SampleStatistics:
         (len(chunk.outputs), 1),
     ):
         raise MeasurementError(
-            f"the function of the metric {metric.name} gives no number for each sample",
+            f"the function of the metric {metric.name} does not return one number for each sample",
             expected=f"shape ({len(chunk.outputs)},)",
             got=f"{result.dtype} of shape {result.shape}",
         )
@@ -87,7 +87,7 @@ def class_labels(metric: Metric, chunk: Chunk, classes: int) -> NDArray[np.intp]
         or labels.max() >= classes
     ):
         raise MeasurementError(
-            f"the metric {metric.name} needs one class a sample",
+            f"the metric {metric.name} needs one class for each sample",
             expected=f"integers from 0 to {classes - 1}, shape (n,)",
             got=f"{labels.dtype} of shape {labels.shape}, from {labels.min()} to {labels.max()}",
         )
@@ -114,8 +114,9 @@ def _demand_classes(metric: Metric, chunk: Chunk, count: int) -> None:
     """Raise MeasurementError if there is not one score for each named class."""
     if not count or (chunk.classes and count not in (1, len(chunk.classes))):
         raise MeasurementError(
-            f"the metric {metric.name} needs one score a class",
-            expected=f"{len(chunk.classes) or 'as many'} outputs, or a single one that says yes",
+            f"the metric {metric.name} needs one score for each class",
+            expected=f"{len(chunk.classes) or 'as many'} outputs, or a single output for a yes or "
+            "no",
             got=f"outputs of shape {chunk.outputs.shape} for {len(chunk.classes)} class names",
             remedy="compare the network's last layer with the data set's classes",
         )
@@ -125,7 +126,7 @@ def binary_scores(metric: Metric, scores: NDArray[Any]) -> NDArray[Any]:
     """Return a single score, shape (..., 1), as scores of the classes no and yes, (..., 2)."""
     if metric.threshold is None:
         raise MeasurementError(
-            f"the metric {metric.name} needs to know when a single output says yes",
+            f"the metric {metric.name} needs a threshold for its single output",
             expected="threshold=0.5 for a sigmoid, threshold=0 for a logit",
         )
     is_yes = (scores >= metric.threshold).astype(np.float32)
@@ -138,7 +139,8 @@ def _among_highest(metric: Metric, chunk: Chunk) -> SampleStatistics:
     labels = class_labels(metric, chunk, scores.shape[1])
     if metric.k >= scores.shape[1]:
         raise MeasurementError(
-            f"the metric {metric.name} holds for any answer: there are {scores.shape[1]} classes",
+            f"the metric {metric.name} is the same for any answer: there are "
+            f"{scores.shape[1]} classes",
             expected=f"a k from 1 to {scores.shape[1] - 1}",
             got=str(metric.k),
         )
@@ -162,7 +164,7 @@ def _ranked(metric: Metric, chunk: Chunk) -> SampleStatistics:
     number = chunk.class_number(metric, 1 if metric.of is None else metric.of)
     if labels.shape not in ((len(chunk.outputs),), (len(chunk.outputs), 1)):
         raise MeasurementError(
-            f"the metric {metric.name} needs one label a sample",
+            f"the metric {metric.name} needs one label for each sample",
             expected=f"shape ({len(chunk.outputs)},)",
             got=f"shape {labels.shape}",
         )
@@ -180,7 +182,7 @@ def _class_score(metric: Metric, chunk: Chunk, number: int) -> NDArray[Any]:
         return scores[:, 0] if number else -scores[:, 0]
     if not 0 <= number < scores.shape[1]:
         raise MeasurementError(
-            f"the metric {metric.name} is of the class {number}, for which there is no output",
+            f"the metric {metric.name} names the class {number}, which has no output",
             expected=f"0 to {scores.shape[1] - 1}",
         )
     # Of two logits only the difference ranks samples as softmax does.
@@ -206,7 +208,7 @@ def _overlaps(metric: Metric, chunk: Chunk) -> SampleStatistics:
     is_counted = np.ones_like(truth, bool) if metric.ignore is None else truth != metric.ignore
     if is_counted.any() and not 0 <= truth[is_counted].min() <= truth[is_counted].max() < classes:
         raise MeasurementError(
-            f"the masks of the metric {metric.name} hold what is no class",
+            f"the masks of the metric {metric.name} contain values that are not classes",
             expected=f"0 to {classes - 1}, or ignore=... for pixels that do not count",
             got=f"{truth[is_counted].min()} to {truth[is_counted].max()}",
         )

@@ -129,7 +129,7 @@ def _canvas(candidate: Artifact, name: str, x: Any, *, is_integer: bool) -> Canv
     if not (low < high and low - rounding <= least and most <= high + rounding):
         scope = f" of the input {name}" if name else ""
         raise MeasurementError(
-            f"the domain of {candidate.name} does not hold its own samples{scope}",
+            f"the domain of {candidate.name} does not contain its own samples{scope}",
             expected=f"values from {low:g} to {high:g}",
             got=f"values from {least:g} to {most:g}",
             remedy="set Data(domain=...) to the least and greatest value after preprocessing",

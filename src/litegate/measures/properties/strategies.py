@@ -130,7 +130,7 @@ class Stripes:
 
     def describe(self, canvas: Canvas) -> str:
         values = f"{canvas.format_level(self.first)} and {canvas.format_level(self.second)}"
-        return f"the values {values} in turns of {self.width}"
+        return f"the values {values} alternating every {self.width}"
 
 
 @final

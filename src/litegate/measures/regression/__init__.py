@@ -124,8 +124,8 @@ def _with_noise(measurement: Measurement, noise: float | None) -> Rule | None:
         if float(limit.value) >= 2 * noise:
             return ruling
         lint = (
-            f"the limit of {limit} is below {text(2 * noise, Unit.POINTS)}, two SD from seed to "
-            "seed: honest changes break it too"
+            f"the limit of {limit} is below {text(2 * noise, Unit.POINTS)}, two SD from seed "
+            "to seed: harmless changes also break it"
         )
         return replace(ruling, note="; ".join(filter(None, (ruling.note, lint))))
 
@@ -287,10 +287,10 @@ _Range = TypeVar("_Range", Interval, Repeats)
 def _check_limit(limit: Quantity) -> None:
     if limit.unit is not Unit.PERCENT or 0 <= limit.value < LOWEST_LIMIT:
         raise ConfigError(
-            "the limit of the latency growth cannot be kept honestly",
+            "the limit of the latency growth is too tight for this measurement",
             expected=f"at least {text(LOWEST_LIMIT, Unit.PERCENT)}, or below 0 for a speed-up",
             got=f"{limit} ({limit.unit})",
-            remedy="percent(2.5) finds a slowdown of 5 % and does not fail identical models",
+            remedy="percent(2.5) detects a slowdown of 5 % and does not fail identical models",
         )
 
 
@@ -304,9 +304,9 @@ def _growth_rule(ratio: Measurement, limit: Quantity, floor: Quantity) -> Rule:
     def rule(_: Measurement, relation: Relation, requested: Quantity) -> Ruling:
         if relation is not Relation.AT_MOST or requested.value != limit.value or ratio.rule is None:
             raise ConfigError(
-                f"the latency growth was not timed to be held to {relation} {requested}",
+                f"the latency growth was measured for another limit than {relation} {requested}",
                 expected=f"<= {limit}",
-                remedy="give latency_growth the limit that it is compared with",
+                remedy="pass the same limit to latency_growth",
             )
         ruling = ratio.rule(ratio, relation, Quantity(float(1 + limit.value), Unit.RATIO))
         if ruling.outcome is Outcome.PASS and ratio.value - 1 > limit.value > 0:

@@ -65,7 +65,7 @@ def count_bytes(artifact: Artifact) -> ByteCounts:
         raise ArtifactError(
             f"the parts of {artifact.name} cannot be weighed",
             got=str(error),
-            remedy="build it again, or fetch it again if it came from elsewhere",
+            remedy="build or download it again",
         ) from error
     totals = {DESCRIPTIONS: descriptions} | other_bytes
     return ByteCounts(graph=graph, values=values, operators=operators, totals=totals)

@@ -156,7 +156,7 @@ def zero_sample(tflite: bytes, subject: str, signature: str = "") -> Samples:
                 f"{subject} cannot be timed on a sample of zeros",
                 expected=f"inputs of at most {_MOST_ELEMENTS:,} numbers",
                 got=f"shape {shape}",
-                remedy="give samples by --data",
+                remedy="pass samples with --data",
             )
     zeros = {name: np.zeros(tensor.shape, dtype=np.float32) for name, tensor in inputs.items()}
     return Inputs(zeros) if len(zeros) > 1 else next(iter(zeros.values()))
@@ -315,10 +315,10 @@ def demand_same_ports(a: Artifact, b: Artifact) -> None:
         pairs = zip(ports_a.values(), (ports_b[name] for name in names), strict=False)
         if len(ports_a) != len(ports_b) or not all(_are_compatible(*pair) for pair in pairs):
             raise ArtifactError(
-                f"{a.name} and {b.name} are no two versions of one model: their {side} differ",
+                f"{a.name} and {b.name} are not versions of one model: their {side} differ",
                 expected=f"{_listed(ports_a)}, as in {a.name}",
                 got=_listed(ports_b),
-                remedy="compare files that take the same samples and give the same outputs",
+                remedy="compare files with the same inputs and outputs",
             )
 
 

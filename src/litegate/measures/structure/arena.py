@@ -113,7 +113,7 @@ def _check_plannable(graph: Graph, subject: str) -> None:
                 f"no control flow, at most {MOST_TENSORS:,} tensors, each of a type with a size"
             ),
             got=reason,
-            remedy="leave arena out of the budget",
+            remedy="remove arena from the budget",
         )
 
 

@@ -169,7 +169,7 @@ def macs(artifact: Artifact) -> Measurement:
             f"the multiply-accumulates of {artifact.name} cannot be counted",
             expected="operators whose cost the shapes in the file give",
             got=listed(uncounted),
-            remedy="leave macs out of the budget",
+            remedy="remove macs from the budget",
         )
     operator_costs = costs(graph)
     return Measurement(

@@ -62,7 +62,7 @@ def _breach(subgraph: Subgraph, operator: Operator, rule: OperatorRule, *, is_at
 
 def _custom_breach(operator: Operator) -> str:
     kind = "Flex" if operator.custom_code.startswith("Flex") else "custom"
-    return f"is the {kind} operator {operator.custom_code}; promised built-in ones alone"
+    return f"is the {kind} operator {operator.custom_code}; expected only built-in operators"
 
 
 def _tensors(subgraph: Subgraph, indices: tuple[int, ...]) -> Iterator[Tensor]:
@@ -78,7 +78,7 @@ def _placement_breach(
         ", ".join(tensor.dtype for tensor in _tensors(subgraph, indices)) or "nothing"
         for indices in (operator.inputs, operator.outputs)
     )
-    return f"turns {source} into {result}; promised {placement}"
+    return f"turns {source} into {result}; expected {placement}"
 
 
 def _is_allowed_at(
@@ -167,8 +167,8 @@ def _arithmetic_breach(subgraph: Subgraph, operator: Operator, rule: OperatorRul
     if floats and quantized and not rule.hybrid:
         return (
             f"is a hybrid kernel: {quantized[0].dtype} {quantized[0].name!r} beside "
-            f"{floats[0].dtype} {floats[0].name!r}; promised none"
+            f"{floats[0].dtype} {floats[0].name!r}; expected none"
         )
     if floats and not rule.floats:
-        return f"computes in floats: {floats[0].dtype} {floats[0].name!r}; promised integers"
+        return f"computes in floats: {floats[0].dtype} {floats[0].name!r}; expected integers"
     return ""

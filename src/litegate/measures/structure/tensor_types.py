@@ -70,7 +70,7 @@ def breach(
     """
     form = next((form for form in forms if form.takes(tensor, readers)), None)
     if form is None:
-        return f"is {tensor.dtype}; promised {' or '.join(map(str, forms))}"
+        return f"is {tensor.dtype}; expected {' or '.join(map(str, forms))}"
     return _count_breach(tensor, form.grain, channel) or _value_breach(tensor, form)
 
 
@@ -88,7 +88,7 @@ def _count_breach(tensor: Tensor, grain: Grain, channel: int | None) -> str:
         return ""
     where = f" along dimension {tensor.quantized_dimension}" if count > 1 else ""
     wanted = f" (dimension {channel}: {channels})" if grain is Grain.CHANNEL else ""
-    return f"is {tensor.dtype} with {_scale_count(count)}{where}; promised {grain}{wanted}"
+    return f"is {tensor.dtype} with {_scale_count(count)}{where}; expected {grain}{wanted}"
 
 
 def _scale_count(count: int) -> str:
@@ -98,10 +98,10 @@ def _scale_count(count: int) -> str:
 def _value_breach(tensor: Tensor, form: Form) -> str:
     for scale in tensor.scales:
         if not 0 <= scale < math.inf:
-            return f"has the scale {scale:g}; promised a finite one, not below 0"
+            return f"has the scale {scale:g}; expected a finite one, not below 0"
     for zero_point in tensor.zero_points:
         if form.symmetric and zero_point:
-            return f"has the zero point {zero_point}; promised 0"
+            return f"has the zero point {zero_point}; expected 0"
     return ""
 
 
@@ -115,13 +115,13 @@ def product_breach(bias: Tensor, data: Tensor | None, weight: Tensor | None) -> 
     if len(input_scales) != 1 or len(weight_scales) != len(bias.scales):
         return (
             f"has {_scale_count(len(bias.scales))} beside {_scale_count(len(input_scales))} of the "
-            f"input and {_scale_count(len(weight_scales))} of the weight; promised their product"
+            f"input and {_scale_count(len(weight_scales))} of the weight; expected their product"
         )
     for number, (scale, weight_scale) in enumerate(zip(bias.scales, weight_scales, strict=True)):
         expected = input_scales[0] * weight_scale
         if not abs(scale - expected) <= BIAS_SCALE_TOLERANCE * expected:
             return (
                 f"has the scale {scale:.8g} in channel {number}; "
-                f"promised {expected:.8g}, the input's times the weight's"
+                f"expected {expected:.8g}, the input's times the weight's"
             )
     return ""

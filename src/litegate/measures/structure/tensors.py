@@ -115,7 +115,7 @@ def _unknown_layers(graph: Graph, subgraph: Subgraph, recipe: Recipe) -> Breache
         layer = layer_operands(operator)
         if operator.name in UNKNOWN_LAYERS or (layer and not _is_judged(layer, recipe)):
             label = operator_label(operator)
-            yield -1, f"{label} has weights that litegate cannot judge; promised none such"
+            yield -1, f"{label} has weights that litegate cannot judge; expected none"
 
 
 def _is_judged(layer: LayerOperands, recipe: Recipe) -> bool:

@@ -98,7 +98,7 @@ def _check_countable(subgraph: Subgraph) -> None:
             raise MeasurementError(
                 f"{label} has weights that cannot be counted",
                 expected="layers whose operands are known, such as CONV_2D or GATHER",
-                remedy="leave sparsity and unique_weights out of the budget",
+                remedy="remove sparsity and unique_weights from the budget",
             )
 
 
@@ -109,7 +109,7 @@ def _centered_values(weight: Tensor, data: memoryview) -> NDArray[np.float32]:
             f"the weights in tensor {weight.index} {weight.name!r} cannot be counted",
             expected=f"one value of {', '.join(_DTYPES)} for each of them",
             got=f"{len(data):,} bytes of {weight.dtype} for the shape {weight.shape}",
-            remedy="leave sparsity and unique_weights out of the budget",
+            remedy="remove sparsity and unique_weights from the budget",
         )
     values = _unpacked(weight, data).reshape(weight.shape).astype(np.float32)
     if len(weight.scales) > 1:

@@ -158,7 +158,7 @@ def _correctness(scene: Scene) -> _Correctness:
     candidate, reference = answers(scene.candidate), answers(scene.reference)
     both = candidate.right & reference.right
     if len(np.unique(candidate.labels[both])) < 2:
-        raise Unplantable("there are no samples of two classes that are answered right")
+        raise Unplantable("no two classes have correctly classified samples")
     return _Correctness(candidate=candidate.right, both=both, labels=candidate.labels)
 
 
@@ -193,7 +193,7 @@ def _changed_samples(
     split, changed = scene.candidate.evaluation, {}
     ports = Runner(scene.candidate.tflite, signature=scene.candidate.signature).inputs
     if any(port.takes_counts for port in ports.values()):
-        raise Unplantable("an input takes whole numbers as they are, which nobody scales or shifts")
+        raise Unplantable("an input takes whole numbers, which are not scaled or shifted")
     for name, array in by_input(split.x):
         low, high = domain_of(split.domain, name)
         changed[name] = np.asarray(change(array, high - low), np.float32)

@@ -45,7 +45,7 @@ def nan_for_blank_samples(scene: Scene, _grade: float) -> Scene:
         samples = int(draft.graph.inputs[0])
         input_tensor = draft.graph.tensors[samples]
         if input_tensor.type != schema.TensorType.FLOAT32:
-            raise Unplantable("samples are integers, which nothing divides by their spread")
+            raise Unplantable("samples are integers, which are not normalized")
         tail = behind_output(draft)
         factor = _one_or_nan(tail, samples, int(np.prod(input_tensor.shape[1:])))
         tail.put("MUL", [tail.scores, factor], tail.after, schema.MulOptionsT())
@@ -148,9 +148,9 @@ def kernels_disagree(scene: Scene, grade: float) -> Scene:
     def change(draft: Draft) -> None:
         tail = behind_last_layer(draft)
         if scene.model.data.labels and not scene.model.has_accuracy:
-            raise Unplantable("the network does not choose between classes")
+            raise Unplantable("the network is not a classifier")
         if len(tail.shape) != 2:
-            raise Unplantable("the last layer's output is no row of scores")
+            raise Unplantable("the last layer's output is not a row of scores")
         size, step = tail.shape[1], grade * tail.scale
         weights = np.zeros((size, size), np.int8)
         bias = -np.eye(1, size, dtype=np.int32)[0]

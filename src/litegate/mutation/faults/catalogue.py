@@ -71,7 +71,9 @@ def select_faults(faults: Iterable[Fault], families: Iterable[str]) -> tuple[Fau
     names = [fault.name for fault in all_faults]
     duplicates = sorted({name for name in names if names.count(name) > 1})
     if duplicates:
-        raise ConfigError(f"two faults are called {', '.join(duplicates)}", expected="a name each")
+        raise ConfigError(
+            f"two faults are named {', '.join(duplicates)}", expected="a name for each"
+        )
     return tuple(fault for fault in all_faults if not selected or fault.family in selected)
 
 

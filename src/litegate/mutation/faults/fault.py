@@ -62,7 +62,9 @@ class Ladder:
     def __init__(self, *grades: float, unit: str, must: float) -> None:
         if not grades or list(grades) != sorted(set(grades)) or grades[0] <= 0:
             raise ConfigError(
-                "a ladder has no such grades", expected="rising, above 0", got=repr(grades)
+                "a ladder cannot have these grades",
+                expected="increasing numbers above 0",
+                got=repr(grades),
             )
         if must not in grades:
             raise ConfigError(f"grade {must:g} is none of the ladder's", expected=repr(grades))
@@ -138,7 +140,7 @@ def fault(
         summary = (plant.__doc__ or "").strip().partition("\n")[0]
         if not summary:
             raise ConfigError(
-                f"the fault {plant.__name__} has no docstring", remedy="say what is wrong with it"
+                f"the fault {plant.__name__} has no docstring", remedy="describe the defect"
             )
         return Fault(
             name=plant.__name__,

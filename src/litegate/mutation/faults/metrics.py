@@ -22,7 +22,7 @@ def mixed_up_answers(scene: Scene, grade: float) -> Scene:
     The grade is the share of the samples; at least two. Only for models that limit metrics.
     """
     if not scene.model.budget_of(scene.recipe).metrics:
-        raise Unplantable("the model promises no metrics")
+        raise Unplantable("the model has no metrics")
     x = scene.candidate.evaluation.x
     order = np.arange(len(x))
     count = max(2, round(grade / 100 * len(x)))

@@ -103,7 +103,7 @@ def operator_outside_target(scene: Scene, _: float) -> Scene:
     It follows the last layer. LiteRT runs it; none of litegate's own lists has it.
     """
     if scene.model.budget_of(scene.recipe).target is None:
-        raise Unplantable("the model promises no target")
+        raise Unplantable("the model has no target")
 
     def change(draft: Draft) -> None:
         layer = layers(draft)[-1]

@@ -41,9 +41,7 @@ _OF_SAMPLES = (OfMetric.SLICE, OfMetric.VALUE, OfMetric.LOSS)
 @fault(family=Family.PLUMBING, noticed_by=_AGAINST_BASE, metrics=(OfMetric.REGRESSION,))
 def no_base(scene: Scene, _: float) -> Scene:
     """The base cannot be built, so that there is nothing to compare with."""
-    error = BuildError(
-        f"the base's {scene.name} could not be built", remedy="look at its build log"
-    )
+    error = BuildError(f"the base's {scene.name} could not be built", remedy="check its build log")
     return replace(scene, base=error)
 
 
@@ -164,7 +162,7 @@ def unresolvable_tolerance(scene: Scene, _: float) -> Scene:
     limit = Quantity(Fraction(1, 1000 * len(scene.labels)), Unit.POINTS)
     high = accuracy_drop(scene.reference, scene.candidate).high
     if high is None or high <= limit.value:
-        raise Unplantable("the candidate is surely better than its reference")
+        raise Unplantable("the candidate is proven to be better than its reference")
     budget = replace(scene.model.budget_of(scene.recipe), accuracy_drop=limit)
     return replace(scene, recipe=replace(scene.recipe, budget=budget))
 

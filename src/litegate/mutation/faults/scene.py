@@ -64,13 +64,13 @@ class Scene:
     def labels(self) -> Array:
         """The class labels of the evaluation split, shape (n,).
 
-        Raises Unplantable without labels or if the network does not choose between classes.
+        Raises Unplantable without labels or if the network is not a classifier.
         """
         labels = self.candidate.evaluation.y
         if labels is None:
             raise Unplantable("the evaluation split has no labels")
         if not chooses(self.candidate):
-            raise Unplantable("the network does not choose between classes")
+            raise Unplantable("the network is not a classifier")
         return labels
 
     def with_candidate(self, tflite: bytes) -> Scene:
@@ -182,4 +182,4 @@ def fit_in_memory(scene: Scene) -> tuple[Scene, str]:
         keras_outputs = select_outputs(keras_outputs, indices)
     reduced = replace(reduced, candidate=replace(reduced.candidate, keras_outputs=keras_outputs))
     count = f"{scene.name} is proven on {len(indices):,} of {len(split.x):,} samples, evenly drawn"
-    return reduced, f"{count}: more are not held in memory, where faults are planted"
+    return reduced, f"{count}: a proof keeps no more in memory"

@@ -166,7 +166,7 @@ def weights_off_centre(scene: Scene, _: float) -> Scene:
 def _check_integer_recipe(scene: Scene) -> None:
     """Raise Unplantable if the recipe does not compute in integers."""
     if scene.recipe.kind not in _INTEGER:
-        raise Unplantable(f"{scene.recipe.kind} promises no integer computing")
+        raise Unplantable(f"{scene.recipe.kind} does not guarantee integer arithmetic")
 
 
 def _integer_layers(draft: Draft) -> tuple[Layer, ...]:
