@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import forked
 import pytest
 from filelock import FileLock
 from toolchain_projects import ALL, Project
@@ -30,12 +31,12 @@ def shared_store(shared):
     return shared / "store"
 
 
-def run_gate(report, *args, store, cwd=PROJECT, timeout=300, **env):
+def run_gate(report, *args, store, cwd=PROJECT, timeout=300, run=subprocess.run, **env):
     """Run `pytest checks/` in a project, as a user would; gives the finished process."""
     ours = ("CI", "LITEGATE_DATA", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT")
     clean = {k: v for k, v in os.environ.items() if k not in ours}
     clean |= {"LITEGATE_STORE": str(store), "COLUMNS": "200"}
-    return subprocess.run(
+    return run(
         [sys.executable, "-m", "pytest", "checks/", f"--litegate-report={report}", *args],
         cwd=cwd,
         env={k: v for k, v in (clean | env).items() if v is not None},
@@ -59,10 +60,14 @@ def _once(shared, name, run):
 
 @pytest.fixture
 def gate(tmp_path, shared_store):
-    """Run `pytest checks/` in the project; gives the finished process, and its report folder."""
+    """Run `pytest checks/` in the project; gives the finished process, and its report folder.
+
+    A fork, which has imported everything; `fresh` and `quick` start new interpreters.
+    """
+    forked.load()
 
     def run(*args, store=shared_store, **options):
-        return run_gate(tmp_path / "report", *args, store=store, **options)
+        return run_gate(tmp_path / "report", *args, store=store, run=forked.run, **options)
 
     run.report = tmp_path / "report" / "report.json"
     return run
