@@ -15,8 +15,9 @@ from litegate.core.errors import ArtifactError, LitegateError
 from litegate.core.units import byte, percent
 from litegate.data.npz import LabelledSamples
 from litegate.measures.accuracy import accuracy
-from litegate.measures.accuracy.agreement import agreement_with_reference, kernel_agreement
+from litegate.measures.accuracy.agreement import agreement_with_reference
 from litegate.measures.accuracy.output_error import output_error
+from litegate.measures.accuracy.runtime_agreement import runtime_agreement
 from litegate.measures.measurement import Outcome, Verdict
 from litegate.measures.names import Name
 from litegate.measures.regression.file_comparison import compare, file_artifact
@@ -115,7 +116,9 @@ def _measures(sound: Bench, mutant: Artifact) -> Iterator[Callable[[], tuple[Ver
     yield lambda: (accuracy(mutant) >= percent(ALIKE),)
     yield lambda: (agreement_with_reference(base, mutant) >= percent(ALIKE),)
     yield lambda: (_explained(output_error(base, mutant) <= percent(ERROR)),)
-    yield lambda: (kernel_agreement(mutant) >= percent(KERNELS_ALIKE),)
+    yield lambda: (
+        runtime_agreement(replace(mutant, runtime="reference")) >= percent(KERNELS_ALIKE),
+    )
     yield lambda: (size(mutant) <= most,)
     for recipe in sound.recipes:
         yield lambda recipe=recipe: _promised(mutant, recipe)

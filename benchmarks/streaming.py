@@ -55,7 +55,7 @@ streamed = lg.prebuilt(
         accuracy_drop=lg.points(5),
         agreement=lg.percent(90),
         output_error=lg.percent(5),
-        kernel_agreement=lg.percent(90),
+        runtime_agreement=lg.percent(90),
     ),
 )
 '''

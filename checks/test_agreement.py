@@ -4,7 +4,6 @@ from litegate.measures.accuracy.agreement import (
     agreement_with_reference,
     keras_agreement,
     keras_difference,
-    kernel_agreement,
 )
 from litegate.measures.accuracy.output_error import output_error
 
@@ -27,8 +26,3 @@ def test_file_decides_as_keras(candidate, budget, require):
 def test_file_answers_as_keras(candidate, budget, require):
     """The file's outputs differ from the Keras network's by a few quanta at most."""
     require(keras_difference(candidate) <= budget.keras_difference)
-
-
-def test_kernels_decide_alike(candidate, budget, require):
-    """Optimized kernels and reference kernels make the same decisions."""
-    require(kernel_agreement(candidate) >= budget.kernel_agreement)

@@ -14,7 +14,7 @@ import litegate as lg
         accuracy=lg.percent(94),
         accuracy_drop=lg.points(2),
         keras_agreement=lg.percent(99),
-        kernel_agreement=lg.percent(99),
+        runtime_agreement=lg.percent(99),
         size=lg.kib(12),
         size_ratio=0.70,
         latency=lg.ms(0.05),

@@ -20,7 +20,7 @@ import litegate as lg
         class_drop=lg.points(1),
         keras_agreement=lg.percent(99.8),
         keras_difference=lg.quanta(8),
-        kernel_agreement=lg.percent(99),
+        runtime_agreement=lg.percent(99),
         size=lg.kib(25),
         size_ratio=0.30,
         compressed_size=lg.kib(24),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import computed_once
 import pytest
+import threaded_worker
 
 pytest_plugins = ["pytester"]
 computed_once.install()
@@ -15,6 +16,14 @@ def processes_are_no_workers():
     """A process that a test starts is no worker of pytest-xdist, though this one may be."""
     for name in ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID"):
         os.environ.pop(name, None)
+
+
+@pytest.fixture(autouse=True)
+def runtimes_are_threads(monkeypatch):
+    """A runtime is served by a thread; a module that tests the processes replaces this fixture."""
+    monkeypatch.setattr(
+        "litegate.runtimes.child_runtime.process_group", threaded_worker.process_group
+    )
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from litegate.measures import regression as base
 from litegate.measures.accuracy import agreement as agree
 from litegate.measures.accuracy.leaks import leaked_samples
 from litegate.measures.accuracy.output_error import output_error
+from litegate.measures.accuracy.runtime_agreement import runtime_agreement
 from litegate.measures.measurement import Outcome
 from litegate.measures.properties import PROPERTIES, property_violations
 from litegate.measures.runtimes import runtime_violations
@@ -27,7 +28,9 @@ CHECKS = {
     "worst class's accuracy drop": lambda s: acc.class_drop(s.reference, s.candidate) <= points(5),
     "agreement with Keras": lambda s: agree.keras_agreement(s.candidate) >= percent(99),
     "max difference from Keras": lambda s: agree.keras_difference(s.candidate) <= quanta(8),
-    "kernel agreement": lambda s: agree.kernel_agreement(s.candidate) >= percent(99),
+    "runtime agreement": lambda s: (
+        runtime_agreement(replace(s.candidate, runtime="reference")) >= percent(99)
+    ),
     "agreement with the reference": lambda s: (
         agree.agreement_with_reference(s.reference, s.candidate) >= percent(95)
     ),

@@ -46,7 +46,7 @@ BUDGET = Budget(
     accuracy_drop=points(5),
     size=byte(16_384),
     keras_agreement=percent(95),
-    kernel_agreement=percent(95),
+    runtime_agreement=percent(95),
 )
 
 

@@ -70,7 +70,7 @@ GUARDS = {
     "test_file_answers_as_its_reference": ("output error", "accuracy"),
     "test_file_decides_as_keras": ("agreement with Keras", "accuracy"),
     "test_file_answers_as_keras": ("max difference from Keras", "accuracy"),
-    "test_kernels_decide_alike": ("kernel agreement", "accuracy"),
+    "test_runtimes_decide_alike": ("runtime agreement", "accuracy"),
     "test_property_holds_for_any_input": (
         "output range: counterexamples",
         "accuracy",
@@ -111,7 +111,7 @@ FLOORS = (
     "accuracy",
     "agreement",
     "keras_agreement",
-    "kernel_agreement",
+    "runtime_agreement",
     "metric.least",
     "regression.agreement",
     "sparsity",

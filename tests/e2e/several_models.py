@@ -47,7 +47,7 @@ DIGITS = lg.Data(
         accuracy=lg.percent(85),
         accuracy_drop=lg.points(3),
         keras_agreement=lg.percent(95),
-        kernel_agreement=lg.percent(95),
+        runtime_agreement=lg.percent(95),
         agreement=lg.percent(94),
         output_error=lg.percent(30),
     ),
@@ -104,7 +104,7 @@ TONES = lg.Data(
         accuracy=lg.percent(90),
         accuracy_drop=lg.points(2),
         keras_agreement=lg.percent(97),
-        kernel_agreement=lg.percent(97),
+        runtime_agreement=lg.percent(97),
     ),
 )
 def tones(keras):

@@ -44,7 +44,7 @@ def declared(*recipes):
             accuracy=lg.percent(90),
             accuracy_drop=lg.points(2),
             keras_agreement=lg.percent(99),
-            kernel_agreement=lg.percent(98),
+            runtime_agreement=lg.percent(98),
             size=lg.kib(16),
             size_ratio=0.7,
         ),

@@ -251,7 +251,7 @@ model = lg.prebuilt(
     kind="dynamic_range",
     signature="{signature}",
     data=lg.datasets.npz("data.npz", x={named[signature]}, digests={{DIGESTS}}, domain=(-4, 4)),
-    budget=lg.Budget(output_error=lg.percent(2), kernel_agreement=lg.percent(90)),
+    budget=lg.Budget(output_error=lg.percent(2), runtime_agreement=lg.percent(90)),
 )
 '''
     done = project.model(text).gate()

@@ -30,7 +30,7 @@ resnet8 = lg.prebuilt(
         accuracy=lg.percent(74),
         accuracy_drop=lg.points(1),
         agreement=lg.percent(94),
-        kernel_agreement=lg.percent(92),
+        runtime_agreement=lg.percent(92),
         size=lg.kib(97),
         size_ratio=0.32,
     ),

@@ -12,7 +12,7 @@ BUDGET = """
     accuracy=lg.percent(1),
     accuracy_drop=lg.points(99),
     agreement=lg.percent(1),
-    kernel_agreement=lg.percent(1),
+    runtime_agreement=lg.percent(1),
 """
 NAMES = ("first", "second", "third")
 
@@ -56,7 +56,9 @@ def test_three_models_are_each_evaluated_once(project, monkeypatch, evaluations,
     result = project.run("checks/", "-m", "not latency", "-k", "not property")
     assert result.parseoutcomes()["passed"] > len(NAMES) * 5
     assert set(evaluations) == {
-        f"{name}/{recipe}" for name in NAMES for recipe in ("float32", "int8_qat")
+        f"{name}/{run}"
+        for name in NAMES
+        for run in ("float32", "int8_qat", "int8_qat on reference")
     }
     assert set(evaluations.values()) == {1}
     assert opened["x.npy"] == opened["y.npy"] == 1

@@ -13,7 +13,7 @@ from litegate.testing import Draft, edit, evaluation, float_layer, pad, requanti
 BUDGET = (
     "accuracy=lg.percent(90), accuracy_drop=lg.points(5), extra_errors=lg.per_thousand(50),"
     "class_drop=lg.points(20), keras_agreement=lg.percent(95), keras_difference=lg.quanta(4),"
-    "kernel_agreement=lg.percent(95), size=lg.byte(4500), size_ratio=0.8,"
+    "runtime_agreement=lg.percent(95), size=lg.byte(4500), size_ratio=0.8,"
     "compressed_size=lg.byte(2500)"
 )
 INT8 = Kind.INT8_QAT

@@ -62,6 +62,21 @@ def test_answers_are_judged_on_each_runtime_and_the_rest_once(gated):
     assert done.ret in (0, 1)
 
 
+def test_runtimes_are_held_to_the_default_one(gated):
+    """The reference kernels without being named; with no limit, a difference is a note."""
+    done = gated("runtime_agreement=lg.percent(97)")
+    assert done.ret == 0
+    rows = {row["measurement"]: row for row in gated.report()["verdicts"]}
+    assert rows["runtime agreement on reference"]["id"].endswith(
+        "test_runtimes.py::test_runtimes_decide_alike[tiny-int8_qat-reference]"
+    )
+    assert "runtime violations on reference" not in rows
+    gated("runtime_agreement=lg.percent(97)", "--litegate-runtime", "xnnpack")
+    assert "runtime agreement on reference" in {
+        row["measurement"] for row in gated.report()["verdicts"]
+    }
+
+
 def test_a_recipe_may_name_its_own_runtimes_without_the_default(gated):
     recipe = (
         "lg.recipes.int8_qat(name='int8_qat', from_scratch=True,"

@@ -308,6 +308,7 @@ def conclude(session: GateSession, run: Run) -> dict[str, Any]:
     # Late: only the end of a run that judged something needs these.
     from litegate.measures.accuracy.leaks import leaked_sample_notes
     from litegate.measures.lints.gains import gain_notes
+    from litegate.measures.lints.runtime_differences import runtime_difference_notes
     from litegate.measures.names import RULES, without_runtime
     from litegate.measures.overview import missing_accuracy_notes, overview, recipe_notes
     from litegate.report.json_report import document
@@ -329,6 +330,8 @@ def conclude(session: GateSession, run: Run) -> dict[str, Any]:
             budget = model.budget_of(recipe)
             run.notes += slack(budget, recipe_rows)
             run.notes += session.growth_notes(Case(model=model, recipe=recipe))
+            if candidate := artifacts.get(recipe.name):
+                run.notes += runtime_difference_notes(candidate, budget, recipe_rows)
             subject = f"{model.name}/{recipe.name}"
             if budget.limits_nothing and all(
                 without_runtime(row["measurement"]) in RULES for row in model_rows

@@ -81,9 +81,7 @@ def artifact(
     default = _artifact(request, case, role)
     if runtime == XNNPACK:
         return default
-    scene = request.config.stash[GATE].scene
-    planted = scene.elsewhere if scene and role == "candidate" else None
-    elsewhere = replace(planted or default, runtime=runtime)
+    elsewhere = replace(default, runtime=runtime)
     from litegate.runtimes.inference import refusal  # late: it loads NumPy
 
     if role == "candidate" or not (words := refusal(elsewhere)):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final, final
 
 from litegate.spec.metric import Better, Metric
-from litegate.spec.runtimes import RUNTIMES
+from litegate.spec.runtimes import REFERENCE, RUNTIMES
 
 
 @final
@@ -27,7 +27,6 @@ class Name:
     OUTPUT_ERROR: Final = "output error"
     KERAS_AGREEMENT: Final = "agreement with Keras"
     KERAS_DIFFERENCE: Final = "max difference from Keras"
-    KERNEL_AGREEMENT: Final = "kernel agreement"
     RUNTIME_AGREEMENT: Final = "runtime agreement"
 
     FINITE_OUTPUTS: Final = "finite outputs: counterexamples"
@@ -162,7 +161,8 @@ def bounded_by(metric: Metric, limit: str) -> str:
 OLD_NAMES: Mapping[str, str] = {
     "number of extra errors": Name.EXTRA_ERRORS,
     "largest difference from Keras": Name.KERAS_DIFFERENCE,
-    "agreement of kernels": Name.KERNEL_AGREEMENT,
+    "agreement of kernels": on_runtime_name(Name.RUNTIME_AGREEMENT, REFERENCE),
+    "kernel agreement": on_runtime_name(Name.RUNTIME_AGREEMENT, REFERENCE),
     "number of counterexamples to finite outputs": Name.FINITE_OUTPUTS,
     "number of counterexamples to outputs in their range": Name.OUTPUT_RANGE,
     "number of counterexamples to repeatable outputs": Name.DETERMINISM,

@@ -135,8 +135,8 @@ EXPECTED_CHECKS = {
     Name.KERAS_DIFFERENCE: _budget(
         "keras_difference", "keras_difference", "candidate", "test_agreement", "<="
     ),
-    Name.KERNEL_AGREEMENT: _budget(
-        "kernel_agreement", "kernel_agreement", "candidate", "test_agreement", ">="
+    Name.RUNTIME_AGREEMENT: _budget(
+        "runtime_agreement", "runtime_agreement", "candidate", "test_runtimes", ">="
     ),
     Name.SIZE: _budget("size", "size", "candidate", "test_size", "<="),
     Name.SIZE_RATIO: _budget("size_ratio", "size_ratio", "candidate, reference", "test_size", "<="),
@@ -259,6 +259,6 @@ def _metric_checks(scene: Scene) -> Iterator[tuple[OfMetric, str, ExpectedCheck]
 SLOW_MEASUREMENTS = frozenset(COUNTEREXAMPLES)
 """Measurements that search for counterexamples. Their checks run only on faults meant for them and
 on faults that no other check noticed, which halves the time of a proof of `digits_cnn`."""
-OF_RUNTIMES = frozenset({Name.RUNTIME_VIOLATIONS})
+OF_RUNTIMES = frozenset({Name.RUNTIME_VIOLATIONS, Name.RUNTIME_AGREEMENT})
 """Measurements that only checks on a further runtime make. Other checks on one run as slow checks
 do: a planted file is run there in processes of its own, sample by sample."""

@@ -9,13 +9,13 @@ Times are left out: they depend on the machine that measured them.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, final
 
 from litegate.core.units import Quantity, Unit, text
-from litegate.measures.names import Name, bounded_by
+from litegate.measures.names import Name, bounded_by, without_runtime
 from litegate.report.formatting import subject_of
 from litegate.spec import Budget, Metric
 
@@ -59,7 +59,7 @@ _FIELDS: Mapping[str, _Notation] = {
     Name.KERAS_DIFFERENCE: _Notation("keras_difference", "quanta"),
     Name.REFERENCE_AGREEMENT: _Notation("agreement", "percent", _HUNDRED, _ONE),
     Name.OUTPUT_ERROR: _Notation("output_error", "percent", _HUNDRED),
-    Name.KERNEL_AGREEMENT: _Notation("kernel_agreement", "percent", _HUNDRED, _ONE),
+    Name.RUNTIME_AGREEMENT: _Notation("runtime_agreement", "percent", _HUNDRED, _ONE),
     Name.SIZE: _Notation("size", "kib", Fraction(1, 1024)),
     Name.SIZE_RATIO: _Notation("size_ratio", ""),
     Name.COMPRESSED_SIZE: _Notation("compressed_size", "kib", Fraction(1, 1024)),
@@ -68,23 +68,29 @@ _FIELDS: Mapping[str, _Notation] = {
 
 
 def slack(budget: Budget, rows: Iterable[Row]) -> tuple[str, ...]:
-    """Return a note for each limit of `budget` that has slack.
+    """Return a note for each limit of `budget` that has slack on every runtime.
 
     `rows` are the verdicts of the model and recipe that the budget is of.
     """
-    return tuple(note for row in rows for note in _notes(budget, row))
+    by_limit: dict[str, list[tuple[Fraction, str]]] = {}
+    for row in rows:
+        notation, limit = _limit_of(budget, without_runtime(row["measurement"]))
+        if notation is not None and limit is not None and _is_compared(row, limit):
+            by_limit.setdefault(notation.field, []).append(_note_of(row, notation))
+    # The runtime that needs most decides; an empty note says that one has no slack.
+    return tuple(max(notes)[1] for notes in by_limit.values() if all(note for _, note in notes))
 
 
-def _notes(budget: Budget, row: Row) -> Iterator[str]:
-    notation, limit = _limit_of(budget, row["measurement"])
-    if notation is None or limit is None or row["verdict"] != "pass":
-        return
-    bound = _exact(row["limit"])
-    if float(limit.value if isinstance(limit, Quantity) else limit) != row["limit"]:
-        return  # a check of the user's own, with a limit of its own
-    allowed, needed = _room(bound, notation), _needed(row, notation)
-    if allowed > 0 and 0 < needed <= MOST_USED * allowed:
-        yield _note(row, notation, needed)
+def _is_compared(row: Row, limit: Any) -> bool:
+    """Return True unless a check of the user's own compares with a limit of its own."""
+    return bool(float(limit.value if isinstance(limit, Quantity) else limit) == row["limit"])
+
+
+def _note_of(row: Row, notation: _Notation) -> tuple[Fraction, str]:
+    """Return what a row needs of its limit, with a note if that is far less than it allows."""
+    allowed, needed = _room(_exact(row["limit"]), notation), _needed(row, notation)
+    has_slack = row["verdict"] == "pass" and allowed > 0 and 0 < needed <= MOST_USED * allowed
+    return needed, _note(row, notation, needed) if has_slack else ""
 
 
 def _limit_of(budget: Budget, measurement: str) -> tuple[_Notation | None, Any]:

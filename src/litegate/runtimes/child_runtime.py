@@ -69,21 +69,25 @@ class ChildRuntime:
         demand(runtime)
         self._runtime, self._timeout = runtime, timeout
         self._subject = subject.removesuffix(f" on {runtime}")  # which the sentences name
-        graph = parse(tflite, subject=subject, signature=signature)
-        self.inputs = parsed_ports(graph, "inputs", signature)
-        self.outputs = parsed_ports(graph, "outputs", signature)
-        self._input_order = in_file_order(self.inputs, graph.main.inputs)
-        self._output_order = in_file_order(self.outputs, graph.main.outputs)
-        self._demand_one_sample()
         self._closing = ExitStack()
         self._stderr = self._closing.enter_context(TemporaryFile())  # noqa: SIM115 closed with it
-        self._child = self._start(command or own_module(_WORKER, runtime, signature))
         self.identity: Header = {}
         try:
-            self.identity, _ = self._request({"do": "load"}, tflite)
+            self._child = self._start(command or own_module(_WORKER, runtime, signature))
+            self.load(tflite, signature)
         except BaseException:
             self.close()
             raise
+
+    def load(self, tflite: bytes, signature: str = "") -> None:
+        """Load a file in place of the one before; raises as the constructor."""
+        graph = parse(tflite, subject=self._subject, signature=signature)
+        self.inputs = parsed_ports(graph, "inputs", signature)
+        self.outputs = parsed_ports(graph, "outputs", signature)
+        self.input_order = in_file_order(self.inputs, graph.main.inputs)
+        self.output_order = in_file_order(self.outputs, graph.main.outputs)
+        self._demand_one_sample()
+        self.identity, _ = self._request({"do": "load"}, tflite)
 
     def _start(self, command: Sequence[str]) -> subprocess.Popen[bytes]:
         group = process_group(
@@ -96,7 +100,6 @@ class ChildRuntime:
         try:
             child = self._closing.enter_context(group)
         except OSError as error:
-            self.close()
             raise ArtifactError(
                 f"{self._runtime} cannot be started", got=str(error), remedy="correct its command"
             ) from error
@@ -160,19 +163,19 @@ class ChildRuntime:
 
         Raises Refused if the runtime cannot run them, ArtifactError if the child fails.
         """
-        inputs = [ready[name] for name in self._input_order]
+        inputs = [ready[name] for name in self.input_order]
         header, content = self._request({"do": "run"}, arrays=inputs)
         try:
             arrays = arrays_of(header, content)
         except (ValueError, TypeError, KeyError) as error:
             raise self._nonsense(str(error)) from error
         self._check(arrays, len(inputs[0]))
-        outputs = dict(zip(self._output_order, arrays, strict=True))
+        outputs = dict(zip(self.output_order, arrays, strict=True))
         return {name: outputs[name] for name in self.outputs}
 
     def _check(self, arrays: Sequence[NDArray[Any]], samples: int) -> None:
         """Raise ArtifactError unless the arrays are the answers to so many samples."""
-        ports = [self.outputs[name] for name in self._output_order]
+        ports = [self.outputs[name] for name in self.output_order]
         expected = [f"{port.dtype} of shape {(samples, *port.shape[1:])}" for port in ports]
         got = [f"{array.dtype} of shape {array.shape}" for array in arrays]
         fits = len(arrays) == len(ports) and all(

@@ -164,7 +164,7 @@ def _evaluate(artifact: Artifact) -> dict[str, Outputs]:
     """Run an artifact on its evaluation split."""
     run = all_outputs if artifact.runtime == XNNPACK else partial(child_outputs, artifact.runtime)
     return run(
-        artifact.tflite,
+        artifact.ran_bytes,
         artifact.evaluation.x,
         subject=artifact.name,
         signature=artifact.signature,

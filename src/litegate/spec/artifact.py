@@ -59,6 +59,13 @@ class Artifact:
     """Name in sentences of a file that no model declares; empty for a model's artifact."""
     runtime: str = XNNPACK
     """The runtime that its answers come from."""
+    elsewhere: bytes = field(default=b"", repr=False, compare=False)
+    """What runtimes besides the default run in its place, as a proof plants it; empty: itself."""
+
+    @property
+    def ran_bytes(self) -> bytes:
+        """The file that its runtime runs."""
+        return self.tflite if self.runtime == XNNPACK else self.elsewhere or self.tflite
 
     @property
     def name(self) -> str:

@@ -115,8 +115,9 @@ class Budget:
     output_error: Quantity | None = field(default=None, metadata={"unit": Unit.PERCENT})
     """Maximum RMS of the difference between the outputs of reference and candidate, as a share of
     the reference's RMS."""
-    kernel_agreement: Quantity | None = field(default=None, metadata={"unit": Unit.PERCENT})
-    """Minimum share of equal decisions of the optimized and the reference kernels."""
+    runtime_agreement: Quantity | None = field(default=None, metadata={"unit": Unit.PERCENT})
+    """Minimum share of equal decisions of XNNPACK and of each other runtime: LiteRT's reference
+    kernels (500 samples), and those of `runtimes`."""
     size: Quantity | None = field(default=None, metadata={"unit": Unit.BYTES})
     """Maximum size of the `.tflite` file."""
     size_ratio: Number | None = field(default=None, metadata={"unit": Unit.RATIO})
@@ -158,7 +159,7 @@ class Budget:
         self._check_runtimes()
         for f in limit_fields(Budget):
             check_limit("Budget", f.name, f.metadata["unit"], getattr(self, f.name))
-        for name in ("accuracy", "agreement", "keras_agreement", "kernel_agreement"):
+        for name in ("accuracy", "agreement", "keras_agreement", "runtime_agreement"):
             floor = getattr(self, name)
             # percent(0.9) for percent(90) would be such a limit.
             if floor is not None and 0 < floor.value < ONE_PERCENT.value:

@@ -16,7 +16,7 @@ from litegate.spec.metric import LIMITS as METRIC_LIMITS
 from litegate.spec.metric import Metric
 from litegate.spec.model import Model
 from litegate.spec.recipe import Recipe
-from litegate.spec.runtimes import RUNTIMES, XNNPACK
+from litegate.spec.runtimes import REFERENCE, RUNTIMES, XNNPACK
 
 _OWNERS: Mapping[str, type] = {"budget": Budget, "regression": Regression, "metric": Metric}
 """Classes with limits, by the name of their fixture."""
@@ -178,13 +178,18 @@ def runtimes_of(
     """Return the runtimes that a check of a case runs on; of checks of answers those in `only`.
 
     A check of answers, which names a limit of answers or of a metric, runs on each that the budget
-    names; one that asks for the fixture `runtime` on those besides the default.
+    names; one that asks for the fixture `runtime` on those besides the default, and the check of
+    their agreement on the reference kernels too.
     """
     used = limits_used(function)
     is_of_metric = any(name.startswith(_METRIC_PREFIX) for name in used)
+    runtimes = case.budget.judged_runtimes
+    if "runtime_agreement" in used:
+        compared = dict.fromkeys((REFERENCE, *(name for name in runtimes if name != XNNPACK)))
+        # The reference kernels are compared in any case; `only` selects among declared runtimes.
+        return tuple(it for it in compared if not only or it in only or it not in runtimes)
     if not (asks_for_runtime or is_of_metric or used & ANSWER_LIMITS):
         return (XNNPACK,)
-    runtimes = case.budget.judged_runtimes
     if asks_for_runtime:
         runtimes = tuple(runtime for runtime in runtimes if runtime != XNNPACK)
     return tuple(runtime for runtime in runtimes if not only or runtime in only)

@@ -16,12 +16,12 @@ from litegate.measures.accuracy import accuracy, accuracy_drop, class_drop
 from litegate.measures.accuracy.agreement import (
     agreement_with_reference,
     keras_difference,
-    kernel_agreement,
 )
 from litegate.measures.accuracy.decisions import demand_finite_outputs
 from litegate.measures.accuracy.duplicates import originals
 from litegate.measures.accuracy.layer_error import layer_errors
 from litegate.measures.accuracy.output_error import output_error
+from litegate.measures.accuracy.runtime_agreement import runtime_agreement
 from litegate.measures.properties import in_range, property_violations
 from litegate.runtimes import outputs
 from litegate.runtimes.inference import Outputs, predict
@@ -66,7 +66,9 @@ MEASURES = {
     "drop": lambda *both: told(accuracy_drop(*both)),
     "class drop": lambda *both: told(class_drop(*both)),
     "agreement": lambda *both: told(agreement_with_reference(*both)),
-    "kernels": lambda _, candidate: told(kernel_agreement(candidate)),
+    "kernels": lambda _, candidate: told(
+        runtime_agreement(replace(candidate, runtime="reference"))
+    ),
     "keras": lambda _, candidate: told(keras_difference(candidate)),
     "output error": lambda *both: told(output_error(*both)),
     "layers": layer_errors,

@@ -1,5 +1,7 @@
 """Keras and other kernels against the bytes that ship, in decisions and in quanta."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tiny import artifact, rounder, selector
@@ -7,16 +9,14 @@ from tiny import artifact, rounder, selector
 from litegate import percent, quanta
 from litegate.core.errors import MeasurementError
 from litegate.measures.accuracy.agreement import (
-    KERNEL_SAMPLES,
     keras_agreement,
     keras_difference,
-    kernel_agreement,
     spread_indices,
 )
 from litegate.measures.accuracy.quanta import first_output_grid
+from litegate.measures.accuracy.runtime_agreement import runtime_agreement
 from litegate.measures.measurement import Outcome
 from litegate.measures.wording import sentence
-from litegate.spec.recipes import int8_ptq
 
 TWO = selector(2, [0, 1])
 
@@ -79,7 +79,7 @@ def test_outputs_that_are_not_finite_are_an_error():
     """NaN in the bytes that ship, where Keras is sound."""
     x = np.zeros((4, 2))
     broken = artifact(selector(2, [0, 1], bias=[np.nan, 0]), x, keras_outputs=x)
-    for measure in (keras_agreement, kernel_agreement, keras_difference):
+    for measure in (keras_agreement, keras_difference):
         with pytest.raises(MeasurementError, match="NaN or infinite for 4 of 4"):
             measure(broken)
 
@@ -129,41 +129,6 @@ def test_grid_of_an_output():
     assert first_output_grid(TWO, "x") is None
 
 
-def test_kernels_agree_on_what_needs_no_rounding():
-    """Moving numbers about is the same in any kernel."""
-    x = np.random.default_rng(1).random((700, 2))
-    found = kernel_agreement(artifact(TWO, x))
-    assert found.value == 1
-    assert found.n == KERNEL_SAMPLES
-    assert (found >= percent(99.4)).outcome is Outcome.PASS
-    assert (found >= percent(99.5)).outcome is Outcome.INCONCLUSIVE
-    assert found.evidence[:3] == (
-        "XNNPACK against reference kernels",
-        "1 thread",
-        "500 of 700 samples",
-    )
-
-
-def test_kernels_that_decide_otherwise(monkeypatch):
-    """Every decision that differs counts, on the samples that both were given."""
-    x = np.random.default_rng(1).random((2000, 2))
-    candidate = artifact(TWO, x)
-    chosen = spread_indices(2000, KERNEL_SAMPLES)
-
-    def other(tflite, samples, **settings):
-        assert (samples == candidate.evaluation.x[chosen]).all()
-        if settings["kernels"] == "reference":
-            samples = samples.copy()
-            samples[:10] = samples[:10, ::-1]
-        return real_outputs(tflite, samples, **settings)
-
-    from litegate.measures.accuracy import agreement
-
-    real_outputs = agreement.all_outputs
-    monkeypatch.setattr(agreement, "all_outputs", other)
-    assert kernel_agreement(candidate).value == percent(98).value
-
-
 @pytest.mark.parametrize("n", [501, 1797, 10_000])
 def test_samples_are_spread_evenly(n):
     """One of each stretch, the same in every run, and not in step with the classes."""
@@ -185,24 +150,15 @@ def test_all_samples_where_there_are_few():
     assert spread_indices(1, 500).tolist() == [0]
 
 
-@pytest.mark.slow
-def test_kernels_differ_on_a_real_network(data_directory):
-    """The published int8 ResNet8 decides one image in twenty otherwise on reference kernels."""
-    with np.load(data_directory / "cifar10_test.npz") as arrays:
-        x = arrays["x_test"][::20]
-    tflite = (data_directory / "mlperf_tiny/resnet8_int8.tflite").read_bytes()
-    recipe = int8_ptq(input_type="int8", output_type="int8")
-    found = kernel_agreement(artifact(tflite, x, recipe=recipe, classes=10))
-    assert 0.9 < found.value < 1
-    assert (found >= percent(99)).outcome is Outcome.FAIL
-
-
 def test_copies_prove_no_agreement():
     """Forty samples, each there 25 times, say what forty say; both kernels, and Keras."""
     x = np.tile(np.stack([1 + np.arange(40), np.zeros(40)], axis=1), (25, 1))
     keras = np.tile([1.0, 0.0], (1000, 1)).astype(np.float32)
     copied = artifact(TWO, x, keras_outputs=keras)
-    for found in (keras_agreement(copied), kernel_agreement(copied)):
+    for found in (
+        keras_agreement(copied),
+        runtime_agreement(replace(copied, runtime="reference")),
+    ):
         verdict = found >= percent(99)
         assert verdict.outcome is Outcome.INCONCLUSIVE
         assert "40 distinct" in sentence(verdict)

@@ -14,10 +14,10 @@ from litegate.measures.accuracy import accuracy, accuracy_drop
 from litegate.measures.accuracy.agreement import (
     agreement_with_reference,
     keras_agreement,
-    kernel_agreement,
 )
 from litegate.measures.accuracy.duplicates import first_indices, originals
 from litegate.measures.accuracy.output_error import output_error
+from litegate.measures.accuracy.runtime_agreement import runtime_agreement
 from litegate.measures.latency.confirmation import LatencyContest, time_in_fresh_process
 from litegate.measures.latency.timing import invoke_factory, one_sample
 from litegate.measures.measurement import Outcome
@@ -108,7 +108,7 @@ def test_what_decides_of_two_files_must_be_the_same_output(output):
 
 
 def test_kernels_are_compared_on_all_outputs():
-    assert kernel_agreement(SOUND).value == 1
+    assert runtime_agreement(replace(SOUND, runtime="reference")).value == 1
 
 
 def test_two_files_side_by_side_tell_each_output():

@@ -16,7 +16,7 @@ TWO = crossed_artifact(output="sum")
         {},
         {"accuracy": percent(90), "accuracy_drop": points(1)},
         {"metrics": (metrics.f1(least=0.5),)},
-        {"kernel_agreement": percent(99)},
+        {"runtime_agreement": percent(99)},
         {"regression": Regression()},
     ],
 )

@@ -57,7 +57,7 @@ def test_tolerance_of_nothing_is_never_proven(limit):
 
 @pytest.mark.parametrize(
     ("field", "n", "samples"),
-    [("accuracy", 360, 360), ("keras_agreement", 360, 360), ("kernel_agreement", 10_000, 500)],
+    [("accuracy", 360, 360), ("keras_agreement", 360, 360), ("runtime_agreement", 10_000, 500)],
 )
 def test_floor_above_what_the_split_can_show(field, n, samples):
     """A floor is too high exactly where every sample right would not prove it."""

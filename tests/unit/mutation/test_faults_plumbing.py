@@ -10,7 +10,8 @@ from litegate import percent, points
 from litegate.core.errors import BuildError, LitegateError
 from litegate.core.units import per_thousand
 from litegate.measures.accuracy import accuracy, accuracy_drop, class_drop, extra_errors
-from litegate.measures.accuracy.agreement import keras_agreement, kernel_agreement
+from litegate.measures.accuracy.agreement import keras_agreement
+from litegate.measures.accuracy.runtime_agreement import runtime_agreement
 from litegate.measures.measurement import Outcome
 from litegate.measures.names import Name
 from litegate.measures.regression import accuracy_loss
@@ -31,7 +32,9 @@ JUDGED = {
     "extra errors": lambda s: extra_errors(s.reference, s.candidate) <= per_thousand(50),
     "worst class's accuracy drop": lambda s: class_drop(s.reference, s.candidate) <= points(10),
     "agreement with Keras": lambda s: keras_agreement(s.candidate) >= percent(95),
-    "kernel agreement": lambda s: kernel_agreement(s.candidate) >= percent(95),
+    "runtime agreement": lambda s: (
+        runtime_agreement(replace(s.candidate, runtime="reference")) >= percent(95)
+    ),
     "accuracy regression": lambda s: accuracy_loss(s.base, s.candidate) <= points(0.5),
 }
 ON_SAMPLES = [fault for fault in FAULTS if set(fault.noticed_by) <= JUDGED.keys()]

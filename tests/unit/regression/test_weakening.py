@@ -32,7 +32,7 @@ def _limit(value, unit):
 BUDGET = dict.fromkeys(LIMITS) | {
     "accuracy": _limit("97/100", "%"),
     "keras_agreement": _limit("99/100", "%"),
-    "kernel_agreement": _limit("99/100", "%"),
+    "runtime_agreement": _limit("99/100", "%"),
     "accuracy_drop": _limit("1/200", "points"),
     "size": _limit("12288", "B"),
     "latency": _limit("1/1000", "s"),
@@ -157,6 +157,15 @@ def test_a_runtime_that_is_no_longer_judged_is_weaker_and_a_further_one_is_not()
     )
     assert weakenings(_recipe("runtimes", to=one), _recipe("runtimes", to=both)) == ()
     assert weakenings(BASE, _recipe("runtimes", to=both)) == ()  # before there were any
+
+
+def test_a_limit_of_an_older_base_is_compared_by_todays_name():
+    base = _digits("budget", "kernel_agreement", to=_limit("98/100", "%"))
+    base["models"]["digits"]["budget"].pop("runtime_agreement")
+    head = _digits("budget", "runtime_agreement", to=_limit("98/100", "%"))
+    assert _found(head, base) == []
+    weaker = _digits("budget", "runtime_agreement", to=_limit("97/100", "%"))
+    assert _found(weaker, base) == [("budget", "kernel_agreement")]
 
 
 @pytest.mark.parametrize("field", ["accuracy", "size"])

@@ -16,6 +16,13 @@ from litegate.spec.runtimes import REFERENCE
 from litegate.testing import evaluation, tiny
 
 INT8 = tiny(Kind.INT8_QAT, input_type="int8", output_type="int8")
+
+
+@pytest.fixture(autouse=True)
+def runtimes_are_threads():
+    """They are processes here."""
+
+
 SAMPLES = evaluation().x
 
 PROGRAM = """

@@ -17,6 +17,11 @@ micro = pytest.importorskip("tflite_micro.python.tflite_micro.runtime", exc_type
 INT8 = tiny(Kind.INT8_QAT, input_type="int8", output_type="int8")
 
 
+@pytest.fixture(autouse=True)
+def runtimes_are_threads():
+    """They are processes here."""
+
+
 @pytest.fixture
 def interpreter():
     return micro.Interpreter.from_bytes(INT8, arena_size=1 << 16)

@@ -1,4 +1,4 @@
-"""Measure agreement: the share of decisions that Keras, the reference or other kernels share."""
+"""Measure agreement: the share of decisions that Keras or the reference share."""
 
 from __future__ import annotations
 
@@ -33,15 +33,9 @@ from litegate.measures.accuracy.quanta import output_grid_of
 from litegate.measures.accuracy.shares import share
 from litegate.measures.measurement import Measurement
 from litegate.measures.names import Name
-from litegate.runtimes.inference import Outputs, all_outputs, demand_finite, predict_all
-from litegate.runtimes.litert import Kernels
+from litegate.runtimes.inference import Outputs, predict_all
 from litegate.spec import Artifact
 
-KERNEL_SAMPLES = 500
-"""Samples on which kernels are compared; few, as the reference kernels are ten times slower.
-
-Equal decisions on all of them prove an agreement of 99.46 % (Wilson, one-sided 95 %); a lint warns
-about floors above that."""
 SEED = 20
 """Seed that draws these samples: fixed, so that each run compares the same ones."""
 
@@ -187,55 +181,6 @@ def _quantum(candidate: Artifact, outputs: Outputs) -> float:
             remedy="leave keras_difference unset for this recipe: recipe(budget=...)",
         )
     return grid.quantum
-
-
-def kernel_agreement(candidate: Artifact) -> Measurement:
-    """Measure the share of 500 samples on which XNNPACK and the reference kernels decide alike.
-
-    The samples are the same in every run, spread over the whole evaluation split: one of each of
-    500 equal stretches, or all samples if there are fewer. With several outputs the worst decides.
-    """
-    chosen = spread_indices(len(candidate.evaluation.x), KERNEL_SAMPLES)
-    samples = candidate.evaluation.x[chosen]
-    demand_finite(samples, candidate.name, samples)
-    # Both are run here: outputs that an earlier run stored are no evidence about these kernels.
-    fast, plain = (
-        all_outputs(
-            candidate.tflite,
-            samples,
-            subject=candidate.name,
-            kernels=kernels,
-            signature=candidate.signature,
-        )
-        for kernels in (Kernels.XNNPACK, Kernels.REFERENCE)
-    )
-    scores = {name: (output[:].real, plain[name][:].real) for name, output in fast.items()}
-
-    def measure(_: str, pair: _Scores) -> Measurement:
-        return _measure_kernel_agreement(candidate, chosen, *pair)
-
-    return measure_worst(class_outputs(scores, candidate.name), measure, high=False)
-
-
-def _measure_kernel_agreement(
-    candidate: Artifact, chosen: NDArray[np.intp], fast: NDArray[Any], plain: NDArray[Any]
-) -> Measurement:
-    name, n = candidate.name, len(candidate.evaluation.x)
-    same = decide(fast, name).chosen == decide(plain, name).chosen
-    return share(
-        Name.KERNEL_AGREEMENT,
-        name,
-        same,
-        originals(candidate.evaluation)[chosen],
-        evidence=(
-            "XNNPACK against reference kernels",
-            "1 thread",
-            f"{len(chosen):,} of {n:,} samples",
-            f"{int(same.sum()):,} decisions equal",
-            f"outputs at most {np.abs(fast - plain).max():.3g} apart",
-        ),
-        artifacts=(candidate.sha256,),
-    )
 
 
 def spread_indices(n: int, most: int) -> NDArray[np.intp]:

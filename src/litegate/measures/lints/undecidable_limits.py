@@ -18,7 +18,7 @@ from types import MappingProxyType
 
 from litegate.core.errors import MeasurementError
 from litegate.core.units import Number, Quantity, Unit, text
-from litegate.measures.accuracy.agreement import KERNEL_SAMPLES
+from litegate.measures.accuracy.runtime_agreement import REFERENCE_SAMPLES
 from litegate.measures.accuracy.shares import groups_in_words
 from litegate.measures.statistics.proportions import n_deciding, n_least, unseen_limit
 from litegate.spec import Budget
@@ -64,7 +64,7 @@ def undecidable_limit_notes(
         "regression.agreement": (base_agreement, n),
         "agreement": (budget.agreement, n),
         "keras_agreement": (budget.keras_agreement, n),
-        "kernel_agreement": (budget.kernel_agreement, min(n, KERNEL_SAMPLES)),
+        "runtime_agreement": (budget.runtime_agreement, min(n, REFERENCE_SAMPLES)),
     }
     notes = [_too_high(name, limit, samples) for name, (limit, samples) in floors.items() if limit]
     notes += [_too_fine(name, limit, n) for name, limit in drops.items() if limit]

@@ -264,7 +264,12 @@ def _runtime_rows(
 ) -> Iterator[ComparisonRow]:
     """Yield the share of decisions that each file has on both runtimes; or add a note."""
     try:
-        shares = [runtime_agreement(artifact, runtime) for artifact in (a, b)]
+        shares = [
+            runtime_agreement(
+                replace(artifact, runtime=runtime), against=a.runtime, most=len(a.evaluation.x)
+            )
+            for artifact in (a, b)
+        ]
     except MeasurementError as error:
         notes.append(f"the agreement of {a.runtime} and {runtime} is not known: {error.what}")
         return

@@ -20,7 +20,7 @@ _KEEP_DIMS = schema.ReducerOptionsT(keepDims=True)
     noticed_by=(
         Name.ACCURACY,
         *LOSSES,
-        Name.KERNEL_AGREEMENT,
+        Name.RUNTIME_AGREEMENT,
         Name.FINITE_OUTPUTS,
         Name.OUTPUT_RANGE,
     ),
@@ -132,10 +132,10 @@ def unrepeatable_answers(scene: Scene, grade: float) -> Scene:
 
 @fault(
     family=Family.ACCURACY,
-    # 128 steps are half the range of int8 scores; the kernel agreement of both digits_cnn and
+    # 128 steps are half the range of int8 scores; the runtime agreement of both digits_cnn and
     # mnist_cnn notices 64 (kill_matrix.md)
     ladder=Ladder(4, 16, 64, 128, 256, unit="steps", must=128),
-    noticed_by=(Name.KERNEL_AGREEMENT,),
+    noticed_by=(Name.RUNTIME_AGREEMENT,),
 )
 def kernels_disagree(scene: Scene, grade: float) -> Scene:
     """Reference kernels favour the first class because they round halves differently.

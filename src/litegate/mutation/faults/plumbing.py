@@ -26,7 +26,7 @@ from litegate.spec import Artifact, Samples, map_samples
 from litegate.tflite.editing.draft import edit
 
 _DROPS = (Name.ACCURACY_DROP, Name.EXTRA_ERRORS, Name.CLASS_DROP)
-_SHARES = (Name.ACCURACY, Name.KERAS_AGREEMENT, Name.KERNEL_AGREEMENT)
+_SHARES = (Name.ACCURACY, Name.KERAS_AGREEMENT, Name.RUNTIME_AGREEMENT)
 _AGAINST_BASE = (
     Name.ACCURACY_REGRESSION,
     Name.SIZE_GROWTH,
@@ -255,7 +255,7 @@ def _fewest_samples_needed(scene: Scene, available: int) -> int:
     Raises Unplantable if no limit can be proven with more than one and at most `available` samples.
     """
     budget = scene.model.budget_of(scene.recipe)
-    floors = (budget.accuracy, budget.keras_agreement, budget.kernel_agreement)
+    floors = (budget.accuracy, budget.keras_agreement, budget.runtime_agreement)
     drops = (budget.accuracy_drop, budget.extra_errors)
     tolerances = [
         *(1 - floor.value for floor in floors if floor),

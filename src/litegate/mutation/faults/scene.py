@@ -44,8 +44,6 @@ class Scene:
     baseline: Artifact
     base: Artifact | LitegateError
     """The artifact that the fixtures `base` and `anchor` return, or the error that they raise."""
-    elsewhere: Artifact | None = None
-    """What runtimes besides the default run in place of the candidate; None: the candidate."""
     anchored: bool = False
     """Whether the run has an anchor, so that the gate must have checks of drift, too."""
     shipped: bytes

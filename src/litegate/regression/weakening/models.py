@@ -21,7 +21,7 @@ LEAST = frozenset(
         "accuracy",
         "agreement",
         "keras_agreement",
-        "kernel_agreement",
+        "runtime_agreement",
         "sparsity",
         "regression.agreement",
         "metric.least",
@@ -57,6 +57,9 @@ MOST = frozenset(
 """Limits of a budget that are upper bounds: a higher value is weaker.
 
 Of a limit in neither set any change counts as weaker."""
+
+_RENAMED = {"kernel_agreement": "runtime_agreement"}
+"""Limits of older bases that have another name today."""
 
 
 def predecessor(base: Declaration, head: Declaration, name: str) -> str | None:
@@ -168,7 +171,7 @@ def _quantization(base: Declaration, head: Declaration) -> Iterator[Weakening]:
 
 def _limits(base: Declaration, head: Declaration) -> Iterator[Weakening]:
     for field, before in base.items():
-        after = head.get(field)
+        after = head.get(_RENAMED.get(field, field))
         if before is not None and _is_weaker(field, before, after):
             yield Weakening(
                 kind=Change.BUDGET,

@@ -1,0 +1,44 @@
+"""Warn about runtimes that decide otherwise than the default one where no limit covers that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+from litegate.core.errors import LitegateError
+from litegate.core.units import text
+from litegate.measures.accuracy.runtime_agreement import runtime_agreement
+from litegate.spec import Artifact, Budget
+from litegate.spec.runtimes import XNNPACK
+
+_MOST_DIFFERENT = Fraction(1, 100)
+"""The share of decisions from which on it is worth a line: published int8 networks differ in 1 to
+5 % of them, and small ones in none."""
+
+
+def runtime_difference_notes(
+    artifact: Artifact, budget: Budget, rows: Iterable[Mapping[str, Any]]
+) -> Iterator[str]:
+    """Yield a note for each further runtime that decides otherwise on more than 1 % of the samples.
+
+    `rows` are the recipe's verdicts: a runtime without one was not judged, and is not run here.
+    """
+    if budget.runtime_agreement is not None:
+        return
+    judged = {row["measurement"] for row in rows}
+    for runtime in budget.judged_runtimes:
+        if runtime == XNNPACK or not any(name.endswith(f" on {runtime}") for name in judged):
+            continue
+        elsewhere = replace(artifact, runtime=runtime)
+        try:
+            agreement = runtime_agreement(elsewhere, most=len(artifact.evaluation.x))
+        except LitegateError:  # the checks of answers report it, or the network has no decisions
+            continue
+        if 1 - agreement.value > _MOST_DIFFERENT:
+            yield (
+                f"{artifact.name}: {runtime} decides as {XNNPACK} on"
+                f" {text(agreement.value, agreement.unit)} of the samples; no limit covers that,"
+                " Budget(runtime_agreement=...)"
+            )
