@@ -207,10 +207,10 @@ def test_names_of_a_hundred_models_and_their_checks_stay_in_sight(opened, overvi
     assert board["name"] == pytest.approx(board["left"], abs=2)
 
 
-def test_axe_finds_nothing_on_the_overview_and_a_model(opened, overview):
+def test_axe_finds_nothing_on_the_overview_and_a_model(opened, overview, scheme):
     from axe_playwright_python.sync_playwright import Axe
 
-    tab, _ = opened(overview, scripts=True)
+    tab, _ = opened(overview, scheme=scheme, scripts=True)
     tab.evaluate(OPEN_ALL)
     found = Axe().run(tab)
     assert not found.response["violations"], found.generate_report()
