@@ -106,7 +106,7 @@ def test_two_reports_are_held_against_each_other(judged, litegate):
     assert litegate("before.json", REPORT, "--to", "compared.html").exit_code == 0
     html = (judged.path / "compared.html").read_text("utf-8")
     assert "<title>litegate: pass, then fail</title>" in html
-    assert "1 worse verdict" in html
+    assert "1 became worse" in html
 
 
 def test_a_missing_report_is_a_message(judged, litegate):

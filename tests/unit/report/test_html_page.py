@@ -649,6 +649,12 @@ def test_a_report_with_another_proof_is_refused(broken):
         check(made_reports.report(**broken), "r")
 
 
+def test_a_single_recipe_is_a_row_and_no_chart():
+    report = made_reports.report(made_reports.verdict(), recipes=[made_reports.recipe()])
+    assert "All recipes" in page(report)
+    assert 'class="plot pareto"' not in page(report)
+
+
 def test_recipes_without_accuracy_are_a_table_alone():
     row = made_reports.recipe() | dict.fromkeys(("accuracy", "drop", "drop_from_baseline"))
     html = page(made_reports.report(made_reports.verdict(), recipes=[row]))

@@ -15,9 +15,9 @@ from litegate.report.outcomes import OUTCOMES, Report, Row, outcome_of, severity
 class ChangeKind(StrEnum):
     """Kinds of change of a verdict, in display order; the value is the heading of a section."""
 
-    WORSE = "worse verdict"
+    WORSE = "became worse"
     GONE = "gone"
-    BETTER = "better verdict"
+    BETTER = "became better"
     NEW = "new"
     MOVED = "same verdict, other value"
     SAME = "unchanged"
