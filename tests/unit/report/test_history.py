@@ -199,11 +199,11 @@ def test_the_forbidden_side_follows_the_relation():
     assert at(html, "broken") == at(html, "limit") > at(html, "dot pass")
 
 
-def test_a_limit_that_is_far_off_is_named():
-    row = made_reports.verdict()
-    html = drawn(row | {"value": 0.00001}, row | {"value": 0.000011})
-    assert "limit 0.50 points, far above" in html
-    assert 'class="limit"' not in html
+def test_a_limit_that_is_far_off_is_named_and_not_drawn():
+    rows = [made_reports.verdict() | {"value": value} for value in (0.00001, 0.000011)]
+    assert 'class="limit"' not in drawn(*rows)
+    html = page(report(1, rows[1]), earlier=[report(0, rows[0])])
+    assert "0.001 points, limit ≤ 0.50 points</figcaption>" in html
 
 
 def test_another_limit_starts_another_stretch():

@@ -44,6 +44,7 @@ from litegate.report.html.charts.curves import curves
 from litegate.report.html.charts.interval import interval
 from litegate.report.html.charts.matrix import difference, matrix
 from litegate.report.html.charts.merit import merit
+from litegate.report.html.charts.over_commits import caption as trend_caption
 from litegate.report.html.charts.over_commits import over_commits
 from litegate.report.html.charts.pareto import pareto, unbeaten
 from litegate.report.html.charts.samples import sample
@@ -77,7 +78,7 @@ _FUNCTIONS = {
         *(difference_text, judged_commit, outcome_of),
         *(passed, problems, recipe_figures, recipe_head, subject_of, text),
     )
-} | {"finding_of": verdict_finding}
+} | {"finding_of": verdict_finding, "trend_caption": trend_caption}
 """Functions that templates call."""
 
 

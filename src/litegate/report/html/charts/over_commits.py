@@ -21,18 +21,15 @@ from litegate.report.html.charts.svg import (
 )
 from litegate.report.html.history import History, Line, Point
 
-_HEIGHT, _FLOOR = 116, 0.82
+_HEIGHT, _FLOOR = 100, 0.82
 """Pixels, and the share of the height at which the forbidden zone ends. Chosen by eye, as are the
-margins, offsets and radii below: labels have room."""
-_AREA = Area(left=0.03, right=0.97, top=0.13, bottom=0.7)
+margins and radii below: labels have room."""
+_AREA = Area(left=0.03, right=0.97, top=0.08, bottom=0.74)
 _LEAST_SPAN = 0.05
 """Share of the largest value that the scale spans at least: keeps tiny changes looking tiny."""
-_STEEP = 0.12
-"""A rise of this share of the scale between two commits decides where the last label goes, since a
-steeper line would cross the label."""
 _FAR, _FAR_SHARE = 2.0, 0.5
 """A limit that is farther from the values than two of their spans and than half of the largest
-value is named and not drawn: on its scale the line would be flat."""
+value is not drawn: on its scale the line would be flat. The caption names it."""
 
 
 def over_commits(trend: Line, history: History) -> Markup:
@@ -47,7 +44,6 @@ def over_commits(trend: Line, history: History) -> Markup:
         for p in trend.points
         if p.outcome != "pass" or p is trend.points[-1]
     ]
-    shapes += [_last_value(trend, y_scale, last), _last_limit(trend, y_scale, last)]
     return plot("over-commits", _description(trend, history), *shapes, height=_HEIGHT)
 
 
@@ -109,29 +105,10 @@ def _ticks(history: History, last: int) -> Iterator[Markup]:
         yield label("tick", history.commits[index].name, _x(index, last), "97%")
 
 
-def _last_value(trend: Line, y_scale: Scale, last: int) -> Markup:
-    """Label the last dot on the side away from the limit, unless the line comes from there."""
-    point, before = trend.points[-1], trend.points[max(0, len(trend.points) - 2)]
-    rise = y_scale(point.value) - y_scale(before.value)
-    is_below = rise < 0 if abs(rise) > _STEEP else trend.relation == "<="
-    y = share(_y(point.value, y_scale))
-    label_text, x = text(point.value, trend.unit), share(_x(point.commit, last))
-    return tag(
-        "text", label_text, class_="name", text_anchor="end", x=x, y=y, dy=17 if is_below else -9
-    )
-
-
-def _last_limit(trend: Line, y_scale: Scale, last: int) -> Markup:
-    """Label the last limit on its forbidden side, or at the edge if it is not drawn."""
-    points = _stretches(trend)[-1]
-    limit = points[0].limit
-    label_text, is_above = f"limit {text(limit, trend.unit)}", trend.relation == "<="
-    if _is_seen(limit, y_scale):
-        y, dy = share(_y(limit, y_scale)), -4 if is_above else 12
-    else:
-        label_text = f"{label_text}, far {'above' if limit > points[-1].value else 'below'}"
-        y, dy = share(0.08 if limit > points[-1].value else _FLOOR), 0
-    return tag("text", label_text, class_="bound", x=share(_start(points, last)), y=y, dy=dy)
+def caption(trend: Line) -> str:
+    """Say the last value and its limit."""
+    last = trend.points[-1]
+    return f"{text(last.value, trend.unit)}, limit {trend.relation} {text(last.limit, trend.unit)}"
 
 
 def _description(trend: Line, history: History) -> str:
