@@ -30,7 +30,7 @@ def against_main(project):
     done = project.run("checks/", "--against", "main")
     said = done.stdout.str()
     assert "ERROR" not in said, said
-    assert done.ret == ("weakened limits of" in said), said
+    assert done.ret == ("weakened limits: " in said), said
     return said if done.ret else ""
 
 
