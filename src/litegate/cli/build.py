@@ -39,16 +39,16 @@ def build(
     declared = declared_model(session.all_models, model)
     names = _names(declared, recipe or [])
     stored = {name for name in names if session.pipeline.find(declared, name)}
-    failed = False
-    for name, built in session.pipeline.ensure(declared, names).items():
-        if isinstance(built, LitegateError):
-            failed = True
-            print_error(built)
-            continue
-        how = "already in the store" if name in stored else "built"
-        size = f"{len(built.tflite):,} B"
-        typer.echo(plain(f"{built.name}: {how}, {size}, sha256 {short_digest(built.sha256)}"))
-    raise typer.Exit(int(failed))
+    results = session.pipeline.ensure(declared, names)
+    errors = {str(it): it for it in results.values() if isinstance(it, LitegateError)}
+    for error in errors.values():  # one of data concerns all recipes
+        print_error(error)
+    for name, built in results.items():
+        if not isinstance(built, LitegateError):
+            how = "already in the store" if name in stored else "built"
+            size = f"{len(built.tflite):,} B"
+            typer.echo(plain(f"{built.name}: {how}, {size}, sha256 {short_digest(built.sha256)}"))
+    raise typer.Exit(int(bool(errors)))
 
 
 def _names(model: Model, requested: list[str]) -> list[str]:

@@ -102,7 +102,7 @@ def prune(
             min=0,
             metavar="DAYS",
             show_default=False,
-            help="Remove only entries that are at least this old (default: any age).",
+            help="Remove only entries that are at least this many days old (default: any age).",
         ),
     ] = 0.0,
     everything: Annotated[

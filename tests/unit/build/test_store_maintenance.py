@@ -258,3 +258,8 @@ def test_build_that_fails_ends_with_1(project, tmp_path):
     done = project("build", "net", "float32")
     assert done.exit_code == 1
     assert "cannot build net" in done.output
+
+
+def test_an_error_of_all_recipes_is_printed_once(project):
+    project("store", "prune", "--all")
+    assert project("build", "net").output.count("litegate: cannot build net") == 1

@@ -194,6 +194,7 @@ def test_failure_in_the_users_code_has_file_and_line(tmp_path: Path) -> None:
     told = failure(caught.value, stage="train", project=tmp_path)
     assert (told.kind, told.file, told.line) == ("builder", str(file), 3)
     assert told.got.startswith("JSONDecodeError: ")
+    assert told.remedy == "correct mine.py:3"
 
 
 def test_long_exception_is_cut() -> None:

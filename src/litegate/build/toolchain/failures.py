@@ -10,6 +10,7 @@ from typing import final
 
 from litegate.build.toolchain.protocol import Failure
 from litegate.core.errors import BuildError, ConfigError, DataError, DataUnavailable, LitegateError
+from litegate.core.files import shown_path
 
 _LONGEST = 1500
 """Characters of an exception's text: TensorFlow's may contain a whole graph.
@@ -49,7 +50,7 @@ def failure(error: BaseException, *, stage: str, project: Path) -> Failure:
             kind="builder",
             what="the model's own code raised an exception",
             got=text,
-            remedy=f"correct {Path(file).name}, line {line}",
+            remedy=f"correct {shown_path(Path(file).resolve(), project.resolve())}:{line}",
             file=file,
             line=line,
         )
