@@ -80,7 +80,7 @@ class ChildRuntime:
             raise
 
     def load(self, tflite: bytes, signature: str = "") -> None:
-        """Load a file in place of the one before; raises as the constructor."""
+        """Load a file instead of the one before; raises as the constructor."""
         graph = parse(tflite, subject=self._subject, signature=signature)
         self.inputs = parsed_ports(graph, "inputs", signature)
         self.outputs = parsed_ports(graph, "outputs", signature)
@@ -131,7 +131,7 @@ class ChildRuntime:
         with self._deadline() as expired:
             code = self._child.wait()
         if expired:
-            raise self._error("does not come to an end with", f"none within {self._timeout:g} s")
+            raise self._error("does not finish with", f"none within {self._timeout:g} s")
         if code:
             raise self._error("crashes on", _ending(code))
 
@@ -214,7 +214,7 @@ class ChildRuntime:
                     raise self._nonsense(str(error)) from error
                 reply = None
         if expired:
-            raise self._error("does not come to an end with", f"none within {self._timeout:g} s")
+            raise self._error("does not finish with", f"none within {self._timeout:g} s")
         if reply is None:
             raise self._error("crashes on", _ending(self._child.wait()))
         if "error" in reply[0]:

@@ -20,7 +20,7 @@ Header = dict[str, Any]
 
 _LENGTH = struct.Struct("<I")
 _MOST_HEADER = 1 << 20
-"""Bytes of the longest header: above any list of arrays, and few enough that text in place of a
+"""Bytes of the longest header: above any list of arrays, and few enough that text instead of a
 length is reported as such instead of being waited for."""
 _MOST_BYTES = 1 << 32
 """The most bytes after a header: more than a file or the answers to a part of the samples have."""
@@ -40,10 +40,10 @@ def read_message(stream: BinaryIO) -> tuple[Header, bytes] | None:
     if not start:
         return None
     if len(start) < _LENGTH.size:
-        raise ValueError(f"{start!r} in place of a header's length")
+        raise ValueError(f"{start!r} instead of a header's length")
     (length,) = _LENGTH.unpack(start)
     if length > _MOST_HEADER:
-        raise ValueError(f"{start!r} in place of a header's length")
+        raise ValueError(f"{start!r} instead of a header's length")
     header = json.loads(_read(stream, length))
     size = header.get("bytes") if isinstance(header, dict) else None
     if not isinstance(size, int) or not 0 <= size <= _MOST_BYTES:
@@ -54,7 +54,7 @@ def read_message(stream: BinaryIO) -> tuple[Header, bytes] | None:
 def _read(stream: BinaryIO, size: int) -> bytes:
     content = stream.read(size)
     if len(content) < size:
-        raise ValueError(f"{len(content):,} bytes in place of {size:,}")
+        raise ValueError(f"{len(content):,} bytes instead of {size:,}")
     return content
 
 

@@ -81,8 +81,8 @@ def test_a_program_that_keeps_the_protocol_gives_its_answers():
         ("dies", "reference 7 crashes on mine"),
         ("dies", "exit code 9"),
         ("is killed", "SIGSEGV"),
-        ("prints", "b'hell' in place of a header's length"),
-        ("stops halfway", "2 bytes in place of 7"),
+        ("prints", "b'hell' instead of a header's length"),
+        ("stops halfway", "2 bytes instead of 7"),
         ("answers too few", "int8 of shape (2, 4)"),
         ("answers wide", "int8 of shape (3, 5)"),
         ("answers floats", "float32 of shape (3, 4)"),
@@ -104,7 +104,7 @@ def test_every_other_ending_is_an_error_with_the_child_s_stderr(ending, part):
 def test_a_child_that_does_not_answer_is_killed_at_the_timeout():
     with child(ENDINGS["hangs"], timeout=0.5) as running, pytest.raises(ArtifactError) as caught:
         running.answer(running.ready(SAMPLES[:3]))
-    assert "reference 7 does not come to an end with mine" in str(caught.value)
+    assert "reference 7 does not finish with mine" in str(caught.value)
     assert "none within 0.5 s; stderr: the board is warm" in str(caught.value)
 
 
