@@ -37,3 +37,20 @@ def test_benchmarks_of_others_keep_their_columns(project):
     file.write_text("def test_it(benchmark):\n    benchmark(len, '')\n")
     [head] = heads(project.run("test_other.py", "--benchmark-max-time=0.1"))
     assert "StdDev" in head
+
+
+@pytest.mark.parametrize("columns", [None, "60"])
+def test_tables_fit_100_columns_where_there_is_no_terminal(project, monkeypatch, columns):
+    """Or as many as COLUMNS says; only headlines, commands and paths are longer."""
+    if columns:
+        monkeypatch.setenv("COLUMNS", columns)
+    else:
+        monkeypatch.delenv("COLUMNS")
+    name = "a_model_with_a_rather_long_name"
+    project.model("accuracy=lg.percent(1), size=lg.kib(9)", name=name).real_checks()
+    done = project.run("checks/test_accuracy.py", "checks/test_size.py", "checks/test_tensors.py")
+    closing = done.outlines[[line.strip("= ") for line in done.outlines].index("litegate") :]
+    assert any(line.startswith("PASS") for line in closing)
+    assert any("gated" in line for line in closing)
+    wide = [line for line in closing if len(line) > int(columns or 100)]
+    assert all(line.startswith(("litegate: ", "report: ", "page: ")) for line in wide)

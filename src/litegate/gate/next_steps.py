@@ -71,7 +71,9 @@ def run_steps(gate: Gate, row: Row) -> Steps:
 def run_command(gate: Gate, *flags: str) -> str:
     """Return the command that runs all checks, from the project's root."""
     folder = f"{os.path.relpath(gate.options.checks, gate.options.project)}/"
-    return _command(gate, [folder, *flags], _ANY_BASE | {"anchor"})
+    expression = gate.config.getoption("keyword")
+    selected = ("-k", expression) if expression else ()
+    return _command(gate, [folder, *selected, *flags], _ANY_BASE | {"anchor"})
 
 
 def _prove_flags(gate: Gate) -> Iterator[str]:

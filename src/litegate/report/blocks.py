@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from litegate.core.escaping import plain
 from litegate.report import proof
 from litegate.report.causes import causes
-from litegate.report.formatting import details, headline, step_lines, subject_of
+from litegate.report.formatting import details, headline, short_fact, step_lines, subject_of
 from litegate.report.outcomes import PROOF, Report, verdicts_with
 
 Block = tuple[str, list[str]]
@@ -27,7 +27,12 @@ def verdict_blocks(report: Report, outcome: str) -> Iterator[Block]:
     """Yield the verdicts with an outcome, the worst first."""
     for row in verdicts_with(report, outcome):
         head = f"{outcome.upper()}  {headline(row)}"
-        yield outcome, [head, *details(row), *step_lines(row)]
+        yield outcome, [head, *map(_shortened, details(row)), *step_lines(row)]
+
+
+def _shortened(line: str) -> str:
+    """Shorten paths of tensors in a fact; an offender is named as a waiver names it."""
+    return line if line.startswith("- ") else short_fact(line)
 
 
 def error_blocks(report: Report) -> Iterator[Block]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from litegate.core.escaping import LISTED, plain
@@ -95,6 +96,24 @@ def step_lines(row: Row) -> list[str]:
     return [
         plain(f"{name.capitalize() + ':':<10} {steps[name]}") for name in names if steps.get(name)
     ]
+
+
+QUOTED = re.compile("'([^']*)'")
+_LONGEST_NAME = 40
+"""Characters of a quoted name in a line of evidence: a converter's path takes two lines."""
+
+
+def short_name(name: str) -> str:
+    """Return the last two parts of a tensor's name: a converter's names are long paths."""
+    return "/".join(name.partition(";")[0].split("/")[-2:])
+
+
+def short_fact(line: str) -> str:
+    """Shorten long paths of tensors in a line of evidence to their last two parts."""
+    return QUOTED.sub(
+        lambda match: f"'…/{short_name(match[1])}'" if len(match[1]) > _LONGEST_NAME else match[0],
+        line,
+    )
 
 
 def error_text(row: Row) -> str:

@@ -11,7 +11,7 @@ import pytest
 from litegate.core.errors import ConfigError
 from litegate.core.escaping import plain
 from litegate.measures.names import Name
-from litegate.report.formatting import counts, details, figures
+from litegate.report.formatting import counts, details, figures, short_fact
 from litegate.report.html import comparison_page, page, write, write_page
 from litegate.report.html.answer import answer
 from litegate.report.html.captions import (
@@ -19,7 +19,6 @@ from litegate.report.html.captions import (
     flip_summary,
     layer_summary,
     share,
-    short_fact,
     short_part,
     shown_flips,
     side_by_side,

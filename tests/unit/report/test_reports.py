@@ -129,6 +129,15 @@ def test_a_failed_verdict_is_a_headline_details_and_steps(run):
     assert _text(run).count("0.70 points") == 1
 
 
+def test_a_fact_shortens_paths_of_tensors_and_an_offender_does_not(run):
+    """A waiver names an offender as the report does."""
+    path = "sequential/quant_dense/MatMul;sequential/quant_dense/LastValueQuant"
+    run.verdicts[1] |= {"evidence": [f"tensor '{path}' +720 B"], "offenders": [f"'{path}'"]}
+    printed = _text(run)
+    assert "      tensor '…/quant_dense/MatMul' +720 B\n" in printed
+    assert f"      - '{path}'\n" in printed
+
+
 def test_a_row_of_the_table_has_value_limit_margin_and_evidence(run):
     row = next(line for line in _text(run).splitlines() if line.startswith("PASS"))
     for part in ("m/int8_qat", "0.10 points", "<= 0.50 points", "+0.40 points", "n = 1,000"):

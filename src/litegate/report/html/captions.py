@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import final
 
 from litegate.core.units import Unit, text
-from litegate.report.html.charts.treemap import short_name
+from litegate.report.formatting import QUOTED, short_name
 from litegate.report.html.page_data import (
     CandidateData,
     ClassChange,
@@ -84,24 +83,9 @@ LAYERS = (
 """Caption of the layers' errors."""
 
 
-_QUOTED = re.compile("'([^']*)'")
-
-
 def short_part(name: str) -> str:
     """Shorten the tensor's name in the name of a part that grew; the rest stays."""
-    return _QUOTED.sub(lambda match: short_name(match[1]), name)
-
-
-_LONGEST_NAME = 40
-"""Characters of a quoted name in a line of evidence: a converter's path takes two lines."""
-
-
-def short_fact(line: str) -> str:
-    """Shorten long paths of tensors in a line of evidence to their last two parts."""
-    return _QUOTED.sub(
-        lambda match: f"'…/{short_name(match[1])}'" if len(match[1]) > _LONGEST_NAME else match[0],
-        line,
-    )
+    return QUOTED.sub(lambda match: short_name(match[1]), name)
 
 
 def class_groups(candidate: CandidateData) -> tuple[list[ClassChange], list[ClassChange]]:

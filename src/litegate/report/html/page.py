@@ -33,6 +33,8 @@ from litegate.report.formatting import (
     judged_commit,
     recipe_figures,
     recipe_head,
+    short_fact,
+    short_name,
     subject_of,
 )
 from litegate.report.html import captions
@@ -49,7 +51,7 @@ from litegate.report.html.charts.over_commits import over_commits
 from litegate.report.html.charts.pareto import pareto, unbeaten
 from litegate.report.html.charts.samples import sample
 from litegate.report.html.charts.timing import epochs, is_timed, times
-from litegate.report.html.charts.treemap import short_name, treemap
+from litegate.report.html.charts.treemap import treemap
 from litegate.report.html.check_matrix import check_matrix
 from litegate.report.html.findings import passed, problems, verdict_finding
 from litegate.report.html.history import History, history
@@ -73,7 +75,7 @@ _FUNCTIONS = {
     function.__name__: function
     for function in (
         *(bar, class_change, class_scale, curves, difference, epochs, interval, layer_bar, matrix),
-        *(merit, over_commits, pareto, sample, short_name, times, treemap, unbeaten),
+        *(merit, over_commits, pareto, sample, short_fact, short_name, times, treemap, unbeaten),
         *(answer, base_commit, counts, effects, figures, head_commit, details),
         *(difference_text, judged_commit, outcome_of),
         *(passed, problems, recipe_figures, recipe_head, subject_of, text),

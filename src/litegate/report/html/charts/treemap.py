@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from litegate.core.escaping import plain
 from litegate.core.units import Unit, text
+from litegate.report.formatting import short_name
 from litegate.report.html.charts.svg import share, tag
 from litegate.report.html.page_data import SizeShare
 
@@ -49,11 +50,6 @@ def _item(size_share: SizeShare, box: Box) -> Markup:
     style = ";".join(f"{side}:{share(length)}" for side, length in position.items())
     label = (tag("b", short_name(size_share.name)), " ", tag("span", size))
     return tag("li", *label, class_=size_share.kind, style=style, title=plain(title))
-
-
-def short_name(name: str) -> str:
-    """Return the last two parts of a tensor's name: a converter's names are long paths."""
-    return "/".join(name.partition(";")[0].split("/")[-2:])
 
 
 def squarified(sizes: Sequence[float], whole: Box) -> list[Box]:
