@@ -152,3 +152,15 @@ def test_a_comment_needs_github(litegate):
     done = litegate("comment")
     assert isinstance(done.exception, ConfigError)
     assert "GITHUB_REPOSITORY" in str(done.exception)
+
+
+@pytest.mark.parametrize(("number", "is_linked"), [("17", True), ("", False), ("1/../2", False)])
+def test_the_step_summary_links_to_the_artifacts_of_its_run(litegate, tmp_path, number, is_linked):
+    """The page is in them; the address is GitHub's, not the report's."""
+    _put(tmp_path / ".litegate" / "report", report(verdict()))
+    page = tmp_path / "summary.md"
+    server = {"GITHUB_SERVER_URL": "https://github.example", "GITHUB_REPOSITORY": "octo/cat"}
+    litegate("summary", GITHUB_STEP_SUMMARY=str(page), GITHUB_RUN_ID=number, **server)
+    address = "https://github.example/octo/cat/actions/runs/17#artifacts"
+    assert (f'<a href="{address}">Open the page</a>' in page.read_text()) is is_linked
+    assert ("<a " in page.read_text()) is is_linked
