@@ -97,7 +97,7 @@ def _check_object(value: Any, schema: Schema, name: str, separator: str = ".") -
         wrong += [key for key in value if not _fits(key, schema["propertyNames"])]
     if wrong:
         raise ConfigError(
-            f"{name} is not a valid report",
+            f"{name} does not match the schema of a report",
             expected="fields as report.schema.json describes them",
             got=f"missing or of another type: {excerpt(', '.join(wrong))}",
         )

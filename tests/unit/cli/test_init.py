@@ -355,7 +355,7 @@ def test_a_project_at_the_root_includes_the_job_too(on_gitlab):
 def test_a_pipeline_that_runs_the_gate_is_left(on_gitlab):
     """However it was edited since."""
     lines = on_gitlab("gate:\n  script: litegate list\n", folder=".")
-    assert "left   .gitlab-ci.yml: it is there already, and differs" in lines
+    assert "left   .gitlab-ci.yml: it exists already, and differs" in lines
     assert not any("gate.gitlab-ci.yml" in line for line in lines)
 
 

@@ -259,7 +259,7 @@ RECIPES = {"digits": {"int8_qat"}}
 @pytest.mark.parametrize(
     ("verdict", "needed"),
     [
-        ("fail", f'write ceiling = "size <= 8,736 B" and base = "{OLD}" in place of value'),
+        ("fail", f'write ceiling = "size <= 8,736 B" and base = "{OLD}" instead of value'),
         ("pass", "remove it: the limit is kept"),
     ],
 )

@@ -182,7 +182,7 @@ def test_what_a_run_writes_can_be_read(tmp_path):
         (lambda r: r.pop("verdicts"), "verdicts"),
         (lambda r: r.update(schema_version=1), "schema_version"),
         (lambda r: r.update(verdict="good"), "verdict"),
-        (lambda r: r["verdicts"].append("text"), r"verdicts\[1\] is no JSON object"),
+        (lambda r: r["verdicts"].append("text"), r"verdicts\[1\] is not a JSON object"),
         (lambda r: r["verdicts"][0].update(unit="<b>"), "unit"),
         (lambda r: r["verdicts"][0].update(value="<b>"), "value"),
         (lambda r: r["verdicts"][0].update(value=float("nan")), "value"),

@@ -157,10 +157,13 @@ def test_a_digest_ends_with_its_last_digit(key):
     [
         (lambda r: r.pop("head"), "head"),
         (lambda r: r.update(head=None), "head"),
-        (lambda r: r["head"].pop("time"), r"head is not what .* time"),
+        (lambda r: r["head"].pop("time"), r"head does not match the schema .* time"),
         (lambda r: r["head"].update(commit="../x"), "commit"),
-        (lambda r: r["verdicts"].append(1), r"verdicts\[1\] is no JSON object"),
-        (lambda r: r["verdicts"][0].pop("unit"), r"verdicts\[0\] is not what .* unit"),
+        (lambda r: r["verdicts"].append(1), r"verdicts\[1\] is not a JSON object"),
+        (
+            lambda r: r["verdicts"][0].pop("unit"),
+            r"verdicts\[0\] does not match the schema .* unit",
+        ),
         (lambda r: r["verdicts"][0].update(value=float("nan")), "value"),
     ],
 )

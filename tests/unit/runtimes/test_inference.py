@@ -39,7 +39,9 @@ def test_samples_on_disk_are_answered_as_those_in_memory(cores, tmp_path):
 def test_the_first_sample_that_is_not_finite_is_named(cores):
     x = X.copy()
     x[[BATCH + 3, 2 * BATCH]] = np.nan
-    with pytest.raises(MeasurementError, match=rf"sample {BATCH + 3} is the first"):
+    with pytest.raises(
+        MeasurementError, match=rf"sample {BATCH + 3} of the evaluation split is the first"
+    ):
         predict(artifact(selector(4, [0, 1]), x))
 
 

@@ -100,7 +100,10 @@ def test_an_output_is_called_as_in_the_float_network():
 
 def test_nan_in_any_input_is_found():
     broken = Inputs({"left": LEFT, "right": np.where(RIGHT > 0.9, np.nan, RIGHT)})
-    with pytest.raises(MeasurementError, match=r"got: sample \d+ in the input right is the first"):
+    with pytest.raises(
+        MeasurementError,
+        match=r"sample \d+ in the input right of the",
+    ):
         predict_all(crossed_artifact(x=broken))
 
 
