@@ -37,7 +37,9 @@ class _Served:
         stdout, replies = os.pipe()
         self.stdin, self.stdout = os.fdopen(stdin, "wb"), os.fdopen(stdout, "rb")
         streams = os.fdopen(requests, "rb"), os.fdopen(replies, "wb")
-        self._thread = threading.Thread(target=_serve, args=(runtime, signature, *streams))
+        self._thread = threading.Thread(
+            target=_serve, args=(runtime, signature, *streams), daemon=True
+        )
         self._thread.start()
 
     def wait(self, _timeout=None):

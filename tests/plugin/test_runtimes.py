@@ -24,7 +24,7 @@ def gated(project):
     def run(budget, *args, **planted):
         return project.model(LIMITS + budget, **planted).run("checks/", *args)
 
-    run.path = project.path
+    run.path, run.project = project.path, project
     run.report = lambda: json.loads(
         (project.path / ".litegate" / "report" / "report.json").read_text()
     )
@@ -60,6 +60,20 @@ def test_answers_are_judged_on_each_runtime_and_the_rest_once(gated):
         [f"test_samples_are_not_in_the_training_split[{case}]"],
     )
     assert done.ret in (0, 1)
+
+
+def test_properties_hold_on_each_runtime(gated):
+    gated.project.real_checks(examples=5)
+    gated("runtimes=('xnnpack', 'reference')", "-k", "property")
+    ids = [row["id"].partition("::")[2] for row in gated.report()["verdicts"]]
+    check = "test_property_holds_for_any_input"
+    for prop in ("finite", "in_range", "repeatable", "batch_invariant"):
+        assert f"{check}[tiny-int8_qat-{prop}]" in ids
+        assert f"{check}[tiny-int8_qat-reference-{prop}]" in ids
+    rows = {row["measurement"]: row for row in gated.report()["verdicts"]}
+    assert rows["batch invariance: counterexamples on reference"]["evidence"][1] == (
+        "5 samples one after another: the model takes one sample at a time"
+    )
 
 
 def test_runtimes_are_held_to_the_default_one(gated):

@@ -173,6 +173,15 @@ class ChildRuntime:
         outputs = dict(zip(self.output_order, arrays, strict=True))
         return {name: outputs[name] for name in self.outputs}
 
+    @property
+    def takes_batches(self) -> bool:
+        """Return False: samples are run one at a time, however many are sent."""
+        return False
+
+    def run(self, samples: Samples) -> dict[str, NDArray[Any]]:
+        """Convert and answer real-valued samples; raises as `ready` and `answer`."""
+        return self.answer(self.ready(samples))
+
     def _check(self, arrays: Sequence[NDArray[Any]], samples: int) -> None:
         """Raise ArtifactError unless the arrays are the answers to so many samples."""
         ports = [self.outputs[name] for name in self.output_order]

@@ -21,6 +21,8 @@ from litegate.spec.runtimes import REFERENCE, RUNTIMES, XNNPACK
 _OWNERS: Mapping[str, type] = {"budget": Budget, "regression": Regression, "metric": Metric}
 """Classes with limits, by the name of their fixture."""
 _METRIC_PREFIX = "metric."
+_PROPERTIES = "property_violations"
+"""The measure of answers that needs no limit of the budget."""
 LIMITS = (
     *Budget().unset_limits(),
     *(f"regression.{f.name}" for f in limit_fields(Regression)),
@@ -177,9 +179,10 @@ def runtimes_of(
 ) -> tuple[str, ...]:
     """Return the runtimes that a check of a case runs on; of checks of answers those in `only`.
 
-    A check of answers, which names a limit of answers or of a metric, runs on each that the budget
-    names; one that asks for the fixture `runtime` on those besides the default, and the check of
-    their agreement on the reference kernels too.
+    A check of answers, which names a limit of answers or of a metric, or searches for a property's
+    counterexamples, runs on each runtime that the budget names. One that asks for the fixture
+    `runtime` runs on those besides the default, and the check of their agreement on the reference
+    kernels too.
     """
     used = limits_used(function)
     is_of_metric = any(name.startswith(_METRIC_PREFIX) for name in used)
@@ -188,11 +191,18 @@ def runtimes_of(
         compared = dict.fromkeys((REFERENCE, *(name for name in runtimes if name != XNNPACK)))
         # The reference kernels are compared in any case; `only` selects among declared runtimes.
         return tuple(it for it in compared if not only or it in only or it not in runtimes)
-    if not (asks_for_runtime or is_of_metric or used & ANSWER_LIMITS):
+    is_of_answers = is_of_metric or used & ANSWER_LIMITS or _PROPERTIES in _names(function)
+    if not (asks_for_runtime or is_of_answers):
         return (XNNPACK,)
     if asks_for_runtime:
         runtimes = tuple(runtime for runtime in runtimes if runtime != XNNPACK)
     return tuple(runtime for runtime in runtimes if not only or runtime in only)
+
+
+def _names(function: Callable[..., Any]) -> frozenset[str]:
+    """Return the names that the source of a check reads."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    return frozenset(node.id for node in ast.walk(tree) if isinstance(node, ast.Name))
 
 
 def check_runtimes(names: Iterable[str]) -> None:

@@ -1,6 +1,7 @@
 """Properties: faults are found, shrunk, said and kept; sound models are left alone."""
 
 import hashlib
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -34,7 +35,9 @@ from litegate.measures.properties.strategies import (
     families,
 )
 from litegate.measures.wording import sentence
+from litegate.spec import Kind
 from litegate.spec.recipes import float32, int8_ptq
+from litegate.testing import revalue, tiny_artifact
 
 X = np.random.default_rng(2).random((20, 4)).astype(np.float32)
 SOUND = artifact(selector(4, [0, 1, 2, 3]), X)
@@ -344,3 +347,17 @@ def test_search_says_nothing_itself(capsys):
     """What is found is told by the verdict, not printed on the way."""
     property_violations(SOUND, prop(lambda x: "is bright" if x.max() > 0.5 else ""))
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_counterexample_on_one_runtime_is_found_there_and_kept_apart(tmp_path):
+    """The runtime runs another file in place of this one, which is sound."""
+    sound = tiny_artifact(Kind.FLOAT32)
+    broken = revalue(sound.tflite, "dense/weight", lambda values: values * np.float32(np.nan))
+    candidate = replace(sound, elsewhere=broken, evaluation=replace(sound.evaluation))
+    assert property_violations(candidate, finite, examples=5).value == 0
+    there = replace(candidate, runtime="reference")
+    found = property_violations(there, finite, examples=5, keep=tmp_path)
+    assert found.value == 1
+    assert "gives NaN" in found.offenders[0]
+    (kept,) = tmp_path.iterdir()
+    assert kept.name == f"{sound.model}-{sound.recipe.name}-reference-finite.npy"

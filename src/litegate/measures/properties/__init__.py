@@ -7,7 +7,7 @@ finds. The search is seeded: it is the same in every run of the same code.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -23,6 +23,7 @@ from litegate.measures.names import Name
 from litegate.measures.properties.probe import ORDER, ROWS, Probe, Raw, Sample
 from litegate.measures.properties.strategies import Pattern, extremes, families
 from litegate.spec import Artifact, by_input
+from litegate.spec.runtimes import XNNPACK
 
 EXAMPLES = 100
 """Inputs that are tried for each property, besides the extremes; hypothesis's own default.
@@ -188,13 +189,14 @@ def property_violations(
     Raises MeasurementError if the domain does not contain the evaluation split, ArtifactError if
     LiteRT cannot run the candidate.
     """
-    probe = Probe(candidate)
-    tried, broken = _search(probe, prop, examples)
-    offenders = (_describe(probe, prop, broken, keep),) if broken else ()
+    with closing(Probe(candidate)) as probe:
+        tried, broken = _search(probe, prop, examples)
+        offenders = (_describe(probe, prop, broken, keep),) if broken else ()
+        evidence = _evidence(probe, prop, tried)
     measurement = violations(
         prop.title, candidate.name, offenders, n=tried, artifacts=(candidate.sha256,)
     )
-    return replace(measurement, evidence=_evidence(probe, prop, tried))
+    return replace(measurement, evidence=evidence)
 
 
 class _BrokenError(Exception):
@@ -295,7 +297,8 @@ def _describe(probe: Probe, prop: Property, broken: _BrokenError, keep: Path | N
     if keep is None:
         return f"{words} {broken.violation}"
     artifact = probe.artifact
-    stem = f"{artifact.model}-{artifact.recipe.name}-{prop.name}"
+    runtime = "" if artifact.runtime == XNNPACK else f"-{artifact.runtime}"
+    stem = f"{artifact.model}-{artifact.recipe.name}{runtime}-{prop.name}"
     keep.mkdir(parents=True, exist_ok=True)
     path = _write_samples(keep / stem, [probe.draw(pattern) for pattern in broken.inputs])
     return f"{words} {broken.violation} (kept in {path.name})"

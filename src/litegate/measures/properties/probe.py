@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, final
+from typing import Any, Protocol, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,10 @@ from litegate.core.errors import MeasurementError
 from litegate.data.disk_arrays import in_parts
 from litegate.measures.accuracy.quanta import output_grid_of
 from litegate.measures.properties.strategies import Canvas, Pattern
+from litegate.runtimes.child_runtime import ChildRuntime
 from litegate.runtimes.litert import Runner
-from litegate.spec import Artifact, Inputs, by_input, domain_of
+from litegate.spec import Artifact, Inputs, Samples, by_input, domain_of
+from litegate.spec.runtimes import XNNPACK
 from litegate.tflite.ports import Port, arrays_by_port
 
 ORDER = (0, 1, 1, 0, 1)
@@ -28,19 +30,48 @@ Raw = dict[str, NDArray[Any]]
 """The raw outputs by name, each in its own type, shape (rows, ...)."""
 
 
+class _Runs(Protocol):
+    """A file that is loaded on a runtime."""
+
+    inputs: dict[str, Port]
+    outputs: dict[str, Port]
+
+    @property
+    def takes_batches(self) -> bool:
+        """Return True if one invocation takes any number of samples."""
+
+    def run(self, samples: Samples) -> dict[str, NDArray[Any]]:
+        """Return the raw outputs of some samples, shape (rows, ...)."""
+
+
 @final
 class Probe:
     """Runs single samples and batches on a candidate. Not safe across threads."""
 
     def __init__(self, candidate: Artifact) -> None:
-        """Load the candidate; MeasurementError if its domain does not contain its samples."""
+        """Load the candidate on its runtime; close it after use.
+
+        Raises MeasurementError if its domain does not contain its samples, and as `Runner` and
+        `ChildRuntime`.
+        """
         self.artifact = candidate
-        self._single, self._batch = _runner(candidate), _runner(candidate)
-        self.batches = self._batch.takes_batches
-        ports = self._single.outputs
-        self.grids = {name: output_grid_of(candidate, port) for name, port in ports.items()}
-        """The grid of each output by name; None for an output that is computed in floats."""
-        self._canvases = _canvases(candidate, self._single.inputs)
+        self._child = _child(candidate)
+        try:
+            self._single: _Runs = self._child or _runner(candidate)
+            self._batch: _Runs = self._child or _runner(candidate)
+            self.batches = self._batch.takes_batches
+            ports = self._single.outputs
+            self.grids = {name: output_grid_of(candidate, port) for name, port in ports.items()}
+            """The grid of each output by name; None for an output that is computed in floats."""
+            self._canvases = _canvases(candidate, self._single.inputs)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End the process of a runtime besides the default."""
+        if self._child:
+            self._child.close()
 
     @property
     def canvas(self) -> Canvas:
@@ -87,6 +118,18 @@ class Probe:
     def real(self, output: str, raw: NDArray[Any]) -> NDArray[np.float32]:
         """Convert raw values of an output to real values."""
         return self._single.outputs[output].real(raw)
+
+
+def _child(candidate: Artifact) -> ChildRuntime | None:
+    """Load the candidate in a process of its runtime; None for the default, which needs none."""
+    if candidate.runtime == XNNPACK:
+        return None
+    return ChildRuntime(
+        candidate.ran_bytes,
+        candidate.runtime,
+        subject=candidate.name,
+        signature=candidate.signature,
+    )
 
 
 def _runner(candidate: Artifact) -> Runner:
