@@ -71,6 +71,7 @@ GUARDS = {
     "test_file_decides_as_keras": ("agreement with Keras", "accuracy"),
     "test_file_answers_as_keras": ("max difference from Keras", "accuracy"),
     "test_runtimes_decide_alike": ("runtime agreement", "accuracy"),
+    "test_runtime_takes_the_file": ("runtime violations", "operators"),
     "test_property_holds_for_any_input": (
         "output range: counterexamples",
         "accuracy",

@@ -260,5 +260,5 @@ SLOW_MEASUREMENTS = frozenset(COUNTEREXAMPLES)
 """Measurements that search for counterexamples. Their checks run only on faults meant for them and
 on faults that no other check noticed, which halves the time of a proof of `digits_cnn`."""
 OF_RUNTIMES = frozenset({Name.RUNTIME_VIOLATIONS, Name.RUNTIME_AGREEMENT})
-"""Measurements that only checks on a further runtime make. Other checks on one run as slow checks
-do: a planted file is run there in processes of its own, sample by sample."""
+"""Measurements that only checks on a further runtime make. On a fault that none of them is meant to
+notice, checks on one run last: a planted file is run there in a process, sample by sample."""

@@ -90,11 +90,12 @@ class CheckPlan:
         return [check for check in self.checks if includes_latency or not check.is_latency]
 
     def _runs_first(self, check: CheckInfo, fault: Fault) -> bool:
-        measurements = set(self.sound_results[check.id].verdicts)
+        measurements = self.sound_results[check.id].verdicts.keys()
         is_slow = check.runs_elsewhere or not measurements.isdisjoint(SLOW_MEASUREMENTS)
-        if check.runs_elsewhere:  # the default runtime's check of the same measurement runs first
-            measurements &= OF_RUNTIMES
-        return self.all_checks or not is_slow or not measurements.isdisjoint(fault.noticed_by)
+        is_meant = not measurements.isdisjoint(fault.noticed_by)
+        if check.runs_elsewhere and OF_RUNTIMES.isdisjoint(fault.noticed_by):
+            is_meant = False  # the default runtime's check of the same measurement suffices
+        return self.all_checks or not is_slow or is_meant
 
 
 def run_next_grade(sound: Scene, fault_run: FaultRun, plan: CheckPlan, runner: CheckRunner) -> None:

@@ -22,6 +22,7 @@ from litegate.mutation.faults import (
     edit,
     fault,
     operators,
+    runtimes,
 )
 from litegate.mutation.grades import CheckPlan
 from litegate.mutation.proof import Effort, prove, record_rebuild
@@ -555,5 +556,6 @@ def test_a_check_on_a_further_runtime_runs_where_the_default_one_notices_nothing
     assert plan.first_checks(classes.shuffled_labels) == ["here"]
     assert plan.remaining_checks(classes.shuffled_labels) == ["there", "refused"]
     assert plan.first_checks(operators.custom_operator) == ["here", "refused"]
+    assert plan.first_checks(runtimes.another_file_on_runtime) == ["here", "there"]
     every = replace(plan, all_checks=True)
     assert every.first_checks(classes.shuffled_labels) == ["here", "there", "refused"]
