@@ -133,8 +133,8 @@ def test_training_on_a_graph_is_refused_with_the_reason(told, name):
         assert got == told[name]["why"]
         assert "a graph has no layers" in expected
         assert "int8_ptq" in remedy
-    assert "qat trains them" in found["qat"][1]
-    assert "Training(epochs=...) trains them" in found["f"][1]
+    assert "qat trains; a graph" in found["qat"][1]
+    assert "Training(epochs=...) trains; a graph" in found["f"][1]
 
 
 class Project:
