@@ -143,12 +143,13 @@ def test_a_leg_of_another_commit_fails(merged):
 
 
 def test_a_failed_leg_fails(merged):
-    """With its sentence in the summary and in an annotation."""
+    """With its row in the summary and in an annotation."""
     bad = report(verdict("fail", model="second", file="models/second.py"))
     run = merged({0: report(verdict(model="first")), 1: bad}, "failure")
     assert run.results["model-gate"]["result"] == "failure"
     assert "::error file=models/second.py,line=6" in run.log
-    assert "accuracy drop of second/int8_qat is 0.70 points" in run.summary
+    failed = "<code>second/int8_qat</code> <code>accuracy drop</code></td><td>0.70 points</td>"
+    assert failed in run.summary
 
 
 @pytest.mark.parametrize(
