@@ -263,7 +263,9 @@ def test_change_of_the_file_is_held_against_the_base(project):
     project.git("commit", "-qam", "another network")
     project.store = project.path / ".litegate" / "store"  # the base is built here, not found
     done = project.run("--against", "main")
-    lost = [r for r in project.report["verdicts"] if r["measurement"].startswith("accuracy regression")]
+    lost = [
+        r for r in project.report["verdicts"] if r["measurement"].startswith("accuracy regression")
+    ]
     assert [row["model"] for row in lost] == [called], done.stdout + done.stderr
     assert len(lost[0]["artifacts"]) == 2
     assert "weakened limits" in {row["measurement"] for row in project.report["verdicts"]}

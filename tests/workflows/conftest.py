@@ -25,7 +25,7 @@ echo '{"sha": "5", "id": 5}'
 """
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def programs_are_forks():
     """`litegate` and `pytest` in a step are processes of their own, but no new interpreters."""
     if not forked.AVAILABLE:

@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 
 from litegate.core.errors import ArtifactError
 from litegate.core.escaping import excerpt
-from litegate.tflite.ports import Port, index_ports, join_names, port_from_detail
+from litegate.tflite.ports import (
+    Port,
+    ambiguous_signature,
+    index_ports,
+    join_names,
+    port_from_detail,
+)
 
 
 class RunnableGraph(Protocol):
@@ -124,7 +130,7 @@ def runnable_graph(interpreter: Any, signature: str, subject: str) -> RunnableGr
     read = interpreter._get_full_signature_list  # noqa: SLF001
     signatures = read_names(read, "a signature", subject)
     if not signature and len(signatures) > 1:
-        raise _ambiguous_signature(signatures, subject)
+        raise ambiguous_signature(signatures, subject)
     if signature and signature not in signatures:
         raise _unknown_signature(signatures, signature, subject)
     name = signature or next(iter(signatures), "")
@@ -153,14 +159,6 @@ def read_names(read: Callable[[], Any], what: str, subject: str) -> Any:
             got=excerpt(repr(error.object)),
             remedy="build or download it again",
         ) from error
-
-
-def _ambiguous_signature(signatures: Mapping[str, Any], subject: str) -> ArtifactError:
-    return ArtifactError(
-        f"{subject} has {len(signatures)} signatures, and the model names no signature",
-        expected=f"one of {join_names(signatures)}",
-        remedy='name one: litegate.prebuilt(signature="..."), or --signature',
-    )
 
 
 def _unknown_signature(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, final
@@ -249,6 +249,15 @@ def parsed_ports(graph: Graph, side: str, signature: str = "") -> dict[str, Port
     """Return the same inputs or outputs as ports. Raises as `port_from_tensor`."""
     tensors = graph_ports(graph, side, signature)
     return {name: port_from_tensor(tensor, name) for name, tensor in tensors.items()}
+
+
+def ambiguous_signature(signatures: Collection[str], subject: str) -> ArtifactError:
+    """Return the error of a file with several signatures none of which is named."""
+    return ArtifactError(
+        f"{subject} has {len(signatures)} signatures, and the model names no signature",
+        expected=f"one of {join_names(signatures)}",
+        remedy='name one: litegate.prebuilt(signature="..."), or --signature',
+    )
 
 
 def join_names(names: Iterable[str]) -> str:

@@ -75,7 +75,7 @@ def test_limits_of_accuracy_are_refused_without_labels():
 
 
 def test_a_single_class_is_none_to_choose():
-    with pytest.raises(ConfigError, match=r"the labels 'y' of samples\.npz need classes"):
+    with pytest.raises(ConfigError, match=r"the labels 'y' of samples\.npz need class names"):
         data(x="x", y="y", digests={}, classes=("one",))
 
 

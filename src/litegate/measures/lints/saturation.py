@@ -24,7 +24,7 @@ from litegate.data.disk_arrays import in_parts
 from litegate.measures.accuracy.quanta import Grid, input_grid_of
 from litegate.spec import Artifact, Samples
 from litegate.tflite.parser import parse
-from litegate.tflite.ports import arrays_by_port, parsed_ports
+from litegate.tflite.ports import ambiguous_signature, arrays_by_port, parsed_ports
 
 _MOST_SAMPLES = 1000
 """Samples that show how a split was preprocessed: missing preprocessing affects all of them, so
@@ -101,6 +101,9 @@ def saturation(artifact: Artifact) -> Iterator[Saturation]:
     Raises ArtifactError if the file cannot be parsed, or the samples belong to other inputs.
     """
     graph = parse(artifact.tflite, subject=artifact.name, signature=artifact.signature)
+    if not artifact.signature and len(graph.signatures) > 1:
+        names = [signature.name for signature in graph.signatures]
+        raise ambiguous_signature(names, artifact.name)
     ports = parsed_ports(graph, "inputs", artifact.signature)
     for name, array in arrays_by_port(ports, artifact.evaluation.x, artifact.name).items():
         grid = input_grid_of(artifact, ports[name])
