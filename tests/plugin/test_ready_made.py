@@ -343,6 +343,8 @@ def test_a_base_is_read_out_of_git(ready):
         len(pad(INT8, 400)) / len(INT8) - 1
     )
     assert ready.measured("accuracy regression")["value"] == 0
+    change = "files/int8.tflite, or models/mine.py:4 Regression(size=...)"
+    assert ready.measured("size growth")["steps"]["change"] == change
 
 
 def test_an_unchanged_file_is_the_base_itself(ready):

@@ -137,7 +137,8 @@ def test_another_input_type_fails_by_name(project):
         "input 'input': type uint8 -> int8",
         "input 'input': zero point 0 -> -128",
     ]
-    declare("int8", f"regression=lg.Regression(interface={tuple(offenders)!r})")
+    regression = rows[INTERFACE]["steps"]["change"].partition("or its limit ")[2]
+    declare("int8", f"regression=lg.{regression}")  # the step is the argument to paste
     done, rows = run_all(project)
     assert (failed(rows), done.ret) == (set(), 0)
     assert f"declared: {offenders[0]}" in rows[INTERFACE]["evidence"]

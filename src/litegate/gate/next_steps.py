@@ -126,15 +126,24 @@ def _change(gate: Gate, item: pytest.Item, row: Row) -> str:
         return _change_of_field(case, row, *field)
     if row["measurement"] in RULES:
         return _change_of_file(item, case, row) or _change_of_rule(case, row)
-    return f"{_place(row)}, or the limit in {_place_of_check(gate, item)}"
+    place = _subject(case) if case.model.prebuilt else _place(row)
+    return f"{place}, or the limit in {_place_of_check(gate, item)}"
 
 
 def _change_of_field(case: Case, row: Row, owner: str, name: str) -> str:
     line = limit_line(case.model, case.recipe, owner, name)
-    limit = f"{owner.capitalize() if owner in _OWNERS else owner}({name}=...)"
+    value = _declaration(case, row) if row["measurement"] == Name.INTERFACE_CHANGES else "..."
+    limit = f"{owner.capitalize() if owner in _OWNERS else owner}({name}={value})"
+    if line is None and case.model.prebuilt:
+        return f"{_subject(case)}, or {_place(row)} {limit}"
     if line is None:
         return f"{_place(row)}, or its limit {limit}"
     return f"{row['file']}:{line} {limit}, or {_subject(case)}"
+
+
+def _declaration(case: Case, row: Row) -> str:
+    """Return the tuple that declares the changes of an interface, and those already declared."""
+    return repr((*case.regression.interface, *row["offenders"]))
 
 
 def _change_of_file(item: pytest.Item, case: Case, row: Row) -> str:
@@ -148,12 +157,13 @@ def _change_of_file(item: pytest.Item, case: Case, row: Row) -> str:
     if fitting.kind is Kind.FLOAT32:
         return f"{_place(row)} candidate=...: a float32 file, as reference=... must be"
     changed = arguments(fitting, candidate.recipe)
-    return f"{_place(row)} {changed}, as the file has, or the files" if changed else ""
+    return f"{_place(row)} {changed}, as the file has, or {_subject(case)}" if changed else ""
 
 
 def _change_of_rule(case: Case, row: Row) -> str:
     if row["measurement"] != Name.SHIPPED_DIFFERENCES or case.recipe is None:
-        return f"{_place(row)}, {_subject(case)} or its recipe"
+        recipe = "" if case.model.prebuilt else " or its recipe"
+        return f"{_place(row)}, {_subject(case)}{recipe}"
     words = ("litegate", "export", case.model.name, case.recipe.name, "--to", case.shipped)
     return f"write the file again: {shlex.join(map(str, words))}"
 
@@ -163,7 +173,9 @@ def _place(row: Row) -> str:
 
 
 def _subject(case: Case) -> str:
-    return "the files" if case.model.prebuilt else "the network"
+    """Return the path or the address of a ready-made candidate, else "the network"."""
+    file = case.model.prebuilt.get(case.recipe.name if case.recipe else "")
+    return str(file or "the network")
 
 
 _OWNERS = ("budget", "regression")

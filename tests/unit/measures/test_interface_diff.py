@@ -209,3 +209,33 @@ def test_another_type_of_a_real_file_is_named():
     found = interface_changes(BASE, artifact(tiny(Kind.FLOAT32)))
     assert found.offenders == ("output 0: name 'output' -> 'dense'",)
     assert found.n == 2
+
+
+def output_quantized(scale, dtype="INT8"):
+    """A change that gives the output a type and a scale; 0 means none."""
+
+    def change(model):
+        tensor = model.subgraphs[0].tensors[model.subgraphs[0].outputs[0]]
+        tensor.type, tensor.quantization = getattr(schema.TensorType, dtype), None
+        if scale:
+            tensor.quantization = schema.QuantizationParametersT()
+            tensor.quantization.scale, tensor.quantization.zeroPoint = [scale], [0]
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "is_explained"),
+    [
+        (output_quantized(0.5), output_quantized(0.25), True),
+        (output_quantized(0.5), output_quantized(0.25, "INT16"), False),
+        (output_quantized(0.5), output_quantized(0), False),
+        (output_quantized(0), output_quantized(0.5), False),
+    ],
+    ids=["scale", "type and scale", "scale lost", "scale gained"],
+)
+def test_only_a_moved_scale_is_explained_by_training(before, after, is_explained):
+    """Training decides no type."""
+    base, candidate = (artifact(edit(BASE.tflite, change)) for change in (before, after))
+    evidence = interface_changes(base, candidate).evidence
+    assert any("retraining moves the scale" in line for line in evidence) is is_explained

@@ -6,6 +6,7 @@ run: every difference is exactly zero.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -49,6 +50,8 @@ from litegate.spec import Artifact
 from litegate.tflite.parser import parse
 
 SAME_BYTES = "the same bytes"
+_NEW_SCALE = re.compile(r"(output .+): scale (?!none)[^>]+ -> (?!none).+")
+"""An offender of the interface whose output has a scale before and after."""
 NO_FLOOR = Quantity(0.0, Unit.SECONDS)
 LOWEST_LIMIT = Fraction(1, 100)
 """The lowest limit of a slowdown that can be kept: the residual effect of memory placement and the
@@ -236,7 +239,15 @@ def interface_changes(
         artifacts=(base.sha256, candidate.sha256),
     )
     excused = tuple(f"declared: {line}" for line in lines if line not in changed)
-    return replace(measurement, evidence=excused)
+    return replace(measurement, evidence=(*_retraining(changed), *excused))
+
+
+def _retraining(lines: Sequence[str]) -> tuple[str, ...]:
+    """Name the outputs that keep their integer type with another scale: training decides it."""
+    moved = {match[1] for match in map(_NEW_SCALE.fullmatch, lines) if match}
+    ports = sorted(port for port in moved if not any(f"{port}: type" in line for line in lines))
+    fact = f"retraining moves the scale of an integer output: {', '.join(ports)}"
+    return (fact,) if ports else ()
 
 
 def latency_growth(
