@@ -76,6 +76,7 @@ def test_each_row_that_did_not_pass_has_its_steps(failing, monkeypatch):
     }
     command, *arguments = shlex.split(intended["test_file_does_not_grow"])
     assert command == "litegate"
+    arguments[-1] = "agreed in #12"  # the placeholder is refused
     assert CliRunner().invoke(app, arguments).exit_code == 0
     words = shlex.split(reproduce["test_file_does_not_grow"])
     assert failing.run(*words[1:]).parseoutcomes() == {"passed": 1}

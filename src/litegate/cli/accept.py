@@ -28,7 +28,7 @@ from litegate.regression.waivers import (
     today,
     without_parameters,
 )
-from litegate.report.formatting import error_text
+from litegate.report.formatting import error_text, judged_commit
 from litegate.report.json_report import JSON_NAME, report_file
 from litegate.report.outcomes import without_verdict
 from litegate.report.schema import SCHEMA_VERSION
@@ -221,9 +221,16 @@ def _failing(report: Mapping[str, Any]) -> list[Row]:
     if not rows:
         raise ConfigError(
             "the last report has no failing verdict to accept",
-            got=_errors(report["errors"]) or "every verdict passed or is waived",
+            got=_errors(report["errors"]) or _nothing_failed(report),
+            remedy="check out the change and run `pytest checks/ --against main` first",
         )
     return rows
+
+
+def _nothing_failed(report: Mapping[str, Any]) -> str:
+    """Describe a report without failures and the commit it judged, maybe another branch's."""
+    commit = " ".join(judged_commit(report))
+    return "every verdict passed or is waived" + (f" at {commit}" if commit else "")
 
 
 def _errors(errors: Sequence[Row]) -> str:
@@ -278,9 +285,10 @@ def _ask_which(rows: Sequence[Row]) -> list[Row]:
 def _given_reason(reason: str | None) -> str:
     """Return the reason, which the user is asked for if the option is absent."""
     text = typer.prompt("Why?", default="", show_default=False) if reason is None else reason
-    if not text.strip():
+    if not text.strip(" \t\n."):
+        problem = f"only the placeholder {text.strip()}" if text.strip() else "empty"
         raise ConfigError(
-            "nothing was accepted: the reason is empty",
+            f"nothing was accepted: the reason is {problem}",
             remedy="give one: --reason 'the new class costs half a point, agreed in #12'",
         )
     return str(text).strip()

@@ -178,6 +178,22 @@ def test_an_empty_reason_is_refused(project, reason, says):
     assert "the reason is empty" in project.ran(_drop(0.007)).refused("digits", *reason, says=says)
 
 
+@pytest.mark.parametrize("reason", ["...", " ... "])
+def test_the_placeholder_of_a_pasted_command_is_refused(project, reason):
+    """The step *Intended* of a report has it."""
+    refused = project.ran(_drop(0.007)).refused("digits", "--reason", reason)
+    assert "the reason is only the placeholder ..." in refused
+    assert project.accept("digits", "--reason", "...and slower").exit_code == 0
+
+
+def test_a_report_of_another_branch_is_named_by_its_commit(project):
+    """Also the run that must come first."""
+    head = {"commit": "ad476fb0123456789", "subject": "Add a class", "changed": False}
+    refused = project.ran(_drop(0.001), head=head).refused("digits", *REASON)
+    assert "every verdict passed or is waived at ad476fb01234 Add a class" in refused
+    assert "run `pytest checks/ --against main` first" in refused
+
+
 @pytest.mark.parametrize("value", ["1", "true", "yes"])
 def test_it_is_refused_in_ci(project, monkeypatch, value):
     """Accepting is a person's decision."""
