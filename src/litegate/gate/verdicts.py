@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -240,18 +240,41 @@ def _as_note(item: pytest.Item, verdict: Verdict) -> Verdict:
     """Make growth of the latency a note if this run has proven the model's latency budget.
 
     The budget is what the application needs; without it, or while it is not proven, growth fails.
+    A growth that the floor excuses is a note, too.
     """
     case, run = case_of(item), item.config.stash[GATE].recorder.run
-    is_growth = verdict.measurement.name == Name.LATENCY_GROWTH
-    if case is None or case.recipe is None or not is_growth or verdict.outcome is Outcome.PASS:
+    if case is None or case.recipe is None or verdict.measurement.name != Name.LATENCY_GROWTH:
+        return verdict
+    if verdict.outcome is Outcome.PASS:
+        run.notes += [_growth_note(verdict)] if verdict.margin < 0 else []
         return verdict
     row = run.proven_row(case.model.name, case.recipe.name, Name.LATENCY, case.budget.latency)
     if row is None:
-        return verdict
+        return _with_unjudged_budget(verdict, case, run.verdicts)
     within = text(row["limit"], Unit.SECONDS)
     note = f"a note: the latency is proven to be within Budget(latency={within})"
-    run.notes.append(f"{sentence(verdict).partition(';')[0]}; {note}")
-    return replace(verdict, outcome=Outcome.PASS, note=note)
+    excused = replace(verdict, outcome=Outcome.PASS, note=note)
+    run.notes.append(_growth_note(excused))
+    return excused
+
+
+def _growth_note(verdict: Verdict) -> str:
+    """Return the note about a growth that something else than its limit allows."""
+    return f"{sentence(verdict).partition(';')[0]}; {verdict.note}"
+
+
+def _with_unjudged_budget(
+    verdict: Verdict, case: Case, rows: Sequence[Mapping[str, Any]]
+) -> Verdict:
+    """Add that a run with the check of the model's latency budget may excuse the growth."""
+    subject = (case.model.name, case.recipe and case.recipe.name, Name.LATENCY)
+    judged = ((row["model"], row["recipe"], row["measurement"]) for row in rows)
+    if case.budget.latency is None or subject in judged:
+        return verdict
+    fact = f"Budget(latency={case.budget.latency}) was not judged in this run; if it passes in the "
+    measurement = verdict.measurement
+    evidence = (*measurement.evidence, f"{fact}same run, this growth is a note")
+    return replace(verdict, measurement=replace(measurement, evidence=evidence))
 
 
 def annotate(

@@ -202,7 +202,8 @@ def figures(row: Row) -> tuple[str, str, str, str]:
 def evidence(row: Row) -> str:
     """Return the sample count and the interval; "exact" if nothing was sampled.
 
-    A pass whose interval reaches beyond the limit was proven by a one-sided limit, and says so.
+    A pass whose interval reaches beyond the limit was proven by a one-sided limit, and says so. A
+    pass beyond its limit is excused by a note.
     """
     if _is_exact(row):
         return "exact"
@@ -212,6 +213,8 @@ def evidence(row: Row) -> str:
         low, high = (text(row["interval"][end], unit) for end in ("low", "high"))
         parts.append(f"{low} to {high}")
         parts += ["proven one-sided"] if _is_proven_one_sided(row) else []
+    if row["verdict"] == "pass" and row["margin"] < 0:
+        parts.append("excused by a note")
     return ", ".join(parts)
 
 
@@ -226,7 +229,7 @@ def _is_exact(row: Row) -> bool:
 def _is_proven_one_sided(row: Row) -> bool:
     low, high = row["interval"]["low"], row["interval"]["high"]
     is_beyond = high > row["limit"] if row["relation"] == "<=" else low < row["limit"]
-    return bool(row["verdict"] == "pass" and is_beyond)
+    return bool(row["verdict"] == "pass" and row["margin"] >= 0 and is_beyond)
 
 
 def recipe_head(rows: Sequence[Row]) -> tuple[str, ...]:

@@ -287,9 +287,14 @@ def latency_growth(
         value=ratio.value - 1,
         unit=Unit.PERCENT,
         interval=ratio.interval and _minus_one(ratio.interval),
+        evidence=(*ratio.evidence, *_floor_text(floor, floor_seconds)),
         rule=_growth_rule(ratio, limit, floor),
         repeats=ratio.repeats and _minus_one(ratio.repeats),
     )
+
+
+def _floor_text(floor: Quantity, seconds: float) -> tuple[str, ...]:
+    return (f"latency_floor always allows a growth of {floor}",) if seconds else ()
 
 
 _Range = TypeVar("_Range", Interval, Repeats)
