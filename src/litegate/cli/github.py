@@ -8,7 +8,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
+import sys
 from collections.abc import Iterable, Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,7 +25,7 @@ from litegate.report.annotations import annotations as annotations_of
 from litegate.report.badge import badge as badge_of
 from litegate.report.blocks import error_blocks, indented, verdict_blocks
 from litegate.report.formatting import counts
-from litegate.report.json_report import read, write
+from litegate.report.json_report import read, run_of, write
 from litegate.report.markdown import comment as comment_of
 from litegate.report.markdown import summary as summary_of
 from litegate.report.merge import failure
@@ -87,19 +90,46 @@ def _page(report: Report, out: Path, history: Path) -> None:
     save_verdicts(report, history)
 
 
-def summary(report: ReportFile = None, *, require: Required = None) -> None:
-    """Print the report as Markdown; on GitHub, also add it to the step summary.
+class Format(StrEnum):
+    """How `litegate summary` prints a report."""
+
+    MARKDOWN = "markdown"
+    TEXT = "text"
+
+
+def summary(
+    report: ReportFile = None,
+    *,
+    require: Required = None,
+    text_format: Annotated[
+        Format,
+        typer.Option(
+            "--format", help="`text` is the end of the run's output, for a terminal or a job's log."
+        ),
+    ] = Format.MARKDOWN,
+) -> None:
+    """Print the report as Markdown or text; on GitHub, add Markdown to the step summary instead.
 
     With --require COMMIT (HEAD, a hash or any git ref), fail if there is no report or if it is for
     another commit.
     """
     content, is_readable = _read(report, require)
-    if os.environ.get("GITHUB_STEP_SUMMARY"):
+    if text_format is Format.TEXT:
+        _print_text(content)
+    elif os.environ.get("GITHUB_STEP_SUMMARY"):
         _append("GITHUB_STEP_SUMMARY", summary_of(content, page=_page_address()))
     else:
         typer.echo(summary_of(content))
     set_outputs(f"verdict={content['verdict']}\n")
     raise typer.Exit(0 if is_readable else 1)
+
+
+def _print_text(report: Report) -> None:
+    # Late: it imports rich, which Markdown does not need.
+    from litegate.report.terminal import lines
+
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _LOG_WIDTH
+    _print(line for _, line in lines(run_of(report), width=width))
 
 
 def annotate(report: ReportFile = None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,18 @@ def document(run: Run) -> dict[str, Any]:
         "proofs": [dict(row) for row in run.proofs],
         "notes": list(run.notes),
     }
+
+
+def run_of(report: Report) -> Run:
+    """Return the run that `document` made a report of."""
+    names = {field.name for field in fields(Run)} - {"not_gated", "not_measured"}
+    values: dict[str, Any] = {"environment": {}, "strict": False}
+    values |= {name: report[name] for name in names if name in report}
+    return Run(
+        **values,
+        not_gated={row["model"]: row["reason"] for row in report["not_gated"]},
+        not_measured={row["id"]: row["reason"] for row in report["not_measured"]},
+    )
 
 
 def prepare_folder(folder: Path) -> None:

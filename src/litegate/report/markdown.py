@@ -117,7 +117,7 @@ def _sections(report: Report) -> Iterator[_Section]:
     yield from _verdict_sections(report, "inconclusive", "Not proven")
     yield _Section(title="NOT GATED", rows=_formatted(report["not_gated"], _not_gated))
     waived = _formatted(verdict_blocks(report, "waived"), _preformatted)
-    yield _Section(title="Waived", rows=waived)
+    yield _Section(title="Waived", rows=waived, is_folded=True)
     yield _Section(title="Waivers", rows=_formatted(report.get("waivers") or [], _waiver))
     proofs = report.get("proofs") or []
     yield _Section(title="Proof of the gate", rows=_formatted(map(proof.title, proofs), _line))

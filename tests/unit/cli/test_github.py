@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from pathlib import Path
 
 import pytest
 from made_reports import report, verdict
@@ -9,6 +10,8 @@ from typer.testing import CliRunner
 
 from litegate.cli import app
 from litegate.core.errors import ConfigError
+from litegate.report.json_report import run_of
+from litegate.report.terminal import lines
 
 
 @pytest.fixture
@@ -55,6 +58,21 @@ def test_a_report_of_the_required_commit_is_demanded(litegate, tmp_path, command
     if status:
         reason = "cannot be read" if commit == "no report" else "is for another commit"
         assert reason in done.output
+
+
+def test_a_summary_as_text_is_the_end_of_the_terminals_run(litegate):
+    """Without HTML, also if the report cannot be read; Markdown stays the default."""
+    made = report(verdict("fail", model="two"), verdict(model="one"))
+    _put(Path("text"), made)
+    done = litegate("summary", "--report", "text", "--format", "text")
+    printed = done.output.splitlines()
+    assert done.exit_code == 0
+    assert printed == [line for _, line in lines(run_of(made), width=100)]
+    assert "PASS" in done.output
+    assert not {"<", "&lt;", "##"} & set(done.output.split())
+    assert "ERROR" in litegate("summary", "--format", "text").output
+    assert litegate("summary", "--report", "text", "--format=html").exit_code == 2
+    assert litegate("summary", "--report", "text").output.startswith("## litegate")
 
 
 @pytest.mark.parametrize("name", ["", " ", "nosuch", "--all", HEAD[:10]])
