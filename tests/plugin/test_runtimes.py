@@ -60,6 +60,8 @@ def test_answers_are_judged_on_each_runtime_and_the_rest_once(gated):
         [f"test_samples_are_not_in_the_training_split[{case}]"],
     )
     assert done.ret in (0, 1)
+    run = "litegate: running tiny/int8_qat on reference, "
+    assert [line.startswith(run) for line in done.outlines if "running" in line].count(True) == 1
 
 
 def test_properties_hold_on_each_runtime(gated):

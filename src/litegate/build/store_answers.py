@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any, final
@@ -27,12 +28,20 @@ MOST_BYTES = 16 * 2**20
 _PORTS = "ports.json"
 
 
-def keep_answers(store: Store, artifact: Artifact, *, read: bool) -> Artifact:
+def keep_answers(
+    store: Store,
+    artifact: Artifact,
+    *,
+    read: bool,
+    on_notice: Callable[[str], None] = lambda _: None,
+) -> Artifact:
     """Put what `predict` computes for an artifact into the store; with `read` take it from there.
 
-    Returns the artifact.
+    `on_notice` is called with a line to print before a run that may take minutes. Returns the
+    artifact.
     """
-    use_stored(artifact, StoredAnswers(store=store, artifact=artifact, read=read))
+    stored = StoredAnswers(store=store, artifact=artifact, read=read, on_notice=on_notice)
+    use_stored(artifact, stored)
     return artifact
 
 
@@ -49,6 +58,8 @@ class StoredAnswers:
     artifact: Artifact
     read: bool
     """Take stored outputs; else they are only written, for the page of `litegate report`."""
+    on_notice: Callable[[str], None] = lambda _: None
+    """Called with a line to print."""
 
     def key(self, runtime: str = XNNPACK) -> str:
         """Return the key of a runtime's outputs in the store."""
@@ -77,6 +88,11 @@ class StoredAnswers:
         with suppress(LitegateError, OSError):  # a store that only others may write to
             self.store.forget(ANSWERS, key)
         return None
+
+    def announce(self, artifact: Artifact) -> None:
+        """Announce a run in a child process: a sample takes it milliseconds, the split minutes."""
+        if artifact.runtime != XNNPACK:
+            self.on_notice(f"running {artifact.name}, {len(artifact.evaluation.x):,} samples")
 
     def save(self, outputs: dict[str, Outputs], runtime: str = XNNPACK) -> None:
         """Store the outputs; a store that cannot be written to must not end the run."""

@@ -27,6 +27,7 @@ class Progress:
     _reporter: pytest.TerminalReporter | None = None
     _ready: bool = False
     _live: bool = False
+    _has_live_line: bool = False
     _stage: tuple[str, ...] = ()
     _last: float = 0.0
     _notices: list[str] = field(default_factory=list)
@@ -65,8 +66,8 @@ class Progress:
         line = plain(f"{whose}: {_words(event)}")
         now = time.monotonic()
         stage = (model, event.recipe, event.stage)
-        if self._live and self._reporter:
-            self._reporter.rewrite(line[: self._width()], erase=True)
+        if self._live:
+            self._rewrite(line)
         elif stage != self._stage or now - self._last > EVERY:
             self._line(line)
             self._last = now
@@ -75,8 +76,8 @@ class Progress:
     def on_step(self, step: str) -> None:
         """Show how far a long piece of work has come."""
         now = time.monotonic()
-        if self._live and self._reporter:
-            self._reporter.rewrite(plain(step)[: self._width()], erase=True)
+        if self._live:
+            self._rewrite(plain(step))
         elif now - self._last > EVERY:
             self._line(step)
             self._last = now
@@ -90,9 +91,14 @@ class Progress:
         self._reporter.write_line(f"litegate: {line}")
         self._reporter.flush()  # into a pipe, a line would wait for some 8 KB of others
 
+    def _rewrite(self, line: str) -> None:
+        if self._reporter:
+            self._reporter.rewrite(line[: self._width()], erase=True)
+            self._has_live_line = bool(line)
+
     def _clear(self) -> None:
-        if self._live and self._reporter:
-            self._reporter.rewrite("", erase=True)
+        if self._has_live_line:  # else the line has pytest's own dots
+            self._rewrite("")
 
     def _width(self) -> int:
         if self._reporter is None:

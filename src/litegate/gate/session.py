@@ -234,7 +234,12 @@ class GateSession:
 
         In CI all are computed: a store may have been filled by somebody else.
         """
-        return keep_answers(self.pipeline.store, artifact, read=not self.options.in_ci)
+        return keep_answers(
+            self.pipeline.store,
+            artifact,
+            read=not self.options.in_ci,
+            on_notice=self.on_wait or self.on_notice,
+        )
 
     def _ensure(self, model: Model, recipes: Iterable[str]) -> None:
         names = [name for name in recipes if (model.name, name) not in self._built]

@@ -89,7 +89,12 @@ class Gate:
         be read, or a damaged file of waivers.
         """
         progress = Progress()
-        session = GateSession(options, progress.on_event, progress.on_notice, progress.on_wait)
+
+        def on_wait(notice: str) -> None:
+            with uncaptured(config):  # pytest captures what a check prints
+                progress.on_wait(notice)
+
+        session = GateSession(options, progress.on_event, progress.on_notice, on_wait)
         if options.only_models or options.only_recipes or options.only_runtimes:
             session.demand_selection()
         base, anchor = session.base, session.anchor

@@ -115,6 +115,9 @@ class StoredOutputs(Protocol):
     def load(self, runtime: str) -> dict[str, Outputs] | None:
         """Return a runtime's outputs by name; None if there are none."""
 
+    def announce(self, artifact: Artifact) -> None:
+        """Announce that an artifact is about to run on its runtime."""
+
     def save(self, outputs: dict[str, Outputs], runtime: str) -> None:
         """Keep the outputs of a runtime."""
 
@@ -155,6 +158,7 @@ def _stored_or_computed(artifact: Artifact) -> dict[str, Outputs]:
         return _evaluate(artifact)
     outputs_by_name = stored.load(artifact.runtime)
     if outputs_by_name is None:
+        stored.announce(artifact)
         outputs_by_name = _evaluate(artifact)
         stored.save(outputs_by_name, artifact.runtime)
     return outputs_by_name

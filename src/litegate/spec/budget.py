@@ -42,8 +42,8 @@ class Regression:
     """Maximum growth of the file, as a share of the base's bytes. None makes growth a note, for a
     model whose `Budget(size=...)` limits its bytes."""
     latency: Quantity = field(default=_TWO_AND_A_HALF_PERCENT, metadata={"unit": Unit.PERCENT})
-    """Maximum growth of the time of one invocation, as a share of the base's; at least 1 %. A
-    larger growth is a note while the model's `Budget(latency=...)` is proven."""
+    """How much slower than the base one invocation may be; the smallest allowed value is 1 %. If
+    `Budget(latency=...)` passes in the same run, a slowdown is only noted."""
     latency_floor: Quantity = field(default=_ONE_MICROSECOND, metadata={"unit": Unit.SECONDS})
     """Growth of the time of one invocation that is always allowed, whatever its share."""
     lost_types: int = field(default=0, metadata={"unit": Unit.COUNT})
@@ -121,7 +121,8 @@ class Budget:
     size: Quantity | None = field(default=None, metadata={"unit": Unit.BYTES})
     """Maximum size of the `.tflite` file."""
     size_ratio: Number | None = field(default=None, metadata={"unit": Unit.RATIO})
-    """Maximum size, as a share of the float reference's."""
+    """Maximum size, as a share of the float reference's. It suits a fixed architecture: a smaller
+    network has a smaller reference, too, and may fail."""
     compressed_size: Quantity | None = field(default=None, metadata={"unit": Unit.BYTES})
     """Maximum size after zlib at level 9, close to the download size of an app or an update."""
     sparsity: Quantity | None = field(default=None, metadata={"unit": Unit.PERCENT})
@@ -142,7 +143,8 @@ class Budget:
     """Metrics besides top-1, each with its own limits: `litegate.metrics`."""
     target: str | None = None
     """Target that must support every operator: "tflm", "edgetpu", "ethos-u", "xnnpack-int8", or the
-    path of a TOML file, relative to the project's root."""
+    path of a TOML file, relative to the project's root. "tflm" also judges the answers on the
+    runtime "tflm", which needs `litegate[tflm]` and minutes for 10,000 samples."""
     runtimes: tuple[str, ...] | None = None
     """Runtimes that answers are judged on: "xnnpack", "reference", "tflm"; None: "xnnpack" alone.
     The target "tflm" adds "tflm"."""

@@ -76,6 +76,15 @@ def test_a_run_that_trusts_no_store_computes_and_keeps(store, evaluated):
     assert len(evaluated) == 2
 
 
+def test_a_run_in_a_child_process_is_announced_once(store):
+    """Not a run in this process, which is fast, nor answers that the store has."""
+    notices = []
+    for runtime in ("xnnpack", "reference", "reference"):
+        copy = replace(ONE, runtime=runtime, evaluation=replace(ONE.evaluation))
+        predict(keep_answers(store, copy, read=True, on_notice=notices.append))
+    assert notices == [f"running {ONE.name} on reference, 50 samples"]
+
+
 def test_every_output_is_kept(store, evaluated):
     several = crossed_artifact()
     split = replace(several.evaluation)
