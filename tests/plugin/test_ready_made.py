@@ -123,6 +123,16 @@ def test_two_files_are_a_model_like_any_other(ready):
     assert report["artifacts"][sha256] == born
 
 
+def test_a_floor_that_the_reference_breaks_too_says_so(ready):
+    """Quantization is innocent then."""
+    assert ready.write("accuracy=lg.percent(100)").run(*ONE).ret == 0
+    row = ready.measured("accuracy")
+    assert row["verdict"] != "pass"
+    [reference] = [it for it in ready.report["recipes"] if it["recipe"] == "float32"]
+    value = f"{100 * reference['accuracy']:.2f} %"
+    assert row["evidence"][0] == f"the float reference, float32, has {value} on the same samples"
+
+
 def test_a_changed_file_is_judged_without_ado(ready):
     """The key is the bytes' digest: nothing is left of what the file held before."""
     assert ready.run().ret == 0

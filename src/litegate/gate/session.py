@@ -229,6 +229,13 @@ class GateSession:
             raise built
         return self.with_stored_answers(built)
 
+    def built(self, model: Model, recipe: str) -> Artifact | None:
+        """Return an artifact that this run has built or found already; None for any other."""
+        built = self._built.get((model.name, recipe))
+        if built is None or isinstance(built, LitegateError):
+            return None
+        return self.with_stored_answers(built)
+
     def with_stored_answers(self, artifact: Artifact) -> Artifact:
         """Return the artifact, whose outputs are put into the store, and on a laptop taken from it.
 

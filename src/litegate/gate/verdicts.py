@@ -155,7 +155,7 @@ def requirer(request: pytest.FixtureRequest) -> Iterator[Require]:
     def record(verdict: Verdict) -> Verdict | None:
         verdict = _on_runtime(item, _as_separated(item, verdict))
         if gate.scene is None:
-            verdict = _as_note(item, verdict).explained()
+            verdict = _with_reference(item, _as_note(item, verdict)).explained()
         measurement = verdict.measurement
         if problem := _wrong_subject(item, measurement):
             item.stash[_MISDIRECTED].append(problem)
@@ -275,6 +275,20 @@ def _with_unjudged_budget(
     measurement = verdict.measurement
     evidence = (*measurement.evidence, f"{fact}same run, this growth is a note")
     return replace(verdict, measurement=replace(measurement, evidence=evidence))
+
+
+def _with_reference(item: pytest.Item, verdict: Verdict) -> Verdict:
+    """Add the float reference's accuracy to a broken floor, if the run has the reference."""
+    case, measurement = case_of(item), verdict.measurement
+    is_broken = measurement.name == Name.ACCURACY and verdict.outcome is not Outcome.PASS
+    if not is_broken or case is None or case.recipe is None:
+        return verdict
+    reference = item.config.stash[GATE].session.built(case.model, case.recipe.reference.name)
+    if reference is None or reference.sha256 in measurement.artifacts:
+        return verdict
+    from litegate.measures.accuracy import with_reference  # late: it loads NumPy
+
+    return with_reference(verdict, reference)
 
 
 def annotate(

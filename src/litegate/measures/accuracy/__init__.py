@@ -5,15 +5,15 @@ A drop is paired: both artifacts run on the same samples.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.core.errors import MeasurementError
-from litegate.core.units import Unit
+from litegate.core.errors import LitegateError, MeasurementError
+from litegate.core.units import Unit, text
 from litegate.measures.accuracy.decisions import decide, demand_comparable, tie_evidence
 from litegate.measures.accuracy.duplicates import originals
 from litegate.measures.accuracy.flips import (
@@ -26,7 +26,7 @@ from litegate.measures.accuracy.flips import (
 )
 from litegate.measures.accuracy.layer_error import divergence
 from litegate.measures.accuracy.shares import PairedCounts, drop, share, worst_drop
-from litegate.measures.measurement import Measurement
+from litegate.measures.measurement import Measurement, Verdict
 from litegate.measures.names import Name
 from litegate.measures.statistics.proportions import FlipCounts
 from litegate.runtimes.inference import Outputs, predict
@@ -100,6 +100,22 @@ def accuracy(artifact: Artifact) -> Measurement:
         originals(artifact.evaluation),
         evidence=(f"{right:,} of {n:,} samples right", *tie_evidence(marks.ties)),
         artifacts=(artifact.sha256,),
+    )
+
+
+def with_reference(verdict: Verdict, reference: Artifact) -> Verdict:
+    """Add the accuracy of the float reference to a verdict on a floor that it did not keep.
+
+    It tells a poor network from a poor quantization. A reference without accuracy adds nothing.
+    """
+    try:
+        value = text(accuracy(reference).value, Unit.PERCENT)
+    except LitegateError:
+        return verdict  # the checks that need the reference report the error
+    fact = f"the float reference, {reference.recipe.name}, has {value} on the same samples"
+    measurement = verdict.measurement
+    return replace(
+        verdict, measurement=replace(measurement, evidence=(fact, *measurement.evidence))
     )
 
 
