@@ -21,6 +21,7 @@ from litegate.gate.session import GateSession
 from litegate.measures.accuracy import answers
 from litegate.measures.noise import METHOD, MIN_LIMIT_SD, MIN_SEEDS, NoiseRow, write_row
 from litegate.spec import Artifact, Model, Recipe
+from litegate.spec.artifact_keys import data_key
 from litegate.spec.cases import Case
 
 
@@ -98,7 +99,7 @@ def _measured(session: GateSession, model: Model, recipe: Recipe, count: int) ->
     return NoiseRow(
         model=model.name,
         recipe=recipe.name,
-        data=built[0].evaluation.digest,
+        data=data_key(model.data, session.options.project),
         samples=len(built[0].evaluation.y),
         seeds=seeds,
         right=tuple(correct),

@@ -30,7 +30,6 @@ from litegate.measures.noise import (
     write_row,
 )
 from litegate.spec import Budget, Data, DataLocations, Kind, Model, Training
-from litegate.spec.artifact_keys import data_key
 from litegate.spec.loader import discover
 from litegate.testing import artifact, evaluation, tiny
 
@@ -208,7 +207,7 @@ def project(tmp_path, monkeypatch):
         found.asked.append((name, model.training.seed))
         if model.training.seed == found.fails:
             return {name: BuildError("it broke")}
-        data = replace(split, digest=data_key(model.data, Path()))
+        data = replace(split, digest=self.split_key(model))
         seed = 7 if found.fixed else model.training.seed - 33
         return {name: artifact(tiny(Kind.INT8_QAT, seed=seed), split=data)}
 
