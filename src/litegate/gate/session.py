@@ -335,7 +335,8 @@ def conclude(session: GateSession, run: Run) -> dict[str, Any]:
         timed = any(row["measurement"].startswith("latency") for row in model_rows)
         rows, notes = overview(model, artifacts, BASELINE, timed=timed)
         run.recipes += rows
-        run.notes += [*notes, *missing_accuracy_notes(model), *recipe_notes(model, artifacts)]
+        run.notes += [*notes, *missing_accuracy_notes(model)]
+        run.notes += recipe_notes(model, artifacts, is_compared=run.base is not None)
         run.notes += leaked_sample_notes(model, artifacts.values())
         for recipe in gated_recipes(model, session.options.only_recipes):
             recipe_rows = [row for row in model_rows if row["recipe"] == recipe.name]

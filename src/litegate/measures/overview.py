@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from math import isfinite
 from typing import Any
 
@@ -22,7 +23,7 @@ from litegate.measures.metrics.resampling import plain_value
 from litegate.measures.structure.arena import arena
 from litegate.measures.structure.size import compressed_size, size, size_ratio
 from litegate.runtimes.inference import predict
-from litegate.spec import Artifact, Budget, Model, Recipe
+from litegate.spec import Artifact, Budget, Model, Recipe, Regression
 
 
 def overview(
@@ -59,17 +60,24 @@ def _mismatch_notes(artifact: Artifact) -> list[str]:
     return [note]
 
 
-def recipe_notes(model: Model, artifacts: Mapping[str, Artifact]) -> list[str]:
-    """Return notes on each gated recipe's limits, data and outputs that cannot show much."""
+def recipe_notes(
+    model: Model, artifacts: Mapping[str, Artifact], *, is_compared: bool = False
+) -> list[str]:
+    """Return notes on each gated recipe's limits, data and outputs that cannot show much.
+
+    The default limits against a base count if the run `is_compared` with one.
+    """
     notes: list[str] = []
     for recipe in model.recipes:
         reference = artifacts.get(recipe.reference.name)
         if recipe.gate and reference and recipe.name in artifacts:
             subject = f"{model.name}/{recipe.name}"
-            notes += [f"{subject}: {lint}" for lint in _limit_notes(model, recipe, reference)]
+            budget = model.budget_of(recipe)
+            if is_compared and not budget.regression:
+                budget = replace(budget, regression=Regression())
+            notes += [f"{subject}: {lint}" for lint in _limit_notes(budget, reference)]
             with suppress(LitegateError):  # the checks report the error
                 candidate = artifacts[recipe.name]
-                budget = model.budget_of(recipe)
                 warnings = (
                     *reference_gain_notes(reference, candidate),
                     *_batch_notes(candidate),
@@ -116,7 +124,7 @@ def _why_unmeasured(model: Model) -> str:
     return f"metric {name} is for networks that do not classify"
 
 
-def _limit_notes(model: Model, recipe: Recipe, reference: Artifact) -> tuple[str, ...]:
+def _limit_notes(budget: Budget, reference: Artifact) -> tuple[str, ...]:
     try:
         marked = answers(reference)
     except LitegateError:
@@ -128,7 +136,7 @@ def _limit_notes(model: Model, recipe: Recipe, reference: Artifact) -> tuple[str
     n, distinct = len(marked.right), len(first_indices(originals(reference.evaluation)))
     copies = f"evaluation split: {samples_in_words(n, distinct)}; copies prove nothing"
     notes = undecidable_limit_notes(
-        model.budget_of(recipe), distinct, per_class, per_slice=per_slice, accuracy=share
+        budget, distinct, per_class, per_slice=per_slice, accuracy=share
     )
     return notes if n == distinct else (copies, *notes)
 

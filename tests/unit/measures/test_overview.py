@@ -135,3 +135,13 @@ def test_a_batch_that_had_to_be_fixed_is_noted(certificate, noted):
     }
     notes = recipe_notes(model, artifacts)
     assert any("has a fixed batch of 1, since TensorFlow cannot" in note for note in notes) == noted
+
+
+@pytest.mark.parametrize("is_compared", [True, False])
+def test_the_default_limits_against_a_base_count_beside_one(is_compared):
+    """Half a point of the planted 200 samples is one sample."""
+    planted = scene(budget=JUDGED)
+    sides = (planted.candidate, planted.reference)
+    artifacts = {artifact.recipe.name: artifact for artifact in sides}
+    notes = recipe_notes(planted.model, artifacts, is_compared=is_compared)
+    assert any(": regression.accuracy: 0.50 points of " in note for note in notes) is is_compared

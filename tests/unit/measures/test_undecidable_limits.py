@@ -38,6 +38,14 @@ def test_tolerance_finer_than_the_split(limit, n, lint):
     assert ("extra_errors" in told(in_errors, n)) is lint
 
 
+@pytest.mark.parametrize(("n", "lint"), [(200, True), (538, True), (539, False)])
+def test_a_limit_against_the_base_is_a_tolerance_too(n, lint):
+    """The default one, half a point; more samples do not reduce the noise of training."""
+    found = told(Budget(regression=Regression()), n)
+    assert list(found) == (["regression.accuracy"] if lint else [])
+    assert not lint or "`litegate noise` measures" in found["regression.accuracy"]
+
+
 def test_tolerance_is_told_in_samples():
     """Half a point of 360 samples is 1.8 samples, and it is told how many would do."""
     sentence = told(Budget(accuracy_drop=points(0.5)))["accuracy_drop"]

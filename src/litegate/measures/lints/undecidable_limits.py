@@ -39,6 +39,11 @@ USUAL_FLIPS = 0.01
 A small MNIST network flips 0.1 %. Fewer flips need fewer samples, so 1 % errs on the safe side."""
 
 
+_REGRESSION = "regression.accuracy"
+_NOISE = "`litegate noise` measures how much of it training from another seed changes"
+"""A limit against the base has training noise, too, which more samples do not reduce."""
+
+
 def undecidable_limit_notes(
     budget: Budget,
     n: int,
@@ -68,6 +73,8 @@ def undecidable_limit_notes(
     }
     notes = [_too_high(name, limit, samples) for name, (limit, samples) in floors.items() if limit]
     notes += [_too_fine(name, limit, n) for name, limit in drops.items() if limit]
+    if budget.regression and (note := _too_fine(_REGRESSION, budget.regression.accuracy, n)):
+        notes.append(f"{note}; {_NOISE}")
     notes += [
         _errors_grow(name, limit, reference_accuracy)
         for name, limit in drops.items()
