@@ -16,8 +16,9 @@ from litegate.data.sources import is_lfs_pointer
 def report_missing_files(project: Path) -> Iterator[None]:
     """Raise DataUnavailable for a file that the project's own code misses in the context.
 
-    A file that Git LFS left as a pointer is missing, too, whatever the code makes of it. All other
-    exceptions pass.
+    A folder that was listed and does not exist is missing, too: a pattern finds nothing in it, and
+    the code fails later. So is a file that Git LFS left as a pointer, whatever the code makes of
+    it. All other exceptions pass.
     """
     with record_reads(project) as reads:
         try:
@@ -32,6 +33,10 @@ def report_missing_files(project: Path) -> Iterator[None]:
                 raise data_not_found(name, place, project, remedy="") from error
             if place and _is_missing(error):
                 raise _missing(error, place, project) from error
+            folder = next(iter(reads.missing_folders()), None)
+            if place and folder:
+                name, remedy = _relative(folder, project), "provide the folder, or correct the path"
+                raise data_not_found(name, place, project, remedy=remedy) from error
             raise
 
 

@@ -72,6 +72,33 @@ def test_a_missing_file_is_named_with_the_line_that_reads_it(project, load):
     assert "correct the path" in error.remedy
 
 
+FOLDERS = [
+    'sorted(Path("data/shapes").glob("*.png"))',
+    'sorted(Path("data").glob("shapes/*.png"))',
+    'sorted(Path("data/shapes").rglob("*.png"))',
+    '__import__("glob").glob("data/shapes/*.png")',
+    '[name for *_, names in __import__("os").walk("data/shapes") for name in names]',
+    '__import__("os").listdir("data/shapes")',
+]
+
+
+@pytest.mark.parametrize("files", FOLDERS, ids=["glob", "below", "rglob", "module", "walk", "list"])
+def test_a_missing_folder_is_named_whatever_the_code_makes_of_it(project, files):
+    """A pattern finds nothing in it, so that the error is about no arrays."""
+    load = f"return lg.Splits(x_test=np.stack([np.zeros(1) for file in {files}]))"
+    error = failure(project, load)
+    assert error.what == "data not found: data/shapes (models/kws.py:10)"
+    (project / "data" / "shapes").mkdir()
+    assert "at least one array" in str(failure(project, load, kind=Exception))
+
+
+def test_a_missing_folder_of_the_import_path_is_no_data(project, monkeypatch):
+    """Imports list such folders."""
+    monkeypatch.syspath_prepend(str(project / "gone"))
+    load = '[*Path("gone").glob("*")]; raise ValueError("no arrays")'
+    assert "no arrays" in str(failure(project, load, kind=Exception))
+
+
 def test_a_file_outside_of_the_project_is_named_whole(project):
     error = failure(project, 'return open("/no/such/kws.npz")')
     assert error.what == "data not found: /no/such/kws.npz (models/kws.py:10)"
