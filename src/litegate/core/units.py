@@ -192,6 +192,7 @@ _READ: Mapping[str, tuple[int, tuple[Unit, ...]]] = {
     "quantum": (1, (Unit.QUANTA,)),
     "point": (100, (Unit.POINTS,)),
 }
+_SINGULAR = {"points": "point", "quanta": "quantum"}
 ALLOWED = "a number and its unit, such as " + ", ".join(f"2 {suffix}" for suffix in _READ if suffix)
 # The lengths are bounded: the text comes from a file, and its number becomes an exact fraction.
 _AMOUNT = re.compile(r"(-?[0-9][0-9,]{0,20}(?:\.[0-9]{1,400})?) *(%|[A-Za-z][A-Za-z0-9 ]*)?")
@@ -249,6 +250,7 @@ def _scaled(value: Number, unit: Unit, context: Context) -> Decimal:
 
 
 def _joined(number: Decimal, unit: Unit) -> str:
-    digits = format(number, "f")
+    digits = format(number, ",f")
     digits = digits.rstrip("0").rstrip(".") if "." in digits else digits
-    return f"{digits} {_WRITTEN[unit][1]}".rstrip()
+    suffix = _WRITTEN[unit][1]
+    return f"{digits} {_SINGULAR.get(suffix, suffix) if abs(number) == 1 else suffix}".rstrip()

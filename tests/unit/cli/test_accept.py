@@ -382,11 +382,11 @@ def test_a_value_may_be_given(project, row, value, accepted):
     ("rows", "value", "reason"),
     [
         ([_latency()], "1.09 ms", "but this verdict measured 1.1 ms"),
-        ([_growth()], "8,735 B", "but this verdict measured 8736 B"),
+        ([_growth()], "8,735 B", "but this verdict measured 8,736 B"),
         ([_growth()], "19 %", "but this verdict is in B"),
         ([_drop(0.007)], "x", "cannot be read"),
         ([_drop(0.007)], "", "cannot be read"),
-        ([_drop(0.007), _latency()], "1 points", "--value needs exactly one verdict"),
+        ([_drop(0.007), _latency()], "1 point", "--value needs exactly one verdict"),
         ([_tensors("t")], "1", "a verdict with named offenders"),
     ],
 )

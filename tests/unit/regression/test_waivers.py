@@ -202,7 +202,7 @@ def test_a_comparison_is_covered_up_to_a_ceiling(own, covered):
     """In the unit of the file: below it and at it, not above."""
     assert covers(CEILING, _growth(own), TODAY) is covered
     if not covered:
-        assert "it accepts size <= 8,736 B, but this verdict measured 8737 B" in refusal(
+        assert "it accepts size <= 8,736 B, but this verdict measured 8,737 B" in refusal(
             CEILING, _growth(own), TODAY
         )
 

@@ -190,7 +190,7 @@ def test_a_limit_that_nobody_ranked_may_not_change():
 def test_the_merged_limits_of_a_recipe_count():
     """recipe(budget=...) loosens as the model's own budget does."""
     (one,) = weakenings(BASE, _recipe("budget", "size", to=_limit("12289", "B")))
-    assert one.sentence == "digits/int8_qat: budget size: 12288 B -> 12289 B"
+    assert one.sentence == "digits/int8_qat: budget size: 12,288 B -> 12,289 B"
 
 
 def test_a_recipes_own_limit_against_the_base_counts():
@@ -221,7 +221,7 @@ def test_one_edit_of_the_models_budget_is_said_once():
     head = _recipe("budget", "size", to=_limit("12289", "B"))
     head["models"]["digits"]["budget"]["size"] = _limit("12289", "B")
     assert [one.sentence for one in weakenings(BASE, head)] == [
-        "digits: budget size: 12288 B -> 12289 B"
+        "digits: budget size: 12,288 B -> 12,289 B"
     ]
 
 
@@ -380,7 +380,7 @@ def test_a_model_that_was_renamed_is_followed():
     head = deepcopy(head)
     head["models"]["numbers"]["budget"]["size"] = None
     assert [one.sentence for one in weakenings(BASE, head)] == [
-        "numbers: budget size: 12288 B -> no limit"
+        "numbers: budget size: 12,288 B -> no limit"
     ]
 
 
@@ -397,7 +397,7 @@ def test_the_measurement_names_each_offender():
     broken = count_weakened(compare_model(BASE, head, "digits")) <= 0
     kept = count_weakened(compare_model(BASE, BASE, "digits")) <= 0
     assert (broken.outcome, kept.outcome) == (Outcome.FAIL, Outcome.PASS)
-    assert broken.measurement.offenders == ("digits: budget size: 12288 B -> no limit",)
+    assert broken.measurement.offenders == ("digits: budget size: 12,288 B -> no limit",)
     assert kept.measurement.n > 10
 
 

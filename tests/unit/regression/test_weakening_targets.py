@@ -35,12 +35,12 @@ def weakenings(base, head):
 @pytest.mark.parametrize(
     ("before", "after", "found"),
     [
-        (Budget(macs=5000), Budget(macs=5001), [("macs", "5000", "5001")]),
+        (Budget(macs=5000), Budget(macs=5001), [("macs", "5,000", "5,001")]),
         (Budget(macs=5000), Budget(macs=5000), []),
         (Budget(macs=5000), Budget(macs=4999), []),
         (Budget(leaked_samples=0), Budget(leaked_samples=1), [("leaked_samples", "0", "1")]),
         (Budget(leaked_samples=1), Budget(leaked_samples=0), []),
-        (Budget(macs=5000), Budget(), [("macs", "5000", "no limit")]),
+        (Budget(macs=5000), Budget(), [("macs", "5,000", "no limit")]),
         (Budget(arena=byte(528)), Budget(arena=byte(529)), [("arena", "528 B", "529 B")]),
         (Budget(arena=byte(528)), Budget(arena=byte(527)), []),
         (Budget(), Budget(macs=1, arena=byte(1)), []),
