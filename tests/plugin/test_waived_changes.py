@@ -99,7 +99,7 @@ def test_an_accepted_growth_excuses_one_pull_request(repository):
     following = repository.judge()
     assert following.ret == 1
     following.stdout.fnmatch_lines(
-        [f"*it lapsed: it is for the base {accepted['base'][:12]}, but the base is now*"]
+        [f"*it has lapsed (it was for the base {accepted['base'][:12]}, the base is now*"]
     )
 
 

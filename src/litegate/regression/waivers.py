@@ -151,8 +151,8 @@ def _base_refusal(waiver: Waiver, row: Row) -> str:
     if not row.get("base"):
         return "it names a base, but this verdict does not compare with one"
     return (
-        f"it lapsed: it is for the base {short_key(waiver.base)}, but the base is now "
-        f"{short_key(row['base'])}"
+        f"it has lapsed (it was for the base {short_key(waiver.base)}, the base is now "
+        f"{short_key(row['base'])})"
     )
 
 
@@ -233,8 +233,8 @@ def _state(waiver: Waiver, rows: list[Row], today: date) -> str:
 
 def _unused_state(waiver: Waiver, matching: list[Row], rows: list[Row]) -> str:
     if matching and waiver.base not in ("", matching[0].get("base", "")):
-        lapsed = _base_refusal(waiver, matching[0])
-        return f"is unused: {lapsed}; remove it once its change is merged"
+        reason = _base_refusal(waiver, matching[0])
+        return f"is unused, since {reason}; remove it once its change is merged"
     if matching:
         return "is unused, since the limit is kept: remove it"
     if any(matches(waiver, {**row, "measurement": waiver.measurement}) for row in rows):

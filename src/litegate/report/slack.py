@@ -25,7 +25,7 @@ thirds worse unnoticed. A larger share would nag about limits that were set with
 HEADROOM = Fraction(110, 100)
 """Factor on an exact value: the next honest change adds a little. Ten times the growth in size that
 `Regression` allows by default, so that a proposed limit lasts for several changes."""
-SLACK = "is far from its limit"
+SLACK = "could be tightened to"
 """In each of these notes and in no other, so that reports can find them."""
 _DIGITS = 2
 """Significant digits of a proposed limit, which a person writes and reads; the rounding is
@@ -136,8 +136,8 @@ def _note(row: Row, notation: _Notation, needed: Fraction) -> str:
 
     value, limit = text(row["value"], unit), text(row["limit"], unit)
     return (
-        f"{subject_of(row)}: {row['measurement']} {value} {SLACK}, {row['relation']} {limit}; "
-        f"{notation.field}={_proposed(notation, needed)} would keep it there"
+        f"{subject_of(row)}: {row['measurement']} is {value}, its limit {limit}: it {SLACK} "
+        f"{notation.field}={_proposed(notation, needed)}"
     )
 
 

@@ -113,13 +113,11 @@ def test_one_point_triples_the_errors():
     """The tolerance in extra errors for each thousand, and what it makes of the errors."""
     budget = Budget(accuracy=percent(99.5), accuracy_drop=points(1))
     assert told(budget, 10_000)["accuracy_drop"] == (
-        "accuracy_drop: 1.00 points allows 10.0 errors more in 1,000 samples; the reference"
-        " makes 5.0: they may grow 3.000 times"
+        "accuracy_drop: 1.00 points allows 10 more errors in 1,000 samples; the reference makes 5"
     )
     errors = Budget(accuracy=percent(99.5), extra_errors=per_thousand(10))
     assert told(errors, 10_000)["extra_errors"] == (
-        "extra_errors: 10.0 per 1000 allows 10.0 errors more in 1,000 samples; the reference"
-        " makes 5.0: they may grow 3.000 times"
+        "extra_errors: 10.0 per 1000 allows 10 more errors in 1,000 samples; the reference makes 5"
     )
 
 
@@ -127,7 +125,7 @@ def test_reference_without_errors():
     """No ratio where there is nothing to multiply."""
     budget = Budget(accuracy_drop=points(1))
     sentence = told(budget, 10_000, accuracy=1)["accuracy_drop"]
-    assert sentence.endswith("10.0 errors more in 1,000 samples; the reference makes none")
+    assert sentence.endswith("10 more errors in 1,000 samples; the reference makes none")
 
 
 def test_empty_split_is_an_error():

@@ -225,7 +225,7 @@ def test_a_waiver_lapses_with_its_base():
         assert not covers(waiver, row, TODAY)
         assert covers(waiver, {**row, "base": OLD}, TODAY)
         (note,) = waiver_notes([waiver], [row], TODAY)
-        assert f"it is for the base {OLD[:12]}, but the base is now {NEW[:12]}" in note
+        assert f"it has lapsed (it was for the base {OLD[:12]}, the base is now {NEW[:12]})" in note
         assert not list(waiver_errors([waiver], [row], RECIPES))
 
 

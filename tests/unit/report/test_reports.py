@@ -286,7 +286,7 @@ def test_a_pass_whose_interval_reaches_beyond_its_limit_says_what_proved_it(run,
 
 def test_advice_on_limits_is_one_line(run):
     """Until -v asks for it; other notes stay."""
-    slack = [f"m: size {n} B {SLACK}, <= 9 B; size=kib(1) would keep it there" for n in (1, 2)]
+    slack = [f"m: size is {n} B, its limit 9 B: it {SLACK} size=kib(1)" for n in (1, 2)]
     run.notes = ["another", *slack]
     said = _text(run)
     assert "note: another" in said

@@ -128,15 +128,14 @@ def _errors_grow(name: str, limit: Quantity, accuracy: Number) -> str:
     errors = 1 - accuracy
     if limit.value < (GROWTH - 1) * errors or limit.value <= 0:
         return ""
-    allowed = f"{name}: {limit} allows {_in_thousand(limit.value)} errors more in 1,000 samples"
+    allowed = f"{name}: {limit} allows {_in_thousand(limit.value)} more errors in 1,000 samples"
     if not errors:
         return f"{allowed}; the reference makes none"
-    ratio = text(1 + limit.value / errors, Unit.RATIO)
-    return f"{allowed}; the reference makes {_in_thousand(errors)}: they may grow {ratio} times"
+    return f"{allowed}; the reference makes {_in_thousand(errors)}"
 
 
 def _in_thousand(share: Number) -> str:
-    return f"{float(1000 * share):.1f}"
+    return f"{float(1000 * share):.1f}".removesuffix(".0")
 
 
 def _group_too_fine(noun: str, limit: Quantity, sizes: Mapping[str, int]) -> str:
