@@ -12,6 +12,7 @@ from pathlib import Path
 
 from litegate.cli.new_files import is_taken, left, shown, template, to_do, write
 from litegate.core.errors import ConfigError
+from litegate.core.git import origin_host
 
 _PLAIN = re.compile(r"[\w.][\w./ +@=-]*")
 """Names of folders without a character that YAML, a shell, a glob or an expression interprets."""
@@ -29,8 +30,11 @@ def repository_root(project: Path) -> Path:
 
 
 def is_on_gitlab(root: Path) -> bool:
-    """Return True for a repository with a pipeline of GitLab and nothing of GitHub's."""
-    return (root / ".gitlab-ci.yml").exists() and not (root / ".github").exists()
+    """Return True if the workflows of a repository, or else its remote, are GitLab's alone."""
+    has_pipeline, has_github = (root / ".gitlab-ci.yml").exists(), (root / ".github").exists()
+    if has_pipeline or has_github:
+        return not has_github
+    return "gitlab" in origin_host(root).lower()
 
 
 def folder_in_repository(project: Path, checks: str) -> str:

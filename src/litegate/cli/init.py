@@ -36,6 +36,14 @@ EXAMPLE = "my_model.py"
 _DEFAULTS = {option.name: option.default for option in OPTIONS}
 _IGNORED = ".litegate/"
 _IMPORTS_LITEGATE = re.compile(r"^\s*(import|from)\s+litegate\b", re.MULTILINE)
+_TENSORFLOW = (
+    'for the example: `pip install "litegate[train]"` (TensorFlow); ready-made .tflite files do '
+    "not need it: docs/how-to/prebuilt.md"
+)
+_EXTRAS = (
+    "choose the extra in the workflow's line `pip install`, as its comment says; changed later, it "
+    "is a weakened limit"
+)
 _SHOWN_FILES = 3
 """Files of a folder that an error names: enough to recognize what the folder is for."""
 
@@ -50,8 +58,8 @@ def init(
         bool | None,
         typer.Option(
             "--gitlab/--github",
-            help="The workflow to write; without either, .gitlab-ci.yml if there is one and no "
-            ".github/, else GitHub's.",
+            help="The workflow to write; without either, GitLab's if there is .gitlab-ci.yml and "
+            "no .github/, or neither and the remote's host is GitLab, else GitHub's.",
             show_default=False,
         ),
     ] = None,
@@ -90,7 +98,7 @@ def put(project: Path, *, models: str | None = None, gitlab: bool | None = None)
     ):
         lines.append(line)
         yield line
-    yield from _next_steps(project, folder, checks_folder, lines)
+    yield from _next_steps(project, folder, checks_folder, lines, gitlab=gitlab)
 
 
 def checks() -> Path:
@@ -206,7 +214,9 @@ def _put_gitignore(project: Path) -> Iterator[str]:
         yield write(project, own, template("gitignore"))
 
 
-def _next_steps(project: Path, folder: str, checks: str, lines: Iterable[str]) -> Iterator[str]:
+def _next_steps(
+    project: Path, folder: str, checks: str, lines: Iterable[str], *, gitlab: bool
+) -> Iterator[str]:
     if not any(line.startswith((WROTE, TO_DO)) for line in lines):
         yield f"nothing to do: all files are there; `pytest {checks}/` gates the models"
         return
@@ -217,11 +227,15 @@ def _next_steps(project: Path, folder: str, checks: str, lines: Iterable[str]) -
             "put your own model in its place, as its comments say, and run the command again",
         ]
         if find_spec("tensorflow") is None:
-            steps.insert(0, '`pip install "litegate[train]"` installs TensorFlow for the example')
-            steps[-1] += "; ready-made .tflite files need no TensorFlow: docs/how-to/prebuilt.md"
+            steps.insert(0, _TENSORFLOW)
     if any(line.startswith(TO_DO) for line in lines):
         steps.insert(0, "change by hand what is marked `to do` above")
-    steps.append("commit the files: the workflow compares each change with its merge base")
+    steps.append(_EXTRAS)
+    host, other, flag = ("GitLab", "GitHub", "github") if gitlab else ("GitHub", "GitLab", "gitlab")
+    steps.append(
+        f"commit the files: {host}'s workflow compares each change with its merge base "
+        f"(for {other}: `litegate init --{flag}`)"
+    )
     for number, step in enumerate(steps, 1):
         yield f"{'next:  ' if number == 1 else '       '}{number}. {step}"
 

@@ -83,10 +83,22 @@ def repository_page(project: Path) -> str:
         return f"{os.environ.get('GITHUB_SERVER_URL', 'https://github.com')}/{repository}"
     if page := os.environ.get("CI_PROJECT_URL"):
         return page
-    remote = _git(project, "remote", "get-url", "origin") or ""
-    match = _REMOTE.fullmatch(remote)
+    match = _origin(project)
     is_host = match and "." in match[1].strip(".")
     return f"https://{match[1]}/{match[2]}" if match and is_host else ""
+
+
+def origin_host(project: Path) -> str:
+    """Return the host of the remote "origin"; empty without one, and if git is not installed."""
+    try:
+        match = _origin(project)
+    except ConfigError:
+        return ""
+    return match[1] if match else ""
+
+
+def _origin(project: Path) -> re.Match[str] | None:
+    return _REMOTE.fullmatch(_git(project, "remote", "get-url", "origin") or "")
 
 
 def commit_hash(project: Path, name: str) -> str | None:

@@ -41,18 +41,20 @@ def test_an_empty_folder_is_made_ready(tmp_path):
     assert set(_files(tmp_path)) == OTHERS | {f"checks/{name}" for name in OURS}
     wrote = {line.removeprefix("wrote  ") for line in lines if line.startswith("wrote")}
     assert wrote == OTHERS | {f"checks/: {len(OURS)} files of checks"}
-    first, second, third = lines[len(wrote) :]
+    first, second, third, fourth = lines[len(wrote) :]
     assert first.startswith("next:  1. `pytest checks/` trains the example models/my_model.py")
     assert second.startswith("       2. put your own model in its place")
-    assert third.startswith("       3. commit the files")
+    assert third.startswith("       3. choose the extra in the workflow's line `pip install`")
+    assert fourth.startswith("       4. commit the files: GitHub's workflow compares")
+    assert fourth.endswith("(for GitLab: `litegate init --gitlab`)")
 
 
 def test_without_tensorflow_the_first_step_installs_it(tmp_path, monkeypatch):
     monkeypatch.setattr(sys.modules[put.__module__], "find_spec", lambda _name: None)
-    *_, first, second, third, _ = put(tmp_path)
-    assert 'next:  1. `pip install "litegate[train]"`' in first
+    *_, first, second, _, _, _ = put(tmp_path)
+    assert 'next:  1. for the example: `pip install "litegate[train]"` (TensorFlow)' in first
+    assert "ready-made .tflite files do not need it" in first
     assert "2. `pytest checks/`" in second
-    assert "ready-made .tflite files need no TensorFlow" in third
 
 
 def test_the_checks_are_this_projects_own(tmp_path):
@@ -323,6 +325,29 @@ def on_gitlab(tmp_path):
         return lines
 
     return put_beside
+
+
+@pytest.mark.parametrize(
+    ("remote", "taken", "is_gitlab"),
+    [
+        ("git@gitlab.com:a/b.git", "", True),
+        ("https://gitlab.example.org/a/b", "", True),
+        ("https://github.com/gitlab/b", "", False),
+        ("git@gitlab.com:a/b.git", ".github", False),
+        ("", "", False),
+    ],
+)
+def test_the_remote_s_host_decides_without_a_workflow(tmp_path, remote, taken, is_gitlab):
+    """Not its path; a workflow that is there decides before it."""
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    if remote:
+        subprocess.run(["git", "remote", "add", "origin", remote], cwd=tmp_path, check=True)
+    if taken:
+        (tmp_path / taken).mkdir()
+    *_, last = put(tmp_path)
+    assert (tmp_path / ".gitlab-ci.yml").exists() is is_gitlab
+    assert (tmp_path / ".github" / "workflows" / "gate.yml").exists() is not is_gitlab
+    assert last.endswith(f"`litegate init --{'github' if is_gitlab else 'gitlab'}`)")
 
 
 def test_a_pipeline_that_is_there_includes_the_job(on_gitlab):
