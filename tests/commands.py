@@ -14,7 +14,7 @@ OTHERS = {"bash", "cd", "echo", "gh", "git", "if", "mkdir", "rm", "source", "tes
 """Programs of every machine."""
 WRITTEN = {"make_data.py"}
 """Scripts that the tutorial has its reader write."""
-_FILTERS = {"find", "sha256sum", "sort", "xargs"}
+_FILTERS = {"curl", "find", "sha256sum", "sort", "tar", "xargs"}
 _TOOLS = {"lint-imports", "mypy", "ruff", "sphinx-build"}
 UsageError = typer.BadParameter.__base__
 """What a command raises for an option that it does not have."""

@@ -24,10 +24,11 @@ from litegate.data.validation import preprocess
 from litegate.spec import Data, DataLocations, Splits
 
 DOCS = PROJECT / "docs" / "how-to"
-ARRAYS, PICTURES, CSV_OF_PNG, WAVES = blocks("python", pages=[DOCS / "data.md"])
+ARRAYS, PICTURES, HELD_OUT, CSV_OF_PNG, WAVES = blocks("python", pages=[DOCS / "data.md"])
 STANDARDIZED, DIGEST = blocks("python", pages=[DOCS / "data_domain.md"])
 DECLARED, TENSORS, HUB, TFDS = blocks("python", pages=[DOCS / "data_streams.md"])
 LFS, BUCKET, DOWNLOAD, CACHE = blocks("yaml", pages=[DOCS / "data_ci.md"])
+PACK, UNPACK = blocks("sh", pages=[DOCS / "data_ci.md"])
 
 STREAMED = """
 import runpy, sys
@@ -109,6 +110,42 @@ def test_wav_files_are_a_data_set(folder):
     made = prepared(declared(WAVES, "WORDS"), folder)
     assert made.x_test.tolist() == [[0.0] * 100, [0.5] * 100]
     assert made.y_test.tolist() == [0, 1]
+
+
+def test_files_without_a_split_are_held_out_by_name(folder):
+    """About a fifth; a new file moves no other, and a missing folder is an error."""
+    split = declared(HELD_OUT, "split")
+    with pytest.raises(FileNotFoundError):
+        split(Path("data"), ("no", "yes"))
+    for word in ("no", "yes"):
+        (folder / "data" / word).mkdir()
+        for number in range(200):
+            (folder / "data" / word / f"{number}.wav").touch()
+    train, test = split(Path("data"), ("no", "yes"))
+    assert len(train) + len(test) == 400
+    assert 60 <= len(test) <= 100
+    assert {label for _, label in test} == {0, 1}
+    (folder / "data" / "no" / "new.wav").touch()
+    for before, after in zip((train, test), split(Path("data"), ("no", "yes")), strict=True):
+        assert set(before) <= set(after)
+
+
+@pytest.mark.parametrize("served", ["whole", "damaged", "missing"])
+def test_many_files_arrive_in_one_archive_or_the_step_fails(served, folder):
+    server, picture = folder / "server", folder / "data" / "pictures" / "a.png"
+    server.mkdir()
+    picture.parent.mkdir()
+    picture.write_bytes(b"picture")
+    subprocess.run(["bash", "-e", "-c", PACK.text], check=True)
+    picture.unlink()
+    archive = Path("pictures.tar").rename(server / "pictures.tar")
+    if served == "damaged":
+        archive.write_bytes(archive.read_bytes().replace(b"picture", b"pictura"))
+    elif served == "missing":
+        archive.unlink()
+    script = UNPACK.text.replace("https://example.com", server.as_uri()).replace("--retry 3", "")
+    done = subprocess.run(["bash", "-e", "-c", script], capture_output=True, check=False)
+    assert (done.returncode == 0) is picture.is_file() is (served == "whole"), done.stderr
 
 
 def test_standardized_features_stay_in_their_domain(folder):
