@@ -239,7 +239,7 @@ def recipe_head(rows: Sequence[Row]) -> tuple[str, ...]:
     names += metrics if len(metrics) <= _MOST_METRICS else ["metrics"]
     return (
         *("recipe", "", ", ".join(names) or "quality", "vs. reference", "vs. float32"),
-        *("bytes", "ratio", "compressed", "arena", "fastest run"),
+        *("bytes", "ratio", "compressed", "arena", "interleaved time"),
     )
 
 

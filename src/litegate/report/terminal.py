@@ -5,7 +5,7 @@ What failed comes last, next to the reader's prompt: tables and notes scroll awa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from litegate.core.escaping import plain
@@ -119,19 +119,20 @@ def _accepted(run: Run, width: int, most_passed: int | None) -> Iterator[Line]:
     shown_ids = {id(row) for row in shown_passed}
     left_out = [row for row in passed if id(row) not in shown_ids]
     if left_out and most_passed:
-        yield "plain", f"and {len(left_out):,} more passed{_why_left_out(left_out)}: -v shows them"
+        yield "plain", _left_out(left_out)
 
 
 def _nearness(row: Mapping[str, Any]) -> tuple[bool, float]:
     return is_clean(row), severity(row)
 
 
-def _why_left_out(left_out: Iterable[Mapping[str, Any]]) -> str:
-    clean = [is_clean(row) for row in left_out]
-    if all(clean):
-        return ", with nothing found where nothing may be"
-    counted = f", {sum(clean):,} of them with nothing found" if any(clean) else ""
-    return f", further from their limits{counted}"
+def _left_out(rows: Sequence[Mapping[str, Any]]) -> str:
+    clean = sum(is_clean(row) for row in rows)
+    passed = f"{len(rows):,} more {'check' if len(rows) == 1 else 'checks'} passed"
+    if clean == len(rows):
+        return f"{passed}; {'it' if clean == 1 else 'they'} found no violation (-v lists them)"
+    counted = f"; {clean:,} of them found no violation" if clean else ""
+    return f"{passed}, further from their limits{counted} (-v lists them)"
 
 
 def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
