@@ -15,6 +15,7 @@ from litegate.spec import Kind
 from litegate.spec.artifact_keys import data_key
 from litegate.spec.loader import discover
 from litegate.testing import float_layer, pad, revalue, tiny
+from litegate.testing.store import fill_store
 
 CHECKS = Path(__file__).resolve().parents[2] / "checks"
 GOOD = tiny(Kind.INT8_QAT)
@@ -225,6 +226,24 @@ def test_a_limit_below_the_noise_is_said_to_be(repository, judged, right, warned
     _, rows = judged(pad(GOOD, 1))
     assert "SD from seed to seed" in rows[ACCURACY]["sentence"]
     assert ("harmless changes also break it" in rows[ACCURACY]["sentence"]) is warned
+
+
+@pytest.mark.parametrize("is_noted", [False, True], ids=["same data", "other preprocessing"])
+def test_a_gain_on_the_data_of_the_base_needs_no_note(project, is_noted):
+    """It is an improvement; other data or labels may only look like one."""
+    for name in ("test_regression.py", "test_weakened_limits.py"):
+        shutil.copy(CHECKS / name, project.path / "checks")
+    biased = revalue(GOOD, "dense/bias", lambda bias: bias + np.array([0, 0, 0, 10**6], bias.dtype))
+    project.model(files={"float32": tiny(Kind.FLOAT32), "int8_qat": biased}).as_base()
+    project.model(network="another")
+    if is_noted:
+        file = project.path / "models" / "tiny.py"
+        file.write_text(file.read_text().replace("return samples", "return samples * 1"))
+        fill_store(project.path, "tiny", {"float32": tiny(Kind.FLOAT32), "int8_qat": GOOD})
+    _, rows = run_all(project)
+    assert rows[ACCURACY]["value"] < -0.5
+    report = json.loads((project.path / ".litegate/report/report.json").read_text("utf-8"))
+    assert any("better than the base's" in note for note in report["notes"]) is is_noted
 
 
 def test_noise_that_was_not_measured_is_not_mentioned(judged):

@@ -147,6 +147,10 @@ class GateSession:
         side = self.counterparts.get(role)
         return side is not None and side.find_names(case) is not None
 
+    def with_same_data(self, case: Case) -> list[str]:
+        """Return the roles of the commits that declare the same data for a case."""
+        return [role for role, side in self.counterparts.items() if side.has_same_data(case)]
+
     def new_cases(self) -> list[Case]:
         """The gated recipes that the base does not know; none without a base."""
         if self.base is None:
@@ -351,6 +355,8 @@ def conclude(session: GateSession, run: Run) -> dict[str, Any]:
             ):
                 run.unlimited.append(subject)
                 run.notes.append(f"{subject}: {_UNLIMITED}")
-            run.notes += [f"{subject}: {note}" for note in gain_notes(recipe_rows, budget.metrics)]
+            same_data = session.with_same_data(Case(model=model, recipe=recipe))
+            gains = gain_notes(recipe_rows, budget.metrics, same_data)
+            run.notes += [f"{subject}: {note}" for note in gains]
         run.artifacts |= {a.sha256: a.certificate for a in artifacts.values()}
     return document(run)

@@ -49,6 +49,15 @@ class Counterpart:
         names = self.find_names(case)
         return str(self.base.models[names[0]]["keys"][names[1]]) if names else ""
 
+    def has_same_data(self, case: Case) -> bool:
+        """Return True if that commit declares the same data, labels and preprocessing."""
+        names = self.find_names(case)
+        if names is None:
+            return False
+        before = self.base.models[names[0]]["data"]
+        after = self.declared["models"][case.model.name]["data"]
+        return all(before[part] == after[part] for part in ("key", "preprocessing"))
+
     def build(self, cases: Iterable[Case]) -> None:
         """Find or build the artifact of each case; `artifact` raises the error of a failed one."""
         for case in cases:

@@ -59,6 +59,14 @@ def test_a_gain_beyond_the_interval_is_named(name, value, said):
     assert said in "".join(notes)
 
 
+@pytest.mark.parametrize(("same", "count"), [((), 2), (("base",), 1), (("base", "anchor"), 0)])
+def test_a_gain_on_the_same_data_is_an_improvement(same, count):
+    """Nothing else than the network can have changed."""
+    names = ("accuracy regression", "accuracy regression since the anchor")
+    rows = [made_reports.verdict(name=name, value=-0.5) for name in names]
+    assert len(list(gain_notes(rows, [], same))) == count
+
+
 def test_an_exact_gain_has_no_chance_to_be_beyond():
     row = made_reports.verdict(name="accuracy regression", value=-0.5) | {"interval": None}
     assert list(gain_notes([row], [])) == []

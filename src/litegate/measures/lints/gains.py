@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from litegate.core.units import Unit, text
@@ -30,11 +30,14 @@ def reference_gain_notes(reference: Artifact, candidate: Artifact) -> tuple[str,
     return (_sentence("accuracy", "reference", float(drop.value), float(high), drop.unit),)
 
 
-def gain_notes(rows: Iterable[Mapping[str, Any]], metrics: Iterable[Metric]) -> Iterator[str]:
+def gain_notes(
+    rows: Iterable[Mapping[str, Any]], metrics: Iterable[Metric], same_data: Collection[str] = ()
+) -> Iterator[str]:
     """Yield a note for each verdict on a loss that was a gain beyond chance.
 
     Of the base and the anchor these are losses of accuracy and of metrics, of the reference those
     of metrics. A gain fails no limit, so labels that were permuted in both splits would go unseen.
+    A gain over a side in `same_data` ("base", "anchor") is an improvement and needs no note.
     """
     sides = {Name.ACCURACY_REGRESSION: ("accuracy", "base")}
     for metric in metrics:
@@ -48,6 +51,8 @@ def gain_notes(rows: Iterable[Mapping[str, Any]], metrics: Iterable[Metric]) -> 
     for row in rows:
         if row["measurement"] in sides and row["interval"] and row["interval"]["high"] < 0:
             quantity, side = sides[row["measurement"]]
+            if side in same_data:
+                continue
             yield _sentence(
                 quantity, side, row["value"], row["interval"]["high"], Unit(row["unit"])
             )
