@@ -1,6 +1,7 @@
 """action.yml, run here, as another repository uses it."""
 
 import json
+import subprocess
 
 import pytest
 from harness import load
@@ -95,6 +96,20 @@ def test_a_project_in_a_folder_of_its_repository(used, repository):
     made = json.loads((run.artifacts["gate-report"] / "report.json").read_text())
     assert made["base"]["commit"] == repository.base
     assert {row["model"] for row in made["verdicts"] if row["model"]} == {"first", "second"}
+
+
+@pytest.mark.parametrize(
+    ("extras", "installed"),
+    [("train", "[train]"), ("train,tflm", "[train,tflm]"), ("", "")],
+)
+def test_the_extras_are_installed(extras, installed):
+    """None if it is empty."""
+    (step,) = (it for it in load("action.yml")["runs"]["steps"] if "pip" in it.get("run", ""))
+    assert step["env"] == {"EXTRAS": "${{ inputs.extras }}"}
+    env = {"EXTRAS": extras, "GITHUB_ACTION_PATH": "/a b"}
+    argv = ["bash", "-euc", f'pip() {{ printf "%s\n" "$@"; }}; {step["run"]}']
+    done = subprocess.run(argv, env=env, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == f"/a b{installed}"
 
 
 def test_every_input_is_described():
