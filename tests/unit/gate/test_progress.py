@@ -1,5 +1,8 @@
 """The line that shows where a training stands."""
 
+from types import SimpleNamespace
+from unittest.mock import Mock
+
 import pytest
 
 from litegate.build.process import Progress as Event
@@ -33,3 +36,19 @@ def test_time_is_estimated_after_the_first_step(capfd, step, steps, line):
     )
     Progress().on_event("kws", event)
     assert capfd.readouterr().err == f"litegate: {line}\n"
+
+
+def test_only_a_live_line_is_erased():
+    """Not pytest's dots, which stand on the line while a check waits for a runtime."""
+    reporter = Mock(isatty=True)
+    reporter.config.get_terminal_writer().fullwidth = 80
+    config = SimpleNamespace(pluginmanager=SimpleNamespace(getplugin=lambda _: reporter))
+    progress = Progress()
+    with progress.shown(config):
+        progress.on_wait("running a/b on tflm, 9 samples")
+        assert not reporter.rewrite.called
+        progress.on_step("a step")
+        progress.on_wait("running a/c on tflm, 9 samples")
+    assert [call.args[0] for call in reporter.rewrite.mock_calls] == ["a step", ""]
+    lines = [call.args[0] for call in reporter.write_line.mock_calls]
+    assert lines == [f"litegate: running a/{name} on tflm, 9 samples" for name in "bc"]
