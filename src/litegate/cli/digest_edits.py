@@ -21,7 +21,13 @@ def with_digests(declared: Declared, digests: Mapping[str, str]) -> bytes:
     if isinstance(node, cst.Dict):
         edited: cst.CSTNode = _edited(node, digests, _indentation(declared, node))
     else:
-        edited = _with_argument(node, digests, _indentation(declared, keywords(node)[-1]))
+        indentation = _indentation(declared, keywords(node)[-1])
+        call = node
+        if not any(character in source.module.code_for_node(call) for character in "\r\n"):
+            call = _in_lines(call, indentation)
+            start, level = indentation
+            indentation = level, level + level.removeprefix(start)
+        edited = _with_argument(call, digests, indentation)
     changed = source.module.deep_replace(node, edited)
     return cst.ensure_type(changed, cst.Module).bytes
 
@@ -140,6 +146,19 @@ def _with_value(element: cst.BaseDictElement, digest: str) -> cst.BaseDictElemen
     if old.evaluated_value == digest:
         return element
     return element.with_changes(value=_string(digest, old.quote))
+
+
+def _in_lines(call: cst.Call, indentation: tuple[str, str]) -> cst.Call:
+    """Return a call that stands on one line with each argument on a line of its own."""
+    outer, level = indentation
+    gaps = [_line_break(level)] * (len(call.args) - 1) + [_line_break(outer)]
+    args = [
+        arg.with_changes(
+            comma=cst.Comma(whitespace_after=gap), whitespace_after_arg=cst.SimpleWhitespace("")
+        )
+        for arg, gap in zip(call.args, gaps, strict=True)
+    ]
+    return call.with_changes(args=args, whitespace_before_args=_line_break(level))
 
 
 def _with_argument(

@@ -194,6 +194,26 @@ def test_all_else_stays_as_it_is(project):
     assert project.file.stat().st_ino == before.st_ino
 
 
+def test_a_call_on_one_line_gets_a_line_for_each_argument(project):
+    project.source(f"{HEAD}DATA = {NPZ.format(digests='')}\n{PREBUILT.format(data='DATA')}")
+    project.write()
+    x, y = CURRENT.values()
+    expected = f"""\
+DATA = lg.datasets.npz(
+    "s.npz",
+    x="x",
+    y="y",
+    domain=(0, 1),
+    digests={{
+        "x_test": "{x}",
+        "y_test": "{y}",
+    }},
+    classes=("a", "b"),
+)
+"""
+    assert expected in project.text
+
+
 def test_without_write_the_lines_are_printed_and_nothing_is_written(project, monkeypatch):
     """In CI, too, which may be the only place with the data."""
     monkeypatch.setenv("CI", "true")
