@@ -42,7 +42,11 @@ def test_two_projects_are_no_run(repository):
     """The first argument's settings hold; a file or a test of the other project counts as well."""
     (repository.path / "pyproject.toml").unlink()
     for first, second in (("kws", "gestures"), ("gestures", "kws")):
-        for part in ("", "/test_small_file.py", "/test_small_file.py::test_size_stays_within_budget"):
+        for part in (
+            "",
+            "/test_small_file.py",
+            "/test_small_file.py::test_size_stays_within_budget",
+        ):
             done = repository.run(f"{first}/checks", f"{second}/checks{part}")
             assert refused(done) == (
                 f"ERROR: {second}/checks/ belongs to another project: "
