@@ -205,7 +205,8 @@ def in_src(ready):
 
 def test_preprocessing_in_a_src_folder_is_part_of_the_key(in_src):
     assert in_src.project.run("checks/", *ONE, apart=True).ret == 0
-    (in_src.path / "src" / "scaling.py").write_text(SCALE.format(gain=0.0))
+    # Of another length: Python takes bytecode of the same second and size for that of this source.
+    (in_src.path / "src" / "scaling.py").write_text(SCALE.format(gain="0.00"))
     done = in_src.project.run("checks/", *ONE, apart=True)
     assert done.ret == 1
     said(done, "mine/int8_ptq  accuracy ")
