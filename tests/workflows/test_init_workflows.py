@@ -96,7 +96,8 @@ def test_gitlabs_job_gates_a_project_in_a_folder(repository):
     [job] = load(repository.project / "gate.gitlab-ci.yml").values()
     said = _run(repository.work, job["script"][:-1], status=1, AGAINST=repository.base)
     assert "(limit: <= 9 B" in said
-    assert "## litegate: fail" in _run(repository.work, job["after_script"], CI_JOB_STATUS="failed")
+    log = _run(repository.work, job["after_script"], CI_JOB_STATUS="failed")
+    assert "litegate: 2 models: 1 fail, 4 pass" in log
     reports = job["artifacts"]["reports"]
     for name in (*reports.values(), *job["artifacts"]["paths"], *job["cache"]["paths"]):
         assert (repository.work / name).exists(), name
