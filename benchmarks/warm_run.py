@@ -27,7 +27,7 @@ from litegate.gate.session import GateSession
 PROJECT = Path(__file__).resolve().parent.parent
 MODEL = "mnist_cnn"
 ROUNDS = int(os.environ.get("ROUNDS", "30"))
-CHEAP = ["-m", "not latency", "-k", "not property and not kernels"]
+CHEAP = ["-m", "not latency", "-k", "not property and not runtimes"]
 BARE = """
 import os
 from pathlib import Path
