@@ -169,14 +169,8 @@ class Pipeline:
         for error in built.values():
             if isinstance(error, LitegateError):
                 name_model(error, model.name)
-                self._name_place(error, model)
+                error.name_place(shown_path(model.file, self.project.resolve()), model.line)
         return built
-
-    def _name_place(self, error: LitegateError, model: Model) -> None:
-        """Name the model's file and line, unless the error's own texts name the file."""
-        file = shown_path(model.file, self.project.resolve())
-        if f"{file}:" not in str(error):
-            error.place = f"{file}:{model.line}"
 
     def _ensure(self, model: Model, names: list[str]) -> dict[str, Built]:
         try:

@@ -30,6 +30,11 @@ class LitegateError(Exception):
         parts += [f"what to do: {self.remedy}"] if self.remedy else []
         return plain_lines("\n  ".join(parts))
 
+    def name_place(self, file: str, line: int) -> None:
+        """Name the file and line that declare the model, unless the texts name the file."""
+        if f"{file}:" not in str(self):
+            self.place = f"{file}:{line}"
+
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (type(self), self.what, self.expected, self.got, self.remedy)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,11 +33,10 @@ from litegate.gate.refusals import (
 from litegate.gate.require import Require, RequirementFailed
 from litegate.gate.session import BASELINE, NotGated
 from litegate.gate.state import GATE, ROLES, Gate
+from litegate.gate.verdict_context import as_note, as_separated, with_reference
 from litegate.measures.measurement import Measurement, Outcome, Verdict
-from litegate.measures.names import Name
 from litegate.measures.runtimes import on_runtime
 from litegate.measures.subjects import wrong_subject
-from litegate.measures.wording import sentence
 from litegate.report.run_record import Place, error_row, verdict_row
 from litegate.runtimes.runtime import demand, missing
 from litegate.spec import Artifact
@@ -153,9 +152,9 @@ def requirer(request: pytest.FixtureRequest) -> Iterator[Require]:
     item.stash[_MISDIRECTED] = []
 
     def record(verdict: Verdict) -> Verdict | None:
-        verdict = _on_runtime(item, _as_separated(item, verdict))
+        verdict = _on_runtime(item, as_separated(item, verdict))
         if gate.scene is None:
-            verdict = _with_reference(item, _as_note(item, verdict)).explained()
+            verdict = with_reference(item, as_note(item, verdict)).explained()
         measurement = verdict.measurement
         if problem := _wrong_subject(item, measurement):
             item.stash[_MISDIRECTED].append(problem)
@@ -214,81 +213,11 @@ def _base_key(item: pytest.Item) -> str:
     return "+".join(side.declared_key(case) for side in asked) if case else ""
 
 
-def _as_separated(item: pytest.Item, verdict: Verdict) -> Verdict:
-    """Make a pass inconclusive if the base had to be rebuilt by another tool chain.
-
-    A fail stays: what is worse than a base built by this tool chain is worse by the change.
-    """
-    case = case_of(item)
-    sides = item.config.stash[GATE].session.counterparts
-    compared = (side for role, side in sides.items() if role in fixtures_of(item))
-    is_mixed = case is not None and any(case.id in side.toolchain_changed for side in compared)
-    if not is_mixed or verdict.outcome is Outcome.FAIL:
-        return verdict
-    note = "the tool chain changed too, and its effect is included"
-    return replace(verdict, outcome=Outcome.INCONCLUSIVE, note=note)
-
-
 def _on_runtime(item: pytest.Item, verdict: Verdict) -> Verdict:
     """Name the item's runtime in the verdict, unless it is the default."""
     notes = item.stash.get(_RUNTIME_NOTES, [])
     measurement = on_runtime(verdict.measurement, runtime_of(item), *notes)
     return replace(verdict, measurement=measurement)
-
-
-def _as_note(item: pytest.Item, verdict: Verdict) -> Verdict:
-    """Make growth of the latency a note if this run has proven the model's latency budget.
-
-    The budget is what the application needs; without it, or while it is not proven, growth fails.
-    A growth that the floor excuses is a note, too.
-    """
-    case, run = case_of(item), item.config.stash[GATE].recorder.run
-    if case is None or case.recipe is None or verdict.measurement.name != Name.LATENCY_GROWTH:
-        return verdict
-    if verdict.outcome is Outcome.PASS:
-        run.notes += [_growth_note(verdict)] if verdict.margin < 0 else []
-        return verdict
-    row = run.proven_row(case.model.name, case.recipe.name, Name.LATENCY, case.budget.latency)
-    if row is None:
-        return _with_unjudged_budget(verdict, case, run.verdicts)
-    within = text(row["limit"], Unit.SECONDS)
-    note = f"a note: the latency is proven to be within Budget(latency={within})"
-    excused = replace(verdict, outcome=Outcome.PASS, note=note)
-    run.notes.append(_growth_note(excused))
-    return excused
-
-
-def _growth_note(verdict: Verdict) -> str:
-    """Return the note about a growth that something else than its limit allows."""
-    return f"{sentence(verdict).partition(';')[0]}; {verdict.note}"
-
-
-def _with_unjudged_budget(
-    verdict: Verdict, case: Case, rows: Sequence[Mapping[str, Any]]
-) -> Verdict:
-    """Add that a run with the check of the model's latency budget may excuse the growth."""
-    subject = (case.model.name, case.recipe and case.recipe.name, Name.LATENCY)
-    judged = ((row["model"], row["recipe"], row["measurement"]) for row in rows)
-    if case.budget.latency is None or subject in judged:
-        return verdict
-    fact = f"Budget(latency={case.budget.latency}) was not judged in this run; if it passes in the "
-    measurement = verdict.measurement
-    evidence = (*measurement.evidence, f"{fact}same run, this growth is a note")
-    return replace(verdict, measurement=replace(measurement, evidence=evidence))
-
-
-def _with_reference(item: pytest.Item, verdict: Verdict) -> Verdict:
-    """Add the float reference's accuracy to a broken floor, if the run has the reference."""
-    case, measurement = case_of(item), verdict.measurement
-    is_broken = measurement.name == Name.ACCURACY and verdict.outcome is not Outcome.PASS
-    if not is_broken or case is None or case.recipe is None:
-        return verdict
-    reference = item.config.stash[GATE].session.built(case.model, case.recipe.reference.name)
-    if reference is None or reference.sha256 in measurement.artifacts:
-        return verdict
-    from litegate.measures.accuracy import with_reference  # late: it loads NumPy
-
-    return with_reference(verdict, reference)
 
 
 def annotate(
