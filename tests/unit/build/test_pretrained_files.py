@@ -49,7 +49,7 @@ def test_a_saved_model_is_a_folder_with_a_graph(tmp_path):
 
 
 def test_weights_alone_are_no_network(tmp_path):
-    with pytest.raises(ToolchainError, match="got: weights alone"):
+    with pytest.raises(ToolchainError, match="got: only weights"):
         read_network(hdf5(tmp_path / "net", keras_version="2.21.0"), "net")
 
 

@@ -119,7 +119,7 @@ def test_a_folder_is_held_to_its_digest(places):
 def test_a_link_in_a_folder_must_not_lead_out(places, tmp_path):
     (tmp_path / "outside").write_text("of no commit")
     (places.project / "net" / "link").symlink_to(tmp_path / "outside")
-    with pytest.raises(ConfigError, match="net leads out of the project"):
+    with pytest.raises(ConfigError, match="net is outside the project and has no digest"):
         locate(File(path="net"), places, folder=True)
 
 
