@@ -1,12 +1,8 @@
 """docs/how-to/gitlab.md and `litegate init --gitlab`: a runner could run the job's commands."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 from documents import PROJECT, blocks
+from jobs import run_lines
 from ruamel.yaml import YAML
 
 from litegate.cli.ci_files import gitlab_job
@@ -44,7 +40,7 @@ def test_the_job_gates_and_leaves_what_it_keeps(job, project):
             file.unlink()
     project.as_base()
     lines = [*job["script"], *job["after_script"]]
-    said = _run(project.path, lines, AGAINST="main", CI_JOB_STATUS="success")
+    said = run_lines(project.path, lines, AGAINST="main", CI_JOB_STATUS="success")
     assert said.count("PASS     tiny/int8_qat  size  ") == 2  # by the run, and by the summary
     assert "<h3>" not in said
     (kept,) = job["artifacts"]["paths"]
@@ -54,18 +50,3 @@ def test_the_job_gates_and_leaves_what_it_keeps(job, project):
     assert 'litegate_size_bytes{model="tiny",' in (project.path / reports["metrics"]).read_text()
     assert (project.path / reports["codequality"]).read_text() == "[]\n"
     assert (project.path / job["cache"]["paths"][0]).is_dir()
-
-
-def _run(folder, lines, **variables):
-    """What the lines of a job print; each of them must succeed."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", "\n".join(lines)],
-        cwd=folder,
-        env={**os.environ, "PATH": path, "CI": "true", **variables},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout

@@ -1,19 +1,16 @@
 """The workflows that `litegate init` writes, at a repository's root and in a folder of it."""
 
-import os
 import re
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from harness import load
+from jobs import TOOLS, run_lines
 from places import planted
 
 from litegate.cli.ci_files import put_workflow
 from litegate.cli.ci_matrix import outputs
 
-TOOLS = Path(sys.executable).parent
 FOLDERS = ("ml/key words", "")
 
 
@@ -94,27 +91,12 @@ def test_gitlabs_job_gates_a_project_in_a_folder(repository):
     repository.head = repository.push("change")
     planted(repository)
     [job] = load(repository.project / "gate.gitlab-ci.yml").values()
-    said = _run(repository.work, job["script"][:-1], status=1, AGAINST=repository.base)
+    said = run_lines(repository.work, job["script"][:-1], status=1, AGAINST=repository.base)
     assert "(limit: <= 9 B" in said
-    log = _run(repository.work, job["after_script"], CI_JOB_STATUS="failed")
+    log = run_lines(repository.work, job["after_script"], CI_JOB_STATUS="failed")
     assert "litegate: 2 models: 1 fail, 4 pass" in log
     reports = job["artifacts"]["reports"]
     for name in (*reports.values(), *job["artifacts"]["paths"], *job["cache"]["paths"]):
         assert (repository.work / name).exists(), name
     quality = (repository.work / reports["codequality"]).read_text()
     assert '"path": "key words/models/second.py"' in quality
-
-
-def _run(folder, lines, status=0, **variables):
-    """What the lines of a job print, with their exit status checked."""
-    path = f"{TOOLS}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", "\n".join(lines)],
-        cwd=folder,
-        env={**os.environ, "PATH": path, "CI": "true", **variables},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == status, done.stdout + done.stderr
-    return done.stdout
