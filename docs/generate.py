@@ -446,7 +446,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "faults": _faults,
     "report.json": _schema,
 }
-"""What can be generated, by the name in a page."""
+"""The functions that generate parts, by the name in a page."""
 
 
 def main() -> None:

@@ -28,7 +28,7 @@ class Block:
 
     @property
     def directive(self):
-        """Whether Sphinx interprets it, as in the API reference."""
+        """True if Sphinx interprets it, as in the API reference."""
         return self.kind.startswith("{")
 
     def __str__(self):

@@ -30,7 +30,7 @@ def process_group(command, **options):
 
 
 class _Served:
-    """What `ChildRuntime` uses of a process."""
+    """The part of a process that `ChildRuntime` uses."""
 
     def __init__(self, runtime, signature=""):
         requests, stdin = os.pipe()

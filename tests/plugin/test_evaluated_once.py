@@ -19,7 +19,7 @@ NAMES = ("first", "second", "third")
 
 @pytest.fixture
 def evaluations(monkeypatch):
-    """How often each artifact was run on its whole split, by its name."""
+    """Number of runs of each artifact on its whole split, by its name."""
     counts = Counter()
     evaluate = inference._evaluate
 

@@ -1,4 +1,4 @@
-"""What a report says to do about a verdict or an error: the commands work as they stand."""
+"""Next steps of verdicts and errors: the commands work as they stand."""
 
 import json
 import shlex

@@ -1,4 +1,4 @@
-"""What the project's page on the package index gets: URLs, and a README whose links lead there."""
+"""The project's page on the package index: URLs, and a README whose links lead there."""
 
 import re
 import subprocess

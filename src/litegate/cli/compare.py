@@ -98,7 +98,7 @@ def compare_files(  # noqa: PLR0913 options of a command
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Request:
-    """What two files are compared by."""
+    """The choices of one comparison of two files."""
 
     data: Path | None
     signature: str

@@ -91,7 +91,7 @@ def _page(report: Report, out: Path, history: Path) -> None:
 
 
 class Format(StrEnum):
-    """How `litegate summary` prints a report."""
+    """The forms in which `litegate summary` prints a report."""
 
     MARKDOWN = "markdown"
     TEXT = "text"

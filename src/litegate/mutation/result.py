@@ -95,4 +95,4 @@ class CheckInfo:
     uses_reference: bool = False
     """Whether the check takes the fixture `reference`."""
     runs_elsewhere: bool = False
-    """Whether its artifacts are run on another runtime than the default."""
+    """True if its artifacts are run on another runtime than the default."""

@@ -27,8 +27,8 @@ def declared_workflows(project: Path) -> dict[str, Any]:
         top = repository_root(project).resolve()
     except ConfigError:
         top = project.resolve()
-    found = chain(*(top.glob(pattern) for pattern in _PATTERNS), project.resolve().glob(_GITLAB))
-    files = sorted({file for file in found if file.is_file()})
+    paths = chain(*(top.glob(pattern) for pattern in _PATTERNS), project.resolve().glob(_GITLAB))
+    files = sorted({file for file in paths if file.is_file()})
     return {
         file.relative_to(top).as_posix(): {"lines": _lines(file), "imports": []} for file in files
     }

@@ -52,12 +52,12 @@ def narrowed(
 
     `optional` are heads, the first to go first; a `width` of 0 is unlimited.
     """
-    kept = [index for index in range(len(head)) if any(plain(row[index]) for row in rows)]
+    indices = [index for index in range(len(head)) if any(plain(row[index]) for row in rows)]
     sizes = [max(len(plain(row[index])) for row in (head, *rows)) for index in range(len(head))]
     for name in optional:
-        too_wide = sum(sizes[index] + len(_GAP) for index in kept) - len(_GAP) > width > 0
-        kept = [index for index in kept if not (too_wide and head[index] == name)]
-    return [head[index] for index in kept], [[row[index] for index in kept] for row in rows]
+        too_wide = sum(sizes[index] + len(_GAP) for index in indices) - len(_GAP) > width > 0
+        indices = [index for index in indices if not (too_wide and head[index] == name)]
+    return [head[index] for index in indices], [[row[index] for index in indices] for row in rows]
 
 
 def _fitting(sizes: Sequence[int], width: int, spare: int) -> int:

@@ -13,7 +13,7 @@ from litegate.report.outcomes import outcome_of, overall_verdict
 
 
 class Steps(TypedDict):
-    """What to do about a row; the commands are quoted for a shell at the project's root."""
+    """The next steps for a row; the commands are quoted for a shell at the project's root."""
 
     reproduce: str
     """The command that runs the check alone, or the run, if the row is of no check."""

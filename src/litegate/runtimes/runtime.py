@@ -32,7 +32,7 @@ class Arena:
     head: int
     """Activations and scratch memory, which operators share."""
     tail: int
-    """What persists from one invocation to the next."""
+    """Memory that persists from one invocation to the next."""
     parts: Mapping[str, int] = field(default_factory=dict)
     """Named parts of the tail."""
 

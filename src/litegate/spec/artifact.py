@@ -60,7 +60,7 @@ class Artifact:
     runtime: str = XNNPACK
     """The runtime that its answers come from."""
     elsewhere: bytes = field(default=b"", repr=False, compare=False)
-    """What runtimes besides the default run in its place, as a proof plants it; empty: itself."""
+    """Bytes that further runtimes run in its place, as a proof plants them; empty: its own."""
 
     @property
     def ran_bytes(self) -> bytes:

@@ -275,7 +275,7 @@ def test_runtimes_are_judged_each_and_against_the_first(compare, samples):
     """The verdicts, the shares and the differences of each; the files themselves once."""
     done = compare(FLOAT, INT8, "--data", "data.npz", "--runtime", "xnnpack,reference", "--json")
     assert done.exit_code == 0, done.output
-    verdicts = {one["measurement"]: one for one in json.loads(done.stdout)["verdicts"]}
+    verdicts = {row["measurement"]: row for row in json.loads(done.stdout)["verdicts"]}
     here, there = verdicts["accuracy regression"], verdicts["accuracy regression on reference"]
     assert (there["n"], there["limit"]) == (here["n"], here["limit"])
     assert "accuracy regression on reference of b.tflite is" in there["sentence"]

@@ -170,9 +170,9 @@ def test_another_folder_of_models_is_set(tmp_path):
 def test_settings_that_are_there_get_a_line_by_hand(tmp_path, name, text, line):
     """In that file's own words; with it, nothing is left to do."""
     (tmp_path / name).write_text(text)
-    said = [line for line in put(tmp_path, models="mine") if line.startswith("to do")]
-    assert fnmatch(said[0], f"to do  {name}: add {line.replace('[', '[[]')}")
-    section, value = said[0].rpartition(", ")[2], said[0].split("`")[1]
+    to_do = [line for line in put(tmp_path, models="mine") if line.startswith("to do")]
+    assert fnmatch(to_do[0], f"to do  {name}: add {line.replace('[', '[[]')}")
+    section, value = to_do[0].rpartition(", ")[2], to_do[0].split("`")[1]
     (tmp_path / name).write_text(f"{section}\n{value}\n")
     assert next(iter(put(tmp_path))).startswith("left   mine/my_model.py")
 

@@ -1,4 +1,4 @@
-"""What to write in `prebuilt(...)` for a file of another type or kind."""
+"""Arguments of `prebuilt(...)` for a file of another type or kind."""
 
 import pytest
 

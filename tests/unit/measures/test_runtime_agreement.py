@@ -35,7 +35,7 @@ def test_runtimes_agree_on_what_needs_no_rounding():
 
 @pytest.mark.parametrize("most", [None, 2000])
 def test_every_decision_that_differs_counts(most):
-    """Where the runtime answers from another file, in the share of the samples that differ."""
+    """A runtime that answers from another file differs in a share of the samples."""
     x = np.random.default_rng(1).random((2000, 2))
     candidate = replace(on_reference(TWO, x), elsewhere=selector(2, [1, 0]))
     found = runtime_agreement(candidate, most=most)

@@ -23,7 +23,7 @@ of those, for the reference kernels take 10 to 25 ms for each."""
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeTrial:
-    """What a runtime does with a file."""
+    """The outcome of one file on one runtime."""
 
     runtime: str
     version: str = ""

@@ -19,7 +19,7 @@ _PAGE = re.compile(r"https://[A-Za-z0-9.-]+(?::\d+)?(?:/[\w.~-]+)+", re.ASCII)
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
-    """What the change did to one quantity."""
+    """The effect of the change on one quantity."""
 
     name: str
     text: str
@@ -75,7 +75,7 @@ def effects(report: Report) -> list[Effect]:
 @final
 @dataclass(frozen=True, slots=True)
 class _Wording:
-    """How to describe one quantity."""
+    """The words that describe one quantity."""
 
     worse: str
     """Of several artifacts: what those did whose value is above 0."""

@@ -20,7 +20,7 @@ from litegate.report.outcomes import (
 )
 
 _SIGNS = {"fail": "✗", "error": "✗", "inconclusive": "?", "waived": "!", "pass": "✓"}
-"""What a cell says without its colour."""
+"""The meaning of a cell without its colour."""
 _WORST_FIRST = ("fail", "error", *OUTCOMES[1:])
 
 

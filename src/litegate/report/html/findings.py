@@ -36,7 +36,7 @@ class Finding:
     """Ids of the checks that an error left without a verdict."""
     requirement: str = ""
     steps: Mapping[str, str | None] | None = None
-    """What to do: "reproduce", "change", "intended"."""
+    """The next steps: "reproduce", "change", "intended"."""
 
 
 def problems(report: Report) -> list[tuple[str, list[Finding]]]:
