@@ -1,6 +1,7 @@
 """comment.yml, run here with a `gh` that takes notes."""
 
 import json
+from hashlib import sha256
 
 import pytest
 from harness import Run
@@ -54,6 +55,16 @@ def test_the_next_run_writes_the_same_comment_anew(commented, gh):
     mine = {"id": 41, "user": {"login": "github-actions[bot]"}, "body": f"{MARK}\nold"}
     commented(report(verdict()), comments=[mine])
     assert asked(gh)[-1].startswith("api --method PATCH repos/octo/models/issues/comments/41")
+
+
+def test_each_project_of_a_repository_has_its_comment(commented, gh):
+    """The folder is in the mark, and cannot end the mark."""
+    root = {"id": 41, "user": {"login": "github-actions[bot]"}, "body": f"{MARK}\nold"}
+    mark = f"<!-- litegate {sha256(b'ml --> /').hexdigest()[:16]} -->"
+    ours = root | {"id": 42, "body": f"{mark}\nold"}
+    commented(report(verdict()) | {"folder": "ml --> /"}, comments=[root, ours, root])
+    assert asked(gh)[-1].startswith("api --method PATCH repos/octo/models/issues/comments/42")
+    assert given(gh)["body"].startswith(f"{mark}\n## litegate")
 
 
 @pytest.mark.parametrize(

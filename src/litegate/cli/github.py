@@ -20,7 +20,7 @@ import typer
 from litegate.cli.common import ReportFile
 from litegate.core.errors import ConfigError
 from litegate.core.escaping import excerpt, plain, plain_lines
-from litegate.core.git import commit_hash, prefix
+from litegate.core.git import commit_hash
 from litegate.report.annotations import annotations as annotations_of
 from litegate.report.badge import badge as badge_of
 from litegate.report.blocks import error_blocks, indented, verdict_blocks
@@ -73,7 +73,7 @@ def merge(
     if os.environ.get("GITHUB_STEP_SUMMARY"):
         _append("GITHUB_STEP_SUMMARY", summary_of(report, page=_page_address()))
     if os.environ.get("GITHUB_ACTIONS"):
-        _print(annotations_of(report, prefix(Path.cwd())))
+        _print(annotations_of(report))
     typer.echo(f"report: {path}")
     raise typer.Exit(0 if is_good(report) else 1)
 
@@ -135,7 +135,7 @@ def _print_text(report: Report) -> None:
 def annotate(report: ReportFile = None) -> None:
     """Print GitHub's `::error` lines for each failure, at the model's file and line."""
     content, is_readable = _read(report)
-    _print(annotations_of(content, prefix(Path.cwd())))
+    _print(annotations_of(content))
     raise typer.Exit(0 if is_readable else 1)
 
 
@@ -166,7 +166,9 @@ def comment(report: ReportFile = None) -> None:
         typer.echo("no comment written: no open pull request has this commit as its head")
         return
     page = _page_address(event["workflow_run"].get("id"))
-    github_comment.post(comment_of(_read(report)[0], page=page), repository, number)
+    content = _read(report)[0]
+    folder = content.get("folder") or ""
+    github_comment.post(comment_of(content, page=page), repository, number, folder)
     typer.echo(f"wrote the comment on pull request {number}")
 
 

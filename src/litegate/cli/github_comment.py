@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any
 
 from litegate.core.child_process import ChildError, run
 from litegate.core.errors import ConfigError, LitegateError
 
-MARK = "<!-- litegate -->"
-"""Marks the comment that is updated; GitHub does not display it."""
+_MARK = "<!-- litegate{} -->"
+"""Marks the comment that is updated, with the project's folder; GitHub does not display it."""
 BOT = "github-actions[bot]"
 BADGE_BRANCH = "litegate-badge"
 """The branch of one commit with the badge's JSON and nothing else."""
@@ -41,21 +42,30 @@ def pull_request_of(event: Mapping[str, Any], repository: str) -> int | None:
     return next((int(pull["number"]) for pull in pulls if pull["head"]["sha"] == sha), None)
 
 
-def post(body: str, repository: str, number: int) -> None:
-    """Create our comment on the pull request, or update it."""
+def post(body: str, repository: str, number: int, folder: str = "") -> None:
+    """Create our comment on the pull request, or update it.
+
+    `folder` is the project's folder in its repository: each project there has its own comment.
+    """
     comments = f"repos/{repository}/issues/{number}/comments"
-    marked = {"body": f"{MARK}\n{body}"}
-    ours = [comment for comment in _paginated(comments) if _is_ours(comment)]
+    mark = _mark(folder)
+    marked = {"body": f"{mark}\n{body}"}
+    ours = [comment for comment in _paginated(comments) if _is_ours(comment, mark)]
     if ours:
         _api("PATCH", f"repos/{repository}/issues/comments/{int(ours[-1]['id'])}", body=marked)
     else:
         _api("POST", comments, body=marked)
 
 
-def _is_ours(comment: Mapping[str, Any]) -> bool:
+def _mark(folder: str) -> str:
+    # Hashed: the folder's name comes from a report, which could end the comment's mark early.
+    return _MARK.format(f" {sha256(folder.encode()).hexdigest()[:16]}" if folder else "")
+
+
+def _is_ours(comment: Mapping[str, Any], mark: str) -> bool:
     """Return True for a marked comment of the workflow's account; anybody can write the mark."""
     user = comment.get("user") or {}
-    return user.get("login") == BOT and str(comment.get("body", "")).startswith(MARK)
+    return user.get("login") == BOT and str(comment.get("body", "")).startswith(mark)
 
 
 def publish(badge: Mapping[str, Any], repository: str, name: str) -> None:

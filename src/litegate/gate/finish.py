@@ -37,6 +37,7 @@ def finish(gate: Gate, session: pytest.Session) -> None:
     run = gate.recorder.run
     _settle(gate, session)  # first: the errors that it adds belong into the report
     run.reproduce = run_command(gate)
+    run.folder = prefix(gate.options.project)
     run.errors = [{"steps": run_steps(gate, row), **row} for row in run.errors]
     run.waivers = [waiver.to_row() for waiver in gate.waivers]
     run.notes += waiver_notes(gate.waivers, run.verdicts, today())
@@ -47,7 +48,7 @@ def finish(gate: Gate, session: pytest.Session) -> None:
     report = document | {"exit_status": int(session.exitstatus), "sources": sources}
     try:
         path = str(write(report, gate.options.report))
-        write_for_gitlab(report, gate.options.report, prefix(gate.options.project))
+        write_for_gitlab(report, gate.options.report)
     except LitegateError as error:
         session.exitstatus, path = pytest.ExitCode.TESTS_FAILED, f"none; {error}"
     gate.recorder.report = report | {"path": path, "page": _page(gate, report, comparisons)}

@@ -9,12 +9,13 @@ MOST = 10
 """GitHub shows ten errors of a step and hides the others."""
 
 
-def annotations(report: Report, folder: str = "") -> list[str]:
+def annotations(report: Report) -> list[str]:
     """Return a workflow command for each failed verdict and cause of errors, the worst first.
 
-    `folder` is the project's folder in its repository, with a slash at the end. With more than
-    `MOST`, the last command counts the rest. A report that is not good gets at least one.
+    With more than `MOST`, the last command counts the rest. A report that is not good gets at least
+    one.
     """
+    folder = report.get("folder") or ""
     commands = [_verdict_command(_from_root(row, folder)) for row in _failing(report)]
     commands += [_error_command(cause, folder) for cause in causes(report["errors"])]
     if not commands and not is_good(report):

@@ -35,13 +35,10 @@ _SEVERITIES = {"fail": "critical", "inconclusive": "minor"}
 known of its model. In a strict run, which it fails, an inconclusive verdict is critical, too."""
 
 
-def write(report: Report, folder: Path, prefix: str) -> None:
-    """Write both files into `folder`; raises ConfigError if that fails.
-
-    `prefix` is the project's folder in its repository, with a slash at the end; empty for the root.
-    """
+def write(report: Report, folder: Path) -> None:
+    """Write both files into `folder`; raises ConfigError if that fails."""
     write_text(metrics(report), folder / METRICS_NAME)
-    write_text(json.dumps(code_quality(report, prefix), indent=1), folder / QUALITY_NAME)
+    write_text(json.dumps(code_quality(report), indent=1), folder / QUALITY_NAME)
 
 
 def metrics(report: Report) -> str:
@@ -65,24 +62,25 @@ def _label(text: str) -> str:
     return re.sub(r"[^\w.+/-]", "_", excerpt(text))
 
 
-def code_quality(report: Report, prefix: str = "") -> list[dict[str, Any]]:
+def code_quality(report: Report) -> list[dict[str, Any]]:
     """Return the findings of a report for GitLab's Code Quality, the worst first."""
-    return [*_errors(report, prefix), *_verdicts(report, prefix)]
+    folder = report.get("folder") or ""
+    return [*_errors(report, folder), *_verdicts(report, folder)]
 
 
-def _errors(report: Report, prefix: str) -> Iterator[dict[str, Any]]:
+def _errors(report: Report, folder: str) -> Iterator[dict[str, Any]]:
     for cause in causes(report["errors"]):
-        yield _finding(cause.row, "blocker", f"no verdict: {cause.headline}", prefix)
+        yield _finding(cause.row, "blocker", f"no verdict: {cause.headline}", folder)
 
 
-def _verdicts(report: Report, prefix: str) -> Iterator[dict[str, Any]]:
+def _verdicts(report: Report, folder: str) -> Iterator[dict[str, Any]]:
     for outcome, word in _SEVERITIES.items():
         for row in verdicts_with(report, outcome):
             is_fatal = report["strict"] and outcome_of(row) != "fail"
-            yield _finding(row, "critical" if is_fatal else word, headline(row), prefix)
+            yield _finding(row, "critical" if is_fatal else word, headline(row), folder)
 
 
-def _finding(row: Row, severity_word: str, text: str, prefix: str) -> dict[str, Any]:
+def _finding(row: Row, severity_word: str, text: str, folder: str) -> dict[str, Any]:
     """Return a finding; its fingerprint stays the same while only the value changes."""
     identity = [row["id"], row["model"], row["recipe"], row.get("measurement", "")]
     return {
@@ -91,7 +89,7 @@ def _finding(row: Row, severity_word: str, text: str, prefix: str) -> dict[str, 
         "fingerprint": hashlib.sha256(json.dumps(identity).encode()).hexdigest(),
         "severity": severity_word,
         "location": {
-            "path": f"{prefix}{row['file'] or row['id'].partition('::')[0]}",
+            "path": f"{folder}{row['file'] or row['id'].partition('::')[0]}",
             "lines": {"begin": max(1, int(row["line"] or 1))},
         },
     }

@@ -29,6 +29,7 @@ def document(run: Run) -> dict[str, Any]:
         "verdict": run.verdict,
         "strict": run.strict,
         "reproduce": run.reproduce,
+        "folder": run.folder,
         "environment": dict(run.environment),
         "head": dict(run.head) if run.head else None,
         "base": dict(run.base) if run.base else None,

@@ -89,7 +89,9 @@ def _opening(report: Report) -> str:
 
 def _ending(report: Report, page: str) -> str:
     """Return the last lines: reproduce, accept, and the page, as far as they apply."""
-    commands = {"Reproduce": report.get("reproduce"), "Accept, if intended": _accept(report)}
+    folder = report.get("folder") or ""
+    reproduce = f"Reproduce in {text(folder)}" if folder else "Reproduce"
+    commands = {reproduce: report.get("reproduce"), "Accept, if intended": _accept(report)}
     lines = [f"{label}: {text(command)}" for label, command in commands.items() if command]
     lines = [] if is_good(report) else lines
     lines += [f'<a href="{html.escape(page)}">Open the page</a>'] if page else []

@@ -130,6 +130,7 @@ def _add_rows(run: Run, report: Report) -> None:
     run.artifacts |= report["artifacts"]
     run.unset_limits |= report.get("unset_limits") or {}
     run.reproduce = run.reproduce or report.get("reproduce") or ""
+    run.folder = run.folder or report.get("folder") or ""
     run.unlimited += [name for name in report.get("unlimited") or [] if name not in run.unlimited]
     run.proofs += _new(report.get("proofs") or [], run.proofs)
     run.notes += [note for note in report["notes"] if note not in run.notes]

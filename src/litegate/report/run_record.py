@@ -114,6 +114,8 @@ class Run:
     strict: bool
     reproduce: str = ""
     """The command that repeats the run, at the project's root."""
+    folder: str = ""
+    """The project's folder in its repository, as "ml/"; empty at the top or outside of git."""
     head: Mapping[str, Any] | None = None
     """The commit that was judged: commit, subject, time, changed, repository."""
     base: Mapping[str, Any] | None = None

@@ -41,7 +41,7 @@ def test_a_broken_promise_points_at_its_model():
 def test_a_project_in_a_folder_is_pointed_at_from_the_repositorys_top():
     """Where GitHub looks for the file; a row without one stays without."""
     rows = [verdict("fail"), verdict("fail", file="")]
-    first, second = map(_parsed, annotations(report(*rows), "ml/"))
+    first, second = map(_parsed, annotations(report(*rows) | {"folder": "ml/"}))
     assert first["file"] == "ml/models/m.py"
     assert "file" not in second
 

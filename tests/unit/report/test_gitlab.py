@@ -56,7 +56,9 @@ def test_no_name_breaks_out_of_its_label_or_line(name):
 
 def test_findings_are_what_failed_the_worst_first():
     rows = [verdict(), verdict("inconclusive"), verdict("fail"), verdict("fail", model="n")]
-    found = code_quality(report(*rows, errors=[error("the store is full\n  got: x")]), "ml/")
+    found = code_quality(
+        report(*rows, errors=[error("the store is full\n  got: x")]) | {"folder": "ml/"}
+    )
     assert tuple(one["severity"] for one in found) == WORST
     assert found[0]["description"] == "no verdict: m/int8_qat  the store is full"
     assert found[1]["description"].startswith("m/int8_qat  accuracy drop 0.70 points  (limit: ")
@@ -89,11 +91,11 @@ def test_a_fingerprint_outlives_a_change_of_the_value():
 
 
 def test_both_files_are_written_and_taken_away_before_the_next_run(tmp_path):
-    write(report(verdict("fail")), tmp_path, "")
+    write(report(verdict("fail")), tmp_path)
     assert (tmp_path / METRICS_NAME).read_text().endswith("\n# EOF\n")
     assert len(json.loads((tmp_path / QUALITY_NAME).read_text())) == 1
     prepare_folder(tmp_path)
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="cannot be written"):
-        write(report(), tmp_path / "file", "")
+        write(report(), tmp_path / "file")

@@ -110,6 +110,13 @@ def test_the_last_lines_are_what_to_do(rows, accept):
     assert last == f"<p>{'<br>'.join(lines)}</p>"
 
 
+def test_the_command_of_a_project_in_a_folder_names_the_folder():
+    """A reader of a comment stands at the repository's top."""
+    made = report(verdict("fail")) | {"reproduce": "pytest checks/", "folder": "ml/<b>/"}
+    last = summary(made).splitlines()[-1]
+    assert "<p>Reproduce in <code>ml/&lt;b&gt;/</code>: <code>pytest checks/</code>" in last
+
+
 def test_a_pass_needs_no_last_lines():
     made = report(verdict()) | {"reproduce": "pytest checks/"}
     assert "Reproduce" not in summary(made)
