@@ -14,9 +14,11 @@ from litegate.core.errors import StoreCorrupt
 from litegate.gate.evidence import Comparison, gather, in_memory, in_store
 from litegate.gate.evidence import flips as sheets
 from litegate.gate.evidence.answers import predictions, shares
+from litegate.gate.evidence.pictures import picture
 from litegate.gate.page import rows
 from litegate.measures.accuracy import flips
 from litegate.report.html import page
+from litegate.report.html.charts.samples import sample
 from litegate.runtimes.inference import predict
 from litegate.spec import Evaluation, Kind
 from litegate.testing import artifact, evaluation, float_layer, revalue, tiny
@@ -109,6 +111,18 @@ def test_pictures_keep_to_their_bytes(room):
     assert sum(len(png) * 4 // 3 for png in pictures) <= room
     assert bool(pictures) == bool(room)
     assert sheet.broken > 0
+
+
+@pytest.mark.parametrize("shape", [(28, 28, 1), (500,), (30,)], ids=["image", "wave", "numbers"])
+def test_the_bytes_of_a_picture_are_estimated_well(shape):
+    """Else the sheet of a model with rows of numbers would take many times its part of a page."""
+    values = np.random.default_rng(0).normal(size=shape)
+    flip = sheets.Flip(
+        sample=0, broken=True, before=None, after=None, picture=picture(values, (-1.0, 1.0))
+    )
+    empty = replace(flip.picture, **({"png": b""} if len(shape) > 1 else {"values": ()}))
+    drawn = len(sample(flip.picture, "")) - len(sample(empty, ""))
+    assert sheets._picture_bytes(flip) == pytest.approx(drawn, rel=0.2)
 
 
 def test_an_unchanged_candidate_is_seen_against_its_reference():

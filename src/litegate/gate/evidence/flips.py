@@ -30,9 +30,11 @@ _FIXED_INTERVAL = 4
 
 Broken samples are what a reviewer looks for; without some fixed ones a fair exchange would look
 like a loss."""
-_POINT_BYTES = 9
-"""Bytes of a point or number on the page: an estimate, since the sheet is planned before it is
-drawn."""
+_POINT_BYTES = 10
+"""Bytes of a line's point on the page, "x,y" with three digits each: an estimate, since the sheet
+is planned before it is drawn."""
+_BAR_BYTES = 80
+"""Bytes of a number on the page: a rectangle with four attributes of up to four digits."""
 
 
 @final
@@ -183,8 +185,10 @@ def _picture_bytes(flip: Flip) -> int:
     match flip.picture:
         case Image(png=png):
             return len(png) * 4 // 3
-        case Wave(values=values) | Numbers(values=values):
+        case Wave(values=values):
             return len(values) * _POINT_BYTES
+        case Numbers(values=values):
+            return len(values) * _BAR_BYTES
 
 
 def _most_confused_with(change: Change, broken: Sequence[int]) -> tuple[str, int]:

@@ -19,7 +19,8 @@ EDGE_LEFT, EDGE_RIGHT = 22.0, 78.0
 """Percent of the width: a label beyond them grows towards the middle. Between them it is centred,
 and 44 % of the width is room enough for any on a phone."""
 _LONGEST = 200
-"""Characters of a text: names in a stranger's file may be of any length."""
+"""Characters of a text: longer than real names of classes, recipes and tensors, so that only a
+stranger's is cut, and short enough not to fill the page."""
 _LONGEST_DESCRIPTION = 400
 """Characters of a plot's description, which a screen reader reads aloud: a sentence or two."""
 _FUZZ = 1e-9
