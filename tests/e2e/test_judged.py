@@ -97,7 +97,7 @@ def test_a_model_is_judged_by_its_metrics(tmp_path, name):
     assert done.returncode == 1, done.stdout + done.stderr
     row = project.verdicts()[measured]
     assert row["verdict"] == "fail"
-    assert f"{measured} of {name}/{row['recipe']} is 0." in done.stdout
+    assert f"{name}/{row['recipe']}  {measured} 0." in done.stdout
     assert "of the reference" in row["sentence"]
     assert "the first layer that diverges: " in row["sentence"]
 
