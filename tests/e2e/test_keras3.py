@@ -371,7 +371,7 @@ def test_refused_layer_stops_the_build(project):
     """The layer is named to whoever started it."""
     with pytest.raises(BuildError) as caught:
         project.build("refused", "float32")
-    assert "stage train: the layer odd_one of the Keras 3 network cannot" in caught.value.what
+    assert "(train): the layer odd_one of the Keras 3 network cannot" in caught.value.what
     assert caught.value.got == "LayerNormalization"
     assert "tf_keras" in caught.value.remedy
 
