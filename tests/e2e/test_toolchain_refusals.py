@@ -37,7 +37,7 @@ def test_layer_that_cannot_be_quantized(networks: Project, model: str) -> None:
     """It is named, never left float in silence; the float recipes are not concerned."""
     error = networks.error(model, "int8_qat")
     assert isinstance(error, BuildError)
-    assert "stage quantize: tfmot cannot quantize the layer odd_one" in error.what
+    assert "(quantize): tfmot cannot quantize the layer odd_one" in error.what
     assert "annotate" in error.remedy
     assert (error.recipe, error.shared) == ("int8_qat", False)
 
