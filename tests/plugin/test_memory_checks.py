@@ -2,12 +2,15 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from litegate.gate import collection, verdicts
+from litegate.measures.structure.arena import arena
 from litegate.spec import Kind
-from litegate.testing import float_layer, tiny
+from litegate.testing import float_layer, tiny, tiny_artifact
 
 CHECK = Path(__file__).resolve().parents[2] / "checks" / "test_memory.py"
 
@@ -90,3 +93,37 @@ def test_a_recipe_may_have_its_own_target(memory):
     )
     done = memory("target='edgetpu'", recipes=recipe)
     assert done.ret == 0
+
+
+def report_of(memory):
+    return json.loads((memory.path / ".litegate" / "report" / "report.json").read_text())
+
+
+@pytest.mark.parametrize("difference", [-1, 0])
+def test_arena_on_tflm_is_the_recorded_one_just_below_and_at_its_limit(memory, difference):
+    """Its total, not the plan, decides; the table of recipes shows the same number."""
+    pytest.importorskip("tflite_micro", exc_type=ImportError)
+    total = int(arena(replace(tiny_artifact(), runtime="tflm")).value)
+    done = memory(f"arena=lg.byte({total + difference}), runtimes=('xnnpack', 'tflm')")
+    assert done.ret == (difference < 0)
+    (row,) = [row for row in report_of(memory)["verdicts"] if "arena" in row["measurement"]]
+    assert row["id"].endswith("::test_arena_stays_within_budget[tiny-int8_qat-tflm]")
+    assert (row["measurement"], row["value"]) == ("arena on tflm", total)
+    assert row["evidence"][0].startswith("recorded by the interpreter: head 528 B, ")
+    assert row["evidence"][-1].endswith("reference kernels on this machine, not your board")
+    arenas = {row["recipe"]: row["arena"] for row in report_of(memory)["recipes"]}
+    assert arenas["int8_qat"] == total
+
+
+@pytest.mark.parametrize("how", ["not installed", "left out"])
+def test_arena_without_the_interpreter_is_planned_and_says_so(memory, monkeypatch, how):
+    """As are the operators then, which the list of the target decides."""
+    if how == "not installed":
+        for module in (collection, verdicts):
+            monkeypatch.setattr(module, "missing", lambda name: "none" * (name == "tflm"))
+    only = ("--litegate-runtime", "xnnpack") if how == "left out" else ()
+    memory("arena=lg.byte(528), target='tflm'", *only)
+    rows = {row["measurement"]: row for row in report_of(memory)["verdicts"]}
+    assert rows["arena"]["verdict"] == "pass"
+    assert rows["arena"]["evidence"][-2].startswith("planned from the file")
+    assert rows["operators unsupported by the target"]["evidence"] == ["target tflm"]

@@ -26,9 +26,10 @@ from litegate.gate.items import (
     requires,
 )
 from litegate.gate.state import PLAN, ROLES, Gate, Plan
+from litegate.runtimes.runtime import missing
 from litegate.spec import Metric
 from litegate.spec.cases import Case, cases, cases_by_metric, runtimes_of
-from litegate.spec.runtimes import XNNPACK
+from litegate.spec.runtimes import TFLM, XNNPACK
 
 _OF_RECIPES = frozenset({"candidate", "reference", "base", "anchor", "shipped", "target"})
 """Fixtures that make a check run once for each gated recipe."""
@@ -67,6 +68,7 @@ def _runtimes(gate: Gate, metafunc: pytest.Metafunc, case: Case) -> tuple[str, .
         metafunc.function,
         gate.options.only_runtimes,
         asks_for_runtime="runtime" in metafunc.fixturenames,
+        has_tflm=not missing(TFLM),
     )
 
 

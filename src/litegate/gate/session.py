@@ -30,6 +30,7 @@ from litegate.spec.cases import (
     select_recipes,
 )
 from litegate.spec.loader import discover
+from litegate.spec.runtimes import TFLM, XNNPACK
 
 BASELINE = "float32"
 _UNLIMITED = (
@@ -319,6 +320,14 @@ def _needs(case: Case) -> list[str]:
     return [case.recipe.name, case.recipe.reference.name, BASELINE]
 
 
+def _memory_runtime(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return the runtime that a verdict on the arena is of; the default if there is none."""
+    from litegate.measures.names import Name, on_runtime_name  # late, as in `conclude`
+
+    is_recorded = any(row["measurement"] == on_runtime_name(Name.ARENA, TFLM) for row in rows)
+    return TFLM if is_recorded else XNNPACK
+
+
 def conclude(session: GateSession, run: Run) -> dict[str, Any]:
     """Add recipes, notes and certificates to the verdicts, and return the report's document."""
     # Late: only the end of a run that judged something needs these.
@@ -337,7 +346,9 @@ def conclude(session: GateSession, run: Run) -> dict[str, Any]:
         artifacts = session.stored(model)
         model_rows = [row for row in run.verdicts if row["model"] == model.name]
         timed = any(row["measurement"].startswith("latency") for row in model_rows)
-        rows, notes = overview(model, artifacts, BASELINE, timed=timed)
+        rows, notes = overview(
+            model, artifacts, BASELINE, timed=timed, memory_on=_memory_runtime(model_rows)
+        )
         run.recipes += rows
         run.notes += [*notes, *missing_accuracy_notes(model)]
         run.notes += recipe_notes(model, artifacts, is_compared=run.base is not None)

@@ -22,23 +22,32 @@ from litegate.measures.measurement import Measurement
 from litegate.measures.metrics.resampling import plain_value
 from litegate.measures.structure.arena import arena
 from litegate.measures.structure.size import compressed_size, size, size_ratio
+from litegate.runtimes.child_runtime import Refused
 from litegate.runtimes.inference import predict
 from litegate.spec import Artifact, Budget, Model, Recipe, Regression
+from litegate.spec.runtimes import XNNPACK
 
 
 def overview(
-    model: Model, artifacts: Mapping[str, Artifact], baseline: str, *, timed: bool = False
+    model: Model,
+    artifacts: Mapping[str, Artifact],
+    baseline: str,
+    *,
+    timed: bool = False,
+    memory_on: str = XNNPACK,
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Return a row for each artifact that could be measured, and a note for each that could not.
 
     `artifacts` contains the plain float artifact under `baseline`, and the candidates' references.
-    Latency is measured only if `timed`: it costs time that most runs do not have.
+    Latency is measured only if `timed`: it costs time that most runs do not have. The arena of all
+    is measured on the runtime `memory_on`, so that the rows can be compared.
     """
     rows, measured, notes = [], {}, []
     recipes = {recipe.name: recipe for recipe in model.recipes}
     for name, artifact in artifacts.items():
         try:
-            rows.append(_row(model, artifact, recipes.get(name), artifacts, baseline))
+            row = _row(model, artifact, recipes.get(name), artifacts, baseline)
+            rows.append(row | {"arena": _arena(replace(artifact, runtime=memory_on))})
             measured[name] = artifact
             notes += _mismatch_notes(artifact)
         except LitegateError as error:
@@ -164,7 +173,6 @@ def _row(
         "bytes": int(size(artifact).value),
         "size_ratio": _value(size_ratio(artifact, plain)) if plain else None,
         "compressed_bytes": int(compressed_size(artifact).value),
-        "arena": _arena(artifact),
     }
 
 
@@ -189,8 +197,10 @@ def _metrics(budget: Budget, artifact: Artifact) -> dict[str, dict[str, Any]]:
 def _arena(artifact: Artifact) -> int | None:
     try:
         return int(arena(artifact).value)
-    except MeasurementError:
-        return None  # control flow, or a type without a size: there is no plan
+    except (MeasurementError, Refused):
+        return (
+            None  # no plan of control flow or a type without a size; no record of what is refused
+        )
 
 
 def _role(recipe: Recipe | None) -> str:

@@ -259,6 +259,12 @@ def _metric_checks(scene: Scene) -> Iterator[tuple[OfMetric, str, ExpectedCheck]
 SLOW_MEASUREMENTS = frozenset(COUNTEREXAMPLES)
 """Measurements that search for counterexamples. Their checks run only on faults meant for them and
 on faults that no other check noticed, which halves the time of a proof of `digits_cnn`."""
-OF_RUNTIMES = frozenset({Name.RUNTIME_VIOLATIONS, Name.RUNTIME_AGREEMENT})
-"""Measurements that only checks on a further runtime make. On a fault that none of them is meant to
-notice, checks on one run last: a planted file is run there in a process, sample by sample."""
+OF_RUNTIMES = frozenset(
+    {
+        *(Name.RUNTIME_VIOLATIONS, Name.RUNTIME_AGREEMENT),
+        *(Name.ARENA, Name.UNSUPPORTED_OPERATORS),
+    }
+)
+"""Measurements that checks on a further runtime make, and none on the default one. On a fault that
+none of them is meant to notice, checks on one run last: a planted file is run there in a process,
+sample by sample."""

@@ -137,7 +137,8 @@ class Budget:
     macs: int | None = field(default=None, metadata={"unit": Unit.COUNT})
     """Maximum multiply-accumulates of one invocation."""
     arena: Quantity | None = field(default=None, metadata={"unit": Unit.BYTES})
-    """Maximum memory that the activations of one invocation need at the same time."""
+    """Maximum memory of one invocation: with the runtime "tflm" all that its interpreter recorded,
+    else the planned memory of the activations."""
 
     metrics: tuple[Metric, ...] = ()
     """Metrics besides top-1, each with its own limits: `litegate.metrics`."""

@@ -16,13 +16,15 @@ from litegate.spec.metric import LIMITS as METRIC_LIMITS
 from litegate.spec.metric import Metric
 from litegate.spec.model import Model
 from litegate.spec.recipe import Recipe
-from litegate.spec.runtimes import REFERENCE, RUNTIMES, XNNPACK
+from litegate.spec.runtimes import REFERENCE, RUNTIMES, TFLM, XNNPACK
 
 _OWNERS: Mapping[str, type] = {"budget": Budget, "regression": Regression, "metric": Metric}
 """Classes with limits, by the name of their fixture."""
 _METRIC_PREFIX = "metric."
 _PROPERTIES = "property_violations"
 """The measure of answers that needs no limit of the budget."""
+_TARGET = "target_violations"
+"""The measure of operators, which TensorFlow Lite Micro's interpreter can be asked about."""
 LIMITS = (
     *Budget().unset_limits(),
     *(f"regression.{f.name}" for f in limit_fields(Regression)),
@@ -176,13 +178,15 @@ def runtimes_of(
     only: Collection[str] = (),
     *,
     asks_for_runtime: bool = False,
+    has_tflm: bool = True,
 ) -> tuple[str, ...]:
     """Return the runtimes that a check of a case runs on; of checks of answers those in `only`.
 
     A check of answers, which names a limit of answers or of a metric, or searches for a property's
     counterexamples, runs on each runtime that the budget names. One that asks for the fixture
     `runtime` runs on those besides the default, and the check of their agreement on the reference
-    kernels too.
+    kernels too. A check of the arena, or of the operators that a target takes, runs on "tflm" alone
+    if the budget names it and this machine has it.
     """
     used = limits_used(function)
     is_of_metric = any(name.startswith(_METRIC_PREFIX) for name in used)
@@ -193,10 +197,20 @@ def runtimes_of(
         return tuple(it for it in compared if not only or it in only or it not in runtimes)
     is_of_answers = is_of_metric or used & ANSWER_LIMITS or _PROPERTIES in _names(function)
     if not (asks_for_runtime or is_of_answers):
-        return (XNNPACK,)
+        is_asked = "arena" in used or (_TARGET in _names(function) and _suits_tflm(case.target))
+        has_tflm = has_tflm and TFLM in runtimes and (not only or TFLM in only)
+        return (TFLM,) if is_asked and has_tflm else (XNNPACK,)
     if asks_for_runtime:
         runtimes = tuple(runtime for runtime in runtimes if runtime != XNNPACK)
     return tuple(runtime for runtime in runtimes if not only or runtime in only)
+
+
+def _suits_tflm(target: str | None) -> bool:
+    """Return True for the target "tflm" and a list of the user's own, for the firmware's operators.
+
+    litegate's other lists are of what runs elsewhere.
+    """
+    return target is not None and (target == TFLM or target.endswith(".toml"))
 
 
 def _names(function: Callable[..., Any]) -> frozenset[str]:

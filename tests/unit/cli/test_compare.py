@@ -300,6 +300,15 @@ def test_runtimes_that_cannot_be_judged_are_an_error(compare, samples, args, par
     assert part in done.stderr
 
 
+def test_memory_on_tflm_is_recorded_of_both_files(compare, samples):
+    """Beside the plan of both; a record and a plan are never compared."""
+    pytest.importorskip("tflite_micro", exc_type=ImportError)
+    judged = rows(compare(FLOAT, INT8, "--data", "data.npz", "--runtime", "tflm", "--json"))
+    recorded, planned = judged["arena on tflm"], judged["arena"]
+    assert recorded[0] > recorded[1]
+    assert all(whole > part for whole, part in zip(recorded, planned, strict=True))
+
+
 def test_a_file_that_a_runtime_refuses_is_not_compared(compare, samples):
     pytest.importorskip("tflite_micro", exc_type=ImportError)
     done = compare(INT8, tiny(Kind.DYNAMIC_RANGE), "--data", "data.npz", "--runtime", "tflm")

@@ -21,6 +21,7 @@ from litegate.mutation.faults import (
     classes,
     edit,
     fault,
+    latency,
     operators,
     runtimes,
 )
@@ -542,6 +543,7 @@ def test_a_check_on_a_further_runtime_runs_where_the_default_one_notices_nothing
     """It takes long. Refusals, which no other check can see, are looked for first."""
     by_measurement = {"here": Name.ACCURACY_DROP, "there": Name.ACCURACY_DROP}
     by_measurement["refused"] = Name.RUNTIME_VIOLATIONS
+    by_measurement["memory"] = Name.ARENA
     passed = CheckOutcome.PASS
     plan = CheckPlan(
         checks=[
@@ -554,8 +556,9 @@ def test_a_check_on_a_further_runtime_runs_where_the_default_one_notices_nothing
         },
     )
     assert plan.first_checks(classes.shuffled_labels) == ["here"]
-    assert plan.remaining_checks(classes.shuffled_labels) == ["there", "refused"]
+    assert plan.remaining_checks(classes.shuffled_labels) == ["there", "refused", "memory"]
+    assert plan.first_checks(latency.wider_layer) == ["here", "memory"]
     assert plan.first_checks(operators.custom_operator) == ["here", "refused"]
     assert plan.first_checks(runtimes.another_file_on_runtime) == ["here", "there"]
     every = replace(plan, all_checks=True)
-    assert every.first_checks(classes.shuffled_labels) == ["here", "there", "refused"]
+    assert every.first_checks(classes.shuffled_labels) == list(by_measurement)

@@ -31,6 +31,7 @@ from litegate.measures.regression import (
     size_growth,
 )
 from litegate.measures.runtimes import on_runtime
+from litegate.measures.structure.arena import arena
 from litegate.measures.structure.inspection import Inspection, inspection
 from litegate.runtimes.inference import predict_all
 from litegate.spec import (
@@ -45,7 +46,7 @@ from litegate.spec import (
     by_input,
 )
 from litegate.spec.budget import ONE_PERCENT
-from litegate.spec.runtimes import XNNPACK
+from litegate.spec.runtimes import TFLM, XNNPACK
 from litegate.tflite.graph import Graph, Tensor
 from litegate.tflite.parser import parse
 from litegate.tflite.ports import canonical_name, graph_ports
@@ -214,6 +215,7 @@ def compare(
         for pair in pairs:
             rows += _agreement_rows(*pair, notes)
             notes += _differences(*pair)
+            rows += _recorded_rows(*pair)
         for other in runtimes[1:]:
             rows += _runtime_rows(*pairs[0], other, notes)
     requests = {"accuracy (--data with labels)": labelled, "latency (--latency)": latency}
@@ -241,6 +243,13 @@ def _macs(file: Inspection) -> int | None:
 
 def _arena(file: Inspection) -> int | None:
     return file.plan.arena if file.plan else None
+
+
+def _recorded_rows(a: Artifact, b: Artifact) -> Iterator[ComparisonRow]:
+    """Yield the memory that TensorFlow Lite Micro's interpreter recorded for both files."""
+    if a.runtime == TFLM:
+        arenas = [int(arena(artifact).value) for artifact in (a, b)]
+        yield ComparisonRow(what=f"arena{_where(a)}", a=arenas[0], b=arenas[1], unit=Unit.BYTES)
 
 
 def _accuracy_rows(a: Artifact, b: Artifact) -> Iterator[ComparisonRow]:

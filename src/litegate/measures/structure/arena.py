@@ -1,8 +1,9 @@
-"""Estimate the arena: the memory that the activations of one invocation need.
+"""Measure the arena: the memory that the activations of one invocation need.
 
-The plan follows TensorFlow Lite Micro's planner, tensor lifetimes and alignment. The other data of
-its allocator (tensor structures, the kernels' data and scratch buffers) depend on the runtime's
-version, the kernels and the processor, and are left out; docs/reference/inspect.md lists the error.
+On TensorFlow Lite Micro it is what the interpreter records, else a plan. The plan follows its
+planner, tensor lifetimes and alignment. The other data of its allocator (tensor structures, the
+kernels' data and scratch buffers) depend on the runtime's version, the kernels and the processor,
+and are left out; docs/reference/inspect.md lists the error.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from litegate.measures.measurement import Measurement
 from litegate.measures.names import Name
 from litegate.measures.structure.operators import operator_label
 from litegate.spec import Artifact
+from litegate.spec.runtimes import TFLM
 from litegate.tflite.graph import Graph, Operator, Subgraph, Tensor
 from litegate.tflite.parser import parse
 
@@ -223,10 +225,17 @@ def _bytes_alive(blocks: list[Block], steps: int) -> list[int]:
 
 
 def arena(artifact: Artifact) -> Measurement:
-    """Measure the bytes that the activations of one invocation need, by the greedy plan.
+    """Measure the bytes that one invocation needs.
 
-    Raises ArtifactError if the file cannot be read, MeasurementError as `plan` does.
+    On the runtime "tflm" all that its interpreter recorded; on any other the greedy plan of the
+    activations alone. Raises ArtifactError if the file cannot be read, MeasurementError as `plan`
+    does, and as `recorded_arena`.
     """
+    if artifact.runtime == TFLM:
+        # Late: the plan needs no runtime.
+        from litegate.measures.structure.recorded_arena import recorded_arena
+
+        return recorded_arena(artifact)
     graph = parse(artifact.tflite, subject=artifact.name, signature=artifact.signature)
     memory_plan = plan(graph, artifact.name)
     variables = (f"{memory_plan.variables:,} B of it variables",) if memory_plan.variables else ()
@@ -239,7 +248,8 @@ def arena(artifact: Artifact) -> Measurement:
         evidence=(
             f"{memory_plan.busiest or 'the input'} alone needs {memory_plan.least:,} B at once",
             *variables,
-            "planned greedily by size, 16 bytes aligned; the runtime's own data come on top",
+            "planned from the file, greedily by size, 16 bytes aligned, not recorded",
+            "the runtime's own data come on top",
         ),
         artifacts=(artifact.sha256,),
     )

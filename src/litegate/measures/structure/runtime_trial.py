@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, final
 
 import numpy as np
@@ -13,7 +15,10 @@ from litegate.core.errors import ArtifactError, LitegateError
 from litegate.runtimes.child_runtime import ChildRuntime
 from litegate.runtimes.drawn_inputs import draw
 from litegate.runtimes.runtime import Arena, demand
+from litegate.spec import Artifact
+from litegate.tflite.graph import Subgraph
 from litegate.tflite.parser import parse
+from litegate.tflite.ports import Port
 
 _SAMPLES = 8
 """Drawn samples: as for the equivalence of files, what a runtime refuses, it refuses for any; half
@@ -30,12 +35,25 @@ class RuntimeTrial:
     """The runtime's version; empty if it has not loaded the file."""
     refusal: str = ""
     """The runtime's own words, or how its process ended; empty if it runs the file."""
+    error: LitegateError | None = None
+    """The error of the refusal: `Refused` with the runtime's words, or another one if its process
+    crashed, hung or answered nonsense."""
     samples: int = 0
     """Number of drawn samples that it answered."""
     outputs: tuple[str, ...] = ()
     """For each output its name, type, shape and range of the raw answers."""
     arena: Arena | None = None
     """The memory that the runtime recorded; None if it records none."""
+
+    def recorded(self) -> Arena:
+        """Return the recorded memory; raise the refusal's error, or ArtifactError without any."""
+        if self.error:
+            raise self.error
+        if self.arena is None:
+            raise ArtifactError(
+                f"{self.runtime} records no memory", expected="a runtime that does, such as tflm"
+            )
+        return self.arena
 
 
 def try_on(
@@ -51,17 +69,18 @@ def try_on(
     try:
         child = ChildRuntime(tflite, runtime, subject=subject, signature=signature)
     except ArtifactError as error:
-        return RuntimeTrial(runtime=runtime, refusal=_words(error))
+        return RuntimeTrial(runtime=runtime, refusal=_words(error), error=error)
     version = str(child.identity.get("version", ""))
     with closing(child):
         shapes = {name: port.allocated for name, port in child.inputs.items()}
         try:
-            drawn = list(draw(main, child.inputs, shapes, turns=_SAMPLES))
+            drawn = _drawn(main, child.inputs, shapes)
             answers = child.answer({name: _joined(drawn, name) for name in child.inputs})
             arena = child.arena()
             child.finish()
-        except (LitegateError, ValueError) as error:
-            return RuntimeTrial(runtime=runtime, version=version, refusal=_words(error))
+        except LitegateError as error:
+            words = _words(error)
+            return RuntimeTrial(runtime=runtime, version=version, refusal=words, error=error)
     return RuntimeTrial(
         runtime=runtime,
         version=version,
@@ -71,14 +90,32 @@ def try_on(
     )
 
 
+@lru_cache(maxsize=8)  # the checks of memory and of operators ask for the same files in turn
+def _tried(runtime: str, tflite: bytes, subject: str, signature: str) -> RuntimeTrial:
+    return try_on(runtime, tflite, subject=subject, signature=signature)
+
+
+def trial_of(artifact: Artifact) -> RuntimeTrial:
+    """Return the trial of an artifact on the runtime that it names; raises as `try_on`."""
+    return _tried(artifact.runtime, artifact.ran_bytes, artifact.name, artifact.signature)
+
+
+def _drawn(
+    main: Subgraph, ports: Mapping[str, Port], shapes: Mapping[str, tuple[int, ...]]
+) -> list[dict[str, NDArray[Any]]]:
+    try:
+        return list(draw(main, ports, shapes, turns=_SAMPLES))
+    except ValueError as error:
+        raise ArtifactError("no inputs can be drawn", got=str(error)) from error
+
+
 def _joined(drawn: list[dict[str, NDArray[Any]]], name: str) -> NDArray[Any]:
     return np.concatenate([inputs[name] for inputs in drawn])
 
 
-def _words(error: Exception) -> str:
+def _words(error: LitegateError) -> str:
     """Return what happened, and the words of the runtime, on one line."""
-    text = f"{error.what}: {error.got}" if isinstance(error, LitegateError) else str(error)
-    return " ".join(text.split())
+    return " ".join(f"{error.what}: {error.got}".split())
 
 
 def _described(name: str, values: NDArray[Any]) -> str:

@@ -8,32 +8,60 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import final
 
-from litegate.core.escaping import shortened
+from litegate.core.escaping import LISTED, shortened
 from litegate.measures.measurement import Measurement, violations
 from litegate.measures.names import Name
 from litegate.measures.structure.operators import graph_prefix, operator_label
+from litegate.measures.structure.runtime_trial import trial_of
 from litegate.measures.structure.tensor_roles import Role, operand, roles
+from litegate.runtimes.child_runtime import Refused
 from litegate.spec import Artifact
+from litegate.spec.runtimes import TFLM
 from litegate.spec.targets import Range, Rule, Target
 from litegate.tflite.graph import ABSENT, FLOATS, Graph, Operator, Subgraph, Tensor
 from litegate.tflite.parser import parse
+
+_ASKED = "the interpreter was asked to load the file and to run it"
 
 
 def target_violations(candidate: Artifact, target: Target) -> Measurement:
     """Count the operators that are missing from the target's list or break its conditions.
 
-    The offenders name each operator with all reasons. Raises ArtifactError if the file cannot be
-    read, MeasurementError if it has no operator.
+    On the runtime "tflm" its interpreter loads the file and runs it. A refusal is an offender, in
+    the interpreter's words. It replaces litegate's own list `tflm`; any other list bounds the file
+    besides. Else the offenders name each operator with all reasons. Raises ArtifactError if the
+    file cannot be read, or if the interpreter crashes; MeasurementError if it has no operator.
     """
     graph = parse(candidate.tflite, subject=candidate.name)
+    breaches = target_breaches(graph, target)
+    asked: tuple[str, ...] = ()
+    offenders = breaches
+    if candidate.runtime == TFLM:
+        offenders, asked = _asked(candidate, target, breaches)
     measurement = violations(
         Name.UNSUPPORTED_OPERATORS,
         candidate.name,
-        target_breaches(graph, target),
+        offenders,
         n=sum(len(subgraph.operators) for subgraph in graph.subgraphs),
         artifacts=(candidate.sha256,),
     )
-    return replace(measurement, evidence=(f"target {target}",))
+    return replace(measurement, evidence=(f"target {target}", *asked))
+
+
+def _asked(
+    candidate: Artifact, target: Target, breaches: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Ask the interpreter; return the offenders, and evidence. Raises ArtifactError if it crashes.
+
+    The breaches of litegate's own list explain a refusal: they name the operator.
+    """
+    trial = trial_of(candidate)
+    if trial.error and not isinstance(trial.error, Refused):
+        raise trial.error
+    refusal = (trial.refusal,) if trial.error else ()
+    if target.name != TFLM:
+        return (*refusal, *breaches), (_ASKED,)
+    return refusal, (_ASKED, *(f"by the list of {target.name}: {it}" for it in breaches[:LISTED]))
 
 
 def target_breaches(graph: Graph, target: Target) -> tuple[str, ...]:
