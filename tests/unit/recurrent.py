@@ -34,6 +34,18 @@ def svdf(state="int16", time="int16"):
     return edit(writer.finish([x], [counts]), lambda model: _make_variable(model, "memory"))
 
 
+def remembering():
+    """A layer that sums the last three invocations: its state is a variable."""
+    writer = ModelWriter("svdf")
+    x, y = writer.computed("x", "float32", (1, 2)), writer.computed("y", "float32", (1, 1))
+    state = writer.computed("state", "float32", (1, 3))
+    weights = [writer.constant(f"w{n}", np.ones((1, n), np.float32)) for n in (2, 3)]
+    options = schema.SVDFOptionsT(rank=1)
+    bias = writer.constant("bias", np.zeros(1, np.float32))
+    writer.operator("SVDF", 1, [x, *weights, bias, state], y, options)
+    return edit(writer.finish([x], [y]), lambda model: _make_variable(model, "state"))
+
+
 def lstm(weights="int8", bias="int32", data="int8", cell="int16"):
     """An LSTM; beside it the empty tensors in which the converter keeps intermediate scales."""
     writer = ModelWriter("lstm")

@@ -27,7 +27,7 @@ from litegate.runtimes.messages import (
     write_arrays,
     write_message,
 )
-from litegate.runtimes.runtime import Arena, demand
+from litegate.runtimes.runtime import Arena, Reset, demand
 from litegate.spec import Samples
 from litegate.tflite.parser import parse
 from litegate.tflite.ports import arrays_by_port, in_file_order, parsed_ports
@@ -158,13 +158,15 @@ class ChildRuntime:
                 )
         return ready
 
-    def answer(self, ready: Ready) -> dict[str, NDArray[Any]]:
-        """Answer some samples, each from a reset state; return the raw outputs by name.
+    def answer(self, ready: Ready, reset: Reset = "each") -> dict[str, NDArray[Any]]:
+        """Answer some samples; return the raw outputs by name.
 
-        Raises Refused if the runtime cannot run them, ArtifactError if the child fails.
+        `reset` says which samples start from a reset state; the others continue from the sample
+        before them, in this call or the last. Raises Refused if the runtime cannot run them,
+        ArtifactError if the child fails.
         """
         inputs = [ready[name] for name in self.input_order]
-        header, content = self._request({"do": "run"}, arrays=inputs)
+        header, content = self._request({"do": "run", "reset": reset}, arrays=inputs)
         try:
             arrays = arrays_of(header, content)
         except (ValueError, TypeError, KeyError) as error:

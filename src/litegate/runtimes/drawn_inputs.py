@@ -92,8 +92,9 @@ def _drawn_shape(port: Port, batch: int, free_size: int) -> tuple[int, ...]:
 def _answer(graph: RunnableGraph, main: Subgraph, shapes: dict[str, tuple[int, ...]]) -> Answers:
     """Run `SAMPLES` samples: at once if the batch is free, else an invocation for each.
 
-    Raises ValueError for an input that is too large to draw, RuntimeError or ValueError if LiteRT
-    refuses the shapes or an operator fails.
+    A file with state carries it on, so that the samples are the frames of a sequence. Raises
+    ValueError for an input that is too large to draw, RuntimeError or ValueError if LiteRT refuses
+    the shapes or an operator fails.
     """
     resized = [shapes[name][0] for name, port in graph.inputs.items() if port.shape[:1] == (-1,)]
     drawn = draw(main, graph.inputs, shapes, turns=SAMPLES // min(resized, default=1))

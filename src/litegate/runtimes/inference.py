@@ -365,6 +365,7 @@ def _run_part(
     ready = runner.ready(part)
     answers = []
     for start in range(0, len(part), size):
+        runner.reset()
         runner.feed({name: array[start : start + size] for name, array in ready.items()})
         runner.invoke()
         answers.append(runner.fetch())

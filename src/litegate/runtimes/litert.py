@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, final
 
@@ -18,9 +18,11 @@ from numpy.typing import NDArray
 
 from litegate.core.errors import ArtifactError
 from litegate.runtimes.captured_stderr import STDERR, captured_stderr
-from litegate.runtimes.signatures import read_names, runnable_graph
+from litegate.runtimes.signatures import RunnableGraph, read_names, runnable_graph
 from litegate.spec import Samples
+from litegate.tflite.parser import parse
 from litegate.tflite.ports import Port, arrays_by_port
+from litegate.tflite.variables import variables
 
 _GREETING = re.compile(rb"^INFO: Created .* delegate for CPU")
 _SEEN_GREETINGS: list[bytes] = []
@@ -105,11 +107,11 @@ class Runner:
         `signature` selects the signature to run, if the file has several.
         """
         self._subject = subject
-        interpreter = load(tflite, subject, kernels, threads)
-        self._graph = runnable_graph(interpreter, signature, subject)
+        self._variables = variables(parse(tflite, subject=subject, signature=signature))
+        self._load = partial(_load_graph, tflite, subject, kernels, threads, signature)
+        self._graph, self._shapes = self._load()
+        self._has_run = False
         self.inputs, self.outputs = self._graph.inputs, self._graph.outputs
-        ready = {name: port.allocated for name, port in self.inputs.items()}
-        self._shapes = {} if needs_sample_shapes(interpreter, subject) else ready
         for what, ports in (("input", self.inputs), ("output", self.outputs)):
             if not ports:
                 raise ArtifactError(f"{subject} has no {what}", expected=f"at least one {what}")
@@ -126,8 +128,29 @@ class Runner:
 
     @property
     def takes_batches(self) -> bool:
-        """Return True if the batch is free: one invocation takes any number of samples."""
-        return all(port.shape[:1] == (-1,) for port in self.inputs.values())
+        """Return True if one invocation takes any number of samples.
+
+        The batch must be free, and the file without state, which samples of a batch would share.
+        """
+        return not self.is_stateful and all(
+            port.shape[:1] == (-1,) for port in self.inputs.values()
+        )
+
+    @property
+    def is_stateful(self) -> bool:
+        """Return True if the file has variables, whose values invocations carry on."""
+        return bool(self._variables)
+
+    def reset(self) -> None:
+        """Set the state to what it is after loading."""
+        if not self._has_run:
+            return
+        if any(variable.is_resource or variable.initializers for variable in self._variables):
+            # LiteRT 2.3 resets tensors alone, and only to zero. Loading takes about a millisecond.
+            self._graph, self._shapes = self._load()
+        elif self._variables:
+            self._graph.reset()
+        self._has_run = False
 
     def take(self, samples: Samples) -> None:
         """Resize to real-valued samples, shape (batch, ...), and feed them.
@@ -187,6 +210,7 @@ class Runner:
 
     def invoke(self) -> None:
         """Run once on the fed samples; raise ArtifactError if an operator fails."""
+        self._has_run = True
         try:
             self._graph.invoke()
         except (RuntimeError, ValueError) as error:
@@ -201,10 +225,28 @@ class Runner:
         return self._graph.tensor(index)
 
     def run(self, samples: Samples) -> dict[str, NDArray[Any]]:
-        """Feed samples, invoke and fetch the outputs; shape (batch, ...) in and out."""
+        """Reset, then `step`."""
+        self.reset()
+        return self.step(samples)
+
+    def step(self, samples: Samples) -> dict[str, NDArray[Any]]:
+        """Feed samples, invoke and fetch the outputs; shape (batch, ...) in and out.
+
+        The state is that of the steps since the last reset.
+        """
         self.take(samples)
         self.invoke()
         return self.fetch()
+
+
+def _load_graph(
+    tflite: bytes, subject: str, kernels: Kernels, threads: int, signature: str
+) -> tuple[RunnableGraph, dict[str, tuple[int, ...]]]:
+    """Return a graph to run, and the shapes of the inputs that it is allocated for, if any."""
+    interpreter = load(tflite, subject, kernels, threads)
+    graph = runnable_graph(interpreter, signature, subject)
+    shapes = {name: port.allocated for name, port in graph.inputs.items()}
+    return graph, {} if needs_sample_shapes(interpreter, subject) else shapes
 
 
 def _only(ports: Mapping[str, Port], what: str, subject: str) -> Port:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any, Protocol, final
+from typing import TYPE_CHECKING, Any, Literal, Protocol, final
 
 from litegate.core.errors import ConfigError
 from litegate.spec.runtimes import REFERENCE, RUNTIMES, TFLM, XNNPACK
@@ -21,6 +21,10 @@ PACKAGES: Mapping[str, str] = {
     TFLM: "tflite-micro",
 }
 """The distribution that has each runtime, whose version stands in keys and evidence."""
+
+
+Reset = Literal["each", "first", "none"]
+"""The samples of a message before which a runtime resets its state."""
 
 
 @final

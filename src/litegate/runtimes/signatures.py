@@ -32,8 +32,11 @@ class RunnableGraph(Protocol):
     def resize(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
         """Allocate for inputs of these shapes."""
 
+    def reset(self) -> None:
+        """Set the variable tensors to zero; LiteRT cannot reset resources."""
+
     def feed(self, raw: Mapping[str, NDArray[Any]]) -> None:
-        """Set the inputs; reset the variables, so that no sample's answer depends on another."""
+        """Set the inputs."""
 
     def invoke(self) -> None:
         """Run once."""
@@ -46,7 +49,7 @@ class RunnableGraph(Protocol):
 
 
 def _reset_variables(interpreter: Any) -> None:
-    """Set the variables of every graph that has run to their first values."""
+    """Set the variable tensors of every graph that has run to zero."""
     with suppress(RuntimeError):  # a graph that has not run has allocated no variables
         interpreter.reset_all_variables()
 
@@ -70,8 +73,10 @@ class _FirstGraph:
             self._interpreter.resize_tensor_input(index, shape, strict=False)
         self._interpreter.allocate_tensors()
 
-    def feed(self, raw: Mapping[str, NDArray[Any]]) -> None:
+    def reset(self) -> None:
         _reset_variables(self._interpreter)
+
+    def feed(self, raw: Mapping[str, NDArray[Any]]) -> None:
         for name, values in raw.items():
             self._interpreter.set_tensor(self.inputs[name].index, values)
 
@@ -106,9 +111,11 @@ class _SignedGraph:
     def resize(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
         """Do nothing: the signature runner resizes the graph on each call."""
 
+    def reset(self) -> None:
+        _reset_variables(self._interpreter)
+
     def feed(self, raw: Mapping[str, NDArray[Any]]) -> None:
         self._inputs = {self._input_keys[name]: values for name, values in raw.items()}
-        _reset_variables(self._interpreter)
 
     def invoke(self) -> None:
         self._results = self._runner(**self._inputs)

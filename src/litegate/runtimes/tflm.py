@@ -13,6 +13,8 @@ from litegate.core.errors import ArtifactError
 from litegate.runtimes.captured_stderr import captured_stderr
 from litegate.runtimes.runtime import Arena, version
 from litegate.spec.runtimes import TFLM
+from litegate.tflite.parser import parse
+from litegate.tflite.variables import variables
 
 _FIRST_ARENA = 1 << 20
 """Bytes of the first attempt: most files of microcontrollers fit, and an attempt takes 20 ms."""
@@ -32,12 +34,18 @@ class LoadedFile:
     def __init__(self, tflite: bytes) -> None:
         """Load and allocate; raise ArtifactError with the interpreter's words if it refuses."""
         self.version = version(TFLM)
-        self._interpreter = _load(tflite)
+        self._tflite, self._interpreter = tflite, _load(tflite)
+        # The interpreter resets to zero, and runs the graph of a CALL_ONCE once and never again.
+        known = variables(parse(tflite, subject="it"))
+        self._resets_to_zero = all(variable.starts_at_zero for variable in known)
         self._outputs = _count_outputs(self._interpreter)
 
     def reset(self) -> None:
         """Set all state to what it was after loading."""
-        self._interpreter.reset()
+        if self._resets_to_zero:
+            self._interpreter.reset()
+        else:
+            self._interpreter = _load(self._tflite)
 
     def answer(self, inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
         """Run once on one sample, by input in the file's order; raises ArtifactError."""

@@ -4,7 +4,8 @@ The process answers each request with one message on stdout:
 
 - `{"do": "load"}` with the file's bytes: `{"runtime": NAME, "version": VERSION}`
 - `{"do": "run"}` with the arrays of some samples, by input: the arrays of the answers, by output.
-  The state is reset before each sample.
+  The state is reset before each sample; with `"reset": "first"` before the first alone, and with
+  `"reset": "none"` before none, so that samples are the frames of a sequence.
 - `{"do": "arena"}`: `{"arena": {...}}`, or null
 - what cannot be done: `{"error": REASON}`
 
@@ -25,7 +26,7 @@ from numpy.typing import NDArray
 
 from litegate.core.errors import ArtifactError, LitegateError
 from litegate.runtimes.messages import arrays_of, read_message, write_arrays, write_message
-from litegate.runtimes.runtime import Arena, LoadedFile, version
+from litegate.runtimes.runtime import Arena, LoadedFile, Reset, version
 from litegate.spec.runtimes import TFLM
 
 
@@ -40,7 +41,8 @@ def serve(load: Callable[[bytes], LoadedFile], requests: BinaryIO, replies: Bina
                 identity = {"runtime": loaded.runtime, "version": loaded.version}
                 write_message(replies, identity)
             elif loaded is not None and header["do"] == "run":
-                write_arrays(replies, {}, _answer(loaded, arrays_of(header, content)))
+                inputs = arrays_of(header, content)
+                write_arrays(replies, {}, _answer(loaded, inputs, header.get("reset", "each")))
             elif loaded is not None and header["do"] == "arena":
                 arena = loaded.arena()
                 write_message(replies, {"arena": arena and asdict(arena)})
@@ -50,11 +52,12 @@ def serve(load: Callable[[bytes], LoadedFile], requests: BinaryIO, replies: Bina
             write_message(replies, {"error": error.got or error.what})
 
 
-def _answer(loaded: LoadedFile, inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
-    """Run one sample after another, each from a reset state."""
+def _answer(loaded: LoadedFile, inputs: Sequence[NDArray[Any]], reset: Reset) -> list[NDArray[Any]]:
+    """Run one sample after another."""
     answers = []
     for row in range(len(inputs[0])):
-        loaded.reset()
+        if reset == "each" or (reset == "first" and not row):
+            loaded.reset()
         answers.append(loaded.answer([values[row : row + 1] for values in inputs]))
     return [np.concatenate(rows) for rows in zip(*answers, strict=True)]
 
@@ -75,7 +78,7 @@ class _LiteRT:
         self._outputs = in_file_order(self._runner.outputs, main.outputs)
 
     def reset(self) -> None:
-        """Do nothing: feeding a sample resets the variables."""
+        self._runner.reset()
 
     def answer(self, inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
         self._runner.feed(dict(zip(self._inputs, inputs, strict=True)))

@@ -2,18 +2,13 @@
 
 import numpy as np
 import pytest
-from ai_edge_litert import schema_py_generated as schema
 from tiny import artifact, selector
 
 from litegate.core.errors import MeasurementError
 from litegate.data.disk_arrays import DiskArray
 from litegate.runtimes import inference
 from litegate.runtimes.inference import BATCH, all_outputs, batch_of, predict
-from litegate.runtimes.litert import Kernels
 from litegate.spec import Inputs
-from litegate.testing import edit
-from litegate.tflite.editing.writer import ModelWriter
-from litegate.tflite.graph import ABSENT
 
 X = np.random.default_rng(5).normal(size=(3 * BATCH + 7, 4)).astype(np.float32)
 
@@ -94,25 +89,3 @@ def test_a_worker_takes_several_small_batches_and_none_waits_for_long(
     x, taken = np.ones((count, values), np.float32), []
     all_outputs(selector(values, [1], free=free), x, on_part=lambda part: taken.append(len(part)))
     assert sorted(taken) == sorted(expected)
-
-
-def remembering():
-    """A layer that sums the last three invocations: its state is a variable."""
-    writer = ModelWriter("svdf")
-    x, y = writer.computed("x", "float32", (1, 2)), writer.computed("y", "float32", (1, 1))
-    state = writer.computed("state", "float32", (1, 3))
-    weights = [writer.constant(f"w{n}", np.ones((1, n), np.float32)) for n in (2, 3)]
-    options = schema.SVDFOptionsT(rank=1)
-    writer.operator("SVDF", 1, [x, *weights, ABSENT, state], y, options)
-
-    def change(model):
-        model.subgraphs[0].tensors[state].isVariable = True
-
-    return edit(writer.finish([x], [y]), change)
-
-
-@pytest.mark.parametrize("kernels", Kernels)
-def test_no_answer_depends_on_the_sample_before(kernels):
-    """Samples are spread over interpreters, so a kept state would be that of any other sample."""
-    (answers,) = all_outputs(remembering(), np.ones((4, 2), np.float32), kernels=kernels).values()
-    assert answers.real.tolist() == [[2.0]] * 4

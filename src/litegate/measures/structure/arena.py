@@ -26,6 +26,7 @@ from litegate.spec import Artifact
 from litegate.spec.runtimes import TFLM
 from litegate.tflite.graph import Graph, Operator, Subgraph, Tensor
 from litegate.tflite.parser import parse
+from litegate.tflite.variables import handles
 
 CONTROL_FLOW = frozenset({"IF", "STABLEHLO_WHILE", "WHILE"})
 """Operators that run other graphs, whose tensors would share the arena; these are not planned."""
@@ -102,9 +103,9 @@ def _check_plannable(graph: Graph, subject: str) -> None:
     unsized = (
         f"tensor {tensor.index} {tensor.name!r}, {tensor.dtype} of shape {tensor.shape}"
         for subgraph in subgraphs
-        for handles in (_handles(subgraph),)
+        for pointers in (handles(subgraph),)
         for tensor in subgraph.tensors
-        if tensor.index not in handles
+        if tensor.index not in pointers
         if tensor.memory is None or tensor.memory > LARGEST_TENSOR
     )
     too_many = (f"{len(tensors):,} tensors" for _ in tensors[MOST_TENSORS : MOST_TENSORS + 1])
@@ -139,19 +140,6 @@ def _called(graph: Graph, operator: Operator) -> Subgraph | None:
     return graph.subgraphs[operator.option("init_graph", 0)]
 
 
-def _handles(subgraph: Subgraph) -> dict[int, str]:
-    """Return the variable of each handle, by the index of the handle's tensor.
-
-    A handle points into the runtime's own data, and takes no place in the arena.
-    """
-    return {
-        index: operator.variable
-        for operator in subgraph.operators
-        if operator.name == "VAR_HANDLE"
-        for index in operator.outputs
-    }
-
-
 def _memory(tensor: Tensor) -> int:
     return tensor.memory or 0
 
@@ -161,12 +149,12 @@ def _variable_sizes(graph: Graph) -> Iterator[int]:
     assigned = dict[str, int]()
     for subgraph in _run_subgraphs(graph):
         yield from (aligned(_memory(tensor)) for tensor in subgraph.tensors if tensor.is_variable)
-        handles = _handles(subgraph)
+        names = handles(subgraph)
         for operator in subgraph.operators:
             if operator.name == "ASSIGN_VARIABLE" and len(operator.inputs) > 1:
                 handle, value = operator.inputs[:2]
                 size = aligned(_memory(subgraph.tensors[value]))
-                name = handles.get(handle, "")
+                name = names.get(handle, "")
                 assigned[name] = max(size, assigned.get(name, 0))
     yield from assigned.values()
 
@@ -206,9 +194,10 @@ class _Schedule:
     def blocks(self, graph: Graph) -> Iterator[Block]:
         """Yield a block for each tensor that is in the arena for a part of the invocation."""
         for subgraph in sorted(_run_subgraphs(graph), key=lambda subgraph: subgraph.index):
-            handles = _handles(subgraph)
+            # A handle points into the runtime's own data.
+            pointers = handles(subgraph)
             for tensor in subgraph.tensors:
-                stored = tensor.is_constant or tensor.is_variable or tensor.index in handles
+                stored = tensor.is_constant or tensor.is_variable or tensor.index in pointers
                 if not stored and (size := aligned(_memory(tensor))):
                     place = subgraph.index, tensor.index
                     first, last = (steps.get(place, -1) for steps in (self._first, self._last))
