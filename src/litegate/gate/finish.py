@@ -12,7 +12,8 @@ from litegate.core.escaping import plain
 from litegate.core.git import prefix
 from litegate.gate import integrity
 from litegate.gate.invocation import looks
-from litegate.gate.next_steps import run_command, run_steps
+from litegate.gate.next_steps import run_steps
+from litegate.gate.reproduce import run_command
 from litegate.gate.session import conclude
 from litegate.gate.state import Gate
 from litegate.regression.source_digests import sources_digest

@@ -10,7 +10,7 @@ from typing import Any, final
 import pytest
 
 from litegate.core.options import GateOptions
-from litegate.gate import collection, fixtures, refusals, verdicts
+from litegate.gate import collection, fixtures, unfit_checks, verdicts
 from litegate.gate.finish import finish
 from litegate.gate.invocation import looks, narrow_times
 from litegate.gate.items import cases_of, fixtures_of
@@ -64,7 +64,7 @@ class GateHooks:
         self, collector: pytest.Collector
     ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
         """Refuse a file of checks in which one test hides another; mark litegate's own errors."""
-        report = refusals.refuse_hidden(self.gate, collector, (yield))
+        report = unfit_checks.refuse_hidden(self.gate, collector, (yield))
         if report.failed and report.longreprtext in self.gate.recorder.refusals:
             report.__dict__["litegate"] = {"is_own": True}
         return report
@@ -128,7 +128,7 @@ class GateHooks:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Skip or refuse a latency check that cannot be measured here."""
-        refusals.refuse_unmeasurable(self.gate, item)
+        unfit_checks.refuse_unmeasurable(self.gate, item)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(

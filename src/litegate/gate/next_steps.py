@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from litegate.core.errors import LitegateError
-from litegate.core.options import OPTIONS
 from litegate.gate.items import METRIC, case_of, fixtures_of
-from litegate.gate.refusals import CANDIDATE
+from litegate.gate.reproduce import check_command, prove_flags, run_command
+from litegate.gate.unfit_checks import CANDIDATE
 from litegate.measures.names import RULES, Name
 from litegate.measures.structure.prebuilt_arguments import arguments, fitting_recipe
-from litegate.regression.base_commit import AUTO, NONE
 from litegate.report.outcomes import PROOF, Row
 from litegate.report.run_record import Steps
 from litegate.spec import Kind
@@ -26,13 +24,6 @@ from litegate.spec.metric import Metric
 if TYPE_CHECKING:
     from litegate.gate.state import Gate
 
-_PASSED_ON = (
-    *("litegate_strict", "litegate_store", "litegate_data"),
-    *("litegate_checks", "litegate_models"),
-)
-"""Options that may change what a check measures, apart from those that select checks."""
-_ANY_BASE = frozenset({"base", "weakened_limits"})
-"""Fixtures of checks that compare with the base."""
 _TYPE_RULES = frozenset({Name.TENSOR_VIOLATIONS, Name.OPERATOR_VIOLATIONS, Name.OUTPUT_RANGE})
 """Measurements that count a file's types which differ from the declared ones."""
 _FIELDS: Mapping[str, tuple[str, str]] = {
@@ -45,7 +36,7 @@ _FIELDS: Mapping[str, tuple[str, str]] = {
 def verdict_steps(gate: Gate, item: pytest.Item, row: Row) -> Steps:
     """Return the steps of a check's verdict that did not pass."""
     return {
-        "reproduce": _reproduce(gate, item),
+        "reproduce": check_command(gate, item),
         "change": _change(gate, item, row),
         "intended": _intended(gate, item, row),
     }
@@ -57,62 +48,15 @@ def error_steps(gate: Gate, item: pytest.Item, error: BaseException | None) -> S
     litegate's own errors say themselves what to do.
     """
     place = None if isinstance(error, LitegateError) else _place_of_check(gate, item)
-    return {"reproduce": _reproduce(gate, item), "change": place, "intended": None}
+    return {"reproduce": check_command(gate, item), "change": place, "intended": None}
 
 
 def run_steps(gate: Gate, row: Row) -> Steps:
     """Return the steps of an error of the run as a whole, or of a failed proof."""
     flags: tuple[str, ...] = ()
     if row["id"] == PROOF:
-        flags = ("--prove", f"--litegate-model={row['model']}", *_prove_flags(gate))
+        flags = ("--prove", f"--litegate-model={row['model']}", *prove_flags(gate))
     return {"reproduce": run_command(gate, *flags), "change": None, "intended": None}
-
-
-def run_command(gate: Gate, *flags: str) -> str:
-    """Return the command that runs all checks, from the project's root."""
-    folder = f"{os.path.relpath(gate.options.checks, gate.options.project)}/"
-    expression = gate.config.getoption("keyword")
-    selected = ("-k", expression) if expression else ()
-    return _command(gate, [folder, *selected, *flags], _ANY_BASE | {"anchor"})
-
-
-def _prove_flags(gate: Gate) -> Iterator[str]:
-    seed = gate.options.prove_seed
-    yield from (f"--prove-family={family}" for family in gate.options.prove_families)
-    yield from ["--prove-full"] if gate.options.prove_full else []
-    yield from [f"--prove-seed={seed}"] if seed else []
-
-
-def _reproduce(gate: Gate, item: pytest.Item) -> str:
-    """Return the command that runs a check alone, from the project's root."""
-    return _command(gate, [item.nodeid], fixtures_of(item))
-
-
-def _command(gate: Gate, words: Iterable[str], fixtures: Iterable[str]) -> str:
-    compared = [*_compared_with(gate, frozenset(fixtures))]
-    return shlex.join(["pytest", *words, *compared, *_flags(gate.config)])
-
-
-def _compared_with(gate: Gate, fixtures: frozenset[str]) -> Iterator[str]:
-    """Yield the options that name the other commits which checks with these fixtures need."""
-    if gate.base and fixtures & _ANY_BASE:
-        # What `auto` found in a CI event or a branch, since another clone may find another ref.
-        yield from ("--against", gate.base.commit.ref.removeprefix(f"{AUTO}: "))
-    if gate.options.anchor != NONE and "anchor" in fixtures:
-        yield from ("--anchor", gate.options.anchor)
-
-
-def _flags(config: pytest.Config) -> Iterator[str]:
-    """Yield the options of the command line that the check depends on."""
-    if config.getoption("inifilename") and config.inipath:
-        yield from ("-c", os.path.relpath(config.inipath, config.rootpath))
-    expression = config.getoption("markexpr")
-    if expression and expression not in config.getini("addopts"):
-        yield from ("-m", expression)  # the setting's own expression may leave this check out
-    for option in OPTIONS:
-        value = config.getoption(option.name) if option.name in _PASSED_ON else None
-        if value:
-            yield option.flag if option.is_switch else f"{option.flag}={value}"
 
 
 def _change(gate: Gate, item: pytest.Item, row: Row) -> str:

@@ -337,7 +337,7 @@ def conclude(session: GateSession, run: Run) -> dict[str, Any]:
     from litegate.measures.names import RULES, without_runtime
     from litegate.measures.overview import missing_accuracy_notes, overview, recipe_notes
     from litegate.report.json_report import document
-    from litegate.report.slack import slack
+    from litegate.report.loose_limits import loose_limits
 
     if commit := head(session.options.project):
         run.head = asdict(commit)
@@ -356,7 +356,7 @@ def conclude(session: GateSession, run: Run) -> dict[str, Any]:
         for recipe in gated_recipes(model, session.options.only_recipes):
             recipe_rows = [row for row in model_rows if row["recipe"] == recipe.name]
             budget = model.budget_of(recipe)
-            run.notes += slack(budget, recipe_rows)
+            run.notes += loose_limits(budget, recipe_rows)
             run.notes += session.growth_notes(Case(model=model, recipe=recipe))
             if candidate := artifacts.get(recipe.name):
                 run.notes += runtime_difference_notes(candidate, budget, recipe_rows)

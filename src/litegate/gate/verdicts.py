@@ -21,7 +21,10 @@ from litegate.gate.items import (
     runtime_of,
 )
 from litegate.gate.next_steps import error_steps, verdict_steps
-from litegate.gate.refusals import (
+from litegate.gate.require import Require, RequirementFailed
+from litegate.gate.session import BASELINE, NotGated
+from litegate.gate.state import GATE, ROLES, Gate
+from litegate.gate.unfit_checks import (
     CANDIDATE,
     NOT_GATED,
     OMITTED,
@@ -30,9 +33,6 @@ from litegate.gate.refusals import (
     refuse_swallowed,
     refuse_unloadable,
 )
-from litegate.gate.require import Require, RequirementFailed
-from litegate.gate.session import BASELINE, NotGated
-from litegate.gate.state import GATE, ROLES, Gate
 from litegate.gate.verdict_context import as_note, as_separated, with_reference
 from litegate.measures.measurement import Measurement, Outcome, Verdict
 from litegate.measures.runtimes import on_runtime

@@ -13,9 +13,9 @@ from litegate.report import proof
 from litegate.report.blocks import Block, error_blocks, indented, verdict_blocks, wrapped
 from litegate.report.columns import Cells, columns, narrowed
 from litegate.report.formatting import counts, figures, recipe_figures, recipe_head, subject_of
+from litegate.report.loose_limits import LOOSE
 from litegate.report.outcomes import is_clean, outcome_of, severity
 from litegate.report.run_record import Run
-from litegate.report.slack import SLACK
 
 Line = tuple[str, str]
 """A mark ("fail", "error", "inconclusive", "waived", "pass", "plain", "head") and the text."""
@@ -95,13 +95,13 @@ def _not_measured(run: Run) -> Iterator[str]:
 
 
 def _notes(notes: Sequence[str], verbosity: int) -> Iterator[str]:
-    """Yield the notes; several about slack, which is no urgent advice, become one without -v."""
-    slack = [note for note in notes if SLACK in note]
-    if verbosity > 0 or len(slack) < 2:
+    """Yield the notes; several about loose limits, no urgent advice, become one without -v."""
+    loose = [note for note in notes if LOOSE in note]
+    if verbosity > 0 or len(loose) < 2:
         yield from notes
         return
-    yield from (note for note in notes if note not in slack)
-    yield f"{len(slack)} limits are far from what was measured: -v, or the page, gives tighter ones"
+    yield from (note for note in notes if note not in loose)
+    yield f"{len(loose)} limits are far from what was measured: -v, or the page, gives tighter ones"
 
 
 def _accepted(run: Run, width: int, most_passed: int | None) -> Iterator[Line]:

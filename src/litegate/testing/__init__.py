@@ -13,8 +13,9 @@ from litegate.mutation.faults.edits import (
     revalue,
     round_trip,
 )
-from litegate.testing.artifacts import artifact, evaluation, tiny_artifact
-from litegate.testing.tiny import tiny
+from litegate.testing.artifacts import artifact, tiny_artifact
+from litegate.testing.split import evaluation
+from litegate.testing.tiny_writer import tiny
 from litegate.tflite.editing.draft import Draft, edit
 
 __all__ = [

@@ -18,7 +18,7 @@ from litegate.data.prepare import LEAKED
 from litegate.gate.session import GateSession
 from litegate.runtimes.inference import all_outputs
 from litegate.spec import Array, Evaluation, Model
-from litegate.testing.artifacts import evaluation
+from litegate.testing.split import evaluation
 
 
 def fill_store(

@@ -27,7 +27,8 @@ from litegate.runtimes.inference import outputs
 from litegate.runtimes.litert import Kernels
 from litegate.spec import Kind
 from litegate.testing import edit, tiny
-from litegate.testing.artifacts import artifact, evaluation
+from litegate.testing.artifacts import artifact
+from litegate.testing.split import evaluation
 
 SPLIT = evaluation()
 NAMES = ("conv", "depthwise", "dense")

@@ -12,8 +12,8 @@ from litegate.measures.measurement import Interval, Measurement
 from litegate.measures.names import Name
 from litegate.report.formatting import evidence, recipe_head
 from litegate.report.json_report import document, write
+from litegate.report.loose_limits import LOOSE
 from litegate.report.run_record import Place, Run, error_row, verdict_row
-from litegate.report.slack import SLACK
 from litegate.report.terminal import lines
 
 PLACE = Place(
@@ -287,15 +287,15 @@ def test_a_pass_whose_interval_reaches_beyond_its_limit_says_what_proved_it(run,
 
 def test_advice_on_limits_is_one_line(run):
     """Until -v asks for it; other notes stay."""
-    slack = [f"m: size is {n} B, its limit 9 B: it {SLACK} size=kib(1)" for n in (1, 2)]
-    run.notes = ["another", *slack]
+    loose = [f"m: size is {n} B, its limit 9 B: it {LOOSE} size=kib(1)" for n in (1, 2)]
+    run.notes = ["another", *loose]
     said = _text(run)
     assert "note: another" in said
     assert "note: 2 limits are far from what was measured" in said
-    assert SLACK not in said
-    assert _text(run, verbosity=1).count(SLACK) == 2
-    run.notes = slack[:1]
-    assert _text(run).count(SLACK) == 1
+    assert LOOSE not in said
+    assert _text(run, verbosity=1).count(LOOSE) == 2
+    run.notes = loose[:1]
+    assert _text(run).count(LOOSE) == 1
 
 
 def _evidence(name, unit, n, interval=None):

@@ -1,4 +1,4 @@
-"""Refuse checks that hide another, skip themselves, swallow a failure, or judge a broken file."""
+"""Fail checks that hide another, skip themselves, swallow a failure, or judge a broken file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Find slack: limits so far from a model's value that it could get much worse unnoticed.
+"""Find loose limits: so far from a model's value that it could get much worse unnoticed.
 
 A limit allows an amount: bytes, errors, points. The amount that a model needs is its value with a
 tenth on top if it is exact, and the far end of its 95 % interval if it is statistical. If that is
@@ -25,7 +25,7 @@ thirds worse unnoticed. A larger share would nag about limits that were set with
 HEADROOM = Fraction(110, 100)
 """Factor on an exact value: the next honest change adds a little. Ten times the growth in size that
 `Regression` allows by default, so that a proposed limit lasts for several changes."""
-SLACK = "could be tightened to"
+LOOSE = "could be tightened to"
 """In each of these notes and in no other, so that reports can find them."""
 _DIGITS = 2
 """Significant digits of a proposed limit, which a person writes and reads; the rounding is
@@ -67,8 +67,8 @@ _FIELDS: Mapping[str, _Notation] = {
 """The limits that are looked at, by the name of their measurement."""
 
 
-def slack(budget: Budget, rows: Iterable[Row]) -> tuple[str, ...]:
-    """Return a note for each limit of `budget` that has slack on every runtime.
+def loose_limits(budget: Budget, rows: Iterable[Row]) -> tuple[str, ...]:
+    """Return a note for each limit of `budget` that is loose on every runtime.
 
     `rows` are the verdicts of the model and recipe that the budget is of.
     """
@@ -77,7 +77,7 @@ def slack(budget: Budget, rows: Iterable[Row]) -> tuple[str, ...]:
         notation, limit = _limit_of(budget, without_runtime(row["measurement"]))
         if notation is not None and limit is not None and _is_compared(row, limit):
             by_limit.setdefault(notation.field, []).append(_note_of(row, notation))
-    # The runtime that needs most decides; an empty note says that one has no slack.
+    # The runtime that needs most decides; an empty note says that its limit is not loose.
     return tuple(max(notes)[1] for notes in by_limit.values() if all(note for _, note in notes))
 
 
@@ -89,8 +89,8 @@ def _is_compared(row: Row, limit: Any) -> bool:
 def _note_of(row: Row, notation: _Notation) -> tuple[Fraction, str]:
     """Return what a row needs of its limit, with a note if that is far less than it allows."""
     allowed, needed = _room(_exact(row["limit"]), notation), _needed(row, notation)
-    has_slack = row["verdict"] == "pass" and allowed > 0 and 0 < needed <= MOST_USED * allowed
-    return needed, _note(row, notation, needed) if has_slack else ""
+    is_loose = row["verdict"] == "pass" and allowed > 0 and 0 < needed <= MOST_USED * allowed
+    return needed, _note(row, notation, needed) if is_loose else ""
 
 
 def _limit_of(budget: Budget, measurement: str) -> tuple[_Notation | None, Any]:
@@ -136,7 +136,7 @@ def _note(row: Row, notation: _Notation, needed: Fraction) -> str:
 
     value, limit = text(row["value"], unit), text(row["limit"], unit)
     return (
-        f"{subject_of(row)}: {row['measurement']} is {value}, its limit {limit}: it {SLACK} "
+        f"{subject_of(row)}: {row['measurement']} is {value}, its limit {limit}: it {LOOSE} "
         f"{notation.field}={_proposed(notation, needed)}"
     )
 

@@ -1,12 +1,12 @@
-"""Slack: the limits that hold nothing, and those that do."""
+"""Loose limits: those that guard nothing, and those that do."""
 
 import pytest
 
 from litegate import kib, metrics, percent, points, us
 from litegate.core.units import Unit, byte, per_thousand, quanta
 from litegate.measures.measurement import Interval, Measurement, violations
+from litegate.report.loose_limits import loose_limits
 from litegate.report.run_record import Place, verdict_row
-from litegate.report.slack import slack
 from litegate.spec import Budget
 
 PLACE = Place(id="x", model="net", recipe="int8_qat", check="c", requirement="r", file="f", line=1)
@@ -26,7 +26,7 @@ def size(value):
 
 
 def notes(budget, *verdicts):
-    return slack(budget, [verdict_row(PLACE, verdict) for verdict in verdicts])
+    return loose_limits(budget, [verdict_row(PLACE, verdict) for verdict in verdicts])
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_a_floor_is_judged_by_what_it_allows_to_be_wrong(low, proposed):
 
 @pytest.mark.parametrize(("high", "said"), [(0.0059, True), (0.006, True), (0.0061, False)])
 def test_a_drop_is_judged_by_its_interval(high, said):
-    """A gain that is not proven to be one leaves no slack to take away."""
+    """A gain that is not proven to be one leaves its limit nothing to take away."""
     budget = Budget(accuracy_drop=points(1))
     measured = found("accuracy drop", -0.001, Unit.POINTS, (-0.008, high))
     assert bool(notes(budget, measured <= budget.accuracy_drop)) is said
@@ -88,7 +88,7 @@ def test_extra_errors_are_told_per_thousand():
     assert "extra_errors=per_thousand(4.2)" in notes(budget, measured <= budget.extra_errors)[0]
 
 
-def test_only_what_passed_has_slack():
+def test_only_what_passed_has_a_loose_limit():
     """A failed or unproven limit is never called too wide."""
     budget = Budget(accuracy=percent(50))
     measured = Measurement(
@@ -112,7 +112,7 @@ def test_other_limits_have_no_note():
     assert not notes(Budget(), size(10) <= kib(12))
 
 
-def test_a_limit_that_allows_nothing_has_no_slack():
+def test_a_limit_that_allows_nothing_is_not_loose():
     """A floor of 100 %, a drop of 0."""
     budget = Budget(accuracy=percent(100), accuracy_drop=points(0))
     perfect = found("accuracy", 1, Unit.PERCENT, (1, 1)) >= budget.accuracy
@@ -121,7 +121,7 @@ def test_a_limit_that_allows_nothing_has_no_slack():
 
 
 @pytest.mark.parametrize("value", [1, 37, 999, 6000])
-def test_the_proposed_limit_is_kept_and_has_no_slack_itself(value):
+def test_the_proposed_limit_is_kept_and_is_not_loose_itself(value):
     """Whoever follows a note gets no second one, and no failure."""
     budget = Budget(size=kib(12))
     (note,) = notes(budget, size(value) <= budget.size)
