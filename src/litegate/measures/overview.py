@@ -198,9 +198,9 @@ def _arena(artifact: Artifact) -> int | None:
     try:
         return int(arena(artifact).value)
     except (MeasurementError, Refused):
-        return (
-            None  # no plan of control flow or a type without a size; no record of what is refused
-        )
+        # There is no plan of control flow or of a type without a size, and no record of a file that
+        # the runtime refuses.
+        return None
 
 
 def _role(recipe: Recipe | None) -> str:

@@ -240,6 +240,15 @@ def test_ties_go_to_the_lowest_index_and_are_counted():
     assert found.evidence == ("3 of 3 samples right", "2 ties, decided for the lowest index")
 
 
+def test_the_evidence_of_an_accuracy_names_the_worst_class():
+    """By its share; a class without samples has none, and equal shares name nobody."""
+    labels, chosen = np.array([0, 0, 0, 1, 1]), np.array([0, 0, 2, 1, 2])
+    found = accuracy(pair(labels, chosen, chosen, classes=3)[0])
+    assert found.evidence == ("3 of 5 samples right", 'worst class "b": 1 of 2 right')
+    found = accuracy(pair(labels, labels, labels, classes=3)[0])
+    assert found.evidence == ("5 of 5 samples right",)
+
+
 def test_one_tie_in_the_candidate_is_told_as_such():
     """Ties of a drop name the side they are on."""
     x = [[0.9, 0.1, 0.5, 0.5], [0.9, 0.1, 0.9, 0.1]]

@@ -5,6 +5,7 @@ A drop is paired: both artifacts run on the same samples.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, final
@@ -98,9 +99,24 @@ def accuracy(artifact: Artifact) -> Measurement:
         artifact.name,
         marks.right,
         originals(artifact.evaluation),
-        evidence=(f"{right:,} of {n:,} samples right", *tie_evidence(marks.ties)),
+        evidence=(
+            f"{right:,} of {n:,} samples right",
+            *_worst_class(marks, artifact.evaluation.classes),
+            *tie_evidence(marks.ties),
+        ),
         artifacts=(artifact.sha256,),
     )
+
+
+def _worst_class(marks: Answers, names: Sequence[str]) -> tuple[str, ...]:
+    """Name the class with the smallest share of right answers, if they differ among classes."""
+    counts = np.bincount(marks.labels, minlength=len(names))
+    right = np.bincount(marks.labels[marks.right], minlength=len(names))
+    shares = np.divide(right, counts, out=np.full(len(names), np.nan), where=counts > 0)
+    if not np.nanmin(shares) < np.nanmax(shares):
+        return ()
+    worst = int(np.nanargmin(shares))
+    return (f'worst class "{names[worst]}": {right[worst]:,} of {counts[worst]:,} right',)
 
 
 def with_reference(verdict: Verdict, reference: Artifact) -> Verdict:
