@@ -25,7 +25,7 @@ from typing import Any
 import typer
 
 import litegate
-import litegate.gate
+import litegate.gate.checks
 import litegate.mutation.faults
 import litegate.testing
 from litegate.cli import app
@@ -51,7 +51,7 @@ from litegate.spec.recipe import Recipe
 
 DOCS = Path(__file__).resolve().parent
 CHECKS = DOCS.parent / "checks"
-FIXTURES = Path(litegate.gate.__file__).with_name("fixtures.py")
+FIXTURES = Path(litegate.gate.checks.__file__).with_name("fixtures.py")
 _END = "<!-- end of generated part -->"
 _PART = re.compile(rf"(<!-- generated: ([^\n]+) -->\n).*?({_END})", re.DOTALL)
 _PLAIN_UNITS = {"count": "whole number", "ratio": "number", "score": "number"}

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from litegate.gate import collection, verdicts
+from litegate.gate import collection
+from litegate.gate.checks import verdicts
 from litegate.measures.structure.arena import arena
 from litegate.spec import Kind
 from litegate.testing import float_layer, tiny, tiny_artifact

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from litegate.gate import verdicts
+from litegate.gate.checks import verdicts
 from litegate.runtimes import runtime
 from litegate.spec import Kind
 from litegate.testing import tiny

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar, final
 import pytest
 
 from litegate.core.errors import ConfigError
-from litegate.gate.items import case_of, fixtures_of, requires
+from litegate.gate.checks.items import case_of, fixtures_of, requires
 from litegate.gate.state import GATE, Gate
 
 T = TypeVar("T")

@@ -9,10 +9,8 @@ import pytest
 
 from litegate.core.errors import LitegateError
 from litegate.core.escaping import plain
-from litegate.gate.coverage import limit_coverage
-from litegate.gate.integrity import shown_models
-from litegate.gate.invocation import looks
-from litegate.gate.items import (
+from litegate.gate.checks.coverage import limit_coverage
+from litegate.gate.checks.items import (
     CASE,
     METRIC,
     RUNTIME,
@@ -25,6 +23,8 @@ from litegate.gate.items import (
     requirement_of,
     requires,
 )
+from litegate.gate.integrity import shown_models
+from litegate.gate.invocation import looks
 from litegate.gate.state import PLAN, ROLES, Gate, Plan
 from litegate.runtimes.runtime import missing
 from litegate.spec import Metric

@@ -11,9 +11,9 @@ from litegate.core.errors import LitegateError
 from litegate.core.escaping import plain
 from litegate.core.git import prefix
 from litegate.gate import integrity
+from litegate.gate.checks.next_steps import run_steps
+from litegate.gate.checks.reproduce import run_command
 from litegate.gate.invocation import looks
-from litegate.gate.next_steps import run_steps
-from litegate.gate.reproduce import run_command
 from litegate.gate.session import conclude
 from litegate.gate.state import Gate
 from litegate.regression.source_digests import sources_digest

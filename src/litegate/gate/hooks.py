@@ -10,10 +10,11 @@ from typing import Any, final
 import pytest
 
 from litegate.core.options import GateOptions
-from litegate.gate import collection, fixtures, unfit_checks, verdicts
+from litegate.gate import collection
+from litegate.gate.checks import fixtures, unfit_checks, verdicts
+from litegate.gate.checks.items import cases_of, fixtures_of
 from litegate.gate.finish import finish
 from litegate.gate.invocation import looks, narrow_times
-from litegate.gate.items import cases_of, fixtures_of
 from litegate.gate.state import GATE, HEAD, Gate
 from litegate.gate.terminal_hook import count_failed_proofs, summarize, without_own_failures
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from litegate.core.options import parse
+from litegate.gate.checks.items import asks_gate
 from litegate.gate.invocation import argument_paths, concerned
-from litegate.gate.items import asks_gate
 from litegate.gate.project_settings import pytest_file, settings
 
 

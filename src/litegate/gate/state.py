@@ -17,7 +17,7 @@ from litegate.core.errors import ConfigError, LitegateError
 from litegate.core.escaping import plain
 from litegate.core.import_paths import own_folders
 from litegate.core.options import OPTIONS, GateOptions
-from litegate.gate.coverage import LimitCoverage
+from litegate.gate.checks.coverage import LimitCoverage
 from litegate.gate.environment import header
 from litegate.gate.invocation import collect_arguments, looks, narrowed, setting, whole_folder
 from litegate.gate.progress import Progress, uncaptured

@@ -9,8 +9,8 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 from litegate.core.units import Unit
-from litegate.gate import verdicts
-from litegate.gate.items import case_of, fixtures_of, is_latency, runtime_of
+from litegate.gate.checks import verdicts
+from litegate.gate.checks.items import case_of, fixtures_of, is_latency, runtime_of
 from litegate.gate.state import SCENE
 from litegate.measures.measurement import Relation
 from litegate.measures.names import without_runtime

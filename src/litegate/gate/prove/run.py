@@ -15,8 +15,8 @@ import pytest
 
 from litegate.core.errors import ConfigError, LitegateError
 from litegate.core.escaping import plain
+from litegate.gate.checks.items import calls_of, case_of, cases_of, requires
 from litegate.gate.invocation import narrowed
-from litegate.gate.items import calls_of, case_of, cases_of, requires
 from litegate.gate.progress import uncaptured
 from litegate.gate.prove.rebuilds import add_rebuilds
 from litegate.gate.prove.rerun import check_info, run_items

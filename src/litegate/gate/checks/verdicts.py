@@ -12,7 +12,7 @@ import pytest
 from litegate.core.errors import ConfigError, LitegateError
 from litegate.core.files import shown_path
 from litegate.core.units import Unit, text
-from litegate.gate.items import (
+from litegate.gate.checks.items import (
     case_of,
     fixtures_of,
     overridden,
@@ -20,11 +20,9 @@ from litegate.gate.items import (
     requires,
     runtime_of,
 )
-from litegate.gate.next_steps import error_steps, verdict_steps
-from litegate.gate.require import Require, RequirementFailed
-from litegate.gate.session import BASELINE, NotGated
-from litegate.gate.state import GATE, ROLES, Gate
-from litegate.gate.unfit_checks import (
+from litegate.gate.checks.next_steps import error_steps, verdict_steps
+from litegate.gate.checks.require import Require, RequirementFailed
+from litegate.gate.checks.unfit_checks import (
     CANDIDATE,
     NOT_GATED,
     OMITTED,
@@ -33,7 +31,9 @@ from litegate.gate.unfit_checks import (
     refuse_swallowed,
     refuse_unloadable,
 )
-from litegate.gate.verdict_context import as_note, as_separated, with_reference
+from litegate.gate.checks.verdict_context import as_note, as_separated, with_reference
+from litegate.gate.session import BASELINE, NotGated
+from litegate.gate.state import GATE, ROLES, Gate
 from litegate.measures.measurement import Measurement, Outcome, Verdict
 from litegate.measures.runtimes import on_runtime
 from litegate.measures.subjects import wrong_subject

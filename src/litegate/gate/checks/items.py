@@ -29,7 +29,7 @@ FIXTURES = frozenset(
     )
 )
 """What the gate hands to checks; `require` apart, which nobody may bring along."""
-_OURS = "litegate.gate.fixtures"
+_OURS = "litegate.gate.checks.fixtures"
 _NAMED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from litegate.core.errors import ConfigError
-from litegate.gate import verdicts
-from litegate.gate.require import Require
+from litegate.gate.checks import verdicts
+from litegate.gate.checks.require import Require
 from litegate.gate.state import GATE
 from litegate.regression.weakening import WeakenedLimits
 from litegate.spec import Artifact, Budget, Metric, Model, Regression

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from litegate.core.errors import LitegateError, MeasurementError
-from litegate.gate.items import fixtures_of, hidden, is_latency, requires
+from litegate.gate.checks.items import fixtures_of, hidden, is_latency, requires
 from litegate.gate.state import Gate
 from litegate.spec import Artifact
 

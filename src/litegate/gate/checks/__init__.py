@@ -1,0 +1,1 @@
+"""A single check: its fixtures, its verdict, and what is reported beside it."""
