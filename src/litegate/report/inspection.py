@@ -19,6 +19,7 @@ from litegate.measures.structure.operators import operator_label
 from litegate.measures.structure.runtime_trial import RuntimeTrial
 from litegate.report.columns import console
 from litegate.tflite.graph import Operator, Signature, Tensor
+from litegate.tflite.variables import User, Variable
 
 _MOST_TENSORS = 500
 """Rows of the table: a terminal keeps about a thousand lines; `--json` has all tensors."""
@@ -37,6 +38,9 @@ def show(inspection: Inspection, title: str, trials: Sequence[RuntimeTrial] = ()
         output.print(grid([*_facts(inspection), *chain.from_iterable(map(_trial, trials))]))
         output.print(_table(("", "name", "type", "shape", "scale", "zero"), _ports(inspection)))
         output.print(_table(("operator", "version", "count", "MACs"), _operators(inspection)))
+        if inspection.variables:
+            heads = ("variable", "type", "shape", "bytes", "first value", "read by")
+            output.print(_table(heads, _variables(inspection.variables[:_MOST_TENSORS])))
         rows = [_tensor_cells(placed) for placed in inspection.tensors[:_MOST_TENSORS]]
         output.print(_table(("", "tensor", "role", "type", "shape", "bytes", "scales"), rows))
         if left_out := len(inspection.tensors) - len(rows):
@@ -95,6 +99,7 @@ def _facts(inspection: Inspection) -> Iterator[tuple[str, str]]:
     other_constants = f", other constants {constants:,} B" if constants else ""
     yield "weights", f"{inspection.weight_bytes:,} B{other_constants}"
     yield "activations", f"{inspection.activation_bytes:,} B, each with memory of its own"
+    yield "state", _state(inspection)
     yield "arena", _arena(inspection)
     yield "fully integer", _yes_or_no(inspection.not_integer)
     for target, breaches in inspection.targets.items():
@@ -129,6 +134,42 @@ def _macs(inspection: Inspection) -> str:
         return f"{inspection.macs:,}"
     missing = ", ".join(map(operator_label, inspection.uncounted[:_MOST_REASONS]))
     return f"at least {inspection.macs:,}; not known for {len(inspection.uncounted)}: {missing}"
+
+
+def _state(inspection: Inspection) -> str:
+    count = len(inspection.variables)
+    noun = "variable" if count == 1 else "variables"
+    return f"{inspection.state_bytes:,} B in {count} {noun}" if count else "none"
+
+
+def _variables(variables: Iterable[Variable]) -> Iterator[tuple[Any, ...]]:
+    for variable in variables:
+        values = variable.values
+        yield (
+            shortened(variable.name, _NAME),
+            values.dtype if values else "",
+            _shape(values.shape) if values else "not known",
+            "" if variable.memory is None else f"{variable.memory:,}",
+            _first_value(variable),
+            ", ".join(_user_labels(variable.readers)) or "no operator",
+        )
+
+
+def _first_value(variable: Variable) -> str:
+    """Return "0", or the operators that set another first value."""
+    if variable.starts_at_zero:
+        return "0"
+    return f"set by {', '.join(_user_labels(variable.initializers))}"
+
+
+def _user_labels(users: Sequence[User]) -> list[str]:
+    """Label the operators that use a variable; one graph may have thousands."""
+    labels = [
+        f"graph {graph}, {operator_label(operator)}" if graph else operator_label(operator)
+        for graph, operator in users[:_MOST_REASONS]
+    ]
+    left_out = len(users) - len(labels)
+    return [*labels, f"{left_out:,} more"] if left_out else labels
 
 
 def _arena(inspection: Inspection) -> str:
@@ -216,6 +257,7 @@ def as_json(inspection: Inspection, trials: Sequence[RuntimeTrial] = ()) -> dict
         "weight_bytes": inspection.weight_bytes,
         "constant_bytes": inspection.constant_bytes,
         "activation_bytes": inspection.activation_bytes,
+        "state_bytes": inspection.state_bytes,
         "arena": plan.arena if plan else None,
         "arena_variables": plan.variables if plan else None,
         "arena_least": plan.least if plan else None,
@@ -229,6 +271,7 @@ def as_json(inspection: Inspection, trials: Sequence[RuntimeTrial] = ()) -> dict
             for name, version, count in inspection.operators
         ],
         "operators": [_operator(cost) for cost in inspection.costs],
+        "variables": [_variable(variable) for variable in inspection.variables],
         "tensors": [_tensor(placed) for placed in inspection.tensors],
         "not_integer": list(inspection.not_integer),
         "targets": {name: list(breaches) for name, breaches in inspection.targets.items()},
@@ -278,6 +321,27 @@ def _operator(cost: Cost) -> dict[str, Any]:
         "inputs": list(operator.inputs),
         "outputs": list(operator.outputs),
         "macs": cost.macs,
+    }
+
+
+def _variable(variable: Variable) -> dict[str, Any]:
+    values = variable.values
+    users = {
+        "readers": variable.readers,
+        "writers": variable.writers,
+        "initializers": variable.initializers,
+    }
+    return {
+        "name": variable.name,
+        "kind": "resource" if variable.is_resource else "tensor",
+        "type": values.dtype if values else None,
+        "shape": list(values.shape) if values else None,
+        "bytes": variable.memory,
+        "starts_at_zero": variable.starts_at_zero,
+        **{
+            side: [{"graph": graph, "operator": operator.index} for graph, operator in operators]
+            for side, operators in users.items()
+        },
     }
 
 

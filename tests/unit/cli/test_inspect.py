@@ -5,8 +5,11 @@ import random
 import re
 
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 from documents import PROJECT
+from recurrent import svdf
 from ruamel.yaml import YAML
+from streaming import streaming
 from typer.testing import CliRunner
 
 from litegate.cli import app
@@ -16,7 +19,7 @@ from litegate.report.inspection import as_json, show
 from litegate.spec import Kind
 from litegate.spec.targets import KNOWN, load
 from litegate.testing import custom_operator, float_layer, tiny
-from litegate.tflite.editing.draft import edit
+from litegate.tflite.editing.draft import Draft, edit
 
 INT8 = tiny(Kind.INT8_QAT, input_type="int8", output_type="int8")
 
@@ -73,6 +76,58 @@ def test_bytes_add_up(inspect):
     computed = [one for one in found["tensors"] if not one["file_bytes"]]
     assert found["activation_bytes"] == sum(one["bytes"] for one in computed)
     assert found["arena_least"] <= found["arena"] <= found["activation_bytes"] + 16 * len(computed)
+
+
+def test_variables_are_listed_with_bytes_and_readers(inspect):
+    said = inspect(streaming(), width=200).stdout
+    assert re.search(r"^state +32 B in 1 variable *$", said, re.MULTILINE)
+    first = "set by graph 1, operator 3 ASSIGN_VARIABLE v1"
+    row = rf"^kept +float32 +1x8 +32 {first} +operator 2 READ_VARIABLE v1 *$"
+    assert re.search(row, said, re.MULTILINE)
+    (kept,) = told(inspect, streaming())["variables"]
+    assert kept == {
+        "name": "kept",
+        "kind": "resource",
+        "type": "float32",
+        "shape": [1, 8],
+        "bytes": 32,
+        "starts_at_zero": False,
+        "readers": [{"graph": 0, "operator": 2}],
+        "writers": [{"graph": 0, "operator": 5}],
+        "initializers": [{"graph": 1, "operator": 3}],
+    }
+
+
+def test_the_state_of_a_recurrent_layer_is_no_activation(inspect):
+    found = told(inspect, svdf())
+    (memory,) = found["variables"]
+    assert (memory["name"], memory["kind"], memory["bytes"]) == ("memory", "tensor", 36)
+    assert memory["starts_at_zero"]
+    assert found["state_bytes"] == 36
+    assert found["activation_bytes"] == 8 + 6 + 12 + 24
+    assert re.search(r"^memory +int16 +1x18 +36 0 ", inspect(svdf()).stdout, re.MULTILINE)
+    assert "state                none" in inspect(INT8).stdout
+
+
+def test_a_variable_that_no_operator_uses_has_no_size(inspect):
+    def add_handle(model):
+        draft = Draft(model)
+        tensors = draft.graph.tensors
+        tensors.append(schema.TensorT(name=b"handle", type=schema.TensorType.RESOURCE, shape=[]))
+        handle = schema.OperatorT(
+            opcodeIndex=draft.code(schema.BuiltinOperator.VAR_HANDLE, 1),
+            inputs=[],
+            outputs=[len(tensors) - 1],
+            builtinOptionsType=schema.BuiltinOptions.VarHandleOptions,
+            builtinOptions=schema.VarHandleOptionsT(container="", sharedName="alone"),
+        )
+        draft.graph.operators.append(handle)
+
+    unused = edit(tiny(), add_handle)
+    (alone,) = told(inspect, unused)["variables"]
+    assert (alone["name"], alone["bytes"], alone["readers"]) == ("alone", None, [])
+    said = inspect(unused, width=200).stdout
+    assert re.search(r"^alone +not known +0 +no operator *$", said, re.MULTILINE)
 
 
 def test_what_keeps_it_from_integers_is_named(inspect):

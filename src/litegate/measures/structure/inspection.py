@@ -19,6 +19,7 @@ from litegate.tflite.converter_metadata import NAME, read
 from litegate.tflite.graph import FLOATS, Graph, Operator, Signature, Subgraph, Tensor
 from litegate.tflite.parser import parse
 from litegate.tflite.ports import graph_ports
+from litegate.tflite.variables import Variable, variables
 
 _LEARNED_ROLES = (Role.WEIGHT, Role.BIAS)
 
@@ -57,6 +58,8 @@ class Inspection:
     """Bytes of the other constants: shapes, tables, padding."""
     activation_bytes: int
     """Bytes of all inputs, outputs and computed tensors, as if none shared memory."""
+    variables: tuple[Variable, ...]
+    """The values that persist from one invocation to the next, of all graphs."""
     plan: ArenaPlan | None
     """The plan of the arena; None if it cannot be planned."""
     unplanned: str
@@ -65,6 +68,11 @@ class Inspection:
     """Reasons why the file is not integer throughout, its ports included."""
     targets: dict[str, tuple[str, ...]]
     """The operators that each target does not take, with reasons, by the target's name."""
+
+    @property
+    def state_bytes(self) -> int:
+        """Bytes of the variables whose size is known."""
+        return sum(variable.memory or 0 for variable in self.variables)
 
     @property
     def macs(self) -> int:
@@ -87,7 +95,11 @@ def inspection(
     graph = parse(tflite, subject=subject, signature=signature)
     memory_plan, reason = _plan_arena(graph, subject)
     tensors = tuple(placed for subgraph in graph.subgraphs for placed in _place_tensors(subgraph))
-    computed = (placed.tensor for placed in tensors if not placed.tensor.is_constant)
+    computed = (
+        placed.tensor
+        for placed in tensors
+        if not (placed.tensor.is_constant or placed.tensor.is_variable)
+    )
     return Inspection(
         size=len(tflite),
         origin=origin(graph),
@@ -100,6 +112,7 @@ def inspection(
         weight_bytes=_constant_bytes(tensors, learned=True),
         constant_bytes=_constant_bytes(tensors, learned=False),
         activation_bytes=sum(tensor.memory or 0 for tensor in computed),
+        variables=variables(graph),
         plan=memory_plan,
         unplanned=reason,
         not_integer=_integer_breaches(graph),
