@@ -7,6 +7,8 @@ from litegate.testing import Draft, edit
 from litegate.tflite.editing.writer import ModelWriter, QuantizationParameters
 
 STEP = QuantizationParameters(scales=(0.5,))
+PRODUCT = QuantizationParameters(scales=(0.25,))
+"""The product of two steps, as a bias has it."""
 STEPS, FEATURES, UNITS = 3, 4, 5
 
 
@@ -20,7 +22,7 @@ def svdf(state="int16", time="int16"):
     x = writer.computed("x", "int8", (1, 8), STEP)
     weights = writer.constant("feature", _integers((6, 8), "int8"), STEP)
     over_time = writer.constant("time", _integers((6, 3), time), STEP)
-    bias = writer.constant("bias", _integers((6,), "int32"), QuantizationParameters(scales=(0.25,)))
+    bias = writer.constant("bias", _integers((6,), "int32"), PRODUCT)
     memory = writer.computed("memory", state, (1, 18), STEP)
     y = writer.computed("y", "int8", (1, 6), STEP)
     options = schema.SVDFOptionsT(
@@ -49,7 +51,7 @@ def remembering():
 def lstm(weights="int8", bias="int32", data="int8", cell="int16"):
     """An LSTM; beside it the empty tensors in which the converter keeps intermediate scales."""
     writer = ModelWriter("lstm")
-    steps = {name: None if name.startswith("float") else STEP for name in (weights, bias, data)}
+    steps = {name: None if name.startswith("float") else STEP for name in (weights, data)}
     x = writer.computed("x", data, (1, STEPS, FEATURES), steps[data])
     gates = [
         writer.constant(f"{kind}/{gate}", _integers((UNITS, width), weights), steps[weights])
@@ -57,7 +59,10 @@ def lstm(weights="int8", bias="int32", data="int8", cell="int16"):
         for gate in range(4)
     ]
     biases = [
-        writer.constant(f"bias/{n}", _integers((UNITS,), bias), steps[bias]) for n in range(4)
+        writer.constant(
+            f"bias/{n}", _integers((UNITS,), bias), None if bias.startswith("float") else PRODUCT
+        )
+        for n in range(4)
     ]
     state = writer.computed("hidden", data, (1, UNITS), steps[data])
     memory = writer.computed("cell", cell, (1, UNITS), steps[data])

@@ -1,12 +1,13 @@
 """Promises: what breaks one fails by its name, and what keeps all of them passes."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from broken_tensors import BROKEN, MODEL, scales
 from graphs import altered, recipe, renamed
-from recurrent import half_lstm, lstm
+from recurrent import half_lstm, lstm, svdf
 
 from litegate.measures.measurement import Outcome
 from litegate.measures.structure.tensors import (
@@ -300,13 +301,13 @@ FLOAT_KINDS = {Kind.FLOAT32, Kind.FLOAT16, Kind.DYNAMIC_RANGE}
 @pytest.mark.parametrize(
     ("name", "judged"),
     [
-        ("UNIDIRECTIONAL_SEQUENCE_LSTM", FLOAT_KINDS),
-        ("SVDF", FLOAT_KINDS),
+        ("BIDIRECTIONAL_SEQUENCE_LSTM", FLOAT_KINDS),
+        ("UNIDIRECTIONAL_SEQUENCE_RNN", FLOAT_KINDS),
         ("EMBEDDING_LOOKUP_SPARSE", {Kind.FLOAT32}),
     ],
 )
 def test_layers_that_cannot_be_judged_are_named(kind, name, judged):
-    """The integer kernels of recurrent layers have rules of their own, which have no row here."""
+    """The integer kernels of these layers have rules of their own, which have no row here."""
     graph = renamed(parse(tiny(kind)), 2, name)
     found = [one for one in tensor_breaches(graph, recipe(kind)) if "cannot judge" in one]
     assert len(found) == int(kind not in judged)
@@ -326,6 +327,47 @@ def test_a_recurrent_layer_is_judged_where_it_computes_in_floats():
     large = altered(graph, "recurrent/2", shape=(32, 32))
     (breach,) = tensor_breaches(large, recipe(Kind.DYNAMIC_RANGE))
     assert "'recurrent/2', weight of operator 0" in breach
+
+
+def integer_breaches(graph):
+    """Return the rules of an int8 recipe that the first operator and its tensors break."""
+    integer = replace(recipe(Kind.INT8_PTQ), input_type="int8", output_type="int8")
+    return [found for found in tensor_breaches(graph, integer) if "operator 0 " in found]
+
+
+@pytest.mark.parametrize("tflite", [lstm(), svdf(), svdf("int8", "int8")])
+def test_integer_recurrent_layers_keep_their_types(tflite):
+    assert not integer_breaches(parse(tflite))
+
+
+@pytest.mark.parametrize(
+    ("tflite", "tensor", "changes", "message"),
+    [
+        (lstm(), "recurrent/2", {"zero_points": (1,)}, "has the zero point 1"),
+        (lstm(), "recurrent/2", {"dtype": "int16"}, "is int16; expected int8"),
+        (lstm(), "bias/3", {"scales": (0.3,)}, "expected 0.25, the input's times the weight's"),
+        (lstm(), "bias/3", {"dtype": "int64"}, "is int64; expected int32"),
+        (lstm(), "cell", {"dtype": "float32"}, "is float32; expected int8"),
+        (svdf(), "time", {"dtype": "int32"}, "is int32; expected int8 or int16"),
+        (svdf(), "feature", {"dtype": "int16"}, "is int16; expected int8"),
+        (svdf(), "bias", {"scales": (0.3,)}, "expected 0.25, the input's times the weight's"),
+    ],
+)
+def test_a_broken_rule_of_an_integer_recurrent_layer_is_named(tflite, tensor, changes, message):
+    (found,) = integer_breaches(altered(parse(tflite), tensor, **changes))
+    assert repr(tensor) in found
+    assert message in found
+
+
+def test_an_integer_lstm_with_peepholes_cannot_be_judged():
+    """Nor one with a projection or layer normalization, which no converter of Keras makes."""
+
+    def connect(model):
+        layer = model.subgraphs[0].operators[0]
+        layer.inputs = [*layer.inputs[:9], layer.inputs[1], *layer.inputs[10:]]
+
+    (found, *_) = integer_breaches(parse(edit(lstm(), connect)))
+    assert found.startswith("operator 0 UNIDIRECTIONAL_SEQUENCE_LSTM v1 has weights that litegate")
 
 
 def test_a_float16_lstm_keeps_its_promise():

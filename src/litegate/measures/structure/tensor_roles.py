@@ -42,7 +42,11 @@ class LayerUse:
     data: Tensor | None
     weights: tuple[Tensor, ...]
     """The constants, even if operators of `UNPACKERS` are between them and the operator."""
+    wide: frozenset[int]
+    """Indices of the weights that may have 16 bits."""
     biases: tuple[Tensor, ...]
+    factors: tuple[tuple[Tensor | None, Tensor | None], ...]
+    """For each bias the two tensors whose scales, multiplied, are its scale."""
 
 
 def layer_uses(subgraph: Subgraph) -> tuple[LayerUse, ...]:
@@ -53,13 +57,23 @@ def layer_uses(subgraph: Subgraph) -> tuple[LayerUse, ...]:
         operands = (constant(operator, number) for number in numbers)
         return tuple(tensor for tensor in operands if tensor)
 
+    def factors(
+        operator: Operator, layer: LayerOperands
+    ) -> Iterator[tuple[Tensor | None, Tensor | None]]:
+        pairs = layer.factors or [(layer.data, layer.weights[0])] * len(layer.biases)
+        for bias, (data, weight) in zip(layer.biases, pairs, strict=True):
+            if constant(operator, bias):
+                yield tensor_at(subgraph, operand(operator, data)), constant(operator, weight)
+
     return tuple(
         LayerUse(
             operator=operator,
             layer=layer,
             data=tensor_at(subgraph, operand(operator, layer.data)),
             weights=constants(operator, layer.weights),
+            wide=frozenset(tensor.index for tensor in constants(operator, layer.wide)),
             biases=constants(operator, layer.biases),
+            factors=tuple(factors(operator, layer)),
         )
         for operator in subgraph.operators
         for layer in (layer_operands(operator),)

@@ -16,6 +16,7 @@ from litegate.measures.structure.layer_operands import (
 from litegate.measures.structure.operators import graph_prefix, operator_breaches, operator_label
 from litegate.measures.structure.recipe_rules import (
     FLOAT32,
+    INT16,
     OPERATOR_RULES,
     TENSOR_RULES,
     allowed_forms,
@@ -136,8 +137,11 @@ def _judged_uses(
 
 def _weights(graph: Graph, subgraph: Subgraph, recipe: Recipe) -> Breaches:
     for use, is_float in _judged_uses(graph, subgraph, recipe):
-        forms = (FLOAT32,) if is_float else _weight_forms(recipe, use.layer)
+        recipe_forms = (FLOAT32,) if is_float else _weight_forms(recipe, use.layer)
+        is_integer = not (is_float or OPERATOR_RULES[recipe.kind].floats)
         for weight in use.weights:
+            is_wide = is_integer and weight.index in use.wide
+            forms = (*recipe_forms, INT16) if is_wide else recipe_forms
             if problem := breach(weight, forms, channel=use.layer.channel):
                 yield _tensor_breach(weight, f"weight of {operator_label(use.operator)}", problem)
 
@@ -159,9 +163,9 @@ def _biases(graph: Graph, subgraph: Subgraph, recipe: Recipe) -> Breaches:
     """
     recipe_forms = allowed_forms(recipe, Role.BIAS)
     judged = [
-        (use, bias, _bias_breach(bias, (FLOAT32,) if is_float else recipe_forms, use))
+        (use, bias, _bias_breach(bias, (FLOAT32,) if is_float else recipe_forms, factors))
         for use, is_float in _judged_uses(graph, subgraph, recipe)
-        for bias in use.biases
+        for bias, factors in zip(use.biases, use.factors, strict=True)
     ]
     sound = {bias.index for _, bias, problem in judged if not problem}
     for use, bias, problem in judged:
@@ -170,11 +174,13 @@ def _biases(graph: Graph, subgraph: Subgraph, recipe: Recipe) -> Breaches:
             yield _tensor_breach(bias, f"bias of {operator_label(use.operator)}", problem)
 
 
-def _bias_breach(bias: Tensor, forms: tuple[Form, ...], use: LayerUse) -> str:
+def _bias_breach(
+    bias: Tensor, forms: tuple[Form, ...], factors: tuple[Tensor | None, Tensor | None]
+) -> str:
     problem = breach(bias, forms, channel=0)
     if problem or not any(form.product for form in forms):
         return problem
-    return product_breach(bias, use.data, use.weights[0] if use.weights else None)
+    return product_breach(bias, *factors)
 
 
 def _others(graph: Graph, subgraph: Subgraph, recipe: Recipe) -> Breaches:
