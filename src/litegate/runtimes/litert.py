@@ -14,10 +14,12 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, final
 
+import numpy as np
 from numpy.typing import NDArray
 
 from litegate.core.errors import ArtifactError
 from litegate.runtimes.captured_stderr import STDERR, captured_stderr
+from litegate.runtimes.runtime import Reset, resets
 from litegate.runtimes.signatures import RunnableGraph, read_names, runnable_graph
 from litegate.spec import Samples
 from litegate.tflite.parser import parse
@@ -225,18 +227,29 @@ class Runner:
         return self._graph.tensor(index)
 
     def run(self, samples: Samples) -> dict[str, NDArray[Any]]:
-        """Reset, then `step`."""
+        """Reset, feed samples, invoke and fetch the outputs; shape (batch, ...) in and out."""
         self.reset()
-        return self.step(samples)
-
-    def step(self, samples: Samples) -> dict[str, NDArray[Any]]:
-        """Feed samples, invoke and fetch the outputs; shape (batch, ...) in and out.
-
-        The state is that of the steps since the last reset.
-        """
         self.take(samples)
         self.invoke()
         return self.fetch()
+
+    def answer(self, ready: Ready, reset: Reset = "each") -> dict[str, NDArray[Any]]:
+        """Answer converted samples one at a time; return the raw outputs by name, shape (n, ...).
+
+        `reset` says which samples start from a reset state; the others continue from the sample
+        before them, in this call or the last. Raises as `feed` and `invoke`.
+        """
+        rows = []
+        for row in range(len(next(iter(ready.values())))):
+            if resets(reset, row):
+                self.reset()
+            self.feed({name: values[row : row + 1] for name, values in ready.items()})
+            self.invoke()
+            rows.append(self.fetch())
+        return {
+            name: np.concatenate([np.atleast_1d(outputs[name]) for outputs in rows])
+            for name in self.outputs
+        }
 
 
 def _load_graph(

@@ -24,7 +24,12 @@ PACKAGES: Mapping[str, str] = {
 
 
 Reset = Literal["each", "first", "none"]
-"""The samples of a message before which a runtime resets its state."""
+"""The samples before which the state is reset, of those that are answered at once."""
+
+
+def resets(reset: Reset, row: int) -> bool:
+    """Return True if the state is reset before the sample `row`."""
+    return reset == "each" or (reset == "first" and not row)
 
 
 @final

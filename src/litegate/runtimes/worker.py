@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from litegate.core.errors import ArtifactError, LitegateError
 from litegate.runtimes.messages import arrays_of, read_message, write_arrays, write_message
-from litegate.runtimes.runtime import Arena, LoadedFile, Reset, version
+from litegate.runtimes.runtime import Arena, LoadedFile, Reset, resets, version
 from litegate.spec.runtimes import TFLM
 
 
@@ -56,7 +56,7 @@ def _answer(loaded: LoadedFile, inputs: Sequence[NDArray[Any]], reset: Reset) ->
     """Run one sample after another."""
     answers = []
     for row in range(len(inputs[0])):
-        if reset == "each" or (reset == "first" and not row):
+        if resets(reset, row):
             loaded.reset()
         answers.append(loaded.answer([values[row : row + 1] for values in inputs]))
     return [np.concatenate(rows) for rows in zip(*answers, strict=True)]
