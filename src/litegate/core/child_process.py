@@ -155,11 +155,20 @@ def kill(process: subprocess.Popen[bytes]) -> None:
     _signal_group(process, "SIGKILL")
 
 
+def wait_for_group(process: subprocess.Popen[bytes]) -> int:
+    """Wait until a process of `process_group` ends; kill its own children, return its exit code."""
+    if process.returncode is None and os.name == "posix":
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        _signal_group(process, "SIGKILL")
+    return process.wait()
+
+
 def _signal_group(process: subprocess.Popen[bytes], name: str) -> None:
-    if process.poll() is not None:
+    # Not `poll`: a process that has ended keeps its number, and its group, until it is waited for.
+    if process.returncode is not None:
         return
     if os.name != "posix":  # Windows has neither process groups of this kind nor SIGKILL
         process.kill()
         return
-    with suppress(ProcessLookupError):
+    with suppress(ProcessLookupError, PermissionError):  # macOS: a group that has ended
         os.killpg(process.pid, getattr(signal, name))

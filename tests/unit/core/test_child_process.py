@@ -11,7 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from litegate.core.child_process import ChildError, environment_for, own_module, process_group, run
+from litegate.core.child_process import (
+    ChildError,
+    environment_for,
+    own_module,
+    process_group,
+    run,
+    wait_for_group,
+)
 
 
 def python(script: str) -> list[str]:
@@ -112,6 +119,24 @@ def test_a_group_ends_with_the_children_of_its_process(deaf, grace, ending) -> N
     assert process.stdin.closed
     with process.stdout:
         assert is_gone(int(process.stdout.readline()))
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_children_that_outlive_their_process_are_killed(waits) -> None:
+    """The exit code is that of the process, which ended by itself."""
+    script = (
+        "import subprocess, sys; child = subprocess.Popen([sys.executable, '-c',"
+        " 'import time; time.sleep(60)'], stdout=2); print(child.pid, flush=True); sys.exit(3)"
+    )
+    pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
+    with process_group(python(script), stdin=pipe, stdout=pipe, stderr=nothing) as process:
+        with process.stdout:
+            orphan = int(process.stdout.readline())
+            assert process.stdout.read() == b""  # it has ended
+        code = wait_for_group(process) if waits else None
+        assert not waits or is_gone(orphan)
+    assert is_gone(orphan)
+    assert code == (3 if waits else None)
 
 
 def interrupted(started: list[subprocess.Popen[bytes]], script: str, grace: float) -> None:
