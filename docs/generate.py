@@ -37,6 +37,7 @@ from litegate.report.schema import SCHEMA
 from litegate.spec import (
     Budget,
     Clustering,
+    Command,
     Data,
     File,
     Pruning,
@@ -440,6 +441,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "Splits": partial(_fields, Splits),
     "Stream": partial(_fields, Stream),
     "File": partial(_fields, File),
+    "Command": partial(_fields, Command),
     "checks": _check_table,
     "fixtures": _fixtures,
     "API": _api,

@@ -21,9 +21,7 @@ def processes_are_no_workers():
 @pytest.fixture(autouse=True)
 def runtimes_are_threads(monkeypatch):
     """A runtime is served by a thread; a module that tests the processes replaces this fixture."""
-    monkeypatch.setattr(
-        "litegate.runtimes.child_runtime.process_group", threaded_worker.process_group
-    )
+    monkeypatch.setattr("litegate.runtimes.program.process_group", threaded_worker.process_group)
 
 
 @pytest.fixture(scope="session")

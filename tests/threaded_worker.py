@@ -7,7 +7,6 @@ imports. Tests of the processes themselves start real ones.
 import os
 import threading
 from contextlib import contextmanager, suppress
-from functools import partial
 
 from litegate.core import child_process
 
@@ -22,7 +21,7 @@ def process_group(command, **options):
         with _REAL(command, **options) as process:
             yield process
         return
-    served = _Served(*command[command.index(_WORKER) + 1 :])
+    served = _Served(command[-1])
     try:
         yield served
     finally:
@@ -32,14 +31,15 @@ def process_group(command, **options):
 class _Served:
     """The part of a process that `ChildRuntime` uses."""
 
-    def __init__(self, runtime, signature=""):
+    returncode = 0
+    """As of a process that has ended, of which nothing is left to kill."""
+
+    def __init__(self, runtime):
         requests, stdin = os.pipe()
         stdout, replies = os.pipe()
         self.stdin, self.stdout = os.fdopen(stdin, "wb"), os.fdopen(stdout, "rb")
         streams = os.fdopen(requests, "rb"), os.fdopen(replies, "wb")
-        self._thread = threading.Thread(
-            target=_serve, args=(runtime, signature, *streams), daemon=True
-        )
+        self._thread = threading.Thread(target=_serve, args=(runtime, *streams), daemon=True)
         self._thread.start()
 
     def wait(self, _timeout=None):
@@ -56,8 +56,8 @@ class _Served:
         self._thread.join()
 
 
-def _serve(runtime, signature, requests, replies):
+def _serve(runtime, requests, replies):
     from litegate.runtimes import worker
 
     with requests, suppress(OSError), replies:
-        worker.serve(partial(worker._load, runtime, signature), requests, replies)
+        worker.serve(runtime, requests, replies)

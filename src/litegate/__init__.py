@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from litegate.spec import (
         Budget,
         Clustering,
+        Command,
         Data,
         File,
         Pruning,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Budget",
     "Clustering",
+    "Command",
     "Data",
     "File",
     "Pruning",

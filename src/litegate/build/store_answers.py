@@ -15,7 +15,7 @@ from litegate.core.errors import LitegateError
 from litegate.data.disk_arrays import open_array
 from litegate.runtimes.inference import Outputs, use_stored
 from litegate.runtimes.litert import instruction_set
-from litegate.runtimes.runtime import version
+from litegate.runtimes.runtime import key_parts
 from litegate.spec import Artifact
 from litegate.spec.artifact_keys import digest_of
 from litegate.spec.runtimes import XNNPACK
@@ -50,8 +50,9 @@ def keep_answers(
 class StoredAnswers:
     """The outputs of one artifact on its evaluation split, in the store.
 
-    Their key has the file, the split, the runtime with its version and the processor's instruction
-    set: float results differ in their last bits between processors, and a run must not mix the two.
+    Their key has the file, the split, the runtime with its version (and the command and files of a
+    project's own) and the processor's instruction set: float results differ in their last bits
+    between processors, and a run must not mix the two.
     """
 
     store: Store
@@ -65,7 +66,7 @@ class StoredAnswers:
         """Return the key of a runtime's outputs in the store."""
         split, signature = self.artifact.evaluation.digest, self.artifact.signature
         named = () if runtime == XNNPACK else (runtime,)
-        parts = [self.artifact.sha256, signature, split, *named, version(runtime)]
+        parts = [self.artifact.sha256, signature, split, *named, *key_parts(runtime)]
         return digest_of([*parts, instruction_set()])
 
     def load(self, runtime: str = XNNPACK) -> dict[str, Outputs] | None:

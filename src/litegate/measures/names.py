@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final, final
 
 from litegate.spec.metric import Better, Metric
-from litegate.spec.runtimes import REFERENCE, RUNTIMES
+from litegate.spec.runtimes import REFERENCE
 
 
 @final
@@ -105,6 +105,8 @@ _PLURAL = frozenset(
         Name.WEAKENED_LIMITS,
     }
 )
+_ON = " on "
+"""Before a runtime's name, which a project may choose; in no other part of a measurement's name."""
 _BASE, _ANCHOR = " against the base", " since the anchor"
 
 
@@ -116,14 +118,12 @@ def is_plural(name: str) -> bool:
 
 def on_runtime_name(name: str, runtime: str) -> str:
     """Return the name of the same measurement on another runtime: "accuracy on tflm"."""
-    return f"{name} on {runtime}"
+    return f"{name}{_ON}{runtime}"
 
 
 def without_runtime(name: str) -> str:
     """Return the name of a measurement without the runtime that it was made on."""
-    for runtime in RUNTIMES:
-        name = name.removesuffix(f" on {runtime}")
-    return name
+    return name.partition(_ON)[0]
 
 
 def since_anchor_name(name: str) -> str:

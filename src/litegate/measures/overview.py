@@ -22,8 +22,8 @@ from litegate.measures.measurement import Measurement
 from litegate.measures.metrics.resampling import plain_value
 from litegate.measures.structure.arena import arena
 from litegate.measures.structure.size import compressed_size, size, size_ratio
-from litegate.runtimes.child_runtime import Refused
 from litegate.runtimes.inference import predict
+from litegate.runtimes.program import Refused
 from litegate.spec import Artifact, Budget, Model, Recipe, Regression
 from litegate.spec.runtimes import XNNPACK
 

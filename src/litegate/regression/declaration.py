@@ -12,15 +12,17 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from litegate.core.digests import short_digest
 from litegate.core.errors import ConfigError
 from litegate.core.units import Number, Quantity, Unit
 from litegate.regression.source_digests import function_digest
 from litegate.regression.toolchain_pins import pinned_requirements
-from litegate.spec import ACCURACY_LIMITS, Budget, Data, Model, Recipe, Regression
+from litegate.spec import ACCURACY_LIMITS, Budget, Command, Data, Model, Recipe, Regression
 from litegate.spec.artifact_keys import (
     data_key,
     digest_of,
     files_digest,
+    program_digest,
     toolchain_digest,
 )
 from litegate.spec.budget import limit_fields
@@ -130,8 +132,23 @@ def _recipe(
         "shipped": recipe.shipped,
         "target": _target(model.budget_of(recipe).target, project),
         "runtimes": list(model.budget_of(recipe).judged_runtimes),
+        "commands": {
+            command.name: _program(command, project) for command in model.budget_of(recipe).commands
+        },
         "key": keys(recipe.name),
     }
+
+
+def _program(command: Command, project: Path) -> str:
+    """Return the program of a runtime of the project's own, with a digest of its files.
+
+    A file that cannot be read is no part of it: the checks of that runtime raise the error.
+    """
+    try:
+        files = short_digest(program_digest(command, project))
+    except ConfigError:
+        files = "unreadable"
+    return f"`{command.command}`, files {files}"
 
 
 def _target(name: str | None, project: Path) -> str | None:

@@ -1,49 +1,27 @@
-"""Run a file on a runtime in a child process, which may refuse it, crash, hang or answer nonsense.
-
-The child speaks the messages of `litegate.runtimes.messages`; `litegate.runtimes.worker` is the one
-of litegate's own runtimes.
-"""
+"""Run a file on a runtime in a child process: samples in, checked answers out."""
 
 from __future__ import annotations
 
-import signal
-import subprocess
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from tempfile import TemporaryFile
-from threading import Timer
+from collections.abc import Sequence
+from math import prod
 from typing import Any, final
 
+import numpy as np
 from numpy.typing import NDArray
 
-from litegate.core.child_process import environment_for, own_module, process_group, tail
-from litegate.core.child_process import kill as kill_group
 from litegate.core.errors import ArtifactError
 from litegate.runtimes.litert import Ready
-from litegate.runtimes.messages import (
-    Header,
-    arrays_of,
-    read_message,
-    write_arrays,
-    write_message,
-)
+from litegate.runtimes.messages import MOST_BYTES, arrays_of
+from litegate.runtimes.program import Program, Refused
 from litegate.runtimes.runtime import Arena, Reset, demand
 from litegate.spec import Samples
+from litegate.spec.runtimes import find_command
 from litegate.tflite.parser import parse
 from litegate.tflite.ports import arrays_by_port, in_file_order, parsed_ports
 
-TIMEOUT = 300.0
-"""Seconds for one message: what `sandbox` gives a file. A message has at most `SAMPLES` samples."""
 SAMPLES = 32
 """The most samples in one message: a sample of ResNet8 takes 10 to 25 ms in TensorFlow Lite Micro,
 so that 32 outweigh the message by far; larger networks should stay far below the timeout."""
-
-
-_WORKER = "litegate.runtimes.worker"
-
-
-class Refused(ArtifactError):
-    """A runtime refuses a file, or a sample, in words of its own."""
 
 
 @final
@@ -51,29 +29,18 @@ class ChildRuntime:
     """A file that a runtime has loaded in a child process. Not thread-safe; close it after use."""
 
     def __init__(
-        self,
-        tflite: bytes,
-        runtime: str,
-        *,
-        subject: str = "the model",
-        signature: str = "",
-        command: Sequence[str] = (),
-        timeout: float = TIMEOUT,
+        self, tflite: bytes, runtime: str, *, subject: str = "the model", signature: str = ""
     ) -> None:
-        """Start the child and load the file.
+        """Start the runtime's program and load the file.
 
-        `command` is the child's, by default that of litegate's own runtime. Raises ConfigError if
-        this machine does not have the runtime, Refused if it refuses the file, ArtifactError if the
-        file cannot be parsed or the child fails.
+        Raises ConfigError if this machine does not have the runtime, Refused if it refuses the
+        file, ArtifactError if the file cannot be parsed or the program fails.
         """
         demand(runtime)
-        self._runtime, self._timeout = runtime, timeout
+        self._runtime = runtime
         self._subject = subject.removesuffix(f" on {runtime}")  # which the sentences name
-        self._closing = ExitStack()
-        self._stderr = self._closing.enter_context(TemporaryFile())  # noqa: SIM115 closed with it
-        self.identity: Header = {}
+        self._program = Program(runtime)
         try:
-            self._child = self._start(command or own_module(_WORKER, runtime, signature))
             self.load(tflite, signature)
         except BaseException:
             self.close()
@@ -87,25 +54,13 @@ class ChildRuntime:
         self.input_order = in_file_order(self.inputs, graph.main.inputs)
         self.output_order = in_file_order(self.outputs, graph.main.outputs)
         self._demand_one_sample()
-        self.identity, _ = self._request({"do": "load"}, tflite)
+        self._program.subject = self._subject
+        self._program.request({"do": "load", "signature": signature}, tflite)
 
-    def _start(self, command: Sequence[str]) -> subprocess.Popen[bytes]:
-        group = process_group(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._stderr,
-            env=environment_for(),
-        )
-        try:
-            child = self._closing.enter_context(group)
-        except OSError as error:
-            raise ArtifactError(
-                f"{self._runtime} cannot be started", got=str(error), remedy="correct its command"
-            ) from error
-        if child.stdout:
-            self._closing.callback(child.stdout.close)
-        return child
+    @property
+    def version(self) -> str:
+        """The runtime's version."""
+        return str(self._program.identity["version"])
 
     def _demand_one_sample(self) -> None:
         """Raise Refused unless one invocation takes one sample."""
@@ -121,23 +76,12 @@ class ChildRuntime:
                 )
 
     def finish(self) -> None:
-        """Let the child end; raise ArtifactError if it crashes, as after corrupting its memory.
-
-        What a heap's check finds, it finds when memory is freed: after the last answer.
-        """
-        if self._child.stdin:
-            with suppress(OSError):  # it has ended already
-                self._child.stdin.close()
-        with self._deadline() as expired:
-            code = self._child.wait()
-        if expired:
-            raise self._error("does not finish with", f"none within {self._timeout:g} s")
-        if code:
-            raise self._error("crashes on", _ending(code))
+        """Let the program end; raises as `Program.finish`."""
+        self._program.finish()
 
     def close(self) -> None:
-        """End the child process, if it still runs."""
-        self._closing.close()
+        """End the program, if it still runs."""
+        self._program.close()
 
     def ready(self, samples: Samples) -> Ready:
         """Convert real-valued samples to the inputs' types; safe to call from another thread.
@@ -163,17 +107,26 @@ class ChildRuntime:
 
         `reset` says which samples start from a reset state; the others continue from the sample
         before them, in this call or the last. Raises Refused if the runtime cannot run them,
-        ArtifactError if the child fails.
+        ArtifactError if the program fails.
         """
         inputs = [ready[name] for name in self.input_order]
-        header, content = self._request({"do": "run", "reset": reset}, arrays=inputs)
+        most = self._answer_bytes(len(inputs[0]))
+        header = {"do": "run", "reset": reset}
+        header, content = self._program.request(header, arrays=inputs, most=most)
         try:
             arrays = arrays_of(header, content)
-        except (ValueError, TypeError, KeyError) as error:
-            raise self._nonsense(str(error)) from error
+        except (ValueError, TypeError, KeyError, OverflowError) as error:
+            raise self._program.nonsense(str(error)) from error
         self._check(arrays, len(inputs[0]))
         outputs = dict(zip(self.output_order, arrays, strict=True))
         return {name: outputs[name] for name in self.outputs}
+
+    def _answer_bytes(self, samples: int) -> int:
+        """Return the bytes of the answers to so many samples; the most there may be if unknown."""
+        ports = self.outputs.values()
+        if any(-1 in port.shape[1:] for port in ports):
+            return MOST_BYTES
+        return samples * sum(prod(port.shape[1:]) * port.dtype.itemsize for port in ports)
 
     @property
     def takes_batches(self) -> bool:
@@ -194,84 +147,19 @@ class ChildRuntime:
             for array, port in zip(arrays, ports, strict=False)
         )
         if not fits:
-            raise self._nonsense("; ".join(got) or "no array", "; ".join(expected))
+            raise self._program.nonsense("; ".join(got) or "no array", "; ".join(expected))
+        # Elsewhere NaN is the file's; a transport of the project's own is suspected first.
+        if find_command(self._runtime) and not all(np.isfinite(array).all() for array in arrays):
+            raise self._program.nonsense("NaN or infinity", "finite numbers")
 
     def arena(self) -> Arena | None:
         """Return the memory that the runtime recorded after an invocation; None if unknown."""
-        header, _ = self._request({"do": "arena"})
+        header, _ = self._program.request({"do": "arena"})
         fields = header.get("arena")
         try:
             return Arena(**fields) if fields else None
         except TypeError as error:
-            raise self._nonsense(str(fields)) from error
-
-    def _request(
-        self, header: Header, content: bytes = b"", arrays: Sequence[NDArray[Any]] = ()
-    ) -> tuple[Header, bytes]:
-        stdin, stdout = self._child.stdin, self._child.stdout
-        if stdin is None or stdout is None:
-            raise RuntimeError("the child was started without pipes")
-        with self._deadline() as expired:
-            try:
-                if arrays:
-                    write_arrays(stdin, header, arrays)  # type: ignore[arg-type] # a BinaryIO
-                else:
-                    write_message(stdin, header, content)  # type: ignore[arg-type]
-                reply = read_message(stdout)  # type: ignore[arg-type]
-            except OSError:
-                reply = None
-            except ValueError as error:
-                if not expired:
-                    raise self._nonsense(str(error)) from error
-                reply = None
-        if expired:
-            raise self._error("does not finish with", f"none within {self._timeout:g} s")
-        if reply is None:
-            raise self._error("crashes on", _ending(self._child.wait()))
-        if "error" in reply[0]:
-            raise Refused(
-                f"{self._runtime} refuses {self._subject}", got=str(reply[0]["error"]).strip()
-            )
-        return reply
-
-    @contextmanager
-    def _deadline(self) -> Iterator[list[bool]]:
-        """Kill the child after the timeout; the list has an element then."""
-        expired = list[bool]()
-
-        def kill() -> None:
-            expired.append(True)
-            kill_group(self._child)
-
-        timer = Timer(self._timeout, kill)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield expired
-        finally:
-            timer.cancel()
-
-    def _nonsense(self, got: str, expected: str = "a message as the protocol has it") -> Exception:
-        return ArtifactError(
-            f"{self._runtime} gives no valid answer for {self._subject}",
-            expected=expected,
-            got=_with_stderr(got, self._written()),
-        )
-
-    def _error(self, what: str, got: str) -> ArtifactError:
-        version = self.identity.get("version", "")
-        return ArtifactError(
-            f"{f'{self._runtime} {version}'.strip()} {what} {self._subject}",
-            expected="that it runs the file, or refuses it in words",
-            got=_with_stderr(got, self._written()),
-            remedy=f"fetch or build the file again; if it stays, {self._runtime} cannot run it",
-        )
-
-    def _written(self) -> str:
-        """Return the end of the child's stderr."""
-        self._stderr.seek(0)
-        written = self._stderr.read()  # to its end, where the child goes on: they share the place
-        return tail(written.decode(errors="replace"))
+            raise self._program.nonsense(str(fields)) from error
 
 
 def _matches(shape: tuple[int, ...], expected: tuple[int, ...]) -> bool:
@@ -279,17 +167,3 @@ def _matches(shape: tuple[int, ...], expected: tuple[int, ...]) -> bool:
     return len(shape) == len(expected) and all(
         wanted in (size, -1) for size, wanted in zip(shape, expected, strict=True)
     )
-
-
-def _with_stderr(got: str, written: str) -> str:
-    return f"{got}; stderr: {written}" if written else got
-
-
-def _ending(code: int) -> str:
-    """Describe how a process ended: by a signal, or with an exit code."""
-    if code >= 0:
-        return f"exit code {code}"
-    try:
-        return signal.Signals(-code).name
-    except ValueError:
-        return f"signal {-code}"

@@ -12,15 +12,16 @@ from typing import Any, Protocol, final
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.core.errors import LitegateError, MeasurementError
+from litegate.core.errors import ArtifactError, LitegateError, MeasurementError
 from litegate.core.parallel import cores, in_order
 from litegate.data.disk_arrays import PART, in_parts
 from litegate.runtimes.answer_cache import AnswerCache
-from litegate.runtimes.child_runtime import SAMPLES, ChildRuntime, Refused
+from litegate.runtimes.child_runtime import SAMPLES, ChildRuntime
 from litegate.runtimes.litert import Kernels, Runner, load, needs_sample_shapes
 from litegate.runtimes.outputs import collect_outputs
+from litegate.runtimes.program import Refused
 from litegate.spec import Artifact, Samples, by_input
-from litegate.spec.runtimes import XNNPACK
+from litegate.spec.runtimes import XNNPACK, find_command
 from litegate.tflite.ports import Port, find_port
 
 BATCH = 100
@@ -123,8 +124,9 @@ class StoredOutputs(Protocol):
 
 
 _STORED: dict[Hashable, StoredOutputs] = {}
-_REFUSALS: dict[Hashable, Refused] = {}
-"""Refusals by file, split and runtime: each check that runs a file would start a process."""
+_FAILURES: dict[Hashable, ArtifactError] = {}
+"""Failures by file, split and runtime: each check would start a process, or wait for one that
+hangs."""
 
 
 def use_stored(artifact: Artifact, stored: StoredOutputs) -> None:
@@ -143,12 +145,12 @@ def _split_key(artifact: Artifact) -> Hashable:
 def predict_all(artifact: Artifact) -> dict[str, Outputs]:
     """Run an artifact as `predict` does; return every output by name, in the signature's order."""
     key = (_split_key(artifact), artifact.runtime)
-    if refused := _REFUSALS.get(key):
-        raise refused
+    if failure := _FAILURES.get(key):
+        raise failure
     try:
         return _ANSWERS.get(key, lambda: _stored_or_computed(artifact))
-    except Refused as error:
-        _REFUSALS[key] = error
+    except ArtifactError as error:
+        _FAILURES[key] = error
         raise
 
 
@@ -268,12 +270,13 @@ def child_outputs(
 ) -> dict[str, Outputs]:
     """Run `tflite` as `all_outputs` does, on a runtime in child processes, one for each core.
 
-    Raises as `ChildRuntime`.
+    A project's own runtime has one process: its device can take one. Raises as `ChildRuntime`.
     """
     if not len(samples):
         raise MeasurementError(f"there is no sample to run {subject} on", expected="at least one")
     parts = (samples[k : k + SAMPLES] for k in range(0, len(samples), SAMPLES))
-    count = max(1, min(cores(), _MOST_RUNNERS, -(-len(samples) // SAMPLES)))
+    most = 1 if find_command(runtime) else min(cores(), _MOST_RUNNERS)
+    count = max(1, min(most, -(-len(samples) // SAMPLES)))
     with ExitStack() as children:
         start = partial(ChildRuntime, tflite, runtime, subject=subject, signature=signature)
         first = children.enter_context(closing(start()))  # alone: it may refuse the file

@@ -1,4 +1,4 @@
-"""Exchange messages with a process that runs a file: a JSON header, then bytes.
+"""Read and write messages of litegate and the program of a runtime: a JSON header, then bytes.
 
 A message is the length of its header (four bytes, the least significant first), the header (a JSON
 object in UTF-8) and as many bytes as the header's "bytes" says. Arrays are sent as those bytes, one
@@ -22,7 +22,7 @@ _LENGTH = struct.Struct("<I")
 _MOST_HEADER = 1 << 20
 """Bytes of the longest header: above any list of arrays, and few enough that text instead of a
 length is reported as such instead of being waited for."""
-_MOST_BYTES = 1 << 32
+MOST_BYTES = 1 << 32
 """The most bytes after a header: more than a file or the answers to a part of the samples have."""
 
 
@@ -34,8 +34,11 @@ def write_message(stream: BinaryIO, header: Header, content: bytes = b"") -> Non
     stream.flush()
 
 
-def read_message(stream: BinaryIO) -> tuple[Header, bytes] | None:
-    """Read one message; None at the end of the stream. Raises ValueError for anything else."""
+def read_message(stream: BinaryIO, most: int = MOST_BYTES) -> tuple[Header, bytes] | None:
+    """Read one message with at most `most` bytes after its header; None at the end of the stream.
+
+    Raises ValueError for anything else.
+    """
     start = stream.read(_LENGTH.size)
     if not start:
         return None
@@ -44,10 +47,15 @@ def read_message(stream: BinaryIO) -> tuple[Header, bytes] | None:
     (length,) = _LENGTH.unpack(start)
     if length > _MOST_HEADER:
         raise ValueError(f"{start!r} instead of a header's length")
-    header = json.loads(_read(stream, length))
+    try:
+        header = json.loads(_read(stream, length))
+    except RecursionError as error:
+        raise ValueError("a header that is nested too deeply") from error
     size = header.get("bytes") if isinstance(header, dict) else None
-    if not isinstance(size, int) or not 0 <= size <= _MOST_BYTES:
+    if not isinstance(size, int) or size < 0:
         raise ValueError("a header that does not say how many bytes follow")
+    if size > most:
+        raise ValueError(f"{size:,} bytes after a header, where at most {most:,} belong")
     return header, _read(stream, size)
 
 

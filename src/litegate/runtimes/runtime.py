@@ -9,11 +9,21 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, Protocol, final
 
+from litegate.core.digests import short_digest
 from litegate.core.errors import ConfigError
-from litegate.spec.runtimes import REFERENCE, RUNTIMES, TFLM, XNNPACK
+from litegate.spec.runtimes import (
+    REFERENCE,
+    TFLM,
+    XNNPACK,
+    DeclaredCommand,
+    find_command,
+    runtime_names,
+)
 
 if TYPE_CHECKING:  # the gate asks which runtimes there are, long before it needs NumPy
     from numpy.typing import NDArray
+
+    from litegate.runtimes.program import Identity
 
 PACKAGES: Mapping[str, str] = {
     XNNPACK: "ai-edge-litert",
@@ -54,14 +64,6 @@ class Arena:
 class LoadedFile(Protocol):
     """A file that a runtime has loaded, in the runtime's own process. Not thread-safe."""
 
-    @property
-    def runtime(self) -> str:
-        """The runtime's name."""
-
-    @property
-    def version(self) -> str:
-        """The runtime's version."""
-
     def reset(self) -> None:
         """Set all state to what it was after loading."""
 
@@ -75,18 +77,46 @@ class LoadedFile(Protocol):
         """Return the memory that the runtime recorded after an invocation; None if it does not."""
 
 
-@cache
 def version(runtime: str) -> str:
-    """Return the installed version of a runtime."""
+    """Return the version of a runtime; a project's own is asked. Raises as `Program`."""
+    declared = find_command(runtime)
+    return _identify(declared).version if declared else _installed(runtime)
+
+
+@cache
+def _installed(runtime: str) -> str:
     # Late: it imports the package `email`, which running a file does not need.
     from importlib.metadata import version as installed
 
     return installed(PACKAGES[runtime])
 
 
-@cache
+def _identify(declared: DeclaredCommand) -> Identity:
+    from litegate.runtimes.program import identify  # late: it loads NumPy
+
+    return identify(declared)
+
+
+def key_parts(runtime: str) -> list[str]:
+    """Return what decides a runtime's answers besides file and samples, for the answers' key."""
+    declared = find_command(runtime)
+    if declared is None:
+        return [version(runtime)]
+    identity = _identify(declared)
+    return [identity.runtime, identity.version, declared.command.command, identity.digest]
+
+
 def missing(runtime: str) -> str:
-    """Say why this machine does not have a runtime, and what to do; empty if it has it."""
+    """Say why this machine does not have a runtime, and what to do; empty if it has it.
+
+    A project's own runtime is asked once in a run; raises as `Program`.
+    """
+    declared = find_command(runtime)
+    return _identify(declared).unavailable if declared else _missing_package(runtime)
+
+
+@cache
+def _missing_package(runtime: str) -> str:
     from importlib.util import find_spec
 
     if runtime != TFLM or find_spec("tflite_micro"):
@@ -98,10 +128,13 @@ def missing(runtime: str) -> str:
 
 
 def demand(runtime: str) -> None:
-    """Raise ConfigError if there is no such runtime, or if this machine does not have it."""
-    if runtime not in RUNTIMES:
+    """Raise ConfigError if there is no such runtime, or if this machine does not have it.
+
+    Raises as `Program` if the program of a project's own fails.
+    """
+    if runtime not in runtime_names():
         raise ConfigError(
-            f"there is no runtime {runtime}", expected=f"one of {', '.join(RUNTIMES)}"
+            f"there is no runtime {runtime}", expected=f"one of {', '.join(runtime_names())}"
         )
     if reason := missing(runtime):
         what, _, install = reason.partition(": ")
@@ -110,6 +143,11 @@ def demand(runtime: str) -> None:
 
 def described(runtime: str) -> str:
     """Describe a runtime as evidence: its name, version and what it is not."""
+    if declared := find_command(runtime):
+        identity = _identify(declared)
+        named = f"{identity.runtime} {identity.version}".strip() or runtime
+        files = short_digest(identity.digest)
+        return f"{named}, by `{declared.command.command}` with the files {files}"
     names = {
         XNNPACK: f"LiteRT {version(XNNPACK)}, XNNPACK",
         REFERENCE: f"LiteRT {version(REFERENCE)}'s reference kernels on this machine, not a board",

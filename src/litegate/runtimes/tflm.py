@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from litegate.core.child_process import tail
 from litegate.core.errors import ArtifactError
 from litegate.runtimes.captured_stderr import captured_stderr
-from litegate.runtimes.runtime import Arena, version
-from litegate.spec.runtimes import TFLM
+from litegate.runtimes.runtime import Arena
 from litegate.tflite.parser import parse
 from litegate.tflite.variables import variables
 
@@ -29,11 +28,8 @@ _LINE = re.compile(r"\[RecordingMicroAllocator\] (?:'(.+)' used|Arena allocation
 class LoadedFile:
     """A file in the interpreter, with an arena that it fits into. Not thread-safe."""
 
-    runtime = TFLM
-
     def __init__(self, tflite: bytes) -> None:
         """Load and allocate; raise ArtifactError with the interpreter's words if it refuses."""
-        self.version = version(TFLM)
         self._tflite, self._interpreter = tflite, _load(tflite)
         # The interpreter resets to zero, and runs the graph of a CALL_ONCE once and never again.
         known = variables(parse(tflite, subject="it"))

@@ -1,24 +1,15 @@
-"""Run files in a child process, at the bidding of messages on stdin.
+"""Run files in litegate's own runtimes, in a child process, at the bidding of messages on stdin.
 
-The process answers each request with one message on stdout:
-
-- `{"do": "load"}` with the file's bytes: `{"runtime": NAME, "version": VERSION}`
-- `{"do": "run"}` with the arrays of some samples, by input: the arrays of the answers, by output.
-  The state is reset before each sample; with `"reset": "first"` before the first alone, and with
-  `"reset": "none"` before none, so that samples are the frames of a sequence.
-- `{"do": "arena"}`: `{"arena": {...}}`, or null
-- what cannot be done: `{"error": REASON}`
-
-`litegate.runtimes.messages` has the form of a message.
+docs/how-to/own_board.md describes the messages, which are those of a project's own runtimes;
+`litegate.runtimes.messages` has their form.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from functools import partial
 from typing import Any, BinaryIO, final
 
 import numpy as np
@@ -30,16 +21,17 @@ from litegate.runtimes.runtime import Arena, LoadedFile, Reset, resets, version
 from litegate.spec.runtimes import TFLM
 
 
-def serve(load: Callable[[bytes], LoadedFile], requests: BinaryIO, replies: BinaryIO) -> None:
-    """Answer requests until their stream ends; `load` loads a file into the runtime."""
+def serve(runtime: str, requests: BinaryIO, replies: BinaryIO) -> None:
+    """Answer requests to a runtime until their stream ends."""
     loaded: LoadedFile | None = None
     while (request := read_message(requests)) is not None:
         header, content = request
         try:
-            if header["do"] == "load":
-                loaded = load(content)
-                identity = {"runtime": loaded.runtime, "version": loaded.version}
-                write_message(replies, identity)
+            if header["do"] == "identify":
+                write_message(replies, {"runtime": runtime, "version": version(runtime)})
+            elif header["do"] == "load":
+                loaded = _load(runtime, content, header["signature"])
+                write_message(replies, {})
             elif loaded is not None and header["do"] == "run":
                 inputs = arrays_of(header, content)
                 write_arrays(replies, {}, _answer(loaded, inputs, header.get("reset", "each")))
@@ -71,7 +63,6 @@ class _LiteRT:
         from litegate.tflite.parser import parse
         from litegate.tflite.ports import in_file_order
 
-        self.runtime, self.version = runtime, version(runtime)
         self._runner = Runner(tflite, kernels=Kernels(runtime), signature=signature, subject="it")
         main = parse(tflite, subject="it", signature=signature).main
         self._inputs = in_file_order(self._runner.inputs, main.inputs)
@@ -90,7 +81,7 @@ class _LiteRT:
         return None
 
 
-def _load(runtime: str, signature: str, tflite: bytes) -> LoadedFile:
+def _load(runtime: str, tflite: bytes, signature: str) -> LoadedFile:
     """Load a file; the imports are late, since each runtime needs another package."""
     if runtime != TFLM:
         return _LiteRT(runtime, tflite, signature)
@@ -102,11 +93,11 @@ def _load(runtime: str, signature: str, tflite: bytes) -> LoadedFile:
     return tflm.LoadedFile(tflite)
 
 
-def main(runtime: str, signature: str = "") -> None:
+def main(runtime: str) -> None:
     """Serve a runtime on this process's stdin and stdout."""
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # C++ code that prints must not stand between two messages
-    serve(partial(_load, runtime, signature), sys.stdin.buffer, replies)
+    serve(runtime, sys.stdin.buffer, replies)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from litegate.spec.budget import ACCURACY_LIMITS, Budget, Regression
 from litegate.spec.metric import Better, Metric, MetricKind
 from litegate.spec.model import Data, DataLocations, File, Model, Splits, Training
 from litegate.spec.recipe import IO_TYPES, Clustering, Kind, Pruning, Recipe
+from litegate.spec.runtimes import Command
 from litegate.spec.samples import (
     Array,
     Domain,
@@ -28,6 +29,7 @@ __all__ = [
     "Better",
     "Budget",
     "Clustering",
+    "Command",
     "Data",
     "DataLocations",
     "Domain",

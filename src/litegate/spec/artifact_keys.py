@@ -1,7 +1,8 @@
 """Compute the keys of artifacts: digests of all inputs of a build, and of nothing else.
 
 Source code is digested as its unparsed syntax tree, without comments, docstrings, layout and the
-arguments of `@model` and `trained`, so that a new limit or recipe does not rebuild anything.
+arguments of `@model`, `trained` and `Command`, so that a new limit, recipe or runtime does not
+rebuild anything.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import hashlib
 import inspect
 import json
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +22,7 @@ from litegate.core.errors import ConfigError
 from litegate.core.import_paths import installed, own_folders
 from litegate.spec.model import Data, Model
 from litegate.spec.recipe import Recipe
+from litegate.spec.runtimes import Command
 
 Tree = TypeVar("Tree", bound=ast.AST)
 Roots = tuple[Path, ...]
@@ -88,6 +90,37 @@ def files_digest(data: Data, project: Path) -> str:
             remedy="correct lg.Data(files=(...)): paths start at the project's root",
         ) from error
     return digest_of(digests)
+
+
+def program_digest(command: Command, project: Path) -> str:
+    """Digest the files of a project's own runtime: those it declares, and those of its command.
+
+    Of Python files in the command, the local modules that they import belong to it. Raises
+    ConfigError for a file that cannot be read.
+    """
+    words = [word for word in command.arguments if _is_own_file(word, project)]
+    sources = [project / word for word in words if word.endswith(".py")]
+    try:
+        digests = {
+            name: hashlib.sha256((project / name).read_bytes()).hexdigest()
+            for name in (*words, *command.files)
+        }
+    except OSError as error:
+        raise ConfigError(
+            f"a file of the runtime {command.name} cannot be read",
+            got=str(error),
+            remedy="correct lg.Command(files=(...)): paths start at the project's root",
+        ) from error
+    return digest_of([digests, [module_digest(source, project) for source in sources]])
+
+
+def _is_own_file(word: str, project: Path) -> bool:
+    """Return True if a word of a command line is the path of a file in the project."""
+    try:
+        path = (project / word).resolve()
+        return path.is_file() and path.is_relative_to(project.resolve())
+    except (OSError, ValueError):  # no path: too long, or with a null character
+        return False
 
 
 def _function_digest(data: Data) -> str:
@@ -243,10 +276,10 @@ def imported(tree: ast.AST) -> Iterator[tuple[str, int]]:
 
 
 class _RemoveIrrelevant(ast.NodeTransformer):
-    """Removes docstrings, decorators `@model`, and the arguments of `litegate.trained`."""
+    """Removes docstrings, decorators `@model`, and the arguments of `trained` and `Command`."""
 
     def visit_Module(self, node: ast.Module) -> ast.AST:
-        names = _names_of_trained(node)
+        names = _imported_names(node, {"trained", "Command"})
         for statement in node.body:
             call = statement.value if isinstance(statement, ast.Assign | ast.AnnAssign) else None
             if isinstance(call, ast.Call) and ast.unparse(call.func) in names:
@@ -278,13 +311,13 @@ def _declares_model(decorator: ast.expr) -> bool:
     return name == "model"
 
 
-def _names_of_trained(module: ast.Module) -> set[str]:
-    """Return the names by which a module's imports make `litegate.trained` available."""
+def _imported_names(module: ast.Module, wanted: Collection[str]) -> set[str]:
+    """Return the names by which a module's imports make names of `litegate` available."""
     names: set[str] = set()
     for node in module.body:
         if isinstance(node, ast.Import):
-            aliases = (alias for alias in node.names if alias.name == "litegate")
-            names |= {f"{alias.asname or alias.name}.trained" for alias in aliases}
+            aliases = [it.asname or it.name for it in node.names if it.name == "litegate"]
+            names |= {f"{alias}.{name}" for alias in aliases for name in wanted}
         elif isinstance(node, ast.ImportFrom) and node.module == "litegate" and not node.level:
-            names |= {alias.asname or alias.name for alias in node.names if alias.name == "trained"}
+            names |= {alias.asname or alias.name for alias in node.names if alias.name in wanted}
     return names

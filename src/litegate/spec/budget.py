@@ -9,7 +9,7 @@ from typing import Any, final
 from litegate.core.errors import ConfigError
 from litegate.core.units import Number, Quantity, Unit, us
 from litegate.spec.metric import Metric
-from litegate.spec.runtimes import RUNTIMES, TFLM, XNNPACK
+from litegate.spec.runtimes import RUNTIMES, TFLM, XNNPACK, Command
 
 # Proving a drop of at most 0.5 points takes 1,713 samples if 0.5 % of the answers flip, 6,852 if
 # 2 % do (90 % power). The fine-tuned MNIST network varies with an SD of 0.30 points from seed to
@@ -146,9 +146,9 @@ class Budget:
     """Target that must support every operator: "tflm", "edgetpu", "ethos-u", "xnnpack-int8", or the
     path of a TOML file, relative to the project's root. "tflm" also judges the answers on the
     runtime "tflm", which needs `litegate[tflm]` and minutes for 10,000 samples."""
-    runtimes: tuple[str, ...] | None = None
-    """Runtimes that answers are judged on: "xnnpack", "reference", "tflm"; None: "xnnpack" alone.
-    The target "tflm" adds "tflm"."""
+    runtimes: tuple[str | Command, ...] | None = None
+    """Runtimes that answers are judged on: "xnnpack", "reference", "tflm", or a `Command` of your
+    own; None: "xnnpack" alone. The target "tflm" adds "tflm"."""
     regression: Regression | None = None
     """Limits of a change against the base; None: the defaults of `Regression`."""
 
@@ -192,10 +192,12 @@ class Budget:
     def _check_runtimes(self) -> None:
         runtimes = self.runtimes
         is_tuple = isinstance(runtimes, tuple) and bool(runtimes)
-        if runtimes is not None and not (is_tuple and set(runtimes) <= set(RUNTIMES)):
+        if runtimes is not None and not (
+            is_tuple and all(isinstance(it, Command) or it in RUNTIMES for it in runtimes)
+        ):
             raise ConfigError(
                 "Budget(runtimes=...) is a tuple of the runtimes to judge on",
-                expected=f"names out of {', '.join(RUNTIMES)}",
+                expected=f"names out of {', '.join(RUNTIMES)}, or litegate.Command(...)",
                 got=repr(runtimes),
                 remedy='write runtimes=("xnnpack", "tflm")',
             )
@@ -204,7 +206,15 @@ class Budget:
     def judged_runtimes(self) -> tuple[str, ...]:
         """The runtimes that answers are judged on: the declared ones, and the target's own."""
         implied = (TFLM,) if self.target == TFLM else ()
-        return tuple(dict.fromkeys((*(self.runtimes or (XNNPACK,)), *implied)))
+        declared = (
+            it.name if isinstance(it, Command) else it for it in self.runtimes or (XNNPACK,)
+        )
+        return tuple(dict.fromkeys((*declared, *implied)))
+
+    @property
+    def commands(self) -> tuple[Command, ...]:
+        """The declared runtimes that are programs of the project."""
+        return tuple(it for it in self.runtimes or () if isinstance(it, Command))
 
     def with_defaults(self, defaults: Budget) -> Budget:
         """Return a budget with its unset limits from `defaults`; metrics are merged by name."""

@@ -16,7 +16,7 @@ from litegate.spec.metric import LIMITS as METRIC_LIMITS
 from litegate.spec.metric import Metric
 from litegate.spec.model import Model
 from litegate.spec.recipe import Recipe
-from litegate.spec.runtimes import REFERENCE, RUNTIMES, TFLM, XNNPACK
+from litegate.spec.runtimes import REFERENCE, TFLM, XNNPACK, runtime_names
 
 _OWNERS: Mapping[str, type] = {"budget": Budget, "regression": Regression, "metric": Metric}
 """Classes with limits, by the name of their fixture."""
@@ -221,10 +221,10 @@ def _names(function: Callable[..., Any]) -> frozenset[str]:
 
 def check_runtimes(names: Iterable[str]) -> None:
     """Raise ConfigError for a runtime that does not exist."""
-    if unknown := [name for name in names if name not in RUNTIMES]:
+    if unknown := [name for name in names if name not in runtime_names()]:
         raise ConfigError(
             f"--litegate-runtime: there is no runtime {', '.join(unknown)}",
-            expected=", ".join(RUNTIMES),
+            expected=", ".join(runtime_names()),
         )
 
 

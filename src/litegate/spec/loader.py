@@ -17,6 +17,7 @@ from litegate.core.files import shown_path
 from litegate.core.import_paths import own_line
 from litegate.spec.authoring import record_models
 from litegate.spec.model import Model
+from litegate.spec.runtimes import declare
 from litegate.spec.suggestions import advice
 from litegate.spec.targets import KNOWN
 
@@ -25,7 +26,8 @@ def discover(models: Path, project: Path) -> dict[str, Model]:
     """Load all models in the folder `models` and below, by name, in the order of their files.
 
     Files and folders whose names start with an underscore or a dot are helpers; a model that they
-    declare belongs to the file that imports it.
+    declare belongs to the file that imports it. The runtimes of their own that models name are
+    known by their names from then on.
 
     Raises ConfigError for a missing folder, a file that does not load, or a duplicate name.
     """
@@ -45,6 +47,7 @@ def discover(models: Path, project: Path) -> dict[str, Model]:
                 _add(models_by_name, model)
             elif model.file not in files:  # imported from a helper
                 _add(models_by_name, replace(model, file=file, line=1))
+    declare((command for it in models_by_name.values() for command in it.commands), project)
     return models_by_name
 
 

@@ -11,6 +11,7 @@ from typing import Any, final
 from litegate.core.errors import ConfigError
 from litegate.spec.budget import Budget
 from litegate.spec.recipe import Kind, Recipe
+from litegate.spec.runtimes import Command
 from litegate.spec.samples import Array, Domain, Samples, Stream
 
 SLICE = "slices."
@@ -255,6 +256,12 @@ class Model:
     def budget_of(self, recipe: Recipe) -> Budget:
         """Return the limits of a recipe: its own, and the model's where a limit is unset."""
         return recipe.budget.with_defaults(self.budget) if recipe.budget else self.budget
+
+    @property
+    def commands(self) -> tuple[Command, ...]:
+        """The runtimes of the project's own that its budgets name."""
+        budgets = (self.budget, *(self.budget_of(recipe) for recipe in self.recipes))
+        return tuple(dict.fromkeys(command for it in budgets for command in it.commands))
 
     def recipe(self, name: str) -> Recipe:
         """Return a recipe by name: the baseline, a reference, or one of this model's own.

@@ -107,9 +107,9 @@ def test_other_bytes_and_other_samples_have_other_answers(store):
 
 def test_another_processor_or_litert_computes_anew(store, evaluated, monkeypatch):
     later(store)
-    for name in ("instruction_set", "version"):
+    for name, another in {"instruction_set": "another", "key_parts": ["another"]}.items():
         with monkeypatch.context() as patch:
-            patch.setattr(store_answers, name, lambda *_: "another")
+            patch.setattr(store_answers, name, lambda *_, another=another: another)
             later(store)
     assert len(evaluated) == 3
     assert len(entries(store)) == 3

@@ -172,6 +172,7 @@ def test_no_old_name_is_in_use_and_each_new_one_is():
     assert not OLD_NAMES.keys() & {*ALL_NAMES, *drifts}
     assert {without_runtime(name) for name in OLD_NAMES.values()} <= {*ALL_NAMES, *drifts}
     assert not any(map(renamed, ALL_NAMES))
+    assert not [name for name in ALL_NAMES if " on " in name]  # it begins a runtime's name
 
 
 @pytest.mark.parametrize(

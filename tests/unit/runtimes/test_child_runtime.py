@@ -1,18 +1,21 @@
 """Runtimes in child processes: what they answer, and what comes of each way to fail."""
 
-import sys
+import dataclasses
+import signal
 from contextlib import closing
 
 import numpy as np
 import pytest
+from fake_boards import LOADED, MESSAGES, python
 
 from litegate.core.errors import ArtifactError, ConfigError
-from litegate.runtimes import runtime
-from litegate.runtimes.child_runtime import ChildRuntime, Refused
+from litegate.runtimes import program, runtime
+from litegate.runtimes.child_runtime import ChildRuntime
 from litegate.runtimes.inference import all_outputs, child_outputs
 from litegate.runtimes.litert import Kernels
+from litegate.runtimes.program import Refused
 from litegate.spec import Kind
-from litegate.spec.runtimes import REFERENCE
+from litegate.spec.runtimes import REFERENCE, Command, declare, find_command
 from litegate.testing import evaluation, tiny
 
 INT8 = tiny(Kind.INT8_QAT, input_type="int8", output_type="int8")
@@ -25,49 +28,44 @@ def runtimes_are_threads():
 
 SAMPLES = evaluation().x
 
-PROGRAM = """
-import json, struct, sys, time
-
-def read():
-    (length,) = struct.unpack("<I", sys.stdin.buffer.read(4))
-    header = json.loads(sys.stdin.buffer.read(length))
-    return header, sys.stdin.buffer.read(header["bytes"])
-
-def write(header, content=b""):
-    text = json.dumps(header | {"bytes": len(content)}).encode()
-    sys.stdout.buffer.write(struct.pack("<I", len(text)) + text + content)
-    sys.stdout.buffer.flush()
-
-read()
-write({"runtime": "board", "version": "7"})
-request, _ = read()
-n = request["arrays"][0]["shape"][0]
-print("the board is warm", file=sys.stderr, flush=True)
-"""
 ENDINGS = {
     "dies": "sys.exit(9)",
     "is killed": "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)",
     "hangs": "time.sleep(60)",
+    "closes its stdout": "import os; os.close(1); time.sleep(60)",
     "prints": "print('hello, world'); sys.stdout.flush(); time.sleep(60)",
-    "stops halfway": "sys.stdout.buffer.write(b'\\7\\0\\0\\0{}'); sys.stdout.flush()",
+    "stops halfway": r"sys.stdout.buffer.write(b'\7\0\0\0{}'); sys.stdout.flush()",
     "answers too few": "write({'arrays': [{'dtype': 'int8', 'shape': [2, 4]}]}, bytes(8))",
     "answers wide": "write({'arrays': [{'dtype': 'int8', 'shape': [n, 5]}]}, bytes(5 * n))",
-    "answers floats": "write({'arrays': [{'dtype': 'float32', 'shape': [n, 4]}]}, bytes(16 * n))",
-    "answers twice": "write({'arrays': [{'dtype': 'int8', 'shape': [n, 4]}] * 2}, bytes(8 * n))",
+    "answers narrow": "write({'arrays': [{'dtype': 'int8', 'shape': [n, 3]}]}, bytes(3 * n))",
+    "answers int16": "write({'arrays': [{'dtype': 'int16', 'shape': [n, 2]}]}, bytes(4 * n))",
+    "answers twice": "write({'arrays': [{'dtype': 'int8', 'shape': [n, 2]}] * 2}, bytes(4 * n))",
     "claims more": "write({'arrays': [{'dtype': 'int8', 'shape': [n, 4]}]}, bytes(3))",
-    "answers objects": "write({'arrays': [{'dtype': 'object', 'shape': [n, 4]}]}, bytes(32 * n))",
+    "answers objects": "write({'arrays': [{'dtype': 'object', 'shape': [0, 4]}]})",
+    "answers infinity": "write({'arrays': [{'dtype': 'int8', 'shape': [float('inf')]}]})",
     "answers nothing": "write({})",
-    "answers a list": "sys.stdout.buffer.write(b'\\2\\0\\0\\0[]'); sys.stdout.flush()",
+    "answers a list": r"sys.stdout.buffer.write(b'\2\0\0\0[]'); sys.stdout.flush()",
+    "nests": "b = b'[' * 99999; sys.stdout.buffer.write(struct.pack('<I', 99999) + b)",
+    "announces much": "start({'bytes': 999999}); time.sleep(60)",
 }
 GOOD = "write({'arrays': [{'dtype': 'int8', 'shape': [n, 4]}]}, bytes(range(4 * n)))"
 
 
-def child(ending, timeout=30.0):
-    command = (sys.executable, "-S", "-c", PROGRAM + ending)
-    return closing(ChildRuntime(INT8, REFERENCE, command=command, timeout=timeout, subject="mine"))
+@pytest.fixture
+def child(tmp_path):
+    """Gives a file on a runtime of a project's own, whose program ends in one of these ways."""
+
+    def start(ending, timeout=30.0, before=LOADED, tflite=INT8):
+        (tmp_path / "board.py").write_text(before + ending)
+        command = python("-S", "board.py")
+        declare([Command(name="board", command=command, timeout=timeout)], tmp_path)
+        return closing(ChildRuntime(tflite, "board", subject="mine on board"))
+
+    yield start
+    declare([], tmp_path)
 
 
-def test_a_program_that_keeps_the_protocol_gives_its_answers():
+def test_a_program_that_keeps_the_protocol_gives_its_answers(child):
     with child(GOOD) as running:
         answers = running.answer(running.ready(SAMPLES[:3]))
         running.finish()
@@ -78,57 +76,135 @@ def test_a_program_that_keeps_the_protocol_gives_its_answers():
 @pytest.mark.parametrize(
     ("ending", "part"),
     [
-        ("dies", "reference 7 crashes on mine"),
+        ("dies", "board 7 crashes on mine"),
         ("dies", "exit code 9"),
         ("is killed", "SIGSEGV"),
         ("prints", "b'hell' instead of a header's length"),
         ("stops halfway", "2 bytes instead of 7"),
         ("answers too few", "int8 of shape (2, 4)"),
-        ("answers wide", "int8 of shape (3, 5)"),
-        ("answers floats", "float32 of shape (3, 4)"),
-        ("answers twice", "int8 of shape (3, 4); int8 of shape (3, 4)"),
-        ("claims more", "gives no valid answer for mine"),
+        ("answers wide", "15 bytes after a header, where at most 12 belong"),
+        ("answers narrow", "int8 of shape (3, 3)"),
+        ("answers int16", "int16 of shape (3, 2)"),
+        ("answers twice", "int8 of shape (3, 2); int8 of shape (3, 2)"),
+        ("claims more", "board gives no valid answer for mine"),
         ("answers objects", "object of shape"),
+        ("answers infinity", "cannot convert float infinity"),
         ("answers nothing", "no array"),
         ("answers a list", "a header that does not say how many bytes follow"),
+        ("nests", "nested too deeply"),
+        ("announces much", "999,999 bytes after a header, where at most 12 belong"),
     ],
 )
-def test_every_other_ending_is_an_error_with_the_child_s_stderr(ending, part):
+def test_every_other_ending_is_an_error_with_the_program_s_stderr(child, ending, part):
     with child(ENDINGS[ending]) as running, pytest.raises(ArtifactError) as caught:
         running.answer(running.ready(SAMPLES[:3]))
     assert part in str(caught.value)
     assert "the board is warm" in str(caught.value)
-    assert running._child.returncode is not None
+    assert "board.py` by hand, and correct it" in str(caught.value)
+    assert running._program._process.returncode is not None
 
 
-def test_a_child_that_does_not_answer_is_killed_at_the_timeout():
-    with child(ENDINGS["hangs"], timeout=0.5) as running, pytest.raises(ArtifactError) as caught:
-        running.answer(running.ready(SAMPLES[:3]))
-    assert "reference 7 does not finish with mine" in str(caught.value)
+@pytest.mark.parametrize("ending", ["hangs", "closes its stdout"])
+def test_a_program_that_does_not_answer_is_killed_at_the_timeout(child, ending):
+    with child(ENDINGS[ending]) as running:
+        running._program._timeout = 0.5  # a loaded machine starts no program in so short a time
+        with pytest.raises(ArtifactError) as caught:
+            running.answer(running.ready(SAMPLES[:3]))
+    assert "board 7 does not finish with mine" in str(caught.value)
     assert "none within 0.5 s; stderr: the board is warm" in str(caught.value)
 
 
-def test_a_child_that_crashes_after_its_last_answer_is_an_error():
+@pytest.mark.parametrize("value", ["nan", "inf"])
+def test_nan_from_a_project_s_own_runtime_is_an_error(child, value):
+    arrays = "{'arrays': [{'dtype': 'float32', 'shape': [n, 4]}]}"
+    broken = child(
+        f"write({arrays}, struct.pack('f', float('{value}')) * 4 * n)", tflite=tiny(Kind.FLOAT32)
+    )
+    with broken as running, pytest.raises(ArtifactError, match="got: NaN or infinity; stderr: the"):
+        running.answer(running.ready(SAMPLES[:3]))
+
+
+def test_a_program_that_does_not_read_does_not_stop_ctrl_c(child):
+    """What is left to be sent is dropped, and the program killed."""
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    earlier = signal.signal(signal.SIGALRM, interrupt)
+    many = np.zeros((20_000, *SAMPLES.shape[1:]), np.float32)
+    try:
+        with child("", before=LOADED.partition("request, _")[0] + "time.sleep(60)") as running:
+            ready = running.ready(many)
+            signal.setitimer(signal.ITIMER_REAL, 0.3)
+            with pytest.raises(KeyboardInterrupt):
+                running.answer(ready)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, earlier)
+    assert running._program._process.returncode == -signal.SIGKILL
+
+
+def test_a_program_that_crashes_after_its_last_answer_is_an_error(child):
     """Such as one whose heap an invocation has corrupted: freeing it finds that."""
     with child(f"{GOOD}; read_on = sys.stdin.read(); sys.exit(6)") as running:
         running.answer(running.ready(SAMPLES[:3]))
-        with pytest.raises(ArtifactError, match="reference 7 crashes on mine"):
+        with pytest.raises(ArtifactError, match="board 7 crashes on mine"):
             running.finish()
 
 
-def test_a_command_that_cannot_be_started_is_an_error():
-    with pytest.raises(ArtifactError, match="reference cannot be started"):
-        ChildRuntime(INT8, REFERENCE, command=("/no/such/program",))
+@pytest.mark.parametrize(
+    ("before", "part"),
+    [
+        ("import sys; sys.exit('no cable')", "exit code 1; stderr: no cable"),
+        ("print('booting')", "b'boot' instead of a header's length"),
+        ("import time; time.sleep(60)", "board does not finish with the first message"),
+    ],
+)
+def test_a_program_that_fails_at_once_fails_at_once_again(child, before, part):
+    """It is asked for its version once in a run."""
+    for _ in range(2):
+        with pytest.raises(ArtifactError) as caught:
+            child("", before=before, timeout=0.7)
+        assert part in str(caught.value)
+    (cause, again) = program._IDENTITIES.values(), caught.value
+    assert again in cause
 
 
-def test_a_refusal_has_the_runtime_s_words():
+def test_a_device_that_is_not_there_is_missing(child):
+    """In the program's own words, which are not an error."""
+    before = MESSAGES + "read(); write({'unavailable': 'no /dev/ttyACM0: connect the board'})"
+    with pytest.raises(ConfigError) as caught:
+        child("", before=before)
+    assert (caught.value.what, caught.value.got, caught.value.remedy) == (
+        "there is no board on this machine",
+        "no /dev/ttyACM0",
+        "connect the board",
+    )
+    assert runtime.missing("board") == "no /dev/ttyACM0: connect the board"
+
+
+def test_a_program_that_cannot_be_started_is_an_error(tmp_path):
+    declare([Command(name="board", command="/no/such/program")], tmp_path)
+    with pytest.raises(ArtifactError, match="board cannot be started"):
+        ChildRuntime(INT8, "board")
+    declare([], tmp_path)
+
+
+def test_two_runs_share_a_device_one_after_the_other(child, tmp_path):
+    with child(GOOD):
+        declare([dataclasses.replace(find_command("board").command, timeout=0.1)], tmp_path)
+        with pytest.raises(ArtifactError, match="in use by another run"):
+            program.Program("board")
+
+
+def test_a_refusal_has_the_runtime_s_words(child):
     refusing = child("write({'error': 'no such operator'})")
-    with refusing as running, pytest.raises(Refused, match="reference refuses mine") as caught:
+    with refusing as running, pytest.raises(Refused, match="board refuses mine") as caught:
         running.answer(running.ready(SAMPLES[:3]))
     assert caught.value.got == "no such operator"
 
 
-def test_samples_of_another_shape_are_refused_before_they_are_sent():
+def test_samples_of_another_shape_are_refused_before_they_are_sent(child):
     with child(GOOD) as running, pytest.raises(ArtifactError, match="does not take these samples"):
         running.answer(running.ready(SAMPLES[:3, :9]))
 

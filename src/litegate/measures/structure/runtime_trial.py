@@ -70,7 +70,7 @@ def try_on(
         child = ChildRuntime(tflite, runtime, subject=subject, signature=signature)
     except ArtifactError as error:
         return RuntimeTrial(runtime=runtime, refusal=_words(error), error=error)
-    version = str(child.identity.get("version", ""))
+    version = child.version
     with closing(child):
         shapes = {name: port.allocated for name, port in child.inputs.items()}
         try:

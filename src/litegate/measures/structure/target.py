@@ -14,7 +14,7 @@ from litegate.measures.names import Name
 from litegate.measures.structure.operators import graph_prefix, operator_label
 from litegate.measures.structure.runtime_trial import trial_of
 from litegate.measures.structure.tensor_roles import Role, operand, roles
-from litegate.runtimes.child_runtime import Refused
+from litegate.runtimes.program import Refused
 from litegate.spec import Artifact
 from litegate.spec.runtimes import TFLM
 from litegate.spec.targets import Range, Rule, Target

@@ -162,11 +162,21 @@ def _quantization(base: Declaration, head: Declaration) -> Iterator[Weakening]:
             before=", ".join(before),
             after=", ".join(after),
         )
+    yield from _commands(base.get("commands", {}), head.get("commands", {}))
     for field in ("shipped", "target"):
         before, after = base.get(field), head.get(field)
         if before not in (None, after):
             shown = str(after or "nothing")
             yield Weakening(kind=Change.RECIPE_CHANGED, field=field, before=before, after=shown)
+
+
+def _commands(base: Mapping[str, str], head: Mapping[str, str]) -> Iterator[Weakening]:
+    """Yield the project's own runtimes whose program is another one."""
+    for name, before in base.items():
+        if (after := head.get(name, before)) != before:
+            yield Weakening(
+                kind=Change.RECIPE_CHANGED, field=f"runtime {name}", before=before, after=after
+            )
 
 
 def _limits(base: Declaration, head: Declaration) -> Iterator[Weakening]:

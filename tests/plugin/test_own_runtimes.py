@@ -1,0 +1,195 @@
+"""Runtimes of a project's own: each way in which a board answers, or does not, is a verdict."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from fake_boards import FIRST, LOADED, MESSAGES, example, python
+
+from litegate.spec import Kind
+from litegate.testing import tiny
+
+CHECKS = Path(__file__).resolve().parents[2] / "checks"
+PORTS = "input_type='int8', output_type='int8'"
+INT8 = tiny(Kind.INT8_QAT, input_type="int8", output_type="int8")
+OTHER = tiny(Kind.INT8_QAT, input_type="int8", output_type="int8", seed=9)
+FROM_OTHER = "model_content=open('other.tflite', 'rb').read()"
+BOARDS = {
+    "right": example(),
+    "other": example().replace("model_content=content", FROM_OTHER),
+    "hangs": LOADED + "time.sleep(60)",
+    "dies": LOADED + "sys.exit(9)",
+    "few": LOADED + "write({'arrays': [{'dtype': 'int8', 'shape': [2, 4]}]}, bytes(8))",
+    "prints": LOADED + "print('hello'); sys.stdout.flush(); time.sleep(60)",
+    "refuses": FIRST + "read(); write({'error': 'SOFTMAX is not in the firmware'}); read()",
+}
+NEED_PACKAGES = ("right", "other")
+
+
+@pytest.fixture
+def boards(project):
+    """A project with the checks of accuracy and runtimes; gives a way to run it on boards."""
+    for name in ("test_accuracy.py", "test_runtimes.py"):
+        shutil.copy(CHECKS / name, project.path / "checks")
+    (project.path / "other.tflite").write_bytes(OTHER)
+
+    def run(programs, *args, budget="", more="", timeout=60, **planted):
+        for name, program in programs.items():
+            (project.path / f"{name}.py").write_text(program)
+        recipes = ", ".join(
+            f"lg.recipes.int8_qat(name='of_{name}', from_scratch=True, {PORTS}, budget=lg.Budget("
+            f"runtimes=('xnnpack', lg.Command(name={name!r}, command={_command(name)!r},"
+            f" timeout={1.5 if name == 'hangs' else timeout}{more}))))"
+            for name in programs
+        )
+        files = dict.fromkeys((f"of_{name}" for name in programs), INT8)
+        project.model(
+            f"accuracy=lg.percent(90), {budget}",
+            recipes=recipes,
+            files={"float32": tiny(Kind.FLOAT32), **files} | planted,
+        )
+        return project.run("checks/", *args)
+
+    def report():
+        text = (project.path / ".litegate" / "report" / "report.json").read_text()
+        document = json.loads(text)
+        rows = {row["id"].partition("::")[2]: row for row in document["verdicts"]}
+        errors = {row["id"].partition("::")[2]: row["message"] for row in document["errors"]}
+        return rows, errors, document
+
+    run.project, run.path, run.report = project, project.path, report
+    return run
+
+
+def _command(name):
+    return python(*(() if name in NEED_PACKAGES else ("-S",)), f"{name}.py")
+
+
+def test_each_way_to_answer_is_a_verdict(boards):
+    """A right board passes, one with another model fails, the rest are errors."""
+    budget = "runtime_agreement=lg.percent(80)"
+    done = boards(BOARDS, "-k", "floor or takes or alike", budget=budget)
+    assert done.ret == 1
+    rows, errors, _ = boards.report()
+    floor, takes, alike = (
+        "test_accuracy_reaches_its_floor",
+        "test_runtime_takes_the_file",
+        "test_runtimes_decide_alike",
+    )
+    outcomes = {}
+    for name in BOARDS:
+        case = f"[tiny-of_{name}-{name}]"
+        found = (rows.get(f"{check}{case}", {}).get("verdict") for check in (floor, takes, alike))
+        outcomes[name] = [verdict or "error" for verdict in found]
+    assert outcomes == {
+        "right": ["pass", "pass", "pass"],
+        "other": ["fail", "pass", "fail"],
+        "hangs": ["error"] * 3,
+        "dies": ["error"] * 3,
+        "few": ["error"] * 3,
+        "prints": ["error"] * 3,
+        "refuses": ["error", "fail", "error"],
+    }
+    for name, part in {
+        "hangs": "does not finish with ",
+        "dies": "exit code 9; stderr: the board is warm",
+        "few": "int8 of shape (2, 4); stderr: the board is warm",
+        "prints": "b'hell' instead of a header's length; stderr: the board is warm",
+    }.items():
+        assert part in errors[f"{floor}[tiny-of_{name}-{name}]"]
+    here, there = (rows[f"{floor}[tiny-of_right{it}]"] for it in ("", "-right"))
+    assert there["measurement"] == "accuracy on right"
+    assert (there["value"], there["n"]) == (here["value"], here["n"])
+    assert there["evidence"][-1].startswith("LiteRT 2.")
+    assert "right.py` with the files " in there["evidence"][-1]
+    assert rows[f"{takes}[tiny-of_refuses-refuses]"]["offenders"] == [
+        "SOFTMAX is not in the firmware"
+    ]
+
+
+ABSENT = {
+    "absent": MESSAGES + "read(); write({'unavailable': 'no /dev/ttyACM0: connect the board'})"
+}
+
+
+@pytest.mark.parametrize("in_ci", [False, True])
+def test_a_board_that_is_not_attached(boards, monkeypatch, in_ci):
+    if in_ci:
+        monkeypatch.setenv("CI", "true")
+    done = boards(ABSENT)
+    rows, errors, document = boards.report()
+    assert "test_accuracy_reaches_its_floor[tiny-of_absent]" in rows
+    assert done.ret == in_ci
+    if in_ci:
+        assert "no /dev/ttyACM0" in errors["test_runtime_takes_the_file[tiny-of_absent-absent]"]
+        return
+    assert not errors
+    reasons = {row["reason"] for row in document["not_measured"]}
+    assert reasons == {"NOT JUDGED ON absent: no /dev/ttyACM0: connect the board"}
+
+
+def test_a_board_is_chosen_and_left_out_by_its_name(boards):
+    done = boards(ABSENT, "--litegate-runtime", "xnnpack")
+    assert done.ret == 0
+    done.stdout.fnmatch_lines(["*NOT JUDGED ON absent, as --litegate-runtime asks*"])
+    done = boards(ABSENT, "--litegate-runtime", "absnet")
+    done.stderr.fnmatch_lines(
+        ["*there is no runtime absnet*", "*xnnpack, reference, tflm, absent*"]
+    )
+
+
+def test_answers_are_kept_until_the_program_changes(boards):
+    """Its version is asked in each run, of a fake board that counts the samples it ran."""
+    counts = "open('ran.txt', 'a').write(f'{len(inputs[0])}\\n')"
+    program = example().replace(
+        "    answers, seconds = [], []", f"    {counts}\n    answers, seconds = [], []"
+    )
+    ran = boards.path / "ran.txt"
+    samples = []
+    for version in ("version('ai-edge-litert')", "version('ai-edge-litert')", "'2'"):
+        changed = program.replace('version("ai-edge-litert")', version)
+        assert boards({"right": changed}, "-k", "floor").ret == 0
+        samples.append(sum(map(int, ran.read_text().split())))
+    assert samples[0] == samples[1] < samples[2] == 2 * samples[0]
+
+
+def test_another_program_is_a_weakened_limit(boards):
+    shutil.copy(CHECKS / "test_weakened_limits.py", boards.path / "checks")
+    boards(ABSENT, "--collect-only")
+    boards.project.as_base()
+    done = boards({"absent": ABSENT["absent"] + "\nx = 1"}, "--against=main", "-k", "weakened")
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(
+        ["*recipe changed runtime absent: `*absent.py`, files * -> `*absent.py`, files *"]
+    )
+
+
+def test_two_programs_of_one_name_are_refused(boards, pytester):
+    boards(ABSENT, "--collect-only")
+    file = boards.path / "models" / "second.py"
+    text = (boards.path / "models" / "tiny.py").read_text()
+    file.write_text(text.replace("def tiny", "def second").replace("absent.py", "other.py"))
+    done = boards.project.run()
+    assert done.ret != 0
+    assert "two runtimes are named absent" in done.stdout.str() + done.stderr.str()
+
+
+@pytest.mark.slow
+def test_an_operator_that_deviates_on_a_board_is_named(boards):
+    """The board runs a copy in which the weight scales of one layer are 2 % larger."""
+    head = """
+from litegate.testing import Draft, edit
+
+def deviating(model):
+    for tensor in Draft(model).graph.tensors:
+        if tensor.name.decode() == "{layer}/weight":
+            tensor.quantization.scale = [1.02 * it for it in tensor.quantization.scale]
+"""
+    for layer in ("conv", "depthwise", "dense"):
+        program = example().replace(
+            "\n\ndef read", head.replace("{layer}", layer) + "\n\ndef read", 1
+        )
+        program = program.replace("model_content=content", "model_content=edit(content, deviating)")
+        done = boards({"right": program}, "-k", "alike", budget="runtime_agreement=lg.percent(99)")
+        done.stdout.fnmatch_lines([f"*{layer}* adds most: *"])
