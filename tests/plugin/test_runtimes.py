@@ -60,6 +60,18 @@ def test_answers_are_judged_on_each_runtime_and_the_rest_once(gated):
         [f"test_samples_are_not_in_the_training_split[{case}]"],
     )
     assert done.ret in (0, 1)
+    matrix = {row["runtime"]: row for row in gated.report()["runtimes"]}
+    assert list(matrix) == ["xnnpack", "reference"]
+    for name, ending in (("xnnpack", ""), ("reference", "-reference")):
+        row = matrix[name]
+        assert row["accuracy"] == rows[f"{floor}[{case}{ending}]"]["value"]
+        drop = rows[f"test_accuracy_stays_within_tolerance[{case}{ending}]"]
+        assert row["drop"] == pytest.approx(drop["value"])
+        assert row["broken"] - row["fixed"] == round(row["drop"] * row["samples"])
+    assert matrix["reference"]["agreement"] > 0.9
+    done.stdout.fnmatch_lines(["model/recipe*runtime*accuracy*drop*flips*equal to xnnpack"])
+    page = (gated.path / ".litegate" / "report" / "report.html").read_text()
+    assert "int8_qat on reference: the samples that it decides otherwise" in page
     run = "litegate: running tiny/int8_qat on reference, "
     assert [line.startswith(run) for line in done.outlines if "running" in line].count(True) == 1
 

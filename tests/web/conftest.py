@@ -11,6 +11,7 @@ import pytest
 from litegate.gate.evidence import Comparison, gather, in_memory
 from litegate.gate.page import rows
 from litegate.report.html import page, write, write_page
+from litegate.runtimes.inference import predict
 from litegate.spec import Kind
 from litegate.testing import artifact, evaluation, float_layer, revalue, tiny
 
@@ -100,12 +101,13 @@ def rich_page(tmp_path_factory):
     one = Comparison(
         model="m",
         recipe="int8_qat",
-        candidate=replace(artifact(worse, split=split), training_curve=HISTORY),
+        candidate=replace(artifact(worse, split=split), training_curve=HISTORY, elsewhere=good),
         reference=replace(
             artifact(tiny(Kind.FLOAT32), Kind.FLOAT32, split=split), training_curve=HISTORY
         ),
         base=replace(artifact(good, split=split), training_curve=HISTORY[:7]),
     )
+    predict(replace(one.candidate, runtime="reference"))
     told = _report() | rows([one])
     facts, gaps = gather(told, in_memory(one.sides.values()))
     folder = tmp_path_factory.mktemp("page")
@@ -161,6 +163,10 @@ def _report():
         made_reports.verdict("fail", offenders=("tensor 3 'conv' is float32", "tensor 4")),
         errors=[made_reports.error("the store is full\n  what to do: free disk space")],
         recipes=recipes,
+        runtimes=[
+            made_reports.runtime("xnnpack", agreement=None),
+            made_reports.runtime("reference"),
+        ],
         not_gated={"other": "its data are missing"},
         not_measured={"checks/test_latency.py::test_it": "--benchmark-disable"},
         notes=["a note", "another"],

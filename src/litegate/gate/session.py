@@ -336,6 +336,7 @@ def conclude(session: GateSession, run: Run) -> dict[str, Any]:
     from litegate.measures.lints.runtime_differences import runtime_difference_notes
     from litegate.measures.names import RULES, without_runtime
     from litegate.measures.overview import missing_accuracy_notes, overview, recipe_notes
+    from litegate.measures.runtime_matrix import runtime_rows
     from litegate.report.json_report import document
     from litegate.report.loose_limits import loose_limits
 
@@ -360,6 +361,8 @@ def conclude(session: GateSession, run: Run) -> dict[str, Any]:
             run.notes += session.growth_notes(Case(model=model, recipe=recipe))
             if candidate := artifacts.get(recipe.name):
                 run.notes += runtime_difference_notes(candidate, budget, recipe_rows)
+                reference = artifacts.get(recipe.reference.name)
+                run.runtimes += runtime_rows(candidate, reference, budget, recipe_rows)
             subject = f"{model.name}/{recipe.name}"
             if budget.limits_nothing and all(
                 without_runtime(row["measurement"]) in RULES for row in model_rows

@@ -29,6 +29,7 @@ from litegate.report.formatting import (
     subject_of,
 )
 from litegate.report.outcomes import Report, Row, headline, is_good, verdicts_with
+from litegate.report.runtime_matrix import RUNTIME_HEAD, runtime_figures
 
 SUMMARY_BYTES = 1000 * 1024
 """GitHub drops a whole step summary above 1024 KiB; the rest is a margin."""
@@ -129,6 +130,11 @@ def _sections(report: Report) -> Iterator[_Section]:
         rows=_formatted(recipes, _recipe),
         head=recipe_head(recipes),
     )
+    yield _Section(
+        title="Runtimes",
+        rows=_formatted(report.get("runtimes") or [], _runtime),
+        head=("model/recipe", *RUNTIME_HEAD),
+    )
     yield _Section(title="Notes", rows=_formatted(report["notes"], _line), is_folded=True)
     yield _Section(
         title="Not measured", rows=_formatted(report["not_measured"], _not_measured), is_folded=True
@@ -189,6 +195,10 @@ def _passed(row: Row) -> str:
 
 def _recipe(row: Row) -> str:
     return _cells([f"{row['model']}/{row['recipe']}", row["role"], *recipe_figures(row)])
+
+
+def _runtime(row: Row) -> str:
+    return _cells([subject_of(row), *runtime_figures(row)])
 
 
 def _cells(cells: Iterable[str]) -> str:

@@ -134,6 +134,8 @@ class Run:
     """The limits that each gated recipe could have and does not set, by test id."""
     recipes: list[Mapping[str, Any]] = field(default_factory=list)
     """A row for each recipe that was built, gated or only shown."""
+    runtimes: list[Mapping[str, Any]] = field(default_factory=list)
+    """A row for each runtime of a candidate that was judged on several."""
     artifacts: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     """Birth certificates by SHA-256."""
     waivers: list[Mapping[str, Any]] = field(default_factory=list)

@@ -16,6 +16,7 @@ from litegate.report.formatting import counts, figures, recipe_figures, recipe_h
 from litegate.report.loose_limits import LOOSE
 from litegate.report.outcomes import is_clean, outcome_of, severity
 from litegate.report.run_record import Run
+from litegate.report.runtime_matrix import RUNTIME_HEAD, runtime_figures
 
 Line = tuple[str, str]
 """A mark ("fail", "error", "inconclusive", "waived", "pass", "plain", "head") and the text."""
@@ -64,6 +65,7 @@ def _tables_and_notes(run: Run, width: int, verbosity: int) -> Iterator[Line]:
     yield from _accepted(run, width, 0 if is_brief else MOST_PASSED if verbosity == 0 else None)
     if not is_brief:
         yield from _recipes(run, width)
+        yield from _runtimes(run, width)
     yield from _proofs(run, width, is_brief=is_brief)
     yield from _remarks(run, width, verbosity)
 
@@ -167,6 +169,14 @@ def _recipes(run: Run, width: int) -> Iterator[Line]:
 
 def _recipe_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     return (f"{row['model']}/{row['recipe']}", row["role"], *recipe_figures(row))
+
+
+def _runtimes(run: Run, width: int) -> Iterator[Line]:
+    if not run.runtimes:
+        return
+    yield "plain", ""
+    cells = [(subject_of(row), *runtime_figures(row)) for row in run.runtimes]
+    yield from _table(("model/recipe", *RUNTIME_HEAD), cells, (), width, lead=2, spare=0)
 
 
 def _table(

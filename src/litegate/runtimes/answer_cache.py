@@ -48,6 +48,9 @@ class AnswerCache(Generic[A]):
     """Running totals: to sum up all entries on each call takes longer than small models do."""
     _disk_used: int = 0
 
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._in_memory or key in self._on_disk
+
     def get(self, key: Hashable, compute: Callable[[], dict[str, A]]) -> dict[str, A]:
         """Return the values under a key, by output; compute them if they are not cached."""
         if key in self._on_disk:

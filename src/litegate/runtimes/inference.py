@@ -154,6 +154,15 @@ def predict_all(artifact: Artifact) -> dict[str, Outputs]:
         raise
 
 
+def has_outputs(artifact: Artifact) -> bool:
+    """Return True if `predict_all` need not run the artifact: this run or the store has them."""
+    split_key = _split_key(artifact)
+    stored = _STORED.get(split_key)
+    return (split_key, artifact.runtime) in _ANSWERS or (
+        stored is not None and stored.load(artifact.runtime) is not None
+    )
+
+
 def _stored_or_computed(artifact: Artifact) -> dict[str, Outputs]:
     stored = _STORED.get(_split_key(artifact))
     if stored is None:

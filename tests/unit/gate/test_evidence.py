@@ -11,15 +11,15 @@ import pytest
 
 from litegate.build.store import BUILDS, EVALUATIONS, Store
 from litegate.core.errors import StoreCorrupt
-from litegate.gate.evidence import Comparison, gather, in_memory, in_store
+from litegate.gate.evidence import Comparison, gather, in_memory, in_store, runtimes
 from litegate.gate.evidence import flips as sheets
 from litegate.gate.evidence.answers import predictions, shares
-from litegate.gate.evidence.pictures import picture
+from litegate.gate.evidence.pictures import page_bytes, picture
 from litegate.gate.page import rows
 from litegate.measures.accuracy import flips
 from litegate.report.html import page
 from litegate.report.html.charts.samples import sample
-from litegate.runtimes.inference import predict
+from litegate.runtimes.inference import has_outputs, predict
 from litegate.spec import Evaluation, Kind
 from litegate.testing import artifact, evaluation, float_layer, revalue, tiny
 
@@ -117,12 +117,10 @@ def test_pictures_keep_to_their_bytes(room):
 def test_the_bytes_of_a_picture_are_estimated_well(shape):
     """Else the sheet of a model with rows of numbers would take many times its part of a page."""
     values = np.random.default_rng(0).normal(size=shape)
-    flip = sheets.Flip(
-        sample=0, broken=True, before=None, after=None, picture=picture(values, (-1.0, 1.0))
-    )
-    empty = replace(flip.picture, **({"png": b""} if len(shape) > 1 else {"values": ()}))
-    drawn = len(sample(flip.picture, "")) - len(sample(empty, ""))
-    assert sheets._picture_bytes(flip) == pytest.approx(drawn, rel=0.2)
+    drawn = picture(values, (-1.0, 1.0))
+    empty = replace(drawn, **({"png": b""} if len(shape) > 1 else {"values": ()}))
+    added = len(sample(drawn, "")) - len(sample(empty, ""))
+    assert page_bytes(drawn) == pytest.approx(added, rel=0.2)
 
 
 def test_an_unchanged_candidate_is_seen_against_its_reference():
@@ -306,3 +304,62 @@ def test_ten_models_with_ten_thousand_samples_are_quick_and_small(stored):
     assert not gaps
     assert all(facts.sheet.shown for facts in found)
     assert len(html.encode()) < 1_000_000
+
+
+def on_another_runtime(tflite, n=300):
+    """A comparison whose candidate is answered by another file on the reference kernels."""
+    one = comparison(GOOD, split=evaluation(n))
+    return replace(one, candidate=replace(one.candidate, elsewhere=tflite))
+
+
+def gathered_on(one, runtime="reference"):
+    told = rows([one]) | {"runtimes": [made_reports.runtime(runtime, model="tiny")]}
+    [facts], gaps = gather(told, in_memory(one.sides.values()))
+    return facts, gaps
+
+
+def test_samples_that_runtimes_decide_differently_are_counted_and_shown():
+    one = on_another_runtime(biased(10**6))
+    elsewhere = replace(one.candidate, runtime="reference")
+    here, there = predictions(one.candidate), predictions(elsewhere)
+    facts, gaps = gathered_on(one)
+    (sheet,) = facts.runtime_sheets
+    assert not gaps
+    assert (sheet.runtime, sheet.n) == ("reference", 300)
+    assert sheet.differing == (here.chosen != there.chosen).sum() > runtimes.MOST_SHOWN
+    assert sheet.lost == (here.right & ~there.right).sum()
+    assert sheet.won == (~here.right & there.right).sum()
+    assert len(sheet.shown) == runtimes.MOST_SHOWN
+    names = one.candidate.evaluation.classes
+    for shown in sheet.shown:
+        assert shown.default.chosen == names[here.chosen[shown.sample]] != shown.other.chosen
+        assert shown.other.chosen == names[there.chosen[shown.sample]]
+        assert shown.label == names[here.labels[shown.sample]]
+    confidences = [shown.other.confidence for shown in sheet.shown if shown.default.chosen]
+    assert confidences == sorted(confidences, reverse=True)
+
+
+def test_answers_of_a_runtime_that_are_not_there_are_a_gap_and_nothing_is_run():
+    one = on_another_runtime(biased(7), 301)  # samples that no other test runs it on
+    facts, gaps = gathered_on(one)
+    assert facts.runtime_sheets == ()
+    assert facts.sheet is not None
+    assert gaps == []
+    assert any("the answers on reference are not in the store" in gap for gap in facts.gaps)
+    assert not has_outputs(replace(one.candidate, runtime="reference"))
+
+
+def test_pictures_of_a_runtime_s_sheet_keep_to_their_bytes(monkeypatch):
+    monkeypatch.setattr(runtimes, "MOST_BYTES", 300)
+    one = on_another_runtime(biased(10**6))
+    predict(replace(one.candidate, runtime="reference"))
+    (sheet,) = gathered_on(one)[0].runtime_sheets
+    assert len(sheet.shown) < runtimes.MOST_SHOWN
+    assert sum(len(shown.picture.png) * 4 // 3 for shown in sheet.shown) <= 300
+
+
+def test_runtimes_that_a_report_makes_up_are_not_run():
+    """The report may come from a stranger's pull request."""
+    facts, gaps = gathered_on(on_another_runtime(GOOD), "../../bin/sh")
+    assert facts.runtime_sheets == ()
+    assert not gaps

@@ -9,6 +9,7 @@ import made_reports
 import pytest
 
 from litegate.core.errors import ConfigError
+from litegate.core.escaping import markdown as text
 from litegate.core.escaping import plain
 from litegate.measures.names import Name
 from litegate.report.formatting import counts, details, figures, short_fact
@@ -18,8 +19,10 @@ from litegate.report.html.captions import (
     class_groups,
     flip_summary,
     layer_summary,
+    runtime_summary,
     share,
     short_part,
+    shown_disagreements,
     shown_flips,
     side_by_side,
 )
@@ -30,6 +33,7 @@ from litegate.report.html.page_data import (
     CandidateData,
     ClassChange,
     Confusions,
+    Disagreement,
     Epoch,
     Flip,
     FlippedClass,
@@ -38,16 +42,20 @@ from litegate.report.html.page_data import (
     LayerDifference,
     Numbers,
     OperatorTypes,
+    RuntimeSheet,
     SizeDifference,
     SizeShare,
     Wave,
 )
 from litegate.report.html.verdict_changes import ChangeKind, verdict_changes
-from litegate.report.json_report import PAGE_NAME, prepare_folder
+from litegate.report.json_report import PAGE_NAME, prepare_folder, run_of
 from litegate.report.markdown import summary
 from litegate.report.outcomes import headline
+from litegate.report.runtime_matrix import runtime_figures
 from litegate.report.schema import check
+from litegate.report.terminal import lines
 
+WHO_IS_RIGHT = "xnnpack alone is right on 2, tflm alone on 1, neither on 3."
 TAGS = """
     html head meta title link style body a header p h1 h2 h3 h4 h5 nav ul ol li main section
     article span div dl dt dd details summary table caption thead tbody tr th td figure
@@ -91,6 +99,9 @@ def facts(name, model="m"):
         after=answer,
         picture=Numbers(values=(1.0,), note=name),
     )
+    differing = Disagreement(
+        sample=4, label=name, default=answer, other=answer, picture=Numbers(values=(1.0,), note="")
+    )
     of_class = FlippedClass(name=name, n=9, broken=2, fixed=0, shown=(flip,))
     return CandidateData(
         model=model,
@@ -104,6 +115,9 @@ def facts(name, model="m"):
             confused_with=name,
             confused_count=1,
             classes=(of_class,),
+        ),
+        runtime_sheets=(
+            RuntimeSheet(runtime=name, n=9, lost=1, won=0, both_wrong=1, shown=(differing,)),
         ),
         confusions=Confusions(
             names=(name,), left_out=1, counts={"base": ((2,),), "candidate": ((1,),)}
@@ -743,3 +757,42 @@ def test_an_overview_lists_a_part_of_very_many_failures(tmp_path):
     assert "40 more are in the files of their models" in html
     [first, *_] = sorted((tmp_path / "report-models").iterdir())
     assert first.read_text("utf-8").count('<details class="finding') == 20
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [
+        ((0, 0, 0), "tflm decides as xnnpack on all 1,000 samples."),
+        (
+            (2, 1, 3),
+            "tflm decides otherwise than xnnpack on 6 of 1,000 samples (0.60 %): " + WHO_IS_RIGHT,
+        ),
+    ],
+)
+def test_a_runtime_s_sheet_says_who_is_right(counts, expected):
+    names = ("lost", "won", "both_wrong")
+    sheet = RuntimeSheet(runtime="tflm", n=1000, shown=(), **dict(zip(names, counts, strict=True)))
+    assert runtime_summary(sheet) == expected
+    assert shown_disagreements(sheet) == ("0 of 6 are shown." if any(counts) else "")
+
+
+def test_page_summary_and_terminal_show_the_same_matrix_of_runtimes():
+    matrix = [made_reports.runtime("xnnpack", agreement=None), made_reports.runtime("tflm")]
+    report = made_reports.report(made_reports.verdict(), runtimes=matrix)
+    check(report, "report.json")
+    seen = " ".join(Seen(page(report)).texts)
+    printed = "\n".join(line for _, line in lines(run_of(report), width=120))
+    row = ("tflm", "95.00 %", "1.00 points", "12 broken, 7 fixed", "99.20 %")
+    for figure in row:
+        assert figure in seen
+        assert figure in printed
+        assert f"<td>{text(figure)}</td>" in summary(report)
+    bare = made_reports.report(made_reports.verdict())
+    assert "several runtimes" not in " ".join(Seen(page(bare)).texts)
+    assert "Runtimes" not in summary(bare)
+    assert "equal to xnnpack" not in "\n".join(line for _, line in lines(run_of(bare), width=120))
+
+
+def test_figures_that_a_runtime_does_not_have_are_left_empty():
+    unknown = dict.fromkeys(("accuracy", "drop", "broken", "fixed", "agreement"))
+    assert runtime_figures(made_reports.runtime("npu", **unknown)) == ("npu", "", "", "", "")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar, final
 
@@ -13,6 +14,7 @@ from litegate.gate.evidence.comparison import Comparison, Lookup, comparisons, i
 from litegate.gate.evidence.confusion import class_changes, confusions
 from litegate.gate.evidence.flips import Change, flip_sheet
 from litegate.gate.evidence.layers import layers
+from litegate.gate.evidence.runtimes import runtime_sheets
 from litegate.report.html.page_data import (
     MOST_ON_ONE_PAGE,
     ArtifactData,
@@ -23,6 +25,7 @@ from litegate.report.html.page_data import (
 )
 from litegate.report.outcomes import Report
 from litegate.spec import Artifact
+from litegate.spec.runtimes import RUNTIMES, XNNPACK
 from litegate.tflite.graph import Graph
 from litegate.tflite.parser import parse
 
@@ -52,7 +55,19 @@ def gather(report: Report, lookup: Lookup) -> tuple[list[CandidateData], list[st
     most_bytes = min(MOST_PICTURE_BYTES, PICTURE_BYTES // max(1, len(compared)))
     if len({comparison.model for comparison in compared}) > MOST_ON_ONE_PAGE:
         most_bytes = MOST_PICTURE_BYTES  # each model has a page of its own
-    return [_candidate_data(comparison, most_bytes) for comparison in compared], gaps
+    runtimes = _further_runtimes(report)
+    return [
+        _candidate_data(pair, most_bytes, runtimes[pair.model, pair.recipe]) for pair in compared
+    ], gaps
+
+
+def _further_runtimes(report: Report) -> Mapping[tuple[str, str], list[str]]:
+    """Return the runtimes besides the default that each candidate was judged on."""
+    runtimes: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for row in report.get("runtimes") or ():
+        if row["runtime"] in RUNTIMES and row["runtime"] != XNNPACK:
+            runtimes[str(row["model"]), str(row["recipe"])].append(str(row["runtime"]))
+    return runtimes
 
 
 @final
@@ -71,7 +86,9 @@ class _Attempts:
             return otherwise
 
 
-def _candidate_data(comparison: Comparison, most_picture_bytes: int) -> CandidateData:
+def _candidate_data(
+    comparison: Comparison, most_picture_bytes: int, runtimes: Sequence[str]
+) -> CandidateData:
     candidate = comparison.candidate
     attempts = _Attempts()
     by_role: dict[str, Predictions] = attempts.result(
@@ -89,6 +106,11 @@ def _candidate_data(comparison: Comparison, most_picture_bytes: int) -> Candidat
         recipe=comparison.recipe,
         sides=_sides(comparison, by_role, graphs),
         sheet=flip_sheet(change, most_picture_bytes) if change else None,
+        runtime_sheets=attempts.result(
+            "what other runtimes decide", lambda: runtime_sheets(candidate, runtimes), ()
+        )
+        if by_role
+        else (),
         confusions=confusions(by_role, names) if by_role else None,
         classes=class_changes(change.before, change.after, names) if change else (),
         size_shares=attempts.result("size", lambda: files.size_shares(candidate), ()),

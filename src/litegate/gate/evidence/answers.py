@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from litegate.measures.accuracy import mark_answers
 from litegate.measures.accuracy.decisions import decide
+from litegate.report.html.page_data import Answer
 from litegate.runtimes.inference import Outputs, predict
 from litegate.spec import Artifact
 
@@ -37,6 +39,10 @@ class Predictions:
         """Return the share of the predicted class, 0 to 1, as `shares` computes it."""
         scores = self.outputs[sample : sample + 1].real.ravel()
         return float(shares(scores)[self.chosen[sample]])
+
+    def answer(self, sample: int, classes: Sequence[str]) -> Answer:
+        """Return the answer to a sample; `classes` are the names of the classes."""
+        return Answer(chosen=classes[self.chosen[sample]], confidence=self.confidence(sample))
 
 
 def predictions(artifact: Artifact) -> Predictions:

@@ -10,18 +10,9 @@ from typing import final
 import numpy as np
 
 from litegate.gate.evidence.answers import Predictions
-from litegate.gate.evidence.pictures import picture
-from litegate.report.html.page_data import (
-    Answer,
-    Flip,
-    FlippedClass,
-    FlipSheet,
-    Image,
-    Numbers,
-    Picture,
-    Wave,
-)
-from litegate.spec import Evaluation, by_input, domain_of
+from litegate.gate.evidence.pictures import page_bytes, picture_of
+from litegate.report.html.page_data import Flip, FlippedClass, FlipSheet
+from litegate.spec import Evaluation
 
 MOST_SHOWN = 40
 """Flips with a picture in one sheet: trades detail against the page's bytes."""
@@ -30,11 +21,6 @@ _FIXED_INTERVAL = 4
 
 Broken samples are what a reviewer looks for; without some fixed ones a fair exchange would look
 like a loss."""
-_POINT_BYTES = 10
-"""Bytes of a line's point on the page, "x,y" with three digits each: an estimate, since the sheet
-is planned before it is drawn."""
-_BAR_BYTES = 80
-"""Bytes of a number on the page: a rectangle with four attributes of up to four digits."""
 
 
 @final
@@ -150,7 +136,7 @@ def _shown(change: Change, samples: Iterator[int], most_bytes: int) -> list[Flip
     total = 0
     for sample in islice(samples, MOST_SHOWN):
         flip = _flip(change, sample)
-        total += _picture_bytes(flip)
+        total += page_bytes(flip.picture)
         if total > most_bytes:
             break
         flips.append(flip)
@@ -161,34 +147,10 @@ def _flip(change: Change, sample: int) -> Flip:
     return Flip(
         sample=sample,
         broken=bool(change.before.right[sample]),
-        before=_answer(change, change.before, sample),
-        after=_answer(change, change.after, sample),
-        picture=_picture(change.split, sample),
+        before=change.before.answer(sample, change.split.classes),
+        after=change.after.answer(sample, change.split.classes),
+        picture=picture_of(change.split, sample),
     )
-
-
-def _picture(split: Evaluation, sample: int) -> Picture:
-    """Return the picture of a sample; of several inputs, the first image, or else the first."""
-    pictures = [
-        picture(array[sample], domain_of(split.domain, name)) for name, array in by_input(split.x)
-    ]
-    return next((image for image in pictures if isinstance(image, Image)), pictures[0])
-
-
-def _answer(change: Change, predicted: Predictions, sample: int) -> Answer:
-    name = change.split.classes[predicted.chosen[sample]]
-    return Answer(chosen=name, confidence=predicted.confidence(sample))
-
-
-def _picture_bytes(flip: Flip) -> int:
-    """Estimate the bytes of a picture on the page; base64 takes 4 bytes for 3."""
-    match flip.picture:
-        case Image(png=png):
-            return len(png) * 4 // 3
-        case Wave(values=values):
-            return len(values) * _POINT_BYTES
-        case Numbers(values=values):
-            return len(values) * _BAR_BYTES
 
 
 def _most_confused_with(change: Change, broken: Sequence[int]) -> tuple[str, int]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.report.html.page_data import Image, Numbers, Picture, Wave
+from litegate.spec import Evaluation, by_input, domain_of
 
 MOST_PIXELS = 48 * 48
 """A larger image is averaged down: 40 of them in color are 276 KB before compression, about what a
@@ -22,6 +23,11 @@ MOST_POINTS = 120
 size."""
 MOST_NUMBERS = 32
 """A longer row of numbers becomes a line: bars of 32 numbers are still apart in a small picture."""
+_POINT_BYTES = 10
+"""Bytes of a line's point on the page, "x,y" with three digits each: an estimate, since a sheet is
+planned before it is drawn."""
+_BAR_BYTES = 80
+"""Bytes of a number on the page: a rectangle with four attributes of up to four digits."""
 _LEAST_SIDE = 4
 """Pixels; a smaller array is shown as numbers, as nobody recognizes anything in three rows."""
 _OBLONG = 2
@@ -37,6 +43,25 @@ _VIRIDIS = bytes.fromhex("4401544828783e498931688e26828e1f9e8935b7796ece58b5de2b
 evenly, for colour-blind eyes and on gray paper, too."""
 _LEVELS = 64
 """Colours of a map of features, between those of viridis."""
+
+
+def picture_of(split: Evaluation, sample: int) -> Picture:
+    """Make a picture of a sample; of several inputs, of the first image, or else of the first."""
+    pictures = [
+        picture(array[sample], domain_of(split.domain, name)) for name, array in by_input(split.x)
+    ]
+    return next((image for image in pictures if isinstance(image, Image)), pictures[0])
+
+
+def page_bytes(picture: Picture) -> int:
+    """Estimate the bytes of a picture on the page; base64 takes 4 bytes for 3."""
+    match picture:
+        case Image(png=png):
+            return len(png) * 4 // 3
+        case Wave(values=values):
+            return len(values) * _POINT_BYTES
+        case Numbers(values=values):
+            return len(values) * _BAR_BYTES
 
 
 def picture(sample: NDArray[Any], domain: tuple[float, float]) -> Picture:

@@ -15,6 +15,8 @@ from litegate.report.html.page_data import (
     FlipSheet,
     Image,
     Numbers,
+    Picture,
+    RuntimeSheet,
     Wave,
 )
 
@@ -42,10 +44,36 @@ def shown_flips(sheet: FlipSheet) -> str:
     return "" if sheet.shown == flips else f"{sheet.shown:,} of {flips:,} are shown."
 
 
+def runtime_summary(sheet: RuntimeSheet) -> str:
+    """Say on how many samples two runtimes decide differently, and which of them is right."""
+    if not sheet.differing:
+        return f"{sheet.runtime} decides as xnnpack on all {sheet.n:,} samples."
+    share = text(sheet.differing / sheet.n, Unit.PERCENT)
+    return (
+        f"{sheet.runtime} decides otherwise than xnnpack on {sheet.differing:,} of {sheet.n:,}"
+        f" samples ({share}): xnnpack alone is right on {sheet.lost:,}, {sheet.runtime} alone on"
+        f" {sheet.won:,}, neither on {sheet.both_wrong:,}."
+    )
+
+
+def shown_disagreements(sheet: RuntimeSheet) -> str:
+    """Say how many differing samples have a picture; empty if all have one."""
+    shown = len(sheet.shown)
+    return "" if shown == sheet.differing else f"{shown:,} of {sheet.differing:,} are shown."
+
+
 def picture_caption(sheet: FlipSheet) -> str:
     """Say how to read the pictures of a sheet; empty for images, which need no words."""
-    first = next(flip.picture for shown in sheet.classes for flip in shown.shown)
-    match first:
+    return _reading(next(flip.picture for shown in sheet.classes for flip in shown.shown))
+
+
+def disagreement_caption(sheet: RuntimeSheet) -> str:
+    """Say how to read the pictures of a runtime's sheet, as `picture_caption`."""
+    return _reading(sheet.shown[0].picture)
+
+
+def _reading(picture: Picture) -> str:
+    match picture:
         case Image(is_features=True):
             return (
                 "A picture is a map of the sample's features: time runs to the right, the first "

@@ -64,6 +64,7 @@ from litegate.report.outcomes import (
     headline,
     outcome_of,
 )
+from litegate.report.runtime_matrix import RUNTIME_HEAD, runtime_figures
 
 _TEMPLATES = Path(__file__).with_name("templates")
 _MOST_LISTED = 200
@@ -78,7 +79,7 @@ _FUNCTIONS = {
         *(merit, over_commits, pareto, sample, short_fact, short_name, times, treemap, unbeaten),
         *(answer, base_commit, counts, effects, figures, head_commit, details),
         *(difference_text, judged_commit, outcome_of),
-        *(passed, problems, recipe_figures, recipe_head, subject_of, text),
+        *(passed, problems, recipe_figures, recipe_head, runtime_figures, subject_of, text),
     )
 } | {"finding_of": verdict_finding, "trend_caption": trend_caption}
 """Functions that templates call."""
@@ -215,6 +216,7 @@ def _model(report: Report, name: str, candidates: Sequence[CandidateData]) -> Ma
         "name": name,
         "verdict": displayed_verdict(verdicts, errors),
         "recipes": [row for row in report["recipes"] if row["model"] == name],
+        "runtimes": [row for row in report.get("runtimes") or () if row["model"] == name],
         "passed": passed(verdicts),
         "timed": [row for row in verdicts if is_timed(row)],
         "candidates": [candidate for candidate in candidates if candidate.model == name],
@@ -254,6 +256,7 @@ def _environment() -> Environment:
     )
     style = (_TEMPLATES / "style.css").read_text("utf-8")
     environment.globals |= {**_FUNCTIONS, "proof": proof, "captions": captions, "Unit": Unit}
+    environment.globals["RUNTIME_HEAD"] = RUNTIME_HEAD
     environment.globals["style"] = Markup(style)  # noqa: S704 a file of this package
     return environment
 

@@ -112,6 +112,44 @@ class FlipSheet:
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Disagreement:
+    """A sample on which two runtimes decide differently."""
+
+    sample: int
+    """Its index in the evaluation split."""
+    label: str
+    """The name of its true class."""
+    default: Answer
+    """The answer on XNNPACK."""
+    other: Answer
+    picture: Picture
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeSheet:
+    """The samples on which a runtime decides otherwise than XNNPACK."""
+
+    runtime: str
+    n: int
+    """Samples of the evaluation split."""
+    lost: int
+    """Samples that differ and that XNNPACK alone answers correctly."""
+    won: int
+    """Samples that the other runtime alone answers correctly."""
+    both_wrong: int
+    """Samples that both answer wrongly, and differently."""
+    shown: tuple[Disagreement, ...]
+    """Those that fit, the lost ones first."""
+
+    @property
+    def differing(self) -> int:
+        """Count of samples that differ."""
+        return self.lost + self.won + self.both_wrong
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Confusions:
     """Confusion matrices of several models on the same samples."""
 
@@ -229,6 +267,8 @@ class CandidateData:
     sides: tuple[ArtifactData, ...]
     """The reference, the base if there is one, the candidate."""
     sheet: FlipSheet | None
+    runtime_sheets: tuple[RuntimeSheet, ...]
+    """One for each further runtime that the candidate was judged on."""
     confusions: Confusions | None
     classes: tuple[ClassChange, ...]
     """The greatest loss first."""
