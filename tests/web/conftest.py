@@ -117,7 +117,17 @@ def rich_page(tmp_path_factory):
 @pytest.fixture(scope="session")
 def overview(tmp_path_factory):
     """The overview of a hundred models, of which ten failed; each has a file beside it."""
-    report = made_reports.many(100) | {"head": _head(9, "the run itself")}
+    return _overview(100, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def small_overview(tmp_path_factory):
+    """The overview of a dozen models, of which one failed: the same elements, fewer times."""
+    return _overview(12, tmp_path_factory)
+
+
+def _overview(models, tmp_path_factory):
+    report = made_reports.many(models) | {"head": _head(9, "the run itself")}
     return write_page(report, tmp_path_factory.mktemp("overview") / "report.html")
 
 
