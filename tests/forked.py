@@ -5,6 +5,7 @@ line of work; a fork has them. It starts like a new one in everything else: modu
 gone, and the import path, the environment, the streams and the warnings are those of a start.
 """
 
+import faulthandler
 import gc
 import importlib
 import json
@@ -90,6 +91,18 @@ def run(argv, **options):
 
 
 _OPTIONS = {"input", "capture_output", "text", "cwd", "env", "timeout", "check", "stdin"}
+
+
+@contextmanager
+def running(argv, terminal, env):
+    """Run Python with code of ours, whose streams are an end of a terminal, until it ends."""
+    if AVAILABLE:
+        pid = _fork(_parsed(argv), (terminal, terminal, terminal), env=env)
+        yield
+        os.waitpid(pid, 0)
+    else:
+        with subprocess.Popen(argv, stdin=terminal, stdout=terminal, stderr=terminal, env=env):
+            yield
 
 
 def _parsed(argv):
@@ -266,6 +279,7 @@ def _status(code):
 def _as_started():
     """Undo what pytest and earlier runs left in this process."""
     gc.freeze()  # pytest collects five times as it ends; all that the parent has would be copied
+    faulthandler.disable()  # it would write into pytest's output, past the streams
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         stream = os.fdopen(number, "w" if number else "r", encoding="utf-8", closefd=False)
         setattr(sys, name, stream)

@@ -59,12 +59,20 @@ def _once(shared, name, run):
 
 
 @pytest.fixture
-def gate(tmp_path, shared_store):
+def forks(monkeypatch):
+    """Python that a test, litegate or pytest-xdist starts is a fork, which has imported all."""
+    forked.load()
+    monkeypatch.setattr(subprocess, "run", forked.run)
+    if forked.AVAILABLE:
+        monkeypatch.setattr("execnet.gateway_io.Popen2IOMaster", forked.Worker)
+
+
+@pytest.fixture
+def gate(tmp_path, shared_store, forks):
     """Run `pytest checks/` in the project; gives the finished process, and its report folder.
 
-    A fork, which has imported everything; `fresh` and `quick` start new interpreters.
+    `fresh` and `quick` start new interpreters.
     """
-    forked.load()
 
     def run(*args, store=shared_store, **options):
         return run_gate(tmp_path / "report", *args, store=store, run=forked.run, **options)

@@ -3,10 +3,10 @@
 import functools
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
+import forked
 import pytest
 
 DATA = os.environ.get("LITEGATE_DATA", "")
@@ -43,9 +43,10 @@ SIZES = {"resnet8_int8": 96, "ad01_int8": 270}
 
 @functools.cache
 def litegate(*args):
-    """Run the command, once for all tests that look at the same answer."""
+    """Run the command, once for all tests that look at the same answer; in forks."""
+    forked.load()
     argv = [Path(sys.executable).with_name("litegate"), *args]
-    return subprocess.run(argv, capture_output=True, text=True, timeout=300, check=False)
+    return forked.run(argv, capture_output=True, text=True, timeout=300, check=False)
 
 
 def file(name):

@@ -52,7 +52,7 @@ ad01 = lg.prebuilt(
 
 
 @pytest.fixture
-def project(tmp_path, data_directory):
+def project(tmp_path, data_directory, forks):
     """A project of ready-made files, and pytest run on it with a TensorFlow that cannot be had."""
     return Project(tmp_path / "project", data_directory)
 

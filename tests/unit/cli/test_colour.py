@@ -2,9 +2,9 @@
 
 import os
 import pty
-import subprocess
 import sys
 
+import forked
 import pytest
 
 from litegate.spec import Kind
@@ -23,7 +23,7 @@ def on_terminal(monkeypatch):
         ours, theirs = pty.openpty()
         argv = [sys.executable, "-c", COMMAND, *map(str, args)]
         known = os.environ | {"TERM": "xterm", "COLUMNS": "60"} | env
-        with subprocess.Popen(argv, stdout=theirs, stderr=theirs, env=known):
+        with forked.running(argv, theirs, known):
             os.close(theirs)
             said = b"".join(iter(lambda: _read(ours), b""))
         os.close(ours)
