@@ -1,6 +1,7 @@
 """Computes once a process what tests ask for over and over: pure functions of their arguments."""
 
 import functools
+import json
 import platform
 import sys
 from importlib.metadata import PathDistribution
@@ -9,6 +10,9 @@ import pytest_benchmark.plugin
 import typer.main
 
 import litegate.testing as helpers
+from litegate.build import external_files
+from litegate.cli import compare
+from litegate.regression import base
 from litegate.spec import artifact_keys
 
 
@@ -18,6 +22,9 @@ def install():
     helpers.tiny = planted.tiny = functools.cache(helpers.tiny)
     helpers.evaluation = planted.evaluation = _read_only(planted.evaluation)
     artifact_keys.source_digest = functools.lru_cache(maxsize=256)(artifact_keys.source_digest)
+    base._own_source = functools.cache(base._own_source)  # litegate's source does not change here
+    base._describe = _described_once(base._describe)
+    external_files.run_in_sandbox = compare.run_in_sandbox = _passed_once(compare.run_in_sandbox)
     typer.main.get_command = functools.cache(typer.main.get_command)
     _describe_the_environment_once()
 
@@ -34,6 +41,30 @@ def _read_only(evaluation):
         return split
 
     return shared
+
+
+def _described_once(describe):
+    """By the key, which covers all that a declaration depends on; a process for each new one."""
+    texts = {}
+
+    def described(commit, project, store, key):
+        if key not in texts:
+            texts[key] = json.dumps(describe(commit, project, store, key))
+        return json.loads(texts[key])
+
+    return described
+
+
+def _passed_once(run_in_sandbox):
+    """A file that LiteRT ran goes through no second process; one that it refused does."""
+    passed = set()
+
+    def run(tflite, *, may_refuse=False, **options):
+        if (tflite, may_refuse) not in passed:
+            run_in_sandbox(tflite, may_refuse=may_refuse, **options)
+            passed.add((tflite, may_refuse))
+
+    return run
 
 
 def _describe_the_environment_once():

@@ -34,6 +34,8 @@ def {name}(keras):
     "Planted."
     return {network!r}
 '''
+DATE = "2026-01-01T00:00:00+0000"
+"""Of all commits, so that those of the same files are the same commit, which is described once."""
 SCRATCH = "lg.recipes.int8_qat(name='int8_qat', from_scratch=True)"
 CHECKS = Path(__file__).resolve().parents[2] / "checks"
 forked.load()
@@ -59,6 +61,8 @@ def project(pytester, monkeypatch):
     for name in ("CI", "LITEGATE_STORE", "LITEGATE_DATA", "PYTEST_XDIST_WORKER"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", "400")  # so wide that no line is wrapped
+    for name in ("GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE"):
+        monkeypatch.setenv(name, DATE)
     return Project(pytester)
 
 
