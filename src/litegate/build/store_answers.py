@@ -14,6 +14,7 @@ from litegate.build.store import ANSWERS, Store
 from litegate.core.errors import LitegateError
 from litegate.data.disk_arrays import open_array
 from litegate.runtimes.inference import Outputs, use_stored
+from litegate.runtimes.known_answers import Indices
 from litegate.runtimes.litert import instruction_set
 from litegate.runtimes.runtime import key_parts
 from litegate.spec import Artifact
@@ -62,18 +63,25 @@ class StoredAnswers:
     on_notice: Callable[[str], None] = lambda _: None
     """Called with a line to print."""
 
-    def key(self, runtime: str = XNNPACK) -> str:
-        """Return the key of a runtime's outputs in the store."""
+    def key(self, runtime: str = XNNPACK, chosen: Indices | None = None) -> str:
+        """Return the key of a runtime's outputs in the store, for all samples or the chosen."""
         split, signature = self.artifact.evaluation.digest, self.artifact.signature
         named = () if runtime == XNNPACK else (runtime,)
         parts = [self.artifact.sha256, signature, split, *named, *key_parts(runtime)]
-        return digest_of([*parts, instruction_set()])
+        some = () if chosen is None else (chosen.tolist(),)
+        return digest_of([*parts, instruction_set(), *some])
 
-    def load(self, runtime: str = XNNPACK) -> dict[str, Outputs] | None:
-        """Return the outputs by name; None if there are none or they do not fit the artifact."""
+    def load(
+        self, runtime: str = XNNPACK, chosen: Indices | None = None
+    ) -> dict[str, Outputs] | None:
+        """Return the outputs by name; None if there are none or they do not fit the artifact.
+
+        Those of all samples, or those that were saved for the samples with the indices `chosen`.
+        """
         if not self.read:
             return None
-        key = self.key(runtime)
+        key, count = self.key(runtime, chosen), len(self.artifact.evaluation.x)
+        count = count if chosen is None else len(chosen)
         try:
             if not self.store.has(ANSWERS, key):
                 return None
@@ -84,23 +92,26 @@ class StoredAnswers:
             }
         except (KeyError, TypeError, LitegateError, OSError, RecursionError, ValueError):
             outputs = {}
-        if outputs and all(map(self._fits, outputs.values())):
+        if outputs and all(_fits(output, count) for output in outputs.values()):
             return outputs
         with suppress(LitegateError, OSError):  # a store that only others may write to
             self.store.forget(ANSWERS, key)
         return None
 
-    def announce(self, artifact: Artifact) -> None:
+    def announce(self, artifact: Artifact, at_most: str = "") -> None:
         """Announce a run in a child process: a sample takes it milliseconds, the split minutes."""
         if artifact.runtime != XNNPACK:
-            self.on_notice(f"running {artifact.name}, {len(artifact.evaluation.x):,} samples")
+            samples = f"{at_most}{len(artifact.evaluation.x):,} samples"
+            self.on_notice(f"running {artifact.name}, {samples}")
 
-    def save(self, outputs: dict[str, Outputs], runtime: str = XNNPACK) -> None:
+    def save(
+        self, outputs: dict[str, Outputs], runtime: str = XNNPACK, chosen: Indices | None = None
+    ) -> None:
         """Store the outputs; a store that cannot be written to must not end the run."""
         if sum(output.raw.nbytes for output in outputs.values()) > MOST_BYTES:
             return
         with suppress(LitegateError, OSError):
-            if not self.store.has(ANSWERS, key := self.key(runtime)):
+            if not self.store.has(ANSWERS, key := self.key(runtime, chosen)):
                 self._put(key, outputs)
 
     def _put(self, key: str, outputs: dict[str, Outputs]) -> None:
@@ -113,9 +124,9 @@ class StoredAnswers:
                 np.save(files[f"{number}.npy"], output.raw, allow_pickle=False)
             self.store.put(ANSWERS, key, files)
 
-    def _fits(self, output: Outputs) -> bool:
-        samples = len(self.artifact.evaluation.x)
-        return bool(len(output.raw) == samples and output.raw.dtype == output.port.dtype)
+
+def _fits(output: Outputs, samples: int) -> bool:
+    return bool(len(output.raw) == samples and output.raw.dtype == output.port.dtype)
 
 
 def _ports(text: bytes) -> list[tuple[str, dict[str, Any]]]:

@@ -30,17 +30,20 @@ def on_runtime(measurement: Measurement, runtime: str, *notes: str) -> Measureme
 def runtime_violations(candidate: Artifact) -> Measurement:
     """Measure 1 if the candidate's runtime refuses it, in the runtime's words, and 0 otherwise.
 
-    Raises as `predict`, for any other error.
+    It is tried on the first samples: other checks need the answers to more. Raises as `predict`,
+    for any other error.
     """
-    from litegate.runtimes.inference import predict_all, refusal  # late: it loads NumPy
+    # Late: it loads NumPy.
+    from litegate.runtimes.inference import first_samples, predict_at, refusal
 
-    words = refusal(candidate)
+    words, tried = refusal(candidate), first_samples(candidate)
     if not words:
-        predict_all(candidate)
-    return violations(
+        predict_at(candidate, tried)
+    measurement = violations(
         Name.RUNTIME_VIOLATIONS,
         candidate.name,
         (words,) if words else (),
         n=1,
         artifacts=(candidate.sha256,),
     )
+    return replace(measurement, evidence=(f"tried on {len(tried):,} samples",))

@@ -3,54 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from math import prod
 from typing import Any, Protocol, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from litegate.core.errors import ArtifactError, LitegateError, MeasurementError
-from litegate.core.parallel import cores, in_order
-from litegate.data.disk_arrays import PART, in_parts
+from litegate.core.parallel import in_order
+from litegate.data.disk_arrays import IN_MEMORY
 from litegate.runtimes.answer_cache import AnswerCache
-from litegate.runtimes.child_runtime import SAMPLES, ChildRuntime
+from litegate.runtimes.batches import batch_of, runner_count, samples_at_once
+from litegate.runtimes.child_pool import ChildPool, child_pool
+from litegate.runtimes.child_runtime import SAMPLES
+from litegate.runtimes.finite_samples import demand_finite
+from litegate.runtimes.known_answers import Indices, KnownAnswers
 from litegate.runtimes.litert import Kernels, Runner, load, needs_sample_shapes
 from litegate.runtimes.outputs import collect_outputs
 from litegate.runtimes.program import Refused
-from litegate.spec import Artifact, Samples, by_input
+from litegate.spec import Artifact, Samples
 from litegate.spec.runtimes import XNNPACK, find_command
 from litegate.tflite.ports import Port, find_port
-
-BATCH = 100
-"""The most samples in one invocation of a model whose batch can be resized.
-
-The batch does not change a bit of the outputs. With 1,000 samples the activations of the float
-MNIST model no longer fit into the cache, and an invocation takes 2.5 times as long a sample.
-"""
-REFERENCE_BATCH = 16
-"""The most samples in one invocation by other kernels than XNNPACK's, as `sandbox` runs them.
-
-They gain nothing by larger batches, and a sandbox run of one takes long: the reference kernels need
-ten times XNNPACK's time for each sample.
-"""
-_MOST_RUNNERS = 4
-"""The most interpreters that share the samples: each allocates activations for its own batch.
-
-More would be faster on larger machines and take memory in proportion. `batch_of` divides by it."""
-_LARGE_BATCH = 1 << 20
-"""The size of a batch in bytes above which batches shrink, down to `BATCH` samples for all runners
-together: activations take many times the memory of the samples. MNIST's batches (0.3 MB) stay
-whole; a batch of larger images gives up speed for a bounded memory."""
-_LEAST_TURNS = 4
-"""The fewest turns of each worker, if there are enough batches; larger turns would leave workers
-waiting for the last one."""
-_MOST_WEIGHT_COPIES = 256 << 20
-"""The most bytes that all runners' copies of the weights may take: an interpreter may copy them, as
-XNNPACK does to reorder them. A file above 64 MiB gets fewer than four runners, above 128 MiB one:
-the memory is bounded, at the cost of speed."""
 
 
 @final
@@ -95,38 +70,50 @@ def demand_loadable(artifact: Artifact) -> None:
         runner.take(artifact.evaluation.x[:1])
 
 
-def predict(artifact: Artifact, output: str = "") -> Outputs:
+def predict(artifact: Artifact, output: str = "", *, chosen: Indices | None = None) -> Outputs:
     """Run an artifact on its evaluation split, on the runtime that it names.
 
     Returns `output`, by default the data set's deciding output, else the first of the file's
-    signature. Each invocation uses one thread; the cores share the samples. The outputs are cached
+    signature, for all samples or those with the indices `chosen`.
+    Each invocation uses one thread; the cores share the samples. The outputs are cached
     for later calls, because they depend on the artifact and the split alone.
 
     Raises ArtifactError if the runtime refuses the file or there is no such output, ConfigError if
     this machine does not have the runtime, MeasurementError for an empty split and for NaN or
     infinite samples, which an integer file would accept silently.
     """
-    outputs_by_name = predict_all(artifact)
+    outputs_by_name = predict_all(artifact) if chosen is None else predict_at(artifact, chosen)
     return _select(outputs_by_name, output or artifact.evaluation.output, artifact.name)
 
 
 class StoredOutputs(Protocol):
     """A place where an artifact's outputs on its whole evaluation split outlive the process."""
 
-    def load(self, runtime: str) -> dict[str, Outputs] | None:
-        """Return a runtime's outputs by name; None if there are none."""
+    def load(self, runtime: str, chosen: Indices | None = None) -> dict[str, Outputs] | None:
+        """Return a runtime's outputs by name; None if there are none.
 
-    def announce(self, artifact: Artifact) -> None:
-        """Announce that an artifact is about to run on its runtime."""
+        Those of all samples, or those that were saved for the samples `chosen`.
+        """
 
-    def save(self, outputs: dict[str, Outputs], runtime: str) -> None:
-        """Keep the outputs of a runtime."""
+    def announce(self, artifact: Artifact, at_most: str = "") -> None:
+        """Announce that an artifact is about to run on its runtime, on all samples or `at_most`."""
+
+    def save(
+        self, outputs: dict[str, Outputs], runtime: str, chosen: Indices | None = None
+    ) -> None:
+        """Keep the outputs of a runtime, for all samples or for those with the indices `chosen`."""
 
 
 _STORED: dict[Hashable, StoredOutputs] = {}
 _FAILURES: dict[Hashable, ArtifactError] = {}
 """Failures by file, split and runtime: each check would start a process, or wait for one that
 hangs."""
+_KNOWN: dict[Hashable, KnownAnswers[Outputs]] = {}
+"""Answers to some samples of a split, by file, split and runtime."""
+_MOST_KNOWN = 64 << 20
+"""Bytes of these answers to keep, as of complete ones in memory; the oldest are forgotten."""
+_LOADED: dict[Hashable, ChildPool | None] = {}
+"""Files that stay loaded, by file, split and runtime; None before the first sample."""
 
 
 def use_stored(artifact: Artifact, stored: StoredOutputs) -> None:
@@ -142,43 +129,132 @@ def _split_key(artifact: Artifact) -> Hashable:
     return (artifact.sha256, artifact.signature, artifact.evaluation)
 
 
+def _key(artifact: Artifact) -> Hashable:
+    return (_split_key(artifact), artifact.runtime)
+
+
 def predict_all(artifact: Artifact) -> dict[str, Outputs]:
     """Run an artifact as `predict` does; return every output by name, in the signature's order."""
-    key = (_split_key(artifact), artifact.runtime)
-    if failure := _FAILURES.get(key):
-        raise failure
-    try:
-        return _ANSWERS.get(key, lambda: _stored_or_computed(artifact))
-    except ArtifactError as error:
-        _FAILURES[key] = error
-        raise
+    split = artifact.evaluation
+    if split.whole is not None:
+        return predict_at(artifact, np.arange(len(split.chosen)))
+    with _remembered_failure(artifact):
+        return _ANSWERS.get(_key(artifact), lambda: _stored_or_computed(artifact))
+
+
+def predict_at(artifact: Artifact, chosen: Indices) -> dict[str, Outputs]:
+    """Run an artifact on some samples of its split; return every output by name, in their order.
+
+    `chosen` are their indices, shape (k,). Each sample is run once: a later call, or `predict`,
+    runs only the rest. The default runtime, which is fast, runs all. Raises as `predict`.
+    """
+    split = artifact.evaluation
+    if split.whole is not None:
+        return predict_at(replace(artifact, evaluation=split.whole), split.chosen[chosen])
+    known = _KNOWN.get(_key(artifact))
+    if artifact.runtime == XNNPACK or (known is None and has_outputs(artifact)):
+        return {name: outputs[chosen] for name, outputs in predict_all(artifact).items()}
+    if known is None:
+        known = _KNOWN[_key(artifact)] = KnownAnswers(n=len(artifact.evaluation.x))
+    with _remembered_failure(artifact):
+        if len(unknown := known.unknown(chosen)):
+            _learn(artifact, known, unknown)
+    return known.of(chosen)
 
 
 def has_outputs(artifact: Artifact) -> bool:
     """Return True if `predict_all` need not run the artifact: this run or the store has them."""
-    split_key = _split_key(artifact)
-    stored = _STORED.get(split_key)
-    return (split_key, artifact.runtime) in _ANSWERS or (
+    stored = _STORED.get(_split_key(artifact))
+    return _key(artifact) in _ANSWERS or (
         stored is not None and stored.load(artifact.runtime) is not None
     )
 
 
+def keeps_answers(artifact: Artifact) -> bool:
+    """Return True if the answers to all samples fit into memory, so that they may come in parts."""
+    known = _KNOWN.get(_key(artifact))
+    return known is None or known.nbytes_of_all <= IN_MEMORY
+
+
+@contextmanager
+def loaded(*artifacts: Artifact) -> Iterator[None]:
+    """Keep artifacts loaded on their runtimes, so that each part of the samples starts no process.
+
+    A project's own runtime starts one for each part: its device can take one file at a time. Raises
+    ArtifactError at the end if a process crashes then.
+    """
+    kept = [it for it in artifacts if it.runtime != XNNPACK and not find_command(it.runtime)]
+    keys = [_key(it) for it in kept if _key(it) not in _LOADED]
+    _LOADED.update(dict.fromkeys(keys))
+    try:
+        yield
+        for pool in filter(None, map(_LOADED.get, keys)):
+            pool.finish()
+    finally:
+        for opened in [_LOADED.pop(key) for key in keys]:
+            if opened:
+                opened.close()
+
+
+@contextmanager
+def _pool(artifact: Artifact) -> Iterator[ChildPool]:
+    """Give the processes that have an artifact loaded, or load it for this once."""
+    key = _key(artifact)
+    pool = _LOADED.get(key) or child_pool(artifact)
+    if key in _LOADED:
+        _LOADED[key] = pool
+        yield pool
+        return
+    with closing(pool):
+        yield pool
+        pool.finish()
+
+
+@contextmanager
+def _remembered_failure(artifact: Artifact) -> Iterator[None]:
+    if failure := _FAILURES.get(_key(artifact)):
+        raise failure
+    try:
+        yield
+    except ArtifactError as error:
+        _FAILURES[_key(artifact)] = error
+        raise
+
+
+def _learn(artifact: Artifact, known: KnownAnswers[Outputs], chosen: Indices) -> None:
+    """Add the answers to samples that are not known, from the store or from the runtime."""
+    stored = _STORED.get(_split_key(artifact))
+    outputs = stored.load(artifact.runtime, chosen) if stored else None
+    if outputs is None:
+        if stored and known.count <= SAMPLES < len(chosen):
+            stored.announce(artifact, "up to ")
+        outputs = _run_in_children(artifact, chosen)
+        if stored:
+            stored.save(outputs, artifact.runtime, chosen)
+    known.add(chosen, outputs)
+    while sum(it.nbytes for it in _KNOWN.values()) > _MOST_KNOWN and len(_KNOWN) > 1:
+        del _KNOWN[next(iter(_KNOWN))]
+
+
 def _stored_or_computed(artifact: Artifact) -> dict[str, Outputs]:
     stored = _STORED.get(_split_key(artifact))
-    if stored is None:
-        return _evaluate(artifact)
-    outputs_by_name = stored.load(artifact.runtime)
+    outputs_by_name = stored.load(artifact.runtime) if stored else None
     if outputs_by_name is None:
-        stored.announce(artifact)
+        known = _KNOWN.get(_key(artifact))
+        if stored and (known is None or known.count <= SAMPLES):
+            stored.announce(artifact)
         outputs_by_name = _evaluate(artifact)
-        stored.save(outputs_by_name, artifact.runtime)
+        if stored:
+            stored.save(outputs_by_name, artifact.runtime)
+    _KNOWN.pop(_key(artifact), None)
     return outputs_by_name
 
 
 def _evaluate(artifact: Artifact) -> dict[str, Outputs]:
-    """Run an artifact on its evaluation split."""
-    run = all_outputs if artifact.runtime == XNNPACK else partial(child_outputs, artifact.runtime)
-    return run(
+    """Run an artifact on its evaluation split, or on those samples that it was not run on yet."""
+    if artifact.runtime != XNNPACK:
+        return _evaluate_in_children(artifact)
+    return all_outputs(
         artifact.ran_bytes,
         artifact.evaluation.x,
         subject=artifact.name,
@@ -187,39 +263,43 @@ def _evaluate(artifact: Artifact) -> dict[str, Outputs]:
     )
 
 
+def _evaluate_in_children(artifact: Artifact) -> dict[str, Outputs]:
+    known = _KNOWN.get(_key(artifact))
+    if known is None or not known.count or not keeps_answers(artifact):
+        return _run_in_children(artifact)
+    every = np.arange(known.n)
+    if len(rest := known.unknown(every)):
+        known.add(rest, _run_in_children(artifact, rest))
+    return known.of(every)
+
+
+def _run_in_children(artifact: Artifact, chosen: Indices | None = None) -> dict[str, Outputs]:
+    """Run an artifact on all samples of its split, or on those with the indices `chosen`."""
+    with _pool(artifact) as pool:
+        raw = pool.answer(artifact.evaluation.x, chosen, subject=artifact.name)
+        return {name: Outputs(raw=raw[name], port=port) for name, port in pool.outputs.items()}
+
+
+def first_samples(artifact: Artifact) -> Indices:
+    """Return the samples on which it is tried out if a runtime takes an artifact.
+
+    As many as one message has: what a runtime refuses, it refuses for all samples.
+    """
+    return np.arange(min(SAMPLES, len(artifact.evaluation.x)))
+
+
 def refusal(artifact: Artifact) -> str:
-    """Return the words with which a runtime refuses an artifact; empty if it runs it.
+    """Return the words with which a runtime refuses an artifact; empty if it runs some samples.
 
     Another error is left to whoever runs the artifact.
     """
     try:
-        predict_all(artifact)
+        predict_at(artifact, first_samples(artifact))
     except Refused as error:
         return " ".join(error.got.split())
     except LitegateError:
         pass
     return ""
-
-
-def demand_finite(samples: Samples, subject: str, part: Samples) -> None:
-    """Raise MeasurementError if `part`, some of the samples, has NaN or infinity."""
-    for name, array in by_input(part):
-        with np.errstate(over="ignore", invalid="ignore"):
-            probably_finite = np.isfinite(array.sum())  # one pass; a sum may overflow
-        if not (probably_finite or np.isfinite(array).all()):
-            raise _not_finite(dict(by_input(samples))[name], name, subject)
-
-
-def _not_finite(array: NDArray[Any], name: str, subject: str) -> MeasurementError:
-    finite = [np.isfinite(part).reshape(len(part), -1).all(axis=1) for part in in_parts(array)]
-    broken = ~np.concatenate(finite)
-    where = f" in the input {name}" if name else ""
-    return MeasurementError(
-        f"{int(broken.sum()):,} of {len(array):,} samples of {subject} contain NaN or infinity",
-        expected="finite samples",
-        got=f"sample {int(broken.argmax())}{where} of the evaluation split is the first",
-        remedy="correct the data or their preprocessing, and build again",
-    )
 
 
 def outputs(
@@ -263,78 +343,9 @@ def all_outputs(
         raise MeasurementError(f"there are no samples to run {subject} on", expected="at least one")
     create = partial(Runner, tflite, subject=subject, kernels=kernels, signature=signature)
     batch = batch or batch_of(samples, kernels)
-    runners = [create() for _ in range(_runner_count(len(tflite), -(-len(samples) // batch)))]
+    runners = [create() for _ in range(runner_count(len(tflite), -(-len(samples) // batch)))]
     raw = collect_outputs(_run_all(runners, samples, batch, on_part), len(samples), subject)
     return {name: Outputs(raw=raw[name], port=port) for name, port in runners[0].outputs.items()}
-
-
-def child_outputs(
-    runtime: str,
-    tflite: bytes,
-    samples: Samples,
-    *,
-    subject: str = "the model",
-    signature: str = "",
-    on_part: Callable[[Samples], None] = lambda _: None,
-) -> dict[str, Outputs]:
-    """Run `tflite` as `all_outputs` does, on a runtime in child processes, one for each core.
-
-    A project's own runtime has one process: its device can take one. Raises as `ChildRuntime`.
-    """
-    if not len(samples):
-        raise MeasurementError(f"there is no sample to run {subject} on", expected="at least one")
-    parts = (samples[k : k + SAMPLES] for k in range(0, len(samples), SAMPLES))
-    most = 1 if find_command(runtime) else min(cores(), _MOST_RUNNERS)
-    count = max(1, min(most, -(-len(samples) // SAMPLES)))
-    with ExitStack() as children:
-        start = partial(ChildRuntime, tflite, runtime, subject=subject, signature=signature)
-        first = children.enter_context(closing(start()))  # alone: it may refuse the file
-        workers = [_ChildWorker(start, children, on_part) for _ in range(count)]
-        workers[0].child = first
-        raw = collect_outputs(in_order(workers, parts), len(samples), subject)
-        for worker in workers:
-            worker.finish()
-    return {name: Outputs(raw=raw[name], port=port) for name, port in first.outputs.items()}
-
-
-@final
-@dataclass(eq=False)
-class _ChildWorker:
-    """Answers parts of the samples in a child process, which it starts for the first of them."""
-
-    start: Callable[[], ChildRuntime]
-    children: ExitStack
-    on_part: Callable[[Samples], None]
-    child: ChildRuntime | None = None
-
-    def __call__(self, part: Samples) -> dict[str, NDArray[Any]]:
-        self.on_part(part)
-        if self.child is None:
-            self.child = self.children.enter_context(closing(self.start()))
-        return self.child.answer(self.child.ready(part))
-
-    def finish(self) -> None:
-        """Let the child end; raise ArtifactError if it crashes then."""
-        if self.child:
-            self.child.finish()
-
-
-def batch_of(samples: Samples, kernels: Kernels = Kernels.XNNPACK) -> int:
-    """Return the batch size for samples of this size, which is the same on every machine."""
-    if kernels is not Kernels.XNNPACK:
-        return REFERENCE_BATCH
-    return max(BATCH // _MOST_RUNNERS, min(BATCH, _LARGE_BATCH // _sample_bytes(samples)))
-
-
-def _sample_bytes(samples: Samples) -> int:
-    """Return the bytes of one sample, of the largest input if there are several."""
-    arrays: list[NDArray[Any]] = [array for _, array in by_input(samples)]
-    return max(1, *(prod(array.shape[1:]) * array.dtype.itemsize for array in arrays))
-
-
-def _runner_count(weights: int, batches: int) -> int:
-    """Return how many interpreters share the batches: one for each core, within limits."""
-    return max(1, min(cores(), _MOST_RUNNERS, batches, _MOST_WEIGHT_COPIES // max(1, weights)))
 
 
 def inner_tensors(
@@ -361,7 +372,7 @@ def _run_all(
 ) -> Iterator[dict[str, NDArray[Any]]]:
     """Yield the outputs of each invocation, in the order of the samples."""
     size = batch if runners[0].takes_batches else 1
-    at_once = _at_once(samples, batch, len(runners), batched=size > 1)
+    at_once = samples_at_once(samples, batch, len(runners), batched=size > 1)
     parts = (samples[k : k + at_once] for k in range(0, len(samples), at_once))
     for answers in in_order(
         [partial(_run_part, runner, size, on_part) for runner in runners], parts
@@ -382,16 +393,3 @@ def _run_part(
         runner.invoke()
         answers.append(runner.fetch())
     return answers
-
-
-def _at_once(samples: Samples, batch: int, workers: int, *, batched: bool) -> int:
-    """Return how many samples a worker takes at a time.
-
-    Several batches if they are small, because a tiny network runs a batch in less time than it
-    takes to hand it to a thread and to quantize it. Less than a batch only if the samples are large
-    and the model takes one at a time.
-    """
-    sample_bytes = _sample_bytes(samples)
-    batches = min(PART // sample_bytes // batch, len(samples) // batch // (_LEAST_TURNS * workers))
-    size = batch * max(1, batches)
-    return size if batched else min(size, max(1, PART // sample_bytes))

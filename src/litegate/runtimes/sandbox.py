@@ -131,7 +131,7 @@ def _run(
     tflite: bytes, kernels: Kernels, signature: str, report_step: Callable[[str], None]
 ) -> None:
     """Run zeros and random samples: one and, if the batch is free, as many as inference will."""
-    from litegate.runtimes.inference import batch_of
+    from litegate.runtimes.batches import batch_of
     from litegate.runtimes.litert import Runner
 
     report_step(f"while it was loaded, {kernels} kernels")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, final
 
 from litegate.spec.recipe import Recipe
@@ -33,6 +34,23 @@ class Evaluation:
     leaked_samples: int | None = None
     """Number of distinct samples that are also in the training split, byte for byte before the
     preprocessing; None if unknown, as for ready-made files."""
+    whole: Evaluation | None = None
+    """The split of which these are some samples; its answers to them are theirs."""
+    chosen: Array = None
+    """Indices of these samples in the whole split, shape (n,)."""
+
+    def some(self, chosen: Array) -> Evaluation:
+        """Return the samples with these indices, shape (k,), as a split of their own."""
+        digest = hashlib.sha256(f"{self.digest} {chosen.tolist()}".encode()).hexdigest()
+        return replace(
+            self,
+            digest=digest,
+            x=self.x[chosen],
+            y=None if self.y is None else self.y[chosen],
+            slices={name: mask[chosen] for name, mask in self.slices.items()},
+            whole=self,
+            chosen=chosen,
+        )
 
 
 @final

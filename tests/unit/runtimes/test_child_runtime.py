@@ -1,8 +1,8 @@
 """Runtimes in child processes: what they answer, and what comes of each way to fail."""
 
-import dataclasses
 import signal
 from contextlib import closing
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,12 +11,12 @@ from fake_boards import LOADED, MESSAGES, python
 from litegate.core.errors import ArtifactError, ConfigError
 from litegate.runtimes import program, runtime
 from litegate.runtimes.child_runtime import ChildRuntime
-from litegate.runtimes.inference import all_outputs, child_outputs
+from litegate.runtimes.inference import all_outputs, predict_all
 from litegate.runtimes.litert import Kernels
 from litegate.runtimes.program import Refused
 from litegate.spec import Kind
 from litegate.spec.runtimes import REFERENCE, Command, declare, find_command
-from litegate.testing import evaluation, tiny
+from litegate.testing import artifact, evaluation, tiny
 
 INT8 = tiny(Kind.INT8_QAT, input_type="int8", output_type="int8")
 
@@ -192,7 +192,7 @@ def test_a_program_that_cannot_be_started_is_an_error(tmp_path):
 
 def test_two_runs_share_a_device_one_after_the_other(child, tmp_path):
     with child(GOOD):
-        declare([dataclasses.replace(find_command("board").command, timeout=0.1)], tmp_path)
+        declare([replace(find_command("board").command, timeout=0.1)], tmp_path)
         with pytest.raises(ArtifactError, match="in use by another run"):
             program.Program("board")
 
@@ -210,8 +210,8 @@ def test_samples_of_another_shape_are_refused_before_they_are_sent(child):
 
 
 def test_reference_in_a_child_answers_as_in_this_process():
-    here = all_outputs(INT8, SAMPLES[:70], kernels=Kernels.REFERENCE)
-    there = child_outputs(REFERENCE, INT8, SAMPLES[:70])
+    here = all_outputs(INT8, evaluation(70).x, kernels=Kernels.REFERENCE)
+    there = predict_all(replace(artifact(INT8, split=evaluation(70)), runtime=REFERENCE))
     assert list(here) == list(there)
     for name, outputs in here.items():
         assert np.array_equal(outputs.raw, there[name].raw)

@@ -8,7 +8,7 @@ from recurrent import half_lstm, remembering
 from streaming import streaming
 
 from litegate.runtimes.child_runtime import ChildRuntime
-from litegate.runtimes.inference import all_outputs, child_outputs, inner_tensors
+from litegate.runtimes.inference import all_outputs, inner_tensors
 from litegate.runtimes.litert import Kernels, Runner
 from litegate.spec.runtimes import REFERENCE, TFLM
 from litegate.testing import edit, tiny
@@ -77,9 +77,10 @@ def test_other_runtimes_reset_too(runtime, name):
         pytest.importorskip("tflite_micro.python.tflite_micro.runtime", exc_type=ImportError)
     tflite, shape = FILES[name]
     x = samples_of(shape, 3)
-    (outputs,) = child_outputs(runtime, tflite, np.concatenate([x, x[::-1]])).values()
-    assert np.allclose(outputs.raw[:3], fresh_answers(tflite, x), rtol=1e-5)
-    assert np.array_equal(outputs.raw[3:], outputs.raw[2::-1])
+    with closing(ChildRuntime(tflite, runtime)) as child:
+        (raw,) = child.run(np.concatenate([x, x[::-1]])).values()
+    assert np.allclose(raw[:3], fresh_answers(tflite, x), rtol=1e-5)
+    assert np.array_equal(raw[3:], raw[2::-1])
 
 
 @pytest.mark.parametrize(("tflite", "shape"), FILES.values(), ids=FILES)

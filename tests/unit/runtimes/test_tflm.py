@@ -2,15 +2,16 @@
 
 import re
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from litegate.measures.structure.runtime_trial import try_on
-from litegate.runtimes.inference import child_outputs
+from litegate.runtimes.inference import predict
 from litegate.runtimes.litert import Runner
 from litegate.spec import Kind
-from litegate.testing import evaluation, tiny
+from litegate.testing import artifact, evaluation, tiny
 
 micro = pytest.importorskip("tflite_micro.python.tflite_micro.runtime", exc_type=ImportError)
 
@@ -29,7 +30,8 @@ def interpreter():
 
 def test_answers_are_those_of_a_direct_script(interpreter):
     samples = evaluation().x[:70]
-    (outputs,) = child_outputs("tflm", INT8, samples).values()
+    split = evaluation().some(np.arange(70))
+    outputs = predict(replace(artifact(INT8, split=split), runtime="tflm"))
     ready = Runner(INT8).input.quantize(samples)
     for sample, answer in zip(ready, outputs.raw, strict=True):
         interpreter.set_input(sample[None], 0)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from litegate.core.digests import short_digest
 from litegate.core.errors import MeasurementError
 from litegate.data.disk_arrays import in_parts, part_slices
-from litegate.runtimes.inference import Outputs, predict, predict_all
+from litegate.runtimes.inference import Outputs, first_samples, predict, predict_at
 from litegate.spec import Artifact
 
 
@@ -65,7 +65,8 @@ def chooses(artifact: Artifact) -> bool:
     split = artifact.evaluation
     if split.y is None or not split.classes or split.y.ndim != 1 or split.y.dtype.kind not in "iu":
         return False
-    return bool(prod(predict(artifact).raw.shape[1:]) == len(split.classes))
+    outputs = predict(artifact, chosen=first_samples(artifact))
+    return bool(prod(outputs.raw.shape[1:]) == len(split.classes))
 
 
 def demand_finite_values(values: NDArray[Any], subject: str) -> NDArray[Any]:
@@ -113,10 +114,12 @@ def demand_comparable(reference: Artifact, candidate: Artifact) -> None:
     Without `Data.output` the first output decides, which a new name or order may change.
     """
     demand_same_split(reference, candidate)
-    sides = (reference, candidate)
-    if candidate.evaluation.output or all(len(predict_all(artifact)) == 1 for artifact in sides):
+    if candidate.evaluation.output:
         return
-    expected, got = (predict(artifact).port.name for artifact in sides)
+    sides = [predict_at(side, first_samples(side)) for side in (reference, candidate)]
+    if all(len(outputs) == 1 for outputs in sides):
+        return
+    expected, got = (next(iter(outputs.values())).port.name for outputs in sides)
     if expected != got:
         raise MeasurementError(
             f"{reference.name} and {candidate.name} are judged by different outputs",

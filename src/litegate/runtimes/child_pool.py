@@ -1,0 +1,116 @@
+"""Run samples on a runtime in several child processes that share them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from functools import partial
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from litegate.core.errors import MeasurementError
+from litegate.core.parallel import cores, in_order
+from litegate.runtimes.batches import MOST_RUNNERS
+from litegate.runtimes.child_runtime import SAMPLES, ChildRuntime
+from litegate.runtimes.finite_samples import demand_finite
+from litegate.runtimes.outputs import collect_outputs
+from litegate.spec import Artifact, Samples
+from litegate.spec.runtimes import find_command
+from litegate.tflite.ports import Port
+
+
+@final
+class ChildPool:
+    """A file that processes load when they get their first samples; close it after use."""
+
+    def __init__(
+        self,
+        start: Callable[[], ChildRuntime],
+        most: int,
+        on_part: Callable[[Samples], None] = lambda _: None,
+    ) -> None:
+        """Load the file in the first process, alone: it may refuse it.
+
+        `start` loads the file in a process, and `most` is their number. `on_part` is called with
+        each part of the samples before it is run. Raises as `ChildRuntime`.
+        """
+        first = start()
+        self._closing = ExitStack()
+        self._closing.enter_context(closing(first))
+        self.outputs: dict[str, Port] = first.outputs
+        self._workers = [_Worker(start, self._closing, on_part) for _ in range(most)]
+        self._workers[0].child = first
+
+    def answer(
+        self, samples: Samples, chosen: NDArray[np.intp] | None = None, *, subject: str
+    ) -> dict[str, Any]:
+        """Return the raw outputs by name, of all samples or of those with the indices `chosen`.
+
+        Raises as `ChildRuntime.ready` and `ChildRuntime.answer`, MeasurementError for no sample.
+        """
+        count = len(samples) if chosen is None else len(chosen)
+        if not count:
+            raise MeasurementError(
+                f"there is no sample to run {subject} on", expected="at least one"
+            )
+        workers = self._workers[: -(-count // SAMPLES)]
+        return collect_outputs(in_order(workers, _parts(samples, chosen)), count, subject)
+
+    def finish(self) -> None:
+        """Let the processes end; raise ArtifactError if one crashes then."""
+        for worker in self._workers:
+            worker.finish()
+
+    def close(self) -> None:
+        """End the processes that still run."""
+        self._closing.close()
+
+
+def _parts(samples: Samples, chosen: NDArray[np.intp] | None) -> Iterator[Samples]:
+    """Yield the samples of one message after another; a split may be larger than memory."""
+    count = len(samples) if chosen is None else len(chosen)
+    for start in range(0, count, SAMPLES):
+        part = slice(start, start + SAMPLES)
+        yield samples[part if chosen is None else chosen[part]]
+
+
+def child_pool(artifact: Artifact) -> ChildPool:
+    """Load an artifact on its runtime in child processes, one for each core.
+
+    A project's own runtime has one process: its device can take one. Raises as `ChildRuntime`.
+    """
+    most = 1 if find_command(artifact.runtime) else max(1, min(cores(), MOST_RUNNERS))
+    start = partial(
+        ChildRuntime,
+        artifact.ran_bytes,
+        artifact.runtime,
+        subject=artifact.name,
+        signature=artifact.signature,
+    )
+    return ChildPool(start, most, partial(demand_finite, artifact.evaluation.x, artifact.name))
+
+
+@final
+class _Worker:
+    """Answers parts of the samples in a child process, which it starts for the first of them."""
+
+    def __init__(
+        self,
+        start: Callable[[], ChildRuntime],
+        children: ExitStack,
+        on_part: Callable[[Samples], None],
+    ) -> None:
+        self._start, self._children, self._on_part = start, children, on_part
+        self.child: ChildRuntime | None = None
+
+    def __call__(self, part: Samples) -> dict[str, NDArray[Any]]:
+        self._on_part(part)
+        if self.child is None:
+            self.child = self._children.enter_context(closing(self._start()))
+        return self.child.answer(self.child.ready(part))
+
+    def finish(self) -> None:
+        if self.child:
+            self.child.finish()
