@@ -4,19 +4,22 @@ from litegate.measures.accuracy import accuracy, accuracy_drop, class_drop, extr
 from litegate.measures.accuracy.leaks import leaked_samples
 
 
-def test_accuracy_reaches_its_floor(candidate, budget, require):
+def test_accuracy_reaches_its_floor(candidate, budget, stopping_checks, require):
     """The file that would ship reaches the accuracy of the budget."""
-    require(accuracy(candidate) >= budget.accuracy)
+    limit = budget.accuracy
+    require(accuracy(candidate, limit, checks=stopping_checks) >= limit)
 
 
-def test_accuracy_stays_within_tolerance(candidate, reference, budget, require):
+def test_accuracy_stays_within_tolerance(candidate, reference, budget, stopping_checks, require):
     """Quantization costs at most the accuracy that the budget allows."""
-    require(accuracy_drop(reference, candidate) <= budget.accuracy_drop)
+    limit = budget.accuracy_drop
+    require(accuracy_drop(reference, candidate, limit, checks=stopping_checks) <= limit)
 
 
-def test_errors_stay_within_tolerance(candidate, reference, budget, require):
+def test_errors_stay_within_tolerance(candidate, reference, budget, stopping_checks, require):
     """Quantization adds at most the wrong answers per thousand that the budget allows."""
-    require(extra_errors(reference, candidate) <= budget.extra_errors)
+    limit = budget.extra_errors
+    require(extra_errors(reference, candidate, limit, checks=stopping_checks) <= limit)
 
 
 def test_no_class_collapses(candidate, reference, budget, require):

@@ -9,6 +9,7 @@ def test_runtime_takes_the_file(candidate, runtime, require):
     require(runtime_violations(candidate) <= 0)
 
 
-def test_runtimes_decide_alike(candidate, runtime, budget, require):
+def test_runtimes_decide_alike(candidate, runtime, budget, stopping_checks, require):
     """Reference kernels, and each further runtime of the model, decide as XNNPACK does."""
-    require(runtime_agreement(candidate) >= budget.runtime_agreement)
+    limit = budget.runtime_agreement
+    require(runtime_agreement(candidate, limit, checks=stopping_checks) >= limit)

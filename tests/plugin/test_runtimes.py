@@ -76,6 +76,30 @@ def test_answers_are_judged_on_each_runtime_and_the_rest_once(gated):
     assert [line.startswith(run) for line in done.outlines if "running" in line].count(True) == 1
 
 
+def test_a_bound_on_samples_is_for_checks_that_do_not_stop(gated):
+    """Each row says how many samples it judged."""
+    metric = "metrics=(lg.metrics.top_k(2, least=lg.percent(90)),), class_drop=lg.points(50), "
+    gated(f"{metric} runtimes=('xnnpack', 'reference')", "--litegate-runtime-samples", "40")
+    rows = {row["measurement"]: row for row in gated.report()["verdicts"]}
+    n = rows["accuracy"]["n"]
+    judged = f"40 of {n} samples, as --litegate-runtime-samples asks"
+    bounded = [row for name, row in rows.items() if name.endswith("on reference")]
+    by_name = {row["measurement"].removesuffix(" on reference"): row for row in bounded}
+    metric_row = by_name.pop("top_2")
+    assert metric_row["n"] == 40
+    assert judged in metric_row["evidence"]
+    assert judged in by_name.pop("worst class's accuracy drop")["evidence"]
+    assert by_name.pop("runtime violations")["evidence"][0] == "tried on 32 samples"
+    assert set(by_name) == {"accuracy", "accuracy drop", "extra errors"}
+    for row in by_name.values():
+        assert row["n"] == n
+        assert row["evidence"][0] == f"all {n} samples"
+    gated(f"{metric} runtimes=('xnnpack', 'reference')")
+    rows = {row["measurement"]: row for row in gated.report()["verdicts"]}
+    assert f"all {n} samples" in rows["top_2 on reference"]["evidence"]
+    assert not [line for line in rows["top_2"]["evidence"] if line.startswith("all ")]
+
+
 def test_properties_hold_on_each_runtime(gated):
     gated.project.real_checks(examples=5)
     gated("runtimes=('xnnpack', 'reference')", "-k", "property")

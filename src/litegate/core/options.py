@@ -30,6 +30,13 @@ def _seconds(text: str) -> float:
     return value
 
 
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise ValueError(text)
+    return value
+
+
 def _switch(text: str) -> bool:
     words = {"1": True, "true": True, "yes": True, "on": True}
     words |= {"0": False, "false": False, "no": False, "off": False}
@@ -104,6 +111,16 @@ OPTIONS = (
         help="judge answers only on this runtime (may be given several times)",
         metavar="NAME",
         repeated=True,
+    ),
+    Option(
+        name="litegate_runtime_samples",
+        parse=_count,
+        allowed="a whole number of samples, 0 for all",
+        default="0",
+        help="judge at most this many samples on runtimes besides the default; checks that may "
+        "stop early choose their own",
+        env="LITEGATE_RUNTIME_SAMPLES",
+        metavar="N",
     ),
     Option(
         name="litegate_against",
@@ -277,6 +294,8 @@ class GateOptions:
     only_models: tuple[str, ...]
     only_recipes: tuple[str, ...]
     only_runtimes: tuple[str, ...]
+    runtime_samples: int
+    """The most samples that are judged on runtimes besides the default; 0 for all."""
     against: str
     """The ref whose merge base the run is compared with, "auto" or "none"."""
     anchor: str
@@ -317,6 +336,7 @@ def parse(
         only_models=read["litegate_model"],
         only_recipes=read["litegate_recipe"],
         only_runtimes=read["litegate_runtime"],
+        runtime_samples=read["litegate_runtime_samples"],
         against=read["litegate_against"],
         anchor=read["litegate_anchor"],
         strict=read["litegate_strict"],

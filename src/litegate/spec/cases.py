@@ -189,13 +189,12 @@ def runtimes_of(
     if the budget names it and this machine has it.
     """
     used = limits_used(function)
-    is_of_metric = any(name.startswith(_METRIC_PREFIX) for name in used)
     runtimes = case.budget.judged_runtimes
     if "runtime_agreement" in used:
         compared = dict.fromkeys((REFERENCE, *(name for name in runtimes if name != XNNPACK)))
         # The reference kernels are compared in any case; `only` selects among declared runtimes.
         return tuple(it for it in compared if not only or it in only or it not in runtimes)
-    is_of_answers = is_of_metric or used & ANSWER_LIMITS or _PROPERTIES in _names(function)
+    is_of_answers = judges_samples(function) or _PROPERTIES in _names(function)
     if not (asks_for_runtime or is_of_answers):
         is_asked = "arena" in used or (_TARGET in _names(function) and _suits_tflm(case.target))
         has_tflm = has_tflm and TFLM in runtimes and (not only or TFLM in only)
@@ -211,6 +210,12 @@ def _suits_tflm(target: str | None) -> bool:
     litegate's other lists are of what runs elsewhere.
     """
     return target is not None and (target == TFLM or target.endswith(".toml"))
+
+
+def judges_samples(function: Callable[..., Any]) -> bool:
+    """Return True for a check of a limit on the answers to the samples of a split."""
+    used = limits_used(function)
+    return bool(used & ANSWER_LIMITS) or any(name.startswith(_METRIC_PREFIX) for name in used)
 
 
 def _names(function: Callable[..., Any]) -> frozenset[str]:

@@ -50,6 +50,15 @@ def test_a_wrong_number_of_seconds_is_refused(name, text):
     assert parse(HERE, {"litegate_lock_timeout": "0.5"}, {}, {}).lock_timeout == 0.5
 
 
+@pytest.mark.parametrize("text", ["-1", "1.5", "many"])
+def test_a_wrong_number_of_samples_is_refused(text):
+    with pytest.raises(ConfigError, match=rf"whole number of samples, 0 for all[\s\S]*{text}"):
+        parse(HERE, {"litegate_runtime_samples": text}, {}, {})
+    assert parse(HERE, {}, {}, {}).runtime_samples == 0
+    environment = {"LITEGATE_RUNTIME_SAMPLES": "500"}
+    assert parse(HERE, {}, {"litegate_runtime_samples": "9"}, environment).runtime_samples == 500
+
+
 def test_a_wrong_switch_in_a_setting_is_refused():
     """A setting is named as a setting."""
     with pytest.raises(ConfigError, match="the setting litegate_strict"):

@@ -106,4 +106,4 @@ def test_more_than_one_percent_without_a_limit_is_a_note(differing, limit, judge
     notes = list(runtime_difference_notes(candidate, budget, rows))
     assert len(notes) == is_noted
     if is_noted:
-        assert "reference decides as xnnpack on 98.50 % of the samples" in notes[0]
+        assert "reference decides as xnnpack on 98.50 % of 200 samples" in notes[0]

@@ -72,6 +72,7 @@ def _code(*lines, imports=()):
     return {"lines": list(lines), "imports": list(imports)}
 
 
+SAMPLES = "litegate_runtime_samples"
 SHARED = "checks/test_size.py"
 STATEMENTS = "top-level statements of"
 HELPER = "checks/limits.py"
@@ -310,6 +311,8 @@ def test_the_limits_against_the_base_count(field, tighter, looser, said):
         (_changed("settings", "litegate_checks", to="checks"), []),
         (_changed("settings", "litegate_store", to="s"), [("setting", "litegate_store")]),
         (_changed("settings", "litegate_build_timeout", to="9"), []),
+        (_changed("settings", SAMPLES, to="900"), [("setting", SAMPLES)]),
+        (_changed("settings", SAMPLES, to="0"), []),
         (_changed("settings", "litegate_against", to="auto"), []),
         (_changed("settings", "python_functions", to="x_*"), [("setting", "python_functions")]),
     ],
@@ -329,6 +332,15 @@ def test_a_setting_taken_back_widens_the_run():
         _changed("settings", "litegate_against", to="none"),
         base={**BASE, "settings": BASE["settings"] | {"litegate_against": "auto"}},
     ) == [("setting", "litegate_against")]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "is_weaker"),
+    [("500", "0", False), ("500", "900", False), ("500", "499", True), ("0", "900", True)],
+)
+def test_fewer_samples_on_slow_runtimes_judge_less(before, after, is_weaker):
+    head, base = (_changed("settings", SAMPLES, to=samples) for samples in (after, before))
+    assert _found(head, base) == ([("setting", SAMPLES)] if is_weaker else [])
 
 
 def test_strict_may_move_from_addopts_to_the_setting():

@@ -145,6 +145,12 @@ def gated(request: pytest.FixtureRequest) -> int:
 
 
 @pytest.fixture
+def stopping_checks(request: pytest.FixtureRequest) -> int:
+    """The number of checks that may stop early on a runtime; they share the chance of an error."""
+    return verdicts.count_stopping(request.config.stash[GATE].plan.checks)
+
+
+@pytest.fixture
 def keep(request: pytest.FixtureRequest) -> Path:
     """A folder for files that a failing check leaves, such as counterexamples; CI uploads it."""
     return request.config.stash[GATE].failing_folder()

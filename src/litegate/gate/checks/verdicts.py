@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,8 +39,8 @@ from litegate.measures.runtimes import on_runtime
 from litegate.measures.subjects import wrong_subject
 from litegate.report.run_record import Place, error_row, verdict_row
 from litegate.runtimes.runtime import demand, missing
-from litegate.spec import Artifact
-from litegate.spec.cases import Case
+from litegate.spec import Artifact, Evaluation
+from litegate.spec.cases import Case, judges_samples
 from litegate.spec.runtimes import XNNPACK
 
 if TYPE_CHECKING:
@@ -53,6 +53,8 @@ _MISDIRECTED = pytest.StashKey[list[str]]()
 _PLANTED_ROLES = ("candidate", "reference", "base", "baseline")
 _RUNTIME_NOTES = pytest.StashKey[list[str]]()
 """Sentences about artifacts that the item's runtime refuses."""
+_SPLIT = pytest.StashKey[Evaluation]()
+"""The samples that an item judges on a runtime besides the default."""
 _REPORTED = pytest.StashKey[int]()
 """How many of an item's rows its earlier reports carry."""
 
@@ -68,6 +70,12 @@ def runtime(request: pytest.FixtureRequest, name: str) -> str:
     return name
 
 
+def count_stopping(checks: Iterable[pytest.Item]) -> int:
+    """Count the checks that may stop early, on runtimes besides the default; at least 1."""
+    stopping = (item for item in checks if "stopping_checks" in fixtures_of(item))
+    return max(1, sum(runtime_of(item) != XNNPACK for item in stopping))
+
+
 def artifact(
     request: pytest.FixtureRequest, case: Case, role: str, runtime: str = XNNPACK
 ) -> Artifact:
@@ -80,9 +88,15 @@ def artifact(
     default = _artifact(request, case, role)
     if runtime == XNNPACK:
         return default
-    elsewhere = replace(default, runtime=runtime)
-    from litegate.runtimes.inference import refusal  # late: it loads NumPy
+    # Late: they load NumPy.
+    from litegate.measures.accuracy.agreement import spread_samples
+    from litegate.runtimes.inference import refusal
 
+    most = request.config.stash[GATE].options.runtime_samples
+    default = replace(default, evaluation=spread_samples(default.evaluation, most))
+    elsewhere = replace(default, runtime=runtime)
+    if role == "candidate":
+        request.node.stash[_SPLIT] = elsewhere.evaluation
     if role == "candidate" or not (words := refusal(elsewhere)):
         return elsewhere
     notes = request.node.stash.setdefault(_RUNTIME_NOTES, [])
@@ -215,9 +229,24 @@ def _base_key(item: pytest.Item) -> str:
 
 def _on_runtime(item: pytest.Item, verdict: Verdict) -> Verdict:
     """Name the item's runtime in the verdict, unless it is the default."""
-    notes = item.stash.get(_RUNTIME_NOTES, [])
+    notes = (*_judged_samples(item), *item.stash.get(_RUNTIME_NOTES, []))
     measurement = on_runtime(verdict.measurement, runtime_of(item), *notes)
     return replace(verdict, measurement=measurement)
+
+
+def _judged_samples(item: pytest.Item) -> tuple[str, ...]:
+    """Return the number of samples that an item judges on its runtime, for the evidence.
+
+    Empty if they are not the split's, or if the measure names their number itself.
+    """
+    split, function = item.stash.get(_SPLIT, None), getattr(item, "function", None)
+    names_them = "stopping_checks" in fixtures_of(item)
+    if split is None or function is None or names_them or not judges_samples(function):
+        return ()
+    if split.whole is None:
+        return (f"all {len(split.x):,} samples",)
+    judged = f"{len(split.x):,} of {len(split.whole.x):,} samples"
+    return (f"{judged}, as --litegate-runtime-samples asks",)
 
 
 def annotate(

@@ -14,23 +14,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.core.errors import LitegateError, MeasurementError
-from litegate.core.units import Unit, text
+from litegate.core.units import Quantity, Unit, text
 from litegate.measures.accuracy.decisions import decide, demand_comparable, tie_evidence
-from litegate.measures.accuracy.duplicates import originals
+from litegate.measures.accuracy.early_stopping import judge_samples, with_whole_split
 from litegate.measures.accuracy.flips import (
     Marks,
     class_masks,
     count_flips,
     count_flips_by_slice,
     count_flips_in,
+    count_flips_of,
     demand_slices,
 )
 from litegate.measures.accuracy.layer_error import divergence
-from litegate.measures.accuracy.shares import PairedCounts, drop, share, worst_drop
-from litegate.measures.measurement import Measurement, Verdict
+from litegate.measures.accuracy.shares import drop, share, worst_drop
+from litegate.measures.measurement import Measurement, Relation, Verdict
 from litegate.measures.names import Name
 from litegate.measures.statistics.proportions import FlipCounts
 from litegate.runtimes.inference import Outputs, predict
+from litegate.runtimes.known_answers import Indices
 from litegate.spec import Artifact
 
 
@@ -47,19 +49,22 @@ class Answers:
     """Number of samples with more than one highest score."""
 
 
-def answers(artifact: Artifact) -> Answers:
+def answers(artifact: Artifact, chosen: Indices | None = None) -> Answers:
     """Run an artifact on its evaluation split and mark its decisions.
 
-    Raises MeasurementError for an empty split, outputs that are not finite, or labels that do not
-    fit.
+    All of them, or those on the samples with the indices `chosen`. Raises MeasurementError for an
+    empty split, outputs that are not finite, or labels that do not fit.
     """
-    return mark_answers(artifact, predict(artifact))
+    return mark_answers(artifact, predict(artifact, chosen=chosen), chosen)
 
 
-def mark_answers(artifact: Artifact, outputs: Outputs) -> Answers:
+def mark_answers(artifact: Artifact, outputs: Outputs, chosen: Indices | None = None) -> Answers:
     """Mark an artifact's outputs on its evaluation split as right or wrong; raises as `answers`."""
     decisions = decide(outputs.raw, artifact.name)
-    labels = _labels(artifact, len(decisions.chosen), decisions.classes)
+    n = len(decisions.chosen) if chosen is None else len(artifact.evaluation.x)
+    labels = _labels(artifact, n, decisions.classes)
+    if chosen is not None:
+        labels = labels[chosen]
     return Answers(right=decisions.chosen == labels, labels=labels, ties=decisions.ties)
 
 
@@ -90,15 +95,27 @@ def _labels(artifact: Artifact, n: int, classes: int) -> NDArray[Any]:
     return labels.astype(np.intp, copy=False)
 
 
-def accuracy(artifact: Artifact) -> Measurement:
-    """Measure top-1 accuracy; Wilson's one-sided 95 % limit decides a floor."""
-    marks = answers(artifact)
+def accuracy(artifact: Artifact, limit: Quantity | None = None, *, checks: int = 1) -> Measurement:
+    """Measure top-1 accuracy; Wilson's one-sided 95 % limit decides a floor.
+
+    On a runtime besides the default one, the samples stop as soon as they decide the floor `limit`
+    (see `judge_samples`).
+    """
+    candidate = with_whole_split(artifact) if limit else artifact
+    samples = judge_samples(
+        (candidate,),
+        lambda chosen: ~answers(candidate, chosen).right,
+        limit,
+        Relation.AT_LEAST,
+        checks=checks,
+    )
+    marks = answers(candidate, samples.chosen)
     n, right = len(marks.right), int(marks.right.sum())
-    return share(
+    measurement = share(
         Name.ACCURACY,
         artifact.name,
         marks.right,
-        originals(artifact.evaluation),
+        samples.groups,
         evidence=(
             f"{right:,} of {n:,} samples right",
             *_worst_class(marks, artifact.evaluation.classes),
@@ -106,6 +123,7 @@ def accuracy(artifact: Artifact) -> Measurement:
         ),
         artifacts=(artifact.sha256,),
     )
+    return samples.explain(measurement)
 
 
 def _worst_class(marks: Answers, names: Sequence[str]) -> tuple[str, ...]:
@@ -149,37 +167,66 @@ def _answer_pair(reference: Artifact, candidate: Artifact) -> tuple[Answers, Ans
     return answers(reference), answers(candidate)
 
 
-def _count_all_flips(reference: Artifact, before: Answers, after: Answers) -> PairedCounts:
-    all_samples = np.ones_like(before.right)
-    return count_flips_in(reference.evaluation, before.right, after.right, all_samples)
+def accuracy_drop(
+    reference: Artifact,
+    candidate: Artifact,
+    limit: Quantity | None = None,
+    *,
+    checks: int = 1,
+) -> Measurement:
+    """Measure the top-1 accuracy that the candidate loses; negative if it gains.
+
+    On a runtime besides the default one, the samples stop as soon as they decide `limit`.
+    """
+    return _measure_drop(Name.ACCURACY_DROP, Unit.POINTS, reference, candidate, limit, checks)
 
 
-def accuracy_drop(reference: Artifact, candidate: Artifact) -> Measurement:
-    """Measure the top-1 accuracy that the candidate loses; negative if it gains."""
-    before, after = _answer_pair(reference, candidate)
-    return drop(
-        Name.ACCURACY_DROP,
-        candidate.name,
-        _count_all_flips(reference, before, after),
-        evidence=_ties(before, after),
-        artifacts=(reference.sha256, candidate.sha256),
-        why=partial(divergence, reference, candidate),
+def extra_errors(
+    reference: Artifact,
+    candidate: Artifact,
+    limit: Quantity | None = None,
+    *,
+    checks: int = 1,
+) -> Measurement:
+    """Measure additional wrong answers per thousand samples, with the growth of the errors.
+
+    On a runtime besides the default one, the samples stop as soon as they decide `limit`.
+    """
+    return _measure_drop(Name.EXTRA_ERRORS, Unit.PER_THOUSAND, reference, candidate, limit, checks)
+
+
+def _measure_drop(
+    name: str,
+    unit: Unit,
+    reference: Artifact,
+    candidate: Artifact,
+    limit: Quantity | None,
+    checks: int,
+) -> Measurement:
+    if limit:
+        reference, candidate = map(with_whole_split, (reference, candidate))
+    demand_comparable(reference, candidate)
+
+    def losses_of(chosen: Indices) -> NDArray[np.int8]:
+        before, after = (answers(side, chosen).right for side in (reference, candidate))
+        return before.astype(np.int8) - after.astype(np.int8)
+
+    samples = judge_samples(
+        (reference, candidate), losses_of, limit, Relation.AT_MOST, checks=checks, least=-1
     )
-
-
-def extra_errors(reference: Artifact, candidate: Artifact) -> Measurement:
-    """Measure additional wrong answers per thousand samples, with the growth of the errors."""
-    before, after = _answer_pair(reference, candidate)
+    before, after = (answers(side, samples.chosen) for side in (reference, candidate))
     errors = [int((~side.right).sum()) for side in (before, after)]
-    return drop(
-        Name.EXTRA_ERRORS,
+    growth = (error_growth(*errors),) if name == Name.EXTRA_ERRORS else ()
+    measurement = drop(
+        name,
         candidate.name,
-        _count_all_flips(reference, before, after),
-        unit=Unit.PER_THOUSAND,
-        evidence=(error_growth(*errors), *_ties(before, after)),
+        count_flips_of(samples.groups, before.right, after.right),
+        unit=unit,
+        evidence=(*growth, *_ties(before, after)),
         artifacts=(reference.sha256, candidate.sha256),
         why=partial(divergence, reference, candidate),
     )
+    return samples.explain(measurement)
 
 
 def error_growth(before: int, after: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -34,7 +34,7 @@ from litegate.measures.accuracy.shares import share
 from litegate.measures.measurement import Measurement
 from litegate.measures.names import Name
 from litegate.runtimes.inference import Outputs, predict_all
-from litegate.spec import Artifact
+from litegate.spec import Artifact, Evaluation
 
 SEED = 20
 """Seed that draws these samples: fixed, so that each run compares the same ones."""
@@ -181,6 +181,13 @@ def _quantum(candidate: Artifact, outputs: Outputs) -> float:
             remedy="leave keras_difference unset for this recipe: recipe(budget=...)",
         )
     return grid.quantum
+
+
+@lru_cache(maxsize=8)  # one split for all artifacts: it holds copies of the samples
+def spread_samples(split: Evaluation, most: int) -> Evaluation:
+    """Return `most` samples of a split, or the split itself if it has no more, or `most` is 0."""
+    n = len(split.x)
+    return split.some(spread_indices(n, most)) if 0 < most < n else split
 
 
 def spread_indices(n: int, most: int) -> NDArray[np.intp]:

@@ -27,11 +27,14 @@ def count_flips(before: Marks, after: Marks) -> FlipCounts:
 
 def count_flips_in(split: Evaluation, before: Marks, after: Marks, mask: Marks) -> PairedCounts:
     """Count the flips among the samples in `mask`, shape (n,), and among its distinct samples."""
-    chosen = np.flatnonzero(mask)
-    once = chosen[first_indices(originals(split)[chosen])]
+    return count_flips_of(originals(split)[mask], before[mask], after[mask])
+
+
+def count_flips_of(groups: NDArray[np.intp], before: Marks, after: Marks) -> PairedCounts:
+    """Count the flips of samples, and of one sample of each group of equal numbers."""
+    once = first_indices(groups)
     return PairedCounts(
-        total=count_flips(before[chosen], after[chosen]),
-        distinct=count_flips(before[once], after[once]),
+        total=count_flips(before, after), distinct=count_flips(before[once], after[once])
     )
 
 

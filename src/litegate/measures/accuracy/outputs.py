@@ -12,20 +12,26 @@ from numpy.typing import NDArray
 from litegate.core.errors import ArtifactError, MeasurementError
 from litegate.measures.accuracy.decisions import demand_finite_values
 from litegate.measures.measurement import Measurement
-from litegate.runtimes.inference import Outputs, predict_all
+from litegate.runtimes.inference import Outputs, predict_all, predict_at
+from litegate.runtimes.known_answers import Indices
 from litegate.spec import Artifact
 from litegate.tflite.ports import find_port, join_names
 
 OutputPair = TypeVar("OutputPair")
 
 
-def pair_outputs(reference: Artifact, candidate: Artifact) -> dict[str, tuple[Outputs, Outputs]]:
+def pair_outputs(
+    reference: Artifact, candidate: Artifact, chosen: Indices | None = None
+) -> dict[str, tuple[Outputs, Outputs]]:
     """Return the outputs of two artifacts on one split, by the reference's names.
 
-    A single output needs no common name. Raises MeasurementError if one artifact has an output that
-    the other lacks.
+    All of them, or those for the samples with the indices `chosen`. A single output needs no common
+    name. Raises MeasurementError if one artifact has an output that the other lacks.
     """
-    theirs, ours = predict_all(reference), predict_all(candidate)
+    theirs, ours = (
+        predict_all(side) if chosen is None else predict_at(side, chosen)
+        for side in (reference, candidate)
+    )
     if len(theirs) == len(ours) == 1:
         return {name: (output, next(iter(ours.values()))) for name, output in theirs.items()}
     names = {name: own_name(ours, name, candidate.name) for name in theirs}

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from fractions import Fraction
 from typing import Any
 
 from litegate.core.errors import LitegateError
-from litegate.core.units import text
+from litegate.core.units import percent, text
 from litegate.measures.accuracy.runtime_agreement import runtime_agreement
 from litegate.spec import Artifact, Budget
 from litegate.spec.runtimes import XNNPACK
 
-_MOST_DIFFERENT = Fraction(1, 100)
-"""The share of decisions from which on it is worth a line: published int8 networks differ in 1 to
-5 % of them, and small ones in none."""
+_LEAST_ALIKE = percent(99)
+"""The share of equal decisions below which it is worth a line: published int8 networks differ in 1
+to 5 % of them, and small ones in none."""
 
 
 def runtime_difference_notes(
@@ -33,12 +32,12 @@ def runtime_difference_notes(
             continue
         elsewhere = replace(artifact, runtime=runtime)
         try:
-            agreement = runtime_agreement(elsewhere, most=len(artifact.evaluation.x))
+            agreement = runtime_agreement(elsewhere, _LEAST_ALIKE, most=len(artifact.evaluation.x))
         except LitegateError:  # the checks of answers report it, or the network has no decisions
             continue
-        if 1 - agreement.value > _MOST_DIFFERENT:
+        if agreement.value < _LEAST_ALIKE.value:
             yield (
                 f"{artifact.name}: {runtime} decides as {XNNPACK} on"
-                f" {text(agreement.value, agreement.unit)} of the samples; no limit covers that,"
-                " Budget(runtime_agreement=...)"
+                f" {text(agreement.value, agreement.unit)} of {agreement.n:,} samples; no limit"
+                " covers that, Budget(runtime_agreement=...)"
             )

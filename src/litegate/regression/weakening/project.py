@@ -49,6 +49,8 @@ _NARROWING = frozenset({"litegate_model", "litegate_recipe"})
 """Settings that select some of the models or recipes, if they are set."""
 _ADDING = frozenset({"litegate_against", "litegate_anchor"})
 """Settings that add a comparison, if they are set."""
+_BOUNDS = frozenset({"litegate_runtime_samples"})
+"""Settings that bound the samples that are judged; 0 stands for all."""
 _DEFAULTS = {option.name: option.default for option in OPTIONS}
 
 
@@ -152,6 +154,8 @@ def _is_wider(name: str, before: str, after: str) -> bool:
     """Return True if a change of a setting can only make the gate judge more."""
     if name in _NARROWING:
         return not after
+    if name in _BOUNDS and before.isdigit() and after.isdigit():
+        return int(after) == 0 or 0 < int(before) < int(after)
     return name in _ADDING and before == _DEFAULTS.get(name, "")
 
 
