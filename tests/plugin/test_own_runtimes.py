@@ -5,26 +5,25 @@ import shutil
 from pathlib import Path
 
 import pytest
-from fake_boards import FIRST, LOADED, MESSAGES, example, python
+from fake_boards import FIRST, LOADED, MESSAGES, answering, example, python, table
 
 from litegate.spec import Kind
-from litegate.testing import tiny
+from litegate.testing import evaluation, tiny
 
 CHECKS = Path(__file__).resolve().parents[2] / "checks"
 PORTS = "input_type='int8', output_type='int8'"
 INT8 = tiny(Kind.INT8_QAT, input_type="int8", output_type="int8")
 OTHER = tiny(Kind.INT8_QAT, input_type="int8", output_type="int8", seed=9)
-FROM_OTHER = "model_content=open('other.tflite', 'rb').read()"
 BOARDS = {
     "right": example(),
-    "other": example().replace("model_content=content", FROM_OTHER),
+    "other": answering("other.json"),
     "hangs": LOADED + "time.sleep(60)",
     "dies": LOADED + "sys.exit(9)",
     "few": LOADED + "write({'arrays': [{'dtype': 'int8', 'shape': [2, 4]}]}, bytes(8))",
     "prints": LOADED + "print('hello'); sys.stdout.flush(); time.sleep(60)",
     "refuses": FIRST + "read(); write({'error': 'SOFTMAX is not in the firmware'}); read()",
 }
-NEED_PACKAGES = ("right", "other")
+NEED_PACKAGES = ("right",)
 
 
 @pytest.fixture
@@ -32,7 +31,8 @@ def boards(project):
     """A project with the checks of accuracy and runtimes; gives a way to run it on boards."""
     for name in ("test_accuracy.py", "test_runtimes.py"):
         shutil.copy(CHECKS / name, project.path / "checks")
-    (project.path / "other.tflite").write_bytes(OTHER)
+    for name, tflite in {"sound": INT8, "other": OTHER}.items():
+        (project.path / f"{name}.json").write_text(table(tflite, evaluation().x))
 
     def run(programs, *args, budget="", more="", timeout=60, **planted):
         for name, program in programs.items():
@@ -140,16 +140,12 @@ def test_a_board_is_chosen_and_left_out_by_its_name(boards):
 
 
 def test_answers_are_kept_until_the_program_changes(boards):
-    """Its version is asked in each run, of a fake board that counts the samples it ran."""
-    counts = "open('ran.txt', 'a').write(f'{len(inputs[0])}\\n')"
-    program = example().replace(
-        "    answers, seconds = [], []", f"    {counts}\n    answers, seconds = [], []"
-    )
+    """Its version is asked for in each run."""
     ran = boards.path / "ran.txt"
     samples = []
-    for version in ("version('ai-edge-litert')", "version('ai-edge-litert')", "'2'"):
-        changed = program.replace('version("ai-edge-litert")', version)
-        assert boards({"right": changed}, "-k", "floor").ret == 0
+    for version in ("7", "7", "8"):
+        program = answering("sound.json", version=version)
+        assert boards({"board": program}, "-k", "floor").ret == 0
         samples.append(sum(map(int, ran.read_text().split())))
     assert samples[0] == samples[1] < samples[2] == 2 * samples[0]
 
@@ -173,6 +169,28 @@ def test_two_programs_of_one_name_are_refused(boards, pytester):
     done = boards.project.run()
     assert done.ret != 0
     assert "two runtimes are named absent" in done.stdout.str() + done.stderr.str()
+
+
+def test_latency_is_judged_by_the_board_s_own_times(boards, short_recordings):
+    """Of one that is fast, one that is slow, and one that reports none; this machine is fast."""
+    shutil.copy(CHECKS / "test_latency.py", boards.path / "checks")
+    times = {"fast": "{'seconds': [0.008] * n}", "slow": "{'seconds': [0.011] * n}", "silent": "{}"}
+    programs = {name: answering("sound.json", times=text) for name, text in times.items()}
+    done = boards(programs, "-k", "latency", budget="latency=lg.ms(10)", more=", times=True")
+    assert done.ret == 1
+    rows, errors, _ = boards.report()
+    check = "test_latency_stays_within_budget"
+    outcomes = {name: rows.get(f"{check}[tiny-of_{name}-{name}]", {}) for name in programs}
+    assert {name: row.get("verdict") for name, row in outcomes.items()} == {
+        "fast": "pass",
+        "slow": "fail",
+        "silent": None,
+    }
+    assert outcomes["slow"]["measurement"] == "latency on slow"
+    assert outcomes["slow"]["evidence"][-2] == "the device's own time"
+    assert outcomes["slow"]["evidence"][-1].startswith("a board 7, by `")
+    assert '"seconds" with 8 positive numbers' in errors[f"{check}[tiny-of_silent-silent]"]
+    assert all(rows[f"{check}[tiny-of_{name}]"]["verdict"] == "pass" for name in programs)
 
 
 @pytest.mark.slow

@@ -334,6 +334,7 @@ def conclude(session: GateSession, run: Run) -> dict[str, Any]:
     from litegate.measures.accuracy.leaks import leaked_sample_notes
     from litegate.measures.lints.gains import gain_notes
     from litegate.measures.lints.runtime_differences import runtime_difference_notes
+    from litegate.measures.lints.untimed_runtimes import untimed_runtime_notes
     from litegate.measures.names import RULES, without_runtime
     from litegate.measures.overview import missing_accuracy_notes, overview, recipe_notes
     from litegate.measures.runtime_matrix import runtime_rows
@@ -343,6 +344,7 @@ def conclude(session: GateSession, run: Run) -> dict[str, Any]:
     if commit := head(session.options.project):
         run.head = asdict(commit)
     judged = dict.fromkeys(row["model"] for row in run.verdicts if row["model"])
+    run.notes += untimed_runtime_notes(session.models[name] for name in judged)
     for model in (session.models[name] for name in judged):
         artifacts = session.stored(model)
         model_rows = [row for row in run.verdicts if row["model"] == model.name]

@@ -148,7 +148,8 @@ def _program(command: Command, project: Path) -> str:
         files = short_digest(program_digest(command, project))
     except ConfigError:
         files = "unreadable"
-    return f"`{command.command}`, files {files}"
+    times = ", with times" if command.times else ""
+    return f"`{command.command}`, files {files}{times}"
 
 
 def _target(name: str | None, project: Path) -> str | None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
+from math import inf, prod
 from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from litegate.core.errors import ArtifactError
+from litegate.core.escaping import excerpt
 from litegate.runtimes.litert import Ready
-from litegate.runtimes.messages import MOST_BYTES, arrays_of
+from litegate.runtimes.messages import MOST_BYTES, Header, arrays_of
 from litegate.runtimes.program import Program, Refused
 from litegate.runtimes.runtime import Arena, Reset, demand
 from litegate.spec import Samples
@@ -109,6 +110,23 @@ class ChildRuntime:
         before them, in this call or the last. Raises Refused if the runtime cannot run them,
         ArtifactError if the program fails.
         """
+        answers, _ = self._run(ready, reset)
+        return answers
+
+    def seconds(self, ready: Ready) -> list[float]:
+        """Run some samples; return the device's own time of each. Raises as `answer`.
+
+        Raises ArtifactError too if the program does not report them.
+        """
+        answers, header = self._run(ready, "each")
+        times, samples = header.get("seconds"), len(next(iter(answers.values())))
+        if isinstance(times, list) and len(times) == samples and all(map(_is_time, times)):
+            return [float(it) for it in times]
+        expected = f'"seconds" with {samples} positive numbers'
+        raise self._program.nonsense(f'"seconds": {excerpt(str(times))}', expected)
+
+    def _run(self, ready: Ready, reset: Reset) -> tuple[dict[str, NDArray[Any]], Header]:
+        """Return the answers by name, and the reply's header."""
         inputs = [ready[name] for name in self.input_order]
         most = self._answer_bytes(len(inputs[0]))
         header = {"do": "run", "reset": reset}
@@ -119,7 +137,7 @@ class ChildRuntime:
             raise self._program.nonsense(str(error)) from error
         self._check(arrays, len(inputs[0]))
         outputs = dict(zip(self.output_order, arrays, strict=True))
-        return {name: outputs[name] for name in self.outputs}
+        return {name: outputs[name] for name in self.outputs}, header
 
     def _answer_bytes(self, samples: int) -> int:
         """Return the bytes of the answers to so many samples; the most there may be if unknown."""
@@ -160,6 +178,10 @@ class ChildRuntime:
             return Arena(**fields) if fields else None
         except TypeError as error:
             raise self._program.nonsense(str(fields)) from error
+
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, int | float) and 0 < value < inf
 
 
 def _matches(shape: tuple[int, ...], expected: tuple[int, ...]) -> bool:

@@ -249,6 +249,9 @@ ACCURACY_LIMITS = frozenset(
 ANSWER_LIMITS = ACCURACY_LIMITS | {"agreement", "output_error", "regression.agreement"}
 """Limits of what a file answers, besides those of metrics: each runtime must keep them."""
 
+LATENCY_LIMITS = frozenset(("latency", "latency_ratio", "regression.latency"))
+"""Limits of time, which each device that reports its own must keep."""
+
 
 def limit_fields(owner: type[Budget | Regression]) -> tuple[Field[Any], ...]:
     """Return the fields that are limits, with the unit in their metadata."""

@@ -11,7 +11,14 @@ from typing import Any, final
 
 from litegate.core.errors import ConfigError
 from litegate.core.escaping import plain
-from litegate.spec.budget import ACCURACY_LIMITS, ANSWER_LIMITS, Budget, Regression, limit_fields
+from litegate.spec.budget import (
+    ACCURACY_LIMITS,
+    ANSWER_LIMITS,
+    LATENCY_LIMITS,
+    Budget,
+    Regression,
+    limit_fields,
+)
 from litegate.spec.metric import LIMITS as METRIC_LIMITS
 from litegate.spec.metric import Metric
 from litegate.spec.model import Model
@@ -186,7 +193,8 @@ def runtimes_of(
     counterexamples, runs on each runtime that the budget names. One that asks for the fixture
     `runtime` runs on those besides the default, and the check of their agreement on the reference
     kernels too. A check of the arena, or of the operators that a target takes, runs on "tflm" alone
-    if the budget names it and this machine has it.
+    if the budget names it and this machine has it. A check of latency runs on the default runtime,
+    and on those of the project's own that report times.
     """
     used = limits_used(function)
     runtimes = case.budget.judged_runtimes
@@ -195,6 +203,9 @@ def runtimes_of(
         # The reference kernels are compared in any case; `only` selects among declared runtimes.
         return tuple(it for it in compared if not only or it in only or it not in runtimes)
     is_of_answers = judges_samples(function) or _PROPERTIES in _names(function)
+    if used & LATENCY_LIMITS:
+        timed = (command.name for command in case.budget.commands if command.times)
+        return (XNNPACK, *(name for name in timed if not only or name in only))
     if not (asks_for_runtime or is_of_answers):
         is_asked = "arena" in used or (_TARGET in _names(function) and _suits_tflm(case.target))
         has_tflm = has_tflm and TFLM in runtimes and (not only or TFLM in only)

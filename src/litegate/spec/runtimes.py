@@ -35,6 +35,9 @@ class Command:
     that the command line names belong to them; answers are not reused if one of them changes."""
     timeout: float = 300.0
     """Seconds that the program may take for one message, which has at most 32 samples."""
+    times: bool = False
+    """True if the program reports the device's own time of each sample: limits of latency are then
+    judged there, too."""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]*", self.name) or self.name in RUNTIMES:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
-from litegate.core.errors import ConfigError
+from litegate.core.errors import ConfigError, MeasurementError
 from litegate.core.units import Number, Quantity, Unit, text
 from litegate.measures.latency.budget import latency
 from litegate.measures.latency.confirmation import (
@@ -19,6 +19,8 @@ from litegate.measures.latency.confirmation import (
     time_here,
     time_in_fresh_process,
 )
+from litegate.measures.latency.device import CLOCK as DEVICE_CLOCK
+from litegate.measures.latency.device import device_timer
 from litegate.measures.latency.paired_test import MIN_EPOCHS, Decision
 from litegate.measures.latency.timing import one_sample
 from litegate.measures.measurement import (
@@ -32,6 +34,7 @@ from litegate.measures.measurement import (
 )
 from litegate.measures.names import Name
 from litegate.spec import Artifact
+from litegate.spec.runtimes import XNNPACK
 
 __all__ = ["DEFAULT_LIMIT", "LOWEST_LIMIT", "latency", "latency_ratio"]
 
@@ -65,14 +68,15 @@ def latency_ratio(  # noqa: PLR0913 keywords only
     is compared with another limit; with None it is only reported. The `models` gated in one run
     share the chance of a false fail. `budget` is in seconds; None means 3 s, or 10 s if an
     invocation takes more than 2 ms. A growth of up to `floor` seconds is allowed, too. `here` and
-    `elsewhere` time the contest and its confirmation.
+    `elsewhere` time the contest and its confirmation; on another runtime than the default the
+    device's own times decide, in at most 32 pairs.
 
     Raises ConfigError for a limit that cannot be kept reliably, ArtifactError if LiteRT refuses an
     artifact, MeasurementError for an empty evaluation split or a confirmation without a decision.
     """
     contest = LatencyContest(
-        candidate=candidate.tflite,
-        reference=reference.tflite,
+        candidate=candidate.ran_bytes,
+        reference=reference.ran_bytes,
         sample=one_sample(candidate),
         signatures=(candidate.signature, reference.signature),
         limit=_checked(limit),
@@ -80,6 +84,9 @@ def latency_ratio(  # noqa: PLR0913 keywords only
         budget=budget,
         floor=floor,
     )
+    if candidate.runtime != XNNPACK:
+        _demand_same_runtime(candidate, reference)
+        here = elsewhere = device_timer(candidate.runtime)
     result = time_and_confirm(contest, here=here, elsewhere=elsewhere)
     last = result.last
     return Measurement(
@@ -95,6 +102,16 @@ def latency_ratio(  # noqa: PLR0913 keywords only
         series={"candidate": last.candidates, "reference": last.references},
         repeats=_repeats(last),
     )
+
+
+def _demand_same_runtime(candidate: Artifact, reference: Artifact) -> None:
+    if candidate.runtime != reference.runtime:
+        raise MeasurementError(
+            f"the {Name.LATENCY_RATIO} of {candidate.name} cannot be measured",
+            expected=f"that {candidate.runtime} runs both files",
+            got=f"{candidate.runtime} refuses {reference.name}",
+            remedy=f"limit it in recipes that do not name {candidate.runtime}",
+        )
 
 
 def _checked(limit: Number | None) -> float | None:
@@ -138,7 +155,9 @@ def _note(result: ConfirmedDecision) -> str:
 
 
 def _undecided(decision: Decision) -> str:
-    spent = text(decision.budget, Unit.SECONDS)
+    # A device's epochs are counted: they end before the time that they may take.
+    is_counted = decision.clock == DEVICE_CLOCK
+    spent = text(decision.elapsed if is_counted else decision.budget, Unit.SECONDS)
     if decision.needs > _HOPELESS_SECONDS:
         return f"undecided after {spent}, nor in an hour: the ratio is at the limit"
     needs = f"needs about {math.ceil(decision.needs)} s"
@@ -166,9 +185,13 @@ def _evidence(result: ConfirmedDecision, reference: str) -> tuple[str, ...]:
     if result.outcome and last.epochs:
         facts.append(f"{last.over} above and {last.under} below the limit")
     facts.append(f"{last.clock} {text(last.ratio, Unit.RATIO)}")
-    facts.append(f"wall clock {text(last.wall_ratio, Unit.RATIO)}")
     times = (text(seconds, Unit.SECONDS) for seconds in (last.candidate, last.reference))
-    facts.append("{} against {}, one thread".format(*times))
+    times_text = "{} against {}".format(*times)
+    if last.clock == DEVICE_CLOCK:
+        facts.append(times_text)
+    else:
+        facts.append(f"wall clock {text(last.wall_ratio, Unit.RATIO)}")
+        facts.append(f"{times_text}, one thread")
     if result.confirmation:
         first = result.first
         facts.append(f"first process {text(first.ratio, Unit.RATIO)} in {first.epochs} fresh pairs")

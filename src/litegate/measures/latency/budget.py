@@ -21,10 +21,12 @@ from litegate.core.errors import ConfigError, MeasurementError
 from litegate.core.units import Quantity, Unit, text
 from litegate.measures.latency import timing
 from litegate.measures.latency.benchmark_fixture import Benchmark, recorded_seconds, require_enabled
+from litegate.measures.latency.device import device_latency
 from litegate.measures.measurement import Measurement, Outcome, Relation, Repeats, Rule, Ruling
 from litegate.measures.names import Name
 from litegate.measures.statistics.sequential import Floats
 from litegate.spec import Artifact
+from litegate.spec.runtimes import XNNPACK
 
 RECORDING_SECONDS = 3.0
 """The least length of the recording, so that it includes good moments of the machine: the minimum
@@ -67,11 +69,16 @@ def latency(artifact: Artifact, benchmark: Benchmark, limit: Quantity | None = N
 
     Records at least 3 s of invocations through `benchmark.pedantic`, or 0.3 s if the median is then
     at most two thirds of `limit`. The interpreter is created anew, and warmed up untimed, about
-    every 18 ms. The input is the first sample of the evaluation split.
+    every 18 ms. The input is the first sample of the evaluation split. On another runtime than the
+    default the device's own times decide, as `device_latency` says.
 
     Raises MeasurementError if the fixture is disabled or recorded nothing usable, ArtifactError if
     LiteRT refuses the artifact.
     """
+    if artifact.runtime != XNNPACK:
+        benchmark.disabled = True  # it has nothing to record, and warns if it is not called
+        benchmark.pedantic(bool, setup=tuple, rounds=1)
+        return device_latency(artifact, limit)
     require_enabled(benchmark, artifact.name)
     create = timing.invoke_factory(
         artifact.tflite, timing.one_sample(artifact), artifact.name, artifact.signature

@@ -73,6 +73,8 @@ class Terms:
     """The largest ratio allowed; None reports the ratio and decides nothing."""
     budget: float
     """Seconds."""
+    most_epochs: int | None = None
+    """Epochs after which the budget counts as spent; None: as many as it has time for."""
     floor: float = 0.0
     """The growth in seconds that is allowed whatever the ratio; it widens the limit of a small
     model."""
@@ -195,7 +197,7 @@ def _signs(excesses: list[float]) -> tuple[int, int]:
 def _is_spent(epochs: list[Epoch], terms: Terms) -> bool:
     elapsed = epochs[-1].elapsed
     is_reported = terms.limit is None and len(epochs) >= MIN_EPOCHS and elapsed >= REPORT_SECONDS
-    return is_reported or elapsed >= terms.budget
+    return is_reported or elapsed >= terms.budget or len(epochs) == terms.most_epochs
 
 
 def _decision(epochs: list[Epoch], terms: Terms, early: Outcome | None, clock: str) -> Decision:
