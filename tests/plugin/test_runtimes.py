@@ -12,6 +12,7 @@ from litegate.spec import Kind
 from litegate.testing import tiny
 
 CHECKS = Path(__file__).resolve().parents[2] / "checks"
+HYBRID = Kind.DYNAMIC_RANGE
 LIMITS = "accuracy=lg.percent(90), accuracy_drop=lg.points(5), extra_errors=lg.per_thousand(50),"
 
 
@@ -196,6 +197,25 @@ def test_a_file_that_a_runtime_refuses_fails_in_its_words(gated):
     evidence = rows["accuracy drop on tflm"]["evidence"]
     assert evidence[-2].startswith("the reference ran on xnnpack, since tflm refuses it: ")
     assert evidence[-1].startswith("TensorFlow Lite Micro 0.")
+
+
+def test_a_refused_file_that_is_only_shown_is_a_note(gated):
+    """A recipe with gate=False fails nothing, and the reader learns where it would not run."""
+    pytest.importorskip("tflite_micro", exc_type=ImportError)
+    recipes = (
+        "lg.recipes.int8_qat(name='int8_qat', from_scratch=True),"
+        " lg.recipes.dynamic_range(gate=False)"
+    )
+    kinds = {"float32": Kind.FLOAT32, "int8_qat": Kind.INT8_QAT}
+    files = {name: tiny(kind) for name, kind in (kinds | {"dynamic_range": HYBRID}).items()}
+    done = gated("runtimes=('xnnpack', 'tflm')", recipes=recipes, files=files)
+    assert done.ret == 0
+    (note,) = [note for note in gated.report()["notes"] if "dynamic_range" in note]
+    assert note.startswith("tiny/dynamic_range is not gated: tflm refuses tiny/dynamic_range: ")
+    assert "failed to prepare" in note
+    assert not [row for row in gated.report()["verdicts"] if row["recipe"] == "dynamic_range"]
+    gated("", recipes=recipes, files=files)
+    assert not [note for note in gated.report()["notes"] if "refuses" in note]
 
 
 @pytest.mark.slow

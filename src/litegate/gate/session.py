@@ -333,8 +333,11 @@ def conclude(session: GateSession, run: Run) -> dict[str, Any]:
     # Late: only the end of a run that judged something needs these.
     from litegate.measures.accuracy.leaks import leaked_sample_notes
     from litegate.measures.lints.gains import gain_notes
-    from litegate.measures.lints.runtime_differences import runtime_difference_notes
     from litegate.measures.lints.untimed_runtimes import untimed_runtime_notes
+    from litegate.measures.lints.runtime_differences import (
+        runtime_difference_notes,
+        runtime_refusal_notes,
+    )
     from litegate.measures.names import RULES, without_runtime
     from litegate.measures.overview import missing_accuracy_notes, overview, recipe_notes
     from litegate.measures.runtime_matrix import runtime_rows
@@ -356,6 +359,10 @@ def conclude(session: GateSession, run: Run) -> dict[str, Any]:
         run.notes += [*notes, *missing_accuracy_notes(model)]
         run.notes += recipe_notes(model, artifacts, is_compared=run.base is not None)
         run.notes += leaked_sample_notes(model, artifacts.values())
+        for recipe in select_recipes(model, session.options.only_recipes):
+            if not recipe.gate and recipe.name in artifacts:
+                shown, budget = artifacts[recipe.name], model.budget_of(recipe)
+                run.notes += runtime_refusal_notes(shown, budget, model_rows)
         for recipe in gated_recipes(model, session.options.only_recipes):
             recipe_rows = [row for row in model_rows if row["recipe"] == recipe.name]
             budget = model.budget_of(recipe)

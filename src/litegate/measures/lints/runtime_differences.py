@@ -1,4 +1,4 @@
-"""Warn about runtimes that decide otherwise than the default one where no limit covers that."""
+"""Warn about what runtimes do besides the default one, where no check covers it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from litegate.core.errors import LitegateError
 from litegate.core.units import percent, text
 from litegate.measures.accuracy.runtime_agreement import runtime_agreement
+from litegate.measures.structure.runtime_trial import trial_of
 from litegate.spec import Artifact, Budget
 from litegate.spec.runtimes import XNNPACK
 
@@ -26,10 +27,7 @@ def runtime_difference_notes(
     """
     if budget.runtime_agreement is not None:
         return
-    judged = {row["measurement"] for row in rows}
-    for runtime in budget.judged_runtimes:
-        if runtime == XNNPACK or not any(name.endswith(f" on {runtime}") for name in judged):
-            continue
+    for runtime in _further_runtimes(budget, rows):
         elsewhere = replace(artifact, runtime=runtime)
         try:
             agreement = runtime_agreement(elsewhere, _LEAST_ALIKE, most=len(artifact.evaluation.x))
@@ -41,3 +39,24 @@ def runtime_difference_notes(
                 f" {text(agreement.value, agreement.unit)} of {agreement.n:,} samples; no limit"
                 " covers that, Budget(runtime_agreement=...)"
             )
+
+
+def runtime_refusal_notes(
+    artifact: Artifact, budget: Budget, rows: Iterable[Mapping[str, Any]]
+) -> Iterator[str]:
+    """Yield a note for each further runtime that refuses a file which is shown and not gated.
+
+    `rows` are the model's verdicts, as in `runtime_difference_notes`.
+    """
+    for runtime in _further_runtimes(budget, rows):
+        trial = trial_of(replace(artifact, runtime=runtime))
+        if trial.refusal:
+            yield f"{artifact.name} is not gated: {trial.refusal}"
+
+
+def _further_runtimes(budget: Budget, rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the runtimes of a budget, besides the default, that the run judged."""
+    judged = [row["measurement"] for row in rows]
+    for runtime in budget.judged_runtimes:
+        if runtime != XNNPACK and any(name.endswith(f" on {runtime}") for name in judged):
+            yield runtime
