@@ -15,6 +15,7 @@ import litegate as lg
         accuracy_drop=lg.points(2),
         keras_agreement=lg.percent(99),
         runtime_agreement=lg.percent(99),
+        runtimes=("xnnpack", "tflm"),
         size=lg.kib(12),
         size_ratio=0.70,
         latency=lg.ms(0.05),

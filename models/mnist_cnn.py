@@ -21,6 +21,7 @@ import litegate as lg
         keras_agreement=lg.percent(99.8),
         keras_difference=lg.quanta(8),
         runtime_agreement=lg.percent(99),
+        runtimes=("xnnpack", "tflm"),
         size=lg.kib(25),
         size_ratio=0.30,
         compressed_size=lg.kib(24),
