@@ -333,11 +333,11 @@ def conclude(session: GateSession, run: Run) -> dict[str, Any]:
     # Late: only the end of a run that judged something needs these.
     from litegate.measures.accuracy.leaks import leaked_sample_notes
     from litegate.measures.lints.gains import gain_notes
-    from litegate.measures.lints.untimed_runtimes import untimed_runtime_notes
     from litegate.measures.lints.runtime_differences import (
         runtime_difference_notes,
         runtime_refusal_notes,
     )
+    from litegate.measures.lints.untimed_runtimes import untimed_runtime_notes
     from litegate.measures.names import RULES, without_runtime
     from litegate.measures.overview import missing_accuracy_notes, overview, recipe_notes
     from litegate.measures.runtime_matrix import runtime_rows

@@ -60,7 +60,8 @@ def runtime_agreement(
 
     def losses_of(chosen: Indices) -> NDArray[np.bool_]:
         (pair,) = _scores(here, candidate, chosen).values()
-        return decide(pair[0], here.name).chosen != decide(pair[1], candidate.name).chosen
+        sides = decide(pair[0], here.name), decide(pair[1], candidate.name)
+        return np.not_equal(*(side.chosen for side in sides))
 
     samples = judge_samples(
         (here, candidate),
