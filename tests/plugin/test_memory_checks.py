@@ -5,6 +5,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import needs
 import pytest
 
 from litegate.gate import collection
@@ -100,10 +101,10 @@ def report_of(memory):
     return json.loads((memory.path / ".litegate" / "report" / "report.json").read_text())
 
 
+@needs.tflm
 @pytest.mark.parametrize("difference", [-1, 0])
 def test_arena_on_tflm_is_the_recorded_one_just_below_and_at_its_limit(memory, difference):
     """Its total, not the plan, decides; the table of recipes shows the same number."""
-    pytest.importorskip("tflite_micro", exc_type=ImportError)
     total = int(arena(replace(tiny_artifact(), runtime="tflm")).value)
     done = memory(f"arena=lg.byte({total + difference}), runtimes=('xnnpack', 'tflm')")
     assert done.ret == (difference < 0)

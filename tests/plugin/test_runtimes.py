@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import needs
 import pytest
 
 from litegate.gate.checks import verdicts
@@ -179,9 +180,9 @@ def test_a_runtime_that_is_not_installed_is_never_replaced(gated, monkeypatch, i
         done.stdout.fnmatch_lines(["NOT MEASURED*[[]tiny-int8_qat-tflm[]] and 3 more: NOT JUDGED*"])
 
 
+@needs.tflm
 def test_a_file_that_a_runtime_refuses_fails_in_its_words(gated):
     """And a reference that it refuses is judged on the default runtime, which is said."""
-    pytest.importorskip("tflite_micro", exc_type=ImportError)
     hybrid = {"float32": tiny(Kind.FLOAT32), "int8_qat": tiny(Kind.DYNAMIC_RANGE)}
     done = gated("runtimes=('tflm',)", files=hybrid)
     assert done.ret == 1
@@ -199,9 +200,9 @@ def test_a_file_that_a_runtime_refuses_fails_in_its_words(gated):
     assert evidence[-1].startswith("TensorFlow Lite Micro 0.")
 
 
+@needs.tflm
 def test_a_refused_file_that_is_only_shown_is_a_note(gated):
     """A recipe with gate=False fails nothing, and the reader learns where it would not run."""
-    pytest.importorskip("tflite_micro", exc_type=ImportError)
     recipes = (
         "lg.recipes.int8_qat(name='int8_qat', from_scratch=True),"
         " lg.recipes.dynamic_range(gate=False)"

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import needs
 import numpy as np
 import pytest
 from tiny import selector
@@ -300,17 +301,17 @@ def test_runtimes_that_cannot_be_judged_are_an_error(compare, samples, args, par
     assert part in done.stderr
 
 
+@needs.tflm
 def test_memory_on_tflm_is_recorded_of_both_files(compare, samples):
     """Beside the plan of both; a record and a plan are never compared."""
-    pytest.importorskip("tflite_micro", exc_type=ImportError)
     judged = rows(compare(FLOAT, INT8, "--data", "data.npz", "--runtime", "tflm", "--json"))
     recorded, planned = judged["arena on tflm"], judged["arena"]
     assert recorded[0] > recorded[1]
     assert all(whole > part for whole, part in zip(recorded, planned, strict=True))
 
 
+@needs.tflm
 def test_a_file_that_a_runtime_refuses_is_not_compared(compare, samples):
-    pytest.importorskip("tflite_micro", exc_type=ImportError)
     done = compare(INT8, tiny(Kind.DYNAMIC_RANGE), "--data", "data.npz", "--runtime", "tflm")
     assert done.exit_code == 2
     assert "tflm refuses b.tflite\n" in done.stderr

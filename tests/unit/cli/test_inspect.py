@@ -4,6 +4,7 @@ import json
 import random
 import re
 
+import needs
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 from documents import PROJECT
@@ -310,9 +311,9 @@ def test_the_hook_for_pre_commit_is_a_command_line_that_fails(inspect):
         assert inspect(tflite, *entry, *hook["args"]).exit_code == status
 
 
+@needs.tflm
 def test_runtimes_run_the_file_and_say_what_they_recorded(inspect):
     """In one run: what the runtime records, in words, in JSON and for a hook."""
-    pytest.importorskip("tflite_micro", exc_type=ImportError)
     said = inspect(INT8, "--runtime", "tflm", width=400).stdout
     for part in (
         "runtime tflm         runs it, version 0.",
@@ -327,8 +328,8 @@ def test_runtimes_run_the_file_and_say_what_they_recorded(inspect):
     assert (found["arena"]["total"], found["arena"]["head"]) == (2688, 528)
 
 
+@needs.tflm
 def test_a_file_that_a_runtime_refuses_fails_the_check(inspect):
-    pytest.importorskip("tflite_micro", exc_type=ImportError)
     done = inspect(tiny(Kind.DYNAMIC_RANGE), "--check", "--runtime", "tflm")
     assert done.exit_code == 1
     head, reason = done.stdout.splitlines()

@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import needs
 import pytest
 from scenes import scene
 
@@ -20,7 +21,7 @@ from litegate.spec.runtimes import TFLM
 from litegate.spec.targets import Rule, Target, load
 from litegate.testing import artifact, tiny_artifact
 
-pytest.importorskip("tflite_micro", exc_type=ImportError)
+pytestmark = needs.tflm
 
 INT8 = replace(tiny_artifact(), runtime=TFLM)
 HYBRID = replace(tiny_artifact(Kind.DYNAMIC_RANGE), runtime=TFLM)

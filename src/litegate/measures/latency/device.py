@@ -142,7 +142,7 @@ def device_latency(artifact: Artifact, limit: Quantity | None) -> Measurement:
 def _evidence(result: ConfirmedDecision) -> tuple[str, ...]:
     last = result.last
     counts = (f"{last.over} above and {last.under} below the limit",) if last.outcome else ()
-    again = ("confirmed by a program started anew",) if result.confirmation else ()
+    again = ("confirmed by a program that was started again",) if result.confirmation else ()
     elapsed = text(last.elapsed, Unit.SECONDS)
     return (f"{last.epochs} fresh loads in {elapsed}", *counts, *again, f"the {CLOCK}")
 
