@@ -4,9 +4,12 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fake_boards import FIRST, LOADED, MESSAGES, answering, example, python, table
+from typer.testing import CliRunner
 
+from litegate.cli import app
 from litegate.spec import Kind
 from litegate.testing import evaluation, tiny
 
@@ -136,6 +139,25 @@ def test_a_board_is_chosen_and_left_out_by_its_name(boards):
     done = boards(ABSENT, "--litegate-runtime", "absnet")
     done.stderr.fnmatch_lines(
         ["*there is no runtime absnet*", "*xnnpack, reference, tflm, absent*"]
+    )
+
+
+def test_commands_find_a_runtime_in_the_project_s_models(boards, monkeypatch):
+    """In the folder of the project; the board answers the samples of its table alone."""
+    boards({"board": answering("sound.json")}, "--collect-only")
+    (boards.path / "model.tflite").write_bytes(INT8)
+    split = evaluation()
+    np.savez(boards.path / "data.npz", x=split.x, y=split.y)
+    monkeypatch.chdir(boards.path)
+    arguments = ["compare", "model.tflite", "model.tflite", "--data", "data.npz"]
+    done = CliRunner().invoke(app, [*arguments, "--runtime", "board"], env={"COLUMNS": "200"})
+    assert done.exit_code == 0, done.output
+    assert "accuracy regression on board" in done.output
+    (boards.path / "board.py").write_text(ABSENT["absent"])
+    done = CliRunner().invoke(app, ["inspect", "model.tflite", "--runtime", "board"])
+    assert (done.exception.what, done.exception.got) == (
+        "there is no board on this machine",
+        "no /dev/ttyACM0",
     )
 
 

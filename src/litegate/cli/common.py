@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path, PurePath
 from typing import Annotated
 
 import typer
 
 from litegate.core.errors import ArtifactError, ConfigError, LitegateError
+from litegate.core.options import parse
+from litegate.gate.project_settings import settings
+from litegate.runtimes.runtime import demand
 from litegate.spec import Model
+from litegate.spec.loader import discover
+from litegate.spec.runtimes import RUNTIMES
 
 
 def print_error(error: LitegateError) -> None:
@@ -29,6 +34,20 @@ def declared_model(models: Mapping[str, Model], name: str) -> Model:
         known = ", ".join(models) or "at least one model"
         raise ConfigError(f"there is no model {name}", expected=known)
     return models[name]
+
+
+def demand_runtimes(names: Collection[str]) -> None:
+    """Raise ConfigError for a runtime that does not exist, or that this machine does not have.
+
+    Names besides litegate's are those of the project in the working directory. Raises as `discover`
+    and `demand`.
+    """
+    if not {*names} <= {*RUNTIMES}:
+        options = parse(Path.cwd(), {}, settings(Path.cwd()))
+        if options.models.is_dir():
+            discover(options.models, options.project)
+    for name in names:
+        demand(name)
 
 
 def distinct_names(a: Path, b: Path) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from typing import Annotated, final
 import numpy as np
 import typer
 
-from litegate.cli.common import distinct_names, print_error, read
+from litegate.cli.common import demand_runtimes, distinct_names, print_error, read
 from litegate.core.errors import ConfigError, LitegateError
 from litegate.data.npz import LabelledSamples, read_samples
 from litegate.measures.measurement import Outcome
@@ -22,7 +22,6 @@ from litegate.measures.regression.file_comparison import (
     zero_sample,
 )
 from litegate.report.comparison import as_json, show
-from litegate.runtimes.runtime import demand
 from litegate.runtimes.sandbox import run_in_sandbox
 from litegate.spec.runtimes import RUNTIMES, XNNPACK
 
@@ -63,7 +62,8 @@ def compare_files(  # noqa: PLR0913 options of a command
         str,
         typer.Option(
             metavar="NAMES",
-            help=f"The runtimes that both are run on, separated by commas: {', '.join(RUNTIMES)}.",
+            help=f"The runtimes that both are run on, separated by commas: {', '.join(RUNTIMES)},"
+            " or a runtime that a model of this project declares.",
         ),
     ] = XNNPACK,
     to_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -110,8 +110,7 @@ class _Request:
 def _runtimes(names: str, data: Path | None) -> tuple[str, ...]:
     """Return the named runtimes. Raises ConfigError for one that this machine does not have."""
     runtimes = tuple(dict.fromkeys(name.strip() for name in names.split(",")))
-    for name in runtimes:
-        demand(name)
+    demand_runtimes(runtimes)
     if runtimes != (XNNPACK,) and data is None:
         raise ConfigError("--runtime needs --data: without samples nothing is run")
     return runtimes

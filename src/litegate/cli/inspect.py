@@ -11,14 +11,13 @@ from typing import Annotated
 
 import typer
 
-from litegate.cli.common import read
+from litegate.cli.common import demand_runtimes, read
 from litegate.core.digests import short_digest
 from litegate.core.errors import ArtifactError, ConfigError
 from litegate.core.escaping import listed, plain
 from litegate.measures.structure.inspection import Inspection, inspection
 from litegate.measures.structure.runtime_trial import RuntimeTrial, try_on
 from litegate.report.inspection import as_json, refusals, show
-from litegate.runtimes.runtime import demand
 from litegate.spec.runtimes import RUNTIMES
 from litegate.spec.targets import KNOWN, Target, load
 
@@ -42,7 +41,8 @@ def inspect(
         list[str] | None,
         typer.Option(
             metavar="RUNTIME",
-            help=f"Run the file there, in a child process: {', '.join(RUNTIMES)}.",
+            help=f"Run the file there, in a child process: {', '.join(RUNTIMES)}, or a runtime"
+            " that a model of this project declares.",
         ),
     ] = None,
     to_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -67,8 +67,7 @@ def inspect(
         )
     names = target or (() if check else KNOWN)
     targets = tuple(load(name, Path.cwd()) for name in names)
-    for name in runtime or ():
-        demand(name)
+    demand_runtimes(runtime or ())
     trial = partial(_inspect, targets=targets, runtimes=tuple(runtime or ()), signature=signature)
     if check:
         raise typer.Exit(int(_print_refusals(files, trial, [*names, *(runtime or ())])))

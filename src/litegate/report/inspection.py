@@ -18,6 +18,7 @@ from litegate.measures.structure.macs import Cost
 from litegate.measures.structure.operators import operator_label
 from litegate.measures.structure.runtime_trial import RuntimeTrial
 from litegate.report.columns import console
+from litegate.spec.runtimes import TFLM
 from litegate.tflite.graph import Operator, Signature, Tensor
 from litegate.tflite.variables import User, Variable
 
@@ -117,8 +118,9 @@ def _trial(trial: RuntimeTrial) -> Iterator[tuple[str, str]]:
         named = (*arena.parts.items(), ("rest", arena.rest))
         parts = ", ".join(f"{name} {size:,} B" for name, size in named)
         recorded = f"{arena.total:,} B recorded: head {arena.head:,} B, tail {arena.tail:,} B"
-        board = "reference kernels on this machine, not your board"
-        yield f"arena on {trial.runtime}", f"{recorded} ({parts}); {board}"
+        is_here = trial.runtime == TFLM
+        board = "; reference kernels on this machine, not your board" if is_here else ""
+        yield f"arena on {trial.runtime}", f"{recorded} ({parts}){board}"
     for output in trial.outputs:
         yield f"answers on {trial.runtime}", f"{output}, to {trial.samples} drawn samples"
 

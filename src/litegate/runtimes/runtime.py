@@ -137,8 +137,12 @@ def demand(runtime: str) -> None:
             f"there is no runtime {runtime}", expected=f"one of {', '.join(runtime_names())}"
         )
     if reason := missing(runtime):
-        what, _, install = reason.partition(": ")
-        raise ConfigError(f"there is no {runtime} on this machine", got=what, remedy=install)
+        what, colon, remedy = reason.rpartition(": ")
+        raise ConfigError(
+            f"there is no {runtime} on this machine",
+            got=what if colon else reason,
+            remedy=remedy if colon else "",
+        )
 
 
 def described(runtime: str) -> str:

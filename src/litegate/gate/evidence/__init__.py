@@ -25,7 +25,7 @@ from litegate.report.html.page_data import (
 )
 from litegate.report.outcomes import Report
 from litegate.spec import Artifact
-from litegate.spec.runtimes import RUNTIMES, XNNPACK
+from litegate.spec.runtimes import XNNPACK, runtime_names
 from litegate.tflite.graph import Graph
 from litegate.tflite.parser import parse
 
@@ -65,7 +65,7 @@ def _further_runtimes(report: Report) -> Mapping[tuple[str, str], list[str]]:
     """Return the runtimes besides the default that each candidate was judged on."""
     runtimes: dict[tuple[str, str], list[str]] = defaultdict(list)
     for row in report.get("runtimes") or ():
-        if row["runtime"] in RUNTIMES and row["runtime"] != XNNPACK:
+        if row["runtime"] in runtime_names() and row["runtime"] != XNNPACK:
             runtimes[str(row["model"]), str(row["recipe"])].append(str(row["runtime"]))
     return runtimes
 
