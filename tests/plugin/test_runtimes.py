@@ -225,3 +225,29 @@ def test_a_fault_on_one_runtime_alone_is_noticed_there(gated):
     (proof,) = gated.report()["proofs"]
     (planted,) = (f for f in proof["faults"] if f["name"] == "another_file_on_runtime")
     assert planted["noticed_by"] == {"test_accuracy_reaches_its_floor[reference]": 1}
+
+
+DELETED = {
+    "": (),
+    "test_runtimes_decide_alike": ("runtime agreement",),
+    "test_runtime_takes_the_file": ("runtime violations",),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("check", DELETED)
+def test_survivors_name_a_deleted_check_of_runtimes(gated, check):
+    """With all of them the gate on two runtimes is proven."""
+    gated.project.real_checks(examples=5)
+    file = gated.path / "checks" / "test_runtimes.py"
+    head, *functions = file.read_text().split("\n\n\ndef ")
+    kept = [it for it in functions if not check or not it.startswith(check)]
+    file.write_text("\n\n\ndef ".join([head, *kept]))
+    budget = "runtime_agreement=lg.percent(95), runtimes=('xnnpack', 'reference')"
+    families = ("--prove-family=accuracy", "--prove-family=operators")
+    done = gated(budget, "--prove", *families, "-m", "not latency", "--prove-budget=900")
+    (proof,) = gated.report()["proofs"]
+    assert proof["holds"] is not bool(check)
+    assert done.ret == bool(check)
+    named = {survivor["what"] for survivor in proof["survivors"]}
+    assert named == set(DELETED[check])
