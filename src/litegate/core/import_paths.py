@@ -45,9 +45,16 @@ def own_folders(project: Path) -> tuple[Path, ...]:
     Excludes the folders of installed packages, even if their environment lies in the project.
     """
     root = project.resolve()
-    folders = (Path(entry or ".").resolve() for entry in sys.path)
+    folders = (Path(entry or ".").resolve() for entry in sys.path if not _holds_packages(entry))
     own = (folder for folder in folders if folder.is_relative_to(root) and folder.is_dir())
     return tuple(dict.fromkeys(folder for folder in own if not installed(folder)))
+
+
+@cache  # keys ask for the project's folders dozens of times a run; Python's own do not move
+def _holds_packages(entry: str) -> bool:
+    """Return True for an absolute entry of the import path that holds installed packages."""
+    path = Path(entry)
+    return path.is_absolute() and installed(path.resolve())
 
 
 def path_for(project: Path, checkout: Path) -> list[str]:
