@@ -46,14 +46,23 @@ def rows(project):
     return json.loads(path.read_text("utf-8"))
 
 
-def test_a_projects_own_fault_is_planted_and_noticed(project):
+def test_a_projects_own_fault_is_planted_and_samples_on_disk_are_proven_in_part(
+    project, monkeypatch
+):
+    """200 samples of 400 bytes, of which 100 are held in memory, are judged whole."""
+    monkeypatch.setattr(rows_on_disk, "IN_MEMORY", 100 * 400)
     few_checks(project.model(BUDGET))
     (project.path / "checks" / "faults.py").write_text(DEAD_CHANNELS)
     done = project.run(*QUICK, "--prove-family", "accuracy")
     done.stdout.fnmatch_lines(["*accuracy/dead_channels*test_accuracy_stays_within_tolerance*"])
-    (proof,) = rows(project)["proofs"]
-    mine = next(row for row in proof["faults"] if row["name"] == "dead_channels")
-    assert mine["noticed_by"]["test_accuracy_stays_within_tolerance"] <= 6
+    done.stdout.fnmatch_lines(["*tiny/int8_qat is proven on 100 of 200 samples, evenly drawn*"])
+    report = rows(project)
+    accuracy = next(row for row in report["verdicts"] if row["measurement"] == "accuracy")
+    assert (accuracy["n"], accuracy["verdict"]) == (200, "pass")
+    climbed = {row["name"]: row["noticed_by"] for row in report["proofs"][0]["faults"]}
+    assert climbed["dead_channels"]["test_accuracy_stays_within_tolerance"] <= 6
+    assert climbed["wrong_answers"]
+    assert climbed["samples_too_small"]
 
 
 def test_a_gate_of_one_check_is_not_proven_and_is_told_what_it_lacks(project):
@@ -279,19 +288,5 @@ def test_each_gated_recipe_is_proven_apart(project):
     )
     files = {"float32": tiny(Kind.FLOAT32), "int8_qat": tiny(), "ptq": tiny(Kind.INT8_PTQ)}
     few_checks(project.model(BUDGET, recipes=recipes, files=files))
-    project.run(*QUICK, "--prove-family", "size")
+    project.run("checks/", "--prove", "--prove-family", "size", "-k", GROWTH)
     assert [row["recipe"] for row in rows(project)["proofs"]] == ["int8_qat", "ptq"]
-
-
-def test_samples_on_disk_are_judged_whole_and_proven_in_part(project, monkeypatch):
-    """200 samples of 400 bytes, of which 100 are held in memory."""
-    monkeypatch.setattr(rows_on_disk, "IN_MEMORY", 100 * 400)
-    few_checks(project.model(BUDGET))
-    done = project.run(*QUICK, "--prove-family", "accuracy")
-    done.stdout.fnmatch_lines(["*tiny/int8_qat is proven on 100 of 200 samples, evenly drawn*"])
-    report = rows(project)
-    accuracy = next(row for row in report["verdicts"] if row["measurement"] == "accuracy")
-    assert (accuracy["n"], accuracy["verdict"]) == (200, "pass")
-    climbed = {row["name"]: row["noticed_by"] for row in report["proofs"][0]["faults"]}
-    assert climbed["wrong_answers"]
-    assert climbed["samples_too_small"]

@@ -304,8 +304,9 @@ def test_a_file_that_preprocessing_reads_is_part_of_the_key(ready):
     assert done.ret == 1
     said(done, "preprocessing")
     gain.unlink()
-    assert ready.run(*ONE).ret != 0
-    said(ready.run(*ONE), "a file that the preprocessing of samples reads cannot be read")
+    done = ready.run(*ONE)
+    assert done.ret != 0
+    said(done, "a file that the preprocessing of samples reads cannot be read")
 
 
 def test_a_file_that_preprocessing_reads_must_be_declared(ready):
