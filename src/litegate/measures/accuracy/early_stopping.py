@@ -21,7 +21,7 @@ from litegate.measures.statistics.betting import Decision, Limits, Losses
 from litegate.measures.statistics.proportions import TAIL
 from litegate.runtimes.inference import keeps_answers, loaded
 from litegate.runtimes.known_answers import Indices
-from litegate.spec import Artifact
+from litegate.spec import Artifact, Evaluation
 from litegate.spec.runtimes import XNNPACK
 
 ERROR = 0.01
@@ -95,7 +95,7 @@ class Stop:
 class JudgedSamples:
     """The samples that a check judges: some if they decide its limit, else all of its split."""
 
-    candidate: Artifact
+    split: Evaluation
     may_stop: bool = False
     stop: Stop | None = None
 
@@ -107,7 +107,7 @@ class JudgedSamples:
     @property
     def groups(self) -> NDArray[np.intp]:
         """Equal numbers for equal samples."""
-        groups = originals(self.candidate.evaluation)
+        groups = originals(self.split)
         return groups if self.stop is None else groups[self.stop.chosen]
 
     def explain(self, measurement: Measurement) -> Measurement:
@@ -116,7 +116,7 @@ class JudgedSamples:
             return self.stop.explain(measurement)
         if not self.may_stop:
             return measurement
-        judged = f"all {len(self.candidate.evaluation.x):,} samples"
+        judged = f"all {len(self.split.x):,} samples"
         return replace(measurement, evidence=(judged, *measurement.evidence))
 
 
@@ -136,13 +136,13 @@ def judge_samples(
     share the chance of an error. Without a limit, and on the default runtime, which is fast, a
     check judges all samples.
     """
-    candidate = artifacts[-1]
+    split, candidate = artifacts[0].evaluation, artifacts[-1]
     if limit is None or candidate.runtime == XNNPACK:
-        return JudgedSamples(candidate=candidate)
+        return JudgedSamples(split=split)
     error, bound = ERROR / checks, _as_loss(limit.value, relation)
     order = random_order(candidate)
     first = np.zeros(len(order), dtype=np.bool_)
-    first[first_indices(originals(candidate.evaluation)[order])] = True
+    first[first_indices(originals(split)[order])] = True
     values = np.empty(0)
     with loaded(*artifacts):
         for end in looks(len(order)):
@@ -156,10 +156,10 @@ def judge_samples(
                     relation=relation,
                     error=error,
                 )
-                return JudgedSamples(candidate=candidate, may_stop=True, stop=stop)
+                return JudgedSamples(split=split, may_stop=True, stop=stop)
             if not all(map(keeps_answers, artifacts)):
                 break
-    return JudgedSamples(candidate=candidate, may_stop=True)
+    return JudgedSamples(split=split, may_stop=True)
 
 
 def with_whole_split(artifact: Artifact) -> Artifact:
