@@ -3,11 +3,19 @@
 import functools
 import json
 import os
+import subprocess
 import sys
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
-import forked
+import numpy as np
 import pytest
+
+from litegate.measures.accuracy import accuracy, flips
+from litegate.measures.accuracy.runtime_agreement import runtime_agreement
+from litegate.spec import Evaluation
+from litegate.testing import artifact
 
 DATA = os.environ.get("LITEGATE_DATA", "")
 MISSING = "LITEGATE_DATA names no folder with the MLPerf Tiny files"
@@ -41,12 +49,16 @@ SIZES = {"resnet8_int8": 96, "ad01_int8": 270}
 """KB, as the MLPerf Tiny paper has them (Banbury et al. 2021)."""
 
 
+@pytest.fixture(autouse=True)
+def runtimes_are_threads():
+    """They are processes here."""
+
+
 @functools.cache
 def litegate(*args):
-    """Run the command, once for all tests that look at the same answer; in forks."""
-    forked.load()
+    """Run the command, once for all tests that look at the same answer."""
     argv = [Path(sys.executable).with_name("litegate"), *args]
-    return forked.run(argv, capture_output=True, text=True, timeout=300, check=False)
+    return subprocess.run(argv, capture_output=True, text=True, timeout=300, check=False)
 
 
 def file(name):
@@ -118,3 +130,47 @@ def test_resnet8_on_cifar10_loses_six_hundredths_of_a_point():
     lost = next(one for one in found["verdicts"] if one["measurement"].startswith("accuracy"))
     assert lost["verdict"] == "pass"
     assert lost["interval"]["low"] < lost["value"] < lost["interval"]["high"] < 0.005
+
+
+def decisions_without_litegate(name, runtime, step, folder):
+    out = folder / f"{name}-{runtime}.npy"
+    images = Path(DATA) / "cifar10_test.npz"
+    script = Path(__file__).with_name("direct_answers.py")
+    argv = [sys.executable, script, file(name), runtime, images, str(step), out]
+    subprocess.run(argv, check=True, capture_output=True, timeout=3600)
+    return np.load(out)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", [50, 1], ids=["200 images", "10,000 images"])
+def test_runtimes_answer_as_their_own_packages_do(tmp_path, step):
+    """Accuracy, flips and agreement, to the digit."""
+    pytest.importorskip("tflite_micro", exc_type=ImportError)
+    with np.load(Path(DATA) / "cifar10_test.npz") as arrays:
+        x, labels = arrays["x_test"][::step].astype(np.float32), arrays["y_test"][::step]
+    split = Evaluation(
+        digest=f"every {step}", x=x, y=labels, classes=tuple("0123456789"), domain=(0.0, 255.0)
+    )
+    pair = [
+        artifact(Path(file(f"resnet8_{kind}")).read_bytes(), split=split)
+        for kind in ("float32", "int8")
+    ]
+    direct = {}
+    for runtime in ("xnnpack", "reference", "tflm"):
+        reference, candidate = (replace(side, runtime=runtime) for side in pair)
+        direct[runtime] = [
+            decisions_without_litegate(f"resnet8_{kind}", runtime, step, tmp_path)
+            for kind in ("float32", "int8")
+        ]
+        before, after = (decided == labels for decided in direct[runtime])
+        assert accuracy(reference).value == Fraction(int(before.sum()), len(labels))
+        assert accuracy(candidate).value == Fraction(int(after.sum()), len(labels))
+        counted = flips(reference, candidate)
+        assert counted.broken == (before & ~after).sum()
+        assert counted.fixed == (~before & after).sum()
+        if runtime != "xnnpack":
+            for side, here, there in zip(
+                (reference, candidate), direct["xnnpack"], direct[runtime], strict=True
+            ):
+                agreement = runtime_agreement(side, most=len(x))
+                assert agreement.value == Fraction(int((here == there).sum()), len(labels))
