@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from fake_boards import FIRST, LOADED, MESSAGES, answering, example, python, tab
 from typer.testing import CliRunner
 
 from litegate.cli import app
+from litegate.runtimes.inference import all_outputs
 from litegate.spec import Kind
 from litegate.testing import evaluation, tiny
 
@@ -37,20 +39,21 @@ def boards(project):
     for name, tflite in {"sound": INT8, "other": OTHER}.items():
         (project.path / f"{name}.json").write_text(table(tflite, evaluation().x))
 
-    def run(programs, *args, budget="", more="", timeout=60, **planted):
+    def run(programs, *args, budget="", more="", split=None):
         for name, program in programs.items():
             (project.path / f"{name}.py").write_text(program)
         recipes = ", ".join(
             f"lg.recipes.int8_qat(name='of_{name}', from_scratch=True, {PORTS}, budget=lg.Budget("
             f"runtimes=('xnnpack', lg.Command(name={name!r}, command={_command(name)!r},"
-            f" timeout={1.5 if name == 'hangs' else timeout}{more}))))"
+            f" timeout={1.5 if name == 'hangs' else 60}{more}))))"
             for name in programs
         )
         files = dict.fromkeys((f"of_{name}" for name in programs), INT8)
         project.model(
             f"accuracy=lg.percent(90), {budget}",
             recipes=recipes,
-            files={"float32": tiny(Kind.FLOAT32), **files} | planted,
+            files={"float32": tiny(Kind.FLOAT32), **files},
+            split=split,
         )
         return project.run("checks/", *args)
 
@@ -216,20 +219,51 @@ def test_latency_is_judged_by_the_board_s_own_times(boards, short_recordings):
 
 
 @pytest.mark.slow
-def test_an_operator_that_deviates_on_a_board_is_named(boards):
-    """The board runs a copy in which the weight scales of one layer are 2 % larger."""
-    head = """
+def test_a_fault_on_a_board_alone_is_noticed_there(boards):
+    boards({"right": example()}, "--prove", "--prove-family=accuracy", "-k", "floor")
+    _, _, document = boards.report()
+    (proof,) = document["proofs"]
+    (planted,) = (it for it in proof["faults"] if it["name"] == "another_file_on_runtime")
+    assert planted["noticed_by"] == {"test_accuracy_reaches_its_floor[right]": 1}
+
+
+DEVIATING = """
 from litegate.testing import Draft, edit
 
 def deviating(model):
     for tensor in Draft(model).graph.tensors:
-        if tensor.name.decode() == "{layer}/weight":
+        if tensor.name.decode() == "LAYER/weight":
             tensor.quantization.scale = [1.02 * it for it in tensor.quantization.scale]
-"""
-    for layer in ("conv", "depthwise", "dense"):
-        program = example().replace(
-            "\n\ndef read", head.replace("{layer}", layer) + "\n\ndef read", 1
-        )
-        program = program.replace("model_content=content", "model_content=edit(content, deviating)")
-        done = boards({"right": program}, "-k", "alike", budget="runtime_agreement=lg.percent(99)")
-        done.stdout.fnmatch_lines([f"*{layer}* adds most: *"])
+
+
+def read"""
+
+
+@pytest.mark.slow
+def test_an_operator_that_deviates_on_a_board_is_named(boards):
+    """The board runs a copy in which the weight scales of one layer are 2 % larger.
+
+    An early, a middle and a late layer; on samples between two classes, whose decisions it moves.
+    """
+    running = example().replace("def read", DEVIATING, 1)
+    running = running.replace("model_content=content", "model_content=edit(content, deviating)")
+    kinds = {"conv": "CONV_2D", "depthwise": "DEPTHWISE_CONV_2D", "dense": "FULLY_CONNECTED"}
+    for layer, kind in kinds.items():
+        program = running.replace("LAYER", layer)
+        limit = "runtime_agreement=lg.percent(99)"
+        done = boards({"right": program}, "-k", "alike", budget=limit, split=_undecided())
+        assert done.ret == 1
+        named = f"*operator ? {kind} v* adds most: *"
+        done.stdout.fnmatch_lines(["*runtime agreement on right*", named])
+
+
+def _undecided():
+    """Return a split of 200 samples whose two highest scores are nearly equal."""
+    split, rng = evaluation(), np.random.default_rng(5)
+    first, second = (split.x[rng.integers(0, len(split.x), 3000)] for _ in range(2))
+    mixed = (first + second) / 2
+    (outputs,) = all_outputs(INT8, mixed).values()
+    scores = np.sort(outputs.raw.astype(int), axis=1)
+    narrow = np.argsort(scores[:, -1] - scores[:, -2], kind="stable")[:200]
+    y = outputs.raw[narrow].argmax(axis=1)
+    return replace(split, x=mixed[narrow], y=y, digest="undecided")

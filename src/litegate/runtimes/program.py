@@ -38,6 +38,9 @@ from litegate.spec.runtimes import Command, DeclaredCommand, find_command
 _TIMEOUT = 300.0
 """Seconds that a runtime of litegate's own may take for one message: what `sandbox` gives a file.
 A message has at most 32 samples."""
+_MOST_WAIT = 3600.0
+"""Seconds to wait while another run uses the device: 10,000 samples of 0.3 s take so long. After
+that, a run has probably left its program behind."""
 _WORKER = "litegate.runtimes.worker"
 _FIRST = "the first message"
 
@@ -235,7 +238,7 @@ def _ending(code: int) -> str:
 def _device_lock(command: Command) -> Iterator[None]:
     """Let one process of this user at a time run a command: it has one device.
 
-    Raises ArtifactError if another run still uses it after the command's timeout.
+    Raises ArtifactError if another run still uses it after an hour.
     """
     from filelock import FileLock, Timeout  # late: litegate's own runtimes need no lock
 
@@ -244,11 +247,11 @@ def _device_lock(command: Command) -> Iterator[None]:
     path = Path(tempfile.gettempdir()) / f"litegate-{user}-{digest}.lock"
     lock = FileLock(path)
     try:
-        lock.acquire(timeout=command.timeout)
+        lock.acquire(timeout=_MOST_WAIT)
     except (OSError, Timeout) as error:
         raise ArtifactError(
             f"{command.name} is in use by another run",
-            expected=f"that it is free within {command.timeout:g} s",
+            expected=f"that it is free within {_MOST_WAIT:g} s",
             got=str(error),
             remedy="wait until the other run ends",
         ) from error

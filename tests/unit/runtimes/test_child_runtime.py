@@ -15,7 +15,7 @@ from litegate.runtimes.inference import all_outputs, predict_all
 from litegate.runtimes.litert import Kernels
 from litegate.runtimes.program import Refused
 from litegate.spec import Kind
-from litegate.spec.runtimes import REFERENCE, Command, declare, find_command
+from litegate.spec.runtimes import REFERENCE, Command, declare
 from litegate.testing import artifact, evaluation, tiny
 
 INT8 = tiny(Kind.INT8_QAT, input_type="int8", output_type="int8")
@@ -190,11 +190,11 @@ def test_a_program_that_cannot_be_started_is_an_error(tmp_path):
     declare([], tmp_path)
 
 
-def test_two_runs_share_a_device_one_after_the_other(child, tmp_path):
-    with child(GOOD):
-        declare([replace(find_command("board").command, timeout=0.1)], tmp_path)
-        with pytest.raises(ArtifactError, match="in use by another run"):
-            program.Program("board")
+def test_two_runs_share_a_device_one_after_the_other(child, monkeypatch):
+    monkeypatch.setattr(program, "_MOST_WAIT", 0.1)
+    with child(GOOD), pytest.raises(ArtifactError, match="in use by another run"):
+        program.Program("board")
+    program.Program("board").close()
 
 
 def test_a_refusal_has_the_runtime_s_words(child):
