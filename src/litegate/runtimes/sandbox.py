@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 from litegate.core.child_process import ChildError, environment_for, own_module, run
 from litegate.core.errors import ArtifactError, LitegateError
+from litegate.runtimes.runtime import version
+from litegate.spec.runtimes import XNNPACK
 
 if TYPE_CHECKING:
     from litegate.runtimes.litert import Kernels, Runner
@@ -37,7 +39,6 @@ At the length of 1, with which LiteRT begins, a convolution along time finds too
 refuses the file. 64 are enough for a few convolutions and poolings; a longer one costs time, for
 attention with the square of it.
 """
-_REMEDY = "build or download the file again; if the error stays, this LiteRT cannot run it"
 
 
 def run_in_sandbox(
@@ -60,7 +61,7 @@ def run_in_sandbox(
             f"LiteRT does not finish with {subject}",
             expected=f"an answer within {timeout:g} s",
             got=f"none, {_last_step(error.stdout)}",
-            remedy=_REMEDY,
+            remedy=_remedy(),
         ) from None
     if child.exit_code == _REFUSED and may_refuse:
         return
@@ -75,8 +76,14 @@ def run_in_sandbox(
             f"LiteRT crashes on {subject}",
             expected="a file that LiteRT runs, or refuses with an error",
             got=f"{_ending(child.exit_code)} {_last_step(child.stdout)}",
-            remedy=_REMEDY,
+            remedy=_remedy(),
         )
+
+
+def _remedy() -> str:
+    """Name LiteRT's version: another one may run the file."""
+    installed = version(XNNPACK)
+    return f"build or download the file again; if the error stays, LiteRT {installed} cannot run it"
 
 
 def _last_step(stdout: str) -> str:

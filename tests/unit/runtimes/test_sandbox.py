@@ -2,6 +2,7 @@
 
 import hashlib
 import subprocess
+from importlib.metadata import version
 
 import forked
 import numpy as np
@@ -135,6 +136,7 @@ def test_a_crash_is_told_with_its_signal_and_its_step(new_interpreter):
     with pytest.raises(ArtifactError, match=r"LiteRT crashes on board\.tflite") as caught:
         run_in_sandbox(CRASHING, subject="board.tflite")
     assert caught.value.got == "SIGSEGV while it was loaded, xnnpack kernels"
+    assert f"LiteRT {version('ai-edge-litert')} cannot run it" in caught.value.remedy
 
 
 def test_what_never_ends_is_ended():
