@@ -17,6 +17,7 @@ from litegate.spec import Artifact, Budget
 from litegate.spec.runtimes import XNNPACK
 
 Row = Mapping[str, Any]
+_FIGURES = ("accuracy", "drop", "broken", "fixed", "agreement")
 
 
 def runtime_rows(
@@ -26,13 +27,15 @@ def runtime_rows(
 
     Has accuracy, the drop and the flips against the reference on the same runtime, and the share of
     decisions equal to XNNPACK's. `verdicts` are the candidate's. Nothing is run: answers that this
-    run does not have are replaced by the values of verdicts, else by None.
+    run does not have are replaced by the values of verdicts, else by None. Networks that do not
+    classify have no rows.
     """
     values = {row["measurement"]: row["value"] for row in verdicts}
     judged = [name for name in budget.judged_runtimes if _is_judged(name, values)]
     if len(judged) < 2:
         return []
-    return [_row(candidate, reference, runtime, values) for runtime in judged]
+    rows = [_row(candidate, reference, runtime, values) for runtime in judged]
+    return rows if any(row[figure] is not None for row in rows for figure in _FIGURES) else []
 
 
 def _is_judged(runtime: str, values: Iterable[str]) -> bool:

@@ -63,3 +63,11 @@ def test_one_runtime_is_no_matrix():
     candidate, reference = pair()
     assert runtime_rows(candidate, reference, BOTH, JUDGED[:1]) == []
     assert runtime_rows(candidate, reference, Budget(), JUDGED) == []
+
+
+def test_network_that_does_not_classify_has_no_matrix_of_empty_cells():
+    candidate, reference = (
+        replace(it, evaluation=replace(it.evaluation, y=None, classes=())) for it in pair(62)
+    )
+    judged = ({"measurement": "output error on reference", "value": 0.1},)
+    assert runtime_rows(candidate, reference, BOTH, judged) == []
