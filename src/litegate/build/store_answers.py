@@ -13,11 +13,12 @@ import numpy as np
 from litegate.build.store import ANSWERS, Store
 from litegate.core.errors import LitegateError
 from litegate.data.disk_arrays import open_array
-from litegate.runtimes.inference import Outputs, use_stored
+from litegate.runtimes.inference import use_stored
 from litegate.runtimes.known_answers import Indices
 from litegate.runtimes.litert import instruction_set
+from litegate.runtimes.outputs import Outputs
 from litegate.runtimes.runtime import key_parts
-from litegate.spec import Artifact
+from litegate.spec import Artifact, frames_of
 from litegate.spec.artifact_keys import digest_of
 from litegate.spec.runtimes import XNNPACK
 from litegate.tflite.ports import Port
@@ -49,7 +50,7 @@ def keep_answers(
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredAnswers:
-    """The outputs of one artifact on its evaluation split, in the store.
+    """The outputs of one artifact on its evaluation split, in the store; of sequences, by frame.
 
     Their key has the file, the split, the runtime with its version (and the command and files of a
     project's own) and the processor's instruction set: float results differ in their last bits
@@ -80,7 +81,7 @@ class StoredAnswers:
         """
         if not self.read:
             return None
-        key, count = self.key(runtime, chosen), len(self.artifact.evaluation.x)
+        key, count = self.key(runtime, chosen), len(frames_of(self.artifact.evaluation.x))
         count = count if chosen is None else len(chosen)
         try:
             if not self.store.has(ANSWERS, key):

@@ -11,11 +11,11 @@ from weakref import WeakValueDictionary
 from litegate.core.errors import StoreCorrupt
 from litegate.data.array_files import names_in, samples_from
 from litegate.data.prepare import LEAKED
-from litegate.spec import Array, Data, Evaluation, Samples
+from litegate.spec import Array, Data, Evaluation, Inputs, Samples, Sequences
 
 Files = Mapping[str, bytes] | Mapping[str, Path]
 """File name to its bytes or its path; arrays of paths larger than memory stay on disk."""
-SAMPLES, LABELS, SLICES, KERAS = "x", "y", "slices", "keras_outputs"
+SAMPLES, LABELS, LENGTHS, SLICES, KERAS = "x", "y", "lengths", "slices", "keras_outputs"
 """The stems of the files: "x.npy", or "x.NAME.npy" for each of several inputs."""
 _OPENED: WeakValueDictionary[Path, Any] = WeakValueDictionary()
 """Arrays in use, by path; see `_shared`."""
@@ -32,16 +32,29 @@ def stored_evaluation(
     labels = stored_labels(files, data.output)
     if data.labels and labels is None:
         raise StoreCorrupt(f"the split of {data.name} in the store does not list y.npy")
+    x = stored_samples(files)
     return Evaluation(
         digest=key,
-        x=stored_samples(files),
+        x=stored_sequences(files, x) if data.sequences else x,
         y=labels,
         classes=data.classes,
         domain=data.domain,
         output=data.output,
         slices=stored_slices(files, data.slices),
         leaked_samples=stored_leaked_samples(files) if is_training_known else None,
+        sequences=data.sequences,
     )
+
+
+def stored_sequences(files: Files, frames: Array | Inputs) -> Sequences:
+    """Return the frames as sequences. Raises StoreCorrupt if the lengths do not fit them."""
+    import numpy as np
+
+    lengths = _arrays(files, LENGTHS).get("")
+    if lengths is None or int(np.sum(lengths)) != len(frames):
+        raise StoreCorrupt(f"{LENGTHS}.npy in the store does not fit its frames")
+    stops = np.cumsum(lengths, dtype=np.int64)
+    return Sequences(frames, stops - lengths, stops)
 
 
 def stored_samples(files: Files) -> Samples:

@@ -12,7 +12,7 @@ from typing import Any, final
 
 from litegate.core.errors import DataError, LitegateError
 from litegate.data.labels import check_slices
-from litegate.data.validation import check_lengths, sample_count
+from litegate.data.validation import check_lengths, check_sequences, sample_count
 from litegate.spec import Array, Data, Splits
 
 COMMAND = "litegate digests MODEL --write"
@@ -125,6 +125,7 @@ def verify(data: Data, raw: Splits, known: Mapping[str, ArrayDigest] | None = No
             f"the evaluation split of {data.name} has {labels}",
             expected=f"as lg.Data(labels={data.labels}) declares",
         )
+    check_sequences(data, raw)
     check_lengths(data, raw)
     check_slices(data, raw.slices, sample_count(raw))
 

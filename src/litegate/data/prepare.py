@@ -88,13 +88,18 @@ def _preprocess_all(
 def _save_leaked(raw: Splits, of_samples: list[Digests], folder: Path) -> None:
     """Write how many distinct evaluation samples are also in the training split, if it is known.
 
-    `of_samples` are the digests of an evaluation split that was read as a stream.
+    It is not for sequences, whose frames are no samples. `of_samples` are the digests of an
+    evaluation split that was read as a stream.
     """
     import numpy as np
 
     from litegate.data.sample_digests import count_shared, sample_digests
 
-    if raw.x_train is None or _input_names(raw.x_train) != _input_names(raw.x_test):
+    if (
+        raw.x_train is None
+        or raw.lengths is not None
+        or _input_names(raw.x_train) != _input_names(raw.x_test)
+    ):
         return
     test = np.concatenate(of_samples) if of_samples else sample_digests(raw.x_test)
     folder.mkdir(parents=True, exist_ok=True)
@@ -138,7 +143,7 @@ def _preprocess(
 
 
 def save_evaluation(splits: Splits, folder: Path) -> dict[str, Path]:
-    """Write the evaluation split's samples, labels and slices; return the paths by file name.
+    """Write the evaluation split's samples, labels, lengths and slices; return paths by file name.
 
     Files that `prepare` has written into `folder` are kept, and returned as well.
     """
@@ -149,6 +154,7 @@ def save_evaluation(splits: Splits, folder: Path) -> dict[str, Path]:
     arrays = {
         "x": splits.x_test,
         "y": splits.y_test,
+        "lengths": splits.lengths,
         "slices": np.array(masks, np.bool_) if masks else None,
     }
     paths = {LEAKED: folder / LEAKED} if (folder / LEAKED).is_file() else {}

@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.data.disk_arrays import in_parts
-from litegate.spec import Array, Samples, by_input
+from litegate.spec import Array, Samples, Sequences, by_input
 
 _BYTES = 16
 """Bytes of a digest: two different samples share one with probability 2^-128.
 
 Longer ones only cost memory and sorting; with eight bytes a collision could be searched for."""
+_FRAMES = 4096
+"""Frames of a sequence that are read at once, which bounds the memory."""
 Digests = NDArray[np.void]
 """16 bytes for each input of a sample, shape (n,)."""
 
@@ -23,14 +25,27 @@ Digests = NDArray[np.void]
 def sample_digests(samples: Samples | Mapping[str, Array]) -> Digests:
     """Return a digest of the bytes of each sample, of all its inputs in alphabetical order.
 
-    A sample that differs in one bit, or in its dtype, is another sample.
+    A sample that differs in one bit, or in its dtype, is another sample. The digest of a sequence
+    is that of the digests of its frames.
     """
+    if isinstance(samples, Sequences):
+        return _digest_sequences(samples)
     inputs = samples.items() if isinstance(samples, Mapping) else by_input(samples)
     by_name = [_digest_in_parts(array) for _, array in sorted(inputs, key=lambda pair: pair[0])]
     if len(by_name) == 1:
         return by_name[0]
     side_by_side = np.ascontiguousarray(np.stack(by_name, axis=1))
     return side_by_side.view(np.dtype((np.void, _BYTES * len(by_name)))).reshape(-1)
+
+
+def _digest_sequences(samples: Sequences) -> Digests:
+    digests = []
+    for number in range(len(samples)):
+        digest = blake2b(digest_size=_BYTES)
+        for _, part in samples[number : number + 1].parts(_FRAMES):
+            digest.update(sample_digests(part).tobytes())
+        digests.append(digest.digest())
+    return np.frombuffer(b"".join(digests), np.dtype((np.void, _BYTES)))
 
 
 def recorded(parts: Iterable[NDArray[Any]], digests: list[Digests]) -> Iterator[NDArray[Any]]:

@@ -35,20 +35,42 @@ def read_streams(
         raw = replace(raw, train=None, x_train=x_train, y_train=y_train)
     if not raw.test:
         return raw, {}, []
-    test = stream_parts(raw.test, f"{data.name}.test", labels=data.labels)
+    lengths: list[int] = []
+    split = f"{data.name}.test"
+    test = (
+        sequence_parts(raw.test, split, lengths, labels=data.labels)
+        if data.sequences
+        else stream_parts(raw.test, split, labels=data.labels)
+    )
     parts = _with_signs_of_life(test, alive)
     if not folder:
         arrays = _concatenate(parts)
         labels = arrays[1] if data.labels else None
-        return replace(raw, test=None, x_test=arrays[0], y_test=labels), {}, []
+        raw = replace(raw, test=None, x_test=arrays[0], y_test=labels)
+        return _with_lengths(data, raw, lengths), {}, []
     digests = {"x_test": ArrayDigest()} | ({"y_test": ArrayDigest()} if data.labels else {})
     path = folder / "y.npy"
     of_samples: list[Digests] = []
     with ArrayWriter(path) as label_writer:
         samples = _record_parts(parts, list(digests.values()), label_writer)
-        x = _write_preprocessed(data, recorded(samples, of_samples), folder)
+        # The frames of sequences are no samples, whose copies would count.
+        read = samples if data.sequences else recorded(samples, of_samples)
+        x = _write_preprocessed(data, read, folder)
     y = open_array(path) if data.labels else None
-    return replace(raw, test=None, x_test=x, y_test=y), digests, of_samples
+    raw = replace(raw, test=None, x_test=x, y_test=y)
+    return _with_lengths(data, raw, lengths), digests, of_samples
+
+
+def _with_lengths(data: Data, raw: Splits, lengths: list[int]) -> Splits:
+    """Return the splits with the lengths of the sequences that a stream had, if it had any."""
+    if not data.sequences:
+        return raw
+    if raw.lengths is not None:
+        raise DataError(
+            f"the sequences of {data.name} are given as a stream and as lengths",
+            expected="a stream with a sequence as each item, without lengths=...",
+        )
+    return replace(raw, lengths=np.array(lengths, np.int64))
 
 
 def is_large(samples: Any) -> bool:
@@ -107,8 +129,8 @@ def _preprocess_array(data: Data, samples: NDArray[Any]) -> NDArray[Any]:
             got=", ".join(processed.arrays),
             remedy="declare the splits of several inputs as arrays",
         )
-    array: NDArray[Any] = processed
-    return array
+    array: Any = processed
+    return array  # type: ignore[no-any-return] # an array, since it is no mapping
 
 
 def _append(data: Data, writer: ArrayWriter, processed: NDArray[Any]) -> None:
@@ -178,11 +200,49 @@ def stream_parts(stream: Stream, split: str, *, labels: bool) -> Iterator[Part]:
             _demand_one_type({first_type, sample_type}, split)
             yield part
     if first_type is None:
-        raise DataError(
-            f"the stream {split} has no samples",
-            expected="at least one",
-            remedy="a generator is exhausted after one pass: pass the function itself to lg.Stream",
+        raise _no_samples(split)
+
+
+def _no_samples(split: str) -> DataError:
+    return DataError(
+        f"the stream {split} has no samples",
+        expected="at least one",
+        remedy="a generator is exhausted after one pass: pass the function itself to lg.Stream",
+    )
+
+
+def sequence_parts(
+    stream: Stream, split: str, lengths: list[int], *, labels: bool
+) -> Iterator[Part]:
+    """Yield the frames of each sequence of a stream, and its labels; append its length.
+
+    An item is a sequence: frames of shape (n, ...), and a label for it or for each frame. Raises
+    DataError as `stream_parts`, and for a sequence without frames.
+    """
+    first_type = None
+    for number, item in enumerate(stream.items()):
+        name = f"sequence {number} of {split}"
+        frames, *labelled = _item_part(item, name, labels=labels)
+        if not (frames.ndim and len(frames)):
+            raise DataError(
+                f"{name} is empty",
+                expected="at least one frame, shape (n, ...)",
+                got=f"shape {frames.shape}",
+                remedy="leave it out of the stream",
+            )
+        by_frame = bool(labelled and labelled[0].ndim)
+        part = (frames, *(np.atleast_1d(label) for label in labelled))
+        if by_frame:
+            _length(part, name)
+        sample_type = (
+            f"{_sample_type(part)}, a label for each {'frame' if by_frame else 'sequence'}"
         )
+        first_type = first_type or sample_type
+        _demand_one_type({first_type, sample_type}, split)
+        lengths.append(len(frames))
+        yield part
+    if first_type is None:
+        raise _no_samples(split)
 
 
 def _item_part(item: Any, name: str, *, labels: bool) -> Part:

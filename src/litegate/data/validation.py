@@ -113,7 +113,9 @@ def check_inputs(data: Data, samples: Mapping[str, Samples]) -> None:
 
 
 def sample_count(raw: Splits) -> int:
-    """Return the number of samples in the evaluation split."""
+    """Return the number of samples, or sequences, in the evaluation split."""
+    if raw.lengths is not None:
+        return _length(raw.lengths)
     x = raw.x_test
     return _length(next(iter(x.values()))) if isinstance(x, Mapping) else _length(x)
 
@@ -126,6 +128,8 @@ def check_lengths(data: Data, raw: Splits) -> None:
         samples, labels = (sizes.get(f"{axis}_{split}") for axis in "xy")
         if (samples, labels) == (None, None) or (labels is None and samples and split == "test"):
             continue
+        if split == "test" and raw.lengths is not None and labels == {_length(raw.lengths)}:
+            continue  # a label for each sequence
         if samples != labels or not samples or len(samples) > 1 or 0 in samples:
             raise DataError(
                 f"{split} split of {data.name}: {_format_sizes(samples)} samples, "
@@ -143,3 +147,41 @@ def _length(array: Array) -> int:
     import numpy as np
 
     return len(array) if np.ndim(array) else 0
+
+
+def check_sequences(data: Data, raw: Splits) -> None:
+    """Raise DataError unless the lengths of sequences are declared, and fit the frames."""
+    import numpy as np
+
+    if (data.sequences is None) != (raw.lengths is None):
+        raise DataError(
+            f"the sequences of {data.name} are not declared as they are loaded",
+            expected="lg.Data(sequences=lg.Frames(...)), and lg.Splits(lengths=...), or neither",
+            got=f"{'no lengths' if raw.lengths is None else 'lengths without lg.Frames'}",
+        )
+    if raw.lengths is None:
+        return
+    lengths = np.asarray(raw.lengths)
+    frames = _length(
+        next(iter(raw.x_test.values())) if isinstance(raw.x_test, Mapping) else raw.x_test
+    )
+    if lengths.ndim != 1 or lengths.dtype.kind not in "iu" or not len(lengths):
+        raise DataError(
+            f"the lengths of the sequences of {data.name} are not whole numbers",
+            expected="integers, shape (m,), one for each sequence",
+            got=f"{lengths.dtype} of shape {lengths.shape}",
+        )
+    if int(lengths.min()) < 1:
+        raise DataError(
+            f"sequence {int(lengths.argmin())} of {data.name} is empty",
+            expected="at least one frame in each sequence",
+            got=f"{int(lengths.min())} frames",
+            remedy="leave it out, with its label",
+        )
+    if (total := sum(lengths.tolist())) != frames:
+        raise DataError(
+            f"the lengths of the sequences of {data.name} do not fit its frames",
+            expected=f"{total:,} frames, the sum of {len(lengths):,} lengths",
+            got=f"{frames:,} frames",
+            remedy="a file of frames may be cut off: load it again, or correct the lengths",
+        )

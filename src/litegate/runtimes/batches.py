@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from litegate.core.parallel import cores
 from litegate.data.disk_arrays import PART
 from litegate.runtimes.litert import Kernels
-from litegate.spec import Samples, by_input
+from litegate.spec import Samples, Sequences, by_input
 
 BATCH = 100
 """The most samples in one invocation of a model whose batch can be resized.
@@ -52,6 +52,11 @@ def _sample_bytes(samples: Samples) -> int:
     """Return the bytes of one sample, of the largest input if there are several."""
     arrays: list[NDArray[Any]] = [array for _, array in by_input(samples)]
     return max(1, *(prod(array.shape[1:]) * array.dtype.itemsize for array in arrays))
+
+
+def invocations(samples: Samples) -> int:
+    """Return the number of samples, or of the frames of all sequences."""
+    return int(samples.lengths.sum()) if isinstance(samples, Sequences) else len(samples)
 
 
 def runner_count(weights: int, batches: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from functools import partial
+from itertools import chain
 from typing import Any, final
 
 import numpy as np
@@ -12,11 +13,12 @@ from numpy.typing import NDArray
 
 from litegate.core.errors import MeasurementError
 from litegate.core.parallel import cores, in_order
-from litegate.runtimes.batches import MOST_RUNNERS
+from litegate.runtimes.batches import MOST_RUNNERS, invocations
 from litegate.runtimes.child_runtime import SAMPLES, ChildRuntime
 from litegate.runtimes.finite_samples import demand_finite
 from litegate.runtimes.outputs import collect_outputs
-from litegate.spec import Artifact, Samples
+from litegate.runtimes.runtime import Reset
+from litegate.spec import Artifact, Samples, Sequences
 from litegate.spec.runtimes import find_command
 from litegate.tflite.ports import Port
 
@@ -48,6 +50,8 @@ class ChildPool:
     ) -> dict[str, Any]:
         """Return the raw outputs by name, of all samples or of those with the indices `chosen`.
 
+        Of sequences they are those of every frame of all.
+
         Raises as `ChildRuntime.ready` and `ChildRuntime.answer`, MeasurementError for no sample.
         """
         count = len(samples) if chosen is None else len(chosen)
@@ -55,8 +59,10 @@ class ChildPool:
             raise MeasurementError(
                 f"there is no sample to run {subject} on", expected="at least one"
             )
-        workers = self._workers[: -(-count // SAMPLES)]
-        return collect_outputs(in_order(workers, _parts(samples, chosen)), count, subject)
+        by_sequence = isinstance(samples, Sequences)
+        workers = self._workers[: count if by_sequence else -(-count // SAMPLES)]
+        answers = chain.from_iterable(in_order(workers, _parts(samples, chosen)))
+        return collect_outputs(answers, invocations(samples) if by_sequence else count, subject)
 
     def finish(self) -> None:
         """Let the processes end; raise ArtifactError if one crashes then."""
@@ -69,7 +75,10 @@ class ChildPool:
 
 
 def _parts(samples: Samples, chosen: NDArray[np.intp] | None) -> Iterator[Samples]:
-    """Yield the samples of one message after another; a split may be larger than memory."""
+    """Yield the samples of one message after another, or whole sequences, of several messages."""
+    if isinstance(samples, Sequences):
+        yield from samples.groups(SAMPLES)
+        return
     count = len(samples) if chosen is None else len(chosen)
     for start in range(0, count, SAMPLES):
         part = slice(start, start + SAMPLES)
@@ -105,11 +114,17 @@ class _Worker:
         self._start, self._children, self._on_part = start, children, on_part
         self.child: ChildRuntime | None = None
 
-    def __call__(self, part: Samples) -> dict[str, NDArray[Any]]:
+    def __call__(self, part: Samples) -> list[dict[str, NDArray[Any]]]:
+        if not isinstance(part, Sequences):
+            return [self._answer(part, "each")]
+        frames = part.parts(SAMPLES)
+        return [self._answer(part, "first" if is_first else "none") for is_first, part in frames]
+
+    def _answer(self, part: Samples, reset: Reset) -> dict[str, NDArray[Any]]:
         self._on_part(part)
         if self.child is None:
             self.child = self._children.enter_context(closing(self._start()))
-        return self.child.answer(self.child.ready(part))
+        return self.child.answer(self.child.ready(part), reset)
 
     def finish(self) -> None:
         if self.child:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache, partial
-from typing import Any, Protocol, final
+from itertools import chain
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,47 +16,22 @@ from litegate.core.errors import ArtifactError, LitegateError, MeasurementError
 from litegate.core.parallel import in_order
 from litegate.data.disk_arrays import IN_MEMORY
 from litegate.runtimes.answer_cache import AnswerCache
-from litegate.runtimes.batches import batch_of, runner_count, samples_at_once
+from litegate.runtimes.batches import batch_of, invocations, runner_count, samples_at_once
 from litegate.runtimes.child_pool import ChildPool, child_pool
 from litegate.runtimes.child_runtime import SAMPLES
 from litegate.runtimes.finite_samples import demand_finite
 from litegate.runtimes.known_answers import Indices, KnownAnswers
 from litegate.runtimes.litert import Kernels, Runner, load, needs_sample_shapes
-from litegate.runtimes.outputs import collect_outputs
+from litegate.runtimes.outputs import Outputs, collect_outputs
 from litegate.runtimes.program import Refused
-from litegate.spec import Artifact, Samples
+from litegate.runtimes.sequence_answers import sequence_answers
+from litegate.spec import Artifact, Samples, Sequences
 from litegate.spec.runtimes import XNNPACK, find_command
-from litegate.tflite.ports import Port, find_port
+from litegate.tflite.ports import find_port
 
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Outputs:
-    """One output of a model for n samples."""
-
-    raw: Any
-    """Values in the output's own type, shape (n, ...): an array, or a `DiskArray` if large."""
-    port: Port
-    """The output port."""
-
-    def __getitem__(self, picked: Any) -> Outputs:
-        """Select samples by a slice or an array of indices."""
-        return Outputs(raw=self.raw[picked], port=self.port)
-
-    @property
-    def real(self) -> NDArray[np.float32]:
-        """The real values, same shape; quantized values are converted on each access.
-
-        Raises DataError if they do not fit into memory: read them in parts.
-        """
-        return self.port.real(np.asarray(self.raw))
-
-    @property
-    def quantum(self) -> float:
-        """The quantization step of the output; 0 for a float output."""
-        return self.port.scale
-
-
+_FRAMES = 2048
+"""The most frames of sequences that are read and quantized at once: the work beside an invocation
+is spread over them, and 2,048 frames of 40 float32 features take 330 kB."""
 _ANSWERS: AnswerCache[Outputs] = AnswerCache(memory=64 << 20, disk=2 << 30)
 """64 MB are the answers of about a hundred files to the 10,000 samples of MNIST; 2 GB on disk are
 more than a run of a hundred models has, and less than a laptop's free space."""
@@ -134,10 +110,26 @@ def _key(artifact: Artifact) -> Hashable:
 
 
 def predict_all(artifact: Artifact) -> dict[str, Outputs]:
-    """Run an artifact as `predict` does; return every output by name, in the signature's order."""
+    """Run an artifact as `predict` does; return every output by name, in the signature's order.
+
+    Of sequences it is the answer of each, as their declaration says.
+    """
     split = artifact.evaluation
     if split.whole is not None:
         return predict_at(artifact, np.arange(len(split.chosen)))
+    if not split.sequences:
+        return _run_outputs(artifact)
+    key = (_key(artifact), split.sequences)
+    return _ANSWERS.get(key, lambda: sequence_answers(_run_outputs(artifact), split, artifact.name))
+
+
+def predict_frames(artifact: Artifact, output: str = "") -> Outputs:
+    """Run an artifact on sequences as `predict` does; return the outputs of every frame."""
+    return _select(_run_outputs(artifact), output or artifact.evaluation.output, artifact.name)
+
+
+def _run_outputs(artifact: Artifact) -> dict[str, Outputs]:
+    """Return every output of each sample, or of each frame of all sequences."""
     with _remembered_failure(artifact):
         return _ANSWERS.get(_key(artifact), lambda: _stored_or_computed(artifact))
 
@@ -146,13 +138,15 @@ def predict_at(artifact: Artifact, chosen: Indices) -> dict[str, Outputs]:
     """Run an artifact on some samples of its split; return every output by name, in their order.
 
     `chosen` are their indices, shape (k,). Each sample is run once: a later call, or `predict`,
-    runs only the rest. The default runtime, which is fast, runs all. Raises as `predict`.
+    runs only the rest. The default runtime, which is fast, runs all, and sequences are run all on
+    any runtime. Raises as `predict`.
     """
     split = artifact.evaluation
     if split.whole is not None:
         return predict_at(replace(artifact, evaluation=split.whole), split.chosen[chosen])
     known = _KNOWN.get(_key(artifact))
-    if artifact.runtime == XNNPACK or (known is None and has_outputs(artifact)):
+    runs_all = artifact.runtime == XNNPACK or split.sequences
+    if runs_all or (known is None and has_outputs(artifact)):
         return {name: outputs[chosen] for name, outputs in predict_all(artifact).items()}
     if known is None:
         known = _KNOWN[_key(artifact)] = KnownAnswers(n=len(artifact.evaluation.x))
@@ -343,8 +337,14 @@ def all_outputs(
         raise MeasurementError(f"there are no samples to run {subject} on", expected="at least one")
     create = partial(Runner, tflite, subject=subject, kernels=kernels, signature=signature)
     batch = batch or batch_of(samples, kernels)
-    runners = [create() for _ in range(runner_count(len(tflite), -(-len(samples) // batch)))]
-    raw = collect_outputs(_run_all(runners, samples, batch, on_part), len(samples), subject)
+    turns = len(samples) if isinstance(samples, Sequences) else -(-len(samples) // batch)
+    runners = [create() for _ in range(runner_count(len(tflite), turns))]
+    answers = (
+        _run_sequences(runners, samples, on_part)
+        if isinstance(samples, Sequences)
+        else _run_all(runners, samples, batch, on_part)
+    )
+    raw = collect_outputs(answers, invocations(samples), subject)
     return {name: Outputs(raw=raw[name], port=port) for name, port in runners[0].outputs.items()}
 
 
@@ -378,6 +378,22 @@ def _run_all(
         [partial(_run_part, runner, size, on_part) for runner in runners], parts
     ):
         yield from answers
+
+
+def _run_sequences(
+    runners: Sequence[Runner], samples: Sequences, on_part: Callable[[Samples], None]
+) -> Iterator[dict[str, NDArray[Any]]]:
+    """Yield the outputs of some frames at a time; the state is reset before each sequence."""
+
+    def run(runner: Runner, group: Sequences) -> list[dict[str, NDArray[Any]]]:
+        answers = []
+        for is_first, part in group.parts(_FRAMES):
+            on_part(part)
+            answers.append(runner.answer(runner.ready(part), "first" if is_first else "none"))
+        return answers
+
+    workers = [partial(run, runner) for runner in runners]
+    return chain.from_iterable(in_order(workers, samples.groups(_FRAMES)))
 
 
 def _run_part(

@@ -1,19 +1,50 @@
-"""Collect a model's outputs, part by part, into one array each; large ones go to disk."""
+"""Define a model's outputs, and collect them, part by part, into one array each, or on disk."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from litegate.core.errors import ArtifactError
 from litegate.data.disk_arrays import IN_MEMORY, ArrayWriter, DiskArray
+from litegate.tflite.ports import Port
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outputs:
+    """One output of a model for n samples."""
+
+    raw: Any
+    """Values in the output's own type, shape (n, ...): an array, or a `DiskArray` if large."""
+    port: Port
+    """The output port."""
+
+    def __getitem__(self, picked: Any) -> Outputs:
+        """Select samples by a slice or an array of indices."""
+        return Outputs(raw=self.raw[picked], port=self.port)
+
+    @property
+    def real(self) -> NDArray[np.float32]:
+        """The real values, same shape; quantized values are converted on each access.
+
+        Raises DataError if they do not fit into memory: read them in parts.
+        """
+        return self.port.real(np.asarray(self.raw))
+
+    @property
+    def quantum(self) -> float:
+        """The quantization step of the output; 0 for a float output."""
+        return self.port.scale
+
 
 Parts = Iterator[dict[str, NDArray[Any]]]
 """The outputs for some samples at a time, by output name."""

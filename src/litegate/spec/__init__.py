@@ -15,11 +15,14 @@ from litegate.spec.samples import (
     Domain,
     Inputs,
     Samples,
+    Sequences,
     Stream,
     by_input,
     domain_of,
+    frames_of,
     map_samples,
 )
+from litegate.spec.sequences import Detector, Frames
 
 __all__ = [
     "ACCURACY_LIMITS",
@@ -32,9 +35,11 @@ __all__ = [
     "Command",
     "Data",
     "DataLocations",
+    "Detector",
     "Domain",
     "Evaluation",
     "File",
+    "Frames",
     "Inputs",
     "Kind",
     "Metric",
@@ -44,10 +49,12 @@ __all__ = [
     "Recipe",
     "Regression",
     "Samples",
+    "Sequences",
     "Splits",
     "Stream",
     "Training",
     "by_input",
     "domain_of",
+    "frames_of",
     "map_samples",
 ]

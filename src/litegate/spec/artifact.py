@@ -10,6 +10,7 @@ from typing import Any, final
 from litegate.spec.recipe import Recipe
 from litegate.spec.runtimes import XNNPACK
 from litegate.spec.samples import Array, Domain, Samples
+from litegate.spec.sequences import Frames
 
 
 @final
@@ -20,7 +21,8 @@ class Evaluation:
     digest: str
     """The data set's key: a digest of its raw arrays' digests and of its preprocessing."""
     x: Samples
-    """float32, shape (n, ...); `Inputs` of such arrays for several inputs."""
+    """float32, shape (n, ...); `Inputs` of such arrays for several inputs; `Sequences` if
+    `sequences` is set."""
     y: Array
     """Class numbers of the deciding output, integers, shape (n,), or (n, ...) for masks; or
     regression targets, floats, shape (n, ...). None without labels."""
@@ -34,19 +36,24 @@ class Evaluation:
     leaked_samples: int | None = None
     """Number of distinct samples that are also in the training split, byte for byte before the
     preprocessing; None if unknown, as for ready-made files."""
+    sequences: Frames | None = None
+    """The declaration of samples that are sequences. `y` may then have a label for each frame."""
     whole: Evaluation | None = None
     """The split of which these are some samples; its answers to them are theirs."""
     chosen: Array = None
     """Indices of these samples in the whole split, shape (n,)."""
 
     def some(self, chosen: Array) -> Evaluation:
-        """Return the samples with these indices, shape (k,), as a split of their own."""
+        """Return the samples with these indices, shape (k,), as a split of their own.
+
+        Labels for each frame of sequences are left out.
+        """
         digest = hashlib.sha256(f"{self.digest} {chosen.tolist()}".encode()).hexdigest()
         return replace(
             self,
             digest=digest,
             x=self.x[chosen],
-            y=None if self.y is None else self.y[chosen],
+            y=self.y[chosen] if self.y is not None and len(self.y) == len(self.x) else None,
             slices={name: mask[chosen] for name, mask in self.slices.items()},
             whole=self,
             chosen=chosen,

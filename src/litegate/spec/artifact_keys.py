@@ -23,6 +23,7 @@ from litegate.core.import_paths import installed, own_folders
 from litegate.spec.model import Data, Model
 from litegate.spec.recipe import Recipe
 from litegate.spec.runtimes import Command
+from litegate.spec.sequences import Detector, Frames
 
 Tree = TypeVar("Tree", bound=ast.AST)
 Roots = tuple[Path, ...]
@@ -69,12 +70,22 @@ def data_key(data: Data, project: Path) -> str:
     """Return the key of a data set.
 
     It covers the digests of the raw arrays, the source of the preprocessing and the files in
-    `project` that it reads, the classes, the domain and the output that is judged.
+    `project` that it reads, the classes, the domain, the output that is judged, and the answer of
+    a sequence.
     """
     domain = dict(data.domain) if isinstance(data.domain, Mapping) else data.domain
     inputs = [FORMAT, dict(data.digests), _function_digest(data), data.classes, domain]
     files = [files_digest(data, project)] if data.files else []
-    return digest_of(inputs + ([data.output] if data.output else []) + files)
+    sequences = [_sequences(data, data.sequences)] if data.sequences else []
+    return digest_of(inputs + ([data.output] if data.output else []) + files + sequences)
+
+
+def _sequences(data: Data, frames: Frames) -> dict[str, Any]:
+    answer = frames.answer
+    if isinstance(answer, Detector):
+        return {"period": frames.seconds, "detector": answer.definition}
+    name = answer if isinstance(answer, str) else _function_digest(data, answer)
+    return {"period": frames.seconds, "answer": name}
 
 
 def files_digest(data: Data, project: Path) -> str:
@@ -123,14 +134,16 @@ def _is_own_file(word: str, project: Path) -> bool:
         return False
 
 
-def _function_digest(data: Data) -> str:
+def _function_digest(data: Data, function: Callable[..., Any] | None = None) -> str:
+    what = "answer of a sequence" if function else "preprocessing"
+    function = function or data.preprocess
     try:
-        return source_digest(_source(data.preprocess))
+        return source_digest(_source(function))
     except (OSError, TypeError, SyntaxError) as error:
         raise ConfigError(
-            f"the source of the preprocessing of {data.name} cannot be read",
+            f"the source of the {what} of {data.name} cannot be read",
             expected="a named function at the top of a module",
-            got=repr(data.preprocess),
+            got=repr(function),
             remedy="write it with def: its source is part of the artifact's key",
         ) from error
 

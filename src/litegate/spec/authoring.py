@@ -311,6 +311,11 @@ def _check_metric(model_name: str, data: Data, metric: Metric) -> None:
             f"{subject} needs labels, but its data set {data.name} has no labels",
             expected="labels, or a metric whose function takes only outputs and inputs",
         )
+    if metric.is_of_detector and not data.sequences:
+        raise ConfigError(
+            f"{subject} needs frames in order, but {data.name} has no sequences",
+            expected="lg.Data(sequences=lg.Frames(period=lg.ms(20))), and lengths in lg.Splits",
+        )
     if isinstance(metric.of, str) and metric.of not in data.classes:
         raise ConfigError(
             f"{subject} names the class {metric.of!r}, which {data.name} does not have",

@@ -13,6 +13,7 @@ from typing import Any, TypedDict, final
 
 from litegate.core.errors import ConfigError
 from litegate.core.units import Number, Quantity, Unit
+from litegate.spec.sequences import Detector
 
 Limit = Quantity | Number
 """A plain number in the metric's own unit; for top-k a quantity in per cent or points."""
@@ -43,6 +44,10 @@ class MetricKind(StrEnum):
     """The mean of the user's own function of each sample."""
     CUSTOM = "custom"
     """The user's own function of all samples."""
+    FALSE_ACCEPTS = "false_accepts"
+    """Events of a detector that nothing was planted for, an hour."""
+    FALSE_REJECTS = "false_rejects"
+    """The share of planted events that a detector misses."""
 
 
 class Better(StrEnum):
@@ -55,6 +60,9 @@ class Better(StrEnum):
 OF_CLASSES = frozenset({MetricKind.TOP_K, MetricKind.F1, MetricKind.IOU})
 """Kinds with a value for each class, which may have a `class_loss`."""
 _NOT_FOR_CLASSIFIERS = frozenset({MetricKind.MSE, MetricKind.MAE, MetricKind.RMSE, MetricKind.IOU})
+_OF_DETECTORS = frozenset({MetricKind.FALSE_ACCEPTS, MetricKind.FALSE_REJECTS})
+_SHARES = frozenset({MetricKind.TOP_K, MetricKind.FALSE_REJECTS})
+"""Kinds whose value is a share of samples or events, in per cent."""
 LIMITS = tuple(Limits.__annotations__)
 """Names of the fields with limits."""
 _TAKEN = frozenset({"accuracy", "arena", "latency", "size", "sparsity"})
@@ -88,6 +96,8 @@ class Metric:
     """The label of pixels that are left out."""
     bounded: bool = False
     """True if every value lies between 0 and 1."""
+    detector: Detector | None = None
+    """For false accepts and rejects: what detects events in a sequence's frames."""
 
     least: Limit | None = field(default=None, compare=False)
     """Minimum value, for a metric that is better the higher it is."""
@@ -139,22 +149,30 @@ class Metric:
 
     def unit(self, limit: str = "least") -> Unit:
         """Return the unit of a limit; the default is also the unit of the metric's value."""
-        if self.kind is not MetricKind.TOP_K:
+        if self.kind not in _SHARES:
             return Unit.SCORE
         return Unit.PERCENT if limit in ("least", "most") else Unit.POINTS
 
     @property
     def definition(self) -> dict[str, Any]:
         """The parameters of the computation in JSON types, without limits and function."""
-        excluded = {"name", "function", *LIMITS}
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in excluded}
+        excluded = {"name", "function", "detector", *LIMITS}
+        own = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in excluded}
+        return own | ({"detector": self.detector.definition} if self.detector else {})
 
     @property
     def needs_labels(self) -> bool:
         """True if computing it takes the labels of the evaluation split."""
+        if self.kind is MetricKind.FALSE_ACCEPTS:
+            return False  # without labels nothing is planted
         if self.kind not in (MetricKind.MEAN, MetricKind.CUSTOM):
             return True
         return bool(self.function and "labels" in signature(self.function).parameters)
+
+    @property
+    def is_of_detector(self) -> bool:
+        """True if it is about the events in sequences of frames."""
+        return self.kind in _OF_DETECTORS
 
     @property
     def fits_classifier(self) -> bool:

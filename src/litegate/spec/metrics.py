@@ -2,8 +2,9 @@
 
 Limits are plain numbers in the metric's own unit: `least` (minimum), `most` (maximum), `loss`
 (maximum loss against the float reference), `class_loss` and `slice_loss` (the same for the worst
-class and the worst slice), `regression` (maximum loss against the merge base). For `top_k` they are
-quantities in per cent and points. A limit with the wrong direction raises ConfigError.
+class and the worst slice), `regression` (maximum loss against the merge base). For `top_k` and
+`false_rejects` they are quantities in per cent and points. A limit with the wrong direction raises
+ConfigError.
 
 A user's own function must have a name, since a change of its source is reported against the base.
 The names of its parameters select the arguments: `outputs`, real values, float32, shape (n, ...);
@@ -18,6 +19,7 @@ from typing import Any, Literal, Unpack
 
 from litegate.core.errors import ConfigError
 from litegate.spec.metric import Better, Limits, Metric, MetricKind
+from litegate.spec.sequences import Detector
 
 PARAMETERS = ("outputs", "labels", "inputs")
 """Parameters that a user's own function may have."""
@@ -120,6 +122,42 @@ def iou(
         of=of,
         threshold=threshold,
         ignore=ignore,
+        bounded=True,
+        **limits,
+    )
+
+
+def false_accepts(
+    detector: Detector, *, name: str = "false_accepts_per_hour", **limits: Unpack[Limits]
+) -> Metric:
+    """Events of a detector in an hour of audio in which nothing was planted.
+
+    It needs `Data(sequences=...)`. A label other than 0 marks a frame, or a sequence, with a
+    planted event; frames with one label in a row are one event. An event of the detector is right
+    from the first frame of a planted one until the refractory time after its last, and that time is
+    no negative audio. Without labels all audio is negative.
+    """
+    return Metric(
+        name=name,
+        kind=MetricKind.FALSE_ACCEPTS,
+        better=Better.LOWER,
+        detector=detector,
+        **limits,
+    )
+
+
+def false_rejects(
+    detector: Detector, *, name: str = "false_rejects", **limits: Unpack[Limits]
+) -> Metric:
+    """Share of planted events that a detector misses; see `false_accepts`.
+
+    `most` is in `percent`, losses are in `points`.
+    """
+    return Metric(
+        name=name,
+        kind=MetricKind.FALSE_REJECTS,
+        better=Better.LOWER,
+        detector=detector,
         bounded=True,
         **limits,
     )

@@ -13,6 +13,7 @@ from litegate.spec.budget import Budget
 from litegate.spec.recipe import Kind, Recipe
 from litegate.spec.runtimes import Command
 from litegate.spec.samples import Array, Domain, Samples, Stream
+from litegate.spec.sequences import Frames
 
 SLICE = "slices."
 """Prefix of the names of slices in `Data.digests`."""
@@ -90,6 +91,11 @@ class Splits:
     slices: Mapping[str, Array] = field(default_factory=dict)
     """Masks of subsets of the evaluation split that are judged on their own, by name: bools, shape
     (m,)."""
+    lengths: Array = None
+    """Frames of each sequence of the evaluation split, integers, shape (m,), for
+    `Data(sequences=...)`. `x_test` then holds the frames of all sequences, one after another, and
+    `y_test` a label for each frame, or for each sequence. A stream has a sequence as each item,
+    and no lengths."""
 
     def arrays(self) -> dict[str, Array]:
         """Return all arrays by their names in `Data.digests`.
@@ -162,6 +168,9 @@ class Data:
     files: tuple[str, ...] = ()
     """Files that the preprocessing reads, relative to the project's root; their bytes are part of
     the artifact's key."""
+    sequences: Frames | None = None
+    """Set if a sample of the evaluation split is a sequence of frames: the state of the file lasts
+    from frame to frame, and is reset between sequences. The preprocessing maps frames."""
 
     @property
     def slices(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Define the samples of a model: an array, `Inputs` for several inputs, or a `Stream`."""
+"""Define the samples of a model: an array, `Inputs`, `Sequences` of frames, or a `Stream`."""
 
 from __future__ import annotations
 
@@ -60,17 +60,74 @@ def _length(array: Array) -> int | None:
     return int(shape[0]) if shape else None
 
 
-Samples = Array | Inputs
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Sequences:
+    """Samples that are sequences: the frames of all of them, and where each starts and stops."""
+
+    frames: Array | Inputs
+    """float32, shape (frames, ...), one sequence after another; may be on disk."""
+    starts: Array
+    """Index of each sequence's first frame, integers, shape (m,)."""
+    stops: Array
+    """Index after each sequence's last frame, integers, shape (m,)."""
+
+    def __len__(self) -> int:
+        """Return the number of sequences."""
+        return len(self.starts)
+
+    def __getitem__(self, index: Any) -> Sequences:
+        """Select sequences by a slice, indices, or a mask; no frame is read."""
+        if isinstance(index, int):
+            raise TypeError("sequences need a slice or an array of indices")
+        return Sequences(self.frames, self.starts[index], self.stops[index])
+
+    def __iter__(self) -> NoReturn:
+        raise TypeError("sequences are read by their frames: use `parts`")
+
+    @property
+    def lengths(self) -> Array:
+        """The number of frames of each sequence, integers, shape (m,)."""
+        return self.stops - self.starts
+
+    def parts(self, most: int) -> Iterator[tuple[bool, Array | Inputs]]:
+        """Yield the frames, at most `most` at a time, and True for the first part of a sequence."""
+        for start, stop in zip(self.starts.tolist(), self.stops.tolist(), strict=True):
+            for first in range(start, stop, most):
+                yield first == start, self.frames[first : min(first + most, stop)]
+
+    def groups(self, most: int) -> Iterator[Sequences]:
+        """Yield some sequences at a time: of at most `most` frames together, or a single one."""
+        first = frames = 0
+        for number, length in enumerate(self.lengths.tolist()):
+            if number > first and frames + length > most:
+                yield self[first:number]
+                first, frames = number, 0
+            frames += length
+        yield self[first:]
+
+
+Samples = Array | Inputs | Sequences
 """Samples as a network reads them."""
+
+
+def frames_of(samples: Samples) -> Array | Inputs:
+    """Return what single invocations read: the frames of all sequences, or the samples."""
+    return samples.frames if isinstance(samples, Sequences) else samples
 
 
 def map_samples(samples: Samples, function: Callable[[Array], Array]) -> Samples:
     """Apply a function to the array of samples, or to the array of each input."""
+    samples = frames_of(samples)
     return samples.map(function) if isinstance(samples, Inputs) else function(samples)
 
 
 def by_input(samples: Samples) -> Iterator[tuple[str, Array]]:
-    """Yield the name and the array of each input; the name is empty for a plain array."""
+    """Yield the name and the array of each input; the name is empty for a plain array.
+
+    Of sequences it is the array of all frames.
+    """
+    samples = frames_of(samples)
     yield from samples.arrays.items() if isinstance(samples, Inputs) else (("", samples),)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.core.errors import ArtifactError, MeasurementError
-from litegate.spec import Inputs, Samples
+from litegate.spec import Inputs, Samples, frames_of
 from litegate.tflite.graph import Graph, Tensor
 from litegate.tflite.quantization import dequantize, quantize
 
@@ -192,7 +192,11 @@ def find_port(ports: Mapping[str, Port], name: str, what: str, subject: str) -> 
 def arrays_by_port(
     ports: Mapping[str, Port], samples: Samples, subject: str
 ) -> dict[str, NDArray[Any]]:
-    """Return the array of each input; raise ArtifactError unless there is one for every input."""
+    """Return the array of each input; raise ArtifactError unless there is one for every input.
+
+    Of sequences it is the array of all frames.
+    """
+    samples = frames_of(samples)
     if not isinstance(samples, Inputs):
         return {_only(ports, subject): samples}
     arrays = {

@@ -24,8 +24,8 @@ from litegate.measures.accuracy.output_error import output_error
 from litegate.measures.accuracy.runtime_agreement import runtime_agreement
 from litegate.measures.properties import in_range, property_violations
 from litegate.runtimes import outputs
-from litegate.runtimes.inference import Outputs, predict
-from litegate.runtimes.outputs import collect_outputs
+from litegate.runtimes.inference import predict
+from litegate.runtimes.outputs import Outputs, collect_outputs
 from litegate.spec import Kind
 from litegate.testing import artifact as tiny_artifact
 from litegate.testing import evaluation, tiny

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from litegate.measures.accuracy import mark_answers
 from litegate.measures.accuracy.decisions import decide
 from litegate.report.html.page_data import Answer
-from litegate.runtimes.inference import Outputs, predict
+from litegate.runtimes.inference import predict
+from litegate.runtimes.outputs import Outputs
 from litegate.spec import Artifact
 
 _TOLERANCE = 0.05

@@ -10,7 +10,7 @@ from typing import Any, final
 from litegate.build.certificate import HISTORY, MODEL, read_json
 from litegate.build.store import BUILDS, EVALUATIONS, Store
 from litegate.build.store_answers import keep_answers
-from litegate.build.store_arrays import stored_labels, stored_samples
+from litegate.build.store_arrays import LENGTHS, stored_labels, stored_samples
 from litegate.core.errors import LitegateError
 from litegate.report.outcomes import Report
 from litegate.spec import Artifact, Evaluation, Kind, Recipe
@@ -106,6 +106,8 @@ def _evaluation(store: Store, digest: str, split: Row) -> Evaluation | None:
         files = store.locate(EVALUATIONS, digest)
     except KeyError:
         return None
+    if any(name.startswith(LENGTHS) for name in files):
+        return None  # sequences: the function of their answer is not in the store
     domains = split.get("domains")
     output = str(split.get("output", ""))
     return Evaluation(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.report.html.page_data import Image, Numbers, Picture, Wave
-from litegate.spec import Evaluation, by_input, domain_of
+from litegate.spec import Evaluation, Sequences, by_input, domain_of
 
 MOST_PIXELS = 48 * 48
 """A larger image is averaged down: 40 of them in color are 276 KB before compression, about what a
@@ -23,6 +23,8 @@ MOST_POINTS = 120
 size."""
 MOST_NUMBERS = 32
 """A longer row of numbers becomes a line: bars of 32 numbers are still apart in a small picture."""
+_MOST_FRAMES = 512
+"""Frames of a sequence in its picture: more would be averaged away."""
 _POINT_BYTES = 10
 """Bytes of a line's point on the page, "x,y" with three digits each: an estimate, since a sheet is
 planned before it is drawn."""
@@ -46,10 +48,16 @@ _LEVELS = 64
 
 
 def picture_of(split: Evaluation, sample: int) -> Picture:
-    """Make a picture of a sample; of several inputs, of the first image, or else of the first."""
-    pictures = [
-        picture(array[sample], domain_of(split.domain, name)) for name, array in by_input(split.x)
-    ]
+    """Make a picture of a sample; of several inputs, of the first image, or else of the first.
+
+    That of a sequence shows its first frames.
+    """
+    x: Any = split.x
+    where: Any = sample
+    if isinstance(x, Sequences):
+        start, stop = int(x.starts[sample]), int(x.stops[sample])
+        where = slice(start, min(stop, start + _MOST_FRAMES))
+    pictures = [picture(array[where], domain_of(split.domain, name)) for name, array in by_input(x)]
     return next((image for image in pictures if isinstance(image, Image)), pictures[0])
 
 

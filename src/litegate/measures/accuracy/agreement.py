@@ -33,7 +33,8 @@ from litegate.measures.accuracy.quanta import output_grid_of
 from litegate.measures.accuracy.shares import share
 from litegate.measures.measurement import Measurement
 from litegate.measures.names import Name
-from litegate.runtimes.inference import Outputs, predict_all
+from litegate.runtimes.inference import predict_all
+from litegate.runtimes.outputs import Outputs
 from litegate.spec import Artifact, Evaluation
 
 SEED = 20

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from litegate.core.digests import short_digest
 from litegate.core.errors import MeasurementError
 from litegate.data.disk_arrays import in_parts, part_slices
-from litegate.runtimes.inference import Outputs, first_samples, predict, predict_at
+from litegate.runtimes.inference import first_samples, predict, predict_at
+from litegate.runtimes.outputs import Outputs
 from litegate.spec import Artifact
 
 

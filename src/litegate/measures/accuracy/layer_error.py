@@ -20,7 +20,7 @@ from litegate.core.errors import LitegateError, MeasurementError
 from litegate.measures.accuracy.decisions import demand_same_split
 from litegate.measures.accuracy.layer_pairs import LayerPair, match_layers
 from litegate.runtimes.inference import inner_tensors
-from litegate.spec import Artifact
+from litegate.spec import Artifact, frames_of
 from litegate.tflite.graph import Tensor
 from litegate.tflite.parser import parse
 
@@ -174,7 +174,7 @@ def _demand_same_size(ours: NDArray[Any], theirs: NDArray[Any], subject: str) ->
 
 def _tensor_values(artifact: Artifact, tensors: Sequence[Tensor]) -> Iterator[TensorValues]:
     """Yield for each sample the values of tensors: real values, float64, flat."""
-    x = artifact.evaluation.x
+    x = frames_of(artifact.evaluation.x)
     chosen = np.unique(np.linspace(0, len(x) - 1, SAMPLES).astype(int))
     distinct = {tensor.index: tensor for tensor in tensors}
     samples = inner_tensors(

@@ -19,7 +19,7 @@ from litegate.measures.accuracy.agreement import spread_indices
 from litegate.measures.structure.operators import operator_label
 from litegate.runtimes.child_runtime import ChildRuntime
 from litegate.runtimes.inference import inner_tensors
-from litegate.spec import Artifact
+from litegate.spec import Artifact, frames_of
 from litegate.tflite.editing.single_operator import single_operator
 from litegate.tflite.graph import ABSENT, Operator
 from litegate.tflite.parser import parse
@@ -63,10 +63,11 @@ def _differences(here: Artifact, there: Artifact) -> Iterator[OperatorDifference
     main = parse(here.tflite, subject=here.name, signature=here.signature).main
     constant = {tensor.index for tensor in main.tensors if tensor.is_constant}
     computed = {index for op in main.operators for index in op.inputs} - constant - {ABSENT}
+    x = frames_of(here.evaluation.x)
     samples = list(
         inner_tensors(
             here.tflite,
-            here.evaluation.x[spread_indices(len(here.evaluation.x), _SAMPLES)],
+            x[spread_indices(len(x), _SAMPLES)],
             sorted(computed),
             subject=here.name,
             signature=here.signature,

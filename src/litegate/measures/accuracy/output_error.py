@@ -24,7 +24,7 @@ from litegate.measures.measurement import Interval, Measurement
 from litegate.measures.names import Name
 from litegate.measures.statistics.bootstrap import METHOD, bca, group_sums, resamples
 from litegate.measures.statistics.proportions import TAIL
-from litegate.runtimes.inference import Outputs
+from litegate.runtimes.outputs import Outputs
 from litegate.spec import Artifact
 
 Sums = NDArray[np.float64]

@@ -13,7 +13,7 @@ from typing import final
 
 from litegate.core.errors import MeasurementError
 from litegate.runtimes.litert import Runner
-from litegate.spec import Artifact, Samples
+from litegate.spec import Artifact, Samples, frames_of
 
 EPOCH_SECONDS = 0.015
 """The least seconds of timed invocations in an epoch.
@@ -85,7 +85,7 @@ def one_sample(artifact: Artifact) -> Samples:
 
     Raises MeasurementError for an empty split.
     """
-    sample: Samples = artifact.evaluation.x[:1]
+    sample: Samples = frames_of(artifact.evaluation.x)[:1]
     if not len(sample):
         raise MeasurementError(
             f"there is no sample to time {artifact.name} on",

@@ -22,7 +22,7 @@ from litegate.core.errors import ArtifactError, MeasurementError
 from litegate.core.units import Unit, text
 from litegate.data.disk_arrays import in_parts
 from litegate.measures.accuracy.quanta import Grid, input_grid_of
-from litegate.spec import Artifact, Samples
+from litegate.spec import Artifact, Samples, frames_of
 from litegate.tflite.parser import parse
 from litegate.tflite.ports import ambiguous_signature, arrays_by_port, parsed_ports
 
@@ -116,7 +116,7 @@ def saturation(artifact: Artifact) -> Iterator[Saturation]:
 
 def spread_samples(artifact: Artifact) -> Samples:
     """Return at most 1,000 samples, evenly spread over the evaluation split."""
-    x = artifact.evaluation.x
+    x = frames_of(artifact.evaluation.x)
     return x[np.linspace(0, len(x) - 1, min(len(x), _MOST_SAMPLES)).astype(np.intp)]
 
 

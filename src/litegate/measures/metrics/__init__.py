@@ -30,6 +30,11 @@ from litegate.measures.accuracy.shares import drop, share, worst_drop
 from litegate.measures.measurement import Measurement, Relation
 from litegate.measures.metrics.intervals import estimate_loss, estimate_value, to_measurement
 from litegate.measures.metrics.resampling import WHOLE, Subgroup, resample_metric, sample_statistics
+from litegate.measures.metrics.streaming import (
+    detector_loss,
+    detector_slice_loss,
+    detector_value,
+)
 from litegate.measures.metrics.worst_group import GroupLoss, worst_loss
 from litegate.measures.names import loss_name, regression_name, worst_name
 from litegate.measures.regression import SAME_BYTES, same_bytes
@@ -42,6 +47,8 @@ def metric_value(artifact: Artifact, metric: Metric) -> Measurement:
 
     Raises MeasurementError if it has no value there, or outputs and labels do not fit it.
     """
+    if metric.is_of_detector:
+        return detector_value(artifact, metric)
     if metric.kind is MetricKind.TOP_K:
         marks = _marks(artifact, metric)
         count = f"{int(marks.sum()):,} of {len(marks):,} samples among the {metric.k} highest"
@@ -70,6 +77,8 @@ def metric_loss(reference: Artifact, candidate: Artifact, metric: Metric) -> Mea
     Raises MeasurementError as `metric_value`, and for different evaluation splits.
     """
     demand_comparable(reference, candidate)
+    if metric.is_of_detector:
+        return detector_loss(reference, candidate, metric)
     sides, why = (reference, candidate), partial(divergence, reference, candidate)
     digests = (reference.sha256, candidate.sha256)
     if metric.kind is MetricKind.TOP_K:
@@ -121,6 +130,9 @@ def metric_slice_loss(reference: Artifact, candidate: Artifact, metric: Metric) 
 
     Raises MeasurementError as `metric_loss`, and if there are no slices.
     """
+    if metric.is_of_detector:
+        demand_comparable(reference, candidate)
+        return detector_slice_loss(reference, candidate, metric)
     split = reference.evaluation
     names = tuple(demand_slices(split))
     if metric.kind is not MetricKind.TOP_K:

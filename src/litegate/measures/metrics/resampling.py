@@ -15,6 +15,7 @@ from litegate.measures.accuracy.decisions import demand_finite_outputs
 from litegate.measures.accuracy.duplicates import originals
 from litegate.measures.metrics.custom import Chunk, call_function, demand_bounds
 from litegate.measures.metrics.statistics import SampleStatistics, statistics
+from litegate.measures.metrics.streaming import plain_detector_value
 from litegate.measures.metrics.values import mean_over_classes, metric_values
 from litegate.measures.statistics.bootstrap import Counts, Real, jackknife_samples, resamples
 from litegate.runtimes.inference import predict
@@ -128,6 +129,8 @@ def resample_metric(
 
 def plain_value(artifact: Artifact, metric: Metric) -> float:
     """Return a metric of the whole split, without limits: fast. Raises as `resample_metric`."""
+    if metric.is_of_detector:
+        return plain_detector_value(artifact, metric)
     chosen = np.arange(len(artifact.evaluation.x))
     if metric.kind is MetricKind.TOP_K:
         return float(sample_statistics(artifact, metric)[:, 0].mean())

@@ -202,6 +202,11 @@ def clopper_pearson_upper(count: int, n: int, tail: float = TAIL) -> float:
     return bisect(lambda share: _binomial_cdf(count, n, share) > tail, count / n, 1.0)
 
 
+def clopper_pearson(count: int, n: int, tail: float = TAIL) -> tuple[float, float]:
+    """Return the exact limits of a share, each missed with at most `tail` (Biometrika 26:404)."""
+    return 1 - clopper_pearson_upper(n - count, n, tail), clopper_pearson_upper(count, n, tail)
+
+
 def _binomial_cdf(count: int, n: int, share: float) -> float:
     """Return the probability of `count` or fewer of n, for a share between 0 and 1."""
     start = n * math.log1p(-share)

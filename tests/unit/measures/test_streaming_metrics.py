@@ -1,0 +1,236 @@
+"""False accepts an hour and false rejects: events, matching, verdicts and hints."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from recurrent import remembering
+
+from litegate.core.errors import ConfigError, MeasurementError
+from litegate.core.units import ms, percent, points
+from litegate.measures.measurement import Outcome
+from litegate.measures.metrics import (
+    metric_loss,
+    metric_regression,
+    metric_slice_loss,
+    metric_value,
+)
+from litegate.measures.metrics.events import audio_of, match_events
+from litegate.measures.metrics.streaming import hours_notes
+from litegate.measures.statistics.proportions import clopper_pearson
+from litegate.measures.statistics.rates import poisson_limits
+from litegate.runtimes.inference import predict
+from litegate.spec import Budget, Data, Detector, Evaluation, Frames, Sequences, metrics
+from litegate.spec.authoring import prebuilt
+from litegate.testing import edit
+from litegate.testing.artifacts import artifact
+
+MINUTE = 60
+"""Frames of a second: a recording of 60 frames is a minute."""
+DETECTOR = Detector(threshold=5, refractory=ms(4000))
+ACCEPTS = metrics.false_accepts(DETECTOR, most=30)
+REJECTS = metrics.false_rejects(DETECTOR, most=percent(50))
+
+
+def recordings(spikes, *, count, labels=None, length=MINUTE):
+    """Return a split of `count` recordings of silence, with a spike of 6 at (recording, frame)."""
+    frames = np.zeros((count * length, 2), np.float32)
+    for recording, frame in spikes:
+        frames[recording * length + frame] = 3
+    stops = length * np.arange(1, count + 1)
+    digest = str(hash(tuple(spikes)))
+    return Evaluation(
+        digest=digest,
+        x=Sequences(frames, stops - length, stops),
+        y=labels,
+        classes=(),
+        domain=(0, 9),
+        sequences=Frames(period=ms(1000), answer=DETECTOR),
+    )
+
+
+def scaled(factor):
+    """Return the file with its feature weights scaled: the spikes' height changes."""
+
+    def change(model):
+        (tensor,) = [t for t in model.subgraphs[0].tensors if t.name == b"w2"]
+        weights = np.full((1, 2), factor, np.float32)
+        model.buffers[tensor.buffer].data = weights.reshape(-1).view(np.uint8)
+
+    return edit(remembering(), change)
+
+
+@pytest.fixture(scope="module")
+def sound():
+    return remembering()
+
+
+def labels_at(spans, count, length=MINUTE):
+    labels = np.zeros(count * length, np.int64)
+    for recording, start, stop in spans:
+        labels[recording * length + start : recording * length + stop] = 1
+    return labels
+
+
+def test_false_accepts_are_events_in_negative_audio(sound):
+    """A spike in silence is one false accept an hour of it; Garwood's limits decide."""
+    file = artifact(sound, split=recordings([(0, 30), (4, 5)], count=30))
+    measurement = metric_value(file, ACCEPTS)
+    assert measurement.value == pytest.approx(2 / 0.5)
+    assert measurement.high == pytest.approx(poisson_limits(2)[1] / 0.5)
+    assert "2 false accepts in 0.50 h of negative audio, 30 recordings" in measurement.evidence
+    assert (measurement <= 30).outcome is Outcome.PASS
+    assert (measurement <= measurement.high).outcome is Outcome.PASS
+    verdict = measurement <= measurement.high * 0.999
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "h without an event would prove it" in verdict.note
+    assert (measurement <= 3.9).outcome is Outcome.FAIL
+    assert predict(file).raw[:, 0].tolist() == [1, 0, 0, 0, 1, *[0] * 25]
+
+
+def test_planted_events_are_right_until_the_refractory_time_is_over(sound):
+    """An event belongs to the planted one up to 4 s after it; that time is no negative audio."""
+    labels = labels_at([(0, 10, 13), (1, 10, 13), (2, 10, 13), (3, 10, 13)], 4)
+    # Just inside: frame 16 is 4 s after the last labelled one; 17 is beyond, and 9 too early.
+    spikes = [(0, 16), (1, 17), (2, 9)]
+    file = artifact(sound, split=recordings(spikes, count=4, labels=labels))
+    rejects = metric_value(file, REJECTS)
+    assert (rejects.value, rejects.n) == (pytest.approx(0.75), 4)
+    assert (rejects.low, rejects.high) == clopper_pearson(3, 4)
+    audio = audio_of(file.evaluation, DETECTOR, "")
+    np.testing.assert_allclose(audio.hours * 3600, [53] * 4)
+    assert metric_value(file, ACCEPTS).value == pytest.approx(2 / (4 * 53 / 3600))
+
+
+def test_labels_of_sequences_mark_whole_recordings(sound):
+    """A positive recording is one planted event, and no negative audio."""
+    split = recordings([(0, 30), (1, 30)], count=3, labels=np.array([1, 0, 1]))
+    file = artifact(sound, split=split)
+    assert metric_value(file, REJECTS).value == pytest.approx(0.5)
+    assert metric_value(file, ACCEPTS).value == pytest.approx(60)
+
+
+def test_labels_in_a_row_are_events_of_their_own():
+    """Another label begins another event; of overlapping times the later one has the frame."""
+    labels = np.array([1, 1, 2, 0, 0, 0, 0, 0, 3, 0], np.int64)
+    split = replace(recordings([], count=1, length=10), y=labels)
+    audio = audio_of(split, DETECTOR, "")
+    (planted,) = audio.planted
+    assert planted.starts.tolist() == [0, 2, 8]
+    assert planted.ends.tolist() == [6, 7, 10]
+    assert planted.frames() == 9
+    wrong, found = planted.detected(np.array([3, 7]))
+    assert (wrong.tolist(), found.tolist()) == ([7], [False, True, False])
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ([10], [13], (0, 0)),
+        ([10], [14], (1, 1)),
+        ([10], [7], (0, 0)),
+        ([10], [6], (1, 1)),
+        ([10, 20], [12], (1, 0)),
+        ([], [1, 9], (0, 2)),
+        ([10, 14], [13, 17], (0, 0)),
+    ],
+)
+def test_events_match_in_time(before, after, expected):
+    """Events less than the refractory time apart are the same, each at most once."""
+    assert match_events(np.array(before, int), np.array(after, int), 4) == expected
+
+
+def test_loss_is_paired(sound):
+    """Events that both have cancel; new ones raise the rate, and few recordings prove nothing."""
+    spikes = [(number, 30) for number in range(20)]
+    split = recordings(spikes, count=24)
+    before, same = (artifact(tflite, split=split) for tflite in (sound, scaled(0.9)))
+    loss = metric_loss(before, same, ACCEPTS)
+    assert loss.value == 0
+    assert "0 events are new and 0 gone, 20 in both" in loss.evidence
+    assert loss.high == pytest.approx(2.7 / 0.4, rel=0.01)
+    assert (loss <= 7).outcome is Outcome.PASS
+    deaf = artifact(scaled(0.5), split=split)
+    worse = metric_loss(deaf, before, ACCEPTS)
+    assert worse.value == pytest.approx(20 / 0.4)
+    assert (worse <= 7).outcome is Outcome.FAIL
+    few = replace(split, x=split.x[:19])
+    sides = (replace(side, evaluation=few) for side in (before, same))
+    verdict = metric_loss(*sides, ACCEPTS) <= 99
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "19 recordings do not show how events cluster, 20 do" in verdict.note
+
+
+def test_rejects_are_paired_by_events(sound):
+    """A planted regression, the last layer's scale moved, fails by the metric's name."""
+    spans = [(number, 10, 13) for number in range(20)]
+    split = recordings(
+        [(number, 11) for number in range(20)], count=20, labels=labels_at(spans, 20)
+    )
+    before, deaf = (artifact(tflite, split=split) for tflite in (sound, scaled(0.5)))
+    loss = metric_loss(before, deaf, REJECTS)
+    assert loss.name == "false_rejects rise"
+    assert loss.value == 1
+    assert (loss <= points(5)).outcome is Outcome.FAIL
+    assert metric_regression(before, before, REJECTS).value == 0
+
+
+def test_worst_slice_is_named(sound):
+    """The slice with most new events is the measurement, and every slice must be proven."""
+    quiet = np.arange(48) < 24
+    split = replace(
+        recordings([(number, 30) for number in range(24)], count=48),
+        slices={"quiet": quiet, "street": ~quiet},
+    )
+    before, deaf = (artifact(tflite, split=split) for tflite in (sound, scaled(0.5)))
+    worst = metric_slice_loss(deaf, before, ACCEPTS)
+    assert worst.value == pytest.approx(60)
+    assert 'slice "quiet" is the worst of 2' in worst.evidence
+    labels = labels_at([(number, 29, 31) for number in range(48)], 48)
+    sides = (replace(side, evaluation=replace(split, y=labels)) for side in (before, deaf))
+    assert metric_slice_loss(*sides, REJECTS).value == 1
+
+
+def test_hours_that_a_limit_needs(sound):
+    """Over 60 minutes a limit of 0.5 an hour is linted with the 6 hours that it needs."""
+    file = artifact(sound, split=recordings([], count=60))
+    (note,) = hours_notes([metrics.false_accepts(DETECTOR, most=0.5)], file)
+    assert "1.00 h of negative audio" in note
+    assert note.endswith("6.0 h without an event are needed")
+    assert not hours_notes([metrics.false_accepts(DETECTOR, most=3)], file)
+    assert len(hours_notes([metrics.false_accepts(DETECTOR, most=3, loss=2.9)], file)) == 1
+
+
+def test_curve_has_the_declared_threshold(sound):
+    """The series falls from low to high thresholds, and meets the value in its middle."""
+    file = artifact(sound, split=recordings([(0, 30), (4, 5)], count=30))
+    series = metric_value(file, ACCEPTS).series
+    middle = len(series["threshold"]) // 2
+    assert series["threshold"][middle] == 5
+    assert series["false accepts"][middle] == pytest.approx(4)
+    assert series["false accepts"][-1] == 0
+
+
+def test_what_cannot_be_measured(sound):
+    """No negative audio, nothing planted, and labels of another shape are errors."""
+    split = recordings([], count=2, labels=np.array([1, 1]))
+    with pytest.raises(MeasurementError, match="no negative audio"):
+        metric_value(artifact(sound, split=split), ACCEPTS)
+    with pytest.raises(MeasurementError, match="no planted events"):
+        metric_value(artifact(sound, split=replace(split, y=np.zeros(2, int))), REJECTS)
+    with pytest.raises(MeasurementError, match="neither of its frames nor of its sequences"):
+        metric_value(artifact(sound, split=replace(split, y=np.zeros(7, int))), REJECTS)
+    with pytest.raises(MeasurementError, match="are not sequences of frames"):
+        metric_value(artifact(sound), ACCEPTS)
+
+
+def test_declaration_needs_sequences():
+    """A metric of a detector without frames in order is refused when it is declared."""
+    data = Data(
+        name="words", load=dict, preprocess=test_curve_has_the_declared_threshold, domain=(0, 1)
+    )
+    budget = Budget(metrics=(ACCEPTS,))
+    with pytest.raises(ConfigError, match="words has no sequences"):
+        prebuilt(reference="a.tflite", candidate="b.tflite", data=data, budget=budget)
+    with pytest.raises(ConfigError, match="wrong unit"):
+        metrics.false_rejects(DETECTOR, most=0.5)
