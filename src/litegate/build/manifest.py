@@ -36,21 +36,28 @@ def read_manifest(path: Path) -> Manifest:
     cannot be read.
     """
     try:
-        content = json.loads(path.read_bytes())
+        content = path.read_bytes()
     except FileNotFoundError:
         raise
     except OSError as error:
         if path.is_dir():
             raise StoreCorrupt(f"the manifest {path} is a folder") from error
         raise store_error("read", path, error) from error
+    return parse_manifest(content, path.stem, path)
+
+
+def parse_manifest(content: bytes, key: str, path: Path | str) -> Manifest:
+    """Parse the manifest of a key, which was read from `path`. Raises StoreCorrupt."""
+    try:
+        fields = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise StoreCorrupt(f"the manifest {path} is damaged: {error}") from error
-    manifest = _manifest(content)
+    manifest = _manifest(fields)
     if manifest is None:
         raise StoreCorrupt(
             f"the manifest {path} is damaged: it does not have the form of a manifest"
         )
-    if manifest.key != path.stem:
+    if manifest.key != key:
         raise StoreCorrupt(f"the manifest {path} belongs to another key")
     return manifest
 

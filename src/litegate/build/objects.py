@@ -50,7 +50,7 @@ class Objects:
             data = path.read_bytes()
         except FileNotFoundError:
             raise StoreCorrupt(f"{path} is missing from the store") from None
-        _check_digest(digest, hashlib.sha256(data).hexdigest(), path)
+        check_digest(digest, hashlib.sha256(data).hexdigest(), path)
         return data
 
     def verified_path(self, digest: str) -> Path:
@@ -60,7 +60,7 @@ class Objects:
             actual_digest = file_digest(path)
         except FileNotFoundError:
             raise StoreCorrupt(f"{path} is missing from the store") from None
-        _check_digest(digest, actual_digest, path)
+        check_digest(digest, actual_digest, path)
         return path
 
     def paths(self) -> Iterator[Path]:
@@ -161,7 +161,8 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _check_digest(expected: str, actual: str, path: Path) -> None:
+def check_digest(expected: str, actual: str, path: Path | str) -> None:
+    """Raise StoreCorrupt if the bytes at `path` have another digest than their name."""
     if actual != expected:
         raise StoreCorrupt(f"{path} is damaged", expected=f"SHA-256 {expected}", got=actual)
 

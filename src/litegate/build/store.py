@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar, final
+from typing import TYPE_CHECKING, TypeVar, final
 
 from litegate.build.certificate import CERTIFICATE, demand_certified
 from litegate.build.locks import LOCK_TIMEOUT, acquire, wait_for
@@ -37,9 +37,14 @@ from litegate.build.store_folder import (
 )
 from litegate.core.errors import StoreCorrupt, StoreError
 
+if TYPE_CHECKING:
+    from litegate.build.remote_store import RemoteStore
+
 __all__ = ["ANSWERS", "BUILDS", "EVALUATIONS", "Store"]
 
 _Content = TypeVar("_Content", bytes, Path)
+_ATTEMPTS = 3
+"""Tries to share an entry, if other machines replace or prune it meanwhile."""
 _WHOLE = "store"
 """Lock of the whole store while entries are added or removed.
 
@@ -55,15 +60,17 @@ class Store:
         self,
         root: Path,
         *,
+        remote: RemoteStore | None = None,
         lock_timeout: float = LOCK_TIMEOUT,
         on_notice: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Remember the folder; nothing is created before the first write.
 
-        `lock_timeout` limits the wait for each lock, in seconds; `on_notice` is called with a line
-        that names the holder.
+        Entries that the folder lacks are copied from `remote`, and new ones to it. `lock_timeout`
+        limits the wait for each lock, in seconds; `on_notice` is called with a line that names the
+        holder.
         """
-        self.root = root
+        self.root, self.remote = root, remote
         self._lock_timeout, self._on_notice = lock_timeout, on_notice
         self._objects = Objects(root)
         self._is_marked = False
@@ -73,9 +80,12 @@ class Store:
         self._is_marked = self._is_marked or demand_store(self.root)
 
     def has(self, group: str, key: str) -> bool:
-        """Return True if there is a manifest; files are verified only when they are read."""
+        """Return True if there is a manifest; files are verified only when they are read.
+
+        An entry of the remote store is copied here first.
+        """
         self.demand_folder()
-        return self.manifest_path(group, key).is_file()
+        return self.manifest_path(group, key).is_file() or self._take(group, key)
 
     def get(self, group: str, key: str, names: Iterable[str] = ()) -> dict[str, bytes]:
         """Read and verify the files of an entry, by name; `names` must be among them.
@@ -96,6 +106,8 @@ class Store:
     ) -> dict[str, _Content]:
         self.demand_folder()
         path = self.manifest_path(group, key)
+        if not path.exists():
+            self._take(group, key)
         try:
             files = (manifest := read_manifest(path)).files
             if missing := [name for name in names if name not in files]:
@@ -114,8 +126,37 @@ class Store:
 
         `keys_of` finds the entry by `stem`.
         """
-        if self.has(group, key):
+        if not self.has(group, key):
+            self._write(group, key, files, stem)
+            self.share(group, key)
+
+    def share(self, group: str, key: str) -> None:
+        """Copy an entry to the remote store; take the entry of another writer that was first."""
+        if self.remote is None:
             return
+        path = self.manifest_path(group, key)
+        try:
+            manifest = read_manifest(path)
+            for _ in range(_ATTEMPTS):
+                is_there = self.remote.upload(group, manifest, self._objects.path_of)
+                if is_there or self._take(group, key):
+                    return
+        except OSError as error:  # another process removed it meanwhile
+            raise store_error("read", path, error) from error
+
+    def _take(self, group: str, key: str) -> bool:
+        """Copy an entry from the remote store; return False if it has none that can be used."""
+        if self.remote is None:
+            return False
+        with self.staging() as folder:
+            try:
+                manifest, files = self.remote.download(group, key, folder)
+            except KeyError:
+                return False
+            self._write(group, key, files, manifest.stem)
+        return True
+
+    def _write(self, group: str, key: str, files: Mapping[str, Path], stem: str) -> None:
         with self.lock([_WHOLE], lambda: None):
             digests = {name: self._objects.add(path) for name, path in files.items()}
             manifest = Manifest(key=key, stem=stem, files=digests)
@@ -157,6 +198,8 @@ class Store:
             path.rename(path.with_name(f"{key}.damaged-{time.time_ns()}"))
         else:
             path.unlink(missing_ok=True)
+        if self.remote:
+            self.remote.refuse(group, key)
 
     def remove(self, entries: Iterable[tuple[str, str]], on_kept: Callable[[str], None]) -> int:
         """Remove entries, by group and key, and unreferenced objects; return the bytes freed.

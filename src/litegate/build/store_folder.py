@@ -16,7 +16,7 @@ MARKER = "litegate-store"
 BUILDS, EVALUATIONS, ANSWERS, DECLARATIONS = "builds", "evaluations", "answers", "declarations"
 GROUPS = (BUILDS, EVALUATIONS, ANSWERS, DECLARATIONS)
 """The folders of manifests."""
-_VERSION = b"litegate store, version 1\n"
+VERSION = b"litegate store, version 1\n"
 _FOLDERS = frozenset((*GROUPS, "objects", "locks", "tmp"))
 _MANIFEST = re.compile(rf"{DIGEST.pattern}\.json")
 _LOCK = re.compile(rf"({DIGEST.pattern}|store)\.lock")
@@ -44,10 +44,10 @@ def demand_store(root: Path) -> bool:
         raise _refusal(root) from None
     except OSError as error:
         raise store_error("read", root, error) from error
-    if version != _VERSION:
+    if version != VERSION:
         raise StoreError(
             f"the store {root} is for another version of litegate",
-            expected=_VERSION.decode().strip(),
+            expected=VERSION.decode().strip(),
             got=excerpt(repr(version)),
             remedy="choose another folder: --litegate-store DIR, or LITEGATE_STORE",
         )
@@ -57,7 +57,7 @@ def demand_store(root: Path) -> bool:
 def mark(root: Path) -> None:
     """Make a folder a store: write its marker. Raises StoreError on failure."""
     try:
-        write_atomically(root / MARKER, _VERSION)
+        write_atomically(root / MARKER, VERSION)
     except OSError as error:
         raise store_error("create", root / MARKER, error) from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +11,20 @@ from typing import Any, Literal, final
 
 from litegate.core.errors import ConfigError
 
+_URL = re.compile(r"(s3|az|gs)://[\w.-]+(/[\w.-]+)*/?", re.ASCII)
+"""The address of a bucket and a prefix in it; credentials have no place in it."""
+
 
 def _path(text: str) -> Path:
     return Path(text).expanduser()
+
+
+def _path_or_url(text: str) -> Path | str:
+    if "://" not in text:
+        return _path(text)
+    if not _URL.fullmatch(text):
+        raise ValueError(text)
+    return text.rstrip("/")
 
 
 def _folder_or_none(text: str) -> Path | None:
@@ -152,12 +164,41 @@ OPTIONS = (
     ),
     Option(
         name="litegate_store",
+        parse=_path_or_url,
+        allowed="a folder, or a bucket as s3://BUCKET/PREFIX, az://CONTAINER/PREFIX or "
+        "gs://BUCKET/PREFIX",
+        default=".litegate/store",
+        help="folder or bucket of built artifacts",
+        env="LITEGATE_STORE",
+        metavar="DIR",
+        personal=True,
+    ),
+    Option(
+        name="litegate_cache",
         parse=_path,
         allowed="a folder",
         default=".litegate/store",
-        help="folder of built artifacts",
-        env="LITEGATE_STORE",
+        help="folder of local copies, if the store is a bucket",
+        env="LITEGATE_CACHE",
         metavar="DIR",
+        personal=True,
+    ),
+    Option(
+        name="litegate_store_readonly",
+        parse=_switch,
+        allowed="true or false",
+        default="false",
+        help="write nothing to the bucket",
+        env="LITEGATE_STORE_READONLY",
+        personal=True,
+    ),
+    Option(
+        name="litegate_store_required",
+        parse=_switch,
+        allowed="true or false",
+        default="false",
+        help="fail if the bucket cannot be used, instead of going on with the folder",
+        env="LITEGATE_STORE_REQUIRED",
         personal=True,
     ),
     Option(
@@ -288,6 +329,13 @@ class GateOptions:
     models: Path
     checks: Path
     store: Path
+    """The folder of artifacts; with `remote`, the cache before it."""
+    remote: str
+    """The address of a bucket of artifacts; empty without one."""
+    store_readonly: bool
+    """True if the run writes nothing to the bucket."""
+    store_required: bool
+    """True if the run fails without the bucket."""
     data: Path | None
     report: Path
     history: Path
@@ -324,12 +372,15 @@ def parse(
     """Parse all options. Raises ConfigError for a wrong value, and names the allowed ones."""
     env = os.environ if environment is None else environment
     read = {o.name: _value(o, flags.get(o.name), env, settings.get(o.name)) for o in OPTIONS}
-    data = read["litegate_data"]
+    data, store = read["litegate_data"], read["litegate_store"]
     return GateOptions(
         project=project,
         models=project / read["litegate_models"],
         checks=project / read["litegate_checks"],
-        store=project / read["litegate_store"],
+        store=project / (read["litegate_cache"] if isinstance(store, str) else store),
+        remote=store if isinstance(store, str) else "",
+        store_readonly=read["litegate_store_readonly"],
+        store_required=read["litegate_store_required"],
         data=project / data if data else None,
         report=project / read["litegate_report"],
         history=project / read["litegate_history"],

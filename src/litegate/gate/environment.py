@@ -32,7 +32,9 @@ def describe(options: GateOptions) -> dict[str, Any]:
         "threads": THREADS,
         "processor": processor(),
         "cores": os.cpu_count(),
-        "store": str(options.store),
+        "store": f"{options.remote}, cached in {options.store}"
+        if options.remote
+        else str(options.store),
         "data": str(options.data) if options.data else None,
     }
 

@@ -80,11 +80,7 @@ class GateSession:
         """Finds artifacts in the store and builds the missing ones."""
         options = self.options
         return Pipeline(
-            store=Store(
-                options.store,
-                lock_timeout=options.lock_timeout,
-                on_notice=self.on_wait or self.on_notice,
-            ),
+            store=open_store(options, self.on_wait or self.on_notice),
             project=options.project,
             locations=DataLocations(
                 directory=options.data,
@@ -283,12 +279,32 @@ class GateSession:
         }
 
 
+def open_store(options: GateOptions, on_notice: Callable[[str], None]) -> Store:
+    """Return the store of a run, with the bucket behind it if it has one."""
+    remote = None
+    if options.remote:
+        from litegate.build.remote_store import RemoteStore  # late: most runs have none
+
+        remote = RemoteStore(
+            options.remote,
+            readonly=options.store_readonly,
+            required=options.store_required,
+            on_notice=on_notice,
+        )
+    return Store(
+        options.store, remote=remote, lock_timeout=options.lock_timeout, on_notice=on_notice
+    )
+
+
 def demand_store(options: GateOptions) -> None:
     """Raise StoreError if the store cannot be used, or comes with the change that is judged.
 
     Whoever wrote its entries decides the verdicts, so none may come out of a commit.
     """
-    Store(options.store).demand_folder()
+    store = open_store(options, lambda _: None)
+    store.demand_folder()
+    if store.remote:
+        store.remote.demand_reachable()
     if not options.in_ci and options.against == NONE:
         return
     if tracked := tracked_in(options.store):
@@ -344,6 +360,8 @@ def conclude(session: GateSession, run: Run) -> dict[str, Any]:
     from litegate.report.json_report import document
     from litegate.report.loose_limits import loose_limits
 
+    if remote := session.pipeline.store.remote:
+        run.notes += remote.rejections
     if commit := head(session.options.project):
         run.head = asdict(commit)
     judged = dict.fromkeys(row["model"] for row in run.verdicts if row["model"])

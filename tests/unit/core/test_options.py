@@ -29,6 +29,26 @@ def test_the_flag_beats_the_environment_beats_the_setting():
     assert parse(HERE, {"litegate_store": "c"}, settings, env).store == HERE / "c"
 
 
+@pytest.mark.parametrize("url", ["s3://bucket", "az://container/a.b/c-d", "gs://bucket/a/"])
+def test_a_store_may_be_a_bucket(url):
+    """The folder before it is the default store, or the one of its own option."""
+    got = parse(HERE, {}, {}, {"LITEGATE_STORE": url})
+    assert (got.remote, got.store) == (url.rstrip("/"), HERE / ".litegate/store")
+    got = parse(HERE, {"litegate_cache": "cache"}, {}, {"LITEGATE_STORE": url})
+    assert got.store == HERE / "cache"
+    got = parse(HERE, {"litegate_cache": "cache"}, {}, {"LITEGATE_STORE": "folder"})
+    assert (got.remote, got.store) == ("", HERE / "folder")
+
+
+@pytest.mark.parametrize(
+    "url", ["http://host/a", "s3://", "s3://key:secret@bucket", "s3://b/../c?x=1", "file:///a"]
+)
+def test_any_other_address_of_a_store_is_refused(url):
+    """Credentials in an address would end in reports and logs."""
+    with pytest.raises(ConfigError, match=r"LITEGATE_STORE[\s\S]*s3://BUCKET/PREFIX"):
+        parse(HERE, {}, {}, {"LITEGATE_STORE": url})
+
+
 def test_absolute_paths_stay():
     """A shared store lies anywhere."""
     assert parse(HERE, {}, {}, {"LITEGATE_DATA": "/data"}).data == Path("/data")

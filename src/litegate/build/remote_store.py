@@ -1,0 +1,222 @@
+"""Share the entries of stores through a bucket: objects by their SHA-256, the manifest last.
+
+A local store asks it for what it lacks, and gives it what was built. Each path is created once, so
+the first writer of a key wins. What is read is verified, and an entry that fails is as good as
+missing: the next writer replaces it, if it is still the one that failed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import final
+
+from litegate.build.bucket import Bucket, BucketDenied, BucketError, ObjectInfo
+from litegate.build.certificate import CERTIFICATE, demand_certified
+from litegate.build.manifest import Manifest, parse_manifest
+from litegate.build.objects import check_digest, store_error
+from litegate.build.store_folder import BUILDS, MARKER, VERSION
+from litegate.core.errors import StoreCorrupt, StoreError
+
+GRACE = 86_400.0
+"""Seconds for which an object that no manifest names is not pruned: its writer may be at work.
+
+A day: writing an entry takes minutes. A writer trusts half of it, as clocks and lists lag."""
+MOST_MANIFEST_BYTES = 1 << 20
+"""A manifest lists about five files in less than 1 kB; a larger one is not worth its memory."""
+_ATTEMPTS = 3
+"""Tries of one write, if other processes write or prune the same path meanwhile."""
+
+
+def object_path(digest: str) -> str:
+    """Return the path of an object in a bucket."""
+    return f"objects/{digest[:2]}/{digest}"
+
+
+def manifest_path(group: str, key: str) -> str:
+    """Return the path of an entry's manifest in a bucket."""
+    return f"{group}/{key}.json"
+
+
+@final
+class RemoteStore:
+    """A bucket, or a prefix of one, that many machines read and some write.
+
+    A failure is reported once, and the run goes on without the bucket, or without writing to it if
+    only that was denied.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        readonly: bool = False,
+        required: bool = False,
+        on_notice: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Remember the address; nothing is requested before the first entry.
+
+        With `required` a failure raises StoreError instead.
+        """
+        self.url, self.bucket = url, Bucket(url)
+        self.rejections: list[str] = []
+        """The entries that were not believed, each with the reason."""
+        self._is_required, self._on_notice = required, on_notice
+        self._is_usable, self._is_writable = True, not readonly
+        self._is_probed = False
+        self._etags: dict[str, str] = {}
+        self._refused: dict[str, str] = {}
+        """The ETag of each manifest and object that failed verification, by path."""
+
+    def demand_reachable(self) -> None:
+        """Ask for the marker if the store is required. Raises StoreError if that fails."""
+        if self._is_required:
+            with self._failures("read"):
+                self.bucket.info(MARKER)
+
+    def download(self, group: str, key: str, folder: Path) -> tuple[Manifest, dict[str, Path]]:
+        """Download and verify an entry into a folder; return its manifest and files.
+
+        Raises KeyError if there is no entry that can be believed.
+        """
+        path = manifest_path(group, key)
+        if self._is_usable and path not in self._refused:
+            with self._failures("read"):
+                content, info = self._read_small(path)
+                try:
+                    entry = self._verified(group, key, content, folder)
+                except StoreCorrupt as damage:
+                    self._refused[path] = info.etag
+                    self._reject(f"{self.url}/{path} is not used: {damage.what}")
+                else:
+                    self._etags[path] = info.etag
+                    return entry
+        raise KeyError(key)
+
+    def refuse(self, group: str, key: str) -> None:
+        """Do not use an entry again that this run has downloaded: its content was wrong."""
+        path = manifest_path(group, key)
+        if etag := self._etags.pop(path, ""):
+            self._refused[path] = etag
+
+    def upload(self, group: str, manifest: Manifest, path_of: Callable[[str], Path]) -> bool:
+        """Upload an entry whose objects are in local files; return False if another one is there.
+
+        An entry that this run refused is replaced, unless somebody else has done so meanwhile.
+        """
+        if not (self._is_usable and self._is_writable):
+            return True
+        with self._failures("write"):
+            self._demand_conditional_puts()
+            for digest in dict.fromkeys(manifest.files.values()):
+                self._upload_object(digest, path_of(digest))
+            path, content = manifest_path(group, manifest.key), manifest.encode()
+            if path in self._refused:
+                return self.bucket.replace(path, content, self._refused.pop(path))
+            return self.bucket.create(path, content)
+        return True
+
+    def _read_small(self, path: str) -> tuple[bytes, ObjectInfo]:
+        """Read a manifest. Raises KeyError if there is none."""
+        try:
+            chunks, info = self.bucket.read(path)
+        except FileNotFoundError:
+            raise KeyError(path) from None
+        is_small = info.size <= MOST_MANIFEST_BYTES
+        return b"".join(chunks) if is_small else b"", info
+
+    def _verified(
+        self, group: str, key: str, content: bytes, folder: Path
+    ) -> tuple[Manifest, dict[str, Path]]:
+        """Download the files that a manifest lists. Raises StoreCorrupt if it must not be used."""
+        manifest = parse_manifest(content, key, manifest_path(group, key))
+        files = {name: folder / digest for name, digest in manifest.files.items()}
+        for digest in dict.fromkeys(manifest.files.values()):
+            self._download_object(digest, folder / digest)
+        if group == BUILDS and CERTIFICATE in files:
+            certificate = files[CERTIFICATE].read_bytes()
+            demand_certified(certificate, key, manifest.stem, manifest.files)
+        return manifest, files
+
+    def _download_object(self, digest: str, to: Path) -> None:
+        path, actual = object_path(digest), hashlib.sha256()
+        try:
+            chunks, info = self.bucket.read(path)
+        except FileNotFoundError:
+            raise StoreCorrupt(f"{path} is missing from it") from None
+        try:
+            with to.open("wb") as file:
+                for chunk in chunks:
+                    actual.update(chunk)
+                    file.write(chunk)
+        except OSError as error:
+            raise store_error("write", to, error) from error
+        try:
+            check_digest(digest, actual.hexdigest(), path)
+        except StoreCorrupt:
+            self._refused[path] = info.etag
+            raise
+
+    def _upload_object(self, digest: str, source: Path) -> None:
+        """Write an object, unless a sound and recent one is there.
+
+        An old one is written again: `prune` may be about to remove it. It may also be gone between
+        two requests.
+        """
+        path, size = object_path(digest), source.stat().st_size
+        for _ in range(_ATTEMPTS):
+            info = self.bucket.info(path)
+            if info is None:
+                if self.bucket.create(path, source):
+                    return
+            elif self._is_sound(info, size) and time.time() - info.modified < GRACE / 2:
+                return
+            elif self.bucket.replace(path, source, info.etag):
+                self._refused.pop(path, None)
+                return
+        raise BucketError(f"other processes changed {path} {_ATTEMPTS} times meanwhile")
+
+    def _is_sound(self, info: ObjectInfo, size: int) -> bool:
+        return info.size == size and self._refused.get(info.path) != info.etag
+
+    def _demand_conditional_puts(self) -> None:
+        """Create the marker twice before the first write: the second time must be refused."""
+        if self._is_probed:
+            return
+        self.bucket.create(MARKER, VERSION)
+        if self.bucket.create(MARKER, VERSION):
+            raise BucketDenied(
+                "it ignores If-None-Match, so that a second writer would overwrite the first"
+            )
+        self._is_probed = True
+
+    def _reject(self, reason: str) -> None:
+        self.rejections.append(reason)
+        self._on_notice(reason)
+
+    @contextmanager
+    def _failures(self, verb: str) -> Iterator[None]:
+        """Report a failed request once, and do without the store from then on."""
+        try:
+            yield
+        except BucketError as error:
+            if self._is_required:
+                raise StoreError(
+                    f"the store {self.url} cannot be {_PARTICIPLES[verb]}",
+                    got=str(error),
+                    remedy="check its address and the credentials in the environment, or leave "
+                    "out --litegate-store-required",
+                ) from error
+            self._is_writable = False
+            only_writing = verb == "write" and isinstance(error, BucketDenied)
+            self._is_usable = only_writing
+            rest = "goes on reading it" if only_writing else "goes on with the local folder"
+            self._on_notice(
+                f"the store {self.url} cannot be {_PARTICIPLES[verb]}, and this run {rest}: {error}"
+            )
+
+
+_PARTICIPLES = {"read": "read", "write": "written to"}

@@ -1,0 +1,416 @@
+"""The store behind a bucket: nothing wrong is believed, and nothing is lost."""
+
+import logging
+import threading
+import time
+import urllib.request
+from itertools import count
+
+import buckets
+import pytest
+
+from litegate.build import bucket as bucket_module
+from litegate.build import remote_store
+from litegate.build.bucket import Bucket
+from litegate.build.remote_store import RemoteStore
+from litegate.build.store import ANSWERS, EVALUATIONS, Store
+from litegate.core.errors import StoreError
+
+pytest.importorskip("obstore")
+pytest.importorskip("moto")
+KEY, OTHER = "1" * 64, "2" * 64
+NAMES = count()
+
+
+@pytest.fixture(scope="module")
+def s3():
+    """The address of an S3 server."""
+    from moto.server import ThreadedMotoServer
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it logs every request
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def url(s3, monkeypatch):
+    """A new bucket with a prefix, and the environment with which it is reached."""
+    name = f"bucket{next(NAMES)}"
+    request = urllib.request.Request(f"{s3}/{name}", method="PUT")  # noqa: S310
+    urllib.request.urlopen(request).close()  # noqa: S310
+    use(monkeypatch, s3)
+    return f"s3://{name}/a/prefix"
+
+
+def use(monkeypatch, endpoint):
+    """Let the next store reach this server."""
+    environment = {
+        "AWS_ACCESS_KEY_ID": "id",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_REGION": "us-east-1",
+        "AWS_ALLOW_HTTP": "true",
+        "AWS_ENDPOINT_URL": endpoint,
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def machine(tmp_path, url):
+    """Make a store with a cache of its own and the bucket; its notices are in `notices`."""
+
+    def make(name, **options):
+        notices = []
+        remote = RemoteStore(url, on_notice=notices.append, **options)
+        store = Store(tmp_path / name, remote=remote)
+        return store, notices
+
+    return make
+
+
+@pytest.fixture
+def put(tmp_path):
+    """Put an entry with one file of these bytes, and another one."""
+
+    def into(store, content, key=KEY, group=EVALUATIONS):
+        source = tmp_path / "source.bin"
+        source.write_bytes(content)
+        (tmp_path / "other.json").write_bytes(b"{}")
+        store.put(group, key, {"a": source, "b": tmp_path / "other.json"}, stem="stem")
+
+    return into
+
+
+def objects(url):
+    """The objects of the bucket by path, without the marker."""
+    bucket = Bucket(url)
+    listed = [info.path for folder in ("objects", EVALUATIONS) for info in bucket.objects(folder)]
+    return {path: b"".join(bucket.read(path)[0]) for path in listed}
+
+
+def overwrite(url, path, content):
+    """Replace an object, as a damaged disk or somebody with write access can."""
+    bucket = Bucket(url)
+    assert bucket.replace(path, content, bucket.info(path).etag)
+
+
+def object_with(url, content):
+    """The path of the object with these bytes."""
+    return next(path for path, stored in objects(url).items() if stored == content)
+
+
+def test_another_machine_reads_what_one_has_put(machine, put):
+    """The second machine's folder was empty, and has the entry afterwards."""
+    (first, _), (second, notices) = machine("first"), machine("second")
+    assert not second.has(EVALUATIONS, KEY)
+    put(first, b"samples")
+    assert second.get(EVALUATIONS, KEY) == {"a": b"samples", "b": b"{}"}
+    assert Store(second.root).get(EVALUATIONS, KEY)["a"] == b"samples"
+    assert second.keys_of(EVALUATIONS, "stem") == [KEY]
+    assert notices == []
+
+
+def test_an_entry_without_bytes(machine, put):
+    """An empty file is a file."""
+    put(machine("first")[0], b"")
+    assert machine("second")[0].get(EVALUATIONS, KEY)["a"] == b""
+
+
+def test_the_first_of_two_writers_wins(machine, put, url):
+    """The second one takes what is there, and its own bytes are not used."""
+    (first, _), (second, notices) = machine("first"), machine("second")
+    second.remote.download = _then(second.remote.download, lambda: put(first, b"first"))
+    put(second, b"second")
+    for store in (first, second, machine("third")[0]):
+        assert store.get(EVALUATIONS, KEY)["a"] == b"first"
+    assert notices == []
+
+
+def _then(function, act):
+    """Call `act` once, after the first call of a function, whether it fails or not."""
+    acts = [act]
+
+    def wrapped(*args):
+        try:
+            return function(*args)
+        finally:
+            if acts:
+                acts.pop()()
+
+    return wrapped
+
+
+def test_many_writers_at_once_agree(machine, tmp_path, url):
+    """Threads stand for machines: each has a folder of its own."""
+    stores = [machine(f"m{number}")[0] for number in range(4)]
+
+    def write(number, store):
+        source = tmp_path / f"source{number}"
+        source.write_bytes(b"bytes of %d" % number)
+        store.put(EVALUATIONS, KEY, {"a": source})
+
+    threads = [threading.Thread(target=write, args=it) for it in enumerate(stores)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({store.get(EVALUATIONS, KEY)["a"] for store in stores}) == 1
+
+
+def test_a_writer_killed_before_the_manifest_leaves_no_entry(machine, put, url):
+    """Objects come first, and the next writer of the key completes the entry."""
+    first, _ = machine("first")
+    first.remote.bucket.create = _only(first.remote.bucket.create, "objects/", "litegate-store")
+    with pytest.raises(KeyboardInterrupt):
+        put(first, b"samples")
+    assert {path.partition("/")[0] for path in objects(url)} == {"objects"}
+    second, _ = machine("second")
+    assert not second.has(EVALUATIONS, KEY)
+    put(second, b"samples")
+    assert machine("third")[0].get(EVALUATIONS, KEY)["a"] == b"samples"
+
+
+def _only(create, *prefixes):
+    """End as by Ctrl-C when another path is created."""
+
+    def wrapped(path, content):
+        if not path.startswith(prefixes):
+            raise KeyboardInterrupt
+        return create(path, content)
+
+    return wrapped
+
+
+@pytest.mark.parametrize("damaged", [b"sampleS", b"sampl"], ids=["flipped", "truncated"])
+def test_a_damaged_object_is_not_used_and_replaced(machine, put, url, damaged):
+    """Reported, built again, and sound for the next reader."""
+    put(machine("first")[0], b"samples")
+    overwrite(url, object_with(url, b"samples"), damaged)
+    second, notices = machine("second")
+    assert not second.has(EVALUATIONS, KEY)
+    assert "is damaged" in notices[0]
+    assert second.remote.rejections == notices
+    put(second, b"samples")
+    assert len(notices) == 1
+    assert machine("third")[0].get(EVALUATIONS, KEY)["a"] == b"samples"
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        b"{",
+        b"[" * 100_000,
+        b'{"key": "%b", "stem": "", "files": {"a": "../../x"}}' % KEY.encode(),
+        b'{"key": "%b", "stem": "", "files": {"a": "%b"}}' % (OTHER.encode(), b"0" * 64),
+        b'{"key": "%b", "stem": "", "files": {"a": "%b"}}' % (KEY.encode(), b"0" * 64),
+        b" " * (remote_store.MOST_MANIFEST_BYTES + 1),
+    ],
+    ids=["cut", "deep", "path", "other_key", "no_object", "large"],
+)
+def test_a_wrong_manifest_is_not_used_and_replaced(machine, put, url, manifest):
+    """Whatever a manifest says, an entry is used only if it verifies."""
+    put(machine("first")[0], b"samples")
+    overwrite(url, f"{EVALUATIONS}/{KEY}.json", manifest)
+    second, notices = machine("second")
+    assert not second.has(EVALUATIONS, KEY)
+    assert len(notices) == 1
+    put(second, b"samples")
+    assert machine("third")[0].get(EVALUATIONS, KEY)["a"] == b"samples"
+
+
+def test_a_replaced_entry_is_not_replaced_again(machine, put, url):
+    """Two machines refuse the same entry; what the first one writes stays."""
+    put(machine("first")[0], b"samples")
+    overwrite(url, f"{EVALUATIONS}/{KEY}.json", b"damaged")
+    (second, _), (third, _) = machine("second"), machine("third")
+    assert not second.has(EVALUATIONS, KEY)
+    assert not third.has(EVALUATIONS, KEY)
+    put(second, b"of the second")
+    put(third, b"of the third")
+    assert third.get(EVALUATIONS, KEY)["a"] == b"of the second"
+
+
+def test_a_missing_object_is_a_miss_and_put_again(machine, put, url):
+    """An object that was pruned beside a running build."""
+    put(machine("first")[0], b"samples")
+    Bucket(url).delete([object_with(url, b"samples")])
+    second, notices = machine("second")
+    assert not second.has(EVALUATIONS, KEY)
+    assert "missing" in notices[0]
+    put(second, b"samples")
+    assert machine("third")[0].get(EVALUATIONS, KEY)["a"] == b"samples"
+
+
+def test_what_a_run_forgets_is_not_taken_again(machine, put):
+    """An entry of sound files whose content a run cannot use is replaced."""
+    put(machine("first")[0], b"useless")
+    second, _ = machine("second")
+    assert second.has(EVALUATIONS, KEY)
+    second.forget(EVALUATIONS, KEY)
+    assert not second.has(EVALUATIONS, KEY)
+    put(second, b"useful")
+    assert machine("third")[0].get(EVALUATIONS, KEY)["a"] == b"useful"
+
+
+def test_damage_of_the_folder_is_healed_from_the_bucket(machine, put, url):
+    """Only the local copy was wrong, so the bucket's entry is taken again and not replaced."""
+    put(machine("first")[0], b"samples")
+    assert machine("second")[0].has(EVALUATIONS, KEY)
+    before = {path: Bucket(url).info(path) for path in objects(url)}
+    again, _ = machine("second")
+    again.forget(EVALUATIONS, KEY)
+    assert again.get(EVALUATIONS, KEY)["a"] == b"samples"
+    assert {path: Bucket(url).info(path) for path in objects(url)} == before
+
+
+def test_an_old_object_is_written_again(machine, put, url, monkeypatch):
+    """At half the grace time and above `prune` may be about to remove it."""
+    put(machine("first")[0], b"samples")
+    path = object_with(url, b"samples")
+    written = Bucket(url).info(path).modified
+    now = time.time()
+    for age, is_renewed in ((remote_store.GRACE / 2 - 60, False), (remote_store.GRACE / 2, True)):
+        time.sleep(1.1 if is_renewed else 0)  # the server's clock has whole seconds
+        monkeypatch.setattr(remote_store.time, "time", lambda age=age: now + age)
+        put(machine(f"at {age}")[0], b"samples", key=OTHER if is_renewed else "3" * 64)
+        assert (Bucket(url).info(path).modified > written) is is_renewed
+
+
+def test_a_readonly_run_writes_nothing(machine, put, url):
+    """It builds, keeps the entry in its folder, and does not replace a damaged one."""
+    put(machine("first")[0], b"samples")
+    overwrite(url, f"{EVALUATIONS}/{KEY}.json", b"damaged")
+    before = objects(url)
+    second, _ = machine("second", readonly=True)
+    put(second, b"built here")
+    put(second, b"answers", key=OTHER, group=ANSWERS)
+    assert objects(url) == before
+    assert Store(second.root).get(EVALUATIONS, KEY)["a"] == b"built here"
+
+
+@pytest.mark.parametrize("status", [403, 503, buckets.STOP])
+def test_a_failing_server_is_reported_once(machine, put, monkeypatch, s3, status):
+    """The run goes on with its folder, and asks no more."""
+    requests = []
+    with buckets.proxy(s3, lambda request: requests.append(request) or status) as endpoint:
+        use(monkeypatch, endpoint)
+        store, notices = machine("only")
+        put(store, b"samples")
+        asked = len(requests)
+        put(store, b"more", key=OTHER)
+    assert 1 <= asked == len(requests) <= 3
+    assert store.get(EVALUATIONS, KEY)["a"] == b"samples"
+    [notice] = notices
+    assert store.remote.url in notice
+    assert "\n" not in notice
+
+
+@pytest.mark.parametrize("status", [403, 503])
+def test_a_required_store_fails_the_run(machine, put, monkeypatch, s3, status):
+    """The error names the store and the option."""
+    with buckets.proxy(s3, lambda _: status) as endpoint:
+        use(monkeypatch, endpoint)
+        store, _ = machine("only", required=True)
+        for act in (store.remote.demand_reachable, lambda: put(store, b"samples")):
+            with pytest.raises(StoreError, match=r"s3://[\s\S]*--litegate-store-required"):
+                act()
+
+
+def test_a_silent_server_costs_few_seconds(machine, put, monkeypatch, s3):
+    """The limits of the time, divided by ten."""
+    for name in ("_TIMEOUT", "_RETRY_TIMEOUT"):
+        monkeypatch.setattr(bucket_module, name, getattr(bucket_module, name) / 10)
+    assert bucket_module._TIMEOUT * 10 + bucket_module._RETRY_TIMEOUT * 10 <= 10
+    with buckets.proxy(s3, lambda _: time.sleep(5) or buckets.STOP) as endpoint:
+        use(monkeypatch, endpoint)
+        store, notices = machine("only")
+        start = time.monotonic()
+        assert not store.has(EVALUATIONS, KEY)
+        assert time.monotonic() - start < 3
+    assert len(notices) == 1
+
+
+def test_a_server_may_stop_after_any_request(machine, put, monkeypatch, s3, tmp_path):
+    """The entry is complete in the folder, and in the bucket complete or not there."""
+    for number in range(9):  # a put takes eight
+        left = count(number, -1)
+
+        def stop(_, left=left):
+            return buckets.STOP if next(left) <= 0 else None
+
+        key = f"{number:064x}"
+        with buckets.proxy(s3, stop) as endpoint:
+            use(monkeypatch, endpoint)
+            store, notices = machine(f"stops after {number}")
+            put(store, b"samples %d" % number, key=key)
+            assert len(notices) == (number < 8)
+        assert store.get(EVALUATIONS, key)["a"] == b"samples %d" % number
+        use(monkeypatch, s3)
+        reader, notices = machine(f"reader {number}")
+        if reader.has(EVALUATIONS, key):
+            assert reader.get(EVALUATIONS, key)["a"] == b"samples %d" % number
+        assert notices == []
+    assert reader.has(EVALUATIONS, key)  # the last one got all of its requests
+
+
+def test_who_may_not_write_still_reads(machine, put, monkeypatch, s3):
+    """A role that may only read is told once."""
+    put(machine("first")[0], b"samples")
+    denied = {"PUT", "POST", "DELETE"}
+    with buckets.proxy(s3, lambda it: 403 if it.command in denied else None) as endpoint:
+        use(monkeypatch, endpoint)
+        store, notices = machine("reader")
+        put(store, b"new", key=OTHER)
+        assert store.get(EVALUATIONS, KEY)["a"] == b"samples"
+        put(store, b"newer", key="3" * 64)
+    [notice] = notices
+    assert "goes on reading" in notice
+
+
+def test_a_server_without_conditional_puts_is_not_written_to(machine, put, monkeypatch, s3, url):
+    """One that ignores If-None-Match would let the second writer win."""
+
+    def forget_condition(request):
+        del request.headers["If-None-Match"]
+
+    with buckets.proxy(s3, forget_condition) as endpoint:
+        use(monkeypatch, endpoint)
+        store, notices = machine("only")
+        put(store, b"samples")
+    use(monkeypatch, s3)
+    assert objects(url) == {}
+    [notice] = notices
+    assert store.remote.url in notice
+    assert "If-None-Match" in notice
+    assert store.get(EVALUATIONS, KEY)["a"] == b"samples"
+
+
+def test_an_object_that_exists_and_is_gone_is_tried_again(machine, put, url, monkeypatch):
+    """Another machine prunes between two requests."""
+    store, notices = machine("only")
+    create, refusals = store.remote.bucket.create, {f"{EVALUATIONS}/{KEY}.json"}
+
+    def refuse_once(path, content):
+        if path.startswith("objects/") and path not in refusals:
+            refusals.add(path)
+            return False
+        if path in refusals and path.startswith(EVALUATIONS):
+            refusals.remove(path)
+            return False
+        return create(path, content)
+
+    store.remote.bucket.create = refuse_once
+    put(store, b"samples")
+    assert notices == []
+    assert machine("second")[0].get(EVALUATIONS, KEY)["a"] == b"samples"
+
+
+def test_a_bucket_that_does_not_exist(machine, put, monkeypatch, url):
+    """It reads as empty, and the first write reports it."""
+    store, notices = machine("only")
+    store.remote.bucket.url = "s3://no-such-bucket/prefix"
+    put(store, b"samples")
+    assert len(notices) == 1
