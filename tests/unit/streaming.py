@@ -56,6 +56,12 @@ def _add_first_values(model, nothing):
     writer.operator("SLICE", 1, (rows, begin, size), values)
     unused = writer.computed("unused", "float32", (0,))
     writer.operator("ASSIGN_VARIABLE", 1, (handle, values), unused)
+    _add_graph(model, writer, unused)
+    _drop(model.subgraphs[0], nothing)
+
+
+def _add_graph(model, writer, unused):
+    """Add the graph of a writer, without the result `unused`."""
     first = schema.ModelT.InitFromPackedBuf(writer.finish([], []), 0)
     (graph,) = first.subgraphs
     for tensor in graph.tensors:
@@ -65,6 +71,35 @@ def _add_first_values(model, nothing):
     model.buffers += first.buffers
     model.operatorCodes += first.operatorCodes
     model.subgraphs.append(graph)
-    for subgraph, result in ((model.subgraphs[0], nothing), (graph, unused)):
-        for operator in subgraph.operators:
-            operator.outputs = [index for index in operator.outputs if index != result]
+    _drop(graph, unused)
+
+
+def _drop(graph, result):
+    """Remove a tensor from the results of all operators, which have none."""
+    for operator in graph.operators:
+        operator.outputs = [index for index in operator.outputs if index != result]
+
+
+def growing(factor=2.0):
+    """Keeps a sum, which each invocation multiplies by `factor` before it adds its input."""
+    writer = ModelWriter("growing")
+    x = writer.computed("x", "float32", (1, 1))
+    nothing = writer.computed("nothing", "float32", (0,))
+    handle = _handle(writer)
+    old, grown, y = (writer.computed(name, "float32", (1, 1)) for name in ("old", "grown", "y"))
+    weight = writer.constant("factor", np.array([[factor]], np.float32))
+    writer.operator("CALL_ONCE", 1, (), nothing, schema.CallOnceOptionsT(initSubgraphIndex=1))
+    writer.operator("READ_VARIABLE", 1, (handle,), old)
+    writer.operator("MUL", 1, (old, weight), grown, schema.MulOptionsT())
+    writer.operator("ADD", 1, (grown, x), y, schema.AddOptionsT())
+    writer.operator("ASSIGN_VARIABLE", 1, (handle, y), nothing)
+
+    def change(model):
+        other = ModelWriter("first values")
+        zero = other.constant("zero", np.zeros((1, 1), np.float32))
+        unused = other.computed("unused", "float32", (0,))
+        other.operator("ASSIGN_VARIABLE", 1, (_handle(other), zero), unused)
+        _add_graph(model, other, unused)
+        _drop(model.subgraphs[0], nothing)
+
+    return edit(writer.finish([x], [y]), change)

@@ -16,10 +16,16 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.core.escaping import listed
-from litegate.measures.accuracy.quanta import Grid
 from litegate.measures.measurement import Measurement, violations
 from litegate.measures.names import Name
+from litegate.measures.properties.carried_state import CARRIED, FRAMES, carried_violations
+from litegate.measures.properties.outputs import (
+    change_of,
+    changed,
+    not_finite,
+    of_output,
+    out_of_range,
+)
 from litegate.measures.properties.probe import ORDER, ROWS, Probe, Raw, Sample
 from litegate.measures.properties.strategies import Pattern, extremes, families
 from litegate.spec import Artifact, by_input
@@ -33,8 +39,6 @@ ones, and each costs invocations, also in every run that finds nothing."""
 _EFFORT = 5
 """How many times more inputs the search for a simple violation may try, once there is one: only a
 failing check pays for it, and fewer leave violations that are hard to read."""
-_COUNT_TYPES = ("int32", "int64", "bool")
-"""Types that an output of counts, indices or flags may have instead of the declared type."""
 TOLERANCE = 1e-5
 """Largest change of float outputs in a batch, as a share of the sample's largest output.
 
@@ -57,57 +61,19 @@ class Property:
 
 
 def _not_finite(probe: Probe, inputs: Sequence[Sample]) -> str:
-    for name, raw in probe.alone(inputs[0]).items():
-        values = raw[0].reshape(-1)
-        bad = np.flatnonzero(~np.isfinite(values))
-        kind = "NaN" if np.isnan(values[bad]).any() else "infinity"
-        if len(bad):
-            return f"gives {kind} in {_list_outputs(bad)}{_of_output(probe, name)}"
-    return ""
-
-
-def _of_output(probe: Probe, output: str) -> str:
-    """Name the output, if there are several."""
-    return f" of {output}" if len(probe.grids) > 1 else ""
+    return not_finite(probe, probe.alone(inputs[0]))
 
 
 def _out_of_range(probe: Probe, inputs: Sequence[Sample]) -> str:
-    violations = (
-        _output_out_of_range(probe, name, raw) for name, raw in probe.alone(inputs[0]).items()
-    )
-    return next(filter(None, violations), "")
-
-
-def _output_out_of_range(probe: Probe, name: str, raw: NDArray[Any]) -> str:
-    declared = probe.artifact.recipe.output_type
-    if raw.dtype != declared and raw.dtype not in _COUNT_TYPES:
-        output = _of_output(probe, name)
-        return f"gives {raw.dtype} outputs{output} where the recipe declares {declared}"
-    real = probe.real(name, raw)[0].reshape(-1).astype(np.float64)
-    low, high = _representable_range(probe.grids[name])
-    bad = np.flatnonzero(~((real >= low) & (real <= high)))
-    limits = f"{_of_output(probe, name)}, outside {low:.6g} to {high:.6g}"
-    return f"gives {real[bad[0]]:.6g} in {_list_outputs(bad)}{limits}" if len(bad) else ""
-
-
-def _representable_range(grid: Grid | None) -> tuple[float, float]:
-    if grid is None:
-        limits = np.finfo(np.float32)
-        return float(limits.min), float(limits.max)
-    # Real outputs are float32, the grid's ends are not. A thousandth of a step is above that
-    # rounding, and far below the step by which an output beyond the grid would miss it.
-    tolerance = grid.quantum / 1000
-    return grid.low - tolerance, grid.high + tolerance
+    return out_of_range(probe, probe.alone(inputs[0]))
 
 
 def _not_repeated(probe: Probe, inputs: Sequence[Sample]) -> str:
     first = probe.alone(inputs[0])
     probe.alone(inputs[1])
     again = probe.alone(inputs[0])
-    for name, before in first.items():
-        if change := _change(before, again[name]):
-            return f"gives other outputs the second time: {change}{_of_output(probe, name)}"
-    return ""
+    change = change_of(probe, first, again)
+    return f"gives other outputs the second time: {change}" if change else ""
 
 
 def _not_batched(probe: Probe, inputs: Sequence[Sample]) -> str:
@@ -121,34 +87,17 @@ def _not_batched(probe: Probe, inputs: Sequence[Sample]) -> str:
 
 def _changed_in_batch(probe: Probe, name: str, alone: list[NDArray[Any]], batch: Raw) -> str:
     if len(batch[name]) != ROWS:
-        return f"gives {len(batch[name])} answers{_of_output(probe, name)} to a batch of {ROWS}"
-    tolerance = TOLERANCE if probe.grids[name] is None else 0.0
+        return f"gives {len(batch[name])} answers{of_output(probe, name)} to a batch of {ROWS}"
+    tolerance = TOLERANCE if probe.batches and probe.grids[name] is None else 0.0
     for row, k in enumerate(ORDER):
-        change = _change(alone[k][0], batch[name][row], tolerance)
+        change = changed(alone[k][0], batch[name][row], tolerance)
         if change:
-            output = _of_output(probe, name)
-            return f"gives other outputs in row {row} of a batch than alone: {change}{output}"
+            output = of_output(probe, name)
+            place = (
+                f"in row {row} of a batch" if probe.batches else f"as sample {row + 1} of {ROWS}"
+            )
+            return f"gives other outputs {place} than alone: {change}{output}"
     return ""
-
-
-def _change(before: NDArray[Any], after: NDArray[Any], tolerance: float = 0.0) -> str:
-    """Describe the outputs that differ by more than `tolerance`, a share of the largest output.
-
-    A tolerance of 0 compares bits, so that NaN equals NaN.
-    """
-    a, b = before.reshape(-1), after.reshape(-1)
-    if tolerance:
-        finite = np.abs(a[np.isfinite(a)])
-        reach = tolerance * float(finite.max(initial=0.0))
-        bad = np.flatnonzero(~np.isclose(b, a, rtol=0, atol=reach, equal_nan=True))
-    else:
-        bits = f"u{a.itemsize}"
-        bad = np.flatnonzero(a.view(bits) != b.view(bits))
-    return f"{b[bad[0]]:.6g} for {a[bad[0]]:.6g} in {_list_outputs(bad)}" if len(bad) else ""
-
-
-def _list_outputs(places: NDArray[np.intp]) -> str:
-    return f"outputs {listed([str(place) for place in places])}"
 
 
 finite = Property(
@@ -176,7 +125,10 @@ batch_invariant = Property(
     violation=_not_batched,
 )
 PROPERTIES = (finite, in_range, repeatable, batch_invariant)
-"""Finite outputs, output range, determinism and batch invariance, which a check searches."""
+"""Finite outputs, output range, determinism and batch invariance, which a check searches.
+
+For a stateful file, each sample of the search starts from a reset state; the state is also carried
+through frames of extremes (`carried_violations`)."""
 
 
 def property_violations(
@@ -191,12 +143,16 @@ def property_violations(
     """
     with closing(Probe(candidate)) as probe:
         tried, broken = _search(probe, prop, examples)
-        offenders = (_describe(probe, prop, broken, keep),) if broken else ()
-        evidence = _evidence(probe, prop, tried)
+        offenders = [_describe(probe, prop, broken, keep)] if broken else []
+        evidence = [*_evidence(probe, prop, tried)]
+        is_carried = probe.is_stateful and prop.name in CARRIED
+    if is_carried:
+        evidence.append(f"{FRAMES:,} frames of extremes with the state carried on")
+        offenders += filter(None, [carried_violations(candidate).get(prop.name)])
     measurement = violations(
-        prop.title, candidate.name, offenders, n=tried, artifacts=(candidate.sha256,)
+        prop.title, candidate.name, tuple(offenders), n=tried, artifacts=(candidate.sha256,)
     )
-    return replace(measurement, evidence=evidence)
+    return replace(measurement, evidence=tuple(evidence))
 
 
 class _BrokenError(Exception):
@@ -323,6 +279,8 @@ def _evidence(probe: Probe, prop: Property, tried: int) -> tuple[str, ...]:
         alone = "one after another: the model takes one sample at a time"
         facts.append(f"batches of {ROWS}" if probe.batches else f"{ROWS} samples {alone}")
         facts.append(
-            f"tolerance {TOLERANCE:g} of the largest output" if None in probe.grids.values() else ""
+            f"tolerance {TOLERANCE:g} of the largest output"
+            if probe.batches and None in probe.grids.values()
+            else ""
         )
     return tuple(fact for fact in facts if fact)

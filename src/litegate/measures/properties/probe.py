@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol, final
 
 import numpy as np
@@ -12,11 +12,14 @@ from litegate.core.errors import MeasurementError
 from litegate.data.disk_arrays import in_parts
 from litegate.measures.accuracy.quanta import output_grid_of
 from litegate.measures.properties.strategies import Canvas, Pattern
-from litegate.runtimes.child_runtime import ChildRuntime
-from litegate.runtimes.litert import Runner
+from litegate.runtimes.child_runtime import SAMPLES, ChildRuntime
+from litegate.runtimes.litert import Ready, Runner
+from litegate.runtimes.runtime import Reset
 from litegate.spec import Artifact, Inputs, Samples, by_input, domain_of
 from litegate.spec.runtimes import XNNPACK
+from litegate.tflite.parser import parse
 from litegate.tflite.ports import Port, arrays_by_port
+from litegate.tflite.variables import is_stateful
 
 ORDER = (0, 1, 1, 0, 1)
 """The index of the input in each row of a batch of two inputs.
@@ -43,6 +46,12 @@ class _Runs(Protocol):
     def run(self, samples: Samples) -> dict[str, NDArray[Any]]:
         """Return the raw outputs of some samples, shape (rows, ...)."""
 
+    def ready(self, samples: Samples) -> Ready:
+        """Convert samples to the inputs' types, by input."""
+
+    def answer(self, ready: Ready, reset: Reset = "each") -> dict[str, NDArray[Any]]:
+        """Return the raw outputs of converted samples, which are answered one at a time."""
+
 
 @final
 class Probe:
@@ -60,6 +69,9 @@ class Probe:
             self._single: _Runs = self._child or _runner(candidate)
             self._batch: _Runs = self._child or _runner(candidate)
             self.batches = self._batch.takes_batches
+            self.is_stateful = is_stateful(
+                parse(candidate.ran_bytes, subject=candidate.name, signature=candidate.signature)
+            )
             ports = self._single.outputs
             self.grids = {name: output_grid_of(candidate, port) for name, port in ports.items()}
             """The grid of each output by name; None for an output that is computed in floats."""
@@ -114,6 +126,17 @@ class Probe:
         if self.batches:
             return self._batch.run(_stack(rows))
         return _concatenate([self._batch.run(row) for row in rows])
+
+    def carry(self, samples: Sequence[Sample], turns: Sequence[int]) -> Iterator[Raw]:
+        """Reset the state once, then answer samples as the frames of a sequence.
+
+        `turns` has the index of the sample of each frame. Yields the raw outputs of some frames
+        at a time, shape (frames, ...).
+        """
+        ready = [self._single.ready(_row(sample)) for sample in samples]
+        for start in range(0, len(turns), SAMPLES):
+            frames = _concatenate([ready[number] for number in turns[start : start + SAMPLES]])
+            yield self._single.answer(frames, "none" if start else "first")
 
     def real(self, output: str, raw: NDArray[Any]) -> NDArray[np.float32]:
         """Convert raw values of an output to real values."""

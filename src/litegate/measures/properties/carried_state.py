@@ -1,0 +1,79 @@
+"""Carry the state of a file through frames of extremes, and see what becomes of its outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from functools import lru_cache
+from types import MappingProxyType
+
+import numpy as np
+
+from litegate.measures.properties.outputs import change_of, not_finite, out_of_range
+from litegate.measures.properties.probe import Probe, Raw
+from litegate.measures.properties.strategies import Pattern, extremes
+from litegate.spec import Artifact
+
+FRAMES = 10_000
+"""Frames of extremes without a reset: 100 seconds of a wake word's frames of 10 ms.
+
+An integer state saturates within a few times its length in frames, and a float state that grows by
+1 % a frame overflows after 9,000."""
+_HELD = 1_000
+"""Frames for which each extreme is held before the extremes alternate: a state settles under a
+constant input, and few states are longer."""
+
+Rule = Callable[[Probe, Raw], str]
+"""Describes how the outputs of one frame break a rule; "" if they do not."""
+_RULES: Mapping[str, Rule] = MappingProxyType({"finite": not_finite, "in_range": out_of_range})
+"""The rule of each property that every frame must keep, by the property's name."""
+CARRIED = (*_RULES, "repeatable")
+"""Names of the properties for which the state is carried."""
+
+
+@lru_cache(maxsize=64)  # three properties share a walk, which takes seconds on a slow runtime
+def carried_violations(candidate: Artifact) -> Mapping[str, str]:
+    """Carry the state through `FRAMES` frames of extremes; return a sentence for each violation.
+
+    The keys are names of properties. `repeatable` is violated if a sequence of frames gets other
+    answers after a reset than before. Empty for a file without state. Raises as `Probe`.
+    """
+    with closing(Probe(candidate)) as probe:
+        if not probe.is_stateful:
+            return {}
+        patterns = extremes()
+        drawn = [probe.draw(pattern) for pattern in patterns]
+        first = [*probe.carry(drawn, range(len(drawn)))]
+        violations: dict[str, str] = {}
+        turns = _turns(len(drawn))
+        for number, raw in enumerate(_frames(probe.carry(drawn, turns))):
+            for name, rule in _RULES.items():
+                if name not in violations and (violation := rule(probe, raw)):
+                    place = _place(probe, number, patterns[turns[number]])
+                    violations[name] = f"{place} {violation}"
+        again = [*probe.carry(drawn, range(len(drawn)))]
+        for before, after in zip(first, again, strict=True):
+            if change := change_of(probe, before, after):
+                violations["repeatable"] = (
+                    f"{FRAMES:,} frames of extremes, then a reset: the same frames give other"
+                    f" outputs than before: {change}"
+                )
+        return violations
+
+
+def _turns(patterns: int) -> list[int]:
+    """Return the pattern of each frame: each is held for a while, then they alternate."""
+    held = np.repeat(np.arange(patterns), _HELD)
+    alternating = np.arange(FRAMES - len(held)) % patterns
+    return [int(number) for number in (*held, *alternating)]
+
+
+def _frames(parts: Iterator[Raw]) -> Iterator[Raw]:
+    """Yield the outputs of one frame after another, shape (1, ...)."""
+    for part in parts:
+        for row in range(len(next(iter(part.values())))):
+            yield {name: raw[row : row + 1] for name, raw in part.items()}
+
+
+def _place(probe: Probe, number: int, pattern: Pattern) -> str:
+    return f"frame {number + 1:,} of {FRAMES:,} of extremes, {probe.describe(pattern)},"
