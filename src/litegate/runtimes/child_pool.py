@@ -97,6 +97,7 @@ def child_pool(artifact: Artifact) -> ChildPool:
         artifact.runtime,
         subject=artifact.name,
         signature=artifact.signature,
+        resets=artifact.resets,
     )
     return ChildPool(start, most, partial(demand_finite, artifact.evaluation.x, artifact.name))
 

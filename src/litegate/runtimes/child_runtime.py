@@ -30,15 +30,22 @@ class ChildRuntime:
     """A file that a runtime has loaded in a child process. Not thread-safe; close it after use."""
 
     def __init__(
-        self, tflite: bytes, runtime: str, *, subject: str = "the model", signature: str = ""
+        self,
+        tflite: bytes,
+        runtime: str,
+        *,
+        subject: str = "the model",
+        signature: str = "",
+        resets: bool = True,
     ) -> None:
         """Start the runtime's program and load the file.
 
-        Raises ConfigError if this machine does not have the runtime, Refused if it refuses the
-        file, ArtifactError if the file cannot be parsed or the program fails.
+        Without `resets` the state runs on from one sample into the next. Raises ConfigError if
+        this machine does not have the runtime, Refused if it refuses the file, ArtifactError if the
+        file cannot be parsed or the program fails.
         """
         demand(runtime)
-        self._runtime = runtime
+        self._runtime, self._resets = runtime, resets
         self._subject = subject.removesuffix(f" on {runtime}")  # which the sentences name
         self._program = Program(runtime)
         try:
@@ -129,7 +136,7 @@ class ChildRuntime:
         """Return the answers by name, and the reply's header."""
         inputs = [ready[name] for name in self.input_order]
         most = self._answer_bytes(len(inputs[0]))
-        header = {"do": "run", "reset": reset}
+        header = {"do": "run", "reset": reset if self._resets else "none"}
         header, content = self._program.request(header, arrays=inputs, most=most)
         try:
             arrays = arrays_of(header, content)

@@ -253,6 +253,7 @@ def _evaluate(artifact: Artifact) -> dict[str, Outputs]:
         artifact.evaluation.x,
         subject=artifact.name,
         signature=artifact.signature,
+        resets=artifact.resets,
         on_part=partial(demand_finite, artifact.evaluation.x, artifact.name),
     )
 
@@ -317,7 +318,7 @@ def _select(outputs_by_name: Mapping[str, Outputs], output: str, subject: str) -
     return outputs_by_name[find_port(ports, output, "output", subject)]
 
 
-def all_outputs(
+def all_outputs(  # noqa: PLR0913 keywords only
     tflite: bytes,
     samples: Samples,
     *,
@@ -325,17 +326,20 @@ def all_outputs(
     kernels: Kernels = Kernels.XNNPACK,
     batch: int | None = None,
     signature: str = "",
+    resets: bool = True,
     on_part: Callable[[Samples], None] = lambda _: None,
 ) -> dict[str, Outputs]:
     """Run `tflite` on real-valued samples of shape (n, ...), n at least 1, in batches if possible.
 
     Returns each output by name, in the order of the file's signature. `samples` are `Inputs` for a
     file with several inputs. An array may be a `DiskArray`: a batch (`batch_of`) is read at a time.
-    `on_part` is called with each part before it is run. Raises as `Runner.take`.
+    `on_part` is called with each part before it is run; `resets` and errors are as of `Runner`.
     """
     if not len(samples):
         raise MeasurementError(f"there are no samples to run {subject} on", expected="at least one")
-    create = partial(Runner, tflite, subject=subject, kernels=kernels, signature=signature)
+    create = partial(
+        Runner, tflite, subject=subject, kernels=kernels, signature=signature, resets=resets
+    )
     batch = batch or batch_of(samples, kernels)
     turns = len(samples) if isinstance(samples, Sequences) else -(-len(samples) // batch)
     runners = [create() for _ in range(runner_count(len(tflite), turns))]

@@ -103,12 +103,14 @@ class Runner:
         kernels: Kernels = Kernels.XNNPACK,
         threads: int = 1,
         signature: str = "",
+        resets: bool = True,
     ) -> None:
         """Load and allocate `tflite`; raise ArtifactError if LiteRT refuses it.
 
-        `signature` selects the signature to run, if the file has several.
+        `signature` selects the signature to run, if the file has several. Without `resets` the
+        state runs on from one sample into the next, as a proof plants it.
         """
-        self._subject = subject
+        self._subject, self._resets = subject, resets
         self._variables = variables(parse(tflite, subject=subject, signature=signature))
         self._load = partial(_load_graph, tflite, subject, kernels, threads, signature)
         self._graph, self._shapes = self._load()
@@ -145,7 +147,7 @@ class Runner:
 
     def reset(self) -> None:
         """Set the state to what it is after loading."""
-        if not self._has_run:
+        if not (self._has_run and self._resets):
             return
         if any(variable.is_resource or variable.initializers for variable in self._variables):
             # LiteRT 2.3 resets tensors alone, and only to zero. Loading takes about a millisecond.

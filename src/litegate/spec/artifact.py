@@ -86,6 +86,8 @@ class Artifact:
     """The runtime that its answers come from."""
     elsewhere: bytes = field(default=b"", repr=False, compare=False)
     """Bytes that further runtimes run in its place, as a proof plants them; empty: its own."""
+    resets: bool = True
+    """False if state runs on from one sample into the next, as a proof plants it."""
 
     @property
     def ran_bytes(self) -> bytes:

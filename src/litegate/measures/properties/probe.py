@@ -152,11 +152,17 @@ def _child(candidate: Artifact) -> ChildRuntime | None:
         candidate.runtime,
         subject=candidate.name,
         signature=candidate.signature,
+        resets=candidate.resets,
     )
 
 
 def _runner(candidate: Artifact) -> Runner:
-    return Runner(candidate.tflite, subject=candidate.name, signature=candidate.signature)
+    return Runner(
+        candidate.tflite,
+        subject=candidate.name,
+        signature=candidate.signature,
+        resets=candidate.resets,
+    )
 
 
 def _row(sample: Sample) -> Sample:

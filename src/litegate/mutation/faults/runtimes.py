@@ -1,4 +1,4 @@
-"""Plant faults that show on one runtime alone."""
+"""Plant faults of runtimes: one runs another file, or does not reset the state."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from litegate.mutation.faults import classes
 from litegate.mutation.faults.fault import Family, fault
 from litegate.mutation.faults.scene import Scene, Unplantable
 from litegate.spec.runtimes import XNNPACK
+from litegate.tflite.parser import parse
+from litegate.tflite.variables import is_stateful
 
 
 @fault(
@@ -27,3 +29,14 @@ def another_file_on_runtime(scene: Scene, _grade: float) -> Scene:
     # A split of its own keeps its answers apart from those of the sound file.
     split = replace(sound.evaluation)
     return replace(scene, candidate=replace(sound, elsewhere=planted.tflite, evaluation=split))
+
+
+@fault(family=Family.ACCURACY, noticed_by=(Name.DETERMINISM, Name.BATCH_INVARIANCE))
+def leaked_state(scene: Scene, _grade: float) -> Scene:
+    """The state of one sample leaks into the next, as on a runtime that is not reset."""
+    candidate = scene.candidate
+    if not is_stateful(parse(candidate.tflite, subject=scene.name, signature=candidate.signature)):
+        raise Unplantable("the file has no state")
+    # A split of its own keeps its answers apart from those of the reset file.
+    split = replace(candidate.evaluation)
+    return replace(scene, candidate=replace(candidate, resets=False, evaluation=split))
