@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from recurrent import remembering
 from tiny import artifact, selector
 
 from litegate import percent
+from litegate.measures.accuracy.operator_difference import largest_difference
 from litegate.measures.accuracy.runtime_agreement import REFERENCE_SAMPLES, runtime_agreement
 from litegate.measures.lints.runtime_differences import runtime_difference_notes
 from litegate.measures.measurement import Outcome
@@ -75,6 +77,20 @@ def _unpacked(tflite):
 def test_runtimes_that_do_not_differ_name_no_operator():
     reason, *_ = runtime_agreement(on_reference(TWO, np.eye(2))).why()
     assert reason == "no operator, run alone, differs between the runtimes"
+
+
+def test_a_recurrent_layer_that_deviates_is_named():
+    """Alone, it starts from the reset state from which it starts in the file."""
+    candidate = artifact(remembering(), np.random.default_rng(1).random((9, 2)), classes=2)
+
+    def larger(model):
+        draft = Draft(model)
+        draft.store(draft.tensor("w2"), 1.5 * draft.values(draft.tensor("w2")))
+
+    deviating = edit(candidate.tflite, larger)
+    there = replace(candidate, runtime="reference", elsewhere=deviating)
+    (reason,) = largest_difference(candidate, there)
+    assert reason.startswith("operator 0 SVDF v1 adds most: ")
 
 
 @pytest.mark.slow

@@ -10,9 +10,10 @@ from litegate.tflite.graph import ABSENT
 
 
 def single_operator(tflite: bytes, index: int, *, signature: str = "") -> bytes:
-    """Return a file with one operator of the main graph; what it reads is fed, its constants stay.
+    """Return a file with one operator of the main graph.
 
-    Raises ArtifactError for an operator that calls another graph, which cannot stand alone.
+    What it reads is fed; its constants and its variables stay. Raises ArtifactError for an operator
+    that calls another graph, which cannot stand alone.
     """
 
     def change(model: Any) -> None:
@@ -21,9 +22,9 @@ def single_operator(tflite: bytes, index: int, *, signature: str = "") -> bytes:
         options = vars(operator.builtinOptions) if operator.builtinOptions else {}
         if any(name.endswith("SubgraphIndex") for name in options):
             raise ArtifactError(f"operator {index} calls another graph")
-        read = (int(tensor) for tensor in operator.inputs if tensor != ABSENT)
-        fed = (tensor for tensor in read if not draft.holds(graph.tensors[tensor]))
-        graph.inputs = list(dict.fromkeys(fed))
+        read = dict.fromkeys(int(tensor) for tensor in operator.inputs if tensor != ABSENT)
+        stays = {n: draft.holds(graph.tensors[n]) or graph.tensors[n].isVariable for n in read}
+        graph.inputs = [number for number in read if not stays[number]]
         graph.outputs = [int(tensor) for tensor in operator.outputs]
         graph.operators = [operator]
         model.subgraphs, model.signatureDefs, model.metadata = [graph], [], []
