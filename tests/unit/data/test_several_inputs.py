@@ -13,7 +13,7 @@ from litegate.data import npz, prepare
 from litegate.data.array_files import arrays_by_file, load, names_in, samples_from, save
 from litegate.data.digests import array_digest
 from litegate.data.prepare import save_evaluation
-from litegate.gate.evidence.flips import _picture
+from litegate.gate.evidence.pictures import picture_of
 from litegate.gate.page import _split
 from litegate.regression.weakening.models import _data as weakened_data
 from litegate.report.html.page_data import Image, Numbers
@@ -208,9 +208,9 @@ def test_a_report_keeps_the_domain_of_each_input():
 def test_a_page_shows_the_first_input_that_is_a_picture():
     x = Inputs({"speed": np.zeros((3, 2)), "picture": np.zeros((3, 8, 8, 1))})
     split = dataclasses.replace(crossed_artifact().evaluation, x=x, domain=(0, 1))
-    assert isinstance(_picture(split, 1), Image)
+    assert isinstance(picture_of(split, 1), Image)
     numbers = dataclasses.replace(split, x=samples())
-    assert isinstance(_picture(numbers, 1), Numbers)
+    assert isinstance(picture_of(numbers, 1), Numbers)
 
 
 def test_int16_is_for_int16x8_alone():
