@@ -215,7 +215,8 @@ def tensor_of(
         quantized_dimension=dimension,
         block_scales=_block_scales(schema, raw.Quantization(), tensors, what),
         buffer=within(raw.Buffer(), len(buffers), f"buffer of {what}"),
-        nbytes=buffers[raw.Buffer()].size,
+        # Buffer 0 stands for none: runtimes do not read what it may contain.
+        nbytes=buffers[raw.Buffer()].size if raw.Buffer() else 0,
         is_variable=bool(raw.IsVariable()),
     )
     _check_shape(what, shape, tensor.shape_signature)

@@ -275,3 +275,16 @@ def test_a_file_that_litert_alone_refuses_is_not_called_unsound():
         parse(old_bias())
     assert raised.value.got == "quantized dimension of tensor 2 is number 3 of 1"
     assert "other runtimes may run this file" in str(raised.value)
+
+
+def test_bytes_in_buffer_0_are_of_no_tensor():
+    """LiteRT runs such a file; tensors that are computed refer to buffer 0."""
+
+    def fill(model):
+        model.buffers[0].data = np.arange(99, dtype=np.uint8)
+
+    tensors = parse(edit(tiny(), fill)).main.tensors
+    assert {one.nbytes for one in tensors if not one.buffer} == {0}
+    assert [one.is_constant for one in tensors] == [
+        one.is_constant for one in parse(tiny()).main.tensors
+    ]
