@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
-from shutil import copytree, ignore_patterns
+from shutil import copytree
 
 import pytest
 
@@ -52,7 +52,7 @@ def keys(tmp_path):
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "net.py").write_text(MODEL)
     copy = tmp_path / "copy" / "litegate"
-    copytree(PACKAGE, copy, ignore=ignore_patterns("__pycache__"))
+    copytree(PACKAGE, copy)  # with its bytecode, else all of it would be compiled
 
     def compute(module=None, change=str):
         if module:

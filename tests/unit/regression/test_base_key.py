@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
-from shutil import copytree, ignore_patterns
+from shutil import copytree
 
 import pytest
 
@@ -19,7 +19,7 @@ PACKAGE = Path(litegate.__file__).parent
 def test_a_change_anywhere_in_litegate_reads_the_base_again(tmp_path, module):
     """Whichever package it is in: all of them decide what is read out of a base's files."""
     copy = tmp_path / "litegate"
-    copytree(PACKAGE, copy, ignore=ignore_patterns("__pycache__"))
+    copytree(PACKAGE, copy)  # with its bytecode, else all of it would be compiled
     script = "from litegate.regression.base import _own_source; print(_own_source())"
 
     def digest():
