@@ -55,7 +55,7 @@ def test_limits_that_no_check_names_are_told(project):
     )
     line = "no check uses these limits of tiny-int8_qat: accuracy, f1.least, f1.loss"
     project.run().stdout.fnmatch_lines([line])
-    project.real_checks().run().stdout.no_fnmatch_line("no check uses*")
+    project.real_checks(examples=5).run().stdout.no_fnmatch_line("no check uses*")
 
 
 def test_a_metric_that_fell_fails_its_check(project):
@@ -88,7 +88,7 @@ RANKED = "size=lg.kib(9), metrics=(lg.metrics.auc(score=_scores.score, least=0),
 def test_a_metric_that_ends_the_comparison_of_accuracy_is_told(project):
     """A metric of outputs that are no choice leaves no accuracy to hold against the base."""
     (project.path / "models" / "_scores.py").write_text(SCORE)
-    project.model("size=lg.kib(9)").real_checks().as_base()
+    project.model("size=lg.kib(9)").real_checks(examples=5).as_base()
     project.model("size=lg.kib(9)", files={"float32": tiny(Kind.FLOAT32), "int8_qat": BIASED})
     file = project.path / "models" / "tiny.py"
     text = file.read_text().replace("size=lg.kib(9)", RANKED)
