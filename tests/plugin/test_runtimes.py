@@ -14,6 +14,14 @@ from litegate.testing import tiny
 
 CHECKS = Path(__file__).resolve().parents[2] / "checks"
 HYBRID = Kind.DYNAMIC_RANGE
+SHARED = """
+from litegate.measures.accuracy import accuracy
+
+def test_shared(candidate, budget, stopping_checks, require):
+    \"\"\"A check that does not pass its limit judges the bound.\"\"\"
+    assert stopping_checks == 4
+    require(accuracy(candidate) >= budget.accuracy)
+"""
 LIMITS = "accuracy=lg.percent(90), accuracy_drop=lg.points(5), extra_errors=lg.per_thousand(50),"
 
 
@@ -79,14 +87,17 @@ def test_answers_are_judged_on_each_runtime_and_the_rest_once(gated):
 
 
 def test_a_bound_on_samples_is_for_checks_that_do_not_stop(gated):
-    """Each row says how many samples it judged."""
+    """Each row says how many samples it judged; four checks share the chance of an error."""
+    (gated.path / "checks" / "test_shared.py").write_text(SHARED)
     metric = "metrics=(lg.metrics.top_k(2, least=lg.percent(90)),), class_drop=lg.points(50), "
     gated(f"{metric} runtimes=('xnnpack', 'reference')", "--litegate-runtime-samples", "40")
     rows = {row["measurement"]: row for row in gated.report()["verdicts"]}
     n = rows["accuracy"]["n"]
     judged = f"40 of {n} samples, as --litegate-runtime-samples asks"
-    bounded = [row for name, row in rows.items() if name.endswith("on reference")]
-    by_name = {row["measurement"].removesuffix(" on reference"): row for row in bounded}
+    bounded = [row for row in gated.report()["verdicts"] if "on reference" in row["measurement"]]
+    by_name = {row["measurement"].removesuffix(" on reference"): row for row in bounded[:-1]}
+    assert bounded[-1]["check"] == "test_shared"
+    assert judged in bounded[-1]["evidence"]
     metric_row = by_name.pop("top_2")
     assert metric_row["n"] == 40
     assert judged in metric_row["evidence"]
@@ -98,8 +109,8 @@ def test_a_bound_on_samples_is_for_checks_that_do_not_stop(gated):
         assert row["evidence"][0] == f"all {n} samples"
     gated(f"{metric} runtimes=('xnnpack', 'reference')")
     rows = {row["measurement"]: row for row in gated.report()["verdicts"]}
-    assert f"all {n} samples" in rows["top_2 on reference"]["evidence"]
-    assert not [line for line in rows["top_2"]["evidence"] if line.startswith("all ")]
+    assert f"all {n} samples" in rows["worst class's accuracy drop on reference"]["evidence"]
+    assert f"all {n} samples" not in rows["worst class's accuracy drop"]["evidence"]
 
 
 def test_properties_hold_on_each_runtime(gated):

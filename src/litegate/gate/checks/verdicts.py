@@ -229,24 +229,26 @@ def _base_key(item: pytest.Item) -> str:
 
 def _on_runtime(item: pytest.Item, verdict: Verdict) -> Verdict:
     """Name the item's runtime in the verdict, unless it is the default."""
-    notes = (*_judged_samples(item), *item.stash.get(_RUNTIME_NOTES, []))
+    judged = _judged_samples(item, verdict.measurement.evidence)
+    notes = (*judged, *item.stash.get(_RUNTIME_NOTES, []))
     measurement = on_runtime(verdict.measurement, runtime_of(item), *notes)
     return replace(verdict, measurement=measurement)
 
 
-def _judged_samples(item: pytest.Item) -> tuple[str, ...]:
-    """Return the number of samples that an item judges on its runtime, for the evidence.
+def _judged_samples(item: pytest.Item, evidence: Iterable[str]) -> tuple[str, ...]:
+    """Return the number of samples that an item judges on its runtime, as a line of evidence.
 
-    Empty if they are not the split's, or if the measure names their number itself.
+    Empty if it judges no samples of the split, or if the evidence names their number.
     """
     split, function = item.stash.get(_SPLIT, None), getattr(item, "function", None)
-    names_them = "stopping_checks" in fixtures_of(item)
-    if split is None or function is None or names_them or not judges_samples(function):
+    if split is None or function is None or not judges_samples(function):
+        return ()
+    every = f"{len((split.whole or split).x):,} samples"
+    if any(every in line for line in evidence):
         return ()
     if split.whole is None:
-        return (f"all {len(split.x):,} samples",)
-    judged = f"{len(split.x):,} of {len(split.whole.x):,} samples"
-    return (f"{judged}, as --litegate-runtime-samples asks",)
+        return (f"all {every}",)
+    return (f"{len(split.x):,} of {every}, as --litegate-runtime-samples asks",)
 
 
 def annotate(
