@@ -75,6 +75,13 @@ def test_a_limit_in_seconds_is_judged_by_fresh_loads(loads, milliseconds, outcom
     assert len(loaded) == epochs * (2 if outcome is Outcome.FAIL else 1)
 
 
+def test_a_fail_that_a_second_start_does_not_confirm_is_none(loads):
+    loads(lambda _, number: 0.0011 if number <= 11 else 0.0009)
+    verdict = latency(CANDIDATE, Unused(), ms(1)) <= ms(1)
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "a second start of the program did not confirm it" in verdict.note
+
+
 def test_noisy_times_are_decided_by_their_median(loads):
     noise = itertools.cycle(np.random.default_rng(3).lognormal(0, 0.05, 200))
     loads(lambda *_: 0.9e-3 * next(noise))

@@ -206,6 +206,7 @@ ARTIFACT = SimpleNamespace(
     sha256="int8_qat",
     evaluation=SimpleNamespace(x=np.zeros((1, 4), np.float32)),
     signature="",
+    runtime="xnnpack",
 )
 
 

@@ -142,7 +142,7 @@ def device_latency(artifact: Artifact, limit: Quantity | None) -> Measurement:
 def _evidence(result: ConfirmedDecision) -> tuple[str, ...]:
     last = result.last
     counts = (f"{last.over} above and {last.under} below the limit",) if last.outcome else ()
-    again = ("confirmed by a program that was started again",) if result.confirmation else ()
+    again = ("timed again after a second start of the program",) if result.confirmation else ()
     elapsed = text(last.elapsed, Unit.SECONDS)
     return (f"{last.epochs} fresh loads in {elapsed}", *counts, *again, f"the {CLOCK}")
 
@@ -156,8 +156,14 @@ def _rule(limit: Quantity | None, result: ConfirmedDecision) -> Rule:
                 expected=f"<= {limit}" if limit else "a limit passed to latency",
                 remedy="pass the same limit to latency",
             )
-        is_open = result.outcome is Outcome.INCONCLUSIVE
-        spent = text(result.last.elapsed, Unit.SECONDS)
-        return Ruling(outcome=result.outcome, note=f"undecided after {spent}" if is_open else "")
+        return Ruling(outcome=result.outcome, note=_note(result))
 
     return rule
+
+
+def _note(result: ConfirmedDecision) -> str:
+    if result.outcome is not Outcome.INCONCLUSIVE:
+        return ""
+    if result.confirmation:
+        return "slower than allowed at first, and a second start of the program did not confirm it"
+    return f"undecided after {text(result.last.elapsed, Unit.SECONDS)}"
