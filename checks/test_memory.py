@@ -11,7 +11,7 @@ def test_macs_stay_within_budget(candidate, budget, require):
 
 
 def test_arena_stays_within_budget(candidate, budget, require):
-    """The activations need at most the memory of the budget."""
+    """One invocation needs at most the memory of the budget."""
     require(arena(candidate) <= budget.arena)
 
 
