@@ -21,6 +21,7 @@ from litegate.measures.latency.budget import (
     summarize,
 )
 from litegate.measures.measurement import Measurement, Outcome
+from litegate.spec import Frames
 
 
 def verdict(median, floor, budget, elapsed=3.0, epochs=15):
@@ -204,7 +205,8 @@ ARTIFACT = SimpleNamespace(
     name="net/int8_qat",
     tflite=b"",
     sha256="int8_qat",
-    evaluation=SimpleNamespace(x=np.zeros((1, 4), np.float32)),
+    runtime="xnnpack",
+    evaluation=SimpleNamespace(x=np.zeros((1, 4), np.float32), sequences=None),
     signature="",
     runtime="xnnpack",
 )
@@ -306,3 +308,13 @@ def test_repetitions_range_from_what_is_proven_to_the_slow_mode(median, high):
     assert (found.low, found.high) == (pytest.approx(1 / 1.03), pytest.approx(high))
     assert verdict(median, 1.0, found.low * 1.0001).outcome is not Outcome.FAIL
     assert verdict(median, 1.0, found.low * 0.9999).outcome is Outcome.FAIL
+
+
+@pytest.mark.usefixtures("no_litert")
+def test_frames_have_a_real_time_factor():
+    """The share of a frame's period that a frame takes; other samples have none."""
+    split = SimpleNamespace(x=ARTIFACT.evaluation.x, sequences=Frames(period=ms(20)))
+    streaming = SimpleNamespace(**vars(ARTIFACT) | {"evaluation": split})
+    evidence = latency(streaming, Fixture([0.005] * 9)).evidence
+    assert "real-time factor 0.250, of frames of 20.00 ms" in evidence
+    assert not any("real-time" in fact for fact in latency(ARTIFACT, Fixture([0.005] * 9)).evidence)

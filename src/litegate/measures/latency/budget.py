@@ -25,7 +25,7 @@ from litegate.measures.latency.device import device_latency
 from litegate.measures.measurement import Measurement, Outcome, Relation, Repeats, Rule, Ruling
 from litegate.measures.names import Name
 from litegate.measures.statistics.sequential import Floats
-from litegate.spec import Artifact
+from litegate.spec import Artifact, Frames
 from litegate.spec.runtimes import XNNPACK
 
 RECORDING_SECONDS = 3.0
@@ -97,7 +97,7 @@ def latency(artifact: Artifact, benchmark: Benchmark, limit: Quantity | None = N
         value=statistics.median,
         unit=Unit.SECONDS,
         n=len(samples),
-        evidence=_evidence(statistics),
+        evidence=(*_evidence(statistics), *_real_time(statistics, artifact.evaluation.sequences)),
         rule=budget_rule(statistics),
         artifacts=(artifact.sha256,),
         repeats=repeats(statistics),
@@ -266,6 +266,17 @@ def _evidence(statistics: LatencyStatistics) -> tuple[str, ...]:
         f"inflation x{statistics.inflation:.2f}",
         "wall clock, one thread",
     )
+
+
+def _real_time(statistics: LatencyStatistics, frames: Frames | None) -> tuple[str, ...]:
+    """Return the real-time factor, the share of a frame's period that a frame takes, as evidence.
+
+    An invocation is a frame here: the state is carried from one to the next.
+    """
+    if frames is None:
+        return ()
+    factor = text(statistics.median / frames.seconds, Unit.RATIO)
+    return (f"real-time factor {factor}, of frames of {text(frames.seconds, Unit.SECONDS)}",)
 
 
 def _extra_info(artifact: Artifact, statistics: LatencyStatistics) -> dict[str, object]:
