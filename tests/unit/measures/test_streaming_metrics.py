@@ -207,8 +207,8 @@ def test_curve_has_the_declared_threshold(sound):
     series = metric_value(file, ACCEPTS).series
     middle = len(series["threshold"]) // 2
     assert series["threshold"][middle] == 5
-    assert series["false accepts"][middle] == pytest.approx(4)
-    assert series["false accepts"][-1] == 0
+    assert series["false_accepts_per_hour"][middle] == pytest.approx(4)
+    assert series["false_accepts_per_hour"][-1] == 0
 
 
 def test_what_cannot_be_measured(sound):

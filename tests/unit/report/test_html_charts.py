@@ -15,6 +15,7 @@ from litegate.report.html.charts.matrix import difference, matrix
 from litegate.report.html.charts.pareto import pareto, unbeaten
 from litegate.report.html.charts.samples import sample
 from litegate.report.html.charts.svg import Scale, rounded, tag, thinned
+from litegate.report.html.charts.thresholds import has_curve, threshold_curve
 from litegate.report.html.charts.timing import epochs, is_timed, times
 from litegate.report.html.charts.treemap import Box, squarified, treemap
 from litegate.report.html.page_data import (
@@ -324,3 +325,18 @@ def test_a_layer_is_red_where_a_promise_is_broken(alarming, diverges):
         name="conv", operator="CONV_2D", difference=0.2, sqnr="14.0 dB", diverges=diverges
     )
     assert ("worse" in layer_bar(one, 1, alarming=alarming)) is (alarming and diverges)
+
+
+def test_a_detector_is_drawn_over_thresholds():
+    """The declared threshold has a dot, and the limit a line; one threshold is no curve."""
+    series = {"threshold": [0.4, 0.5, 0.6], "false_accepts_per_hour": [4.0, 1.0, 0.0]}
+    row = made_reports.verdict("fail") | {"unit": "score", "limit": 0.5, "value": 1.0}
+    row |= {"measurement": "false_accepts_per_hour", "series": series}
+    assert has_curve(row)
+    drawn = threshold_curve(row)
+    assert 'aria-label="false_accepts_per_hour at 3 thresholds from 0.4 to 0.6"' in drawn
+    assert drawn.count("<circle") == 1
+    assert "limit 0.5000" in drawn
+    assert not has_curve(row | {"series": {"threshold": [0.5], "false_accepts_per_hour": [1.0]}})
+    assert not has_curve(row | {"series": {}})
+    assert not has_curve(timed(1.1))

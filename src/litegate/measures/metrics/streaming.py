@@ -102,7 +102,7 @@ def _false_accepts(artifact: Artifact, metric: Metric) -> Measurement:
         ),
         rule=_rate_rule,
         artifacts=(artifact.sha256,),
-        series=_series(artifact, detector),
+        series=_series(artifact, metric),
     )
 
 
@@ -134,17 +134,19 @@ def _false_rejects(artifact: Artifact, metric: Metric) -> Measurement:
             f"at the threshold {detector.threshold:g}",
         ),
         artifacts=(artifact.sha256,),
-        series=_series(artifact, detector),
+        series=_series(artifact, metric),
     )
 
 
-def _series(artifact: Artifact, detector: Detector) -> dict[str, list[float]]:
-    """Return both rates over thresholds around the declared one, for the page's chart."""
+def _series(artifact: Artifact, metric: Metric) -> dict[str, list[float]]:
+    """Return the metric at thresholds around the declared one, for the page's chart."""
+    detector = detector_of(metric)
     reach = _SPREAD * (abs(detector.threshold) or 1.0)
     spread = np.linspace(detector.threshold - reach, detector.threshold + reach, _THRESHOLDS)
     thresholds = [float(threshold) for threshold in spread]
     accepts, rejects = curve(artifact, detector, tuple(thresholds))
-    return {"threshold": thresholds, "false accepts": accepts, "false rejects": rejects}
+    is_rate = metric.kind is MetricKind.FALSE_ACCEPTS
+    return {"threshold": thresholds, metric.name: accepts if is_rate else rejects}
 
 
 def detector_loss(reference: Artifact, candidate: Artifact, metric: Metric) -> Measurement:

@@ -50,6 +50,7 @@ from litegate.report.html.charts.over_commits import caption as trend_caption
 from litegate.report.html.charts.over_commits import over_commits
 from litegate.report.html.charts.pareto import pareto, unbeaten
 from litegate.report.html.charts.samples import sample
+from litegate.report.html.charts.thresholds import has_curve, threshold_curve
 from litegate.report.html.charts.timing import epochs, is_timed, times
 from litegate.report.html.charts.treemap import treemap
 from litegate.report.html.check_matrix import check_matrix
@@ -76,7 +77,8 @@ _FUNCTIONS = {
     function.__name__: function
     for function in (
         *(bar, class_change, class_scale, curves, difference, epochs, interval, layer_bar, matrix),
-        *(merit, over_commits, pareto, sample, short_fact, short_name, times, treemap, unbeaten),
+        *(merit, over_commits, pareto, sample, short_fact, short_name, threshold_curve, times),
+        *(treemap, unbeaten),
         *(answer, base_commit, counts, effects, figures, head_commit, details),
         *(difference_text, judged_commit, outcome_of),
         *(passed, problems, recipe_figures, recipe_head, runtime_figures, subject_of, text),
@@ -219,6 +221,7 @@ def _model(report: Report, name: str, candidates: Sequence[CandidateData]) -> Ma
         "runtimes": [row for row in report.get("runtimes") or () if row["model"] == name],
         "passed": passed(verdicts),
         "timed": [row for row in verdicts if is_timed(row)],
+        "curved": [row for row in verdicts if has_curve(row)],
         "candidates": [candidate for candidate in candidates if candidate.model == name],
     }
 
