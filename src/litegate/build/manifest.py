@@ -22,10 +22,13 @@ class Manifest:
     """The part of an artifact's key that does not depend on the tool chain; may be empty."""
     files: Mapping[str, str]
     """Digests by file name."""
+    signature: str = ""
+    """The signature of a shared store's entry in base64; empty without one."""
 
     def encode(self) -> bytes:
         """Return the manifest as it is stored."""
         content = {"key": self.key, "stem": self.stem, "files": dict(self.files)}
+        content |= {"signature": self.signature} if self.signature else {}
         return json.dumps(content, indent=1, sort_keys=True).encode()
 
 
@@ -71,4 +74,7 @@ def _manifest(content: Any) -> Manifest | None:
         return None
     if not all(isinstance(name, str) and DIGEST.fullmatch(name) for name in files.values()):
         return None
-    return Manifest(key=key, stem=stem, files=files)
+    signature = content.get("signature", "")
+    if not isinstance(signature, str):
+        return None
+    return Manifest(key=key, stem=stem, files=files, signature=signature)

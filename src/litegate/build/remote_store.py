@@ -11,6 +11,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import final
 
@@ -18,6 +19,7 @@ from litegate.build.bucket import Bucket, BucketDenied, BucketError, ObjectInfo
 from litegate.build.certificate import CERTIFICATE, demand_certified
 from litegate.build.manifest import Manifest, parse_manifest
 from litegate.build.objects import check_digest, store_error
+from litegate.build.signatures import demand_pair, is_signed, sign
 from litegate.build.store_folder import BUILDS, MARKER, VERSION
 from litegate.core.errors import StoreCorrupt, StoreError
 
@@ -55,17 +57,25 @@ class RemoteStore:
         *,
         readonly: bool = False,
         required: bool = False,
+        public_key: str = "",
+        private_key: str = "",
         on_notice: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Remember the address; nothing is requested before the first entry.
 
-        With `required` a failure raises StoreError instead.
+        With `required` a failure raises StoreError instead. With a `public_key` only entries that
+        its private key signed are used, so without that key there is nothing to write. Raises
+        ConfigError if the keys do not belong together.
         """
+        if public_key and private_key:
+            demand_pair(private_key, public_key)
         self.url, self.bucket = url, Bucket(url)
         self.rejections: list[str] = []
         """The entries that were not believed, each with the reason."""
         self._is_required, self._on_notice = required, on_notice
-        self._is_usable, self._is_writable = True, not readonly
+        self._public_key, self._private_key = public_key, private_key
+        self._is_usable = True
+        self._is_writable = not readonly and bool(private_key or not public_key)
         self._is_probed = False
         self._etags: dict[str, str] = {}
         self._refused: dict[str, str] = {}
@@ -113,11 +123,17 @@ class RemoteStore:
             self._demand_conditional_puts()
             for digest in dict.fromkeys(manifest.files.values()):
                 self._upload_object(digest, path_of(digest))
-            path, content = manifest_path(group, manifest.key), manifest.encode()
+            path, content = manifest_path(group, manifest.key), self._encoded(group, manifest)
             if path in self._refused:
                 return self.bucket.replace(path, content, self._refused.pop(path))
             return self.bucket.create(path, content)
         return True
+
+    def _encoded(self, group: str, manifest: Manifest) -> bytes:
+        """Return a manifest's bytes, signed if the store's entries are signed."""
+        if self._public_key:
+            manifest = replace(manifest, signature=sign(group, manifest, self._private_key))
+        return manifest.encode()
 
     def _read_small(self, path: str) -> tuple[bytes, ObjectInfo]:
         """Read a manifest. Raises KeyError if there is none."""
@@ -133,6 +149,8 @@ class RemoteStore:
     ) -> tuple[Manifest, dict[str, Path]]:
         """Download the files that a manifest lists. Raises StoreCorrupt if it must not be used."""
         manifest = parse_manifest(content, key, manifest_path(group, key))
+        if self._public_key and not is_signed(group, manifest, self._public_key):
+            raise StoreCorrupt("it is not signed with the key of litegate_store_public_key")
         files = {name: folder / digest for name, digest in manifest.files.items()}
         for digest in dict.fromkeys(manifest.files.values()):
             self._download_object(digest, folder / digest)

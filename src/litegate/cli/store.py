@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from litegate.build.signatures import PRIVATE_KEY, generate
 from litegate.build.store import ANSWERS, BUILDS
 from litegate.build.store_folder import adopt
 from litegate.build.store_maintenance import Entry, entries, format_age, verify
@@ -141,6 +142,19 @@ def _counted(removed: list[Entry]) -> str:
     kinds = Counter(entry.group for entry in removed)
     by_kind = ", ".join(f"{count:,} of {kind}" for kind, count in sorted(kinds.items()))
     return f"{len(removed):,} {'entry' if len(removed) == 1 else 'entries'} removed: {by_kind}"
+
+
+@store.command()
+def keygen() -> None:
+    """Print a new pair of keys for the entries of a bucket that others can write to.
+
+    The public key belongs in the project's settings, the private one in a secret of the jobs that
+    build what is merged.
+    """
+    private, public = generate()
+    typer.echo(f"litegate_store_public_key = {json.dumps(public)}")
+    typer.echo(f"{PRIVATE_KEY}={private}")
+    typer.echo("commit the first line in pytest's settings; keep the second one secret", err=True)
 
 
 @store.command("adopt")

@@ -108,6 +108,11 @@ def commit_hash(project: Path, name: str) -> str | None:
     return _git(project, "rev-parse", *arguments)
 
 
+def committed_text(project: Path, commit: Commit, name: str) -> str | None:
+    """Return the text of a project's file in a commit; None if the commit has no such file."""
+    return _git(project, "show", f"{commit.sha}:./{name}")
+
+
 def ancestors(project: Path, max_count: int) -> list[str] | None:
     """Return the hashes of HEAD and its ancestors, newest first; None in a shallow clone."""
     try:

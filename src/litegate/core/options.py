@@ -193,6 +193,14 @@ OPTIONS = (
         personal=True,
     ),
     Option(
+        name="litegate_store_public_key",
+        parse=str.strip,
+        allowed="a public key of `litegate store keygen`",
+        default="",
+        help="use only entries of the bucket that the private key of this public key has signed",
+        metavar="KEY",
+    ),
+    Option(
         name="litegate_store_required",
         parse=_switch,
         allowed="true or false",
@@ -334,6 +342,8 @@ class GateOptions:
     """The address of a bucket of artifacts; empty without one."""
     store_readonly: bool
     """True if the run writes nothing to the bucket."""
+    store_public_key: str
+    """The key with which entries of the bucket must be signed; empty if any entry is used."""
     store_required: bool
     """True if the run fails without the bucket."""
     data: Path | None
@@ -380,6 +390,7 @@ def parse(
         store=project / (read["litegate_cache"] if isinstance(store, str) else store),
         remote=store if isinstance(store, str) else "",
         store_readonly=read["litegate_store_readonly"],
+        store_public_key=read["litegate_store_public_key"],
         store_required=read["litegate_store_required"],
         data=project / data if data else None,
         report=project / read["litegate_report"],

@@ -38,7 +38,7 @@ def _prepare_folders(config: pytest.Config, options: GateOptions) -> None:
     if hasattr(config, "workerinput") or looks(config):
         return
     # Late: workers write neither reports nor artifacts before their first check.
-    from litegate.gate.session import demand_store
+    from litegate.gate.store_access import demand_store
     from litegate.report.json_report import prepare_folder
 
     demand_store(options)

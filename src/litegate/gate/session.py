@@ -9,16 +9,16 @@ from typing import Any, final
 
 from litegate.build.pipeline import Built, Pipeline
 from litegate.build.process import Event
-from litegate.build.store import Store
 from litegate.build.store_answers import keep_answers
-from litegate.core.errors import ConfigError, DataUnavailable, LitegateError, StoreError
-from litegate.core.git import Commit, head, tracked_in
+from litegate.core.errors import ConfigError, DataUnavailable, LitegateError
+from litegate.core.git import Commit, head
 from litegate.core.options import GateOptions
 from litegate.core.units import text
 from litegate.gate.environment import describe
+from litegate.gate.store_access import open_store
 from litegate.regression.base import Base, read_base
 from litegate.regression.base_artifacts import Counterpart
-from litegate.regression.base_commit import NONE, merge_base, resolve
+from litegate.regression.base_commit import merge_base, resolve
 from litegate.report.run_record import Run
 from litegate.spec import Artifact, DataLocations, Model
 from litegate.spec.cases import (
@@ -277,43 +277,6 @@ class GateSession:
             for name, artifact in artifacts.items()
             if artifact
         }
-
-
-def open_store(options: GateOptions, on_notice: Callable[[str], None]) -> Store:
-    """Return the store of a run, with the bucket behind it if it has one."""
-    remote = None
-    if options.remote:
-        from litegate.build.remote_store import RemoteStore  # late: most runs have none
-
-        remote = RemoteStore(
-            options.remote,
-            readonly=options.store_readonly,
-            required=options.store_required,
-            on_notice=on_notice,
-        )
-    return Store(
-        options.store, remote=remote, lock_timeout=options.lock_timeout, on_notice=on_notice
-    )
-
-
-def demand_store(options: GateOptions) -> None:
-    """Raise StoreError if the store cannot be used, or comes with the change that is judged.
-
-    Whoever wrote its entries decides the verdicts, so none may come out of a commit.
-    """
-    store = open_store(options, lambda _: None)
-    store.demand_folder()
-    if store.remote:
-        store.remote.demand_reachable()
-    if not options.in_ci and options.against == NONE:
-        return
-    if tracked := tracked_in(options.store):
-        raise StoreError(
-            f"git tracks a file of the store: {tracked}",
-            expected="a store in a folder that git ignores",
-            got="a file that a commit brings, which could replace the artifact to judge",
-            remedy=f"run `git rm -r {options.store}`, and add the folder to .gitignore",
-        )
 
 
 def _declared_key(key: Callable[[Model, str], str], model: Model, recipe: str) -> str:

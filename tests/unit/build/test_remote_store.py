@@ -1,5 +1,6 @@
 """The store behind a bucket: nothing wrong is believed, and nothing is lost."""
 
+import json
 import logging
 import threading
 import time
@@ -414,3 +415,56 @@ def test_a_bucket_that_does_not_exist(machine, put, monkeypatch, url):
     store.remote.bucket.url = "s3://no-such-bucket/prefix"
     put(store, b"samples")
     assert len(notices) == 1
+
+
+def forge(url, **fields):
+    """Replace an entry's manifest by one with other fields."""
+    path = f"{EVALUATIONS}/{KEY}.json"
+    overwrite(url, path, json.dumps(json.loads(objects(url)[path]) | fields).encode())
+
+
+@pytest.fixture
+def keys():
+    """The two keys of signed entries."""
+    private, public = pytest.importorskip("litegate.build.signatures").generate()
+    return {"private_key": private, "public_key": public}
+
+
+def test_a_signed_entry_is_used(machine, put, keys):
+    """By whoever has the public key; and by those that demand no signature."""
+    put(machine("main", **keys)[0], b"samples")
+    for options in ({"public_key": keys["public_key"]}, {}):
+        store, notices = machine(f"with {len(options)}", **options)
+        assert store.get(EVALUATIONS, KEY)["a"] == b"samples"
+        assert notices == []
+
+
+def test_an_unsigned_entry_is_built_again(machine, put, keys, url):
+    """Who can write to the bucket cannot decide; the owner of the private key replaces it."""
+    put(machine("somebody")[0], b"forged")
+    before = objects(url)
+    reader, notices = machine("reader", public_key=keys["public_key"])
+    assert not reader.has(EVALUATIONS, KEY)
+    assert "is not signed" in notices[0]
+    assert reader.remote.rejections == notices
+    put(reader, b"built here")
+    assert objects(url) == before  # nobody would use what it cannot sign
+    main, _ = machine("main", **keys)
+    put(main, b"built by main")
+    again, _ = machine("again", public_key=keys["public_key"])
+    assert again.get(EVALUATIONS, KEY)["a"] == b"built by main"
+
+
+def test_a_signature_of_another_entry_is_not_used(machine, put, keys, url):
+    """Replayed under another key, and with another file of the store."""
+    main, _ = machine("main", **keys)
+    put(main, b"samples")
+    put(main, b"other samples", key=OTHER)
+    of_other = json.loads(objects(url)[f"{EVALUATIONS}/{OTHER}.json"])
+    for number, fields in enumerate(
+        [{"signature": of_other["signature"]}, of_other, of_other | {"key": KEY}]
+    ):
+        forge(url, **fields)
+        reader, notices = machine(f"reader {number}", public_key=keys["public_key"])
+        assert not reader.has(EVALUATIONS, KEY)
+        assert len(notices) == 1

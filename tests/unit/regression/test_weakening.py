@@ -310,6 +310,9 @@ def test_the_limits_against_the_base_count(field, tighter, looser, said):
         (_changed("settings", "litegate_checks", to="c"), [("setting", "litegate_checks")]),
         (_changed("settings", "litegate_checks", to="checks"), []),
         (_changed("settings", "litegate_store", to="s"), [("setting", "litegate_store")]),
+        (_changed("settings", "litegate_store_public_key", to="k"), []),
+        (_changed("settings", "litegate_store_readonly", to="true"), []),
+        (_changed("settings", "litegate_store_required", to="true"), []),
         (_changed("settings", "litegate_build_timeout", to="9"), []),
         (_changed("settings", SAMPLES, to="900"), [("setting", SAMPLES)]),
         (_changed("settings", SAMPLES, to="0"), []),
@@ -341,6 +344,14 @@ def test_a_setting_taken_back_widens_the_run():
 def test_fewer_samples_on_slow_runtimes_judge_less(before, after, is_weaker):
     head, base = (_changed("settings", SAMPLES, to=samples) for samples in (after, before))
     assert _found(head, base) == ([("setting", SAMPLES)] if is_weaker else [])
+
+
+@pytest.mark.parametrize("key", ["other", ""])
+def test_another_public_key_is_a_weakened_limit(key):
+    """So is none: entries that others wrote would be judged."""
+    base = _changed("settings", "litegate_store_public_key", to="key")
+    head = _changed("settings", "litegate_store_public_key", to=key)
+    assert _found(head, base) == [("setting", "litegate_store_public_key")]
 
 
 def test_strict_may_move_from_addopts_to_the_setting():

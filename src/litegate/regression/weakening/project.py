@@ -29,6 +29,8 @@ _NOT_COMPARED = frozenset(
         "addopts",
         "litegate_strict",
         "litegate_data",
+        "litegate_store_readonly",
+        "litegate_store_required",
         "litegate_report",
         "litegate_build_timeout",
         "litegate_lock_timeout",
@@ -47,8 +49,8 @@ _NOT_COMPARED = frozenset(
 their own. A model that `litegate_models` loses is reported as a removed model."""
 _NARROWING = frozenset({"litegate_model", "litegate_recipe"})
 """Settings that select some of the models or recipes, if they are set."""
-_ADDING = frozenset({"litegate_against", "litegate_anchor"})
-"""Settings that add a comparison, if they are set."""
+_ADDING = frozenset({"litegate_against", "litegate_anchor", "litegate_store_public_key"})
+"""Settings that add a comparison or a demand, if they are set."""
 _BOUNDS = frozenset({"litegate_runtime_samples"})
 """Settings that bound the samples that are judged; 0 stands for all."""
 _DEFAULTS = {option.name: option.default for option in OPTIONS}
