@@ -208,7 +208,6 @@ ARTIFACT = SimpleNamespace(
     runtime="xnnpack",
     evaluation=SimpleNamespace(x=np.zeros((1, 4), np.float32), sequences=None),
     signature="",
-    runtime="xnnpack",
 )
 
 
