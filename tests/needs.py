@@ -1,10 +1,14 @@
 """Marks of tests that need what not every machine has."""
 
+from importlib import import_module
+
 import pytest
 
 from litegate.runtimes.runtime import missing
 from litegate.spec.runtimes import TFLM
 
-# Not importorskip: an extension module that a test of pytest inside pytest has imported and dropped
-# cannot be imported again.
 tflm = pytest.mark.skipif(bool(missing(TFLM)), reason="tflite-micro is not installed")
+if not missing(TFLM):
+    # Before a run of pytest inside pytest, which drops what it imported: an extension module that
+    # was dropped cannot be imported again.
+    import_module("tflite_micro.python.tflite_micro.runtime")
