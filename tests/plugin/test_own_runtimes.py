@@ -2,6 +2,10 @@
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -216,6 +220,29 @@ def test_latency_is_judged_by_the_board_s_own_times(boards, short_recordings):
     assert outcomes["slow"]["evidence"][-1].startswith("a board 7, by `")
     assert '"seconds" with 8 positive numbers' in errors[f"{check}[tiny-of_silent-silent]"]
     assert all(rows[f"{check}[tiny-of_{name}]"]["verdict"] == "pass" for name in programs)
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_the_program_and_its_children(boards):
+    """Also of one that hangs, and that no signal from the terminal reaches."""
+    starts = (
+        "import subprocess; wait = 'import time; time.sleep(60)';"
+        "child = subprocess.Popen([sys.executable, '-c', wait], stdin=subprocess.DEVNULL);"
+        "open('pids.txt', 'w').write(f'{child.pid} ' + str(__import__('os').getpid()) + ' .');"
+        "time.sleep(60)"
+    )
+    boards({"right": LOADED + starts}, "--collect-only")
+    pids = boards.path / "pids.txt"
+    command = [sys.executable, "-m", "pytest", "checks/", "-k", "floor", "-p", "no:cacheprovider"]
+    nothing = subprocess.DEVNULL
+    with subprocess.Popen(command, cwd=boards.path, stdout=nothing, stderr=nothing) as run:
+        while not (pids.exists() and pids.read_text().endswith(".")) and run.poll() is None:
+            time.sleep(0.1)
+        run.send_signal(signal.SIGINT)
+        assert run.wait(60) == pytest.ExitCode.INTERRUPTED
+    for pid in pids.read_text().split()[:2]:
+        status = Path(f"/proc/{pid}/status")
+        assert not status.exists() or "zombie" in status.read_text()
 
 
 @pytest.mark.slow
