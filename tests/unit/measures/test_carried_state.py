@@ -19,6 +19,7 @@ from litegate.measures.properties import (
 )
 from litegate.measures.properties.carried_state import FRAMES, carried_violations
 from litegate.measures.properties.probe import Probe
+from litegate.runtimes.litert import Runner
 
 X = np.random.default_rng(2).random((20, 1)).astype(np.float32)
 
@@ -74,10 +75,26 @@ def test_a_file_without_state_is_not_carried():
 
 def test_a_state_that_survives_a_reset_is_found(monkeypatch):
     """As by a runtime whose reset does nothing: the first frames get other answers later."""
-    monkeypatch.setattr("litegate.runtimes.litert.Runner.reset", lambda _: None)
+    monkeypatch.setattr(Runner, "reset", lambda _: None)
     candidate = subject(growing(0.9), 1)
     (found,) = property_violations(candidate, repeatable, examples=20).offenders[-1:]
-    assert found.startswith(f"{FRAMES:,} frames of extremes, then a reset: the same frames give")
+    words = f"the same 6 frames give other outputs after {FRAMES:,} frames of extremes and a reset"
+    assert found.startswith(words)
+
+
+def test_answers_that_depend_on_later_frames_are_found(monkeypatch):
+    """As by a runtime that normalizes the frames of a message together."""
+    answer = Runner.answer
+
+    def normalized(runner, ready, reset="each"):
+        raw = answer(runner, ready, reset)
+        return {name: values - values.max(axis=0) for name, values in raw.items()}
+
+    monkeypatch.setattr(Runner, "answer", normalized)
+    violations = carried_violations(subject(growing(0.9), 1))
+    assert violations["repeatable"].startswith(
+        "the same 3 frames give other outputs if no more frames follow: "
+    )
 
 
 @pytest.mark.parametrize("runtime", ["xnnpack", "reference"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import lru_cache
 from types import MappingProxyType
@@ -10,7 +10,7 @@ from types import MappingProxyType
 import numpy as np
 
 from litegate.measures.properties.outputs import change_of, not_finite, out_of_range
-from litegate.measures.properties.probe import Probe, Raw
+from litegate.measures.properties.probe import Probe, Raw, Sample
 from litegate.measures.properties.strategies import Pattern, extremes
 from litegate.spec import Artifact
 
@@ -36,29 +36,40 @@ def carried_violations(candidate: Artifact) -> Mapping[str, str]:
     """Carry the state through `FRAMES` frames of extremes; return a sentence for each violation.
 
     The keys are names of properties. `repeatable` is violated if a sequence of frames gets other
-    answers after a reset than before. Empty for a file without state. Raises as `Probe`.
+    answers after a reset than before, or if the answers to its beginning depend on what follows.
+    Empty for a file without state. Raises as `Probe`.
     """
     with closing(Probe(candidate)) as probe:
         if not probe.is_stateful:
             return {}
         patterns = extremes()
         drawn = [probe.draw(pattern) for pattern in patterns]
-        first = [*probe.carry(drawn, range(len(drawn)))]
-        violations: dict[str, str] = {}
         turns = _turns(len(drawn))
+        before = [*_frames(probe.carry(drawn, turns[-len(drawn) :]))]
+        violations: dict[str, str] = {}
         for number, raw in enumerate(_frames(probe.carry(drawn, turns))):
             for name, rule in _RULES.items():
                 if name not in violations and (violation := rule(probe, raw)):
                     place = _place(probe, number, patterns[turns[number]])
                     violations[name] = f"{place} {violation}"
-        again = [*probe.carry(drawn, range(len(drawn)))]
-        for before, after in zip(first, again, strict=True):
-            if change := change_of(probe, before, after):
-                violations["repeatable"] = (
-                    f"{FRAMES:,} frames of extremes, then a reset: the same frames give other"
-                    f" outputs than before: {change}"
-                )
+        if change := _not_repeated(probe, drawn, turns[-len(drawn) :], before):
+            violations["repeatable"] = change
         return violations
+
+
+def _not_repeated(
+    probe: Probe, drawn: Sequence[Sample], turns: Sequence[int], before: Sequence[Raw]
+) -> str:
+    """Describe how a sequence of frames, or its first half, is answered otherwise than before."""
+    for frames, condition in (
+        (len(turns), f"after {FRAMES:,} frames of extremes and a reset"),
+        (len(turns) // 2, "if no more frames follow"),
+    ):
+        after = _frames(probe.carry(drawn, turns[:frames]))
+        changes = [change_of(probe, *pair) for pair in zip(before, after, strict=False)]
+        if change := next(filter(None, changes), ""):
+            return f"the same {frames} frames give other outputs {condition}: {change}"
+    return ""
 
 
 def _turns(patterns: int) -> list[int]:
