@@ -14,13 +14,17 @@ from litegate.build import external_files
 from litegate.cli import compare
 from litegate.regression import base
 from litegate.spec import artifact_keys
+from litegate.testing import store as filling
+
+_HELPERS = "litegate.testing"
 
 
 def install():
     """Cache them where they are looked up; to be called before a test module imports them."""
-    planted = sys.modules["litegate.testing.artifacts"]
-    helpers.tiny = planted.tiny = functools.cache(helpers.tiny)
-    helpers.evaluation = planted.evaluation = _read_only(planted.evaluation)
+    once = {"tiny": functools.cache(helpers.tiny), "evaluation": _read_only(helpers.evaluation)}
+    for module in [module for name, module in sys.modules.items() if name.startswith(_HELPERS)]:
+        vars(module).update({name: once[name] for name in once if name in vars(module)})
+    filling._file_outputs = _answered_once(filling._file_outputs)
     artifact_keys.source_digest = functools.lru_cache(maxsize=256)(artifact_keys.source_digest)
     base._own_source = functools.cache(base._own_source)  # litegate's source does not change here
     base._describe = _described_once(base._describe)
@@ -41,6 +45,17 @@ def _read_only(evaluation):
         return split
 
     return shared
+
+
+def _answered_once(file_outputs):
+    """A file's outputs for the split that nearly every project has."""
+    cached = functools.cache(lambda tflite: file_outputs(tflite, helpers.evaluation()))
+
+    def outputs(tflite, split):
+        is_usual = split is helpers.evaluation()
+        return cached(tflite) if is_usual else file_outputs(tflite, split)
+
+    return outputs
 
 
 def _described_once(describe):
