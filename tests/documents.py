@@ -41,9 +41,13 @@ def name(page):
 
 def blocks(*kinds, pages=None):
     """The code blocks of these languages, or all, in order."""
-    read = ((page, page.read_text("utf-8")) for page in pages or PAGES)
-    every = (block for page, text in read for block in parsed(text, page))
+    every = (block for page in pages or PAGES for block in _blocks_of(page))
     return [block for block in every if (block.kind in kinds if kinds else not block.directive)]
+
+
+@cache
+def _blocks_of(page):
+    return tuple(parsed(page.read_text("utf-8"), page))
 
 
 def spans(page):
