@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from itertools import chain
 from typing import Any, final
@@ -19,8 +19,58 @@ from litegate.runtimes.finite_samples import demand_finite
 from litegate.runtimes.outputs import collect_outputs
 from litegate.runtimes.runtime import Reset
 from litegate.spec import Artifact, Samples, Sequences
-from litegate.spec.runtimes import find_command
+from litegate.spec.runtimes import XNNPACK, find_command
 from litegate.tflite.ports import Port
+
+_LOADED: dict[Hashable, ChildPool | None] = {}
+"""Files that stay loaded, by file, split and runtime; None before the first sample."""
+
+
+def split_key(artifact: Artifact) -> Hashable:
+    """Return what the answers depend on besides the runtime: the file and its samples.
+
+    The split by identity: a fault may feed other samples under the same digest.
+    """
+    return (artifact.sha256, artifact.signature, artifact.evaluation)
+
+
+def run_key(artifact: Artifact) -> Hashable:
+    """Return what the answers depend on: the file, its samples and the runtime."""
+    return (split_key(artifact), artifact.runtime)
+
+
+@contextmanager
+def loaded(*artifacts: Artifact) -> Iterator[None]:
+    """Keep artifacts loaded on their runtimes, so that each part of the samples starts no process.
+
+    A project's own runtime starts one for each part: its device can take one file at a time. Raises
+    ArtifactError at the end if a process crashes then.
+    """
+    kept = [it for it in artifacts if it.runtime != XNNPACK and not find_command(it.runtime)]
+    keys = [run_key(it) for it in kept if run_key(it) not in _LOADED]
+    _LOADED.update(dict.fromkeys(keys))
+    try:
+        yield
+        for pool in filter(None, map(_LOADED.get, keys)):
+            pool.finish()
+    finally:
+        for started in [_LOADED.pop(key) for key in keys]:
+            if started:
+                started.close()
+
+
+@contextmanager
+def opened(artifact: Artifact) -> Iterator[ChildPool]:
+    """Give the processes that have an artifact loaded, or load it for this once."""
+    key = run_key(artifact)
+    pool = _LOADED.get(key) or child_pool(artifact)
+    if key in _LOADED:
+        _LOADED[key] = pool
+        yield pool
+        return
+    with closing(pool):
+        yield pool
+        pool.finish()
 
 
 @final

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache, partial
 from itertools import chain
@@ -17,7 +17,7 @@ from litegate.core.parallel import in_order
 from litegate.data.disk_arrays import IN_MEMORY
 from litegate.runtimes.answer_cache import AnswerCache
 from litegate.runtimes.batches import batch_of, invocations, runner_count, samples_at_once
-from litegate.runtimes.child_pool import ChildPool, child_pool
+from litegate.runtimes.child_pool import opened, run_key, split_key
 from litegate.runtimes.child_runtime import SAMPLES
 from litegate.runtimes.finite_samples import demand_finite
 from litegate.runtimes.known_answers import Indices, KnownAnswers
@@ -26,7 +26,7 @@ from litegate.runtimes.outputs import Outputs, collect_outputs
 from litegate.runtimes.program import Refused
 from litegate.runtimes.sequence_answers import sequence_answers
 from litegate.spec import Artifact, Samples, Sequences
-from litegate.spec.runtimes import XNNPACK, find_command
+from litegate.spec.runtimes import XNNPACK
 from litegate.tflite.ports import find_port
 
 _FRAMES = 2048
@@ -88,8 +88,6 @@ _KNOWN: dict[Hashable, KnownAnswers[Outputs]] = {}
 """Answers to some samples of a split, by file, split and runtime."""
 _MOST_KNOWN = 64 << 20
 """Bytes of these answers to keep, as of complete ones in memory; the oldest are forgotten."""
-_LOADED: dict[Hashable, ChildPool | None] = {}
-"""Files that stay loaded, by file, split and runtime; None before the first sample."""
 
 
 def use_stored(artifact: Artifact, stored: StoredOutputs) -> None:
@@ -97,16 +95,7 @@ def use_stored(artifact: Artifact, stored: StoredOutputs) -> None:
 
     They are those of any runtime that the artifact is run on.
     """
-    _STORED[_split_key(artifact)] = stored
-
-
-def _split_key(artifact: Artifact) -> Hashable:
-    # The split by identity: a fault may feed other samples under the same digest.
-    return (artifact.sha256, artifact.signature, artifact.evaluation)
-
-
-def _key(artifact: Artifact) -> Hashable:
-    return (_split_key(artifact), artifact.runtime)
+    _STORED[split_key(artifact)] = stored
 
 
 def predict_all(artifact: Artifact) -> dict[str, Outputs]:
@@ -119,7 +108,7 @@ def predict_all(artifact: Artifact) -> dict[str, Outputs]:
         return predict_at(artifact, np.arange(len(split.chosen)))
     if not split.sequences:
         return _run_outputs(artifact)
-    key = (_key(artifact), split.sequences)
+    key = (run_key(artifact), split.sequences)
     return _ANSWERS.get(key, lambda: sequence_answers(_run_outputs(artifact), split, artifact.name))
 
 
@@ -131,7 +120,7 @@ def predict_frames(artifact: Artifact, output: str = "") -> Outputs:
 def _run_outputs(artifact: Artifact) -> dict[str, Outputs]:
     """Return every output of each sample, or of each frame of all sequences."""
     with _remembered_failure(artifact):
-        return _ANSWERS.get(_key(artifact), lambda: _stored_or_computed(artifact))
+        return _ANSWERS.get(run_key(artifact), lambda: _stored_or_computed(artifact))
 
 
 def predict_at(artifact: Artifact, chosen: Indices) -> dict[str, Outputs]:
@@ -144,12 +133,12 @@ def predict_at(artifact: Artifact, chosen: Indices) -> dict[str, Outputs]:
     split = artifact.evaluation
     if split.whole is not None:
         return predict_at(replace(artifact, evaluation=split.whole), split.chosen[chosen])
-    known = _KNOWN.get(_key(artifact))
+    known = _KNOWN.get(run_key(artifact))
     runs_all = artifact.runtime == XNNPACK or split.sequences
     if runs_all or (known is None and has_outputs(artifact)):
         return {name: outputs[chosen] for name, outputs in predict_all(artifact).items()}
     if known is None:
-        known = _KNOWN[_key(artifact)] = KnownAnswers(n=len(artifact.evaluation.x))
+        known = _KNOWN[run_key(artifact)] = KnownAnswers(n=len(artifact.evaluation.x))
     with _remembered_failure(artifact):
         if len(unknown := known.unknown(chosen)):
             _learn(artifact, known, unknown)
@@ -158,66 +147,32 @@ def predict_at(artifact: Artifact, chosen: Indices) -> dict[str, Outputs]:
 
 def has_outputs(artifact: Artifact) -> bool:
     """Return True if `predict_all` need not run the artifact: this run or the store has them."""
-    stored = _STORED.get(_split_key(artifact))
-    return _key(artifact) in _ANSWERS or (
+    stored = _STORED.get(split_key(artifact))
+    return run_key(artifact) in _ANSWERS or (
         stored is not None and stored.load(artifact.runtime) is not None
     )
 
 
 def keeps_answers(artifact: Artifact) -> bool:
     """Return True if the answers to all samples fit into memory, so that they may come in parts."""
-    known = _KNOWN.get(_key(artifact))
+    known = _KNOWN.get(run_key(artifact))
     return known is None or known.nbytes_of_all <= IN_MEMORY
 
 
 @contextmanager
-def loaded(*artifacts: Artifact) -> Iterator[None]:
-    """Keep artifacts loaded on their runtimes, so that each part of the samples starts no process.
-
-    A project's own runtime starts one for each part: its device can take one file at a time. Raises
-    ArtifactError at the end if a process crashes then.
-    """
-    kept = [it for it in artifacts if it.runtime != XNNPACK and not find_command(it.runtime)]
-    keys = [_key(it) for it in kept if _key(it) not in _LOADED]
-    _LOADED.update(dict.fromkeys(keys))
-    try:
-        yield
-        for pool in filter(None, map(_LOADED.get, keys)):
-            pool.finish()
-    finally:
-        for opened in [_LOADED.pop(key) for key in keys]:
-            if opened:
-                opened.close()
-
-
-@contextmanager
-def _pool(artifact: Artifact) -> Iterator[ChildPool]:
-    """Give the processes that have an artifact loaded, or load it for this once."""
-    key = _key(artifact)
-    pool = _LOADED.get(key) or child_pool(artifact)
-    if key in _LOADED:
-        _LOADED[key] = pool
-        yield pool
-        return
-    with closing(pool):
-        yield pool
-        pool.finish()
-
-
-@contextmanager
 def _remembered_failure(artifact: Artifact) -> Iterator[None]:
-    if failure := _FAILURES.get(_key(artifact)):
+    if failure := _FAILURES.get(run_key(artifact)):
         raise failure
     try:
         yield
     except ArtifactError as error:
-        _FAILURES[_key(artifact)] = error
+        _FAILURES[run_key(artifact)] = error
         raise
 
 
 def _learn(artifact: Artifact, known: KnownAnswers[Outputs], chosen: Indices) -> None:
     """Add the answers to samples that are not known, from the store or from the runtime."""
-    stored = _STORED.get(_split_key(artifact))
+    stored = _STORED.get(split_key(artifact))
     outputs = stored.load(artifact.runtime, chosen) if stored else None
     if outputs is None:
         if stored and known.count <= SAMPLES < len(chosen):
@@ -231,16 +186,16 @@ def _learn(artifact: Artifact, known: KnownAnswers[Outputs], chosen: Indices) ->
 
 
 def _stored_or_computed(artifact: Artifact) -> dict[str, Outputs]:
-    stored = _STORED.get(_split_key(artifact))
+    stored = _STORED.get(split_key(artifact))
     outputs_by_name = stored.load(artifact.runtime) if stored else None
     if outputs_by_name is None:
-        known = _KNOWN.get(_key(artifact))
+        known = _KNOWN.get(run_key(artifact))
         if stored and (known is None or known.count <= SAMPLES):
             stored.announce(artifact)
         outputs_by_name = _evaluate(artifact)
         if stored:
             stored.save(outputs_by_name, artifact.runtime)
-    _KNOWN.pop(_key(artifact), None)
+    _KNOWN.pop(run_key(artifact), None)
     return outputs_by_name
 
 
@@ -259,7 +214,7 @@ def _evaluate(artifact: Artifact) -> dict[str, Outputs]:
 
 
 def _evaluate_in_children(artifact: Artifact) -> dict[str, Outputs]:
-    known = _KNOWN.get(_key(artifact))
+    known = _KNOWN.get(run_key(artifact))
     if known is None or not known.count or not keeps_answers(artifact):
         return _run_in_children(artifact)
     every = np.arange(known.n)
@@ -270,7 +225,7 @@ def _evaluate_in_children(artifact: Artifact) -> dict[str, Outputs]:
 
 def _run_in_children(artifact: Artifact, chosen: Indices | None = None) -> dict[str, Outputs]:
     """Run an artifact on all samples of its split, or on those with the indices `chosen`."""
-    with _pool(artifact) as pool:
+    with opened(artifact) as pool:
         raw = pool.answer(artifact.evaluation.x, chosen, subject=artifact.name)
         return {name: Outputs(raw=raw[name], port=port) for name, port in pool.outputs.items()}
 

@@ -19,7 +19,8 @@ from litegate.measures.accuracy.duplicates import first_indices, originals
 from litegate.measures.measurement import Interval, Measurement, Outcome, Relation, Ruling
 from litegate.measures.statistics.betting import Decision, Limits, Losses
 from litegate.measures.statistics.proportions import TAIL
-from litegate.runtimes.inference import keeps_answers, loaded
+from litegate.runtimes.child_pool import loaded
+from litegate.runtimes.inference import keeps_answers
 from litegate.runtimes.known_answers import Indices
 from litegate.spec import Artifact, Evaluation
 from litegate.spec.runtimes import XNNPACK
@@ -133,11 +134,11 @@ def judge_samples(
 
     `losses_of` returns the losses of the samples with some indices, between `least` and 1, from
     answers of the `artifacts`, the last of which is the candidate. The `checks` that a run may stop
-    share the chance of an error. Without a limit, and on the default runtime, which is fast, a
-    check judges all samples.
+    share the chance of an error. Without a limit, of sequences, and on the default runtime, which
+    is fast, a check judges all samples.
     """
     split, candidate = artifacts[0].evaluation, artifacts[-1]
-    if limit is None or candidate.runtime == XNNPACK:
+    if limit is None or split.sequences or candidate.runtime == XNNPACK:
         return JudgedSamples(split=split)
     error, bound = ERROR / checks, _as_loss(limit.value, relation)
     order = random_order(candidate)
