@@ -32,7 +32,8 @@ def recordings():
         rng = np.random.default_rng(number)
         frames = rng.uniform(0, 0.5, (length, 2)).astype(np.float32)
         labels = np.zeros(length, np.int64)
-        for start in length * np.arange(1, 4) // 4:
+        for start in length * (np.arange(1, 4) / 4 + number / 200):
+            start = int(start)
             labels[start : start + word] = 1
             frames[start : start + word] = 0.9
         yield frames, labels

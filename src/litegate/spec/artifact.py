@@ -9,7 +9,7 @@ from typing import Any, final
 
 from litegate.spec.recipe import Recipe
 from litegate.spec.runtimes import XNNPACK
-from litegate.spec.samples import Array, Domain, Samples
+from litegate.spec.samples import Array, Domain, Samples, Sequences
 from litegate.spec.sequences import Frames
 
 
@@ -43,17 +43,24 @@ class Evaluation:
     chosen: Array = None
     """Indices of these samples in the whole split, shape (n,)."""
 
-    def some(self, chosen: Array) -> Evaluation:
-        """Return the samples with these indices, shape (k,), as a split of their own.
+    def labels_of(self, chosen: Array) -> Array:
+        """Return the labels of samples with these indices, or of the frames of sequences.
 
-        Labels for each frame of sequences are left out.
+        None without labels.
         """
+        if self.y is None or len(self.y) == len(self.x) or not isinstance(self.x, Sequences):
+            return None if self.y is None else self.y[chosen]
+        spans = zip(self.x.starts[chosen].tolist(), self.x.stops[chosen].tolist(), strict=True)
+        return self.y[[frame for start, stop in spans for frame in range(start, stop)]]
+
+    def some(self, chosen: Array) -> Evaluation:
+        """Return the samples with these indices, shape (k,), as a split of their own."""
         digest = hashlib.sha256(f"{self.digest} {chosen.tolist()}".encode()).hexdigest()
         return replace(
             self,
             digest=digest,
             x=self.x[chosen],
-            y=self.y[chosen] if self.y is not None and len(self.y) == len(self.x) else None,
+            y=self.labels_of(chosen),
             slices={name: mask[chosen] for name, mask in self.slices.items()},
             whole=self,
             chosen=chosen,

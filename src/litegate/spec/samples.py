@@ -117,8 +117,10 @@ def frames_of(samples: Samples) -> Array | Inputs:
 
 
 def map_samples(samples: Samples, function: Callable[[Array], Array]) -> Samples:
-    """Apply a function to the array of samples, or to the array of each input."""
-    samples = frames_of(samples)
+    """Apply a function to the array of samples, of each input, or of the frames of sequences."""
+    if isinstance(samples, Sequences):
+        frames = map_samples(samples.frames, function)
+        return Sequences(frames, samples.starts, samples.stops)
     return samples.map(function) if isinstance(samples, Inputs) else function(samples)
 
 

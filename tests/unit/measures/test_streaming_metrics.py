@@ -220,6 +220,8 @@ def test_what_cannot_be_measured(sound):
         metric_value(artifact(sound, split=replace(split, y=np.zeros(2, int))), REJECTS)
     with pytest.raises(MeasurementError, match="neither of its frames nor of its sequences"):
         metric_value(artifact(sound, split=replace(split, y=np.zeros(7, int))), REJECTS)
+    with pytest.raises(MeasurementError, match="no sequences to run"):
+        metric_value(artifact(sound, split=replace(split, x=split.x[:0])), ACCEPTS)
     with pytest.raises(MeasurementError, match="are not sequences of frames"):
         metric_value(artifact(sound), ACCEPTS)
 
@@ -234,3 +236,18 @@ def test_declaration_needs_sequences():
         prebuilt(reference="a.tflite", candidate="b.tflite", data=data, budget=budget)
     with pytest.raises(ConfigError, match="wrong unit"):
         metrics.false_rejects(DETECTOR, most=0.5)
+
+
+def test_labels_belong_to_places_and_follow_a_selection(sound):
+    """Mixed-up recordings meet wrong labels, as a fault plants them; chosen ones keep their own."""
+    labels = labels_at([(0, 29, 32)], 3)
+    split = recordings([(0, 30)], count=3, labels=labels)
+    assert metric_value(artifact(sound, split=split), REJECTS).value == 0
+    mixed_up = replace(split, x=split.x[np.array([1, 0, 2])])
+    assert metric_value(artifact(sound, split=mixed_up), REJECTS).value == 1
+    chosen = split.labels_of(np.array([2, 0]))
+    assert len(chosen) == 2 * MINUTE
+    assert np.flatnonzero(chosen).tolist() == [89, 90, 91]
+    assert not len(split.labels_of(np.array([], int)))
+    assert replace(split, y=None).labels_of(np.array([0])) is None
+    assert replace(split, y=np.array([3, 4, 5])).labels_of(np.array([2, 0])).tolist() == [5, 3]

@@ -75,6 +75,10 @@ def sequences_of(split: Evaluation, subject: str) -> tuple[Sequences, float]:
             f"the samples of {subject} are not sequences of frames",
             expected="lg.Data(sequences=lg.Frames(...))",
         )
+    if not len(split.x):
+        raise MeasurementError(
+            f"there are no sequences to run {subject} on", expected="at least one"
+        )
     return split.x, split.sequences.seconds
 
 
@@ -101,16 +105,17 @@ def _labels(x: Sequences, y: Any, subject: str) -> Iterator[NDArray[Any]]:
     """Yield the labels of each sequence: one for each frame, a single one, or 0 without labels."""
     if y is None:
         return iter([np.zeros(1, np.int8)] * len(x))
-    if y.ndim != 1 or len(y) not in (len(x), len(x.frames)):
+    stops = np.cumsum(x.lengths)
+    if y.ndim != 1 or len(y) not in (len(x), int(stops[-1])):
         raise MeasurementError(
             f"the labels of {subject} are neither of its frames nor of its sequences",
-            expected=f"shape ({len(x.frames)},) or ({len(x)},)",
+            expected=f"shape ({int(stops[-1])},) or ({len(x)},)",
             got=f"shape {y.shape}",
         )
     if len(y) == len(x):
         return (y[number : number + 1] for number in range(len(y)))
-    spans = zip(x.starts.tolist(), x.stops.tolist(), strict=True)
-    return (y[start:stop] for start, stop in spans)
+    starts = [0, *stops[:-1].tolist()]
+    return (y[start:stop] for start, stop in zip(starts, stops.tolist(), strict=True))
 
 
 def _planted(labels: NDArray[Any], length: int, refractory: int) -> Planted:

@@ -18,7 +18,7 @@ from litegate.measures.names import Name
 from litegate.mutation.faults.fault import Family, Ladder, OfMetric, fault
 from litegate.mutation.faults.scene import Scene, Unplantable, select_outputs
 from litegate.runtimes.litert import Runner
-from litegate.spec import Inputs, Samples, by_input, domain_of
+from litegate.spec import Inputs, Samples, Sequences, by_input, domain_of
 
 _NET_LOSSES = (Name.ACCURACY_DROP, Name.EXTRA_ERRORS, Name.ACCURACY_REGRESSION)
 """Measurements of correct answers lost, less those gained."""
@@ -197,4 +197,7 @@ def _changed_samples(
     for name, array in by_input(split.x):
         low, high = domain_of(split.domain, name)
         changed[name] = np.asarray(change(array, high - low), np.float32)
-    return changed[""] if set(changed) == {""} else Inputs(changed)
+    x: Samples = changed[""] if set(changed) == {""} else Inputs(changed)
+    if isinstance(split.x, Sequences):
+        return Sequences(x, split.x.starts, split.x.stops)
+    return x

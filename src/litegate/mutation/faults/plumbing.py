@@ -22,7 +22,7 @@ from litegate.mutation.faults.fault import Expect, Family, Ladder, OfMetric, fau
 from litegate.mutation.faults.layers import last
 from litegate.mutation.faults.scene import Declaration, Scene, Unplantable, select_outputs
 from litegate.regression.weakening.models import LEAST, MOST, limit_kind
-from litegate.spec import Artifact, Samples, map_samples
+from litegate.spec import Artifact, Samples, frames_of, map_samples
 from litegate.tflite.editing.draft import edit
 
 _DROPS = (Name.ACCURACY_DROP, Name.EXTRA_ERRORS, Name.CLASS_DROP)
@@ -126,9 +126,10 @@ def leaked_samples(scene: Scene, grade: float) -> Scene:
 
 @fault(family=Family.PLUMBING, noticed_by=(*_DROPS, *_SHARES), metrics=_OF_SAMPLES)
 def nan_sample(scene: Scene, _: float) -> Scene:
-    """A sample of the evaluation split is NaN."""
+    """A sample of the evaluation split is NaN, or a frame of a sequence."""
     samples = scene.candidate.evaluation.x
-    mask = np.arange(len(samples)) == scene.seed % len(samples)
+    rows = len(frames_of(samples))
+    mask = np.arange(rows) == scene.seed % rows
     x = map_samples(samples, partial(_with_nan, mask))
     return _with_selected_samples(scene, np.arange(len(samples)), x)
 
@@ -273,7 +274,7 @@ def _with_selected_samples(
 ) -> Scene:
     """Judge a scene on some of its samples, or of `x`, with the answers of Keras to them."""
     split, keras_outputs = scene.candidate.evaluation, scene.candidate.keras_outputs
-    labels = None if split.y is None else split.y[indices]
+    labels = split.labels_of(indices)
     slices = {name: mask[indices] for name, mask in split.slices.items()}
     selected = scene.with_split((split.x if x is None else x)[indices], labels, slices)
     if keras_outputs is not None:

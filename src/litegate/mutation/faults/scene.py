@@ -8,11 +8,14 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, final
 
+import numpy as np
+
 from litegate.core.errors import LitegateError
 from litegate.data import disk_arrays
+from litegate.data.sample_digests import sample_digests
 from litegate.measures.accuracy.agreement import spread_indices
 from litegate.measures.accuracy.decisions import chooses
-from litegate.spec import Array, Artifact, Model, Recipe, Samples, by_input
+from litegate.spec import Array, Artifact, Model, Recipe, Samples, Sequences, by_input
 from litegate.tflite.editing.draft import Draft, edit
 
 Declaration = Mapping[str, Any]
@@ -143,9 +146,21 @@ def with_bytes(artifact: Artifact, tflite: bytes) -> Artifact:
 
 def digest(x: Samples, y: Array) -> str:
     """Return the SHA-256 digest of samples and labels."""
-    samples = b"".join(name.encode() + array.tobytes() for name, array in by_input(x))
     labels = b"" if y is None else y.tobytes()
+    if isinstance(x, Sequences):
+        return hashlib.sha256(sample_digests(x).tobytes() + labels).hexdigest()
+    samples = b"".join(name.encode() + array.tobytes() for name, array in by_input(x))
     return hashlib.sha256(samples + labels).hexdigest()
+
+
+def _in_memory(x: Samples) -> Samples:
+    """Return selected samples; of sequences, with their own frames alone, read into memory."""
+    if not isinstance(x, Sequences):
+        return x
+    # An array: samples of several inputs are never on disk.
+    parts: list[Array] = [part for _, part in x.parts(max(x.lengths.tolist()))]
+    stops = np.cumsum(x.lengths)
+    return Sequences(np.concatenate(parts), stops - x.lengths, stops)
 
 
 def select_outputs(outputs: Any, indices: Any) -> Any:
@@ -173,9 +188,9 @@ def fit_in_memory(scene: Scene) -> tuple[Scene, str]:
         return scene, ""
     sample_bytes = sum(array.nbytes for array in inputs) // len(split.x)
     indices = spread_indices(len(split.x), max(1, disk_arrays.IN_MEMORY // sample_bytes))
-    labels = None if split.y is None else split.y[indices]
+    labels = split.labels_of(indices)
     slices = {name: mask[indices] for name, mask in split.slices.items()}
-    reduced = scene.with_split(split.x[indices], labels, slices)
+    reduced = scene.with_split(_in_memory(split.x[indices]), labels, slices)
     if keras_outputs is not None:
         keras_outputs = select_outputs(keras_outputs, indices)
     reduced = replace(reduced, candidate=replace(reduced.candidate, keras_outputs=keras_outputs))
