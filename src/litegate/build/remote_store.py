@@ -19,7 +19,7 @@ from litegate.build.bucket import Bucket, BucketDenied, BucketError, ObjectInfo
 from litegate.build.certificate import CERTIFICATE, demand_certified
 from litegate.build.manifest import Manifest, parse_manifest
 from litegate.build.objects import check_digest, store_error
-from litegate.build.signatures import demand_pair, is_signed, sign
+from litegate.build.signatures import PRIVATE_KEY, demand_pair, is_signed, sign
 from litegate.build.store_folder import BUILDS, MARKER, VERSION
 from litegate.core.errors import StoreCorrupt, StoreError
 
@@ -87,6 +87,25 @@ class RemoteStore:
             with self._failures("read"):
                 self.bucket.info(MARKER)
 
+    def demand_writable(self) -> None:
+        """Raise StoreError if this run or command must not write."""
+        if not self._is_writable:
+            raise StoreError(
+                f"the store {self.url} is only read here",
+                got="it is set to read-only, or its entries are signed and there is no private key",
+                remedy=f"leave out LITEGATE_STORE_READONLY, or set {PRIVATE_KEY}",
+            )
+
+    def refused_objects(self) -> list[str]:
+        """Return the paths of the objects that were read and had other bytes than their name."""
+        return [path for path in self._refused if path.startswith("objects/")]
+
+    def has(self, group: str, key: str) -> bool:
+        """Return True if there is a manifest, sound or not."""
+        with self._failures("read"):
+            return self.bucket.info(manifest_path(group, key)) is not None
+        return False
+
     def download(self, group: str, key: str, folder: Path) -> tuple[Manifest, dict[str, Path]]:
         """Download and verify an entry into a folder; return its manifest and files.
 
@@ -95,9 +114,9 @@ class RemoteStore:
         path = manifest_path(group, key)
         if self._is_usable and path not in self._refused:
             with self._failures("read"):
-                content, info = self._read_small(path)
+                content, info = self.read_small(path)
                 try:
-                    entry = self._verified(group, key, content, folder)
+                    entry = self.verified(group, key, content, folder)
                 except StoreCorrupt as damage:
                     self._refused[path] = info.etag
                     self._reject(f"{self.url}/{path} is not used: {damage.what}")
@@ -135,7 +154,7 @@ class RemoteStore:
             manifest = replace(manifest, signature=sign(group, manifest, self._private_key))
         return manifest.encode()
 
-    def _read_small(self, path: str) -> tuple[bytes, ObjectInfo]:
+    def read_small(self, path: str) -> tuple[bytes, ObjectInfo]:
         """Read a manifest. Raises KeyError if there is none."""
         try:
             chunks, info = self.bucket.read(path)
@@ -144,7 +163,7 @@ class RemoteStore:
         is_small = info.size <= MOST_MANIFEST_BYTES
         return b"".join(chunks) if is_small else b"", info
 
-    def _verified(
+    def verified(
         self, group: str, key: str, content: bytes, folder: Path
     ) -> tuple[Manifest, dict[str, Path]]:
         """Download the files that a manifest lists. Raises StoreCorrupt if it must not be used."""
@@ -222,12 +241,7 @@ class RemoteStore:
             yield
         except BucketError as error:
             if self._is_required:
-                raise StoreError(
-                    f"the store {self.url} cannot be {_PARTICIPLES[verb]}",
-                    got=str(error),
-                    remedy="check its address and the credentials in the environment, or leave "
-                    "out --litegate-store-required",
-                ) from error
+                raise unusable(self.url, verb, error) from error
             self._is_writable = False
             only_writing = verb == "write" and isinstance(error, BucketDenied)
             self._is_usable = only_writing
@@ -235,6 +249,16 @@ class RemoteStore:
             self._on_notice(
                 f"the store {self.url} cannot be {_PARTICIPLES[verb]}, and this run {rest}: {error}"
             )
+
+
+def unusable(url: str, verb: str, error: BucketError) -> StoreError:
+    """Return the error for a failed request of a run or command that cannot do without."""
+    return StoreError(
+        f"the store {url} cannot be {_PARTICIPLES[verb]}",
+        got=str(error),
+        remedy="check its address and the credentials in the environment; a run without "
+        "--litegate-store-required goes on with the local folder",
+    )
 
 
 _PARTICIPLES = {"read": "read", "write": "written to"}

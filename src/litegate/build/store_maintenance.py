@@ -61,17 +61,29 @@ def _object_path(store: Store, digest: str) -> Path:
     return store.root / "objects" / digest[:2] / digest
 
 
+def object_sizes(store: Store) -> list[int]:
+    """Return the bytes of each object, whether a manifest names it or not."""
+    return [path.stat().st_size for path in store.object_paths()]
+
+
 def _describe(store: Store, manifest: Path, files: Mapping[str, str]) -> str:
     group = manifest.parent.name
     if group != BUILDS:
         return group
     with suppress(*_DAMAGE):
         path = _object_path(store, files["certificate.json"])
-        certificate: dict[str, Any] = json.loads(path.read_bytes())
+        return describe_certificate(path.read_bytes()) or group
+    return group
+
+
+def describe_certificate(content: bytes) -> str:
+    """Name an artifact by its birth certificate; return "" if that is damaged."""
+    with suppress(*_DAMAGE):
+        certificate: dict[str, Any] = json.loads(content)
         if "prebuilt" in certificate:
             return " ".join(map(str, certificate["prebuilt"].values()))
         return f"{certificate['model']}/{_recipe_label(**certificate['recipe'])}"
-    return group
+    return ""
 
 
 def _recipe_label(kind: str, fine_tune_epochs: int, **_: Any) -> str:

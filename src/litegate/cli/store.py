@@ -11,10 +11,12 @@ from typing import Annotated
 
 import typer
 
+from litegate.build import remote_maintenance as in_bucket
+from litegate.build.remote_store import RemoteStore
 from litegate.build.signatures import PRIVATE_KEY, generate
-from litegate.build.store import ANSWERS, BUILDS
+from litegate.build.store import ANSWERS, BUILDS, EVALUATIONS, Store
 from litegate.build.store_folder import adopt
-from litegate.build.store_maintenance import Entry, entries, format_age, verify
+from litegate.build.store_maintenance import Entry, entries, format_age, object_sizes, verify
 from litegate.build.store_maintenance import prune as prune_entries
 from litegate.core.digests import short_digest
 from litegate.core.errors import StoreError
@@ -24,18 +26,22 @@ from litegate.gate.project_settings import settings
 from litegate.gate.session import GateSession
 
 store = typer.Typer(
-    help="List, prune and verify the store of artifacts.",
+    help="List, prune and verify the store of artifacts, and copy it to and from a bucket.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
 _REMADE = (BUILDS, ANSWERS)
 """Groups whose entries a run makes again; only --all prunes the others."""
 _ALL = (*_REMADE, "evaluations", "declarations")
+_NEEDED = (EVALUATIONS, BUILDS)
+"""Groups of the keys that a project needs."""
 _ROW = "{:12}  {:12}  {:>6}  {:>15}  {:6}  {}"
 
 
 def _session() -> GateSession:
-    options = parse(Path.cwd(), {}, settings(Path.cwd()))
+    # A bucket that fails is an error here: no command can do without it.
+    flags = {"litegate_store_required": "true"}
+    options = parse(Path.cwd(), flags, settings(Path.cwd()))
     return GateSession(options, lambda _model, _event: None, partial(typer.echo, err=True))
 
 
@@ -68,9 +74,9 @@ def list_entries(
     session = _session()
     artifacts = session.pipeline.store
     needed = _needed(session)
-    listed = [
-        replace(entry, what=needed.get(entry.key, entry.what)) for entry in entries(artifacts)
-    ]
+    remote = artifacts.remote
+    unnamed = in_bucket.entries(remote) if remote else entries(artifacts)
+    listed = [replace(entry, what=needed.get(entry.key, entry.what)) for entry in unnamed]
     if as_json:
         rows = [asdict(entry) | {"needed": entry.key in needed} for entry in listed]
         typer.echo(json.dumps(rows, indent=1))
@@ -89,9 +95,9 @@ def list_entries(
             what,
         )
         typer.echo(plain(_ROW.format(*cells).rstrip()))
-    objects = list(artifacts.object_paths())
-    size = sum(path.stat().st_size for path in objects)
-    typer.echo(f"{len(listed):,} entries, {len(objects):,} files, {size:,} B in {artifacts.root}")
+    sizes = in_bucket.object_sizes(remote) if remote else object_sizes(artifacts)
+    count = f"{len(listed):,} entries, {len(sizes):,} files"
+    typer.echo(f"{count}, {sum(sizes):,} B in {_place(artifacts)}")
 
 
 @store.command()
@@ -131,8 +137,12 @@ def prune(
             "cannot tell what this project needs: a file that a model names is missing",
             remedy="provide the file (`litegate build` names it), or remove everything with --all",
         )
-    removed, freed = prune_entries(artifacts, needed, on_locked, days=older_than, only=groups)
-    typer.echo(f"{_counted(removed)}; {freed:,} B freed in {artifacts.root}")
+    removed, freed = (
+        in_bucket.prune(artifacts.remote, needed, days=older_than, only=groups)
+        if artifacts.remote
+        else prune_entries(artifacts, needed, on_locked, days=older_than, only=groups)
+    )
+    typer.echo(f"{_counted(removed)}; {freed:,} B freed in {_place(artifacts)}")
 
 
 def _counted(removed: list[Entry]) -> str:
@@ -142,6 +152,57 @@ def _counted(removed: list[Entry]) -> str:
     kinds = Counter(entry.group for entry in removed)
     by_kind = ", ".join(f"{count:,} of {kind}" for kind, count in sorted(kinds.items()))
     return f"{len(removed):,} {'entry' if len(removed) == 1 else 'entries'} removed: {by_kind}"
+
+
+_EVERYTHING = Annotated[
+    bool, typer.Option("--all", help="Also copy what this project does not need.")
+]
+
+
+@store.command()
+def push(*, everything: _EVERYTHING = False) -> None:
+    """Copy what this project needs from the local folder to the bucket, if it is missing."""
+    session = _session()
+    artifacts, remote = _with_bucket(session)
+    remote.demand_writable()
+    needed, count = {} if everything else _needed(session), 0
+    for path in artifacts.manifest_paths():
+        group, key = path.parent.name, path.stem
+        if (everything or key in needed) and not remote.has(group, key):
+            artifacts.locate(group, key)  # nothing damaged is copied
+            artifacts.share(group, key)
+            count += 1
+    typer.echo(f"copied {count:,} entries to {remote.url}")
+
+
+@store.command()
+def pull(*, everything: _EVERYTHING = False) -> None:
+    """Copy what this project needs from the bucket to the local folder, if it is missing."""
+    session = _session()
+    artifacts, remote = _with_bucket(session)
+    keys = (
+        [(entry.group, entry.key) for entry in in_bucket.entries(remote)]
+        if everything
+        else [(group, key) for key in _needed(session) if key for group in _NEEDED]
+    )
+    missing = [it for it in keys if not artifacts.manifest_path(*it).is_file()]
+    count = sum(artifacts.has(*it) for it in missing)
+    typer.echo(f"copied {count:,} entries to {artifacts.root}")
+
+
+def _with_bucket(session: GateSession) -> tuple[Store, RemoteStore]:
+    artifacts = session.pipeline.store
+    if artifacts.remote is None:
+        raise StoreError(
+            f"the store {artifacts.root} is a folder",
+            expected="a bucket, which other machines can reach",
+            remedy="set LITEGATE_STORE=s3://BUCKET/PREFIX, and LITEGATE_CACHE to the folder",
+        )
+    return artifacts, artifacts.remote
+
+
+def _place(artifacts: Store) -> str:
+    return artifacts.remote.url if artifacts.remote else str(artifacts.root)
 
 
 @store.command()
@@ -181,19 +242,18 @@ def verify_files(
     A run finds damage when it reads a file, and builds damaged artifacts again.
     """
     artifacts = _session().pipeline.store
-    damaged = list(verify(artifacts))
+    remote, place = artifacts.remote, _place(artifacts)
+    damaged = list(in_bucket.verify(remote) if remote else verify(artifacts))
     for group, key, what in damaged:
         typer.echo(plain(f"{group}/{short_digest(key)}: {what}"))
-        if remove and group != "objects":
+        if remove and group != "objects" and remote is None:
             artifacts.forget(group, key)
-    if remove:
+    if remove and remote:
+        in_bucket.remove_damaged(remote, damaged)
+    elif remove:
         artifacts.remove([], lambda _: None)
         still_damaged = list(verify(artifacts))
         if still_damaged:
-            raise StoreError(f"{artifacts.root} still has damaged entries", got=still_damaged[0][2])
-    typer.echo(
-        f"{len(damaged):,} damaged in {artifacts.root}"
-        if damaged
-        else f"no damage in {artifacts.root}"
-    )
+            raise StoreError(f"{place} still has damaged entries", got=still_damaged[0][2])
+    typer.echo(f"{len(damaged):,} damaged in {place}" if damaged else f"no damage in {place}")
     raise typer.Exit(int(bool(damaged) and not remove))
