@@ -21,7 +21,9 @@ from litegate.build.manifest import Manifest, parse_manifest
 from litegate.build.objects import check_digest, store_error
 from litegate.build.signatures import PRIVATE_KEY, demand_pair, is_signed, sign
 from litegate.build.store_folder import BUILDS, MARKER, VERSION
+from litegate.core.digests import short_digest
 from litegate.core.errors import StoreCorrupt, StoreError
+from litegate.core.escaping import listed
 
 GRACE = 86_400.0
 """Seconds for which an object that no manifest names is not pruned: its writer may be at work.
@@ -70,8 +72,8 @@ class RemoteStore:
         if public_key and private_key:
             demand_pair(private_key, public_key)
         self.url, self.bucket = url, Bucket(url)
-        self.rejections: list[str] = []
-        """The entries that were not believed, each with the reason."""
+        self._rejected: dict[str, list[str]] = {}
+        """The entries that were not believed, by the reason."""
         self._is_required, self._on_notice = required, on_notice
         self._public_key, self._private_key = public_key, private_key
         self._is_usable = True
@@ -80,6 +82,14 @@ class RemoteStore:
         self._etags: dict[str, str] = {}
         self._refused: dict[str, str] = {}
         """The ETag of each manifest and object that failed verification, by path."""
+
+    @property
+    def rejections(self) -> list[str]:
+        """A line for each reason why entries were not used."""
+        return [
+            f"{self.url}: not used: {listed(entries)}: {reason}"
+            for reason, entries in self._rejected.items()
+        ]
 
     def demand_reachable(self) -> None:
         """Ask for the marker if the store is required. Raises StoreError if that fails."""
@@ -119,7 +129,7 @@ class RemoteStore:
                     entry = self.verified(group, key, content, folder)
                 except StoreCorrupt as damage:
                     self._refused[path] = info.etag
-                    self._reject(f"{self.url}/{path} is not used: {damage.what}")
+                    self._reject(f"{group}/{short_digest(key)}", damage.what)
                 else:
                     self._etags[path] = info.etag
                     return entry
@@ -169,7 +179,7 @@ class RemoteStore:
         """Download the files that a manifest lists. Raises StoreCorrupt if it must not be used."""
         manifest = parse_manifest(content, key, manifest_path(group, key))
         if self._public_key and not is_signed(group, manifest, self._public_key):
-            raise StoreCorrupt("it is not signed with the key of litegate_store_public_key")
+            raise StoreCorrupt("not signed with the key of litegate_store_public_key")
         files = {name: folder / digest for name, digest in manifest.files.items()}
         for digest in dict.fromkeys(manifest.files.values()):
             self._download_object(digest, folder / digest)
@@ -230,9 +240,11 @@ class RemoteStore:
             )
         self._is_probed = True
 
-    def _reject(self, reason: str) -> None:
-        self.rejections.append(reason)
-        self._on_notice(reason)
+    def _reject(self, entry: str, reason: str) -> None:
+        """Remember an entry for the report; print the first with each reason."""
+        self._rejected.setdefault(reason, []).append(entry)
+        if len(self._rejected[reason]) == 1:
+            self._on_notice(f"{self.url}: {entry} is not used: {reason}")
 
     @contextmanager
     def _failures(self, verb: str) -> Iterator[None]:
