@@ -1,105 +1,29 @@
-"""Declare the options of the gate: flag, setting, environment variable, default, help."""
+"""Declare the options of the gate, and parse them into one object."""
 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, final
+from typing import Any, final
 
 from litegate.core.errors import ConfigError
-
-_URL = re.compile(r"(s3|az|gs)://[\w.-]+(/[\w.-]+)*/?", re.ASCII)
-"""The address of a bucket and a prefix in it; credentials have no place in it."""
-
-
-def _path(text: str) -> Path:
-    return Path(text).expanduser()
-
-
-def _path_or_url(text: str) -> Path | str:
-    if "://" not in text:
-        return _path(text)
-    if not _URL.fullmatch(text):
-        raise ValueError(text)
-    return text.rstrip("/")
-
-
-def _folder_or_none(text: str) -> Path | None:
-    return _path(text) if text else None
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name for name in text.replace(",", " ").split() if name)
-
-
-def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise ValueError(text)
-    return value
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise ValueError(text)
-    return value
-
-
-def _switch(text: str) -> bool:
-    words = {"1": True, "true": True, "yes": True, "on": True}
-    words |= {"0": False, "false": False, "no": False, "off": False}
-    return words[text.strip().lower()]
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Option:
-    """One option; the flag overrides the environment variable, which overrides the setting."""
-
-    name: str
-    """Name of the setting; the flag is the same with dashes."""
-    parse: Callable[[str], Any]
-    allowed: str
-    """Description of the allowed values, for error messages."""
-    default: str
-    help: str
-    env: str = ""
-    metavar: str = "VALUE"
-    repeated: bool = False
-    personal: bool = False
-    """True if it describes this machine or run only and cannot weaken the gate."""
-    refuses_empty: bool = False
-    """True if an empty value is an error. CI passes an unset variable as one, which must not switch
-    a comparison off."""
-    dropped: str = ""
-    """Prefix of the setting's name that the flag omits."""
-
-    @property
-    def flag(self) -> str:
-        """The flag on the command line."""
-        return "--" + self.name.removeprefix(self.dropped).replace("_", "-")
-
-    @property
-    def ini_type(self) -> Literal["string", "bool", "args"]:
-        """Type of the setting for pytest's `addini`."""
-        if self.is_switch:
-            return "bool"
-        return "args" if self.repeated else "string"
-
-    @property
-    def is_switch(self) -> bool:
-        """True if the flag takes no value."""
-        return self.parse is _switch
-
+from litegate.core.option import (
+    Option,
+    parse_count,
+    parse_folder,
+    parse_names,
+    parse_path,
+    parse_path_or_url,
+    parse_seconds,
+    parse_switch,
+)
 
 OPTIONS = (
     Option(
         name="litegate_model",
-        parse=_names,
+        parse=parse_names,
         allowed="names of models",
         default="",
         help="gate only this model (may be given several times)",
@@ -108,7 +32,7 @@ OPTIONS = (
     ),
     Option(
         name="litegate_recipe",
-        parse=_names,
+        parse=parse_names,
         allowed="names of recipes",
         default="",
         help="build and gate only this recipe and its reference (may be given several times)",
@@ -117,7 +41,7 @@ OPTIONS = (
     ),
     Option(
         name="litegate_runtime",
-        parse=_names,
+        parse=parse_names,
         allowed="names of runtimes",
         default="",
         help="judge answers only on this runtime (may be given several times)",
@@ -126,7 +50,7 @@ OPTIONS = (
     ),
     Option(
         name="litegate_runtime_samples",
-        parse=_count,
+        parse=parse_count,
         allowed="a whole number of samples, 0 for all",
         default="0",
         help="judge at most this many samples on runtimes besides the default; checks that may "
@@ -157,14 +81,14 @@ OPTIONS = (
     ),
     Option(
         name="litegate_strict",
-        parse=_switch,
+        parse=parse_switch,
         allowed="true or false",
         default="false",
         help="inconclusive verdicts fail the run",
     ),
     Option(
         name="litegate_store",
-        parse=_path_or_url,
+        parse=parse_path_or_url,
         allowed="a folder, or a bucket as s3://BUCKET/PREFIX, az://CONTAINER/PREFIX or "
         "gs://BUCKET/PREFIX",
         default=".litegate/store",
@@ -175,7 +99,7 @@ OPTIONS = (
     ),
     Option(
         name="litegate_cache",
-        parse=_path,
+        parse=parse_path,
         allowed="a folder",
         default=".litegate/store",
         help="folder of local copies, if the store is a bucket",
@@ -185,7 +109,7 @@ OPTIONS = (
     ),
     Option(
         name="litegate_store_readonly",
-        parse=_switch,
+        parse=parse_switch,
         allowed="true or false",
         default="false",
         help="write nothing to the bucket",
@@ -202,7 +126,7 @@ OPTIONS = (
     ),
     Option(
         name="litegate_store_required",
-        parse=_switch,
+        parse=parse_switch,
         allowed="true or false",
         default="false",
         help="fail if the bucket cannot be used, instead of going on with the folder",
@@ -211,7 +135,7 @@ OPTIONS = (
     ),
     Option(
         name="litegate_data",
-        parse=_folder_or_none,
+        parse=parse_folder,
         allowed="a folder",
         default="",
         help="folder that is searched first for data sets",
@@ -221,7 +145,7 @@ OPTIONS = (
     ),
     Option(
         name="litegate_report",
-        parse=_path,
+        parse=parse_path,
         allowed="a folder",
         default=".litegate/report",
         help="folder for report.json, report.html and failing inputs",
@@ -230,7 +154,7 @@ OPTIONS = (
     ),
     Option(
         name="litegate_history",
-        parse=_path,
+        parse=parse_path,
         allowed="a folder",
         default=".litegate/history",
         help="folder for the verdicts of each commit, which the page shows over time",
@@ -239,7 +163,7 @@ OPTIONS = (
     ),
     Option(
         name="litegate_build_timeout",
-        parse=_seconds,
+        parse=parse_seconds,
         allowed="seconds above 0",
         # A hung build blocks CI for so long. Steps that report no progress must take less time:
         # loading data, quantization, conversion, the user's builder.
@@ -250,7 +174,7 @@ OPTIONS = (
     ),
     Option(
         name="litegate_lock_timeout",
-        parse=_seconds,
+        parse=parse_seconds,
         allowed="seconds above 0",
         # Another run may hold a lock of the store while it trains.
         default="3600",
@@ -260,7 +184,7 @@ OPTIONS = (
     ),
     Option(
         name="litegate_prove",
-        parse=_switch,
+        parse=parse_switch,
         allowed="true or false",
         default="false",
         help="plant known faults in accepted artifacts, and report which of them the checks notice",
@@ -269,7 +193,7 @@ OPTIONS = (
     ),
     Option(
         name="litegate_prove_family",
-        parse=_names,
+        parse=parse_names,
         allowed="families of faults",
         default="",
         help="with --prove, plant only the faults of this family (may be given several times)",
@@ -290,7 +214,7 @@ OPTIONS = (
     ),
     Option(
         name="litegate_prove_budget",
-        parse=_seconds,
+        parse=parse_seconds,
         allowed="seconds above 0",
         default="300",
         help="with --prove, time limit for one candidate; faults not tried by then are "
@@ -301,7 +225,7 @@ OPTIONS = (
     ),
     Option(
         name="litegate_prove_full",
-        parse=_switch,
+        parse=parse_switch,
         allowed="true or false",
         default="false",
         help="with --prove, try more (takes hours): latency under every fault, 100 "
@@ -311,7 +235,7 @@ OPTIONS = (
     ),
     Option(
         name="litegate_checks",
-        parse=_path,
+        parse=parse_path,
         allowed="a folder",
         default="checks",
         help="folder of checks; litegate acts only on tests in it",
@@ -319,7 +243,7 @@ OPTIONS = (
     ),
     Option(
         name="litegate_models",
-        parse=_path,
+        parse=parse_path,
         allowed="a folder",
         default="models",
         help="folder of model files",
