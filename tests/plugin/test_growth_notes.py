@@ -7,7 +7,7 @@ import pytest
 from test_regression import CHECKS, GOOD
 
 from litegate.mutation.faults.latency_edits import repeat
-from litegate.report.formatting import evidence
+from litegate.report.row_text import evidence
 from litegate.spec import Kind
 from litegate.testing import pad, tiny
 from litegate.tflite.editing.draft import Draft, edit

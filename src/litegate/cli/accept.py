@@ -28,9 +28,9 @@ from litegate.regression.waivers import (
     today,
     without_parameters,
 )
-from litegate.report.formatting import error_text, judged_commit
 from litegate.report.json_report import JSON_NAME, report_file
 from litegate.report.outcomes import without_verdict
+from litegate.report.row_text import error_text, judged_commit
 from litegate.report.schema import SCHEMA_VERSION
 
 _DAYS = 90

@@ -24,13 +24,13 @@ from litegate.core.git import commit_hash
 from litegate.report.annotations import annotations as annotations_of
 from litegate.report.badge import badge as badge_of
 from litegate.report.blocks import error_blocks, indented, verdict_blocks
-from litegate.report.formatting import counts
 from litegate.report.json_report import read, run_of, write
 from litegate.report.markdown import comment as comment_of
 from litegate.report.markdown import summary as summary_of
 from litegate.report.merge import failure
 from litegate.report.merge import merge as merged
 from litegate.report.outcomes import Report, is_good
+from litegate.report.row_text import counts
 
 REPORT = Path(".litegate/report/report.json")
 HISTORY = Path(".litegate/history")

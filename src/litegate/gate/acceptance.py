@@ -9,8 +9,8 @@ from typing import Any
 
 from litegate.core.errors import LitegateError
 from litegate.measures.names import Name
-from litegate.report.formatting import error_text
 from litegate.report.outcomes import outcome_of
+from litegate.report.row_text import error_text
 from litegate.report.schema import SCHEMA_VERSION
 from litegate.spec import Artifact
 

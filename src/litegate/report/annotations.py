@@ -2,8 +2,8 @@
 
 from litegate.core.escaping import command_message, command_property
 from litegate.report.causes import Cause, causes
-from litegate.report.formatting import counts, details, headline, step_lines, subject_of
 from litegate.report.outcomes import PROOF, UNPROVEN, Report, Row, is_good, verdicts_with
+from litegate.report.row_text import counts, details, headline, step_lines, subject_of
 
 MOST = 10
 """GitHub shows ten errors of a step and hides the others."""

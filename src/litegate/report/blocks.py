@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from litegate.core.escaping import plain
 from litegate.report import proof
 from litegate.report.causes import causes
-from litegate.report.formatting import details, headline, short_fact, step_lines, subject_of
 from litegate.report.outcomes import PROOF, Report, verdicts_with
+from litegate.report.row_text import details, headline, short_fact, step_lines, subject_of
 
 Block = tuple[str, list[str]]
 """A mark ("fail", "error", "inconclusive", "waived") and the lines, the headline first."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from litegate.core.escaping import plain
-from litegate.report.formatting import details, first_line, step_lines, subject_of
 from litegate.report.outcomes import Row
+from litegate.report.row_text import details, first_line, step_lines, subject_of
 
 _MOST_NAMED = 2
 """Checks that a cause names: enough to see which kind it stopped; the report lists all."""

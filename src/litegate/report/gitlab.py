@@ -15,9 +15,9 @@ from typing import Any
 from litegate.core.escaping import excerpt, plain
 from litegate.core.units import Unit
 from litegate.report.causes import causes
-from litegate.report.formatting import headline
 from litegate.report.json_report import METRICS_NAME, QUALITY_NAME, write_text
 from litegate.report.outcomes import Report, Row, outcome_of, severity, verdicts_with
+from litegate.report.row_text import headline
 
 _UNITS = {
     Unit.PERCENT: ("percent", 100.0),

@@ -16,7 +16,7 @@ from typing import Any, final
 
 from litegate.core.units import Quantity, Unit, text
 from litegate.measures.names import Name, bounded_by, without_runtime
-from litegate.report.formatting import subject_of
+from litegate.report.row_text import subject_of
 from litegate.spec import Budget, Metric
 
 MOST_USED = Fraction(60, 100)

@@ -18,7 +18,8 @@ from litegate.core.escaping import markdown as text
 from litegate.core.escaping import preformatted
 from litegate.report import proof
 from litegate.report.blocks import Block, error_blocks, indented, verdict_blocks, wrapped
-from litegate.report.formatting import (
+from litegate.report.outcomes import Report, Row, headline, is_good, verdicts_with
+from litegate.report.row_text import (
     compared_with,
     counts,
     figures,
@@ -28,7 +29,6 @@ from litegate.report.formatting import (
     recipe_head,
     subject_of,
 )
-from litegate.report.outcomes import Report, Row, headline, is_good, verdicts_with
 from litegate.report.runtime_matrix import RUNTIME_HEAD, runtime_figures
 
 SUMMARY_BYTES = 1000 * 1024

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from litegate.mutation.faults.fault import format_grade
-from litegate.report.formatting import not_proven
 from litegate.report.outcomes import UNPROVEN
+from litegate.report.row_text import not_proven
 
 Row = Mapping[str, Any]
 """The proof of one candidate, or one of its faults, as in `report.json`."""

@@ -12,9 +12,9 @@ from litegate.core.escaping import plain
 from litegate.report import proof
 from litegate.report.blocks import Block, error_blocks, indented, verdict_blocks, wrapped
 from litegate.report.columns import Cells, columns, narrowed
-from litegate.report.formatting import counts, figures, recipe_figures, recipe_head, subject_of
 from litegate.report.loose_limits import LOOSE
 from litegate.report.outcomes import is_clean, outcome_of, severity
+from litegate.report.row_text import counts, figures, recipe_figures, recipe_head, subject_of
 from litegate.report.run_record import Run
 from litegate.report.runtime_matrix import RUNTIME_HEAD, runtime_figures
 

@@ -16,7 +16,7 @@ from litegate.measures.metrics import metric_value
 from litegate.measures.overview import overview, recipe_notes
 from litegate.measures.structure.arena import arena
 from litegate.mutation.faults.latency import added_operators
-from litegate.report.formatting import recipe_figures, recipe_head
+from litegate.report.row_text import recipe_figures, recipe_head
 from litegate.report.schema import check
 from litegate.spec import Kind
 from litegate.testing import custom_operator, tiny_artifact

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from made_reports import HOSTILE, error, full, report, verdict
 
 from litegate.report.annotations import annotations
-from litegate.report.formatting import details, headline
+from litegate.report.row_text import details, headline
 
 
 def _parsed(line):

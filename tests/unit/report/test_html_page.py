@@ -12,7 +12,6 @@ from litegate.core.errors import ConfigError
 from litegate.core.escaping import markdown as text
 from litegate.core.escaping import plain
 from litegate.measures.names import Name
-from litegate.report.formatting import counts, details, figures, short_fact
 from litegate.report.html import comparison_page, page, write, write_page
 from litegate.report.html.answer import answer
 from litegate.report.html.captions import (
@@ -51,6 +50,7 @@ from litegate.report.html.verdict_changes import ChangeKind, verdict_changes
 from litegate.report.json_report import PAGE_NAME, prepare_folder, run_of
 from litegate.report.markdown import summary
 from litegate.report.outcomes import headline
+from litegate.report.row_text import counts, details, figures, short_fact
 from litegate.report.runtime_matrix import runtime_figures
 from litegate.report.schema import check
 from litegate.report.terminal import lines

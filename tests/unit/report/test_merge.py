@@ -9,10 +9,10 @@ from made_reports import error, recipe, report, verdict
 
 from litegate.core.errors import ConfigError
 from litegate.report.badge import badge
-from litegate.report.formatting import counts
 from litegate.report.json_report import read
 from litegate.report.merge import failure, merge
 from litegate.report.outcomes import is_good
+from litegate.report.row_text import counts
 from litegate.report.schema import check
 
 SCHEMA = json.loads((files("litegate.report") / "report.schema.json").read_text("utf-8"))

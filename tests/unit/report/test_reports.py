@@ -10,9 +10,9 @@ import pytest
 from litegate.core.units import Quantity, Unit, points
 from litegate.measures.measurement import Interval, Measurement
 from litegate.measures.names import Name
-from litegate.report.formatting import evidence, recipe_head
 from litegate.report.json_report import document, write
 from litegate.report.loose_limits import LOOSE
+from litegate.report.row_text import evidence, recipe_head
 from litegate.report.run_record import Place, Run, error_row, verdict_row
 from litegate.report.terminal import lines
 

@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import final
 
 from litegate.core.units import Unit, text
-from litegate.report.formatting import QUOTED, short_name
 from litegate.report.html.page_data import (
     CandidateData,
     ClassChange,
@@ -19,6 +18,7 @@ from litegate.report.html.page_data import (
     RuntimeSheet,
     Wave,
 )
+from litegate.report.row_text import QUOTED, short_name
 
 
 def flip_summary(sheet: FlipSheet) -> str:

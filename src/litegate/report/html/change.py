@@ -9,8 +9,8 @@ from typing import Any, final
 
 from litegate.core.units import Unit, text
 from litegate.measures.names import Name
-from litegate.report.formatting import compared_with, judged_commit, subject_of
 from litegate.report.outcomes import OUTCOMES, Report, Row, outcome_of
+from litegate.report.row_text import compared_with, judged_commit, subject_of
 
 _PAGE = re.compile(r"https://[A-Za-z0-9.-]+(?::\d+)?(?:/[\w.~-]+)+", re.ASCII)
 """A repository's page; a report may come from a stranger, so that nothing else becomes a link."""

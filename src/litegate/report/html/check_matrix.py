@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import final
 
 from litegate.core.units import Unit, difference_text
-from litegate.report.formatting import subject_of
 from litegate.report.outcomes import (
     OUTCOMES,
     Report,
@@ -18,6 +17,7 @@ from litegate.report.outcomes import (
     severity,
     without_verdict,
 )
+from litegate.report.row_text import subject_of
 
 _SIGNS = {"fail": "✗", "error": "✗", "inconclusive": "?", "waived": "!", "pass": "✓"}
 """The meaning of a cell without its colour."""

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import final
 
-from litegate.report.formatting import subject_of
 from litegate.report.outcomes import (
     Report,
     Row,
@@ -16,6 +15,7 @@ from litegate.report.outcomes import (
     verdicts_with,
     without_verdict,
 )
+from litegate.report.row_text import subject_of
 
 
 @final

@@ -26,17 +26,6 @@ from litegate.core.escaping import plain
 from litegate.core.files import write_atomically
 from litegate.core.units import Unit, difference_text, text
 from litegate.report import proof
-from litegate.report.formatting import (
-    counts,
-    details,
-    figures,
-    judged_commit,
-    recipe_figures,
-    recipe_head,
-    short_fact,
-    short_name,
-    subject_of,
-)
 from litegate.report.html import captions
 from litegate.report.html.answer import answer
 from litegate.report.html.change import base_commit, effects, head_commit
@@ -64,6 +53,17 @@ from litegate.report.outcomes import (
     displayed_verdict,
     headline,
     outcome_of,
+)
+from litegate.report.row_text import (
+    counts,
+    details,
+    figures,
+    judged_commit,
+    recipe_figures,
+    recipe_head,
+    short_fact,
+    short_name,
+    subject_of,
 )
 from litegate.report.runtime_matrix import RUNTIME_HEAD, runtime_figures
 

@@ -11,9 +11,9 @@ from typing import Any
 from markupsafe import Markup
 
 from litegate.core.units import Unit, text
-from litegate.report.formatting import subject_of
 from litegate.report.html.charts.svg import Scale, dot, label, line, plot, share, tag
 from litegate.report.outcomes import outcome_of
+from litegate.report.row_text import subject_of
 
 Row = Mapping[str, Any]
 

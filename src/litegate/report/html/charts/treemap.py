@@ -9,9 +9,9 @@ from markupsafe import Markup
 
 from litegate.core.escaping import plain
 from litegate.core.units import Unit, text
-from litegate.report.formatting import short_name
 from litegate.report.html.charts.svg import share, tag
 from litegate.report.html.page_data import SizeShare
+from litegate.report.row_text import short_name
 
 _SHAPE = 2.8
 """Width divided by height, at which squares look square: that of a window of about 1,000 pixels.

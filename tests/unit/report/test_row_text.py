@@ -5,7 +5,7 @@ from made_reports import error, verdict
 
 from litegate.core.units import Unit
 from litegate.measures.names import ALL_NAMES, is_plural, since_anchor_name
-from litegate.report.formatting import details, headline, step_lines
+from litegate.report.row_text import details, headline, step_lines
 
 LONG = {"model": "m" * 10, "recipe": "r" * 9}
 """A subject of 20 characters."""
