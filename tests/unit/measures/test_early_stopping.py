@@ -7,6 +7,7 @@ import pytest
 from tiny import artifact, selector
 
 from litegate import per_thousand, percent, points
+from litegate.build import store_answers
 from litegate.build.store import Store
 from litegate.build.store_answers import keep_answers
 from litegate.measures.accuracy import accuracy, accuracy_drop, extra_errors
@@ -197,6 +198,17 @@ def test_a_later_run_stops_at_the_same_sample(tmp_path, asked, read):
         stopped.append((measurement.n, measurement.value, measurement.interval))
     assert stopped[0] == stopped[1]
     assert sum(asked) == FIRST_LOOK * (1 if read else 2)
+
+
+def test_parts_of_another_instruction_set_are_computed_again(tmp_path, asked, monkeypatch):
+    """A verdict must not pair answers of two processors."""
+    _, candidate = pair(wrong=120)
+    for instructions in ("AVX2", "AVX-512", "AVX2"):
+        monkeypatch.setattr(store_answers, "instruction_set", lambda name=instructions: name)
+        fresh = replace(candidate, evaluation=replace(candidate.evaluation))
+        keep_answers(Store(tmp_path / "store"), fresh, read=True)
+        accuracy(fresh, percent(70))
+    assert sum(asked) == 2 * FIRST_LOOK
 
 
 def test_answers_to_all_samples_do_not_move_the_stop(asked):
