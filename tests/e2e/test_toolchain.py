@@ -11,10 +11,13 @@ import pytest
 from toolchain_projects import ALL, Project, digests, ignore
 
 from litegate.build import process
+from litegate.measures.structure.operators import operator_breaches
+from litegate.measures.structure.tensors import tensor_breaches
 from litegate.runtimes.inference import outputs
 from litegate.runtimes.litert import Runner
-from litegate.spec import DataLocations
+from litegate.spec import DataLocations, Kind, Recipe
 from litegate.tflite.parser import parse
+from litegate.tflite.variables import variables
 
 pytestmark = pytest.mark.slow
 
@@ -168,8 +171,11 @@ def test_builder_may_compile_its_network(networks: Project, together: Path) -> N
 
 
 def test_recurrent_layers_get_a_batch_of_one(networks: Project) -> None:
-    """TensorFlow converts none with a free batch; the certificate says so."""
-    recipes = ("float32", "int8_ptq")
+    """TensorFlow converts none with a free batch; the certificate says so.
+
+    Their state is in variable tensors, and every recipe's rules apply to them.
+    """
+    recipes = ("float32", "dynamic_range", "int8_ptq")
     built = networks.build("remembers", *recipes)
     x = np.load(built / "evaluation" / "x.npy")
     for recipe in recipes:
@@ -177,8 +183,26 @@ def test_recurrent_layers_get_a_batch_of_one(networks: Project) -> None:
         runner = Runner(tflite)
         assert (list(runner.inputs), runner.input.shape) == (["strokes"], (1, 8, 8))
         kept = np.load(built / recipe / "keras_outputs.npy")
-        assert np.abs(outputs(tflite, x).real - kept).max() < (1e-4 if recipe == "float32" else 0.3)
+        assert np.abs(outputs(tflite, x).real - kept).max() < (
+            0.3 if recipe == "int8_ptq" else 1e-4
+        )
+        graph, kind = parse(tflite), Recipe(name=recipe, kind=Kind(recipe))
+        assert tensor_breaches(graph, kind) == operator_breaches(graph, kind) == ()
+        assert [op.name for _, op in variables(graph)[0].readers] == [
+            "UNIDIRECTIONAL_SEQUENCE_LSTM"
+        ]
         assert json.loads((built / recipe / "certificate.json").read_text())["batch"] == 1
+
+
+def test_an_unrolled_recurrent_layer_is_quantized(networks: Project) -> None:
+    """It has no loop and no state, and keeps a free batch."""
+    built = networks.build("unrolled", "float32", "int8_ptq")
+    x = np.load(built / "evaluation" / "x.npy")
+    tflite = (built / "int8_ptq" / "model.tflite").read_bytes()
+    runner = Runner(tflite)
+    assert (runner.takes_batches, runner.is_stateful) == (True, False)
+    kept = np.load(built / "int8_ptq" / "keras_outputs.npy")
+    assert np.abs(outputs(tflite, x).real - kept).max() < 0.3
 
 
 def test_fine_tuning_has_its_own_rate(networks: Project) -> None:

@@ -42,6 +42,23 @@ def test_layer_that_cannot_be_quantized(networks: Project, model: str) -> None:
     assert (error.recipe, error.shared) == ("int8_qat", False)
 
 
+@pytest.mark.parametrize(
+    ("model", "recipe", "what", "remedy"),
+    [
+        ("loops", "int8_ptq", "a recurrent layer that becomes a loop: memory (GRU)", "unroll=True"),
+        ("remembers", "int8_qat", "cannot quantize the layer memory", "another recipe"),
+        ("remembers", "int16x8", "cannot quantize UNIDIRECTIONAL_SEQUENCE_LSTM", "int8_ptq"),
+    ],
+)
+def test_a_recurrent_layer_that_cannot_be_quantized(
+    networks: Project, model: str, recipe: str, what: str, remedy: str
+) -> None:
+    """It is named with the way out; TensorFlow crashes on a loop, and says little of int16x8."""
+    error = networks.error(model, recipe)
+    assert what in error.what
+    assert remedy in error.remedy
+
+
 def test_annotation_that_loses_the_weights(networks: Project) -> None:
     """A clone_function that makes new layers is refused."""
     error = networks.error("forgets", "int8_qat")

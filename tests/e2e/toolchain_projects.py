@@ -287,11 +287,31 @@ def without_data(keras):
     raise AssertionError
 
 
-@declared(recipes=[float32(), int8_ptq(calibration_samples=5)])
-def remembers(keras):
+RECURRENT = [
+    float32(), dynamic_range(), int8_ptq(calibration_samples=5), int8_qat(),
+    int16x8(calibration_samples=5),
+]
+
+
+def recurrent(keras, layer):
     return keras.Sequential(
-        [keras.layers.Input((8, 8), name="strokes"), keras.layers.LSTM(4), keras.layers.Dense(10)]
+        [keras.layers.Input((8, 8), name="strokes"), layer, keras.layers.Dense(10)]
     )
+
+
+@declared(recipes=RECURRENT)
+def remembers(keras):
+    return recurrent(keras, keras.layers.LSTM(4, name="memory"))
+
+
+@declared(recipes=RECURRENT)
+def loops(keras):
+    return recurrent(keras, keras.layers.GRU(4, name="memory"))
+
+
+@declared(recipes=RECURRENT)
+def unrolled(keras):
+    return recurrent(keras, keras.layers.GRU(4, unroll=True))
 
 
 @declared()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, final
 
 from litegate.build.toolchain.calibration import Calibration, _cast_samples
 from litegate.build.toolchain.determinism import Frameworks
+from litegate.build.toolchain.failures import ToolchainError
 from litegate.build.toolchain.pretrained import ConvertedGraph
 from litegate.build.toolchain.tensor_samples import Network
 from litegate.spec import Kind, Recipe
+from litegate.tflite.parser import parse
 
 
 @final
@@ -43,6 +46,7 @@ _OPTIONS = {
 }
 
 
+_NO_16X8 = re.compile(r"Quantization to 16x8-bit not yet supported for op: '(\w+)'")
 _FREE_BATCH_REFUSED = "'tf.TensorListReserve' op requires element_shape to be static"
 """TensorFlow's message about a recurrent layer whose batch is free: it lists the layer's steps in a
 list of tensors, which has to have a fixed shape."""
@@ -66,20 +70,65 @@ def convert(
 ) -> Converted:
     """Convert a network, or a pretrained network without layers, to a `.tflite` file.
 
-    The batch stays free, but for recurrent layers that cannot be converted so.
+    The batch stays free, but for recurrent layers that cannot be converted so. Raises
+    ToolchainError for a recurrent layer that TensorFlow cannot quantize.
     """
     if isinstance(network, ConvertedGraph):
         converter = network.converter(frameworks)
         return Converted(tflite=_convert(frameworks, converter, recipe, calibration))
     samples = _cast_samples(network, calibration)
+    if _OPTIONS[recipe.kind].calibrate:
+        _refuse_loops(frameworks, network, recipe, samples)
     try:
         converter = frameworks.tf.lite.TFLiteConverter.from_keras_model(network)
         return Converted(tflite=_convert(frameworks, converter, recipe, samples))
     except Exception as error:  # the converter's own type is private to TensorFlow
         if _FREE_BATCH_REFUSED not in str(error):
             raise
-        converter = _with_batch_of_one(frameworks, network)
-        return Converted(tflite=_convert(frameworks, converter, recipe, samples), batch=1)
+        return Converted(tflite=_convert_one(frameworks, network, recipe, samples), batch=1)
+
+
+def _convert_one(
+    frameworks: Frameworks, network: Network, recipe: Recipe, samples: Calibration
+) -> bytes:
+    """Convert a network with a batch of one."""
+    return _convert(frameworks, _with_batch_of_one(frameworks, network), recipe, samples)
+
+
+def _unsupported_16x8(operator: str) -> ToolchainError:
+    return ToolchainError(
+        "unsupported-layer",
+        f"TensorFlow cannot quantize {operator} to int16 activations and int8 weights",
+        expected="an operator with a kernel for int16x8",
+        remedy="remove int16x8 from the recipes; int8_ptq quantizes an LSTM with a 16-bit state",
+    )
+
+
+def _refuse_loops(
+    frameworks: Frameworks, network: Network, recipe: Recipe, samples: Calibration
+) -> None:
+    """Raise ToolchainError for a recurrent layer that becomes a loop.
+
+    Only an LSTM with Keras's default activations becomes one operator. TensorFlow 2.21 crashes when
+    it calibrates the activations of a loop.
+    """
+    loops = [
+        layer
+        for layer in network.submodules
+        if isinstance(layer, frameworks.keras.layers.RNN) and not layer.unroll
+    ]
+    if not loops:
+        return
+    floats = Recipe(name=Kind.FLOAT32.value, kind=Kind.FLOAT32)
+    graph = parse(_convert_one(frameworks, network, floats, samples), subject="the network")
+    if any(op.name == "WHILE" for subgraph in graph.subgraphs for op in subgraph.operators):
+        names = ", ".join(f"{layer.name} ({type(layer).__name__})" for layer in loops)
+        raise ToolchainError(
+            "unsupported-layer",
+            f"TensorFlow cannot quantize a recurrent layer that becomes a loop: {names}",
+            expected=f"for {recipe.name}, an LSTM with default activations, or an unrolled layer",
+            remedy="pass unroll=True to the layer, or use dynamic_range",
+        )
 
 
 def _with_batch_of_one(frameworks: Frameworks, network: Network) -> Any:
@@ -113,4 +162,9 @@ def _convert(
         converter.target_spec.supported_ops = [tf.lite.OpsSet[options.operators]]
     if options.weights:
         converter.target_spec.supported_types = [tf.dtypes.as_dtype(options.weights)]
-    return bytes(converter.convert())
+    try:
+        return bytes(converter.convert())
+    except RuntimeError as error:
+        if unsupported := _NO_16X8.search(str(error)):
+            raise _unsupported_16x8(unsupported[1]) from error
+        raise
