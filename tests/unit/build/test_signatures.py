@@ -57,7 +57,11 @@ def test_keys_that_do_not_belong_together():
     assert PRIVATE not in str(error.value)
 
 
-@pytest.mark.parametrize("text", ["", "short", PRIVATE[:-2], PRIVATE + "AAAA", "ä" * 44])
+@pytest.mark.parametrize(
+    "text",
+    ["", "short", PRIVATE[:-2], PRIVATE + "AAAA", "ä" * 44],
+    ids=["empty", "short", "cut off", "too long", "no base64"],
+)
 def test_a_wrong_key(text):
     """It is refused by name before anything is read or written with it."""
     with pytest.raises(ConfigError, match="litegate_store_public_key is not a key"):
