@@ -44,6 +44,8 @@ class ObjectInfo:
     """Seconds since 1970, by the store's clock."""
     etag: str
     """The store's name for these bytes at this path; a conditional put compares it."""
+    version: str | None
+    """The number of this write, if the store has one."""
 
 
 @final
@@ -67,9 +69,11 @@ class Bucket:
         """Write an object; return False, and change nothing, if there is one."""
         return self._put(path, content, "create")
 
-    def replace(self, path: str, content: bytes | Path, etag: str) -> bool:
-        """Replace the object that has this ETag; return False if it is another one, or gone."""
-        return self._put(path, content, {"e_tag": etag})
+    def replace(self, content: bytes | Path, info: ObjectInfo) -> bool:
+        """Replace an object, unless it is another one by now, or gone: then return False."""
+        # Google compares the version, the others the ETag.
+        version = {"version": info.version} if info.version else {}
+        return self._put(info.path, content, {"e_tag": info.etag} | version)
 
     def info(self, path: str) -> ObjectInfo | None:
         """Return what the store knows of an object; None if there is none."""
@@ -151,6 +155,7 @@ def _info(meta: Any) -> ObjectInfo:
         size=meta["size"],
         modified=meta["last_modified"].timestamp(),
         etag=meta["e_tag"] or "",
+        version=meta["version"],
     )
 
 

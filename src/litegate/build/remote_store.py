@@ -79,9 +79,11 @@ class RemoteStore:
         self._is_usable = True
         self._is_writable = not readonly and bool(private_key or not public_key)
         self._is_probed = False
-        self._etags: dict[str, str] = {}
-        self._refused: dict[str, str] = {}
-        """The ETag of each manifest and object that failed verification, by path."""
+        self._used: dict[str, ObjectInfo] = {}
+        self._refused: dict[str, ObjectInfo] = {}
+        """The manifests and objects that failed verification, by path."""
+        self._absent: set[str] = set()
+        """Manifests that were not there: a run asks several times for what it builds."""
 
     @property
     def rejections(self) -> list[str]:
@@ -122,24 +124,24 @@ class RemoteStore:
         Raises KeyError if there is no entry that can be believed.
         """
         path = manifest_path(group, key)
-        if self._is_usable and path not in self._refused:
+        if self._is_usable and path not in self._refused and path not in self._absent:
             with self._failures("read"):
                 content, info = self.read_small(path)
                 try:
                     entry = self.verified(group, key, content, folder)
                 except StoreCorrupt as damage:
-                    self._refused[path] = info.etag
+                    self._refused[path] = info
                     self._reject(f"{group}/{short_digest(key)}", damage.what)
                 else:
-                    self._etags[path] = info.etag
+                    self._used[path] = info
                     return entry
         raise KeyError(key)
 
     def refuse(self, group: str, key: str) -> None:
         """Do not use an entry again that this run has downloaded: its content was wrong."""
         path = manifest_path(group, key)
-        if etag := self._etags.pop(path, ""):
-            self._refused[path] = etag
+        if path in self._used:
+            self._refused[path] = self._used.pop(path)
 
     def upload(self, group: str, manifest: Manifest, path_of: Callable[[str], Path]) -> bool:
         """Upload an entry whose objects are in local files; return False if another one is there.
@@ -153,8 +155,9 @@ class RemoteStore:
             for digest in dict.fromkeys(manifest.files.values()):
                 self._upload_object(digest, path_of(digest))
             path, content = manifest_path(group, manifest.key), self._encoded(group, manifest)
+            self._absent.discard(path)
             if path in self._refused:
-                return self.bucket.replace(path, content, self._refused.pop(path))
+                return self.bucket.replace(content, self._refused.pop(path))
             return self.bucket.create(path, content)
         return True
 
@@ -169,6 +172,7 @@ class RemoteStore:
         try:
             chunks, info = self.bucket.read(path)
         except FileNotFoundError:
+            self._absent.add(path)
             raise KeyError(path) from None
         is_small = info.size <= MOST_MANIFEST_BYTES
         return b"".join(chunks) if is_small else b"", info
@@ -204,7 +208,7 @@ class RemoteStore:
         try:
             check_digest(digest, actual.hexdigest(), path)
         except StoreCorrupt:
-            self._refused[path] = info.etag
+            self._refused[path] = info
             raise
 
     def _upload_object(self, digest: str, source: Path) -> None:
@@ -221,13 +225,14 @@ class RemoteStore:
                     return
             elif self._is_sound(info, size) and time.time() - info.modified < GRACE / 2:
                 return
-            elif self.bucket.replace(path, source, info.etag):
+            elif self.bucket.replace(source, info):
                 self._refused.pop(path, None)
                 return
         raise BucketError(f"other processes changed {path} {_ATTEMPTS} times meanwhile")
 
     def _is_sound(self, info: ObjectInfo, size: int) -> bool:
-        return info.size == size and self._refused.get(info.path) != info.etag
+        refused = self._refused.get(info.path)
+        return info.size == size and (refused is None or refused.etag != info.etag)
 
     def _demand_conditional_puts(self) -> None:
         """Create the marker twice before the first write: the second time must be refused."""

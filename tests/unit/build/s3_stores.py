@@ -86,7 +86,7 @@ def objects(url):
 def overwrite(url, path, content):
     """Replace an object, as a damaged disk or somebody with write access can."""
     bucket = Bucket(url)
-    assert bucket.replace(path, content, bucket.info(path).etag)
+    assert bucket.replace(content, bucket.info(path))
 
 
 def object_with(url, content):

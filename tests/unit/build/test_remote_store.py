@@ -22,7 +22,7 @@ pytest.importorskip("moto")
 def test_another_machine_reads_what_one_has_put(machine, put):
     """The second machine's folder was empty, and has the entry afterwards."""
     (first, _), (second, notices) = machine("first"), machine("second")
-    assert not second.has(EVALUATIONS, KEY)
+    assert not machine("early")[0].has(EVALUATIONS, KEY)
     put(first, b"samples")
     assert second.get(EVALUATIONS, KEY) == {"a": b"samples", "b": b"{}"}
     assert Store(second.root).get(EVALUATIONS, KEY)["a"] == b"samples"
@@ -389,3 +389,18 @@ def test_a_signature_of_another_entry_is_not_used(machine, put, keys, url):
         reader, notices = machine(f"reader {number}", public_key=keys["public_key"])
         assert not reader.has(EVALUATIONS, KEY)
         assert len(notices) == 1
+
+
+def test_what_is_missing_is_asked_for_once(machine, put, monkeypatch, s3):
+    """A run looks several times for what it is about to build."""
+    requests = []
+    with buckets.proxy(s3, lambda it: requests.append(it.command)) as endpoint:
+        use(monkeypatch, endpoint)
+        store, _ = machine("only")
+        for _ in range(3):
+            assert not store.has(EVALUATIONS, KEY)
+        assert requests == ["GET"]
+        put(store, b"samples")
+        assert requests.count("GET") == 1
+    use(monkeypatch, s3)
+    assert machine("second")[0].has(EVALUATIONS, KEY)
