@@ -7,7 +7,7 @@ gone, and the import path, the environment, the streams and the warnings are tho
 
 import faulthandler
 import gc
-import importlib
+import importlib.util
 import json
 import logging
 import os
@@ -48,6 +48,7 @@ _LATE = (
     "zoneinfo",
 )
 """What is imported where it is first needed."""
+_TFLM = "tflite_micro.python.tflite_micro.runtime"
 _EXTRAS = ("litegate.build.toolchain", "litegate.cli.digest_edits", "litegate.cli.model_source")
 """What imports packages of extras, which take seconds: TensorFlow, libcst."""
 _REAL = subprocess.run
@@ -60,11 +61,12 @@ _start = {"modules": frozenset(), "path": ()}
 def load():
     """Import what runs import, once; runs in this process would import it again each time.
 
-    The C part of ai_edge_litert cannot even be loaded twice.
+    The C parts of ai_edge_litert and tflite_micro cannot even be loaded twice.
     """
     if _start["modules"]:
         return
-    for name in _LATE:
+    has_tflm = importlib.util.find_spec("tflite_micro") is not None
+    for name in (*_LATE, *(_TFLM,) * has_tflm):
         importlib.import_module(name)
     for module in pkgutil.walk_packages(litegate.__path__, "litegate."):
         if not module.name.startswith(_EXTRAS):

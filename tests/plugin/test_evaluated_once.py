@@ -1,6 +1,7 @@
 """Counts in docs/explanation/performance.md: artifacts are evaluated, splits read once."""
 
 from collections import Counter
+from fractions import Fraction
 
 import pytest
 
@@ -19,15 +20,21 @@ NAMES = ("first", "second", "third")
 
 @pytest.fixture
 def evaluations(monkeypatch):
-    """Number of runs of each artifact on its whole split, by its name."""
+    """Runs of each artifact, in samples as a share of its split, by its name."""
     counts = Counter()
-    evaluate = inference._evaluate
+    run, run_in_children = inference.all_outputs, inference._run_in_children
 
-    def counted(artifact):
-        counts[artifact.name] += 1
-        return evaluate(artifact)
+    def counted(tflite, samples, **options):
+        counts[options["subject"]] += 1
+        return run(tflite, samples, **options)
 
-    monkeypatch.setattr(inference, "_evaluate", counted)
+    def counted_in_parts(artifact, chosen=None):
+        n = len(artifact.evaluation.x)
+        counts[artifact.name] += Fraction(n if chosen is None else len(chosen), n)
+        return run_in_children(artifact, chosen)
+
+    monkeypatch.setattr(inference, "all_outputs", counted)
+    monkeypatch.setattr(inference, "_run_in_children", counted_in_parts)
     return counts
 
 

@@ -41,7 +41,7 @@ def test_the_header_names_the_tool_chain_that_is_installed(versions, said, monke
 def test_report_header_and_evidence_name_the_installed_litert():
     """Any version of the range may be installed, so that the numbers must say which it was."""
     installed = version("ai-edge-litert")
-    described_run = environment.describe(SimpleNamespace(store=Path("s"), data=None))
+    described_run = environment.describe(SimpleNamespace(store=Path("s"), data=None, remote=""))
     assert described_run["litert"] == installed
     assert f"LiteRT {installed}, XNNPACK" in environment.header(described_run)[0]
     assert f"LiteRT {installed}" in described(XNNPACK)

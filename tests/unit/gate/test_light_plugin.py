@@ -16,6 +16,7 @@ ALLOWED = {
     "litegate.core",
     "litegate.core.errors",
     "litegate.core.escaping",
+    "litegate.core.option",
     "litegate.core.options",
     "litegate.core.pytest_options",
     "litegate.gate",

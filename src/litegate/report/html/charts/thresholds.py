@@ -47,7 +47,8 @@ def _points(row: Row) -> list[tuple[float, float]]:
 
 def threshold_curve(row: Row) -> Markup:
     """Draw the rate of false accepts, or of false rejects, against its limit."""
-    points, unit, limit = _points(row), Unit(row["unit"]), float(row["limit"])
+    points, unit = _points(row), Unit(row["unit"])
+    limit, measured = float(row["limit"]), float(row["value"])
     rates = [rate for _, rate in points]
     x, y = Scale([threshold for threshold, _ in points], room=0), Scale([0.0, *rates, limit], 0.04)
     curve = [(_AREA.x(x(threshold)), _AREA.y(y(rate))) for threshold, rate in points]
@@ -57,7 +58,7 @@ def threshold_curve(row: Row) -> Markup:
         line("level limit", (_AREA.left, _AREA.right), (level, level)),
         label("tick", f"limit {text(limit, unit)}", _AREA.right, level),
         polyline("curve candidate", curve),
-        dot("spot candidate", _AREA.x(0.5), share(_AREA.y(y(float(row["value"]))))),
+        dot("spot candidate", _AREA.x(0.5), share(_AREA.y(y(measured)))),
     ]
     low, high = points[0][0], points[-1][0]
     description = f"{row['measurement']} at {len(points)} thresholds from {low:g} to {high:g}"
