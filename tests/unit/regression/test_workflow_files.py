@@ -4,6 +4,7 @@ import subprocess
 
 import pytest
 
+from litegate.regression.weakening.project import weakened_workflows
 from litegate.regression.workflow_files import declared_workflows
 
 GATE = """
@@ -64,3 +65,48 @@ def test_files_that_gitlab_includes_are_looked_at(tmp_path):
     for folder in (tmp_path, project):
         (folder / "gate.gitlab-ci.yml").write_text("run: a\n")
     assert list(declared_workflows(project)) == ["gate.gitlab-ci.yml", "ml/gate.gitlab-ci.yml"]
+
+
+PIPELINE = """\
+include:
+  - local: /ml/gate.gitlab-ci.yml
+build:
+  script: [make]
+"""
+JOB = "model-gate:\n  script:\n    - pytest checks/ --against main\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "is_weaker"),
+    [
+        ("make", "make all", False),
+        ("", "", False),
+        ("  - local: /ml/gate.gitlab-ci.yml\n", "  - local: /other.yml\n", True),
+        ("build:", "model-gate:\n  allow_failure: true\nbuild:", True),
+        ("build:", '"model-gate" :\n  allow_failure: true\nbuild:', True),
+        ("build:", "workflow:\n  rules: [when: never]\nbuild:", True),
+    ],
+)
+def test_a_pipeline_may_not_override_the_job_that_it_includes(tmp_path, old, new, is_weaker):
+    """GitLab merges a job of the root's file into the included one of the same name."""
+    project = tmp_path / "ml"
+    project.mkdir()
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    (project / "gate.gitlab-ci.yml").write_text(JOB)
+    (tmp_path / ".gitlab-ci.yml").write_text(PIPELINE)
+    base = declared_workflows(project)
+    (tmp_path / ".gitlab-ci.yml").write_text(PIPELINE.replace(old, new, 1) if old else PIPELINE)
+    found = [it.field for it in weakened_workflows(base, declared_workflows(project))]
+    assert found == [".gitlab-ci.yml"] * is_weaker
+
+
+def test_a_pipeline_that_is_gone_runs_no_job(tmp_path):
+    project = tmp_path / "ml"
+    project.mkdir()
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    (project / "gate.gitlab-ci.yml").write_text(JOB)
+    (tmp_path / ".gitlab-ci.yml").write_text(PIPELINE)
+    base = declared_workflows(project)
+    (tmp_path / ".gitlab-ci.yml").unlink()
+    found = [it.field for it in weakened_workflows(base, declared_workflows(project))]
+    assert found == [".gitlab-ci.yml"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from difflib import unified_diff
@@ -11,14 +10,13 @@ from typing import Any
 from litegate.core.options import OPTIONS
 from litegate.regression.weakening.addopts import STRICT, has_option, weakened_options
 from litegate.regression.weakening.types import Change, Weakening, digest_change
+from litegate.regression.workflow_files import is_pipeline, runs_gate
 from litegate.spec.artifact_keys import digest_of
 
 Declaration = Mapping[str, Any]
 """Everything that a checkout declares."""
 Code = Mapping[str, Any] | None
 """Lines of code and the local modules that it imports; None if there is none."""
-_RUNS_GATE = re.compile("litegate|--against")
-"""Text of a workflow that runs the gate: the command or the action, or pytest with a base."""
 _LINES = 6
 """Changed lines that a sentence quotes: an edit of one check rarely has more."""
 _LINE_LENGTH = 100
@@ -102,10 +100,13 @@ def weakened_modules(base: Declaration, head: Declaration) -> Iterator[Weakening
 def weakened_workflows(base: Mapping[str, Any], head: Mapping[str, Any]) -> Iterator[Weakening]:
     """Yield the workflows that run the gate in the base, and differ or are gone.
 
-    A step that may fail, a filter or another job may keep the gate from judging a later change.
+    A step that may fail, a filter or another job may keep the gate from judging a later change. So
+    may the pipeline of GitLab that includes the gate's job: it may override it.
     """
+    gates = {path for path, code in base.items() if runs_gate(code["lines"])}
+    has_job = any(map(is_pipeline, gates))
     for path, before in base.items():
-        if any(map(_RUNS_GATE.search, before["lines"])):
+        if path in gates or (has_job and is_pipeline(path)):
             yield from _code_change(Change.WORKFLOW, path, before, head.get(path))
 
 
