@@ -133,7 +133,7 @@ def _truth(slower: bytes, base: bytes, sample: NDArray[Any], seconds: float) -> 
     )
     clock, rng = clocks(), np.random.default_rng()
     with garbage_collection_off():
-        recording = record_epochs(pair, measure_pace(pair, clock), clock, rng, clock.wall())
+        recording = record_epochs(pair, measure_pace(pair, clock), clock, rng, clock.deciding())
         epochs = list(takewhile(lambda epoch: epoch.elapsed < seconds, recording))
     centre = hodges_lehmann(np.array([epoch.log_ratio for epoch in epochs]))
     return Truth(

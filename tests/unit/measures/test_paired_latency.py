@@ -181,7 +181,7 @@ def test_eight_epochs_must_fit_into_the_budget(factor, fits):
 def test_what_does_not_fit_is_refused_up_front():
     """With the ratio of the trial, no epoch, no interval, and the time that it needs."""
     cost = Pace(create=0.1, candidate=0.6, reference=0.4)
-    found = not_timed(cost, Terms(limit=LIMIT, budget=10.0))
+    found = not_timed(cost, Terms(limit=LIMIT, budget=10.0), "thread CPU clock")
     assert (found.outcome, found.stage, found.epochs) == (Outcome.INCONCLUSIVE, "up front", 0)
     assert (found.ratio, found.low) == (pytest.approx(1.5), None)
     assert found.needs == pytest.approx(8 * (0.1 + 4 * 0.5))

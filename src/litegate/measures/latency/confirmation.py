@@ -43,6 +43,9 @@ from litegate.spec import Samples
 START_UP_SECONDS = 60.0
 """Seconds that a fresh process may take to start, in addition to its budget: importing NumPy and
 LiteRT takes a second or two, on a loaded machine many. After that it counts as hanging."""
+_BUSY = 8
+"""Seconds that a second of the budget, which is of CPU time, may take: a process may share a core
+with seven others."""
 
 
 @final
@@ -115,14 +118,14 @@ def time_here(contest: LatencyContest) -> Decision:
     )
     clock, rng = clocks(), np.random.default_rng()
     with garbage_collection_off():
-        started = clock.wall()
+        started = clock.deciding()
         cost = measure_pace(pair, clock)
         budget = budget_for(cost) if contest.budget is None else contest.budget
         terms = Terms(
             limit=contest.limit, budget=budget, floor=contest.floor, models=contest.models
         )
         if not fits_budget(cost, budget):
-            return not_timed(cost, terms)
+            return not_timed(cost, terms, clock.name)
         return decide(record_epochs(pair, cost, clock, rng, started), terms, clock.name)
 
 
@@ -133,7 +136,7 @@ def time_in_fresh_process(contest: LatencyContest) -> Decision:
     """
     with TemporaryDirectory(prefix="litegate-latency-") as name:
         _write_contest(contest, Path(name))
-        return _parse_decision(_run(name, START_UP_SECONDS + 2 * (contest.budget or 0.0)))
+        return _parse_decision(_run(name, START_UP_SECONDS + _BUSY * (contest.budget or 0.0)))
 
 
 def time_and_confirm(

@@ -36,7 +36,7 @@ class Epoch:
     candidate_wall: float
     reference_wall: float
     elapsed: float
-    """Wall seconds from the start of the measurement to the end of this epoch."""
+    """Seconds from the start of the measurement to the end of this epoch, by the deciding clock."""
 
     @property
     def log_ratio(self) -> float:
@@ -62,12 +62,12 @@ def _log_ratio(candidate: float, reference: float) -> float:
 def record_epochs(
     pair: TimedPair, cost: Pace, clock: Clocks, rng: np.random.Generator, started: int
 ) -> Iterator[Epoch]:
-    """Record epochs endlessly; `started` is the wall clock at the start of the measurement."""
+    """Record epochs endlessly; `started` is the deciding clock at the start of the measurement."""
     pads: list[bytearray] = []
     while True:
         _shuffle_memory(pads, rng)
         medians = _record_epoch(pair, cost, clock, rng)
-        elapsed = (clock.wall() - started) / 1e9
+        elapsed = (clock.deciding() - started) / 1e9
         yield Epoch(
             candidate=medians[0, 0],
             reference=medians[1, 0],

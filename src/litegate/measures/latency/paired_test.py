@@ -143,7 +143,7 @@ def fits_budget(cost: Pace, budget: float) -> bool:
     return MIN_EPOCHS * cost.epoch <= budget
 
 
-def not_timed(cost: Pace, terms: Terms) -> Decision:
+def not_timed(cost: Pace, terms: Terms, clock: str) -> Decision:
     """Return a decision without any epoch, with the ratio of a few invocations of one pair."""
     ratio = cost.candidate / cost.reference
     return Decision(
@@ -157,7 +157,7 @@ def not_timed(cost: Pace, terms: Terms) -> Decision:
         elapsed=0.0,
         budget=terms.budget,
         needs=MIN_EPOCHS * cost.epoch,
-        clock="wall clock",
+        clock=clock,
     )
 
 
