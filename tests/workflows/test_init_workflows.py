@@ -91,7 +91,10 @@ def test_gitlabs_job_gates_a_project_in_a_folder(repository):
     repository.head = repository.push("change")
     planted(repository)
     [job] = load(repository.project / "gate.gitlab-ci.yml").values()
-    said = run_lines(repository.work, job["script"][:-1], status=1, AGAINST=repository.base)
+    enter, install = job["before_script"]  # in the same shell as the script
+    assert install.startswith("pip install ")
+    lines = [enter, *job["script"][:-1]]
+    said = run_lines(repository.work, lines, status=1, AGAINST=repository.base)
     assert "(limit: <= 9 B" in said
     log = run_lines(repository.work, job["after_script"], CI_JOB_STATUS="failed")
     assert "litegate: 2 models: 1 fail, 4 pass" in log

@@ -237,6 +237,16 @@ def test_a_limit_below_two_sd_is_linted_whatever_the_verdict(limit, warned, brok
     assert "seed" not in sentence(plain)
 
 
+@pytest.mark.parametrize(("certificate", "is_hinted"), [({"seed": 1}, True), ({}, False)])
+def test_unknown_noise_is_said_of_what_was_trained(certificate, is_hinted):
+    """A ready-made file has no seed."""
+    base, candidate = flipped(1000, broken=5)
+    found = accuracy_loss(base, replace(candidate, certificate=certificate))
+    assert any("`litegate noise`" in fact for fact in found.evidence) is is_hinted
+    known = accuracy_loss(base, replace(candidate, certificate=certificate), noise=0.01)
+    assert not any("`litegate noise`" in fact for fact in known.evidence)
+
+
 def test_different_splits_cannot_be_compared():
     """Neither accuracy nor agreement."""
     base, candidate = next(flipped(10)), list(flipped(10, broken=1))[1]

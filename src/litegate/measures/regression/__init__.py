@@ -103,14 +103,18 @@ def accuracy_loss(
     return replace(
         drop,
         name=name,
-        evidence=(*drop.evidence, *agreement, *classes, *_noise_text(noise)),
+        evidence=(*drop.evidence, *agreement, *classes, *_noise_text(candidate, noise)),
         rule=_with_noise(drop, noise),
         absolute=lambda: accuracy(candidate).as_bound(Relation.AT_LEAST),
     )
 
 
-def _noise_text(noise: float | None) -> tuple[str, ...]:
-    return () if noise is None else (f"SD from seed to seed {text(noise, Unit.POINTS)}",)
+def _noise_text(candidate: Artifact, noise: float | None) -> tuple[str, ...]:
+    if noise is not None:
+        return (f"SD from seed to seed {text(noise, Unit.POINTS)}",)
+    # A ready-made file has no seed.
+    unknown = "not known how much training from another seed changes: run `litegate noise`"
+    return (unknown,) if "seed" in candidate.certificate else ()
 
 
 def _with_noise(measurement: Measurement, noise: float | None) -> Rule | None:
