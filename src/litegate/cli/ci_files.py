@@ -121,9 +121,9 @@ def gitlab_job(folder: str, checks: str = "checks") -> str:
     for name, separator in (("model-gate", "-"), ("litegate-v2", "-"), ("gate report", " ")):
         text = text.replace(name, f"{name}{separator}{_slug(folder)}")
     text = re.sub(r"(?m)^( +(?:- |\w+: ))\.litegate/", rf"\1{folder}/.litegate/", text)
-    return re.sub(
-        r"(?m)^(  (?:before|after)_script:\n)", rf"\1    - cd {shlex.quote(folder)}\n", text
-    )
+    # The script runs in the shell of before_script, after_script in a shell of its own.
+    enter = rf"\1    - cd {shlex.quote(folder)}\n"
+    return re.sub(r"(?m)^(  (?:before|after)_script:\n)", enter, text)
 
 
 def _with_checks(text: str, checks: str) -> str:

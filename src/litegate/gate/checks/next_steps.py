@@ -82,7 +82,10 @@ def _change_of_field(case: Case, row: Row, owner: str, name: str) -> str:
         return f"{_subject(case)}, or {_place(row)} {limit}"
     if line is None:
         return f"{_place(row)}, or its limit {limit}"
-    return f"{row['file']}:{line} {limit}, or {_subject(case)}"
+    declared = f"{row['file']}:{line} {limit}"
+    # A file that the project brings is the likelier cause than a limit that it has kept so far.
+    places = (_subject(case), declared) if case.model.prebuilt else (declared, _subject(case))
+    return ", or ".join(places)
 
 
 def _declaration(case: Case, row: Row) -> str:
