@@ -132,10 +132,10 @@ def _stop(case: Case, order: NDArray[np.float64]) -> tuple[int, Decision | None]
     return len(order), None
 
 
-def _decisions(kept: Path | None, runtime: str) -> dict[str, NDArray[np.intp]]:
+def _decisions(answers: Path | None, runtime: str) -> dict[str, NDArray[np.intp]]:
     """Return labels and decisions: both files' on the runtime, the int8 file's on XNNPACK."""
-    if kept and kept.exists():
-        with np.load(kept) as arrays:
+    if answers and answers.exists():
+        with np.load(answers) as arrays:
             return dict(arrays)
     data = Path(os.environ["LITEGATE_DATA"])
     with np.load(data / "cifar10_test.npz") as arrays:
@@ -147,8 +147,8 @@ def _decisions(kept: Path | None, runtime: str) -> dict[str, NDArray[np.intp]]:
     for name, artifact in artifacts.items():
         print(f"running {artifact.name}, {len(x):,} samples", file=sys.stderr, flush=True)
         chosen[name] = predict(artifact).raw.argmax(axis=1)
-    if kept:
-        np.savez(kept, **chosen)
+    if answers:
+        np.savez(answers, **chosen)
     return chosen
 
 

@@ -29,7 +29,7 @@ pytestmark = [
 ]
 LITERT = version("ai-edge-litert")
 RECORDED = {"ad01_int8": 3_984, "ad01_float32": 6_224}
-"""What tflite-micro 0.dev20261023 prints as "Arena allocation total"."""
+"""Printed by tflite-micro 0.dev20261023 as "Arena allocation total"."""
 
 
 @pytest.fixture(autouse=True)

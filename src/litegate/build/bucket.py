@@ -36,7 +36,7 @@ class BucketDenied(BucketError):
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectInfo:
-    """What a store knows of an object besides its bytes."""
+    """The facts that a store has of an object besides its bytes."""
 
     path: str
     size: int

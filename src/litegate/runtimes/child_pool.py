@@ -46,8 +46,8 @@ def loaded(*artifacts: Artifact) -> Iterator[None]:
     A project's own runtime starts one for each part: its device can take one file at a time. Raises
     ArtifactError at the end if a process crashes then.
     """
-    kept = [it for it in artifacts if it.runtime != XNNPACK and not find_command(it.runtime)]
-    keys = [run_key(it) for it in kept if run_key(it) not in _LOADED]
+    files = [it for it in artifacts if it.runtime != XNNPACK and not find_command(it.runtime)]
+    keys = [run_key(it) for it in files if run_key(it) not in _LOADED]
     _LOADED.update(dict.fromkeys(keys))
     try:
         yield

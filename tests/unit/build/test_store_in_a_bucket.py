@@ -37,7 +37,7 @@ def session(project, notices):
 
 
 def test_push_list_pull_and_a_run_on_an_empty_machine(project, tmp_path, url):
-    """What one machine built, another one judges without a build."""
+    """A second machine judges without a build."""
     pushed = project("push")
     assert pushed.stdout == f"copied 3 entries to {url}\n"
     assert project("push").stdout == f"copied 0 entries to {url}\n"

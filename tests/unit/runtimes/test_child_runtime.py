@@ -125,7 +125,7 @@ def test_nan_from_a_project_s_own_runtime_is_an_error(child, value):
 
 
 def test_a_program_that_does_not_read_does_not_stop_ctrl_c(child):
-    """What is left to be sent is dropped, and the program killed."""
+    """The rest of the message is dropped, and the program killed."""
 
     def interrupt(*_):
         raise KeyboardInterrupt

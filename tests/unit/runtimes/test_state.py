@@ -85,7 +85,7 @@ def test_other_runtimes_reset_too(runtime, name):
 
 @pytest.mark.parametrize(("tflite", "shape"), FILES.values(), ids=FILES)
 def test_an_invocation_without_a_reset_carries_the_state_on(tflite, shape):
-    """What a sequence of frames needs; a reset gives the first answer again."""
+    """As a sequence of frames needs it; a reset gives the first answer again."""
     runner = Runner(tflite)
     sample = np.ones((1, *shape), np.float32)
     name, *_ = runner.outputs

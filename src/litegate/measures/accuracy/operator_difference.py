@@ -62,8 +62,8 @@ def largest_difference(here: Artifact, there: Artifact) -> tuple[str, ...]:
 def _differences(here: Artifact, there: Artifact) -> Iterator[OperatorDifference | None]:
     main = parse(here.tflite, subject=here.name, signature=here.signature).main
     # An operator that runs alone starts from a reset state, as it does in the file.
-    kept = {tensor.index for tensor in main.tensors if tensor.is_constant or tensor.is_variable}
-    computed = {index for op in main.operators for index in op.inputs} - kept - {ABSENT}
+    stored = {tensor.index for tensor in main.tensors if tensor.is_constant or tensor.is_variable}
+    computed = {index for op in main.operators for index in op.inputs} - stored - {ABSENT}
     x = frames_of(here.evaluation.x)
     samples = list(
         inner_tensors(

@@ -35,9 +35,9 @@ class Planted:
         """
         place = np.searchsorted(self.starts, events, "right") - 1
         is_right = (place >= 0) & (events < np.append(self.ends, 0)[place])
-        found = np.zeros(len(self.starts), np.bool_)
-        found[place[is_right]] = True
-        return events[~is_right], found
+        is_detected = np.zeros(len(self.starts), np.bool_)
+        is_detected[place[is_right]] = True
+        return events[~is_right], is_detected
 
     def frames(self) -> int:
         """Return the frames that belong to any planted event."""
@@ -48,7 +48,7 @@ class Planted:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Detections:
-    """What a detector made of m sequences."""
+    """The events of a detector in m sequences, compared with the planted ones."""
 
     false_accepts: tuple[Indices, ...]
     """The frames of the events of each sequence that nothing was planted for."""
@@ -59,7 +59,7 @@ class Detections:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Audio:
-    """What was planted in m sequences, and the time in which nothing was."""
+    """The events that were planted in m sequences, and the time without any."""
 
     planted: tuple[Planted, ...]
     hours: NDArray[np.float64]
@@ -151,12 +151,12 @@ def _curve(
         scores = window_scores(real, detector, period)
         for number, threshold in enumerate(thresholds):
             events = event_frames(scores, threshold, refractory)
-            accepts, found = planted.detected(events)
+            accepts, detected = planted.detected(events)
             wrong[number].append(accepts)
-            right[number].append(found)
+            right[number].append(detected)
     return [
-        Detections(false_accepts=tuple(accepts), is_detected=np.concatenate(found))
-        for accepts, found in zip(wrong, right, strict=True)
+        Detections(false_accepts=tuple(accepts), is_detected=np.concatenate(detected))
+        for accepts, detected in zip(wrong, right, strict=True)
     ]
 
 

@@ -81,8 +81,8 @@ def _false_accepts(artifact: Artifact, metric: Metric) -> Measurement:
     detector = detector_of(metric)
     audio = audio_of(artifact.evaluation, detector, artifact.name)
     chosen = _negative(audio, artifact.name)
-    hours, found = audio.hours[chosen], detections(artifact, detector).false_accepts
-    counts = np.array([len(found[number]) for number in chosen.tolist()], np.float64)
+    hours, accepts = audio.hours[chosen], detections(artifact, detector).false_accepts
+    counts = np.array([len(accepts[number]) for number in chosen.tolist()], np.float64)
     low, high = rate_limits(counts, hours)
     outer = rate_limits(counts, hours, TAIL / 2)
     total = float(hours.sum())

@@ -41,7 +41,7 @@ _ROUNDING = 1e-9
 
 
 class Decision(StrEnum):
-    """What a sequence of losses shows of their mean."""
+    """The evidence of a sequence of losses about their mean."""
 
     WITHIN = "within"
     """The mean of the population is at most the limit."""
