@@ -11,7 +11,7 @@ import pytest
 
 from litegate.core.options import GateOptions
 from litegate.gate import collection
-from litegate.gate.checks import fixtures, unfit_checks, verdicts
+from litegate.gate.checks import fixtures, skipped_checks, verdicts
 from litegate.gate.checks.items import cases_of, fixtures_of
 from litegate.gate.finish import finish
 from litegate.gate.invocation import looks, narrow_times
@@ -65,7 +65,7 @@ class GateHooks:
         self, collector: pytest.Collector
     ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
         """Refuse a file of checks in which one test hides another; mark litegate's own errors."""
-        report = unfit_checks.refuse_hidden(self.gate, collector, (yield))
+        report = skipped_checks.refuse_hidden(self.gate, collector, (yield))
         if report.failed and report.longreprtext in self.gate.recorder.refusals:
             report.__dict__["litegate"] = {"is_own": True}
         return report
@@ -129,7 +129,7 @@ class GateHooks:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Skip or refuse a latency check that cannot be measured here."""
-        unfit_checks.refuse_unmeasurable(self.gate, item)
+        skipped_checks.refuse_unmeasurable(self.gate, item)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(

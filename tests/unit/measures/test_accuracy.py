@@ -22,7 +22,8 @@ from litegate.measures.accuracy import (
 from litegate.measures.accuracy.decisions import decide
 from litegate.measures.accuracy.duplicates import originals
 from litegate.measures.measurement import Outcome
-from litegate.measures.statistics.proportions import FlipCounts, drop_limits, n_deciding, n_proving
+from litegate.measures.statistics.proportions import FlipCounts, drop_limits
+from litegate.measures.statistics.sample_sizes import n_deciding, n_proving
 from litegate.measures.wording import sentence
 from litegate.spec.recipes import float32, int8_ptq
 from litegate.testing import tiny_artifact

@@ -13,10 +13,12 @@ from litegate.measures.accuracy.agreement import (
     keras_difference,
     spread_indices,
 )
-from litegate.measures.accuracy.quanta import first_output_grid
+from litegate.measures.accuracy.quanta import output_grid_of
 from litegate.measures.accuracy.runtime_agreement import runtime_agreement
 from litegate.measures.measurement import Outcome
 from litegate.measures.wording import sentence
+from litegate.tflite.parser import parse
+from litegate.tflite.ports import port_from_tensor
 
 TWO = selector(2, [0, 1])
 
@@ -124,9 +126,16 @@ def test_float_outputs_have_no_quanta():
 def test_grid_of_an_output():
     """The step and the ends, of the output or of what its DEQUANTIZE reads."""
     for floats in (True, False):
-        grid = first_output_grid(rounder(2, scale=0.5, zero_point=-28, floats=floats), "x")
+        grid = grid_of(rounder(2, scale=0.5, zero_point=-28, floats=floats))
         assert (grid.quantum, grid.low, grid.high) == (0.5, -50, 77.5)
-    assert first_output_grid(TWO, "x") is None
+    assert grid_of(TWO) is None
+
+
+def grid_of(tflite):
+    """The grid of a file's only output."""
+    main = parse(tflite, subject="x").main
+    port = port_from_tensor(main.tensors[main.outputs[0]], "y")
+    return output_grid_of(artifact(tflite, np.zeros((1, 2))), port)
 
 
 @pytest.mark.parametrize("n", [501, 1797, 10_000])

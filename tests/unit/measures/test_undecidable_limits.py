@@ -6,7 +6,8 @@ from litegate import Budget, Regression, per_thousand, percent, points, quanta
 from litegate.core.errors import MeasurementError
 from litegate.core.units import Quantity, Unit
 from litegate.measures.lints.undecidable_limits import undecidable_limit_notes
-from litegate.measures.statistics.proportions import FlipCounts, drop_limits, unseen_limit, wilson
+from litegate.measures.statistics.proportions import FlipCounts, drop_limits, wilson
+from litegate.measures.statistics.sample_sizes import unseen_limit
 
 EVEN = {"cat": 36, "dog": 36, "ship": 36}
 

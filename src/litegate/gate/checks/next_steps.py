@@ -11,7 +11,7 @@ import pytest
 from litegate.core.errors import LitegateError
 from litegate.gate.checks.items import METRIC, case_of, fixtures_of
 from litegate.gate.checks.reproduce import check_command, prove_flags, run_command
-from litegate.gate.checks.unfit_checks import CANDIDATE
+from litegate.gate.checks.skipped_checks import CANDIDATE
 from litegate.measures.names import RULES, Name
 from litegate.measures.structure.prebuilt_arguments import arguments, fitting_recipe
 from litegate.report.outcomes import PROOF, Row

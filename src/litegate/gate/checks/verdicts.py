@@ -22,7 +22,7 @@ from litegate.gate.checks.items import (
 )
 from litegate.gate.checks.next_steps import error_steps, verdict_steps
 from litegate.gate.checks.require import Require, RequirementFailed
-from litegate.gate.checks.unfit_checks import (
+from litegate.gate.checks.skipped_checks import (
     CANDIDATE,
     NOT_GATED,
     OMITTED,

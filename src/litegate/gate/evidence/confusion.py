@@ -11,8 +11,9 @@ from litegate.gate.evidence.answers import Predictions
 from litegate.report.html.page_data import ClassChange, Confusions
 
 MOST_SHOWN = 14
-"""Classes of a matrix: with more, those with the most mistakes are shown, to keep pages small: the
-bytes grow with the square of the classes."""
+"""Classes of a matrix: as many columns of four digits as fit the page's width (`charts.matrix`).
+
+With more classes, those with the most mistakes are shown."""
 MOST_CHANGES = 20
 """Classes in the list of changes: fits a screen; the classes that lose most come first, so the cut
 drops those that changed least or gained."""

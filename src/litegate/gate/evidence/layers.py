@@ -9,7 +9,9 @@ from litegate.report.html.page_data import LayerDifference
 from litegate.spec import Artifact
 
 MOST_SHOWN = 40
-"""With more layers, those that differ most are shown, to keep pages small."""
+"""With more layers, those that differ most are shown.
+
+The number is a choice: whoever looks for the layer that spoils the answers finds it among these."""
 
 
 def layers(reference: Artifact, candidate: Artifact) -> tuple[LayerDifference, ...]:

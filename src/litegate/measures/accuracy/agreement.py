@@ -38,7 +38,8 @@ from litegate.runtimes.outputs import Outputs
 from litegate.spec import Artifact, Evaluation
 
 SEED = 20
-"""Seed that draws these samples: fixed, so that each run compares the same ones."""
+"""Seed that draws the compared samples: fixed, so that each run compares the same ones. The number
+itself is arbitrary."""
 
 _Scores = tuple[NDArray[Any], NDArray[Any]]
 

@@ -30,7 +30,8 @@ def output_grid_of(artifact: Artifact, port: Port) -> Grid | None:
     None if the output is computed in floats. Raises ArtifactError if the file cannot be read.
     """
     graph = parse(artifact.tflite, subject=artifact.name, signature=artifact.signature)
-    return _output_grid(graph.main, port.index)
+    main, tensor = graph.main, graph.main.tensors[port.index]
+    return _grid(_dequantize_input(main, tensor) or tensor if tensor.dtype == "float32" else tensor)
 
 
 def input_grid_of(artifact: Artifact, port: Port) -> Grid | None:
@@ -49,17 +50,6 @@ def input_grid_of(artifact: Artifact, port: Port) -> Grid | None:
     written = (main.tensors[operator.outputs[0]] for operator in readers)
     grids = [grid for tensor in written if (grid := _grid(tensor))]
     return max(grids, key=lambda grid: grid.high - grid.low, default=None)
-
-
-def first_output_grid(tflite: bytes, subject: str) -> Grid | None:
-    """Return the grid of the first output of a file, as `output_grid_of` does."""
-    main = parse(tflite, subject=subject).main
-    return _output_grid(main, main.outputs[0])
-
-
-def _output_grid(main: Subgraph, index: int) -> Grid | None:
-    tensor = main.tensors[index]
-    return _grid(_dequantize_input(main, tensor) or tensor if tensor.dtype == "float32" else tensor)
 
 
 def _grid(tensor: Tensor) -> Grid | None:

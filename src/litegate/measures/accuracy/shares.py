@@ -27,14 +27,8 @@ from litegate.measures.measurement import (
     interval_rule,
 )
 from litegate.measures.names import Name, worst_name
-from litegate.measures.statistics.proportions import (
-    TAIL,
-    FlipCounts,
-    drop_limits,
-    n_deciding,
-    n_proving,
-    wilson,
-)
+from litegate.measures.statistics.proportions import TAIL, FlipCounts, drop_limits, wilson
+from litegate.measures.statistics.sample_sizes import n_deciding, n_proving
 
 TANGO = "Tango's score, paired"
 WILSON = "Wilson's score"

@@ -60,7 +60,7 @@ MOST_REPORTED = 80
 show, and all of 3 s (165) would double the row's bytes."""
 _POWER = 0.90
 """The chance that the time which an undecided measurement requests would decide it, as for samples
-(`statistics.proportions`): with 50 % every second rerun would be in vain, with 99 % it would ask
+(`statistics.sample_sizes`): with 50 % every second rerun would be in vain, with 99 % it would ask
 for three quarters more."""
 
 

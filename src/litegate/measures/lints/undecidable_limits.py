@@ -20,7 +20,7 @@ from litegate.core.errors import MeasurementError
 from litegate.core.units import Number, Quantity, Unit, text
 from litegate.measures.accuracy.runtime_agreement import REFERENCE_SAMPLES
 from litegate.measures.accuracy.shares import groups_in_words
-from litegate.measures.statistics.proportions import n_deciding, n_least, unseen_limit
+from litegate.measures.statistics.sample_sizes import n_deciding, n_least, unseen_limit
 from litegate.spec import Budget
 
 MIN_SAMPLES = 3

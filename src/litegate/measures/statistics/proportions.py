@@ -15,7 +15,6 @@ from statistics import NormalDist
 from typing import final
 
 from litegate.core.errors import MeasurementError
-from litegate.core.units import Number
 
 
 def bisect(holds: Callable[[float], bool], low: float, high: float) -> float:
@@ -31,11 +30,6 @@ TAIL = 0.05
 Tango's interval keeps its level: the coverage of the two-sided one is 94.8 to 95.7 %, and more if
 fewer than 4 flips are expected. The limit costs a half-width of 0.58 points at 1,000 samples if 1 %
 of the decisions flip; a smaller tail would need more samples for the same limit."""
-POWER = 0.9
-"""The chance that the requested number of samples proves a true statement: the usual 90 %.
-
-If 1 % of the decisions flip, 857 samples prove a limit of 1 point; with a power of 50 % it would be
-271, and every second sound model would collect them in vain."""
 
 
 @cache
@@ -76,11 +70,6 @@ class FlipCounts:
         return Fraction(self.broken - self.fixed, self.n)
 
     @property
-    def discordance(self) -> Fraction:
-        """The share of samples that flipped."""
-        return Fraction(self.flips, self.n)
-
-    @property
     def swapped(self) -> FlipCounts:
         """The counts with reference and candidate exchanged."""
         return FlipCounts(n=self.n, broken=self.fixed, fixed=self.broken)
@@ -92,23 +81,18 @@ def tango_score(pairs: FlipCounts, difference: float) -> float:
     It is standard normal if the true gain, the share fixed minus the share broken, is `difference`.
     """
     excess = pairs.fixed - pairs.broken - pairs.n * difference
-    spread = pairs.n * _variance(pairs.broken / pairs.n, pairs.fixed / pairs.n, difference)
+    spread = pairs.n * gain_variance(pairs.broken / pairs.n, pairs.fixed / pairs.n, difference)
     if spread <= 0:
         return math.copysign(math.inf, excess) if excess else 0.0
     return excess / math.sqrt(spread)
 
 
-def _variance(broken: float, fixed: float, difference: float) -> float:
+def gain_variance(broken: float, fixed: float, difference: float) -> float:
     """Return the variance of one sample's gain at the most likely rates with this difference."""
     linear = (2 - fixed + broken) * difference - (broken + fixed)
     constant = -broken * difference * (1 - difference)
     root = math.sqrt(max(linear * linear - 8 * constant, 0.0))
     return (root - linear) / 2 + difference * (1 - difference)
-
-
-def mcnemar(pairs: FlipCounts) -> float:
-    """Return McNemar's score: Tango's for no difference; positive if the candidate gains."""
-    return tango_score(pairs, 0.0)
 
 
 def drop_limits(pairs: FlipCounts, tail: float = TAIL) -> tuple[float, float]:
@@ -123,68 +107,6 @@ def drop_limits(pairs: FlipCounts, tail: float = TAIL) -> tuple[float, float]:
 
 def _lowest_gain(pairs: FlipCounts, z: float) -> float:
     return bisect(lambda gain: tango_score(pairs, gain) > z, -1.0, float(-pairs.drop))
-
-
-def n_needed(discordance: Number, tolerance: Number) -> int:
-    """Return the samples that prove a drop within `tolerance` if there is none.
-
-    `discordance` is the share of samples that flip, `tolerance` a share above zero. The short
-    normal formula has a power of nine in ten if hundreds of samples flip, of five in six if nine
-    flip, and of two in three if two flip. `n_deciding` is also valid for few flips.
-    """
-    z = upper_quantile(TAIL) + upper_quantile(1 - POWER)
-    return math.ceil(z * z * float(discordance) / float(tolerance) ** 2)
-
-
-def n_deciding(broken: Number, fixed: Number, tolerance: Number) -> int | None:
-    """Return the samples that prove a drop within `tolerance` nine times in ten.
-
-    `broken` and `fixed` are the rates of flips. A gain counts as no drop with as many flips.
-    Returns None if the drop is not below the tolerance.
-    """
-    drop, flips = max(broken - fixed, 0), float(broken + fixed)
-    room = float(tolerance - drop)
-    if room <= 0:
-        return None
-    rates = (flips + float(drop)) / 2, (flips - float(drop)) / 2
-    null = math.sqrt(_variance(*rates, -float(tolerance)))
-    true = math.sqrt(flips - float(drop) ** 2)
-    return math.ceil(((upper_quantile(TAIL) * null + upper_quantile(1 - POWER) * true) / room) ** 2)
-
-
-def n_proving(share: Number, floor: Number) -> int | None:
-    """Return the samples that prove a share to be at least `floor` nine times in ten.
-
-    `share` is the true share. The number is ((z_a sqrt(p0 (1 - p0)) + z_b sqrt(p1 (1 - p1))) /
-    (p1 - p0))^2 of the test whose limits are Wilson's (Fleiss, Levin and Paik 2003, Statistical
-    Methods for Rates and Proportions, 2.4), but not less than `n_least`. Returns None if the share
-    is not above the floor.
-    """
-    low, high = float(floor), float(share)
-    if high <= low:
-        return None
-    null, true = math.sqrt(low * (1 - low)), math.sqrt(high * (1 - high))
-    needed = ((upper_quantile(TAIL) * null + upper_quantile(1 - POWER) * true) / (high - low)) ** 2
-    return max(math.ceil(needed), n_least(1 - floor))
-
-
-def n_least(tolerance: Number) -> int:
-    """Return the least samples with which a run without flips proves a drop within `tolerance`.
-
-    The same number proves a floor of 1 - `tolerance` if every sample is right (see `unseen_limit`).
-    """
-    z = upper_quantile(TAIL)
-    return math.ceil(z * z * (1 - float(tolerance)) / float(tolerance))
-
-
-def unseen_limit(n: int) -> float:
-    """Return the one-sided 95 % upper limit of a share of which n samples showed nothing.
-
-    z^2 / (n + z^2): Tango's limit of the drop without flips, and Wilson's limit of an error rate
-    without errors.
-    """
-    z = upper_quantile(TAIL)
-    return z * z / (n + z * z)
 
 
 def wilson(count: int, n: int, tail: float = TAIL) -> tuple[float, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
-from litegate.measures.structure.recipe_rules import OPERATOR_RULES, OperatorRule, Placement
+from litegate.measures.structure.allowed_types import OPERATOR_RULES, OperatorRule, Placement
 from litegate.measures.structure.tensor_roles import float_operators
 from litegate.spec import Recipe
 from litegate.tflite.graph import ABSENT, FLOATS, Graph, Operator, Subgraph, Tensor

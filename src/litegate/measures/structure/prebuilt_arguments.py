@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from litegate.core.errors import ConfigError
+from litegate.measures.structure.allowed_types import PLAIN
 from litegate.measures.structure.operators import operator_breaches
-from litegate.measures.structure.recipe_rules import PLAIN
 from litegate.measures.structure.tensors import tensor_breaches
 from litegate.spec import Kind, Recipe
 from litegate.spec.recipe import default_port_type

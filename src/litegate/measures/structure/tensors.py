@@ -8,19 +8,19 @@ from dataclasses import replace
 
 from litegate.measures.measurement import Measurement, violations
 from litegate.measures.names import Name
-from litegate.measures.structure.layer_operands import (
-    UNKNOWN_LAYERS,
-    LayerOperands,
-    layer_operands,
-)
-from litegate.measures.structure.operators import graph_prefix, operator_breaches, operator_label
-from litegate.measures.structure.recipe_rules import (
+from litegate.measures.structure.allowed_types import (
     FLOAT32,
     INT16,
     OPERATOR_RULES,
     TENSOR_RULES,
     allowed_forms,
 )
+from litegate.measures.structure.layer_operands import (
+    UNKNOWN_LAYERS,
+    LayerOperands,
+    layer_operands,
+)
+from litegate.measures.structure.operators import graph_prefix, operator_breaches, operator_label
 from litegate.measures.structure.tensor_roles import (
     LayerUse,
     Role,
@@ -53,7 +53,7 @@ def tensor_violations(artifact: Artifact) -> Measurement:
 def operator_violations(artifact: Artifact) -> Measurement:
     """Count custom, Flex, hybrid and float operators, and misplaced QUANTIZE or DEQUANTIZE.
 
-    Custom and Flex operators violate every recipe; `recipe_rules.OPERATOR_RULES` has the other
+    Custom and Flex operators violate every recipe; `allowed_types.OPERATOR_RULES` has the other
     rules. Raises ArtifactError if the file cannot be read, MeasurementError if it has no operator.
     """
     graph = parse(artifact.tflite, subject=artifact.name)

@@ -17,7 +17,7 @@ from litegate.core.errors import BuildError
 from litegate.core.units import Quantity, Unit
 from litegate.measures.accuracy import accuracy_drop, answers
 from litegate.measures.names import Name
-from litegate.measures.statistics.proportions import n_least
+from litegate.measures.statistics.sample_sizes import n_least
 from litegate.mutation.faults.fault import Expect, Family, Ladder, OfMetric, fault
 from litegate.mutation.faults.layers import last
 from litegate.mutation.faults.scene import Declaration, Scene, Unplantable, select_outputs
