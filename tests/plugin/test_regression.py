@@ -106,6 +106,26 @@ def test_a_larger_file_fails_its_check_alone(judged, extra, status):
     assert "seed" not in rows[ACCURACY]["sentence"]
 
 
+STRIPPED = "lg.recipes.int8_qat(name='int8_qat', from_scratch=True, strip=True)"
+CHANGES = [
+    ({"arguments": "training=lg.Training(epochs=4)"}, "Training(epochs=4), was 1"),
+    ({"recipes": STRIPPED}, "int8_qat: strip=True, was None"),
+    ({}, "code of models/tiny.py, or of its imports"),
+]
+
+
+@pytest.mark.parametrize(("declared", "said"), CHANGES, ids=["training", "recipe", "source"])
+def test_a_worse_file_is_shown_with_what_its_model_declares_otherwise(repository, declared, said):
+    """Whoever lowered the epochs by accident reads it beside the accuracy that was lost."""
+    biased = revalue(GOOD, "dense/bias", lambda bias: bias + np.array([0, 0, 0, 10**6], bias.dtype))
+    files = {"float32": tiny(Kind.FLOAT32), "int8_qat": biased}
+    repository.model(files=files, network="another", **declared)
+    _, rows = run_all(repository)
+    assert failed(rows) == {ACCURACY}
+    assert f"changed since the base: {said}" in rows[ACCURACY]["evidence"]
+    assert "changed since" not in str(rows[SIZE]["evidence"])
+
+
 @pytest.mark.parametrize(("size", "types", "broken"), [(1, 0, {SIZE, TYPES}), (7, 3, set())])
 def test_a_layer_that_fell_back_to_float_fails(judged, size, types, broken):
     """It is larger, too; limits of the model's own take the place of the defaults."""

@@ -11,6 +11,7 @@ from litegate.build.pipeline import BuildRequest, Built, Pipeline
 from litegate.build.store import BUILDS
 from litegate.core.errors import BuildError, ConfigError, LitegateError
 from litegate.regression.base import Base
+from litegate.regression.declared_changes import declared_changes
 from litegate.regression.weakening import predecessor
 from litegate.spec import Artifact, File, Model
 from litegate.spec.cases import Case
@@ -57,6 +58,15 @@ class Counterpart:
         before = self.base.models[names[0]]["data"]
         after = self.declared["models"][case.model.name]["data"]
         return all(before[part] == after[part] for part in ("key", "preprocessing"))
+
+    def declared_changes(self, case: Case) -> list[str]:
+        """List what a case's model declares otherwise than in that commit; empty for a new case."""
+        names = self.find_names(case)
+        if names is None:
+            return []
+        model, recipe = names
+        after = self.declared["models"][case.model.name]
+        return declared_changes(self.base.models[model], after, recipe)
 
     def build(self, cases: Iterable[Case]) -> None:
         """Find or build the artifact of each case; `artifact` raises the error of a failed one."""

@@ -1,4 +1,4 @@
-"""Adjust a verdict to what else the run knows: tool chain, latency budget, float reference."""
+"""Adjust a verdict to what else the run knows, such as a changed tool chain or declaration."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from litegate.gate.state import GATE
 from litegate.measures.measurement import Outcome, Verdict
 from litegate.measures.names import Name
 from litegate.measures.wording import sentence
+from litegate.regression.base_artifacts import Counterpart
 from litegate.spec.cases import Case
 
 
@@ -23,13 +24,35 @@ def as_separated(item: pytest.Item, verdict: Verdict) -> Verdict:
     A fail stays: what is worse than a base built by this tool chain is worse by the change.
     """
     case = case_of(item)
-    sides = item.config.stash[GATE].session.counterparts
-    compared = (side for role, side in sides.items() if role in fixtures_of(item))
+    compared = _compared_with(item)
     is_mixed = case is not None and any(case.id in side.toolchain_changed for side in compared)
     if not is_mixed or verdict.outcome is Outcome.FAIL:
         return verdict
     note = "the tool chain changed too, and its effect is included"
     return replace(verdict, outcome=Outcome.INCONCLUSIVE, note=note)
+
+
+def _compared_with(item: pytest.Item) -> list[Counterpart]:
+    """Return the other commits whose artifacts a check asks for."""
+    sides = item.config.stash[GATE].session.counterparts
+    return [side for role, side in sides.items() if role in fixtures_of(item)]
+
+
+def with_declared_changes(item: pytest.Item, verdict: Verdict) -> Verdict:
+    """Add to a verdict against another commit what the model declares otherwise than there.
+
+    A pass needs no explanation.
+    """
+    case, measurement = case_of(item), verdict.measurement
+    if case is None or verdict.outcome is Outcome.PASS:
+        return verdict
+    facts = tuple(
+        f"changed since the {side.role}: {'; '.join(changes)}"
+        for side in _compared_with(item)
+        if (changes := side.declared_changes(case))
+    )
+    evidence = (*measurement.evidence, *facts)
+    return replace(verdict, measurement=replace(measurement, evidence=evidence))
 
 
 def as_note(item: pytest.Item, verdict: Verdict) -> Verdict:

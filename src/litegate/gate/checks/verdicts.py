@@ -31,7 +31,12 @@ from litegate.gate.checks.skipped_checks import (
     refuse_swallowed,
     refuse_unloadable,
 )
-from litegate.gate.checks.verdict_context import as_note, as_separated, with_reference
+from litegate.gate.checks.verdict_context import (
+    as_note,
+    as_separated,
+    with_declared_changes,
+    with_reference,
+)
 from litegate.gate.session import BASELINE, NotGated
 from litegate.gate.state import GATE, ROLES, Gate
 from litegate.measures.measurement import Measurement, Outcome, Verdict
@@ -168,7 +173,8 @@ def requirer(request: pytest.FixtureRequest) -> Iterator[Require]:
     def record(verdict: Verdict) -> Verdict | None:
         verdict = _on_runtime(item, as_separated(item, verdict))
         if gate.scene is None:
-            verdict = with_reference(item, as_note(item, verdict)).explained()
+            verdict = with_declared_changes(item, as_note(item, verdict))
+            verdict = with_reference(item, verdict).explained()
         measurement = verdict.measurement
         if problem := _wrong_subject(item, measurement):
             item.stash[_MISDIRECTED].append(problem)
