@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import html
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -121,7 +121,6 @@ def _sections(report: Report) -> Iterator[_Section]:
     yield _Section(title="NOT GATED", rows=_formatted(report["not_gated"], _not_gated))
     waived = _formatted(verdict_blocks(report, "waived"), _preformatted)
     yield _Section(title="Waived", rows=waived, is_folded=True)
-    yield _Section(title="Waivers", rows=_formatted(report.get("waivers") or [], _waiver))
     proofs = report.get("proofs") or []
     yield _Section(title="Proof of the gate", rows=_formatted(map(proof.title, proofs), _line))
     recipes = report["recipes"]
@@ -181,12 +180,6 @@ def _not_gated(row: Row) -> str:
 
 def _not_measured(row: Row) -> str:
     return _line(f"{row['id']}: {row['reason']}")
-
-
-def _waiver(waiver: Any) -> str:
-    if not isinstance(waiver, Mapping):
-        return _line(str(waiver))
-    return _line(", ".join(f"{key}: {value}" for key, value in waiver.items() if value))
 
 
 def _passed(row: Row) -> str:

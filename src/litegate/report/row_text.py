@@ -139,9 +139,10 @@ def compared_with(report: Report) -> list[str]:
     base = report.get("base")
     if not isinstance(base, Mapping):
         return []
-    ref, note = (str(base.get(key) or "") for key in ("ref", "note"))
-    commit = str(base.get("commit") or "")[:_SHORT_HASH]
-    return [part for part in (commit, ref, note) if part]
+    commit, ref, note = (str(base.get(key) or "") for key in ("commit", "ref", "note"))
+    # GitHub's event names the base by its hash, which says nothing besides the commit.
+    named = "" if commit and ref.endswith(commit) else ref
+    return [part for part in (commit[:_SHORT_HASH], named, note) if part]
 
 
 def counts(report: Report) -> str:

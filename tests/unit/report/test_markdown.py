@@ -64,7 +64,7 @@ def test_the_order_is_what_a_reader_needs():
     """What failed, what is unproven, what came to no verdict; what passed is folded at the end."""
     text = summary(full("name"))
     titles = ("## litegate: fail", "Failed (1)", "No verdict", "Not proven", "NOT GATED")
-    order = [text.index(title) for title in (*titles, "Waivers", "Recipes", "Passed")]
+    order = [text.index(title) for title in (*titles, "Recipes", "Passed")]
     assert order == sorted(order)
     assert text.rindex("<details>") > text.index("Recipes")
 
@@ -160,11 +160,19 @@ def test_the_base_is_named_where_there_is_one():
     assert "Compared with" not in summary(report(verdict(), base=None))
 
 
+def test_a_base_that_is_named_by_its_hash_is_named_once():
+    """GitHub's event of a pull request has no name of the base's branch."""
+    sha = "0123456789abcdef" * 2 + "01234567"
+    base = {"commit": sha, "ref": f"auto: {sha}", "note": ""}
+    text = summary(report(verdict(), base=base))
+    assert "<p>Compared with <code>0123456789ab</code></p>" in text
+
+
 def test_an_empty_section_is_left_out():
     """No heading without a row."""
     text = summary(report(verdict()))
     assert "Failed" not in text
-    assert "Waivers" not in text
+    assert "Waived" not in text
 
 
 @pytest.mark.parametrize(("write", "most"), [(summary, 1024 * 1024), (comment, 65536)])
