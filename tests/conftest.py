@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 from pathlib import Path
 
 import computed_once
@@ -10,6 +11,10 @@ import threaded_worker
 
 pytest_plugins = ["pytester"]
 computed_once.install()
+# A shell starts what it runs in the background with SIGINT ignored, and children inherit that. The
+# processes that tests interrupt are to end by it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # Modules and test items live to the end. Searching them for garbage, again and again as they grow,
 # would be a fifth of the time of collection.
 gc.disable()
