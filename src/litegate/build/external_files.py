@@ -12,6 +12,7 @@ from typing import final
 
 from litegate.build.certificate import CERTIFICATE, HISTORY, MODEL
 from litegate.build.store import BUILDS, EVALUATIONS, Store
+from litegate.core.digests import digest_of
 from litegate.core.errors import BuildError, ConfigError, DataError, LitegateError, StoreError
 from litegate.core.git import is_ignored
 from litegate.data import prepare
@@ -20,7 +21,6 @@ from litegate.data.prepare import current_digests, save_evaluation
 from litegate.data.sources import digest, expand_path, files_of, locate
 from litegate.runtimes.sandbox import run_in_sandbox
 from litegate.spec import Data, DataLocations, File
-from litegate.spec.artifact_keys import digest_of
 from litegate.spec.declared_files import watched_data
 from litegate.tflite.parser import parse
 

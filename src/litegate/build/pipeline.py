@@ -29,6 +29,7 @@ from litegate.build.store_arrays import (
     stored_keras_outputs,
 )
 from litegate.build.toolchain.protocol import CONVERTED, START
+from litegate.core.digests import digest_of
 from litegate.core.errors import (
     BuildError,
     ConfigError,
@@ -45,12 +46,11 @@ from litegate.spec.artifact_keys import (
     artifact_key,
     artifact_stem,
     data_key,
-    digest_of,
     file_digests,
-    module_digest,
     toolchain_digest,
 )
 from litegate.spec.declared_files import demand_declared
+from litegate.spec.relevant_source import module_digest
 
 Built = Artifact | LitegateError
 """An artifact, or the error that prevented it."""

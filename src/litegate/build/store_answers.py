@@ -11,6 +11,7 @@ from typing import Any, final
 import numpy as np
 
 from litegate.build.store import ANSWERS, Store
+from litegate.core.digests import digest_of
 from litegate.core.errors import LitegateError
 from litegate.data.disk_arrays import open_array
 from litegate.runtimes.inference import use_stored
@@ -19,7 +20,6 @@ from litegate.runtimes.litert import instruction_set
 from litegate.runtimes.outputs import Outputs
 from litegate.runtimes.runtime import key_parts
 from litegate.spec import Artifact, frames_of
-from litegate.spec.artifact_keys import digest_of
 from litegate.spec.runtimes import XNNPACK
 from litegate.tflite.ports import Port
 

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from litegate.build.store import BUILDS
+from litegate.core.digests import digest_of
 from litegate.core.errors import LitegateError
 from litegate.gate.session import GateSession
 from litegate.spec import Model
-from litegate.spec.artifact_keys import digest_of
 
 
 def model_rows(session: GateSession) -> list[dict[str, Any]]:

@@ -1,6 +1,10 @@
-"""Shorten digests for messages."""
+"""Digest values, and shorten digests for messages."""
 
 from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
 
 _DIGITS = 12
 """Hexadecimal digits: 48 bits tell two files or versions apart; all 64 digits would fill the line.
@@ -10,3 +14,9 @@ Comparisons use all of them."""
 def short_digest(digest: str) -> str:
     """Return the start of a SHA-256 or key, enough to recognize it in a message."""
     return digest[:_DIGITS]
+
+
+def digest_of(value: Any) -> str:
+    """Return the SHA-256 of a JSON value in canonical form: sorted keys, no spaces, ASCII."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()

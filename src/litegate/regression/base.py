@@ -21,13 +21,13 @@ from typing import Any, final
 from litegate.build.store import Store
 from litegate.build.store_folder import DECLARATIONS
 from litegate.core.child_process import ChildError, Finished, environment_for, own_module, run
+from litegate.core.digests import digest_of
 from litegate.core.errors import ConfigError, StoreCorrupt
 from litegate.core.escaping import listed
 from litegate.core.git import Commit, models_elsewhere, prefix, worktree
 from litegate.core.import_paths import PACKAGE, own_folders, path_for
 from litegate.regression.check_sources import declared_sources
 from litegate.regression.workflow_files import declared_workflows
-from litegate.spec.artifact_keys import digest_of
 
 _FILES = ("declaration.json",)
 NOTHING: Mapping[str, Any] = {

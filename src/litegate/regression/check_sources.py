@@ -21,7 +21,7 @@ from typing import Any, final
 from litegate.core.errors import ConfigError
 from litegate.regression.definition_code import binds_constants, is_definition, loose_code
 from litegate.regression.source_files import SourceFiles, Statement
-from litegate.spec.artifact_keys import roots
+from litegate.spec.relevant_source import roots
 
 _CALLED_BY_NAME = re.compile(
     r"pytest.*|__\w+__|(setup|teardown)(_\w+)?|(setUp|tearDown)(Module|Class)?"

@@ -12,19 +12,13 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from litegate.core.digests import short_digest
+from litegate.core.digests import digest_of, short_digest
 from litegate.core.errors import ConfigError
 from litegate.core.units import Number, Quantity, Unit
 from litegate.regression.source_digests import function_digest
 from litegate.regression.toolchain_pins import pinned_requirements
 from litegate.spec import ACCURACY_LIMITS, Budget, Command, Data, Model, Recipe, Regression
-from litegate.spec.artifact_keys import (
-    data_key,
-    digest_of,
-    files_digest,
-    program_digest,
-    toolchain_digest,
-)
+from litegate.spec.artifact_keys import data_key, files_digest, program_digest, toolchain_digest
 from litegate.spec.budget import limit_fields
 from litegate.spec.targets import load
 

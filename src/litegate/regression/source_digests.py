@@ -14,16 +14,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from litegate.core.digests import digest_of
 from litegate.core.options import GateOptions
 from litegate.regression.waivers import FILE
-from litegate.spec.artifact_keys import (
-    digest_of,
-    local_imports,
-    modules_digest,
-    parsed,
-    roots,
-    tree_digest,
-)
+from litegate.spec.relevant_source import local_imports, modules_digest, parsed, roots, tree_digest
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 

@@ -11,7 +11,7 @@ from typing import Any, final
 
 from litegate.core.import_paths import installed
 from litegate.regression.source_digests import altered, mentioned
-from litegate.spec.artifact_keys import Roots, imported, parsed, without_irrelevant
+from litegate.spec.relevant_source import Roots, imported, parsed, without_irrelevant
 
 
 @final

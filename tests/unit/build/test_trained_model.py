@@ -16,8 +16,9 @@ from litegate.cli import app
 from litegate.core.errors import BuildError, ConfigError, DataError, DataUnavailable
 from litegate.data.sources import digest, locate
 from litegate.spec import DataLocations
-from litegate.spec.artifact_keys import artifact_stem, source_digest
+from litegate.spec.artifact_keys import artifact_stem
 from litegate.spec.loader import discover, load_file
+from litegate.spec.relevant_source import source_digest
 
 DIGITS = datasets.digits()
 MODEL = """

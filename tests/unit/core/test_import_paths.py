@@ -9,7 +9,7 @@ import pytest
 import litegate
 from litegate.build.toolchain import failures
 from litegate.core.import_paths import PACKAGE, installed, own_folders, path_for
-from litegate.spec.artifact_keys import module_digest
+from litegate.spec.relevant_source import module_digest
 
 LITEGATE = Path(litegate.__file__).parent
 

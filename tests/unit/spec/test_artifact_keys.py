@@ -1,20 +1,13 @@
 """Keys change with what makes an artifact, and with nothing else."""
 
 import sys
-import textwrap
 from pathlib import Path
 
 import pytest
 
 import litegate as lg
 from litegate.core.errors import ConfigError
-from litegate.spec.artifact_keys import (
-    artifact_stem,
-    data_key,
-    module_digest,
-    source_digest,
-    toolchain_digest,
-)
+from litegate.spec.artifact_keys import artifact_stem, data_key, toolchain_digest
 from litegate.spec.loader import load_file
 
 MODEL = '''
@@ -137,26 +130,6 @@ def test_the_key_does_not_depend_on_where_the_checkout_lies(key, tmp_path_factor
         (elsewhere / "models" / name).write_text(text)
     model = load_file(elsewhere / "models" / "net.py", elsewhere)["net"]
     assert artifact_stem(model, model.recipe("int8_qat"), elsewhere) == here
-
-
-def test_import_cycles_end(tmp_path):
-    """Two modules that import each other are each read once."""
-    (tmp_path / "a.py").write_text("import b\n")
-    (tmp_path / "b.py").write_text("import a\n")
-    assert module_digest(tmp_path / "a.py", tmp_path)
-
-
-def test_layout_is_no_content():
-    """Formatting a file builds nothing again."""
-    tidy = textwrap.dedent("def f(a):\n    return (a,\n        1)\n")
-    assert source_digest(tidy) == source_digest("def f( a ): return (a, 1)\n")
-
-
-def test_a_file_that_does_not_parse_is_a_clear_error(tmp_path):
-    """The file is named."""
-    (tmp_path / "a.py").write_text("def f(:\n")
-    with pytest.raises(ConfigError, match=r"a\.py is not valid Python"):
-        module_digest(tmp_path / "a.py", tmp_path)
 
 
 def _made(factor):

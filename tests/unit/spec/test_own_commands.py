@@ -4,7 +4,8 @@ import pytest
 
 from litegate import Budget, Command
 from litegate.core.errors import ConfigError
-from litegate.spec.artifact_keys import program_digest, source_digest
+from litegate.spec.artifact_keys import program_digest
+from litegate.spec.relevant_source import source_digest
 from litegate.spec.runtimes import RUNTIMES, declare, find_command, runtime_names
 
 BOARD = Command(name="board", command="python tools/board.py --port '/dev/tty ACM0'")

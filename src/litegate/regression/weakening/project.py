@@ -7,11 +7,11 @@ from dataclasses import replace
 from difflib import unified_diff
 from typing import Any
 
+from litegate.core.digests import digest_of
 from litegate.core.options import OPTIONS
 from litegate.regression.weakening.addopts import STRICT, has_option, weakened_options
 from litegate.regression.weakening.types import Change, Weakening, digest_change
 from litegate.regression.workflow_files import is_pipeline, runs_gate
-from litegate.spec.artifact_keys import digest_of
 
 Declaration = Mapping[str, Any]
 """Everything that a checkout declares."""
