@@ -115,7 +115,7 @@ CHANGES = [
 
 
 @pytest.mark.parametrize(("declared", "said"), CHANGES, ids=["training", "recipe", "source"])
-def test_a_worse_file_is_shown_with_what_its_model_declares_otherwise(repository, declared, said):
+def test_a_worse_file_is_shown_with_what_its_model_declares_differently(repository, declared, said):
     """Whoever lowered the epochs by accident reads it beside the accuracy that was lost."""
     biased = revalue(GOOD, "dense/bias", lambda bias: bias + np.array([0, 0, 0, 10**6], bias.dtype))
     files = {"float32": tiny(Kind.FLOAT32), "int8_qat": biased}

@@ -60,7 +60,7 @@ class Counterpart:
         return all(before[part] == after[part] for part in ("key", "preprocessing"))
 
     def declared_changes(self, case: Case) -> list[str]:
-        """List what a case's model declares otherwise than in that commit; empty for a new case."""
+        """List what a case's model declares differently from that commit; empty for a new case."""
         names = self.find_names(case)
         if names is None:
             return []

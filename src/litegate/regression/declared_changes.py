@@ -1,4 +1,4 @@
-"""List what a model declares otherwise than in another commit, as far as its file depends on it.
+"""List what a model declares differently from another commit, as far as its file depends on it.
 
 A failed comparison names these changes: whoever lowered the epochs by accident sees it there.
 """

@@ -39,7 +39,7 @@ def _compared_with(item: pytest.Item) -> list[Counterpart]:
 
 
 def with_declared_changes(item: pytest.Item, verdict: Verdict) -> Verdict:
-    """Add to a verdict against another commit what the model declares otherwise than there.
+    """Add to a verdict against another commit what the model declares differently from it.
 
     A pass needs no explanation.
     """
