@@ -13,7 +13,7 @@ DIGITS, MNIST = "digits_cnn", "mnist_cnn"
 WHOLE = """
     extra_errors=lg.per_thousand(20), class_drop=lg.points(10), agreement=lg.percent(95),
     output_error=lg.percent(30), keras_difference=lg.quanta(8), compressed_size=lg.kib(6),
-    macs=10_000, arena=lg.kib(1), target="tflm",
+    macs=10_000, arena=lg.kib(4), target="tflm",
     slice_drop=lg.points(10), leaked_samples=0, metrics=(
         lg.metrics.f1(least=0.9, loss=0.05, class_loss=0.1, slice_loss=0.1, regression=0.02),
         lg.metrics.mean("error_rate", wrong, better="lower", bounded=True, most=0.1),
