@@ -205,6 +205,19 @@ def test_an_unrolled_recurrent_layer_is_quantized(networks: Project) -> None:
     assert np.abs(outputs(tflite, x).real - kept).max() < 0.3
 
 
+def test_a_separable_convolution_beside_a_named_one_is_quantized(networks: Project) -> None:
+    """The layers that tfmot replaces it by are unnamed: their names must not be those of others."""
+    built = networks.build("separated", "int8_qat")
+    graph = parse((built / "int8_qat" / "model.tflite").read_bytes())
+    names = [operator.name for operator in graph.main.operators]
+    assert [name for name in names if "CONV" in name] == [
+        "CONV_2D",
+        "DEPTHWISE_CONV_2D",
+        "CONV_2D",
+    ]
+    assert tensor_breaches(graph, Recipe(name="int8_qat", kind=Kind.INT8_QAT)) == ()
+
+
 def test_fine_tuning_has_its_own_rate(networks: Project) -> None:
     """A rate of zero, which is not the same as none, leaves the control's weights as they were."""
     built = networks.build("stands_still", "float32", "float32+1")

@@ -314,6 +314,21 @@ def unrolled(keras):
     return recurrent(keras, keras.layers.GRU(4, unroll=True))
 
 
+@declared(recipes=[int8_qat()])
+def separated(keras):
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            layers.InputLayer(input_shape=(8, 8)),
+            layers.Reshape((8, 8, 1)),
+            layers.Conv2D(8, 3, name="conv2d"),
+            layers.SeparableConv2D(16, 3, name="separable_conv2d"),
+            layers.Flatten(),
+            layers.Dense(10, name="dense"),
+        ]
+    )
+
+
 @declared()
 def talks(keras):
     import os, sys

@@ -206,7 +206,8 @@ class _ChildMonitor:
         return self._error(
             f"the build reported no progress for {self._timeout:g} s and was stopped",
             got=_hang_location(self._process, self._log, self._request.project) or self._tail(),
-            remedy="check for an endless loop there, or raise --litegate-build-timeout",
+            remedy="check for an endless loop there; on a busy machine raise "
+            "--litegate-build-timeout",
         )
 
     def _exit_error(self) -> LitegateError:

@@ -175,6 +175,13 @@ def test_strange_exception_while_converting_has_its_own_kind() -> None:
     assert failure(RuntimeError(), stage="convert", project=Path("/nowhere")).kind == "convert"
 
 
+def test_strange_exception_while_quantizing_names_the_way_out() -> None:
+    """Some errors of tfmot name none of litegate's arguments."""
+    error = failure(ValueError("Shape mismatch"), stage="quantize", project=Path("/nowhere"))
+    assert "tfmot failed" in error.what
+    assert "int8_ptq" in error.remedy
+
+
 def test_foreseen_failure_keeps_its_words() -> None:
     """What, expected, got and remedy are those of the error."""
     error = ToolchainError("config", "what", expected="this", got="that", remedy="so")

@@ -17,6 +17,8 @@ _LONGEST = 1500
 
 1,500 are some 15 lines, which fit a terminal with litegate's own sentence above them. The beginning
 is kept, which names the error; a cut may lose the operation that is named last."""
+_GENERATED = "__autograph_generated_file"
+"""Begins the names of files that TensorFlow writes into a temporary folder, below the store."""
 _LITEGATE = Path(__file__).resolve().parents[2]
 _KINDS: dict[type[LitegateError], str] = {
     DataUnavailable: "data-unavailable",
@@ -57,6 +59,9 @@ def failure(error: BaseException, *, stage: str, project: Path) -> Failure:
     if stage == "convert":
         remedy = "check for a layer or a shape that TensorFlow Lite does not support"
         return Failure(kind="convert", what="the conversion failed", got=text, remedy=remedy)
+    if stage == "quantize":
+        remedy = "leave the layer that it names out by float_layers=(...), or try int8_ptq"
+        return Failure(kind="other", what="tfmot failed", got=text, remedy=remedy)
     remedy = "search for this message in TensorFlow's documentation"
     return Failure(kind="other", what="an unexpected exception", got=text, remedy=remedy)
 
@@ -77,6 +82,8 @@ def user_location(trace: TracebackType | None, project: Path) -> tuple[str, int]
 def is_user_file(filename: str, project: Path) -> bool:
     """Return True if a file is below the project, not installed, and not part of litegate."""
     path = Path(filename).resolve()
+    if path.name.startswith(_GENERATED):
+        return False
     # A virtual environment often lies inside the project.
     is_installed = path.is_relative_to(Path(sys.prefix).resolve()) or "site-packages" in path.parts
     return (

@@ -22,6 +22,8 @@ from litegate.build.toolchain.tensor_samples import (
 from litegate.spec import Recipe
 
 _UNSUPPORTED = re.compile(r"[Ll]ayer (?P<name>[^\s:]+):<class '(?P<kind>[^']+)'> is not supported")
+_COUNTED = re.compile(r"(?s)(.*?)(?:_([0-9]+))?")
+"""A layer's name, as tf_keras makes it of a stem and a counter, which starts without a number."""
 _PROBES = 8
 """Samples that an annotated network is compared on: few suffice, for equal weights agree on all.
 
@@ -52,6 +54,7 @@ def quantize(
             _check_float_layers(network, recipe)
         _check_annotates(network, recipe)
         scheme = _preserving_scheme(recipe)
+        _count_names(network)
         apply = partial(api.quantize_apply, scheme=scheme) if scheme else api.quantize_apply
         return _refuse_unsupported(apply, network)
 
@@ -128,6 +131,22 @@ def _annotated_names(annotated: Network) -> set[str]:
 
     wrapper = quantize_annotate.QuantizeAnnotate
     return {layer.layer.name for layer in annotated.layers if isinstance(layer, wrapper)}
+
+
+def _count_names(annotated: Network) -> None:
+    """Let tf_keras count the names that layers were given, so that it gives none of them again.
+
+    It names a layer by a counter that knows its own names alone. tfmot replaces a SeparableConv2D
+    by layers without a name; one that got the name of another layer would get its weights, too.
+    """
+    from tf_keras.src import backend  # tf_keras has no public way to its counters
+
+    counters = backend.get_default_graph_uid_map()
+    for layer in getattr(annotated, "layers", ()):
+        name = getattr(layer, "layer", layer).name  # of the layer in an annotation's wrapper
+        if counted := _COUNTED.fullmatch(name):
+            stem, number = counted.groups()
+            counters["", stem] = max(counters["", stem], int(number or 0) + 1)
 
 
 def _preserving_scheme(recipe: Recipe) -> Any:
