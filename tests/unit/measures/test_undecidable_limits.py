@@ -145,6 +145,20 @@ def test_a_split_of_one_class_proves_nothing(per_class, lint):
     assert ('every sample is of class "cat"' in sentence) is lint
 
 
+@pytest.mark.parametrize(
+    ("per_class", "note"),
+    [
+        ({"cat": 1, "dog": 1}, ""),
+        ({"cat": 1, "dog": 1, "ox": 0}, "1 of 3 classes have no sample, so mistakes"),
+        ({"cat": 9, "dog": 9, "ox": 0, "yak": 0}, "2 of 4 classes have no sample, so mistakes"),
+    ],
+)
+def test_classes_without_a_sample_are_named(per_class, note):
+    sentence = told(Budget(), per_class=per_class).get("evaluation split", "")
+    assert note in sentence
+    assert ("ox" in sentence) is bool(note)
+
+
 def test_agreement_with_a_base_finer_than_the_split():
     """As any other floor."""
     for floor, lint in ((99, False), (99.9, True)):

@@ -9,6 +9,7 @@ A lint is a sentence, never a verdict. The thresholds are those of the verdicts 
   or two flip by chance, and from three on a run without a flip proves it.
 - A drop deserves a second look if it lets the errors double, which a limit in points hides.
 - Samples of a single class prove nothing: a network that knows no other answer gets all right.
+  Mistakes in a class without a sample go unseen.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from litegate.core.errors import MeasurementError
+from litegate.core.escaping import listed
 from litegate.core.units import Number, Quantity, Unit, text
 from litegate.measures.accuracy.runtime_agreement import REFERENCE_SAMPLES
 from litegate.measures.accuracy.shares import groups_in_words
@@ -84,7 +86,7 @@ def undecidable_limit_notes(
     notes += [
         _group_too_fine(noun, limit, sizes) for noun, (limit, sizes) in groups.items() if limit
     ]
-    notes += [_single_class(per_class)]
+    notes += [_single_class(per_class) or _classes_without_sample(per_class)]
     return tuple(note for note in notes if note)
 
 
@@ -158,6 +160,16 @@ def _single_class(per_class: Mapping[str, int]) -> str:
     return (
         f'evaluation split: every sample is of class "{present[0]}": a network that always answers'
         " this gets all right, so no limit of accuracy or agreement proves anything"
+    )
+
+
+def _classes_without_sample(per_class: Mapping[str, int]) -> str:
+    absent = [name for name, n in per_class.items() if not n]
+    if not absent:
+        return ""
+    return (
+        f"evaluation split: {len(absent)} of {groups_in_words(len(per_class), 'class')} have no"
+        f" sample, so mistakes in them go unseen: {listed(absent)}"
     )
 
 
