@@ -42,14 +42,18 @@ class Cause:
 
     @property
     def stopped(self) -> str:
-        """The count of stopped checks, if there are several: "stopped 31 checks: test_a ..."."""
+        """The count of stopped checks: "stopped 12 checks: test_a, test_b and 10 more".
+
+        Empty for a single one. A check of several runtimes or recipes has a case of each.
+        """
         if len(self.rows) == 1:
             return ""
         names = list(dict.fromkeys(row["check"] for row in self.rows))
-        shown = names[:_MOST_NAMED]
-        rest = sum(row["check"] not in shown for row in self.rows)
-        others = f" and {rest:,} more" if rest else ""
-        return plain(f"stopped {len(self.rows):,} checks: {', '.join(shown)}{others}")
+        checks = f"{len(names):,} check{'' if len(names) == 1 else 's'}"
+        cases = "" if len(names) == len(self.rows) else f"{len(self.rows):,} cases of "
+        rest = len(names) - _MOST_NAMED
+        others = f" and {rest:,} more" if rest > 0 else ""
+        return plain(f"stopped {cases}{checks}: {', '.join(names[:_MOST_NAMED])}{others}")
 
     @property
     def lines(self) -> list[str]:

@@ -148,10 +148,11 @@ def test_a_row_of_the_table_has_value_limit_margin_and_evidence(run):
     ("checks", "stopped"),
     [
         (["a"], ""),
-        (["a", "a"], "stopped 2 checks: a"),
+        (["a", "a"], "stopped 2 cases of 1 check: a"),
         (["a", "b"], "stopped 2 checks: a, b"),
         (["a", "b", "c"], "stopped 3 checks: a, b and 1 more"),
-        (["a"] * 3 + ["b"] * 30, "stopped 33 checks: a, b"),
+        (["a"] * 3 + ["b"] * 30, "stopped 33 cases of 2 checks: a, b"),
+        (["a"] * 3 + ["b", "c"], "stopped 5 cases of 3 checks: a, b and 1 more"),
     ],
 )
 def test_a_cause_is_printed_once_and_counts_what_it_stopped(run, checks, stopped):

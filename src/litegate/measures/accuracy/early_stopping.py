@@ -117,8 +117,14 @@ class JudgedSamples:
             return self.stop.explain(measurement)
         if not self.may_stop:
             return measurement
-        judged = f"all {len(self.split.x):,} samples"
-        return replace(measurement, evidence=(judged, *measurement.evidence))
+        n = f"{len(self.split.x):,}"
+        others = [line for line in measurement.evidence if line not in _counts_of_all(n)]
+        return replace(measurement, evidence=(f"all {n} samples", *others))
+
+
+def _counts_of_all(n: str) -> tuple[str, str]:
+    """Return the lines by which measures that know no early stopping count all samples."""
+    return f"{n} samples", f"{n} of {n} samples"
 
 
 def judge_samples(
