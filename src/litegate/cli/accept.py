@@ -29,8 +29,8 @@ from litegate.regression.waivers import (
     without_parameters,
 )
 from litegate.report.json_report import JSON_NAME, report_file
-from litegate.report.outcomes import without_verdict
-from litegate.report.row_text import error_text, judged_commit
+from litegate.report.outcomes import NOT_JUDGED_ON, without_verdict
+from litegate.report.row_text import error_text, headline, judged_commit
 from litegate.report.schema import SCHEMA_VERSION
 
 _DAYS = 90
@@ -97,9 +97,16 @@ def accept(
         _check_value(accepted, value, day)
     path = add(options.project, list(accepted), day)
     for waiver, row in accepted.items():
-        typer.echo(f"accepted until {last_day}: {plain_lines(row['sentence'])}")
+        typer.echo(f"accepted until {last_day}: {headline(row)}")
         typer.echo(f"  waiver accepts: {plain(_written(waiver, row, is_given=value is not None))}")
+    for note in _unjudged_runtimes(last_run):
+        typer.echo(f"{note}: a verdict there needs a waiver of its own")
     typer.echo(f"wrote {path.name}: commit it")
+
+
+def _unjudged_runtimes(report: Mapping[str, Any]) -> list[str]:
+    """Return the note on runtimes that the run left out, which CI judges; empty without one."""
+    return [plain(note) for note in report["notes"] if note.startswith(NOT_JUDGED_ON)]
 
 
 def _without_waiver(rows: Sequence[Row], waivers: Sequence[Waiver], today: date) -> list[Row]:

@@ -33,6 +33,7 @@ from litegate.regression.weakening import (
     compare_model,
     compare_project,
 )
+from litegate.report.outcomes import NOT_JUDGED_ON
 from litegate.spec.cases import Case
 
 if TYPE_CHECKING:
@@ -197,7 +198,7 @@ class Gate:
         unjudged = self.session.unjudged_runtimes()
         notes = [f"only some of the checks were run: {plain(how)}"] if how else []
         if unjudged:
-            notes.append(f"NOT JUDGED ON {', '.join(unjudged)}, as --litegate-runtime asks")
+            notes.append(f"{NOT_JUDGED_ON} {', '.join(unjudged)}, as --litegate-runtime asks")
         if left_out:
             count = f"{len(left_out)} of {len(self.recorder.offered)} checks were left out"
             notes.append(f"{count}, such as {plain(left_out[0])}")

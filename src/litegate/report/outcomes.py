@@ -15,6 +15,8 @@ PROOF = "--prove"
 """The id of an error which says that a candidate's proof does not hold."""
 UNPROVEN = "gate not proven"
 """The word for a run whose only errors are failed proofs."""
+NOT_JUDGED_ON = "NOT JUDGED ON"
+"""Begins the text about runtimes on which a run did not judge."""
 _UNLIMITED = 1e12
 """Weighs the margin to a limit of 0, which has no relative size, above every relative margin."""
 

@@ -79,7 +79,7 @@ def _change_of_field(case: Case, row: Row, owner: str, name: str) -> str:
     value = _declaration(case, row) if row["measurement"] == Name.INTERFACE_CHANGES else "..."
     limit = f"{owner.capitalize() if owner in _OWNERS else owner}({name}={value})"
     if line is None and case.model.prebuilt:
-        return f"{_subject(case)}, or {_place(row)} {limit}"
+        return f"{_subject(case)}, or set {limit} in {_place(row)}"
     if line is None:
         return f"{_place(row)}, or its limit {limit}"
     declared = f"{row['file']}:{line} {limit}"

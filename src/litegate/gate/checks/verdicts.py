@@ -42,6 +42,7 @@ from litegate.gate.state import GATE, ROLES, Gate
 from litegate.measures.measurement import Measurement, Outcome, Verdict
 from litegate.measures.runtimes import on_runtime
 from litegate.measures.subjects import wrong_subject
+from litegate.report.outcomes import NOT_JUDGED_ON
 from litegate.report.run_record import Place, error_row, verdict_row
 from litegate.runtimes.runtime import demand, missing
 from litegate.spec import Artifact, Evaluation
@@ -70,8 +71,8 @@ def runtime(request: pytest.FixtureRequest, name: str) -> str:
     if reason := missing(name):
         if request.config.stash[GATE].options.in_ci:
             demand(name)
-        request.node.stash[OMITTED] = f"NOT JUDGED ON {name}: {reason}"
-        pytest.skip(f"NOT JUDGED ON {name}: {reason}")
+        request.node.stash[OMITTED] = f"{NOT_JUDGED_ON} {name}: {reason}"
+        pytest.skip(f"{NOT_JUDGED_ON} {name}: {reason}")
     return name
 
 
