@@ -110,7 +110,7 @@ STRIPPED = "lg.recipes.int8_qat(name='int8_qat', from_scratch=True, strip=True)"
 CHANGES = [
     ({"arguments": "training=lg.Training(epochs=4)"}, "Training(epochs=4), was 1"),
     ({"recipes": STRIPPED}, "int8_qat: strip=True, was None"),
-    ({}, "code of models/tiny.py, or of its imports"),
+    ({}, "code of models/tiny.py, of its imports, or a file that it reads"),
 ]
 
 

@@ -106,7 +106,8 @@ def accept(
 
 def _unjudged_runtimes(report: Mapping[str, Any]) -> list[str]:
     """Return the note on runtimes that the run left out, which CI judges; empty without one."""
-    return [plain(note) for note in report["notes"] if note.startswith(NOT_JUDGED_ON)]
+    notes = map(str, report.get("notes") or ())
+    return [plain(note) for note in notes if note.startswith(NOT_JUDGED_ON)]
 
 
 def _without_waiver(rows: Sequence[Row], waivers: Sequence[Waiver], today: date) -> list[Row]:

@@ -24,7 +24,9 @@ def declared_changes(before: Declaration, after: Declaration, recipe: str) -> li
         return []
     if before["stems"][recipe] == after["stems"][recipe]:
         return []
-    return [*_declared(before, after, recipe)] or [f"code of {after['file']}, or of its imports"]
+    return [*_declared(before, after, recipe)] or [
+        f"code of {after['file']}, of its imports, or a file that it reads"
+    ]
 
 
 def _declared(before: Declaration, after: Declaration, recipe: str) -> Iterator[str]:

@@ -65,7 +65,6 @@ class Project:
         folder = self.path / ".litegate" / "report"
         folder.mkdir(parents=True)
         report = {"schema_version": 2, "verdicts": verdicts, "errors": errors, "strict": strict}
-        report["notes"] = []
         (folder / "report.json").write_text(json.dumps(report | changed))
         return self
 
