@@ -210,6 +210,14 @@ def test_slow_models_get_more_time(milliseconds, seconds):
     assert budget_for(cost) == seconds
 
 
+@pytest.mark.parametrize(("factor", "seconds"), [(0.999, 3), (1.0, 3), (1.001, 10)])
+def test_models_that_are_slowly_created_get_more_time(factor, seconds):
+    """Just below, exactly, and just above eight epochs in three seconds."""
+    timed = Pace(create=0, candidate=1e-3, reference=1e-6).epoch
+    cost = Pace(create=factor * 3 / 8 - timed, candidate=1e-3, reference=1e-6)
+    assert budget_for(cost) == seconds
+
+
 CONTEST = LatencyContest(candidate=b"c", reference=b"r", sample=np.zeros((1, 2)), limit=LIMIT)
 PASSED, UNDECIDED = judged([UNDER] * 8), judged([LIMIT] * 400)
 FAILED = judged([OVER] * 11)

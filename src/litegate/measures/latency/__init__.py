@@ -67,9 +67,9 @@ def latency_ratio(  # noqa: PLR0913 keywords only
     split. The measurement is decided for exactly `limit`, a ratio such as 1.025, and raises if it
     is compared with another limit; with None it is only reported. The `models` gated in one run
     share the chance of a false fail. `budget` is in seconds; None means 3 s, or 10 s if an
-    invocation takes more than 2 ms. A growth of up to `floor` seconds is allowed, too. `here` and
-    `elsewhere` time the contest and its confirmation; on another runtime than the default the
-    device's own times decide, in at most 32 pairs.
+    invocation takes more than 2 ms or eight pairs do not fit into 3 s. A growth of up to `floor`
+    seconds is allowed, too. `here` and `elsewhere` time the contest and its confirmation; on
+    another runtime than the default the device's own times decide, in at most 32 pairs.
 
     Raises ConfigError for a limit that cannot be kept reliably, ArtifactError if LiteRT refuses an
     artifact, MeasurementError for an empty evaluation split or a confirmation without a decision.

@@ -134,8 +134,13 @@ class Decision:
 
 
 def budget_for(cost: Pace) -> float:
-    """Return the seconds that models of this speed may take."""
-    return SLOW_BUDGET if cost.invoke > SLOW_INVOCATION else FAST_BUDGET
+    """Return the seconds that models of this speed may take.
+
+    Interpreters may take longer to create than to run: those of a model with many operators, on a
+    busy machine. Without time for enough of them, a file many times slower would be inconclusive.
+    """
+    is_slow = cost.invoke > SLOW_INVOCATION or not fits_budget(cost, FAST_BUDGET)
+    return SLOW_BUDGET if is_slow else FAST_BUDGET
 
 
 def fits_budget(cost: Pace, budget: float) -> bool:
