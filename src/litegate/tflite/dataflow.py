@@ -1,4 +1,4 @@
-"""Check that what a graph reads is written before, and that what it calls exists."""
+"""Check that a graph reads what is written before, and in full, and calls what exists."""
 
 from __future__ import annotations
 
@@ -30,6 +30,21 @@ def check_order(subgraph: Subgraph) -> None:
         ready.update(operator.outputs)
     if not ready.issuperset(subgraph.outputs):
         raise MalformedError(f"graph {subgraph.index} has an output that no operator writes")
+
+
+def check_densified(subgraph: Subgraph) -> None:
+    """Raise MalformedError if an operator other than DENSIFY reads a sparse tensor.
+
+    XNNPACK of LiteRT 2.3.0 does not look whether a weight is sparse: it reads as many bytes as a
+    dense one has, past the end of the buffer, so that answers depend on what is in memory there.
+    """
+    sparse = {tensor.index for tensor in subgraph.tensors if tensor.is_sparse}
+    for operator in subgraph.operators:
+        if operator.name != "DENSIFY" and (read := sparse.intersection(operator.inputs)):
+            raise MalformedError(
+                f"operator {operator.index}, {operator.name}, reads the sparse tensor {min(read)} "
+                "without a DENSIFY: LiteRT would read past its end"
+            )
 
 
 _SCRATCH_OPERANDS = {"ethos-u": (2, 3)}

@@ -58,6 +58,8 @@ class Tensor:
     """Size of its buffer in the file, in bytes."""
     is_variable: bool = False
     """Its value persists from one invocation to the next."""
+    is_sparse: bool = False
+    """Its buffer has only the values that tables locate; all others are zero."""
 
     @property
     def is_constant(self) -> bool:

@@ -25,7 +25,7 @@ from litegate.tflite.bounded_reads import (
     text,
     within,
 )
-from litegate.tflite.dataflow import check_calls, check_order
+from litegate.tflite.dataflow import check_calls, check_densified, check_order
 from litegate.tflite.graph import (
     ABSENT,
     Buffer,
@@ -187,6 +187,7 @@ def _subgraphs(
             outputs=indices(file, outputs, len(tensors), f"output of graph {index}"),
         )
         check_order(subgraph)
+        check_densified(subgraph)
         yield subgraph
 
 
@@ -218,6 +219,7 @@ def tensor_of(
         # Buffer 0 stands for none: runtimes do not read what it may contain.
         nbytes=buffers[raw.Buffer()].size if raw.Buffer() else 0,
         is_variable=bool(raw.IsVariable()),
+        is_sparse=raw.Sparsity() is not None,
     )
     _check_shape(what, shape, tensor.shape_signature)
     _check_bytes(what, tensor, _stored_count(schema, file, what, tensor, raw.Sparsity()))

@@ -33,12 +33,14 @@ def sparse(segments, indices, vector="Uint8Vector", size=0):
     )
 
 
-def weights(levels, order=(0, 1, 2, 3), blocks=(0, 1), shape=(4, 6), stored=12):
+def weights(levels, order=(0, 1, 2, 3), blocks=(0, 1), shape=(4, 6), stored=12, *, unpacked=True):
     """A file of one dense layer, whose weights have these tables and `stored` bytes."""
     writer = ModelWriter("one sparse layer")
     x = writer.computed("x", "float32", (1, 6))
-    weight = writer.constant("weight", np.zeros(stored, np.int8))
-    y = writer.operator("FULLY_CONNECTED", 1, [x, weight], writer.computed("y", "float32", (1, 4)))
+    read = weight = writer.constant("weight", np.zeros(stored, np.int8))
+    if unpacked:
+        read = writer.operator("DENSIFY", 1, [weight], writer.computed("dense", "int8", (4, 6)))
+    y = writer.operator("FULLY_CONNECTED", 1, [x, read], writer.computed("y", "float32", (1, 4)))
 
     def change(model):
         tensor = model.subgraphs[0].tensors[weight]
@@ -58,7 +60,7 @@ PLAIN = {"order": (0, 1), "blocks": ()}
 @pytest.mark.parametrize("vector", VECTORS)
 def test_blocks_are_read(vector):
     rows = sparse([0, 2, 3], [0, 1, 2], vector)
-    (_, weight, _) = parse(weights([dense(2), rows, dense(2), dense(2)])).main.tensors
+    _, weight, *_ = parse(weights([dense(2), rows, dense(2), dense(2)])).main.tensors
     assert (weight.shape, weight.nbytes) == ((4, 6), 12)
 
 
@@ -121,3 +123,10 @@ def replaced(level, number):
 def test_tables_that_contradict_each_other_are_refused(levels, more, reason):
     with pytest.raises(ArtifactError, match=reason):
         parse(weights(levels, **more))
+
+
+def test_a_layer_reads_sparse_weights_only_behind_a_densify():
+    """XNNPACK takes them for dense ones, and reads past their end."""
+    with pytest.raises(ArtifactError) as refused:
+        parse(weights(SQUARES, unpacked=False))
+    assert "operator 0, FULLY_CONNECTED, reads the sparse tensor 1 without" in refused.value.got
