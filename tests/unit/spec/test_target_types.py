@@ -1,6 +1,8 @@
 """Types that targets take, operator by operator, as their own runtimes and compilers decide."""
 
+import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 from compiled import vela
 from recurrent import lstm, svdf
 from single import (
@@ -24,7 +26,7 @@ from streaming import streaming
 from litegate.measures.structure.target import target_breaches
 from litegate.spec import Kind
 from litegate.spec.targets import Rule, Target, load
-from litegate.testing import tiny
+from litegate.testing import edit, tiny
 from litegate.tflite.parser import parse
 
 
@@ -156,6 +158,26 @@ def test_a_computed_axis_is_not_known_to_be_the_last_one():
     mine = Target(name="mine", source="here", digest="0" * 64, operators=rules)
     (found,) = target_breaches(parse(transpose_conv()), mine)
     assert "axis computed, allowed: the last one" in found
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "got"),
+    [((2,), "INT32", "int32 of shape (2,)"), ((1,), "STRING", "string of shape (1,)")],
+)
+def test_an_axis_of_many_bytes_is_no_number(shape, dtype, got):
+    """A number of thousands of digits cannot be printed."""
+
+    def change(model):
+        graph = model.subgraphs[0]
+        axis = graph.tensors[graph.operators[0].inputs[1]]
+        axis.shape, axis.type = list(shape), getattr(schema.TensorType, dtype)
+        size = 4 * shape[0] if dtype == "INT32" else 10_000
+        model.buffers[axis.buffer].data = np.ones(size, np.uint8)
+
+    rules = {"ARG_MAX": Rule(last_axis=1)}
+    mine = Target(name="mine", source="here", digest="0" * 64, operators=rules)
+    (found,) = target_breaches(parse(edit(arg_max("int32"), change)), mine)
+    assert f"axis {got}, allowed: the last one" in found
 
 
 @pytest.mark.parametrize(

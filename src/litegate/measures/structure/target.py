@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -295,10 +295,13 @@ def _last_axis(context: OperatorContext, rule: Rule) -> Breaches:
         return
     rank = len(context.read[0][0].shape)
     for axis in context.operands((rule.last_axis,)):
-        data = context.graph.buffers[axis.buffer].data
-        value = int.from_bytes(data, sys.byteorder, signed=True) if axis.is_constant else None
-        if value not in (rank - 1, -1):
-            got = "computed" if value is None else value
+        data = bytes(context.graph.buffers[axis.buffer].data)
+        is_number = axis.dtype in ("int32", "int64") and math.prod(axis.shape) == 1
+        value = int.from_bytes(data, "little", signed=True) if is_number else None
+        if not axis.is_constant:
+            yield "axis computed, allowed: the last one"
+        elif value not in (rank - 1, -1):
+            got = value if is_number else f"{axis.dtype} of shape {axis.shape}"
             yield f"axis {got}, allowed: the last one"
 
 
