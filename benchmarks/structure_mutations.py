@@ -26,6 +26,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -89,9 +90,11 @@ def main() -> None:
         return
     counts, problems = read_all(mutants, given)
     if given.gated:
-        more, worse = through_the_gate(mutants, given.gated)
-        counts |= more
-        problems += worse
+        shares = [(mutants, given.gated, k, given.workers) for k in range(given.workers)]
+        with ProcessPoolExecutor(given.workers) as pool:
+            for ended, worse in pool.map(through_the_gate, *zip(*shares, strict=True)):
+                counts.setdefault("gated", Counter()).update(ended)
+                problems += worse
     print(json.dumps({"outcomes": counts, "problems": problems}, indent=None if given.json else 1))
     sys.exit(bool(problems))
 
@@ -189,6 +192,7 @@ def read_all(mutants: Mutants, given: Any) -> tuple[dict[str, Counter[str]], lis
                     problems.append(f"file {worker.number}, {edits}, {ended}: {problem}")
                     print(problems[-1], file=sys.stderr, flush=True)
                     if given.keep:
+                        given.keep.mkdir(exist_ok=True)
                         kept = given.keep / f"{worker.number}.tflite"
                         kept.write_bytes(mutants.make(worker.number)[2])
                 if worker.number % 1000 == 0:
@@ -225,31 +229,36 @@ def _answers(busy: list[Worker]) -> list[tuple[Worker, list[str]]]:
     return done
 
 
-def through_the_gate(mutants: Mutants, count: int) -> tuple[dict[str, Counter[str]], list[str]]:
-    """Take files that LiteRT runs through strip and the gate, `count` of them."""
+def through_the_gate(
+    mutants: Mutants, count: int, share: int, shares: int
+) -> tuple[Counter[str], list[str]]:
+    """Take one of equal shares of files that LiteRT runs through strip and the gate.
+
+    `count` files in all. Return the outcomes, and what must not be.
+    """
     benches = {source.name: bench(source) for source in sources()}
-    counts: dict[str, Counter[str]] = {"gated": Counter()}
+    counts: Counter[str] = Counter()
     problems: list[str] = []
     waiting: list[Damaged] = []
-    number = stood = 0
+    number, stood, wanted = share, 0, count // shares + (share < count % shares)
     with tempfile.TemporaryDirectory() as folder:
         place = Place(Path(folder), benches)
-        while stood < count:
-            number += 1
+        while stood < wanted:
+            number += shares
             source, edits, tflite = mutants.make(number, gated=True)
+            name = f"gated {number}, {source}, {edits}"
             try:
                 ended, is_standing = outcome(benches[source], tflite, SECONDS)
-            except AssertionError as error:
+            except Exception:  # noqa: BLE001 the others are gated; each is reported
                 ended, is_standing = "problem", False
-                problems.append(f"gated {number}, {source}, {edits}: {error}")
-            counts["gated"][ended] += 1
+                problems.append(f"{name}: {traceback.format_exc(limit=-3)}")
+            counts[ended] += 1
             if not is_standing:
                 continue
             stood += 1
             said, end = forked(lambda: stripped_answers(tflite), 4 * SECONDS)  # noqa: B023
             if said or end:
-                how = said or signal.Signals(end).name
-                problems.append(f"gated {number}, {source}, {edits}, strip: {how}")
+                problems.append(f"{name}, strip: {said or signal.Signals(end).name}")
             one = Damaged(
                 name=f"f{number}",
                 source=source,
@@ -259,10 +268,11 @@ def through_the_gate(mutants: Mutants, count: int) -> tuple[dict[str, Counter[st
                 stood=True,
             )
             waiting.append(one)
-            if len(waiting) == TOGETHER or stood == count:
+            if len(waiting) == TOGETHER or stood == wanted:
                 problems += gated(place, waiting, SECONDS)
                 waiting = []
-                print(f"{stood:,} of {count:,} gated", *problems, sep="\n", file=sys.stderr)
+                told = f"{stood:,} of {wanted:,} gated, {len(problems)} problems"
+                print(f"share {share}: {told}", *problems[-1:], sep="\n", file=sys.stderr)
     return counts, problems
 
 
