@@ -41,10 +41,8 @@ def check_densified(subgraph: Subgraph) -> None:
     sparse = {tensor.index for tensor in subgraph.tensors if tensor.is_sparse}
     for operator in subgraph.operators:
         if operator.name != "DENSIFY" and (read := sparse.intersection(operator.inputs)):
-            raise MalformedError(
-                f"operator {operator.index}, {operator.name}, reads the sparse tensor {min(read)} "
-                "without a DENSIFY: LiteRT would read past its end"
-            )
+            what = f"operator {operator.index}, {operator.name},"
+            raise MalformedError(f"{what} reads the sparse tensor {min(read)} without a DENSIFY")
 
 
 _SCRATCH_OPERANDS = {"ethos-u": (2, 3)}
