@@ -19,7 +19,7 @@ ACTIONS = [
 FORMS = [Path(f".github/ISSUE_TEMPLATE/{name}.yml") for name in ("bug", "feature")]
 TOOLS = Path(sys.executable).parent
 COMMAND = re.compile(
-    r"(pip install|pip wheel|pytest|litegate|\.ci/run)\b[^;|\n]*|rm -rf \.litegate/report"
+    r"((pip|npm) install|pip wheel|pytest|litegate|\.ci/run)\b[^;|\n]*|rm -rf \.litegate/report"
 )
 
 

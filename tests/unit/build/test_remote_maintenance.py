@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from s3_stores import KEY, OTHER, object_with, objects, overwrite
+from bucket_stores import KEY, OTHER, object_with, objects, overwrite
 
 from litegate.build import remote_maintenance, remote_store
 from litegate.build.bucket import Bucket
@@ -126,9 +126,9 @@ def test_who_only_reads_removes_nothing(remote, machine):
     assert len(entries(remote)) == 2
 
 
-def test_a_bucket_that_fails_is_an_error(remote, monkeypatch):
+def test_a_bucket_that_fails_is_an_error(remote, reach):
     """A command has nothing to go on with."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    reach("http://127.0.0.1:9")
     remote.bucket = Bucket(remote.url)
     for act in (lambda: entries(remote), lambda: prune(remote, ()), lambda: list(verify(remote))):
         with pytest.raises(StoreError, match=remote.url):

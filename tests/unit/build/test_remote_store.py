@@ -5,9 +5,9 @@ import threading
 import time
 from itertools import count
 
-import buckets
 import pytest
-from s3_stores import KEY, OTHER, object_with, objects, overwrite, use
+from bucket_proxy import STOP, proxy
+from bucket_stores import KEY, OTHER, object_with, objects, overwrite
 
 from litegate.build import bucket as bucket_module
 from litegate.build import remote_store
@@ -208,12 +208,12 @@ def test_a_readonly_run_writes_nothing(machine, put, url):
     assert Store(second.root).get(EVALUATIONS, KEY)["a"] == b"built here"
 
 
-@pytest.mark.parametrize("status", [403, 503, buckets.STOP])
-def test_a_failing_server_is_reported_once(machine, put, monkeypatch, s3, status):
+@pytest.mark.parametrize("status", [403, 503, STOP])
+def test_a_failing_server_is_reported_once(machine, put, server, reach, status):
     """The run goes on with its folder, and asks no more."""
     requests = []
-    with buckets.proxy(s3, lambda request: requests.append(request) or status) as endpoint:
-        use(monkeypatch, endpoint)
+    with proxy(server.address, lambda request: requests.append(request) or status) as endpoint:
+        reach(endpoint)
         store, notices = machine("only")
         put(store, b"samples")
         asked = len(requests)
@@ -226,23 +226,23 @@ def test_a_failing_server_is_reported_once(machine, put, monkeypatch, s3, status
 
 
 @pytest.mark.parametrize("status", [403, 503])
-def test_a_required_store_fails_the_run(machine, put, monkeypatch, s3, status):
+def test_a_required_store_fails_the_run(machine, put, server, reach, url, status):
     """The error names the store and the option."""
-    with buckets.proxy(s3, lambda _: status) as endpoint:
-        use(monkeypatch, endpoint)
+    with proxy(server.address, lambda _: status) as endpoint:
+        reach(endpoint)
         store, _ = machine("only", required=True)
         for act in (store.remote.demand_reachable, lambda: put(store, b"samples")):
-            with pytest.raises(StoreError, match=r"s3://[\s\S]*--litegate-store-required"):
+            with pytest.raises(StoreError, match=rf"{url}[\s\S]*--litegate-store-required"):
                 act()
 
 
-def test_a_silent_server_costs_few_seconds(machine, put, monkeypatch, s3):
+def test_a_silent_server_costs_few_seconds(machine, put, monkeypatch, server, reach):
     """The limits of the time, divided by ten."""
     for name in ("_TIMEOUT", "_RETRY_TIMEOUT"):
         monkeypatch.setattr(bucket_module, name, getattr(bucket_module, name) / 10)
     assert bucket_module._TIMEOUT * 10 + bucket_module._RETRY_TIMEOUT * 10 <= 10
-    with buckets.proxy(s3, lambda _: time.sleep(5) or buckets.STOP) as endpoint:
-        use(monkeypatch, endpoint)
+    with proxy(server.address, lambda _: time.sleep(5) or STOP) as endpoint:
+        reach(endpoint)
         store, notices = machine("only")
         start = time.monotonic()
         assert not store.has(EVALUATIONS, KEY)
@@ -250,22 +250,22 @@ def test_a_silent_server_costs_few_seconds(machine, put, monkeypatch, s3):
     assert len(notices) == 1
 
 
-def test_a_server_may_stop_after_any_request(machine, put, monkeypatch, s3, tmp_path):
+def test_a_server_may_stop_after_any_request(machine, put, server, reach, tmp_path):
     """The entry is complete in the folder, and in the bucket complete or not there."""
     for number in range(9):  # a put takes eight
         left = count(number, -1)
 
         def stop(_, left=left):
-            return buckets.STOP if next(left) <= 0 else None
+            return STOP if next(left) <= 0 else None
 
         key = f"{number:064x}"
-        with buckets.proxy(s3, stop) as endpoint:
-            use(monkeypatch, endpoint)
+        with proxy(server.address, stop) as endpoint:
+            reach(endpoint)
             store, notices = machine(f"stops after {number}")
             put(store, b"samples %d" % number, key=key)
             assert len(notices) == (number < 8)
         assert store.get(EVALUATIONS, key)["a"] == b"samples %d" % number
-        use(monkeypatch, s3)
+        reach()
         reader, notices = machine(f"reader {number}")
         if reader.has(EVALUATIONS, key):
             assert reader.get(EVALUATIONS, key)["a"] == b"samples %d" % number
@@ -273,12 +273,12 @@ def test_a_server_may_stop_after_any_request(machine, put, monkeypatch, s3, tmp_
     assert reader.has(EVALUATIONS, key)  # the last one got all of its requests
 
 
-def test_who_may_not_write_still_reads(machine, put, monkeypatch, s3):
+def test_who_may_not_write_still_reads(machine, put, server, reach):
     """A role that may only read is told once."""
     put(machine("first")[0], b"samples")
     denied = {"PUT", "POST", "DELETE"}
-    with buckets.proxy(s3, lambda it: 403 if it.command in denied else None) as endpoint:
-        use(monkeypatch, endpoint)
+    with proxy(server.address, lambda it: 403 if it.command in denied else None) as endpoint:
+        reach(endpoint)
         store, notices = machine("reader")
         put(store, b"new", key=OTHER)
         assert store.get(EVALUATIONS, KEY)["a"] == b"samples"
@@ -287,17 +287,19 @@ def test_who_may_not_write_still_reads(machine, put, monkeypatch, s3):
     assert "goes on reading" in notice
 
 
-def test_a_server_without_conditional_puts_is_not_written_to(machine, put, monkeypatch, s3, url):
+def test_a_server_without_conditional_puts_is_not_written_to(machine, put, server, reach, url):
     """One that ignores If-None-Match would let the second writer win."""
+    if server.scheme == "az":
+        pytest.skip("Azure signs the condition, so a proxy cannot drop it")
 
     def forget_condition(request):
         del request.headers["If-None-Match"]
 
-    with buckets.proxy(s3, forget_condition) as endpoint:
-        use(monkeypatch, endpoint)
+    with proxy(server.address, forget_condition) as endpoint:
+        reach(endpoint)
         store, notices = machine("only")
         put(store, b"samples")
-    use(monkeypatch, s3)
+    reach()
     assert objects(url) == {}
     [notice] = notices
     assert store.remote.url in notice
@@ -325,10 +327,10 @@ def test_an_object_that_exists_and_is_gone_is_tried_again(machine, put, url, mon
     assert machine("second")[0].get(EVALUATIONS, KEY)["a"] == b"samples"
 
 
-def test_a_bucket_that_does_not_exist(machine, put, monkeypatch, url):
+def test_a_bucket_that_does_not_exist(machine, put, server):
     """It reads as empty, and the first write reports it."""
     store, notices = machine("only")
-    store.remote.bucket.url = "s3://no-such-bucket/prefix"
+    store.remote.bucket.url = f"{server.scheme}://no-such-bucket/prefix"
     put(store, b"samples")
     assert len(notices) == 1
 
@@ -391,16 +393,16 @@ def test_a_signature_of_another_entry_is_not_used(machine, put, keys, url):
         assert len(notices) == 1
 
 
-def test_what_is_missing_is_asked_for_once(machine, put, monkeypatch, s3):
+def test_what_is_missing_is_asked_for_once(machine, put, server, reach):
     """A run looks several times for what it is about to build."""
     requests = []
-    with buckets.proxy(s3, lambda it: requests.append(it.command)) as endpoint:
-        use(monkeypatch, endpoint)
+    with proxy(server.address, lambda it: requests.append(it.command)) as endpoint:
+        reach(endpoint)
         store, _ = machine("only")
         for _ in range(3):
             assert not store.has(EVALUATIONS, KEY)
         assert requests == ["GET"]
         put(store, b"samples")
         assert requests.count("GET") == 1
-    use(monkeypatch, s3)
+    reach()
     assert machine("second")[0].has(EVALUATIONS, KEY)

@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from s3_stores import object_with, overwrite
+from bucket_stores import object_with, overwrite
 from test_store_maintenance import MODEL
 from typer.testing import CliRunner
 

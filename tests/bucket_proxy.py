@@ -1,11 +1,11 @@
-"""Buckets for tests: moto's S3 server, and a proxy before it that fails as it is told."""
+"""A proxy before a server with buckets, which fails as a test demands."""
 
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
 
 STOP = 0
 """The answer of a server that closes the connection."""
@@ -42,32 +42,29 @@ class Proxy(BaseHTTPRequestHandler):
     do_PUT = do_HEAD = do_DELETE = do_POST = do_GET  # noqa: N815
 
     def _forwarded(self, body):
-        # The Host header is signed, so it stays; the connection is another one.
+        # Every header stays, because many are signed; the connection is another one.
         headers = {k: v for k, v in self.headers.items() if k.lower() != "connection"}
-        headers.setdefault("Content-Type", "application/octet-stream")  # not urllib's: a form's
-        request = urllib.request.Request(  # noqa: S310
-            self.upstream + self.path, data=body or None, headers=headers, method=self.command
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
-                return answer.status, answer.getheaders(), answer.read()
-        except urllib.error.HTTPError as error:
-            return error.code, list(error.headers.items()), error.read()
+        with closing(HTTPConnection(self.upstream, timeout=10)) as connection:
+            connection.request(self.command, self.path, body or None, headers)
+            answer = connection.getresponse()
+            return answer.status, answer.getheaders(), answer.read()
 
     def log_message(self, *_):
         """Print nothing."""
 
 
 @contextmanager
-def proxy(upstream, fault):
-    """Serve a proxy on a free port; yield its address."""
-    handler = type("Handler", (Proxy,), {"upstream": upstream, "fault": staticmethod(fault)})
+def proxy(address, fault):
+    """Serve a proxy of the server at an address; yield the proxy's address."""
+    upstream = urlsplit(address)
+    members = {"upstream": upstream.netloc, "fault": staticmethod(fault)}
+    handler = type("Handler", (Proxy,), members)
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"http://127.0.0.1:{server.server_port}{upstream.path}"
     finally:
         server.shutdown()
         thread.join()

@@ -1,9 +1,8 @@
-"""Stores of several machines behind a bucket of moto's S3 server."""
+"""Stores of several machines behind a bucket."""
 
-import logging
-import urllib.request
 from itertools import count
 
+import bucket_servers
 import pytest
 
 from litegate.build.bucket import Bucket
@@ -11,43 +10,40 @@ from litegate.build.remote_store import RemoteStore
 from litegate.build.store import EVALUATIONS, Store
 
 KEY, OTHER = "1" * 64, "2" * 64
-_NAMES = count()
+_PREFIXES = count()
 
 
-@pytest.fixture(scope="session")
-def s3():
-    """The address of an S3 server."""
-    from moto.server import ThreadedMotoServer
-
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it logs every request
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+@pytest.fixture(
+    scope="session",
+    params=[
+        bucket_servers.moto,
+        pytest.param(bucket_servers.seaweedfs, marks=pytest.mark.slow),
+        pytest.param(bucket_servers.azurite, marks=pytest.mark.slow),
+    ],
+    ids=lambda start: start.__name__,
+)
+def server(request, tmp_path_factory):
+    """A server; each test runs on all of them."""
+    with request.param(tmp_path_factory.mktemp(request.param.__name__)) as server:
+        yield server
 
 
 @pytest.fixture
-def url(s3, monkeypatch):
-    """A new bucket with a prefix, and the environment with which it is reached."""
-    name = f"bucket{next(_NAMES)}"
-    request = urllib.request.Request(f"{s3}/{name}", method="PUT")  # noqa: S310
-    urllib.request.urlopen(request).close()  # noqa: S310
-    use(monkeypatch, s3)
-    return f"s3://{name}/a/prefix"
+def reach(server, monkeypatch):
+    """Let the next store reach the server, at its own address or a proxy's."""
+
+    def set_environment(address=""):
+        for name, value in server.environment(address).items():
+            monkeypatch.setenv(name, value)
+
+    return set_environment
 
 
-def use(monkeypatch, endpoint):
-    """Let the next store reach this server."""
-    environment = {
-        "AWS_ACCESS_KEY_ID": "id",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_REGION": "us-east-1",
-        "AWS_ALLOW_HTTP": "true",
-        "AWS_ENDPOINT_URL": endpoint,
-    }
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
+@pytest.fixture
+def url(server, reach):
+    """A new prefix of the bucket, and the environment with which it is reached."""
+    reach()
+    return server.url(next(_PREFIXES))
 
 
 @pytest.fixture
