@@ -25,7 +25,7 @@ def activate(config: pytest.Config, options: GateOptions) -> None:
     Raises ConfigError for a misspelt model or an unreadable base, and if the store or the folder of
     reports cannot be written.
     """
-    _prepare_folders(config, options)  # before the first model's file is loaded
+    _prepare_report(config, options)  # before the first model's file is loaded
     config.stash[GATE] = gate = Gate.open(config, options)
     config.pluginmanager.register(GateHooks(gate), "litegate-hooks")
     config.pluginmanager.register(ClosingSection(gate), "litegate-closing-section")
@@ -33,15 +33,12 @@ def activate(config: pytest.Config, options: GateOptions) -> None:
     narrow_times(config)
 
 
-def _prepare_folders(config: pytest.Config, options: GateOptions) -> None:
+def _prepare_report(config: pytest.Config, options: GateOptions) -> None:
     """Make the folder of reports writable and empty, so that nobody reads yesterday's pass."""
     if hasattr(config, "workerinput") or looks(config):
         return
-    # Late: workers write neither reports nor artifacts before their first check.
-    from litegate.gate.store_access import demand_store
-    from litegate.report.json_report import prepare_folder
+    from litegate.report.json_report import prepare_folder  # late: workers write no reports
 
-    demand_store(options)
     prepare_folder(options.report)
 
 

@@ -80,7 +80,7 @@ class GateSession:
         """Finds artifacts in the store and builds the missing ones."""
         options = self.options
         return Pipeline(
-            store=open_store(options, self.on_wait or self.on_notice),
+            store=open_store(options, lambda: self._base_commit, self.on_wait or self.on_notice),
             project=options.project,
             locations=DataLocations(
                 directory=options.data,
@@ -93,9 +93,14 @@ class GateSession:
         )
 
     @cached_property
+    def _base_commit(self) -> Commit | None:
+        """The merge base. Raises ConfigError if there is none."""
+        return merge_base(self.options.against, self.options.project)
+
+    @cached_property
     def base(self) -> Base | None:
         """The base that this run compares with. Raises ConfigError if it cannot be read."""
-        return self._read(merge_base(self.options.against, self.options.project))
+        return self._read(self._base_commit)
 
     @cached_property
     def anchor(self) -> Base | None:

@@ -23,6 +23,7 @@ from litegate.gate.invocation import collect_arguments, looks, narrowed, setting
 from litegate.gate.progress import Progress, uncaptured
 from litegate.gate.recorder import Recorder
 from litegate.gate.session import GateSession
+from litegate.gate.store_access import demand_store
 from litegate.regression import waiver_file
 from litegate.regression.base import Base, read_head, with_sources
 from litegate.regression.base_commit import NONE
@@ -87,7 +88,7 @@ class Gate:
         """Read what the run depends on.
 
         Raises ConfigError for a misspelt model, a model file that does not load, a base that cannot
-        be read, or a damaged file of waivers.
+        be read, or a damaged file of waivers, and StoreError for a store that cannot be used.
         """
         progress = Progress()
 
@@ -96,6 +97,8 @@ class Gate:
                 progress.on_wait(notice)
 
         session = GateSession(options, progress.on_event, progress.on_notice, on_wait)
+        if not (hasattr(config, "workerinput") or looks(config)):
+            demand_store(session.pipeline.store, options)  # before the first model's file is loaded
         if options.only_models or options.only_recipes or options.only_runtimes:
             session.demand_selection()
         base, anchor = session.base, session.anchor

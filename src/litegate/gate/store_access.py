@@ -7,16 +7,19 @@ from collections.abc import Callable
 
 from litegate.build.store import Store
 from litegate.core.errors import StoreError
-from litegate.core.git import tracked_in
+from litegate.core.git import Commit, tracked_in
 from litegate.core.options import GateOptions
 from litegate.gate.project_settings import committed_settings
-from litegate.regression.base_commit import NONE, merge_base
+from litegate.regression.base_commit import NONE
 
 
-def open_store(options: GateOptions, on_notice: Callable[[str], None]) -> Store:
+def open_store(
+    options: GateOptions, base: Callable[[], Commit | None], on_notice: Callable[[str], None]
+) -> Store:
     """Return the store of a run, with the bucket behind it if it has one.
 
-    Raises ConfigError if the keys for signed entries do not belong together.
+    `base` is called for the commit whose settings name the public key, if there is a bucket. Raises
+    ConfigError if the keys for signed entries do not belong together.
     """
     remote = None
     if options.remote:
@@ -28,7 +31,7 @@ def open_store(options: GateOptions, on_notice: Callable[[str], None]) -> Store:
             options.remote,
             readonly=options.store_readonly,
             required=options.store_required,
-            public_key=trusted_public_key(options),
+            public_key=trusted_public_key(options, base()),
             private_key=os.environ.get(PRIVATE_KEY, ""),
             on_notice=on_notice,
         )
@@ -37,12 +40,11 @@ def open_store(options: GateOptions, on_notice: Callable[[str], None]) -> Store:
     )
 
 
-def demand_store(options: GateOptions) -> None:
+def demand_store(store: Store, options: GateOptions) -> None:
     """Raise StoreError if the store cannot be used, or comes with the change that is judged.
 
     Whoever wrote its entries decides the verdicts, so none may come out of a commit.
     """
-    store = open_store(options, lambda _: None)
     store.demand_folder()
     if store.remote:
         store.remote.demand_reachable()
@@ -57,11 +59,10 @@ def demand_store(options: GateOptions) -> None:
         )
 
 
-def trusted_public_key(options: GateOptions) -> str:
+def trusted_public_key(options: GateOptions, base: Commit | None) -> str:
     """Return the key with which entries of the bucket must be signed; empty if any is used.
 
     It is the base commit's if there is one, so that a change cannot bring its own key.
     """
-    base = merge_base(options.against, options.project)
     settings = committed_settings(options.project, base) if base else {}
     return settings.get("litegate_store_public_key", "").strip() or options.store_public_key
