@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import final
 
@@ -46,6 +46,21 @@ def manifest_path(group: str, key: str) -> str:
 
 
 @final
+@dataclass(kw_only=True)
+class Incidents:
+    """Problems with a bucket in one process of a run, for the run's report."""
+
+    rejected: dict[str, list[str]] = field(default_factory=dict)
+    """The entries that were not used, by the reason."""
+
+    def add(self, rejected: Mapping[str, list[str]]) -> None:
+        """Add those of another process, which may have rejected the same entries."""
+        for reason, entries in rejected.items():
+            known = self.rejected.setdefault(reason, [])
+            known += [entry for entry in entries if entry not in known]
+
+
+@final
 class RemoteStore:
     """A bucket, or a prefix of one, that many machines read and some write.
 
@@ -72,8 +87,7 @@ class RemoteStore:
         if public_key and private_key:
             demand_pair(private_key, public_key)
         self.url, self.bucket = url, Bucket(url)
-        self._rejected: dict[str, list[str]] = {}
-        """The entries that were not believed, by the reason."""
+        self.incidents = Incidents()
         self._is_required, self._on_notice = required, on_notice
         self._public_key, self._private_key = public_key, private_key
         self._is_usable = True
@@ -90,7 +104,7 @@ class RemoteStore:
         """A line for each reason why entries were not used."""
         return [
             f"{self.url}: not used: {listed(entries)}: {reason}"
-            for reason, entries in self._rejected.items()
+            for reason, entries in self.incidents.rejected.items()
         ]
 
     def demand_reachable(self) -> None:
@@ -247,9 +261,9 @@ class RemoteStore:
 
     def _reject(self, entry: str, reason: str) -> None:
         """Remember an entry for the report; print the first with each reason."""
-        self._rejected.setdefault(reason, []).append(entry)
-        if len(self._rejected[reason]) == 1:
+        if reason not in self.incidents.rejected:
             self._on_notice(f"{self.url}: {entry} is not used: {reason}")
+        self.incidents.rejected.setdefault(reason, []).append(entry)
 
     @contextmanager
     def _failures(self, verb: str) -> Iterator[None]:

@@ -151,13 +151,16 @@ class GateHooks:
         """On the controller of pytest-xdist, take what a worker that ended collected."""
         if output := getattr(node, "workeroutput", {}).get("litegate"):
             self.gate.recorder.add_worker_output(output)
+            self.gate.session.add_store_incidents(output["store"])
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the report; a run of checks that gated nothing fails."""
         finish(self.gate, session)
         if hasattr(session.config, "workeroutput"):
-            session.config.workeroutput["litegate"] = self.gate.recorder.to_worker_output()
+            output = self.gate.recorder.to_worker_output()
+            output["store"] = self.gate.session.store_incidents()
+            session.config.workeroutput["litegate"] = output
 
     # First: around pytest's own sections and its list of failures.
     @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -210,6 +210,17 @@ class GateSession:
             anchor=_named(self.anchor),
         )
 
+    def store_incidents(self) -> dict[str, Any]:
+        """Return the problems with the bucket in this process, in types that cross processes."""
+        remote = self.pipeline.store.remote
+        return asdict(remote.incidents) if remote else {}
+
+    def add_store_incidents(self, incidents: Mapping[str, Any]) -> None:
+        """Add the `store_incidents` of a worker of pytest-xdist."""
+        remote = self.pipeline.store.remote
+        if remote and incidents:
+            remote.incidents.add(**incidents)
+
     def build(self, cases: Iterable[Case]) -> None:
         """Build the missing artifacts of these cases and of the table of recipes."""
         wanted: dict[str, dict[str, None]] = {}
@@ -328,8 +339,6 @@ def conclude(session: GateSession, run: Run) -> dict[str, Any]:
     from litegate.report.json_report import document
     from litegate.report.loose_limits import loose_limits
 
-    if remote := session.pipeline.store.remote:
-        run.notes += remote.rejections
     if commit := head(session.options.project):
         run.head = asdict(commit)
     judged = dict.fromkeys(row["model"] for row in run.verdicts if row["model"])
@@ -368,4 +377,6 @@ def conclude(session: GateSession, run: Run) -> dict[str, Any]:
             gains = gain_notes(recipe_rows, budget.metrics, same_data)
             run.notes += [f"{subject}: {note}" for note in gains]
         run.artifacts |= {a.sha256: a.certificate for a in artifacts.values()}
+    if remote := session.pipeline.store.remote:
+        run.notes += remote.rejections
     return document(run)
