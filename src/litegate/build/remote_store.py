@@ -52,12 +52,15 @@ class Incidents:
 
     rejected: dict[str, list[str]] = field(default_factory=dict)
     """The entries that were not used, by the reason."""
+    failure: str = ""
+    """The error of a required store that could not be used, even if nobody handled it."""
 
-    def add(self, rejected: Mapping[str, list[str]]) -> None:
+    def add(self, rejected: Mapping[str, list[str]], failure: str) -> None:
         """Add those of another process, which may have rejected the same entries."""
         for reason, entries in rejected.items():
             known = self.rejected.setdefault(reason, [])
             known += [entry for entry in entries if entry not in known]
+        self.failure = self.failure or failure
 
 
 @final
@@ -91,6 +94,8 @@ class RemoteStore:
         self._is_required, self._on_notice = required, on_notice
         self._public_key, self._private_key = public_key, private_key
         self._is_usable = True
+        self._error: tuple[str, BucketError] | None = None
+        """The first failure of a required store: no later request waits for it again."""
         self._is_writable = not readonly and bool(private_key or not public_key)
         self._is_probed = False
         self._used: dict[str, ObjectInfo] = {}
@@ -268,11 +273,15 @@ class RemoteStore:
     @contextmanager
     def _failures(self, verb: str) -> Iterator[None]:
         """Report a failed request once, and do without the store from then on."""
+        if self._error:
+            raise unusable(self.url, *self._error)
         try:
             yield
         except BucketError as error:
             if self._is_required:
-                raise unusable(self.url, verb, error) from error
+                self._error, failure = (verb, error), unusable(self.url, verb, error)
+                self.incidents.failure = str(failure)
+                raise failure from error
             self._is_writable = False
             only_writing = verb == "write" and isinstance(error, BucketDenied)
             self._is_usable = only_writing

@@ -33,20 +33,22 @@ def finish(gate: Gate, session: pytest.Session) -> None:
     # Late, here and below: a worker, and a run that judged nothing, write neither report nor page.
     from litegate.gate.page import compared, rows
     from litegate.report.gitlab import write as write_for_gitlab
-    from litegate.report.json_report import write
+    from litegate.report.json_report import document, write
 
     run = gate.recorder.run
     _settle(gate, session)  # first: the errors that it adds belong into the report
     run.reproduce = run_command(gate)
     run.folder = prefix(gate.options.project)
-    run.errors = [{"steps": run_steps(gate, row), **row} for row in run.errors]
     run.waivers = [waiver.to_row() for waiver in gate.waivers]
     run.notes += waiver_notes(gate.waivers, run.verdicts, today())
     run.notes += pin_notes(gate.options.project)
     comparisons = compared(gate.session, run)
-    document = conclude(gate.session, run) | rows(comparisons)
+    conclude(gate.session, run)
+    _fail_without_required_store(gate, session)  # last: all above may ask the store
+    run.errors = [{"steps": run_steps(gate, row), **row} for row in run.errors]
     sources = sources_digest(gate.options)
-    report = document | {"exit_status": int(session.exitstatus), "sources": sources}
+    ending = {"exit_status": int(session.exitstatus), "sources": sources}
+    report = document(run) | rows(comparisons) | ending
     try:
         path = str(write(report, gate.options.report))
         write_for_gitlab(report, gate.options.report)
@@ -86,6 +88,13 @@ def _settle(gate: Gate, session: pytest.Session) -> None:
         recorder.add_errors([integrity.bad_end(recorder, int(session.exitstatus), why)])
     elif not good and (ended_well or not recorder.reported):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _fail_without_required_store(gate: Gate, session: pytest.Session) -> None:
+    """Record the error of a required store, which what only caches answers in it ignores."""
+    if failure := gate.session.store_incidents().get("failure"):
+        gate.recorder.add_errors([failure])
+        session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
 
 
 def _waiver_errors(gate: Gate) -> Iterator[str]:

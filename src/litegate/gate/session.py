@@ -10,7 +10,7 @@ from typing import Any, final
 from litegate.build.pipeline import Built, Pipeline
 from litegate.build.process import Event
 from litegate.build.store_answers import keep_answers
-from litegate.core.errors import ConfigError, DataUnavailable, LitegateError
+from litegate.core.errors import ConfigError, DataUnavailable, LitegateError, StoreError
 from litegate.core.git import Commit, head
 from litegate.core.options import GateOptions
 from litegate.core.units import text
@@ -287,12 +287,18 @@ class GateSession:
         """Return a model's artifacts in the store by recipe, references included."""
         recipes = select_recipes(model, self.options.only_recipes)
         wanted = [BASELINE, *(r.reference.name for r in recipes), *(r.name for r in recipes)]
-        artifacts = {name: self.pipeline.find(model, name) for name in dict.fromkeys(wanted)}
+        artifacts = {name: self._find(model, name) for name in dict.fromkeys(wanted)}
         return {
             name: self.with_stored_answers(artifact)
             for name, artifact in artifacts.items()
             if artifact
         }
+
+    def _find(self, model: Model, recipe: str) -> Artifact | None:
+        try:
+            return self.pipeline.find(model, recipe)
+        except StoreError:
+            return None  # a bucket that failed; checks that need the artifact report it
 
 
 def _declared_key(key: Callable[[Model, str], str], model: Model, recipe: str) -> str:
@@ -323,8 +329,8 @@ def _memory_runtime(rows: Iterable[Mapping[str, Any]]) -> str:
     return TFLM if is_recorded else XNNPACK
 
 
-def conclude(session: GateSession, run: Run) -> dict[str, Any]:
-    """Add recipes, notes and certificates to the verdicts, and return the report's document."""
+def conclude(session: GateSession, run: Run) -> None:
+    """Add recipes, notes and certificates to the verdicts."""
     # Late: only the end of a run that judged something needs these.
     from litegate.measures.accuracy.leaks import leaked_sample_notes
     from litegate.measures.lints.gains import gain_notes
@@ -336,7 +342,6 @@ def conclude(session: GateSession, run: Run) -> dict[str, Any]:
     from litegate.measures.names import RULES, without_runtime
     from litegate.measures.overview import missing_accuracy_notes, overview, recipe_notes
     from litegate.measures.runtime_matrix import runtime_rows
-    from litegate.report.json_report import document
     from litegate.report.loose_limits import loose_limits
 
     if commit := head(session.options.project):
@@ -379,4 +384,3 @@ def conclude(session: GateSession, run: Run) -> dict[str, Any]:
         run.artifacts |= {a.sha256: a.certificate for a in artifacts.values()}
     if remote := session.pipeline.store.remote:
         run.notes += remote.rejections
-    return document(run)

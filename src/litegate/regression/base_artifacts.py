@@ -108,9 +108,8 @@ class Counterpart:
 
     def stored(self, case: Case) -> Artifact | None:
         """Return the artifact of a case if it is in the store, else None; never builds."""
-        built = self._built.get(case.id)
-        if isinstance(built, Artifact):
-            return built
+        if built := self._built.get(case.id):
+            return built if isinstance(built, Artifact) else None
         names = self.find_names(case)
         if names is None or case.recipe is None:
             return None

@@ -1,4 +1,4 @@
-"""What workers of pytest-xdist see of a bucket reaches the report of their controller."""
+"""The report of a controller of pytest-xdist has the problems that workers had with a bucket."""
 
 import json
 from types import SimpleNamespace
@@ -51,6 +51,15 @@ def test_the_controller_has_the_rejections_of_all_workers(process):
         "s3://bucket/prefix: not used: builds/1, builds/2: damaged",
         "s3://bucket/prefix: not used: 3: old",
     ]
+
+
+def test_the_controller_has_the_failure_of_a_worker(process):
+    """The first one, as every worker fails for the same reason."""
+    controller, *workers = (process() for _ in range(3))
+    for worker, failure in zip(workers, ("unreachable", "unreachable, too"), strict=True):
+        worker.session.pipeline.store.remote.incidents.failure = failure
+        send(worker, controller)
+    assert controller.session.store_incidents()["failure"] == "unreachable"
 
 
 def test_a_store_without_a_bucket_has_no_incidents(process, monkeypatch):
