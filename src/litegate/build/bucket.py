@@ -21,6 +21,8 @@ _RETRY_TIMEOUT = 6.0
 """Seconds after which a failed request is not tried again."""
 _SLOWEST = 128 << 10
 """Bytes a second below which a transfer is given up: 1 Mbit/s, less than any usable line."""
+PAGE = 1000
+"""Paths of one request for a list, as S3 limits it."""
 _LONGEST = 3600.0
 """Seconds for one download; a slow one is given up earlier."""
 
@@ -84,10 +86,14 @@ class Bucket:
             return None
 
     def objects(self, folder: str) -> Iterator[ObjectInfo]:
-        """Yield the objects below a folder, in pages of 1,000."""
-        with _errors():
-            for page in self._requests.list(folder, chunk_size=1000):
-                yield from map(_info, page)
+        """Yield the objects below a folder."""
+        for page in self._pages(folder):
+            yield from map(_info, page)
+
+    def pages(self, folder: str) -> Iterator[list[str]]:
+        """Yield the paths below a folder in lists of `PAGE`, but for the last one."""
+        for page in self._pages(folder):
+            yield [meta["path"] for meta in page]
 
     def delete(self, paths: list[str]) -> None:
         """Delete objects; those that do not exist are no error."""
@@ -96,6 +102,13 @@ class Bucket:
                 self._requests.delete(paths)
         except FileNotFoundError:  # Azure and Google report it, S3 does not
             return
+
+    def _pages(self, folder: str) -> Iterator[Any]:
+        try:
+            with _errors():
+                yield from self._requests.list(folder, chunk_size=PAGE)
+        except FileNotFoundError:
+            return  # there is no such bucket: it reads as empty, and the first write reports it
 
     def _put(self, path: str, content: bytes | Path, mode: Any) -> bool:
         from obstore.exceptions import AlreadyExistsError, PreconditionError

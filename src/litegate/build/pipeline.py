@@ -29,7 +29,6 @@ from litegate.build.store_arrays import (
     stored_keras_outputs,
 )
 from litegate.build.toolchain.protocol import CONVERTED, START
-from litegate.core.digests import digest_of
 from litegate.core.errors import (
     BuildError,
     ConfigError,
@@ -45,12 +44,10 @@ from litegate.spec import Artifact, DataLocations, Evaluation, File, Model
 from litegate.spec.artifact_keys import (
     artifact_key,
     artifact_stem,
-    data_key,
-    file_digests,
+    evaluation_key,
     toolchain_digest,
 )
 from litegate.spec.declared_files import demand_declared
-from litegate.spec.relevant_source import module_digest
 
 Built = Artifact | LitegateError
 """An artifact, or the error that prevented it."""
@@ -94,6 +91,7 @@ class Pipeline:
     """Called with a line to print: waiting for another run, or rebuilding a damaged artifact."""
     _toolchain: str = field(default="", init=False)
     _evaluations: dict[tuple[str, bool], Evaluation] = field(default_factory=dict, init=False)
+    _digests: dict[tuple[int, str], tuple[Model, str]] = field(default_factory=dict, init=False)
     _found: dict[tuple[str, str, str], Artifact] = field(default_factory=dict, init=False)
 
     @cached_property
@@ -118,11 +116,15 @@ class Pipeline:
         return artifact_key(self.stem(model, recipe), self._toolchain)
 
     def split_key(self, model: Model) -> str:
-        """Return the key of the evaluation split: of data and the model file's imported source."""
-        key = data_key(model.data, self.project)
-        source = module_digest(model.file, self.project)
-        # Files of the model, too: what its module reads, its preprocessing may use.
-        return digest_of([key, source, *([file_digests(model)] if model.files else [])])
+        """Return the key of the evaluation split."""
+        return self._once(model, "", lambda: evaluation_key(model, self.project))
+
+    def _once(self, model: Model, recipe: str, compute: Callable[[], str]) -> str:
+        """Compute a digest of a model's sources once: many look-ups need it."""
+        place = (id(model), recipe)
+        if place not in self._digests:
+            self._digests[place] = (model, compute())  # the model, so that no other gets its id
+        return self._digests[place][1]
 
     def start_digest(self, model: Model) -> str:
         """Return the SHA-256 of the pretrained network; empty if a builder makes the network.
@@ -135,8 +137,10 @@ class Pipeline:
         """Return the part of the key that does not depend on the tool chain."""
         if model.prebuilt:
             return self.key(model, recipe)
-        return artifact_stem(
-            model, model.recipe(recipe), self.project, start=self.start_digest(model)
+        start = self.start_digest(model)
+        declared = model.recipe(recipe)
+        return self._once(
+            model, recipe, lambda: artifact_stem(model, declared, self.project, start=start)
         )
 
     def find(self, model: Model, recipe: str) -> Artifact | None:

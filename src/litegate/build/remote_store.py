@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import final
 
 from litegate.build.bucket import Bucket, BucketDenied, BucketError, ObjectInfo
+from litegate.build.bucket_listing import Listing
 from litegate.build.certificate import CERTIFICATE, demand_certified
 from litegate.build.manifest import Manifest, parse_manifest
 from litegate.build.objects import check_digest, store_error
 from litegate.build.signatures import PRIVATE_KEY, demand_pair, is_signed, sign
-from litegate.build.store_folder import BUILDS, MARKER, VERSION
+from litegate.build.store_folder import BUILDS, GROUPS, MARKER, VERSION
 from litegate.core.digests import short_digest
 from litegate.core.errors import StoreCorrupt, StoreError
 from litegate.core.escaping import listed
@@ -31,6 +32,8 @@ GRACE = 86_400.0
 A day: writing an entry takes minutes. A writer trusts half of it, as clocks and lists lag."""
 MOST_MANIFEST_BYTES = 1 << 20
 """A manifest lists about five files in less than 1 kB; a larger one is not worth its memory."""
+CopyObject = Callable[[str, Path], bool]
+"""Copies a sound object from another place to a path; returns False if that place has none."""
 _ATTEMPTS = 3
 """Tries of one write, if other processes write or prune the same path meanwhile."""
 
@@ -103,6 +106,9 @@ class RemoteStore:
         """The manifests and objects that failed verification, by path."""
         self._absent: set[str] = set()
         """Manifests that were not there: a run asks several times for what it builds."""
+        self._changed: set[str] = set()
+        """Manifests that this run has written, or tried to: the listing may be older."""
+        self._listings = {group: Listing(self.bucket, group) for group in GROUPS}
 
     @property
     def rejections(self) -> list[str]:
@@ -133,21 +139,34 @@ class RemoteStore:
 
     def has(self, group: str, key: str) -> bool:
         """Return True if there is a manifest, sound or not."""
+        path = manifest_path(group, key)
         with self._failures("read"):
-            return self.bucket.info(manifest_path(group, key)) is not None
+            is_listed = self._is_listed(group, path)
+            return self.bucket.info(path) is not None if is_listed is None else is_listed
         return False
 
-    def download(self, group: str, key: str, folder: Path) -> tuple[Manifest, dict[str, Path]]:
+    def _is_listed(self, group: str, path: str) -> bool | None:
+        """Return True or False if this run knows if there is a manifest; None if it must ask."""
+        if path in self._absent:
+            return False
+        return None if path in self._changed else self._listings[group].has(path)
+
+    def download(
+        self, group: str, key: str, folder: Path, copy_object: CopyObject = lambda *_: False
+    ) -> tuple[Manifest, dict[str, Path]]:
         """Download and verify an entry into a folder; return its manifest and files.
 
-        Raises KeyError if there is no entry that can be believed.
+        `copy_object` is asked first for each file. Raises KeyError if there is no entry that can be
+        believed.
         """
         path = manifest_path(group, key)
-        if self._is_usable and path not in self._refused and path not in self._absent:
+        if self._is_usable and path not in self._refused:
             with self._failures("read"):
+                if self._is_listed(group, path) is False:
+                    raise KeyError(key)
                 content, info = self.read_small(path)
                 try:
-                    entry = self.verified(group, key, content, folder)
+                    entry = self.verified(group, key, content, folder, copy_object)
                 except StoreCorrupt as damage:
                     self._refused[path] = info
                     self._reject(f"{group}/{short_digest(key)}", damage.what)
@@ -175,6 +194,7 @@ class RemoteStore:
                 self._upload_object(digest, path_of(digest))
             path, content = manifest_path(group, manifest.key), self._encoded(group, manifest)
             self._absent.discard(path)
+            self._changed.add(path)
             if path in self._refused:
                 return self.bucket.replace(content, self._refused.pop(path))
             return self.bucket.create(path, content)
@@ -197,15 +217,21 @@ class RemoteStore:
         return b"".join(chunks) if is_small else b"", info
 
     def verified(
-        self, group: str, key: str, content: bytes, folder: Path
+        self,
+        group: str,
+        key: str,
+        content: bytes,
+        folder: Path,
+        copy_object: CopyObject = lambda *_: False,
     ) -> tuple[Manifest, dict[str, Path]]:
-        """Download the files that a manifest lists. Raises StoreCorrupt if it must not be used."""
+        """Get the files that a manifest lists. Raises StoreCorrupt if it must not be used."""
         manifest = parse_manifest(content, key, manifest_path(group, key))
         if self._public_key and not is_signed(group, manifest, self._public_key):
             raise StoreCorrupt("not signed with the key of litegate_store_public_key")
         files = {name: folder / digest for name, digest in manifest.files.items()}
         for digest in dict.fromkeys(manifest.files.values()):
-            self._download_object(digest, folder / digest)
+            if not copy_object(digest, folder / digest):
+                self._download_object(digest, folder / digest)
         if group == BUILDS and CERTIFICATE in files:
             certificate = files[CERTIFICATE].read_bytes()
             demand_certified(certificate, key, manifest.stem, manifest.files)

@@ -73,6 +73,13 @@ def data_key(data: Data, project: Path) -> str:
     return digest_of(inputs + ([data.output] if data.output else []) + files + sequences)
 
 
+def evaluation_key(model: Model, project: Path) -> str:
+    """Return the key of an evaluation split: of data and the model file's imported source."""
+    inputs = [data_key(model.data, project), module_digest(model.file, project)]
+    # Files of the model, too: what its module reads, its preprocessing may use.
+    return digest_of([*inputs, *([file_digests(model)] if model.files else [])])
+
+
 def _sequences(data: Data, frames: Frames) -> dict[str, Any]:
     answer = frames.answer
     if isinstance(answer, Detector):

@@ -2,12 +2,14 @@
 
 import json
 import shutil
+from itertools import count
 
 import pytest
 from bucket_stores import object_with, overwrite
 from test_store_maintenance import MODEL
 from typer.testing import CliRunner
 
+from litegate.build import pipeline
 from litegate.cli import app
 from litegate.core.options import parse
 from litegate.gate.session import GateSession
@@ -85,6 +87,22 @@ def test_an_entry_of_another_build_is_not_used(project, tmp_path, url):
     notices = []
     assert session(tmp_path, notices).pipeline.find(gate.models["net"], "int8_qat") is None
     assert "unexpected files" in notices[0]
+
+
+def test_keys_are_computed_once(project, tmp_path, monkeypatch):
+    """However often a run looks up the artifacts of a model."""
+    counts = count()
+    for name in ("artifact_stem", "evaluation_key"):
+        compute = getattr(pipeline, name)
+        monkeypatch.setattr(
+            pipeline, name, lambda *args, it=compute, **more: (next(counts), it(*args, **more))[1]
+        )
+    gate = session(tmp_path, [])
+    for _ in range(3):
+        for recipe in ("float32", "int8_qat"):
+            assert gate.pipeline.find(gate.models["net"], recipe)
+    assert gate.declared["models"]["net"]["keys"]
+    assert next(counts) == 3  # of two recipes and of the split
 
 
 def test_push_needs_a_bucket_and_the_right_to_write(project, monkeypatch):
