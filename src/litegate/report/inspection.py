@@ -113,7 +113,8 @@ def _trial(trial: RuntimeTrial) -> Iterator[tuple[str, str]]:
     if trial.refusal:
         yield label, f"no: {trial.refusal}"
         return
-    yield label, f"runs it, version {trial.version}"
+    device = f" on {trial.device}" if trial.device not in ("", trial.runtime) else ""
+    yield label, f"runs it{device}, version {trial.version}"
     if arena := trial.arena:
         named = (*arena.parts.items(), ("rest", arena.rest))
         parts = ", ".join(f"{name} {size:,} B" for name, size in named)
@@ -284,6 +285,7 @@ def as_json(inspection: Inspection, trials: Sequence[RuntimeTrial] = ()) -> dict
 def _trial_row(trial: RuntimeTrial) -> dict[str, Any]:
     arena = trial.arena
     return {
+        "device": trial.device,
         "version": trial.version,
         "runs": not trial.refusal,
         "refusal": trial.refusal,

@@ -66,6 +66,11 @@ class ChildRuntime:
         self._program.request({"do": "load", "signature": signature}, tflite)
 
     @property
+    def name(self) -> str:
+        """The name that the program gives its runtime or device."""
+        return str(self._program.identity["runtime"])
+
+    @property
     def version(self) -> str:
         """The runtime's version."""
         return str(self._program.identity["version"])

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from litegate.cli import app
 from litegate.core.errors import LitegateError
 from litegate.measures.structure.inspection import inspection
+from litegate.measures.structure.runtime_trial import RuntimeTrial
 from litegate.report.inspection import as_json, show
 from litegate.spec import Kind
 from litegate.spec.targets import KNOWN, load
@@ -326,6 +327,21 @@ def test_runtimes_run_the_file_and_say_what_they_recorded(inspect):
     found = told(inspect, INT8, "--runtime", "tflm")["runtimes"]["tflm"]
     assert (found["runs"], found["refusal"], found["samples"]) == (True, "", 8)
     assert (found["arena"]["total"], found["arena"]["head"]) == (2688, 528)
+
+
+@pytest.mark.parametrize(
+    ("device", "words"),
+    [
+        ("STM32H7", "runs it on STM32H7, version 7"),
+        ("board", "runs it, version 7"),
+        ("", "runs it, v"),
+    ],
+)
+def test_a_device_that_runs_the_file_is_named(capsys, device, words):
+    """Unless its program gives no name besides the runtime's."""
+    trial = RuntimeTrial(runtime="board", device=device, version="7", samples=8)
+    show(inspection(INT8, (), subject="it"), "a file", [trial])
+    assert f"runtime board {words}" in " ".join(capsys.readouterr().out.split())
 
 
 @needs.tflm

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, final
 
 import numpy as np
@@ -31,6 +31,8 @@ class RuntimeTrial:
     """The outcome of one file on one runtime."""
 
     runtime: str
+    device: str = ""
+    """The name that its program gives, such as a board's or a GPU's; empty as the version is."""
     version: str = ""
     """The runtime's version; empty if it has not loaded the file."""
     refusal: str = ""
@@ -70,7 +72,7 @@ def try_on(
         child = ChildRuntime(tflite, runtime, subject=subject, signature=signature)
     except ArtifactError as error:
         return RuntimeTrial(runtime=runtime, refusal=_words(error), error=error)
-    version = child.version
+    trial = partial(RuntimeTrial, runtime=runtime, device=child.name, version=child.version)
     with closing(child):
         shapes = {name: port.allocated for name, port in child.inputs.items()}
         try:
@@ -80,10 +82,8 @@ def try_on(
             child.finish()
         except LitegateError as error:
             words = _words(error)
-            return RuntimeTrial(runtime=runtime, version=version, refusal=words, error=error)
-    return RuntimeTrial(
-        runtime=runtime,
-        version=version,
+            return trial(refusal=words, error=error)
+    return trial(
         samples=_SAMPLES,
         outputs=tuple(_described(name, values) for name, values in answers.items()),
         arena=arena,
