@@ -40,6 +40,20 @@ def runtimes_are_threads(monkeypatch):
 
 
 @pytest.fixture(scope="session")
+def gpu():
+    """The runtime for GPUs. In CI, where the nightly workflow installs it, its absence is an error.
+
+    A fixture: to ask for the adapter starts a process, which is no task of collection.
+    """
+    from litegate.runtimes.runtime import missing
+    from litegate.spec.runtimes import GPU
+
+    if (reason := missing(GPU)) and "CI" not in os.environ:
+        pytest.skip(f"NOT JUDGED ON {GPU}: {reason}")
+    return GPU
+
+
+@pytest.fixture(scope="session")
 def data_directory():
     """The folder of data sets that the setting names; tests that need it skip without it."""
     named = os.environ.get("LITEGATE_DATA")

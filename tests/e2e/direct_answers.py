@@ -6,8 +6,10 @@ IMAGES is the `.npz` of the test images; every STEP-th of them is run. OUT gets 
 """
 
 import multiprocessing
+import os
 import sys
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -17,7 +19,7 @@ PART = 500
 def main(file, runtime, images, step, out):
     with np.load(images) as arrays:
         x = arrays["x_test"][:: int(step)].astype(np.float32)
-    run = partial(tflm if runtime == "tflm" else partial(litert, runtime), file)
+    run = partial({"tflm": tflm, "gpu": gpu}.get(runtime, partial(litert, runtime)), file)
     parts = [x[start : start + PART] for start in range(0, len(x), PART)]
     with multiprocessing.Pool() as pool:
         np.save(out, np.concatenate(pool.map(run, parts, chunksize=1)))
@@ -57,6 +59,25 @@ def litert(runtime, file, x):
         interpreter.set_tensor(source["index"], sample[None])
         interpreter.invoke()
         decisions.append(interpreter.get_tensor(sink["index"]).argmax())
+    return decisions
+
+
+def gpu(file, x):
+    for browser in ("/usr/lib/chromium", "/opt/google/chrome"):
+        if (driver := Path(browser, "vk_swiftshader_icd.json")).exists():
+            os.environ.setdefault("VK_DRIVER_FILES", str(driver))
+    from ai_edge_litert.compiled_model import CompiledModel
+    from ai_edge_litert.hardware_accelerator import HardwareAccelerator
+    from ai_edge_litert.interpreter import Interpreter
+
+    (source,) = Interpreter(model_path=file).get_input_details()
+    model = CompiledModel.from_file(file, hardware_accel=HardwareAccelerator.GPU)
+    inputs, outputs = model.create_input_buffers(0), model.create_output_buffers(0)
+    decisions = []
+    for sample in quantized(x, *source["quantization"]):
+        inputs[0].write(sample)
+        model.run_by_index(0, inputs, outputs)
+        decisions.append(outputs[0].read(10, sample.dtype).argmax())
     return decisions
 
 

@@ -174,3 +174,23 @@ def test_runtimes_answer_as_their_own_packages_do(tmp_path, step):
             ):
                 agreement = runtime_agreement(side, most=len(x))
                 assert agreement.value == Fraction(int((here == there).sum()), len(labels))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["float32", "int8"])
+def test_the_gpu_answers_as_in_a_direct_script(gpu, tmp_path, kind):
+    """On 200 images; the float file decides on SwiftShader as on XNNPACK."""
+    with np.load(Path(DATA) / "cifar10_test.npz") as arrays:
+        x, labels = arrays["x_test"][::50].astype(np.float32), arrays["y_test"][::50]
+    split = Evaluation(
+        digest="every 50", x=x, y=labels, classes=tuple("0123456789"), domain=(0.0, 255.0)
+    )
+    tflite = Path(file(f"resnet8_{kind}")).read_bytes()
+    candidate = replace(artifact(tflite, split=split), runtime=gpu)
+    direct = decisions_without_litegate(f"resnet8_{kind}", gpu, 50, tmp_path)
+    assert accuracy(candidate).value == Fraction(int((direct == labels).sum()), len(labels))
+    here = decisions_without_litegate(f"resnet8_{kind}", "xnnpack", 50, tmp_path)
+    agreement = runtime_agreement(candidate)
+    assert agreement.value == Fraction(int((here == direct).sum()), len(labels))
+    if kind == "float32":
+        assert agreement.value == 1

@@ -145,7 +145,7 @@ def test_a_board_is_chosen_and_left_out_by_its_name(boards):
     done.stdout.fnmatch_lines(["*NOT JUDGED ON absent, as --litegate-runtime asks*"])
     done = boards(ABSENT, "--litegate-runtime", "absnet")
     done.stderr.fnmatch_lines(
-        ["*there is no runtime absnet*", "*xnnpack, reference, tflm, absent*"]
+        ["*there is no runtime absnet*", "*xnnpack, reference, tflm, gpu, absent*"]
     )
 
 

@@ -19,7 +19,7 @@ from litegate.runtimes.outputs import collect_outputs
 from litegate.runtimes.parallel_batches import MOST_RUNNERS, invocations
 from litegate.runtimes.runtime import Reset
 from litegate.spec import Artifact, Samples, Sequences
-from litegate.spec.runtimes import XNNPACK, find_command
+from litegate.spec.runtimes import GPU, XNNPACK, find_command
 from litegate.tflite.ports import Port
 
 _LOADED: dict[Hashable, ChildPool | None] = {}
@@ -138,9 +138,11 @@ def _parts(samples: Samples, chosen: NDArray[np.intp] | None) -> Iterator[Sample
 def child_pool(artifact: Artifact) -> ChildPool:
     """Load an artifact on its runtime in child processes, one for each core.
 
-    A project's own runtime has one process: its device can take one. Raises as `ChildRuntime`.
+    A project's own runtime has one process: its device can take one. So has the GPU, and
+    SwiftShader takes all cores for one. Raises as `ChildRuntime`.
     """
-    most = 1 if find_command(artifact.runtime) else max(1, min(cores(), MOST_RUNNERS))
+    has_one_device = artifact.runtime == GPU or find_command(artifact.runtime)
+    most = 1 if has_one_device else max(1, min(cores(), MOST_RUNNERS))
     start = partial(
         ChildRuntime,
         artifact.ran_bytes,

@@ -264,26 +264,27 @@ def _device_lock(command: Command) -> Iterator[None]:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """A project's own runtime as its program describes it."""
+    """A runtime as its program describes it."""
 
     runtime: str
     version: str
     digest: str
-    """Of the command's files."""
+    """Of the command's files; empty for a runtime of litegate's own."""
     unavailable: str = ""
     """The program's reason if its device is not there."""
 
 
-_IDENTITIES: dict[tuple[DeclaredCommand, str], Identity | LitegateError] = {}
+_IDENTITIES: dict[tuple[str | DeclaredCommand, str], Identity | LitegateError] = {}
 """Asked for once in a run: each check would start the program, and may wait for its timeout."""
 
 
-def identify(declared: DeclaredCommand) -> Identity:
-    """Return what a project's own runtime says that it is; raises as `Program`."""
-    digest = program_digest(declared.command, declared.project)
-    key = (declared, digest)
+def identify(runtime: str) -> Identity:
+    """Return what a runtime's program says that it is; raises as `Program`."""
+    declared = find_command(runtime)
+    digest = program_digest(declared.command, declared.project) if declared else ""
+    key = (declared or runtime, digest)
     if key not in _IDENTITIES:
-        _IDENTITIES[key] = _asked(declared.command.name, digest)
+        _IDENTITIES[key] = _asked(runtime, digest)
     identity = _IDENTITIES[key]
     if isinstance(identity, LitegateError):
         raise identity

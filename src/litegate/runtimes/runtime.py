@@ -11,14 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, final
 
 from litegate.core.digests import short_digest
 from litegate.core.errors import ConfigError
-from litegate.spec.runtimes import (
-    REFERENCE,
-    TFLM,
-    XNNPACK,
-    DeclaredCommand,
-    find_command,
-    runtime_names,
-)
+from litegate.spec.runtimes import GPU, REFERENCE, TFLM, XNNPACK, find_command, runtime_names
 
 if TYPE_CHECKING:  # the gate asks which runtimes there are, long before it needs NumPy
     from numpy.typing import NDArray
@@ -29,6 +22,7 @@ PACKAGES: Mapping[str, str] = {
     XNNPACK: "ai-edge-litert",
     REFERENCE: "ai-edge-litert",
     TFLM: "tflite-micro",
+    GPU: "ai-edge-litert",
 }
 """The distribution that has each runtime, whose version stands in keys and evidence."""
 
@@ -79,8 +73,7 @@ class LoadedFile(Protocol):
 
 def version(runtime: str) -> str:
     """Return the version of a runtime; a project's own is asked. Raises as `Program`."""
-    declared = find_command(runtime)
-    return _identify(declared).version if declared else _installed(runtime)
+    return _identify(runtime).version if find_command(runtime) else _installed(runtime)
 
 
 @cache
@@ -91,28 +84,31 @@ def _installed(runtime: str) -> str:
     return installed(PACKAGES[runtime])
 
 
-def _identify(declared: DeclaredCommand) -> Identity:
+def _identify(runtime: str) -> Identity:
+    """Return what a program says of a device: of a project's own runtime, or of the GPU."""
     from litegate.runtimes.program import identify  # late: it loads NumPy
 
-    return identify(declared)
+    return identify(runtime)
 
 
 def key_parts(runtime: str) -> list[str]:
     """Return what decides a runtime's answers besides file and samples, for the answers' key."""
     declared = find_command(runtime)
-    if declared is None:
+    if declared is None and runtime != GPU:
         return [version(runtime)]
-    identity = _identify(declared)
-    return [identity.runtime, identity.version, declared.command.command, identity.digest]
+    identity = _identify(runtime)
+    command = [declared.command.command, identity.digest] if declared else []
+    return [identity.runtime, identity.version, *command]
 
 
 def missing(runtime: str) -> str:
     """Say why this machine does not have a runtime, and what to do; empty if it has it.
 
-    A project's own runtime is asked once in a run; raises as `Program`.
+    A project's own runtime, and that for GPUs, is asked once in a run; raises as `Program`.
     """
-    declared = find_command(runtime)
-    return _identify(declared).unavailable if declared else _missing_package(runtime)
+    if runtime == GPU or find_command(runtime):
+        return _identify(runtime).unavailable
+    return _missing_package(runtime)
 
 
 @cache
@@ -130,7 +126,7 @@ def _missing_package(runtime: str) -> str:
 def demand(runtime: str) -> None:
     """Raise ConfigError if there is no such runtime, or if this machine does not have it.
 
-    Raises as `Program` if the program of a project's own fails.
+    Raises as `Program` if the program of a project's own fails, or that for GPUs.
     """
     if runtime not in runtime_names():
         raise ConfigError(
@@ -148,10 +144,13 @@ def demand(runtime: str) -> None:
 def described(runtime: str) -> str:
     """Describe a runtime as evidence: its name, version and what it is not."""
     if declared := find_command(runtime):
-        identity = _identify(declared)
+        identity = _identify(runtime)
         named = f"{identity.runtime} {identity.version}".strip() or runtime
         files = short_digest(identity.digest)
         return f"{named}, by `{declared.command.command}` with the files {files}"
+    if runtime == GPU:
+        adapter = _identify(runtime).runtime
+        return f"LiteRT {version(GPU)}'s GPU accelerator on {adapter}; not a phone's GPU"
     names = {
         XNNPACK: f"LiteRT {version(XNNPACK)}, XNNPACK",
         REFERENCE: f"LiteRT {version(REFERENCE)}'s reference kernels on this machine, not a board",

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.core.errors import ArtifactError, LitegateError
-from litegate.runtimes.messages import arrays_of, read_message, write_arrays, write_message
+from litegate.runtimes.messages import Header, arrays_of, read_message, write_arrays, write_message
 from litegate.runtimes.runtime import Arena, LoadedFile, Reset, resets, version
-from litegate.spec.runtimes import TFLM
+from litegate.spec.runtimes import GPU, TFLM
 
 
 def serve(runtime: str, requests: BinaryIO, replies: BinaryIO) -> None:
@@ -28,7 +28,7 @@ def serve(runtime: str, requests: BinaryIO, replies: BinaryIO) -> None:
         header, content = request
         try:
             if header["do"] == "identify":
-                write_message(replies, {"runtime": runtime, "version": version(runtime)})
+                write_message(replies, _identity(runtime))
             elif header["do"] == "load":
                 loaded = _load(runtime, content, header["signature"])
                 write_message(replies, {})
@@ -42,6 +42,15 @@ def serve(runtime: str, requests: BinaryIO, replies: BinaryIO) -> None:
                 write_message(replies, {"error": f"cannot do {header['do']}"})
         except LitegateError as error:
             write_message(replies, {"error": error.got or error.what})
+
+
+def _identity(runtime: str) -> Header:
+    identity = {"runtime": runtime, "version": version(runtime)}
+    if runtime != GPU:
+        return identity
+    from litegate.runtimes import gpu
+
+    return identity | gpu.identity()
 
 
 def _answer(loaded: LoadedFile, inputs: Sequence[NDArray[Any]], reset: Reset) -> list[NDArray[Any]]:
@@ -83,6 +92,10 @@ class _LiteRT:
 
 def _load(runtime: str, tflite: bytes, signature: str) -> LoadedFile:
     """Load a file; the imports are late, since each runtime needs another package."""
+    if runtime == GPU:
+        from litegate.runtimes import gpu
+
+        return gpu.LoadedFile(tflite, signature)
     if runtime != TFLM:
         return _LiteRT(runtime, tflite, signature)
     from litegate.runtimes import tflm

@@ -147,8 +147,8 @@ class Budget:
     path of a TOML file, relative to the project's root. "tflm" also judges the answers on the
     runtime "tflm", which needs `litegate[tflm]` and minutes for 10,000 samples."""
     runtimes: tuple[str | Command, ...] | None = None
-    """Runtimes that answers are judged on: "xnnpack", "reference", "tflm", or a `Command` of your
-    own; None: "xnnpack" alone. The target "tflm" adds "tflm"."""
+    """Runtimes that answers are judged on: "xnnpack", "reference", "tflm", "gpu", or a `Command` of
+    your own; None: "xnnpack" alone. The target "tflm" adds "tflm"."""
     regression: Regression | None = None
     """Limits of a change against the base; None: the defaults of `Regression`."""
 

@@ -18,7 +18,9 @@ REFERENCE = "reference"
 """LiteRT's reference kernels."""
 TFLM = "tflm"
 """TensorFlow Lite Micro's own interpreter."""
-RUNTIMES = (XNNPACK, REFERENCE, TFLM)
+GPU = "gpu"
+"""LiteRT's GPU accelerator; without a GPU it runs on SwiftShader, a driver for the processor."""
+RUNTIMES = (XNNPACK, REFERENCE, TFLM, GPU)
 
 
 @final

@@ -356,4 +356,4 @@ def test_a_file_that_a_runtime_refuses_fails_the_check(inspect):
 def test_unknown_runtimes_are_refused_before_a_file_is_read(inspect):
     error = inspect(b"", "--runtime", "npu").exception
     assert isinstance(error, LitegateError)
-    assert error.expected == "one of xnnpack, reference, tflm"
+    assert error.expected == "one of xnnpack, reference, tflm, gpu"
