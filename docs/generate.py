@@ -46,6 +46,7 @@ from litegate.spec import (
     Splits,
     Stream,
     Training,
+    Vela,
 )
 from litegate.spec.budget import MAKERS
 from litegate.spec.metric import LIMITS, Metric
@@ -231,6 +232,7 @@ def _limits_of(check: ast.FunctionDef) -> set[str]:
         "metric": "budget.metrics",
         "runtime": "budget.runtimes",
         "target": "budget.target",
+        "vela": "budget.vela",
     }
     read = {ast.unparse(node) for node in ast.walk(check) if isinstance(node, ast.Attribute)}
     return read | {fixtures[arg.arg] for arg in check.args.args if arg.arg in fixtures}
@@ -443,6 +445,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "Stream": partial(_fields, Stream),
     "File": partial(_fields, File),
     "Command": partial(_fields, Command),
+    "Vela": partial(_fields, Vela),
     "checks": _check_table,
     "fixtures": _fixtures,
     "API": _api,

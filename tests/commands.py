@@ -15,7 +15,7 @@ OTHERS = {"bash", "cd", "echo", "gh", "git", "if", "mkdir", "rm", "source", "tes
 WRITTEN = {"make_data.py"}
 """Scripts that the tutorial has its reader write."""
 _FILTERS = {"curl", "find", "sha256sum", "sort", "tar", "xargs"}
-_TOOLS = {"lint-imports", "mypy", "ruff", "sphinx-build"}
+_TOOLS = {"lint-imports", "mypy", "ruff", "sphinx-build", "vela"}
 UsageError = typer.BadParameter.__base__
 """What a command raises for an option that it does not have."""
 _BETWEEN = ";&|"

@@ -5,9 +5,11 @@ from importlib import import_module
 import pytest
 
 from litegate.runtimes.runtime import missing
+from litegate.runtimes.vela import missing_vela
 from litegate.spec.runtimes import TFLM
 
 tflm = pytest.mark.skipif(bool(missing(TFLM)), reason="tflite-micro is not installed")
+vela = pytest.mark.skipif(bool(missing_vela()), reason="ethos-u-vela is not installed")
 if not missing(TFLM):
     # Before a run of pytest inside pytest, which drops what it imported: an extension module that
     # was dropped cannot be imported again.

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         Splits,
         Stream,
         Training,
+        Vela,
         metrics,
         recipes,
     )
@@ -42,6 +43,7 @@ __all__ = [
     "Splits",
     "Stream",
     "Training",
+    "Vela",
     "byte",
     "datasets",
     "kib",

@@ -1,20 +1,25 @@
 """The published MLPerf Tiny pairs through `litegate inspect` and `litegate compare`."""
 
+import csv
 import functools
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import needs
 import numpy as np
 import pytest
 
 from litegate.measures.accuracy import accuracy, flips
 from litegate.measures.accuracy.runtime_agreement import runtime_agreement
-from litegate.spec import Evaluation
+from litegate.measures.structure import npu
+from litegate.runtimes.vela import compile_file
+from litegate.spec import Evaluation, Vela
 from litegate.testing import artifact
 
 DATA = os.environ.get("LITEGATE_DATA", "")
@@ -45,6 +50,40 @@ VELA = {
 }
 TOTAL = {"resnet8_int8": 12_505_748, "ad01_int8": 264_192}
 """What Vela counts of all."""
+NPUS = {
+    # accelerator: system configuration, memory mode, what Vela 5.2.0 reports of resnet8_int8
+    "ethos-u55-128": (
+        "Ethos_U55_High_End_Embedded",
+        "Shared_Sram",
+        {
+            "npu_share": 1,
+            "npu_cycles": 185_542,
+            "npu_sram": 51_840,
+            "npu_dram": 0,
+            "npu_on_chip_flash": 0,
+            "npu_off_chip_flash": 79_248,
+        },
+    ),
+    "ethos-u85-256": (
+        "Ethos_U85_SYS_DRAM_Mid",
+        "Dedicated_Sram_384KB",
+        {
+            "npu_share": 1,
+            "npu_cycles": 87_969,
+            "npu_sram": 57_072,
+            "npu_dram": 91_264,
+            "npu_on_chip_flash": 0,
+            "npu_off_chip_flash": 0,
+        },
+    ),
+}
+MEMORY = {
+    "SRAM": "npu_sram",
+    "DRAM": "npu_dram",
+    "On-chip Flash": "npu_on_chip_flash",
+    "Off-chip Flash": "npu_off_chip_flash",
+}
+"""Limits by the name of the memory in the command's output."""
 SIZES = {"resnet8_int8": 96, "ad01_int8": 270}
 """KB, as the MLPerf Tiny paper has them (Banbury et al. 2021)."""
 
@@ -101,6 +140,31 @@ def test_integer_files_suit_the_targets(name):
     outside = [one.split(":")[0] for one in found["xnnpack-int8"]]
     wanted = ["operator 12 AVERAGE_POOL_2D v2", "operator 15 SOFTMAX v2"]
     assert outside == (wanted if name == "resnet8_int8" else [])
+
+
+@needs.vela
+@pytest.mark.parametrize("accelerator", NPUS)
+def test_limits_of_an_npu_are_of_the_command_s_own_summary(accelerator, tmp_path):
+    """Its CSV, what it prints, and the bytes that it writes."""
+    system, mode, figures = NPUS[accelerator]
+    configuration = Vela(accelerator=accelerator, system_config=system, memory_mode=mode)
+    argv = [sys.executable, "-m", "ethosu.vela", file("resnet8_int8"), *configuration.arguments]
+    argv.append(f"--output-dir={tmp_path}")
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=300, check=True)
+    with (tmp_path / f"resnet8_int8_summary_{system}.csv").open(newline="") as lines:
+        (row,) = csv.DictReader(lines)
+    candidate = artifact(Path(file("resnet8_int8")).read_bytes())
+    measured = {name: getattr(npu, name)(candidate, configuration).value for name in figures}
+    assert measured == figures
+    assert measured["npu_cycles"] == int(row["cycles_npu"])
+    printed = dict(re.findall(r"Total (\S.*\S) used +([\d.]+) KiB", done.stdout))
+    for kind, name in MEMORY.items():
+        column = f"{name.removeprefix('npu_')}_memory_used"
+        assert measured[name] == Fraction(row[column]) * 1024
+        assert printed.get(kind, "0.00") == f"{float(row[column]):.2f}"
+    assert "CPU operators = 0 (0.0%)" in done.stdout
+    compiled = compile_file(candidate.tflite, configuration, candidate.name)
+    assert compiled.tflite == (tmp_path / "resnet8_int8_vela.tflite").read_bytes()
 
 
 @pytest.mark.parametrize("name", FIGURES)

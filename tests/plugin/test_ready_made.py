@@ -7,14 +7,14 @@ import subprocess
 import zlib
 from pathlib import Path
 
+import fake_vela
 import numpy as np
 import pytest
-from ai_edge_litert import schema_py_generated as schema
 
 from litegate.data.digests import array_digest
 from litegate.runtimes.inference import outputs
 from litegate.spec import Kind
-from litegate.testing import Draft, edit, evaluation, pad, tiny
+from litegate.testing import evaluation, pad, tiny
 
 CHECKS = Path(__file__).resolve().parents[2] / "checks"
 FLOAT, INT8 = tiny(Kind.FLOAT32), tiny(Kind.INT8_PTQ)
@@ -429,20 +429,9 @@ def test_a_file_that_is_no_model_is_no_pass(ready, data, text):
     assert text in done.stdout.str()
 
 
-def compile_for_ethos_u(model):
-    """Put Vela's operator, with its commands and two scratch tensors, in place of all others."""
-    draft = Draft(model)
-    given, result = draft.graph.inputs[0], draft.graph.outputs[0]
-    tensors = [draft.constant(name, np.zeros(64, np.uint8)) for name in ("commands", "weights")]
-    tensors += [draft.beside(given, suffix) for suffix in ("/scratch", "/scratch_fast")]
-    code = draft.code(schema.BuiltinOperator.CUSTOM, 1, "ethos-u")
-    operator = schema.OperatorT(opcodeIndex=code, inputs=[*tensors, given], outputs=[result])
-    draft.graph.operators = [operator]
-
-
 def test_a_compiled_file_is_gated_by_its_size(ready):
     """What an Ethos-U user ships: LiteRT cannot run it, and its bytes count."""
-    compiled = edit(INT8, compile_for_ethos_u)
+    compiled = fake_vela.compiled(INT8)
     (ready.path / "files" / "int8.tflite").write_bytes(compiled)
     size, compressed = len(compiled), len(zlib.compress(compiled, 9))
     ready.write(f"size=lg.byte({size}), compressed_size=lg.byte({compressed - 1})")

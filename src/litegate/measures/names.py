@@ -48,6 +48,12 @@ class Name:
     UNIQUE_WEIGHTS: Final = "unique weights"
     MACS: Final = "multiply-accumulates"
     ARENA: Final = "arena"
+    NPU_CYCLES: Final = "NPU cycles"
+    NPU_SHARE: Final = "NPU share"
+    NPU_SRAM: Final = "NPU SRAM"
+    NPU_DRAM: Final = "NPU DRAM"
+    NPU_ON_CHIP_FLASH: Final = "NPU on-chip flash"
+    NPU_OFF_CHIP_FLASH: Final = "NPU off-chip flash"
 
     LATENCY: Final = "latency"
     LATENCY_RATIO: Final = "latency ratio"
@@ -98,6 +104,7 @@ _PLURAL = frozenset(
         Name.UNSUPPORTED_OPERATORS,
         Name.UNIQUE_WEIGHTS,
         Name.MACS,
+        Name.NPU_CYCLES,
         Name.LOST_TYPES,
         Name.OPERATOR_CHANGES,
         Name.INTERFACE_CHANGES,

@@ -149,6 +149,7 @@ EXPECTED_CHECKS = {
     ),
     Name.MACS: _budget("macs", "macs", "candidate", "test_memory", "<="),
     Name.ARENA: _budget("arena", "arena", "candidate", "test_memory", "<="),
+    Name.NPU_SHARE: _budget("npu_share", "npu_share", "candidate, vela", "test_npu", ">="),
     Name.RUNTIME_VIOLATIONS: _fixed(
         "runtime_violations(candidate) <= 0", "test_runtimes", _has_further_runtime
     ),
@@ -195,6 +196,18 @@ EXPECTED_CHECKS = {
 }
 """Expected check by measurement. A gate may have checks of other measurements; none is expected."""
 
+OF_NPU: Mapping[str, str] = {
+    Name.NPU_CYCLES: "npu_cycles",
+    Name.NPU_SRAM: "npu_sram",
+    Name.NPU_DRAM: "npu_dram",
+    Name.NPU_ON_CHIP_FLASH: "npu_on_chip_flash",
+    Name.NPU_OFF_CHIP_FLASH: "npu_off_chip_flash",
+}
+"""The limit of each measurement of what the NPU needs, which is the function's name, too."""
+EXPECTED_CHECKS |= {
+    name: _budget(limit, limit, "candidate, vela", "test_npu", "<=")
+    for name, limit in OF_NPU.items()
+}
 EXPECTED_CHECKS |= dict.fromkeys(
     COUNTEREXAMPLES,
     _fixed("property_violations(candidate, prop, keep=keep) <= 0", "test_properties"),
@@ -256,9 +269,10 @@ def _metric_checks(scene: Scene) -> Iterator[tuple[OfMetric, str, ExpectedCheck]
                 yield kind, since_anchor_name(name), drift
 
 
-SLOW_MEASUREMENTS = frozenset(COUNTEREXAMPLES)
-"""Measurements that search for counterexamples. Their checks run only on faults meant for them and
-on faults that no other check noticed, which halves the time of a proof of `digits_cnn`."""
+SLOW_MEASUREMENTS = frozenset((*COUNTEREXAMPLES, *OF_NPU, Name.NPU_SHARE))
+"""Measurements that search for counterexamples, or compile each planted file. Their checks run only
+on faults meant for them and on faults that no other check noticed, which halves the time of a proof
+of `digits_cnn`."""
 OF_RUNTIMES = frozenset(
     {
         *(Name.RUNTIME_VIOLATIONS, Name.RUNTIME_AGREEMENT),

@@ -17,7 +17,7 @@ from litegate.core.errors import ConfigError
 from litegate.core.units import Number, Quantity, Unit
 from litegate.regression.source_digests import function_digest
 from litegate.regression.toolchain_pins import pinned_requirements
-from litegate.spec import ACCURACY_LIMITS, Budget, Command, Data, Model, Recipe, Regression
+from litegate.spec import ACCURACY_LIMITS, Budget, Command, Data, Model, Recipe, Regression, Vela
 from litegate.spec.artifact_keys import data_key, files_digest, program_digest, toolchain_digest
 from litegate.spec.budget import limit_fields
 from litegate.spec.targets import load
@@ -125,6 +125,7 @@ def _recipe(
         "interface": list((model.budget_of(recipe).regression or Regression()).lasting_changes),
         "shipped": recipe.shipped,
         "target": _target(model.budget_of(recipe).target, project),
+        "vela": _vela(model.budget_of(recipe).vela, project),
         "runtimes": list(model.budget_of(recipe).judged_runtimes),
         "commands": {
             command.name: _program(command, project) for command in model.budget_of(recipe).commands
@@ -155,6 +156,17 @@ def _target(name: str | None, project: Path) -> str | None:
         return str(load(name, project)) if name else None
     except ConfigError:
         return name
+
+
+def _vela(vela: Vela | None, project: Path) -> str | None:
+    """Return the compiler's configuration, with a digest of its file.
+
+    A file that cannot be read is left out: the checks raise the error.
+    """
+    try:
+        return vela and vela.identified(project)
+    except ConfigError:
+        return vela and vela.described
 
 
 def _limits(model: Model, budget: Budget) -> dict[str, Any]:

@@ -219,11 +219,15 @@ def evidence(row: Row) -> str:
     return ", ".join(parts)
 
 
+_COUNTED_SHARES = (Name.SPARSITY, Name.NPU_SHARE)
+"""Measurements in per cent of what a file contains."""
+
+
 def _is_exact(row: Row) -> bool:
     """Return True for a number that was read from files rather than sampled."""
     if row["interval"]:
         return False
-    is_counted = row["unit"] in (Unit.COUNT, Unit.BYTES) or row["measurement"] == Name.SPARSITY
+    is_counted = row["unit"] in (Unit.COUNT, Unit.BYTES) or row["measurement"] in _COUNTED_SHARES
     return not row["n"] or (is_counted and row["measurement"] not in COUNTEREXAMPLES)
 
 

@@ -23,6 +23,7 @@ from litegate.spec.samples import (
     map_samples,
 )
 from litegate.spec.sequences import Detector, Frames
+from litegate.spec.vela import Vela
 
 __all__ = [
     "ACCURACY_LIMITS",
@@ -53,6 +54,7 @@ __all__ = [
     "Splits",
     "Stream",
     "Training",
+    "Vela",
     "by_input",
     "domain_of",
     "frames_of",

@@ -10,6 +10,7 @@ from litegate.core.errors import ConfigError
 from litegate.core.units import Number, Quantity, Unit, us
 from litegate.spec.metric import Metric
 from litegate.spec.runtimes import RUNTIMES, TFLM, XNNPACK, Command
+from litegate.spec.vela import Vela
 
 # Proving a drop of at most 0.5 points takes 1,713 samples if 0.5 % of the answers flip, 6,852 if
 # 2 % do (90 % power). The fine-tuned MNIST network varies with an SD of 0.30 points from seed to
@@ -140,6 +141,21 @@ class Budget:
     """Maximum memory of one invocation: with the runtime "tflm" all that its interpreter recorded,
     else the planned memory of the activations."""
 
+    vela: Vela | None = None
+    """Configuration of the compiler for an Ethos-U, which the limits `npu_...` need."""
+    npu_cycles: int | None = field(default=None, metadata={"unit": Unit.COUNT})
+    """Maximum cycles of the NPU in one invocation, as Vela estimates them."""
+    npu_share: Quantity | None = field(default=None, metadata={"unit": Unit.PERCENT})
+    """Minimum share of the MACs that Vela places on the NPU."""
+    npu_sram: Quantity | None = field(default=None, metadata={"unit": Unit.BYTES})
+    """Maximum SRAM that Vela plans."""
+    npu_dram: Quantity | None = field(default=None, metadata={"unit": Unit.BYTES})
+    """Maximum DRAM that Vela plans."""
+    npu_on_chip_flash: Quantity | None = field(default=None, metadata={"unit": Unit.BYTES})
+    """Maximum on-chip flash that Vela plans."""
+    npu_off_chip_flash: Quantity | None = field(default=None, metadata={"unit": Unit.BYTES})
+    """Maximum off-chip flash that Vela plans."""
+
     metrics: tuple[Metric, ...] = ()
     """Metrics besides top-1, each with its own limits: `litegate.metrics`."""
     target: str | None = None
@@ -160,9 +176,11 @@ class Budget:
             )
         self._check_metrics()
         self._check_runtimes()
+        if not isinstance(self.vela, Vela | None):
+            raise ConfigError("Budget(vela=...) must be a litegate.Vela(...)", got=repr(self.vela))
         for f in limit_fields(Budget):
             check_limit("Budget", f.name, f.metadata["unit"], getattr(self, f.name))
-        for name in ("accuracy", "agreement", "keras_agreement", "runtime_agreement"):
+        for name in _FLOORS:
             floor = getattr(self, name)
             # percent(0.9) for percent(90) would be such a limit.
             if floor is not None and 0 < floor.value < ONE_PERCENT.value:
@@ -238,6 +256,17 @@ class Budget:
         is_unset = len(self.unset_limits()) == len(limit_fields(Budget))
         return is_unset and not any(metric.limits() for metric in self.metrics) and not self.target
 
+
+_FLOORS = ("accuracy", "agreement", "keras_agreement", "runtime_agreement", "npu_share")
+"""Minimum shares of samples or MACs; sparsity may be below 1 %."""
+
+NPU_LIMITS = frozenset(
+    (
+        *("npu_cycles", "npu_share", "npu_sram", "npu_dram"),
+        *("npu_on_chip_flash", "npu_off_chip_flash"),
+    )
+)
+"""Limits on an Ethos-U, which need `Budget(vela=...)`."""
 
 ACCURACY_LIMITS = frozenset(
     (

@@ -15,6 +15,7 @@ from litegate.spec.budget import (
     ACCURACY_LIMITS,
     ANSWER_LIMITS,
     LATENCY_LIMITS,
+    NPU_LIMITS,
     Budget,
     Regression,
     limit_fields,
@@ -87,6 +88,7 @@ class Case:
         not_applicable = {
             *(() if self.model.has_accuracy else ACCURACY_LIMITS),
             *(() if self.model.data.slices else ("slice_drop",)),
+            *(() if self.budget.vela else NPU_LIMITS),
         }
         return tuple(name for name in unset if name not in not_applicable)
 

@@ -16,6 +16,7 @@ from litegate.core.file_reads import record_reads
 from litegate.core.files import shown_path
 from litegate.core.import_paths import own_line
 from litegate.spec.authoring import record_models
+from litegate.spec.budget import NPU_LIMITS
 from litegate.spec.model import Model
 from litegate.spec.runtimes import declare
 from litegate.spec.suggestions import advice
@@ -97,6 +98,7 @@ def load_file(path: Path, project: Path) -> dict[str, Model]:
     models = [replace(model, reads=reads.files()) for model in _models_of(module)]
     for model in models:
         _check_targets(model, shown_path(model.file, root))
+        _check_compilers(model, shown_path(model.file, root))
     own: dict[str, Model] = {}
     for model in models:
         if model.file == path:
@@ -114,6 +116,19 @@ def _check_targets(model: Model, file: str) -> None:
                 f"{file}:{model.line}: there is no target {name!r}",
                 expected=f"{', '.join(KNOWN)}, or the path of a .toml file",
                 remedy=f"did you mean {near[0]!r}?" if near else "",
+            )
+
+
+def _check_compilers(model: Model, file: str) -> None:
+    """Raise ConfigError for limits of an NPU without the configuration of its compiler."""
+    for recipe in model.recipes:
+        budget = model.budget_of(recipe)
+        limits = sorted(name for name in NPU_LIMITS if getattr(budget, name) is not None)
+        if limits and budget.vela is None:
+            raise ConfigError(
+                f"{file}:{model.line}: {recipe.name} limits {', '.join(limits)}, but names no NPU",
+                expected="the configuration of Vela, which measures them",
+                remedy='add Budget(vela=litegate.Vela(accelerator="ethos-u55-128", ...))',
             )
 
 

@@ -1,7 +1,8 @@
 """Digest the source that decides what a module does, with the local modules that it imports.
 
 It is digested as its unparsed syntax tree, without comments, docstrings, layout and the arguments
-of `@model`, `trained` and `Command`, so that a new limit, recipe or runtime rebuilds nothing.
+of `@model`, `trained`, `Command` and `Vela`, so that a new limit, recipe, runtime or compiler
+rebuilds nothing.
 """
 
 from __future__ import annotations
@@ -133,10 +134,10 @@ def imported(tree: ast.AST) -> Iterator[tuple[str, int]]:
 
 
 class _RemoveIrrelevant(ast.NodeTransformer):
-    """Removes docstrings, decorators `@model`, and the arguments of `trained` and `Command`."""
+    """Removes docstrings, decorators `@model`, and the arguments of declarations."""
 
     def visit_Module(self, node: ast.Module) -> ast.AST:
-        names = _imported_names(node, {"trained", "Command"})
+        names = _imported_names(node, {"trained", "Command", "Vela"})
         for statement in node.body:
             call = statement.value if isinstance(statement, ast.Assign | ast.AnnAssign) else None
             if isinstance(call, ast.Call) and ast.unparse(call.func) in names:

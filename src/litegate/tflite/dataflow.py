@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from litegate.tflite.bounded_reads import MalformedError, within
 from litegate.tflite.graph import ABSENT, Subgraph
+from litegate.tflite.npu import NPU_OPERATOR
 
 
 def check_calls(subgraphs: tuple[Subgraph, ...]) -> None:
@@ -45,7 +46,7 @@ def check_densified(subgraph: Subgraph) -> None:
             raise MalformedError(f"{what} reads the sparse tensor {min(read)} without a DENSIFY")
 
 
-_SCRATCH_OPERANDS = {"ethos-u": (2, 3)}
+_SCRATCH_OPERANDS = {NPU_OPERATOR: (2, 3)}
 """Operands of custom operators that are working memory, which nothing writes before.
 
 Vela's operator has a scratch tensor and a fast one, which may be the same; they are described in

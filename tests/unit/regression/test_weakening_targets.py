@@ -4,10 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from litegate.core.units import byte
-from litegate.regression.declaration import _limits, _target
+from litegate.core.units import byte, percent
+from litegate.regression.declaration import _limits, _target, _vela
 from litegate.regression.weakening.models import weakened_models
-from litegate.spec import Budget
+from litegate.spec import Budget, Vela
 
 OWN = "source = 'x'\n[operators]\nADD = {}\n"
 
@@ -44,6 +44,15 @@ def weakenings(base, head):
         (Budget(arena=byte(528)), Budget(arena=byte(529)), [("arena", "528 B", "529 B")]),
         (Budget(arena=byte(528)), Budget(arena=byte(527)), []),
         (Budget(), Budget(macs=1, arena=byte(1)), []),
+        (Budget(npu_cycles=9), Budget(npu_cycles=10), [("npu_cycles", "9", "10")]),
+        (Budget(npu_sram=byte(9)), Budget(npu_sram=byte(8)), []),
+        (Budget(npu_dram=byte(9)), Budget(), [("npu_dram", "9 B", "no limit")]),
+        (
+            Budget(npu_share=percent(99)),
+            Budget(npu_share=percent(98)),
+            [("npu_share", "99 %", "98 %")],
+        ),
+        (Budget(npu_share=percent(98)), Budget(npu_share=percent(99)), []),
     ],
 )
 def test_a_raised_or_dropped_limit_is_named(before, after, found):
@@ -83,3 +92,37 @@ def test_a_changed_list_of_the_project_is_another_target(tmp_path):
 def test_a_list_that_is_gone_is_declared_by_its_name(tmp_path):
     assert _target("own.toml", tmp_path) == "own.toml"
     assert _target(None, tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"accelerator": "ethos-u55-256"},
+        {"memory_mode": "Sram_Only"},
+        {"options": ("--optimise=Size",)},
+        {"config": "npu.ini"},
+    ],
+)
+def test_another_configuration_of_the_compiler_is_named(tmp_path, change):
+    """Neither is the stricter one; the digest of a configuration file belongs to it."""
+    names = {"accelerator": "ethos-u55-128", "system_config": "A", "memory_mode": "Shared_Sram"}
+    (tmp_path / "npu.ini").write_text("[System_Config.A]\n")
+    before, after = (_vela(Vela(**it), tmp_path) for it in (names, names | change))
+    base, head = declared(Budget()), declared(Budget())
+    base["models"]["tiny"]["recipes"]["int8_qat"]["vela"] = before
+    head["models"]["tiny"]["recipes"]["int8_qat"]["vela"] = after
+    assert weakenings(base, head) == [("vela", before, after)]
+    assert weakenings(base, base) == []
+    head["models"]["tiny"]["recipes"]["int8_qat"]["vela"] = _vela(None, tmp_path)
+    assert weakenings(base, head) == [("vela", before, "nothing")]
+    assert weakenings(head, base) == []
+
+
+def test_an_edited_configuration_file_is_another_configuration(tmp_path):
+    vela = Vela(accelerator="a", system_config="A", memory_mode="B", config="npu.ini")
+    (tmp_path / "npu.ini").write_text("[System_Config.A]\n")
+    before = _vela(vela, tmp_path)
+    (tmp_path / "npu.ini").write_text("[System_Config.A]\ncore_clock=1\n")
+    assert _vela(vela, tmp_path) != before
+    (tmp_path / "npu.ini").unlink()
+    assert _vela(vela, tmp_path) == vela.described  # the checks raise the error

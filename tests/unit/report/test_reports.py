@@ -308,6 +308,7 @@ def _evidence(name, unit, n, interval=None):
     ("name", "unit", "n", "expected"),
     [
         (Name.ARENA, Unit.BYTES, 22, "exact"),
+        (Name.NPU_SHARE, Unit.PERCENT, 16, "exact"),
         (Name.TENSOR_VIOLATIONS, Unit.COUNT, 16, "exact"),
         (Name.SPARSITY, Unit.PERCENT, 4000, "exact"),
         (Name.SIZE_RATIO, Unit.RATIO, None, "exact"),

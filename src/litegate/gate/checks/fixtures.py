@@ -12,7 +12,7 @@ from litegate.gate.checks import verdicts
 from litegate.gate.checks.require import Require
 from litegate.gate.state import GATE
 from litegate.regression.weakening import WeakenedLimits
-from litegate.spec import Artifact, Budget, Metric, Model, Regression
+from litegate.spec import Artifact, Budget, Metric, Model, Regression, Vela
 from litegate.spec.cases import Case
 from litegate.spec.runtimes import XNNPACK
 from litegate.spec.targets import Target
@@ -136,6 +136,12 @@ def target(request: pytest.FixtureRequest, litegate_case: Case) -> Target:
     from litegate.spec.targets import load
 
     return load(str(litegate_case.target), request.config.rootpath)
+
+
+@pytest.fixture
+def vela(request: pytest.FixtureRequest, litegate_case: Case) -> Vela | None:
+    """The configuration that `Budget(vela=...)` names for the compiler Vela; else None."""
+    return verdicts.vela(request, litegate_case)
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ FIXTURES = frozenset(
     (
         *(CASE, "model", "candidate", "reference", "baseline", "base", "anchor"),
         *("budget", "regression", "weakened_limits", "noise"),
-        *("gated", "stopping_checks", "shipped", "target", "metric", "runtime"),
+        *("gated", "stopping_checks", "shipped", "target", "vela", "metric", "runtime"),
     )
 )
 """What the gate hands to checks; `require` apart, which nobody may bring along."""

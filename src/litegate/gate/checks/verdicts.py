@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -45,7 +45,8 @@ from litegate.measures.subjects import wrong_subject
 from litegate.report.outcomes import NOT_JUDGED_ON
 from litegate.report.run_record import Place, error_row, verdict_row
 from litegate.runtimes.runtime import demand, missing
-from litegate.spec import Artifact, Evaluation
+from litegate.runtimes.vela import demand_vela, missing_vela
+from litegate.spec import Artifact, Evaluation, Vela
 from litegate.spec.cases import Case, judges_samples
 from litegate.spec.runtimes import XNNPACK
 
@@ -71,9 +72,29 @@ def runtime(request: pytest.FixtureRequest, name: str) -> str:
     if reason := missing(name):
         if request.config.stash[GATE].options.in_ci:
             demand(name)
-        request.node.stash[OMITTED] = f"{NOT_JUDGED_ON} {name}: {reason}"
-        pytest.skip(f"{NOT_JUDGED_ON} {name}: {reason}")
+        _omit(request, f"{NOT_JUDGED_ON} {name}: {reason}")
     return name
+
+
+def vela(request: pytest.FixtureRequest, case: Case) -> Vela | None:
+    """Return the configuration of a compiler that this machine has; None if the budget names none.
+
+    If it is missing, skips with NOT MEASURED, or raises in CI.
+    """
+    __tracebackhide__ = True
+    declared = case.budget.vela
+    if declared and (reason := missing_vela()):
+        if request.config.stash[GATE].options.in_ci:
+            demand_vela()
+        _omit(request, f"NOT MEASURED with Vela: {reason}")
+    return declared and declared.located(request.config.rootpath)
+
+
+def _omit(request: pytest.FixtureRequest, reason: str) -> NoReturn:
+    """Skip a check that this machine cannot judge."""
+    __tracebackhide__ = True
+    request.node.stash[OMITTED] = reason
+    pytest.skip(reason)
 
 
 def count_stopping(checks: Iterable[pytest.Item]) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 
 from litegate.core.units import Unit, exactly
 from litegate.regression.weakening.types import DIGEST_DIGITS, Change, Weakening, digest_change
+from litegate.spec.budget import NPU_LIMITS
 from litegate.spec.runtimes import XNNPACK
 
 Declaration = Mapping[str, Any]
@@ -22,6 +23,7 @@ LEAST = frozenset(
         "agreement",
         "keras_agreement",
         "runtime_agreement",
+        "npu_share",
         "sparsity",
         "regression.agreement",
         "metric.least",
@@ -42,6 +44,7 @@ MOST = frozenset(
         "compressed_size",
         "macs",
         "arena",
+        *(NPU_LIMITS - {"npu_share"}),
         "unique_weights",
         "latency",
         "latency_ratio",
@@ -137,7 +140,7 @@ _STRENGTH = {
 
 
 def _quantization(base: Declaration, head: Declaration) -> Iterator[Weakening]:
-    """Compare the kind of a recipe, its integer ports, float layers, shipped file and target."""
+    """Compare a recipe's kind, integer ports, float layers, shipped file, target and compiler."""
     before, after = base["kind"], head["kind"]
     ranked = before in _STRENGTH and after in _STRENGTH
     if before != after and not (ranked and _STRENGTH[after] >= _STRENGTH[before]):
@@ -163,7 +166,7 @@ def _quantization(base: Declaration, head: Declaration) -> Iterator[Weakening]:
             after=", ".join(after),
         )
     yield from _commands(base.get("commands", {}), head.get("commands", {}))
-    for field in ("shipped", "target"):
+    for field in ("shipped", "target", "vela"):
         before, after = base.get(field), head.get(field)
         if before not in (None, after):
             shown = str(after or "nothing")
