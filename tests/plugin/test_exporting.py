@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 
+import fake_vela
 import pytest
 
 from litegate.spec import Kind
@@ -53,6 +54,28 @@ def test_accepted_bytes_are_written(judged, export):
     assert (judged.path / "app" / "model.tflite").read_bytes() == GATED
     assert hashlib.sha256(GATED).hexdigest() in said
     assert f"{len(GATED):,} B" in said
+
+
+def test_compiled_bytes_are_what_vela_makes_of_the_accepted_ones(
+    project, export, tmp_path_factory, monkeypatch
+):
+    """With the configuration of the budget, which is needed."""
+    packages = tmp_path_factory.mktemp("packages")
+    with fake_vela.installed(packages, monkeypatch):
+        monkeypatch.setenv("PYTHONPATH", str(packages))
+        compiled = fake_vela.compiled(GATED)
+        fake_vela.install(packages, compiled)
+        words = ("tiny", "int8_qat", "--compiled")
+        assert project.model("size=lg.kib(100)").check(SIZE, head=HEAD, args=ASKS).run().ret == 0
+        status, said = export(*words)
+        assert status == 1
+        assert "tiny/int8_qat has no configuration to compile it with" in said
+        npu = "lg.Vela(accelerator='ethos-u55-128', system_config='A', memory_mode='B')"
+        assert project.model(f"size=lg.kib(100), vela={npu}").run().ret == 0
+        status, said = export(*words)
+    assert status == 0, said
+    assert (project.path / "app" / "model.tflite").read_bytes() == compiled
+    assert hashlib.sha256(compiled).hexdigest() in said
 
 
 @pytest.mark.parametrize("changed", ["a limit", "a check", "a waiver", "a setting"])

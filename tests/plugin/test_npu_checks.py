@@ -8,6 +8,7 @@ import fake_vela
 import pytest
 
 from litegate.gate.checks import verdicts
+from litegate.measures.shipped import describe_bytes
 from litegate.runtimes import vela
 from litegate.spec import Kind
 from litegate.testing import tiny
@@ -24,7 +25,7 @@ LIMITS = (
 @pytest.fixture
 def npu(project, tmp_path_factory, monkeypatch):
     """A project with these checks and one of the size; a Vela is installed that compiles it."""
-    for name in ("test_npu.py", "test_size.py"):
+    for name in ("test_npu.py", "test_shipped.py", "test_size.py"):
         shutil.copy(CHECKS / name, project.path / "checks")
     packages = tmp_path_factory.mktemp("packages")
     with fake_vela.installed(packages, monkeypatch):
@@ -94,3 +95,58 @@ def test_without_vela_a_laptop_says_so_and_ci_fails(npu, monkeypatch, ci):
         assert row["reason"] == "NOT MEASURED with Vela: it is missing: pip install it"
         done.stdout.fnmatch_lines(["*NOT MEASURED with Vela: it is missing: pip install it*"])
     assert "size" in {row["measurement"] for row in report["verdicts"]}
+
+
+SHIPS = "lg.recipes.int8_qat(name='int8_qat', from_scratch=True, shipped='app/npu.tflite')"
+
+
+@pytest.mark.parametrize(
+    ("compiled", "status"), [(COMPILED, 0), (fake_vela.compiled(tiny(Kind.INT8_QAT, seed=8)), 1)]
+)
+def test_a_compiled_file_that_ships_is_compiled_again(npu, compiled, status):
+    (npu.path / "app").mkdir()
+    (npu.path / "app" / "npu.tflite").write_bytes(compiled)
+    done = npu(VELA, recipes=SHIPS)
+    assert done.ret == status
+    rows = {row["measurement"]: row for row in report_of(npu)["verdicts"]}
+    row = rows["shipped file differences"]
+    assert row["evidence"] == ["compiled again by Vela 5.2.0: ethos-u55-128, A, B"]
+    if status:
+        command = "litegate export tiny int8_qat --compiled --to app/npu.tflite"
+        assert (
+            f"Vela compiles the gated file to {describe_bytes(COMPILED)}: run `{command}`"
+            in (row["sentence"])
+        )
+        assert row["steps"]["change"] == f"write the file again: {command}"
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_without_vela_a_compiled_file_alone_is_not_measured(npu, monkeypatch, compiled):
+    without_vela(monkeypatch)
+    (npu.path / "app").mkdir()
+    (npu.path / "app" / "npu.tflite").write_bytes(COMPILED if compiled else tiny(Kind.INT8_QAT))
+    assert npu(VELA, recipes=SHIPS).ret == 0
+    report = report_of(npu)
+    measured = {row["measurement"] for row in report["verdicts"]}
+    assert ("shipped file differences" in measured) is not compiled
+    assert bool(report["not_measured"]) is compiled
+
+
+def test_a_compiled_file_without_a_configuration_fails(npu):
+    """Nothing says what it was compiled for."""
+    (npu.path / "app").mkdir()
+    (npu.path / "app" / "npu.tflite").write_bytes(COMPILED)
+    done = npu("", recipes=SHIPS)
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(["*is compiled by Vela; to compile the gated file again, set*"])
+
+
+def test_a_file_before_compilation_may_ship_and_a_missing_one_has_both_commands(npu):
+    done = npu(VELA, recipes=SHIPS)
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(
+        ["*is missing; *run `litegate export tiny int8_qat --to app/npu.tflite`, or `*--compiled*"]
+    )
+    (npu.path / "app").mkdir()
+    (npu.path / "app" / "npu.tflite").write_bytes(tiny(Kind.INT8_QAT))
+    assert npu(VELA, recipes=SHIPS).ret == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -17,6 +18,7 @@ from litegate.gate.collect import Check, collect
 from litegate.gate.session import GateSession
 from litegate.gate.state import Gate
 from litegate.regression.source_digests import sources_digest
+from litegate.runtimes.vela import compile_file
 from litegate.spec import Artifact, Model, Recipe
 
 _LINES = 15
@@ -28,6 +30,14 @@ def export(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A model of this project.")],
     recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="One of its gated recipes.")],
     to: Annotated[Path, typer.Option(metavar="FILE", help="The file to write.", dir_okay=False)],
+    *,
+    compiled: Annotated[
+        bool,
+        typer.Option(
+            "--compiled",
+            help="Write the file that Vela compiles from them, configured by Budget(vela=...).",
+        ),
+    ] = False,
 ) -> None:
     """Write the accepted bytes of a recipe to a file.
 
@@ -35,7 +45,8 @@ def export(
     by every check, without a fail or an error.
     """
     gate, checks = _collected()
-    artifact = _stored(gate.session, *_declared(gate.session, model, recipe))
+    declared = _declared(gate.session, model, recipe)
+    artifact = _stored(gate.session, *declared)
     needed = [
         check.id
         for check in checks
@@ -44,8 +55,24 @@ def export(
     report = read_report(gate.options.report, artifact.name)
     sources = sources_digest(gate.options)
     demand_accepted(report, artifact, needed, sources=sources, strict=gate.options.strict)
-    write(artifact.tflite, to)
-    typer.echo(f"{to}: sha256 {artifact.sha256}, {len(artifact.tflite):,} B")
+    tflite = artifact.tflite
+    if compiled:
+        tflite = _compiled(gate.session, *declared, artifact)
+    write(tflite, to)
+    typer.echo(f"{to}: sha256 {hashlib.sha256(tflite).hexdigest()}, {len(tflite):,} B")
+
+
+def _compiled(session: GateSession, model: Model, recipe: Recipe, artifact: Artifact) -> bytes:
+    """Return the compiled file. Raises ConfigError without a configuration, or without Vela."""
+    vela = model.budget_of(recipe).vela
+    if vela is None:
+        raise ConfigError(
+            f"{artifact.name} has no configuration to compile it with",
+            expected="Budget(vela=litegate.Vela(...))",
+            remedy="add it to the model's budget, or leave out --compiled",
+        )
+    project = session.options.project
+    return compile_file(artifact.tflite, vela.located(project), artifact.name).tflite
 
 
 def _collected() -> tuple[Gate, tuple[Check, ...]]:

@@ -190,7 +190,7 @@ EXPECTED_CHECKS = {
     since_anchor_name(Name.SIZE_GROWTH): _drift("size_growth", "size", applies_to=_limits_growth),
     since_anchor_name(Name.LOST_TYPES): _drift("lost_types", "lost_types"),
     Name.SHIPPED_DIFFERENCES: _fixed(
-        "shipped_violations(candidate, shipped) <= 0", "test_shipped", _has_shipped_file
+        "shipped_violations(candidate, shipped, vela) <= 0", "test_shipped", _has_shipped_file
     ),
     Name.WEAKENED_LIMITS: _fixed("count_weakened(weakened_limits) <= 0", "test_weakened_limits"),
 }

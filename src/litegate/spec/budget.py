@@ -142,7 +142,8 @@ class Budget:
     else the planned memory of the activations."""
 
     vela: Vela | None = None
-    """Configuration of the compiler for an Ethos-U, which the limits `npu_...` need."""
+    """Configuration of the compiler for an Ethos-U, which the limits `npu_...` need, and a compiled
+    file that ships."""
     npu_cycles: int | None = field(default=None, metadata={"unit": Unit.COUNT})
     """Maximum cycles of the NPU in one invocation, as Vela estimates them."""
     npu_share: Quantity | None = field(default=None, metadata={"unit": Unit.PERCENT})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +14,7 @@ from litegate.gate.checks.items import METRIC, case_of, fixtures_of
 from litegate.gate.checks.reproduce import check_command, prove_flags, run_command
 from litegate.gate.checks.skipped_checks import CANDIDATE
 from litegate.measures.names import RULES, Name
+from litegate.measures.shipped import export_command, is_compiled_file
 from litegate.measures.structure.prebuilt_arguments import arguments, fitting_recipe
 from litegate.report.outcomes import PROOF, Row
 from litegate.report.run_record import Steps
@@ -69,7 +71,7 @@ def _change(gate: Gate, item: pytest.Item, row: Row) -> str:
     if field := _field(item, case, row):
         return _change_of_field(case, row, *field)
     if row["measurement"] in RULES:
-        return _change_of_file(item, case, row) or _change_of_rule(case, row)
+        return _change_of_file(item, case, row) or _change_of_rule(case, row, gate.config.rootpath)
     place = _subject(case) if case.model.prebuilt else _place(row)
     return f"{place}, or the limit in {_place_of_check(gate, item)}"
 
@@ -107,12 +109,14 @@ def _change_of_file(item: pytest.Item, case: Case, row: Row) -> str:
     return f"{_place(row)} {changed}, as the file has, or {_subject(case)}" if changed else ""
 
 
-def _change_of_rule(case: Case, row: Row) -> str:
+def _change_of_rule(case: Case, row: Row, project: Path) -> str:
     if row["measurement"] != Name.SHIPPED_DIFFERENCES or case.recipe is None:
         recipe = "" if case.model.prebuilt else " or its recipe"
         return f"{_place(row)}, {_subject(case)}{recipe}"
-    words = ("litegate", "export", case.model.name, case.recipe.name, "--to", case.shipped)
-    return f"write the file again: {shlex.join(map(str, words))}"
+    shown = str(case.shipped)
+    compiled = is_compiled_file(project / shown)
+    command = export_command(case.model.name, case.recipe.name, shown, compiled=compiled)
+    return f"write the file again: {command}"
 
 
 def _place(row: Row) -> str:

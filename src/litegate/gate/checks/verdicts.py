@@ -83,11 +83,20 @@ def vela(request: pytest.FixtureRequest, case: Case) -> Vela | None:
     """
     __tracebackhide__ = True
     declared = case.budget.vela
-    if declared and (reason := missing_vela()):
+    if declared and (reason := missing_vela()) and _compiles(request):
         if request.config.stash[GATE].options.in_ci:
             demand_vela()
         _omit(request, f"NOT MEASURED with Vela: {reason}")
     return declared and declared.located(request.config.rootpath)
+
+
+def _compiles(request: pytest.FixtureRequest) -> bool:
+    """Return False for a check of a shipped file that is not compiled, which compares bytes."""
+    if "shipped" not in request.fixturenames:
+        return True
+    from litegate.measures.shipped import is_compiled_file  # late: few checks need it
+
+    return is_compiled_file(request.getfixturevalue("shipped"))
 
 
 def _omit(request: pytest.FixtureRequest, reason: str) -> NoReturn:
