@@ -20,7 +20,7 @@ from litegate.mutation.faults import Expect, Unplantable, plumbing
 from litegate.mutation.faults.catalogue import faults_in
 from litegate.regression.base import NOTHING
 from litegate.regression.weakening import compare_model, compare_project
-from litegate.spec import Artifact, Budget
+from litegate.spec import Artifact, Budget, Vela
 from litegate.testing import evaluation
 
 FAULTS = faults_in(plumbing)
@@ -88,6 +88,7 @@ def test_each_fault_stands_in_the_module():
         "no_base",
         "stale_base",
         "stale_shipped_file",
+        "stale_compiled_file",
         "no_samples",
         "one_sample",
         "copied_samples",
@@ -137,6 +138,20 @@ def test_a_shipped_file_of_an_older_build_is_noticed(sound, tmp_path):
         file.write_bytes(given.shipped)
         found = shipped_violations(given.candidate, file)
         assert (found.name, found.value) == (Name.SHIPPED_DIFFERENCES, wrong)
+
+
+def test_a_compiled_file_of_another_candidate_is_noticed(sound, tmp_path):
+    """It is compiled again, for which a configuration is needed, and then Vela."""
+    ships = replace(sound, recipe=replace(sound.recipe, shipped="app/model.tflite"))
+    with pytest.raises(Unplantable, match="no NPU"):
+        plumbing.stale_compiled_file(ships, 1)
+    vela = Vela(accelerator="ethos-u55-128", system_config="A", memory_mode="B")
+    budget = replace(sound.model.budget, vela=vela)
+    ships = replace(ships, model=replace(sound.model, budget=budget))
+    file = tmp_path / "model.tflite"
+    file.write_bytes(plumbing.stale_compiled_file(ships, 1).shipped)
+    (offender,) = shipped_violations(ships.candidate, file).offenders
+    assert "is compiled by Vela; to compile the gated file again, set Budget(vela=...)" in offender
 
 
 @pytest.mark.parametrize("times", [2, 8, 32])

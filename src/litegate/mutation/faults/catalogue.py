@@ -21,6 +21,7 @@ MODULES = (
     "weights",
     "types",
     "operators",
+    "npu",
     "size",
     "compression",
     "latency",

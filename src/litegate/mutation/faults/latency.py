@@ -5,17 +5,13 @@ An operator reads everything that is added, because LiteRT skips operators whose
 
 from __future__ import annotations
 
-from copy import copy
 from functools import lru_cache
-from typing import Any
-
-import numpy as np
 
 from litegate.measures.latency.timing import clocks, fastest_invocation, invoke_factory, one_sample
 from litegate.measures.names import Name
 from litegate.mutation.faults.fault import Family, Ladder, fault
-from litegate.mutation.faults.latency_edits import cut, repeat, with_maxima
-from litegate.mutation.faults.layers import Layer, layers
+from litegate.mutation.faults.latency_edits import repeat, widen, with_maxima
+from litegate.mutation.faults.layers import layers
 from litegate.mutation.faults.scene import Scene, Unplantable
 from litegate.spec import Regression
 from litegate.tflite.editing.draft import Draft
@@ -93,37 +89,9 @@ def wider_layer(scene: Scene, grade: float) -> Scene:
         widenable = [layer for layer in layers(draft) if layer.channel == 0]
         if not widenable:
             raise Unplantable("every layer is a depthwise convolution")
-        _widen(draft, widenable[0], int(grade))
+        widen(draft, widenable[0], int(grade))
 
     return scene.with_edited(change)
-
-
-def _widen(draft: Draft, layer: Layer, times: int) -> None:
-    output = int(layer.operator.outputs[0])
-    wide = draft.beside(output, "/wide")
-    tensor, shape = draft.graph.tensors[wide], list(draft.graph.tensors[output].shape)
-    for constant in (layer.weight, layer.bias):
-        if constant is not None:
-            _repeat_channels(draft, constant, times)
-    tensor.shape = [*shape[:-1], shape[-1] * times]
-    if tensor.shapeSignature is not None:
-        tensor.shapeSignature = [*tensor.shapeSignature[:-1], shape[-1] * times]
-    layer.operator.outputs = [wide]
-    narrow = cut(draft, wide, output, {-1: int(shape[-1])})
-    draft.graph.operators.insert(layer.number + 1, narrow)
-
-
-def _repeat_channels(draft: Draft, tensor: Any, times: int) -> None:
-    """Repeat a constant's values along its first dimension, and their scales."""
-    values = draft.values(tensor)
-    draft.store(tensor, np.concatenate([values] * times))
-    tensor.shape = [len(values) * times, *values.shape[1:]]
-    quantization = tensor.quantization
-    if quantization is None or quantization.scale is None or len(quantization.scale) < 2:
-        return
-    quantization = tensor.quantization = copy(quantization)
-    quantization.scale = list(quantization.scale) * times
-    quantization.zeroPoint = list(quantization.zeroPoint) * times
 
 
 # one entry: the grades of a fault are planted in the same sound scene, one after the other

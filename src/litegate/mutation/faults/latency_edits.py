@@ -1,4 +1,4 @@
-"""Add work that changes no value: maxima of equal tensors, and operators computed again."""
+"""Add work that changes no value: maxima of equal tensors, repeated operators, wider layers."""
 
 from __future__ import annotations
 
@@ -114,6 +114,35 @@ def cut(draft: Draft, source: int, result: int, sizes: Mapping[int, int]) -> Any
     step.builtinOptionsType = schema.BuiltinOptions.SliceOptions
     draft.model.operatorCodes[step.opcodeIndex].version = _VERSION
     return step
+
+
+def widen(draft: Draft, layer: Layer, times: int) -> None:
+    """Give a layer that many times its output channels, and cut the rest off behind it."""
+    output = int(layer.operator.outputs[0])
+    wide = draft.beside(output, "/wide")
+    tensor, shape = draft.graph.tensors[wide], list(draft.graph.tensors[output].shape)
+    for constant in (layer.weight, layer.bias):
+        if constant is not None:
+            _repeat_channels(draft, constant, times)
+    tensor.shape = [*shape[:-1], shape[-1] * times]
+    if tensor.shapeSignature is not None:
+        tensor.shapeSignature = [*tensor.shapeSignature[:-1], shape[-1] * times]
+    layer.operator.outputs = [wide]
+    narrow = cut(draft, wide, output, {-1: int(shape[-1])})
+    draft.graph.operators.insert(layer.number + 1, narrow)
+
+
+def _repeat_channels(draft: Draft, tensor: Any, times: int) -> None:
+    """Repeat a constant's values along its first dimension, and their scales."""
+    values = draft.values(tensor)
+    draft.store(tensor, np.concatenate([values] * times))
+    tensor.shape = [len(values) * times, *values.shape[1:]]
+    quantization = tensor.quantization
+    if quantization is None or quantization.scale is None or len(quantization.scale) < 2:
+        return
+    quantization = tensor.quantization = copy(quantization)
+    quantization.scale = list(quantization.scale) * times
+    quantization.zeroPoint = list(quantization.zeroPoint) * times
 
 
 def _constant(draft: Draft, name: str, values: NDArray[np.int32]) -> int:

@@ -60,6 +60,20 @@ def layers(draft: Draft) -> tuple[Layer, ...]:
     return tuple(weight_layers)
 
 
+def integer_layers(draft: Draft) -> tuple[Layer, ...]:
+    """Return the layers that compute in integers. Raises Unplantable if there is none."""
+    all_integer = tuple(layer for layer in layers(draft) if _is_integer(draft, layer))
+    if not all_integer:
+        raise Unplantable("no layer computes in integers")
+    return all_integer
+
+
+def _is_integer(draft: Draft, layer: Layer) -> bool:
+    data = draft.graph.tensors[layer.operator.inputs[0]]
+    types = (schema.TensorType.INT8, schema.TensorType.INT16)
+    return data.type in types and layer.weight.type in types
+
+
 def first(draft: Draft) -> Layer:
     """Return the first layer. Raises Unplantable if there is none.
 

@@ -18,12 +18,14 @@ from litegate.core.units import Quantity, Unit
 from litegate.measures.accuracy import accuracy_drop, answers
 from litegate.measures.names import Name
 from litegate.measures.statistics.sample_sizes import n_least
+from litegate.mutation.faults.edits import make_custom
 from litegate.mutation.faults.fault import Expect, Family, Ladder, OfMetric, fault
 from litegate.mutation.faults.layers import last
 from litegate.mutation.faults.scene import Declaration, Scene, Unplantable, select_outputs
 from litegate.regression.weakening.models import LEAST, MOST, limit_kind
 from litegate.spec import Artifact, Samples, frames_of, map_samples
 from litegate.tflite.editing.draft import edit
+from litegate.tflite.npu import NPU_OPERATOR
 
 _DROPS = (Name.ACCURACY_DROP, Name.EXTRA_ERRORS, Name.CLASS_DROP)
 _SHARES = (Name.ACCURACY, Name.KERAS_AGREEMENT, Name.RUNTIME_AGREEMENT)
@@ -67,6 +69,19 @@ def stale_shipped_file(scene: Scene, _: float) -> Scene:
         raise Unplantable("the recipe names no file that ships")
     older_file = scene.with_samples(scene.candidate.evaluation.x).shipped
     return replace(scene, shipped=older_file)
+
+
+@fault(family=Family.PLUMBING, noticed_by=(Name.SHIPPED_DIFFERENCES,))
+def stale_compiled_file(scene: Scene, _: float) -> Scene:
+    """The file that ships is compiled for an Ethos-U, but not from the candidate."""
+    if scene.recipe.shipped is None or scene.model.budget_of(scene.recipe).vela is None:
+        raise Unplantable("the recipe names no file that ships, or the budget no NPU")
+
+    def change(model: Any) -> None:
+        draft = scene.draft(model)
+        make_custom(draft, last(draft).operator, NPU_OPERATOR)
+
+    return replace(scene, shipped=edit(scene.candidate.tflite, change))
 
 
 @fault(family=Family.PLUMBING, noticed_by=(*_DROPS, *_SHARES), metrics=_OF_SAMPLES)

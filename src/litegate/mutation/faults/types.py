@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from ai_edge_litert import schema_py_generated as schema
-
 from litegate.measures.names import Name
 from litegate.mutation.faults.fault import Expect, Family, Ladder, fault
 from litegate.mutation.faults.floats import compute_in_floats, through_floats
-from litegate.mutation.faults.layers import Layer, layers
+from litegate.mutation.faults.layers import Layer, integer_layers
 from litegate.mutation.faults.packing import hybrid, merge_scales, weight_only
 from litegate.mutation.faults.ports import change_input, change_output, rename_input
 from litegate.mutation.faults.scene import Scene, Unplantable
@@ -29,7 +27,7 @@ def float_layers(scene: Scene, grade: float) -> Scene:
     """Layers are left in float32, between a DEQUANTIZE and a QUANTIZE."""
 
     def change(draft: Draft) -> None:
-        for layer in _integer_layers(draft)[: int(grade)]:
+        for layer in integer_layers(draft)[: int(grade)]:
             compute_in_floats(draft, layer.operator)
 
     return scene.with_edited(change)
@@ -47,7 +45,7 @@ def float_islands(scene: Scene, grade: float) -> Scene:
     """
 
     def change(draft: Draft) -> None:
-        for layer in _integer_layers(draft)[: int(grade)]:
+        for layer in integer_layers(draft)[: int(grade)]:
             through_floats(draft, layer.operator.outputs[0], "NEG", "NEG")
 
     return scene.with_edited(change)
@@ -65,7 +63,7 @@ def round_trips(scene: Scene, grade: float) -> Scene:
     """
 
     def change(draft: Draft) -> None:
-        for layer in _integer_layers(draft)[: int(grade)]:
+        for layer in integer_layers(draft)[: int(grade)]:
             through_floats(draft, layer.operator.outputs[0])
 
     return scene.with_edited(change)
@@ -157,7 +155,7 @@ def weights_off_centre(scene: Scene, _: float) -> Scene:
     """The weights of the first layer have the zero point 1, but kernels require 0."""
 
     def change(draft: Draft) -> None:
-        quantization = _integer_layers(draft)[0].weight.quantization
+        quantization = integer_layers(draft)[0].weight.quantization
         quantization.zeroPoint = [1] * len(quantization.scale)
 
     return scene.with_edited(change)
@@ -169,27 +167,13 @@ def _check_integer_recipe(scene: Scene) -> None:
         raise Unplantable(f"{scene.recipe.kind} does not guarantee integer arithmetic")
 
 
-def _integer_layers(draft: Draft) -> tuple[Layer, ...]:
-    """Return the layers that compute in integers. Raises Unplantable if there is none."""
-    integer_layers = tuple(layer for layer in layers(draft) if _is_integer(draft, layer))
-    if not integer_layers:
-        raise Unplantable("no layer computes in integers")
-    return integer_layers
-
-
-def _is_integer(draft: Draft, layer: Layer) -> bool:
-    data = draft.graph.tensors[layer.operator.inputs[0]]
-    types = (schema.TensorType.INT8, schema.TensorType.INT16)
-    return data.type in types and layer.weight.type in types
-
-
 def _convolutions(draft: Draft) -> tuple[Layer, ...]:
-    return tuple(layer for layer in _integer_layers(draft) if layer.kind != "FULLY_CONNECTED")
+    return tuple(layer for layer in integer_layers(draft) if layer.kind != "FULLY_CONNECTED")
 
 
 def _first_with_bias(draft: Draft) -> Layer:
     """Return the first integer layer with a bias. Raises Unplantable if there is none."""
-    for layer in _integer_layers(draft):
+    for layer in integer_layers(draft):
         if layer.bias is not None:
             return layer
     raise Unplantable("no layer has a bias")
