@@ -20,6 +20,7 @@ from litegate.measures.structure.runtime_trial import RuntimeTrial
 from litegate.report.columns import console
 from litegate.spec.runtimes import TFLM
 from litegate.tflite.graph import Operator, Signature, Tensor
+from litegate.tflite.npu import NpuContents
 from litegate.tflite.variables import User, Variable
 
 _MOST_TENSORS = 500
@@ -102,6 +103,8 @@ def _facts(inspection: Inspection) -> Iterator[tuple[str, str]]:
     yield "activations", f"{inspection.activation_bytes:,} B, each with memory of its own"
     yield "state", _state(inspection)
     yield "arena", _arena(inspection)
+    if inspection.npu.operators:
+        yield "NPU", _npu(inspection.npu)
     yield "fully integer", _yes_or_no(inspection.not_integer)
     for target, breaches in inspection.targets.items():
         yield f"target {target}", _yes_or_no(breaches)
@@ -137,6 +140,13 @@ def _macs(inspection: Inspection) -> str:
         return f"{inspection.macs:,}"
     missing = ", ".join(map(operator_label, inspection.uncounted[:_MOST_REASONS]))
     return f"at least {inspection.macs:,}; not known for {len(inspection.uncounted)}: {missing}"
+
+
+def _npu(npu: NpuContents) -> str:
+    """Describe a compiled file; nothing here runs it."""
+    noun = "operator" if npu.operators == 1 else "operators"
+    parts = f"{npu.commands:,} B of commands, {npu.constants:,} B of constants"
+    return f"compiled for an Ethos-U: {npu.operators:,} {noun}, {parts}; it runs there alone"
 
 
 def _state(inspection: Inspection) -> str:
@@ -276,6 +286,7 @@ def as_json(inspection: Inspection, trials: Sequence[RuntimeTrial] = ()) -> dict
         "operators": [_operator(cost) for cost in inspection.costs],
         "variables": [_variable(variable) for variable in inspection.variables],
         "tensors": [_tensor(placed) for placed in inspection.tensors],
+        "npu": asdict(inspection.npu) if inspection.npu.operators else None,
         "not_integer": list(inspection.not_integer),
         "targets": {name: list(breaches) for name, breaches in inspection.targets.items()},
         "runtimes": {trial.runtime: _trial_row(trial) for trial in trials},

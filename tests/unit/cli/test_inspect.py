@@ -4,6 +4,7 @@ import json
 import random
 import re
 
+import compiled
 import needs
 import pytest
 from ai_edge_litert import schema_py_generated as schema
@@ -57,6 +58,20 @@ def test_terminal_says_what_the_file_holds(inspect):
         "?x10x10x1",
     ):
         assert part in said
+
+
+def test_a_compiled_file_says_what_it_holds_for_the_npu(inspect):
+    """Its commands and constants; a runtime that lacks the NPU refuses it."""
+    tflite = compiled.vela()
+    assert (
+        "NPU                  compiled for an Ethos-U: 1 operator, 64 B of commands, 2,048 B of"
+        in inspect(tflite, width=200).stdout
+    )
+    told_of = told(inspect, tflite, "--runtime", "reference")
+    assert told_of["npu"] == {"operators": 1, "commands": 64, "constants": 2048}
+    assert not told_of["runtimes"]["reference"]["runs"]
+    assert "ethos-u" in told_of["runtimes"]["reference"]["refusal"]
+    assert told(inspect, INT8)["npu"] is None
 
 
 def test_json_holds_every_operator_and_tensor(inspect):

@@ -17,6 +17,7 @@ from litegate.spec import Kind, Recipe
 from litegate.spec.targets import Target
 from litegate.tflite.converter_metadata import NAME, read
 from litegate.tflite.graph import FLOATS, Graph, Operator, Signature, Subgraph, Tensor
+from litegate.tflite.npu import NpuContents, npu_contents
 from litegate.tflite.parser import parse
 from litegate.tflite.ports import graph_ports
 from litegate.tflite.variables import Variable, variables
@@ -66,6 +67,8 @@ class Inspection:
     """The reason why the arena cannot be planned, or an empty string."""
     not_integer: tuple[str, ...]
     """Reasons why the file is not integer throughout, its ports included."""
+    npu: NpuContents
+    """The commands and constants for an Ethos-U, if Vela compiled the file."""
     targets: dict[str, tuple[str, ...]]
     """The operators that each target does not take, with reasons, by the target's name."""
 
@@ -116,6 +119,7 @@ def inspection(
         plan=memory_plan,
         unplanned=reason,
         not_integer=_integer_breaches(graph),
+        npu=npu_contents(graph),
         targets={target.name: target_breaches(graph, target) for target in targets},
     )
 
