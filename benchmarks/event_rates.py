@@ -7,6 +7,8 @@ Recordings of 5 to 25 minutes have false accepts at a known rate: independent on
 three on average, as from one noise that a detector hears several times. A second detector keeps a
 share of the events, loses others and has new ones: only those differ, and they are simulated.
 The one-sided limits of 95 % decide verdicts, and each should hold in 95 % of the simulations.
+Widths are medians of the distance from the true rate to the upper limit, as a share of the rate of
+events.
 """
 
 from __future__ import annotations
@@ -21,8 +23,6 @@ from litegate.measures.statistics.rates import difference_limits, rate_limits
 
 BURST = 3.0
 """Mean events of a burst."""
-REFRACTORY = 2 / 3600
-"""Hours in which a detector has at most one event."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +48,11 @@ def draw(
     return np.array([*sizes], np.float64)
 
 
-def coverage(setting: Setting, simulations: int, *, paired: bool) -> tuple[float, float]:
-    """Return how often the one-sided lower and upper limit of 95 % hold."""
+def coverage(setting: Setting, simulations: int, *, paired: bool) -> tuple[float, float, float]:
+    """Return how often the one-sided lower and upper limit of 95 % hold, and the median width."""
     rng = np.random.default_rng(7)
     lower = upper = 0
+    widths = []
     for _ in range(simulations):
         hours = rng.uniform(5 / 60, 25 / 60, setting.recordings)
         means = setting.events * hours / hours.sum()
@@ -59,12 +60,13 @@ def coverage(setting: Setting, simulations: int, *, paired: bool) -> tuple[float
         truth = 0.0 if paired else setting.events / hours.sum()
         if paired:
             second = draw(rng, means, clustered=setting.clustered)
-            low, high = difference_limits(first, second, hours, int(hours.sum() / REFRACTORY))
+            low, high = difference_limits(first, second, hours)
         else:
             low, high = rate_limits(first, hours)
         lower += low <= truth
         upper += truth <= high
-    return lower / simulations, upper / simulations
+        widths.append((high - truth) * hours.sum() / setting.events)
+    return lower / simulations, upper / simulations, float(np.median(widths))
 
 
 def main() -> None:
@@ -78,10 +80,10 @@ def main() -> None:
         for events in (10, 40)
     ]
     for paired, title in ((False, "false accepts per hour"), (True, "paired difference")):
-        print(f"{title}, {simulations:,} simulations: lower, upper limit of 95 %")
+        print(f"{title}, {simulations:,} simulations: lower, upper limit of 95 %, width")
         for setting in settings:
-            low, high = coverage(setting, simulations, paired=paired)
-            print(f"  {setting}  {100 * low:5.1f} %  {100 * high:5.1f} %", flush=True)
+            low, high, width = coverage(setting, simulations, paired=paired)
+            print(f"  {setting}  {100 * low:5.1f} %  {100 * high:5.1f} %  {width:5.2f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Limits of event rates: Garwood's exactly, and the coverage with events in clusters."""
+"""Limits of event rates: Garwood's exactly, and the coverage with events in bursts."""
 
 import numpy as np
 import pytest
 from scipy.stats import chi2
 
-from litegate.measures.statistics.proportions import FlipCounts, drop_limits
+from litegate.measures.statistics.bursts import burst_limits
 from litegate.measures.statistics.rates import (
     difference_limits,
     hours_proving,
@@ -31,12 +31,12 @@ def test_hours_that_prove_a_limit():
     assert rate_limits(np.zeros(1), np.array([hours * 0.999]))[1] > 0.5
 
 
-def test_events_that_are_spread_have_exact_limits():
-    """With at most one event in a recording, no cluster is seen: the exact upper limit decides."""
-    hours = np.full(60, 0.2)
-    counts = np.zeros(60)
-    counts[[3, 20]] = 1
-    assert rate_limits(counts, hours)[1] == pytest.approx(poisson_limits(2)[1] / 12)
+def test_events_that_are_spread_have_nearly_exact_limits():
+    """With at most one event in a recording no burst is seen, and ten exclude large ones."""
+    hours, spread = np.full(60, 0.2), np.zeros(60)
+    spread[:10] = 1
+    exact = poisson_limits(10)[1] / 12
+    assert exact < rate_limits(spread, hours)[1] < 1.25 * exact
 
 
 def test_clustered_events_widen_the_limits():
@@ -47,20 +47,52 @@ def test_clustered_events_widen_the_limits():
     assert rate_limits(clustered, hours)[1] < np.inf
 
 
-def test_one_recording_has_exact_limits():
-    """A single recording shows no clusters, so Garwood's limits remain."""
+def test_equal_recordings_show_no_spread():
+    """Where a bootstrap has no spread, the limits are those of bursts and Garwood's."""
+    low, high = rate_limits(np.full(30, 2.0), np.full(30, 0.4))
+    assert 0 < low <= poisson_limits(60)[0] / 12
+    assert poisson_limits(60)[1] / 12 <= high < 1.1 * poisson_limits(60)[1] / 12
+
+
+def test_bursts_of_a_single_event():
+    """A single event is a burst, whose posterior is known: gamma over beta."""
+    rng = np.random.default_rng(1)
+    rates = rng.standard_gamma(2, 400_000) / rng.beta(2, 1, 400_000)
+    low, high = burst_limits(np.eye(1, 20)[0], np.full(20, 0.1), 0.05)
+    assert high == pytest.approx(np.quantile(rates, 0.95) / 2, rel=0.05)
+    assert 0.04 < 2 * low < 0.1  # Garwood's is 0.051, and a single burst can only add to it
+
+
+@pytest.mark.parametrize("size", [1, 3, 40, 500])
+def test_bursts_of_one_size(size):
+    """Bursts of any size, alone in their recordings, are found: the limits are of their number."""
+    hours, counts = np.full(400, 0.2), np.zeros(400)
+    counts[:40] = size
+    low, high = burst_limits(counts, hours, 0.05)
+    expected = poisson_limits(40)
+    assert low * 80 / size < expected[0] * 1.03
+    assert expected[1] * 0.97 < high * 80 / size < expected[1] * 1.25
+
+
+def test_nothing_and_too_much_have_no_limits_of_bursts():
+    """Without an event no burst is seen, and of very many the bootstrap shows them."""
+    assert burst_limits(np.zeros(20), np.ones(20), 0.05) is None
+    assert burst_limits(np.full(20, 1_001.0), np.ones(20), 0.05) is None
+
+
+def test_one_recording_hides_its_bursts():
+    """Six events of one recording may be as many bursts, or few: the limits are wider."""
     low, high = rate_limits(np.array([6.0]), np.array([12.0]), 0.025)
-    assert (low, high) == tuple(limit / 12 for limit in poisson_limits(6, 0.025))
+    exact = [limit / 12 for limit in poisson_limits(6, 0.025)]
+    assert low <= exact[0]
+    assert exact[1] < high < 2 * exact[1]
 
 
 def test_equal_events_bound_the_difference():
-    """Without an event that differs, the limits are Tango's of the refractory times."""
+    """Without an event that differs, the rule of three holds in both directions."""
     hours, none = np.full(30, 0.4), np.zeros(30)
-    trials = int(12 * 3600 / 2)
-    low, high = difference_limits(none, none, hours, trials)
-    expected = drop_limits(FlipCounts(n=trials, broken=0, fixed=0))[1] * trials / 12
-    assert high == pytest.approx(expected)
-    assert high == pytest.approx(2.7055 / 12, rel=1e-3)
+    low, high = difference_limits(none, none, hours)
+    assert high == pytest.approx(poisson_limits(0)[1] / 12)
     assert low == pytest.approx(-high)
 
 
@@ -68,9 +100,9 @@ def test_difference_has_the_sign_of_new_events():
     """Events that only one detector has raise the difference; the exchange mirrors the limits."""
     hours, new, gone = np.full(30, 0.4), np.zeros(30), np.zeros(30)
     new[:20], gone[5] = 1, 1
-    low, high = difference_limits(new, gone, hours, 20_000)
+    low, high = difference_limits(new, gone, hours)
     assert 0 < low < 19 / 12 < high
-    mirrored = difference_limits(gone, new, hours, 20_000)
+    mirrored = difference_limits(gone, new, hours)
     assert mirrored == (pytest.approx(-high, rel=0.02), pytest.approx(-low, rel=0.02))
 
 
@@ -87,6 +119,6 @@ def test_coverage(bursts):
         )
         low, high = rate_limits(first, hours, 0.025)
         rate_hits += low <= 30 / hours.sum() <= high
-        low, high = difference_limits(first, second, hours, 20_000, 0.025)
+        low, high = difference_limits(first, second, hours, 0.025)
         difference_hits += low <= 0 <= high
     assert min(rate_hits, difference_hits) >= 34  # fewer with a chance of 0.3 % at 95 %

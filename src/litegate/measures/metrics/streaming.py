@@ -42,8 +42,8 @@ from litegate.measures.statistics.rates import (
 from litegate.spec import Artifact, Detector
 from litegate.spec.metric import Metric, MetricKind
 
-_RATE = "Garwood's, or by a bootstrap of recordings if wider"
-_DIFFERENCE = "paired: Tango's of refractory times, or BCa of recordings if wider"
+_RATE = "the widest of Garwood's, of bursts, and by a bootstrap of recordings"
+_DIFFERENCE = "paired: MOVER of such rates, or BCa of recordings if wider"
 _EXACT = "exact binomial"
 _THRESHOLDS = 15
 """Thresholds of the curve, beside the declared one: a line that bends has two or three points of
@@ -215,10 +215,8 @@ def _accepts_rise(
     hours = audio.hours[chosen]
     gone, new, both = _matched(reference, candidate, detector, chosen)
     total = float(hours.sum())
-    _, period = sequences_of(split, candidate.name)
-    trials = round(total * 3600 / (detector.refractory_frames(period) * period))
-    low, high = difference_limits(new, gone, hours, trials)
-    outer = difference_limits(new, gone, hours, trials, tail / 2)
+    low, high = difference_limits(new, gone, hours)
+    outer = difference_limits(new, gone, hours, tail / 2)
     return Measurement(
         name=loss_name(metric),
         subject=candidate.name,

@@ -1,8 +1,8 @@
 """Compute confidence limits of a rate of events, and of the difference of two paired rates.
 
-Events of one recording may come in clusters, such as a noise that is heard three times. The exact
-limits assume that they do not, and the bootstrap over recordings that there are many of those, so
-the wider of the two decides.
+Events of one recording may come in bursts, such as a noise that is heard three times. The exact
+limits assume that they do not, those of bursts that their sizes are geometric, and the bootstrap
+over recordings that there are many recordings, so the widest decide.
 """
 
 from __future__ import annotations
@@ -14,18 +14,20 @@ from functools import lru_cache
 import numpy as np
 
 from litegate.measures.statistics.bootstrap import Counts, Real, bca, jackknife_samples, resamples
-from litegate.measures.statistics.proportions import TAIL, FlipCounts, bisect, drop_limits
+from litegate.measures.statistics.bursts import burst_limits
+from litegate.measures.statistics.proportions import TAIL, bisect
 
 MIN_RECORDINGS = 20
 """Fewest recordings with which a difference of rates may pass.
 
-BCa's corrections are estimates from the recordings themselves. With 20 recordings the limits of
-95 % hold in 96 % of simulations if events are independent, and in 89 to 92 % if they come in bursts
-of three (benchmarks/event_rates.py); fewer recordings show fewer bursts."""
+BCa's corrections are estimates from the recordings themselves, and fewer recordings show fewer
+bursts. With 20 the limits of 95 % hold, in bursts too (benchmarks/event_rates.py)."""
 _MOST_KEPT = 1000
 """Recordings up to which resamples are kept between calls: 16 MB, drawn in 50 ms."""
 _NEGLIGIBLE = 1e-17
 """Share of a sum below which a further term of the Poisson distribution changes no bit of it."""
+_ROUNDING = 1e-6
+"""Relative standard error that equal rates have for rounding: the root of that of a float64 sum."""
 
 
 def poisson_limits(count: int, tail: float = TAIL) -> tuple[float, float]:
@@ -68,31 +70,36 @@ def rate_limits(counts: Real, hours: Real, tail: float = TAIL) -> tuple[float, f
     """Return the lower and upper limit of a rate of events an hour, each missed with `tail`.
 
     `counts` and `hours` are those of each recording, shape (m,), m at least 1, with a positive sum
-    of hours. The limits are the outer ones of Garwood's and of a bootstrap over recordings.
+    of hours. The limits are the outer ones of Garwood's, of events in bursts, and of a bootstrap
+    over recordings. Without an event, whose bursts could have any size, they are Garwood's.
     """
     total = float(hours.sum())
     low, high = poisson_limits(int(counts.sum()), tail)
-    clustered = _clustered_limits(counts, hours, tail)
-    return min(low / total, clustered[0]), max(high / total, clustered[1])
+    exact = low / total, high / total
+    limits = exact, burst_limits(counts, hours, tail), _clustered_limits(counts, hours, tail)
+    lows, highs = zip(*(pair for pair in limits if pair), strict=True)
+    return min(lows), max(highs)
 
 
-def _clustered_limits(counts: Real, hours: Real, tail: float) -> tuple[float, float]:
+def _clustered_limits(counts: Real, hours: Real, tail: float) -> tuple[float, float] | None:
     """Return limits of a rate whose events come in clusters, each within one recording.
 
     They are those of the studentized bootstrap of the root of the rate (Davison and Hinkley 1997,
     Bootstrap Methods and their Application, 5.2): of percentile, BCa and this it alone misses
     skewed counts about as often as stated. The upper one has no bound if most resamples draw a
     single recording with events, so it is at most the largest cluster seen, as often as Garwood's
-    limit of the recordings with events.
+    limit of the recordings with events. None if no spread is seen.
     """
     with_events = int((counts > 0).sum())
-    if len(counts) < 2 or not with_events:
-        return math.inf, 0.0  # inside of any other limits: no spread is seen
+    if not with_events or len(counts) < 2:
+        return None
     root, error = _root_and_error(counts, hours, np.ones((1, len(counts))))
+    if error[0] <= _ROUNDING * root[0]:
+        return None
     blocks = [_root_and_error(counts, hours, drawn) for drawn in _drawn(len(counts))]
     roots, errors = (np.concatenate(values) for values in zip(*blocks, strict=True))
     with np.errstate(divide="ignore", invalid="ignore"):
-        scores = np.nan_to_num((roots - root) / errors, nan=-np.inf, posinf=-np.inf)
+        scores = np.nan_to_num((roots - root) / errors, nan=-np.inf, posinf=-np.inf, neginf=-np.inf)
     smallest, largest = np.quantile(scores, [tail, 1 - tail], method="lower")
     low = max(0.0, float(root[0] - largest * error[0])) ** 2
     clusters = poisson_limits(with_events, tail)[1] * float(counts.max() / hours.sum())
@@ -120,33 +127,31 @@ def _root_and_error(counts: Real, hours: Real, drawn: Counts) -> tuple[Real, Rea
 
 
 def difference_limits(
-    appeared: Real,
-    disappeared: Real,
-    hours: Real,
-    trials: int,
-    tail: float = TAIL,
+    appeared: Real, disappeared: Real, hours: Real, tail: float = TAIL
 ) -> tuple[float, float]:
     """Return the limits of how many more events an hour one of two detectors has.
 
     `appeared` are the events of each recording that only this detector has, `disappeared` those
-    that only the other one has, shape (m,); events of both cancel. `trials` is the number of
-    refractory times in all recordings, each of which has at most one event. The limits are the
-    outer ones of Tango's for these trials, which have a width if no event differs, and of a BCa
-    bootstrap over recordings.
+    that only the other one has, shape (m,); events of both cancel. The limits are the outer ones of
+    a BCa bootstrap over recordings, and of those of the two rates, put together by MOVER (Zou and
+    Donner 2008, Stat Med 27:1693), which have a width if no event differs.
     """
-    total = float(hours.sum())
-    gone, new = int(disappeared.sum()), int(appeared.sum())
-    pairs = FlipCounts(n=max(trials, gone + new, 1), broken=new, fixed=gone)
-    exact = tuple(limit * pairs.n / total for limit in drop_limits(pairs, tail))
+    new, gone = (rate_limits(counts, hours, tail) for counts in (appeared, disappeared))
+    rate, lost = (float(counts.sum() / hours.sum()) for counts in (appeared, disappeared))
+    rise = rate - lost
+    mover = (
+        rise - math.hypot(rate - new[0], gone[1] - lost),
+        rise + math.hypot(new[1] - rate, lost - gone[0]),
+    )
     clustered = _bca_limits(appeared - disappeared, hours, tail)
-    return min(exact[0], clustered[0]), max(exact[1], clustered[1])
+    return min(mover[0], clustered[0]), max(mover[1], clustered[1])
 
 
 def _bca_limits(events: Real, hours: Real, tail: float) -> tuple[float, float]:
     """Return BCa's limits of events an hour, over recordings; one recording has no spread."""
     value = float(events.sum() / hours.sum())
     if len(events) < 2:
-        return value, value  # inside of Tango's limits
+        return value, value  # inside of MOVER's limits
     resampled, jackknifed = (
         np.concatenate([_rates(events, hours, counts) for counts in blocks])
         for blocks in (_drawn(len(events)), jackknife_samples(len(events)))
