@@ -2,7 +2,7 @@
 
 import pytest
 
-from litegate.measures.latency import latency, latency_ratio
+from litegate.measures.latency import latency, latency_ratio, real_time_factor
 
 pytestmark = pytest.mark.latency
 
@@ -16,3 +16,9 @@ def test_latency_stays_near_its_reference(candidate, reference, budget, gated, r
     """One invocation takes at most the allowed multiple of the float reference's time."""
     limit = budget.latency_ratio
     require(latency_ratio(candidate, reference, limit, models=gated) <= limit)
+
+
+def test_frames_keep_up_with_real_time(candidate, budget, benchmark, require):
+    """One frame takes at most the allowed share of its period, with the state carried on."""
+    limit = budget.real_time_factor
+    require(real_time_factor(candidate, benchmark, limit) <= limit)

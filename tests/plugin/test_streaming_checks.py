@@ -60,18 +60,19 @@ wake_word = lg.prebuilt(
             lg.metrics.false_accepts(DETECTOR, most=0.5, loss=0.5),
             lg.metrics.false_rejects(DETECTOR, most=lg.percent(5), loss=lg.points(5)),
         ),
+        real_time_factor=0.5,
     ),
 )
 '''
 
 
-def detector(scale):
+def detector(scale, features=2):
     """Return a layer that sums the last three frames, whose state is a variable, times a scale."""
     writer = ModelWriter("svdf")
-    x, y = writer.computed("x", "float32", (1, 2)), writer.computed("y", "float32", (1, 1))
+    x, y = writer.computed("x", "float32", (1, features)), writer.computed("y", "float32", (1, 1))
     state = writer.computed("state", "float32", (1, 3))
     weights = [
-        writer.constant("features", np.full((1, 2), scale, np.float32)),
+        writer.constant("features", np.full((1, features), scale, np.float32)),
         writer.constant("time", np.ones((1, 3), np.float32)),
     ]
     bias = writer.constant("bias", np.zeros(1, np.float32))
@@ -86,7 +87,7 @@ def detector(scale):
 
 
 def judged(project, *, hours, period, factor=1.0):
-    """Run the checks of metrics on a wake word; return the process and its rows by check."""
+    """Run checks of metrics and latency on a wake word; return the process and rows by check."""
     file = project.path / "models" / "wake_word.py"
     file.write_text(MODEL.format(hours=hours, period=period, digests={}))
     data = runpy.run_path(str(file), init_globals={"lg": litegate})["data"]
@@ -96,7 +97,8 @@ def judged(project, *, hours, period, factor=1.0):
     file.write_text(MODEL.format(hours=hours, period=period, digests=digests))
     (project.path / "sound.tflite").write_bytes(detector(1.0))
     (project.path / "shipped.tflite").write_bytes(detector(factor))
-    shutil.copy(CHECKS / "test_metrics.py", project.path / "checks")
+    for name in ("test_metrics.py", "test_latency.py"):
+        shutil.copy(CHECKS / name, project.path / "checks")
     done = project.run()
     report = project.path / ".litegate" / "report" / "report.json"
     rows = json.loads(report.read_text("utf-8"))["verdicts"]
@@ -116,6 +118,9 @@ def test_twelve_hours_prove_half_an_event_an_hour(project, period):
     assert rows["false_rejects"]["n"] == 72
     assert rows["false_accepts_per_hour rise"]["verdict"] == "pass"
     assert "cannot be proven" not in done.stdout.str()
+    factor = rows["real-time factor"]
+    assert (factor["verdict"], factor["unit"]) == ("pass", "ratio")
+    assert 0 < factor["value"] < 0.1
 
 
 def test_an_hour_is_linted_and_a_moved_scale_fails_by_name(project):

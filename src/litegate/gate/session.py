@@ -339,7 +339,7 @@ def conclude(session: GateSession, run: Run) -> None:
         runtime_refusal_notes,
     )
     from litegate.measures.lints.untimed_runtimes import untimed_runtime_notes
-    from litegate.measures.names import RULES, without_runtime
+    from litegate.measures.names import RULES, Name, without_runtime
     from litegate.measures.overview import missing_accuracy_notes, overview, recipe_notes
     from litegate.measures.runtime_matrix import runtime_rows
     from litegate.report.loose_limits import loose_limits
@@ -351,7 +351,9 @@ def conclude(session: GateSession, run: Run) -> None:
     for model in (session.models[name] for name in judged):
         artifacts = session.stored(model)
         model_rows = [row for row in run.verdicts if row["model"] == model.name]
-        timed = any(row["measurement"].startswith("latency") for row in model_rows)
+        timed = any(
+            row["measurement"].startswith(("latency", Name.REAL_TIME_FACTOR)) for row in model_rows
+        )
         rows, notes = overview(
             model, artifacts, BASELINE, timed=timed, memory_on=_memory_runtime(model_rows)
         )

@@ -57,6 +57,7 @@ class Name:
 
     LATENCY: Final = "latency"
     LATENCY_RATIO: Final = "latency ratio"
+    REAL_TIME_FACTOR: Final = "real-time factor"
 
     ACCURACY_REGRESSION: Final = "accuracy regression"
     SIZE_GROWTH: Final = "size growth"

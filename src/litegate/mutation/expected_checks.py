@@ -164,6 +164,9 @@ EXPECTED_CHECKS = {
     Name.LATENCY_RATIO: _budget(
         "latency_ratio", "latency_ratio", "candidate, reference, limit", "test_latency", "<="
     ),
+    Name.REAL_TIME_FACTOR: _budget(
+        "real_time_factor", "real_time_factor", "candidate, benchmark", "test_latency", "<="
+    ),
     Name.ACCURACY_REGRESSION: _regression(
         "accuracy_loss(base, candidate)", "accuracy", _has_labels
     ),

@@ -272,6 +272,8 @@ def _check_budgets(model_name: str, data: Data, *budgets: Budget) -> None:
         _check_metric(model_name, data, metric)
     if data.digests and not data.slices and any(budget.slice_drop for budget in budgets):
         raise _no_slices(f"{model_name} limits slice_drop", data)
+    if not data.sequences and any(budget.real_time_factor is not None for budget in budgets):
+        raise _no_sequences(f"{model_name} limits real_time_factor, which", data)
     missing = "labels" if not data.labels else "" if data.classes else "classes"
     not_for_classifiers = [metric.name for metric in metrics if not metric.fits_classifier]
     if not missing and not not_for_classifiers:
@@ -312,10 +314,7 @@ def _check_metric(model_name: str, data: Data, metric: Metric) -> None:
             expected="labels, or a metric whose function takes only outputs and inputs",
         )
     if metric.is_of_detector and not data.sequences:
-        raise ConfigError(
-            f"{subject} needs frames in order, but {data.name} has no sequences",
-            expected="lg.Data(sequences=lg.Frames(period=lg.ms(20))), and lengths in lg.Splits",
-        )
+        raise _no_sequences(subject, data)
     if isinstance(metric.of, str) and metric.of not in data.classes:
         raise ConfigError(
             f"{subject} names the class {metric.of!r}, which {data.name} does not have",
@@ -324,6 +323,13 @@ def _check_metric(model_name: str, data: Data, metric: Metric) -> None:
         )
     if metric.slice_loss is not None and data.digests and not data.slices:
         raise _no_slices(f"{subject} limits slice_loss", data)
+
+
+def _no_sequences(subject: str, data: Data) -> ConfigError:
+    return ConfigError(
+        f"{subject} needs frames in order, but {data.name} has no sequences",
+        expected="lg.Data(sequences=lg.Frames(period=lg.ms(20))), and lengths in lg.Splits",
+    )
 
 
 def _no_slices(subject: str, data: Data) -> ConfigError:

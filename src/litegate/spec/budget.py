@@ -134,6 +134,8 @@ class Budget:
     """Maximum median time of one invocation: one sample, one thread."""
     latency_ratio: Number | None = field(default=None, metadata={"unit": Unit.RATIO})
     """Maximum time of one invocation, as a share of the float reference's."""
+    real_time_factor: Number | None = field(default=None, metadata={"unit": Unit.RATIO})
+    """Maximum median time of one frame, as a share of its period: of `Data(sequences=...)`."""
 
     macs: int | None = field(default=None, metadata={"unit": Unit.COUNT})
     """Maximum multiply-accumulates of one invocation."""
@@ -279,7 +281,7 @@ ACCURACY_LIMITS = frozenset(
 ANSWER_LIMITS = ACCURACY_LIMITS | {"agreement", "output_error", "regression.agreement"}
 """Limits of what a file answers, besides those of metrics: each runtime must keep them."""
 
-LATENCY_LIMITS = frozenset(("latency", "latency_ratio", "regression.latency"))
+LATENCY_LIMITS = frozenset(("latency", "latency_ratio", "real_time_factor", "regression.latency"))
 """Limits of time, which each device that reports its own must keep."""
 
 

@@ -89,6 +89,7 @@ class Case:
             *(() if self.model.has_accuracy else ACCURACY_LIMITS),
             *(() if self.model.data.slices else ("slice_drop",)),
             *(() if self.budget.vela else NPU_LIMITS),
+            *(() if self.model.data.sequences else ("real_time_factor",)),
         }
         return tuple(name for name in unset if name not in not_applicable)
 

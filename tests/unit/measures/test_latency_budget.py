@@ -20,6 +20,7 @@ from litegate.measures.latency.budget import (
     repeats,
     summarize,
 )
+from litegate.measures.latency.real_time import real_time_factor
 from litegate.measures.measurement import Measurement, Outcome
 from litegate.spec import Frames
 
@@ -317,3 +318,25 @@ def test_frames_have_a_real_time_factor():
     evidence = latency(streaming, Fixture([0.005] * 9)).evidence
     assert "real-time factor 0.250, of frames of 20.00 ms" in evidence
     assert not any("real-time" in fact for fact in latency(ARTIFACT, Fixture([0.005] * 9)).evidence)
+
+
+@pytest.mark.usefixtures("no_litert")
+@pytest.mark.parametrize(
+    ("limit", "outcome"),
+    [(0.25, Outcome.PASS), (0.2499, Outcome.INCONCLUSIVE), (0.2426, Outcome.FAIL)],
+)
+def test_a_limit_of_the_real_time_factor_is_one_of_the_time(limit, outcome, monkeypatch):
+    """5 ms of 20 ms; as of a latency, only a floor more than 3 % above the limit fails."""
+    monkeypatch.setattr(budget, "RECORDING_SECONDS", 0.0)
+    split = SimpleNamespace(x=ARTIFACT.evaluation.x, sequences=Frames(period=ms(20)))
+    streaming = SimpleNamespace(**vars(ARTIFACT) | {"evaluation": split})
+    measured = real_time_factor(streaming, Fixture([0.005] * 9), limit)
+    assert (measured.name, measured.unit) == ("real-time factor", Unit.RATIO)
+    assert measured.value == pytest.approx(0.25)
+    assert measured.repeats.high == pytest.approx(0.25 * 1.4)
+    assert (measured <= limit).outcome is outcome
+
+
+def test_samples_that_are_no_frames_have_no_real_time_factor():
+    with pytest.raises(MeasurementError, match="its samples are not frames"):
+        real_time_factor(ARTIFACT, Fixture([0.005] * 9), 0.5)

@@ -227,13 +227,13 @@ def test_what_cannot_be_measured(sound):
 
 
 def test_declaration_needs_sequences():
-    """A metric of a detector without frames in order is refused when it is declared."""
+    """Limits of frames without frames in order are refused when they are declared."""
     data = Data(
         name="words", load=dict, preprocess=test_curve_has_the_declared_threshold, domain=(0, 1)
     )
-    budget = Budget(metrics=(ACCEPTS,))
-    with pytest.raises(ConfigError, match="words has no sequences"):
-        prebuilt(reference="a.tflite", candidate="b.tflite", data=data, budget=budget)
+    for budget in (Budget(metrics=(ACCEPTS,)), Budget(real_time_factor=0.5)):
+        with pytest.raises(ConfigError, match="words has no sequences"):
+            prebuilt(reference="a.tflite", candidate="b.tflite", data=data, budget=budget)
     with pytest.raises(ConfigError, match="wrong unit"):
         metrics.false_rejects(DETECTOR, most=0.5)
 

@@ -1,6 +1,7 @@
 """Measure latency: against a budget (`latency`), and against another artifact (`latency_ratio`).
 
-The fresh-pair rule of `paired_test` decides the ratio.
+The fresh-pair rule of `paired_test` decides the ratio. `real_time_factor` is the latency of a
+frame of a sequence, against its period.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from litegate.measures.latency.confirmation import (
 from litegate.measures.latency.device import CLOCK as DEVICE_CLOCK
 from litegate.measures.latency.device import device_timer
 from litegate.measures.latency.paired_test import MIN_EPOCHS, Decision
+from litegate.measures.latency.real_time import real_time_factor
 from litegate.measures.latency.timing import one_sample
 from litegate.measures.measurement import (
     Interval,
@@ -36,7 +38,7 @@ from litegate.measures.names import Name
 from litegate.spec import Artifact
 from litegate.spec.runtimes import XNNPACK
 
-__all__ = ["DEFAULT_LIMIT", "LOWEST_LIMIT", "latency", "latency_ratio"]
+__all__ = ["DEFAULT_LIMIT", "LOWEST_LIMIT", "latency", "latency_ratio", "real_time_factor"]
 
 DEFAULT_LIMIT = 1.025
 """The limit against the base's artifact, unless the user sets one. It finds a slowdown of 5 %

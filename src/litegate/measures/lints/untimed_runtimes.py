@@ -14,7 +14,10 @@ def untimed_runtime_notes(models: Iterable[Model]) -> Iterator[str]:
     untimed = {
         command.name
         for budget in budgets
-        if budget.latency is not None or budget.latency_ratio is not None
+        if any(
+            limit is not None
+            for limit in (budget.latency, budget.latency_ratio, budget.real_time_factor)
+        )
         for command in budget.commands
         if not command.times
     }

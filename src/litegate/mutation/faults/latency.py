@@ -58,7 +58,10 @@ def added_operators(scene: Scene, grade: float) -> Scene:
     # earliest (kill_matrix.md); those that are a hundred times too loose miss 200
     # (mutant_gates.md).
     ladder=Ladder(1, 3, 10, 50, 200, unit="times more", must=1),
-    noticed_by=(Name.LATENCY_GROWTH, Name.LATENCY_RATIO, Name.LATENCY, Name.MACS),
+    noticed_by=(
+        *(Name.LATENCY_GROWTH, Name.LATENCY_RATIO, Name.LATENCY, Name.REAL_TIME_FACTOR),
+        Name.MACS,
+    ),
 )
 def repeated_work(scene: Scene, grade: float) -> Scene:
     """The model computes its scores repeatedly, without an effect."""

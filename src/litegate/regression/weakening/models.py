@@ -48,6 +48,7 @@ MOST = frozenset(
         "unique_weights",
         "latency",
         "latency_ratio",
+        "real_time_factor",
         "regression.accuracy",
         "regression.size",
         "regression.latency",
