@@ -43,12 +43,18 @@ class Evaluation:
     chosen: Array = None
     """Indices of these samples in the whole split, shape (n,)."""
 
+    @property
+    def has_frame_labels(self) -> bool:
+        """True if `y` has a label for each frame of sequences, and not for each sequence."""
+        has_labels = self.y is not None and isinstance(self.x, Sequences)
+        return has_labels and len(self.y) != len(self.x)
+
     def labels_of(self, chosen: Array) -> Array:
         """Return the labels of samples with these indices, or of the frames of sequences.
 
         None without labels.
         """
-        if self.y is None or len(self.y) == len(self.x) or not isinstance(self.x, Sequences):
+        if not (self.has_frame_labels and isinstance(self.x, Sequences)):
             return None if self.y is None else self.y[chosen]
         spans = zip(self.x.starts[chosen].tolist(), self.x.stops[chosen].tolist(), strict=True)
         return self.y[[frame for start, stop in spans for frame in range(start, stop)]]

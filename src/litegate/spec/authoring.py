@@ -313,7 +313,7 @@ def _check_metric(model_name: str, data: Data, metric: Metric) -> None:
             f"{subject} needs labels, but its data set {data.name} has no labels",
             expected="labels, or a metric whose function takes only outputs and inputs",
         )
-    if metric.is_of_detector and not data.sequences:
+    if metric.needs_sequences and not data.sequences:
         raise _no_sequences(subject, data)
     if isinstance(metric.of, str) and metric.of not in data.classes:
         raise ConfigError(

@@ -16,7 +16,7 @@ from litegate.core.units import Number, Quantity, Unit
 from litegate.spec.sequences import Detector
 
 Limit = Quantity | Number
-"""A plain number in the metric's own unit; for top-k a quantity in per cent or points."""
+"""A plain number in the metric's own unit; for shares a quantity in per cent or points."""
 
 
 class Limits(TypedDict, total=False):
@@ -44,6 +44,8 @@ class MetricKind(StrEnum):
     """The mean of the user's own function of each sample."""
     CUSTOM = "custom"
     """The user's own function of all samples."""
+    FRAME_ACCURACY = "frame_accuracy"
+    """The share of the frames of all sequences that are put in their class."""
     FALSE_ACCEPTS = "false_accepts"
     """Events of a detector that nothing was planted for, an hour."""
     FALSE_REJECTS = "false_rejects"
@@ -59,10 +61,15 @@ class Better(StrEnum):
 
 OF_CLASSES = frozenset({MetricKind.TOP_K, MetricKind.F1, MetricKind.IOU})
 """Kinds with a value for each class, which may have a `class_loss`."""
-_NOT_FOR_CLASSIFIERS = frozenset({MetricKind.MSE, MetricKind.MAE, MetricKind.RMSE, MetricKind.IOU})
+_NOT_FOR_CLASSIFIERS = frozenset(
+    {
+        *(MetricKind.MSE, MetricKind.MAE, MetricKind.RMSE, MetricKind.IOU),
+        MetricKind.FRAME_ACCURACY,  # its labels are of frames, not of samples
+    }
+)
 _OF_DETECTORS = frozenset({MetricKind.FALSE_ACCEPTS, MetricKind.FALSE_REJECTS})
-_SHARES = frozenset({MetricKind.TOP_K, MetricKind.FALSE_REJECTS})
-"""Kinds whose value is a share of samples or events, in per cent."""
+_SHARES = frozenset({MetricKind.TOP_K, MetricKind.FRAME_ACCURACY, MetricKind.FALSE_REJECTS})
+"""Kinds whose value is a share of samples, frames or events, in per cent."""
 LIMITS = tuple(Limits.__annotations__)
 """Names of the fields with limits."""
 _TAKEN = frozenset({"accuracy", "arena", "latency", "size", "sparsity"})
@@ -173,6 +180,11 @@ class Metric:
     def is_of_detector(self) -> bool:
         """True if it is about the events in sequences of frames."""
         return self.kind in _OF_DETECTORS
+
+    @property
+    def needs_sequences(self) -> bool:
+        """True if it is about the frames of sequences."""
+        return self.is_of_detector or self.kind is MetricKind.FRAME_ACCURACY
 
     @property
     def fits_classifier(self) -> bool:

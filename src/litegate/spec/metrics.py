@@ -2,9 +2,9 @@
 
 Limits are plain numbers in the metric's own unit: `least` (minimum), `most` (maximum), `loss`
 (maximum loss against the float reference), `class_loss` and `slice_loss` (the same for the worst
-class and the worst slice), `regression` (maximum loss against the merge base). For `top_k` and
-`false_rejects` they are quantities in per cent and points. A limit with the wrong direction raises
-ConfigError.
+class and the worst slice), `regression` (maximum loss against the merge base). For `top_k`,
+`frame_accuracy` and `false_rejects` they are quantities in per cent and points. A limit with the
+wrong direction raises ConfigError.
 
 A user's own function must have a name, since a change of its source is reported against the base.
 The names of its parameters select the arguments: `outputs`, real values, float32, shape (n, ...);
@@ -122,6 +122,25 @@ def iou(
         of=of,
         threshold=threshold,
         ignore=ignore,
+        bounded=True,
+        **limits,
+    )
+
+
+def frame_accuracy(
+    *, threshold: float | None = None, name: str = "frame_accuracy", **limits: Unpack[Limits]
+) -> Metric:
+    """Share of the frames of all sequences that are put in their class.
+
+    It needs `Data(sequences=...)` and a label for each frame. Intervals are of sequences, whose
+    frames are drawn together: those of one recording resemble each other. A network with a single
+    output predicts class 1 from `threshold` on. `least` is in `percent`, losses are in `points`.
+    """
+    return Metric(
+        name=name,
+        kind=MetricKind.FRAME_ACCURACY,
+        better=Better.HIGHER,
+        threshold=threshold,
         bounded=True,
         **limits,
     )

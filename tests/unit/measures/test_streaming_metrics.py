@@ -7,7 +7,8 @@ import pytest
 from recurrent import remembering
 
 from litegate.core.errors import ConfigError, MeasurementError
-from litegate.core.units import ms, percent, points
+from litegate.core.units import Unit, ms, percent, points
+from litegate.measures.accuracy import accuracy
 from litegate.measures.measurement import Outcome
 from litegate.measures.metrics import (
     metric_loss,
@@ -20,10 +21,20 @@ from litegate.measures.metrics.streaming import hours_notes
 from litegate.measures.statistics.proportions import clopper_pearson
 from litegate.measures.statistics.rates import poisson_limits
 from litegate.runtimes.inference import predict
-from litegate.spec import Budget, Data, Detector, Evaluation, Frames, Sequences, metrics
+from litegate.spec import (
+    Budget,
+    Data,
+    Detector,
+    Evaluation,
+    Frames,
+    Kind,
+    Sequences,
+    metrics,
+)
 from litegate.spec.authoring import prebuilt
-from litegate.testing import edit
+from litegate.testing import edit, tiny
 from litegate.testing.artifacts import artifact
+from litegate.testing.split import evaluation
 
 MINUTE = 60
 """Frames of a second: a recording of 60 frames is a minute."""
@@ -226,12 +237,85 @@ def test_what_cannot_be_measured(sound):
         metric_value(artifact(sound), ACCEPTS)
 
 
+FRAMES_RIGHT = metrics.frame_accuracy(threshold=5, least=percent(90), slice_loss=points(1))
+
+
+def share_of_larger(outputs, labels):
+    """Return a number of all samples, from arrays of any lengths."""
+    return float((outputs.max() > labels).mean())
+
+
+def test_frame_accuracy_is_of_all_frames_and_its_interval_of_sequences(sound):
+    """A spike scores three frames. One recording has all errors: 2 before its label, and 17."""
+    spikes = [(number, 30 + number) for number in range(20)]
+    spans = [(number, 30 + number, 33 + number) for number in range(1, 20)]
+    split = recordings(spikes, count=20, labels=labels_at([(0, 32, 50), *spans], 20))
+    measured = metric_value(artifact(sound, split=split), FRAMES_RIGHT)
+    assert measured.value == pytest.approx(1 - 19 / (20 * MINUTE))
+    assert (measured.n, measured.unit) == (20, Unit.PERCENT)
+    # 19 errors of 1,200 independent frames would be 1.1 to 2.3 %.
+    assert measured.low < 1 - 0.035
+    assert (measured <= percent(100)).outcome is Outcome.PASS
+    assert (measured >= percent(90)).outcome is Outcome.PASS
+    short = replace(split, x=split.x[np.array([0, 3])], y=split.labels_of(np.array([0, 3])))
+    assert metric_value(artifact(sound, split=short), FRAMES_RIGHT).value == 1 - 19 / (2 * MINUTE)
+
+
+def test_frame_accuracy_is_paired_and_by_slice(sound):
+    """A slice is of sequences; a file that hears nothing loses the labelled frames of its own."""
+    spikes = [(number, 30 + number) for number in range(20)]
+    spans = [(number, 30 + number, 33 + number) for number in range(20)]
+    split = recordings(spikes, count=20, labels=labels_at(spans, 20))
+    split = replace(split, slices={"night": np.arange(20) < 10, "noon": np.arange(20) >= 10})
+    before, deaf = (artifact(tflite, split=split) for tflite in (sound, scaled(0.5)))
+    loss = metric_loss(before, deaf, FRAMES_RIGHT)
+    assert loss.value == pytest.approx(3 / MINUTE)
+    assert (loss <= points(4.9)).outcome is Outcome.FAIL
+    assert metric_slice_loss(before, deaf, FRAMES_RIGHT).value == pytest.approx(3 / MINUTE)
+    assert metric_regression(before, before, FRAMES_RIGHT).value == 0
+
+
+def test_frame_accuracy_of_a_classifier_is_the_accuracy_of_its_frames():
+    """The frames of a file without state are samples; the accuracy refuses their labels."""
+    x, y = evaluation().x[:60], evaluation().y[:60]
+    plain = artifact(tiny(Kind.INT8_QAT), split=replace(evaluation(), x=x, y=y))
+    starts = np.array([0, 1, 10, 40])
+    sequences = Sequences(x, starts, np.append(starts[1:], 60))
+    split = replace(plain.evaluation, x=sequences, sequences=Frames(period=ms(10)), digest="frames")
+    streamed = replace(plain, evaluation=split)
+    measured = metric_value(streamed, metrics.frame_accuracy(least=percent(50)))
+    assert measured.value == pytest.approx(float(accuracy(plain).value))
+    with pytest.raises(MeasurementError, match=r"the accuracy of .* is of sequences, but") as error:
+        accuracy(streamed)
+    assert "frame_accuracy" in error.value.remedy
+
+
+def test_labels_of_frames_are_refused_where_they_are_of_sequences(sound):
+    """Also where as many labels as sequences are taken: they would be of the first frames."""
+    split = recordings([(0, 30)], count=4, labels=labels_at([(0, 30, 33)], 4))
+    file = artifact(sound, split=replace(split, classes=("silence", "word")))
+    refused = (
+        lambda: metric_value(file, metrics.f1(threshold=5, least=0.5)),
+        lambda: metric_value(
+            file, metrics.custom("share", share_of_larger, better="higher", least=0)
+        ),
+    )
+    for measure in refused:
+        with pytest.raises(MeasurementError, match="is of sequences, but the labels are of their"):
+            measure()
+    for labels in (None, np.zeros(4, int), np.zeros((4 * MINUTE, 1), int)):
+        other = artifact(sound, split=replace(split, y=labels))
+        with pytest.raises(MeasurementError, match="needs a label for each frame"):
+            metric_value(other, FRAMES_RIGHT)
+
+
 def test_declaration_needs_sequences():
     """Limits of frames without frames in order are refused when they are declared."""
     data = Data(
         name="words", load=dict, preprocess=test_curve_has_the_declared_threshold, domain=(0, 1)
     )
-    for budget in (Budget(metrics=(ACCEPTS,)), Budget(real_time_factor=0.5)):
+    of_metrics = (Budget(metrics=(metric,)) for metric in (ACCEPTS, FRAMES_RIGHT))
+    for budget in (*of_metrics, Budget(real_time_factor=0.5)):
         with pytest.raises(ConfigError, match="words has no sequences"):
             prebuilt(reference="a.tflite", candidate="b.tflite", data=data, budget=budget)
     with pytest.raises(ConfigError, match="wrong unit"):

@@ -15,7 +15,12 @@ from numpy.typing import NDArray
 
 from litegate.core.errors import LitegateError, MeasurementError
 from litegate.core.units import Quantity, Unit, text
-from litegate.measures.accuracy.decisions import decide, demand_comparable, tie_evidence
+from litegate.measures.accuracy.decisions import (
+    decide,
+    demand_comparable,
+    labels_are_of_frames,
+    tie_evidence,
+)
 from litegate.measures.accuracy.early_stopping import judge_samples, with_whole_split
 from litegate.measures.accuracy.flips import (
     Marks,
@@ -78,6 +83,8 @@ def _labels(artifact: Artifact, n: int, classes: int) -> NDArray[Any]:
         )
     stored: Any = split.y
     labels: NDArray[Any] = stored[:] if stored.ndim == 1 else stored  # masks may stay on disk
+    if split.has_frame_labels:
+        raise labels_are_of_frames(f"the accuracy of {artifact.name}")
     if labels.shape != (n,) or not np.issubdtype(labels.dtype, np.integer):
         raise MeasurementError(
             f"the labels of {artifact.name} do not fit its samples",

@@ -66,8 +66,19 @@ def chooses(artifact: Artifact) -> bool:
     split = artifact.evaluation
     if split.y is None or not split.classes or split.y.ndim != 1 or split.y.dtype.kind not in "iu":
         return False
+    if split.has_frame_labels:
+        return False
     outputs = predict(artifact, chosen=first_samples(artifact))
     return bool(prod(outputs.raw.shape[1:]) == len(split.classes))
+
+
+def labels_are_of_frames(subject: str) -> MeasurementError:
+    """Return the error of a measure of samples that are sequences, whose labels are of frames."""
+    return MeasurementError(
+        f"{subject} is of sequences, but the labels are of their frames",
+        expected="a label for each sequence",
+        remedy="limit lg.metrics.frame_accuracy(least=...), or the false accepts of a detector",
+    )
 
 
 def demand_finite_values(values: NDArray[Any], subject: str) -> NDArray[Any]:

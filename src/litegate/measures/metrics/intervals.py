@@ -155,7 +155,7 @@ def to_measurement(
         name=name,
         subject=subject,
         value=estimate.value,
-        unit=metric.unit(),
+        unit=metric.unit("loss" if estimate.is_difference else "least"),
         n=estimate.n,
         interval=interval if estimate.has_limits else None,
         low=low if estimate.has_limits else None,

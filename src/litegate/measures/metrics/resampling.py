@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.core.errors import MeasurementError
-from litegate.measures.accuracy.decisions import demand_finite_outputs
+from litegate.measures.accuracy.decisions import demand_finite_outputs, labels_are_of_frames
 from litegate.measures.accuracy.duplicates import originals
 from litegate.measures.metrics.custom import Chunk, call_function, demand_bounds
+from litegate.measures.metrics.frames import frames_right
 from litegate.measures.metrics.statistics import SampleStatistics, statistics
 from litegate.measures.metrics.streaming import plain_detector_value
 from litegate.measures.metrics.values import mean_over_classes, metric_values
@@ -66,12 +67,14 @@ class ResampledMetric:
 @lru_cache(maxsize=16)  # keeps the artifacts alive; a model has a few metrics and artifacts
 def sample_statistics(artifact: Artifact, metric: Metric) -> SampleStatistics:
     """Return the statistics of every sample, shape (n, k), of the `.tflite` run in LiteRT."""
+    if metric.kind is MetricKind.FRAME_ACCURACY:
+        return frames_right(artifact, metric)
     demand_finite_outputs(predict(artifact), artifact.name)
     starts = range(0, len(artifact.evaluation.x), CHUNK)
-    chunks = (read_chunk(artifact, slice(start, start + CHUNK)) for start in starts)
+    chunks = (read_chunk(artifact, metric, slice(start, start + CHUNK)) for start in starts)
     rows = [statistics(metric, chunk) for chunk in chunks]
     if metric.function:
-        again = statistics(metric, read_chunk(artifact, slice(0, CHUNK)))
+        again = statistics(metric, read_chunk(artifact, metric, slice(0, CHUNK)))
         _demand_deterministic(metric, rows[0], again)
     return np.concatenate(rows)
 
@@ -86,12 +89,18 @@ def _demand_deterministic(metric: Metric, first: Real, second: Real) -> None:
         )
 
 
-def read_chunk(artifact: Artifact, index: Any) -> Chunk:
-    """Return some samples of the evaluation split, by a slice or by indices, with the outputs."""
+def read_chunk(artifact: Artifact, metric: Metric, index: Any) -> Chunk:
+    """Return some samples of the evaluation split, by a slice or by indices, with the outputs.
+
+    Raises MeasurementError if the metric needs labels of sequences, and they are of frames.
+    """
     split = artifact.evaluation
+    if metric.needs_labels and split.has_frame_labels:
+        raise labels_are_of_frames(f"the metric {metric.name} of {artifact.name}")
+    has_labels = split.y is not None and not split.has_frame_labels
     return Chunk(
         outputs=predict(artifact)[index].real,
-        labels=None if split.y is None else split.y[index],
+        labels=split.y[index] if has_labels else None,
         inputs=split.x[index],
         classes=split.classes,
     )
@@ -205,7 +214,7 @@ def _metric_class(artifact: Artifact, metric: Metric) -> int | None:
     """Return the number of the class whose F1 or IoU is measured; None for the mean."""
     if metric.of is None or metric.kind not in (MetricKind.F1, MetricKind.IOU):
         return None
-    return read_chunk(artifact, slice(0, 1)).class_number(metric, metric.of)
+    return read_chunk(artifact, metric, slice(0, 1)).class_number(metric, metric.of)
 
 
 def _value_function(
@@ -214,7 +223,7 @@ def _value_function(
     """Return a function from counts, shape (r, n), to values, shape (r, classes)."""
     if metric.kind is MetricKind.CUSTOM:
         demand_finite_outputs(predict(artifact), artifact.name)
-        chunk = read_chunk(artifact, chosen)
+        chunk = read_chunk(artifact, metric, chosen)
         return lambda counts: np.array([[_call_custom(metric, chunk, row)] for row in counts])
     rows = sample_statistics(artifact, metric)[chosen]
     return lambda counts: metric_values(metric.kind, rows, counts)

@@ -231,6 +231,7 @@ def _count_pixels(
 _STATISTICS: Mapping[MetricKind, Callable[[Metric, Chunk], Any]] = {
     MetricKind.TOP_K: _among_highest,
     MetricKind.F1: _chosen,
+    MetricKind.FRAME_ACCURACY: _chosen,
     MetricKind.AUC: _ranked,
     MetricKind.MSE: _squared,
     MetricKind.RMSE: _squared,

@@ -43,6 +43,12 @@ def _root(rows: SampleStatistics, counts: Counts) -> Real:
     return np.sqrt(_mean(rows, counts))
 
 
+def _ratio(rows: SampleStatistics, counts: Counts) -> Real:
+    right, every = (counts @ rows).T
+    ratios: Real = (right / every)[:, None]
+    return ratios
+
+
 def _f1(rows: SampleStatistics, counts: Counts) -> Real:
     chosen, right = rows.astype(np.intp).T
     classes = int(max(chosen.max(), right.max())) + 1
@@ -85,6 +91,7 @@ _VALUES: Mapping[MetricKind, Callable[[SampleStatistics, Counts], Real]] = {
     MetricKind.MAE: _mean,
     MetricKind.MEAN: _mean,
     MetricKind.RMSE: _root,
+    MetricKind.FRAME_ACCURACY: _ratio,
     MetricKind.F1: _f1,
     MetricKind.IOU: _iou,
     MetricKind.AUC: _auc,
