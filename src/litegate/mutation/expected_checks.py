@@ -9,7 +9,7 @@ from typing import Any, final
 
 from litegate.measures.names import COUNTEREXAMPLES, Name, bounded_by, since_anchor_name
 from litegate.mutation.faults import Fault, OfMetric, Scene
-from litegate.spec import Regression
+from litegate.spec import ACCURACY_LIMITS, Regression
 from litegate.spec.runtimes import XNNPACK
 
 AppliesTo = Callable[[Scene], bool]
@@ -251,6 +251,21 @@ def measurements_for(fault: Fault, scene: Scene) -> tuple[str, ...]:
     metrics = (name for kind, name, _ in _metric_checks(scene) if kind in fault.metrics)
     slices = (Name.SLICE_DROP,) if OfMetric.SLICE in fault.metrics else ()
     return (*fault.noticed_by, *slices, *metrics)
+
+
+def unset_metric_limits(fault: Fault, scene: Scene) -> tuple[str, ...]:
+    """Return the limits of the model's metrics that would bound a fault, as "auc.regression"."""
+    return tuple(
+        limit
+        for metric in scene.model.budget_of(scene.recipe).metrics
+        for limit in metric.unset_limits(compared=True)
+        if _METRIC_LIMITS[limit.rpartition(".")[2]][0] in fault.metrics
+    )
+
+
+def may_be_set(check: ExpectedCheck, scene: Scene) -> bool:
+    """Return False for a limit of accuracy, if the model has none."""
+    return scene.model.has_accuracy or check.limit.removeprefix("budget.") not in ACCURACY_LIMITS
 
 
 def _metric_checks(scene: Scene) -> Iterator[tuple[OfMetric, str, ExpectedCheck]]:

@@ -8,7 +8,13 @@ from typing import final
 
 from litegate.core.units import text
 from litegate.measures.measurement import Relation
-from litegate.mutation.expected_checks import expected_checks, limit_value, measurements_for
+from litegate.mutation.expected_checks import (
+    expected_checks,
+    limit_value,
+    may_be_set,
+    measurements_for,
+    unset_metric_limits,
+)
 from litegate.mutation.faults import Expect, Family, Fault, Scene
 from litegate.mutation.grades import FaultRun
 from litegate.mutation.result import CheckResult, MeasuredValue
@@ -105,7 +111,12 @@ class Remedies:
             ]
             return " or ".join(remedies[:_MOST_REMEDIES])
         new_limits = [
-            f"a limit on the {name}" for name in expected if name not in required | missed
+            *(f"a limit {name}" for name in unset_metric_limits(fault_run.fault, self.scene)),
+            *(
+                f"a limit on the {name}"
+                for name, check in expected.items()
+                if name not in required | missed and may_be_set(check, self.scene)
+            ),
         ]
         unchanged = [_unchanged(missed_fault) for missed_fault in missed.values()]
         parts = [" or ".join(new_limits[:_MOST_REMEDIES]), *unchanged[:1]]

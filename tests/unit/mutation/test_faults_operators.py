@@ -7,6 +7,7 @@ from functools import partial
 import pytest
 import scenes
 from noticing import CHECKS, READ, notices
+from recurrent import svdf
 
 from litegate import percent
 from litegate.core.errors import ArtifactError
@@ -123,6 +124,13 @@ def test_a_model_without_activations_cannot_have_them_apart():
     bare = sound.with_candidate(edit(sound.candidate.tflite, unfuse))
     with pytest.raises(Unplantable, match="no operator has a fused RELU or RELU6"):
         operators.unfused_activations(bare, 1)
+
+
+def test_the_activation_of_an_integer_svdf_stays_fused():
+    """LiteRT refuses the layer without it, so that nothing would be proven."""
+    streaming = scene().with_candidate(svdf())
+    with pytest.raises(Unplantable, match="no operator has a fused RELU or RELU6"):
+        operators.unfused_activations(streaming, 1)
 
 
 @pytest.mark.parametrize("kind", [Kind.INT16X8, Kind.DYNAMIC_RANGE])

@@ -18,9 +18,11 @@ from litegate.measures.regression import accuracy_loss
 from litegate.measures.shipped import shipped_violations
 from litegate.mutation.faults import Expect, Unplantable, plumbing
 from litegate.mutation.faults.catalogue import faults_in
+from litegate.mutation.grades import FaultRun
+from litegate.mutation.remedies import Remedies
 from litegate.regression.base import NOTHING
 from litegate.regression.weakening import compare_model, compare_project
-from litegate.spec import Artifact, Budget, Vela
+from litegate.spec import Artifact, Budget, Vela, metrics
 from litegate.testing import evaluation
 
 FAULTS = faults_in(plumbing)
@@ -235,3 +237,11 @@ def test_scenes_stay_as_they_were(sound):
             continue
         assert isinstance(planted.candidate, Artifact)
     assert before == (sound.candidate.sha256, sound.candidate.evaluation.digest, sound.shipped)
+
+
+def test_a_metric_is_what_would_catch_a_stale_base_of_a_model_without_accuracy():
+    """Its limit against the base is suggested; one of an accuracy could not be set."""
+    budget = Budget(metrics=(metrics.mse(most=1),))
+    fault_run = FaultRun(fault=plumbing.stale_base, results={1.0: {}})
+    remedies = Remedies(scene=scene(budget=budget), sound_results={}, names={})
+    assert remedies.for_fault(fault_run, 1.0) == "a limit mse.regression"

@@ -25,6 +25,8 @@ _UNFUSED = {
     schema.ActivationFunctionType.RELU6: "RELU6",
 }
 """Fused activations and the operators that compute the same."""
+_ALWAYS_FUSED = schema.BuiltinOperator.SVDF
+"""LiteRT's integer kernel takes it with a fused RELU alone."""
 
 
 @fault(
@@ -67,7 +69,11 @@ def unfused_activations(scene: Scene, grade: float) -> Scene:
     """
 
     def change(draft: Draft) -> None:
-        fused = [op for op in draft.graph.operators if _activation(op) in _UNFUSED]
+        fused = [
+            operator
+            for operator in draft.graph.operators
+            if _activation(operator) in _UNFUSED and draft.builtin(operator) != _ALWAYS_FUSED
+        ]
         if not fused:
             raise Unplantable("no operator has a fused RELU or RELU6")
         for operator in fused[: int(grade)]:
