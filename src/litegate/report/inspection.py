@@ -228,7 +228,7 @@ def _kind(operator: Operator) -> tuple[str, int]:
 def _tensor_cells(placed: InspectedTensor) -> tuple[Any, ...]:
     tensor = placed.tensor
     number = f"{placed.graph}.{tensor.index}" if placed.graph else tensor.index
-    scales = len(tensor.scales) or ("blocks" if tensor.is_quantized else "")
+    scales = len(tensor.scales) or (f"each {tensor.block_size}" if tensor.is_quantized else "")
     size = "" if tensor.memory is None else f"{tensor.memory:,}"
     return (
         number,
@@ -372,4 +372,5 @@ def _tensor(placed: InspectedTensor) -> dict[str, Any]:
         "bytes": tensor.memory,
         "file_bytes": tensor.nbytes,
         "scales": len(tensor.scales),
+        "block_size": tensor.block_size,
     }

@@ -23,7 +23,25 @@ class Kind(StrEnum):
     DYNAMIC_RANGE = "dynamic_range"
     FLOAT16 = "float16"
     INT16X8 = "int16x8"
+    STATIC_WI8_AI8 = "static_wi8_ai8"
+    STATIC_WI8_AI16 = "static_wi8_ai16"
+    DYNAMIC_WI8_AFP32 = "dynamic_wi8_afp32"
+    WEIGHT_ONLY_WI8_AFP32 = "weight_only_wi8_afp32"
+    WEIGHT_ONLY_WI4_AFP32 = "weight_only_wi4_afp32"
+    DYNAMIC_WI4B32_AFP32 = "dynamic_wi4b32_afp32"
 
+
+BASELINE = Kind.FLOAT32.value
+"""The name of the plain float recipe, whose file litert-quantizer quantizes."""
+STATIC_KINDS = frozenset({Kind.STATIC_WI8_AI8, Kind.STATIC_WI8_AI16})
+"""The kinds of litert-quantizer that quantize activations, too, and so need calibration."""
+QUANTIZER_KINDS = STATIC_KINDS | {
+    Kind.DYNAMIC_WI8_AFP32,
+    Kind.WEIGHT_ONLY_WI8_AFP32,
+    Kind.WEIGHT_ONLY_WI4_AFP32,
+    Kind.DYNAMIC_WI4B32_AFP32,
+}
+"""The kinds that litert-quantizer makes from a float `.tflite`, under its own names."""
 
 _QAT_NAME = re.compile(r"int8_p?c?qat(_scratch)?")
 """The names that `litegate.recipes` gives to recipes of quantization-aware training."""
@@ -32,12 +50,23 @@ CALIBRATION_SAMPLES = 500
 
 More samples cover rarer values, but take longer and widen the quantization steps."""
 IO_TYPES = ("float32", "int8", "uint8", "int16")
-"""Types of inputs and outputs; int16 only for `int16x8`."""
+"""Types of inputs and outputs; int16 only for `int16x8` and `static_wi8_ai16`."""
+_QUANTIZER_PORTS = {Kind.STATIC_WI8_AI8: "int8", Kind.STATIC_WI8_AI16: "int16"}
+"""The integer type that litert-quantizer gives to inputs and outputs, by kind."""
 
 
 def default_port_type(kind: Kind) -> str:
     """Return the type of a ready-made file's inputs and outputs if no other is declared."""
-    return "int8" if kind in (Kind.INT8_QAT, Kind.INT8_PTQ) else "float32"
+    if kind in (Kind.INT8_QAT, Kind.INT8_PTQ):
+        return "int8"
+    return _QUANTIZER_PORTS.get(kind, "float32")
+
+
+def port_types(kind: Kind) -> tuple[str, ...]:
+    """Return the types that inputs and outputs of a kind of recipe may have."""
+    if kind in QUANTIZER_KINDS:
+        return tuple(dict.fromkeys(("float32", default_port_type(kind))))
+    return IO_TYPES if kind is Kind.INT16X8 else IO_TYPES[:3]
 
 
 @final
@@ -99,7 +128,8 @@ class Recipe:
     fine_tune_epochs: int = 0
     """Epochs after the model's own. The float reference trains as many, for a fair comparison."""
     input_type: str = "float32"
-    """Type of the file's inputs: float32, int8, uint8, or int16 for int16x8."""
+    """Type of the file's inputs: float32, int8, uint8, or int16 for int16x8; of the recipes of
+    litert-quantizer float32, int8 for static_wi8_ai8, and int16 for static_wi8_ai16."""
     output_type: str = "float32"
     """Type of the file's outputs, as for inputs."""
     annotate: Callable[..., Any] | None = None
@@ -114,7 +144,8 @@ class Recipe:
     clustering: Clustering | None = None
     """int8_qat: clusters before quantization, which keeps the clusters."""
     calibration_samples: int = CALIBRATION_SAMPLES
-    """int8_ptq, int16x8: number of training samples that set the ranges of the activations."""
+    """int8_ptq, int16x8, static_wi8_ai8, static_wi8_ai16: number of training samples that set the
+    ranges of the activations."""
     strip: bool = False
     """Remove from the file what no device reads; its outputs stay the same to the bit."""
     shipped: str | None = None
@@ -136,11 +167,10 @@ class Recipe:
                     expected=", ".join(IO_TYPES),
                     got=repr(getattr(self, name)),
                 )
-            if getattr(self, name) == "int16" and self.kind is not Kind.INT16X8:
+            if getattr(self, name) not in port_types(self.kind):
                 raise ConfigError(
-                    f"recipe {self.name}: only int16x8 computes in int16",
-                    expected=f"{name} float32, int8 or uint8",
-                    got=f"kind {self.kind}",
+                    f"recipe {self.name}: {self.kind} cannot have {getattr(self, name)} as {name}",
+                    expected=" or ".join(port_types(self.kind)),
                 )
         if self.shipped is not None and not (self.shipped and self.gate):
             raise ConfigError(

@@ -20,13 +20,29 @@ from litegate.testing.network import (
     samples,
 )
 from litegate.tflite.editing.writer import ModelWriter, QuantizationParameters
+from litegate.tflite.nibbles import INT4
 
 _CALIBRATION_SAMPLES = 512
 """Samples that set the ranges of the activations: enough that the evaluation's samples rarely leave
 them, few enough for milliseconds."""
 _LEAST_QUANTIZED_WEIGHTS = 1024
 """`dynamic_range` leaves constants with fewer weights in float32, as the converter does."""
-_ACTIVATION_TYPES = {Kind.INT8_QAT: "int8", Kind.INT8_PTQ: "int8", Kind.INT16X8: "int16"}
+_ACTIVATION_TYPES = {
+    Kind.INT8_QAT: "int8",
+    Kind.INT8_PTQ: "int8",
+    Kind.INT16X8: "int16",
+    Kind.STATIC_WI8_AI8: "int8",
+    Kind.STATIC_WI8_AI16: "int16",
+}
+_WEIGHT_ONLY = (Kind.WEIGHT_ONLY_WI8_AFP32, Kind.WEIGHT_ONLY_WI4_AFP32)
+_WEIGHT_TYPES = {
+    Kind.DYNAMIC_WI8_AFP32: dict.fromkeys(("conv", "depthwise", "dense"), "int8"),
+    Kind.WEIGHT_ONLY_WI8_AFP32: dict.fromkeys(("conv", "depthwise", "dense"), "int8"),
+    Kind.WEIGHT_ONLY_WI4_AFP32: dict.fromkeys(("conv", "dense"), INT4),
+    Kind.DYNAMIC_WI4B32_AFP32: {"dense": INT4},
+}
+"""The type of the weights of each layer that litert-quantizer quantizes in a float network."""
+_BLOCK_SIZE = 32
 
 
 def tiny(
@@ -69,6 +85,7 @@ _LAYERS = {
         ),
         channel=0,
         integer_version=3,
+        hybrid_version=5,
     ),
     "depthwise": _LayerFormat(
         operator="DEPTHWISE_CONV_2D",
@@ -81,6 +98,7 @@ _LAYERS = {
         ),
         channel=3,
         integer_version=3,
+        hybrid_version=6,
     ),
     "dense": _LayerFormat(
         operator="FULLY_CONNECTED",
@@ -148,7 +166,7 @@ class _NetworkWriter:
         """Write a layer whose output range is that of its `calibration` outputs."""
         layer = _LAYERS[name]
         weights: Floats = getattr(self._net, name)
-        weight = self._weight(f"{name}/weight", weights, layer.channel)
+        weight = self._weight(name, weights, layer.channel)
         bias = self._bias(f"{name}/bias", getattr(self._net, f"{name}_bias"), data, weight)
         low, high = float(calibration.min()), float(calibration.max())
         steps = _range_steps(self._activation, low, high)
@@ -162,37 +180,65 @@ class _NetworkWriter:
         self._writer.operator(layer.operator, version, inputs, output, layer.options)
         return _WrittenTensor(index=output, steps=steps)
 
-    def _weight(self, name: str, weights: Floats, channel: int) -> _WrittenTensor:
+    def _weight(self, layer: str, weights: Floats, channel: int) -> _WrittenTensor:
+        name = f"{layer}/weight"
         if self._kind is Kind.FLOAT16:
-            return _WrittenTensor(index=self._unpacked(name, weights), steps=None)
-        is_dynamic = self._kind is Kind.DYNAMIC_RANGE and weights.size >= _LEAST_QUANTIZED_WEIGHTS
-        if self._activation == "float32" and not is_dynamic:
+            packed = self._writer.constant(name, weights.astype(np.float16))
+            return _WrittenTensor(index=self._unpacked(name, packed, weights.shape), steps=None)
+        dtype = self._weight_type(layer, weights)
+        if dtype == "float32":
             return _WrittenTensor(index=self._writer.constant(name, weights), steps=None)
-        other_axes = tuple(axis for axis in range(weights.ndim) if axis != channel)
+        if self._kind is Kind.DYNAMIC_WI4B32_AFP32:
+            return self._in_blocks(name, weights)
         # LiteRT's specification of 8-bit quantization: weights are symmetric, from -127 to 127.
-        scales = (np.abs(weights).max(axis=other_axes, keepdims=True) / 127).astype(np.float32)
-        integers = np.clip(np.round(weights / scales), -127, 127).astype(np.int8)
+        largest = 7 if dtype == INT4 else 127
+        other_axes = tuple(axis for axis in range(weights.ndim) if axis != channel)
+        scales = (np.abs(weights).max(axis=other_axes, keepdims=True) / largest).astype(np.float32)
+        integers = np.clip(np.round(weights / scales), -largest, largest).astype(np.int8)
         steps = QuantizationParameters(scales=tuple(scales.ravel().tolist()), axis=channel)
-        index = self._writer.constant(name, integers, steps)
+        index = self._writer.constant(name, integers, steps, dtype=dtype)
+        if self._kind in _WEIGHT_ONLY:
+            return _WrittenTensor(index=self._unpacked(name, index, weights.shape), steps=None)
+        return _WrittenTensor(index=index, steps=steps)
+
+    def _weight_type(self, layer: str, weights: Floats) -> str:
+        if self._activation != "float32":
+            return "int8"
+        if self._kind is Kind.DYNAMIC_RANGE and weights.size >= _LEAST_QUANTIZED_WEIGHTS:
+            return "int8"
+        return _WEIGHT_TYPES.get(self._kind, {}).get(layer, "float32")
+
+    def _in_blocks(self, name: str, weights: Floats) -> _WrittenTensor:
+        """Write int4 weights of shape (rows, columns) with a float16 scale for each block."""
+        blocks = weights.reshape(len(weights), -1, _BLOCK_SIZE)
+        scales = (np.abs(blocks).max(axis=2) / 7).astype(np.float16)
+        integers = np.clip(np.round(blocks / scales[:, :, np.newaxis]), -7, 7).astype(np.int8)
+        steps = QuantizationParameters(
+            block_scales=self._writer.constant(f"{name}_scales", scales), block_size=_BLOCK_SIZE
+        )
+        values = integers.reshape(weights.shape)
+        index = self._writer.constant(name, values, steps, dtype=INT4)
         return _WrittenTensor(index=index, steps=steps)
 
     def _bias(self, name: str, bias: Floats, data: _WrittenTensor, weight: _WrittenTensor) -> int:
         if self._kind is Kind.FLOAT16:
-            return self._unpacked(name, bias)
+            packed = self._writer.constant(name, bias.astype(np.float16))
+            return self._unpacked(name, packed, bias.shape)
         if data.steps is None or weight.steps is None:
             return self._writer.constant(name, bias)
         # kernels add the bias to the products of data and weights, so it needs their scale
         scales = tuple(data.steps.scales[0] * scale for scale in weight.steps.scales)
-        dtype = np.int64 if self._kind is Kind.INT16X8 else np.int32
+        dtype = np.int64 if self._activation == "int16" else np.int32
         integers = np.round(bias / np.array(scales)).astype(dtype)
         return self._writer.constant(name, integers, QuantizationParameters(scales=scales))
 
-    def _unpacked(self, name: str, values: Floats) -> int:
-        """Write a float16 constant and a DEQUANTIZE; return the index of the float32 tensor."""
-        packed = self._writer.constant(name, values.astype(np.float16))
-        output = self._writer.computed(f"{name}/unpacked", "float32", values.shape)
-        # Version 3 is the lowest that takes float16.
-        return self._writer.operator("DEQUANTIZE", 3, [packed], output, schema.DequantizeOptionsT())
+    def _unpacked(self, name: str, packed: int, shape: tuple[int, ...]) -> int:
+        """Write a DEQUANTIZE of a packed constant; return the index of the float32 tensor."""
+        output = self._writer.computed(f"{name}/unpacked", "float32", shape)
+        # Version 3 is the lowest that takes float16, 5 several scales, 6 int4.
+        version = 3 if self._kind is Kind.FLOAT16 else 6
+        options = schema.DequantizeOptionsT()
+        return self._writer.operator("DEQUANTIZE", version, [packed], output, options)
 
     def _flattened(self, tensor: _WrittenTensor) -> _WrittenTensor:
         """Reshape to (batch, features), with the batch size read from the tensor's shape.

@@ -53,6 +53,8 @@ class Tensor:
     """The dimension that several scales run along."""
     block_scales: int = ABSENT
     """The index of the tensor with a scale for each block of values; ABSENT if there is none."""
+    block_size: int = 0
+    """Values in a block, along the last dimension; 0 without blocks."""
     buffer: int = 0
     nbytes: int = 0
     """Size of its buffer in the file, in bytes."""

@@ -205,6 +205,7 @@ def tensor_of(
     what = f"tensor {index}"
     shape = numbers(file, raw.ShapeAsNumpy())
     scales, zero_points, dimension = _quantization(file, what, shape, raw.Quantization())
+    block_scales, block_size = _blocks(schema, raw.Quantization(), tensors, what)
     tensor = Tensor(
         index=index,
         name=text(raw.Name()),
@@ -214,7 +215,8 @@ def tensor_of(
         scales=scales,
         zero_points=zero_points,
         quantized_dimension=dimension,
-        block_scales=_block_scales(schema, raw.Quantization(), tensors, what),
+        block_scales=block_scales,
+        block_size=block_size,
         buffer=within(raw.Buffer(), len(buffers), f"buffer of {what}"),
         # Buffer 0 stands for none: runtimes do not read what it may contain.
         nbytes=buffers[raw.Buffer()].size if raw.Buffer() else 0,
@@ -253,14 +255,17 @@ def _quantization(
     return scales, zero_points, dimension
 
 
-def _block_scales(schema: Any, raw: Any, tensors: int, what: str) -> int:
-    """Return the index of the tensor that holds a scale for each block; ABSENT without blocks."""
+def _blocks(schema: Any, raw: Any, tensors: int, what: str) -> tuple[int, int]:
+    """Return the index of the tensor with a scale for each block, and the values in a block.
+
+    ABSENT and 0 without blocks.
+    """
     if raw is None or raw.DetailsType() != schema.QuantizationDetails.BlockwiseQuantization:
-        return ABSENT
+        return ABSENT, 0
     table = raw.Details()
     blocks = schema.BlockwiseQuantization()
     blocks.Init(table.Bytes, table.Pos)
-    return within(blocks.Scales(), tensors, f"scales of {what}")
+    return within(blocks.Scales(), tensors, f"scales of {what}"), blocks.BlockSize()
 
 
 def _check_shape(what: str, shape: tuple[int, ...], signature: tuple[int, ...]) -> None:

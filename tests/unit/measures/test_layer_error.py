@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from ai_edge_litert.schema_py_generated import ModelT
 from tiny import artifact as of_samples
 from tiny import rounder, selector
 
@@ -26,7 +27,7 @@ from litegate.mutation.faults.edits import revalue
 from litegate.runtimes.inference import outputs
 from litegate.runtimes.litert import Kernels
 from litegate.spec import Kind
-from litegate.testing import edit, tiny
+from litegate.testing import Draft, edit, tiny
 from litegate.testing.artifacts import artifact
 from litegate.testing.split import evaluation
 
@@ -50,13 +51,46 @@ def noisy(name, *, seed=0):
     )
 
 
-@pytest.mark.parametrize("kind", [kind for kind in Kind if kind is not Kind.FLOAT32])
+INT4 = (Kind.WEIGHT_ONLY_WI4_AFP32, Kind.DYNAMIC_WI4B32_AFP32)
+EIGHT_BITS = [kind for kind in Kind if kind not in (Kind.FLOAT32, *INT4)]
+
+
+@pytest.mark.parametrize("kind", EIGHT_BITS)
 def test_every_layer_of_a_sound_candidate_is_near_its_counterpart(kind):
     """Shapes, moves and changes of type are no layers."""
     found = layer_errors(REFERENCE, of(tiny(kind), kind))
     assert tuple(one.operator for one in found) == KINDS
     assert all(one.sqnr > 20 for one in found)
     assert first_diverging(found) is None
+
+
+def rounded(weights, scales):
+    """What int4 weights stand for: `scales` has the shape of the weights, or of one per block."""
+    steps = np.repeat(scales, weights.shape[-1] // scales.shape[-1], -1).astype(np.float32)
+    return np.clip(np.round(weights / steps), -7, 7).astype(np.float32) * steps
+
+
+@pytest.mark.parametrize(("kind", "layers", "sqnr"), [(INT4[0], 2, 60), (INT4[1], 1, 20)])
+def test_int4_weights_differ_from_their_own_values_by_the_kernels_rounding(kind, layers, sqnr):
+    """Unpacked they are exact; the kernel that reads blocks quantizes the activations, too."""
+    packed, plain = of(tiny(kind), kind), tiny(Kind.FLOAT32)
+    names = ("conv/weight", "dense/weight")[-layers:]
+
+    def change(model):
+        draft, source = Draft(model), Draft(ModelT.InitFromPackedBuf(packed.tflite, 0))
+        for name in names:
+            weight = source.tensor(name)
+            scales = weight.quantization.scale
+            if scales is None:
+                scales = source.values(source.tensor(f"{name}_scales"))
+            else:
+                scales = np.asarray(scales).reshape(-1, *[1] * (len(weight.shape) - 1))
+            tensor = draft.tensor(name)
+            draft.store(tensor, rounded(draft.values(tensor), scales))
+
+    found = layer_errors(of(edit(plain, change), Kind.FLOAT32), packed)
+    assert tuple(one.operator for one in found) == KINDS
+    assert all(one.sqnr > sqnr for one in found)
 
 
 def test_a_file_does_not_differ_from_itself():

@@ -2,8 +2,10 @@
 
 import time
 from dataclasses import replace
+from itertools import compress
 
 import pytest
+from ai_edge_litert.schema_py_generated import BuiltinOperator
 from graphs import altered, recipe, renamed
 
 from litegate.core.errors import ArtifactError, MeasurementError
@@ -132,6 +134,30 @@ def test_fake_quantization_is_left_out_of_a_float_reference():
     graph = renamed(parse(tiny(Kind.FLOAT32)), 5, "FAKE_QUANT")
     (found,) = operator_breaches(graph, recipe(Kind.FLOAT32))
     assert found.startswith("operator 5 FAKE_QUANT v1 turns float32, int32 into float32")
+
+
+def test_a_dequantize_whose_shape_alone_is_read_changes_nothing():
+    """litert-quantizer writes one before each SHAPE; beside any other reader it is named."""
+
+    def change(readers):
+        def apply(model):
+            draft = Draft(model)
+            is_shape = (draft.builtin(op) == BuiltinOperator.SHAPE for op in draft.graph.operators)
+            shape = next(compress(draft.graph.operators, is_shape))
+            source = shape.inputs[0]
+            floats = draft.beside_float(source)
+            shape.inputs = [floats]
+            position = draft.graph.operators.index(shape)
+            draft.graph.operators.insert(position, draft.step("DEQUANTIZE", source, floats))
+            for _ in range(readers):
+                other = draft.beside(floats, "/neg")
+                draft.graph.operators.append(draft.step("NEG", floats, other))
+
+        return parse(edit(MODEL, apply))
+
+    assert operator_breaches(change(0), recipe(Kind.INT8_QAT)) == ()
+    found = operator_breaches(change(1), recipe(Kind.INT8_QAT))
+    assert any("DEQUANTIZE v1 turns int8 into float32" in it for it in found)
 
 
 def test_float16_unpacks_constants_and_nothing_else():

@@ -83,6 +83,12 @@ def test_damaged_metadata_say_nothing_and_break_nothing():
         (Kind.DYNAMIC_RANGE, "dynamic range"),
         (Kind.INT8_QAT, "int8"),
         (Kind.INT16X8, "int16x8"),
+        (Kind.STATIC_WI8_AI8, "int8"),
+        (Kind.STATIC_WI8_AI16, "int16x8"),
+        (Kind.DYNAMIC_WI8_AFP32, "dynamic range"),
+        (Kind.WEIGHT_ONLY_WI8_AFP32, "int8 weights"),
+        (Kind.WEIGHT_ONLY_WI4_AFP32, "int4 weights"),
+        (Kind.DYNAMIC_WI4B32_AFP32, "dynamic range, int4"),
     ],
 )
 def test_form_is_read_off_the_types(kind, form):
@@ -101,7 +107,7 @@ def mask():
 @pytest.mark.parametrize(
     ("tflite", "form"),
     [
-        (blockwise(), "dynamic range"),
+        (blockwise(), "dynamic range, int4"),
         (mask(), "integer"),
         (svdf(state="int16"), "int8"),
         (svdf(state="int8", time="int8"), "int8"),

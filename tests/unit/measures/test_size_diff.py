@@ -79,6 +79,8 @@ FILES = {
     "float16": tiny(Kind.FLOAT16),
     "dynamic range": tiny(Kind.DYNAMIC_RANGE),
     "int16x8": tiny(Kind.INT16X8),
+    "int4": tiny(Kind.WEIGHT_ONLY_WI4_AFP32),
+    "blocks": tiny(Kind.DYNAMIC_WI4B32_AFP32),
     "uint8 ports": tiny(input_type="uint8", output_type="uint8"),
     "float layer": float_layer(BASE, "conv"),
     "custom operator": custom_operator(BASE, "conv", "FlexConv2D"),
@@ -103,6 +105,19 @@ def test_the_largest_part_comes_first():
     sizes = [abs(part.bytes) for part in found]
     assert str(found[0]) == "tensor 'dense/weight' (int8 to float32) +3,072 B"
     assert sizes == sorted(sizes, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        (Kind.WEIGHT_ONLY_WI4_AFP32, "tensor 'dense/weight' (float32 to int4) -3,584 B"),
+        (Kind.DYNAMIC_WI4B32_AFP32, "new tensor 'dense/weight_scales' +64 B"),
+    ],
+)
+def test_packed_weights_and_scales_of_blocks_count_with_their_own_bytes(kind, expected):
+    """1,024 weights of 4 bits are 512 bytes; 32 blocks have a float16 scale each."""
+    found = size_changes(artifact(FILES["float32"]), artifact(tiny(kind)))
+    assert expected in map(str, found)
 
 
 def test_a_wider_layer_is_named_with_its_shapes():

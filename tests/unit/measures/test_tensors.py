@@ -10,6 +10,7 @@ from graphs import altered, recipe, renamed
 from recurrent import half_lstm, lstm, svdf
 
 from litegate.measures.measurement import Outcome
+from litegate.measures.structure.allowed_types import OPERATOR_RULES
 from litegate.measures.structure.tensors import (
     operator_violations,
     reference_violations,
@@ -294,7 +295,7 @@ def test_dynamic_range_packs_every_large_weight(name):
     assert "'dense/weight', weight of operator 6" in found
 
 
-FLOAT_KINDS = {Kind.FLOAT32, Kind.FLOAT16, Kind.DYNAMIC_RANGE}
+FLOAT_KINDS = {kind for kind in Kind if OPERATOR_RULES[kind].floats}
 
 
 @pytest.mark.parametrize("kind", Kind)

@@ -14,7 +14,7 @@ from litegate.measures.measurement import Outcome
 from litegate.measures.structure.inspection import inspection
 from litegate.measures.structure.weights import layer_weights, sparsity, unique_weights
 from litegate.spec import Kind
-from litegate.testing import Draft, artifact, edit, float_layer, tiny
+from litegate.testing import Draft, artifact, edit, float_layer, tiny, tiny_artifact
 from litegate.tflite.editing.writer import ModelWriter
 
 NAMES = ("conv", "depthwise", "dense")
@@ -148,6 +148,27 @@ def test_weights_of_four_bits_are_unpacked():
     dense = layer_weights(artifact(edit(tiny(), pack)))[-1]
     assert dense.unique == len({0, 7, -1, -8, -7})
     assert dense.sparsity == pytest.approx(1 / 3, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [(Kind.WEIGHT_ONLY_WI4_AFP32, [9, 36, 15]), (Kind.DYNAMIC_WI4B32_AFP32, [36, 36, 15])],
+)
+def test_int4_weights_are_counted_by_channel_or_block(kind, expected):
+    """Of 1,024 weights of the dense layer, each of the 15 values occurs; floats are distinct."""
+    assert [layer.unique for layer in layer_weights(tiny_artifact(kind))] == expected
+
+
+def test_blocks_are_counted_apart():
+    def change(model):
+        draft = Draft(model)
+        weights = draft.tensor("dense/weight")
+        blocks = np.repeat(np.arange(8, dtype=np.int8), 32)
+        draft.store(weights, np.tile(blocks, (4, 1)), dtype="int4")
+
+    kind = Kind.DYNAMIC_WI4B32_AFP32
+    dense = layer_weights(artifact(edit(tiny(kind), change), kind))[-1]
+    assert (dense.unique, dense.zeros) == (1, 4 * 32)
 
 
 def test_a_file_without_weights_is_refused():

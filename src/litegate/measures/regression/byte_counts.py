@@ -117,7 +117,7 @@ def _quantization_bytes(quantization: Any) -> int:
     floats = ("Min", "Max", "Scale")
     lists = (getattr(quantization, f"{name}Length")() for name in floats)
     zero_points = _vector_bytes(quantization.ZeroPointLength(), _ZERO_POINT)
-    size = _table_bytes(_flatbuffer_table(quantization))
+    size = _table_bytes(_flatbuffer_table(quantization), quantization.Details())
     return size + zero_points + sum(_vector_bytes(n, _NUMBER) for n in lists)
 
 

@@ -16,7 +16,8 @@ from litegate.measures.structure.tensor_roles import Role, layer_uses, roles
 from litegate.spec import Kind, Recipe
 from litegate.spec.targets import Target
 from litegate.tflite.converter_metadata import NAME, read
-from litegate.tflite.graph import FLOATS, Graph, Operator, Signature, Subgraph, Tensor
+from litegate.tflite.graph import ABSENT, FLOATS, Graph, Operator, Signature, Subgraph, Tensor
+from litegate.tflite.nibbles import INT4
 from litegate.tflite.npu import NpuContents, npu_contents
 from litegate.tflite.parser import parse
 from litegate.tflite.ports import graph_ports
@@ -183,8 +184,9 @@ class Origin:
     """The origin of a file: its quantization and its converter."""
 
     form: str
-    """The types: "float32", "float16 weights", "dynamic range", "int8", "int16x8", "integer" or
-    "partly integer"."""
+    """The types: "float32", "float16 weights", "int8 weights" or "int4 weights" that are unpacked
+    to floats, "dynamic range", "dynamic range, int4", "int8", "int16x8", "integer" or "partly
+    integer"."""
     quantization: str
     """How the file was quantized, by the converter's metadata, else by tensor names."""
     converter: str
@@ -217,11 +219,25 @@ def _form(graph: Graph) -> str:
     if not integer_constants and not integer_activations:
         return "float16 weights" if "float16" in constant_types else "float32"
     if activation_types & FLOATS:
-        return "partly integer" if integer_activations else "dynamic range"
+        return "partly integer" if integer_activations else _packed_form(graph, integer_constants)
     data_types = _layer_data_types(graph) or integer_activations
     if "int16" in data_types:
         return "int16x8"
     return "int8" if data_types <= {"int8", "uint8"} else "integer"
+
+
+def _packed_form(graph: Graph, integer_constants: set[str]) -> str:
+    """Name the integer weights of a file with float activations: unpacked, or read by kernels."""
+    is_unpacked = not any(
+        tensor.is_constant and tensor.is_quantized
+        for subgraph in graph.subgraphs
+        for operator in subgraph.operators
+        if operator.name != "DEQUANTIZE"
+        for tensor in (subgraph.tensors[index] for index in operator.inputs if index != ABSENT)
+    )
+    if is_unpacked:
+        return f"{min(integer_constants)} weights"
+    return "dynamic range, int4" if INT4 in integer_constants else "dynamic range"
 
 
 def _layer_data_types(graph: Graph) -> set[str]:

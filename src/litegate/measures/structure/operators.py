@@ -25,10 +25,11 @@ def _operator_breaches(
 ) -> Iterator[tuple[Operator, str]]:
     rule, float_indices = OPERATOR_RULES[recipe.kind], float_operators(graph, subgraph, recipe)
     borders, at_ports = _float_borders(subgraph, float_indices), _port_operators(subgraph)
+    for_shapes = _converts_for_shapes(subgraph)
     for operator in subgraph.operators:
         if operator.index in float_indices:
             breach = _float_breach(subgraph, operator)
-        elif operator.index in borders:
+        elif operator.index in borders or operator.index in for_shapes:
             continue
         else:
             breach = _breach(subgraph, operator, rule, is_at_port=operator.index in at_ports)
@@ -121,6 +122,24 @@ def _float_borders(subgraph: Subgraph, float_indices: frozenset[int]) -> frozens
         operator.index
         for operator in subgraph.operators
         if _converts_for(float_indices, operator, readers, writers)
+    )
+
+
+def _converts_for_shapes(subgraph: Subgraph) -> frozenset[int]:
+    """Return the operators DEQUANTIZE whose result SHAPE alone reads, so that no value matters.
+
+    litert-quantizer 0.11.0 puts one before each SHAPE of an integer tensor.
+    """
+    readers = defaultdict[int, set[str]](set)
+    for operator in subgraph.operators:
+        for index in operator.inputs:
+            readers[index].add(operator.name)
+    outputs = frozenset(subgraph.outputs)
+    return frozenset(
+        operator.index
+        for operator in subgraph.operators
+        if operator.name == "DEQUANTIZE"
+        and all(readers[index] == {"SHAPE"} and index not in outputs for index in operator.outputs)
     )
 
 

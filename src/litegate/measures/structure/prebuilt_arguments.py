@@ -13,10 +13,23 @@ from litegate.spec.recipe import default_port_type
 from litegate.tflite.parser import parse
 
 _UNQUANTIZED = frozenset(form.dtype for form in PLAIN)
-_ORDER = (Kind.FLOAT32, Kind.INT8_PTQ, Kind.FLOAT16, Kind.DYNAMIC_RANGE, Kind.INT16X8)
+_ORDER = (
+    Kind.FLOAT32,
+    Kind.INT8_PTQ,
+    Kind.FLOAT16,
+    Kind.WEIGHT_ONLY_WI8_AFP32,
+    Kind.WEIGHT_ONLY_WI4_AFP32,
+    Kind.DYNAMIC_WI4B32_AFP32,
+    Kind.DYNAMIC_RANGE,
+    Kind.DYNAMIC_WI8_AFP32,
+    Kind.INT16X8,
+    Kind.STATIC_WI8_AI8,
+    Kind.STATIC_WI8_AI16,
+)
 """FLOAT32 first: the rules of dynamic_range allow float weights of fewer than 1,024 elements.
 
-INT8_QAT has the rules of INT8_PTQ."""
+They also allow int8 weights that are unpacked, so the kinds of these come before it. INT8_QAT has
+the rules of INT8_PTQ."""
 
 
 def fitting_recipe(tflite: bytes, declared: Recipe) -> Recipe | None:

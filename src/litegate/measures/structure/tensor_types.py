@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import final
 
-from litegate.tflite.graph import Tensor
+from litegate.tflite.graph import ABSENT, Tensor
 
 BIAS_SCALE_TOLERANCE = 1e-5
 """Relative tolerance of a bias scale. The converter's own scales, float32 numbers, differ from the
@@ -22,6 +23,11 @@ class Grain(StrEnum):
     TENSOR = "one scale"
     EITHER = "one scale, or one for each channel"
     CHANNEL = "one scale for each channel"
+    BLOCK = "one scale for each block of 32 values"
+
+
+BLOCK_SIZE = 32
+"""The only block size of the recipes: `b32` in the name of dynamic_wi4b32_afp32."""
 
 
 @final
@@ -78,17 +84,22 @@ def _count_breach(tensor: Tensor, grain: Grain, channel: int | None) -> str:
     count = len(tensor.scales)
     channels = tensor.shape[channel] if channel is not None and channel < len(tensor.shape) else 1
     is_per_channel = count == channels and (count == 1 or tensor.quantized_dimension == channel)
+    has_blocks = tensor.block_scales != ABSENT
     satisfied = {
-        Grain.NONE: count == 0,
+        Grain.NONE: count == 0 and not has_blocks,
         Grain.TENSOR: count == 1,
         Grain.EITHER: count == 1 or is_per_channel,
         Grain.CHANNEL: is_per_channel,
+        Grain.BLOCK: has_blocks and tensor.block_size == BLOCK_SIZE,
     }
     if satisfied[grain]:
         return ""
     where = f" along dimension {tensor.quantized_dimension}" if count > 1 else ""
     wanted = f" (dimension {channel}: {channels})" if grain is Grain.CHANNEL else ""
-    return f"is {tensor.dtype} with {_scale_count(count)}{where}; expected {grain}{wanted}"
+    blocks = f"one scale for each block of {tensor.block_size}" if has_blocks else ""
+    return (
+        f"is {tensor.dtype} with {blocks or _scale_count(count)}{where}; expected {grain}{wanted}"
+    )
 
 
 def _scale_count(count: int) -> str:
@@ -102,6 +113,25 @@ def _value_breach(tensor: Tensor, form: Form) -> str:
     for zero_point in tensor.zero_points:
         if form.symmetric and zero_point:
             return f"has the zero point {zero_point}; expected 0"
+    return ""
+
+
+def block_breach(weight: Tensor, scales: Tensor, data: memoryview) -> str:
+    """Return what is wrong with the scales of blocks, or an empty string.
+
+    `scales` must be a float16 constant with a finite number above 0 for each block of the last
+    dimension of `weight`; `data` are its bytes.
+    """
+    rows, size = weight.shape[:-1], max(weight.block_size, 1)
+    expected = (*rows, *(columns // size for columns in weight.shape[-1:]))
+    if scales.dtype != "float16" or scales.shape != expected or not scales.is_constant:
+        return (
+            f"has scales of {scales.dtype} {scales.shape}; expected constants, float16 {expected}"
+        )
+    for (scale,) in struct.iter_unpack("<e", data):
+        # XNNPACK refuses a file with a scale of 0, as litert-quantizer writes for a block of zeros.
+        if not 0 < scale < math.inf:
+            return f"has the scale {scale:g} for a block; expected a finite one above 0"
     return ""
 
 

@@ -12,6 +12,7 @@ from litegate.measures.structure.allowed_types import (
     FLOAT32,
     INT16,
     OPERATOR_RULES,
+    QUANTIZED_LAYERS,
     TENSOR_RULES,
     allowed_forms,
 )
@@ -28,9 +29,16 @@ from litegate.measures.structure.tensor_roles import (
     layer_uses,
     roles,
 )
-from litegate.measures.structure.tensor_types import Form, Grain, breach, product_breach
+from litegate.measures.structure.tensor_types import (
+    Form,
+    Grain,
+    block_breach,
+    breach,
+    product_breach,
+)
 from litegate.spec import Artifact, Kind, Recipe
-from litegate.tflite.graph import Graph, Operator, Subgraph, Tensor
+from litegate.spec.recipe import QUANTIZER_KINDS
+from litegate.tflite.graph import ABSENT, Graph, Operator, Subgraph, Tensor
 from litegate.tflite.parser import parse
 
 
@@ -94,7 +102,7 @@ def _role_counts(graph: Graph) -> str:
 
 def tensor_breaches(graph: Graph, recipe: Recipe) -> tuple[str, ...]:
     """Return a sentence for each tensor of a graph that violates the recipe's rules, in order."""
-    rules = (_unknown_layers, _weights, _biases, _others)
+    rules = (_unknown_layers, _weights, _biases, _others, _blocks)
     return tuple(
         f"{graph_prefix(subgraph)}{sentence}"
         for subgraph in graph.subgraphs
@@ -137,16 +145,29 @@ def _judged_uses(
 
 def _weights(graph: Graph, subgraph: Subgraph, recipe: Recipe) -> Breaches:
     for use, is_float in _judged_uses(graph, subgraph, recipe):
-        recipe_forms = (FLOAT32,) if is_float else _weight_forms(recipe, use.layer)
+        recipe_forms = (FLOAT32,) if is_float else _weight_forms(recipe, use)
         is_integer = not (is_float or OPERATOR_RULES[recipe.kind].floats)
         for weight in use.weights:
             is_wide = is_integer and weight.index in use.wide
             forms = (*recipe_forms, INT16) if is_wide else recipe_forms
-            if problem := breach(weight, forms, channel=use.layer.channel):
+            if problem := breach(weight, forms, channel=_channel(recipe, use, weight)):
                 yield _tensor_breach(weight, f"weight of {operator_label(use.operator)}", problem)
 
 
-def _weight_forms(recipe: Recipe, layer: LayerOperands) -> tuple[Form, ...]:
+def _channel(recipe: Recipe, use: LayerUse, weight: Tensor) -> int | None:
+    """Return the dimension of a weight's output channels; None if it always has one scale.
+
+    litert-quantizer alone gives the columns of a matrix of BATCH_MATMUL a scale each.
+    """
+    if recipe.kind in QUANTIZER_KINDS and use.layer.as_activation and len(weight.scales) > 1:
+        return len(weight.shape) - (2 if use.operator.option("adj_y", 0) else 1)
+    return use.layer.channel
+
+
+def _weight_forms(recipe: Recipe, use: LayerUse) -> tuple[Form, ...]:
+    layer, name = use.layer, use.operator.name
+    if recipe.kind in QUANTIZED_LAYERS and name not in QUANTIZED_LAYERS[recipe.kind]:
+        return (FLOAT32,)
     if layer.as_activation and not OPERATOR_RULES[recipe.kind].floats:
         return allowed_forms(recipe, Role.CONSTANT)
     forms = allowed_forms(recipe, Role.WEIGHT)
@@ -186,21 +207,32 @@ def _bias_breach(
 def _others(graph: Graph, subgraph: Subgraph, recipe: Recipe) -> Breaches:
     writers, readers = _neighbours(subgraph)
     float_indices = float_operators(graph, subgraph, recipe)
+    scales = {tensor.block_scales for tensor in subgraph.tensors}
     for tensor, role in zip(subgraph.tensors, roles(subgraph), strict=True):
         computed_shape = role is Role.CONSTANT and not tensor.is_constant
-        if computed_shape or role in (Role.WEIGHT, Role.BIAS):
+        if computed_shape or role in (Role.WEIGHT, Role.BIAS) or tensor.index in scales:
             continue
         read_by = [operator.name for operator in readers[tensor.index]]
         forms = allowed_forms(recipe, role)
         if _belongs_to_float_layers(writers[tensor.index], readers[tensor.index], float_indices):
             forms = TENSOR_RULES[Kind.FLOAT32].get(role, forms)
-        if problem := breach(tensor, forms, readers=read_by):
+        # Rows, dimension 0, are the channels of an embedding's table.
+        if problem := breach(tensor, forms, channel=0, readers=read_by):
             neighbours = (*writers[tensor.index], *readers[tensor.index])
             yield _tensor_breach(
                 tensor,
                 f"{role} of {operator_label(neighbours[0])}" if neighbours else role,
                 problem,
             )
+
+
+def _blocks(graph: Graph, subgraph: Subgraph, _recipe: Recipe) -> Breaches:
+    """Check the scales of every tensor that has one for each block."""
+    for tensor in subgraph.tensors:
+        if tensor.block_scales != ABSENT:
+            scales = subgraph.tensors[tensor.block_scales]
+            if problem := block_breach(tensor, scales, graph.buffers[scales.buffer].data):
+                yield _tensor_breach(tensor, "quantized in blocks", problem)
 
 
 def _belongs_to_float_layers(

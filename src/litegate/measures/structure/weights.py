@@ -28,14 +28,13 @@ from litegate.measures.structure.tensor_roles import (
 )
 from litegate.spec import Artifact, Recipe
 from litegate.tflite.graph import Graph, Operator, Subgraph, Tensor
+from litegate.tflite.nibbles import INT4, unpack_nibbles
 from litegate.tflite.parser import parse
 
 _LAYERS_SHOWN = 3
 """Number of layers that the evidence names, worst first: enough to see where to look, in a verdict
 that must stay one sentence."""
-_PACKED = "int4"
-"""Stored as two weights in a byte, the first in the lower half."""
-_DTYPES = (_PACKED, "int8", "uint8", "int16", "float16", "float32")
+_DTYPES = (INT4, "int8", "uint8", "int16", "float16", "float32")
 
 
 @final
@@ -104,7 +103,8 @@ def _check_countable(subgraph: Subgraph) -> None:
 
 def _centered_values(weight: Tensor, data: memoryview) -> NDArray[np.float32]:
     """Return the stored values minus the zero point, exact float32, with a row for each scale."""
-    if weight.dtype not in _DTYPES or weight.memory != len(data):
+    is_split = weight.block_size and math.prod(weight.shape) % weight.block_size
+    if weight.dtype not in _DTYPES or weight.memory != len(data) or is_split:
         raise MeasurementError(
             f"the weights in tensor {weight.index} {weight.name!r} cannot be counted",
             expected=f"one value of {', '.join(_DTYPES)} for each of them",
@@ -112,6 +112,8 @@ def _centered_values(weight: Tensor, data: memoryview) -> NDArray[np.float32]:
             remedy="remove sparsity and unique_weights from the budget",
         )
     values = _unpacked(weight, data).reshape(weight.shape).astype(np.float32)
+    if weight.block_size:  # along the last dimension, which the file stores without gaps
+        return values.reshape(-1, weight.block_size)
     if len(weight.scales) > 1:
         values = np.moveaxis(values, weight.quantized_dimension, 0)
     rows = values.reshape(max(1, len(weight.scales)), -1)
@@ -119,11 +121,9 @@ def _centered_values(weight: Tensor, data: memoryview) -> NDArray[np.float32]:
 
 
 def _unpacked(weight: Tensor, data: memoryview) -> NDArray[Any]:
-    if weight.dtype != _PACKED:
+    if weight.dtype != INT4:
         return np.frombuffer(data, weight.dtype)
-    packed = np.frombuffer(data, np.int8)
-    nibbles = np.stack([np.left_shift(packed, 4) >> 4, packed >> 4], axis=1)
-    return nibbles.ravel()[: math.prod(weight.shape)]
+    return unpack_nibbles(data, math.prod(weight.shape))
 
 
 def _count(name: str, graph: Graph, weight: Tensor) -> LayerWeights:

@@ -135,6 +135,12 @@ _STRENGTH = {
     "int16x8": 3,
     "dynamic_range": 2,
     "float16": 1,
+    "static_wi8_ai8": 4,
+    "static_wi8_ai16": 3,
+    "dynamic_wi8_afp32": 2,
+    "dynamic_wi4b32_afp32": 1,  # convolutions stay float
+    "weight_only_wi8_afp32": 1,
+    "weight_only_wi4_afp32": 1,
     "float32": 0,
 }
 """Rank of each kind of recipe by what it guarantees of tensor types; a lower rank is weaker."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from litegate.core.errors import ConfigError
 from litegate.tflite.editing.writer import deprecated_code, pack
 from litegate.tflite.graph import sole_graph
+from litegate.tflite.nibbles import INT4, pack_nibbles, unpack_nibbles
 from litegate.tflite.ports import canonical_name
 
 
@@ -73,24 +74,31 @@ class Draft:
         return self.model.buffers[tensor.buffer].data is not None
 
     def values(self, tensor: Any) -> NDArray[Any]:
-        """Return the values of a constant, in its own type and shape.
+        """Return the values of a constant, in its own type and shape; int8 for int4.
 
         Raises ConfigError for a computed tensor.
         """
         if not self.holds(tensor):
             raise ConfigError(f"tensor {name_of(tensor)} is computed", expected="a constant")
         data = self.model.buffers[tensor.buffer].data
+        if dtype_of(tensor) == INT4:
+            return unpack_nibbles(bytes(data), int(np.prod(tensor.shape))).reshape(tensor.shape)
         return np.frombuffer(bytes(data), dtype_of(tensor)).reshape(tensor.shape)
 
-    def store(self, tensor: Any, values: NDArray[Any]) -> None:
-        """Replace a constant's values and type; tensors that share its buffer keep theirs."""
-        raw = np.frombuffer(values.tobytes(), np.uint8)
+    def store(self, tensor: Any, values: NDArray[Any], *, dtype: str = "") -> None:
+        """Replace a constant's values and type; tensors that share its buffer keep theirs.
+
+        As `dtype` "int4", which an int4 constant keeps if its new values are int8, they are packed.
+        """
+        if not dtype and values.dtype == np.int8 and dtype_of(tensor) == INT4:
+            dtype = INT4
+        raw = pack_nibbles(values) if dtype == INT4 else np.frombuffer(values.tobytes(), np.uint8)
         tensors = [sibling for graph in self.model.subgraphs for sibling in graph.tensors]
         if sum(sibling.buffer == tensor.buffer for sibling in tensors) > 1:
             self.model.buffers.append(schema.BufferT())
             tensor.buffer = len(self.model.buffers) - 1
         self.model.buffers[tensor.buffer].data = raw
-        tensor.type = getattr(schema.TensorType, values.dtype.name.upper())
+        tensor.type = getattr(schema.TensorType, (dtype or values.dtype.name).upper())
 
     def beside(self, index: int, suffix: str) -> int:
         """Add a copy of tensor `index` with `suffix` appended to its name; return its index."""

@@ -11,6 +11,9 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
+from litegate.tflite.graph import ABSENT
+from litegate.tflite.nibbles import INT4, pack_nibbles
+
 
 def deprecated_code(number: int) -> int:
     """Return a code for the old field, an int8, in which old readers look for codes below 127."""
@@ -29,14 +32,24 @@ def pack(model: Any) -> bytes:
 class QuantizationParameters:
     """Quantization parameters: ``real = scale * (integer - zero_point)``."""
 
-    scales: tuple[float, ...]
+    scales: tuple[float, ...] = ()
     """One for the tensor, or one for each channel."""
     zero_point: int = 0
     axis: int = 0
     """The dimension that several scales run along."""
+    block_scales: int = ABSENT
+    """The index of a tensor with a scale for each block of `block_size` values, if not ABSENT."""
+    block_size: int = 0
 
     def to_schema(self) -> Any:
         """Return the parameters as the schema's object."""
+        if self.block_scales != ABSENT:
+            return schema.QuantizationParametersT(
+                detailsType=schema.QuantizationDetails.BlockwiseQuantization,
+                details=schema.BlockwiseQuantizationT(
+                    scales=self.block_scales, zeroPoints=ABSENT, blockSize=self.block_size
+                ),
+            )
         return schema.QuantizationParametersT(
             scale=list(self.scales),
             zeroPoint=[self.zero_point] * len(self.scales),
@@ -59,13 +72,20 @@ class ModelWriter:
         )
 
     def constant(
-        self, name: str, values: NDArray[Any], steps: QuantizationParameters | None = None
+        self,
+        name: str,
+        values: NDArray[Any],
+        steps: QuantizationParameters | None = None,
+        *,
+        dtype: str = "",
     ) -> int:
-        """Add a constant tensor; return its index."""
-        data = np.frombuffer(values.tobytes(), np.uint8)
+        """Add a constant tensor; return its index. As `dtype` "int4", int8 values are packed."""
+        is_packed = dtype == INT4
+        data = pack_nibbles(values) if is_packed else np.frombuffer(values.tobytes(), np.uint8)
         self._model.buffers.append(schema.BufferT(data=data))
         buffer = len(self._model.buffers) - 1
-        return self._tensor(name, str(values.dtype), values.shape, steps, buffer=buffer)
+        name_of_type = dtype or str(values.dtype)
+        return self._tensor(name, name_of_type, values.shape, steps, buffer=buffer)
 
     def computed(
         self,
