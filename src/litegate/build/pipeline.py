@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import final
 
 from litegate.build import process
+from litegate.build.build_request import BuildRequest
 from litegate.build.certificate import (
     BUILD_FILES,
     CERTIFICATE,
@@ -28,7 +29,7 @@ from litegate.build.store_arrays import (
     stored_evaluation,
     stored_keras_outputs,
 )
-from litegate.build.toolchain.protocol import CONVERTED, START
+from litegate.build.toolchain.protocol import CONVERTED, FLOAT, START
 from litegate.core.errors import (
     BuildError,
     ConfigError,
@@ -40,7 +41,7 @@ from litegate.core.files import shown_path
 from litegate.data.array_files import load
 from litegate.data.digests import name_model
 from litegate.measures.lints.saturation import demand_representable
-from litegate.spec import Artifact, DataLocations, Evaluation, File, Model
+from litegate.spec import Artifact, DataLocations, Evaluation, Model
 from litegate.spec.artifact_keys import (
     artifact_key,
     artifact_stem,
@@ -48,32 +49,10 @@ from litegate.spec.artifact_keys import (
     toolchain_digest,
 )
 from litegate.spec.declared_files import demand_declared
+from litegate.spec.recipe import BASELINE, QUANTIZER_KINDS
 
 Built = Artifact | LitegateError
 """An artifact, or the error that prevented it."""
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuildRequest:
-    """Recipes of a model to build, from this checkout or from the base's worktree."""
-
-    model: str
-    """The model's name in its file."""
-    file: Path
-    project: Path
-    keys: Mapping[str, str]
-    """Artifact keys by recipe."""
-    stems: Mapping[str, str]
-    """The part of each key that does not depend on the tool chain, by recipe."""
-    data_key: str
-    seed: int | None = None
-    """Replaces the seed that the file declares, unless None."""
-    prebuilt: Mapping[str, File] = field(default_factory=dict)
-    """As `Model.prebuilt`."""
-    start: File | None = None
-    """As `Model.start`."""
-    start_digest: str = ""
 
 
 @final
@@ -105,11 +84,11 @@ class Pipeline:
         )
 
     def key(self, model: Model, recipe: str) -> str:
-        """Return the key of an artifact; for a prebuilt file, the digest of its bytes.
+        """Return the key of an artifact; for a ready-made file, the digest of its bytes.
 
         Raises as `locate` if a prebuilt file is not available.
         """
-        if model.prebuilt:
+        if recipe in model.prebuilt:
             return self.external_files.key(model.prebuilt[recipe])
         if not self._toolchain:
             self._toolchain = toolchain_digest(Path(__file__).with_name("toolchain"))
@@ -127,15 +106,17 @@ class Pipeline:
         return self._digests[place][1]
 
     def start_digest(self, model: Model) -> str:
-        """Return the SHA-256 of the pretrained network; empty if a builder makes the network.
+        """Return the SHA-256 of the pretrained network, or of the ready-made file to quantize.
 
-        Raises as `locate` if the file is not available.
+        Empty if a builder makes the network. Raises as `locate` if the file is not available.
         """
+        if model.prebuilt:
+            return self.external_files.key(model.prebuilt[BASELINE])
         return self.external_files.key(model.start, folder=True) if model.start else ""
 
     def stem(self, model: Model, recipe: str) -> str:
         """Return the part of the key that does not depend on the tool chain."""
-        if model.prebuilt:
+        if recipe in model.prebuilt:
             return self.key(model, recipe)
         start = self.start_digest(model)
         declared = model.recipe(recipe)
@@ -181,19 +162,26 @@ class Pipeline:
             demand_declared(model, model.reads, self.project)
         except ConfigError as error:
             return dict.fromkeys(names, error)
-        if model.prebuilt:
-            prebuilt = self._ensure_prebuilt(model)
-            return {name: prebuilt[name] for name in names}
-        built: dict[str, Built] = {}
-        missing = [name for name in names if not self._find_into(built, model, name)]
-        if missing:
+        ready_made = self._ensure_prebuilt(model) if model.prebuilt else {}
+        built = {name: ready_made[name] for name in names if name in ready_made}
+        missing = [name for name in names if name not in built]
+        missing = [name for name in missing if not self._find_into(built, model, name)]
+        for is_quantized, group in _by_tool(model, missing).items():
             try:
-                keys = [self.key(model, name) for name in missing]
+                float_key = self._float_key(model) if is_quantized else ""
+                keys = [self.key(model, name) for name in group]
                 with self.store.lock(keys, self._wait_notice(model)):
-                    self._build_missing(model, missing, built)
+                    self._build_missing(model, group, built, float_key)
             except LitegateError as error:
-                built |= {name: error for name in missing if name not in built}
+                built |= {name: error for name in group if name not in built}
         return built
+
+    def _float_key(self, model: Model) -> str:
+        """Return the key of the model's float artifact, built if missing; raise its error."""
+        floats = self._ensure(model, [BASELINE])[BASELINE]
+        if isinstance(floats, LitegateError):
+            raise floats
+        return self.key(model, BASELINE)
 
     def _ensure_prebuilt(self, model: Model) -> dict[str, Built]:
         """Return all prebuilt artifacts of a model; if one is unavailable here, all are."""
@@ -226,10 +214,13 @@ class Pipeline:
     def _wait_notice(self, model: Model) -> Callable[[], None]:
         return lambda: self.on_notice(f"waiting for another run that is building {model.name}")
 
-    def _build_missing(self, model: Model, missing: list[str], built: dict[str, Built]) -> None:
+    def _build_missing(
+        self, model: Model, missing: list[str], built: dict[str, Built], float_key: str
+    ) -> None:
         """Build until each recipe has an artifact or an error in `built`.
 
-        An error of one recipe ends the child process; the other recipes are then tried again.
+        `float_key` is that of `BuildRequest`. An error of one recipe ends the child process; the
+        other recipes are then tried again.
         """
         # Another run may have built some of them before this one acquired their locks.
         pending = [name for name in missing if not self._find_into(built, model, name)]
@@ -245,6 +236,7 @@ class Pipeline:
                 seed=model.training.seed,
                 start=model.start,
                 start_digest=self.start_digest(model),
+                float_key=float_key,
             )
             error = self._run_child(request, _one_recipe_per_key(keys))
             unbuilt = [name for name in pending if not self._find_into(built, model, name)]
@@ -273,7 +265,9 @@ class Pipeline:
                     self._put(request, event.recipe, staging)
 
             try:
-                if request.start:
+                if request.float_key:
+                    self.store.copy(BUILDS, request.float_key, staging / FLOAT)
+                elif request.start:
                     self.external_files.copy_start(
                         request.start,
                         request.start_digest,
@@ -322,10 +316,12 @@ class Pipeline:
     def build(self, request: BuildRequest, recipe: str) -> None:
         """Build one recipe of another checkout's model, unless the store contains it already."""
         key = request.keys[recipe]
-        if request.prebuilt:
+        if recipe in request.prebuilt:
             locations = replace(self.locations, project=request.project)
             self.external_files.store_file(request.prebuilt[recipe], key, locations)
             return
+        if request.float_key and not self.store.has(BUILDS, request.float_key):
+            self.build(replace(request, float_key=""), BASELINE)
         notice = f"waiting for another run that is building the base's {request.model}"
         with self.store.lock([key], lambda: self.on_notice(notice)):
             if not self.store.has(BUILDS, key):
@@ -336,10 +332,10 @@ class Pipeline:
     def _load_own(self, model: Model, recipe: str, key: str) -> Artifact:
         """Load an artifact of this checkout, of which more is known than its key."""
         artifact = self._load(model, recipe, key)
-        if model.prebuilt:
+        if recipe in model.prebuilt:
             demand_bytes(artifact.sha256, key)
             return artifact
-        if artifact.keras_outputs is None:
+        if artifact.keras_outputs is None and not model.prebuilt:
             raise StoreCorrupt(f"{model.name}/{recipe} in the store does not list {KERAS}.npy")
         demand_origin(artifact.certificate, artifact.recipe.spec(), self.start_digest(model))
         return artifact
@@ -387,6 +383,14 @@ def _demand_same_answers(request: BuildRequest, recipe: str, staging: Path) -> N
 
 def _all_files(folder: Path) -> dict[str, Path]:
     return {path.name: path for path in folder.iterdir() if path.is_file()}
+
+
+def _by_tool(model: Model, names: list[str]) -> dict[bool, list[str]]:
+    """Group recipes by whether litert-quantizer makes them from the float artifact; those last."""
+    groups: dict[bool, list[str]] = {False: [], True: []}
+    for name in names:
+        groups[model.recipe(name).kind in QUANTIZER_KINDS].append(name)
+    return {is_quantized: group for is_quantized, group in groups.items() if group}
 
 
 def _one_recipe_per_key(keys: Mapping[str, str]) -> tuple[str, ...]:

@@ -101,6 +101,13 @@ class Store:
         """
         return self._read(group, key, names, self._objects.verified_path)
 
+    def copy(self, group: str, key: str, folder: Path) -> None:
+        """Copy the verified files of an entry into a new folder. Raises as `get`."""
+        files = self.locate(group, key)
+        folder.mkdir()
+        for name, path in files.items():
+            shutil.copyfile(path, folder / name)
+
     def _read(
         self, group: str, key: str, names: Iterable[str], read: Callable[[str], _Content]
     ) -> dict[str, _Content]:

@@ -15,8 +15,9 @@ from litegate.core.escaping import plain
 from litegate.core.options import parse
 from litegate.gate.progress import Progress
 from litegate.gate.project_settings import settings
-from litegate.gate.session import BASELINE, GateSession
+from litegate.gate.session import GateSession
 from litegate.spec import Model
+from litegate.spec.recipe import BASELINE
 
 
 def build(
@@ -56,8 +57,6 @@ def _names(model: Model, requested: list[str]) -> list[str]:
     declared = [recipe.name for recipe in model.recipes]
     references = [BASELINE, *(recipe.reference.name for recipe in model.recipes)]
     known = list(dict.fromkeys([*declared, *references]))
-    if model.prebuilt:
-        known = [name for name in known if name in model.prebuilt]
     if unknown := [name for name in requested if name not in known]:
         raise ConfigError(
             f"{model.name} has no recipe {', '.join(unknown)}", expected=", ".join(known)

@@ -30,9 +30,9 @@ from litegate.spec.cases import (
     select_recipes,
 )
 from litegate.spec.loader import discover
+from litegate.spec.recipe import BASELINE
 from litegate.spec.runtimes import TFLM, XNNPACK
 
-BASELINE = "float32"
 _UNLIMITED = (
     "it has no limits, so its checks pass for any network of these types: set limits such as "
     "accuracy, accuracy_drop and size in its budget"

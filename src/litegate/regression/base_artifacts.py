@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
 
-from litegate.build.pipeline import BuildRequest, Built, Pipeline
+from litegate.build.build_request import BuildRequest
+from litegate.build.pipeline import Built, Pipeline
 from litegate.build.store import BUILDS
 from litegate.core.errors import BuildError, ConfigError, LitegateError
 from litegate.regression.base import Base
@@ -15,6 +16,7 @@ from litegate.regression.declared_changes import declared_changes
 from litegate.regression.weakening import predecessor
 from litegate.spec import Artifact, File, Model
 from litegate.spec.cases import Case
+from litegate.spec.recipe import BASELINE, QUANTIZER_KINDS
 
 
 @final
@@ -98,7 +100,7 @@ class Counterpart:
         artifact = self._find(case.model, case.recipe.name, declared, key)
         if artifact is None:
             with self.base.checkout() as tree:
-                self.pipeline.build(_build_request(model, declared, tree), recipe)
+                self.pipeline.build(_build_request(model, declared, tree, recipe), recipe)
             artifact = self._find(case.model, case.recipe.name, declared, key)
         if artifact is None:
             raise BuildError(
@@ -126,7 +128,7 @@ class Counterpart:
             recipe,
             key,
             signature=str(declared.get("signature", "")),
-            prebuilt=bool(declared["prebuilt"]),
+            prebuilt=recipe in declared["prebuilt"],
         )
 
     def _key(self, case: Case, declared: Mapping[str, Any], recipe: str) -> str:
@@ -136,7 +138,7 @@ class Counterpart:
         commit pins another tool chain, prefer an artifact that the other tool chain built.
         """
         key = str(declared["keys"][recipe])
-        if declared["prebuilt"] or not self._has_other_toolchain():
+        if recipe in declared["prebuilt"] or not self._has_other_toolchain():
             return key
         return self._key_of_other_toolchain(case, key, declared["stems"][recipe])
 
@@ -151,7 +153,8 @@ class Counterpart:
         return others[0] if others else key
 
 
-def _build_request(name: str, declared: Mapping[str, Any], tree: Path) -> BuildRequest:
+def _build_request(name: str, declared: Mapping[str, Any], tree: Path, recipe: str) -> BuildRequest:
+    is_quantized = declared["recipes"][recipe]["kind"] in QUANTIZER_KINDS
     return BuildRequest(
         model=name,
         file=tree / declared["file"],
@@ -162,4 +165,5 @@ def _build_request(name: str, declared: Mapping[str, Any], tree: Path) -> BuildR
         prebuilt={recipe: File(**file) for recipe, file in declared["prebuilt"].items()},
         start=File(**declared["start"]["file"]) if declared["start"] else None,
         start_digest=declared["start"]["digest"] if declared["start"] else "",
+        float_key=declared["keys"][BASELINE] if is_quantized else "",
     )

@@ -11,10 +11,19 @@ from typing import Any
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from litegate.build.toolchain.pins import INSTALL, PINS, STAND_INS
+from litegate.build.toolchain.pins import (
+    INSTALL,
+    INSTALL_QUANTIZER,
+    PINS,
+    QUANTIZER_PINS,
+    STAND_INS,
+)
 from litegate.core.escaping import plain
 
-_NAMES = {"litegate", *PINS, *STAND_INS.values()}
+_QUANTIZER = "litert-quantizer"
+_PINS = {**PINS, _QUANTIZER: QUANTIZER_PINS[_QUANTIZER]}
+"""LiteRT, which litegate itself depends on, is no pin of the tool chain."""
+_NAMES = {"litegate", *_PINS, *STAND_INS.values()}
 _TEXTS = ("*requirements*.txt", "*constraints*.txt")
 _TABLES = ("pyproject.toml", "*.lock")
 _COMMENT = re.compile(r"(^|\s)#.*")
@@ -51,9 +60,10 @@ def pin_notes(project: Path) -> Iterator[str]:
         named += [(table.name, pin) for pin in _from_toml(table)]
     for file, pin in dict.fromkeys(named):
         if (name := _excluded(pin)) is not None:
+            install = INSTALL_QUANTIZER if name == _QUANTIZER else INSTALL
             yield (
                 f"{file} asks for {plain(pin)}, but artifacts are built with {name} "
-                f"{PINS[name]}: the two must agree; `{INSTALL}` installs the second"
+                f"{_PINS[name]}: the two must agree; `{install}` installs the second"
             )
 
 
@@ -65,9 +75,9 @@ def _excluded(pin: str) -> str | None:
         return None  # a range of Poetry's, or a TOML file with an error
     asked = canonicalize_name(requirement.name)
     name = next((original for original, other in STAND_INS.items() if other == asked), str(asked))
-    if name not in PINS or (requirement.marker and not requirement.marker.evaluate()):
+    if name not in _PINS or (requirement.marker and not requirement.marker.evaluate()):
         return None
-    return None if requirement.specifier.contains(PINS[name], prereleases=True) else name
+    return None if requirement.specifier.contains(_PINS[name], prereleases=True) else name
 
 
 def _read(path: Path) -> str:

@@ -15,7 +15,7 @@ from litegate.core.errors import ConfigError
 from litegate.spec.budget import ACCURACY_LIMITS, Budget
 from litegate.spec.metric import Metric
 from litegate.spec.model import Data, File, Model, Training
-from litegate.spec.recipe import Kind, Recipe, default_port_type
+from litegate.spec.recipe import BASELINE, QUANTIZER_KINDS, Kind, Recipe, default_port_type
 
 NO_BUDGET = Budget()
 AS_IT_IS = Training(epochs=0)
@@ -146,9 +146,10 @@ def trained(
 def prebuilt(  # noqa: PLR0913 keywords only
     *,
     reference: str | File,
-    candidate: str | File,
+    candidate: str | File | None = None,
     data: Data,
     budget: Budget = NO_BUDGET,
+    recipes: Sequence[Recipe] = (),
     kind: str = Kind.INT8_PTQ,
     input_type: str | None = None,
     output_type: str | None = None,
@@ -159,47 +160,75 @@ def prebuilt(  # noqa: PLR0913 keywords only
 ) -> Model:
     """Declare two ready-made `.tflite` files as a model to gate; nothing is trained or converted.
 
+    Instead of a `candidate`, or beside it, `recipes` of litert-quantizer quantize the reference;
+    recipes whose names begin with static are calibrated on the data set's training samples.
+
     The model's name is `name`, or that of the variable that it is assigned to. Paths are relative
     to the project's root; `litegate.File` describes a file that is not in git. The recipe is named
     as its `kind`, which defines the types that the candidate's tensors must have. Inputs and
-    outputs are int8 for an int8 kind, else float32, unless `input_type` and `output_type` are set.
+    outputs are int8 for an int8 kind, int16 for static_wi8_ai16, else float32, unless `input_type`
+    and `output_type` are set.
     Of files with several signatures `signature` is judged.
 
-    Raises ConfigError for an unknown kind, or for limits that need labels if there are none.
+    Raises ConfigError for an unknown kind, recipes that need TensorFlow, neither candidate nor
+    recipes, or for limits that need labels if there are none.
     """
+    subject = name or str(candidate or reference)
+    _check_quantizer_recipes(subject, recipes, has_candidate=candidate is not None)
     kinds = [known for known in Kind if known is not Kind.FLOAT32]
     if kind not in kinds:
         expected = ", ".join(kinds)
         raise ConfigError(
             "prebuilt(kind=...) is not a known kind of quantization", expected=expected, got=kind
         )
-    _check_budgets(name or str(candidate), data, budget)
-    _check_no_training(name or str(candidate), budget)
+    for limits in (budget, *(recipe.budget for recipe in recipes if recipe.budget)):
+        _check_budgets(subject, data, limits)
+        _check_no_training(subject, limits)
     # The caller's frame: its file is the model's file, and its line is for messages. One frame up,
     # so that a wrapper makes its own module the model's file.
     frame = sys._getframe(1)  # noqa: SLF001 inspect.currentframe().f_back is the same, untyped
     port_type = default_port_type(Kind(kind))
-    recipe = Recipe(
+    ready_made = Recipe(
         name=Kind(kind).value,
         kind=Kind(kind),
         input_type=input_type or port_type,
         output_type=output_type or port_type,
         shipped=shipped,
     )
+    candidates = {} if candidate is None else {ready_made.name: _as_file(candidate)}
     return _declare(
         name=name,
         file=Path(frame.f_code.co_filename).resolve(),
         line=frame.f_lineno,
         build=_nothing_to_build,
-        summary=f"{candidate}, prebuilt",
+        summary=f"{candidate or reference}, prebuilt",
         data=data,
         training=Training(),
-        recipes=(recipe,),
+        recipes=_validated_recipes(subject, [*((ready_made,) if candidates else ()), *recipes]),
         budget=budget,
         renamed_from=renamed_from,
         signature=signature,
-        prebuilt={recipe.reference.name: _as_file(reference), recipe.name: _as_file(candidate)},
+        prebuilt={BASELINE: _as_file(reference)} | candidates,
     )
+
+
+def _check_quantizer_recipes(
+    subject: str, recipes: Sequence[Recipe], *, has_candidate: bool
+) -> None:
+    """Raise ConfigError unless a ready-made file has a candidate, or recipes that make one."""
+    if not (recipes or has_candidate):
+        raise ConfigError(
+            f"{subject} has neither a candidate nor recipes",
+            expected="candidate=..., the quantized file, or recipes that quantize the reference",
+            remedy="recipes=[litegate.recipes.static_wi8_ai8()]",
+        )
+    if foreign := [it.name for it in recipes if it.kind not in (Kind.FLOAT32, *QUANTIZER_KINDS)]:
+        raise ConfigError(
+            f"{', '.join(foreign)} cannot be made of a ready-made file: TensorFlow starts from a "
+            "network",
+            expected=", ".join(sorted(QUANTIZER_KINDS)),
+            remedy="litegate.trained(...) starts from a .keras file or a SavedModel",
+        )
 
 
 def _check_builder(builder: Callable[..., Any]) -> None:

@@ -82,7 +82,8 @@ class Splits:
     """Training samples, shape (n, ...)."""
     y_train: Array | Mapping[str, Array] = None
     """Training labels: class numbers, integers, shape (n,), or (n, ...) for one per pixel; or
-    regression targets, floats, shape (n, ...)."""
+    regression targets, floats, shape (n, ...); None if the samples only calibrate recipes of
+    litert-quantizer."""
     x_test: Samples | Mapping[str, Array] = None
     """Samples of the evaluation split, shape (m, ...)."""
     y_test: Array | Mapping[str, Array] = None
@@ -243,7 +244,8 @@ class Model:
     signature: str = ""
     """The signature that is judged, for ready-made files with several."""
     prebuilt: Mapping[str, File] = field(default_factory=dict)
-    """The ready-made file of each recipe, with the reference; empty for a model that is built."""
+    """The ready-made files: the reference, and the candidate unless recipes quantize the reference;
+    empty for a model that is built."""
     start: File | None = None
     """The trained network that the recipes start from, instead of a builder's."""
 

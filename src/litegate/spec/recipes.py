@@ -5,6 +5,12 @@ activations (`int8_pqat` of a pruned network, `int8_cqat` of a clustered one, `i
 that is both), `int8_ptq` post-training quantization with a representative data set, `dynamic_range`
 int8 weights with float activations, `int16x8` int16 activations with int8 weights.
 
+Recipes whose names contain `wi8` or `wi4` quantize the float `.tflite` with litert-quantizer, under
+its names: `static` quantizes weights and activations, `dynamic` weights that the kernel multiplies
+by activations that it quantizes in each invocation, `weight_only` weights that are unpacked to
+floats; `wi4` is int4 weights, `ai16` int16 activations, `afp32` float32 activations, and `b32` a
+scale for each block of 32 weights. They need `litegate[quantizer]`, not TensorFlow.
+
 `strip=True` removes from the file what no device reads: names of tensors, the converter's notes.
 Each build proves that its outputs stay the same to the bit.
 """
@@ -145,6 +151,150 @@ def int16x8(  # noqa: PLR0913 keywords only
         calibration_samples=calibration_samples,
         input_type=input_type,
         output_type=output_type,
+        gate=gate,
+        budget=budget,
+        strip=strip,
+        shipped=shipped,
+    )
+
+
+def static_wi8_ai8(  # noqa: PLR0913 keywords only
+    *,
+    name: str = "static_wi8_ai8",
+    calibration_samples: int = CALIBRATION_SAMPLES,
+    input_type: str = "float32",
+    output_type: str = "float32",
+    gate: bool = True,
+    budget: Budget | None = None,
+    strip: bool = False,
+    shipped: str | None = None,
+) -> Recipe:
+    """Quantize to int8 weights and int8 activations with litert-quantizer.
+
+    Calibrated on training samples. Inputs and outputs are float32 or int8.
+    """
+    return Recipe(
+        name=name,
+        kind=Kind.STATIC_WI8_AI8,
+        calibration_samples=calibration_samples,
+        input_type=input_type,
+        output_type=output_type,
+        gate=gate,
+        budget=budget,
+        strip=strip,
+        shipped=shipped,
+    )
+
+
+def static_wi8_ai16(  # noqa: PLR0913 keywords only
+    *,
+    name: str = "static_wi8_ai16",
+    calibration_samples: int = CALIBRATION_SAMPLES,
+    input_type: str = "float32",
+    output_type: str = "float32",
+    gate: bool = True,
+    budget: Budget | None = None,
+    strip: bool = False,
+    shipped: str | None = None,
+) -> Recipe:
+    """Quantize to int8 weights and int16 activations with litert-quantizer.
+
+    Calibrated on training samples. Inputs and outputs are float32 or int16.
+    """
+    return Recipe(
+        name=name,
+        kind=Kind.STATIC_WI8_AI16,
+        calibration_samples=calibration_samples,
+        input_type=input_type,
+        output_type=output_type,
+        gate=gate,
+        budget=budget,
+        strip=strip,
+        shipped=shipped,
+    )
+
+
+def dynamic_wi8_afp32(
+    *,
+    name: str = "dynamic_wi8_afp32",
+    gate: bool = True,
+    budget: Budget | None = None,
+    strip: bool = False,
+    shipped: str | None = None,
+) -> Recipe:
+    """Quantize weights to int8 with litert-quantizer, a scale for each channel.
+
+    The kernel quantizes the float activations in each invocation.
+    """
+    return Recipe(
+        name=name,
+        kind=Kind.DYNAMIC_WI8_AFP32,
+        gate=gate,
+        budget=budget,
+        strip=strip,
+        shipped=shipped,
+    )
+
+
+def weight_only_wi8_afp32(
+    *,
+    name: str = "weight_only_wi8_afp32",
+    gate: bool = True,
+    budget: Budget | None = None,
+    strip: bool = False,
+    shipped: str | None = None,
+) -> Recipe:
+    """Quantize weights to int8 with litert-quantizer, and unpack them to compute in floats.
+
+    Smaller than float, and never faster.
+    """
+    return Recipe(
+        name=name,
+        kind=Kind.WEIGHT_ONLY_WI8_AFP32,
+        gate=gate,
+        budget=budget,
+        strip=strip,
+        shipped=shipped,
+    )
+
+
+def weight_only_wi4_afp32(
+    *,
+    name: str = "weight_only_wi4_afp32",
+    gate: bool = True,
+    budget: Budget | None = None,
+    strip: bool = False,
+    shipped: str | None = None,
+) -> Recipe:
+    """Quantize weights to int4 with litert-quantizer, and unpack them to compute in floats.
+
+    Depthwise and transposed convolutions stay float.
+    """
+    return Recipe(
+        name=name,
+        kind=Kind.WEIGHT_ONLY_WI4_AFP32,
+        gate=gate,
+        budget=budget,
+        strip=strip,
+        shipped=shipped,
+    )
+
+
+def dynamic_wi4b32_afp32(
+    *,
+    name: str = "dynamic_wi4b32_afp32",
+    gate: bool = True,
+    budget: Budget | None = None,
+    strip: bool = False,
+    shipped: str | None = None,
+) -> Recipe:
+    """Quantize dense layers to int4 with litert-quantizer, a scale for each block of 32 weights.
+
+    Convolutions stay float. The build fails if the inputs of a dense layer are no multiple of 32.
+    """
+    return Recipe(
+        name=name,
+        kind=Kind.DYNAMIC_WI4B32_AFP32,
         gate=gate,
         budget=budget,
         strip=strip,

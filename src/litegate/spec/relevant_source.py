@@ -1,8 +1,8 @@
 """Digest the source that decides what a module does, with the local modules that it imports.
 
 It is digested as its unparsed syntax tree, without comments, docstrings, layout and the arguments
-of `@model`, `trained`, `Command` and `Vela`, so that a new limit, recipe, runtime or compiler
-rebuilds nothing.
+of `@model`, `trained`, `prebuilt`, `Command` and `Vela`, so that a new limit, recipe, runtime or
+compiler rebuilds nothing.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ class _RemoveIrrelevant(ast.NodeTransformer):
     """Removes docstrings, decorators `@model`, and the arguments of declarations."""
 
     def visit_Module(self, node: ast.Module) -> ast.AST:
-        names = _imported_names(node, {"trained", "Command", "Vela"})
+        names = _imported_names(node, {"trained", "prebuilt", "Command", "Vela"})
         for statement in node.body:
             call = statement.value if isinstance(statement, ast.Assign | ast.AnnAssign) else None
             if isinstance(call, ast.Call) and ast.unparse(call.func) in names:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from litegate import recipes
-from litegate.build.pipeline import BuildRequest
+from litegate.build.build_request import BuildRequest
 from litegate.build.store import BUILDS
 from litegate.build.toolchain.protocol import CONVERTED
 from litegate.build.toolchain.strip import stripped

@@ -105,6 +105,13 @@ def test_samples_come_preprocessed_as_float32():
     assert made.y_test is SMALL.y_test
 
 
+def test_training_samples_that_only_calibrate_need_no_labels():
+    """A network that is trained refuses them, in the tool chain."""
+    made = prepare(_data(dataclasses.replace(SMALL, y_train=None)), DataLocations())
+    assert made.x_train.dtype == np.float32
+    assert made.y_train is None
+
+
 @pytest.mark.parametrize("name", ["x_train", "y_train", "x_test", "y_test"])
 def test_a_lone_number_is_no_array_of_samples(name):
     """Shape (): it has no length, which is said of its split."""

@@ -32,6 +32,14 @@ def test_a_pin_that_excludes_what_builds_is_named_with_it(tmp_path, file, text, 
     assert any(f"built with {name} {pin}:" in note for name, pin in PINS.items())
 
 
+def test_the_quantizers_pin_comes_with_its_own_extra(tmp_path):
+    """LiteRT is no pin: litegate itself needs it."""
+    (tmp_path / "constraints.txt").write_text("litert-quantizer==0.10.0\nai-edge-litert==2.3.9\n")
+    (note,) = pin_notes(tmp_path)
+    assert "asks for litert-quantizer==0.10.0, but artifacts are built with litert-quant" in note
+    assert 'pip install "litegate[quantizer]"' in note
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -12,7 +12,7 @@ from litegate.build.toolchain.determinism import (
     load_frameworks,
 )
 from litegate.build.toolchain.pretrained import ConvertedGraph, open_network
-from litegate.build.toolchain.protocol import START, Request
+from litegate.build.toolchain.protocol import FLOAT, START, Request
 from litegate.build.toolchain.recipes import RecipeBuilder
 from litegate.build.toolchain.reporter import Reporter
 from litegate.build.toolchain.tensor_samples import to_tensors
@@ -27,10 +27,14 @@ from litegate.spec.loader import load_file
 def build(request: Request, report: Reporter) -> None:
     """Build the requested recipes, each into its folder of the staging folder.
 
-    The data is loaded before TensorFlow's slow import, so that missing data fails early. Raises
-    LitegateError for expected failures, and passes on exceptions of the user's code.
+    With a float artifact in the staging folder, they are quantized from its `.tflite`. The data is
+    loaded before TensorFlow's slow import, so that missing data fails early. Raises LitegateError
+    for expected failures, and passes on exceptions of the user's code.
     """
     report.stage("", "data", shared=True)
+    if (request.staging / FLOAT).is_dir():
+        _build_from_float(request, report)
+        return
     check_versions()
     model = _model(request)
     recipes = [_recipe(model, name) for name in request.recipes]
@@ -61,6 +65,21 @@ def build(request: Request, report: Reporter) -> None:
         graph=graph,
     )
     builder.build(recipes)
+
+
+def _build_from_float(request: Request, report: Reporter) -> None:
+    """Quantize the float artifact that the request brings; TensorFlow is not imported."""
+    # Late: no other build needs LiteRT.
+    from litegate.build.toolchain.quantizer import check_quantizer, quantize_all
+
+    check_quantizer()
+    model = _model(request)
+    recipes = [_recipe(model, name) for name in request.recipes]
+    locations = replace(request.locations, project=request.project)
+    folder = request.staging / "evaluation"
+    splits = prepare(model.data, locations, folder, report.alive)
+    save_evaluation(splits, folder)
+    quantize_all(model, recipes, splits, request.staging, report)
 
 
 def _model(request: Request) -> Model:

@@ -27,8 +27,7 @@ def make_calibration(
     alive: Callable[[], None],
 ) -> Calibration:
     """Return the calibration: the first samples of a seeded permutation of the training split."""
-    order = np.random.default_rng(training.seed).permutation(len(samples))
-    indices = order[: recipe.calibration_samples].astype(np.int32)
+    indices = calibration_indices(len(samples), recipe, training)
 
     def calibration() -> Iterator[CalibrationSample]:
         arrays = _gather(frameworks.tf, samples.x_train, indices)
@@ -38,6 +37,12 @@ def make_calibration(
             yield [sample[""]] if "" in sample else sample
 
     return calibration
+
+
+def calibration_indices(count: int, recipe: Recipe, training: Training) -> NDArray[np.int32]:
+    """Return the indices of the samples that calibrate a recipe, of `count` training samples."""
+    order = np.random.default_rng(training.seed).permutation(count)
+    return order[: recipe.calibration_samples].astype(np.int32)
 
 
 def _gather(tf: Any, x: Any, indices: NDArray[np.int32]) -> dict[str, NDArray[Any]]:

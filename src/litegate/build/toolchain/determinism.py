@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -42,10 +43,10 @@ def set_flags() -> None:
         os.environ.pop(name, None)
 
 
-def check_versions() -> None:
+def check_versions(pins: Mapping[str, str] = PINS, install: str = INSTALL) -> None:
     """Raise ToolchainError unless the pinned versions are installed."""
-    versions = {name: installed(name) for name in PINS}
-    wrong = [name for name, pinned in PINS.items() if versions[name] != pinned]
+    versions = {name: installed(name) for name in pins}
+    wrong = [name for name, pinned in pins.items() if versions[name] != pinned]
     if wrong:
         is_missing = not all(versions[name] for name in wrong)
         raise ToolchainError(
@@ -53,9 +54,9 @@ def check_versions() -> None:
             "the tool chain is not installed"
             if is_missing
             else "the tool chain has other versions",
-            expected=", ".join(f"{name} {PINS[name]}" for name in wrong),
+            expected=", ".join(f"{name} {pins[name]}" for name in wrong),
             got=", ".join(f"{name} {versions[name] or 'not installed'}" for name in wrong),
-            remedy=INSTALL,
+            remedy=install,
         )
 
 
@@ -107,13 +108,19 @@ def _make_deterministic(tf: Any, keras: Any) -> Frameworks:
 
 def environment_facts() -> dict[str, Any]:
     """Return the facts of machine and software for an artifact's birth certificate."""
+    return machine_facts(PINS) | {
+        "environment": {name: os.environ[name] for name in FLAGS},
+        "onednn": os.environ["TF_ENABLE_ONEDNN_OPTS"] == "1",
+    }
+
+
+def machine_facts(pins: Mapping[str, str]) -> dict[str, Any]:
+    """Return the facts that do not depend on TensorFlow."""
     return {
-        "versions": {name: installed(name) for name in PINS} | {"numpy": version("numpy")},
+        "versions": {name: installed(name) for name in pins} | {"numpy": version("numpy")},
         "python": platform.python_version(),
         "processor": _processor(),
         "platform": f"{sys.platform}-{platform.machine()}",
-        "environment": {name: os.environ[name] for name in FLAGS},
-        "onednn": os.environ["TF_ENABLE_ONEDNN_OPTS"] == "1",
     }
 
 

@@ -12,7 +12,7 @@ from litegate.build.toolchain.protocol import Failure
 from litegate.core.errors import BuildError, ConfigError, DataError, DataUnavailable, LitegateError
 from litegate.core.files import shown_path
 
-_LONGEST = 1500
+LONGEST = 1500
 """Characters of an exception's text: TensorFlow's may contain a whole graph.
 
 1,500 are some 15 lines, which fit a terminal with litegate's own sentence above them. The beginning
@@ -43,7 +43,7 @@ def failure(error: BaseException, *, stage: str, project: Path) -> Failure:
     if isinstance(error, LitegateError):
         return _litegate_failure(error)
     file, line = user_location(error.__traceback__, project)
-    text = f"{type(error).__name__}: {error}"[:_LONGEST]
+    text = f"{type(error).__name__}: {error}"[:LONGEST]
     if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
         remedy = "free memory, or reduce Training(batch_size=...) or the network"
         return Failure(kind="memory", what="out of memory", got=text, remedy=remedy)

@@ -18,10 +18,16 @@ PINS: Mapping[str, str] = MappingProxyType(
     }
 )
 """Distribution name to version."""
+QUANTIZER_PINS: Mapping[str, str] = MappingProxyType(
+    {"litert-quantizer": "0.11.0", "ai-edge-litert": "2.3.0"}
+)
+"""The same of what quantizes a float file: LiteRT runs it to calibrate."""
 STAND_INS = {"tensorflow": "tensorflow-cpu"}
 """Distributions that provide the same packages under another name."""
 INSTALL = 'pip install "litegate[train]"'
 """The command that installs the pinned versions."""
+INSTALL_QUANTIZER = 'pip install "litegate[quantizer]"'
+"""The same of `QUANTIZER_PINS`."""
 
 
 def installed(distribution: str) -> str:

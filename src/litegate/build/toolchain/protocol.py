@@ -18,6 +18,9 @@ CONVERTED = "converted.tflite"
 """The converter's output, in the recipe's folder, if the recipe strips its `.tflite`."""
 START = "start"
 """The pretrained network of a model with `start=`, a file or a folder in the staging folder."""
+FLOAT = "float"
+"""The float artifact's files, in a folder of the staging folder, if recipes quantize its
+`.tflite`."""
 
 
 @final
@@ -132,7 +135,7 @@ class Failure:
     event: ClassVar[str] = "error"
     kind: str
     """data-unavailable, data, config, versions, builder, unsupported-layer, keras3, start,
-    non-finite-loss, memory, convert or other."""
+    non-finite-loss, memory, convert, quantizer or other."""
     what: str
     expected: str = ""
     got: str = ""

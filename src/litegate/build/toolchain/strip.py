@@ -31,17 +31,27 @@ def stripped(tflite: bytes, *, subject: str = "the model") -> bytes:
     # Late, as `flatbuffers` below: only recipes with `strip` need them.
     from ai_edge_litert import schema_py_generated as schema
 
-    model = _unpack(schema, tflite, subject)
-    _demand_inside(model, subject)
+    model = unpack(schema, tflite, subject)
     model.description = None
     for graph in model.subgraphs:
         _strip_graph(graph)
     _strip_metadata(model)
     _strip_buffers(schema, model)
-    return _pack(schema, model)
+    return pack(schema, model)
 
 
-def _unpack(schema: Any, tflite: bytes, subject: str) -> Any:
+def unpack(schema: Any, tflite: bytes, subject: str) -> Any:
+    """Unpack a file into the schema's `ModelT`.
+
+    Raises ArtifactError if a part of it is outside the file, or outside its flatbuffer.
+    """
+    model = unpack_all(schema, tflite, subject)
+    _demand_inside(model, subject)
+    return model
+
+
+def unpack_all(schema: Any, tflite: bytes, subject: str) -> Any:
+    """Unpack a file that may have data behind its flatbuffer. Raises ArtifactError as `unpack`."""
     try:
         return schema.ModelT.InitFromPackedBuf(tflite, 0)
     except (struct.error, ValueError, TypeError, IndexError) as error:
@@ -120,7 +130,8 @@ def _buffer_owners(model: Any) -> Iterator[Any]:
     yield from _vector(model.metadata)
 
 
-def _pack(schema: Any, model: Any) -> bytes:
+def pack(schema: Any, model: Any) -> bytes:
+    """Serialize a `ModelT` with aligned buffers."""
     import flatbuffers
 
     # `ModelT.Pack` calls this of each buffer; the generated method does not align the data.

@@ -22,6 +22,7 @@ from litegate.spec import Kind
 from litegate.spec.cases import Case, limits_used
 from litegate.spec.limit_lines import limit_line
 from litegate.spec.metric import Metric
+from litegate.spec.recipe import BASELINE
 
 if TYPE_CHECKING:
     from litegate.gate.state import Gate
@@ -72,7 +73,7 @@ def _change(gate: Gate, item: pytest.Item, row: Row) -> str:
         return _change_of_field(case, row, *field)
     if row["measurement"] in RULES:
         return _change_of_file(item, case, row) or _change_of_rule(case, row, gate.config.rootpath)
-    place = _subject(case) if case.model.prebuilt else _place(row)
+    place = _subject(case) if _is_ready_made(case) else _place(row)
     return f"{place}, or the limit in {_place_of_check(gate, item)}"
 
 
@@ -80,13 +81,13 @@ def _change_of_field(case: Case, row: Row, owner: str, name: str) -> str:
     line = limit_line(case.model, case.recipe, owner, name)
     value = _declaration(case, row) if row["measurement"] == Name.INTERFACE_CHANGES else "..."
     limit = f"{owner.capitalize() if owner in _OWNERS else owner}({name}={value})"
-    if line is None and case.model.prebuilt:
+    if line is None and _is_ready_made(case):
         return f"{_subject(case)}, or set {limit} in {_place(row)}"
     if line is None:
         return f"{_place(row)}, or its limit {limit}"
     declared = f"{row['file']}:{line} {limit}"
     # A file that the project brings is the likelier cause than a limit that it has kept so far.
-    places = (_subject(case), declared) if case.model.prebuilt else (declared, _subject(case))
+    places = (_subject(case), declared) if _is_ready_made(case) else (declared, _subject(case))
     return ", or ".join(places)
 
 
@@ -98,7 +99,7 @@ def _declaration(case: Case, row: Row) -> str:
 def _change_of_file(item: pytest.Item, case: Case, row: Row) -> str:
     """Return the arguments of `prebuilt` that fit a ready-made file; empty if none do."""
     candidate = item.stash.get(CANDIDATE, None)
-    if not case.model.prebuilt or candidate is None or row["measurement"] not in _TYPE_RULES:
+    if not _is_ready_made(case) or candidate is None or row["measurement"] not in _TYPE_RULES:
         return ""
     fitting = fitting_recipe(candidate.tflite, candidate.recipe)
     if fitting is None:
@@ -111,7 +112,7 @@ def _change_of_file(item: pytest.Item, case: Case, row: Row) -> str:
 
 def _change_of_rule(case: Case, row: Row, project: Path) -> str:
     if row["measurement"] != Name.SHIPPED_DIFFERENCES or case.recipe is None:
-        recipe = "" if case.model.prebuilt else " or its recipe"
+        recipe = "" if _is_ready_made(case) else " or its recipe"
         return f"{_place(row)}, {_subject(case)}{recipe}"
     shown = str(case.shipped)
     compiled = is_compiled_file(project / shown)
@@ -123,9 +124,20 @@ def _place(row: Row) -> str:
     return f"{row['file']}:{row['line']}"
 
 
+def _is_ready_made(case: Case) -> bool:
+    """Return True if the candidate is a ready-made file, not one that a recipe makes."""
+    return bool(case.model.prebuilt) and (
+        case.recipe is None or case.recipe.name in case.model.prebuilt
+    )
+
+
 def _subject(case: Case) -> str:
-    """Return the path or the address of a ready-made candidate, else "the network"."""
-    file = case.model.prebuilt.get(case.recipe.name if case.recipe else "")
+    """Return the path or the address of a ready-made file that is judged or quantized.
+
+    Without one it is "the network".
+    """
+    files = case.model.prebuilt
+    file = files.get(case.recipe.name, files.get(BASELINE)) if case.recipe else None
     return str(file or "the network")
 
 

@@ -37,7 +37,7 @@ from litegate.gate.checks.verdict_context import (
     with_declared_changes,
     with_reference,
 )
-from litegate.gate.session import BASELINE, NotGated
+from litegate.gate.session import NotGated
 from litegate.gate.state import GATE, ROLES, Gate
 from litegate.measures.measurement import Measurement, Outcome, Verdict
 from litegate.measures.runtimes import on_runtime
@@ -48,6 +48,7 @@ from litegate.runtimes.runtime import demand, missing
 from litegate.runtimes.vela import demand_vela, missing_vela
 from litegate.spec import Artifact, Evaluation, Vela
 from litegate.spec.cases import Case, judges_samples
+from litegate.spec.recipe import BASELINE
 from litegate.spec.runtimes import XNNPACK
 
 if TYPE_CHECKING:

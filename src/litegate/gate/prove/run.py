@@ -21,7 +21,6 @@ from litegate.gate.progress import uncaptured
 from litegate.gate.prove.rebuilds import add_rebuilds
 from litegate.gate.prove.rerun import check_info, run_items
 from litegate.gate.prove.wiring import run_wiring_faults
-from litegate.gate.session import BASELINE
 from litegate.gate.state import Gate
 from litegate.mutation.faults import Family, Fault, Scene
 from litegate.mutation.faults.catalogue import custom_faults, select_faults, shipped_faults
@@ -35,6 +34,7 @@ from litegate.report.outcomes import PROOF, outcome_of
 from litegate.report.proof import title
 from litegate.report.run_record import Place, error_row
 from litegate.spec.cases import Case
+from litegate.spec.recipe import BASELINE
 
 ROUNDS = 100
 """Comparisons of identical models in a full proof. For `digits_cnn`, they and the rebuilds make 805
