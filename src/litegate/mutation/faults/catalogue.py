@@ -20,6 +20,7 @@ MODULES = (
     "runtimes",
     "weights",
     "types",
+    "packed",
     "operators",
     "npu",
     "size",

@@ -92,6 +92,9 @@ def wider_layer(scene: Scene, grade: float) -> Scene:
         widenable = [layer for layer in layers(draft) if layer.channel == 0]
         if not widenable:
             raise Unplantable("every layer is a depthwise convolution")
+        quantization = widenable[0].weight.quantization
+        if quantization is not None and quantization.details is not None:
+            raise Unplantable("the layer has a scale for each block of its weights")
         widen(draft, widenable[0], int(grade))
 
     return scene.with_edited(change)

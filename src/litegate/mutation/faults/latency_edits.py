@@ -124,6 +124,10 @@ def widen(draft: Draft, layer: Layer, times: int) -> None:
     for constant in (layer.weight, layer.bias):
         if constant is not None:
             _repeat_channels(draft, constant, times)
+    # Of packed weights the operator reads what a DEQUANTIZE gives; a shape that does not fit them
+    # crashes LiteRT.
+    read = draft.graph.tensors[layer.operator.inputs[1]]
+    read.shape, read.shapeSignature = layer.weight.shape, None
     tensor.shape = [*shape[:-1], shape[-1] * times]
     if tensor.shapeSignature is not None:
         tensor.shapeSignature = [*tensor.shapeSignature[:-1], shape[-1] * times]

@@ -13,6 +13,7 @@ from litegate.tflite.editing.draft import Draft
 
 _CHANNEL_AXIS = {"CONV_2D": 0, "FULLY_CONNECTED": 0, "DEPTHWISE_CONV_2D": 3}
 """Operators with weights, and the axis of the output channels in their weights."""
+_INTEGERS = (schema.TensorType.INT4, schema.TensorType.INT8)
 
 
 @final
@@ -27,7 +28,7 @@ class Layer:
     operator: Any
     """The schema's `OperatorT`."""
     weight: Any
-    """The schema's `TensorT`."""
+    """The schema's `TensorT`; of weights that a DEQUANTIZE unpacks, the packed one."""
     bias: Any
     """The schema's `TensorT`, or None for a layer without a bias."""
     channel: int
@@ -37,12 +38,13 @@ class Layer:
 def layers(draft: Draft) -> tuple[Layer, ...]:
     """Return the layers of the graph in execution order. Raises Unplantable if it has none."""
     names = {number: name for name, number in vars(schema.BuiltinOperator).items()}
+    unpacked = _unpacked_integers(draft)
     weight_layers = []
     for number, operator in enumerate(draft.graph.operators):
         kind = str(names.get(draft.builtin(operator), ""))
         if kind not in _CHANNEL_AXIS:
             continue
-        weight = draft.graph.tensors[operator.inputs[1]]
+        weight = draft.graph.tensors[unpacked.get(int(operator.inputs[1]), operator.inputs[1])]
         bias = operator.inputs[2] if len(operator.inputs) > 2 else -1
         if draft.holds(weight):
             weight_layers.append(
@@ -72,6 +74,22 @@ def _is_integer(draft: Draft, layer: Layer) -> bool:
     data = draft.graph.tensors[layer.operator.inputs[0]]
     types = (schema.TensorType.INT8, schema.TensorType.INT16)
     return data.type in types and layer.weight.type in types
+
+
+def _unpacked_integers(draft: Draft) -> dict[int, int]:
+    """Map the output of each DEQUANTIZE of an integer constant to that constant, by index."""
+    dequantize = schema.BuiltinOperator.DEQUANTIZE
+    pairs = [
+        (int(operator.outputs[0]), int(operator.inputs[0]))
+        for operator in draft.graph.operators
+        if draft.builtin(operator) == dequantize
+    ]
+    tensors = draft.graph.tensors
+    return {
+        output: source
+        for output, source in pairs
+        if draft.holds(tensors[source]) and tensors[source].type in _INTEGERS
+    }
 
 
 def first(draft: Draft) -> Layer:

@@ -10,12 +10,13 @@ from litegate.mutation.faults.packing import hybrid, merge_scales, weight_only
 from litegate.mutation.faults.ports import change_input, change_output, rename_input
 from litegate.mutation.faults.scene import Scene, Unplantable
 from litegate.spec import Kind
+from litegate.spec.recipe import STATIC_KINDS
 from litegate.tflite.editing.draft import Draft
 
 _TENSORS = Name.TENSOR_VIOLATIONS
 _OPERATORS = Name.OPERATOR_VIOLATIONS
 _LOST = Name.LOST_TYPES
-_INTEGER = (Kind.INT8_QAT, Kind.INT8_PTQ, Kind.INT16X8)
+_INTEGER = (Kind.INT8_QAT, Kind.INT8_PTQ, Kind.INT16X8, *STATIC_KINDS)
 _LAYERS = Ladder(1, 4, unit="layers", must=1)
 """The first layers of the model; all if it has fewer. A single layer must be noticed, because the
 checks of types allow no violation. The grades end at 4, so that a limit of 0 loosened to 100

@@ -61,10 +61,10 @@ def zero_point_shifted(scene: Scene, grade: float) -> Scene:
     def change(draft: Draft) -> None:
         layer = _largest_layer(draft)
         weights = draft.values(layer.weight)
-        if layer.bias is None or weights.dtype != np.int8:
+        bias = None if layer.bias is None else draft.values(layer.bias)
+        if bias is None or weights.dtype != np.int8 or bias.dtype.kind != "i":
             raise Unplantable("the largest layer has no integer weights and bias")
         other_axes = tuple(axis for axis in range(weights.ndim) if axis != layer.channel)
-        bias = draft.values(layer.bias)
         shifted = bias + int(grade) * weights.sum(axis=other_axes, dtype=np.int64)
         draft.store(layer.bias, shifted.astype(bias.dtype))
 
