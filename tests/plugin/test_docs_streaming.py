@@ -16,7 +16,7 @@ from litegate.measures.metrics import metric_value
 from litegate.spec import DataLocations
 from litegate.testing import artifact
 
-(WAVES,) = blocks("python", pages=[PROJECT / "docs" / "how-to" / "streaming.md"])
+WAVES, *_ = blocks("python", pages=[PROJECT / "docs" / "how-to" / "streaming.md"])
 RATE = 16_000
 
 
