@@ -22,6 +22,7 @@ from litegate.build.certificate import (
     read_json,
 )
 from litegate.build.external_files import ExternalFiles
+from litegate.build.key_cache import KeyCache
 from litegate.build.store import BUILDS, EVALUATIONS, Store
 from litegate.build.store_arrays import (
     KERAS,
@@ -44,8 +45,6 @@ from litegate.measures.lints.saturation import demand_representable
 from litegate.spec import Artifact, DataLocations, Evaluation, Model
 from litegate.spec.artifact_keys import (
     artifact_key,
-    artifact_stem,
-    evaluation_key,
     toolchain_digest,
 )
 from litegate.spec.declared_files import demand_declared
@@ -70,8 +69,11 @@ class Pipeline:
     """Called with a line to print: waiting for another run, or rebuilding a damaged artifact."""
     _toolchain: str = field(default="", init=False)
     _evaluations: dict[tuple[str, bool], Evaluation] = field(default_factory=dict, init=False)
-    _digests: dict[tuple[int, str], tuple[Model, str]] = field(default_factory=dict, init=False)
     _found: dict[tuple[str, str, str], Artifact] = field(default_factory=dict, init=False)
+
+    @cached_property
+    def _keys(self) -> KeyCache:
+        return KeyCache(self.project)
 
     @cached_property
     def external_files(self) -> ExternalFiles:
@@ -96,14 +98,7 @@ class Pipeline:
 
     def split_key(self, model: Model) -> str:
         """Return the key of the evaluation split."""
-        return self._once(model, "", lambda: evaluation_key(model, self.project))
-
-    def _once(self, model: Model, recipe: str, compute: Callable[[], str]) -> str:
-        """Compute a digest of a model's sources once: many look-ups need it."""
-        place = (id(model), recipe)
-        if place not in self._digests:
-            self._digests[place] = (model, compute())  # the model, so that no other gets its id
-        return self._digests[place][1]
+        return self._keys.evaluation(model)
 
     def start_digest(self, model: Model) -> str:
         """Return the SHA-256 of the pretrained network, or of the ready-made file to quantize.
@@ -118,11 +113,7 @@ class Pipeline:
         """Return the part of the key that does not depend on the tool chain."""
         if recipe in model.prebuilt:
             return self.key(model, recipe)
-        start = self.start_digest(model)
-        declared = model.recipe(recipe)
-        return self._once(
-            model, recipe, lambda: artifact_stem(model, declared, self.project, start=start)
-        )
+        return self._keys.stem(model, recipe, self.start_digest(model))
 
     def find(self, model: Model, recipe: str) -> Artifact | None:
         """Return the artifact from the store, or None; never build.

@@ -9,7 +9,7 @@ from bucket_stores import object_with, overwrite
 from test_store_maintenance import MODEL
 from typer.testing import CliRunner
 
-from litegate.build import pipeline
+from litegate.build import key_cache
 from litegate.cli import app
 from litegate.core.options import parse
 from litegate.gate.session import GateSession
@@ -93,9 +93,9 @@ def test_keys_are_computed_once(project, tmp_path, monkeypatch):
     """However often a run looks up the artifacts of a model."""
     counts = count()
     for name in ("artifact_stem", "evaluation_key"):
-        compute = getattr(pipeline, name)
+        compute = getattr(key_cache, name)
         monkeypatch.setattr(
-            pipeline, name, lambda *args, it=compute, **more: (next(counts), it(*args, **more))[1]
+            key_cache, name, lambda *args, it=compute, **more: (next(counts), it(*args, **more))[1]
         )
     gate = session(tmp_path, [])
     for _ in range(3):
