@@ -124,7 +124,7 @@ def _subcommands(path):
 def test_the_workflows_call_the_commands_of_ci_run():
     """One place for each command, so that CI and a laptop cannot differ."""
     assert _subcommands(".github/workflows/ci.yml") == ["install", "lint", "test", "docs"]
-    assert _subcommands(".github/workflows/nightly.yml") == ["coverage"]
+    assert _subcommands(".github/workflows/nightly.yml") == ["gpu", "coverage"]
     assert _subcommands(".github/workflows/release.yml") == ['dist "$GITHUB_REF_NAME"', "wheel"]
     usage = _ci_run("nonsense")
     assert usage.returncode == 2
