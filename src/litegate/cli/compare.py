@@ -40,7 +40,8 @@ def compare_files(  # noqa: PLR0913 options of a command
         typer.Option(
             metavar="FILE",
             help="An .npz file with preprocessed samples x (x.NAME for each of several "
-            "inputs) and labels y.",
+            "inputs) and labels y; with lengths, x has the frames of sequences, whose last frame "
+            "answers.",
         ),
     ] = None,
     signature: Annotated[

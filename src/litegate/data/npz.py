@@ -18,7 +18,17 @@ from typing import Any, final
 from litegate.core.errors import ConfigError, DataError, DataUnavailable
 from litegate.data.missing_files import data_not_found
 from litegate.data.sources import expand_path, is_lfs_pointer, locate
-from litegate.spec import Array, Data, DataLocations, Domain, File, Inputs, Samples, Splits
+from litegate.spec import (
+    Array,
+    Data,
+    DataLocations,
+    Domain,
+    File,
+    Inputs,
+    Samples,
+    Sequences,
+    Splits,
+)
 
 NO_DIGESTS: Mapping[str, str] = MappingProxyType({})
 NO_SLICES: Mapping[str, str] = MappingProxyType({})
@@ -152,6 +162,7 @@ def _read(
 
 _SAMPLES = ("x", "x_test")
 _LABELS = ("y", "y_test")
+_LENGTHS = "lengths"
 
 
 @final
@@ -160,15 +171,16 @@ class LabelledSamples:
     """Samples, and their labels if they are known."""
 
     x: Samples
-    """Preprocessed values, float32, shape (n, ...); `Inputs` for several inputs."""
+    """Preprocessed values, float32, shape (n, ...); `Inputs` for several inputs; `Sequences`."""
     y: Array | None = None
-    """Integer class labels, shape (n,)."""
+    """Integer class labels, shape (n,); of sequences, of each."""
 
 
 def read_samples(file: Path) -> LabelledSamples:
     """Read the arrays `x` and, if it exists, `y` (or `x_test` and `y_test`); n is at least 1.
 
     Samples of several inputs are arrays called `x.NAME` (or `x_test.NAME`), one for each input.
+    With an array `lengths`, shape (m,), they are the frames of m sequences, one after another.
     Raises DataUnavailable if the file cannot be read, DataError if it is not an `.npz` file with
     these arrays. Objects are never unpickled.
     """
@@ -178,6 +190,7 @@ def read_samples(file: Path) -> LabelledSamples:
         with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             x = next(filter(None, (_arrays_by_input(arrays, stem) for stem in _SAMPLES)), {})
             y = next((arrays[name] for name in _LABELS if name in arrays), None)
+            lengths = arrays.get(_LENGTHS)
             names = ", ".join(arrays.files) or "no array"
     except OSError as error:
         raise DataUnavailable(
@@ -189,7 +202,7 @@ def read_samples(file: Path) -> LabelledSamples:
         raise _samples_error(file, str(error) or "not enough memory") from error
     if not x:
         raise _samples_error(file, names)
-    return _check_samples(file, x, y)
+    return _check_samples(file, x, y, lengths)
 
 
 def _arrays_by_input(arrays: Any, stem: str) -> dict[str, Array]:
@@ -200,7 +213,9 @@ def _arrays_by_input(arrays: Any, stem: str) -> dict[str, Array]:
     return {name.removeprefix(prefix): arrays[name] for name in arrays if name.startswith(prefix)}
 
 
-def _check_samples(file: Path, x: Mapping[str, Array], y: Array | None) -> LabelledSamples:
+def _check_samples(
+    file: Path, x: Mapping[str, Array], y: Array | None, lengths: Array | None
+) -> LabelledSamples:
     import numpy as np
 
     for name, array in x.items():
@@ -208,17 +223,38 @@ def _check_samples(file: Path, x: Mapping[str, Array], y: Array | None) -> Label
             label = f"x.{name}" if name else "x"
             raise _samples_error(file, f"{label} is {array.dtype} of shape {array.shape}")
     floats = {name: array.astype(np.float32) for name, array in x.items()}
-    samples = floats[""] if "" in floats else Inputs(floats)
+    samples: Samples = floats[""] if "" in floats else Inputs(floats)
+    if lengths is not None:
+        samples = _sequences(file, samples, lengths)
     n = len(samples)
     if y is not None and not (np.issubdtype(y.dtype, np.integer) and y.shape == (n,)):
-        raise _samples_error(file, f"y is {y.dtype} of shape {y.shape} beside {n:,} samples")
+        kind = "samples" if lengths is None else "sequences"
+        raise _samples_error(file, f"y is {y.dtype} of shape {y.shape} beside {n:,} {kind}")
     return LabelledSamples(x=samples, y=y)
+
+
+def _sequences(file: Path, frames: Array | Inputs, lengths: Array) -> Sequences:
+    """Return frames as sequences. Raises DataError for lengths that do not add up to them."""
+    import numpy as np
+
+    is_whole = lengths.ndim == 1 and lengths.dtype.kind in "iu" and len(lengths)
+    if not is_whole or lengths.min() < 1 or sum(lengths.tolist()) != len(frames):
+        raise DataError(
+            f"the lengths of {file} do not fit its frames",
+            expected=f"integers from 1 on, shape (m,), whose sum is {len(frames):,}",
+            got=f"{lengths.dtype} of shape {lengths.shape}"
+            + (f", the least {lengths.min()}, the sum {lengths.sum():,}" if is_whole else ""),
+            remedy="correct the lengths; without them, each row of x is a sample",
+        )
+    stops = np.cumsum(lengths)
+    return Sequences(frames, stops - lengths, stops)
 
 
 def _samples_error(file: Path, got: str) -> DataError:
     return DataError(
         f"{file} does not contain samples for a network",
-        expected="numbers x of shape (n, ...), and optionally integer labels y of shape (n,)",
+        expected="numbers x of shape (n, ...), and optionally integer labels y of shape (n,), or "
+        "one for each sequence beside lengths",
         got=got,
         remedy="write numpy.savez(FILE, x=..., y=...) with preprocessed samples; for several "
         'inputs, **{"x.NAME": ...} for each',

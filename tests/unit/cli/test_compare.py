@@ -6,6 +6,7 @@ from pathlib import Path
 import needs
 import numpy as np
 import pytest
+from recurrent import remembering
 from tiny import selector
 from typer.testing import CliRunner
 
@@ -59,6 +60,49 @@ def test_what_was_not_judged_is_said(compare, samples):
     assert "not judged: latency (--latency)\n" in done.stdout
     named = json.loads(compare(FLOAT, INT8, "--data", "unlabelled.npz", "--json").stdout)
     assert named["not_judged"] == ["accuracy (--data with labels)", "latency (--latency)"]
+
+
+def test_sequences_are_answered_by_their_last_frame(compare, samples, tmp_path):
+    """With lengths, x has frames: the state lasts within a sequence, labels are of sequences."""
+    lengths = np.arange(1, 20)
+    last = np.cumsum(lengths) - 1
+    frames, y = samples.x[: last[-1] + 1], samples.y[last]
+    np.savez(tmp_path / "frames.npz", x=frames, y=y, lengths=lengths)
+    np.savez(tmp_path / "samples.npz", x=samples.x[last], y=y)
+    by_frames, by_samples = (
+        rows(compare(FLOAT, INT8, "--data", data, "--json"))
+        for data in ("frames.npz", "samples.npz")
+    )
+    assert by_frames == by_samples
+    assert by_frames["accuracy"][0] > 0.9
+
+
+@pytest.mark.parametrize(("lengths", "spread"), [([3, 3], 0), ([1, 2, 3], 0.8165)])
+def test_state_lasts_within_a_sequence(compare, tmp_path, lengths, spread):
+    """A layer sums the last three frames, all of 0.5: by its state 1, 2 and 3, or 3 and 3."""
+    np.savez(tmp_path / "frames.npz", x=np.full((6, 2), 0.5), lengths=lengths)
+    done = compare(remembering(), remembering(), "--data", "frames.npz")
+    assert done.exit_code == 0
+    (line,) = (line for line in done.stdout.splitlines() if "outputs of" in line)
+    assert f"outputs of {len(lengths)} samples differ by 0 in the mean" in line
+    assert f"their SD in A is {spread:.4g}" in line
+
+
+@pytest.mark.parametrize("lengths", [[100, 101], [0, 200], [[200]], [100.0, 100.0], []])
+def test_lengths_that_do_not_fit_are_no_verdict(compare, samples, tmp_path, lengths):
+    """As of a file of frames that was cut off."""
+    np.savez(tmp_path / "frames.npz", x=samples.x, lengths=lengths)
+    done = compare(FLOAT, INT8, "--data", "frames.npz")
+    assert done.exit_code == 2
+    assert "the lengths of frames.npz do not fit its frames" in done.stderr
+
+
+def test_labels_of_frames_are_no_verdict(compare, samples, tmp_path):
+    """A sequence has one answer, and so one label."""
+    np.savez(tmp_path / "frames.npz", x=samples.x, y=samples.y, lengths=[150, 50])
+    done = compare(FLOAT, INT8, "--data", "frames.npz")
+    assert done.exit_code == 2
+    assert "y is int64 of shape (200,) beside 2 sequences" in done.stderr
 
 
 def test_files_of_two_models_are_not_compared(compare):

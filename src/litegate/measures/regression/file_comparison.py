@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.core.errors import ArtifactError, LitegateError, MeasurementError
-from litegate.core.units import Number, Unit
+from litegate.core.units import Number, Unit, ms
 from litegate.data.npz import LabelledSamples
 from litegate.measures.accuracy import accuracy
 from litegate.measures.accuracy.decisions import demand_finite_outputs
@@ -38,11 +38,13 @@ from litegate.spec import (
     Array,
     Artifact,
     Evaluation,
+    Frames,
     Inputs,
     Kind,
     Recipe,
     Regression,
     Samples,
+    Sequences,
     by_input,
 )
 from litegate.spec.budget import ONE_PERCENT
@@ -57,6 +59,8 @@ that a damaged shape cannot exhaust the memory with names."""
 _MOST_ELEMENTS = 1 << 26
 """The largest input that is filled with zeros: 256 MiB of float32, above any real sample; a damaged
 shape could ask for more than the machine has."""
+_FRAMES = Frames(period=ms(1), answer="last")
+"""Sequences are answered by their last frame. No measure of two files depends on the period."""
 
 
 @final
@@ -110,6 +114,8 @@ def file_artifact(
     labels = np.zeros(len(x), dtype=np.int64) if y is None else y
     arrays = dict(by_input(x))
     sample_bytes = b"".join(port.encode() + array.tobytes() for port, array in arrays.items())
+    if isinstance(x, Sequences):
+        sample_bytes += x.stops.tobytes()
     return Artifact(
         model=name,
         recipe=Recipe(name="file", kind=Kind.FLOAT32),
@@ -124,6 +130,7 @@ def file_artifact(
             classes=() if y is None else _classes(graph, signature, output),
             domain=_input_ranges(arrays) if "" not in arrays else _range(arrays[""]),
             output=output,
+            sequences=_FRAMES if isinstance(x, Sequences) else None,
         ),
         signature=signature,
     )
