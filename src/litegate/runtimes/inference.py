@@ -104,7 +104,7 @@ def predict_all(artifact: Artifact) -> dict[str, Outputs]:
     Of sequences it is the answer of each, as their declaration says.
     """
     split = artifact.evaluation
-    if split.whole is not None:
+    if split.whole is not None and not split.sequences:
         return predict_at(artifact, np.arange(len(split.chosen)))
     if not split.sequences:
         return _run_outputs(artifact)
@@ -128,10 +128,10 @@ def predict_at(artifact: Artifact, chosen: Indices) -> dict[str, Outputs]:
 
     `chosen` are their indices, shape (k,). Each sample is run once: a later call, or `predict`,
     runs only the rest. The default runtime, which is fast, runs all, and sequences are run all on
-    any runtime. Raises as `predict`.
+    any runtime: all that the split has, if it has some of another's. Raises as `predict`.
     """
     split = artifact.evaluation
-    if split.whole is not None:
+    if split.whole is not None and not split.sequences:
         return predict_at(replace(artifact, evaluation=split.whole), split.chosen[chosen])
     known = _KNOWN.get(run_key(artifact))
     runs_all = artifact.runtime == XNNPACK or split.sequences

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tiny import artifact, selector
 
-from litegate import per_thousand, percent, points
+from litegate import ms, per_thousand, percent, points
 from litegate.build import store_answers
 from litegate.build.store import Store
 from litegate.build.store_answers import keep_answers
@@ -18,6 +18,7 @@ from litegate.measures.measurement import Outcome
 from litegate.measures.runtimes import runtime_violations
 from litegate.runtimes.child_pool import ChildPool
 from litegate.runtimes.inference import predict
+from litegate.spec import Frames, Sequences
 
 N = 1200
 SLOW = "reference"
@@ -232,6 +233,25 @@ def test_agreement_of_runtimes_stops_early():
         assert verdict.measurement.evidence[0].startswith("stopped after ")
     unnamed = runtime_agreement(right, percent(90))
     assert unnamed.evidence[1] == "500 of 1,200 samples"
+
+
+def test_sequences_are_all_judged_or_as_many_as_a_bound_leaves(asked):
+    """They do not stop early, whatever the limit, and no other sequences are run."""
+    _, candidate = pair(wrong=0)
+    stops = np.arange(2, N + 1, 2)
+    split = replace(
+        candidate.evaluation,
+        digest="sequences",
+        x=Sequences(candidate.evaluation.x, stops - 2, stops),
+        y=np.zeros(N // 2, int),
+        sequences=Frames(period=ms(10)),
+    )
+    measured = accuracy(replace(candidate, evaluation=split), percent(70))
+    assert measured.evidence[0] == f"all {N // 2} sequences"
+    bounded = replace(candidate, evaluation=spread_samples(split, 40))
+    measured = accuracy(bounded, percent(70))
+    assert (measured.n, measured.evidence[0]) == (40, "all 40 sequences")
+    assert asked == [N // 2, 40]
 
 
 def test_a_bound_on_samples_is_for_the_other_checks(asked):

@@ -117,14 +117,15 @@ class JudgedSamples:
             return self.stop.explain(measurement)
         if not self.may_stop:
             return measurement
+        noun = "sequences" if self.split.sequences else "samples"
         n = f"{len(self.split.x):,}"
-        others = [line for line in measurement.evidence if line not in _counts_of_all(n)]
-        return replace(measurement, evidence=(f"all {n} samples", *others))
+        others = [line for line in measurement.evidence if line not in _counts_of_all(n, noun)]
+        return replace(measurement, evidence=(f"all {n} {noun}", *others))
 
 
-def _counts_of_all(n: str) -> tuple[str, str]:
+def _counts_of_all(n: str, noun: str) -> tuple[str, str]:
     """Return the lines by which measures that know no early stopping count all samples."""
-    return f"{n} samples", f"{n} of {n} samples"
+    return f"{n} {noun}", f"{n} of {n} {noun}"
 
 
 def judge_samples(
@@ -144,8 +145,10 @@ def judge_samples(
     is fast, a check judges all samples.
     """
     split, candidate = artifacts[0].evaluation, artifacts[-1]
-    if limit is None or split.sequences or candidate.runtime == XNNPACK:
+    if limit is None or candidate.runtime == XNNPACK:
         return JudgedSamples(split=split)
+    if split.sequences:
+        return JudgedSamples(split=split, may_stop=True)
     error, bound = ERROR / checks, _as_loss(limit.value, relation)
     order = random_order(candidate)
     first = np.zeros(len(order), dtype=np.bool_)
@@ -170,9 +173,12 @@ def judge_samples(
 
 
 def with_whole_split(artifact: Artifact) -> Artifact:
-    """Return an artifact with the split of which it has some samples, or as it is."""
+    """Return an artifact with the split of which it has some samples, or as it is.
+
+    A check of sequences does not stop early, so it keeps to the sequences that were asked for.
+    """
     whole = artifact.evaluation.whole
-    return replace(artifact, evaluation=whole) if whole else artifact
+    return replace(artifact, evaluation=whole) if whole and not whole.sequences else artifact
 
 
 def _as_loss(limit: Number, relation: Relation) -> float:
