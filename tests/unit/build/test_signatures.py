@@ -90,11 +90,12 @@ def project(tmp_path, monkeypatch):
 def trusted(project, setting=""):
     """The key that a run of the change demands."""
     from litegate.gate.store_access import trusted_public_key
+    from litegate.regression.base_commit import merge_base
 
     options = parse(
         project, {"litegate_against": "HEAD~1"}, {"litegate_store_public_key": setting}, {}
     )
-    return trusted_public_key(options)
+    return trusted_public_key(options, merge_base("HEAD~1", project, {}))
 
 
 def test_the_key_of_the_base_counts(project, tmp_path):

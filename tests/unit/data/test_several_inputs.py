@@ -215,7 +215,7 @@ def test_a_page_shows_the_first_input_that_is_a_picture():
 
 def test_int16_is_for_int16x8_alone():
     assert int16x8(input_type="int16", output_type="int16").input_type == "int16"
-    with pytest.raises(ConfigError, match="only int16x8 computes in int16"):
+    with pytest.raises(ConfigError, match="cannot have int16 as input_type"):
         int8_ptq(input_type="int16")
 
 

