@@ -10,6 +10,7 @@ from scenes import scene
 from litegate import percent, us
 from litegate.measures.latency import latency_ratio
 from litegate.measures.measurement import Outcome
+from litegate.measures.names import Name
 from litegate.measures.regression import latency_growth
 from litegate.measures.structure.macs import macs
 from litegate.mutation.faults import Unplantable, latency
@@ -21,6 +22,7 @@ from litegate.tflite.parser import parse
 
 FAULTS = faults_in(latency)
 WORK = (latency.repeated_work, latency.wider_layer)
+TIMED = (Name.LATENCY, Name.LATENCY_RATIO, Name.LATENCY_GROWTH, Name.REAL_TIME_FACTOR)
 
 
 def test_each_fault_stands_in_the_module():
@@ -56,7 +58,7 @@ def test_work_is_repeated_as_often_as_asked():
 
 @pytest.mark.parametrize("fault", WORK, ids=lambda fault: fault.name)
 def test_what_can_be_counted_is_noticed_at_the_top_grade(fault):
-    counted = [name for name in fault.noticed_by if "latency" not in name]
+    counted = [name for name in fault.noticed_by if name not in TIMED]
     planted = fault(scene(), fault.ladder.top)
     assert counted
     assert all(notices(name, planted) and not notices(name, scene()) for name in counted)
