@@ -11,24 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from litegate.data.digests import array_digest
 from litegate.spec import Kind
 from litegate.testing import evaluation, tiny
-
-MODEL = """
-import litegate as lg
-
-mine = lg.prebuilt(
-    reference="float32.tflite",
-    candidate="int8.tflite",
-    data=lg.datasets.npz(
-        "samples.npz", x="x", y="y", digests={digests!r}, domain=(0.0, 1.0), classes={classes!r}
-    ),
-    budget=lg.Budget(accuracy=lg.percent(95), size=lg.kib({kib})),
-    input_type="float32",
-    output_type="float32",
-)
-"""
 
 
 def _needs(program):
@@ -89,18 +73,20 @@ def test_a_file_is_inspected_without_an_installation(tmp_path, command):
 
 
 def test_a_new_project_gates_ready_made_files(run, tmp_path):
-    """The checks that `litegate init` writes pass within the limits, and fail beyond one."""
-    done = run("litegate", "init")
-    assert done.returncode == 0, done.stderr
-    (tmp_path / "models" / "my_model.py").unlink()
+    """What `litegate init` writes passes within the limits, and fails beyond one."""
     split = evaluation()
     np.savez(tmp_path / "samples.npz", x=split.x, y=split.y)
-    digests = {"x_test": array_digest(split.x), "y_test": array_digest(split.y)}
-    (tmp_path / "float32.tflite").write_bytes(tiny(Kind.FLOAT32))
-    (tmp_path / "int8.tflite").write_bytes(tiny(Kind.INT8_PTQ))
-    for kib, code in ((100, 0), (1, 1)):
-        text = MODEL.format(digests=digests, classes=split.classes, kib=kib)
-        (tmp_path / "models" / "mine.py").write_text(text)
-        done = run("pytest", "checks/")
-        assert done.returncode == code, done.stdout
-        assert "mine/" in done.stdout
+    for name, kind in (("tiny_float32", Kind.FLOAT32), ("tiny_int8", Kind.INT8_PTQ)):
+        (tmp_path / f"{name}.tflite").write_bytes(tiny(kind))
+    files = ("--reference=tiny_float32.tflite", "--candidate=tiny_int8.tflite")
+    done = run("litegate", "init", *files, "--samples=samples.npz")
+    assert done.returncode == 0, done.stderr
+    done = run("pytest", "checks/")
+    assert done.returncode == 0, done.stdout
+    model = tmp_path / "models" / "tiny.py"
+    model.write_text(
+        re.sub(r"size=lg.kib\(\d+\)", "size=lg.kib(1)", model.read_text("utf-8")), "utf-8"
+    )
+    done = run("pytest", "checks/")
+    assert done.returncode == 1, done.stdout
+    assert "tiny/int8_ptq  size" in done.stdout

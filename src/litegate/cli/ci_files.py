@@ -18,6 +18,7 @@ _PLAIN = re.compile(r"[\w.][\w./ +@=-]*")
 """Names of folders without a character that YAML, a shell, a glob or an expression interprets."""
 _RUNS_GATE = "litegate"
 """Text of a workflow that litegate wrote, however it was edited since."""
+_INSTALLS_TENSORFLOW = 'pip install "litegate[train]"'
 
 
 def repository_root(project: Path) -> Path:
@@ -53,29 +54,31 @@ def folder_in_repository(project: Path, checks: str) -> str:
     return "" if folder == "." else folder
 
 
-def put_workflow(project: Path, checks: str, *, gitlab: bool) -> Iterator[str]:
+def put_workflow(project: Path, checks: str, *, gitlab: bool, trains: bool = True) -> Iterator[str]:
     """Write the workflow of a project and yield a line for each file.
 
-    `checks` is its folder of checks. Raises as `folder_in_repository`, and ConfigError if a file
-    cannot be written.
+    `checks` is its folder of checks; only a project that `trains` installs TensorFlow. Raises as
+    `folder_in_repository`, and ConfigError if a file cannot be written.
     """
-    put = _put_gitlab if gitlab else _put_github
-    yield from put(project, folder_in_repository(project, checks), checks)
+    folder = folder_in_repository(project, checks)
+    text = gitlab_job(folder, checks) if gitlab else github_workflow(folder, checks)
+    if not trains:
+        text = text.replace(_INSTALLS_TENSORFLOW, "pip install litegate")
+    yield from (_put_gitlab if gitlab else _put_github)(project, folder, text)
 
 
-def _put_github(project: Path, folder: str, checks: str) -> Iterator[str]:
+def _put_github(project: Path, folder: str, text: str) -> Iterator[str]:
     name = f"gate-{_slug(folder)}.yml" if folder else "gate.yml"
     target = repository_root(project) / ".github" / "workflows" / name
     if is_taken(target) and _RUNS_GATE not in _text(target):
         yield to_do(project, target, "another workflow; rename it and run `litegate init` again")
         return
-    yield write(project, target, github_workflow(folder, checks))
+    yield write(project, target, text)
 
 
-def _put_gitlab(project: Path, folder: str, checks: str) -> Iterator[str]:
+def _put_gitlab(project: Path, folder: str, job: str) -> Iterator[str]:
     """Write `.gitlab-ci.yml`; if it cannot hold the job alone, a file that it includes."""
     pipeline = repository_root(project) / ".gitlab-ci.yml"
-    job = gitlab_job(folder, checks)
     if not folder and (not is_taken(pipeline) or _RUNS_GATE in _text(pipeline)):
         yield write(project, pipeline, job)
         return

@@ -28,8 +28,9 @@ from litegate.cli.new_files import (
     to_do,
     write,
 )
+from litegate.cli.ready_made import ReadyMade, model_file
 from litegate.core.errors import ConfigError
-from litegate.core.options import OPTIONS
+from litegate.core.options import OPTIONS, parse
 from litegate.gate.project_settings import pytest_file, settings
 
 EXAMPLE = "my_model.py"
@@ -63,23 +64,63 @@ def init(
             show_default=False,
         ),
     ] = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="A .tflite file in float32, to gate instead of the example."
+        ),
+    ] = None,
+    candidate: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Its quantized file."),
+    ] = None,
+    samples: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Their samples: an .npz file with x, as the reference takes them, and labels y.",
+        ),
+    ] = None,
 ) -> None:
     """Add an example, checks, a workflow and settings to the project in this folder.
 
-    In a folder of a larger repository, the workflow is written at the repository's root. No
-    existing file is changed; a line for each says what was written and what is left to do.
+    With --reference, --candidate and --samples, the model file of two ready-made files takes the
+    example's place. In a folder of a larger repository, the workflow is written at the repository's
+    root. No existing file is changed; a line for each says what was written and what is left to do.
     """
-    for line in put(Path.cwd(), models=models, gitlab=gitlab):
+    ready_made = _ready_made(reference, candidate, samples)
+    for line in put(Path.cwd(), models=models, gitlab=gitlab, ready_made=ready_made):
         typer.echo(line)
 
 
-def put(project: Path, *, models: str | None = None, gitlab: bool | None = None) -> Iterator[str]:
+def _ready_made(
+    reference: Path | None, candidate: Path | None, samples: Path | None
+) -> ReadyMade | None:
+    """Return the files that were given. Raises ConfigError for some of the three options."""
+    if reference and candidate and samples:
+        return ReadyMade(reference=reference, candidate=candidate, samples=samples)
+    if reference or candidate or samples:
+        raise ConfigError(
+            "two ready-made files need --reference, --candidate and --samples",
+            remedy="give all three, or none for an example that is trained",
+        )
+    return None
+
+
+def put(
+    project: Path,
+    *,
+    models: str | None = None,
+    gitlab: bool | None = None,
+    ready_made: ReadyMade | None = None,
+) -> Iterator[str]:
     """Write the files that `project` lacks; yield a line for each file, and the next steps.
 
     `models` is the folder of model files; by default the one that is set, or "models". Without
-    `gitlab`, what is there already decides. Raises ConfigError, before anything is written, if the
-    folder of model files holds something else or a folder's name cannot stand in a workflow; and if
-    a file cannot be written.
+    `gitlab`, what is there already decides. `ready_made` files are declared instead of the example.
+    Raises ConfigError, before anything is written, if the folder of model files holds something
+    else or a folder's name cannot stand in a workflow; and if a file cannot be written. Raises as
+    `model_file`, before anything is written, too.
     """
     project = project.resolve()
     configured = dict(_DEFAULTS) | settings(project)
@@ -90,15 +131,19 @@ def put(project: Path, *, models: str | None = None, gitlab: bool | None = None)
         gitlab = is_on_gitlab(repository_root(project))
     lines = []
     for line in chain(
-        _put_example(project, folder),
+        _put_model(project, folder, ready_made),
         _put_checks(project, checks_folder),
-        put_workflow(project, checks_folder, gitlab=gitlab),
+        put_workflow(project, checks_folder, gitlab=gitlab, trains=ready_made is None),
         _put_settings(project, folder, configured["litegate_models"]),
         _put_gitignore(project),
     ):
         lines.append(line)
         yield line
-    yield from _next_steps(project, folder, checks_folder, lines, gitlab=gitlab)
+    if any(line.startswith((WROTE, TO_DO)) for line in lines):
+        first = _first_steps(project, folder, checks_folder, ready_made)
+        yield from _next_steps(first, lines, gitlab=gitlab)
+    else:
+        yield f"nothing to do: all files are there; `pytest {checks_folder}/` gates the models"
 
 
 def checks() -> Path:
@@ -145,7 +190,12 @@ def _imports_litegate(file: Path) -> bool:
     return file.suffix == ".py" and _matches(_IMPORTS_LITEGATE, file)
 
 
-def _put_example(project: Path, folder: str) -> Iterator[str]:
+def _put_model(project: Path, folder: str, ready_made: ReadyMade | None) -> Iterator[str]:
+    if ready_made:
+        target = project / folder / f"{ready_made.name}.py"
+        data = parse(project, {}, settings(project)).data
+        yield write(project, target, model_file(ready_made, project, data))
+        return
     own = sorted(file for file in (project / folder).rglob("*.py") if _imports_litegate(file))
     target = project / folder / EXAMPLE
     if own and target not in own:
@@ -214,23 +264,28 @@ def _put_gitignore(project: Path) -> Iterator[str]:
         yield write(project, own, template("gitignore"))
 
 
-def _next_steps(
-    project: Path, folder: str, checks: str, lines: Iterable[str], *, gitlab: bool
-) -> Iterator[str]:
-    if not any(line.startswith((WROTE, TO_DO)) for line in lines):
-        yield f"nothing to do: all files are there; `pytest {checks}/` gates the models"
-        return
-    steps = [f"`pytest {checks}/` gates the models of {folder}/"]
-    if (project / folder / EXAMPLE).exists():
-        steps = [
-            f"`pytest {checks}/` trains the example {folder}/{EXAMPLE} and gates it (a minute)",
-            "put your own model in its place, as its comments say, and run the command again",
-        ]
-        if find_spec("tensorflow") is None:
-            steps.insert(0, _TENSORFLOW)
+def _first_steps(
+    project: Path, folder: str, checks: str, ready_made: ReadyMade | None
+) -> list[str]:
+    """Return the steps to the first verdict."""
+    gates = f"`pytest {checks}/` gates the models of {folder}/"
+    if ready_made:
+        return [gates, f"name the classes and choose the limits in {folder}/{ready_made.name}.py"]
+    if not (project / folder / EXAMPLE).exists():
+        return [gates, _EXTRAS]
+    steps = [] if find_spec("tensorflow") else [_TENSORFLOW]
+    return [
+        *steps,
+        f"`pytest {checks}/` trains the example {folder}/{EXAMPLE} and gates it (a minute)",
+        "put your own model in its place, as its comments say, and run the command again",
+        _EXTRAS,
+    ]
+
+
+def _next_steps(first: Iterable[str], lines: Iterable[str], *, gitlab: bool) -> Iterator[str]:
+    steps = [*first]
     if any(line.startswith(TO_DO) for line in lines):
         steps.insert(0, "change by hand what is marked `to do` above")
-    steps.append(_EXTRAS)
     host, other, flag = ("GitLab", "GitHub", "github") if gitlab else ("GitHub", "GitLab", "gitlab")
     steps.append(
         f"commit the files: {host}'s workflow compares each change with its merge base "

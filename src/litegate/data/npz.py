@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 import sys
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -184,14 +185,30 @@ def read_samples(file: Path) -> LabelledSamples:
     Raises DataUnavailable if the file cannot be read, DataError if it is not an `.npz` file with
     these arrays. Objects are never unpickled.
     """
+    with _opened(file) as arrays:
+        x = next(filter(None, (_arrays_by_input(arrays, stem) for stem in _SAMPLES)), {})
+        y = next((arrays[name] for name in _LABELS if name in arrays), None)
+        lengths = arrays.get(_LENGTHS)
+        names = ", ".join(arrays.files) or "no array"
+    if not x:
+        raise _samples_error(file, names)
+    return _check_samples(file, x, y, lengths)
+
+
+def read_arrays(file: Path) -> dict[str, Array]:
+    """Read all arrays of an `.npz` file by name. Raises as `read_samples` for what is none."""
+    with _opened(file) as arrays:
+        return dict(arrays)
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[Any]:
+    """Yield an `.npz` file, whose arrays are read when they are asked for."""
     import numpy as np
 
     try:
         with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
-            x = next(filter(None, (_arrays_by_input(arrays, stem) for stem in _SAMPLES)), {})
-            y = next((arrays[name] for name in _LABELS if name in arrays), None)
-            lengths = arrays.get(_LENGTHS)
-            names = ", ".join(arrays.files) or "no array"
+            yield arrays
     except OSError as error:
         raise DataUnavailable(
             f"{file} cannot be read",
@@ -200,9 +217,6 @@ def read_samples(file: Path) -> LabelledSamples:
         ) from error
     except (ValueError, TypeError, EOFError, zipfile.BadZipFile, MemoryError) as error:
         raise _samples_error(file, str(error) or "not enough memory") from error
-    if not x:
-        raise _samples_error(file, names)
-    return _check_samples(file, x, y, lengths)
 
 
 def _arrays_by_input(arrays: Any, stem: str) -> dict[str, Array]:
