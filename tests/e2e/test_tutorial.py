@@ -12,6 +12,7 @@ from documents import PROJECT, blocks
 
 README = PROJECT / "README.md"
 TUTORIAL = PROJECT / "docs" / "tutorial" / "first_gate.md"
+KERAS3 = PROJECT / "docs" / "how-to" / "keras3.md"
 MICROCONTROLLER = PROJECT / "docs" / "how-to" / "microcontroller.md"
 
 
@@ -46,6 +47,30 @@ def test_the_first_verdict_of_the_readme(newcomer):
     """The example of `litegate init` passes."""
     [verdict] = (block for block in blocks("sh", pages=[README]) if "litegate init" in block.text)
     assert "PASS     my_model/int8_qat" in newcomer(verdict)
+
+
+PICTURES = """
+import numpy as np, tensorflow as tf
+rng = np.random.default_rng(0)
+for split in ("train", "test"):
+    for number, name in enumerate(("go", "stop")):
+        for index in range(64):
+            image = rng.integers(0, 100, (32, 32, 3)) + 150 * np.eye(3, dtype=int)[number]
+            png = tf.io.encode_png(image.astype(np.uint8))
+            tf.io.write_file(f"data/{split}/{name}/{index}.png", png)
+"""
+
+
+@pytest.mark.slow
+def test_pictures_and_a_keras_3_network_are_gated(newcomer, tmp_path):
+    """Red noise is to go, green noise is to stop."""
+    start, gate, *_ = (block for block in blocks("sh", pages=[KERAS3]))
+    declaration, *_ = blocks("python", pages=[KERAS3])
+    (tmp_path / "write.py").write_text(PICTURES)
+    subprocess.run([sys.executable, "write.py"], cwd=tmp_path, check=True)
+    newcomer(replace(start, text=start.text.partition("\n")[2]))  # it is installed
+    (tmp_path / "models" / "signs.py").write_text(declaration.text, "utf-8")
+    assert "PASS     signs/int8_qat" in newcomer(gate)
 
 
 def _failures(*pages):
