@@ -14,6 +14,11 @@ WHOLE = """
     extra_errors=lg.per_thousand(20), class_drop=lg.points(10), agreement=lg.percent(95),
     output_error=lg.percent(30), keras_difference=lg.quanta(8), compressed_size=lg.kib(6),
     macs=10_000, arena=lg.kib(4), target="tflm",
+    vela=lg.Vela(
+        accelerator="ethos-u55-128", system_config="Ethos_U55_High_End_Embedded",
+        memory_mode="Shared_Sram",
+    ),
+    npu_share=lg.percent(90), npu_cycles=10_000, npu_sram=lg.kib(4), npu_off_chip_flash=lg.kib(12),
     slice_drop=lg.points(10), leaked_samples=0, metrics=(
         lg.metrics.f1(least=0.9, loss=0.05, class_loss=0.1, slice_loss=0.1, regression=0.02),
         lg.metrics.mean("error_rate", wrong, better="lower", bounded=True, most=0.1),
@@ -101,6 +106,10 @@ GUARDS = {
     "test_latency_does_not_grow": ("latency growth", "latency"),
     "test_macs_stay_within_budget": ("multiply-accumulates", "latency"),
     "test_arena_stays_within_budget": ("arena", "latency"),
+    "test_npu_runs_its_share": ("NPU share", "operators"),
+    "test_npu_cycles_stay_within_budget": ("NPU cycles", "operators"),
+    "test_npu_sram_stays_within_budget": ("NPU SRAM", "operators"),
+    "test_npu_off_chip_flash_stays_within_budget": ("NPU off-chip flash", "operators"),
     "test_weights_are_sparse": ("sparsity", "size"),
     "test_weights_are_clustered": ("unique weights", "size"),
     "test_shipped_file_is_the_gated_one": ("shipped file differences", "plumbing"),
@@ -108,8 +117,16 @@ GUARDS = {
     "test_project_promises_no_less_than_its_base": ("weakened limits", "plumbing"),
 }
 """What a proof must name where a check is weakened, and the family of faults that shows it."""
+WITHOUT_CASE = {
+    "test_frames_keep_up_with_real_time": "real_time_factor",
+    "test_npu_dram_stays_within_budget": "npu_dram",
+    "test_npu_on_chip_flash_stays_within_budget": "npu_on_chip_flash",
+}
+"""Checks, with their limits, that `digits_cnn` cannot have: it reads no frames, and its memory mode
+uses neither of these memories."""
 FLOORS = (
     "accuracy",
+    "npu_share",
     "agreement",
     "keras_agreement",
     "runtime_agreement",

@@ -4,7 +4,18 @@ import ast
 
 import pytest
 from mutant_gates import caught, sound_gate
-from mutants import DIGITS, GUARDS, LEAN, MNIST, PROJECT, RECIPE, checks, model, mutants
+from mutants import (
+    DIGITS,
+    GUARDS,
+    LEAN,
+    MNIST,
+    PROJECT,
+    RECIPE,
+    WITHOUT_CASE,
+    checks,
+    model,
+    mutants,
+)
 from weakening import limit_named, limits_of
 
 from litegate.mutation.faults import Family
@@ -15,9 +26,9 @@ FAMILIES = [*((family, RECIPE) for family in Family), (Family.SIZE, LEAN)]
 
 def test_every_check_and_every_limit_has_a_mutant():
     """A check that is added is added to `mutants.GUARDS`, too, and a limit to `mutants.WHOLE`."""
-    assert set(checks()) == set(GUARDS)
+    assert set(checks()) == {*GUARDS, *WITHOUT_CASE}
     guarded = {limit_named(function) for _, function in checks().values()} - {""}
-    assert set(limits_of(model(DIGITS))) == guarded
+    assert {*limits_of(model(DIGITS)), *WITHOUT_CASE.values()} == guarded
     assert set(limits_of(model(MNIST))) <= guarded
 
 
