@@ -34,7 +34,10 @@ def test_loss_that_is_not_finite(networks: Project) -> None:
 
 @pytest.mark.parametrize("model", ["unsupported", "left_float"])
 def test_layer_that_cannot_be_quantized(networks: Project, model: str) -> None:
-    """It is named, never left float in silence; the float recipes are not concerned."""
+    """It is named, never left float in silence; the float recipes are not concerned.
+
+    It is refused before the training, which would take days in one of the models.
+    """
     error = networks.error(model, "int8_qat")
     assert isinstance(error, BuildError)
     assert "(quantize): tfmot cannot quantize the layer odd_one" in error.what

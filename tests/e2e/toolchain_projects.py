@@ -188,7 +188,7 @@ def explodes(keras):
     return layers(keras)
 
 
-@declared(recipes=[int8_qat()])
+@declared(lg.Training(epochs=1_000_000), recipes=[int8_qat()])
 def unsupported(keras):
     return layers(keras, keras.layers.LayerNormalization(name="odd_one"))
 

@@ -98,7 +98,7 @@ def write_digests(model: Model, current: Mapping[str, str], session: GateSession
         write_atomically(model.file, source, check=check)
     except OSError as error:
         raise _refusal(model, current, f"{model.file}: {error.strerror or error}") from error
-    yield f"wrote {site.place}: review it with git diff, and commit it"
+    yield f"wrote {site.place}: review the change, and commit it"
     if others:
         yield f"the same digests also apply to {listed(others)}"
 

@@ -55,6 +55,8 @@ class RecipeBuilder:
 
         Every network is built and seeded again, so that no recipe's bytes depend on another recipe.
         """
+        if self.graph is None:
+            self._demand_quantizable(recipes)
         float_network: _FloatNetwork | None = None
         for recipe in recipes if self.graph is None else ():
             if float_network is None and not recipe.from_scratch:
@@ -62,6 +64,19 @@ class RecipeBuilder:
             self._build_recipe(recipe, None if recipe.from_scratch else float_network)
         if self.graph:
             self._build_from_graph(recipes, self.graph)
+
+    def _demand_quantizable(self, recipes: Sequence[Recipe]) -> None:
+        """Quantize an untrained network, so that no training ends at a layer that tfmot refuses.
+
+        A recipe from scratch quantizes before it trains anyway.
+        """
+        if not self.model.training.epochs:
+            return
+        for recipe in recipes:
+            if recipe.kind is Kind.INT8_QAT and not recipe.from_scratch:
+                self.report.stage(recipe.name, "quantize")
+                network = build_network(self.frameworks, self.model, self.samples)
+                quantize(self.frameworks, network, recipe, self.samples)
 
     def _build_from_graph(self, recipes: Sequence[Recipe], graph: ConvertedGraph) -> None:
         for recipe in recipes:
