@@ -32,7 +32,7 @@ def mutations(files, *args, timeout, **env):
 
 def test_damage_ends_in_words_or_in_a_true_verdict():
     """Through `litegate inspect`, `litegate compare` and the gate, too."""
-    outcomes, problems = mutations(40, timeout=300)
+    outcomes, problems = mutations(40, "--seed", "3", timeout=300)
     assert not problems
     assert {kind: sum(found.values()) for kind, found in outcomes.items()} == {
         "truncated": 8,
