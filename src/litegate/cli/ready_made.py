@@ -213,8 +213,8 @@ def _file(argument: str, file: Path, project: Path) -> Iterator[str]:
     yield "    ),"
 
 
-def _path(file: Path, project: Path) -> str:
-    return _text(Path(os.path.relpath(file.resolve(), project)).as_posix())
+def _path(file: Path, root: Path) -> str:
+    return _text(Path(os.path.relpath(file.resolve(), root.resolve())).as_posix())
 
 
 def _text(text: str) -> str:

@@ -99,7 +99,11 @@ def test_files_outside_of_the_project_get_a_digest(init, tmp_path):
 
 
 def test_samples_in_the_data_folder_are_named_from_there(init, tmp_path, monkeypatch):
-    monkeypatch.setenv("LITEGATE_DATA", str(tmp_path))
+    """Through a link to that folder, too."""
+    link = tmp_path / "some" / "where" / "link"
+    link.parent.mkdir(parents=True)
+    link.symlink_to(tmp_path)
+    monkeypatch.setenv("LITEGATE_DATA", str(link))
     assert init(folder=tmp_path).exit_code == 0
     assert '        "tiny.npz",' in text_of(init).splitlines()
 
