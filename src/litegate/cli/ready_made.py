@@ -18,7 +18,7 @@ from litegate.core.errors import ConfigError, DataError
 from litegate.core.escaping import listed
 from litegate.core.git import is_ignored
 from litegate.data.digests import array_digest, digests_code
-from litegate.data.npz import read_arrays
+from litegate.data.npz import LABELS, SAMPLES, read_arrays
 from litegate.data.sources import digest
 from litegate.measures.structure.prebuilt_arguments import arguments, fitting_recipe
 from litegate.spec import Array, Kind, Recipe
@@ -31,8 +31,6 @@ _DEFAULT = Recipe(
     name=Kind.INT8_PTQ.value, kind=Kind.INT8_PTQ, input_type="int8", output_type="int8"
 )
 """The recipe of a candidate for which nothing else is declared."""
-_SAMPLES, _LABELS = ("x", "x_test"), ("y", "y_test")
-"""Names that decide if several arrays fit."""
 _HEADROOM = 1.05
 """The limit of the size leaves 5 % to spare: enough for an honest change."""
 _SHORTEST_NAME = 3
@@ -121,13 +119,13 @@ def _only(ports: Mapping[str, Tensor], side: str) -> Tensor:
 def _chosen(file: Path, port: Tensor, classes: int) -> dict[str, tuple[str, Array]]:
     """Return the samples "x", and the labels "y" if there are any, each with its array's name.
 
-    Raises ConfigError if no array, or several, fit the network's input; and if labels are not
-    numbers of its classes.
+    If several arrays fit, their names decide. Raises ConfigError if no array, or several, fit the
+    network's input; and if labels are not numbers of its classes.
     """
     arrays = read_arrays(file)
     sample = port.shape[1:]
     samples = [it for it, array in arrays.items() if array.ndim and array.shape[1:] == sample]
-    samples = [it for it in samples if it in _SAMPLES] or samples
+    samples = [it for it in samples if it in SAMPLES] or samples
     if len(samples) != 1:
         raise ConfigError(
             f"{file} has {len(samples) or 'no'} arrays of samples for the reference's input",
@@ -142,7 +140,7 @@ def _chosen(file: Path, port: Tensor, classes: int) -> dict[str, tuple[str, Arra
         for it, array in arrays.items()
         if it != samples[0] and array.dtype.kind in "iu" and array.shape == x.shape[:1]
     ]
-    labels = [it for it in labels if it in _LABELS] or labels
+    labels = [it for it in labels if it in LABELS] or labels
     chosen = {"x": samples[0]} | ({"y": labels[0]} if len(labels) == 1 else {})
     if "y" in chosen:
         _check_labels(file, arrays[chosen["y"]], classes)

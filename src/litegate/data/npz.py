@@ -161,8 +161,9 @@ def _read(
         ) from error
 
 
-_SAMPLES = ("x", "x_test")
-_LABELS = ("y", "y_test")
+SAMPLES = ("x", "x_test")
+LABELS = ("y", "y_test")
+"""Names of the arrays of samples and of labels; the first that a file has is read."""
 _LENGTHS = "lengths"
 
 
@@ -186,8 +187,8 @@ def read_samples(file: Path) -> LabelledSamples:
     these arrays. Objects are never unpickled.
     """
     with _opened(file) as arrays:
-        x = next(filter(None, (_arrays_by_input(arrays, stem) for stem in _SAMPLES)), {})
-        y = next((arrays[name] for name in _LABELS if name in arrays), None)
+        x = next(filter(None, (_arrays_by_input(arrays, stem) for stem in SAMPLES)), {})
+        y = next((arrays[name] for name in LABELS if name in arrays), None)
         lengths = arrays.get(_LENGTHS)
         names = ", ".join(arrays.files) or "no array"
     if not x:
