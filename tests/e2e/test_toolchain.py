@@ -139,15 +139,20 @@ def test_stages_and_progress_are_told(together: Path, told: list[process.Event])
     """Every recipe's stages in their order; each epoch's end with its figures."""
     assert together.is_dir()
     stages = [(e.recipe, e.stage) for e in told if isinstance(e, process.Stage)]
-    assert stages[:5] == [
+    checked = [stage for stage in stages if stage[1] == "check layers"]
+    assert ("int8_qat", "check layers") in checked
+    assert ("int8_qat_scratch", "check layers") not in checked  # quantized before any training
+    assert stages[: len(checked) + 6] == [
         ("", "data"),
+        ("float32", "load"),
+        *checked,
         ("float32", "train"),
         ("float32", "evaluate"),
         ("float32", "convert"),
         ("float32+1", "convert"),
     ]
     aware = [stage for recipe, stage in stages if recipe == "int8_qat"]
-    assert aware == ["quantize", "fine-tune", "evaluate", "convert"]
+    assert aware == ["check layers", "quantize", "fine-tune", "evaluate", "convert"]
     ends = [e for e in told if isinstance(e, process.Progress) and e.step == e.steps == 45]
     assert [(e.epoch, e.epochs) for e in ends if e.recipe == "float32"] == [(1, 2), (2, 2)]
     assert [(e.epoch, e.epochs) for e in ends if e.recipe == "int8_qat"] == [(3, 3)]

@@ -40,7 +40,7 @@ def test_layer_that_cannot_be_quantized(networks: Project, model: str) -> None:
     """
     error = networks.error(model, "int8_qat")
     assert isinstance(error, BuildError)
-    assert "(quantize): tfmot cannot quantize the layer odd_one" in error.what
+    assert "(check layers): tfmot cannot quantize the layer odd_one" in error.what
     assert "annotate" in error.remedy
     assert (error.recipe, error.shared) == ("int8_qat", False)
 

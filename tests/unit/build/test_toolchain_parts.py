@@ -175,9 +175,10 @@ def test_strange_exception_while_converting_has_its_own_kind() -> None:
     assert failure(RuntimeError(), stage="convert", project=Path("/nowhere")).kind == "convert"
 
 
-def test_strange_exception_while_quantizing_names_the_way_out() -> None:
+@pytest.mark.parametrize("stage", ["check layers", "quantize"])
+def test_strange_exception_while_quantizing_names_the_way_out(stage: str) -> None:
     """Some errors of tfmot name none of litegate's arguments."""
-    error = failure(ValueError("Shape mismatch"), stage="quantize", project=Path("/nowhere"))
+    error = failure(ValueError("Shape mismatch"), stage=stage, project=Path("/nowhere"))
     assert "tfmot failed" in error.what
     assert "int8_ptq" in error.remedy
 

@@ -46,13 +46,12 @@ def build(request: Request, report: Reporter) -> None:
     splits = prepare(model.data, locations, request.staging / "evaluation", report.alive)
     _check_trainable(model, splits)
     save_evaluation(splits, request.staging / "evaluation")
-    report.stage(recipes[0].name, "train", shared=True)
+    report.stage(recipes[0].name, "load", shared=True)
     frameworks = load_frameworks(threads, fixed=True)
     samples = to_tensors(frameworks, splits)
     del splits  # frees the arrays, which the tensors are copies of
     graph = None
     if model.start:
-        report.stage(recipes[0].name, "load", shared=True)
         start = open_network(frameworks, request.staging / START, str(model.start), samples.shapes)
         graph = start if isinstance(start, ConvertedGraph) else None
         model = model if isinstance(start, ConvertedGraph) else replace(model, build=start)

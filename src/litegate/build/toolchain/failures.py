@@ -59,7 +59,7 @@ def failure(error: BaseException, *, stage: str, project: Path) -> Failure:
     if stage == "convert":
         remedy = "check for a layer or a shape that TensorFlow Lite does not support"
         return Failure(kind="convert", what="the conversion failed", got=text, remedy=remedy)
-    if stage == "quantize":
+    if stage in ("check layers", "quantize"):
         remedy = "leave the layer that it names out by float_layers=(...), or try int8_ptq"
         return Failure(kind="other", what="tfmot failed", got=text, remedy=remedy)
     remedy = "search for this message in TensorFlow's documentation"

@@ -83,7 +83,7 @@ class Stage:
     recipe: str
     """The recipe that the stage belongs to; empty while the data is loaded."""
     stage: str
-    """data, load, train, prune, cluster, quantize, fine-tune, convert or evaluate."""
+    """data, load, check layers, train, prune, cluster, quantize, fine-tune, convert or evaluate."""
     shared: bool = False
     """True if other recipes of the request depend on the stage too."""
 

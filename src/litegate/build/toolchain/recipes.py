@@ -74,7 +74,7 @@ class RecipeBuilder:
             return
         for recipe in recipes:
             if recipe.kind is Kind.INT8_QAT and not recipe.from_scratch:
-                self.report.stage(recipe.name, "quantize")
+                self.report.stage(recipe.name, "check layers")
                 network = build_network(self.frameworks, self.model, self.samples)
                 quantize(self.frameworks, network, recipe, self.samples)
 
