@@ -46,6 +46,24 @@ def check_densified(subgraph: Subgraph) -> None:
             raise MalformedError(f"{what} reads the sparse tensor {min(read)} without a DENSIFY")
 
 
+def check_outputs(subgraph: Subgraph) -> None:
+    """Raise MalformedError if an output is a constant that an operator unpacks.
+
+    XNNPACK of LiteRT 2.3.0 unpacks a constant only for the layers that read it, and never writes
+    the tensor itself: the answers are what was in memory there. LiteRT's own kernels write it.
+    """
+    constants = {tensor.index for tensor in subgraph.tensors if tensor.is_constant}
+    for operator in subgraph.operators:
+        if operator.name in _UNPACKING and constants.issuperset(operator.inputs):
+            constants.update(operator.outputs)
+            if unwritten := set(operator.outputs).intersection(subgraph.outputs):
+                what = f"output {min(unwritten)} is a constant that operator {operator.index}"
+                raise MalformedError(
+                    f"{what}, {operator.name}, unpacks: LiteRT leaves it unwritten"
+                )
+
+
+_UNPACKING = ("DENSIFY", "DEQUANTIZE")
 _SCRATCH_OPERANDS = {NPU_OPERATOR: (2, 3)}
 """Operands of custom operators that are working memory, which nothing writes before.
 

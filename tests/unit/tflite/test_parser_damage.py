@@ -136,6 +136,12 @@ def constant_output(model):
     fill(model, "dense")
 
 
+def unpacked_output(model):
+    """The last operator reads a constant, in place of the layer before it."""
+    draft = Draft(model)
+    draft.graph.operators[-1].inputs = [draft.index("dense/weight")]
+
+
 def fill(model, name):
     """Give a tensor values, as many bytes as its shape needs."""
     tensor = Draft(model).tensor(name)
@@ -226,6 +232,7 @@ def missing_graph(model):
         (computed_variable, r"tensor \d+ is a variable, but is also an input or computed"),
         (constant_input, r"tensor \d+ is a constant, but is also an input or computed"),
         (constant_output, r"tensor \d+ is a constant, but is also an input or computed"),
+        (unpacked_output, r"output \d+ is a constant that operator \d+, DEQUANTIZE, unpacks"),
         (too_few_zero_points, r"tensor \d+ has 4 scales and 1 zero points"),
         (too_many_scales, r"tensor \d+ has 5 scales for 4 channels"),
         (no_such_dimension, r"quantized dimension of tensor \d+ is number 4 of 4"),
