@@ -185,7 +185,8 @@ def plain(tflite: bytes, x: NDArray[np.float32]) -> Real:
         interpreter.invoke()
         raw = interpreter.get_tensor(answer["index"]).astype(np.float64).ravel()
         scale, zero = answer["quantization"]
-        outputs.append((raw - zero) * scale if scale else raw)
+        is_quantized = scale and np.issubdtype(answer["dtype"], np.integer)
+        outputs.append((raw - zero) * scale if is_quantized else raw)
     return np.stack(outputs)
 
 
