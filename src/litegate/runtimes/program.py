@@ -147,7 +147,7 @@ class Program:
             raise self._error("crashes on", _ending(code))
         if "error" in reply[0]:
             words = tail(str(reply[0]["error"]))
-            raise Refused(f"{self._runtime} refuses {self.subject}", got=words)
+            raise Refused(f"{self._named} refuses {self.subject}", got=words)
         return reply
 
     def finish(self) -> None:
@@ -195,10 +195,13 @@ class Program:
             remedy=self._remedy() if self._declared else "",
         )
 
+    @property
+    def _named(self) -> str:
+        return f"{self._runtime} {self.identity.get('version', '')}".strip()
+
     def _error(self, what: str, got: str) -> ArtifactError:
-        named = f"{self._runtime} {self.identity.get('version', '')}".strip()
         return ArtifactError(
-            f"{named} {what} {self.subject}",
+            f"{self._named} {what} {self.subject}",
             expected="that it runs the file, or refuses it in words",
             got=self._with_stderr(got),
             remedy=self._remedy(),
