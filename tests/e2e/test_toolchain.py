@@ -165,7 +165,8 @@ def test_only_the_shared_training_concerns_all(together: Path, told: list[proces
     assert together.is_dir()
     stages = [e for e in told if isinstance(e, process.Stage)]
     shared = {(e.recipe, e.stage) for e in stages if e.shared}
-    assert shared == {("", "data"), ("float32", "train"), ("float32", "evaluate")}
+    own = {("float32", stage) for stage in ("load", "train", "evaluate")}
+    assert shared == {("", "data"), *own}
     assert any(e.recipe == "int8_qat_scratch" and e.stage == "train" for e in stages)
 
 
