@@ -62,9 +62,9 @@ def _described_once(describe):
     """By the key, which covers all that a declaration depends on; a process for each new one."""
     texts = {}
 
-    def described(commit, project, store, key):
+    def described(commit, project, store, key, device):
         if key not in texts:
-            texts[key] = json.dumps(describe(commit, project, store, key))
+            texts[key] = json.dumps(describe(commit, project, store, key, device))
         return json.loads(texts[key])
 
     return described

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,6 +32,17 @@ def test_loss_that_is_not_finite(networks: Project) -> None:
     assert "cannot build explodes/float32 (train): the loss is" in error.what
     assert "epoch 1 of 3" in error.what
     assert "learning_rate" in error.remedy
+
+
+@pytest.mark.skipif(bool(shutil.which("nvidia-smi")), reason="this machine has a GPU")
+def test_a_gpu_that_is_not_there(networks: Project) -> None:
+    """The error comes before the training; the same network is built on the CPU if asked."""
+    events: list[process.Event] = []
+    request = replace(networks.request("small", "float32"), device="gpu")
+    with pytest.raises(BuildError, match=r"no GPU[\s\S]*--litegate-device cpu") as caught:
+        process.build(request, events.append, 300)
+    assert (caught.value.recipe, caught.value.shared) == ("float32", True)
+    assert not [event for event in events if isinstance(event, process.Progress)]
 
 
 @pytest.mark.parametrize("model", ["unsupported", "left_float"])

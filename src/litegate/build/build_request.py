@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import final
 
 from litegate.spec import File
+from litegate.spec.training import CPU
 
 
 @final
@@ -26,6 +27,8 @@ class BuildRequest:
     data_key: str
     seed: int | None = None
     """Replaces the seed that the file declares, unless None."""
+    device: str = CPU
+    """Replaces the device that the file declares."""
     prebuilt: Mapping[str, File] = field(default_factory=dict)
     """As `Model.prebuilt`."""
     start: File | None = None

@@ -225,6 +225,7 @@ class Pipeline:
                 stems={name: self.stem(model, name) for name in pending},
                 data_key=self.split_key(model),
                 seed=model.training.seed,
+                device=model.training.device,
                 start=model.start,
                 start_digest=self.start_digest(model),
                 float_key=float_key,
@@ -247,6 +248,7 @@ class Pipeline:
                 locations=self.locations,
                 staging=staging,
                 seed=request.seed,
+                device=request.device,
                 is_base=request.project != self.project,
             )
 

@@ -16,6 +16,7 @@ from litegate.core.options import parse
 from litegate.gate.progress import Progress
 from litegate.gate.project_settings import settings
 from litegate.gate.session import GateSession
+from litegate.measures.lints.devices import device_notes
 from litegate.spec import Model
 from litegate.spec.recipe import BASELINE
 
@@ -49,6 +50,9 @@ def build(
             how = "already in the store" if name in stored else "built"
             size = f"{len(built.tflite):,} B"
             typer.echo(plain(f"{built.name}: {how}, {size}, sha256 {short_digest(built.sha256)}"))
+    artifacts = [it for it in results.values() if not isinstance(it, LitegateError)]
+    for note in device_notes(declared, artifacts):
+        typer.echo(plain(note), err=True)
     raise typer.Exit(int(bool(errors)))
 
 

@@ -49,6 +49,17 @@ def parse_count(text: str) -> int:
     return value
 
 
+def one_of(*words: str) -> Callable[[str], str]:
+    """Return a parser that takes some words."""
+
+    def parse_word(text: str) -> str:
+        if text.strip() not in words:
+            raise ValueError(text)
+        return text.strip()
+
+    return parse_word
+
+
 def parse_switch(text: str) -> bool:
     words = {"1": True, "true": True, "yes": True, "on": True}
     words |= {"0": False, "false": False, "no": False, "off": False}

@@ -11,6 +11,7 @@ from typing import Any, final
 from litegate.core.errors import ConfigError
 from litegate.core.option import (
     Option,
+    one_of,
     parse_count,
     parse_folder,
     parse_names,
@@ -162,6 +163,16 @@ OPTIONS = (
         personal=True,
     ),
     Option(
+        name="litegate_device",
+        parse=one_of("declared", "cpu"),
+        allowed="declared or cpu",
+        default="declared",
+        help="cpu builds models on the CPU that declare a GPU",
+        env="LITEGATE_DEVICE",
+        metavar="DEVICE",
+        personal=True,
+    ),
+    Option(
         name="litegate_build_timeout",
         parse=parse_seconds,
         allowed="seconds above 0",
@@ -283,6 +294,8 @@ class GateOptions:
     anchor: str
     """The pinned ref that the run is compared with too, or "none"."""
     strict: bool
+    device: str
+    """"cpu" if all models are built on the CPU; else "declared"."""
     build_timeout: float
     lock_timeout: float
     """Time limit in seconds for waiting for a lock of the store."""
@@ -326,6 +339,7 @@ def parse(
         against=read["litegate_against"],
         anchor=read["litegate_anchor"],
         strict=read["litegate_strict"],
+        device=read["litegate_device"],
         build_timeout=read["litegate_build_timeout"],
         lock_timeout=read["litegate_lock_timeout"],
         prove=read["litegate_prove"],

@@ -13,8 +13,8 @@ from litegate.core.git import prefix
 from litegate.gate import integrity
 from litegate.gate.checks.next_steps import run_steps
 from litegate.gate.checks.reproduce import run_command
+from litegate.gate.conclusion import conclude
 from litegate.gate.invocation import looks
-from litegate.gate.session import conclude
 from litegate.gate.state import Gate
 from litegate.regression.source_digests import sources_digest
 from litegate.regression.toolchain_pins import pin_notes

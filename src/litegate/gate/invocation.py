@@ -33,19 +33,20 @@ def asked_for(config: pytest.Config, path: Path) -> bool:
 
 def collect_arguments(config: pytest.Config, options: GateOptions) -> list[str]:
     """Return the arguments with which another process collects the same checks, all of them."""
-    folders = {
+    values = {
         "litegate_models": options.models,
         "litegate_checks": options.checks,
         "litegate_store": options.store,
         "litegate_data": options.data,
+        "litegate_device": options.device,
     }
-    flags = {option.flag: folders.get(option.name) for option in OPTIONS}
+    flags = {option.flag: values.get(option.name) for option in OPTIONS}
     return [
         *(("-c", str(config.inipath)) if config.inipath else ()),
         f"--rootdir={config.rootpath}",
         f"--import-mode={config.option.importmode}",
         *(f"--override-ini={setting}" for setting in config.option.override_ini or ()),
-        *(f"{flag}={folder}" for flag, folder in flags.items() if folder),
+        *(f"{flag}={value}" for flag, value in flags.items() if value),
         str(options.checks),
     ]
 

@@ -11,7 +11,7 @@ from litegate.build.pipeline import Built, Pipeline
 from litegate.build.process import Event
 from litegate.build.store_answers import keep_answers
 from litegate.core.errors import ConfigError, DataUnavailable, LitegateError, StoreError
-from litegate.core.git import Commit, head
+from litegate.core.git import Commit
 from litegate.core.options import GateOptions
 from litegate.core.units import text
 from litegate.gate.environment import describe
@@ -30,13 +30,8 @@ from litegate.spec.cases import (
     select_recipes,
 )
 from litegate.spec.loader import discover
+from litegate.spec.model import on_device
 from litegate.spec.recipe import BASELINE
-from litegate.spec.runtimes import TFLM, XNNPACK
-
-_UNLIMITED = (
-    "it has no limits, so its checks pass for any network of these types: set limits such as "
-    "accuracy, accuracy_drop and size in its budget"
-)
 
 
 class NotGated(Exception):
@@ -57,8 +52,12 @@ class GateSession:
 
     @cached_property
     def all_models(self) -> dict[str, Model]:
-        """Every model in the folder, by name. Raises ConfigError if a file does not load."""
-        return discover(self.options.models, self.options.project)
+        """Every model in the folder, by name, on the device that this run builds it on.
+
+        Raises ConfigError if a file does not load.
+        """
+        models = discover(self.options.models, self.options.project)
+        return {name: on_device(model, self.options.device) for name, model in models.items()}
 
     @cached_property
     def models(self) -> dict[str, Model]:
@@ -112,7 +111,12 @@ class GateSession:
             return None
         options = self.options
         return read_base(
-            commit, options.project, options.models, self.pipeline.store, self.on_notice
+            commit,
+            options.project,
+            options.models,
+            self.pipeline.store,
+            self.on_notice,
+            device=options.device,
         )
 
     @cached_property
@@ -319,70 +323,3 @@ def _needs(case: Case) -> list[str]:
     if not case.recipe:
         return [BASELINE]
     return [case.recipe.name, case.recipe.reference.name, BASELINE]
-
-
-def _memory_runtime(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Return the runtime that a verdict on the arena is of; the default if there is none."""
-    from litegate.measures.names import Name, on_runtime_name  # late, as in `conclude`
-
-    is_recorded = any(row["measurement"] == on_runtime_name(Name.ARENA, TFLM) for row in rows)
-    return TFLM if is_recorded else XNNPACK
-
-
-def conclude(session: GateSession, run: Run) -> None:
-    """Add recipes, notes and certificates to the verdicts."""
-    # Late: only the end of a run that judged something needs these.
-    from litegate.measures.accuracy.leaks import leaked_sample_notes
-    from litegate.measures.lints.gains import gain_notes
-    from litegate.measures.lints.runtime_differences import (
-        runtime_difference_notes,
-        runtime_refusal_notes,
-    )
-    from litegate.measures.lints.untimed_runtimes import untimed_runtime_notes
-    from litegate.measures.names import RULES, Name, without_runtime
-    from litegate.measures.overview import missing_accuracy_notes, overview, recipe_notes
-    from litegate.measures.runtime_matrix import runtime_rows
-    from litegate.report.loose_limits import loose_limits
-
-    if commit := head(session.options.project):
-        run.head = asdict(commit)
-    judged = dict.fromkeys(row["model"] for row in run.verdicts if row["model"])
-    run.notes += untimed_runtime_notes(session.models[name] for name in judged)
-    for model in (session.models[name] for name in judged):
-        artifacts = session.stored(model)
-        model_rows = [row for row in run.verdicts if row["model"] == model.name]
-        timed = any(
-            row["measurement"].startswith(("latency", Name.REAL_TIME_FACTOR)) for row in model_rows
-        )
-        rows, notes = overview(
-            model, artifacts, BASELINE, timed=timed, memory_on=_memory_runtime(model_rows)
-        )
-        run.recipes += rows
-        run.notes += [*notes, *missing_accuracy_notes(model)]
-        run.notes += recipe_notes(model, artifacts, is_compared=run.base is not None)
-        run.notes += leaked_sample_notes(model, artifacts.values())
-        for recipe in select_recipes(model, session.options.only_recipes):
-            if not recipe.gate and recipe.name in artifacts:
-                shown, budget = artifacts[recipe.name], model.budget_of(recipe)
-                run.notes += runtime_refusal_notes(shown, budget, model_rows)
-        for recipe in gated_recipes(model, session.options.only_recipes):
-            recipe_rows = [row for row in model_rows if row["recipe"] == recipe.name]
-            budget = model.budget_of(recipe)
-            run.notes += loose_limits(budget, recipe_rows)
-            run.notes += session.growth_notes(Case(model=model, recipe=recipe))
-            if candidate := artifacts.get(recipe.name):
-                run.notes += runtime_difference_notes(candidate, budget, recipe_rows)
-                reference = artifacts.get(recipe.reference.name)
-                run.runtimes += runtime_rows(candidate, reference, budget, recipe_rows)
-            subject = f"{model.name}/{recipe.name}"
-            if budget.limits_nothing and all(
-                without_runtime(row["measurement"]) in RULES for row in model_rows
-            ):
-                run.unlimited.append(subject)
-                run.notes.append(f"{subject}: {_UNLIMITED}")
-            same_data = session.with_same_data(Case(model=model, recipe=recipe))
-            gains = gain_notes(recipe_rows, budget.metrics, same_data)
-            run.notes += [f"{subject}: {note}" for note in gains]
-        run.artifacts |= {a.sha256: a.certificate for a in artifacts.values()}
-    if remote := session.pipeline.store.remote:
-        run.notes += remote.rejections

@@ -28,6 +28,7 @@ from litegate.core.git import Commit, models_elsewhere, prefix, worktree
 from litegate.core.import_paths import PACKAGE, own_folders, path_for
 from litegate.regression.check_sources import declared_sources
 from litegate.regression.workflow_files import declared_workflows
+from litegate.spec.training import CPU
 
 _FILES = ("declaration.json",)
 NOTHING: Mapping[str, Any] = {
@@ -68,11 +69,18 @@ class Base:
 
 
 def read_base(
-    commit: Commit, project: Path, models: Path, store: Store, on_notice: Callable[[str], None]
+    commit: Commit,
+    project: Path,
+    models: Path,
+    store: Store,
+    on_notice: Callable[[str], None],
+    *,
+    device: str,
 ) -> Base:
     """Read the declaration of a commit, from the store or with a child process in a worktree.
 
-    `models` is the folder of models of this checkout.
+    `models` is the folder of models of this checkout, `device` its option: a file of the CPU is
+    compared with one of the CPU.
 
     Raises ConfigError if the base's models do not load, or if the base has models, but none in the
     folders that its own settings name.
@@ -80,11 +88,11 @@ def read_base(
     folders = [str(folder.relative_to(project.resolve())) for folder in own_folders(project)]
     # Each version of Python writes source in a normalized layout of its own.
     parts = [commit.sha, prefix(project), _own_source(), folders, sys.version_info[:2]]
-    key = digest_of(parts)
+    key = digest_of([*parts, device])
     declaration = _load(store, key)
     if declaration is None:
         on_notice(f"reading the declarations of the base {commit.short}")
-        declaration = _describe(commit, project, store, key)
+        declaration = _describe(commit, project, store, key, device)
     if not declaration["models"]:
         _refuse_moved(commit, project, models)
     return Base(commit=commit, project=project, declaration=declaration)
@@ -98,7 +106,9 @@ def read_head(project: Path, arguments: Sequence[str]) -> Mapping[str, Any]:
     """
     with TemporaryDirectory() as folder:
         output = Path(folder) / "declaration.json"
-        completed = _run(project, project, output, "this checkout", arguments)
+        completed = _run(
+            _environment(project, project), project, output, "this checkout", arguments
+        )
         if completed.exit_code or not output.is_file():
             raise ConfigError(
                 "cannot collect the models and checks of this checkout",
@@ -150,14 +160,18 @@ def _own_source() -> str:
 
 
 def _run(
-    project: Path, tree: Path, output: Path, subject: str, arguments: Sequence[str] = ()
+    environment: Mapping[str, str],
+    tree: Path,
+    output: Path,
+    subject: str,
+    arguments: Sequence[str] = (),
 ) -> Finished:
     try:
         return run(
             own_module("litegate.gate.describe", str(output), *arguments),
             stdin=b"",
             cwd=tree,
-            env=_environment(project, tree),
+            env=environment,
             timeout=_TIMEOUT,
         )
     except ChildError as error:
@@ -187,12 +201,15 @@ def _load(store: Store, key: str) -> Any:
         return None
 
 
-def _describe(commit: Commit, project: Path, store: Store, key: str) -> Any:
+def _describe(commit: Commit, project: Path, store: Store, key: str, device: str) -> Any:
     with worktree(project, commit) as tree, TemporaryDirectory() as folder:
         if not tree.is_dir():
             return NOTHING
         output = Path(folder) / "declaration.json"
-        completed = _run(project, tree, output, f"the base {commit.short}")
+        environment = _environment(project, tree) | (
+            {"LITEGATE_DEVICE": CPU} if device == CPU else {}
+        )
+        completed = _run(environment, tree, output, f"the base {commit.short}")
         if completed.exit_code or not output.is_file():
             raise ConfigError(
                 f"the models of the base {commit.short} do not load",

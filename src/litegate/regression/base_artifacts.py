@@ -162,6 +162,7 @@ def _build_request(name: str, declared: Mapping[str, Any], tree: Path, recipe: s
         keys=declared["keys"],
         stems=declared["stems"],
         data_key=declared["data"]["key"],
+        device=declared["training"]["device"],
         prebuilt={recipe: File(**file) for recipe, file in declared["prebuilt"].items()},
         start=File(**declared["start"]["file"]) if declared["start"] else None,
         start_digest=declared["start"]["digest"] if declared["start"] else "",

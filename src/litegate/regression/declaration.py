@@ -42,7 +42,7 @@ def declared_model(
         "line": model.line,
         "renamed_from": model.renamed_from,
         "data": _data(model.data, project),
-        "training": asdict(model.training),
+        "training": model.training.spec() | {"device": model.training.device},
         "budget": _limits(model, model.budget),
         "metrics": _metrics(model.budget, project),
         "recipes": {recipe.name: _recipe(model, recipe, project, keys) for recipe in model.recipes},

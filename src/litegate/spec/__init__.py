@@ -7,7 +7,7 @@ docstring, so that loading a model file does not import NumPy.
 from litegate.spec.artifact import Artifact, Evaluation
 from litegate.spec.budget import ACCURACY_LIMITS, Budget, Regression
 from litegate.spec.metric import Better, Metric, MetricKind
-from litegate.spec.model import Data, DataLocations, File, Model, Splits, Training
+from litegate.spec.model import Data, DataLocations, File, Model, Splits
 from litegate.spec.recipe import IO_TYPES, Clustering, Kind, Pruning, Recipe
 from litegate.spec.runtimes import Command
 from litegate.spec.samples import (
@@ -23,6 +23,7 @@ from litegate.spec.samples import (
     map_samples,
 )
 from litegate.spec.sequences import Detector, Frames
+from litegate.spec.training import Resources, Training
 from litegate.spec.vela import Vela
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "Pruning",
     "Recipe",
     "Regression",
+    "Resources",
     "Samples",
     "Sequences",
     "Splits",

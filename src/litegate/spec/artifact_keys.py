@@ -9,7 +9,6 @@ import hashlib
 import inspect
 import textwrap
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +38,7 @@ def artifact_stem(model: Model, recipe: Recipe, project: Path, *, start: str = "
     inputs = {
         "source": module_digest(model.file, project),
         "builder": model.build.__qualname__,
-        "training": asdict(model.training),
+        "training": model.training.spec(),
         "recipe": recipe.spec(),
         "data": data_key(model.data, project),
     }

@@ -14,8 +14,9 @@ from typing import Any, NoReturn
 from litegate.core.errors import ConfigError
 from litegate.spec.budget import ACCURACY_LIMITS, Budget
 from litegate.spec.metric import Metric
-from litegate.spec.model import Data, File, Model, Training
+from litegate.spec.model import Data, File, Model
 from litegate.spec.recipe import BASELINE, QUANTIZER_KINDS, Kind, Recipe, default_port_type
+from litegate.spec.training import Training
 
 NO_BUDGET = Budget()
 AS_IT_IS = Training(epochs=0)

@@ -1,10 +1,10 @@
-"""Define Model and its parts: training, data set, splits, files."""
+"""Define Model and its parts: data set, splits, files."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, final
 
@@ -14,52 +14,10 @@ from litegate.spec.recipe import Kind, Recipe
 from litegate.spec.runtimes import Command
 from litegate.spec.samples import Array, Domain, Samples, Stream
 from litegate.spec.sequences import Frames
+from litegate.spec.training import DECLARED, Training
 
 SLICE = "slices."
 """Prefix of the names of slices in `Data.digests`."""
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Training:
-    """Hyperparameters of the training; every field is part of an artifact's key."""
-
-    epochs: int = 1
-    """Passes over the training split; 0 keeps the weights that the builder returns. The default is
-    that of Keras's `fit`."""
-    batch_size: int = 32
-    """Samples of a training step; the default is that of Keras's `fit`."""
-    seed: int = 7
-    """Seeds the initial weights, the order of the batches and every random layer.
-
-    The number is arbitrary; it is fixed, so that a build gives the same bytes again."""
-    optimizer: str = "adam"
-    """Name of a Keras optimizer."""
-    learning_rate: float | None = None
-    """None: the optimizer's default."""
-    fine_tune_learning_rate: float | None = None
-    """Learning rate of fine-tuning, also of the reference's extra epochs; None: `learning_rate`."""
-    loss: str | Mapping[str, str] = "sparse_categorical_crossentropy"
-    """Name of a Keras loss; for several outputs one for all, or a mapping from each output."""
-    from_logits: bool = True
-    """For a cross-entropy: True if the network's last layer has no softmax."""
-    threads: int = 1
-    """Threads of one operation. Fixed, since the order of float sums decides the file's bytes; one
-    by default, because every machine has it. More train faster, and give other bytes."""
-
-    def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "threads", "seed"):
-            if not isinstance(getattr(self, name), int):
-                raise ConfigError(
-                    f"Training({name}=...) must be a whole number", got=repr(getattr(self, name))
-                )
-        for name, least in (("epochs", 0), ("batch_size", 1), ("threads", 1)):
-            if getattr(self, name) < least:
-                raise ConfigError(
-                    f"Training({name}=...) must be at least {least}", got=str(getattr(self, name))
-                )
-        if self.seed < 0:
-            raise ConfigError("Training(seed=...) must not be negative", got=str(self.seed))
 
 
 @final
@@ -248,6 +206,8 @@ class Model:
     empty for a model that is built."""
     start: File | None = None
     """The trained network that the recipes start from, instead of a builder's."""
+    is_moved: bool = False
+    """True if it is built on another device than the declared one."""
 
     @property
     def external_files(self) -> tuple[File, ...]:
@@ -282,3 +242,10 @@ class Model:
         baseline = Recipe(name="float32", kind=Kind.FLOAT32, gate=False)
         implied = (baseline, *(recipe.reference for recipe in self.recipes))
         return {recipe.name: recipe for recipe in (*implied, *self.recipes)}[name]
+
+
+def on_device(model: Model, device: str) -> Model:
+    """Return the model as it is built with `--litegate-device DEVICE`."""
+    if device in (DECLARED, model.training.device):
+        return model
+    return replace(model, training=replace(model.training, device=device), is_moved=True)

@@ -78,6 +78,7 @@ def test_request_survives_the_pipe(cache: Path | None) -> None:
         recipes=("float32", "float32+1"),
         locations=DataLocations(directory=Path("/d"), cache=cache),
         staging=Path("/s"),
+        device="gpu",
     )
     assert Request.decode(request.encode()) == request
 

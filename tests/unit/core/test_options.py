@@ -150,3 +150,11 @@ def test_settings_that_cannot_be_read_are_an_error(tmp_path, name, text):
     (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(ConfigError, match="cannot be read"):
         settings(tmp_path)
+
+
+def test_models_are_built_on_the_declared_device_or_the_cpu():
+    """A GPU cannot be had by an option: the model declares it."""
+    assert parse(HERE, {}, {}, {}).device == "declared"
+    assert parse(HERE, {}, {}, {"LITEGATE_DEVICE": "cpu"}).device == "cpu"
+    with pytest.raises(ConfigError, match=r"LITEGATE_DEVICE[\s\S]*declared or cpu[\s\S]*gpu"):
+        parse(HERE, {}, {}, {"LITEGATE_DEVICE": "gpu"})

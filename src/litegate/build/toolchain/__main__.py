@@ -21,8 +21,8 @@ def main() -> None:
     """Read a request, build it, report the result, and exit without TensorFlow's slow teardown."""
     requests, reports = _private_pipes()
     _enable_stack_dumps()
-    set_flags()
     request = Request.decode(requests.readline())
+    set_flags(request.device)
     threading.Thread(target=_end_with_parent, args=(requests,), daemon=True).start()
     report = Reporter(reports)
     try:

@@ -38,16 +38,16 @@ def build(request: Request, report: Reporter) -> None:
     check_versions()
     model = _model(request)
     recipes = [_recipe(model, name) for name in request.recipes]
-    threads = model.training.threads
+    threads, device = model.training.threads, model.training.device
     if is_tensorflow_imported():  # by the model's file: set its threads before it computes
-        load_frameworks(threads)
+        load_frameworks(threads, device=device)
     fix_threads(threads)
     locations = replace(request.locations, project=request.project)
     splits = prepare(model.data, locations, request.staging / "evaluation", report.alive)
     _check_trainable(model, splits)
     save_evaluation(splits, request.staging / "evaluation")
     report.stage(recipes[0].name, "load", shared=True)
-    frameworks = load_frameworks(threads, fixed=True)
+    frameworks = load_frameworks(threads, device=device, fixed=True)
     samples = to_tensors(frameworks, splits)
     del splits  # frees the arrays, which the tensors are copies of
     graph = None
@@ -90,15 +90,19 @@ def _model(request: Request) -> Model:
             f"{request.file.name} declares no model {request.model}",
             expected=", ".join(sorted(models)) or "at least one model",
         )
-    model = _seeded(models[request.model], request.seed)
+    model = _as_requested(models[request.model], request)
     if request.is_base:
         return model
     demand_declared(model, model.reads, request.project)
     return watched(model, request.project)
 
 
-def _seeded(model: Model, seed: int | None) -> Model:
-    return model if seed is None else replace(model, training=replace(model.training, seed=seed))
+def _as_requested(model: Model, request: Request) -> Model:
+    """Return the model with the seed and the device of the request."""
+    training = replace(model.training, device=request.device)
+    if request.seed is not None:
+        training = replace(training, seed=request.seed)
+    return replace(model, training=training)
 
 
 def _recipe(model: Model, name: str) -> Recipe:

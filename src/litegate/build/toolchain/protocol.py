@@ -13,6 +13,7 @@ from typing import Any, ClassVar, final
 
 from litegate.core.escaping import excerpt
 from litegate.spec import DataLocations
+from litegate.spec.training import CPU
 
 CONVERTED = "converted.tflite"
 """The converter's output, in the recipe's folder, if the recipe strips its `.tflite`."""
@@ -40,6 +41,8 @@ class Request:
     """An empty folder; each recipe's files are written to a folder in it."""
     seed: int | None = None
     """Replaces the model's own seed, unless None."""
+    device: str = CPU
+    """Replaces the model's own device."""
     is_base: bool = False
     """True for a commit that cannot be corrected any more: it may read undeclared files."""
 
@@ -53,6 +56,7 @@ class Request:
             "recipes": self.recipes,
             "locations": {k: None if path is None else str(path) for k, path in paths.items()},
             "staging": str(self.staging),
+            "device": self.device,
             "is_base": self.is_base,
         }
         return _line(fields | ({} if self.seed is None else {"seed": self.seed}))
@@ -70,6 +74,7 @@ class Request:
             locations=DataLocations(**paths),
             staging=Path(fields["staging"]),
             seed=fields.get("seed"),
+            device=fields["device"],
             is_base=fields["is_base"],
         )
 

@@ -10,7 +10,7 @@ import json
 import shutil
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
@@ -232,7 +232,7 @@ def _write(
         machine_facts(QUANTIZER_PINS)
         | {
             "model": model.name,
-            "training": asdict(model.training),
+            "training": model.training.spec(),
             "recipe": recipe.spec(),
             "seed": model.training.seed,
             "float": digest(source / _MODEL),

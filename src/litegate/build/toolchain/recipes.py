@@ -201,10 +201,10 @@ class RecipeBuilder:
         folder = self.staging / recipe.name
         folder.mkdir()
         certificate = (
-            environment_facts()
+            environment_facts(self.frameworks)
             | {
                 "model": self.model.name,
-                "training": asdict(self.model.training),
+                "training": self.model.training.spec(),
                 "recipe": recipe.spec(),
                 "seed": self.model.training.seed,
                 "threads": self.model.training.threads,
