@@ -16,21 +16,19 @@ from litegate.build.certificate import (
     CERTIFICATE,
     HISTORY,
     MODEL,
-    certify,
     demand_bytes,
     demand_origin,
     read_json,
 )
+from litegate.build.child_builder import ChildBuilder
 from litegate.build.external_files import ExternalFiles
 from litegate.build.key_cache import KeyCache
 from litegate.build.store import BUILDS, EVALUATIONS, Store
 from litegate.build.store_arrays import (
     KERAS,
-    SAMPLES,
     stored_evaluation,
     stored_keras_outputs,
 )
-from litegate.build.toolchain.protocol import CONVERTED, FLOAT, START
 from litegate.core.errors import (
     BuildError,
     ConfigError,
@@ -39,7 +37,6 @@ from litegate.core.errors import (
     StoreCorrupt,
 )
 from litegate.core.files import shown_path
-from litegate.data.array_files import load
 from litegate.data.digests import name_model
 from litegate.measures.lints.saturation import demand_representable
 from litegate.spec import Artifact, DataLocations, Evaluation, Model
@@ -83,6 +80,17 @@ class Pipeline:
             locations=self.locations,
             timeout=self.timeout,
             on_notice=self.on_notice,
+        )
+
+    @cached_property
+    def child(self) -> ChildBuilder:
+        """Builds artifacts on this machine."""
+        return ChildBuilder(
+            store=self.store,
+            project=self.project,
+            external_files=self.external_files,
+            timeout=self.timeout,
+            on_event=self.on_event,
         )
 
     def key(self, model: Model, recipe: str) -> str:
@@ -230,60 +238,13 @@ class Pipeline:
                 start_digest=self.start_digest(model),
                 float_key=float_key,
             )
-            error = self._run_child(request, _one_recipe_per_key(keys))
+            error = self.child.run(request, _one_recipe_per_key(keys))
             unbuilt = [name for name in pending if not self._find_into(built, model, name)]
             if error is None and unbuilt:
                 error = BuildError(f"the build of {model.name} ended without {', '.join(unbuilt)}")
             failed = unbuilt if _concerns_all(error, unbuilt) else [getattr(error, "recipe", "")]
             built |= {name: error for name in failed if error}
             pending = [name for name in unbuilt if name not in failed]
-
-    def _run_child(self, request: BuildRequest, recipes: tuple[str, ...]) -> LitegateError | None:
-        with self.store.staging() as staging:
-            child_request = process.Request(
-                file=request.file,
-                project=request.project,
-                model=request.model,
-                recipes=recipes,
-                locations=self.locations,
-                staging=staging,
-                seed=request.seed,
-                device=request.device,
-                is_base=request.project != self.project,
-            )
-
-            def on_event(event: process.Event) -> None:
-                self.on_event(request.model, event)
-                if isinstance(event, process.Ready):
-                    self._put(request, event.recipe, staging)
-
-            try:
-                if request.float_key:
-                    self.store.copy(BUILDS, request.float_key, staging / FLOAT)
-                elif request.start:
-                    self.external_files.copy_start(
-                        request.start,
-                        request.start_digest,
-                        staging / START,
-                        replace(self.locations, project=request.project),
-                    )
-                process.build(child_request, on_event, self.timeout)
-            except LitegateError as error:
-                return error
-        return None
-
-    def _put(self, request: BuildRequest, recipe: str, staging: Path) -> None:
-        samples = _all_files(staging / "evaluation")
-        if (staging / recipe / CONVERTED).exists():
-            _demand_same_answers(request, recipe, staging)
-        # The split before the artifact: a run that is killed between must not leave an artifact
-        # that looks complete and has nothing to be judged on.
-        self.store.put(EVALUATIONS, request.data_key, samples)
-        files = _all_files(staging / recipe)
-        files.pop(CONVERTED, None)
-        key, stem = request.keys[recipe], request.stems[recipe]
-        certify(files, key, stem)
-        self.store.put(BUILDS, key, files, stem=stem)
 
     def find_by_key(
         self, model: Model, recipe: str, key: str, *, signature: str = "", prebuilt: bool = False
@@ -318,7 +279,7 @@ class Pipeline:
         notice = f"waiting for another run that is building the base's {request.model}"
         with self.store.lock([key], lambda: self.on_notice(notice)):
             if not self.store.has(BUILDS, key):
-                error = self._run_child(request, (recipe,))
+                error = self.child.run(request, (recipe,))
                 if error:
                     raise error
 
@@ -357,25 +318,6 @@ class Pipeline:
                 files, key, model.data, is_training_known=not model.prebuilt
             )
         return self._evaluations[place]
-
-
-def _demand_same_answers(request: BuildRequest, recipe: str, staging: Path) -> None:
-    """Raise BuildError for this recipe if stripping changed the file's outputs."""
-    # Late: only a recipe with `strip` that was just built needs it.
-    from litegate.runtimes.equivalence import demand_same_outputs
-
-    converted, stripped = (staging / recipe / name for name in (CONVERTED, MODEL))
-    samples = load(staging / "evaluation", SAMPLES)
-    subject = f"{request.model}/{recipe}"
-    try:
-        demand_same_outputs(converted.read_bytes(), stripped.read_bytes(), samples, subject=subject)
-    except BuildError as error:
-        error.recipe, error.shared = recipe, False
-        raise
-
-
-def _all_files(folder: Path) -> dict[str, Path]:
-    return {path.name: path for path in folder.iterdir() if path.is_file()}
 
 
 def _by_tool(model: Model, names: list[str]) -> dict[bool, list[str]]:

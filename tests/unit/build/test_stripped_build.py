@@ -50,7 +50,7 @@ class Built:
 
     def take(self):
         """As the pipeline does when the child says that the recipe is ready."""
-        self.pipeline._put(self.target, RECIPE, self.staging)
+        self.pipeline.child._put(self.target, RECIPE, self.staging)
 
 
 @pytest.fixture
