@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +22,7 @@ from litegate.build.certificate import (
     read_json,
 )
 from litegate.build.child_builder import ChildBuilder
+from litegate.build.cluster.job import Builder, Job, Outcomes, job_for
 from litegate.build.external_files import ExternalFiles
 from litegate.build.key_cache import KeyCache
 from litegate.build.store import BUILDS, EVALUATIONS, Store
@@ -64,6 +66,8 @@ class Pipeline:
     """Called with the model's name and each event that the tool chain reports."""
     on_notice: Callable[[str], None]
     """Called with a line to print: waiting for another run, or rebuilding a damaged artifact."""
+    builder: Builder | None = None
+    """Builds on other machines; None for this one. The base's artifacts are always built here."""
     _toolchain: str = field(default="", init=False)
     _evaluations: dict[tuple[str, bool], Evaluation] = field(default_factory=dict, init=False)
     _found: dict[tuple[str, str, str], Artifact] = field(default_factory=dict, init=False)
@@ -156,15 +160,59 @@ class Pipeline:
                 error.name_place(shown_path(model.file, self.project.resolve()), model.line)
         return built
 
-    def _ensure(self, model: Model, names: list[str]) -> dict[str, Built]:
+    def prepare(self, wanted: Iterable[tuple[Model, Iterable[str]]]) -> None:
+        """Build what several models lack on other machines, all at once.
+
+        Does nothing if models are built on this machine: `ensure` builds one after another.
+        """
+        if self.builder:
+            lacking = [(model, self._stored(model, list(names))[1]) for model, names in wanted]
+            self._build_elsewhere(lacking)
+
+    def _stored(self, model: Model, names: list[str]) -> tuple[dict[str, Built], list[str]]:
+        """Return what need not be built, or cannot be, by recipe, and the other recipes."""
         try:
             demand_declared(model, model.reads, self.project)
         except ConfigError as error:
-            return dict.fromkeys(names, error)
+            return dict.fromkeys(names, error), []
         ready_made = self._ensure_prebuilt(model) if model.prebuilt else {}
         built = {name: ready_made[name] for name in names if name in ready_made}
         missing = [name for name in names if name not in built]
-        missing = [name for name in missing if not self._find_into(built, model, name)]
+        return built, [name for name in missing if not self._find_into(built, model, name)]
+
+    def _build_elsewhere(self, lacking: Iterable[tuple[Model, list[str]]]) -> Outcomes:
+        """Let the builder build recipes; `_collect` returns errors of their keys."""
+        jobs: list[Job] = []
+        for model, names in lacking:
+            with suppress(LitegateError):
+                keys = {name: self.key(model, name) for name in names}
+                jobs += [job_for(model, keys, self.project)] if keys else []
+        outcomes = self.builder.build(jobs) if self.builder and jobs else {}
+        if self.store.remote and jobs:
+            self.store.remote.look_again()
+        return outcomes
+
+    def _collect(self, model: Model, names: list[str], outcomes: Outcomes) -> dict[str, Built]:
+        """Return the artifacts that the builder has put into the store, or its errors."""
+        built: dict[str, Built] = {}
+        for name in names:
+            try:
+                error = outcomes.get((model.name, self.key(model, name)))
+                if error:
+                    raise error
+                if not self._find_into(built, model, name):
+                    raise BuildError(
+                        f"{model.name}/{name} was built elsewhere, but is not in the store",
+                        remedy="check that this machine and the workers use one store",
+                    )
+            except LitegateError as error_of_recipe:
+                built[name] = error_of_recipe
+        return built
+
+    def _ensure(self, model: Model, names: list[str]) -> dict[str, Built]:
+        built, missing = self._stored(model, names)
+        if self.builder and missing:
+            return built | self._collect(model, missing, self._build_elsewhere([(model, missing)]))
         for is_quantized, group in _by_tool(model, missing).items():
             try:
                 float_key = self._float_key(model) if is_quantized else ""

@@ -95,7 +95,7 @@ class RemoteStore:
         self.url, self.bucket = url, Bucket(url)
         self.incidents = Incidents()
         self._is_required, self._on_notice = required, on_notice
-        self._public_key, self._private_key = public_key, private_key
+        self.public_key, self._private_key = public_key, private_key
         self._is_usable = True
         self._error: tuple[str, BucketError] | None = None
         """The first failure of a required store: no later request waits for it again."""
@@ -132,6 +132,11 @@ class RemoteStore:
                 got="it is set to read-only, or its entries are signed and there is no private key",
                 remedy=f"leave out LITEGATE_STORE_READONLY, or set {PRIVATE_KEY}",
             )
+
+    def look_again(self) -> None:
+        """Forget which entries were missing: another machine has written some for this run."""
+        self._absent.clear()
+        self._listings = {group: Listing(self.bucket, group) for group in GROUPS}
 
     def refused_objects(self) -> list[str]:
         """Return the paths of the objects that were read and had other bytes than their name."""
@@ -202,7 +207,7 @@ class RemoteStore:
 
     def _encoded(self, group: str, manifest: Manifest) -> bytes:
         """Return a manifest's bytes, signed if the store's entries are signed."""
-        if self._public_key:
+        if self.public_key:
             manifest = replace(manifest, signature=sign(group, manifest, self._private_key))
         return manifest.encode()
 
@@ -226,7 +231,7 @@ class RemoteStore:
     ) -> tuple[Manifest, dict[str, Path]]:
         """Get the files that a manifest lists. Raises StoreCorrupt if it must not be used."""
         manifest = parse_manifest(content, key, manifest_path(group, key))
-        if self._public_key and not is_signed(group, manifest, self._public_key):
+        if self.public_key and not is_signed(group, manifest, self.public_key):
             raise StoreCorrupt("not signed with the key of litegate_store_public_key")
         files = {name: folder / digest for name, digest in manifest.files.items()}
         for digest in dict.fromkeys(manifest.files.values()):

@@ -87,6 +87,7 @@ def _measured(session: GateSession, model: Model, recipe: Recipe, count: int) ->
     built = []
     correct = []
     start = time.monotonic()
+    session.pipeline.prepare((_seeded(model, seed), [recipe.name]) for seed in seeds)
     for count_done, seed in enumerate(seeds, start=1):
         built.append(_built(session, _seeded(model, seed), recipe.name))
         marked = answers(built[-1]).right

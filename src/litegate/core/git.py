@@ -166,6 +166,15 @@ def tracked_in(folder: Path) -> Path | None:
     return folder / files[0] if files else None
 
 
+def tracked_files(folder: Path) -> list[str]:
+    """List the files that git tracks below a folder, relative to it.
+
+    Raises ConfigError outside of git.
+    """
+    repository_root(folder)
+    return _tracked(folder, ".")
+
+
 def _tracked(folder: Path, name: str) -> list[str]:
     """List the files of the index below a path, relative to `folder`."""
     files = _git(folder, "--literal-pathspecs", "ls-files", "-z", "--", name) or ""

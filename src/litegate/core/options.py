@@ -1,4 +1,4 @@
-"""Declare the options of the gate, and parse them into one object."""
+"""Parse the options of the gate into one object."""
 
 from __future__ import annotations
 
@@ -9,258 +9,10 @@ from pathlib import Path
 from typing import Any, final
 
 from litegate.core.errors import ConfigError
-from litegate.core.option import (
-    Option,
-    one_of,
-    parse_count,
-    parse_folder,
-    parse_names,
-    parse_path,
-    parse_path_or_url,
-    parse_seconds,
-    parse_switch,
-)
+from litegate.core.option import Option
+from litegate.core.option_table import OPTIONS
 
-OPTIONS = (
-    Option(
-        name="litegate_model",
-        parse=parse_names,
-        allowed="names of models",
-        default="",
-        help="gate only this model (may be given several times)",
-        metavar="NAME",
-        repeated=True,
-    ),
-    Option(
-        name="litegate_recipe",
-        parse=parse_names,
-        allowed="names of recipes",
-        default="",
-        help="build and gate only this recipe and its reference (may be given several times)",
-        metavar="NAME",
-        repeated=True,
-    ),
-    Option(
-        name="litegate_runtime",
-        parse=parse_names,
-        allowed="names of runtimes",
-        default="",
-        help="judge answers only on this runtime (may be given several times)",
-        metavar="NAME",
-        repeated=True,
-    ),
-    Option(
-        name="litegate_runtime_samples",
-        parse=parse_count,
-        allowed="a whole number of samples, 0 for all",
-        default="0",
-        help="judge at most this many samples on runtimes besides the default; checks that may "
-        "stop early choose their own",
-        env="LITEGATE_RUNTIME_SAMPLES",
-        metavar="N",
-    ),
-    Option(
-        name="litegate_against",
-        parse=str.strip,
-        refuses_empty=True,
-        allowed="a git ref, auto or none",
-        default="none",
-        help="compare the change with its merge base with this ref; auto finds the target branch",
-        metavar="REF",
-        dropped="litegate_",
-        personal=True,
-    ),
-    Option(
-        name="litegate_anchor",
-        parse=str.strip,
-        refuses_empty=True,
-        allowed="a git ref or none",
-        default="none",
-        help="also compare models with this pinned commit, such as the tag of the last release",
-        metavar="REF",
-        dropped="litegate_",
-    ),
-    Option(
-        name="litegate_strict",
-        parse=parse_switch,
-        allowed="true or false",
-        default="false",
-        help="inconclusive verdicts fail the run",
-    ),
-    Option(
-        name="litegate_store",
-        parse=parse_path_or_url,
-        allowed="a folder, or a bucket as s3://BUCKET/PREFIX, az://CONTAINER/PREFIX or "
-        "gs://BUCKET/PREFIX",
-        default=".litegate/store",
-        help="folder or bucket of built artifacts",
-        env="LITEGATE_STORE",
-        metavar="DIR",
-        personal=True,
-    ),
-    Option(
-        name="litegate_cache",
-        parse=parse_path,
-        allowed="a folder",
-        default=".litegate/store",
-        help="folder of local copies, if the store is a bucket",
-        env="LITEGATE_CACHE",
-        metavar="DIR",
-        personal=True,
-    ),
-    Option(
-        name="litegate_store_readonly",
-        parse=parse_switch,
-        allowed="true or false",
-        default="false",
-        help="write nothing to the bucket",
-        env="LITEGATE_STORE_READONLY",
-        personal=True,
-    ),
-    Option(
-        name="litegate_store_public_key",
-        parse=str.strip,
-        allowed="a public key of `litegate store keygen`",
-        default="",
-        help="use only entries of the bucket that the private key of this public key has signed",
-        metavar="KEY",
-    ),
-    Option(
-        name="litegate_store_required",
-        parse=parse_switch,
-        allowed="true or false",
-        default="false",
-        help="fail if the bucket cannot be used, instead of going on with the folder",
-        env="LITEGATE_STORE_REQUIRED",
-        personal=True,
-    ),
-    Option(
-        name="litegate_data",
-        parse=parse_folder,
-        allowed="a folder",
-        default="",
-        help="folder that is searched first for data sets",
-        env="LITEGATE_DATA",
-        metavar="DIR",
-        personal=True,
-    ),
-    Option(
-        name="litegate_report",
-        parse=parse_path,
-        allowed="a folder",
-        default=".litegate/report",
-        help="folder for report.json, report.html and failing inputs",
-        metavar="DIR",
-        personal=True,
-    ),
-    Option(
-        name="litegate_history",
-        parse=parse_path,
-        allowed="a folder",
-        default=".litegate/history",
-        help="folder for the verdicts of each commit, which the page shows over time",
-        metavar="DIR",
-        personal=True,
-    ),
-    Option(
-        name="litegate_device",
-        parse=one_of("declared", "cpu"),
-        allowed="declared or cpu",
-        default="declared",
-        help="cpu builds models on the CPU that declare a GPU",
-        env="LITEGATE_DEVICE",
-        metavar="DEVICE",
-        personal=True,
-    ),
-    Option(
-        name="litegate_build_timeout",
-        parse=parse_seconds,
-        allowed="seconds above 0",
-        # A hung build blocks CI for so long. Steps that report no progress must take less time:
-        # loading data, quantization, conversion, the user's builder.
-        default="600",
-        help="stop a build that reports no progress for this long",
-        metavar="SECONDS",
-        personal=True,
-    ),
-    Option(
-        name="litegate_lock_timeout",
-        parse=parse_seconds,
-        allowed="seconds above 0",
-        # Another run may hold a lock of the store while it trains.
-        default="3600",
-        help="stop waiting for another run's lock of the store after this long",
-        metavar="SECONDS",
-        personal=True,
-    ),
-    Option(
-        name="litegate_prove",
-        parse=parse_switch,
-        allowed="true or false",
-        default="false",
-        help="plant known faults in accepted artifacts, and report which of them the checks notice",
-        dropped="litegate_",
-        personal=True,
-    ),
-    Option(
-        name="litegate_prove_family",
-        parse=parse_names,
-        allowed="families of faults",
-        default="",
-        help="with --prove, plant only the faults of this family (may be given several times)",
-        metavar="FAMILY",
-        repeated=True,
-        dropped="litegate_",
-        personal=True,
-    ),
-    Option(
-        name="litegate_prove_seed",
-        parse=int,
-        allowed="a whole number",
-        default="0",
-        help="with --prove, the random seed of the faults",
-        metavar="N",
-        dropped="litegate_",
-        personal=True,
-    ),
-    Option(
-        name="litegate_prove_budget",
-        parse=parse_seconds,
-        allowed="seconds above 0",
-        default="300",
-        help="with --prove, time limit for one candidate; faults not tried by then are "
-        "reported as a failure",
-        metavar="SECONDS",
-        dropped="litegate_",
-        personal=True,
-    ),
-    Option(
-        name="litegate_prove_full",
-        parse=parse_switch,
-        allowed="true or false",
-        default="false",
-        help="with --prove, try more (takes hours): latency under every fault, 100 "
-        "comparisons of identical models, 20 rebuilds from other seeds",
-        dropped="litegate_",
-        personal=True,
-    ),
-    Option(
-        name="litegate_checks",
-        parse=parse_path,
-        allowed="a folder",
-        default="checks",
-        help="folder of checks; litegate acts only on tests in it",
-        metavar="DIR",
-    ),
-    Option(
-        name="litegate_models",
-        parse=parse_path,
-        allowed="a folder",
-        default="models",
-        help="folder of model files",
-        metavar="DIR",
-    ),
-)
+__all__ = ["OPTIONS", "GateOptions", "parse"]
 
 
 @final
@@ -296,6 +48,10 @@ class GateOptions:
     strict: bool
     device: str
     """"cpu" if all models are built on the CPU; else "declared"."""
+    builder: str
+    """"local" or "ray"."""
+    ray_wait: float
+    """Time limit in seconds for waiting until a node has a build's resources."""
     build_timeout: float
     lock_timeout: float
     """Time limit in seconds for waiting for a lock of the store."""
@@ -340,6 +96,8 @@ def parse(
         anchor=read["litegate_anchor"],
         strict=read["litegate_strict"],
         device=read["litegate_device"],
+        builder=read["litegate_builder"],
+        ray_wait=read["litegate_ray_wait"],
         build_timeout=read["litegate_build_timeout"],
         lock_timeout=read["litegate_lock_timeout"],
         prove=read["litegate_prove"],

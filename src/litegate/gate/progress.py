@@ -28,7 +28,10 @@ class Progress:
     _ready: bool = False
     _live: bool = False
     _has_live_line: bool = False
-    _stage: tuple[str, ...] = ()
+    _shown: dict[str, tuple[tuple[str, ...], float]] = field(default_factory=dict)
+    """The stage of each model's last line, and the time of that line."""
+    _running: dict[str, str] = field(default_factory=dict)
+    """Where each model's build stands: several run at once on a cluster."""
     _last: float = 0.0
     _notices: list[str] = field(default_factory=list)
 
@@ -59,19 +62,21 @@ class Progress:
         self._line(notice)
 
     def on_event(self, model: str, event: process.Event) -> None:
-        """Show where a build stands."""
+        """Show where a build stands; on a live line where all builds stand."""
         if isinstance(event, process.Ready):
+            self._running.pop(model, None)
             return
-        whose = f"{model}/{event.recipe}" if event.recipe else model
-        line = plain(f"{whose}: {_words(event)}")
-        now = time.monotonic()
-        stage = (model, event.recipe, event.stage)
+        subject = f"{model}/{event.recipe}" if event.recipe else model
+        line = plain(f"{subject}: {_words(event)}")
+        self._running[model] = line
         if self._live:
-            self._rewrite(line)
-        elif stage != self._stage or now - self._last > EVERY:
+            self._rewrite(" | ".join(self._running.values()) if event.worker else line)
+            return
+        now, stage = time.monotonic(), (event.recipe, event.stage, event.worker)
+        last_stage, last = self._shown.get(model, ((), -EVERY))
+        if stage != last_stage or now - last > EVERY:
             self._line(line)
-            self._last = now
-        self._stage = stage
+            self._shown[model] = (stage, now)
 
     def on_step(self, step: str) -> None:
         """Show how far a long piece of work has come."""
@@ -117,9 +122,10 @@ def _words(event: process.Stage | process.Progress) -> str:
 
     There is no estimate after the first step, which compiles the network: it would be hours.
     """
+    on = f" on {event.worker}" if event.worker else ""
     if isinstance(event, process.Stage):
-        return event.stage
+        return f"{event.stage}{on}"
     done = f"{event.stage} epoch {event.epoch}/{event.epochs} step {event.step}/{event.steps}"
     right = "" if event.accuracy is None else f", accuracy {event.accuracy:.4f}"
     left = "" if event.step == 1 < event.steps else f", {event.eta:.0f} s left"
-    return f"{done}, loss {event.loss:.4f}{right}{left}"
+    return f"{done}, loss {event.loss:.4f}{right}{left}{on}"

@@ -15,7 +15,7 @@ from litegate.core.git import Commit
 from litegate.core.options import GateOptions
 from litegate.core.units import text
 from litegate.gate.environment import describe
-from litegate.gate.store_access import open_store
+from litegate.gate.store_access import open_builder, open_store
 from litegate.regression.base import Base, read_base
 from litegate.regression.base_artifacts import Counterpart
 from litegate.regression.base_commit import merge_base, resolve
@@ -77,9 +77,10 @@ class GateSession:
     @cached_property
     def pipeline(self) -> Pipeline:
         """Finds artifacts in the store and builds the missing ones."""
-        options = self.options
+        options, notice = self.options, self.on_wait or self.on_notice
+        store = open_store(options, lambda: self._base_commit, notice)
         return Pipeline(
-            store=open_store(options, lambda: self._base_commit, self.on_wait or self.on_notice),
+            store=store,
             project=options.project,
             locations=DataLocations(
                 directory=options.data,
@@ -89,6 +90,7 @@ class GateSession:
             timeout=options.build_timeout,
             on_event=self.on_event,
             on_notice=self.on_notice,
+            builder=open_builder(options, store, self.on_event, notice),
         )
 
     @cached_property
@@ -231,9 +233,11 @@ class GateSession:
         for case in cases:
             wanted.setdefault(case.model.name, {}).update(dict.fromkeys(_needs(case)))
         for name, recipes in wanted.items():
-            model = self.models[name]
-            shown = (recipe.name for recipe in select_recipes(model, self.options.only_recipes))
-            self._ensure(model, dict.fromkeys([*recipes, *shown]))
+            shown = select_recipes(self.models[name], self.options.only_recipes)
+            recipes.update(dict.fromkeys(recipe.name for recipe in shown))
+        self.pipeline.prepare((self.models[name], recipes) for name, recipes in wanted.items())
+        for name, recipes in wanted.items():
+            self._ensure(self.models[name], recipes)
 
     def artifact(self, model: Model, recipe: str) -> Artifact:
         """Return one artifact, built if the store does not have it.

@@ -1,13 +1,17 @@
-"""Open the store of a run, and refuse one that a change could have brought."""
+"""Open the store of a run and its builder, and refuse a store that a change could have brought."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
 
+from litegate.build.cluster.job import Builder, WorkerSettings
+from litegate.build.process import Event
 from litegate.build.store import Store
 from litegate.core.errors import StoreError
 from litegate.core.git import Commit, tracked_in
+from litegate.core.import_paths import own_folders
+from litegate.core.option_table import LOCAL
 from litegate.core.options import GateOptions
 from litegate.gate.project_settings import committed_settings
 from litegate.regression.base_commit import NONE
@@ -37,6 +41,38 @@ def open_store(
         )
     return Store(
         options.store, remote=remote, lock_timeout=options.lock_timeout, on_notice=on_notice
+    )
+
+
+def open_builder(
+    options: GateOptions,
+    store: Store,
+    on_event: Callable[[str, Event], None],
+    on_notice: Callable[[str], None],
+) -> Builder | None:
+    """Return what builds on other machines into a store; None if this machine builds."""
+    if options.builder == LOCAL:
+        return None
+    # Late: most runs build here.
+    from litegate.build.cluster.ray_builder import RayBuilder
+
+    root = options.project.resolve()
+    return RayBuilder(
+        store=store,
+        settings=WorkerSettings(
+            remote=options.remote,
+            store="" if options.remote else str(options.store.resolve()),
+            is_readonly=bool(options.remote) and options.store_readonly,
+            public_key=store.remote.public_key if store.remote else "",
+            data=str(options.data.resolve()) if options.data else "",
+            import_folders=tuple(str(it.relative_to(root)) for it in own_folders(root)),
+            build_timeout=options.build_timeout,
+            lock_timeout=options.lock_timeout,
+        ),
+        project=options.project,
+        wait=options.ray_wait,
+        on_event=on_event,
+        on_notice=on_notice,
     )
 
 

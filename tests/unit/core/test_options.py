@@ -158,3 +158,14 @@ def test_models_are_built_on_the_declared_device_or_the_cpu():
     assert parse(HERE, {}, {}, {"LITEGATE_DEVICE": "cpu"}).device == "cpu"
     with pytest.raises(ConfigError, match=r"LITEGATE_DEVICE[\s\S]*declared or cpu[\s\S]*gpu"):
         parse(HERE, {}, {}, {"LITEGATE_DEVICE": "gpu"})
+
+
+def test_builds_run_here_or_on_ray():
+    """Each with its own environment variable; the wait is that of the cluster alone."""
+    assert (parse(HERE, {}, {}, {}).builder, parse(HERE, {}, {}, {}).ray_wait) == ("local", 60)
+    named = {"LITEGATE_BUILDER": "ray", "LITEGATE_RAY_WAIT": "0.5"}
+    assert (parse(HERE, {}, {}, named).builder, parse(HERE, {}, {}, named).ray_wait) == ("ray", 0.5)
+    with pytest.raises(ConfigError, match=r"LITEGATE_BUILDER[\s\S]*local or ray[\s\S]*slurm"):
+        parse(HERE, {}, {}, {"LITEGATE_BUILDER": "slurm"})
+    with pytest.raises(ConfigError, match=r"--litegate-ray-wait[\s\S]*above 0"):
+        parse(HERE, {"litegate_ray_wait": "0"}, {}, {})

@@ -17,6 +17,7 @@ ALLOWED = {
     "litegate.core.errors",
     "litegate.core.escaping",
     "litegate.core.option",
+    "litegate.core.option_table",
     "litegate.core.options",
     "litegate.core.pytest_options",
     "litegate.gate",

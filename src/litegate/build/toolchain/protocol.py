@@ -91,6 +91,8 @@ class Stage:
     """data, load, check layers, train, prune, cluster, quantize, fine-tune, convert or evaluate."""
     shared: bool = False
     """True if other recipes of the request depend on the stage too."""
+    worker: str = ""
+    """The machine that builds; empty for this one."""
 
 
 @final
@@ -113,6 +115,8 @@ class Progress:
     """Means over the epoch so far, on the training split; None if the loss has no accuracy."""
     eta: float
     """Estimated seconds until the end of the stage, at the pace so far."""
+    worker: str = ""
+    """As that of `Stage`."""
 
 
 @final

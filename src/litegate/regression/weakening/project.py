@@ -27,6 +27,8 @@ _NOT_COMPARED = frozenset(
         "addopts",
         "litegate_strict",
         "litegate_data",
+        "litegate_builder",
+        "litegate_ray_wait",
         "litegate_store_readonly",
         "litegate_store_required",
         "litegate_report",

@@ -1,0 +1,1 @@
+"""Build artifacts on the machines of a Ray cluster."""
