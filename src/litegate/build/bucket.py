@@ -191,6 +191,10 @@ def _errors() -> Iterator[None]:
     try:
         yield
     except (
+        GeneratorExit
+    ):  # of a listing that ends with the process: obstore's errors are gone by then
+        raise
+    except (
         BucketError,
         FileNotFoundError,
         exceptions.AlreadyExistsError,

@@ -5,7 +5,7 @@ import hashlib
 import pytest
 from bucket_proxy import proxy
 
-from litegate.build import bucket_listing
+from litegate.build import bucket, bucket_listing
 from litegate.build.bucket import PAGE, Bucket
 from litegate.build.bucket_listing import Listing
 from litegate.build.manifest import Manifest
@@ -116,3 +116,13 @@ def test_a_listing_without_order_decides_no_absence():
     listing.has("c")
     assert listing.has("0") is None
     assert listing.has("a") is True
+
+
+def test_a_listing_that_ends_with_the_process_ends_quietly(monkeypatch):
+    """Python has emptied the modules by then, and would print a traceback."""
+    exceptions = pytest.importorskip("obstore.exceptions")
+    errors = bucket._errors()
+    errors.__enter__()
+    monkeypatch.setattr(exceptions, "AlreadyExistsError", None)
+    stop = GeneratorExit()
+    assert errors.__exit__(GeneratorExit, stop, None) is False
