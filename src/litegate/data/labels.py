@@ -20,8 +20,9 @@ def check_labels(data: Data, raw: Splits) -> None:
 
     If the data set names classes, integers are indices of classes, one per sample or per pixel;
     floats are training targets and must have more than one value per sample, because networks that
-    classify are not trained on them. Labels of several outputs are a mapping: the classes belong to
-    `Data.output`, and the labels of other outputs may be any numbers.
+    classify are not trained on them; or boxes, shape (n, k, 5) or (n, k, 6), whose fifth column is
+    the class, -1 in rows without a box. Labels of several outputs are a mapping: the classes belong
+    to `Data.output`, and the labels of other outputs may be any numbers.
     """
     for split in ("y_train", "y_test"):
         labels = getattr(raw, split)
@@ -86,6 +87,8 @@ def _are_valid(labels: Array, classes: int, *, test: bool) -> bool:
     """Return True if labels are indices of classes, or training targets (floats)."""
     from litegate.data.disk_arrays import in_parts
 
+    if _are_boxes(labels, classes):
+        return True
     has_class_scores = labels.ndim == 2 and labels.shape[1] == classes
     if labels.dtype.kind == "f":
         return labels.ndim > 1 and not has_class_scores and not test
@@ -94,6 +97,18 @@ def _are_valid(labels: Array, classes: int, *, test: bool) -> bool:
         (part.sum(axis=1) == 1).all() for part in in_parts(labels)
     )
     return not is_one_hot and low >= 0 and high < classes
+
+
+def _are_boxes(labels: Array, classes: int) -> bool:
+    """Return True for boxes of these classes: corners, class, and perhaps a mark to ignore it."""
+    import numpy as np
+
+    from litegate.data.disk_arrays import in_parts
+
+    if labels.dtype.kind != "f" or labels.ndim != 3 or labels.shape[2] not in (5, 6):
+        return False
+    numbers = (part[..., 4] for part in in_parts(labels))
+    return all(np.isin(part, np.arange(-1, classes)).all() for part in numbers)
 
 
 def _range(labels: Array) -> tuple[int | float, int | float]:
@@ -117,7 +132,8 @@ def _class_error(data: Data, name: str, labels: Array) -> DataError:
     low, high = _range(labels)
     return DataError(
         f"{name} of {data.name} contains values that are not class numbers",
-        expected=f"integers from 0 to {len(data.classes) - 1}, shape (n,), or (n, ...) for masks",
+        expected=f"integers from 0 to {len(data.classes) - 1}, shape (n,), or (n, ...) for masks; "
+        "or boxes, floats, shape (n, k, 5)",
         got=f"{labels.dtype} from {low} to {high}, shape {labels.shape}",
         remedy="convert one-hot labels by labels.argmax(axis=1); count from 0; name every class "
         "in classes=(...), or omit it if the labels are not classes",

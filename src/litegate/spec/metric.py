@@ -50,6 +50,10 @@ class MetricKind(StrEnum):
     """Events of a detector that nothing was planted for, an hour."""
     FALSE_REJECTS = "false_rejects"
     """The share of planted events that a detector misses."""
+    MAP_COCO = "map_coco"
+    """Mean average precision of boxes as COCO defines it."""
+    MAP_VOC = "map_voc"
+    """Mean average precision of boxes as PASCAL VOC defines it since 2010."""
 
 
 class Better(StrEnum):
@@ -59,11 +63,13 @@ class Better(StrEnum):
     LOWER = "lower"
 
 
-OF_CLASSES = frozenset({MetricKind.TOP_K, MetricKind.F1, MetricKind.IOU})
+_OF_BOXES = frozenset({MetricKind.MAP_COCO, MetricKind.MAP_VOC})
+OF_CLASSES = frozenset({MetricKind.TOP_K, MetricKind.F1, MetricKind.IOU}) | _OF_BOXES
 """Kinds with a value for each class, which may have a `class_loss`."""
 _NOT_FOR_CLASSIFIERS = frozenset(
     {
         *(MetricKind.MSE, MetricKind.MAE, MetricKind.RMSE, MetricKind.IOU),
+        *_OF_BOXES,
         MetricKind.FRAME_ACCURACY,  # its labels are of frames, not of samples
     }
 )
@@ -92,7 +98,8 @@ class Metric:
     kind: MetricKind
     better: Better
     function: Callable[..., Any] | None = None
-    """The user's own function; its parameters are named `outputs`, `labels` or `inputs`."""
+    """The user's own function; its parameters are named `outputs`, `labels` or `inputs`. Of boxes
+    it decodes outputs into detections."""
     k: int = 1
     """For top-k: number of highest scores that may include the class."""
     of: int | str | None = None
@@ -101,6 +108,8 @@ class Metric:
     """Least value of a single output that means class 1."""
     ignore: int | None = None
     """The label of pixels that are left out."""
+    overlap: float | None = None
+    """Least intersection over union of a detected box; None for the kind's own."""
     bounded: bool = False
     """True if every value lies between 0 and 1."""
     detector: Detector | None = None
@@ -180,6 +189,11 @@ class Metric:
     def is_of_detector(self) -> bool:
         """True if it is about the events in sequences of frames."""
         return self.kind in _OF_DETECTORS
+
+    @property
+    def is_of_boxes(self) -> bool:
+        """True if its labels and answers are boxes in images."""
+        return self.kind in _OF_BOXES
 
     @property
     def needs_sequences(self) -> bool:

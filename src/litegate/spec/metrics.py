@@ -23,6 +23,8 @@ from litegate.spec.sequences import Detector
 
 PARAMETERS = ("outputs", "labels", "inputs")
 """Parameters that a user's own function may have."""
+_DECODE_PARAMETERS = ("outputs", "inputs")
+"""Those of a function that decodes outputs: with the labels it could answer right by itself."""
 
 Function = Callable[..., Any]
 
@@ -182,6 +184,70 @@ def false_rejects(
     )
 
 
+def map_coco(
+    decode: Function | None = None,
+    *,
+    of: int | str | None = None,
+    overlap: float | None = None,
+    name: str = "map_coco",
+    **limits: Unpack[Limits],
+) -> Metric:
+    """Mean average precision of boxes as COCO defines it, of one class or the mean over classes.
+
+    Labels are boxes, shape (n, k, 5): x_min, y_min, x_max, y_max and the class, which is -1 in rows
+    without a box. A sixth column marks boxes to ignore (COCO's `iscrowd`). `decode` returns the
+    detections, shape (n, k, 6) or n arrays of shape (k, 6): the corners, the score and the class.
+    Its `outputs` are an array, or with several outputs a mapping from their names. Without `decode`
+    the only output has that form, or outputs are named boxes, scores and, if a box has one score,
+    classes. Precision is averaged over overlaps (IoU) of 0.5 to 0.95, or of `overlap` alone.
+    Classes with fewer than 20 boxes are reported, and not judged.
+    """
+    return _of_boxes(MetricKind.MAP_COCO, decode, of, overlap, name, limits)
+
+
+def map_voc(
+    decode: Function | None = None,
+    *,
+    of: int | str | None = None,
+    overlap: float = 0.5,
+    name: str = "map_voc",
+    **limits: Unpack[Limits],
+) -> Metric:
+    """Mean average precision of boxes as PASCAL VOC defines it since 2010: an area under a curve.
+
+    A detection belongs to the box that it overlaps most, and a box counts once. Otherwise as
+    `map_coco`; the labels' sixth column marks VOC's `difficult` boxes.
+    """
+    return _of_boxes(MetricKind.MAP_VOC, decode, of, overlap, name, limits)
+
+
+def _of_boxes(
+    kind: MetricKind,
+    decode: Function | None,
+    of: int | str | None,
+    overlap: float | None,
+    name: str,
+    limits: Limits,
+) -> Metric:
+    if overlap is not None and not 0 < overlap <= 1:
+        raise ConfigError(
+            f"the overlap of {name} is an intersection over union",
+            expected="above 0, and at most 1",
+            got=repr(overlap),
+        )
+    owner = f"{kind}(decode)"
+    return Metric(
+        name=name,
+        kind=kind,
+        better=Better.HIGHER,
+        function=_validated(decode, owner, _DECODE_PARAMETERS) if decode else None,
+        of=of,
+        overlap=overlap,
+        bounded=True,
+        **limits,
+    )
+
+
 def mean(
     name: str,
     per_sample: Function,
@@ -213,7 +279,7 @@ def custom(
     bounded: bool = False,
     **limits: Unpack[Limits],
 ) -> Metric:
-    """Any function of whole arrays that returns one number, such as mean average precision.
+    """Any function of whole arrays that returns one number, such as a rank correlation.
 
     It is called about 550 times for each artifact, on samples drawn from the evaluation split
     (bootstrap). It returns NaN for samples without a value. `bounded` states that its values lie
@@ -239,16 +305,16 @@ def _direction(name: str, better: str) -> Better:
     return Better(better)
 
 
-def _validated(function: Function, owner: str) -> Function:
+def _validated(function: Function, owner: str, allowed: tuple[str, ...] = PARAMETERS) -> Function:
     """Return the function. Raises ConfigError if it has other parameters, or no name."""
     try:
         names = tuple(inspect.signature(function).parameters)
     except (TypeError, ValueError):  # no function, or one that is not written in Python
         names = ()
-    if "outputs" not in names or not set(names) <= set(PARAMETERS):
+    if "outputs" not in names or not set(names) <= set(allowed):
         raise ConfigError(
             f"the function of {owner} takes the parameters {', '.join(names) or 'none'}",
-            expected=f"parameters named {', '.join(PARAMETERS)}; the first is required",
+            expected=f"parameters named {', '.join(allowed)}; the first is required",
             got=repr(function),
         )
     if not getattr(function, "__qualname__", "").isidentifier():

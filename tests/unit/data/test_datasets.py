@@ -394,6 +394,29 @@ def test_labels_in_a_column_are_refused_with_the_data():
         check_labels(_data(), given)
 
 
+@pytest.mark.parametrize(
+    ("number", "columns", "dtype", "fine"),
+    [
+        (-1, 5, np.float32, True),
+        (1, 6, np.float64, True),
+        (2, 5, np.float32, False),
+        (-2, 5, np.float32, False),
+        (0.5, 5, np.float32, False),
+        (1, 4, np.float32, False),
+        (1, 7, np.float32, False),
+    ],
+)
+def test_boxes_are_labels_if_their_classes_exist(number, columns, dtype, fine):
+    boxes = np.zeros((3, 2, columns), dtype)
+    boxes[0, 1, -1 if columns < 5 else 4] = number
+    given = Splits(x_test=np.zeros((3, 2), np.float32), y_test=boxes)
+    if fine:
+        check_labels(_data(), given)
+    else:
+        with pytest.raises(DataError, match="not class numbers"):
+            check_labels(_data(), given)
+
+
 def test_what_is_amiss_with_data_is_told_before_they_are_pinned():
     """Nobody pins labels that the next run refuses."""
     one_hot = dataclasses.replace(SMALL, y_test=np.eye(2)[[1, 0]].astype(np.int64))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from litegate.core.units import text
 from litegate.data.disk_arrays import in_parts
-from litegate.measures.accuracy.decisions import demand_comparable
+from litegate.measures.accuracy.decisions import demand_comparable, demand_same_split
 from litegate.measures.accuracy.duplicates import originals, samples_in_words
 from litegate.measures.accuracy.flips import (
     Marks,
@@ -28,6 +28,7 @@ from litegate.measures.accuracy.flips import (
 from litegate.measures.accuracy.layer_error import divergence
 from litegate.measures.accuracy.shares import drop, share, worst_drop
 from litegate.measures.measurement import Measurement, Relation
+from litegate.measures.metrics.detection import box_notes, judged_classes
 from litegate.measures.metrics.intervals import estimate_loss, estimate_value, to_measurement
 from litegate.measures.metrics.resampling import WHOLE, Subgroup, resample_metric, sample_statistics
 from litegate.measures.metrics.streaming import (
@@ -66,7 +67,10 @@ def metric_value(artifact: Artifact, metric: Metric) -> Measurement:
         artifact.name,
         metric,
         estimate_value(metric, resampled),
-        evidence=(samples_in_words(resampled.n, resampled.distinct),),
+        evidence=(
+            samples_in_words(resampled.n, resampled.distinct),
+            *box_notes(artifact, metric),
+        ),
         artifacts=(artifact.sha256,),
     )
 
@@ -76,7 +80,7 @@ def metric_loss(reference: Artifact, candidate: Artifact, metric: Metric) -> Mea
 
     Raises MeasurementError as `metric_value`, and for different evaluation splits.
     """
-    demand_comparable(reference, candidate)
+    _demand_comparable(reference, candidate, metric)
     if metric.is_of_detector:
         return detector_loss(reference, candidate, metric)
     sides, why = (reference, candidate), partial(divergence, reference, candidate)
@@ -91,7 +95,11 @@ def metric_loss(reference: Artifact, candidate: Artifact, metric: Metric) -> Mea
         candidate.name,
         metric,
         whole.loss,
-        evidence=(_comparison(metric, whole), samples_in_words(whole.loss.n, whole.loss.distinct)),
+        evidence=(
+            _comparison(metric, whole),
+            samples_in_words(whole.loss.n, whole.loss.distinct),
+            *box_notes(candidate, metric),
+        ),
         artifacts=digests,
     )
     return replace(measurement, why=why)
@@ -102,12 +110,16 @@ def metric_class_loss(reference: Artifact, candidate: Artifact, metric: Metric) 
 
     Raises MeasurementError as `metric_loss`, and for a class without a sample.
     """
+    if metric.is_of_boxes:
+        judged = judged_classes(candidate, metric)
+        subgroups = {name: Subgroup(class_number=number) for name, number in judged.items()}
+        return _worst(reference, candidate, metric, "class", subgroups)
     names = _class_names(candidate, metric)
     if metric.kind is not MetricKind.TOP_K:
         class_masks(_classes_in(candidate), names)  # raises for a class without samples
         subgroups = {name: Subgroup(class_number=number) for number, name in enumerate(names)}
         return _worst(reference, candidate, metric, "class", subgroups)
-    demand_comparable(reference, candidate)
+    _demand_comparable(reference, candidate, metric)
     before, after = (_marks(side, metric) for side in (reference, candidate))
     classes = sample_statistics(candidate, metric)[:, 1].astype(np.intp)
     return replace(
@@ -131,14 +143,14 @@ def metric_slice_loss(reference: Artifact, candidate: Artifact, metric: Metric) 
     Raises MeasurementError as `metric_loss`, and if there are no slices.
     """
     if metric.is_of_detector:
-        demand_comparable(reference, candidate)
+        _demand_comparable(reference, candidate, metric)
         return detector_slice_loss(reference, candidate, metric)
     split = reference.evaluation
     names = tuple(demand_slices(split))
     if metric.kind is not MetricKind.TOP_K:
         subgroups = {name: Subgroup(slice=name) for name in names}
         return _worst(reference, candidate, metric, "slice", subgroups)
-    demand_comparable(reference, candidate)
+    _demand_comparable(reference, candidate, metric)
     before, after = (_marks(side, metric) for side in (reference, candidate))
     return replace(
         worst_drop(
@@ -177,6 +189,14 @@ def metric_regression(base: Artifact, candidate: Artifact, metric: Metric) -> Me
         evidence=evidence,
         absolute=lambda: metric_value(candidate, metric).as_bound(relation),
     )
+
+
+def _demand_comparable(reference: Artifact, candidate: Artifact, metric: Metric) -> None:
+    """Raise MeasurementError for different splits, or outputs; those of boxes have names."""
+    if metric.is_of_boxes:
+        demand_same_split(reference, candidate)
+    else:
+        demand_comparable(reference, candidate)
 
 
 def _marks(artifact: Artifact, metric: Metric) -> Marks:
@@ -218,7 +238,7 @@ def _worst(
     noun: str,
     subgroups: dict[str, Subgroup],
 ) -> Measurement:
-    demand_comparable(reference, candidate)
+    _demand_comparable(reference, candidate, metric)
     losses = [
         replace(_group_loss(reference, candidate, metric, subgroup), name=name)
         for name, subgroup in subgroups.items()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -71,24 +71,34 @@ def _raised_at(error: Exception) -> str:
 def call_function(metric: Metric, chunk: Chunk) -> Any:
     """Call the user's own function. Raises MeasurementError if the function raises."""
     function: Callable[..., Any] = metric.function or _nothing
-    parameters = inspect.signature(function).parameters
     arguments = {
-        "outputs": _read_only(chunk.outputs),
-        "inputs": map_samples(chunk.inputs, _read_only),
+        "outputs": read_only(chunk.outputs),
+        "inputs": map_samples(chunk.inputs, read_only),
     }
-    if "labels" in parameters:
-        arguments["labels"] = _read_only(chunk.required_labels(metric))
+    if "labels" in inspect.signature(function).parameters:
+        arguments["labels"] = read_only(chunk.required_labels(metric))
+    expected = "a number, or NaN if the samples have no value"
+    return call_with(metric, arguments, samples=len(chunk.outputs), expected=expected)
+
+
+def call_with(metric: Metric, arguments: Mapping[str, Any], *, samples: int, expected: str) -> Any:
+    """Call the user's own function with those of the arguments that it names as parameters.
+
+    Raises MeasurementError, with `expected` and the number of samples, if the function raises.
+    """
+    function: Callable[..., Any] = metric.function or _nothing
+    parameters = inspect.signature(function).parameters
     try:
         return function(**{name: arguments[name] for name in parameters})
     except Exception as error:  # the user's function may raise anything
         raise MeasurementError(
-            f"the function of the metric {metric.name} failed on {len(chunk.outputs):,} samples",
-            expected="a number, or NaN if the samples have no value",
+            f"the function of the metric {metric.name} failed on {samples:,} samples",
+            expected=expected,
             got=f"{type(error).__name__}: {error}{_raised_at(error)}",
         ) from error
 
 
-def _read_only(values: NDArray[Any]) -> NDArray[Any]:
+def read_only(values: NDArray[Any]) -> NDArray[Any]:
     """Return a read-only view: other measures read the same memory."""
     view = np.asarray(values).view()
     view.flags.writeable = False
@@ -97,6 +107,16 @@ def _read_only(values: NDArray[Any]) -> NDArray[Any]:
 
 def _nothing() -> None:
     """Return nothing, in place of the function that a metric was made without; it is rejected."""
+
+
+def demand_deterministic(metric: Metric, first: NDArray[Any], second: NDArray[Any]) -> None:
+    """Raise MeasurementError if the user's function gave other values the second time."""
+    if not np.array_equal(first, second, equal_nan=True):
+        raise MeasurementError(
+            f"the function of the metric {metric.name} returns other values for the same samples",
+            expected="the same value in each call",
+            remedy="seed its random generator in each call, and keep no state between calls",
+        )
 
 
 def demand_bounds(metric: Metric, values: NDArray[Any]) -> None:

@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 from litegate.core.errors import MeasurementError
 from litegate.measures.accuracy.decisions import demand_finite_outputs, labels_are_of_frames
 from litegate.measures.accuracy.duplicates import originals
-from litegate.measures.metrics.custom import Chunk, call_function, demand_bounds
+from litegate.measures.metrics.custom import (
+    Chunk,
+    call_function,
+    demand_bounds,
+    demand_deterministic,
+)
+from litegate.measures.metrics.detection import MIN_BOXES, precision_function
 from litegate.measures.metrics.frames import frames_right
 from litegate.measures.metrics.statistics import SampleStatistics, statistics
 from litegate.measures.metrics.streaming import plain_detector_value
@@ -75,18 +81,8 @@ def sample_statistics(artifact: Artifact, metric: Metric) -> SampleStatistics:
     rows = [statistics(metric, chunk) for chunk in chunks]
     if metric.function:
         again = statistics(metric, read_chunk(artifact, metric, slice(0, CHUNK)))
-        _demand_deterministic(metric, rows[0], again)
+        demand_deterministic(metric, rows[0], again)
     return np.concatenate(rows)
-
-
-def _demand_deterministic(metric: Metric, first: Real, second: Real) -> None:
-    """Raise MeasurementError if the user's function gave other values the second time."""
-    if not np.array_equal(first, second, equal_nan=True):
-        raise MeasurementError(
-            f"the function of the metric {metric.name} returns other values for the same samples",
-            expected="the same value in each call",
-            remedy="seed its random generator in each call, and keep no state between calls",
-        )
 
 
 def read_chunk(artifact: Artifact, metric: Metric, index: Any) -> Chunk:
@@ -124,7 +120,8 @@ def resample_metric(
     if not np.isfinite(value[0]):
         raise MeasurementError(
             f"the metric {metric.name} of {artifact.name} has no value{_on_subgroup(subgroup)}",
-            expected="samples that define it, such as both classes for an AUC",
+            expected="samples that define it, such as both classes for an AUC, or"
+            f" {MIN_BOXES} boxes of the class",
             got=f"{value[0]} of {classes.n:,} samples",
         )
     return ResampledMetric(
@@ -181,7 +178,7 @@ def _resample_classes(
     once_each, is_custom = np.ones((1, len(chosen))), metric.kind is MetricKind.CUSTOM
     value = compute(once_each)
     if is_custom:
-        _demand_deterministic(metric, value, compute(once_each))
+        demand_deterministic(metric, value, compute(once_each))
     resampled = resamples(distinct, CUSTOM_RESAMPLES) if is_custom else resamples(distinct)
     jackknife = (
         jackknife_samples(distinct, CUSTOM_JACKKNIFE) if is_custom else jackknife_samples(distinct)
@@ -212,7 +209,8 @@ def _on_subgroup(subgroup: Subgroup) -> str:
 
 def _metric_class(artifact: Artifact, metric: Metric) -> int | None:
     """Return the number of the class whose F1 or IoU is measured; None for the mean."""
-    if metric.of is None or metric.kind not in (MetricKind.F1, MetricKind.IOU):
+    is_of_class = metric.is_of_boxes or metric.kind in (MetricKind.F1, MetricKind.IOU)
+    if metric.of is None or not is_of_class:
         return None
     return read_chunk(artifact, metric, slice(0, 1)).class_number(metric, metric.of)
 
@@ -225,6 +223,8 @@ def _value_function(
         demand_finite_outputs(predict(artifact), artifact.name)
         chunk = read_chunk(artifact, metric, chosen)
         return lambda counts: np.array([[_call_custom(metric, chunk, row)] for row in counts])
+    if metric.is_of_boxes:
+        return precision_function(artifact, metric, chosen)
     rows = sample_statistics(artifact, metric)[chosen]
     return lambda counts: metric_values(metric.kind, rows, counts)
 
