@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from litegate.core.options import GateOptions
 from litegate.gate.evidence import (
+    BoxMetrics,
     Comparison,
     Lookup,
     gather,
@@ -40,6 +42,7 @@ def _of_model(session: GateSession, model: Model) -> Iterator[Comparison]:
                 candidate=candidate,
                 reference=artifacts.get(recipe.reference.name),
                 base=_base(session, model, recipe),
+                boxes=next((it for it in model.budget_of(recipe).metrics if it.is_of_boxes), None),
             )
 
 
@@ -90,18 +93,22 @@ def show(
     path: Path,
     earlier: Iterable[Report] = (),
     gaps: Iterable[str] = (),
+    boxes: BoxMetrics = MappingProxyType({}),
 ) -> Path:
     """Write the page of a report, with a history of the `earlier` commits' reports.
 
-    `gaps` name evidence that the caller could not get. Raises ConfigError if the file cannot be
-    written.
+    `gaps` name evidence that the caller could not get, `boxes` are as of `gather`. Raises
+    ConfigError if the file cannot be written.
     """
-    facts, more = gather(report, lookup)
+    facts, more = gather(report, lookup, boxes)
     return write_page(report, path, facts, [*gaps, *more], earlier)
 
 
 def show_run(report: Report, comparisons: Iterable[Comparison], options: GateOptions) -> Path:
     """Write the page of a run that has just ended, from artifacts in memory."""
-    artifacts = (artifact for pair in comparisons for artifact in pair.sides.values())
+    listed = list(comparisons)
+    artifacts = (artifact for pair in listed for artifact in pair.sides.values())
+    boxes = {(pair.model, pair.recipe): pair.boxes for pair in listed if pair.boxes}
     earlier = reports_before_head(options.project, options.history)
-    return show(report, in_memory(artifacts), options.report / PAGE_NAME, earlier)
+    page = options.report / PAGE_NAME
+    return show(report, in_memory(artifacts), page, earlier, boxes=boxes)

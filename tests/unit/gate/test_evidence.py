@@ -98,7 +98,7 @@ def test_a_change_that_only_fixes_shows_what_it_fixed():
 
 def test_fixed_samples_are_shown_among_many_broken_ones():
     """Every fourth of a class, as long as there are any."""
-    assert list(sheets._mixed([1, 2, 3, 4, 5], [6, 7, 8])) == [1, 2, 3, 6, 4, 5, 7, 8]
+    assert list(sheets.mixed([1, 2, 3, 4, 5], [6, 7, 8])) == [1, 2, 3, 6, 4, 5, 7, 8]
 
 
 @pytest.mark.parametrize("room", [0, 1000])

@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TypeVar, final
 
 from litegate.core.errors import LitegateError
 from litegate.gate.evidence import files
 from litegate.gate.evidence.answers import Predictions, predictions
-from litegate.gate.evidence.comparison import Comparison, Lookup, comparisons, in_memory, in_store
+from litegate.gate.evidence.box_sheet import box_sheet
+from litegate.gate.evidence.comparison import (
+    BoxMetrics,
+    Comparison,
+    Lookup,
+    comparisons,
+    in_memory,
+    in_store,
+)
 from litegate.gate.evidence.confusion import class_changes, confusions
 from litegate.gate.evidence.flips import Change, flip_sheet
 from litegate.gate.evidence.layers import layers
@@ -20,6 +29,7 @@ from litegate.report.html.page_data import (
     ArtifactData,
     CandidateData,
     Epoch,
+    FlipSheet,
     LayerDifference,
     SizeDifference,
 )
@@ -30,6 +40,7 @@ from litegate.tflite.graph import Graph
 from litegate.tflite.parser import parse
 
 __all__ = [
+    "BoxMetrics",
     "Comparison",
     "Lookup",
     "gather",
@@ -49,9 +60,14 @@ _NO_CHANGES: tuple[tuple[SizeDifference, ...], int] = ((), 0)
 Result = TypeVar("Result")
 
 
-def gather(report: Report, lookup: Lookup) -> tuple[list[CandidateData], list[str]]:
-    """Make the data of each candidate that `lookup` finds, and list why others cannot be shown."""
-    compared, gaps = comparisons(report, lookup)
+def gather(
+    report: Report, lookup: Lookup, boxes: BoxMetrics = MappingProxyType({})
+) -> tuple[list[CandidateData], list[str]]:
+    """Make the data of each candidate that `lookup` finds, and list why others cannot be shown.
+
+    `boxes` are the metrics that decode the boxes of detectors.
+    """
+    compared, gaps = comparisons(report, lookup, boxes)
     most_bytes = min(MOST_PICTURE_BYTES, PICTURE_BYTES // max(1, len(compared)))
     if len({comparison.model for comparison in compared}) > MOST_ON_ONE_PAGE:
         most_bytes = MOST_PICTURE_BYTES  # each model has a page of its own
@@ -105,7 +121,9 @@ def _candidate_data(
         model=comparison.model,
         recipe=comparison.recipe,
         sides=_sides(comparison, by_role, graphs),
-        sheet=flip_sheet(change, most_picture_bytes) if change else None,
+        sheet=flip_sheet(change, most_picture_bytes)
+        if change
+        else attempts.result("boxes", lambda: _box_sheet(comparison, most_picture_bytes), None),
         runtime_sheets=attempts.result(
             "what other runtimes decide", lambda: runtime_sheets(candidate, runtimes), ()
         )
@@ -137,6 +155,13 @@ def _change(comparison: Comparison, by_role: Mapping[str, Predictions]) -> Chang
         return None
     split = comparison.candidate.evaluation
     return Change(role=role, before=by_role[role], after=by_role["candidate"], split=split)
+
+
+def _box_sheet(comparison: Comparison, most_bytes: int) -> FlipSheet | None:
+    role, sides = comparison.before, comparison.sides
+    if comparison.boxes is None or role not in sides:
+        return None
+    return box_sheet(role, sides[role], comparison.candidate, comparison.boxes, most_bytes)
 
 
 def _graphs(comparison: Comparison) -> dict[str, Graph]:

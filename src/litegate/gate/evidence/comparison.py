@@ -14,6 +14,7 @@ from litegate.build.store_arrays import LENGTHS, stored_labels, stored_samples
 from litegate.core.errors import LitegateError
 from litegate.report.outcomes import Report
 from litegate.spec import Artifact, Evaluation, Kind, Recipe
+from litegate.spec.metric import Metric
 
 Row = Mapping[str, Any]
 """A row of a report's `comparisons`, or one of its `splits`."""
@@ -32,6 +33,8 @@ class Comparison:
     candidate: Artifact
     reference: Artifact | None
     base: Artifact | None
+    boxes: Metric | None = None
+    """The metric of a detector, which decodes its boxes; None for other models."""
 
     @property
     def sides(self) -> dict[str, Artifact]:
@@ -46,7 +49,14 @@ class Comparison:
         return "base" if has_changed or self.reference is None else "reference"
 
 
-def comparisons(report: Report, lookup: Lookup) -> tuple[list[Comparison], list[str]]:
+BoxMetrics = Mapping[tuple[str, str], Metric]
+"""The metric that decodes a detector's boxes, by model and recipe. A report does not keep it: it
+may be a function of the user's."""
+
+
+def comparisons(
+    report: Report, lookup: Lookup, boxes: BoxMetrics
+) -> tuple[list[Comparison], list[str]]:
     """Return the comparisons whose candidate is available, and why the others are not."""
     available, gaps = [], []
     for row in report.get("comparisons") or ():
@@ -58,7 +68,15 @@ def comparisons(report: Report, lookup: Lookup) -> tuple[list[Comparison], list[
             continue
         if candidate := sides.pop("candidate"):
             model, recipe = str(row["model"]), str(row["recipe"])
-            available.append(Comparison(model=model, recipe=recipe, candidate=candidate, **sides))
+            available.append(
+                Comparison(
+                    model=model,
+                    recipe=recipe,
+                    candidate=candidate,
+                    boxes=boxes.get((model, recipe)),
+                    **sides,
+                )
+            )
         else:
             gaps.append(
                 f"{name} cannot be shown beside its verdicts: "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import final
+from typing import TypeVar, final
 
 import numpy as np
 
@@ -70,7 +70,7 @@ def flip_sheet(change: Change, most_bytes: int) -> FlipSheet:
     ]
     by_class = [flips for flips in by_class if flips.broken or flips.fixed]
     by_class.sort(key=_net_loss)  # before the turns, in which the worst class gets half
-    order = _in_turns([_mixed(flips.broken, flips.fixed) for flips in by_class])
+    order = in_turns([mixed(flips.broken, flips.fixed) for flips in by_class])
     shown = _shown(change, order, most_bytes)
     worst = by_class[0].broken if by_class else []
     confused_with, confused_count = _most_confused_with(change, worst)
@@ -102,24 +102,27 @@ def _flipped_class(change: Change, flips: _ClassFlips, shown: Sequence[Flip]) ->
     )
 
 
-def _in_turns(classes: Sequence[Iterator[int]]) -> Iterator[int]:
+Place = TypeVar("Place")
+
+
+def in_turns(classes: Sequence[Iterator[Place]]) -> Iterator[Place]:
     """Give every second place to the first class, the worst; the others take turns for the rest."""
     return _turns(*classes[:1], _turns(*classes[1:]))
 
 
-def _turns(*iterators: Iterator[int]) -> Iterator[int]:
-    """Take one sample of each iterator in turn, until all are exhausted."""
+def _turns(*iterators: Iterator[Place]) -> Iterator[Place]:
+    """Take one item of each iterator in turn, until all are exhausted."""
     active = list(iterators)
     while active:
         for iterator in tuple(active):
-            sample = next(iterator, None)
-            if sample is None:
+            item = next(iterator, None)
+            if item is None:
                 active.remove(iterator)
             else:
-                yield sample
+                yield item
 
 
-def _mixed(broken: list[int], fixed: list[int]) -> Iterator[int]:
+def mixed(broken: list[int], fixed: list[int]) -> Iterator[int]:
     """Alternate broken and fixed samples, so that a short list shows both."""
     broken, fixed = broken[::-1], fixed[::-1]
     while broken or fixed:

@@ -22,10 +22,12 @@ from litegate.report.row_text import QUOTED, short_name
 
 
 def flip_summary(sheet: FlipSheet) -> str:
-    """Say how many samples a change broke and fixed, and which class lost most."""
+    """Say how many samples or boxes a change broke and fixed, and which class lost most."""
+    singular, plural = sheet.nouns
     if not sheet.broken and not sheet.fixed:
-        return f"Against its {sheet.role}, no sample of {sheet.n:,} changed sides."
-    broken = f"{sheet.broken:,} sample{' was' if sheet.broken == 1 else 's were'} broken"
+        return f"Against its {sheet.role}, no {singular} of {sheet.n:,} changed sides."
+    noun = f"{singular} was" if sheet.broken == 1 else f"{plural} were"
+    broken = f"{sheet.broken:,} {noun} broken"
     change = f"Against its {sheet.role}, {broken} and {sheet.fixed:,} fixed"
     return f"{change}, of {sheet.n:,}.{_worst_class(sheet)}"
 
@@ -35,6 +37,8 @@ def _worst_class(sheet: FlipSheet) -> str:
     if not worst.broken:
         return ""
     loss = f"Class “{worst.name}” loses most: {worst.broken:,} broken"
+    if not sheet.confused_count:
+        return f" {loss}."
     return f" {loss}, {sheet.confused_count:,} of them taken for “{sheet.confused_with}” now."
 
 
@@ -60,6 +64,22 @@ def shown_disagreements(sheet: RuntimeSheet) -> str:
     """Say how many differing samples have a picture; empty if all have one."""
     shown = len(sheet.shown)
     return "" if shown == sheet.differing else f"{shown:,} of {sheet.differing:,} are shown."
+
+
+def flip_reading(sheet: FlipSheet) -> str:
+    """Say what stands beside a flip's picture, and what is drawn over it."""
+    if sheet.threshold is None:
+        return (
+            f"Each sample shows the answer of the {sheet.role}, then the answer of the candidate, "
+            "with their confidence (the softmax of the outputs, unless they are shares already). "
+            "✓ is right, ✗ is wrong."
+        )
+    return (
+        f"Each picture shows a labelled box (solid) that only one of both detects, and all "
+        f"detections of the {sheet.role} (dotted) and of the candidate (dashed) in its image. "
+        f"Detected means: by a score of at least {sheet.threshold:.2g}, where the {sheet.role} has "
+        "its highest F1, and an overlap (IoU) of at least 0.5."
+    )
 
 
 def picture_caption(sheet: FlipSheet) -> str:

@@ -13,6 +13,19 @@ overview."""
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """A box in an image, in shares of its width and height."""
+
+    kind: str
+    """"label", or the artifact that detected it: "before" or "after"."""
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
     """A sample as an image, or as a map of features such as a spectrogram."""
 
@@ -23,6 +36,8 @@ class Image:
     """Its shape, and of features the smallest and largest value."""
     is_features: bool = False
     """True for a map of features: its pixels need not be square."""
+    marks: tuple[Mark, ...] = ()
+    """Boxes that are drawn over it."""
 
 
 @final
@@ -55,15 +70,15 @@ class Answer:
     """A model's answer to one sample."""
 
     chosen: str
-    """The name of the class."""
-    confidence: float
-    """0 to 1: the output itself if the outputs sum to 1, else their softmax."""
+    """The name of the class, or words about a box."""
+    confidence: float | None
+    """0 to 1: the output itself if the outputs sum to 1, else their softmax. None for a box."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flip:
-    """A sample that exactly one of two models classifies correctly."""
+    """A sample, or a box in it, that exactly one of two models answers correctly."""
 
     sample: int
     """Its index in the evaluation split."""
@@ -103,6 +118,13 @@ class FlipSheet:
     confused_count: int
     """Count of those samples."""
     classes: tuple[FlippedClass, ...]
+    threshold: float | None = None
+    """The least score of a detection, if the sheet is of labelled boxes; None for samples."""
+
+    @property
+    def nouns(self) -> tuple[str, str]:
+        """The singular and the plural of what changed sides."""
+        return ("sample", "samples") if self.threshold is None else ("box", "boxes")
 
     @property
     def shown(self) -> int:

@@ -26,6 +26,8 @@ def sample(picture: Picture, description: str) -> Markup:
     match picture:
         case Image(png=png, width=width, height=height):
             source = "data:image/png;base64," + b64encode(png).decode()
+            if picture.marks:
+                return _marked(picture, source, description)
             kind = "features" if picture.is_features else "image"
             return Markup(
                 '<img class="plot sample {}" src="{}" alt="{}" width="{}" height="{}">'
@@ -34,6 +36,27 @@ def sample(picture: Picture, description: str) -> Markup:
             return _wave(values, description)
         case Numbers(values=values):
             return _bars(values, description)
+
+
+def _marked(picture: Image, source: str, description: str) -> Markup:
+    """Draw an image with boxes over it, in units of its pixels."""
+    width, height = picture.width, picture.height
+    boxes = (
+        tag(
+            "rect",
+            class_=mark.kind,
+            x=f"{width * mark.left:.4g}",
+            y=f"{height * mark.top:.4g}",
+            width=f"{width * mark.width:.4g}",
+            height=f"{height * mark.height:.4g}",
+        )
+        for mark in picture.marks
+    )
+    shapes = (tag("image", href=source, width=width, height=height), *boxes)
+    fitted = {"viewBox": f"0 0 {width} {height}"}
+    return tag(
+        "svg", *shapes, class_="plot sample marked", role="img", aria_label=description, **fitted
+    )
 
 
 def _wave(values: Sequence[float], description: str) -> Markup:
