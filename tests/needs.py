@@ -19,3 +19,4 @@ if not missing(TFLM):
 quantizer = pytest.mark.skipif(
     not installed("litert-quantizer"), reason="litert-quantizer is not installed"
 )
+detection = pytest.mark.skipif(not installed("pycocotools"), reason="pycocotools is not installed")

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from boxes import detector, drawn
+from needs import detection
 from several import Graph, write
 
 from litegate import metrics
@@ -17,7 +18,7 @@ from litegate.report.html import captions
 from litegate.report.html.charts.samples import sample
 from litegate.report.html.page_data import Image
 
-pytest.importorskip("pycocotools", reason="litegate[detection] is not installed")
+pytestmark = detection
 
 IMAGES, SIDE = 30, 8
 

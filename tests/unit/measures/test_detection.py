@@ -1,13 +1,13 @@
 """Mean average precision: its values against pycocotools, its losses, and what it refuses."""
 
-import io
 import sys
-from contextlib import redirect_stdout
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from boxes import detections_of, detector, drawn
+from coco_reference import coco_stats
+from needs import detection
 from several import Graph, write
 from tiny import rounder
 
@@ -28,59 +28,10 @@ from litegate.measures.metrics.resampling import plain_value
 from litegate.spec import Inputs
 from litegate.spec.metric import MetricKind
 
-pytest.importorskip("pycocotools", reason="litegate[detection] is not installed")
+pytestmark = detection
 
 COCO = metrics.map_coco(detections_of, least=0.5, loss=0.02)
 VOC = metrics.map_voc(detections_of, least=0.5, loss=0.02)
-
-
-def coco_stats(labels, detections, overlap=None):
-    """The mean average precision that pycocotools computes by itself, through its public way in."""
-    from pycocotools.coco import COCO as ANNOTATIONS
-    from pycocotools.cocoeval import COCOeval
-
-    with redirect_stdout(io.StringIO()):
-        truth = ANNOTATIONS()
-        number, place = np.nonzero(labels[..., 4] >= 0)
-        rows = labels[number, place].astype(float)
-        truth.dataset = {
-            "info": {},
-            "images": [{"id": image} for image in range(len(labels))],
-            "categories": [{"id": int(kind)} for kind in np.unique(rows[:, 4])],
-            "annotations": [
-                {
-                    "id": index,
-                    "image_id": image,
-                    "category_id": int(row[4]),
-                    "bbox": [row[0], row[1], row[2] - row[0], row[3] - row[1]],
-                    "area": (row[2] - row[0]) * (row[3] - row[1]),
-                    "iscrowd": int(row[5]) if len(row) > 5 else 0,
-                }
-                for index, (image, row) in enumerate(zip(number.tolist(), rows, strict=True), 1)
-            ],
-        }
-        truth.createIndex()
-        image, place = np.nonzero(detections[..., 5] >= 0)
-        answers = truth.loadRes(
-            [
-                {
-                    "image_id": index,
-                    "category_id": int(row[5]),
-                    "bbox": [row[0], row[1], row[2] - row[0], row[3] - row[1]],
-                    "score": row[4],
-                }
-                for index, row in zip(
-                    image.tolist(), detections[image, place].astype(float), strict=True
-                )
-            ]
-        )
-        evaluation = COCOeval(truth, answers, "bbox")
-        if overlap:
-            evaluation.params.iouThrs = np.array([overlap])
-        evaluation.evaluate()
-        evaluation.accumulate()
-    precision = evaluation.eval["precision"][:, :, :, 0, -1]
-    return precision[precision > -1].mean()
 
 
 @pytest.mark.parametrize("ignored", [False, True])
