@@ -35,6 +35,7 @@ def test_limits_of_the_deciding_output_hold_no_other(limits):
         {"keras_difference": quanta(1)},
         {"agreement": percent(99)},
         {"keras_agreement": percent(99)},
+        {"metrics": (metrics.map_voc(least=0.5),)},
         {"regression": Regression(agreement=percent(99))},
     ],
 )

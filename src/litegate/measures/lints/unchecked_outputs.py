@@ -13,9 +13,11 @@ def unchecked_output_notes(budget: Budget, artifact: Artifact) -> tuple[str, ...
     """Return a note that names the outputs of an artifact that could change unnoticed.
 
     Accuracy and metrics cover the deciding output, agreement covers the outputs that choose between
-    classes, and limits on values cover all. Raises as `predict`.
+    classes; limits on values, and metrics of boxes, cover all. Raises as `predict`.
     """
     if budget.output_error or budget.keras_difference:
+        return ()
+    if any(metric.is_of_boxes for metric in budget.metrics):
         return ()
     outputs, deciding = predict_all(artifact), predict(artifact).port.name
     base_agreement = budget.regression.agreement if budget.regression else None
