@@ -11,7 +11,7 @@ from litegate.testing import tiny
 
 HEAD = "from litegate import points\nfrom litegate.measures.accuracy import accuracy_drop"
 CHECK = "require(accuracy_drop(reference, candidate) <= points({limit}))"
-NAMED = "the first layer that diverges: depthwise_conv_2d (SQNR "
+NAMED = "the first layer that diverges: depthwise (SQNR "
 
 
 @pytest.fixture

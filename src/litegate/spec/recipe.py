@@ -42,6 +42,11 @@ QUANTIZER_KINDS = STATIC_KINDS | {
     Kind.DYNAMIC_WI4B32_AFP32,
 }
 """The kinds that litert-quantizer makes from a float `.tflite`, under its own names."""
+_KEEPS_LAYERS = {
+    "float_layers": (Kind.INT8_QAT, *sorted(STATIC_KINDS)),
+    "int16_layers": (Kind.STATIC_WI8_AI8,),
+}
+"""The kinds that can keep single layers in float, or give them activations of 16 bits."""
 
 _QAT_NAME = re.compile(r"int8_p?c?qat(_scratch)?")
 """The names that `litegate.recipes` gives to recipes of quantization-aware training."""
@@ -137,8 +142,10 @@ class Recipe:
     custom_objects: Callable[[], Mapping[str, Any]] | None = None
     """int8_qat: returns the custom layers and QuantizeConfigs of `annotate`, by name."""
     float_layers: tuple[str, ...] = ()
-    """int8_qat: names of the layers that stay float. The file must compute these layers, and no
-    others, in floats."""
+    """int8_qat, static_wi8_ai8, static_wi8_ai16: names of the layers that stay float. The file must
+    compute these layers, and no others, in floats."""
+    int16_layers: tuple[str, ...] = ()
+    """static_wi8_ai8: names of the layers whose activations have 16 bits, and these alone."""
     pruning: Pruning | None = None
     """int8_qat: prunes before quantization, which keeps zeros."""
     clustering: Clustering | None = None
@@ -180,7 +187,7 @@ class Recipe:
                 remedy="remove shipped=... or gate=False",
             )
         self._check_training()
-        self._check_float_layers()
+        self._check_layers()
         for hook in (self.annotate, self.custom_objects):
             if hook is not None and not hook.__qualname__.isidentifier():
                 raise ConfigError(
@@ -199,26 +206,43 @@ class Recipe:
                 expected=f"another name, such as {self.kind.value}",
             )
 
-    def _check_float_layers(self) -> None:
-        if not all(isinstance(name, str) and name for name in self.float_layers):
+    def _check_layers(self) -> None:
+        """Raise ConfigError for `float_layers` or `int16_layers` that the recipe cannot have."""
+        for field, names in self.kept_layers.items():
+            if not all(isinstance(name, str) and name for name in names):
+                raise ConfigError(
+                    f"recipe {self.name}: {field} must be a tuple of names",
+                    expected='names of layers: ("dense",)',
+                    got=repr(names),
+                )
+            if names and self.kind not in _KEEPS_LAYERS[field]:
+                raise ConfigError(
+                    f"recipe {self.name}: {self.kind} does not accept {field}",
+                    expected=f"{field} of {' or '.join(_KEEPS_LAYERS[field])}",
+                )
+            if names and self.strip:
+                raise ConfigError(
+                    f"recipe {self.name}: a stripped file does not show its {field}",
+                    expected=f"{field} or strip",
+                )
+        if both := sorted({*self.float_layers} & {*self.int16_layers}):
             raise ConfigError(
-                f"recipe {self.name}: float_layers must be a tuple of names",
-                expected='names of layers: ("dense",)',
-                got=repr(self.float_layers),
+                f"recipe {self.name}: {', '.join(both)} cannot be both float and int16",
+                expected="each layer in float_layers or in int16_layers",
             )
-        if self.float_layers and self.strip:
-            raise ConfigError(
-                f"recipe {self.name}: a stripped file does not show which layers are float",
-                expected="float_layers or strip",
-            )
+
+    @property
+    def kept_layers(self) -> dict[str, tuple[str, ...]]:
+        """The layers that are not quantized like the others, by the name of the field."""
+        return {field: getattr(self, field) for field in _KEEPS_LAYERS}
 
     def _check_training(self) -> None:
         compression = [step for step in (self.pruning, self.clustering) if step]
-        qat_only = (self.annotate, self.custom_objects, self.float_layers, compression)
+        qat_only = (self.annotate, self.custom_objects, compression)
         if any(qat_only) and self.kind is not Kind.INT8_QAT:
             raise ConfigError(
                 f"recipe {self.name}: {self.kind} does not accept options of int8_qat",
-                expected="int8_qat for annotate, custom_objects, float_layers, pruning, clustering",
+                expected="int8_qat for annotate, custom_objects, pruning, clustering",
             )
         if compression and self.from_scratch:
             raise ConfigError(
@@ -252,8 +276,7 @@ class Recipe:
         So a new field of this kind does not change the keys of recipes that do not use it.
         """
         optional: dict[str, Any] = {}
-        if self.float_layers:
-            optional["float_layers"] = sorted(self.float_layers)
+        optional |= {field: sorted(names) for field, names in self.kept_layers.items() if names}
         if self.pruning:
             sparsity = str(Fraction(self.pruning.sparsity.value))
             optional["pruning"] = {"sparsity": sparsity, "epochs": self.pruning.epochs}

@@ -67,7 +67,7 @@ def int8_qat(  # noqa: PLR0913 keywords only, each with a default
         output_type=output_type,
         annotate=annotate,
         custom_objects=custom_objects,
-        float_layers=(float_layers,) if isinstance(float_layers, str) else tuple(float_layers),
+        float_layers=_names(float_layers),
         pruning=pruning,
         clustering=clustering,
         gate=gate,
@@ -164,6 +164,8 @@ def static_wi8_ai8(  # noqa: PLR0913 keywords only
     calibration_samples: int = CALIBRATION_SAMPLES,
     input_type: str = "float32",
     output_type: str = "float32",
+    float_layers: str | Iterable[str] = (),
+    int16_layers: str | Iterable[str] = (),
     gate: bool = True,
     budget: Budget | None = None,
     strip: bool = False,
@@ -171,7 +173,8 @@ def static_wi8_ai8(  # noqa: PLR0913 keywords only
 ) -> Recipe:
     """Quantize to int8 weights and int8 activations with litert-quantizer.
 
-    Calibrated on training samples. Inputs and outputs are float32 or int8.
+    Calibrated on training samples. Inputs and outputs are float32 or int8. `float_layers` stay
+    float, and the activations of `int16_layers` have 16 bits.
     """
     return Recipe(
         name=name,
@@ -179,6 +182,8 @@ def static_wi8_ai8(  # noqa: PLR0913 keywords only
         calibration_samples=calibration_samples,
         input_type=input_type,
         output_type=output_type,
+        float_layers=_names(float_layers),
+        int16_layers=_names(int16_layers),
         gate=gate,
         budget=budget,
         strip=strip,
@@ -192,6 +197,7 @@ def static_wi8_ai16(  # noqa: PLR0913 keywords only
     calibration_samples: int = CALIBRATION_SAMPLES,
     input_type: str = "float32",
     output_type: str = "float32",
+    float_layers: str | Iterable[str] = (),
     gate: bool = True,
     budget: Budget | None = None,
     strip: bool = False,
@@ -199,7 +205,8 @@ def static_wi8_ai16(  # noqa: PLR0913 keywords only
 ) -> Recipe:
     """Quantize to int8 weights and int16 activations with litert-quantizer.
 
-    Calibrated on training samples. Inputs and outputs are float32 or int16.
+    Calibrated on training samples. Inputs and outputs are float32 or int16. `float_layers` stay
+    float.
     """
     return Recipe(
         name=name,
@@ -207,6 +214,7 @@ def static_wi8_ai16(  # noqa: PLR0913 keywords only
         calibration_samples=calibration_samples,
         input_type=input_type,
         output_type=output_type,
+        float_layers=_names(float_layers),
         gate=gate,
         budget=budget,
         strip=strip,
@@ -300,3 +308,7 @@ def dynamic_wi4b32_afp32(
         strip=strip,
         shipped=shipped,
     )
+
+
+def _names(layers: str | Iterable[str]) -> tuple[str, ...]:
+    return (layers,) if isinstance(layers, str) else tuple(layers)

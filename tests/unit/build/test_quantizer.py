@@ -100,6 +100,66 @@ def test_a_stripped_recipe_leaves_the_converted_file_beside_it(tmp_path):
     assert len(tflite) < len((tmp_path / declared.name / "converted.tflite").read_bytes())
 
 
+LAYERS = ("conv", "depthwise", "dense")
+
+
+def types_of(tflite):
+    """The type of the tensor that each layer writes."""
+    tensors = parse(tflite).main.tensors
+    return {it.name: it.dtype for it in tensors if it.name in LAYERS}
+
+
+@needs_quantizer
+def test_single_layers_stay_float_or_get_int16_activations(tmp_path):
+    """Those and no others, whatever their neighbours are; the rules of types follow."""
+    kind, wide_kind = Kind.STATIC_WI8_AI8, Kind.STATIC_WI8_AI16
+    recipes = [
+        *(recipe(kind, name=f"float-{it}", float_layers=it) for it in LAYERS),
+        *(recipe(kind, name=f"wide-{it}", int16_layers=it, input_type="int8") for it in LAYERS),
+        recipe(kind, name="both", float_layers="conv", int16_layers=["depthwise"]),
+        recipe(kind, name="ports", float_layers=["conv", "dense"], output_type="int8"),
+        recipe(wide_kind, name="of-int16", float_layers=["depthwise"]),
+    ]
+    made = quantized(tmp_path, *recipes)
+    for it in recipes:
+        tflite, _ = made[it.name]
+        narrow = "int16" if it.kind is wide_kind else "int8"
+        expected = dict.fromkeys(LAYERS, narrow) | dict.fromkeys(it.int16_layers, "int16")
+        assert types_of(tflite) == expected | dict.fromkeys(it.float_layers, "float32")
+        graph = parse(tflite)
+        assert (tensor_breaches(graph, it), operator_breaches(graph, it)) == ((), ())
+        plain = replace(it, float_layers=(), int16_layers=())
+        assert tensor_breaches(graph, plain)
+
+
+@needs_quantizer
+def test_declared_layers_that_are_like_the_others_are_violations(tmp_path):
+    declared = recipe(Kind.STATIC_WI8_AI8)
+    [(tflite, _)] = quantized(tmp_path, declared).values()
+    graph = parse(tflite)
+    (sentence,) = operator_breaches(graph, replace(declared, float_layers=("depthwise",)))
+    assert sentence.endswith("its layer is declared float")
+    sentences = tensor_breaches(graph, replace(declared, int16_layers=("depthwise",)))
+    assert "'depthwise', activation of operator" in "".join(sentences)
+    assert any(it.endswith("is int8; expected int16") for it in sentences)
+    assert any(it.endswith("is int32; expected int64") for it in sentences)
+
+
+@needs_quantizer
+@pytest.mark.parametrize("field", ["float_layers", "int16_layers"])
+def test_unknown_layers_are_an_error_with_near_names(tmp_path, field):
+    with pytest.raises(ToolchainError, match=f"{field} names layers that the float") as caught:
+        quantized(tmp_path, recipe(Kind.STATIC_WI8_AI8, **{field: "depthwis"}))
+    assert caught.value.expected == "conv, depthwise, dense"
+    assert caught.value.remedy == "did you mean 'depthwise'?"
+
+
+@needs_quantizer
+def test_all_layers_in_float_are_an_error(tmp_path):
+    with pytest.raises(ToolchainError, match="float_layers names every layer"):
+        quantized(tmp_path, recipe(Kind.STATIC_WI8_AI8, float_layers=LAYERS))
+
+
 def convolution():
     """A network of one convolution."""
     writer = ModelWriter("convolution")

@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 from graphs import altered, renamed
 
-from litegate.measures.accuracy.layer_pairs import keras_name, match_layers
+from litegate.measures.accuracy.layer_pairs import match_layers
 from litegate.spec import Kind
 from litegate.testing import tiny
+from litegate.tflite.layers import keras_name
 from litegate.tflite.parser import parse
 
 FLOAT, INTEGER = parse(tiny(Kind.FLOAT32)), parse(tiny(Kind.INT8_QAT))

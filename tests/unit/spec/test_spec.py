@@ -39,6 +39,11 @@ CLUSTERING = lg.Clustering(clusters=16, epochs=3)
         lambda: lg.recipes.int8_qat(from_scratch=True, clustering=CLUSTERING),
         lambda: Recipe(name="float32", kind=Kind.FLOAT32, pruning=PRUNING),
         lambda: Recipe(name="int8_ptq", kind=Kind.INT8_PTQ, float_layers=("dense",)),
+        lambda: Recipe(name="static_wi8_ai16", kind=Kind.STATIC_WI8_AI16, int16_layers=("dense",)),
+        lambda: Recipe(name="int8_qat", kind=Kind.INT8_QAT, int16_layers=("dense",)),
+        lambda: lg.recipes.static_wi8_ai8(int16_layers=[""]),
+        lambda: lg.recipes.static_wi8_ai8(int16_layers="dense", strip=True),
+        lambda: lg.recipes.static_wi8_ai8(float_layers=["a", "b"], int16_layers=["b"]),
         lambda: lg.Pruning(sparsity=0.6),
         lambda: lg.Pruning(sparsity=lg.percent(0)),
         lambda: lg.Pruning(sparsity=lg.percent(100)),
@@ -150,6 +155,10 @@ def test_what_changes_the_bytes_is_part_of_the_spec(other):
     one, same = (lg.recipes.int8_qat(float_layers=names).spec() for names in ways)
     assert one == same
     assert lg.recipes.int8_qat(float_layers="dense").float_layers == ("dense",)
+    assert lg.recipes.static_wi8_ai16(float_layers="dense").spec()["float_layers"] == ["dense"]
+    wide = lg.recipes.static_wi8_ai8(float_layers="a", int16_layers=("c", "b")).spec()
+    assert (wide["float_layers"], wide["int16_layers"]) == (["a"], ["b", "c"])
+    assert "int16_layers" not in lg.recipes.static_wi8_ai8().spec()
 
 
 def test_the_defaults_against_a_base():

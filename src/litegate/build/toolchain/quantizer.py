@@ -7,10 +7,12 @@ quantized ones inherit the outputs of Keras and the training curve: the network 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, final
 
@@ -28,10 +30,12 @@ from litegate.build.toolchain.strip import stripped
 from litegate.core.errors import ArtifactError, LitegateError
 from litegate.core.escaping import shortened
 from litegate.data.sources import digest
+from litegate.measures.structure.tensor_roles import float_operators, int16_operators
 from litegate.runtimes.inference import all_outputs
 from litegate.spec import Model, Recipe, Samples, Splits
 from litegate.spec.recipe import STATIC_KINDS
-from litegate.tflite.graph import Graph
+from litegate.tflite.graph import ABSENT, Graph, Subgraph
+from litegate.tflite.layers import layer_names
 from litegate.tflite.parser import parse
 from litegate.tflite.ports import arrays_by_port, parsed_ports
 
@@ -92,11 +96,12 @@ class FloatFile:
     def quantized(self, recipe: Recipe, x: Samples, alive: Callable[[], None]) -> bytes:
         """Return the file that litert-quantizer makes by a recipe; `x` are training samples."""
         name = f"{self.model.name}/{recipe.name}"
+        self._demand_layers(recipe)
         file = signed(self.tflite, self.graph, subject=name)
         ranges = None
         if recipe.kind in STATIC_KINDS:
             ranges = _run_upstream(recipe, lambda: self._calibrate(file, recipe, x, alive))
-        tflite = _run_upstream(recipe, lambda: _quantize(file.tflite, recipe, ranges))
+        tflite = _run_upstream(recipe, lambda: self._quantize(file, recipe, ranges))
         tflite = finished(tflite, file, subject=name)
         if not _quantized_tensors(parse(tflite, subject=name, signature=self.model.signature)):
             raise ToolchainError(
@@ -128,8 +133,73 @@ class FloatFile:
             for name, values in arrays_by_port(ports, x, self.model.name).items()
         }
         samples = _CalibrationSamples(arrays=arrays, alive=alive)
-        quantizer = _quantizer(file.tflite, recipe)
+        quantizer = self._quantizer(file, recipe)
         return quantizer.calibrate({file.signature: samples}, num_threads=_THREADS)
+
+    def _quantize(self, file: SignedFile, recipe: Recipe, ranges: Any) -> bytes:
+        result = self._quantizer(file, recipe).quantize(
+            ranges, enable_progress_bar=False, enable_progress_report=False
+        )
+        return bytes(result.quantized_model)
+
+    def _quantizer(self, file: SignedFile, recipe: Recipe) -> Any:
+        """Return a Quantizer with the upstream recipe that the kind names.
+
+        Inputs and outputs that the recipe declares as float32 are left out of quantization, and so
+        are its `float_layers`.
+        """
+        # Late: collecting models and the tool chain's other builds do not need it.
+        from litert_quantizer import qtyping, quantizer
+        from litert_quantizer import recipe as upstream
+
+        made = quantizer.Quantizer(file.tflite, getattr(upstream, recipe.kind.value)())
+        skip, names = quantizer.AlgorithmName.NO_QUANTIZE, qtyping.TFLOperationName
+        ports = {"INPUT": recipe.input_type, "OUTPUT": recipe.output_type}
+        for name in (name for name, dtype in ports.items() if dtype == "float32"):
+            made.update_quantization_recipe(".*", names(name), None, skip)
+        for scope, kind in self._scopes(float_operators, recipe):
+            if kind in {it.value for it in names}:  # it never quantizes other kinds
+                made.update_quantization_recipe(scope, names(kind), None, skip)
+        for scope, kind in self._scopes(int16_operators, recipe):
+            made.add_static_config(scope, names(kind), activation_num_bits=16, weight_num_bits=8)
+        return made
+
+    def _scopes(
+        self, operators_of: Callable[[Graph, Subgraph, Recipe], frozenset[int]], recipe: Recipe
+    ) -> Iterator[tuple[str, str]]:
+        """Yield the regular expression of each operator's scope with the kind of operator.
+
+        litert-quantizer's scope of an operator is the list of the tensors that it writes.
+        """
+        for subgraph in self.graph.subgraphs:
+            for index in sorted(operators_of(self.graph, subgraph, recipe)):
+                operator = subgraph.operators[index]
+                tensors = [subgraph.tensors[it].name for it in operator.outputs if it != ABSENT]
+                yield f"^{re.escape(''.join(f'{name};' for name in tensors))}$", operator.name
+
+    def _demand_layers(self, recipe: Recipe) -> None:
+        """Raise ToolchainError for layers that the file does not have, or if all stay float."""
+        known = [
+            name
+            for subgraph in self.graph.subgraphs
+            for name in layer_names(self.graph, subgraph).values()
+        ]
+        for field, names in recipe.kept_layers.items():
+            if missing := [name for name in names if name not in known]:
+                near = get_close_matches(missing[0], known)
+                raise ToolchainError(
+                    "config",
+                    f"{field} names layers that the float file does not have: {', '.join(missing)}",
+                    expected=", ".join(dict.fromkeys(known)),
+                    remedy=f"did you mean {' or '.join(map(repr, near))}?" if near else "",
+                )
+        if recipe.float_layers and {*known} <= {*recipe.float_layers}:
+            raise ToolchainError(
+                "config",
+                "float_layers names every layer, so none would be quantized",
+                got=", ".join(recipe.float_layers),
+                remedy="name fewer layers, or use float32()",
+            )
 
 
 @final
@@ -145,30 +215,6 @@ class _CalibrationSamples:
         for number in range(count):
             self.alive()
             yield {name: array[number : number + 1] for name, array in self.arrays.items()}
-
-
-def _quantize(tflite: bytes, recipe: Recipe, ranges: Any) -> bytes:
-    result = _quantizer(tflite, recipe).quantize(
-        ranges, enable_progress_bar=False, enable_progress_report=False
-    )
-    return bytes(result.quantized_model)
-
-
-def _quantizer(tflite: bytes, recipe: Recipe) -> Any:
-    """Return a Quantizer of a file with the upstream recipe that the kind names.
-
-    Inputs and outputs that the recipe declares as float32 are left out of quantization.
-    """
-    # Late: collecting models and the tool chain's other builds do not need it.
-    from litert_quantizer import qtyping, quantizer
-    from litert_quantizer import recipe as upstream
-
-    made = quantizer.Quantizer(tflite, getattr(upstream, recipe.kind.value)())
-    ports = {"INPUT": recipe.input_type, "OUTPUT": recipe.output_type}
-    for name in (name for name, dtype in ports.items() if dtype == "float32"):
-        operator = getattr(qtyping.TFLOperationName, name)
-        made.update_quantization_recipe(".*", operator, None, quantizer.AlgorithmName.NO_QUANTIZE)
-    return made
 
 
 def _run_upstream(recipe: Recipe, step: Callable[[], Any]) -> Any:

@@ -3,31 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 
-from litegate.tflite.graph import ABSENT, FLOATS, Graph, Operator, Subgraph, Tensor
+from litegate.tflite.graph import Graph
+from litegate.tflite.layers import GraphLayer, graph_layers, keras_name, layer_names
 
-_MOVES = """
-    BATCH_TO_SPACE_ND BROADCAST_TO CAST DEPTH_TO_SPACE DEQUANTIZE EXPAND_DIMS GATHER GATHER_ND PACK
-    QUANTIZE RESHAPE SLICE SPACE_TO_BATCH_ND SPACE_TO_DEPTH SPLIT SPLIT_V SQUEEZE STRIDED_SLICE TILE
-    TRANSPOSE UNPACK
-"""
-MOVE_OPERATORS = frozenset(_MOVES.split())
-"""Operators that move or convert values without computing new ones."""
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GraphLayer:
-    """An operator of the main graph that computes real values."""
-
-    operator: Operator
-    output: Tensor
-    """The first tensor that it writes."""
-    reads: tuple[Tensor | None, ...]
-    """Its operands; None for one that is constant, absent or not of real values."""
+_Match = tuple[GraphLayer, GraphLayer]
+"""A layer of the reference and one of the candidate."""
 
 
 @final
@@ -37,50 +21,9 @@ class LayerPair:
 
     reference: GraphLayer
     candidate: GraphLayer
-
-    @property
-    def name(self) -> str:
-        """The Keras layer's name if one of the files has it, otherwise the operator's kind."""
-        layers = (self.reference, self.candidate)
-        names = (keras_name(layer.output.name) for layer in layers)
-        return next(filter(None, names), self.reference.operator.name.lower())
-
-
-def keras_name(tensor: str) -> str:
-    """Return the Keras layer in a tensor's name; empty if it names no layer.
-
-    "model/conv2d_1/BiasAdd;model/conv2d_2/Conv2D" gives conv2d_1: the converter joins the names of
-    the operators that it fuses.
-    """
-    parts = [part.split("/") for part in tensor.split(";") if "/" in part]
-    own = next((part for part in parts if part[-1] == "BiasAdd"), parts[-1] if parts else ("", ""))
-    return own[-2].removeprefix("quant_")
-
-
-def graph_layers(graph: Graph) -> tuple[GraphLayer, ...]:
-    """Return the layers of the main graph, in the order of execution."""
-    computing = (
-        operator for operator in graph.main.operators if operator.name not in MOVE_OPERATORS
-    )
-    layers = (_layer(graph.main, operator) for operator in computing)
-    return tuple(layer for layer in layers if layer)
-
-
-def _layer(main: Subgraph, operator: Operator) -> GraphLayer | None:
-    output = _real(main, operator.outputs[0]) if operator.outputs else None
-    reads = tuple(_real(main, index) for index in operator.inputs)
-    if output is None or not any(reads):
-        return None
-    return GraphLayer(operator=operator, output=output, reads=reads)
-
-
-def _real(main: Subgraph, index: int) -> Tensor | None:
-    """Return the tensor if it has real values that are computed in the run, otherwise None."""
-    if index == ABSENT:
-        return None
-    tensor = main.tensors[index]
-    real = tensor.dtype in FLOATS or len(tensor.scales) == 1
-    return tensor if real and not tensor.is_constant else None
+    name: str
+    """The layer's name, as `layer_names` gives it: the reference's, unless only the candidate has
+    that of the Keras layer."""
 
 
 def match_layers(reference: Graph, candidate: Graph) -> tuple[LayerPair, ...]:
@@ -93,14 +36,30 @@ def match_layers(reference: Graph, candidate: Graph) -> tuple[LayerPair, ...]:
         lambda layer: (_kind(layer), layer.output.name or id(layer)),
         lambda layer: (_kind(layer), layer.operator.activation),
     )
-    ours, theirs = graph_layers(reference), graph_layers(candidate)
-    matched: list[LayerPair] = []
+    ours, theirs = graph_layers(reference.main), graph_layers(candidate.main)
+    matched: list[_Match] = []
     for key in keys:
         matched += _match(ours, theirs, key)
-        done = {id(layer) for pair in matched for layer in (pair.reference, pair.candidate)}
+        done = {id(layer) for pair in matched for layer in pair}
         ours = tuple(layer for layer in ours if id(layer) not in done)
         theirs = tuple(layer for layer in theirs if id(layer) not in done)
-    return tuple(sorted(matched, key=lambda pair: pair.candidate.operator.index))
+    names = [layer_names(graph, graph.main) for graph in (reference, candidate)]
+    return tuple(
+        LayerPair(reference=layer, candidate=counterpart, name=_name(layer, counterpart, *names))
+        for layer, counterpart in sorted(matched, key=lambda pair: pair[1].operator.index)
+    )
+
+
+def _name(
+    layer: GraphLayer,
+    counterpart: GraphLayer,
+    names: Mapping[int, str],
+    counterpart_names: Mapping[int, str],
+) -> str:
+    is_only_known_there = keras_name(counterpart.output.name) and not keras_name(layer.output.name)
+    if is_only_known_there:
+        return counterpart_names[counterpart.operator.index]
+    return names[layer.operator.index]
 
 
 def _kind(layer: GraphLayer) -> Hashable:
@@ -111,7 +70,7 @@ def _match(
     reference: Sequence[GraphLayer],
     candidate: Sequence[GraphLayer],
     key: Callable[[GraphLayer], Hashable],
-) -> list[LayerPair]:
+) -> list[_Match]:
     groups: defaultdict[Hashable, tuple[list[GraphLayer], list[GraphLayer]]] = defaultdict(
         lambda: ([], [])
     )
@@ -119,7 +78,7 @@ def _match(
         for layer in layers:
             groups[key(layer)][side].append(layer)
     return [
-        LayerPair(reference=layer, candidate=counterpart)
+        (layer, counterpart)
         for ours, theirs in groups.values()
         if len(ours) == len(theirs)
         for layer, counterpart in zip(ours, theirs, strict=True)

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from litegate.measures.structure.allowed_types import OPERATOR_RULES, OperatorRule, Placement
-from litegate.measures.structure.tensor_roles import float_operators
+from litegate.measures.structure.tensor_roles import float_operators, int16_operators
 from litegate.spec import Recipe
 from litegate.tflite.graph import ABSENT, FLOATS, Graph, Operator, Subgraph, Tensor
 
@@ -24,7 +24,8 @@ def _operator_breaches(
     graph: Graph, subgraph: Subgraph, recipe: Recipe
 ) -> Iterator[tuple[Operator, str]]:
     rule, float_indices = OPERATOR_RULES[recipe.kind], float_operators(graph, subgraph, recipe)
-    borders, at_ports = _float_borders(subgraph, float_indices), _port_operators(subgraph)
+    int16_indices = int16_operators(graph, subgraph, recipe)
+    borders, at_ports = _borders(subgraph, float_indices, int16_indices), _port_operators(subgraph)
     for_shapes = _converts_for_shapes(subgraph)
     for operator in subgraph.operators:
         if operator.index in float_indices:
@@ -108,9 +109,11 @@ def _port_operators(subgraph: Subgraph) -> frozenset[int]:
     )
 
 
-def _float_borders(subgraph: Subgraph, float_indices: frozenset[int]) -> frozenset[int]:
-    """Return the operators that convert integers only for declared float layers, or back."""
-    if not float_indices:
+def _borders(
+    subgraph: Subgraph, float_indices: frozenset[int], int16_indices: frozenset[int]
+) -> frozenset[int]:
+    """Return the operators that convert only for layers that are declared float or int16."""
+    if not float_indices and not int16_indices:
         return frozenset()
     readers, writers = defaultdict[int, set[int]](set), defaultdict[int, set[int]](set)
     for operator in subgraph.operators:
@@ -122,6 +125,7 @@ def _float_borders(subgraph: Subgraph, float_indices: frozenset[int]) -> frozens
         operator.index
         for operator in subgraph.operators
         if _converts_for(float_indices, operator, readers, writers)
+        or _widens_for(int16_indices, subgraph, operator, readers, writers)
     )
 
 
@@ -155,6 +159,23 @@ def _converts_for(
     neighbours, tensors = (readers, operator.outputs) if into_floats else (writers, operator.inputs)
     indices = {n for tensor in tensors if tensor != ABSENT for n in neighbours.get(tensor, ())}
     return bool(indices) and indices <= float_indices
+
+
+def _widens_for(
+    int16_indices: frozenset[int],
+    subgraph: Subgraph,
+    operator: Operator,
+    readers: Mapping[int, set[int]],
+    writers: Mapping[int, set[int]],
+) -> bool:
+    """Return True if an operator only turns integers into the int16 of these layers, or back."""
+    if operator.name != "QUANTIZE" or not int16_indices:
+        return False
+    types = {tensor.dtype for tensor in _tensors(subgraph, operator.inputs + operator.outputs)}
+    after = {n for tensor in operator.outputs for n in readers.get(tensor, ())}
+    before = {n for tensor in operator.inputs for n in writers.get(tensor, ())}
+    is_beside = any(indices and indices <= int16_indices for indices in (after, before))
+    return types == {"int8", "int16"} and is_beside
 
 
 def _float_breach(subgraph: Subgraph, operator: Operator) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import final
@@ -13,8 +13,10 @@ from litegate.measures.structure.layer_operands import (
     LayerOperands,
     layer_operands,
 )
-from litegate.spec import Recipe
+from litegate.spec import Kind, Recipe
+from litegate.spec.recipe import QUANTIZER_KINDS
 from litegate.tflite.graph import ABSENT, Graph, Operator, Subgraph, Tensor
+from litegate.tflite.layers import CONVERSIONS, layer_names
 
 
 class Role(StrEnum):
@@ -180,15 +182,30 @@ def _without_values(subgraph: Subgraph) -> set[int]:
     return (shape_read - value_read - {ABSENT}) | unused
 
 
-CONVERSIONS = frozenset({"QUANTIZE", "DEQUANTIZE", "FAKE_QUANT"})
-"""Operators between layers, which belong to no layer."""
-
-
 def float_operators(graph: Graph, subgraph: Subgraph, recipe: Recipe) -> frozenset[int]:
     """Return the indices of the operators that compute the recipe's `float_layers`."""
-    if not recipe.float_layers:
+    return _operators_of(graph, subgraph, recipe.kind, recipe.float_layers)
+
+
+def int16_operators(graph: Graph, subgraph: Subgraph, recipe: Recipe) -> frozenset[int]:
+    """Return the indices of the operators that compute the recipe's `int16_layers`."""
+    return _operators_of(graph, subgraph, recipe.kind, recipe.int16_layers)
+
+
+def _operators_of(
+    graph: Graph, subgraph: Subgraph, kind: Kind, layers: Collection[str]
+) -> frozenset[int]:
+    """Return the indices of the operators of some layers.
+
+    litert-quantizer decides by operator, and its recipes name layers as `layer_names` does. The
+    layers of a Keras network may become several operators, whose names have the layer's in them.
+    """
+    if not layers:
         return frozenset()
-    wanted = {name for layer in recipe.float_layers for name in (layer, f"quant_{layer}")}
+    if kind in QUANTIZER_KINDS:
+        names = layer_names(graph, subgraph)
+        return frozenset(index for index, name in names.items() if name in layers)
+    wanted = {name for layer in layers for name in (layer, f"quant_{layer}")}
     signature_names = graph.output_names(subgraph.index)
     return frozenset(
         operator.index

@@ -26,6 +26,7 @@ from litegate.measures.structure.tensor_roles import (
     LayerUse,
     Role,
     float_operators,
+    int16_operators,
     layer_uses,
     roles,
 )
@@ -116,40 +117,47 @@ Breaches = Iterator[tuple[int, str]]
 """Pairs of a tensor's index, or -1 for an operator, and a sentence."""
 
 
+def _kinds(graph: Graph, subgraph: Subgraph, recipe: Recipe) -> dict[int, Kind]:
+    """Return the kind whose rules each operator must keep, by the operators' index."""
+    kinds = dict.fromkeys((operator.index for operator in subgraph.operators), recipe.kind)
+    kinds |= dict.fromkeys(int16_operators(graph, subgraph, recipe), Kind.STATIC_WI8_AI16)
+    return kinds | dict.fromkeys(float_operators(graph, subgraph, recipe), Kind.FLOAT32)
+
+
 def _unknown_layers(graph: Graph, subgraph: Subgraph, recipe: Recipe) -> Breaches:
-    float_indices = float_operators(graph, subgraph, recipe)
+    kinds = _kinds(graph, subgraph, recipe)
     for operator in subgraph.operators:
-        if recipe.kind is Kind.FLOAT32 or operator.index in float_indices:
+        kind = kinds[operator.index]
+        if kind is Kind.FLOAT32:
             continue
         layer = layer_operands(operator)
-        if operator.name in UNKNOWN_LAYERS or (layer and not _is_judged(layer, recipe)):
+        if operator.name in UNKNOWN_LAYERS or (layer and not _is_judged(layer, kind)):
             label = operator_label(operator)
             yield -1, f"{label} has weights that litegate cannot judge; expected none"
 
 
-def _is_judged(layer: LayerOperands, recipe: Recipe) -> bool:
-    """Return True if litegate knows the forms that a recipe allows for a layer's operands."""
-    return layer.integer_rules or OPERATOR_RULES[recipe.kind].floats
+def _is_judged(layer: LayerOperands, kind: Kind) -> bool:
+    """Return True if litegate knows the forms that a kind allows for a layer's operands."""
+    return layer.integer_rules or OPERATOR_RULES[kind].floats
 
 
 def _judged_uses(
     graph: Graph, subgraph: Subgraph, recipe: Recipe
-) -> Iterator[tuple[LayerUse, bool]]:
-    """Yield each layer whose operands can be judged, and whether it is declared float."""
-    float_indices = float_operators(graph, subgraph, recipe)
+) -> Iterator[tuple[LayerUse, Kind]]:
+    """Yield each layer whose operands can be judged, with the kind whose rules it must keep."""
+    kinds = _kinds(graph, subgraph, recipe)
     for use in layer_uses(subgraph):
-        is_float = use.operator.index in float_indices
-        if is_float or _is_judged(use.layer, recipe):
-            yield use, is_float
+        kind = kinds[use.operator.index]
+        if _is_judged(use.layer, kind):
+            yield use, kind
 
 
 def _weights(graph: Graph, subgraph: Subgraph, recipe: Recipe) -> Breaches:
-    for use, is_float in _judged_uses(graph, subgraph, recipe):
-        recipe_forms = (FLOAT32,) if is_float else _weight_forms(recipe, use)
-        is_integer = not (is_float or OPERATOR_RULES[recipe.kind].floats)
+    for use, kind in _judged_uses(graph, subgraph, recipe):
+        kind_forms = _weight_forms(kind, use)
         for weight in use.weights:
-            is_wide = is_integer and weight.index in use.wide
-            forms = (*recipe_forms, INT16) if is_wide else recipe_forms
+            is_wide = not OPERATOR_RULES[kind].floats and weight.index in use.wide
+            forms = (*kind_forms, INT16) if is_wide else kind_forms
             if problem := breach(weight, forms, channel=_channel(recipe, use, weight)):
                 yield _tensor_breach(weight, f"weight of {operator_label(use.operator)}", problem)
 
@@ -164,14 +172,14 @@ def _channel(recipe: Recipe, use: LayerUse, weight: Tensor) -> int | None:
     return use.layer.channel
 
 
-def _weight_forms(recipe: Recipe, use: LayerUse) -> tuple[Form, ...]:
+def _weight_forms(kind: Kind, use: LayerUse) -> tuple[Form, ...]:
     layer, name = use.layer, use.operator.name
-    if recipe.kind in QUANTIZED_LAYERS and name not in QUANTIZED_LAYERS[recipe.kind]:
+    if kind in QUANTIZED_LAYERS and name not in QUANTIZED_LAYERS[kind]:
         return (FLOAT32,)
-    if layer.as_activation and not OPERATOR_RULES[recipe.kind].floats:
-        return allowed_forms(recipe, Role.CONSTANT)
-    forms = allowed_forms(recipe, Role.WEIGHT)
-    if layer.per_channel and not OPERATOR_RULES[recipe.kind].floats:
+    if layer.as_activation and not OPERATOR_RULES[kind].floats:
+        return TENSOR_RULES[kind][Role.CONSTANT]
+    forms = TENSOR_RULES[kind][Role.WEIGHT]
+    if layer.per_channel and not OPERATOR_RULES[kind].floats:
         return tuple(replace(form, grain=Grain.CHANNEL) for form in forms)
     return forms
 
@@ -182,10 +190,9 @@ def _biases(graph: Graph, subgraph: Subgraph, recipe: Recipe) -> Breaches:
     Operators may share a bias of zeros. It has one scale, so it can match only one of them, and the
     scale of zeros changes nothing: one match is enough.
     """
-    recipe_forms = allowed_forms(recipe, Role.BIAS)
     judged = [
-        (use, bias, _bias_breach(bias, (FLOAT32,) if is_float else recipe_forms, factors))
-        for use, is_float in _judged_uses(graph, subgraph, recipe)
+        (use, bias, _bias_breach(bias, TENSOR_RULES[kind][Role.BIAS], factors))
+        for use, kind in _judged_uses(graph, subgraph, recipe)
         for bias, factors in zip(use.biases, use.factors, strict=True)
     ]
     sound = {bias.index for _, bias, problem in judged if not problem}
@@ -206,7 +213,7 @@ def _bias_breach(
 
 def _others(graph: Graph, subgraph: Subgraph, recipe: Recipe) -> Breaches:
     writers, readers = _neighbours(subgraph)
-    float_indices = float_operators(graph, subgraph, recipe)
+    kinds = _kinds(graph, subgraph, recipe)
     scales = {tensor.block_scales for tensor in subgraph.tensors}
     for tensor, role in zip(subgraph.tensors, roles(subgraph), strict=True):
         computed_shape = role is Role.CONSTANT and not tensor.is_constant
@@ -214,8 +221,10 @@ def _others(graph: Graph, subgraph: Subgraph, recipe: Recipe) -> Breaches:
             continue
         read_by = [operator.name for operator in readers[tensor.index]]
         forms = allowed_forms(recipe, role)
-        if _belongs_to_float_layers(writers[tensor.index], readers[tensor.index], float_indices):
-            forms = TENSOR_RULES[Kind.FLOAT32].get(role, forms)
+        owners = _owners(writers[tensor.index], readers[tensor.index])
+        kind, *others = {kinds[operator.index] for operator in owners} or {recipe.kind}
+        if kind is not recipe.kind and not others:
+            forms = TENSOR_RULES[kind].get(role, forms)
         # Rows, dimension 0, are the channels of an embedding's table.
         if problem := breach(tensor, forms, channel=0, readers=read_by):
             neighbours = (*writers[tensor.index], *readers[tensor.index])
@@ -235,13 +244,13 @@ def _blocks(graph: Graph, subgraph: Subgraph, _recipe: Recipe) -> Breaches:
                 yield _tensor_breach(tensor, "quantized in blocks", problem)
 
 
-def _belongs_to_float_layers(
-    writers: list[Operator], readers: list[Operator], float_indices: frozenset[int]
-) -> bool:
-    """Return True if declared float layers write a tensor or, for a constant or input, read it."""
-    computed = [operator for operator in writers if operator.name != "DEQUANTIZE"]
-    owners = computed or readers
-    return bool(owners) and all(operator.index in float_indices for operator in owners)
+def _owners(writers: list[Operator], readers: list[Operator]) -> list[Operator]:
+    """Return the operators whose rules a tensor must keep.
+
+    They write it; those that read it are the owners of a constant, an input and a converted value.
+    """
+    conversions = ("DEQUANTIZE", "QUANTIZE")
+    return [operator for operator in writers if operator.name not in conversions] or readers
 
 
 def _neighbours(

@@ -156,14 +156,7 @@ def _quantization(base: Declaration, head: Declaration) -> Iterator[Weakening]:
         before, after = base["spec"][port], head["spec"][port]
         if before != after and after == "float32":
             yield Weakening(kind=Change.RECIPE_CHANGED, field=port, before=before, after=after)
-    before, after = ({*recipe["spec"].get("float_layers", ())} for recipe in (base, head))
-    if after - before:
-        yield Weakening(
-            kind=Change.RECIPE_CHANGED,
-            field="float_layers",
-            before=", ".join(sorted(before)) or "none",
-            after=", ".join(sorted(after)),
-        )
+    yield from _kept_layers(base["spec"], head["spec"])
     before, after = (recipe.get("runtimes", [XNNPACK]) for recipe in (base, head))
     if set(before) - set(after):
         yield Weakening(
@@ -178,6 +171,24 @@ def _quantization(base: Declaration, head: Declaration) -> Iterator[Weakening]:
         if before not in (None, after):
             shown = str(after or "nothing")
             yield Weakening(kind=Change.RECIPE_CHANGED, field=field, before=before, after=shown)
+
+
+def _kept_layers(base: Declaration, head: Declaration) -> Iterator[Weakening]:
+    """Yield added layers in float, and layers with wider activations that were not float before."""
+    before, after = ({*spec.get("float_layers", ())} for spec in (base, head))
+    wide_before, wide_after = ({*spec.get("int16_layers", ())} for spec in (base, head))
+    changes = {
+        "float_layers": (before, after, after - before),
+        "int16_layers": (wide_before, wide_after, wide_after - wide_before - before),
+    }
+    for field, (old, new, added) in changes.items():
+        if added:
+            yield Weakening(
+                kind=Change.RECIPE_CHANGED,
+                field=field,
+                before=", ".join(sorted(old)) or "none",
+                after=", ".join(sorted(new)),
+            )
 
 
 def _commands(base: Mapping[str, str], head: Mapping[str, str]) -> Iterator[Weakening]:
