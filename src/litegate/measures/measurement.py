@@ -109,6 +109,8 @@ class Measurement:
     """The one-sided 95 % lower limit, which decides ``>=``; None for an exact value."""
     high: Number | None = None
     """The one-sided 95 % upper limit, which decides ``<=``; None for an exact value."""
+    limits_at: Callable[[float], tuple[Number, Number]] | None = None
+    """Computes `low` and `high` for another chance than 5 % that each misses the true value."""
     evidence: tuple[str, ...] = ()
     """Facts worth a line in the report: flips, counts, clocks."""
     offenders: tuple[str, ...] = ()
@@ -190,6 +192,17 @@ class Verdict:
 
     def __bool__(self) -> NoReturn:
         raise TypeError("a verdict is not a truth value: pass it to require(...)")
+
+
+def with_tail(measurement: Measurement, tail: float) -> Measurement:
+    """Return a measurement whose one-sided limits each miss the true value with chance `tail`.
+
+    An exact value, and one whose limits are known at 95 % alone, stays as it is.
+    """
+    if measurement.limits_at is None:
+        return measurement
+    low, high = measurement.limits_at(tail)
+    return replace(measurement, low=low, high=high)
 
 
 def violations(

@@ -7,7 +7,7 @@ import pytest
 
 from litegate.core.errors import ConfigError, MeasurementError
 from litegate.core.units import Unit, byte, percent, points
-from litegate.measures.measurement import Interval, Measurement, Outcome, violations
+from litegate.measures.measurement import Interval, Measurement, Outcome, violations, with_tail
 from litegate.measures.wording import sentence
 
 DROP = Measurement(
@@ -148,3 +148,14 @@ def test_violations_of_nothing_are_an_error():
     """Where nothing was measured, nothing was found."""
     with pytest.raises(MeasurementError, match="nothing was measured"):
         violations("tensors", "m/int8_qat", (), n=0)
+
+
+def test_one_sided_limits_for_another_chance():
+    """Wider for a smaller chance; exact values, and those of 95 % alone, stay."""
+    sampled = replace(DROP, low=0.0, high=0.008, limits_at=lambda tail: (-tail, 1 - tail))
+    narrow, wide = (with_tail(sampled, tail) for tail in (0.05, 0.01))
+    assert (narrow.high, wide.high) == (0.95, 0.99)
+    assert (sampled <= points(1)).outcome is Outcome.PASS
+    assert (wide <= points(98.9)).outcome is Outcome.INCONCLUSIVE
+    assert (wide <= points(99)).outcome is Outcome.PASS
+    assert with_tail(DROP, 0.01) is DROP

@@ -74,6 +74,7 @@ def _measure_output(
         interval=Interval(low=low, high=high, method=METHOD),
         low=least,
         high=most,
+        limits_at=limits,
         evidence=(
             f"RMS {_rms(differences, r.raw.size):.4g} of {_rms(references, r.raw.size):.4g}",
             samples_in_words(len(differences), len(first_indices(groups))),

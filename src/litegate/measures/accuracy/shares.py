@@ -82,8 +82,12 @@ def share(
     """
     once = marks[first_indices(groups)]
     counts = [(int(marks.sum()), len(marks)), (int(once.sum()), len(once))]
-    interval = _outer(*(wilson(count, n, TAIL / 2) for count, n in counts))
-    low, high = _outer(*(wilson(count, n) for count, n in counts))
+
+    def limits(tail: float) -> Limits:
+        return _outer(*(wilson(count, n, tail) for count, n in counts))
+
+    low, high = limits(TAIL)
+    interval = limits(TAIL / 2)
     count, n = counts[0]
     rate, all_distinct = Fraction(*counts[1]), len(once) == n
     copies = () if all_distinct else (samples_in_words(n, len(once)),)
@@ -96,6 +100,7 @@ def share(
         interval=Interval(low=interval[0], high=interval[1], method=WILSON),
         low=low,
         high=high,
+        limits_at=limits,
         evidence=(*evidence, *copies),
         rule=_interval_rule_with_hint(
             Relation.AT_LEAST,
@@ -146,6 +151,7 @@ def drop(
         interval=Interval(low=interval[0], high=interval[1], method=TANGO),
         low=low,
         high=high,
+        limits_at=counts.limits,
         evidence=(str(counts), flips_in_words(pairs), *evidence),
         rule=_interval_rule_with_hint(
             Relation.AT_MOST, lambda limit: _samples_needed(counts, limit)
@@ -188,6 +194,10 @@ def worst_drop(
         interval=Interval(low=low, high=high, method=method),
         low=max(counts.limits(tail)[0] for counts in by_group),
         high=max(counts.limits()[1] for counts in by_group),
+        limits_at=lambda tail: (
+            max(counts.limits(tail / len(by_group))[0] for counts in by_group),
+            max(counts.limits(tail)[1] for counts in by_group),
+        ),
         evidence=(*evidence, *copies),
         rule=_worst_rule(noun, names, by_group, worst),
         artifacts=artifacts,

@@ -160,6 +160,7 @@ def to_measurement(
         interval=interval if estimate.has_limits else None,
         low=low if estimate.has_limits else None,
         high=high if estimate.has_limits else None,
+        limits_at=estimate.limits if estimate.has_limits else None,
         evidence=evidence,
         rule=None if estimate.has_limits else flat_rule(estimate),
         artifacts=artifacts,
