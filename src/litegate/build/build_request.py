@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import final
 
-from litegate.spec import File
+from litegate.spec import File, Recipe
 from litegate.spec.training import CPU
 
 
@@ -34,5 +34,7 @@ class BuildRequest:
     start: File | None = None
     """As `Model.start`."""
     start_digest: str = ""
+    variants: Mapping[str, Recipe] = field(default_factory=dict)
+    """Recipes that no file declares: variants of declared ones, by name."""
     float_key: str = ""
     """The key of the float artifact whose file the recipes quantize; empty if they do not."""

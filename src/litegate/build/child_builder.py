@@ -44,6 +44,7 @@ class ChildBuilder:
                 seed=request.seed,
                 device=request.device,
                 is_base=request.project != self.project,
+                variants=process.described(request.variants.values()),
             )
 
             def on_event(event: process.Event) -> None:

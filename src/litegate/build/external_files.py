@@ -20,7 +20,7 @@ from litegate.data.digests import ArrayDigest
 from litegate.data.prepare import current_digests, save_evaluation
 from litegate.data.sources import digest, expand_path, files_of, locate
 from litegate.runtimes.sandbox import run_in_sandbox
-from litegate.spec import Data, DataLocations, File
+from litegate.spec import Data, DataLocations, File, Splits
 from litegate.spec.declared_files import watched_data
 from litegate.tflite.parser import parse
 
@@ -120,6 +120,14 @@ class ExternalFiles:
         """Return the digests of a data set's arrays; stores nothing. Raises as `store_split`."""
         with self._staging() as staging, _user_functions(data):
             return current_digests(self._watched(data), self.locations, staging / "evaluation")
+
+    def prepared(self, data: Data) -> Splits:
+        """Load and preprocess a data set, of which the training split is in memory.
+
+        The evaluation split may not be read any more. Raises as `store_split`.
+        """
+        with self._staging() as staging, _user_functions(data):
+            return prepare(self._watched(data), self.locations, staging / "evaluation")
 
     def _watched(self, data: Data) -> Data:
         return watched_data(data, self.locations.project or Path.cwd())

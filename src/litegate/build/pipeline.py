@@ -284,6 +284,7 @@ class Pipeline:
                 device=model.training.device,
                 start=model.start,
                 start_digest=self.start_digest(model),
+                variants={it.name: it for it in map(model.recipe, pending) if it.variant_of},
                 float_key=float_key,
             )
             error = self.child.run(request, _one_recipe_per_key(keys))

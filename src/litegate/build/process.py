@@ -28,12 +28,13 @@ from litegate.build.toolchain.protocol import (
     Request,
     Stage,
     decode,
+    described,
 )
 from litegate.core.child_process import environment_for, own_module, process_group
 from litegate.core.errors import BuildError, ConfigError, DataError, DataUnavailable, LitegateError
 from litegate.core.import_paths import path_for
 
-__all__ = ["Event", "Progress", "Ready", "Request", "Stage", "build"]
+__all__ = ["Event", "Progress", "Ready", "Request", "Stage", "build", "described"]
 
 COMMAND = own_module("litegate.build.toolchain")
 LOG = "toolchain.log"

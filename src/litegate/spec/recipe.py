@@ -153,6 +153,9 @@ class Recipe:
     calibration_samples: int = CALIBRATION_SAMPLES
     """int8_ptq, int16x8, static_wi8_ai8, static_wi8_ai16: number of training samples that set the
     ranges of the activations."""
+    variant_of: str = ""
+    """Name of the declared recipe that `litegate repair` tries with other layers left out; empty
+    for a declared one."""
     strip: bool = False
     """Remove from the file what no device reads; its outputs stay the same to the bit."""
     shipped: str | None = None

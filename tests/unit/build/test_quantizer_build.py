@@ -168,3 +168,24 @@ def test_the_key_covers_float_file_recipe_and_seed_but_no_limit(project):
     other = replace(model, prebuilt={"float32": another_file})
     (project.path / "net.tflite").unlink()
     assert not {project.pipeline.key(other, name) for name in NAMES} & {*before.values()}
+
+
+@quantizer
+def test_a_variant_of_a_declared_recipe_is_built_without_a_declaration(project):
+    """Kept under a key of its own; here the float recipe's, of another kind."""
+    model = project.model
+    variant = replace(
+        model.recipe("float32"),
+        name="a",
+        variant_of="float32",
+        kind=Kind.STATIC_WI8_AI8,
+        calibration_samples=500,
+        float_layers=("conv",),
+        int16_layers=("dense",),
+    )
+    varied = replace(model, recipes=(*model.recipes, variant))
+    built = project.pipeline.ensure(varied, ["a"])["a"]
+    assert not isinstance(built, Exception), built
+    assert built.certificate["recipe"] == variant.spec()
+    assert tensor_violations(built).offenders == ()
+    assert project.pipeline.find(varied, "a").tflite == built.tflite

@@ -7,12 +7,13 @@ Needs only the standard library: the parent imports this without TensorFlow.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, final
 
 from litegate.core.escaping import excerpt
-from litegate.spec import DataLocations
+from litegate.spec import DataLocations, Recipe
 from litegate.spec.training import CPU
 
 CONVERTED = "converted.tflite"
@@ -22,6 +23,18 @@ START = "start"
 FLOAT = "float"
 """The float artifact's files, in a folder of the staging folder, if recipes quantize its
 `.tflite`."""
+
+
+Variant = Mapping[str, Any]
+"""Fields of `Recipe` that differ from those of the recipe named by the field `variant_of`."""
+
+
+def described(recipes: Iterable[Recipe]) -> dict[str, Variant]:
+    """Describe variants of declared recipes, by name."""
+    return {
+        it.name: {"variant_of": it.variant_of, "kind": it.kind.value, **it.kept_layers}
+        for it in recipes
+    }
 
 
 @final
@@ -45,6 +58,8 @@ class Request:
     """Replaces the model's own device."""
     is_base: bool = False
     """True for a commit that cannot be corrected any more: it may read undeclared files."""
+    variants: Mapping[str, Variant] = field(default_factory=dict)
+    """Recipes that the file does not declare, by name."""
 
     def encode(self) -> bytes:
         """Encode the request as a line of JSON."""
@@ -59,7 +74,9 @@ class Request:
             "device": self.device,
             "is_base": self.is_base,
         }
-        return _line(fields | ({} if self.seed is None else {"seed": self.seed}))
+        seed = {} if self.seed is None else {"seed": self.seed}
+        variants = {"variants": dict(self.variants)} if self.variants else {}
+        return _line(fields | seed | variants)
 
     @classmethod
     def decode(cls, line: bytes) -> Request:
@@ -76,6 +93,7 @@ class Request:
             seed=fields.get("seed"),
             device=fields["device"],
             is_base=fields["is_base"],
+            variants=fields.get("variants", {}),
         )
 
 
