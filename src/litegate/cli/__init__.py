@@ -23,6 +23,7 @@ from litegate.cli.export import export
 from litegate.cli.init import init
 from litegate.cli.inspect import inspect
 from litegate.cli.noise import noise
+from litegate.cli.repair import repair
 from litegate.cli.report import report
 from litegate.cli.store import store
 from litegate.cli.strip import strip
@@ -98,7 +99,7 @@ app.command("list")(list_models)
 app.command()(build)
 app.command()(inspect)
 app.command("compare")(compare_files)
-for command in (digests, strip, export, accept, noise, report, *cli_github.COMMANDS):
+for command in (digests, strip, export, accept, noise, repair, report, *cli_github.COMMANDS):
     app.command()(command)
 app.add_typer(store, name="store")
 

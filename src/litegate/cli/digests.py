@@ -94,7 +94,7 @@ def write_digests(model: Model, current: Mapping[str, str], session: GateSession
         )
 
     try:
-        _demand_writable(model.file)
+        demand_writable(model.file)
         write_atomically(model.file, source, check=check)
     except OSError as error:
         raise _refusal(model, current, f"{model.file}: {error.strerror or error}") from error
@@ -138,7 +138,7 @@ def _loaded(
         raise _refusal(model, current, f"after the edit, {reason}") from error
 
 
-def _demand_writable(file: Path) -> None:
+def demand_writable(file: Path) -> None:
     """Raise PermissionError for a read-only file, which a rename would replace nevertheless."""
     if not (os.access(file, os.W_OK) and file.stat().st_mode & 0o222):  # root may write any file
         raise PermissionError(errno.EACCES, "the file is read-only")

@@ -73,6 +73,14 @@ def target_breaches(graph: Graph, target: Target) -> tuple[str, ...]:
     )
 
 
+def refused_operators(graph: Graph, target: Target) -> dict[int, str]:
+    """Return the reasons against operators of the main graph, by the operators' index."""
+    return {
+        operator.index: "; ".join(reasons)
+        for operator, reasons in _target_breaches(graph, graph.main, target)
+    }
+
+
 def _target_breaches(
     graph: Graph, subgraph: Subgraph, target: Target
 ) -> Iterator[tuple[Operator, tuple[str, ...]]]:

@@ -1,0 +1,228 @@
+"""Repair a recipe: search on samples that do not judge, then judge the winner on those that do."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, final
+
+from litegate.core.errors import ConfigError
+from litegate.core.units import text
+from litegate.gate.repair.candidates import candidates, refused
+from litegate.gate.repair.limits import excess, missed, quality_verdicts
+from litegate.gate.repair.samples import Choice, choice
+from litegate.gate.repair.search import SPARE_TRIALS, Layer, cheapest, cost_of, nearest, search
+from litegate.gate.repair.trials import Trials, Tried
+from litegate.gate.session import GateSession
+from litegate.measures.measurement import Outcome, Relation, Verdict
+from litegate.measures.statistics.proportions import TAIL, upper_quantile
+from litegate.spec import Artifact, Recipe
+from litegate.spec.cases import Case
+from litegate.spec.recipe import STATIC_KINDS
+from litegate.spec.targets import load
+from litegate.tflite.parser import parse
+
+JUDGED = 3
+"""Sets that the evaluation split judges, at a third of the error each: the winner and two more.
+
+So the chance that any of them passes although it misses a limit stays at 5 % (Bonferroni)."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A set of layers with its verdicts on the samples that chose it and on those that judge."""
+
+    tried: Tried
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def is_proven(self) -> bool:
+        """True if every limit is proven on the samples that judge."""
+        return not missed(self.verdicts)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """The outcome of a repair."""
+
+    plain: tuple[Verdict, ...]
+    """The verdicts on the unrepaired file."""
+    choice: str = ""
+    """The origin of the samples that chose."""
+    unprovable: tuple[str, ...] = ()
+    """Limits that so few samples cannot prove even without any loss, and how many could."""
+    refused: tuple[tuple[str, str], ...] = ()
+    """Layers that the target takes as integers alone, with its reason."""
+    layers: tuple[Layer, ...] = ()
+    tried: tuple[Tried, ...] = ()
+    judged: tuple[Judged, ...] = ()
+    recipe: Recipe | None = None
+    """The recipe to declare; None if nothing is to repair or no set keeps the limits."""
+
+    @property
+    def is_sound(self) -> bool:
+        """True if the unrepaired file keeps its limits."""
+        return not missed(self.plain)
+
+    def pareto(self) -> list[Tried]:
+        """Return the sets to which no other is superior in both cost and quality, by cost."""
+        front: list[Tried] = []
+        for it in sorted(self.tried, key=self._rank):
+            if it.size and (not front or it.trial.excess < front[-1].trial.excess):
+                front.append(it)
+        return front
+
+    def _rank(self, tried: Tried) -> tuple[int, float]:
+        return cost_of(self.layers, tried.trial.layers), tried.trial.excess
+
+    def nearest(self) -> Tried:
+        """Return the set that misses the limits least."""
+        best = nearest(self.layers, [it.trial for it in self.tried])
+        return next(it for it in self.tried if it.trial is best)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repair:
+    """The settings of a repair."""
+
+    session: GateSession
+    case: Case
+    by: str = "bytes"
+    """The cost that is kept low: "bytes" or "macs"."""
+    field: str = "float_layers"
+    """The field of the recipe that gets the layers, or "int16_layers"."""
+    seconds: float
+    """Time for the search."""
+    on_line: Callable[[str], None]
+
+    def run(self) -> Result:
+        """Judge the file, search if it misses a limit, and judge what was found.
+
+        Raises ConfigError for a recipe that cannot leave out layers; else as builds and measures.
+        """
+        recipe = _demand_recipe(self.case, self.field)
+        model = self.case.model
+        reference = self.session.artifact(model, recipe.reference.name)
+        plain = self.session.artifact(model, recipe.name)
+        verdicts = tuple(quality_verdicts(reference, plain, self.case))
+        if not missed(verdicts):
+            return Result(plain=verdicts)
+        files = self.session.pipeline.external_files
+        chosen = choice(files, model, recipe, plain.evaluation)
+        if unprovable := self._unprovable(reference, chosen):
+            return Result(plain=verdicts, unprovable=unprovable)
+        return self._search(reference, plain, verdicts, chosen)
+
+    def _unprovable(self, reference: Artifact, chosen: Choice) -> tuple[str, ...]:
+        """Return the limits that even the float reference does not prove, at a third of the error.
+
+        Leaving out layers cannot make the file better than that.
+        """
+        judging = replace(reference, evaluation=chosen.judges)
+        unproven = missed(list(quality_verdicts(judging, judging, self.case, TAIL / JUDGED)))
+        return tuple(map(_need, unproven))
+
+    def _search(
+        self, reference: Artifact, plain: Artifact, verdicts: tuple[Verdict, ...], chosen: Choice
+    ) -> Result:
+        layers, barred = self._layers(reference, plain, chosen)
+        trials = Trials(
+            session=self.session,
+            case=self.case,
+            layers_field=self.field,
+            reference=reference,
+            split=chosen.chooses,
+            deadline=time.monotonic() + self.seconds,
+            most=len(layers) + SPARE_TRIALS,
+            on_line=self.on_line,
+        )
+        found = search(layers, trials)
+        judged: list[Judged] = []
+        for trial in cheapest(layers, found)[:JUDGED]:
+            judged.append(self._judge(trials, reference, trials.tried[trial.layers], chosen))
+            if judged[-1].is_proven:
+                break
+        proven = [it for it in judged if it.is_proven]
+        return Result(
+            plain=verdicts,
+            choice=chosen.description,
+            refused=tuple(barred.items()),
+            layers=tuple(layers),
+            tried=tuple(trials.tried.values()),
+            judged=tuple(judged),
+            recipe=self._declared(trials, proven[0]) if proven else None,
+        )
+
+    def _layers(
+        self, reference: Artifact, plain: Artifact, chosen: Choice
+    ) -> tuple[list[Layer], dict[str, str]]:
+        """Return the layers to choose from, and those that the target refuses, with its reason."""
+        known = candidates(reference, plain, chosen.chooses, by=self.by, field=self.field)
+        barred: dict[str, str] = {}
+        if self.case.target and self.field == "float_layers":
+            graph = parse(reference.tflite, subject=reference.name, signature=reference.signature)
+            barred = refused(graph, load(self.case.target, self.session.options.project))
+        declared = {*_recipe(self.case).float_layers, *_recipe(self.case).int16_layers}
+        return [it for it in known if it.name not in barred.keys() | declared], barred
+
+    def _judge(self, trials: Trials, reference: Artifact, tried: Tried, chosen: Choice) -> Judged:
+        artifact = trials.artifact(tried.trial.layers)
+        before, after = (
+            self.session.with_stored_answers(replace(it, evaluation=chosen.judges))
+            for it in (reference, artifact)
+        )
+        verdicts = quality_verdicts(before, after, self.case, TAIL / JUDGED)
+        return Judged(tried=tried, verdicts=tuple(verdicts))
+
+    def _declared(self, trials: Trials, judged: Judged) -> Recipe:
+        recipe = trials.variant(judged.tried.trial.layers)
+        return replace(recipe, name=_recipe(self.case).name, variant_of="")
+
+
+def _recipe(case: Case) -> Recipe:
+    assert case.recipe is not None  # noqa: S101 a repair is of a recipe
+    return case.recipe
+
+
+def _demand_recipe(case: Case, field: str) -> Recipe:
+    recipe = _recipe(case)
+    subject = f"{case.model.name}/{recipe.name}"
+    if recipe.kind not in STATIC_KINDS:
+        raise ConfigError(
+            f"{subject} is of kind {recipe.kind}, of which no single layer can be left out here",
+            expected=f"a recipe of kind {' or '.join(sorted(STATIC_KINDS))}",
+            remedy="declare static_wi8_ai8() beside it, and repair that",
+        )
+    # The recipe itself refuses what its kind cannot have.
+    changes: dict[str, Any] = {field: ("layer",)}
+    replace(recipe, **changes)
+    return recipe
+
+
+def _need(verdict: Verdict) -> str:
+    """Say which limit not even a file without loss proves, and how many samples it needs."""
+    measurement, limit = verdict.measurement, verdict.limit
+    value = text(measurement.value, measurement.unit)
+    start = f"{measurement.name}: {verdict.relation} {limit} with {measurement.n or 0:,} samples"
+    if verdict.outcome is Outcome.FAIL:
+        return f"{start}; the float reference itself has {value}"
+    if verdict.relation is Relation.AT_MOST and limit.value > 0:
+        # Tango's limit of a drop without flips, z^2 / (n + z^2), solved for n.
+        square = upper_quantile(TAIL / JUDGED) ** 2
+        needed = math.ceil(square * (1 - float(limit.value)) / float(limit.value))
+        return f"{start}; {needed:,} samples prove it if no decision changes"
+    return f"{start}; {verdict.note or 'not proven'}"
+
+
+def shortfall(verdicts: Sequence[Verdict]) -> str:
+    """Describe the limit that is missed most: "accuracy drop 3.00 points, limit <= 1 point"."""
+    worst = max(missed(verdicts), key=lambda it: excess([it]), default=None)
+    if worst is None:
+        return "every limit is kept"
+    value = text(worst.measurement.value, worst.measurement.unit)
+    return f"{worst.measurement.name} {value}, limit {worst.relation} {worst.limit}"

@@ -1,0 +1,105 @@
+"""A network with one fragile layer, and the project that quantizes it.
+
+A depthwise convolution scales one channel by 1,000, since the input carries it that small. With
+one scale for both channels, the quantized input loses it; a float layer reads it unharmed.
+"""
+
+import hashlib
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from litegate.data.digests import array_digest
+from litegate.tflite.editing.writer import ModelWriter
+
+SIDE, FILTERS, CLASSES = 6, 8, 2
+MODEL = """
+import litegate as lg
+
+
+def load(locations):
+    import numpy as np
+
+    with np.load(locations.project / "samples.npz") as arrays:
+        return lg.Splits(**arrays)
+
+
+def unchanged(x):
+    return x
+
+
+net = lg.prebuilt(
+    reference=lg.File(path="net.tflite", sha256="SHA256"),
+    recipes=[lg.recipes.static_wi8_ai8(calibration_samples=50)],
+    data=lg.Data(
+        name="small channel",
+        load=load,
+        digests=DIGESTS,
+        preprocess=unchanged,
+        domain=(-2.0, 2.0),
+        classes=("low", "high"),
+    ),
+    budget=lg.Budget(LIMITS),
+)
+"""
+
+
+def network(factor=1000.0):
+    """Two convolutions behind the depthwise one, and a dense layer: the sign of channel 1."""
+    generator = np.random.default_rng(3)
+    writer = ModelWriter("fragile")
+    x = writer.computed("x", "float32", (1, SIDE, SIDE, 2))
+    first = _convolution(writer, "depthwise", x, np.float32([1, factor]).reshape(1, 1, 1, 2), 2)
+    spread = np.abs(generator.normal(size=(FILTERS, 1, 1, 2))).astype(np.float32)
+    spread[:, ..., 1] *= np.where(np.arange(FILTERS) % 2, 1, -1)[:, np.newaxis, np.newaxis]
+    second = _convolution(writer, "spread", first, spread, FILTERS)
+    same = np.eye(FILTERS, dtype=np.float32).reshape(FILTERS, 1, 1, FILTERS)
+    third = _convolution(writer, "same", second, same, FILTERS)
+    signs = np.where(np.arange(FILTERS) % 2, 1, -1) / spread[:, 0, 0, 1].__abs__()
+    weight = np.tile(np.stack([-signs, signs])[:, np.newaxis], (1, SIDE * SIDE, 1))
+    flat = writer.computed("flat", "float32", (1, SIDE * SIDE * FILTERS))
+    shape = writer.constant("shape", np.int32([1, SIDE * SIDE * FILTERS]))
+    writer.operator("RESHAPE", 1, (third, shape), flat, schema.ReshapeOptionsT())
+    dense = writer.constant("dense/weight", weight.reshape(CLASSES, -1).astype(np.float32) / 36)
+    y = writer.computed("dense", "float32", (1, CLASSES))
+    writer.operator("FULLY_CONNECTED", 1, (flat, dense, -1), y, schema.FullyConnectedOptionsT())
+    return writer.finish([x], [y])
+
+
+def _convolution(writer, name, source, weight, channels):
+    kernel = writer.constant(f"{name}/weight", weight)
+    bias = writer.constant(f"{name}/bias", np.zeros(channels, np.float32))
+    result = writer.computed(name, "float32", (1, SIDE, SIDE, channels))
+    if name == "depthwise":
+        options = schema.DepthwiseConv2DOptionsT(strideW=1, strideH=1, depthMultiplier=1)
+        kind = "DEPTHWISE_CONV_2D"
+    else:
+        options, kind = schema.Conv2DOptionsT(strideW=1, strideH=1), "CONV_2D"
+    writer.operator(kind, 1, (source, kernel, bias), result, options)
+    return result
+
+
+def samples(count, seed, factor=1000.0):
+    """Samples with one class in the sign of a channel that is `factor` times too small."""
+    generator = np.random.default_rng(seed)
+    y = generator.integers(0, 2, count)
+    x = generator.uniform(-1, 1, (count, SIDE, SIDE, 2)).astype(np.float32)
+    x[..., 0] -= x[..., 0].mean(axis=(1, 2), keepdims=True)
+    signs = np.where(y, 1, -1)[:, np.newaxis, np.newaxis]
+    x[..., 1] = signs * generator.uniform(0.3, 1, (count, SIDE, SIDE)) / factor
+    return x, y
+
+
+def project(folder, limits, *, factor=1000.0, count=600):
+    """Write a project whose recipe has these limits, and go there."""
+    arrays = {}
+    for split, seed in (("train", 1), ("test", 2)):
+        arrays[f"x_{split}"], arrays[f"y_{split}"] = samples(count, seed, factor)
+    np.savez(folder / "samples.npz", **arrays)
+    tflite = network(factor)
+    (folder / "net.tflite").write_bytes(tflite)
+    digests = {name: array_digest(array) for name, array in arrays.items()}
+    text = MODEL.replace("SHA256", hashlib.sha256(tflite).hexdigest())
+    text = text.replace("DIGESTS", repr(digests)).replace("LIMITS", limits)
+    (folder / "models").mkdir()
+    (folder / "models" / "net.py").write_text(text)
