@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -70,7 +71,7 @@ def repair(
         case=case,
         by=by,
         field="int16_layers" if int16 else "float_layers",
-        seconds=seconds,
+        deadline=time.monotonic() + seconds,
         on_line=lambda line: typer.echo(plain(line), err=True),
     )
     try:

@@ -12,6 +12,7 @@ from litegate.gate.repair.search import (
     Trial,
     cheapest,
     cost_of,
+    likely_sets,
     nearest,
     search,
 )
@@ -126,3 +127,14 @@ def test_no_more_sets_are_tried_than_allowed(count):
 def test_a_network_of_one_layer_cannot_be_repaired():
     trials = search(layers_of(1), lambda names: Trial(layers=names, excess=1.0))
     assert [it.layers for it in trials] == [frozenset()]
+
+
+def test_sets_to_confirm_are_the_cheapest_and_then_the_ranking_s():
+    """Neither no layer nor all layers; the first of the ranking if no trial kept the limits."""
+    layers = layers_of(9, 5, 5, 1)
+    every, none = frozenset({"l0", "l1", "l2", "l3"}), frozenset()
+    kept = [Trial(layers=it, excess=0.0) for it in (none, frozenset({"l2", "l3"}), every)]
+    expected = [{"l2", "l3"}, {"l0"}, {"l0", "l1"}]
+    assert likely_sets(layers, kept, 3) == expected
+    assert likely_sets(layers, [], 3) == [{"l0"}, {"l0", "l1"}]
+    assert likely_sets(layers[:1], [], 3) == []

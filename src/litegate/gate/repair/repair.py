@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, final
 
 from litegate.core.errors import ConfigError
 from litegate.core.units import text
+from litegate.gate.repair import KINDS
 from litegate.gate.repair.candidates import candidates, refused
 from litegate.gate.repair.limits import excess, missed, quality_verdicts
 from litegate.gate.repair.samples import Choice, choice
-from litegate.gate.repair.search import SPARE_TRIALS, Layer, cheapest, cost_of, nearest, search
+from litegate.gate.repair.search import (
+    SPARE_TRIALS,
+    Layer,
+    OutOfTrials,
+    cheapest,
+    cost_of,
+    likely_sets,
+    nearest,
+    search,
+)
 from litegate.gate.repair.trials import Trials, Tried
 from litegate.gate.session import GateSession
 from litegate.measures.measurement import Outcome, Relation, Verdict
 from litegate.measures.statistics.proportions import TAIL, upper_quantile
-from litegate.spec import Artifact, Recipe
+from litegate.spec import Artifact, Kind, Recipe
 from litegate.spec.cases import Case
-from litegate.spec.recipe import STATIC_KINDS
+from litegate.spec.recipe import BASELINE
 from litegate.spec.targets import load
 from litegate.tflite.parser import parse
 
@@ -96,8 +106,8 @@ class Repair:
     """The cost that is kept low: "bytes" or "macs"."""
     field: str = "float_layers"
     """The field of the recipe that gets the layers, or "int16_layers"."""
-    seconds: float
-    """Time for the search."""
+    deadline: float
+    """The moment of `time.monotonic` at which the search ends."""
     on_line: Callable[[str], None]
 
     def run(self) -> Result:
@@ -130,20 +140,15 @@ class Repair:
     def _search(
         self, reference: Artifact, plain: Artifact, verdicts: tuple[Verdict, ...], chosen: Choice
     ) -> Result:
-        layers, barred = self._layers(reference, plain, chosen)
-        trials = Trials(
-            session=self.session,
-            case=self.case,
-            layers_field=self.field,
-            reference=reference,
-            split=chosen.chooses,
-            deadline=time.monotonic() + self.seconds,
-            most=len(layers) + SPARE_TRIALS,
-            on_line=self.on_line,
-        )
-        found = search(layers, trials)
+        trials = self._trials(self.case, reference, chosen)
+        if _recipe(self.case).kind is Kind.INT8_QAT:
+            layers, barred = self._confirm(trials, chosen)
+        else:
+            layers, barred = self._layers(reference, plain, chosen)
+            trials.most = len(layers) + SPARE_TRIALS
+            search(layers, trials, trials.most)
         judged: list[Judged] = []
-        for trial in cheapest(layers, found)[:JUDGED]:
+        for trial in cheapest(layers, [it.trial for it in trials.tried.values()])[:JUDGED]:
             judged.append(self._judge(trials, reference, trials.tried[trial.layers], chosen))
             if judged[-1].is_proven:
                 break
@@ -157,6 +162,35 @@ class Repair:
             judged=tuple(judged),
             recipe=self._declared(trials, proven[0]) if proven else None,
         )
+
+    def _trials(self, case: Case, reference: Artifact, chosen: Choice) -> Trials:
+        return Trials(
+            session=self.session,
+            case=case,
+            layers_field=self.field,
+            reference=reference,
+            split=chosen.chooses,
+            deadline=self.deadline,
+            on_line=self.on_line,
+        )
+
+    def _confirm(self, trials: Trials, chosen: Choice) -> tuple[list[Layer], dict[str, str]]:
+        """Try the likeliest sets with QAT, which costs a training each; return as `_layers`.
+
+        Quantizing the float file after training, in seconds, gives their order.
+        """
+        model, recipe = self.case.model, _recipe(self.case)
+        order = Case(model=model, recipe=_after_training(recipe))
+        baseline = self.session.artifact(model, BASELINE)
+        quick = self._trials(order, baseline, chosen)
+        layers, barred = self._layers(baseline, quick.artifact(frozenset()), chosen)
+        quick.most = len(layers) + SPARE_TRIALS
+        found = search(layers, quick, quick.most)
+        trials.most = JUDGED + 1
+        with suppress(OutOfTrials):
+            for names in (frozenset[str](), *likely_sets(layers, found, JUDGED)):
+                trials(names)
+        return layers, barred
 
     def _layers(
         self, reference: Artifact, plain: Artifact, chosen: Choice
@@ -192,16 +226,38 @@ def _recipe(case: Case) -> Recipe:
 def _demand_recipe(case: Case, field: str) -> Recipe:
     recipe = _recipe(case)
     subject = f"{case.model.name}/{recipe.name}"
-    if recipe.kind not in STATIC_KINDS:
+    if recipe.kind not in KINDS:
         raise ConfigError(
-            f"{subject} is of kind {recipe.kind}, of which no single layer can be left out here",
-            expected=f"a recipe of kind {' or '.join(sorted(STATIC_KINDS))}",
+            f"{subject} is of kind {recipe.kind}, which cannot leave out single layers",
+            expected=f"a recipe of kind {' or '.join(sorted(KINDS))}",
             remedy="declare static_wi8_ai8() beside it, and repair that",
+        )
+    if recipe.name in case.model.prebuilt:
+        raise ConfigError(
+            f"{subject} is a ready-made file, which litegate does not quantize",
+            expected="a recipe that quantizes the reference: recipes=[...]",
+            remedy="leave out the layer where the file is made",
+        )
+    if recipe.annotate is not None:
+        raise ConfigError(
+            f"{subject} has annotate=..., which decides the float layers",
+            remedy="leave them out there, or remove annotate",
         )
     # The recipe itself refuses what its kind cannot have.
     changes: dict[str, Any] = {field: ("layer",)}
     replace(recipe, **changes)
     return recipe
+
+
+def _after_training(recipe: Recipe) -> Recipe:
+    """Return the recipe that quantizes the float file in the place of QAT, with its limits."""
+    return Recipe(
+        name=f"{Kind.STATIC_WI8_AI8.value}+{recipe.name}",
+        kind=Kind.STATIC_WI8_AI8,
+        variant_of=BASELINE,
+        budget=recipe.budget,
+        float_layers=recipe.float_layers,
+    )
 
 
 def _need(verdict: Verdict) -> str:

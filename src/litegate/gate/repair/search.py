@@ -90,6 +90,20 @@ def cheapest(layers: Sequence[Layer], trials: Sequence[Trial]) -> list[Trial]:
     return sorted(kept, key=lambda trial: (cost_of(layers, trial.layers), sorted(trial.layers)))
 
 
+def likely_sets(
+    layers: Sequence[Layer], trials: Sequence[Trial], most: int
+) -> list[frozenset[str]]:
+    """Return sets to confirm where trials say little: the cheapest that kept, then the ranking's.
+
+    Of the ranking, the first one, two, four and so on. Never no layer, and never all.
+    """
+    ranked = [it.name for it in sorted(layers, key=lambda it: -it.error)]
+    beginnings = (frozenset(ranked[: 2**k]) for k in range(len(ranked).bit_length()))
+    sets = [*(it.layers for it in cheapest(layers, trials)), *beginnings]
+    usable = [it for it in dict.fromkeys(sets) if 0 < len(it) < len(layers)]
+    return usable[:most]
+
+
 def nearest(layers: Sequence[Layer], trials: Sequence[Trial]) -> Trial:
     """Return the trial that misses the limits least: kept quality first, then the least cost."""
     return min(

@@ -46,8 +46,9 @@ class Trials:
     split: Evaluation
     deadline: float
     """The moment of `time.monotonic` after which nothing further is tried."""
-    most: int
     on_line: Callable[[str], None]
+    most: int = 0
+    """The largest number of sets that are tried, for the output."""
     tried: dict[frozenset[str], Tried] = field(default_factory=dict)
 
     @property
