@@ -5,10 +5,12 @@ import shlex
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from litegate.cli import app
+from litegate.mutation.faults.edits import revalue
 from litegate.spec import Kind
 from litegate.testing import pad, tiny
 
@@ -81,6 +83,18 @@ def test_each_row_that_did_not_pass_has_its_steps(failing, monkeypatch):
     words = shlex.split(reproduce["test_file_does_not_grow"])
     assert failing.run(*words[1:]).parseoutcomes() == {"passed": 1}
     assert rows(failing)["test_file_does_not_grow"]["steps"]["intended"] is None
+
+
+def test_lost_accuracy_asks_for_layers_to_leave_out(project):
+    """Of a recipe that can leave out single ones."""
+    shutil.copy(CHECKS / "test_accuracy.py", project.path / "checks")
+    shuffled = revalue(GOOD, "depthwise/weight", np.random.default_rng(0).permuted)
+    files = {"float32": tiny(Kind.FLOAT32), "int8_qat": shuffled}
+    project.model("accuracy_drop=lg.points(1)", files=files)
+    project.run("checks/")
+    change = rows(project)["test_accuracy_stays_within_tolerance"]["steps"]["change"]
+    line = "models/tiny.py:16 Budget(accuracy_drop=...)"
+    assert change == f"litegate repair tiny int8_qat, or {line}, or the network"
 
 
 def test_an_error_of_the_run_is_reproduced_by_the_run(project):

@@ -13,12 +13,14 @@ from litegate.core.errors import LitegateError
 from litegate.gate.checks.items import METRIC, case_of, fixtures_of
 from litegate.gate.checks.reproduce import check_command, prove_flags, run_command
 from litegate.gate.checks.skipped_checks import CANDIDATE
+from litegate.gate.repair import KINDS
 from litegate.measures.names import RULES, Name
 from litegate.measures.shipped import export_command, is_compiled_file
 from litegate.measures.structure.prebuilt_arguments import arguments, fitting_recipe
 from litegate.report.outcomes import PROOF, Row
 from litegate.report.run_record import Steps
 from litegate.spec import Kind
+from litegate.spec.budget import ANSWER_LIMITS
 from litegate.spec.cases import Case, limits_used
 from litegate.spec.limit_lines import limit_line
 from litegate.spec.metric import Metric
@@ -81,14 +83,30 @@ def _change_of_field(case: Case, row: Row, owner: str, name: str) -> str:
     line = limit_line(case.model, case.recipe, owner, name)
     value = _declaration(case, row) if row["measurement"] == Name.INTERFACE_CHANGES else "..."
     limit = f"{owner.capitalize() if owner in _OWNERS else owner}({name}={value})"
+    repair = _repair(case, owner, name) if row["verdict"] == "fail" else ""
     if line is None and _is_ready_made(case):
         return f"{_subject(case)}, or set {limit} in {_place(row)}"
     if line is None:
-        return f"{_place(row)}, or its limit {limit}"
+        return f"{repair}{_place(row)}, or its limit {limit}"
     declared = f"{row['file']}:{line} {limit}"
     # A file that the project brings is the likelier cause than a limit that it has kept so far.
     places = (_subject(case), declared) if _is_ready_made(case) else (declared, _subject(case))
-    return ", or ".join(places)
+    return repair + ", or ".join(places)
+
+
+def _repair(case: Case, owner: str, name: str) -> str:
+    """Return the command that looks for layers to leave out, with ", or "; empty if none may help.
+
+    They may help a recipe to keep a limit of its answers, or one of a metric.
+    """
+    recipe = case.recipe
+    is_of_budget = owner == "budget" and name in ANSWER_LIMITS
+    is_of_metric = owner not in _OWNERS and name != "regression"
+    if recipe is None or not (is_of_budget or is_of_metric) or _is_ready_made(case):
+        return ""
+    if recipe.kind not in KINDS or recipe.strip or recipe.annotate:
+        return ""
+    return f"{shlex.join(['litegate', 'repair', case.model.name, recipe.name])}, or "
 
 
 def _declaration(case: Case, row: Row) -> str:
