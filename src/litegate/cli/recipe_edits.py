@@ -20,6 +20,8 @@ from litegate.spec import Recipe
 def with_layers(source: ModelSource, recipe: Recipe, field: str) -> bytes:
     """Return the source with the layers of `field` in the call that makes a recipe.
 
+    And with `chosen_on_half`, if the recipe has it.
+
     Raises NotFound unless exactly one call of the file makes a recipe of that kind and name.
     """
     calls = list(_calls(source, recipe))
@@ -27,7 +29,9 @@ def with_layers(source: ModelSource, recipe: Recipe, field: str) -> bytes:
         lines = ", ".join(str(source.line(call)) for call in calls)
         where = f"{len(calls)} calls do, on lines {lines}" if calls else "no call does"
         raise NotFound(f"one call of {recipe.kind} must declare {recipe.name}: {where}")
-    edited = _edited(calls[0], field, getattr(recipe, field))
+    edited = _edited(calls[0], field, _tuple(getattr(recipe, field)))
+    if recipe.chosen_on_half:
+        edited = _edited(edited, "chosen_on_half", "True")
     return cst.ensure_type(source.module.deep_replace(calls[0], edited), cst.Module).bytes
 
 
@@ -44,9 +48,13 @@ def _calls(source: ModelSource, recipe: Recipe) -> Iterator[cst.Call]:
             yield call
 
 
-def _edited(call: cst.Call, field: str, layers: tuple[str, ...]) -> cst.Call:
+def _tuple(layers: tuple[str, ...]) -> str:
     names = ", ".join(f'"{_escaped(name)}"' for name in layers)
-    value = cst.parse_expression(f"({names},)" if len(layers) == 1 else f"({names})")
+    return f"({names},)" if len(layers) == 1 else f"({names})"
+
+
+def _edited(call: cst.Call, field: str, text: str) -> cst.Call:
+    value = cst.parse_expression(text)
     if (old := argument(call, field)) is not None:
         arguments = [it.with_changes(value=value) if it.value is old else it for it in call.args]
         return call.with_changes(args=arguments)
@@ -74,7 +82,8 @@ def _escaped(text: str) -> str:
 
 def declaration(recipe: Recipe, field: str) -> str:
     """Return the argument that declares the layers, to paste."""
-    return f"{field}={getattr(recipe, field)!r}"
+    half = ", chosen_on_half=True" if recipe.chosen_on_half else ""
+    return f"{field}={getattr(recipe, field)!r}{half}"
 
 
 def diff(old: bytes, new: bytes, file: Path) -> str:

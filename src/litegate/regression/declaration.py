@@ -124,6 +124,7 @@ def _recipe(
         "metrics": _metrics(model.budget_of(recipe), project),
         "interface": list((model.budget_of(recipe).regression or Regression()).lasting_changes),
         "shipped": recipe.shipped,
+        "chosen_on_half": recipe.chosen_on_half,
         "target": _target(model.budget_of(recipe).target, project),
         "vela": _vela(model.budget_of(recipe).vela, project),
         "runtimes": list(model.budget_of(recipe).judged_runtimes),

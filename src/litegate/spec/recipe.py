@@ -153,6 +153,9 @@ class Recipe:
     calibration_samples: int = CALIBRATION_SAMPLES
     """int8_ptq, int16x8, static_wi8_ai8, static_wi8_ai16: number of training samples that set the
     ranges of the activations."""
+    chosen_on_half: bool = False
+    """A seeded half of the evaluation split chose the layers that are left out, so that the other
+    half alone judges: `litegate repair` declares it."""
     variant_of: str = ""
     """Name of the declared recipe that `litegate repair` tries with other layers left out; empty
     for a declared one."""

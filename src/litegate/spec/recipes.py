@@ -49,6 +49,7 @@ def int8_qat(  # noqa: PLR0913 keywords only, each with a default
     budget: Budget | None = None,
     strip: bool = False,
     shipped: str | None = None,
+    chosen_on_half: bool = False,
 ) -> Recipe:
     """Train quantization-aware with tfmot, then convert without a representative data set.
 
@@ -74,6 +75,7 @@ def int8_qat(  # noqa: PLR0913 keywords only, each with a default
         budget=budget,
         strip=strip,
         shipped=shipped,
+        chosen_on_half=chosen_on_half,
     )
 
 
@@ -170,6 +172,7 @@ def static_wi8_ai8(  # noqa: PLR0913 keywords only
     budget: Budget | None = None,
     strip: bool = False,
     shipped: str | None = None,
+    chosen_on_half: bool = False,
 ) -> Recipe:
     """Quantize to int8 weights and int8 activations with litert-quantizer.
 
@@ -188,6 +191,7 @@ def static_wi8_ai8(  # noqa: PLR0913 keywords only
         budget=budget,
         strip=strip,
         shipped=shipped,
+        chosen_on_half=chosen_on_half,
     )
 
 
@@ -202,6 +206,7 @@ def static_wi8_ai16(  # noqa: PLR0913 keywords only
     budget: Budget | None = None,
     strip: bool = False,
     shipped: str | None = None,
+    chosen_on_half: bool = False,
 ) -> Recipe:
     """Quantize to int8 weights and int16 activations with litert-quantizer.
 
@@ -219,6 +224,7 @@ def static_wi8_ai16(  # noqa: PLR0913 keywords only
         budget=budget,
         strip=strip,
         shipped=shipped,
+        chosen_on_half=chosen_on_half,
     )
 
 

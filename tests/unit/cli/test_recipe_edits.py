@@ -56,6 +56,15 @@ def test_a_single_layer_is_a_tuple_in_the_recipe_of_that_name(tmp_path):
     assert edited(tmp_path, call, recipe, "int16_layers") == after
 
 
+def test_the_half_that_chose_is_declared_too(tmp_path):
+    recipe = lg.recipes.static_wi8_ai8(float_layers="conv", chosen_on_half=True)
+    after = 'static_wi8_ai8(float_layers=("conv",), chosen_on_half=True)'
+    assert edited(tmp_path, "static_wi8_ai8()", recipe) == after
+    assert edited(tmp_path, "static_wi8_ai8(chosen_on_half=False)", recipe) == (
+        'static_wi8_ai8(chosen_on_half=True, float_layers=("conv",))'
+    )
+
+
 @pytest.mark.parametrize(
     ("call", "reason"),
     [

@@ -269,6 +269,8 @@ def test_the_limits_against_the_base_count(field, tighter, looser, said):
         (_recipe("spec", "fine_tune_epochs", to=0), []),
         (_recipe("spec", "float_layers", to=["dense"]), [("recipe changed", "float_layers")]),
         (_recipe("spec", "int16_layers", to=["dense"]), [("recipe changed", "int16_layers")]),
+        (_recipe("chosen_on_half", to=True), [("recipe changed", "chosen_on_half")]),
+        (_recipe("chosen_on_half", to=False), []),
         (_recipe("spec", "pruning", to={"sparsity": "1/2", "epochs": 1}), []),
         (_recipe("shipped", to=None), [("recipe changed", "shipped")]),
         (_digits("training", "epochs", to=9), []),

@@ -15,7 +15,18 @@ from litegate.measures.measurement import Outcome, Verdict
 from litegate.measures.names import Name
 from litegate.measures.wording import sentence
 from litegate.regression.base_artifacts import Counterpart
+from litegate.spec import Artifact
 from litegate.spec.cases import Case
+
+
+def judged_part(case: Case, artifact: Artifact) -> Artifact:
+    """Return the artifact with the samples that judge it: those that did not choose its layers."""
+    if case.recipe is None or not case.recipe.chosen_on_half:
+        return artifact
+    from litegate.gate.repair.samples import halves  # late: it loads NumPy
+
+    _, judges = halves(artifact.evaluation, case.model.training.seed)
+    return replace(artifact, evaluation=judges)
 
 
 def as_separated(item: pytest.Item, verdict: Verdict) -> Verdict:

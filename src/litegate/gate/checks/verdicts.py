@@ -34,6 +34,7 @@ from litegate.gate.checks.skipped_checks import (
 from litegate.gate.checks.verdict_context import (
     as_note,
     as_separated,
+    judged_part,
     with_declared_changes,
     with_reference,
 )
@@ -122,7 +123,7 @@ def artifact(
     with is run on the default runtime if it is refused there, and the verdicts say so.
     """
     __tracebackhide__ = True
-    default = _artifact(request, case, role)
+    default = judged_part(case, _artifact(request, case, role))
     if runtime == XNNPACK:
         return default
     # Late: they load NumPy.
@@ -173,8 +174,7 @@ def _planted(scene: Scene, role: str) -> Artifact:
 
 def case_in_scene(item: pytest.Item, case: Case) -> Case:
     """Return a check's case; in a proof, that of the scene."""
-    scene = item.config.stash[GATE].scene
-    if scene is None:
+    if (scene := item.config.stash[GATE].scene) is None:
         return case
     return Case(model=scene.model, recipe=case.recipe and scene.recipe)
 

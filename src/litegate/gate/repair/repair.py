@@ -10,6 +10,7 @@ from typing import Any, final
 
 from litegate.core.errors import ConfigError
 from litegate.core.units import text
+from litegate.gate.checks.verdict_context import judged_part
 from litegate.gate.repair import KINDS
 from litegate.gate.repair.candidates import candidates, refused
 from litegate.gate.repair.limits import excess, missed, quality_verdicts
@@ -119,7 +120,8 @@ class Repair:
         model = self.case.model
         reference = self.session.artifact(model, recipe.reference.name)
         plain = self.session.artifact(model, recipe.name)
-        verdicts = tuple(quality_verdicts(reference, plain, self.case))
+        before, after = (judged_part(self.case, it) for it in (reference, plain))
+        verdicts = tuple(quality_verdicts(before, after, self.case))
         if not missed(verdicts):
             return Result(plain=verdicts)
         files = self.session.pipeline.external_files
@@ -160,7 +162,7 @@ class Repair:
             layers=tuple(layers),
             tried=tuple(trials.tried.values()),
             judged=tuple(judged),
-            recipe=self._declared(trials, proven[0]) if proven else None,
+            recipe=self._declared(trials, proven[0], chosen) if proven else None,
         )
 
     def _trials(self, case: Case, reference: Artifact, chosen: Choice) -> Trials:
@@ -213,9 +215,10 @@ class Repair:
         verdicts = quality_verdicts(before, after, self.case, TAIL / JUDGED)
         return Judged(tried=tried, verdicts=tuple(verdicts))
 
-    def _declared(self, trials: Trials, judged: Judged) -> Recipe:
+    def _declared(self, trials: Trials, judged: Judged, chosen: Choice) -> Recipe:
         recipe = trials.variant(judged.tried.trial.layers)
-        return replace(recipe, name=_recipe(self.case).name, variant_of="")
+        name = _recipe(self.case).name
+        return replace(recipe, name=name, variant_of="", chosen_on_half=chosen.is_half)
 
 
 def _recipe(case: Case) -> Recipe:

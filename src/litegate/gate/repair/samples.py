@@ -25,6 +25,8 @@ class Choice:
 
     chooses: Evaluation
     judges: Evaluation
+    is_half: bool = False
+    """True if both are halves of the evaluation split."""
     description: str
     """The origin of the samples that choose, for the output."""
 
@@ -35,18 +37,24 @@ def choice(files: ExternalFiles, model: Model, recipe: Recipe, evaluation: Evalu
     The halves are taken if the training split has too few samples, or other labels. Raises as
     `ExternalFiles.prepared`.
     """
-    if evaluation.sequences is None:
+    if evaluation.sequences is None and not recipe.chosen_on_half:
         splits = files.prepared(model.data)
         if (chooses := _of_training(splits, model, recipe, evaluation)) is not None:
             trained = "" if model.prebuilt else ", which trained the network"
             count = len(chooses.x)
             description = f"{count:,} samples of the training split that did not calibrate{trained}"
             return Choice(chooses=chooses, judges=evaluation, description=description)
-    order = np.random.default_rng(model.training.seed).permutation(len(evaluation.x))
+    chooses, judges = halves(evaluation, model.training.seed)
+    description = f"a seeded half of the evaluation split, {len(chooses.x):,} samples"
+    return Choice(chooses=chooses, judges=judges, is_half=True, description=description)
+
+
+def halves(evaluation: Evaluation, seed: int) -> tuple[Evaluation, Evaluation]:
+    """Return the half of a split that chooses layers, and the other one, which judges them."""
+    order = np.random.default_rng(seed).permutation(len(evaluation.x))
     middle = len(order) // 2
-    halves = [evaluation.some(np.sort(half)) for half in (order[:middle], order[middle:])]
-    description = f"a seeded half of the evaluation split ({middle:,} samples), the other judges"
-    return Choice(chooses=halves[0], judges=halves[1], description=description)
+    first, second = (np.sort(half) for half in (order[:middle], order[middle:]))
+    return evaluation.some(first), evaluation.some(second)
 
 
 def _of_training(

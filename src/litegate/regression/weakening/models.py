@@ -166,6 +166,10 @@ def _quantization(base: Declaration, head: Declaration) -> Iterator[Weakening]:
             after=", ".join(after),
         )
     yield from _commands(base.get("commands", {}), head.get("commands", {}))
+    if head.get("chosen_on_half") and not base.get("chosen_on_half"):
+        yield Weakening(
+            kind=Change.RECIPE_CHANGED, field="chosen_on_half", before="False", after="True"
+        )
     for field in ("shipped", "target", "vela"):
         before, after = base.get(field), head.get(field)
         if before not in (None, after):
