@@ -103,3 +103,52 @@ def project(folder, limits, *, factor=1000.0, count=600):
     text = text.replace("DIGESTS", repr(digests)).replace("LIMITS", limits)
     (folder / "models").mkdir()
     (folder / "models" / "net.py").write_text(text)
+
+
+CHANNELS, LAYERS = 4, 30
+
+
+def deep_network(seed):
+    """A network of 30 layers with its layers that are fragile, two of them.
+
+    Channel 0 is always 0, and a fragile layer has a huge weight on it, so that the scale of its
+    quantized weights leaves nothing of the others. Kernels of 1, 9 or 25 values give layers
+    different sizes.
+    """
+    generator = np.random.default_rng(seed)
+    fragile = set(generator.choice(LAYERS - 1, 2, replace=False).tolist())
+    writer = ModelWriter("deep")
+    shape = (1, SIDE, SIDE, CHANNELS)
+    x = tensor = writer.computed("x", "float32", shape)
+    for number in range(LAYERS - 1):
+        size = int(generator.choice([1, 3, 5]))
+        weight = np.zeros((CHANNELS, size, size, CHANNELS), np.float32)
+        weight[np.arange(CHANNELS), size // 2, size // 2, np.arange(CHANNELS)] = 1
+        if number in fragile:
+            weight[:, size // 2, size // 2, 0] = 1000
+        kernel = writer.constant(f"layer{number}/weight", weight)
+        bias = writer.constant(f"layer{number}/bias", np.zeros(CHANNELS, np.float32))
+        result = writer.computed(f"layer{number}", "float32", shape)
+        options = schema.Conv2DOptionsT(strideW=1, strideH=1)
+        writer.operator("CONV_2D", 1, (tensor, kernel, bias), result, options)
+        tensor = result
+    size = SIDE * SIDE * CHANNELS
+    flat = writer.computed("flat", "float32", (1, size))
+    target = writer.constant("shape", np.int32([1, size]))
+    writer.operator("RESHAPE", 1, (tensor, target), flat, schema.ReshapeOptionsT())
+    sums = np.zeros((SIDE * SIDE, CHANNELS), np.float32)
+    sums[:, 1:] = 1 / SIDE**2
+    weight = writer.constant("dense/weight", np.stack([-sums.ravel(), sums.ravel()]))
+    y = writer.computed("dense", "float32", (1, CLASSES))
+    writer.operator("FULLY_CONNECTED", 1, (flat, weight, -1), y, schema.FullyConnectedOptionsT())
+    return writer.finish([x], [y]), {f"layer{number}" for number in fragile}
+
+
+def deep_samples(count, seed):
+    """Samples for `deep_network`, with the sign of their mean as the class."""
+    generator = np.random.default_rng(seed)
+    y = generator.integers(0, 2, count)
+    signs = np.where(y, 1, -1)[:, np.newaxis, np.newaxis, np.newaxis]
+    x = signs * generator.uniform(0.1, 1, (count, SIDE, SIDE, CHANNELS)).astype(np.float32)
+    x[..., 0] = 0
+    return x.astype(np.float32), y

@@ -1,11 +1,24 @@
 """`litegate repair` on a network with one planted fragile layer, from the command line."""
 
+from dataclasses import replace
+from functools import partial
+from itertools import combinations
+
 import fragile
 import pytest
 from needs import quantizer
 from typer.testing import CliRunner
 
+import litegate as lg
+from litegate.build.toolchain.protocol import FLOAT
+from litegate.build.toolchain.quantizer import FloatFile
 from litegate.cli import app
+from litegate.gate.repair.candidates import added_errors, candidates
+from litegate.gate.repair.search import Trial, cheapest, cost_of, search
+from litegate.measures.accuracy import accuracy_drop
+from litegate.measures.measurement import Outcome
+from litegate.spec import Data, Evaluation, Kind
+from litegate.testing import artifact
 
 pytestmark = [quantizer, pytest.mark.slow]
 DROP = "accuracy_drop=lg.points(1)"
@@ -74,3 +87,66 @@ def test_a_size_limit_that_floats_break_is_named(repair):
 def test_no_time_is_left_for_a_second_set(repair):
     result = repair("--budget", "0.001s")
     assert result.exit_code == 1
+
+
+class Deep:
+    """A network of 30 layers with two fragile ones, quantized in this process."""
+
+    def __init__(self, folder, seed):
+        tflite, self.fragile = fragile.deep_network(seed)
+        (folder / FLOAT).mkdir(parents=True)
+        (folder / FLOAT / "model.tflite").write_bytes(tflite)
+        data = Data(
+            name="deep", load=len, preprocess=len, domain=(-1.0, 1.0), classes=("low", "high")
+        )
+        self.recipe = lg.recipes.static_wi8_ai8(calibration_samples=20)
+        model = lg.prebuilt(reference="deep.tflite", recipes=[self.recipe], data=data, name="deep")
+        self.file = FloatFile.read(folder / FLOAT, model)
+        self.calibration, _ = fragile.deep_samples(20, seed)
+        x, y = fragile.deep_samples(600, seed + 1)
+        self.split = Evaluation(
+            digest=str(seed), x=x, y=y, classes=data.classes, domain=(-1.0, 1.0)
+        )
+        self.reference = self.of(tflite, Kind.FLOAT32)
+        self.builds = 0
+
+    def of(self, tflite, kind=Kind.STATIC_WI8_AI8):
+        return replace(artifact(tflite, kind), evaluation=self.split)
+
+    def quantized(self, names):
+        recipe = replace(self.recipe, float_layers=tuple(sorted(names)))
+        return self.of(self.file.quantized(recipe, self.calibration, lambda: None))
+
+    def __call__(self, names):
+        self.builds += 1
+        made = self.quantized(names)
+        verdict = accuracy_drop(self.reference, made) <= lg.points(1)
+        keeps = verdict.outcome is Outcome.PASS
+        return Trial(
+            layers=names,
+            excess=0.0 if keeps else float(verdict.measurement.high),
+            errors=partial(added_errors, self.reference, made, self.split),
+        )
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_two_fragile_layers_of_thirty_are_found_in_46_builds(tmp_path, seed):
+    """Within 1.1 times the bytes of the cheapest of all 466 sets of up to two layers.
+
+    Sets that cost more cannot refute that, and are not built.
+    """
+    deep = Deep(tmp_path, seed)
+    plain = deep.quantized(frozenset())
+    layers = candidates(deep.reference, plain, deep.split, by="bytes", field="float_layers")
+    assert len(layers) == 30
+    trials = search(layers, deep)
+    assert deep.builds <= 46
+    best, *_ = cheapest(layers, trials)
+    assert best.layers == deep.fragile
+    names = [it.name for it in layers]
+    sets = [frozenset(it) for count in range(3) for it in combinations(names, count)]
+    assert len(sets) == 466
+    limit = cost_of(layers, best.layers) / 1.1
+    tried = {it.layers for it in trials}
+    left = [it for it in sets if cost_of(layers, it) < limit and it not in tried]
+    assert not any(deep(it).keeps for it in left)

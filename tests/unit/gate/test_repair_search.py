@@ -138,3 +138,18 @@ def test_sets_to_confirm_are_the_cheapest_and_then_the_ranking_s():
     assert likely_sets(layers, kept, 3) == expected
     assert likely_sets(layers, [], 3) == [{"l0"}, {"l0", "l1"}]
     assert likely_sets(layers[:1], [], 3) == []
+
+
+def test_errors_are_measured_again_where_a_layer_hid_those_after_it():
+    """The first fragile layer leaves nothing of the second one's error to see."""
+    layers = [Layer(name=f"l{n}", cost=1, error=1e-12) for n in range(30)]
+    layers[4] = Layer(name="l4", cost=1, error=1.0)
+
+    def tried(names):
+        hidden = {} if "l4" not in names else {"l20": 1.0}
+        missing = len({"l4", "l20"} - names)
+        return Trial(layers=names, excess=float(missing), errors=lambda: hidden)
+
+    trials = search(layers, tried)
+    assert [it.layers for it in trials][:3] == [set(), {"l4"}, {"l4", "l20"}]
+    assert cheapest(layers, trials)[0].layers == {"l4", "l20"}

@@ -36,14 +36,20 @@ def candidates(
     graph = parse(reference.tflite, subject=reference.name, signature=reference.signature)
     names = layer_names(graph, graph.main)
     sizes = _bytes(graph, names, field) if by == "bytes" else _macs(graph, names)
-    sides = (replace(it, evaluation=split) for it in (reference, candidate))
-    errors: defaultdict[str, float] = defaultdict(lambda: _LEAST)
-    for error in layer_errors(*sides):
-        errors[error.name] = max(errors[error.name], _added_noise(error))
+    errors = added_errors(reference, candidate, split)
     return [
-        Layer(name=name, cost=sizes[name], error=errors[name])
+        Layer(name=name, cost=sizes[name], error=errors.get(name, _LEAST))
         for name in dict.fromkeys(names.values())
     ]
+
+
+def added_errors(reference: Artifact, candidate: Artifact, split: Evaluation) -> dict[str, float]:
+    """Return the share of noise that each layer adds, by name. Raises as `layer_errors`."""
+    before, after = (replace(it, evaluation=split) for it in (reference, candidate))
+    errors: defaultdict[str, float] = defaultdict(lambda: _LEAST)
+    for error in layer_errors(before, after):
+        errors[error.name] = max(errors[error.name], _added_noise(error))
+    return dict(errors)
 
 
 def _added_noise(error: LayerError) -> float:

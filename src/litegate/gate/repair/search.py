@@ -1,14 +1,14 @@
 """Search for the cheapest set of layers to leave out of quantization.
 
 The search knows neither files nor samples: a function tries a set, which costs a build. Layers are
-ranked by their error. The first of them are left out, one, two, four and so on, until the limits
-are kept; then layers are taken back one at a time, the most expensive first. The trials that are
-left look for cheaper sets of one or two layers.
+ranked by their error, again after each trial that fails. The first of them are left out, one, two,
+four and so on, until the limits are kept; then layers are taken back one at a time, the most
+expensive first. The trials that are left look for cheaper sets of one or two layers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import combinations, islice
@@ -43,6 +43,11 @@ class Trial:
     """By how much the worst limit is broken that leaving out layers helps; kept if not above 0."""
     blocked: tuple[str, ...] = ()
     """Limits that leaving out layers breaks, such as the file's size."""
+    errors: Callable[[], Mapping[str, float]] | None = None
+    """Measures the errors of the layers again; None: those of `Layer` are the best known.
+
+    A layer that destroys its output hides the errors of the layers after it, until it is left out.
+    """
 
     @property
     def keeps_quality(self) -> bool:
@@ -136,19 +141,30 @@ class _Search:
 
     def first_keeping(self) -> frozenset[str]:
         """Return the shortest beginning of the ranking that keeps quality; empty if none does."""
-        ranked = [it.name for it in sorted(self.layers, key=lambda it: -it.error)]
-        last = len(ranked) - 1  # one layer must stay quantized
-        low, count = 0, 1
-        while count < last and not self.keeps(frozenset(ranked[:count])):
-            low, count = count, 2 * count
-        high = min(count, last)
-        if high < 1 or not self.keeps(frozenset(ranked[:high])):
+        last = len(self.layers) - 1  # one layer must stay quantized
+        ranked: list[str] = []
+        low, high = 0, min(1, last)
+        while high > low:
+            ranked += self._worst(ranked, high - low)
+            if self.keeps(frozenset(ranked)):
+                break
+            low, high = high, min(2 * high, last)
+        if high == low:
             return frozenset()
         while high - low > 1:
             middle = (low + high) // 2
             is_kept = self.keeps(frozenset(ranked[:middle]))
             low, high = (low, middle) if is_kept else (middle, high)
         return frozenset(ranked[:high])
+
+    def _worst(self, names: Sequence[str], count: int) -> list[str]:
+        """Return the layers with the largest errors that remain if `names` are left out."""
+        errors = {layer.name: layer.error for layer in self.layers}
+        trial = self.trials.get(frozenset(names))
+        if trial and trial.errors:
+            errors |= trial.errors()
+        left = [layer.name for layer in self.layers if layer.name not in names]
+        return sorted(left, key=lambda name: -errors[name])[:count]
 
     def take_back(self, names: frozenset[str]) -> frozenset[str]:
         """Quantize layers of a set again, the most expensive first, while quality is kept."""

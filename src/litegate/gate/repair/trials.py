@@ -6,10 +6,12 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, final
 
 from litegate.core.digests import digest_of
 from litegate.core.errors import BuildError
+from litegate.gate.repair.candidates import added_errors
 from litegate.gate.repair.limits import excess, file_verdicts, missed, quality_verdicts
 from litegate.gate.repair.search import OutOfTrials, Trial
 from litegate.gate.session import GateSession
@@ -76,7 +78,8 @@ class Trials:
         project = self.session.options.project
         files = missed(list(file_verdicts(self.reference, artifact, self._case(names), project)))
         blocked = tuple(f"{it.measurement.name} {limit(it)}" for it in files)
-        trial = Trial(layers=names, excess=excess(quality), blocked=blocked)
+        errors = partial(added_errors, self.reference, artifact, self.split)
+        trial = Trial(layers=names, excess=excess(quality), blocked=blocked, errors=errors)
         return Tried(trial=trial, size=len(artifact.tflite), quality=quality)
 
     def _on_split(self, artifact: Artifact) -> Artifact:
