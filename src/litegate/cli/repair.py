@@ -207,4 +207,4 @@ def _declare(
         write_atomically(model.file, edited, check=check)
     except OSError as error:
         raise ConfigError(f"{model.file} cannot be written", got=str(error.strerror)) from error
-    typer.echo(plain(f"wrote {shown_path(model.file, project)}: review it with git diff"))
+    typer.echo(plain(f"wrote {shown_path(model.file, project)}: review the change, and commit it"))

@@ -39,7 +39,7 @@ _SMALL = 1e-9
 """Excess of a limit that is kept but not proven although its one-sided limit lies within it."""
 Measure = Callable[[Artifact, Artifact], Measurement]
 """Measures a candidate, the second, beside its reference."""
-_MEASURES: Mapping[str, tuple[Measure, Relation]] = {
+QUALITY_MEASURES: Mapping[str, tuple[Measure, Relation]] = {
     "accuracy": (lambda _, it: accuracy(it), Relation.AT_LEAST),
     "accuracy_drop": (accuracy_drop, Relation.AT_MOST),
     "extra_errors": (extra_errors, Relation.AT_MOST),
@@ -49,14 +49,14 @@ _MEASURES: Mapping[str, tuple[Measure, Relation]] = {
     "output_error": (output_error, Relation.AT_MOST),
 }
 """The limits of a budget that layers in float help, with their measures."""
-_METRIC_MEASURES: Mapping[str, tuple[Callable[..., Measurement], Relation]] = {
+METRIC_MEASURES: Mapping[str, tuple[Callable[..., Measurement], Relation]] = {
     "least": (lambda _, it, metric: metric_value(it, metric), Relation.AT_LEAST),
     "most": (lambda _, it, metric: metric_value(it, metric), Relation.AT_MOST),
     "loss": (metric_loss, Relation.AT_MOST),
     "class_loss": (metric_class_loss, Relation.AT_MOST),
     "slice_loss": (metric_slice_loss, Relation.AT_MOST),
 }
-_OF_FILE: Mapping[str, Measure] = {
+OF_FILE: Mapping[str, Measure] = {
     "size": lambda _, it: size(it),
     "size_ratio": lambda reference, it: size_ratio(it, reference),
     "compressed_size": lambda _, it: compressed_size(it),
@@ -82,11 +82,11 @@ def quality_verdicts(
 
 
 def _quality_limits(case: Case) -> Iterator[tuple[Measure, Relation, Any]]:
-    for name, (measure, relation) in _MEASURES.items():
+    for name, (measure, relation) in QUALITY_MEASURES.items():
         if (limit := case.limit(name)) is not None:
             yield measure, relation, limit
     for metric in case.budget.metrics:
-        for name, (of_metric, relation) in _METRIC_MEASURES.items():
+        for name, (of_metric, relation) in METRIC_MEASURES.items():
             if (limit := getattr(metric, name)) is not None:
                 yield _bound(of_metric, metric), relation, limit
 
@@ -102,7 +102,7 @@ def file_verdicts(
     yield tensor_violations(candidate) <= 0
     yield operator_violations(candidate) <= 0
     yield bytes_saved(candidate, reference) >= byte(1)
-    for name, measure in _OF_FILE.items():
+    for name, measure in OF_FILE.items():
         if (limit := case.limit(name)) is not None:
             yield measure(reference, candidate) <= limit
     if case.target:
