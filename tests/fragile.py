@@ -10,9 +10,10 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from litegate.data.digests import array_digest
+from litegate.runtimes.inference import outputs
 from litegate.tflite.editing.writer import ModelWriter
 
-SIDE, FILTERS, CLASSES = 6, 8, 2
+SIDE, FILTERS, CLASSES = 6, 8, 4
 MODEL = """
 import litegate as lg
 
@@ -37,7 +38,7 @@ net = lg.prebuilt(
         digests=DIGESTS,
         preprocess=unchanged,
         domain=(-2.0, 2.0),
-        classes=("low", "high"),
+        classes=("a", "b", "c", "d"),
     ),
     budget=lg.Budget(LIMITS),
 )
@@ -45,22 +46,19 @@ net = lg.prebuilt(
 
 
 def network(factor=1000.0):
-    """Two convolutions behind the depthwise one, and a dense layer: the sign of channel 1."""
+    """Two convolutions behind the depthwise one, and a dense layer, all with random weights."""
     generator = np.random.default_rng(3)
     writer = ModelWriter("fragile")
     x = writer.computed("x", "float32", (1, SIDE, SIDE, 2))
-    first = _convolution(writer, "depthwise", x, np.float32([1, factor]).reshape(1, 1, 1, 2), 2)
-    spread = np.abs(generator.normal(size=(FILTERS, 1, 1, 2))).astype(np.float32)
-    spread[:, ..., 1] *= np.where(np.arange(FILTERS) % 2, 1, -1)[:, np.newaxis, np.newaxis]
-    second = _convolution(writer, "spread", first, spread, FILTERS)
-    same = np.eye(FILTERS, dtype=np.float32).reshape(FILTERS, 1, 1, FILTERS)
-    third = _convolution(writer, "same", second, same, FILTERS)
-    signs = np.where(np.arange(FILTERS) % 2, 1, -1) / spread[:, 0, 0, 1].__abs__()
-    weight = np.tile(np.stack([-signs, signs])[:, np.newaxis], (1, SIDE * SIDE, 1))
+    first = _convolution(writer, "depthwise", x, np.float32([0.1, factor]).reshape(1, 1, 1, 2), 2)
+    kernels = [generator.normal(size=(FILTERS, 3, 3, it)) / it for it in (2, FILTERS)]
+    second = _convolution(writer, "spread", first, kernels[0].astype(np.float32), FILTERS)
+    third = _convolution(writer, "mixed", second, kernels[1].astype(np.float32), FILTERS)
     flat = writer.computed("flat", "float32", (1, SIDE * SIDE * FILTERS))
     shape = writer.constant("shape", np.int32([1, SIDE * SIDE * FILTERS]))
     writer.operator("RESHAPE", 1, (third, shape), flat, schema.ReshapeOptionsT())
-    dense = writer.constant("dense/weight", weight.reshape(CLASSES, -1).astype(np.float32) / 36)
+    weight = generator.normal(size=(CLASSES, SIDE * SIDE * FILTERS)).astype(np.float32)
+    dense = writer.constant("dense/weight", weight / SIDE)
     y = writer.computed("dense", "float32", (1, CLASSES))
     writer.operator("FULLY_CONNECTED", 1, (flat, dense, -1), y, schema.FullyConnectedOptionsT())
     return writer.finish([x], [y])
@@ -80,14 +78,17 @@ def _convolution(writer, name, source, weight, channels):
 
 
 def samples(count, seed, factor=1000.0):
-    """Samples with one class in the sign of a channel that is `factor` times too small."""
+    """Samples that the float network puts clearly into one class; channel 1 is tiny.
+
+    Clearly: of three times as many, those whose highest score is farthest above the next.
+    """
     generator = np.random.default_rng(seed)
-    y = generator.integers(0, 2, count)
-    x = generator.uniform(-1, 1, (count, SIDE, SIDE, 2)).astype(np.float32)
-    x[..., 0] -= x[..., 0].mean(axis=(1, 2), keepdims=True)
-    signs = np.where(y, 1, -1)[:, np.newaxis, np.newaxis]
-    x[..., 1] = signs * generator.uniform(0.3, 1, (count, SIDE, SIDE)) / factor
-    return x, y
+    x = generator.uniform(-1, 1, (3 * count, SIDE, SIDE, 2)).astype(np.float32)
+    x[..., 1] /= factor
+    scores = outputs(network(factor), x).real
+    lower, higher = np.sort(scores, axis=1)[:, -2:].T
+    clear = np.sort(np.argsort(lower - higher)[:count])
+    return x[clear], scores[clear].argmax(axis=1)
 
 
 def project(folder, limits, *, factor=1000.0, count=600):
@@ -139,7 +140,7 @@ def deep_network(seed):
     sums = np.zeros((SIDE * SIDE, CHANNELS), np.float32)
     sums[:, 1:] = 1 / SIDE**2
     weight = writer.constant("dense/weight", np.stack([-sums.ravel(), sums.ravel()]))
-    y = writer.computed("dense", "float32", (1, CLASSES))
+    y = writer.computed("dense", "float32", (1, 2))
     writer.operator("FULLY_CONNECTED", 1, (flat, weight, -1), y, schema.FullyConnectedOptionsT())
     return writer.finish([x], [y]), {f"layer{number}" for number in fragile}
 

@@ -21,7 +21,7 @@ from litegate.spec import Data, Evaluation, Kind
 from litegate.testing import artifact
 
 pytestmark = [quantizer, pytest.mark.slow]
-DROP = "accuracy_drop=lg.points(1)"
+DROP = "accuracy_drop=lg.points(3)"
 
 
 @pytest.fixture

@@ -115,9 +115,9 @@ class Trials:
         shown = "none keeps the limits yet"
         if best:
             shown = f"best so far {best.size:,} B with {named(best.trial.layers)}"
-        state = "keeps the limits" if tried.trial.keeps else "misses a limit"
+        state = "limits kept" if tried.trial.keeps else "a limit missed"
         number = f"{len(self.tried)} of at most {self.most}"
-        return f"{number}: {named(tried.trial.layers)} {state}; {shown}"
+        return f"{number}: {named(tried.trial.layers)}, {state}; {shown}"
 
 
 def named(layers: frozenset[str]) -> str:
