@@ -66,7 +66,8 @@ def network(factor=1000.0):
 
 def _convolution(writer, name, source, weight, channels):
     kernel = writer.constant(f"{name}/weight", weight)
-    bias = writer.constant(f"{name}/bias", np.zeros(channels, np.float32))
+    values = np.linspace(-0.2, 0.2, channels) * (name != "depthwise")  # so that the scale matters
+    bias = writer.constant(f"{name}/bias", values.astype(np.float32))
     result = writer.computed(name, "float32", (1, SIDE, SIDE, channels))
     if name == "depthwise":
         options = schema.DepthwiseConv2DOptionsT(strideW=1, strideH=1, depthMultiplier=1)
