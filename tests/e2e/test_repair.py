@@ -1,8 +1,12 @@
 """`litegate repair` on a network with one planted fragile layer, from the command line."""
 
+import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from functools import partial
 from itertools import combinations
+from pathlib import Path
 
 import fragile
 import pytest
@@ -21,6 +25,7 @@ from litegate.spec import Data, Evaluation, Kind
 from litegate.testing import artifact
 
 pytestmark = [quantizer, pytest.mark.slow]
+CHECKS = Path(__file__).resolve().parents[2] / "checks"
 DROP = "accuracy_drop=lg.points(3)"
 
 
@@ -48,6 +53,16 @@ def test_the_fragile_layer_alone_is_found_declared_and_then_nothing_is_to_repair
     again = repair()
     assert again.exit_code == 0
     assert again.stdout == "net/static_wi8_ai8: nothing to repair, every limit is kept\n"
+
+
+def test_the_gate_of_the_repaired_recipe_is_proven(repair, tmp_path):
+    limits = f"{DROP}, agreement=lg.percent(97), output_error=lg.percent(15)"
+    assert repair("--write", limits=limits).exit_code == 0
+    shutil.copytree(CHECKS, tmp_path / "checks")
+    command = [sys.executable, "-m", "pytest", "checks", "-m", "not latency", "--prove"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert "net/static_wi8_ai8: the gate is proven" in done.stdout
 
 
 def test_a_second_run_takes_all_files_from_the_store(repair, monkeypatch):
