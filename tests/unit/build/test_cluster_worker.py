@@ -89,6 +89,21 @@ def test_a_worker_builds_the_same_file_and_its_answers(project, tmp_path):
     assert len(list(pipeline.store.manifest_paths(ANSWERS))) == 1
 
 
+@quantizer
+def test_a_worker_builds_variants_that_no_file_declares(project, tmp_path):
+    pipeline, model = project.pipeline, project.model
+    variants = [
+        replace(model.recipe(SOUND), name=f"{SOUND}+{seed}", variant_of="float32", kind=kind)
+        for seed, kind in enumerate((Kind.DYNAMIC_WI8_AFP32, Kind.WEIGHT_ONLY_WI8_AFP32))
+    ]
+    varied = replace(model, recipes=(*model.recipes, *variants))
+    pipeline.builder = neighbour = Neighbour(project.path, project.path / "store", tmp_path)
+    pipeline.prepare([(varied, [it.name]) for it in variants])
+    assert next(neighbour.number) == 1  # all jobs are sent at once
+    built = pipeline.ensure(varied, [it.name for it in variants])
+    assert [it.certificate["recipe"] for it in built.values()] == [it.spec() for it in variants]
+
+
 def test_a_worker_with_other_files_refuses_the_job(project, tmp_path):
     """Such as a model file that this machine has changed since it was sent."""
     pipeline = project.pipeline

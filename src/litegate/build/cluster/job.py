@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, final
 
+from litegate.build.toolchain.protocol import Variant, described
 from litegate.core.errors import LitegateError
 from litegate.spec import Model
 from litegate.spec.recipe import QUANTIZER_KINDS
@@ -33,6 +34,8 @@ class Job:
     """Bytes; 0 for any."""
     needs_tensorflow: bool
     needs_quantizer: bool
+    variants: Mapping[str, Variant]
+    """Those of the recipes that no file declares, by name."""
 
     @property
     def resources(self) -> dict[str, float]:
@@ -76,6 +79,7 @@ class Builder(Protocol):
 def job_for(model: Model, keys: Mapping[str, str], project: Path) -> Job:
     """Return the job that builds the recipes of `keys`."""
     training = model.training
+    recipes = [model.recipe(name) for name in keys]
     return Job(
         model=model.name,
         file=model.file.relative_to(project.resolve()).as_posix(),
@@ -86,7 +90,8 @@ def job_for(model: Model, keys: Mapping[str, str], project: Path) -> Job:
         gpus=training.gpus,
         memory=int(training.resources.memory or 0),
         needs_tensorflow=not model.prebuilt,
-        needs_quantizer=any(model.recipe(name).kind in QUANTIZER_KINDS for name in keys),
+        needs_quantizer=any(it.kind in QUANTIZER_KINDS for it in recipes),
+        variants=described(it for it in recipes if it.variant_of),
     )
 
 

@@ -16,6 +16,7 @@ from litegate.build.remote_store import RemoteStore
 from litegate.build.signatures import PRIVATE_KEY
 from litegate.build.store import BUILDS, EVALUATIONS, Store
 from litegate.build.store_answers import keep_answers
+from litegate.build.toolchain.protocol import with_variants
 from litegate.core.errors import ConfigError, LitegateError
 from litegate.core.import_paths import PACKAGE, own_folders
 from litegate.runtimes.inference import predict_all
@@ -105,7 +106,7 @@ def _locations(settings: WorkerSettings, project: Path, store: Store) -> DataLoc
 
 
 def _model(job: Job, settings: WorkerSettings, project: Path) -> Model:
-    """Load the model's file, with the seed and the device of the job."""
+    """Load the model's file, with the seed, the device and the variants of the job."""
     for folder in reversed(settings.import_folders):
         if (path := str((project / folder).resolve())) not in sys.path:
             sys.path.insert(0, path)
@@ -114,7 +115,7 @@ def _model(job: Job, settings: WorkerSettings, project: Path) -> Model:
         raise ConfigError(f"{job.file} declares no model {job.model} on the Ray worker")
     model = replace(models[job.model], file=(project / job.file).resolve())
     training = replace(model.training, seed=job.seed, device=job.device)
-    return replace(model, training=training)
+    return with_variants(replace(model, training=training), job.variants)
 
 
 def _demand_same_keys(job: Job, keys: dict[str, str]) -> None:

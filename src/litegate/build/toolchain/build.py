@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from dataclasses import replace
 
 from litegate.build.toolchain.determinism import (
@@ -13,14 +12,14 @@ from litegate.build.toolchain.determinism import (
     load_frameworks,
 )
 from litegate.build.toolchain.pretrained import ConvertedGraph, open_network
-from litegate.build.toolchain.protocol import FLOAT, START, Request, Variant
+from litegate.build.toolchain.protocol import FLOAT, START, Request, with_variants
 from litegate.build.toolchain.recipes import RecipeBuilder
 from litegate.build.toolchain.reporter import Reporter
 from litegate.build.toolchain.tensor_samples import to_tensors
 from litegate.core.errors import ConfigError
 from litegate.data import prepare
 from litegate.data.prepare import save_evaluation
-from litegate.spec import Kind, Model, Recipe, Splits
+from litegate.spec import Model, Recipe, Splits
 from litegate.spec.declared_files import demand_declared, watched
 from litegate.spec.loader import load_file
 
@@ -38,7 +37,7 @@ def build(request: Request, report: Reporter) -> None:
         return
     check_versions()
     model = _model(request)
-    recipes = [_recipe(model, name, request.variants) for name in request.recipes]
+    recipes = [_recipe(model, name) for name in request.recipes]
     threads, device = model.training.threads, model.training.device
     if is_tensorflow_imported():  # by the model's file: set its threads before it computes
         load_frameworks(threads, device=device)
@@ -74,7 +73,7 @@ def _build_from_float(request: Request, report: Reporter) -> None:
 
     check_quantizer()
     model = _model(request)
-    recipes = [_recipe(model, name, request.variants) for name in request.recipes]
+    recipes = [_recipe(model, name) for name in request.recipes]
     locations = replace(request.locations, project=request.project)
     folder = request.staging / "evaluation"
     splits = prepare(model.data, locations, folder, report.alive)
@@ -99,25 +98,14 @@ def _model(request: Request) -> Model:
 
 
 def _as_requested(model: Model, request: Request) -> Model:
-    """Return the model with the seed and the device of the request."""
+    """Return the model with the seed, the device and the variants of the request."""
     training = replace(model.training, device=request.device)
     if request.seed is not None:
         training = replace(training, seed=request.seed)
-    return replace(model, training=training)
+    return with_variants(replace(model, training=training), request.variants)
 
 
-def _recipe(model: Model, name: str, variants: Mapping[str, Variant]) -> Recipe:
-    if name in variants:
-        fields = variants[name]
-        base = _recipe(model, fields["variant_of"], {})
-        return replace(
-            base,
-            name=name,
-            variant_of=base.name,
-            kind=Kind(fields["kind"]),
-            float_layers=tuple(fields["float_layers"]),
-            int16_layers=tuple(fields["int16_layers"]),
-        )
+def _recipe(model: Model, name: str) -> Recipe:
     try:
         return model.recipe(name)
     except KeyError:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, final
 
 from litegate.core.escaping import excerpt
-from litegate.spec import DataLocations, Recipe
+from litegate.spec import DataLocations, Kind, Model, Recipe
 from litegate.spec.training import CPU
 
 CONVERTED = "converted.tflite"
@@ -35,6 +35,22 @@ def described(recipes: Iterable[Recipe]) -> dict[str, Variant]:
         it.name: {"variant_of": it.variant_of, "kind": it.kind.value, **it.kept_layers}
         for it in recipes
     }
+
+
+def with_variants(model: Model, variants: Mapping[str, Variant]) -> Model:
+    """Return the model with the variants that `described` describes beside its own recipes."""
+    added = tuple(
+        replace(
+            model.recipe(fields["variant_of"]),
+            name=name,
+            variant_of=fields["variant_of"],
+            kind=Kind(fields["kind"]),
+            float_layers=tuple(fields["float_layers"]),
+            int16_layers=tuple(fields["int16_layers"]),
+        )
+        for name, fields in variants.items()
+    )
+    return replace(model, recipes=(*model.recipes, *added)) if added else model
 
 
 @final

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, final
@@ -84,6 +84,11 @@ class Trials:
 
     def _on_split(self, artifact: Artifact) -> Artifact:
         return self.session.with_stored_answers(replace(artifact, evaluation=self.split))
+
+    def build_elsewhere(self, sets: Sequence[frozenset[str]]) -> None:
+        """Build several sets at once, if other machines build; else each is built when tried."""
+        cases = map(self._case, sets)
+        self.session.pipeline.prepare((it.model, [it.recipe.name]) for it in cases if it.recipe)
 
     def artifact(self, names: frozenset[str]) -> Artifact:
         """Return the variant's artifact on the evaluation split, built if the store lacks it."""
