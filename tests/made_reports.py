@@ -102,6 +102,33 @@ def runtime(name="tflm", model="m", recipe="int8_qat", **over):
     return values | over
 
 
+def repair(name="conv", model="m", recipe="int8_qat", **over):
+    """What `litegate repair` found: a set without layers, and the proposed one with one."""
+
+    def found(layers, count, drop):
+        return {
+            "layers": layers,
+            "bytes": count,
+            "latency": count / 1e9,
+            "measurement": "accuracy drop",
+            "value": drop,
+            "low": drop - 0.01,
+            "high": drop + 0.01,
+            "unit": "points",
+            "better": "lower",
+            "declared": bool(layers),
+        }
+
+    values = {
+        "model": model,
+        "recipe": recipe,
+        "field": "float_layers",
+        "samples": f"550 samples of {name}",
+        "sets": [found([], 5024, 0.67), found([name], 6120, 0.012)],
+    }
+    return values | over
+
+
 def fault(name="padding", *, by=None, unit="% of the file", **over):
     """What checks noticed of one fault; `by` is the smallest grade that each of them noticed."""
     by = by or {}
@@ -153,6 +180,7 @@ def report(*verdicts, errors=(), strict=False, exit_status=None, environment=Non
         verdicts=list(verdicts),
         errors=list(errors),
         recipes=more.pop("recipes", []),
+        repairs=more.pop("repairs", []),
         runtimes=more.pop("runtimes", []),
         not_gated=more.pop("not_gated", {}),
         not_measured=more.pop("not_measured", {}),
@@ -190,6 +218,7 @@ def full(name):
         verdict("inconclusive", name=name, **over),
         errors=[error(name, **over)],
         recipes=[recipe(name, name)],
+        repairs=[repair(name, model=name, recipe=name)],
         runtimes=[runtime(name, model=name, recipe=name)],
         not_gated={name: name},
         not_measured={name: name},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -18,7 +19,7 @@ from litegate.core.errors import ConfigError
 from litegate.core.escaping import plain
 from litegate.core.files import shown_path, write_atomically
 from litegate.core.options import parse
-from litegate.core.units import text
+from litegate.core.units import Unit, text
 from litegate.gate.project_settings import settings
 from litegate.gate.session import GateSession, NotGated
 from litegate.measures.wording import interval
@@ -80,10 +81,22 @@ def repair(
         raise ConfigError(f"{model} cannot be judged here: {reason}") from None
     for line in summary(f"{model}/{recipe}", result):
         typer.echo(plain(line))
+    if result.tried:
+        _keep(session, case, result, repairer.field)
     if result.recipe:
         _declare(session, declared, result.recipe, repairer.field, write=write)
     elif not result.is_sound:
         raise typer.Exit(1)
+
+
+def _keep(session: GateSession, case: Case, result: Result, field: str) -> None:
+    """Keep what was found for the page, of the recipe as it is and as it is to be declared."""
+    from litegate.gate.repair.kept import found, keep
+
+    model, recipes = case.model, [case.recipe, result.recipe]
+    declared = [replace(model, recipes=(recipe,)) for recipe in recipes if recipe]
+    keys = [session.pipeline.key(it, it.recipes[0].name) for it in declared]
+    keep(session.options.history, keys, found(case, result, field))
 
 
 def _silent(_model: str, _event: Event) -> None:
@@ -127,12 +140,14 @@ def summary(subject: str, result: Result) -> Iterator[str]:
 
 
 def _table(result: Result) -> Iterator[str]:
-    """Yield the table of the sets that no other is superior to: bytes, quality, layers."""
+    """Yield the table of the sets that no other is superior to: bytes, time, quality, layers."""
     from litegate.gate.repair.trials import named
 
     yield f"{len(result.tried)} sets tried; of those that no other excels in cost and quality:"
     for tried in result.pareto():
-        yield f"  {tried.size:>11,} B  {_quality(tried)}  {named(tried.trial.layers)}"
+        time = text(result.seconds[tried.trial.layers], Unit.SECONDS)
+        start = f"  {tried.size:>11,} B  {time:>8}"
+        yield f"{start}  {_quality(tried)}  {named(tried.trial.layers)}"
 
 
 def _quality(tried: Tried) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
 from litegate.core.git import head
+from litegate.gate.repair import KINDS
 from litegate.gate.session import GateSession
 from litegate.report.run_record import Run
+from litegate.spec import Model, Recipe
 from litegate.spec.cases import Case, gated_recipes, select_recipes
 from litegate.spec.recipe import BASELINE
 from litegate.spec.runtimes import TFLM, XNNPACK
@@ -25,6 +27,17 @@ def _memory_runtime(rows: Iterable[Mapping[str, Any]]) -> str:
 
     is_recorded = any(row["measurement"] == on_runtime_name(Name.ARENA, TFLM) for row in rows)
     return TFLM if is_recorded else XNNPACK
+
+
+def _repairs(session: GateSession, model: Model, recipe: Recipe) -> Iterator[Mapping[str, Any]]:
+    """Yield the last repair of a recipe's artifact, if there was one on this machine."""
+    folder = session.options.history
+    if recipe.kind not in KINDS or not folder.is_dir():
+        return
+    from litegate.gate.repair.kept import kept  # late, as in `conclude`
+
+    if repair := kept(folder, session.pipeline.key(model, recipe.name)):
+        yield repair | {"model": model.name, "recipe": recipe.name}
 
 
 def conclude(session: GateSession, run: Run) -> None:
@@ -68,6 +81,7 @@ def conclude(session: GateSession, run: Run) -> None:
         for recipe in gated_recipes(model, session.options.only_recipes):
             recipe_rows = [row for row in model_rows if row["recipe"] == recipe.name]
             budget = model.budget_of(recipe)
+            run.repairs += _repairs(session, model, recipe)
             run.notes += loose_limits(budget, recipe_rows)
             run.notes += session.growth_notes(Case(model=model, recipe=recipe))
             if candidate := artifacts.get(recipe.name):

@@ -46,6 +46,7 @@ def document(run: Run) -> dict[str, Any]:
         "unlimited": list(run.unlimited),
         "unset_limits": {name: list(limits) for name, limits in sorted(run.unset_limits.items())},
         "recipes": [dict(row) for row in run.recipes],
+        "repairs": [dict(row) for row in run.repairs],
         "runtimes": [dict(row) for row in run.runtimes],
         "artifacts": {
             digest: dict(certificate) for digest, certificate in sorted(run.artifacts.items())

@@ -125,6 +125,7 @@ def _add_rows(run: Run, report: Report) -> None:
     run.verdicts += _new(report["verdicts"], run.verdicts)
     run.errors += _new(report["errors"], run.errors)
     run.recipes += _new(report["recipes"], run.recipes)
+    run.repairs += _new(report.get("repairs") or [], run.repairs)
     run.runtimes += _new(report.get("runtimes") or [], run.runtimes)
     run.not_gated |= {row["model"]: row["reason"] for row in report["not_gated"]}
     run.not_measured |= {row["id"]: row["reason"] for row in report["not_measured"]}

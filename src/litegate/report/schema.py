@@ -36,6 +36,11 @@ def check(report: Any, name: str) -> None:
     _check_object(report, SCHEMA, name, ": ")
 
 
+def check_repair(repair: Any, name: str) -> None:
+    """Raise ConfigError if a document is not a row of a report's `repairs`."""
+    _check_object(repair, SCHEMA["$defs"]["repair"], name, ": ")
+
+
 def check_history(report: Any, name: str) -> None:
     """Raise ConfigError if a document lacks what the history needs of a report.
 

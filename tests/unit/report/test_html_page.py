@@ -793,6 +793,22 @@ def test_page_summary_and_terminal_show_the_same_matrix_of_runtimes():
     assert "equal to xnnpack" not in "\n".join(line for _, line in lines(run_of(bare), width=120))
 
 
+def test_a_repair_s_sets_are_drawn_and_listed():
+    report = made_reports.report(made_reports.verdict(), repairs=[made_reports.repair()])
+    check(report, "report.json")
+    html = page(report)
+    seen = " ".join(Seen(html).texts)
+    for part in ("Repair of int8_qat", "conv", "proposed", "1.20 points", "0.20 points to 2.20"):
+        assert part in seen
+    assert "leave in float" in seen
+    assert html.count("of 2 sets of layers; the table says the same in numbers") == 2
+    assert "int16" not in seen
+    other = [made_reports.repair(field="int16_layers")]
+    assert "give int16 activations" in page(
+        made_reports.report(report["verdicts"][0], repairs=other)
+    )
+
+
 def test_figures_that_a_runtime_does_not_have_are_left_empty():
     unknown = dict.fromkeys(("accuracy", "drop", "broken", "fixed", "agreement"))
     assert runtime_figures(made_reports.runtime("npu", **unknown)) == ("npu", "", "", "", "")

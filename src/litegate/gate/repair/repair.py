@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, final
 
 from litegate.core.errors import ConfigError
@@ -27,6 +27,7 @@ from litegate.gate.repair.search import (
 )
 from litegate.gate.repair.trials import Trials, Tried
 from litegate.gate.session import GateSession
+from litegate.measures.latency.timing import quick_times
 from litegate.measures.measurement import Outcome, Relation, Verdict
 from litegate.measures.statistics.proportions import TAIL, upper_quantile
 from litegate.spec import Artifact, Kind, Recipe
@@ -71,6 +72,8 @@ class Result:
     layers: tuple[Layer, ...] = ()
     tried: tuple[Tried, ...] = ()
     judged: tuple[Judged, ...] = ()
+    seconds: Mapping[frozenset[str], float] = field(default_factory=dict)
+    """Of one invocation, by set, of those that `pareto` returns: estimates that rank them."""
     recipe: Recipe | None = None
     """The recipe to declare; None if nothing is to repair or no set keeps the limits."""
 
@@ -155,7 +158,7 @@ class Repair:
             if judged[-1].is_proven:
                 break
         proven = [it for it in judged if it.is_proven]
-        return Result(
+        result = Result(
             plain=verdicts,
             choice=chosen.description,
             refused=tuple(barred.items()),
@@ -164,6 +167,7 @@ class Repair:
             judged=tuple(judged),
             recipe=self._declared(trials, proven[0], chosen) if proven else None,
         )
+        return replace(result, seconds=_seconds(trials, result.pareto()))
 
     def _trials(self, case: Case, reference: Artifact, chosen: Choice) -> Trials:
         return Trials(
@@ -189,8 +193,10 @@ class Repair:
         quick.most = len(layers) + SPARE_TRIALS
         found = search(layers, quick, quick.most)
         trials.most = JUDGED + 1
+        sets = [frozenset[str](), *likely_sets(layers, found, JUDGED)]
+        trials.build_elsewhere(sets)
         with suppress(OutOfTrials):
-            for names in (frozenset[str](), *likely_sets(layers, found, JUDGED)):
+            for names in sets:
                 trials(names)
         return layers, barred
 
@@ -219,6 +225,13 @@ class Repair:
         recipe = trials.variant(judged.tried.trial.layers)
         name = _recipe(self.case).name
         return replace(recipe, name=name, variant_of="", chosen_on_half=chosen.is_half)
+
+
+def _seconds(trials: Trials, front: Sequence[Tried]) -> dict[frozenset[str], float]:
+    """Estimate the time of one invocation of each set's file, all in turn."""
+    sets = {str(number): tried.trial.layers for number, tried in enumerate(front)}
+    times = quick_times({number: trials.artifact(names) for number, names in sets.items()})
+    return {sets[number]: seconds for number, seconds in times.items()}
 
 
 def _recipe(case: Case) -> Recipe:

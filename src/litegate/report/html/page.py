@@ -37,7 +37,7 @@ from litegate.report.html.charts.matrix import difference, matrix
 from litegate.report.html.charts.merit import merit
 from litegate.report.html.charts.over_commits import caption as trend_caption
 from litegate.report.html.charts.over_commits import over_commits
-from litegate.report.html.charts.pareto import pareto, unbeaten
+from litegate.report.html.charts.pareto import pareto, repaired, unbeaten
 from litegate.report.html.charts.samples import sample
 from litegate.report.html.charts.thresholds import has_curve, threshold_curve
 from litegate.report.html.charts.timing import epochs, is_timed, times
@@ -77,7 +77,17 @@ _FUNCTIONS = {
     function.__name__: function
     for function in (
         *(bar, class_change, class_scale, curves, difference, epochs, interval, layer_bar, matrix),
-        *(merit, over_commits, pareto, sample, short_fact, short_name, threshold_curve, times),
+        *(
+            merit,
+            over_commits,
+            pareto,
+            repaired,
+            sample,
+            short_fact,
+            short_name,
+            threshold_curve,
+            times,
+        ),
         *(treemap, unbeaten),
         *(answer, base_commit, counts, effects, figures, head_commit, details),
         *(difference_text, judged_commit, outcome_of),
@@ -219,6 +229,7 @@ def _model(report: Report, name: str, candidates: Sequence[CandidateData]) -> Ma
         "verdict": displayed_verdict(verdicts, errors),
         "recipes": [row for row in report["recipes"] if row["model"] == name],
         "runtimes": [row for row in report.get("runtimes") or () if row["model"] == name],
+        "repairs": [row for row in report.get("repairs") or () if row["model"] == name],
         "passed": passed(verdicts),
         "timed": [row for row in verdicts if is_timed(row)],
         "curved": [row for row in verdicts if has_curve(row)],

@@ -52,7 +52,7 @@ def _all_have(rows: Sequence[Row], key: str) -> bool:
     return all(row.get(key) is not None for row in rows)
 
 
-def pareto(rows: Sequence[Row], cost: str) -> Markup:
+def pareto(rows: Sequence[Row], cost: str, nouns: str = "recipes") -> Markup:
     """Draw a report's recipe rows, numbered from 1 as in the table beside the chart.
 
     `cost` is one of `COSTS`. Empty if the rows do not all have a merit and that cost.
@@ -71,8 +71,21 @@ def pareto(rows: Sequence[Row], cost: str) -> Markup:
         shapes.append(dot(f"recipe {row['role']}", x, share(y), 6))
     shapes += _numbers(positions)
     name = shared.name.capitalize() if shared.name == "accuracy" else shared.name
-    description = f"{name} over {cost} of {len(rows)} recipes; the table says the same in numbers"
+    description = f"{name} over {cost} of {len(rows)} {nouns}; the table says the same in numbers"
     return plot("pareto", description, *shapes, height=_HEIGHT)
+
+
+def repaired(repair: Row) -> list[Row]:
+    """Return the sets of layers of a repair as rows for `pareto`."""
+    return [
+        {
+            "recipe": ", ".join(row["layers"]),
+            "role": "gated" if row["declared"] else "shown",
+            "metrics": {row["measurement"]: row},
+            **{cost: row[cost] for cost in COSTS},
+        }
+        for row in repair["sets"]
+    ]
 
 
 def _levels(shared: Merit, y_scale: Scale) -> Iterator[Markup]:
