@@ -10,7 +10,10 @@ from documents import PROJECT
 
 from litegate.cli import app
 
-OTHERS = {"apt-get", "bash", "cd", "echo", "gh", "git", "if", "mkdir", "rm", "source", "test"}
+OTHERS = {
+    *("apt-get", "bash", "cd", "echo", "export", "gh", "git", "if", "jq", "mkdir", "rm", "sbatch"),
+    *("source", "test"),
+}
 """Programs of every machine."""
 WRITTEN = {"make_data.py"}
 """Scripts that the tutorial has its reader write."""

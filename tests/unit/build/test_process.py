@@ -96,6 +96,7 @@ def test_child_is_told_everything(fake: Fake) -> None:
         "recipes": ["a", "b+1"],
         "locations": {"directory": str(fake.folder / "data"), "cache": None},
         "staging": str(fake.folder / "staging"),
+        "device": "cpu",
         "is_base": False,
     }
 

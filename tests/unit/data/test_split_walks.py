@@ -58,7 +58,7 @@ def pair(split):
 
 def told(found):
     """All that a measurement says but its sentence, which is made when it is asked for."""
-    return asdict(replace(found, why=None, rule=None))
+    return asdict(replace(found, why=None, rule=None, limits_at=None))
 
 
 MEASURES = {

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from litegate import recipes
 from litegate.build.pipeline import Pipeline
-from litegate.build.toolchain.build import _seeded
+from litegate.build.toolchain.build import _as_requested
 from litegate.build.toolchain.protocol import Request
 from litegate.cli import app
 from litegate.cli.noise import summary
@@ -147,8 +147,9 @@ def test_a_request_carries_its_seed():
     assert Request.decode(given.encode()) == given
     assert b"seed" not in replace(given, seed=None).encode()
     model = declared(Training(seed=7, epochs=3))
-    assert _seeded(model, 0).training == Training(seed=0, epochs=3)
-    assert _seeded(model, None).training == Training(seed=7, epochs=3)
+    assert _as_requested(model, given).training == Training(seed=0, epochs=3)
+    unchanged = _as_requested(model, replace(given, seed=None))
+    assert unchanged.training == Training(seed=7, epochs=3)
 
 
 def declared(training):

@@ -6,7 +6,7 @@ These objects cross machines, so they contain no path of this one but those of s
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, final
 
@@ -34,7 +34,7 @@ class Job:
     """Bytes; 0 for any."""
     needs_tensorflow: bool
     needs_quantizer: bool
-    variants: Mapping[str, Variant]
+    variants: Mapping[str, Variant] = field(default_factory=dict)
     """Those of the recipes that no file declares, by name."""
 
     @property
