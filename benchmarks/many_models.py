@@ -11,12 +11,12 @@ LITEGATE_DATA names the folder with mnist.npz.
 from __future__ import annotations
 
 import os
-import resource
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+from side_by_side import Command, peak_memory
 
 PROJECT = Path(__file__).resolve().parent.parent
 COUNTS = (1, 16, 48)
@@ -60,22 +60,8 @@ def _write(folder: Path, files: list[Path], count: int) -> None:
 
 
 def _run(folder: Path) -> tuple[float, float]:
-    """Peak memory in MB and CPU seconds of one run; ends the program if pytest crashes."""
-    child = os.fork()
-    if child == 0:  # its own children alone count for RUSAGE_CHILDREN
-        command = [sys.executable, "-m", "pytest", "-q", "checks/"]
-        run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-        (folder / "usage").write_text(
-            f"{usage.ru_maxrss / 1e3} {usage.ru_utime + usage.ru_stime} {run.returncode}"
-        )
-        (folder / "output").write_text(run.stdout + run.stderr)
-        os._exit(0)
-    os.waitpid(child, 0)
-    peak, cpu, status = map(float, (folder / "usage").read_text().split())
-    if status > 1:
-        sys.exit((folder / "output").read_text()[-4000:])
-    return peak, cpu
+    argv = [sys.executable, "-m", "pytest", "-q", "checks/"]
+    return peak_memory(Command("pytest checks/", argv, os.environ, str(folder)), worst=1)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import resource
 import statistics
 import subprocess
@@ -44,6 +46,35 @@ def _cpu_seconds() -> float:
     """CPU seconds of all child processes that have ended."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
+
+
+def peak_memory(command: Command, *, worst: int = 0) -> tuple[float, float]:
+    """Peak memory in MB of a run's largest process, and CPU seconds of all.
+
+    Ends the program if the exit status is above `worst`.
+    """
+    command.before()
+    reader, writer = os.pipe()
+    if not (child := os.fork()):  # its own children alone count for RUSAGE_CHILDREN
+        run = subprocess.run(
+            command.argv,
+            env=command.env,
+            cwd=command.cwd,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        numbers = (usage.ru_maxrss / 1e3, usage.ru_utime + usage.ru_stime, run.returncode)
+        os.write(writer, json.dumps([*numbers, (run.stdout + run.stderr)[-4000:]]).encode())
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as pipe:
+        peak, cpu, status, output = json.load(pipe)
+    os.waitpid(child, 0)
+    if status > worst:
+        sys.exit(f"{command.name} failed:\n{output}")
+    return peak, cpu
 
 
 def compare(ours: Command, theirs: Command, *, rounds: int, cpu: bool = False) -> float:
