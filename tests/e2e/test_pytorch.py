@@ -25,16 +25,18 @@ import torch
 
 
 class Keywords(torch.nn.Module):
-    """A convolution, a mean over each map, a dense layer."""
+    """Two convolutions, a mean over each map, a dense layer: enough weights to get smaller."""
 
     def __init__(self):
         super().__init__()
         self.layers = torch.nn.Sequential(
             torch.nn.Conv2d(1, 8, 3, stride=2),
             torch.nn.ReLU(),
+            torch.nn.Conv2d(8, 32, 3, stride=2),
+            torch.nn.ReLU(),
             torch.nn.AdaptiveAvgPool2d(1),
             torch.nn.Flatten(),
-            torch.nn.Linear(8, 3),
+            torch.nn.Linear(32, 3),
         )
 
     def forward(self, x):
