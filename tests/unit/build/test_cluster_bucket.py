@@ -68,7 +68,8 @@ def test_a_worker_that_may_not_write_says_so(machines):
 def test_a_worker_that_does_not_reach_the_bucket_says_so(machines, monkeypatch):
     """It does not go on with its own folder."""
     session, _ = machines
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    for variable in ("AWS_ENDPOINT_URL", "AZURE_STORAGE_ENDPOINT"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:9/account")
     monkeypatch.setattr(session.pipeline, "find", lambda *_: None)  # it fails here, too
     errors = session.pipeline.ensure(session.models["net"], ["int8_qat"])
     assert isinstance(errors["int8_qat"], StoreError)
