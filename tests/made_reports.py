@@ -103,7 +103,7 @@ def runtime(name="tflm", model="m", recipe="int8_qat", **over):
 
 
 def repair(name="conv", model="m", recipe="int8_qat", **over):
-    """What `litegate repair` found: a set without layers, and the proposed one with one."""
+    """A row of a repair: a set without layers, and the proposed one with one."""
 
     def found(layers, count, drop):
         return {

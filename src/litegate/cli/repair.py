@@ -91,12 +91,12 @@ def repair(
 
 def _keep(session: GateSession, case: Case, result: Result, field: str) -> None:
     """Keep what was found for the page, of the recipe as it is and as it is to be declared."""
-    from litegate.gate.repair.kept import found, keep
+    from litegate.gate.repair.repair_files import repair_row, save_repair
 
     model, recipes = case.model, [case.recipe, result.recipe]
     declared = [replace(model, recipes=(recipe,)) for recipe in recipes if recipe]
     keys = [session.pipeline.key(it, it.recipes[0].name) for it in declared]
-    keep(session.options.history, keys, found(case, result, field))
+    save_repair(session.options.history, keys, repair_row(case, result, field))
 
 
 def _silent(_model: str, _event: Event) -> None:

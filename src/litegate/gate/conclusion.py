@@ -34,9 +34,9 @@ def _repairs(session: GateSession, model: Model, recipe: Recipe) -> Iterator[Map
     folder = session.options.history
     if recipe.kind not in KINDS or not folder.is_dir():
         return
-    from litegate.gate.repair.kept import kept  # late, as in `conclude`
+    from litegate.gate.repair.repair_files import load_repair  # late, as in `conclude`
 
-    if repair := kept(folder, session.pipeline.key(model, recipe.name)):
+    if repair := load_repair(folder, session.pipeline.key(model, recipe.name)):
         yield repair | {"model": model.name, "recipe": recipe.name}
 
 

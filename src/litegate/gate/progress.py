@@ -31,7 +31,7 @@ class Progress:
     _shown: dict[str, tuple[tuple[str, ...], float]] = field(default_factory=dict)
     """The stage of each model's last line, and the time of that line."""
     _running: dict[str, str] = field(default_factory=dict)
-    """Where each model's build stands: several run at once on a cluster."""
+    """The stage of each model's build: several run at once on a cluster."""
     _last: float = 0.0
     _notices: list[str] = field(default_factory=list)
 

@@ -137,7 +137,7 @@ class Run:
     runtimes: list[Mapping[str, Any]] = field(default_factory=list)
     """A row for each runtime of a candidate that was judged on several."""
     repairs: list[Mapping[str, Any]] = field(default_factory=list)
-    """What `litegate repair` found for a gated recipe, or before it left out layers."""
+    """Results of `litegate repair` for a gated recipe, or before it left out layers."""
     artifacts: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     """Birth certificates by SHA-256."""
     waivers: list[Mapping[str, Any]] = field(default_factory=list)

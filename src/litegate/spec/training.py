@@ -18,7 +18,7 @@ DECLARED = "declared"
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resources:
-    """What a build needs of a machine; not part of an artifact's key.
+    """Resources that a build needs of a machine; not part of an artifact's key.
 
     Raises ConfigError for a number that is not above 0, or above 1 and not whole: schedulers share
     a core or a GPU among builds, and give whole ones besides.
@@ -73,7 +73,7 @@ class Training:
     device: str = CPU
     """"cpu", or "gpu" to train on an NVIDIA GPU, which does not give the same bytes again."""
     resources: Resources = field(default_factory=Resources)
-    """What the build needs of a machine, for `--litegate-builder ray`."""
+    """Resources of the machine that builds, for `--litegate-builder ray`."""
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "threads", "seed"):

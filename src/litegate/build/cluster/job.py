@@ -39,7 +39,7 @@ class Job:
 
     @property
     def resources(self) -> dict[str, float]:
-        """What the job needs of a node, by Ray's names."""
+        """Resources that the job needs of a node, by Ray's names."""
         needed = {"CPU": self.cpus, "GPU": self.gpus, "memory": self.memory}
         return {name: amount for name, amount in needed.items() if amount}
 
@@ -47,7 +47,7 @@ class Job:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSettings:
-    """What all workers of a run need to know."""
+    """Settings that all workers of a run share."""
 
     remote: str
     """The address of the bucket; empty if the store is a folder."""

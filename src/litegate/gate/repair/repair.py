@@ -191,9 +191,9 @@ class Repair:
         quick = self._trials(order, baseline, chosen)
         layers, barred = self._layers(baseline, quick.artifact(frozenset()), chosen)
         quick.most = len(layers) + SPARE_TRIALS
-        found = search(layers, quick, quick.most)
+        quick_trials = search(layers, quick, quick.most)
         trials.most = JUDGED + 1
-        sets = [frozenset[str](), *likely_sets(layers, found, JUDGED)]
+        sets = [frozenset[str](), *likely_sets(layers, quick_trials, JUDGED)]
         trials.build_elsewhere(sets)
         with suppress(OutOfTrials):
             for names in sets:

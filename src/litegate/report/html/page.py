@@ -37,7 +37,7 @@ from litegate.report.html.charts.matrix import difference, matrix
 from litegate.report.html.charts.merit import merit
 from litegate.report.html.charts.over_commits import caption as trend_caption
 from litegate.report.html.charts.over_commits import over_commits
-from litegate.report.html.charts.pareto import pareto, repaired, unbeaten
+from litegate.report.html.charts.pareto import pareto, repair_rows, unbeaten
 from litegate.report.html.charts.samples import sample
 from litegate.report.html.charts.thresholds import has_curve, threshold_curve
 from litegate.report.html.charts.timing import epochs, is_timed, times
@@ -81,7 +81,7 @@ _FUNCTIONS = {
             merit,
             over_commits,
             pareto,
-            repaired,
+            repair_rows,
             sample,
             short_fact,
             short_name,

@@ -75,7 +75,7 @@ def pareto(rows: Sequence[Row], cost: str, nouns: str = "recipes") -> Markup:
     return plot("pareto", description, *shapes, height=_HEIGHT)
 
 
-def repaired(repair: Row) -> list[Row]:
+def repair_rows(repair: Row) -> list[Row]:
     """Return the sets of layers of a repair as rows for `pareto`."""
     return [
         {

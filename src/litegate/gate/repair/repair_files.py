@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from litegate.gate.repair.trials import Tried
 
 
-def found(case: Case, result: Result, field: str) -> dict[str, Any]:
+def repair_row(case: Case, result: Result, field: str) -> dict[str, Any]:
     """Return the row of `repairs` in report.json: the sets that no other excels.
 
     `field` is the field of the recipe that gets the layers.
@@ -55,7 +55,7 @@ def _row(tried: Tried, seconds: float | None) -> dict[str, Any]:
     }
 
 
-def keep(folder: Path, keys: Iterable[str], repair: Mapping[str, Any]) -> None:
+def save_repair(folder: Path, keys: Iterable[str], repair: Mapping[str, Any]) -> None:
     """Write a repair into the folder of the history, for each artifact key that it is of.
 
     Raises ConfigError if a file cannot be written.
@@ -72,7 +72,7 @@ def keep(folder: Path, keys: Iterable[str], repair: Mapping[str, Any]) -> None:
             ) from error
 
 
-def kept(folder: Path, key: str) -> dict[str, Any] | None:
+def load_repair(folder: Path, key: str) -> dict[str, Any] | None:
     """Return the last repair of an artifact; None without one, or if its file is damaged."""
     path = _path(folder, key)
     try:
