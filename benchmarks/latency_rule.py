@@ -33,7 +33,7 @@ from litegate.measures.latency.confirmation import (
     time_and_confirm,
     time_in_fresh_process,
 )
-from litegate.measures.latency.epochs import record_epochs
+from litegate.measures.latency.interleaved_epochs import record_epochs
 from litegate.measures.latency.timing import (
     TimedPair,
     clocks,

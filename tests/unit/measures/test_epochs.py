@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from litegate.core.errors import MeasurementError
-from litegate.measures.latency.epochs import Epoch, record_epochs
+from litegate.measures.latency.interleaved_epochs import Epoch, record_epochs
 from litegate.measures.latency.timing import (
     Clocks,
     Pace,

@@ -17,7 +17,7 @@ from litegate.measures.latency.confirmation import (
     time_and_confirm,
     time_in_fresh_process,
 )
-from litegate.measures.latency.epochs import Epoch
+from litegate.measures.latency.interleaved_epochs import Epoch
 from litegate.measures.latency.paired_test import (
     Decision,
     Terms,

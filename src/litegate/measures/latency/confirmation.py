@@ -21,7 +21,7 @@ import numpy as np
 from litegate.core.child_process import ChildError, environment_for, own_module, run, tail
 from litegate.core.errors import ConfigError, MeasurementError
 from litegate.data.array_files import load, save
-from litegate.measures.latency.epochs import record_epochs
+from litegate.measures.latency.interleaved_epochs import record_epochs
 from litegate.measures.latency.paired_test import (
     Decision,
     Terms,

@@ -22,7 +22,7 @@ from litegate.measures.latency.confirmation import (
     Timer,
     time_and_confirm,
 )
-from litegate.measures.latency.epochs import Epoch
+from litegate.measures.latency.interleaved_epochs import Epoch
 from litegate.measures.latency.paired_test import Decision, Terms, decide
 from litegate.measures.latency.timing import one_sample
 from litegate.measures.measurement import (

@@ -18,7 +18,7 @@ from typing import final
 import numpy as np
 
 from litegate.core.errors import MeasurementError
-from litegate.measures.latency.epochs import Epoch
+from litegate.measures.latency.interleaved_epochs import Epoch
 from litegate.measures.latency.timing import Pace
 from litegate.measures.measurement import Outcome
 from litegate.measures.statistics.sequential import (
