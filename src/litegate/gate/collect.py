@@ -78,6 +78,7 @@ class _Collector(Generic[T]):
     ask: Callable[[Gate], T]
     collected: Collected[T] = field(default_factory=Collected)
 
+    # Last: a conftest's hook of this name may add to the arguments, which are replaced here.
     @pytest.hookimpl(trylast=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Keep the gate: options are parsed, and no file is collected yet."""
@@ -98,6 +99,7 @@ class _Collector(Generic[T]):
         items = [item for item in session.items if gate.is_check(item.path) and requires(item)]
         self.collected.checks = tuple(map(_check, items))
 
+    # Last: if another plugin's end of the session fails, nothing must have been asked.
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
         """Ask the gate, once everything is collected."""

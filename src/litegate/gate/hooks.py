@@ -89,6 +89,7 @@ class GateHooks:
                 raise
             items[:], session.shouldfail = [], str(error)  # a worker has no other way to end a run
 
+    # First: pytest's terminal asks for the lines about the selection in its own hook of this name.
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Record the selection, now that every plugin has chosen among what was collected."""
@@ -123,6 +124,7 @@ class GateHooks:
         }
         self.gate.build(cases, by_role)
 
+    # First: pytest's own implementation sets up the fixtures, whose errors would hide this reason.
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Skip or refuse a latency check that cannot be measured here."""
@@ -153,6 +155,7 @@ class GateHooks:
             self.gate.recorder.add_worker_output(output)
             self.gate.session.add_store_incidents(output["store"])
 
+    # Last: a hook of the project may change the exit status, which must agree with the verdicts.
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the report; a run of checks that gated nothing fails."""

@@ -60,7 +60,7 @@ def _enable_stack_dumps() -> None:
 def _end_with_parent(requests: BinaryIO) -> None:
     """Exit at the end of stdin, which the parent keeps open as long as it runs."""
     requests.read()
-    os._exit(1)
+    os._exit(1)  # sys.exit would end this thread alone
 
 
 if __name__ == "__main__":

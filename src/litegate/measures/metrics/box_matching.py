@@ -23,6 +23,7 @@ _COCO_OVERLAPS = np.linspace(0.5, 0.95, 10)
 _COCO_MOST = 100
 """The most detections of a class in an image that COCO counts."""
 _VOC_OVERLAP = 0.5
+"""From this overlap on VOC counts a detection as right (Everingham et al., IJCV 2010)."""
 _ANY_AREA = [0, 1e10]
 """COCO's range of areas "all"; litegate states no area, so boxes of any size are in it."""
 

@@ -160,7 +160,7 @@ class _ResampledClasses:
     distinct: int
 
 
-@lru_cache(maxsize=64)  # as above, and each slice of the split; only counts of classes
+@lru_cache(maxsize=64)  # as above, for four slices each; a row of classes for each resample
 def _resample_classes(
     artifact: Artifact, metric: Metric, slice_name: str, split: Evaluation
 ) -> _ResampledClasses:
