@@ -147,6 +147,19 @@ def test_the_pace_is_what_a_pair_costs():
     assert found.epoch == pytest.approx(0.0015 + 2 * 3 * 2.5e-4 + 0.015)
 
 
+def test_a_slow_first_creation_does_not_plan_the_epochs():
+    """LiteRT takes memory and time that no later interpreter of the process needs."""
+    machine = Machine()
+    pair = machine.pair(600, 400)
+
+    def create():
+        machine.now += 500_000_000 if not machine.created else 0
+        return pair.candidate()
+
+    first = TimedPair(candidate=create, reference=pair.reference)
+    assert measure_pace(first, machine.clocks).create == pytest.approx(0.0015)
+
+
 def test_the_quickest_invocation_counts_and_a_long_one_is_run_once():
     """A trial is as short as the model allows."""
     machine = Machine()
