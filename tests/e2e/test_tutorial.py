@@ -45,7 +45,7 @@ def newcomer(tmp_path):
 @pytest.mark.slow
 def test_the_first_verdict_of_the_readme(newcomer):
     """The example of `litegate init` passes."""
-    [verdict] = (block for block in blocks("sh", pages=[README]) if "litegate init" in block.text)
+    [verdict] = (block for block in blocks("sh", pages=[README]) if "litegate init\n" in block.text)
     assert "PASS     my_model/int8_qat" in newcomer(verdict)
 
 
@@ -119,7 +119,7 @@ def test_the_tutorial_goes_from_nothing_to_a_red_and_a_green_pull_request(newcom
 @pytest.mark.slow
 def test_the_model_of_the_microcontroller_is_within_its_limits(newcomer, tmp_path):
     """Only the file in the firmware is missing, until the page's last command writes it."""
-    [start] = (block for block in blocks("sh", pages=[README]) if "litegate init" in block.text)
+    [start] = (block for block in blocks("sh", pages=[README]) if "litegate init\n" in block.text)
     [declaration] = blocks("python", pages=[MICROCONTROLLER])
     *_, export = blocks("sh", pages=[MICROCONTROLLER])
     newcomer(replace(start, text="litegate init && rm models/my_model.py"))

@@ -355,7 +355,7 @@ def test_a_base_is_read_out_of_git(ready):
         len(pad(INT8, 400)) / len(INT8) - 1
     )
     assert ready.measured("accuracy regression")["value"] == 0
-    change = "files/int8.tflite, or set Regression(size=...) in models/mine.py:4"
+    change = "files/int8.tflite, or set Budget(regression=Regression(size=...)) in models/mine.py:4"
     assert ready.measured("size growth")["steps"]["change"] == change
 
 

@@ -159,8 +159,9 @@ def test_another_input_type_fails_by_name(project):
         "input 'input': type uint8 -> int8",
         "input 'input': zero point 0 -> -128",
     ]
-    regression = rows[INTERFACE]["steps"]["change"].partition("or its limit ")[2]
-    declare("int8", f"regression=lg.{regression}")  # the step is the argument to paste
+    budget = rows[INTERFACE]["steps"]["change"].partition("or its limit ")[2]
+    argument = budget.removeprefix("Budget(").removesuffix(")")  # the step is what to paste
+    declare("int8", argument.replace("Regression", "lg.Regression"))
     done, rows = run_all(project)
     assert (failed(rows), done.ret) == (set(), 0)
     assert f"declared: {offenders[0]}" in rows[INTERFACE]["evidence"]

@@ -41,10 +41,12 @@ _TENSORFLOW = (
     'for the example: `pip install "litegate[train]"` (TensorFlow); ready-made .tflite files do '
     "not need it: docs/how-to/prebuilt.md"
 )
-_EXTRAS = (
-    "choose the extra in the workflow's line `pip install`, as its comment says; changed later, it "
-    "is a weakened limit"
+_INSTALL = (
+    "correct the workflow's line `pip install` as its comment says, before the first commit: "
+    "changed later, it is a weakened limit"
 )
+_READY_MADE = re.compile(r"\bprebuilt\(")
+_TRAINS = re.compile(r"@[\w.]*\bmodel\(|\btrained\(")
 _SHOWN_FILES = 3
 """Files of a folder that an error names: enough to recognize what the folder is for."""
 
@@ -133,7 +135,7 @@ def put(
     for line in chain(
         _put_model(project, folder, ready_made),
         _put_checks(project, checks_folder),
-        put_workflow(project, checks_folder, gitlab=gitlab, trains=ready_made is None),
+        _put_workflow(project, folder, checks_folder, gitlab=gitlab),
         _put_settings(project, folder, configured["litegate_models"]),
         _put_gitignore(project),
     ):
@@ -204,6 +206,17 @@ def _put_model(project: Path, folder: str, ready_made: ReadyMade | None) -> Iter
         yield write(project, target, template(EXAMPLE))
 
 
+def _put_workflow(project: Path, folder: str, checks: str, *, gitlab: bool) -> Iterator[str]:
+    """Write the workflow, for which the model files must be there."""
+    yield from put_workflow(project, checks, gitlab=gitlab, trains=_trains(project / folder))
+
+
+def _trains(folder: Path) -> bool:
+    """Return False if the model files declare ready-made files alone."""
+    own = [file for file in folder.rglob("*.py") if _imports_litegate(file)]
+    return not own or not all(_matches(_READY_MADE, it) and not _matches(_TRAINS, it) for it in own)
+
+
 def _put_checks(project: Path, folder: str) -> Iterator[str]:
     """Write the checks; one line for all of one kind, but one for each that differs."""
     sources = sorted(checks().glob("*.py"))
@@ -270,15 +283,16 @@ def _first_steps(
     """Return the steps to the first verdict."""
     gates = f"`pytest {checks}/` gates the models of {folder}/"
     if ready_made:
-        return [gates, f"name the classes and choose the limits in {folder}/{ready_made.name}.py"]
+        limits = f"name the classes and choose the limits in {folder}/{ready_made.name}.py"
+        return [gates, limits, _INSTALL]
     if not (project / folder / EXAMPLE).exists():
-        return [gates, _EXTRAS]
+        return [gates, _INSTALL]
     steps = [] if find_spec("tensorflow") else [_TENSORFLOW]
     return [
         *steps,
         f"`pytest {checks}/` trains the example {folder}/{EXAMPLE} and gates it (a minute)",
         "put your own model in its place, as its comments say, and run the command again",
-        _EXTRAS,
+        _INSTALL,
     ]
 
 

@@ -33,6 +33,8 @@ _DEFAULT = Recipe(
 """The recipe of a candidate for which nothing else is declared."""
 _HEADROOM = 1.05
 """The limit of the size leaves 5 % to spare: enough for an honest change."""
+_CLASS_SAMPLES = 60
+"""Samples of each class that 5 points take: three samples, as `undecidable_limits` demands."""
 _SHORTEST_NAME = 3
 """Letters that two files' names must share at their beginning to name the model."""
 
@@ -86,7 +88,7 @@ def model_file(files: ReadyMade, project: Path, data: Path | None) -> str:
         *_data(samples, classes),
         "    ),",
         "    budget=lg.Budget(",
-        *_limits(len(candidate), has_labels="y" in samples, is_classifier=classes > 0),
+        *_limits(len(candidate), samples.get("y"), classes),
         "    ),",
         ")",
     )
@@ -187,12 +189,16 @@ def _domain(samples: Array) -> str:
     return f"({low}, {max(high, low + 1)})"
 
 
-def _limits(size: int, *, has_labels: bool, is_classifier: bool) -> Iterator[str]:
+def _limits(size: int, labels: tuple[str, Array] | None, classes: int) -> Iterator[str]:
     """Yield limits that most files keep; nothing was measured to choose them but the size."""
-    if has_labels:
+    if labels:
         yield "        accuracy_drop=lg.points(1),  # and accuracy=lg.percent(...), its minimum"
-        yield "        class_drop=lg.points(5),  # no class may lose more"
-    elif is_classifier:
+        few = int((np.bincount(labels[1], minlength=classes) < _CLASS_SAMPLES).sum())
+        if few:
+            yield f"        # class_drop takes {_CLASS_SAMPLES} samples a class: {few} have fewer"
+        else:
+            yield "        class_drop=lg.points(5),  # no class may lose more"
+    elif classes:
         yield "        agreement=lg.percent(95),  # decisions as the reference's"
     else:
         yield "        output_error=lg.percent(10),  # of the reference's outputs, by RMS"

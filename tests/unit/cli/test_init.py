@@ -44,7 +44,7 @@ def test_an_empty_folder_is_made_ready(tmp_path):
     first, second, third, fourth = lines[len(wrote) :]
     assert first.startswith("next:  1. `pytest checks/` trains the example models/my_model.py")
     assert second.startswith("       2. put your own model in its place")
-    assert third.startswith("       3. choose the extra in the workflow's line `pip install`")
+    assert third.startswith("       3. correct the workflow's line `pip install`")
     assert fourth.startswith("       4. commit the files: GitHub's workflow compares")
     assert fourth.endswith("(for GitLab: `litegate init --gitlab`)")
 

@@ -199,6 +199,34 @@ def test_the_workflow_installs_no_tensorflow(init, host, workflow):
     assert line.endswith("pip install litegate")
 
 
+def test_another_workflow_for_ready_made_files_installs_no_tensorflow_either(init):
+    assert init("--github").exit_code == 0
+    done = CliRunner().invoke(app, ["init", "--gitlab"])
+    assert done.exit_code == 0, done.output
+    assert "    - pip install litegate\n" in (init.project / ".gitlab-ci.yml").read_text()
+    (init.project / "models" / "mine.py").write_text("import litegate as lg\n@lg.model()\n")
+    (init.project / ".gitlab-ci.yml").unlink()
+    assert CliRunner().invoke(app, ["init", "--gitlab"]).exit_code == 0
+    assert "litegate[train]" in (init.project / ".gitlab-ci.yml").read_text()
+
+
+def test_the_line_that_installs_is_to_be_corrected_before_the_first_commit(init):
+    done = init()
+    steps = done.output.partition("next:")[2].splitlines()
+    assert steps[2].startswith("       3. correct the workflow's line `pip install`")
+    assert steps[3].startswith("       4. commit the files")
+
+
+@pytest.mark.parametrize(
+    ("fewest", "line"), [(59, "# class_drop takes 60"), (60, "class_drop=lg.")]
+)
+def test_the_loss_of_a_class_is_limited_if_its_samples_can_decide(init, fewest, line):
+    labels = np.repeat(np.arange(4), (60, 60, 60, fewest))
+    assert init(x=np.resize(X, (len(labels), *X.shape[1:])), y=labels).exit_code == 0
+    assert line in text_of(init)
+    assert declared(init).budget.class_drop is None or fewest == 60
+
+
 def test_the_page_shows_the_file_that_is_written(data_directory, tmp_path, monkeypatch):
     """That of docs/how-to/prebuilt.md, of real files."""
     monkeypatch.chdir(tmp_path)

@@ -83,6 +83,8 @@ def _change_of_field(case: Case, row: Row, owner: str, name: str) -> str:
     line = limit_line(case.model, case.recipe, owner, name)
     value = _declaration(case, row) if row["measurement"] == Name.INTERFACE_CHANGES else "..."
     limit = f"{owner.capitalize() if owner in _OWNERS else owner}({name}={value})"
+    if line is None and owner == "regression":
+        limit = f"Budget(regression={limit})"
     repair = _repair(case, owner, name) if row["verdict"] == "fail" else ""
     if line is None and _is_ready_made(case):
         return f"{_subject(case)}, or set {limit} in {_place(row)}"

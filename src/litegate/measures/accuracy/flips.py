@@ -61,6 +61,6 @@ def class_masks(labels: NDArray[np.intp], names: tuple[str, ...]) -> Iterator[Ma
             f"{len(empty)} of {len(names)} classes have no sample in the evaluation split",
             expected="at least one sample of each",
             got=f"none of {listed(empty)}",
-            remedy="add samples of them, or leave the limit for each class unset",
+            remedy="add samples of them, or remove the limit for each class, such as class_drop",
         )
     return (labels == number for number in range(len(names)))

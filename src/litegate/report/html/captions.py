@@ -118,8 +118,8 @@ def layer_summary(candidate: CandidateData) -> str:
     return (
         f"{layer.name} is the first layer whose output differs clearly from the reference: its "
         f"error is {share(layer.difference)} of its signal (SQNR {layer.sqnr}).{inherited} If "
-        "accuracy is too low, look here first: keep this layer in float (float_layers), or train "
-        "longer with quantization."
+        "accuracy is too low, look here first: keep this layer in float, give it more bits, or "
+        "train longer with quantization."
     )
 
 
