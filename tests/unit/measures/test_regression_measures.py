@@ -158,6 +158,13 @@ def test_growth_names_what_caused_it():
     assert "new operators (1 DEQUANTIZE, 1 QUANTIZE) +72 B" in told
 
 
+def test_growth_by_padding_names_the_command_that_removes_it():
+    hint = "`litegate strip` removes bytes that no kernel reads"
+    assert hint in size_growth(BASE, grown(43)).evidence
+    wider = size_growth(BASE, artifact(float_layer(BASE.tflite, "conv")))
+    assert hint not in wider.evidence
+
+
 def test_a_smaller_file_is_growth_below_zero():
     """It passes, offends nobody, and the evidence says what went."""
     found = size_growth(artifact(float_layer(BASE.tflite, "conv")), BASE)

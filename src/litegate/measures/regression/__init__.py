@@ -7,7 +7,7 @@ run: every difference is exactly zero.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
@@ -44,7 +44,7 @@ from litegate.measures.regression.operator_diff import (
     checked_count,
     lost_integer_types,
 )
-from litegate.measures.regression.size_diff import size_changes
+from litegate.measures.regression.size_diff import REST, SizeChange, size_changes
 from litegate.measures.structure.size import size
 from litegate.spec import Artifact
 from litegate.tflite.parser import parse
@@ -67,7 +67,7 @@ def size_growth(base: Artifact, candidate: Artifact) -> Measurement:
     name, before, after = Name.SIZE_GROWTH, size(_labelled_base(base)), size(candidate)
     if same_bytes(base, candidate):
         return _unchanged(name, base, candidate, Unit.PERCENT)
-    change_texts = tuple(str(change) for change in size_changes(_labelled_base(base), candidate))
+    changes = size_changes(_labelled_base(base), candidate)
     growth = Fraction(after.value - before.value) / before.value
     sizes = f"{_size_text(after)} against {_size_text(before)} of the base"
     return Measurement(
@@ -75,10 +75,16 @@ def size_growth(base: Artifact, candidate: Artifact) -> Measurement:
         subject=candidate.name,
         value=growth,
         unit=Unit.PERCENT,
-        evidence=(sizes, *change_texts),
+        evidence=(sizes, *map(str, changes), *_strip_hint(changes)),
         artifacts=(base.sha256, candidate.sha256),
         absolute=partial(after.as_bound, Relation.AT_MOST),
     )
+
+
+def _strip_hint(changes: tuple[SizeChange, ...]) -> Iterator[str]:
+    """Yield a line if most of the growth is in no tensor and no operator."""
+    if changes and changes[0].label == REST and changes[0].bytes > 0:
+        yield "`litegate strip` removes bytes that no kernel reads"
 
 
 def _size_text(measurement: Measurement) -> str:
