@@ -2,6 +2,7 @@
 
 On a warm store, gates 1, 16 and 48 pairs of ready-made files of MNIST's size on its 10,000 test
 images, each pair declared in a file of its own, and prints peak memory and CPU time of each run.
+With 16 pairs it compares the time of two workers of pytest-xdist with that of one process, too.
 
     python benchmarks/many_models.py FLOAT.tflite INT8.tflite
 
@@ -16,10 +17,12 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from side_by_side import Command, peak_memory
+from side_by_side import Command, compare, peak_memory
 
 PROJECT = Path(__file__).resolve().parent.parent
 COUNTS = (1, 16, 48)
+SHARED = 16
+"""The number of models for pytest-xdist."""
 MODEL = '''
 """A pair of ready-made files, number {number}."""
 import litegate as lg
@@ -31,6 +34,7 @@ pair_{number} = lg.prebuilt(
     budget=lg.Budget(accuracy=lg.percent(90), accuracy_drop=lg.points(2)),
 )
 '''
+ARGV = (sys.executable, "-m", "pytest", "-q", "checks/")
 CHECKS = ("test_accuracy.py", "test_size.py", "test_tensors.py")
 
 
@@ -45,6 +49,8 @@ def main() -> None:
             _run(folder)  # prepares the splits, once for all later runs
             peak, cpu = _run(folder)
             print(f"{count:6}  {peak:8.0f} MB  {cpu:6.1f} s")
+            if count == SHARED:
+                _share(folder)
 
 
 def _write(folder: Path, files: list[Path], count: int) -> None:
@@ -60,8 +66,14 @@ def _write(folder: Path, files: list[Path], count: int) -> None:
 
 
 def _run(folder: Path) -> tuple[float, float]:
-    argv = [sys.executable, "-m", "pytest", "-q", "checks/"]
-    return peak_memory(Command("pytest checks/", argv, os.environ, str(folder)), worst=1)
+    return peak_memory(Command("pytest checks/", ARGV, os.environ, str(folder)), worst=1)
+
+
+def _share(folder: Path) -> None:
+    """Time two workers against one process, where every file runs, as on a new commit."""
+    env = os.environ | {"CI": "true"}
+    workers = Command("pytest checks/ -n 2", [*ARGV, "-n", "2"], env, str(folder))
+    compare(workers, Command("pytest checks/", ARGV, env, str(folder)), rounds=5)
 
 
 if __name__ == "__main__":
