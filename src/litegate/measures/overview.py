@@ -20,7 +20,7 @@ from litegate.measures.lints.unchecked_outputs import unchecked_output_notes
 from litegate.measures.lints.undecidable_limits import undecidable_limit_notes
 from litegate.measures.measurement import Measurement
 from litegate.measures.metrics.resampling import plain_value
-from litegate.measures.metrics.streaming import hours_notes
+from litegate.measures.metrics.streaming import detector_notes
 from litegate.measures.structure.arena import arena
 from litegate.measures.structure.size import compressed_size, size, size_ratio
 from litegate.runtimes.inference import predict
@@ -87,7 +87,7 @@ def recipe_notes(
                 budget = replace(budget, regression=Regression())
             notes += [f"{subject}: {lint}" for lint in _limit_notes(budget, reference)]
             with suppress(LitegateError):  # the checks report the error
-                hours = hours_notes(budget.metrics, reference)
+                hours = detector_notes(budget.metrics, reference)
                 notes += [f"{subject}: {lint}" for lint in hours]
             with suppress(LitegateError):  # the checks report the error
                 candidate = artifacts[recipe.name]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, final
 
 from litegate.core.errors import ConfigError
+from litegate.core.escaping import excerpt
 from litegate.core.units import Quantity, Unit, ms
 
 ANSWERS = ("last", "max", "mean")
@@ -15,6 +16,10 @@ ANSWERS = ("last", "max", "mean")
 _WHOLE = 1e-6
 """Tolerance, in frames, within which a time counts as a whole number of frames: times are floats,
 and a frame of 10 ms is no exact one."""
+
+
+_MOST_SCORE = 3.4e38
+"""The largest score, rounded down: outputs are float32."""
 
 
 @final
@@ -26,7 +31,8 @@ class Detector:
     the last event by at least `refractory`. Nothing is detected before a whole window is over. As
     the answer of a sequence it is the number of its events.
 
-    Raises ConfigError for a threshold that is not finite, or times that are no times.
+    Raises ConfigError for a threshold that no output can have, an element that is no number, or
+    times that are no times.
     """
 
     threshold: float
@@ -42,8 +48,18 @@ class Detector:
     def __post_init__(self) -> None:
         if isinstance(self.threshold, bool) or not isinstance(self.threshold, int | float):
             raise ConfigError("Detector(threshold=...) is not a number", got=repr(self.threshold))
-        if not math.isfinite(self.threshold):
-            raise ConfigError("Detector(threshold=...) is not finite", got=repr(self.threshold))
+        if not -_MOST_SCORE <= self.threshold <= _MOST_SCORE:  # NaN, too
+            raise ConfigError(
+                "Detector(threshold=...) is not a finite value of float32",
+                got=excerpt(repr(self.threshold)),
+            )
+        is_number = isinstance(self.of, int) and not isinstance(self.of, bool) and self.of >= 0
+        if self.of is not None and not is_number:
+            raise ConfigError(
+                "Detector(of=...) is not the number of an element of the output",
+                expected="an integer from 0 on",
+                got=excerpt(repr(self.of)),
+            )
         if self.window is not None:
             _check_time("Detector(window=...)", self.window)
         _check_time("Detector(refractory=...)", self.refractory)

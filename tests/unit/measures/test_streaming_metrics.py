@@ -17,7 +17,7 @@ from litegate.measures.metrics import (
     metric_value,
 )
 from litegate.measures.metrics.events import audio_of, match_events
-from litegate.measures.metrics.streaming import hours_notes
+from litegate.measures.metrics.streaming import detector_notes
 from litegate.measures.statistics.proportions import clopper_pearson
 from litegate.measures.statistics.rates import poisson_limits
 from litegate.runtimes.inference import predict
@@ -43,13 +43,17 @@ ACCEPTS = metrics.false_accepts(DETECTOR, most=30)
 REJECTS = metrics.false_rejects(DETECTOR, most=percent(50))
 
 
-def recordings(spikes, *, count, labels=None, length=MINUTE):
-    """Return a split of `count` recordings of silence, with a spike of 6 at (recording, frame)."""
+def recordings(spikes, *, count, labels=None, length=MINUTE, copies=False):
+    """Return a split of `count` recordings of silence, with a spike of 6 at (recording, frame).
+
+    Unless they are `copies`, each begins with a faint noise of its own.
+    """
     frames = np.zeros((count * length, 2), np.float32)
+    frames[::length, 0] = 0 if copies else 1e-4 * np.arange(count)
     for recording, frame in spikes:
         frames[recording * length + frame] = 3
     stops = length * np.arange(1, count + 1)
-    digest = str(hash(tuple(spikes)))
+    digest = str(hash((tuple(spikes), copies)))
     return Evaluation(
         digest=digest,
         x=Sequences(frames, stops - length, stops),
@@ -129,7 +133,7 @@ def test_labels_in_a_row_are_events_of_their_own():
     (planted,) = audio.planted
     assert planted.starts.tolist() == [0, 2, 8]
     assert planted.ends.tolist() == [6, 7, 10]
-    assert planted.frames() == 9
+    assert planted.frames(0) == 9
     wrong, found = planted.detected(np.array([3, 7]))
     assert (wrong.tolist(), found.tolist()) == ([7], [False, True, False])
 
@@ -205,11 +209,76 @@ def test_worst_slice_is_named(sound):
 def test_hours_that_a_limit_needs(sound):
     """Over 60 minutes a limit of 0.5 an hour is linted with the 6 hours that it needs."""
     file = artifact(sound, split=recordings([], count=60))
-    (note,) = hours_notes([metrics.false_accepts(DETECTOR, most=0.5)], file)
+    (note,) = detector_notes([metrics.false_accepts(DETECTOR, most=0.5)], file)
     assert "1.00 h of negative audio" in note
     assert note.endswith("6.0 h without an event are needed")
-    assert not hours_notes([metrics.false_accepts(DETECTOR, most=3)], file)
-    assert len(hours_notes([metrics.false_accepts(DETECTOR, most=3, loss=2.9)], file)) == 1
+    assert not detector_notes([metrics.false_accepts(DETECTOR, most=3)], file)
+    assert len(detector_notes([metrics.false_accepts(DETECTOR, most=3, loss=2.9)], file)) == 1
+
+
+def test_copies_of_a_recording_are_no_further_hours(sound):
+    """Seventy copies of a silent minute prove what one minute proves."""
+    file, alone, distinct = (
+        artifact(sound, split=recordings([], count=count, copies=copies))
+        for count, copies in ((70, True), (1, True), (70, False))
+    )
+    measurement = metric_value(file, ACCEPTS)
+    assert (measurement.n, metric_value(distinct, ACCEPTS).n) == (1, 70)
+    assert measurement.high == metric_value(alone, ACCEPTS).high
+    assert "0 false accepts in 1.17 h of negative audio, 70 recordings, 1 distinct" in (
+        measurement.evidence
+    )
+    verdicts = [metric_loss(side, side, ACCEPTS) <= 200 for side in (file, distinct)]
+    assert [it.outcome for it in verdicts] == [Outcome.INCONCLUSIVE, Outcome.PASS]
+    assert len(detector_notes([metrics.false_accepts(DETECTOR, most=3)], file)) == 1
+
+
+def test_planted_events_of_copies_are_no_further_trials(sound):
+    labels = labels_at([(number, 29, 31) for number in range(70)], 70)
+    spikes = [(number, 30) for number in range(70)]
+    split = recordings(spikes, count=70, labels=labels, copies=True)
+    measurement = metric_value(artifact(sound, split=split), REJECTS)
+    assert (measurement.value, measurement.high) == (0, clopper_pearson(0, 1)[1])
+    assert "1 of them in distinct recordings" in " ".join(measurement.evidence)
+    sides = (artifact(sound, split=split), artifact(scaled(1.0), split=split))
+    assert metric_loss(*sides, REJECTS).high > 0.5
+
+
+@pytest.mark.parametrize(("window", "seconds"), [(59, 2), (60, 1), (61, 0)])
+def test_time_before_the_first_whole_window_is_no_negative_audio(window, seconds):
+    """Nothing can be detected in it."""
+    detector = Detector(threshold=5, window=ms(1000 * window))
+    audio = audio_of(recordings([], count=2), detector, "")
+    np.testing.assert_allclose(audio.hours * 3600, [seconds] * 2)
+
+
+def test_a_detector_that_never_wakes_up_is_noticed(sound):
+    """It has no false accept; only the planted events show it."""
+    labels = labels_at([(0, 29, 31), (1, 29, 31)], 2)
+    split = recordings([(0, 30), (1, 30)], count=2, labels=labels)
+    deaf = metrics.false_accepts(Detector(threshold=400), most=300)
+    (note,) = detector_notes([deaf], artifact(sound, split=split))
+    assert "none of 2 planted events is detected at the threshold 400" in note
+    heard = metrics.false_accepts(DETECTOR, most=300)
+    assert not detector_notes([heard], artifact(sound, split=split))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"of": "word"}, "not the number of an element"),
+        ({"of": 0.0}, "not the number of an element"),
+        ({"of": True}, "not the number of an element"),
+        ({"of": -1}, "not the number of an element"),
+        ({"threshold": 3.5e38}, "not a finite value of float32"),
+        ({"threshold": 10**400}, "not a finite value of float32"),
+        ({"threshold": float("nan")}, "not a finite value of float32"),
+    ],
+)
+def test_a_detector_that_no_output_can_have_is_refused(given, message):
+    with pytest.raises(ConfigError, match=message):
+        Detector(**({"threshold": 1} | given))
+    assert Detector(threshold=3.4e38, of=0).of == 0
 
 
 def test_curve_has_the_declared_threshold(sound):

@@ -39,10 +39,11 @@ class Planted:
         is_detected[place[is_right]] = True
         return events[~is_right], is_detected
 
-    def frames(self) -> int:
-        """Return the frames that belong to any planted event."""
+    def frames(self, first: int) -> int:
+        """Return the frames, from `first` on, that belong to any planted event."""
         following = np.append(self.starts[1:], np.iinfo(np.intp).max)
-        return int((np.minimum(self.ends, following) - self.starts).sum())
+        ends = np.minimum(self.ends, following)
+        return int(np.maximum(ends - np.maximum(self.starts, first), 0).sum())
 
 
 @final
@@ -63,7 +64,7 @@ class Audio:
 
     planted: tuple[Planted, ...]
     hours: NDArray[np.float64]
-    """Hours of each sequence without a planted event, shape (m,)."""
+    """Hours of each sequence without a planted event, after its first whole window, shape (m,)."""
     owners: Indices
     """The sequence of each planted event, shape (k,)."""
 
@@ -91,8 +92,10 @@ def audio_of(split: Evaluation, detector: Detector, subject: str) -> Audio:
         _planted(labels, length, refractory)
         for labels, length in zip(_labels(x, split.y, subject), lengths, strict=True)
     )
+    silent = detector.window_frames(period) - 1  # nothing is detected before a window is over
     seconds = [
-        (length - event.frames()) * period for length, event in zip(lengths, planted, strict=True)
+        (max(length - silent, 0) - event.frames(silent)) * period
+        for length, event in zip(lengths, planted, strict=True)
     ]
     return Audio(
         planted=planted,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from litegate.core.errors import MeasurementError
 from litegate.core.units import Quantity
+from litegate.measures.accuracy.duplicates import first_indices, originals
 from litegate.measures.accuracy.flips import count_flips, demand_slices
 from litegate.measures.accuracy.shares import PairedCounts, drop, worst_drop
 from litegate.measures.measurement import (
@@ -39,7 +40,7 @@ from litegate.measures.statistics.rates import (
     hours_proving,
     rate_limits,
 )
-from litegate.spec import Artifact, Detector
+from litegate.spec import Artifact, Detector, Evaluation
 from litegate.spec.metric import Metric, MetricKind
 
 _RATE = "the widest of Garwood's, of bursts, and by a bootstrap of recordings"
@@ -83,8 +84,9 @@ def _false_accepts(artifact: Artifact, metric: Metric) -> Measurement:
     chosen = _negative(audio, artifact.name)
     hours, accepts = audio.hours[chosen], detections(artifact, detector).false_accepts
     counts = np.array([len(accepts[number]) for number in chosen.tolist()], np.float64)
-    low, high = rate_limits(counts, hours)
-    outer = rate_limits(counts, hours, TAIL / 2)
+    once = first_indices(originals(artifact.evaluation)[chosen])
+    low, high = _widest(rate_limits, (counts, hours), once)
+    outer = _widest(rate_limits, (counts, hours), once, TAIL / 2)
     total = float(hours.sum())
     heard = f"{_events(int(counts.sum()))} in {total:,.2f} h of negative audio"
     return Measurement(
@@ -92,12 +94,12 @@ def _false_accepts(artifact: Artifact, metric: Metric) -> Measurement:
         subject=artifact.name,
         value=float(counts.sum()) / total,
         unit=metric.unit(),
-        n=len(hours),
+        n=len(once),
         interval=Interval(low=outer[0], high=outer[1], method=_RATE),
         low=low,
         high=high,
         evidence=(
-            f"{heard}, {_recordings(len(hours))}",
+            f"{heard}, {_recordings(len(hours), len(once))}",
             f"at the threshold {detector.threshold:g}",
         ),
         rule=_rate_rule,
@@ -117,9 +119,11 @@ def _rate_rule(measurement: Measurement, relation: Relation, limit: Quantity) ->
 def _false_rejects(artifact: Artifact, metric: Metric) -> Measurement:
     detector = detector_of(metric)
     is_detected = _planted(detections(artifact, detector).is_detected, artifact.name)
+    owners = audio_of(artifact.evaluation, detector, artifact.name).owners
+    once = is_detected[_of_first_copies(artifact.evaluation, owners)]
     missed, n = int((~is_detected).sum()), len(is_detected)
-    low, high = clopper_pearson(missed, n)
-    outer = clopper_pearson(missed, n, TAIL / 2)
+    low, high = _binomial_limits((is_detected, once))
+    outer = _binomial_limits((is_detected, once), TAIL / 2)
     return Measurement(
         name=metric.name,
         subject=artifact.name,
@@ -131,6 +135,7 @@ def _false_rejects(artifact: Artifact, metric: Metric) -> Measurement:
         high=high,
         evidence=(
             f"{missed:,} of {n:,} planted events missed",
+            *((f"{len(once):,} of them in distinct recordings",) if len(once) < n else ()),
             f"at the threshold {detector.threshold:g}",
         ),
         artifacts=(artifact.sha256,),
@@ -215,22 +220,23 @@ def _accepts_rise(
     hours = audio.hours[chosen]
     gone, new, both = _matched(reference, candidate, detector, chosen)
     total = float(hours.sum())
-    low, high = difference_limits(new, gone, hours)
-    outer = difference_limits(new, gone, hours, tail / 2)
+    once = first_indices(originals(split)[chosen])
+    low, high = _widest(difference_limits, (new, gone, hours), once)
+    outer = _widest(difference_limits, (new, gone, hours), once, tail / 2)
     return Measurement(
         name=loss_name(metric),
         subject=candidate.name,
         value=float((new - gone).sum()) / total,
         unit=metric.unit("loss"),
-        n=len(hours),
+        n=len(once),
         interval=Interval(low=outer[0], high=outer[1], method=_DIFFERENCE),
         low=low,
         high=high,
         evidence=(
             f"{int(new.sum()):,} events are new and {int(gone.sum()):,} gone, {both:,} in both",
-            f"{total:,.2f} h of negative audio, {_recordings(len(hours))}",
+            f"{total:,.2f} h of negative audio, {_recordings(len(hours), len(once))}",
         ),
-        rule=_difference_rule(len(hours)),
+        rule=_difference_rule(len(once)),
         artifacts=(reference.sha256, candidate.sha256),
     )
 
@@ -274,8 +280,42 @@ def _flips(
         _planted(detections(side, detector).is_detected[chosen], side.name)
         for side in (reference, candidate)
     )
-    counts = count_flips(before, after)
-    return PairedCounts(total=counts, distinct=counts)
+    once = _of_first_copies(reference.evaluation, owners[chosen])
+    return PairedCounts(
+        total=count_flips(before, after), distinct=count_flips(before[once], after[once])
+    )
+
+
+def _of_first_copies(split: Evaluation, owners: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Return True for each event whose recording, of those that have one, is no later copy.
+
+    `owners` are the recordings of k events, ascending, shape (k,).
+    """
+    _, first, group = np.unique(originals(split)[owners], return_index=True, return_inverse=True)
+    is_first: NDArray[np.bool_] = owners == owners[first][group]
+    return is_first
+
+
+def _widest(
+    limits: Callable[..., tuple[float, float]],
+    arrays: Sequence[Real],
+    once: NDArray[np.intp],
+    tail: float = TAIL,
+) -> tuple[float, float]:
+    """Return the limits of all recordings and of the distinct ones, whichever are wider.
+
+    A copy of a recording is no new hour: it repeats what the first has shown.
+    """
+    if len(once) == len(arrays[0]):
+        return limits(*arrays, tail)
+    pairs = [limits(*arrays, tail), limits(*(array[once] for array in arrays), tail)]
+    return min(low for low, _ in pairs), max(high for _, high in pairs)
+
+
+def _binomial_limits(sides: Sequence[NDArray[np.bool_]], tail: float = TAIL) -> tuple[float, float]:
+    """Return the widest exact limits of the share of events that were missed, of some sides."""
+    pairs = [clopper_pearson(int((~side).sum()), len(side), tail) for side in sides]
+    return min(low for low, _ in pairs), max(high for _, high in pairs)
 
 
 def _negative(
@@ -289,7 +329,8 @@ def _negative(
     if not len(chosen):
         raise MeasurementError(
             f"there is no negative audio to count false accepts of {subject} in",
-            expected="frames labelled 0, beyond the refractory time after a planted event",
+            expected="frames labelled 0, beyond the refractory time after a planted event, in "
+            "recordings that are longer than the detector's window",
         )
     return chosen
 
@@ -303,14 +344,25 @@ def _planted(is_detected: NDArray[np.bool_], subject: str) -> NDArray[np.bool_]:
     return is_detected
 
 
-def hours_notes(metrics: Sequence[Metric], artifact: Artifact) -> tuple[str, ...]:
-    """Return a note for each limit of false accepts that the hours of audio cannot prove."""
+def detector_notes(metrics: Sequence[Metric], artifact: Artifact) -> tuple[str, ...]:
+    """Return a note for each limit of false accepts that the hours of audio cannot prove.
+
+    And one for a detector that detects none of the planted events: it has no false accept either.
+    """
     notes = []
     for metric in metrics:
         if metric.kind is not MetricKind.FALSE_ACCEPTS:
             continue
-        audio = audio_of(artifact.evaluation, detector_of(metric), artifact.name)
-        hours = float(audio.hours.sum())
+        detector = detector_of(metric)
+        audio = audio_of(artifact.evaluation, detector, artifact.name)
+        is_detected = detections(artifact, detector).is_detected
+        if len(is_detected) and not is_detected.any():
+            notes.append(
+                f"{metric.name}: none of {len(is_detected):,} planted events is detected at the"
+                f" threshold {detector.threshold:g}; a detector that never wakes up has no false"
+                " accept either: is the threshold right?"
+            )
+        hours = float(audio.hours[first_indices(originals(artifact.evaluation))].sum())
         for name in ("most", "loss", "regression"):
             limit: Any = getattr(metric, name)
             if limit is not None and 0 < limit * hours < hours_proving(1.0):
@@ -330,5 +382,6 @@ def _events(count: int) -> str:
     return f"{count:,} false accept{'' if count == 1 else 's'}"
 
 
-def _recordings(count: int) -> str:
-    return f"{count:,} recording{'' if count == 1 else 's'}"
+def _recordings(count: int, distinct: int | None = None) -> str:
+    once = "" if distinct in (None, count) else f", {distinct:,} distinct"
+    return f"{count:,} recording{'' if count == 1 else 's'}{once}"
