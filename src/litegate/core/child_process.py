@@ -155,6 +155,13 @@ def kill(process: subprocess.Popen[bytes]) -> None:
     _signal_group(process, "SIGKILL")
 
 
+def has_ended(process: subprocess.Popen[bytes]) -> bool:
+    """Return True if a process of `process_group` has ended; its group keeps its number."""
+    if process.returncode is not None or os.name != "posix":
+        return process.poll() is not None
+    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
+
+
 def wait_for_group(process: subprocess.Popen[bytes]) -> int:
     """Wait until a process of `process_group` ends; kill its own children, return its exit code."""
     if process.returncode is None and os.name == "posix":

@@ -24,6 +24,8 @@ SAMPLES = 32
 """The most samples in one message: a sample of ResNet8 takes 10 to 25 ms in TensorFlow Lite Micro,
 so that 32 outweigh the message by far; larger networks should stay far below the timeout."""
 
+_ARENA = '"arena" with "total", "head" and "tail" in bytes, and "parts" by name'
+
 
 @final
 class ChildRuntime:
@@ -186,10 +188,20 @@ class ChildRuntime:
         """Return the memory that the runtime recorded after an invocation; None if unknown."""
         header, _ = self._program.request({"do": "arena"})
         fields = header.get("arena")
+        if not fields:
+            return None
         try:
-            return Arena(**fields) if fields else None
-        except TypeError as error:
-            raise self._program.nonsense(str(fields)) from error
+            arena = Arena(**fields)
+            sizes = (arena.total, arena.head, arena.tail, *arena.parts.values())
+        except (TypeError, AttributeError) as error:
+            raise self._program.nonsense(excerpt(str(fields)), _ARENA) from error
+        if not all(map(_is_size, sizes)):
+            raise self._program.nonsense(excerpt(str(fields)), _ARENA)
+        return arena
+
+
+def _is_size(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _is_time(value: object) -> bool:

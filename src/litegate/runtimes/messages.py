@@ -77,7 +77,7 @@ def arrays_of(header: Header, content: bytes) -> list[NDArray[Any]]:
     """Return the arrays of a message. Raises ValueError or TypeError if it does not have them."""
     arrays, start = list[NDArray[Any]](), 0
     for described in header.get("arrays", ()):
-        dtype, shape = np.dtype(str(described["dtype"])), tuple(map(int, described["shape"]))
+        dtype, shape = _dtype(str(described["dtype"])), tuple(map(int, described["shape"]))
         count = prod(shape)
         if dtype.hasobject or min(shape, default=0) < 0:
             raise ValueError(f"{dtype} of shape {shape}")
@@ -86,3 +86,11 @@ def arrays_of(header: Header, content: bytes) -> list[NDArray[Any]]:
     if start != len(content):
         raise ValueError(f"{len(content):,} bytes, and arrays of {start:,}")
     return arrays
+
+
+def _dtype(name: str) -> np.dtype[Any]:
+    """Return a type by its name. Raises ValueError or TypeError; NumPy evaluates some names."""
+    try:
+        return np.dtype(name)
+    except SyntaxError as error:
+        raise ValueError(f"the type {name!r}") from error

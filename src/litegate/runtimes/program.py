@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from litegate.core.child_process import (
     QUOTED,
     environment_for,
+    has_ended,
     own_module,
     process_group,
     tail,
@@ -32,6 +33,7 @@ from litegate.core.child_process import kill as kill_group
 from litegate.core.errors import ArtifactError, ConfigError, LitegateError
 from litegate.core.escaping import excerpt
 from litegate.runtimes.messages import Header, read_message, write_arrays, write_message
+from litegate.runtimes.watched_pipe import WatchedPipe
 from litegate.spec.artifact_keys import program_digest
 from litegate.spec.runtimes import Command, DeclaredCommand, find_command
 
@@ -106,9 +108,8 @@ class Program:
     def _identify(self) -> Header:
         identity, _ = self.request({"do": "identify"})
         if "unavailable" in identity:
-            raise Unavailable(
-                f"there is no {self._runtime} on this machine", got=_line(identity["unavailable"])
-            )
+            reason = _line(identity["unavailable"] or "the program gives no reason")
+            raise Unavailable(f"there is no {self._runtime} on this machine", got=reason)
         return {name: _line(identity.get(name, "")) for name in ("runtime", "version")}
 
     def request(
@@ -128,12 +129,17 @@ class Program:
         if stdin is None or stdout is None:
             raise RuntimeError("the program was started without pipes")
         with self._deadline() as expired:
+
+            def is_over() -> bool:
+                return bool(expired) or has_ended(self._process)
+
+            to, from_ = (WatchedPipe.of(pipe, is_over) for pipe in (stdin, stdout))
             try:
                 if arrays:
-                    write_arrays(stdin, header, arrays)  # type: ignore[arg-type] # a BinaryIO
+                    write_arrays(to, header, arrays)
                 else:
-                    write_message(stdin, header, content)  # type: ignore[arg-type]
-                reply = read_message(stdout, most)  # type: ignore[arg-type]
+                    write_message(to, header, content)
+                reply = read_message(from_, most)
             except OSError:
                 reply = None
             except ValueError as error:

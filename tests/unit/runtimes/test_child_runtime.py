@@ -1,12 +1,13 @@
 """Runtimes in child processes: what they answer, and what comes of each way to fail."""
 
 import signal
+import sys
 from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from fake_boards import LOADED, MESSAGES, python
+from fake_boards import FIRST, LOADED, MESSAGES, python
 
 from litegate.core.errors import ArtifactError, ConfigError
 from litegate.runtimes import program, runtime
@@ -42,6 +43,7 @@ ENDINGS = {
     "answers twice": "write({'arrays': [{'dtype': 'int8', 'shape': [n, 2]}] * 2}, bytes(4 * n))",
     "claims more": "write({'arrays': [{'dtype': 'int8', 'shape': [n, 4]}]}, bytes(3))",
     "answers objects": "write({'arrays': [{'dtype': 'object', 'shape': [0, 4]}]})",
+    "answers brackets": "write({'arrays': [{'dtype': '(2,3', 'shape': [n, 4]}]})",
     "answers infinity": "write({'arrays': [{'dtype': 'int8', 'shape': [float('inf')]}]})",
     "answers nothing": "write({})",
     "answers a list": r"sys.stdout.buffer.write(b'\2\0\0\0[]'); sys.stdout.flush()",
@@ -88,6 +90,7 @@ def test_a_program_that_keeps_the_protocol_gives_its_answers(child):
         ("answers twice", "int8 of shape (3, 2); int8 of shape (3, 2)"),
         ("claims more", "board gives no valid answer for mine"),
         ("answers objects", "object of shape"),
+        ("answers brackets", "the type '(2,3'"),
         ("answers infinity", "cannot convert float infinity"),
         ("answers nothing", "no array"),
         ("answers a list", "a header that does not say how many bytes follow"),
@@ -102,6 +105,41 @@ def test_every_other_ending_is_an_error_with_the_program_s_stderr(child, ending,
     assert "the board is warm" in str(caught.value)
     assert "board.py` by hand, and correct it" in str(caught.value)
     assert running._program._process.returncode is not None
+
+
+HELPER = "import subprocess as s; s.Popen(['sleep', '600'], start_new_session=True); "
+"""A process that is none of the program's group, and holds its pipes."""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot wait for pipes")
+def test_a_helper_that_lives_on_does_not_hold_the_gate(child):
+    """Neither after a crash nor after the timeout."""
+    with child(HELPER + "sys.exit(9)") as running, pytest.raises(ArtifactError, match="code 9"):
+        running.answer(running.ready(SAMPLES[:3]))
+    with child(HELPER + "time.sleep(60)") as running:
+        running._program._timeout = 0.5
+        with pytest.raises(ArtifactError, match=r"none within 0\.5 s"):
+            running.answer(running.ready(SAMPLES[:3]))
+
+
+@pytest.mark.parametrize(
+    "arena",
+    [
+        "{'total': 'x', 'head': 1, 'tail': 1}",
+        "{'total': 9, 'head': -1, 'tail': 1}",
+        "{'total': float('nan'), 'head': 1, 'tail': 1}",
+        "{'total': 9, 'head': 1, 'tail': 1, 'parts': 5}",
+        "{'total': 9, 'head': 1, 'tail': 1, 'parts': {'a': None}}",
+        "{'total': 9, 'head': 1, 'tail': 1, 'more': 5}",
+        "[1, 2]",
+    ],
+)
+def test_memory_that_is_none_is_an_error(child, arena):
+    before = FIRST + "read(); write({}); read(); "
+    replying = child(f"write({{'arena': {arena}}})", before=before)
+    with replying as running, pytest.raises(ArtifactError) as caught:
+        running.arena()
+    assert '"arena" with "total", "head" and "tail" in bytes' in str(caught.value)
 
 
 @pytest.mark.parametrize("ending", ["hangs", "closes its stdout"])
@@ -181,6 +219,12 @@ def test_a_device_that_is_not_there_is_missing(child):
         "connect the board",
     )
     assert runtime.missing("board") == "no /dev/ttyACM0: connect the board"
+
+
+def test_a_device_that_is_missing_without_a_reason_is_missing(child):
+    with pytest.raises(ConfigError, match="the program gives no reason"):
+        child("", before=MESSAGES + "read(); write({'unavailable': ''})")
+    assert runtime.missing("board") == "the program gives no reason"
 
 
 def test_a_program_that_cannot_be_started_is_an_error(tmp_path):
