@@ -17,15 +17,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from litegate.spec.recipe import QUANTIZER_KINDS
+
 PROJECT = Path(__file__).resolve().parent.parent
-RECIPES = (
-    "static_wi8_ai8",
-    "static_wi8_ai16",
-    "dynamic_wi8_afp32",
-    "weight_only_wi8_afp32",
-    "weight_only_wi4_afp32",
-    "dynamic_wi4b32_afp32",
-)
 MODEL = '''
 """A float file and one recipe."""
 import litegate as lg
@@ -34,7 +28,7 @@ import litegate as lg
     reference=lg.File(path="{data}.tflite"),
     recipes=[lg.recipes.{recipe}()],
     data=lg.datasets.{data}(),
-    budget=lg.Budget(accuracy=lg.percent(1), latency=lg.ms(100), arena=lg.mib(16)),
+    budget=lg.Budget(accuracy=lg.percent(1), latency=lg.ms(100), arena=lg.kib(16_384)),
 )
 '''
 CHECKS = ("accuracy", "size", "memory", "tensors", "latency")
@@ -52,7 +46,7 @@ def main() -> None:
         for argument in sys.argv[1:]:
             data, _, file = argument.partition("=")
             shutil.copy(file, folder / f"{data}.tflite")
-            for recipe in RECIPES:
+            for recipe in sorted(QUANTIZER_KINDS):
                 text = MODEL.format(data=data, recipe=recipe)
                 (folder / "models" / f"{data}_{recipe}.py").write_text(text)
         argv = [sys.executable, "-m", "pytest", "-q", "checks/"]
@@ -72,8 +66,9 @@ def _lines(report: dict[str, Any]) -> Iterator[str]:
         time = "" if row["latency"] is None else f"{1e6 * row['latency']:.1f} us"
         cells = [row["model"].partition("_")[0], f"`{row['recipe']}`", f"{row['accuracy']:.2%}"]
         yield f"| {' | '.join(cells)} | {drop} | {row['bytes']:,} B | {row['arena']:,} B | {time} |"
-    for error in report["errors"]:
-        yield f"refused: {error['id']}: {error['message'].splitlines()[0]}"
+    yield from dict.fromkeys(
+        f"refused: {error['message'].splitlines()[0]}" for error in report["errors"]
+    )
     for row in report["verdicts"]:
         if row["verdict"] == "fail":
             yield f"failed: {row['id']}"

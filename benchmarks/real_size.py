@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 PROJECT = Path(__file__).resolve().parent.parent
+LITEGATE = (sys.executable, "-c", "from litegate.cli import main; main()")
 MODEL = '''
 """MobileNetV2 with drawn weights, on made images."""
 import numpy as np
@@ -40,10 +41,13 @@ def scaled(images):
 
 
 @lg.model(
-    data=lg.Data(name="made", load=load, preprocess=scaled, domain=(-1, 1), classes=10),
+    data=lg.Data(
+        name="made", load=load, digests={{}}, preprocess=scaled, domain=(-1, 1),
+        classes=tuple("0123456789"),
+    ),
     training=lg.Training(epochs=1, batch_size=32, seed=7),
     recipes=[lg.recipes.int8_ptq()],
-    budget=lg.Budget(agreement=lg.percent(5), output_error=lg.percent(200), size=lg.mib(20)),
+    budget=lg.Budget(agreement=lg.percent(5), output_error=lg.percent(200), size=lg.kib(20_480)),
 )
 def mobilenet(keras):
     return keras.applications.MobileNetV2(
@@ -69,6 +73,7 @@ def main() -> None:
         (folder / "models" / "mobilenet.py").write_text(
             MODEL.format(size=options.size, samples=options.samples, alpha=options.alpha)
         )
+        subprocess.run([*LITEGATE, "digests", "mobilenet", "--write"], cwd=folder, check=True)
         for run in ("cold", "warm"):
             print(f"{run:6} {_seconds(folder):7.1f} s", flush=True)
         if not options.no_proof:

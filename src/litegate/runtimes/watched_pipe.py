@@ -14,9 +14,6 @@ from typing import IO, Any, BinaryIO, cast, final
 
 _PAUSE = 0.05
 """Seconds between two looks whether the program has ended; no delay for data, which wake it."""
-_ATOMIC = 4096
-"""Bytes that a pipe which is ready to be written takes without blocking: POSIX's page on Linux;
-`select.PIPE_BUF` where the system says."""
 
 
 @final
@@ -58,10 +55,11 @@ class WatchedPipe(io.RawIOBase):
 
     def write(self, content: Any) -> int:
         """Write all bytes. Raises BrokenPipeError after the program's end."""
-        left, atomic = memoryview(content), getattr(select, "PIPE_BUF", _ATOMIC)
+        left = memoryview(content)
         while left:
             while not select.select([], [self._descriptor], [], _PAUSE)[1]:
                 if self._is_over():
                     raise BrokenPipeError("the program has ended")
-            left = left[os.write(self._descriptor, left[:atomic]) :]
+            # A pipe that is ready takes so many bytes without blocking.
+            left = left[os.write(self._descriptor, left[: select.PIPE_BUF]) :]
         return len(content)

@@ -239,7 +239,7 @@ def test_planted_events_of_copies_are_no_further_trials(sound):
     split = recordings(spikes, count=70, labels=labels, copies=True)
     measurement = metric_value(artifact(sound, split=split), REJECTS)
     assert (measurement.value, measurement.high) == (0, clopper_pearson(0, 1)[1])
-    assert "1 of them in distinct recordings" in " ".join(measurement.evidence)
+    assert "1 of the events are in distinct recordings" in " ".join(measurement.evidence)
     sides = (artifact(sound, split=split), artifact(scaled(1.0), split=split))
     assert metric_loss(*sides, REJECTS).high > 0.5
 

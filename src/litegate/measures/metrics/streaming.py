@@ -135,7 +135,11 @@ def _false_rejects(artifact: Artifact, metric: Metric) -> Measurement:
         high=high,
         evidence=(
             f"{missed:,} of {n:,} planted events missed",
-            *((f"{len(once):,} of them in distinct recordings",) if len(once) < n else ()),
+            *(
+                (f"{len(once):,} of the events are in distinct recordings",)
+                if len(once) < n
+                else ()
+            ),
             f"at the threshold {detector.threshold:g}",
         ),
         artifacts=(artifact.sha256,),
