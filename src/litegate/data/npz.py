@@ -78,15 +78,9 @@ def npz(  # noqa: PLR0913 keywords only
 
     Raises ConfigError for labels of a single class.
     """
-    if y is not None and len(classes) == 1:
-        raise ConfigError(
-            f"the labels {y!r} of {file} need class names",
-            expected="the name of each class in the order of the network's outputs, or y=None",
-            got=repr(classes),
-        )
     frame = sys._getframe(1)  # noqa: SLF001 the caller's line, as in `spec.authoring`
     place = f"{frame.f_code.co_filename}:{frame.f_lineno}"
-    return Data(
+    data = Data(
         name=Path(str(file)).stem,
         load=_loader(file, x, y, slices, place),
         digests=digests,
@@ -97,6 +91,13 @@ def npz(  # noqa: PLR0913 keywords only
         output=output,
         files=files,
     )
+    if y is not None and len(classes) == 1:
+        raise ConfigError(
+            f"the labels {y!r} of {file} need class names",
+            expected="the name of each class in the order of the network's outputs, or y=None",
+            got=repr(classes),
+        )
+    return data
 
 
 def _loader(

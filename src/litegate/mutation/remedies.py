@@ -17,7 +17,7 @@ from litegate.mutation.expected_checks import (
 )
 from litegate.mutation.faults import Expect, Family, Fault, Scene
 from litegate.mutation.grades import FaultRun
-from litegate.mutation.result import CheckResult, MeasuredValue
+from litegate.mutation.result import CheckOutcome, CheckResult, MeasuredValue
 
 _MOST_REMEDIES = 2
 """A message names at most two remedies, joined by "or", so that it stays one readable line."""
@@ -32,6 +32,8 @@ class _MissedFault:
     fault: Fault
     sound: MeasuredValue
     faulty: MeasuredValue
+    is_undecided: bool
+    """True if the check was inconclusive with the fault."""
 
     @property
     def has_changed(self) -> bool:
@@ -144,7 +146,14 @@ class Remedies:
             sound = self.sound_results[id_].values.get(name) if id_ in self.sound_results else None
             if sound and (faulty := result.values.get(name)):
                 check = self.names.get(id_, id_)
-                return _MissedFault(check=check, fault=fault_run.fault, sound=sound, faulty=faulty)
+                verdict = result.verdicts.get(name)
+                return _MissedFault(
+                    check=check,
+                    fault=fault_run.fault,
+                    sound=sound,
+                    faulty=faulty,
+                    is_undecided=verdict is CheckOutcome.INCONCLUSIVE,
+                )
         return None
 
     def _tighter_limit(self, name: str, missed: _MissedFault, of_fault: str = "") -> str:
@@ -159,6 +168,8 @@ class Remedies:
         relation = "at most" if missed.faulty.relation is Relation.AT_MOST else "at least"
         allowed = text(missed.faulty.limit, missed.faulty.unit)
         measured = f"{missed.check} measured {faulty}{of_fault}, and allows {relation} {allowed}"
+        if missed.is_undecided and missed.fault.family is Family.LATENCY:
+            return f"a quieter machine, since {missed.check} could not decide ({measured})"
         if not missed.is_within_noise:
             return f"{limit} ({measured})"
         too_few = f"{missed.samples:,} samples cannot distinguish it from {sound}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, final
@@ -98,7 +98,10 @@ class DataLocations:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Data:
-    """A data set: how to load it, its expected digests, its preprocessing and domain."""
+    """A data set: how to load it, its expected digests, its preprocessing and domain.
+
+    Raises ConfigError for classes that are not names.
+    """
 
     name: str
     """Name of the data set, for messages and reports."""
@@ -130,6 +133,15 @@ class Data:
     sequences: Frames | None = None
     """Set if a sample of the evaluation split is a sequence of frames: the state of the file lasts
     from frame to frame, and is reset between sequences. The preprocessing maps frames."""
+
+    def __post_init__(self) -> None:
+        is_sequence = isinstance(self.classes, Sequence) and not isinstance(self.classes, str)
+        if not is_sequence or not all(isinstance(name, str) for name in self.classes):
+            raise ConfigError(
+                "Data(classes=...) takes the names of the classes, in the order of the outputs",
+                expected='such as classes=("cat", "dog")',
+                got=repr(self.classes),
+            )
 
     @property
     def slices(self) -> tuple[str, ...]:

@@ -41,6 +41,13 @@ def test_a_domain_is_a_finite_range(domain):
         declared(domain=domain)
 
 
+@pytest.mark.parametrize("classes", [10, "cat dog", None, ("cat", 1)])
+def test_classes_are_names(classes):
+    """A number ended the build with a TypeError; each letter of a text was a class."""
+    with pytest.raises(ConfigError, match=r"Data\(classes=\.\.\.\) takes the names"):
+        declared(classes=classes)
+
+
 @pytest.mark.parametrize("name", ["kws/v2", "../../esc", "..", "a\\b"])
 def test_a_name_is_no_path(name):
     """Failing inputs are kept in files that are called by it."""
