@@ -232,8 +232,13 @@ def sequence_parts(
             )
         by_frame = bool(labelled and labelled[0].ndim)
         part = (frames, *(np.atleast_1d(label) for label in labelled))
-        if by_frame:
-            _length(part, name)
+        if by_frame and len(labelled[0]) != len(frames):
+            raise DataError(
+                f"{name} has labels that do not fit its frames",
+                expected=f"one label, shape (), or {len(frames):,}, one for each frame",
+                got=f"labels of shape {labelled[0].shape}",
+                remedy="yield (frames, label) or (frames, labels) of equal length",
+            )
         sample_type = (
             f"{_sample_type(part)}, a label for each {'frame' if by_frame else 'sequence'}"
         )
@@ -263,10 +268,18 @@ def _array(value: Any, name: str) -> NDArray[Any]:
     try:
         array = np.asarray(value)
     except ValueError as error:
-        raise DataError(f"{name} is not an array", got=str(error)) from error
+        raise DataError(
+            f"{name} is not an array",
+            expected="numbers in rows of equal length",
+            got=str(error),
+            remedy="pad or cut the rows, or declare sequences: lg.Data(sequences=lg.Frames(...))",
+        ) from error
     if array.dtype.kind not in "biuf":
         raise DataError(
-            f"{name} does not contain numbers", got=f"{array.dtype} of shape {array.shape}"
+            f"{name} does not contain numbers",
+            expected="bool, integers or floats",
+            got=f"{array.dtype} of shape {array.shape}",
+            remedy="convert them in the source of the stream",
         )
     return array
 

@@ -75,7 +75,7 @@ def test_stream_has_a_sequence_as_each_item(tmp_path):
     [
         ([*items()[:2], (FRAMES[:0], BY_FRAME[:0])], "sequence 2 of words.test is empty"),
         ([items()[0], (FRAMES[3:4], 1)], "differ in type or shape"),
-        ([(FRAMES[:3], BY_FRAME[:2])], "do not fit together"),
+        ([(FRAMES[:3], BY_FRAME[:2])], r"one label, shape \(\), or 3, one for each frame"),
         ([(FRAMES[:3] * np.nan, BY_FRAME[:3])], "NaN or infinity"),
         ([], "has no samples"),
     ],

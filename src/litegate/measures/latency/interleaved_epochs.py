@@ -78,6 +78,7 @@ def record_epochs(
 
 
 def _shuffle_memory(pads: list[bytearray], rng: np.random.Generator) -> None:
+    """Allocate memory of random size, so that the next interpreters get other addresses."""
     if len(pads) == _MOST_PADS:
         pads.pop(int(rng.integers(_MOST_PADS)))
     pads.append(bytearray(int(rng.integers(64, 64 * 1024, endpoint=True))))
