@@ -6,7 +6,7 @@ import bucket_servers
 import pytest
 from bucket_proxy import proxy
 
-from litegate.gate import store_access
+from litegate.gate import trusted_store
 
 pytest.importorskip("obstore")
 pytest.importorskip("moto")
@@ -49,9 +49,9 @@ def test_a_required_store_that_takes_no_answers_fails_the_run(in_bucket, server,
 
 def test_the_settings_of_the_base_are_read_once(in_bucket, monkeypatch):
     """Git is asked for each file that may have them."""
-    reads, read = [], store_access.committed_settings
+    reads, read = [], trusted_store.committed_settings
     monkeypatch.setattr(
-        store_access, "committed_settings", lambda *args: reads.append(args) or read(*args)
+        trusted_store, "committed_settings", lambda *args: reads.append(args) or read(*args)
     )
     done = in_bucket.as_base().run(*ACCURACY, "--against", "main")
     assert done.ret == 0

@@ -23,7 +23,7 @@ from litegate.gate.checks.items import (
     requirement_of,
     requires,
 )
-from litegate.gate.integrity import shown_models
+from litegate.gate.incomplete_runs import shown_models
 from litegate.gate.invocation import looks
 from litegate.gate.state import PLAN, ROLES, Gate, Plan
 from litegate.runtimes.runtime import missing

@@ -10,7 +10,7 @@ import pytest
 from litegate.core.errors import LitegateError
 from litegate.core.escaping import plain
 from litegate.core.git import prefix
-from litegate.gate import integrity
+from litegate.gate import incomplete_runs
 from litegate.gate.checks.next_steps import run_steps
 from litegate.gate.checks.reproduce import run_command
 from litegate.gate.conclusion import conclude
@@ -60,15 +60,17 @@ def finish(gate: Gate, session: pytest.Session) -> None:
 def _has_only_shown_models(gate: Gate, session: pytest.Session) -> bool:
     """Return True if pytest found no check to run because no model has a gated recipe."""
     is_empty = session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED
-    return is_empty and not gate.recorder.offered and integrity.only_shows(gate.session)
+    return is_empty and not gate.recorder.offered and incomplete_runs.only_shows(gate.session)
 
 
 def _settle(gate: Gate, session: pytest.Session) -> None:
     """Record what the run failed to judge; make exit status and verdict both good, or neither."""
     recorder, run, base = gate.recorder, gate.recorder.run, gate.base
     ended_well = session.exitstatus == pytest.ExitCode.OK
-    recorder.add_errors(integrity.silences(recorder, ended_well=ended_well))
-    recorder.add_errors(integrity.nothing_gated(gate.session, run, has_run=bool(recorder.reported)))
+    recorder.add_errors(incomplete_runs.silences(recorder, ended_well=ended_well))
+    recorder.add_errors(
+        incomplete_runs.nothing_gated(gate.session, run, has_run=bool(recorder.reported))
+    )
     recorder.add_errors(_waiver_errors(gate))
     recorder.add_errors(
         (
@@ -78,14 +80,16 @@ def _settle(gate: Gate, session: pytest.Session) -> None:
         for name in gate.declares_otherwise()
     )
     if base and base.models and recorder.offered and gate.is_asked_for_all():
-        recorder.add_errors(integrity.unreported_weakening(gate.session, run, gate.weakened_limits))
+        recorder.add_errors(
+            incomplete_runs.unreported_weakening(gate.session, run, gate.weakened_limits)
+        )
     run.notes += gate.subset_notes()
     if not ended_well and recorder.silent:
         run.notes.append(f"selected checks that never ran: {len(recorder.silent)}")
     good = run.verdict in (("pass",) if run.strict else ("pass", "inconclusive"))
     if good and not ended_well:
         why = str(session.shouldfail or session.shouldstop or "")
-        recorder.add_errors([integrity.bad_end(recorder, int(session.exitstatus), why)])
+        recorder.add_errors([incomplete_runs.bad_end(recorder, int(session.exitstatus), why)])
     elif not good and (ended_well or not recorder.reported):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

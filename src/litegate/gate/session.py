@@ -15,7 +15,7 @@ from litegate.core.git import Commit
 from litegate.core.options import GateOptions
 from litegate.core.units import text
 from litegate.gate.environment import describe
-from litegate.gate.store_access import open_builder, open_store
+from litegate.gate.trusted_store import open_builder, open_store
 from litegate.regression.base import Base, read_base
 from litegate.regression.base_artifacts import Counterpart
 from litegate.regression.base_commit import merge_base, resolve

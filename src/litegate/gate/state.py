@@ -23,7 +23,7 @@ from litegate.gate.invocation import collect_arguments, looks, narrowed, setting
 from litegate.gate.progress import Progress, uncaptured
 from litegate.gate.recorder import Recorder
 from litegate.gate.session import GateSession
-from litegate.gate.store_access import demand_store
+from litegate.gate.trusted_store import demand_store
 from litegate.regression import waiver_file
 from litegate.regression.base import Base, read_head, with_sources
 from litegate.regression.base_commit import NONE

@@ -89,7 +89,7 @@ def project(tmp_path, monkeypatch):
 
 def trusted(project, setting=""):
     """The key that a run of the change demands."""
-    from litegate.gate.store_access import trusted_public_key
+    from litegate.gate.trusted_store import trusted_public_key
     from litegate.regression.base_commit import merge_base
 
     options = parse(

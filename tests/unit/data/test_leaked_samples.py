@@ -7,8 +7,8 @@ from litegate.build.store_arrays import stored_leaked_samples
 from litegate.core.errors import StoreCorrupt
 from litegate.data import prepare
 from litegate.data.digests import array_digest
+from litegate.data.equal_samples import count_shared, sample_digests
 from litegate.data.prepare import LEAKED, save_evaluation
-from litegate.data.sample_digests import count_shared, sample_digests
 from litegate.spec import Data, DataLocations, Splits, Stream
 
 TRAIN = np.arange(60, dtype=np.uint8).reshape(20, 3)

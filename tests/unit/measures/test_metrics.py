@@ -19,7 +19,7 @@ from litegate.measures.metrics import (
     metric_value,
 )
 from litegate.measures.metrics.custom import Chunk
-from litegate.measures.metrics.statistics import statistics
+from litegate.measures.metrics.sample_statistics import statistics
 from litegate.measures.metrics.values import mean_over_classes, metric_values
 from litegate.measures.statistics.bootstrap import jackknife_samples
 from litegate.measures.wording import sentence

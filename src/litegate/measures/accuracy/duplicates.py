@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.data.sample_digests import sample_digests
+from litegate.data.equal_samples import sample_digests
 from litegate.spec import Evaluation
 
 

@@ -8,7 +8,7 @@ from litegate.core.errors import MeasurementError
 from litegate.measures.accuracy.decisions import demand_finite_outputs
 from litegate.measures.metrics.custom import Chunk
 from litegate.measures.metrics.events import sequences_of
-from litegate.measures.metrics.statistics import SampleStatistics, statistics
+from litegate.measures.metrics.sample_statistics import SampleStatistics, statistics
 from litegate.runtimes.inference import predict_frames
 from litegate.spec import Artifact
 from litegate.spec.metric import Metric

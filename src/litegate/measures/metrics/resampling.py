@@ -21,7 +21,7 @@ from litegate.measures.metrics.custom import (
 )
 from litegate.measures.metrics.detection import MIN_BOXES, precision_function
 from litegate.measures.metrics.frames import frames_right
-from litegate.measures.metrics.statistics import SampleStatistics, statistics
+from litegate.measures.metrics.sample_statistics import SampleStatistics, statistics
 from litegate.measures.metrics.streaming import plain_detector_value
 from litegate.measures.metrics.values import mean_over_classes, metric_values
 from litegate.measures.statistics.bootstrap import Counts, Real, jackknife_samples, resamples

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.measures.metrics.statistics import SampleStatistics
+from litegate.measures.metrics.sample_statistics import SampleStatistics
 from litegate.measures.statistics.bootstrap import Counts, Real
 from litegate.spec.metric import MetricKind
 

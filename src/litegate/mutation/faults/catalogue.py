@@ -20,7 +20,7 @@ MODULES = (
     "runtimes",
     "weights",
     "types",
-    "packed",
+    "quantizer_files",
     "operators",
     "npu",
     "size",

@@ -9,7 +9,15 @@ from noticing import notices
 from scenes import scene
 
 from litegate.core.errors import ArtifactError
-from litegate.mutation.faults import Expect, Unplantable, classes, latency, packed, types, weights
+from litegate.mutation.faults import (
+    Expect,
+    Unplantable,
+    classes,
+    latency,
+    quantizer_files,
+    types,
+    weights,
+)
 from litegate.mutation.faults.catalogue import faults_in
 from litegate.runtimes.inference import outputs
 from litegate.runtimes.litert import Kernels
@@ -24,12 +32,12 @@ WI8, ONLY8, ONLY4, BLOCKS = (
     Kind.DYNAMIC_WI4B32_AFP32,
 )
 KINDS = {
-    packed.float_weights: {WI8, ONLY8, ONLY4, BLOCKS},
-    packed.merged_scales: {WI8, ONLY8, ONLY4},
-    packed.wide_weights: {ONLY4, BLOCKS},
-    packed.hybrid_weights: {ONLY8, ONLY4},
-    packed.unpacked_weights: {WI8, BLOCKS},
-    packed.infinite_block: {BLOCKS},
+    quantizer_files.float_weights: {WI8, ONLY8, ONLY4, BLOCKS},
+    quantizer_files.merged_scales: {WI8, ONLY8, ONLY4},
+    quantizer_files.wide_weights: {ONLY4, BLOCKS},
+    quantizer_files.hybrid_weights: {ONLY8, ONLY4},
+    quantizer_files.unpacked_weights: {WI8, BLOCKS},
+    quantizer_files.infinite_block: {BLOCKS},
 }
 PLANTED = [(fault, kind) for fault, kinds in KINDS.items() for kind in sorted(kinds)]
 by_fault = pytest.mark.parametrize(
@@ -42,7 +50,7 @@ def weight(planted, name="dense/weight"):
 
 
 def test_each_fault_of_the_module_has_its_kinds():
-    assert faults_in(packed) == tuple(KINDS)
+    assert faults_in(quantizer_files) == tuple(KINDS)
 
 
 @by_fault
@@ -60,7 +68,7 @@ def test_the_planted_file_runs_unless_litert_may_refuse_it(fault, kind):
         assert np.isfinite(outputs(planted.tflite, planted.evaluation.x).real).all()
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS[packed.float_weights]))
+@pytest.mark.parametrize("kind", sorted(KINDS[quantizer_files.float_weights]))
 def test_no_named_measurement_notices_a_sound_scene(kind):
     for name in ("tensor type violations", "operator violations"):
         assert not notices(name, scene(kind))
@@ -74,7 +82,7 @@ def test_other_kinds_cannot_have_it(fault):
 
 
 def test_float_weights_keep_their_values_without_a_dequantize():
-    planted = packed.float_weights(scene(ONLY4), 4)
+    planted = quantizer_files.float_weights(scene(ONLY4), 4)
     assert weight(planted).dtype == "float32"
     before, after = (
         outputs(it.candidate.tflite, it.candidate.evaluation.x).real
@@ -91,7 +99,7 @@ def test_an_infinite_block_is_refused_or_answered_with_nan(kernels):
 
     LiteRT's reference kernels do not read the scales of blocks (2.3.0).
     """
-    planted = packed.infinite_block(scene(BLOCKS), 1)
+    planted = quantizer_files.infinite_block(scene(BLOCKS), 1)
     tflite, x = planted.candidate.tflite, planted.candidate.evaluation.x
     if kernels is Kernels.XNNPACK:
         with pytest.raises(ArtifactError, match="LiteRT cannot run"):
