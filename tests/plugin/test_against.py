@@ -68,6 +68,15 @@ def test_an_empty_ref_ends_the_run(branched, where):
     done.stderr.fnmatch_lines(["*against is empty", "*expected: a git ref, auto or none"])
 
 
+def test_a_base_that_is_head_itself_is_said_to_be(branched):
+    """As with `auto` on a branch that follows its own upstream, where nothing may be compared."""
+    done = branched.run("checks/", "--against", "HEAD")
+    line = (
+        "against *, the merge base with HEAD: HEAD itself, so only changes that are not committed *"
+    )
+    done.stdout.fnmatch_lines([line])
+
+
 def test_the_base_is_named_and_the_same_bytes_pass(branched):
     """The header and the report say which commit."""
     (branched.path / "notes.md").write_text("documentation\n")
@@ -75,6 +84,7 @@ def test_the_base_is_named_and_the_same_bytes_pass(branched):
     done = branched.run("checks/", "--against", "main")
     assert done.ret == 0
     done.stdout.fnmatch_lines(["against *, the merge base with main"])
+    done.stdout.no_fnmatch_line("*HEAD itself*")
     report = json.loads((branched.path / ".litegate/report/report.json").read_text())
     assert report["base"]["ref"] == "main"
     assert len(report["base"]["commit"]) == 40

@@ -98,6 +98,30 @@ def test_lost_accuracy_asks_for_layers_to_leave_out(project):
     assert change == f"litegate repair tiny int8_qat, or {line}, or the network"
 
 
+def test_a_network_that_misses_its_floor_in_float_asks_for_no_repair(project):
+    """Leaving layers out of quantization gives back what float has, and no more."""
+    shutil.copy(CHECKS / "test_accuracy.py", project.path / "checks")
+    rng = np.random.default_rng(0)
+    kinds = ("float32", Kind.FLOAT32), ("int8_qat", Kind.INT8_QAT)
+    files = {name: revalue(tiny(k), "depthwise/weight", rng.permuted) for name, k in kinds}
+    project.model("accuracy=lg.percent(99), accuracy_drop=lg.points(90)", files=files)
+    project.run("checks/")
+    row = rows(project)["test_accuracy_reaches_its_floor"]
+    assert row["evidence"][0].endswith("on the same samples: quantization is not the cause")
+    line = "models/tiny.py:16 Budget(accuracy=...)"
+    assert row["steps"]["change"] == f"{line}, or the network and its training"
+
+
+def test_a_file_larger_than_its_reference_may_be_stripped(project):
+    """In small networks, what int8 adds in scales and names outweighs what it saves."""
+    shutil.copy(CHECKS / "test_size.py", project.path / "checks")
+    files = {"float32": tiny(Kind.FLOAT32), "int8_qat": pad(GOOD, 100_000)}
+    project.model(files=files)
+    project.run("checks/")
+    change = rows(project)["test_file_is_smaller_than_its_reference"]["steps"]["change"]
+    assert change == "models/tiny.py:16, the network or its recipe, such as by strip=True"
+
+
 def test_an_error_of_the_run_is_reproduced_by_the_run(project):
     project.model().check("require(1)", args="require")
     (project.path / "checks" / "test_skipped.py").write_text(

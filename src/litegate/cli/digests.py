@@ -39,6 +39,8 @@ def digests(
 
     Without --write, print the lines to paste. Exit status 1 if digests differ and are not written.
     """
+    # TensorFlow, which a loader may import, prints that it finds no GPU.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     options = parse(Path.cwd(), {}, settings(Path.cwd()))
     if write and options.in_ci:
         raise ConfigError(

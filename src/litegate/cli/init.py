@@ -169,18 +169,20 @@ def _models_folder(project: Path, name: str | None, configured: str) -> str:
 
 
 def _refuse_other_files(path: Path, folder: Path) -> None:
-    """Raise ConfigError for a folder with files, such as Django's models, but no model file."""
-    python = _visible(path.rglob("*.py"))
-    files = [path] if path.is_file() else python or _visible(path.glob("*"))
+    """Raise ConfigError for Python files without a model file, such as Django's models.
+
+    The gate would import them. Files of other kinds, such as weights, are not touched.
+    """
+    files = [path] if path.is_file() else _visible(path.rglob("*.py"))
     if not files or any(_imports_litegate(file) for file in files):
         return
     names = [str(file.relative_to(path.parent)) for file in files[:_SHOWN_FILES]]
     more = len(files) - len(names)
     raise ConfigError(
-        f"{folder}/ contains other files and no model file of litegate; nothing was written",
+        f"{folder}/ contains other Python files and no model file of litegate; nothing was written",
         got=", ".join(names) + (f" and {more} more" if more else ""),
-        remedy=f"add `--models gate_{folder}` for another folder, or `--models {folder}` "
-        "to put model files there nevertheless",
+        remedy=f"add `--models gate_{folder}` for another folder, since the gate imports each .py "
+        f"file of its own, or `--models {folder}` to put model files there nevertheless",
     )
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from litegate.core.errors import ConfigError, LitegateError
 from litegate.core.escaping import plain
+from litegate.core.git import commit_hash
 from litegate.core.import_paths import own_folders
 from litegate.core.options import OPTIONS, GateOptions
 from litegate.gate.checks.coverage import LimitCoverage
@@ -142,6 +143,8 @@ class Gate:
         compared = [words[role].format(commit.short, plain(commit.ref)) for role, commit in commits]
         if self.base is None:
             compared.insert(0, f"against {NONE}: nothing is compared with a base")
+        elif self.base.commit.sha == commit_hash(self.config.rootpath, "HEAD"):
+            compared[0] += ": HEAD itself, so only changes that are not committed count"
         return header(self.recorder.run.environment) + compared
 
     @cached_property

@@ -89,7 +89,7 @@ def _auto_ref(project: Path, env: Mapping[str, str]) -> str:
         raise ConfigError(
             "--against auto finds no target branch",
             expected="a GitHub event, an upstream branch, or origin/HEAD",
-            remedy="name it: --against origin/main",
+            remedy=f"name it: --against {'origin/main' if _git(project, 'remote') else 'main'}",
         )
     return ref
 

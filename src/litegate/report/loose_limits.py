@@ -38,7 +38,7 @@ Row = Mapping[str, Any]
 @final
 @dataclass(frozen=True, slots=True)
 class _Notation:
-    """The notation of a limit in a model's file: `accuracy=percent(97)`."""
+    """The notation of a limit in a model's file: `accuracy=lg.percent(97)`."""
 
     field: str
     function: str
@@ -146,7 +146,7 @@ def _proposed(notation: _Notation, needed: Fraction) -> str:
     allowed = _rounded_up(needed * notation.factor)
     bound = allowed if notation.whole is None else notation.whole * notation.factor - allowed
     number = f"{float(bound):.12g}"
-    return f"{notation.function}({number})" if notation.function else number
+    return f"lg.{notation.function}({number})" if notation.function else number
 
 
 def _rounded_up(value: Fraction) -> Fraction:

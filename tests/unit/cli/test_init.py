@@ -121,7 +121,7 @@ def test_own_models_need_no_example(tmp_path):
     assert not (tmp_path / "models" / "my_model.py").exists()
 
 
-@pytest.mark.parametrize("name", ["user.py", "user/admin.py", "weights.h5", "kws.tflite"])
+@pytest.mark.parametrize("name", ["user.py", "user/admin.py"])
 def test_a_models_folder_of_something_else_is_noticed(tmp_path, name):
     """Before anything is written; the error has a command for either wish, and both work."""
     (tmp_path / "models" / name).parent.mkdir(parents=True)
@@ -137,10 +137,10 @@ def test_a_models_folder_of_something_else_is_noticed(tmp_path, name):
         assert f"wrote  {folder}/my_model.py" in list(put(tmp_path, models=folder))
 
 
-def test_a_models_folder_without_files_is_used(tmp_path):
-    """Git's placeholder and a package's marker hold nothing."""
+def test_a_models_folder_without_python_files_is_used(tmp_path):
+    """Git's placeholder and a package's marker hold nothing; the gate imports no other files."""
     (tmp_path / "models").mkdir()
-    for name in ("__init__.py", ".gitkeep"):
+    for name in ("__init__.py", ".gitkeep", "kws.tflite", "weights.h5"):
         (tmp_path / "models" / name).touch()
     assert "wrote  models/my_model.py" in list(put(tmp_path))
 

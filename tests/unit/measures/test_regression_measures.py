@@ -159,7 +159,7 @@ def test_growth_names_what_caused_it():
 
 
 def test_growth_by_padding_names_the_command_that_removes_it():
-    hint = "`litegate strip` removes bytes that no kernel reads"
+    hint = "`litegate strip FILE --to FILE` removes bytes that no kernel reads"
     assert hint in size_growth(BASE, grown(43)).evidence
     wider = size_growth(BASE, artifact(float_layer(BASE.tflite, "conv")))
     assert hint not in wider.evidence

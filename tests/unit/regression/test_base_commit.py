@@ -89,8 +89,12 @@ def test_auto_is_the_upstream_branch(repository, tmp_path):
 
 
 def test_auto_without_a_target_is_refused(repository):
-    """The remedy is to name it."""
-    with pytest.raises(ConfigError, match="finds no target branch"):
+    """The remedy is to name it: there is no origin/main without a remote."""
+    with pytest.raises(ConfigError, match="finds no target branch") as error:
+        merge_base("auto", repository.path, {})
+    assert error.value.remedy == "name it: --against main"
+    repository.git("remote", "add", "origin", "nowhere")
+    with pytest.raises(ConfigError, match="name it: --against origin/main"):
         merge_base("auto", repository.path, {})
 
 

@@ -43,7 +43,8 @@ def test_the_note_gives_the_limit_as_it_is_written():
     budget = Budget(size=kib(12))
     (note,) = notes(budget, size(6000) <= budget.size)
     assert note == (
-        "net/int8_qat: size is 6,000 B, its limit 12,288 B: it could be tightened to size=kib(6.5)"
+        "net/int8_qat: size is 6,000 B, its limit 12,288 B: it could be tightened to "
+        "size=lg.kib(6.5)"
     )
 
 
@@ -51,7 +52,7 @@ def test_the_note_gives_the_limit_as_it_is_written():
     ("name", "field", "limit", "value", "unit", "proposed"),
     [
         ("size ratio", "size_ratio", 0.9, 0.3, Unit.RATIO, "size_ratio=0.33"),
-        ("compressed size", "compressed_size", kib(24), 5120, Unit.BYTES, "size=kib(5.5)"),
+        ("compressed size", "compressed_size", kib(24), 5120, Unit.BYTES, "size=lg.kib(5.5)"),
         ("max difference from Keras", "keras_difference", quanta(8), 1, Unit.QUANTA, "(1.1)"),
     ],
 )
@@ -63,7 +64,8 @@ def test_exact_limits(name, field, limit, value, unit, proposed):
 
 
 @pytest.mark.parametrize(
-    ("low", "proposed"), [(0.98, "accuracy=percent(98)"), (0.97, "percent(97)"), (0.9699, None)]
+    ("low", "proposed"),
+    [(0.98, "accuracy=lg.percent(98)"), (0.97, "lg.percent(97)"), (0.9699, None)],
 )
 def test_a_floor_is_judged_by_what_it_allows_to_be_wrong(low, proposed):
     """Of 5 % wrong answers allowed, 60 % are 3: the interval's lower end decides."""
@@ -85,7 +87,7 @@ def test_extra_errors_are_told_per_thousand():
     """The proposal is rounded up to two digits."""
     budget = Budget(extra_errors=per_thousand(20))
     measured = found("extra errors", 0, Unit.PER_THOUSAND, (-0.002, 0.00412))
-    assert "extra_errors=per_thousand(4.2)" in notes(budget, measured <= budget.extra_errors)[0]
+    assert "extra_errors=lg.per_thousand(4.2)" in notes(budget, measured <= budget.extra_errors)[0]
 
 
 def test_only_what_passed_has_a_loose_limit():
@@ -125,7 +127,7 @@ def test_the_proposed_limit_is_kept_and_is_not_loose_itself(value):
     """Whoever follows a note gets no second one, and no failure."""
     budget = Budget(size=kib(12))
     (note,) = notes(budget, size(value) <= budget.size)
-    written = note.partition("size=kib(")[2].partition(")")[0]
+    written = note.partition("size=lg.kib(")[2].partition(")")[0]
     tighter = Budget(size=kib(float(written)))
     verdict = size(value) <= tighter.size
     assert verdict.outcome == "pass"
@@ -147,8 +149,8 @@ METRICS = (
         ("auc drop", 0.01, (0, 0.02), "metric auc: loss=0.02"),
         ("mse", 2, (1, 3), "metric mse: most=3"),
         ("worst slice's mse rise", 0.1, (0, 0.25), "metric mse: slice_loss=0.25"),
-        ("top_2", 0.9, (0.89, 0.92), "metric top_2: least=percent(89)"),
-        ("top_2 drop", 0.001, (0, 0.002), "metric top_2: loss=points(0.2)"),
+        ("top_2", 0.9, (0.89, 0.92), "metric top_2: least=lg.percent(89)"),
+        ("top_2 drop", 0.001, (0, 0.002), "metric top_2: loss=lg.points(0.2)"),
         ("level", 9, (8, 10), None),
     ],
 )

@@ -13,6 +13,7 @@ from litegate.core.errors import LitegateError
 from litegate.gate.checks.items import METRIC, case_of, fixtures_of
 from litegate.gate.checks.reproduce import check_command, prove_flags, run_command
 from litegate.gate.checks.skipped_checks import CANDIDATE
+from litegate.gate.checks.verdict_context import NETWORK_MISSES
 from litegate.gate.repair import KINDS
 from litegate.measures.names import RULES, Name
 from litegate.measures.shipped import export_command, is_compiled_file
@@ -72,20 +73,22 @@ def _change(gate: Gate, item: pytest.Item, row: Row) -> str:
     if case is None:
         return _place(row)
     if field := _field(item, case, row):
-        return _change_of_field(case, row, *field)
+        return _change_of_field(item, case, row, *field)
     if row["measurement"] in RULES:
         return _change_of_file(item, case, row) or _change_of_rule(case, row, gate.config.rootpath)
     place = _subject(case) if _is_ready_made(case) else _place(row)
     return f"{place}, or the limit in {_place_of_check(gate, item)}"
 
 
-def _change_of_field(case: Case, row: Row, owner: str, name: str) -> str:
+def _change_of_field(item: pytest.Item, case: Case, row: Row, owner: str, name: str) -> str:
     line = limit_line(case.model, case.recipe, owner, name)
     value = _declaration(case, row) if row["measurement"] == Name.INTERFACE_CHANGES else "..."
     limit = f"{owner.capitalize() if owner in _OWNERS else owner}({name}={value})"
     if line is None and owner == "regression":
         limit = f"Budget(regression={limit})"
-    repair = _repair(case, owner, name) if row["verdict"] == "fail" else ""
+    network_misses = item.stash.get(NETWORK_MISSES, False)
+    may_help = row["verdict"] == "fail" and not network_misses
+    repair = _repair(case, owner, name) if may_help else ""
     if line is None and _is_ready_made(case):
         return f"{_subject(case)}, or set {limit} in {_place(row)}"
     if line is None:
@@ -93,7 +96,8 @@ def _change_of_field(case: Case, row: Row, owner: str, name: str) -> str:
     declared = f"{row['file']}:{line} {limit}"
     # A file that the project brings is the likelier cause than a limit that it has kept so far.
     places = (_subject(case), declared) if _is_ready_made(case) else (declared, _subject(case))
-    return repair + ", or ".join(places)
+    training = " and its training" if network_misses and not case.model.prebuilt else ""
+    return repair + ", or ".join(places) + training
 
 
 def _repair(case: Case, owner: str, name: str) -> str:
@@ -133,11 +137,20 @@ def _change_of_file(item: pytest.Item, case: Case, row: Row) -> str:
 def _change_of_rule(case: Case, row: Row, project: Path) -> str:
     if row["measurement"] != Name.SHIPPED_DIFFERENCES or case.recipe is None:
         recipe = "" if _is_ready_made(case) else " or its recipe"
-        return f"{_place(row)}, {_subject(case)}{recipe}"
+        return f"{_place(row)}, {_subject(case)}{recipe}{_strip_hint(case, row)}"
     shown = str(case.shipped)
     compiled = is_compiled_file(project / shown)
     command = export_command(case.model.name, case.recipe.name, shown, compiled=compiled)
     return f"write the file again: {command}"
+
+
+def _strip_hint(case: Case, row: Row) -> str:
+    """Say how to remove the bytes that outweigh what int8 saves in a small network."""
+    if row["measurement"] != Name.SIZE_SAVING or case.recipe is None or case.recipe.strip:
+        return ""
+    if _is_ready_made(case):
+        return ", such as by `litegate strip FILE --to FILE`"
+    return ", such as by strip=True"
 
 
 def _place(row: Row) -> str:

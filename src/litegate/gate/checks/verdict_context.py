@@ -18,6 +18,9 @@ from litegate.regression.base_artifacts import Counterpart
 from litegate.spec import Artifact
 from litegate.spec.cases import Case
 
+NETWORK_MISSES = pytest.StashKey[bool]()
+"""True for an item whose limit of accuracy the float reference does not reach either."""
+
 
 def judged_part(case: Case, artifact: Artifact) -> Artifact:
     """Return the artifact with the samples that judge it: those that did not choose its layers."""
@@ -118,4 +121,5 @@ def with_reference(item: pytest.Item, verdict: Verdict) -> Verdict:
         return verdict
     from litegate.measures import accuracy  # late: it loads NumPy
 
+    item.stash[NETWORK_MISSES] = accuracy.is_below(reference, verdict.limit)
     return accuracy.with_reference(verdict, reference)

@@ -155,10 +155,20 @@ def with_reference(verdict: Verdict, reference: Artifact) -> Verdict:
     except LitegateError:
         return verdict  # the checks that need the reference report the error
     fact = f"the float reference, {reference.recipe.name}, has {value} on the same samples"
+    if is_below(reference, verdict.limit):
+        fact += ": quantization is not the cause"
     measurement = verdict.measurement
     return replace(
         verdict, measurement=replace(measurement, evidence=(fact, *measurement.evidence))
     )
+
+
+def is_below(artifact: Artifact, limit: Quantity) -> bool:
+    """Return True if an artifact's measured accuracy is below a limit; False if it has none."""
+    try:
+        return bool(accuracy(artifact).value < limit.value)
+    except LitegateError:
+        return False
 
 
 def flips(reference: Artifact, candidate: Artifact) -> FlipCounts:

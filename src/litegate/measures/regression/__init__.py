@@ -84,7 +84,7 @@ def size_growth(base: Artifact, candidate: Artifact) -> Measurement:
 def _strip_hint(changes: tuple[SizeChange, ...]) -> Iterator[str]:
     """Yield a line if most of the growth is in no tensor and no operator."""
     if changes and changes[0].label == REST and changes[0].bytes > 0:
-        yield "`litegate strip` removes bytes that no kernel reads"
+        yield "`litegate strip FILE --to FILE` removes bytes that no kernel reads"
 
 
 def _size_text(measurement: Measurement) -> str:
