@@ -87,7 +87,7 @@ def recipe_notes(
                 budget = replace(budget, regression=Regression())
             notes += [f"{subject}: {lint}" for lint in _limit_notes(budget, reference)]
             with suppress(LitegateError):  # the checks report the error
-                hours = detector_notes(budget.metrics, reference)
+                hours = detector_notes(budget.metrics, artifacts[recipe.name])
                 notes += [f"{subject}: {lint}" for lint in hours]
             with suppress(LitegateError):  # the checks report the error
                 candidate = artifacts[recipe.name]

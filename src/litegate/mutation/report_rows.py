@@ -31,6 +31,7 @@ def proof_row(proof: Proof, seconds: float) -> dict[str, Any]:
             for survivor in proof.survivors
         ],
         "selection": proof.selection.how,
+        "families": list(proof.selection.families),
         "not_tried": [
             {"what": survivor.what, "sentence": survivor.sentence, "is_fault": survivor.is_fault}
             for survivor in proof.not_tried

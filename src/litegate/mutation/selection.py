@@ -16,12 +16,14 @@ _ANCHORED = "since_anchor"
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """The options that narrowed a run, and the checks of the candidate that they left out."""
+    """The options that narrowed a run, and what they left out of the proof of a candidate."""
 
     how: str = ""
     """The options and paths, such as "-k digits"; empty for a run of every check."""
     left_out: tuple[frozenset[str], ...] = ()
     """For each check that was left out, the functions that it calls and its metric."""
+    families: tuple[str, ...] = ()
+    """The only families of faults that were planted; empty for all."""
     has_unread_files: bool = False
     """True if files of checks were not collected, so that their measurements are unknown."""
 

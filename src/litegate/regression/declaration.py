@@ -18,7 +18,13 @@ from litegate.core.units import Number, Quantity, Unit
 from litegate.regression.source_digests import function_digest
 from litegate.regression.toolchain_pins import pinned_requirements
 from litegate.spec import ACCURACY_LIMITS, Budget, Command, Data, Model, Recipe, Regression, Vela
-from litegate.spec.artifact_keys import data_key, files_digest, program_digest, toolchain_digest
+from litegate.spec.artifact_keys import (
+    data_key,
+    files_digest,
+    program_digest,
+    sequences_definition,
+    toolchain_digest,
+)
 from litegate.spec.budget import limit_fields
 from litegate.spec.targets import load
 
@@ -97,6 +103,7 @@ def _data(data: Data, project: Path) -> dict[str, Any]:
         "domain": _domain(data),
         "output": data.output,
         "classes": list(data.classes),
+        "sequences": sequences_definition(data, data.sequences) if data.sequences else {},
     }
 
 

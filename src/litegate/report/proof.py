@@ -21,27 +21,34 @@ def title(row: Row) -> str:
 def headline(row: Row) -> str:
     """Say if the proof of a candidate holds: "digits_cnn/int8_qat: the gate is proven".
 
-    A proof by a selection of the checks says "proven for the selection (-k digits)" and counts what
-    was not tried.
+    A proof by a selection says "proven for the selection (-k digits)" and counts what the checks
+    that were left out might have noticed.
     """
     candidate = f"{row['model']}/{row['recipe']}"
     if not row["holds"]:
         return f"{candidate}: {not_proven([row])}"
-    if not selection(row):
+    if not (how := narrowed_by(row)):
         return f"{candidate}: the gate is proven"
-    return f"{candidate}: the gate is proven for the selection ({selection(row)}): {_untried(row)}"
+    untried = f": {_untried(row)}" if selection(row) else ""
+    return f"{candidate}: the gate is proven for the selection ({how}){untried}"
+
+
+def narrowed_by(row: Row) -> str:
+    """Return the options that left out checks or faults; empty for a proof of the whole gate."""
+    families = (f"--prove-family {family}" for family in row.get("families") or ())
+    return ", ".join(filter(None, (selection(row), *families)))
 
 
 def selection(row: Row) -> str:
-    """Return how the run of a proof was narrowed, such as "-k digits"; empty if it was not."""
+    """Return the options that left checks out, such as "-k digits"; empty if none did."""
     return str(row.get("selection") or "")
 
 
 def mark(row: Row) -> str:
-    """Return the mark of a proof: it is a pass only if the run had every check."""
+    """Return the mark of a proof: it is a pass only with every check and every family of faults."""
     if not row["holds"]:
         return UNPROVEN
-    return "inconclusive" if selection(row) else "pass"
+    return "inconclusive" if narrowed_by(row) else "pass"
 
 
 def _untried(row: Row) -> str:

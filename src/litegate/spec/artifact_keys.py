@@ -68,7 +68,7 @@ def data_key(data: Data, project: Path) -> str:
     domain = dict(data.domain) if isinstance(data.domain, Mapping) else data.domain
     inputs = [FORMAT, dict(data.digests), _function_digest(data), data.classes, domain]
     files = [files_digest(data, project)] if data.files else []
-    sequences = [_sequences(data, data.sequences)] if data.sequences else []
+    sequences = [sequences_definition(data, data.sequences)] if data.sequences else []
     return digest_of(inputs + ([data.output] if data.output else []) + files + sequences)
 
 
@@ -79,7 +79,8 @@ def evaluation_key(model: Model, project: Path) -> str:
     return digest_of([*inputs, *([file_digests(model)] if model.files else [])])
 
 
-def _sequences(data: Data, frames: Frames) -> dict[str, Any]:
+def sequences_definition(data: Data, frames: Frames) -> dict[str, Any]:
+    """Return the period in seconds and the answer of sequences, a function by its digest."""
     answer = frames.answer
     if isinstance(answer, Detector):
         return {"period": frames.seconds, "detector": answer.definition}

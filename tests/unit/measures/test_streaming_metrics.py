@@ -261,6 +261,7 @@ def test_a_detector_that_never_wakes_up_is_noticed(sound):
     assert "none of 2 planted events is detected at the threshold 400" in note
     heard = metrics.false_accepts(DETECTOR, most=300)
     assert not detector_notes([heard], artifact(sound, split=split))
+    assert len(detector_notes([heard], artifact(scaled(0.01), split=split))) == 1
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,7 @@ MODEL = {
         "preprocessing": "a" * 64,
         "domain": [0, 1],
         "classes": ["zero", "one"],
+        "sequences": {"period": 0.02, "answer": "last"},
     },
     "training": {"epochs": 1},
     "budget": BUDGET,
@@ -72,6 +73,7 @@ def _code(*lines, imports=()):
     return {"lines": list(lines), "imports": list(imports)}
 
 
+ANSWER = "answer of frames"
 SAMPLES = "litegate_runtime_samples"
 SHARED = "checks/test_size.py"
 STATEMENTS = "top-level statements of"
@@ -284,6 +286,15 @@ def test_the_limits_against_the_base_count(field, tighter, looser, said):
         (_digits("data", "domain", to=[0.1, 1]), [("domain", "of inputs")]),
         (_digits("data", "domain", to=[0, float("nan")]), [("domain", "of inputs")]),
         (_digits("data", "classes", to=["one", "zero"]), [("classes", "names")]),
+        (
+            _digits("data", "sequences", "period", to=0.2),
+            [("evaluation split", "period of frames")],
+        ),
+        (_digits("data", "sequences", "answer", to="b" * 64), [("evaluation split", ANSWER)]),
+        (
+            _digits("data", "sequences", to={"period": 0.02, "detector": {"threshold": 0.5}}),
+            [("evaluation split", ANSWER), ("evaluation split", "detector of frames")],
+        ),
         (_changed("checks", SIZE_CHECK, to=...), [("check removed", SIZE_CHECK)]),
         (_changed("checks", SIZE_CHECK, to=_code("8")), [("check changed", SIZE_CHECK)]),
         (_changed("checks", "checks/test_new.py::test_new", to=_code("8")), []),

@@ -143,10 +143,16 @@ def test_a_model_that_nobody_expected_is_noted_and_judged():
     assert "c was reported by a leg but not expected" in merged["notes"]
 
 
+PARTLY = "proven for a selection"
+
+
 @pytest.mark.parametrize(
     ("made", "message", "color"),
     [
         (report(verdict()), "pass", "brightgreen"),
+        (report(verdict()) | {"proofs": [{"selection": ""}]}, "pass", "brightgreen"),
+        (report(verdict()) | {"proofs": [{"selection": "-k a"}]}, PARTLY, "yellow"),
+        (report(verdict()) | {"proofs": [{"families": ["size"]}]}, PARTLY, "yellow"),
         (report(verdict("inconclusive")), "inconclusive", "yellow"),
         (report(verdict("inconclusive"), strict=True), "inconclusive", "red"),
         (report(verdict("fail")), "fail", "red"),

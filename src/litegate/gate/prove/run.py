@@ -178,6 +178,7 @@ class _Prover:
         how = ", ".join(narrowed(config, folder, left_out=bool(left_out)))
         return Selection(
             how=how or ("a plugin" if left_out else ""),
+            families=self.gate.options.prove_families,
             left_out=tuple(calls_of(item) for item in left_out if _is_check_of(case, item)),
             has_unread_files=any(narrowed(config, folder, left_out=False)),
         )

@@ -256,6 +256,7 @@ def _data(base: Declaration, head: Declaration) -> Iterator[Weakening]:
     yield from _domains(base["domain"], head["domain"])
     if (before := base.get("output", "")) != (after := head.get("output", "")):
         yield _evaluation_change("output", before, after)
+    yield from _sequences(base.get("sequences", {}), head.get("sequences", {}))
     if base["classes"] != head["classes"]:
         before, after = _classes_text(base["classes"]), _classes_text(head["classes"])
         yield Weakening(kind=Change.CLASSES, field="names", before=before, after=after)
@@ -265,6 +266,26 @@ def _evaluation_change(field: str, before: str, after: str) -> Weakening:
     """Return the weakening of a model of which another output or signature is judged."""
     before, after = before or "the first", after or "the first"
     return Weakening(kind=Change.EVALUATION, field=field, before=before, after=after)
+
+
+def _sequences(base: Declaration, head: Declaration) -> Iterator[Weakening]:
+    """Yield what else decides in sequences: hours and shares of real time depend on the period."""
+    for field in sorted(base.keys() | head.keys()):
+        before, after = base.get(field, "none"), head.get(field, "none")
+        if before != after:
+            yield Weakening(
+                kind=Change.EVALUATION,
+                field=f"{field} of frames",
+                before=_definition_text(before),
+                after=_definition_text(after),
+            )
+
+
+def _definition_text(value: Any) -> str:
+    """Format a period in seconds, a detector's parameters, a named answer or a digest."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {part}" for name, part in value.items() if part is not None)
+    return f"{value:g} s" if isinstance(value, float) else str(value)[:DIGEST_DIGITS]
 
 
 def _domains(base: Any, head: Any) -> Iterator[Weakening]:
