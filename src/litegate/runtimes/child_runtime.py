@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf, prod
+from math import prod
 from typing import Any, final
 
 import numpy as np
@@ -24,6 +24,8 @@ SAMPLES = 32
 """The most samples in one message: a sample of ResNet8 takes 10 to 25 ms in TensorFlow Lite Micro,
 so that 32 outweigh the message by far; larger networks should stay far below the timeout."""
 
+_DAY = 86_400
+"""Seconds that no sample takes; a larger integer need not fit into a float."""
 _ARENA = '"arena" with "total", "head" and "tail" in bytes, and "parts" by name'
 
 
@@ -205,7 +207,10 @@ def _is_size(value: object) -> bool:
 
 
 def _is_time(value: object) -> bool:
-    return isinstance(value, int | float) and 0 < value < inf
+    """Return True for seconds of a sample: a day is no time of one."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return 0 < value < _DAY
 
 
 def _matches(shape: tuple[int, ...], expected: tuple[int, ...]) -> bool:

@@ -45,6 +45,11 @@ _MOST_WAIT = 3600.0
 that, a run has probably left its program behind."""
 _WORKER = "litegate.runtimes.worker"
 _FIRST = "the first message"
+_IDENTITY = ("runtime", "version")
+"""What a program says of itself."""
+_MOST_NAME = 200
+"""Characters of each: they are in the evidence of every verdict."""
+NO_REASON = "the program gives no reason"
 
 
 class Refused(ArtifactError):
@@ -108,9 +113,14 @@ class Program:
     def _identify(self) -> Header:
         identity, _ = self.request({"do": "identify"})
         if "unavailable" in identity:
-            reason = _line(identity["unavailable"] or "the program gives no reason")
+            reason = _line(identity["unavailable"] or NO_REASON)
             raise Unavailable(f"there is no {self._runtime} on this machine", got=reason)
-        return {name: _line(identity.get(name, "")) for name in ("runtime", "version")}
+        texts = {name: " ".join(str(identity.get(name, "")).split()) for name in _IDENTITY}
+        if too_long := next((name for name in _IDENTITY if len(texts[name]) > _MOST_NAME), ""):
+            # Part of the key of answers: cut off, two versions could be one.
+            got = f'"{too_long}" of {len(texts[too_long]):,} characters'
+            raise self.nonsense(got, f"at most {_MOST_NAME}")
+        return texts
 
     def request(
         self,
@@ -152,7 +162,7 @@ class Program:
         if reply is None:
             raise self._error("crashes on", _ending(code))
         if "error" in reply[0]:
-            words = tail(str(reply[0]["error"]))
+            words = tail(str(reply[0]["error"])) or NO_REASON
             raise Refused(f"{self._named} refuses {self.subject}", got=words)
         return reply
 

@@ -151,10 +151,9 @@ def described(runtime: str) -> str:
     if runtime == GPU:
         adapter = _identify(runtime).runtime
         return f"LiteRT {version(GPU)}'s GPU accelerator on {adapter}; not a phone's GPU"
-    names = {
-        XNNPACK: f"LiteRT {version(XNNPACK)}, XNNPACK",
-        REFERENCE: f"LiteRT {version(REFERENCE)}'s reference kernels on this machine, not a board",
-        TFLM: f"TensorFlow Lite Micro {version(TFLM)}:"
-        " reference kernels on this machine, not your board",
+    texts = {
+        XNNPACK: "LiteRT {}, XNNPACK",
+        REFERENCE: "LiteRT {}'s reference kernels on this machine, not a board",
+        TFLM: "TensorFlow Lite Micro {}: reference kernels on this machine, not your board",
     }
-    return names[runtime]
+    return texts[runtime].format(version(runtime))

@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import inspect
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -106,10 +107,12 @@ def files_digest(data: Data, project: Path) -> str:
 def program_digest(command: Command, project: Path) -> str:
     """Digest the files of a project's own runtime: those it declares, and those of its command.
 
-    Of Python files in the command, the local modules that they import belong to it. Raises
-    ConfigError for a file that cannot be read.
+    A file of the command is a word of it, or what follows the "=" in one; the module after "-m"; or
+    the `__main__.py` of a folder. Of Python files, the local modules that they import belong to it.
+    Raises ConfigError for a file that cannot be read.
     """
-    words = [word for word in command.arguments if _is_own_file(word, project)]
+    named = dict.fromkeys(_named_files(command.arguments))
+    words = [name for name in named if _is_own_file(name, project)]
     sources = [project / word for word in words if word.endswith(".py")]
     try:
         digests = {
@@ -123,6 +126,20 @@ def program_digest(command: Command, project: Path) -> str:
             remedy="correct lg.Command(files=(...)): paths start at the project's root",
         ) from error
     return digest_of([digests, [module_digest(source, project) for source in sources]])
+
+
+def _named_files(arguments: Sequence[str]) -> Iterator[str]:
+    """Yield what the words of a command line may name: files, and what `python` runs."""
+    for option, word in pairwise(("", *arguments)):
+        yield word
+        yield f"{word}/__main__.py"
+        if "=" in word:
+            yield word.rpartition("=")[2]
+        if option == "-m":
+            module = word.replace(".", "/")
+            yield f"{module}.py"
+            yield f"{module}/__init__.py"
+            yield f"{module}/__main__.py"
 
 
 def _is_own_file(word: str, project: Path) -> bool:

@@ -80,6 +80,26 @@ def test_the_files_of_a_command_decide_its_key(tmp_path):
         program_digest(command, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("command", "changed"),
+    [
+        ("python -m tools.board", "tools/board.py"),
+        ("python -m tools", "tools/__main__.py"),
+        ("python tools", "tools/__main__.py"),
+        ("emulate --firmware=tools/fw.bin", "tools/fw.bin"),
+        ("emulate -device loader,file=tools/fw.bin", "tools/fw.bin"),
+    ],
+)
+def test_files_that_a_word_names_belong_to_its_command(tmp_path, command, changed):
+    (tmp_path / "tools").mkdir()
+    for name in ("board.py", "__main__.py", "fw.bin"):
+        (tmp_path / "tools" / name).write_text("a = 1")
+    board = Command(name="board", command=command)
+    before = program_digest(board, tmp_path)
+    (tmp_path / changed).write_text("a = 2")
+    assert program_digest(board, tmp_path) != before
+
+
 def test_another_command_does_not_rebuild_the_models_of_its_file():
     """Its arguments are no part of an artifact's key."""
     texts = ("lg.Command(name='a', command='b')", "lg.Command(name='a', command='c')")
