@@ -60,6 +60,15 @@ def loads(monkeypatch):
     return use
 
 
+@pytest.mark.parametrize(("many", "few"), [(12, 5), (9.5, 19)])
+def test_two_speeds_of_a_device_are_no_verdict_against_their_own_median(loads, many, few):
+    """Their ranks say the other: 17 epochs of 12 ms and 15 of 5 ms passed a limit of 10 ms."""
+    loads(lambda _, number: (few if number % 2 == 0 and number < 32 else many) / 1000)
+    measured = latency(CANDIDATE, Unused(), ms(10))
+    assert (measured.value > 0.01) is (many > 10)
+    assert (measured <= ms(10)).outcome is Outcome.INCONCLUSIVE
+
+
 @pytest.mark.parametrize(
     ("milliseconds", "outcome", "epochs"),
     [(0.99, Outcome.PASS, 8), (1.01, Outcome.FAIL, 11), (1.0, Outcome.INCONCLUSIVE, 32)],
