@@ -17,6 +17,7 @@ from litegate.measures.metrics import (
     metric_value,
 )
 from litegate.measures.metrics.events import audio_of, match_events
+from litegate.measures.metrics.resampling import plain_value
 from litegate.measures.metrics.streaming import detector_notes
 from litegate.measures.statistics.proportions import clopper_pearson
 from litegate.measures.statistics.rates import poisson_limits
@@ -295,10 +296,12 @@ def test_curve_has_the_declared_threshold(sound):
 def test_what_cannot_be_measured(sound):
     """No negative audio, nothing planted, and labels of another shape are errors."""
     split = recordings([], count=2, labels=np.array([1, 1]))
-    with pytest.raises(MeasurementError, match="no negative audio"):
-        metric_value(artifact(sound, split=split), ACCEPTS)
-    with pytest.raises(MeasurementError, match="no planted events"):
-        metric_value(artifact(sound, split=replace(split, y=np.zeros(2, int))), REJECTS)
+    nothing = artifact(sound, split=replace(split, y=np.zeros(2, int)))
+    for measure in (metric_value, plain_value):  # the table of recipes said 0
+        with pytest.raises(MeasurementError, match="no negative audio"):
+            measure(artifact(sound, split=split), ACCEPTS)
+        with pytest.raises(MeasurementError, match="no planted events"):
+            measure(nothing, REJECTS)
     with pytest.raises(MeasurementError, match="neither of its frames nor of its sequences"):
         metric_value(artifact(sound, split=replace(split, y=np.zeros(7, int))), REJECTS)
     with pytest.raises(MeasurementError, match="no sequences to run"):

@@ -9,7 +9,7 @@ import scenes
 from litegate.core.errors import MeasurementError
 from litegate.core.units import ms
 from litegate.measures.metrics import metric_value
-from litegate.mutation.faults import accuracy, plumbing
+from litegate.mutation.faults import Unplantable, accuracy, metrics, plumbing
 from litegate.mutation.faults.scene import digest
 from litegate.spec import Evaluation, Frames, Sequences
 from litegate.spec.metrics import false_accepts
@@ -49,6 +49,20 @@ def test_no_sequences_are_an_error_of_the_measure(scene):
     assert (len(planted.evaluation.x), len(planted.evaluation.y)) == (0, 0)
     with pytest.raises(MeasurementError, match="no sequences to run"):
         metric_value(planted, false_accepts(Detector(threshold=1), most=1))
+
+
+@pytest.mark.parametrize(("labels", "is_planted"), [(Y, True), (0 * Y, False), (None, False)])
+def test_recordings_without_an_event_are_the_same_in_any_order(scene, labels, is_planted):
+    """The rate of false accepts is; a proof took it for a check with the wrong sign."""
+    split = replace(SPLIT, y=labels)
+    metric = false_accepts(Detector(threshold=1), most=1)
+    model = replace(scene.model, budget=replace(scene.model.budget, metrics=(metric,)))
+    planted = replace(scene, model=model, candidate=replace(scene.candidate, evaluation=split))
+    if is_planted:
+        assert metrics.mixed_up_answers(planted, 100).candidate.evaluation.x is not split.x
+    else:
+        with pytest.raises(Unplantable, match="no event is planted"):
+            metrics.mixed_up_answers(planted, 100)
 
 
 def test_frames_are_scaled_in_place(scene):

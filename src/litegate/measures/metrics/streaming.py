@@ -72,8 +72,12 @@ def detector_value(artifact: Artifact, metric: Metric) -> Measurement:
 
 
 def plain_detector_value(artifact: Artifact, metric: Metric) -> float:
-    """Return a metric's value alone."""
+    """Return a metric's value alone; raises as `detector_value`."""
     detector = detector_of(metric)
+    if metric.kind is MetricKind.FALSE_ACCEPTS:
+        _negative(audio_of(artifact.evaluation, detector, artifact.name), artifact.name)
+    else:
+        _planted(detections(artifact, detector).is_detected, artifact.name)
     (accepts,), (rejects,) = curve(artifact, detector, (detector.threshold,))
     return accepts if metric.kind is MetricKind.FALSE_ACCEPTS else rejects
 
