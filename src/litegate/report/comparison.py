@@ -17,8 +17,8 @@ from litegate.report.columns import console
 from litegate.report.run_record import Place, verdict_row
 
 _CONCLUSIONS = {
-    Outcome.PASS: "B keeps the limits of a change to A",
-    Outcome.INCONCLUSIVE: "B keeps the limits of a change to A; not all of it is proven",
+    Outcome.PASS: "B keeps the {} of a change to A",
+    Outcome.INCONCLUSIVE: "B keeps the {} of a change to A; not all of it is proven",
     Outcome.FAIL: "B is worse than A",
 }
 _MOST_FACTS = 6
@@ -42,7 +42,8 @@ def show(comparison: FileComparison, a: str, b: str) -> None:
         if comparison.unjudged:
             output.print(Text(f"not judged: {', '.join(comparison.unjudged)}"))
         outcome = comparison.outcome
-        output.print(Text(_CONCLUSIONS[outcome], style=f"bold {_STYLES[outcome]}"))
+        conclusion = _CONCLUSIONS[outcome].format("judged limits" if comparison.unjudged else "limits")
+        output.print(Text(conclusion, style=f"bold {_STYLES[outcome]}"))
 
 
 def _brief(verdict: Verdict) -> Verdict:

@@ -50,7 +50,7 @@ def rows(done):
 def test_quantizing_keeps_the_limits(compare):
     done = compare(FLOAT, INT8)
     assert done.exit_code == 0
-    assert "B keeps the limits of a change to A" in done.stdout
+    assert "B keeps the judged limits of a change to A" in done.stdout
     assert "PASS size growth of b.tflite" in done.stdout
 
 
@@ -314,7 +314,7 @@ def test_lines_into_a_pipe_are_not_broken(compare, monkeypatch):
     monkeypatch.delenv("COLUMNS")
     said = compare(FLOAT, INT8).stdout
     assert any(len(line) > 80 for line in said.splitlines())
-    assert "B keeps the limits of a change to A" in said
+    assert "B keeps the judged limits of a change to A" in said
 
 
 def test_runtimes_are_judged_each_and_against_the_first(compare, samples):
