@@ -221,6 +221,13 @@ def model(name: str) -> ast.Module:
     return ast.parse(text)
 
 
+LOOSER = {"regression.latency": 1000}
+"""Factors of limits that a hundred times do not make useless.
+
+`digits_cnn` takes 2 us on a fast machine, of which 250 % are less than the 10 us that the largest
+fault adds to any network."""
+
+
 def mutants() -> Iterator[Mutant]:
     """Every known check edited in every way, and every limit of every model."""
     known = {name: found for name, found in checks().items() if name in GUARDS}
@@ -237,12 +244,12 @@ def mutants() -> Iterator[Mutant]:
 
 
 def _loosened(limit: str, check: str, name: str) -> Mutant:
-    """A limit a hundred times as loose."""
+    """A limit a hundred times as loose, or `LOOSER`."""
     return Mutant(
         edit=LOOSENED,
         of=limit,
         check=check,
         file=f"models/{name}.py",
-        weaken=weakening.scaled(limit, 0.01 if limit in FLOORS else 100),
+        weaken=weakening.scaled(limit, 0.01 if limit in FLOORS else LOOSER.get(limit, 100)),
         model=name,
     )

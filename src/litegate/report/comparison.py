@@ -42,7 +42,9 @@ def show(comparison: FileComparison, a: str, b: str) -> None:
         if comparison.unjudged:
             output.print(Text(f"not judged: {', '.join(comparison.unjudged)}"))
         outcome = comparison.outcome
-        conclusion = _CONCLUSIONS[outcome].format("judged limits" if comparison.unjudged else "limits")
+        conclusion = _CONCLUSIONS[outcome].format(
+            "judged limits" if comparison.unjudged else "limits"
+        )
         output.print(Text(conclusion, style=f"bold {_STYLES[outcome]}"))
 
 

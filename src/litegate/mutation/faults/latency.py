@@ -34,8 +34,9 @@ of operators that are added."""
     family=Family.LATENCY,
     # The default limit of 2.5 % finds +5 % in small models. If an invocation takes 5 to 10 ms, some
     # runs at +5 % stay inconclusive (latency.md), so the fault must be noticed from 10 % on. A
-    # limit that is a hundred times too loose (250 %) misses every grade and survives. An invocation
-    # below 40 us counts as 40 us, of which the limit is the default `latency_floor` of 1 us.
+    # limit that is a hundred times too loose (250 %) misses every grade and survives, if an
+    # invocation takes 4 us or more. One below 40 us counts as 40 us, of which the limit is the
+    # default `latency_floor` of 1 us.
     ladder=Ladder(2, 5, 10, 25, 100, unit="%", must=10),
     noticed_by=(Name.LATENCY_GROWTH,),
 )
