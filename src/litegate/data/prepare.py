@@ -5,8 +5,8 @@ Imports NumPy late, and `streams`, which imports it: a model file must load with
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from inspect import signature
 from pathlib import Path
@@ -39,11 +39,11 @@ def prepare(
     stream, or large, is preprocessed a part at a time into `folder`; without a folder it is loaded
     into memory, as a training split always is. `alive` is called after each part of a stream.
     Raises DataUnavailable if the data is not available, DataError if it does not fit its
-    declaration, StoreError if `folder` cannot be written.
+    declaration or its code calls sys.exit, StoreError if `folder` cannot be written.
     """
     from litegate.data.streams import read_streams
 
-    with report_missing_files(locations.project or Path.cwd()):
+    with report_missing_files(locations.project or Path.cwd()), _refuse_exit(data):
         splits = load_splits(data, locations)
         raw, digests, of_samples = read_streams(data, splits, folder, alive)
     if data.digests:
@@ -63,8 +63,9 @@ def current_digests(data: Data, locations: DataLocations, folder: Path) -> dict[
     """
     from litegate.data.streams import read_streams
 
-    loaded = load_splits(data, locations)
-    raw, of_stream, _ = read_streams(data, loaded, folder, lambda: None)
+    with _refuse_exit(data):
+        loaded = load_splits(data, locations)
+        raw, of_stream, _ = read_streams(data, loaded, folder, lambda: None)
     digests = array_digests(raw, of_stream)
     current = replace(data, digests={name: str(digest) for name, digest in digests.items()})
     verify(current, raw, digests)
@@ -108,6 +109,19 @@ def _save_leaked(raw: Splits, of_samples: list[Digests], folder: Path) -> None:
 
 def _input_names(samples: Samples | Mapping[str, Array]) -> set[str]:
     return set(samples) if isinstance(samples, Mapping) else {""}
+
+
+@contextmanager
+def _refuse_exit(data: Data) -> Iterator[None]:
+    """Raise DataError if the user's code ends the process, as if all were done."""
+    try:
+        yield
+    except SystemExit as error:
+        raise DataError(
+            f"the code that loads {data.name} calls sys.exit",
+            expected="that it returns samples, or raises an error that says what is wrong",
+            got=f"exit status {error.code}",
+        ) from error
 
 
 def load_splits(data: Data, locations: DataLocations) -> Splits:

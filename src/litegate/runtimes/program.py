@@ -10,6 +10,7 @@ import hashlib
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
@@ -43,13 +44,15 @@ A message has at most 32 samples."""
 _MOST_WAIT = 3600.0
 """Seconds to wait while another run uses the device: 10,000 samples of 0.3 s take so long. After
 that, a run has probably left its program behind."""
+_SILENT = 3.0
+"""Seconds to wait without a word: longer, and the run would seem to hang."""
 _WORKER = "litegate.runtimes.worker"
 _FIRST = "the first message"
 _IDENTITY = ("runtime", "version")
 """What a program says of itself."""
 _MOST_NAME = 200
 """Characters of each: they are in the evidence of every verdict."""
-NO_REASON = "the program gives no reason"
+_NO_REASON = "the program gives no reason"
 
 
 class Refused(ArtifactError):
@@ -113,7 +116,7 @@ class Program:
     def _identify(self) -> Header:
         identity, _ = self.request({"do": "identify"})
         if "unavailable" in identity:
-            reason = _line(identity["unavailable"] or NO_REASON)
+            reason = _line(identity["unavailable"] or _NO_REASON)
             raise Unavailable(f"there is no {self._runtime} on this machine", got=reason)
         texts = {name: " ".join(str(identity.get(name, "")).split()) for name in _IDENTITY}
         if too_long := next((name for name in _IDENTITY if len(texts[name]) > _MOST_NAME), ""):
@@ -162,7 +165,7 @@ class Program:
         if reply is None:
             raise self._error("crashes on", _ending(code))
         if "error" in reply[0]:
-            words = tail(str(reply[0]["error"])) or NO_REASON
+            words = tail(str(reply[0]["error"])) or _NO_REASON
             raise Refused(f"{self._named} refuses {self.subject}", got=words)
         return reply
 
@@ -266,7 +269,12 @@ def _device_lock(command: Command) -> Iterator[None]:
     path = Path(tempfile.gettempdir()) / f"litegate-{user}-{digest}.lock"
     lock = FileLock(path)
     try:
-        lock.acquire(timeout=_MOST_WAIT)
+        with suppress(Timeout):
+            lock.acquire(timeout=min(_SILENT, _MOST_WAIT))
+        if not lock.is_locked:
+            waits = f"litegate: waiting for {command.name}: another run uses it ({path})"
+            sys.stderr.write(f"{waits}\n")
+            lock.acquire(timeout=_MOST_WAIT)
     except (OSError, Timeout) as error:
         raise ArtifactError(
             f"{command.name} is in use by another run",

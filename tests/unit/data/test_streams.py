@@ -255,6 +255,18 @@ def test_what_is_no_such_stream_is_told(stream, text, tmp_path):
         prepare(data(Splits(test=stream), digests=digests), DataLocations(), tmp_path)
 
 
+def test_a_source_does_not_end_the_process(tmp_path):
+    """`litegate digests` ended with status 0 and without a word, a run with pytest's own error."""
+
+    def ending():
+        yield X, Y
+        raise SystemExit(0)
+
+    ended = data(Splits(test=Stream(source=ending, batched=True)))
+    with pytest.raises(DataError, match=r"the code that loads made calls sys\.exit"):
+        prepare(ended, DataLocations(), tmp_path)
+
+
 def test_pairs_are_refused_where_there_are_no_labels(tmp_path):
     bare = data(Splits(test=batched()), classes=(), labels=False)
     with pytest.raises(DataError, match=r"x alone, for lg\.Data\(labels=False\)"):

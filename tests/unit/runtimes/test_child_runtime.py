@@ -234,11 +234,28 @@ def test_a_program_that_cannot_be_started_is_an_error(tmp_path):
     declare([], tmp_path)
 
 
-def test_two_runs_share_a_device_one_after_the_other(child, monkeypatch):
+def test_two_runs_share_a_device_one_after_the_other(child, monkeypatch, capsys):
     monkeypatch.setattr(program, "_MOST_WAIT", 0.1)
     with child(GOOD), pytest.raises(ArtifactError, match="in use by another run"):
         program.Program("board")
+    assert "waiting for board: another run uses it" in capsys.readouterr().err
     program.Program("board").close()
+    assert not capsys.readouterr().err
+
+
+@pytest.mark.parametrize("seconds", ["10**400", "True", "86400", "'1'", "0"])
+def test_a_time_that_no_sample_takes_is_no_time(child, seconds):
+    """An integer that no float holds ended in an OverflowError."""
+    timed = GOOD.replace("'arrays'", f"'seconds': [{seconds}] * n, 'arrays'")
+    with child(timed) as running, pytest.raises(ArtifactError, match="positive numbers"):
+        running.seconds(running.ready(SAMPLES[:2]))
+
+
+def test_a_version_too_long_for_a_key_is_refused(child):
+    """Cut off, two versions could be one."""
+    start = MESSAGES + "read(); write({'runtime': 'a', 'version': '1' * 201})"
+    with pytest.raises(ArtifactError, match="at most 200"):
+        child("", before=start)
 
 
 def test_a_refusal_has_the_runtime_s_words(child):

@@ -116,7 +116,7 @@ def _rate_rule(measurement: Measurement, relation: Relation, limit: Quantity) ->
     ruling = interval_rule(measurement, relation, limit)
     if ruling.outcome is not Outcome.INCONCLUSIVE or limit.value <= 0:
         return ruling
-    needed = f"{hours_proving(float(limit.value)):.1f} h without an event would prove it"
+    needed = f"{_hours(hours_proving(float(limit.value)))} without an event would prove it"
     return replace(ruling, note=f"{ruling.note}; {needed}")
 
 
@@ -382,8 +382,12 @@ def _too_short(name: str, limit: float, hours: float) -> str:
     return (
         f"{name}: {limit:g} an hour cannot be proven with {hours:.2f} h of negative audio: even"
         f" without an event the one-sided 95 % upper limit is {hours_proving(hours):.2g} an hour;"
-        f" {hours_proving(limit):.1f} h without an event are needed"
+        f" {_hours(hours_proving(limit))} without an event are needed"
     )
+
+
+def _hours(hours: float) -> str:
+    return f"{hours:.1f} h" if hours >= 1 else f"{hours:.2g} h"
 
 
 def _events(count: int) -> str:
