@@ -144,7 +144,7 @@ class Gate:
         if self.base is None:
             compared.insert(0, f"against {NONE}: nothing is compared with a base")
         elif self.base.commit.sha == commit_hash(self.config.rootpath, "HEAD"):
-            compared[0] += ": HEAD itself, so only changes that are not committed count"
+            compared.append("the base is HEAD itself: only changes that are not committed count")
         return header(self.recorder.run.environment) + compared
 
     @cached_property
