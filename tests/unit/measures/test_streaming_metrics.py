@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import scenes
 from recurrent import remembering
 
 from litegate.core.errors import ConfigError, MeasurementError
@@ -19,6 +20,7 @@ from litegate.measures.metrics import (
 from litegate.measures.metrics.events import audio_of, match_events
 from litegate.measures.metrics.resampling import plain_value
 from litegate.measures.metrics.streaming import detector_notes
+from litegate.measures.overview import recipe_notes
 from litegate.measures.statistics.proportions import clopper_pearson
 from litegate.measures.statistics.rates import poisson_limits
 from litegate.runtimes.inference import predict
@@ -263,6 +265,13 @@ def test_a_detector_that_never_wakes_up_is_noticed(sound):
     heard = metrics.false_accepts(DETECTOR, most=300)
     assert not detector_notes([heard], artifact(sound, split=split))
     assert len(detector_notes([heard], artifact(scaled(0.01), split=split))) == 1
+    model = replace(scenes.scene().model, budget=Budget(metrics=(heard,)))
+    (recipe,) = [it for it in model.recipes if it.gate]
+    for deaf_side, count in ((recipe.name, 1), (recipe.reference.name, 0)):
+        sides = dict.fromkeys((recipe.name, recipe.reference.name), artifact(sound, split=split))
+        sides[deaf_side] = artifact(scaled(0.01), split=split)
+        notes = recipe_notes(model, sides)
+        assert sum("planted events is detected" in note for note in notes) == count
 
 
 @pytest.mark.parametrize(
