@@ -151,11 +151,12 @@ def with_reference(verdict: Verdict, reference: Artifact) -> Verdict:
     It tells a poor network from a poor quantization. A reference without accuracy adds nothing.
     """
     try:
-        value = text(accuracy(reference).value, Unit.PERCENT)
+        value = accuracy(reference).value
     except LitegateError:
         return verdict  # the checks that need the reference report the error
-    fact = f"the float reference, {reference.recipe.name}, has {value} on the same samples"
-    if is_below(reference, verdict.limit):
+    shown = text(value, Unit.PERCENT)
+    fact = f"the float reference, {reference.recipe.name}, has {shown} on the same samples"
+    if value < verdict.limit.value:
         fact += ": quantization is not the cause"
     measurement = verdict.measurement
     return replace(
