@@ -1,5 +1,7 @@
 """Evaluation samples that are also in the training split are counted when splits are prepared."""
 
+from itertools import permutations
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from litegate.build.store_arrays import stored_leaked_samples
 from litegate.core.errors import StoreCorrupt
 from litegate.data import prepare
 from litegate.data.digests import array_digest
-from litegate.data.equal_samples import count_shared, sample_digests
+from litegate.data.equal_samples import are_distinct, count_shared, sample_digests
 from litegate.data.prepare import LEAKED, save_evaluation
 from litegate.spec import Data, DataLocations, Splits, Stream
 
@@ -114,3 +116,25 @@ def test_a_count_in_the_store_that_is_none_is_damage(tmp_path, text):
     (tmp_path / LEAKED).write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(StoreCorrupt, match="is not a number"):
         stored_leaked_samples({LEAKED: tmp_path / LEAKED})
+
+
+@pytest.mark.parametrize("dtype", ["float32", "uint8", "int64"])
+def test_sums_prove_that_samples_are_distinct(dtype):
+    """Each with its values in another order than the next; a copy, of any place, ends the proof."""
+    samples = np.array(list(permutations(range(8)))[:5000], dtype)
+    assert are_distinct(samples)
+    assert not are_distinct(np.concatenate([samples, samples[4321:4322]]))
+
+
+@pytest.mark.parametrize(
+    "samples",
+    [
+        np.arange(12, dtype=np.uint8).reshape(4, 3),
+        np.zeros((0, 8), np.float32),
+        np.zeros((3, 0), np.float32),
+        {"a": np.arange(16.0).reshape(2, 8)},
+    ],
+    ids=["no whole words", "no samples", "no values", "several inputs"],
+)
+def test_other_samples_have_no_proof_by_sums(samples):
+    assert not are_distinct(samples)

@@ -1,6 +1,8 @@
 """Properties: faults are found, shrunk, said and kept; sound models are left alone."""
 
 import hashlib
+import subprocess
+import sys
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -33,6 +35,7 @@ from litegate.measures.properties.strategies import (
     Stripes,
     extremes,
     families,
+    random_patterns,
 )
 from litegate.measures.wording import sentence
 from litegate.spec import Kind
@@ -101,9 +104,9 @@ def test_overflow_is_found_at_the_end_of_the_domain():
 
 
 def test_failing_input_is_shrunk_to_the_edge_of_the_fault(tmp_path):
-    """Of all inputs with a mean from 0.3 to 0.45 one just above 0.3 is told.
+    """Of all inputs with a mean from 0.3 to 0.45, one just above 0.3 is reported.
 
-    Which one is Hypothesis's choice: it draws from the constants of the modules that are loaded.
+    Hypothesis chooses which one, by the constants of the modules that are loaded.
     """
     grey = prop(lambda x: "is grey" if 0.3 < x.mean() < 0.45 else "")
     found = property_violations(SOUND, grey, keep=tmp_path)
@@ -151,6 +154,41 @@ def test_search_is_the_same_every_time():
     assert first[0] == np.zeros(4, np.float32).tobytes()
     assert first[1] == np.ones(4, np.float32).tobytes()
     assert len(set(first)) > 15
+
+
+def test_random_patterns_are_of_every_kind_and_in_the_domain():
+    """Twenty of each kind, the simplest kind first."""
+    patterns = random_patterns(4, 20, 100)
+    kinds = [Constant, Hot, Stripes, Perturbed, Noise]
+    assert [type(pattern) for pattern in patterns] == [kind for kind in kinds for _ in range(20)]
+    canvas = Canvas(shape=(4,), low=-1.0, high=2.0, samples=X)
+    for pattern in patterns:
+        drawn = pattern.draw(canvas)
+        assert drawn.shape == (4,)
+        assert -1 <= drawn.min() <= drawn.max() <= 2
+
+
+def test_random_patterns_do_not_depend_on_the_loaded_modules():
+    """Hypothesis would draw other ones after an import of a module with constants of its own."""
+    code = (
+        "from litegate.measures.properties.strategies import random_patterns;"
+        "print(random_patterns(784, 10_000, 100))"
+    )
+    alone = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert alone.stdout.strip() == str(random_patterns(784, 10_000, 100))
+
+
+@pytest.mark.parametrize("prop", PROPERTIES, ids=lambda prop: prop.name)
+def test_passing_search_does_not_import_hypothesis(prop):
+    code = f"""
+import sys
+from litegate.measures.properties import PROPERTIES, property_violations
+from litegate.testing import tiny_artifact
+prop, = (prop for prop in PROPERTIES if prop.name == {prop.name!r})
+assert property_violations(tiny_artifact(), prop).value == 0
+assert not {{"hypothesis", "sortedcontainers"}} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_fault_that_does_not_come_back_is_a_fault():

@@ -59,7 +59,8 @@ class PairedCounts:
 
     def limits(self, tail: float = TAIL) -> Limits:
         """Return the outer limits of the drop, each exceeded with probability `tail`."""
-        return _outer(drop_limits(self.total, tail), drop_limits(self.distinct, tail))
+        # A set: the counts are the same if all samples are distinct, and the limits take a while.
+        return _outer(*(drop_limits(counts, tail) for counts in {self.total, self.distinct}))
 
     def __str__(self) -> str:
         return samples_in_words(self.total.n, self.distinct.n)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, final
 
 import numpy as np
@@ -31,13 +32,14 @@ from litegate.spec.runtimes import XNNPACK
 RECORDING_SECONDS = 3.0
 """The least length of the recording, so that it includes good moments of the machine: the minimum
 varies by 5 % (CV) in 1 s, and by 0.2 to 0.5 % in 3 to 10 s."""
-EARLY_EPOCHS = 16
-"""The interpreters after which a recording ends early if the model is clearly within its budget:
-0.3 s. Interpreters of one file differ by 1 % and seldom by 15 %, so the median of 16 is far nearer
-to the truth than the room that `CLEAR` leaves. There is one early look, as each adds an error."""
-CLEAR = 1.5
-"""The ratio of budget to median from which a model is clearly within its budget: the slow mode of a
-shared host costs a factor of 1.4, so the rest of the recording would hardly move it over."""
+EARLY_LOOKS = {4: 3.0, 16: 1.5}
+"""Interpreters after which a recording may end early (0.07 s and 0.3 s), and the ratio of budget to
+median from which the model is then clearly within its budget.
+
+The slow mode of a shared host costs a factor of 1.4, so the rest of the recording would hardly move
+a model over that has room for 1.5. Interpreters of one file differ by 1 % and seldom by 15 %: the
+median of 16 is far nearer to the truth than that room, and four need twice the room of both effects
+together. There are only these looks, as each adds an error."""
 BLOCK_SECONDS = 0.003
 """Seconds of invocations in a block; a longer invocation is a block of its own.
 
@@ -53,9 +55,10 @@ than a recording: the same bytes may come out so much slower next time."""
 _SPARE_ROUNDS = 2.0
 """Extra rounds, for a machine that gets faster after the pace was estimated: modes of one host are
 SLOW_MODE apart. They cost nothing, because the recording ends by the clock."""
-_PACE_SECONDS = 0.05
-"""Seconds of invocations from which the number of rounds is estimated, before recording: a sixtieth
-of the recording; less would plan by a single slow moment."""
+_PACE_SECONDS = 0.02
+"""Seconds of invocations from which the number of rounds is estimated, before recording. It only
+has to be right within `_SPARE_ROUNDS`; 0.02 s are longer than the moments for which a neighbour
+takes the processor."""
 _HARNESS_SECONDS = 2e-6
 """Estimate of what pytest-benchmark adds to a round: without it, a network of 2 us would be planned
 twice as many rounds as it needs."""
@@ -67,10 +70,10 @@ would move it; each more costs a slow model an invocation."""
 def latency(artifact: Artifact, benchmark: Benchmark, limit: Quantity | None = None) -> Measurement:
     """Measure the median time of one invocation: one sample, one thread, wall clock.
 
-    Records at least 3 s of invocations through `benchmark.pedantic`, or 0.3 s if the median is then
-    at most two thirds of `limit`. The interpreter is created anew, and warmed up untimed, about
-    every 18 ms. The input is the first sample of the evaluation split. On another runtime than the
-    default the device's own times decide, as `device_latency` says.
+    Records at least 3 s of invocations through `benchmark.pedantic`; 0.07 s if the median is then
+    at most a third of `limit`, 0.3 s if it is at most two thirds. The interpreter is created anew,
+    and warmed up untimed, about every 18 ms. The input is the first sample of the evaluation split.
+    On another runtime than the default the device's own times decide, as `device_latency` says.
 
     Raises MeasurementError if the fixture is disabled or recorded nothing usable, ArtifactError if
     LiteRT refuses the artifact.
@@ -84,7 +87,7 @@ def latency(artifact: Artifact, benchmark: Benchmark, limit: Quantity | None = N
         artifact.tflite, timing.one_sample(artifact), artifact.name, artifact.signature
     )
     with timing.garbage_collection_off():
-        setup = EpochSetup(create, is_clear=lambda: _is_clear(benchmark, artifact.name, limit))
+        setup = EpochSetup(create, is_clear=partial(_is_clear, benchmark, artifact.name, limit))
         with suppress(RecordingEnded):
             benchmark.pedantic(operator.call, setup=setup, rounds=setup.rounds)
         elapsed = setup.elapsed
@@ -104,11 +107,11 @@ def latency(artifact: Artifact, benchmark: Benchmark, limit: Quantity | None = N
     )
 
 
-def _is_clear(benchmark: Benchmark, subject: str, limit: Quantity | None) -> bool:
-    """Return True if what is recorded so far is clearly within the limit."""
+def _is_clear(benchmark: Benchmark, subject: str, limit: Quantity | None, room: float) -> bool:
+    """Return True if the median so far is within the limit by at least the factor `room`."""
     if limit is None:
         return False
-    return bool(CLEAR * np.median(recorded_seconds(benchmark, subject)) <= float(limit.value))
+    return bool(room * np.median(recorded_seconds(benchmark, subject)) <= float(limit.value))
 
 
 class RecordingEnded(BaseException):
@@ -126,11 +129,11 @@ class EpochSetup:
         self,
         create: timing.InvokeFactory,
         wall: timing.Clock = time.perf_counter_ns,
-        is_clear: Callable[[], bool] = lambda: False,
+        is_clear: Callable[[float], bool] = lambda _: False,
     ) -> None:
         """Time one interpreter briefly, to plan the length of epochs and the number of rounds.
 
-        `is_clear` is asked once, after `EARLY_EPOCHS`, if the recording may end.
+        `is_clear` is asked at each of `EARLY_LOOKS`, with its ratio, if the recording may end.
         """
         self._create, self._wall, self._is_clear = create, wall, is_clear
         self._invoke = create()
@@ -164,7 +167,8 @@ class EpochSetup:
         return (self._invoke,), {}
 
     def _renew(self) -> None:
-        if len(self.starts) == EARLY_EPOCHS and self._is_clear():
+        room = EARLY_LOOKS.get(len(self.starts))
+        if room and self._is_clear(room):
             raise RecordingEnded
         self._invoke = self._create()
         for _ in range(1 + self._pace.warm_ups):
@@ -245,7 +249,10 @@ def budget_rule(statistics: LatencyStatistics) -> Rule:
 
 def _ruling(statistics: LatencyStatistics, budget: float) -> Ruling:
     floor, allowed = text(statistics.floor, Unit.SECONDS), text(budget, Unit.SECONDS)
-    is_clear = statistics.epochs >= EARLY_EPOCHS and CLEAR * statistics.median <= budget
+    is_clear = any(
+        statistics.epochs >= epochs and room * statistics.median <= budget
+        for epochs, room in EARLY_LOOKS.items()
+    )
     if statistics.elapsed < RECORDING_SECONDS and not is_clear:
         note = f"recorded for only {statistics.elapsed:.2f} s of {RECORDING_SECONDS:g} s"
         return Ruling(outcome=Outcome.INCONCLUSIVE, note=note)

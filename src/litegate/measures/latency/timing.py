@@ -195,10 +195,10 @@ def garbage_collection_off() -> Iterator[None]:
             gc.enable()
 
 
-_QUICK_SECONDS = 0.05
-"""Seconds to time each artifact for, in all: enough to rank recipes in a table, at a noise of a few
-per cent. Every artifact in the table costs it, so longer would slow runs for a number that no
-verdict reads."""
+_QUICK_SECONDS = 0.015
+"""Seconds to time each artifact for, in all, so that a small one has seven turns: enough to rank
+recipes in a table, at a noise of a few per cent. Every artifact in the table costs it, so longer
+would slow runs for a number that no verdict reads."""
 _QUICK_ROUNDS = 3
 """The fewest rounds, so that a slow artifact has a median too."""
 

@@ -1,7 +1,7 @@
 """Search a model's input domain for inputs whose outputs break a property.
 
-Hypothesis searches the domain, starting with its ends and inputs that saturate, and shrinks what it
-finds. The search is seeded: it is the same in every run of the same code.
+The search starts with the ends of the domain and inputs that saturate, then draws random inputs. It
+is seeded: it is the same in every run of the same code. Hypothesis shrinks what is found.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
+from random import Random
 from typing import Any, final
 
 import numpy as np
@@ -27,12 +27,12 @@ from litegate.measures.properties.outputs import (
     out_of_range,
 )
 from litegate.measures.properties.probe import ORDER, ROWS, Probe, Raw, Sample
-from litegate.measures.properties.strategies import Pattern, extremes, families
+from litegate.measures.properties.strategies import Pattern, extremes, families, random_patterns
 from litegate.spec import Artifact, by_input
 from litegate.spec.runtimes import XNNPACK
 
 EXAMPLES = 100
-"""Inputs that are tried for each property, besides the extremes; hypothesis's own default.
+"""Random inputs that are tried for each property, besides the extremes.
 
 A violation that 3 % of the inputs show is found in 95 % of such searches; more inputs find rarer
 ones, and each costs invocations, also in every run that finds nothing."""
@@ -167,13 +167,10 @@ class _BrokenError(Exception):
 def _search(probe: Probe, prop: Property, examples: int) -> tuple[int, _BrokenError | None]:
     """Return the number of inputs tried, and the simplest inputs found that break the property.
 
-    Extremes come first, then generated inputs. If any breaks the property, hypothesis searches one
+    Extremes come first, then random inputs. If any breaks the property, hypothesis searches one
     kind of pattern after another: the first kind with a violation is the simplest one, and it
     shrinks within it.
     """
-    # Late, here and below: hypothesis is slow to import, and only checks of properties need it.
-    from hypothesis.errors import Flaky
-
     tried = 0
     broken: list[_BrokenError] = []
 
@@ -188,26 +185,22 @@ def _search(probe: Probe, prop: Property, examples: int) -> tuple[int, _BrokenEr
     with suppress(_BrokenError):
         for inputs in _extreme_inputs(prop):
             check(inputs)
-        for pair in _generated_pairs(*probe.canvas.sizes, examples):
+        for pair in _random_pairs(*probe.canvas.sizes, examples):
             check(pair[: prop.inputs])
     if broken:
+        # Late, here and below: hypothesis is slow to import, and only violations need it.
+        from hypothesis.errors import Flaky
+
         with suppress(_BrokenError, Flaky):
             for search in _searches(probe.canvas.sizes, prop.inputs, _EFFORT * examples, check):
                 search()
     return tried, broken[-1] if broken else None
 
 
-@lru_cache(maxsize=8)  # one for each shape of input among the models; each keeps some pairs
-def _generated_pairs(size: int, samples: int, examples: int) -> tuple[tuple[Pattern, Pattern], ...]:
-    """Return pairs of inputs as hypothesis generates them, the simplest kind first.
-
-    They depend on the size of an input and on the number of samples alone, so that all properties
-    share them: generating an input takes longer than a small network takes to answer it.
-    """
-    pairs: list[Any] = []
-    for search in _searches((size, samples), 2, examples, pairs.append):
-        search()
-    return tuple(pairs)
+def _random_pairs(size: int, samples: int, count: int) -> Iterator[tuple[Pattern, Pattern]]:
+    """Yield random inputs, the simplest kind first, each with another one, of any kind."""
+    patterns = random_patterns(size, samples, count)
+    return zip(patterns, Random(0).sample(patterns, len(patterns)), strict=True)
 
 
 def _searches(

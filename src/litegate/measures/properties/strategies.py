@@ -1,6 +1,6 @@
 """Draw inputs from a domain; a few small numbers describe each input, so that it shrinks well.
 
-Imports hypothesis late: it is slow to import, and only checks of properties need it.
+Imports hypothesis late: it is slow to import, and only a violation, which it shrinks, needs it.
 
 A pattern draws a whole sample, however large, from one or two levels between the smallest and the
 largest value of the domain, and describes it in words.
@@ -8,8 +8,9 @@ largest value of the domain, and describes it in words.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from random import Random
 from typing import TYPE_CHECKING, Any, Protocol, final
 
 import numpy as np
@@ -22,6 +23,10 @@ TOP = 255
 """The level of the domain's largest value; level 0 is the smallest value.
 
 As many levels as an 8-bit input has, so that a level suits images and int8 inputs."""
+_WIDEST = 64
+"""Width of the widest stripes; wider ones would fill a small input whole, as Constant does."""
+_SEEDS = 2**16
+"""Number of seeds: far more noises than are tried, and a message shows a short number."""
 HOT = 4
 """Most single values that stand out from a background: a message lists each of them, and hypothesis
 shrinks few values faster than many."""
@@ -188,6 +193,31 @@ def extremes() -> Sequence[Pattern]:
     )
 
 
+def random_patterns(size: int, samples: int, count: int) -> tuple[Pattern, ...]:
+    """Draw `count` patterns, the same ones every time, as many of each kind, the simplest first.
+
+    `size` and `samples` as for `families`. Hypothesis would take a millisecond for each, and would
+    choose them by the constants of all loaded modules, so by what else is checked in the run.
+    """
+    random = Random(0)
+
+    def level() -> int:
+        return random.choice((0, TOP)) if random.random() < 0.5 else random.randint(0, TOP)
+
+    def hot() -> Hot:
+        places = random.sample(range(size), random.randint(1, min(HOT, size)))
+        return Hot(level(), tuple((place, level()) for place in places))
+
+    kinds: tuple[Callable[[], Pattern], ...] = (
+        lambda: Constant(level()),
+        hot,
+        lambda: Stripes(level(), level(), random.randint(1, _WIDEST)),
+        lambda: Perturbed(random.randrange(samples), level(), random.randrange(_SEEDS)),
+        lambda: Noise(random.randrange(_SEEDS), ends=random.random() < 0.5),
+    )
+    return tuple(kinds[number * len(kinds) // count]() for number in range(count))
+
+
 def families(size: int, samples: int) -> tuple[SearchStrategy[Pattern], ...]:
     """Return a strategy for each kind of pattern, the simplest kind first; low levels first.
 
@@ -196,16 +226,14 @@ def families(size: int, samples: int) -> tuple[SearchStrategy[Pattern], ...]:
     from hypothesis import strategies as st
 
     level = st.sampled_from((0, TOP)) | st.integers(0, TOP)
-    # 65,536 seeds: far more noises than are tried, and a message shows a short number.
-    place, seed = st.integers(0, size - 1), st.integers(0, 2**16)
+    place, seed = st.integers(0, size - 1), st.integers(0, _SEEDS - 1)
     spots = st.lists(
         st.tuples(place, level), min_size=1, max_size=HOT, unique_by=lambda spot: spot[0]
     )
     return (
         st.builds(Constant, level),
         st.builds(Hot, level, spots.map(tuple)),
-        # Wider stripes would fill a small input whole, as Constant does.
-        st.builds(Stripes, level, level, st.integers(1, 64)),
+        st.builds(Stripes, level, level, st.integers(1, _WIDEST)),
         st.builds(Perturbed, st.integers(0, samples - 1), level, seed),
         st.builds(Noise, seed, ends=st.booleans()),
     )
