@@ -1,5 +1,6 @@
 """Counts in docs/explanation/performance.md: artifacts are evaluated, splits read once."""
 
+import gc
 from collections import Counter
 from fractions import Fraction
 
@@ -83,3 +84,16 @@ def test_answers_are_read_from_the_store_except_in_ci(project, monkeypatch, eval
     assert project.run(*chosen).ret == 0
     assert set(evaluations.values()) == again
     assert set(evaluations) == (first if ci else set())
+
+
+def test_the_collector_skips_what_a_run_of_the_checks_needs(project, monkeypatch):
+    """Until the process ends; the next run in it first lets go of what the last one froze."""
+    calls = []
+    for name in ("freeze", "unfreeze"):
+        monkeypatch.setattr(gc, name, lambda name=name: calls.append(name))
+    project.model(BUDGET).check("require(candidate is not None)")
+    project.run(project.pytester.makepyfile("def test_other(): pass"))
+    assert calls == []
+    project.run()
+    project.run()
+    assert calls == ["unfreeze", "freeze"] * 2
