@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from litegate.core.errors import MeasurementError
@@ -29,9 +30,11 @@ def window_scores(outputs: NDArray[Any], detector: Detector, period: float) -> S
     window = detector.window_frames(period)
     scores = _scores(outputs, detector)
     if window > 1:
-        sums = np.concatenate([[0.0], np.cumsum(scores)])
         means = np.full(len(scores), -np.inf)
-        means[window - 1 :] = (sums[window:] - sums[:-window]) / window
+        if len(scores) >= window:
+            # Not differences of a running sum, whose rounding errors add up over hours: a score
+            # that stays exactly at the threshold would miss it.
+            means[window - 1 :] = sliding_window_view(scores, window).mean(axis=1)
         return means
     return scores
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from litegate.core.errors import MeasurementError
 from litegate.data.disk_arrays import in_parts
-from litegate.spec import Samples, by_input
+from litegate.spec import Samples, Sequences, by_input
 
 
 def demand_finite(samples: Samples, subject: str, part: Samples) -> None:
@@ -18,16 +18,22 @@ def demand_finite(samples: Samples, subject: str, part: Samples) -> None:
         with np.errstate(over="ignore", invalid="ignore"):
             probably_finite = np.isfinite(array.sum())  # one pass; a sum may overflow
         if not (probably_finite or np.isfinite(array).all()):
-            raise _not_finite(dict(by_input(samples))[name], name, subject)
+            raise _not_finite(samples, name, subject)
 
 
-def _not_finite(array: NDArray[Any], name: str, subject: str) -> MeasurementError:
+def _not_finite(samples: Samples, name: str, subject: str) -> MeasurementError:
+    array: NDArray[Any] = dict(by_input(samples))[name]
     finite = [np.isfinite(part).reshape(len(part), -1).all(axis=1) for part in in_parts(array)]
     broken = ~np.concatenate(finite)
     where = f" in the input {name}" if name else ""
+    first, unit = f"sample {broken.argmax()}", "samples"
+    if isinstance(samples, Sequences):
+        sequence = int(np.searchsorted(samples.stops, broken.argmax(), "right"))
+        frame = broken.argmax() - samples.starts[sequence]
+        first, unit = f"frame {frame} of sequence {sequence}", "frames"
     return MeasurementError(
-        f"{int(broken.sum()):,} of {len(array):,} samples of {subject} contain NaN or infinity",
-        expected="finite samples",
-        got=f"sample {int(broken.argmax())}{where} of the evaluation split is the first",
+        f"{int(broken.sum()):,} of {len(array):,} {unit} of {subject} contain NaN or infinity",
+        expected=f"finite {unit}",
+        got=f"{first}{where} of the evaluation split is the first",
         remedy="correct the data or their preprocessing, and build again",
     )

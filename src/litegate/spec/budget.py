@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import Field, dataclass, field, fields
 from fractions import Fraction
 from typing import Any, final
@@ -312,9 +313,10 @@ def check_limit(owner: str, name: str, unit: Unit, limit: object) -> None:
         return
     is_number = isinstance(limit, int | float | Fraction) and not isinstance(limit, bool)
     if unit is Unit.RATIO:
-        if not is_number:
+        # Not NaN, infinite, or an integer that no float holds: times are floats.
+        if not is_number or not abs(limit) <= sys.float_info.max:  # type: ignore[arg-type]
             raise ConfigError(
-                f"{owner}({name}=...) must be a plain number (a ratio)", got=repr(limit)
+                f"{owner}({name}=...) must be a plain number (a ratio)", got=f"{limit!r:.40}"
             )
         return
     if unit is Unit.COUNT:

@@ -23,6 +23,7 @@ from litegate.measures.metrics.streaming import detector_notes
 from litegate.measures.overview import recipe_notes
 from litegate.measures.statistics.proportions import clopper_pearson
 from litegate.measures.statistics.rates import poisson_limits
+from litegate.runtimes.detection import window_scores
 from litegate.runtimes.inference import predict
 from litegate.spec import (
     Budget,
@@ -317,6 +318,40 @@ def test_what_cannot_be_measured(sound):
         metric_value(artifact(sound, split=replace(split, x=split.x[:0])), ACCEPTS)
     with pytest.raises(MeasurementError, match="are not sequences of frames"):
         metric_value(artifact(sound), ACCEPTS)
+
+
+@pytest.mark.parametrize(("place", "sequence", "frame"), [(4, 0, 4), (59, 0, 59), (60, 1, 0)])
+def test_what_is_not_finite_names_its_sequence(sound, place, sequence, frame):
+    """Frames that are NaN, and outputs that overflow."""
+    split = recordings([], count=3)
+    message = f"1 of 180 frames of .*\n.*\n.*frame {frame} of sequence {sequence} of"
+    with pytest.raises(MeasurementError, match=message):
+        metric_value(artifact(sound, split=_with_frame(split, place, np.nan)), ACCEPTS)
+    large = _with_frame(split, place, 3e38)
+    with pytest.raises(MeasurementError, match=f"in sequence {sequence} are NaN or infinite"):
+        metric_value(artifact(scaled(100), split=large), ACCEPTS)
+
+
+def _with_frame(split, place, value):
+    frames = np.array(split.x.frames)
+    frames[place] = value
+    return replace(split, x=Sequences(frames, split.x.starts, split.x.stops))
+
+
+@pytest.mark.parametrize("hours", [1, 10])
+def test_a_score_that_stays_at_the_threshold_reaches_it_for_hours(hours):
+    """A window after a loud one and many of other heights is as exact as the first."""
+    scores = np.random.default_rng(1).random(hours * 360_000).astype(np.float32)
+    scores[10] = 3e9
+    scores[-100:] = np.float32(0.7)
+    detector = Detector(threshold=float(np.float32(0.7)), window=ms(500))
+    assert window_scores(scores[:, None], detector, 0.01)[-1] == detector.threshold
+
+
+def test_a_recording_shorter_than_the_window_has_no_score():
+    detector = Detector(threshold=0.5, window=ms(500))
+    scores = window_scores(np.ones((49, 1), np.float32), detector, 0.01)
+    assert (scores == -np.inf).all()
 
 
 FRAMES_RIGHT = metrics.frame_accuracy(threshold=5, least=percent(90), slice_loss=points(1))

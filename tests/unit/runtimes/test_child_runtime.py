@@ -234,7 +234,8 @@ def test_a_program_that_cannot_be_started_is_an_error(tmp_path):
     declare([], tmp_path)
 
 
-def test_two_runs_share_a_device_one_after_the_other(child, monkeypatch, capsys):
+def test_two_runs_share_a_device_one_after_the_other(child, monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))  # no lock of another test's board
     monkeypatch.setattr(program, "_MOST_WAIT", 0.1)
     with child(GOOD), pytest.raises(ArtifactError, match="in use by another run"):
         program.Program("board")

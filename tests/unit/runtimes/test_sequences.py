@@ -114,7 +114,7 @@ def test_infinite_frames_are_named(summing):
     frames = FRAMES.copy()
     frames[4] = np.nan
     broken = replace(split("last"), x=sequences(frames))
-    with pytest.raises(MeasurementError, match="1 of 10 samples"):
+    with pytest.raises(MeasurementError, match="1 of 10 frames"):
         predict(artifact(summing, split=broken))
 
 

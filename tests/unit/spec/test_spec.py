@@ -238,6 +238,14 @@ def test_a_limit_against_a_base_in_another_unit_is_refused(limits):
         Regression(**limits)
 
 
+@pytest.mark.parametrize("name", ["size_ratio", "latency_ratio", "real_time_factor"])
+@pytest.mark.parametrize("ratio", [float("nan"), float("inf"), 10**400, "2", True])
+def test_a_ratio_that_is_no_finite_number_is_refused(name, ratio):
+    with pytest.raises(ConfigError, match=rf"{name}=.*\) must be a plain number") as caught:
+        lg.Budget(**{name: ratio})
+    assert len(str(caught.value)) < 200
+
+
 def test_the_baseline_is_known_where_no_recipe_declares_it():
     """A fine-tuned recipe's reference is another float network, with more epochs."""
 

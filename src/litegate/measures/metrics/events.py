@@ -150,7 +150,7 @@ def _curve(
     for planted, length in zip(audio.planted, x.lengths.tolist(), strict=True):
         start, stop = stop, stop + length
         real = outputs[start:stop].real
-        _demand_finite(real, artifact.name)
+        _demand_finite(real, f"{artifact.name} in sequence {len(wrong[0])}")
         scores = window_scores(real, detector, period)
         for number, threshold in enumerate(thresholds):
             events = event_frames(scores, threshold, refractory)
