@@ -26,14 +26,16 @@ def _not_finite(samples: Samples, name: str, subject: str) -> MeasurementError:
     finite = [np.isfinite(part).reshape(len(part), -1).all(axis=1) for part in in_parts(array)]
     broken = ~np.concatenate(finite)
     where = f" in the input {name}" if name else ""
-    first, unit = f"sample {broken.argmax()}", "samples"
+    n, first = int(broken.sum()), int(broken.argmax())
+    message = f"{n:,} of {len(array):,} samples of {subject} contain NaN or infinity"
+    place = f"sample {first}"
     if isinstance(samples, Sequences):
-        sequence = int(np.searchsorted(samples.stops, broken.argmax(), "right"))
-        frame = broken.argmax() - samples.starts[sequence]
-        first, unit = f"frame {frame} of sequence {sequence}", "frames"
+        sequence = int(np.searchsorted(samples.stops, first, "right"))
+        message = f"{n:,} of {len(array):,} frames of {subject} contain NaN or infinity"
+        place = f"frame {first - samples.starts[sequence]} of sequence {sequence}"
     return MeasurementError(
-        f"{int(broken.sum()):,} of {len(array):,} {unit} of {subject} contain NaN or infinity",
-        expected=f"finite {unit}",
-        got=f"{first}{where} of the evaluation split is the first",
+        message,
+        expected="finite values",
+        got=f"{place}{where} of the evaluation split is the first",
         remedy="correct the data or their preprocessing, and build again",
     )
