@@ -28,7 +28,8 @@ from litegate.cli.new_files import (
     to_do,
     write,
 )
-from litegate.cli.ready_made import ReadyMade, model_file
+from litegate.cli.own_arrays import OwnArrays
+from litegate.cli.ready_made import ReadyMade
 from litegate.core.errors import ConfigError
 from litegate.core.options import OPTIONS, parse
 from litegate.gate.project_settings import pytest_file, settings
@@ -38,7 +39,7 @@ _DEFAULTS = {option.name: option.default for option in OPTIONS}
 _IGNORED = ".litegate/"
 _IMPORTS_LITEGATE = re.compile(r"^\s*(import|from)\s+litegate\b", re.MULTILINE)
 _TENSORFLOW = (
-    'for the example: `pip install "litegate[train]"` (TensorFlow); ready-made .tflite files do '
+    'for the training: `pip install "litegate[train]"` (TensorFlow); ready-made .tflite files do '
     "not need it: docs/how-to/prebuilt.md"
 )
 _INSTALL = (
@@ -80,33 +81,36 @@ def init(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Their samples: an .npz file with x, as the reference takes them, and labels y.",
+            help="An .npz file. Alone: x_train, y_train, x_test and y_test of a network in Keras. "
+            "Of two .tflite files: x, as the reference takes them, and labels y.",
         ),
     ] = None,
 ) -> None:
     """Add an example, checks, a workflow and settings to the project in this folder.
 
-    With --reference, --candidate and --samples, the model file of two ready-made files takes the
-    example's place. In a folder of a larger repository, the workflow is written at the repository's
-    root. No existing file is changed; a line for each says what was written and what is left to do.
+    With --samples alone, the model file of your own arrays takes the example's place, with a small
+    network to replace; with --reference and --candidate that of two ready-made files. In a folder
+    of a larger repository, the workflow is written at the repository's root. No existing file is
+    changed; a line for each says what was written and what is left to do.
     """
-    ready_made = _ready_made(reference, candidate, samples)
-    for line in put(Path.cwd(), models=models, gitlab=gitlab, ready_made=ready_made):
+    own = _own_files(reference, candidate, samples)
+    for line in put(Path.cwd(), models=models, gitlab=gitlab, own=own):
         typer.echo(line)
 
 
-def _ready_made(
+def _own_files(
     reference: Path | None, candidate: Path | None, samples: Path | None
-) -> ReadyMade | None:
-    """Return the files that were given. Raises ConfigError for some of the three options."""
+) -> ReadyMade | OwnArrays | None:
+    """Return the files that were given. Raises ConfigError for a .tflite file without the rest."""
     if reference and candidate and samples:
         return ReadyMade(reference=reference, candidate=candidate, samples=samples)
-    if reference or candidate or samples:
+    if reference or candidate:
         raise ConfigError(
             "two ready-made files need --reference, --candidate and --samples",
-            remedy="give all three, or none for an example that is trained",
+            remedy="give all three, --samples alone to train a network on them, or none for an "
+            "example",
         )
-    return None
+    return OwnArrays(samples=samples) if samples else None
 
 
 def put(
@@ -114,15 +118,15 @@ def put(
     *,
     models: str | None = None,
     gitlab: bool | None = None,
-    ready_made: ReadyMade | None = None,
+    own: ReadyMade | OwnArrays | None = None,
 ) -> Iterator[str]:
     """Write the files that `project` lacks; yield a line for each file, and the next steps.
 
     `models` is the folder of model files; by default the one that is set, or "models". Without
-    `gitlab`, what is there already decides. `ready_made` files are declared instead of the example.
+    `gitlab`, what is there already decides. `own` files are declared instead of the example.
     Raises ConfigError, before anything is written, if the folder of model files holds something
     else or a folder's name cannot stand in a workflow; and if a file cannot be written. Raises as
-    `model_file`, before anything is written, too.
+    `own.model_file`, before anything is written, too.
     """
     project = project.resolve()
     configured = dict(_DEFAULTS) | settings(project)
@@ -133,7 +137,7 @@ def put(
         gitlab = is_on_gitlab(repository_root(project))
     lines = []
     for line in chain(
-        _put_model(project, folder, ready_made),
+        _put_model(project, folder, own),
         _put_checks(project, checks_folder),
         _put_workflow(project, folder, checks_folder, gitlab=gitlab),
         _put_settings(project, folder, configured["litegate_models"]),
@@ -142,7 +146,7 @@ def put(
         lines.append(line)
         yield line
     if any(line.startswith((WROTE, TO_DO)) for line in lines):
-        first = _first_steps(project, folder, checks_folder, ready_made)
+        first = _first_steps(project, folder, checks_folder, own)
         yield from _next_steps(first, lines, gitlab=gitlab)
     else:
         yield f"nothing to do: all files are there; `pytest {checks_folder}/` gates the models"
@@ -194,16 +198,16 @@ def _imports_litegate(file: Path) -> bool:
     return file.suffix == ".py" and _matches(_IMPORTS_LITEGATE, file)
 
 
-def _put_model(project: Path, folder: str, ready_made: ReadyMade | None) -> Iterator[str]:
-    if ready_made:
-        target = project / folder / f"{ready_made.name}.py"
+def _put_model(project: Path, folder: str, own: ReadyMade | OwnArrays | None) -> Iterator[str]:
+    if own:
+        target = project / folder / f"{own.name}.py"
         data = parse(project, {}, settings(project)).data
-        yield write(project, target, model_file(ready_made, project, data))
+        yield write(project, target, own.model_file(project, data))
         return
-    own = sorted(file for file in (project / folder).rglob("*.py") if _imports_litegate(file))
+    there = sorted(file for file in (project / folder).rglob("*.py") if _imports_litegate(file))
     target = project / folder / EXAMPLE
-    if own and target not in own:
-        yield left(project, target, f"an example is not needed, {own[0].name} is there")
+    if there and target not in there:
+        yield left(project, target, f"an example is not needed, {there[0].name} is there")
     else:
         yield write(project, target, template(EXAMPLE))
 
@@ -280,16 +284,19 @@ def _put_gitignore(project: Path) -> Iterator[str]:
 
 
 def _first_steps(
-    project: Path, folder: str, checks: str, ready_made: ReadyMade | None
+    project: Path, folder: str, checks: str, own: ReadyMade | OwnArrays | None
 ) -> list[str]:
     """Return the steps to the first verdict."""
     gates = f"`pytest {checks}/` gates the models of {folder}/"
-    if ready_made:
-        limits = f"name the classes and choose the limits in {folder}/{ready_made.name}.py"
-        return [gates, limits, _INSTALL]
+    steps = [] if find_spec("tensorflow") else [_TENSORFLOW]
+    if own:
+        limits = f"name the classes and choose the limits in {folder}/{own.name}.py"
+        if isinstance(own, ReadyMade):
+            return [gates, limits, _INSTALL]
+        trains = f"`pytest {checks}/` trains the network of {folder}/{own.name}.py and gates it"
+        return [*steps, trains, f"put your own network in its place, {limits}", _INSTALL]
     if not (project / folder / EXAMPLE).exists():
         return [gates, _INSTALL]
-    steps = [] if find_spec("tensorflow") else [_TENSORFLOW]
     return [
         *steps,
         f"`pytest {checks}/` trains the example {folder}/{EXAMPLE} and gates it (a minute)",

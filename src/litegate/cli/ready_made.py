@@ -32,11 +32,13 @@ _DEFAULT = Recipe(
 )
 """The recipe of a candidate for which nothing else is declared."""
 _HEADROOM = 1.05
-"""The limit of the size leaves 5 % to spare: enough for an honest change."""
+"""The limit of the size leaves 5 % to spare: enough for a few honest changes, of which each may
+grow the file by the 1 % of `Regression`."""
 _CLASS_SAMPLES = 60
 """Samples of each class that 5 points take: three samples, as `undecidable_limits` demands."""
 _SHORTEST_NAME = 3
-"""Letters that two files' names must share at their beginning to name the model."""
+"""Letters that two files' names must share at their beginning to name the model: one or two are
+shared by chance, as in `float.tflite` and `final.tflite`."""
 
 
 @final
@@ -53,19 +55,26 @@ class ReadyMade:
         """The model's name: the common beginning of the files' names, else the candidate's."""
         stems = [self.reference.stem, self.candidate.stem]
         common = os.path.commonprefix(stems)  # noqa: RUF071 by characters
-        stem = common if len(common) >= _SHORTEST_NAME else self.candidate.stem
-        name = re.sub(r"\W+", "_", stem, flags=re.ASCII).strip("_").lower()
-        is_usable = name.isidentifier() and not iskeyword(name)
-        return name if is_usable else f"model_{name}".rstrip("_")
+        return identifier(common if len(common) >= _SHORTEST_NAME else self.candidate.stem)
+
+    def model_file(self, project: Path, data: Path | None) -> str:
+        """Return the text of a model file that declares the files, with limits to begin with.
+
+        `data` is the folder that is searched first for data sets. Raises ArtifactError,
+        DataUnavailable or DataError for a file that cannot be read, and ConfigError if it takes
+        more than the files to declare them.
+        """
+        return _model_file(self, project, data)
 
 
-def model_file(files: ReadyMade, project: Path, data: Path | None) -> str:
-    """Return the text of a model file that declares the files, with limits to begin with.
+def identifier(stem: str) -> str:
+    """Return a file's stem as the name of a model."""
+    name = re.sub(r"\W+", "_", stem, flags=re.ASCII).strip("_").lower()
+    is_usable = name.isidentifier() and not iskeyword(name)
+    return name if is_usable else f"model_{name}".rstrip("_")
 
-    `data` is the folder that is searched first for data sets.
-    Raises ArtifactError, DataUnavailable or DataError for a file that cannot be read, and
-    ConfigError if it takes more than the files to declare them.
-    """
+
+def _model_file(files: ReadyMade, project: Path, data: Path | None) -> str:
     candidate = read(files.candidate)
     reference = parse(read(files.reference), subject=str(files.reference))
     inputs, outputs = (graph_ports(reference, side) for side in ("inputs", "outputs"))
@@ -84,7 +93,7 @@ def model_file(files: ReadyMade, project: Path, data: Path | None) -> str:
         *_file("candidate", files.candidate, project),
         *([f"    {kind},"] if kind else []),
         "    data=lg.datasets.npz(",
-        f"        {_path(files.samples, root)},",
+        f"        {path_code(files.samples, root)},",
         *_data(samples, classes),
         "    ),",
         "    budget=lg.Budget(",
@@ -136,7 +145,7 @@ def _chosen(file: Path, port: Tensor, classes: int) -> dict[str, tuple[str, Arra
             remedy=f"rename or reshape the arrays, or {_BY_HAND}",
         )
     x = arrays[samples[0]]
-    _check_finite(file, x)
+    check_finite(file, x)
     labels = [
         it
         for it, array in arrays.items()
@@ -149,7 +158,8 @@ def _chosen(file: Path, port: Tensor, classes: int) -> dict[str, tuple[str, Arra
     return {argument: (name, arrays[name]) for argument, name in chosen.items()}
 
 
-def _check_finite(file: Path, samples: Array) -> None:
+def check_finite(file: Path, samples: Array) -> None:
+    """Raise DataError for samples of `file` that are not finite numbers."""
     if not (samples.size and samples.dtype.kind in "iufb" and np.isfinite(samples).all()):
         raise DataError(
             f"the samples of {file} are not numbers, or not all finite",
@@ -171,21 +181,22 @@ def _check_labels(file: Path, labels: Array, classes: int) -> None:
 
 def _data(samples: Mapping[str, tuple[str, Array]], classes: int) -> Iterator[str]:
     """Yield the arguments of `npz`."""
-    yield from (f"        {argument}={_text(name)}," for argument, (name, _) in samples.items())
+    yield from (f"        {argument}={code(name)}," for argument, (name, _) in samples.items())
     digests = {f"{it}_test": array_digest(array) for it, (_, array) in samples.items()}
     yield from (f"    {line}" for line in digests_code(digests).splitlines() if line)
-    yield f"        domain={_domain(samples['x'][1])},  # what the device can produce"
+    yield f"        domain={domain_of(samples['x'][1])},  # what the device can produce"
     if "y" in samples:
         numbers = " ".join(map(str, range(classes)))
         yield f'        classes=tuple("{numbers}".split()),  # names, in the order of the outputs'
 
 
-def _domain(samples: Array) -> str:
+def domain_of(*samples: Array) -> str:
     """Return the range of the samples' type, or of their values, to whole numbers outwards."""
-    if samples.dtype.kind in "iu" and samples.dtype.itemsize == 1:
-        limits = np.iinfo(samples.dtype)
+    if samples[0].dtype.kind in "iu" and samples[0].dtype.itemsize == 1:
+        limits = np.iinfo(samples[0].dtype)
         return f"({limits.min}, {limits.max})"
-    low, high = floor(samples.min()), ceil(samples.max())
+    low = floor(min(array.min() for array in samples))
+    high = ceil(max(array.max() for array in samples))
     return f"({low}, {max(high, low + 1)})"
 
 
@@ -207,7 +218,7 @@ def _limits(size: int, labels: tuple[str, Array] | None, classes: int) -> Iterat
 
 def _file(argument: str, file: Path, project: Path) -> Iterator[str]:
     """Yield an argument of `prebuilt`; a file that no commit of the project has gets a digest."""
-    path = _path(file, project)
+    path = path_code(file, project)
     if file.resolve().is_relative_to(project) and not is_ignored(file):
         yield f"    {argument}={path},"
         return
@@ -217,10 +228,11 @@ def _file(argument: str, file: Path, project: Path) -> Iterator[str]:
     yield "    ),"
 
 
-def _path(file: Path, root: Path) -> str:
-    return _text(Path(os.path.relpath(file.resolve(), root.resolve())).as_posix())
+def path_code(file: Path, root: Path) -> str:
+    """Return the code of a file's path, relative to a folder."""
+    return code(Path(os.path.relpath(file.resolve(), root.resolve())).as_posix())
 
 
-def _text(text: str) -> str:
-    """Return a string's code, in double quotes unless it contains one."""
+def code(text: str) -> str:
+    """Return the code of a string, in double quotes unless it contains one."""
     return repr(text) if '"' in text or "\\" in text else f'"{text}"'

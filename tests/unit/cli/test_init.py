@@ -52,7 +52,7 @@ def test_an_empty_folder_is_made_ready(tmp_path):
 def test_without_tensorflow_the_first_step_installs_it(tmp_path, monkeypatch):
     monkeypatch.setattr(sys.modules[put.__module__], "find_spec", lambda _name: None)
     *_, first, second, _, _, _ = put(tmp_path)
-    assert 'next:  1. for the example: `pip install "litegate[train]"` (TensorFlow)' in first
+    assert 'next:  1. for the training: `pip install "litegate[train]"` (TensorFlow)' in first
     assert "ready-made .tflite files do not need it" in first
     assert "2. `pytest checks/`" in second
 
