@@ -30,7 +30,7 @@ import litegate.mutation.faults
 import litegate.testing
 from litegate.cli import app
 from litegate.cli.github import COMMANDS
-from litegate.core.option import Option
+from litegate.core.option_table import Option
 from litegate.core.options import OPTIONS
 from litegate.mutation.faults import Expect, Fault
 from litegate.mutation.faults.catalogue import shipped_faults

@@ -12,7 +12,7 @@ import pytest
 from projects import BareProject
 
 from litegate.data.digests import array_digest
-from litegate.runtimes.child_pool import ChildPool
+from litegate.runtimes.child_processes import ChildPool
 from litegate.runtimes.child_runtime import SAMPLES, ChildRuntime
 from litegate.runtimes.inference import all_outputs
 from litegate.runtimes.litert import Runner

@@ -118,7 +118,7 @@ def test_loosening_is_seen(loosened):
     done.stdout.fnmatch_lines(["FAIL*tiny*weakened limits*"])
 
 
-TWO_FACED = "lg.kib(9 if 'describe' in __import__('sys').argv[0] else 10)"
+TWO_FACED = "lg.kib(9 if 'declaration' in __import__('sys').argv[0] else 10)"
 REPLACED = """
 from litegate.regression import weakening
 weakening.weakenings = lambda base, head: ()

@@ -18,13 +18,16 @@ _TIMEOUT = 4.0
 """Seconds for one request without its bytes. With the retry below an unreachable store costs less
 than 10 s; obstore's own defaults are 30 s a request and 3 minutes of retries."""
 _RETRY_TIMEOUT = 6.0
-"""Seconds after which a failed request is not tried again."""
+"""Seconds after which a failed request is not tried again: with `_TIMEOUT` less than 10 s."""
+_RETRIES = 2
+"""Tries after the first, which outlast a dropped connection; obstore's own are ten."""
 _SLOWEST = 128 << 10
 """Bytes a second below which a transfer is given up: 1 Mbit/s, less than any usable line."""
 PAGE = 1000
 """Paths of one request for a list, as S3 limits it."""
 _LONGEST = 3600.0
-"""Seconds for one download; a slow one is given up earlier."""
+"""Seconds for one download; one below `_SLOWEST` is given up earlier. At that speed an hour is
+470 MB, more than a file of a store has."""
 
 
 class BucketError(Exception):
@@ -115,6 +118,7 @@ class Bucket:
 
         size = content.stat().st_size if isinstance(content, Path) else len(content)
         seconds = _TIMEOUT + size / _SLOWEST
+        # obstore's timeout includes the bytes, so a large upload needs a client of its own.
         client = self._requests if size < _SLOWEST else self._open(seconds, seconds)
         try:
             with _errors():
@@ -153,7 +157,7 @@ class Bucket:
             # Options given here replace those that obstore reads from the environment.
             "allow_http": _is_set("AWS_ALLOW_HTTP") or _is_set("AZURE_ALLOW_HTTP"),
         }
-        retry = {"max_retries": 2, "retry_timeout": timedelta(seconds=_RETRY_TIMEOUT)}
+        retry = {"max_retries": _RETRIES, "retry_timeout": timedelta(seconds=_RETRY_TIMEOUT)}
         with _errors():
             return from_url(self.url, client_options=options, retry_config=retry)
 
@@ -178,6 +182,7 @@ def _at_least_slowest(chunks: Iterator[bytes]) -> Iterator[bytes]:
     with _errors():
         for chunk in chunks:
             size += len(chunk)
+            # Twice: before the first bytes, and in one pause, each may take a request's time.
             if time.monotonic() - start > 2 * _TIMEOUT + size / _SLOWEST:
                 raise BucketError(f"slower than {_SLOWEST:,} B/s")
             yield bytes(chunk)

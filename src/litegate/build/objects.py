@@ -25,7 +25,8 @@ DIGEST = re.compile(r"[0-9a-f]{64}")
 _LINK_ABOVE = 64 << 20
 """Staged files above this size in bytes are hard-linked: a copy costs seconds and disk space.
 
-Smaller ones are copied all the same: a copy cannot be damaged through its staged file.
+Smaller ones are copied all the same: a copy cannot be damaged through its staged file, and 64 MiB
+take a slow disk less than a second.
 """
 
 

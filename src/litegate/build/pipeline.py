@@ -245,7 +245,8 @@ class Pipeline:
         return artifact
 
     def _store_prebuilt(self, model: Model, recipe: str) -> Artifact:
-        # The split first, as in `_put`.
+        # The split before the artifact, as in `ChildBuilder._put`: a run that is killed between
+        # must not leave an artifact that has nothing to be judged on.
         self.external_files.store_split(model.data, self.split_key(model))
         key = self.key(model, recipe)
         self.external_files.store_file(model.prebuilt[recipe], key)

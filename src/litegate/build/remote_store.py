@@ -35,7 +35,10 @@ MOST_MANIFEST_BYTES = 1 << 20
 CopyObject = Callable[[str, Path], bool]
 """Copies a sound object from another place to a path; returns False if that place has none."""
 _ATTEMPTS = 3
-"""Tries of one write, if other processes write or prune the same path meanwhile."""
+"""Tries of one write, if other processes write or prune the same path meanwhile.
+
+One that loses twice is very unlikely; without an end, a server that answers wrongly would keep the
+run for ever."""
 
 
 def object_path(digest: str) -> str:
@@ -195,6 +198,7 @@ class RemoteStore:
             return True
         with self._failures("write"):
             self._demand_conditional_puts()
+            # The manifest last: whoever finds it finds its files, whenever this process is killed.
             for digest in dict.fromkeys(manifest.files.values()):
                 self._upload_object(digest, path_of(digest))
             path, content = manifest_path(group, manifest.key), self._encoded(group, manifest)
@@ -231,6 +235,7 @@ class RemoteStore:
     ) -> tuple[Manifest, dict[str, Path]]:
         """Get the files that a manifest lists. Raises StoreCorrupt if it must not be used."""
         manifest = parse_manifest(content, key, manifest_path(group, key))
+        # Before its files: nothing is downloaded that nobody signed.
         if self.public_key and not is_signed(group, manifest, self.public_key):
             raise StoreCorrupt("not signed with the key of litegate_store_public_key")
         files = {name: folder / digest for name, digest in manifest.files.items()}

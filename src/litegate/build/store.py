@@ -44,7 +44,8 @@ __all__ = ["ANSWERS", "BUILDS", "EVALUATIONS", "Store"]
 
 _Content = TypeVar("_Content", bytes, Path)
 _ATTEMPTS = 3
-"""Tries to share an entry, if other machines replace or prune it meanwhile."""
+"""Tries to share an entry, if other machines replace or prune it meanwhile; as in
+`remote_store`."""
 _WHOLE = "store"
 """Lock of the whole store while entries are added or removed.
 
@@ -174,6 +175,7 @@ class Store:
 
     def _write(self, group: str, key: str, files: Mapping[str, Path], stem: str) -> None:
         with self.lock([_WHOLE], lambda: None):
+            # The manifest last: whoever finds it finds its files, whenever this process is killed.
             digests = {name: self._objects.add(path) for name, path in files.items()}
             manifest = Manifest(key=key, stem=stem, files=digests)
             self._objects.write(self.manifest_path(group, key), manifest.encode())
@@ -282,7 +284,8 @@ class Store:
         return self._objects.paths()
 
     def _folder(self, name: str) -> Path:
-        """Return a folder of the store; create the store, its marker first, if it is new."""
+        """Return a folder of the store; create the store if it is new."""
+        # The marker first: without it, another process would refuse the folder as none of a store.
         if not demand_store(self.root):
             mark(self.root)
         return self._objects.folder(name)

@@ -14,8 +14,8 @@ from litegate.build.store import ANSWERS, Store
 from litegate.core.digests import digest_of
 from litegate.core.errors import LitegateError
 from litegate.data.disk_arrays import open_array
+from litegate.runtimes.answered_samples import Indices
 from litegate.runtimes.inference import use_stored
-from litegate.runtimes.known_answers import Indices
 from litegate.runtimes.litert import instruction_set
 from litegate.runtimes.outputs import Outputs
 from litegate.runtimes.runtime import key_parts

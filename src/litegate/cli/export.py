@@ -14,7 +14,7 @@ from litegate.cli.common import declared_model
 from litegate.core.errors import ConfigError
 from litegate.core.files import write_atomically
 from litegate.gate.acceptance import demand_accepted, not_judged, read_report
-from litegate.gate.collect import Check, collect
+from litegate.gate.collect_only import Check, collect
 from litegate.gate.session import GateSession
 from litegate.gate.state import Gate
 from litegate.regression.source_digests import sources_digest

@@ -51,14 +51,15 @@ def post(body: str, repository: str, number: int, folder: str = "") -> None:
     mark = _mark(folder)
     marked = {"body": f"{mark}\n{body}"}
     ours = [comment for comment in _paginated(comments) if _is_ours(comment, mark)]
-    if ours:
+    if ours:  # the last, which a reader sees; there are several only after two runs at once
         _api("PATCH", f"repos/{repository}/issues/comments/{int(ours[-1]['id'])}", body=marked)
     else:
         _api("POST", comments, body=marked)
 
 
 def _mark(folder: str) -> str:
-    # Hashed: the folder's name comes from a report, which could end the comment's mark early.
+    # Hashed: the folder's name comes from a report, which could end the comment's mark early. 64
+    # bits of a hash do not collide by accident.
     return _MARK.format(f" {sha256(folder.encode()).hexdigest()[:16]}" if folder else "")
 
 

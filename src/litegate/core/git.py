@@ -177,6 +177,8 @@ def tracked_files(folder: Path) -> list[str]:
 
 def _tracked(folder: Path, name: str) -> list[str]:
     """List the files of the index below a path, relative to `folder`."""
+    # Literal, since a * or a [ in a folder's name would be a pattern; -z, since git quotes unusual
+    # names otherwise.
     files = _git(folder, "--literal-pathspecs", "ls-files", "-z", "--", name) or ""
     return [file for file in files.split("\0") if file]
 
@@ -200,7 +202,8 @@ def worktree(project: Path, commit: Commit) -> Iterator[Path]:
     path_in_repository = project.resolve().relative_to(repository_root(project).resolve())
     with tempfile.TemporaryDirectory(prefix="litegate-base-") as folder:
         tree = Path(folder).resolve() / "tree"
-        completed = _run(project, "worktree", "add", "--detach", "--force", str(tree), commit.sha)
+        # Detached, so that no branch is made or taken.
+        completed = _run(project, "worktree", "add", "--detach", str(tree), commit.sha)
         if completed.exit_code:
             raise ConfigError(
                 f"git cannot check out the base {commit.short}", got=completed.stderr.strip()

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any, final
 
 from litegate.core.errors import ConfigError
-from litegate.core.option import Option
-from litegate.core.option_table import OPTIONS
+from litegate.core.option_table import OPTIONS, Option
 
 __all__ = ["OPTIONS", "GateOptions", "parse"]
 

@@ -17,7 +17,7 @@ _BYTES = 16
 
 Longer ones only cost memory and sorting; with eight bytes a collision could be searched for."""
 _FRAMES = 4096
-"""Frames of a sequence that are read at once, which bounds the memory."""
+"""Frames of a sequence that are read at once, which bounds the memory: 0.7 MB for 40 features."""
 Digests = NDArray[np.void]
 """16 bytes for each input of a sample, shape (n,)."""
 

@@ -10,7 +10,7 @@ import pytest
 from litegate.core.errors import LitegateError
 from litegate.core.escaping import plain
 from litegate.gate.checks.coverage import limit_coverage
-from litegate.gate.checks.items import (
+from litegate.gate.checks.pytest_items import (
     CASE,
     METRIC,
     RUNTIME,
@@ -23,7 +23,7 @@ from litegate.gate.checks.items import (
     requirement_of,
     requires,
 )
-from litegate.gate.incomplete_runs import shown_models
+from litegate.gate.fail_closed import shown_models
 from litegate.gate.invocation import looks
 from litegate.gate.state import PLAN, ROLES, Gate, Plan
 from litegate.runtimes.runtime import missing

@@ -10,7 +10,7 @@ import pytest
 from litegate.core.errors import LitegateError
 from litegate.core.escaping import plain
 from litegate.core.git import prefix
-from litegate.gate import incomplete_runs
+from litegate.gate import fail_closed
 from litegate.gate.checks.next_steps import run_steps
 from litegate.gate.checks.reproduce import run_command
 from litegate.gate.conclusion import conclude
@@ -60,16 +60,16 @@ def finish(gate: Gate, session: pytest.Session) -> None:
 def _has_only_shown_models(gate: Gate, session: pytest.Session) -> bool:
     """Return True if pytest found no check to run because no model has a gated recipe."""
     is_empty = session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED
-    return is_empty and not gate.recorder.offered and incomplete_runs.only_shows(gate.session)
+    return is_empty and not gate.recorder.offered and fail_closed.only_shows(gate.session)
 
 
 def _settle(gate: Gate, session: pytest.Session) -> None:
     """Record what the run failed to judge; make exit status and verdict both good, or neither."""
     recorder, run, base = gate.recorder, gate.recorder.run, gate.base
     ended_well = session.exitstatus == pytest.ExitCode.OK
-    recorder.add_errors(incomplete_runs.silences(recorder, ended_well=ended_well))
+    recorder.add_errors(fail_closed.silences(recorder, ended_well=ended_well))
     recorder.add_errors(
-        incomplete_runs.nothing_gated(gate.session, run, has_run=bool(recorder.reported))
+        fail_closed.nothing_gated(gate.session, run, has_run=bool(recorder.reported))
     )
     recorder.add_errors(_waiver_errors(gate))
     recorder.add_errors(
@@ -81,7 +81,7 @@ def _settle(gate: Gate, session: pytest.Session) -> None:
     )
     if base and base.models and recorder.offered and gate.is_asked_for_all():
         recorder.add_errors(
-            incomplete_runs.unreported_weakening(gate.session, run, gate.weakened_limits)
+            fail_closed.unreported_weakening(gate.session, run, gate.weakened_limits)
         )
     run.notes += gate.subset_notes()
     if not ended_well and recorder.silent:
@@ -89,7 +89,7 @@ def _settle(gate: Gate, session: pytest.Session) -> None:
     good = run.verdict in (("pass",) if run.strict else ("pass", "inconclusive"))
     if good and not ended_well:
         why = str(session.shouldfail or session.shouldstop or "")
-        recorder.add_errors([incomplete_runs.bad_end(recorder, int(session.exitstatus), why)])
+        recorder.add_errors([fail_closed.bad_end(recorder, int(session.exitstatus), why)])
     elif not good and (ended_well or not recorder.reported):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

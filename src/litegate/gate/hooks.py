@@ -12,8 +12,8 @@ import pytest
 
 from litegate.core.options import GateOptions
 from litegate.gate import collection
-from litegate.gate.checks import fixtures, skipped_checks, verdicts
-from litegate.gate.checks.items import cases_of, fixtures_of
+from litegate.gate.checks import fixtures, suppressed_checks, verdicts
+from litegate.gate.checks.pytest_items import cases_of, fixtures_of
 from litegate.gate.finish import finish
 from litegate.gate.invocation import looks, narrow_times
 from litegate.gate.state import GATE, HEAD, Gate
@@ -59,13 +59,15 @@ class GateHooks:
         """Run each check once for each model, or for each gated recipe of each model."""
         collection.parametrize(self.gate, metafunc)
 
+    # A wrapper: the report must exist first.
     @pytest.hookimpl(wrapper=True)
     def pytest_make_collect_report(
         self, collector: pytest.Collector
     ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
         """Refuse a file of checks in which one test hides another; mark litegate's own errors."""
-        report = skipped_checks.refuse_hidden(self.gate, collector, (yield))
+        report = suppressed_checks.refuse_hidden(self.gate, collector, (yield))
         if report.failed and report.longreprtext in self.gate.recorder.refusals:
+            # pytest's reports have no field for it; pytest-xdist sends what is in their `__dict__`.
             report.__dict__["litegate"] = {"is_own": True}
         return report
 
@@ -133,8 +135,9 @@ class GateHooks:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Skip or refuse a latency check that cannot be measured here."""
-        skipped_checks.refuse_unmeasurable(self.gate, item)
+        suppressed_checks.refuse_unmeasurable(self.gate, item)
 
+    # A wrapper: the report must exist first.
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
@@ -147,6 +150,8 @@ class GateHooks:
         """Record the rows of a report, on the controller and on its workers."""
         self.gate.recorder.add_report(report, is_worker=self.gate.is_worker)
 
+    # Optional, here and below: without pytest-xdist, pytest would refuse a hook that it does not
+    # know.
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """On the controller of pytest-xdist, give a worker what this checkout declares."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from litegate.core.options import parse
-from litegate.gate.checks.items import asks_gate
+from litegate.gate.checks.pytest_items import asks_gate
 from litegate.gate.invocation import argument_paths, concerned
 from litegate.gate.project_settings import pytest_file, settings
 

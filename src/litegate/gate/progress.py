@@ -90,6 +90,7 @@ class Progress:
     def _line(self, text: str) -> None:
         line = plain(text)
         if self._reporter is None:
+            # The real stderr, since pytest captures the other one.
             print(f"litegate: {line}", file=sys.__stderr__, flush=True)
             return
         self._clear()

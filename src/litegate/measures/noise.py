@@ -32,8 +32,9 @@ With two, the interval reaches from 0.45 to 32 times the SD, with ten from 0.69 
 MIN_LIMIT_SD = 2
 """Smallest sensible limit on a regression, as a multiple of the SD from seed to seed.
 
-The difference of two builds has sqrt(2) times the SD of one, and honest changes exceed a limit
-below 2 SD by training noise alone."""
+The difference of two builds has sqrt(2) times the SD of one. At 2 SD about one harmless retraining
+in thirteen exceeds the limit by training noise alone, at 3 SD one in sixty: below 2 most limits
+would be noise, and a higher least value would forbid limits that some teams want."""
 METHOD = "chi-square"
 _TAIL = 0.025
 """Each side of a two-sided 95 % interval, which every report uses, so that intervals compare."""

@@ -168,7 +168,7 @@ def _run(
 ) -> Finished:
     try:
         return run(
-            own_module("litegate.gate.describe", str(output), *arguments),
+            own_module("litegate.gate.checkout_declaration", str(output), *arguments),
             stdin=b"",
             cwd=tree,
             env=environment,

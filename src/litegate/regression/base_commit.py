@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from litegate.core.errors import ConfigError
-from litegate.core.git import Commit, _git
+from litegate.core.git import Commit, _git, commit_hash
 
 NONE, AUTO = "none", "auto"
 
@@ -35,14 +35,15 @@ def merge_base(against: str, project: Path, env: Mapping[str, str] | None = None
             remedy="run in a git repository, or use --against none",
         )
     ref = _auto_ref(project, os.environ if env is None else env) if against == AUTO else against
-    if _git(project, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}") is None:
+    tip = commit_hash(project, ref)
+    if tip is None:
         raise ConfigError(
             f"--against {against}: git knows no commit {ref}",
             remedy=_shallow_remedy(project)
             or _suggestion(project, ref)
             or f"fetch it: git fetch origin {ref.removeprefix('origin/')}",
         )
-    sha = _git(project, "merge-base", "HEAD", ref)
+    sha = _git(project, "merge-base", "HEAD", tip)
     if sha is None:
         raise ConfigError(
             f"HEAD and {ref} have no common ancestor in this clone",
@@ -55,7 +56,7 @@ def resolve(ref: str, project: Path) -> Commit | None:
     """Return the commit of a ref; None for `none`. Raises ConfigError for an unknown ref."""
     if ref == NONE:
         return None
-    sha = _git(project, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
+    sha = commit_hash(project, ref)
     if sha is None:
         raise ConfigError(
             f"--anchor {ref}: git knows no such commit in {project}",

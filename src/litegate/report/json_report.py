@@ -19,7 +19,7 @@ METRICS_NAME, QUALITY_NAME = "metrics.txt", "gl-code-quality-report.json"
 """Files for GitLab, which `litegate.report.gitlab` fills."""
 MOST_BYTES = 64 * 2**20
 """Larger files are not read: a report may come from a stranger's pull request, and parsed JSON
-takes several times its bytes in memory."""
+takes several times its bytes in memory. The number is a choice, far above what a run writes."""
 
 
 def document(run: Run) -> dict[str, Any]:

@@ -37,10 +37,11 @@ COMMENT_BYTES = 60 * 1024
 """GitHub refuses a comment above 64 KiB; the rest is a margin, and has
 room for the mark by which the comment is found again."""
 _FRAME_BYTES = 400
-"""Reserved for a section's own lines: heading, table head, count of rows left out."""
+"""Reserved for a section's own lines: heading, table head, count of rows left out. A
+choice, with room for long names."""
 _LONGEST_CELL = 300
 """Characters of a cell or a name: one row with a stranger's endless name must not use up the bytes
-of all others."""
+of all others. The number is a choice."""
 
 _WIDTH = 96
 """Columns of a preformatted block: more would scroll sideways in a comment on a wide screen."""

@@ -265,7 +265,7 @@ def _device_lock(command: Command) -> Iterator[None]:
     from filelock import FileLock, Timeout  # late: litegate's own runtimes need no lock
 
     user = getattr(os, "getuid", lambda: 0)()
-    digest = hashlib.sha256(command.command.encode()).hexdigest()[:16]
+    digest = hashlib.sha256(command.command.encode()).hexdigest()[:16]  # no accident in 64 bits
     path = Path(tempfile.gettempdir()) / f"litegate-{user}-{digest}.lock"
     lock = FileLock(path)
     try:

@@ -139,7 +139,7 @@ def _run(
 ) -> None:
     """Run zeros and random samples: one and, if the batch is free, as many as inference will."""
     from litegate.runtimes.litert import Runner
-    from litegate.runtimes.parallel_batches import batch_of
+    from litegate.runtimes.runner_threads import batch_of
 
     report_step(f"while it was loaded, {kernels} kernels")
     runner = Runner(tflite, kernels=kernels, signature=signature)

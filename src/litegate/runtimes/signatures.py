@@ -70,7 +70,7 @@ class _FirstGraph:
     def resize(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
         for name, shape in shapes.items():
             index = self.inputs[name].index
-            self._interpreter.resize_tensor_input(index, shape, strict=False)
+            self._interpreter.resize_tensor_input(index, shape)
         self._interpreter.allocate_tensors()
 
     def reset(self) -> None:

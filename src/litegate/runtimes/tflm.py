@@ -18,9 +18,11 @@ from litegate.tflite.variables import variables
 _FIRST_ARENA = 1 << 20
 """Bytes of the first attempt: most files of microcontrollers fit, and an attempt takes 20 ms."""
 _LARGEST_ARENA = 1 << 30
-"""Bytes above which no microcontroller's memory is tried."""
+"""Bytes above which no microcontroller's memory is tried: doubling must end for a file that fits
+nowhere, and no microcontroller has so many."""
 _TOO_SMALL = re.compile(r"Requested: \d+, available \d+")
 """The interpreter's line if the arena is too small: the exception alone does not say so."""
+# `print_allocations` has no other answer than lines on stderr.
 _LINE = re.compile(r"\[RecordingMicroAllocator\] (?:'(.+)' used|Arena allocation (\w+)) (\d+) byte")
 
 

@@ -6,6 +6,8 @@ docstring, so that loading a model file does not import NumPy.
 
 from litegate.spec.artifact import Artifact, Evaluation
 from litegate.spec.budget import ACCURACY_LIMITS, Budget, Regression
+from litegate.spec.detector import Detector
+from litegate.spec.frames import Frames
 from litegate.spec.metric import Better, Metric, MetricKind
 from litegate.spec.model import Data, DataLocations, File, Model, Splits
 from litegate.spec.recipe import IO_TYPES, Clustering, Kind, Pruning, Recipe
@@ -22,7 +24,6 @@ from litegate.spec.samples import (
     frames_of,
     map_samples,
 )
-from litegate.spec.sequences import Detector, Frames
 from litegate.spec.training import Resources, Training
 from litegate.spec.vela import Vela
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, final
 
+from litegate.spec.frames import Frames
 from litegate.spec.recipe import Recipe
 from litegate.spec.runtimes import XNNPACK
 from litegate.spec.samples import Array, Domain, Samples, Sequences
-from litegate.spec.sequences import Frames
 
 
 @final

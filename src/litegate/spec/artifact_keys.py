@@ -15,11 +15,12 @@ from typing import Any
 
 from litegate.core.digests import digest_of
 from litegate.core.errors import ConfigError
+from litegate.spec.detector import Detector
+from litegate.spec.frames import Frames
 from litegate.spec.model import Data, Model
 from litegate.spec.recipe import Recipe
 from litegate.spec.relevant_source import module_digest, source_digest
 from litegate.spec.runtimes import Command
-from litegate.spec.sequences import Detector, Frames
 
 FORMAT = 2
 """Version of the store's entries and of declared digests; to be increased if either changes: old

@@ -182,6 +182,7 @@ def _load(path: Path, project: Path) -> ModuleType:
 @contextmanager
 def _importable(*folders: Path) -> Iterator[None]:
     original = list(sys.path)
+    # First: a model's file means its neighbours by a name that an installed package may have, too.
     sys.path[:0] = [str(folder) for folder in folders]
     try:
         yield

@@ -13,7 +13,7 @@ from typing import Any, TypedDict, final
 
 from litegate.core.errors import ConfigError
 from litegate.core.units import Number, Quantity, Unit
-from litegate.spec.sequences import Detector
+from litegate.spec.detector import Detector
 
 Limit = Quantity | Number
 """A plain number in the metric's own unit; for shares a quantity in per cent or points."""

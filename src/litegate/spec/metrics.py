@@ -18,8 +18,8 @@ from collections.abc import Callable
 from typing import Any, Literal, Unpack
 
 from litegate.core.errors import ConfigError
+from litegate.spec.detector import Detector
 from litegate.spec.metric import Better, Limits, Metric, MetricKind
-from litegate.spec.sequences import Detector
 
 PARAMETERS = ("outputs", "labels", "inputs")
 """Parameters that a user's own function may have."""

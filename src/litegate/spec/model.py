@@ -10,10 +10,10 @@ from typing import Any, final
 
 from litegate.core.errors import ConfigError
 from litegate.spec.budget import Budget
+from litegate.spec.frames import Frames
 from litegate.spec.recipe import Kind, Recipe
 from litegate.spec.runtimes import Command
 from litegate.spec.samples import Array, Domain, Samples, Stream
-from litegate.spec.sequences import Frames
 from litegate.spec.training import DECLARED, Training
 
 SLICE = "slices."

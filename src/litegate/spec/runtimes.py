@@ -36,7 +36,8 @@ class Command:
     """Files that decide its answers, such as the firmware, relative to the project's root. Files
     that the command line names belong to them; answers are not reused if one of them changes."""
     timeout: float = 300.0
-    """Seconds that the program may take for one message, which has at most 32 samples."""
+    """Seconds that the program may take for one message, which has at most 32 samples. The default
+    is that of litegate's own runtimes: nine seconds a sample."""
     times: bool = False
     """True if the program reports the device's own time of each sample: limits of latency are then
     judged there, too."""

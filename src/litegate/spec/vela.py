@@ -38,7 +38,7 @@ class Vela:
     options: tuple[str, ...] = ()
     """Further options of the command `vela`, as in ("--optimise=Size",)."""
     timeout: float = 300.0
-    """Seconds that Vela may take for one file."""
+    """Seconds that Vela may take for one file; the default is as for a runtime's message."""
 
     def __post_init__(self) -> None:
         for name in ("accelerator", "system_config", "memory_mode"):

@@ -16,7 +16,6 @@ ALLOWED = {
     "litegate.core",
     "litegate.core.errors",
     "litegate.core.escaping",
-    "litegate.core.option",
     "litegate.core.option_table",
     "litegate.core.options",
     "litegate.core.pytest_options",

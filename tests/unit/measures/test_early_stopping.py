@@ -16,7 +16,7 @@ from litegate.measures.accuracy.early_stopping import FIRST_LOOK, looks, random_
 from litegate.measures.accuracy.runtime_agreement import runtime_agreement
 from litegate.measures.measurement import Outcome
 from litegate.measures.runtimes import runtime_violations
-from litegate.runtimes.child_pool import ChildPool
+from litegate.runtimes.child_processes import ChildPool
 from litegate.runtimes.inference import predict
 from litegate.spec import Frames, Sequences
 

@@ -12,8 +12,8 @@ from litegate.measures.metrics import metric_value
 from litegate.mutation.faults import Unplantable, accuracy, metrics, plumbing
 from litegate.mutation.faults.scene import digest
 from litegate.spec import Evaluation, Frames, Sequences
+from litegate.spec.detector import Detector
 from litegate.spec.metrics import false_accepts
-from litegate.spec.sequences import Detector
 
 LENGTHS = np.array([3, 1, 4])
 STOPS = np.cumsum(LENGTHS)

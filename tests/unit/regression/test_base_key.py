@@ -9,13 +9,15 @@ import pytest
 
 import litegate
 from litegate.core import units
-from litegate.gate import describe
+from litegate.gate import checkout_declaration
 from litegate.spec import loader
 
 PACKAGE = Path(litegate.__file__).parent
 
 
-@pytest.mark.parametrize("module", [describe, loader, units], ids=lambda module: module.__name__)
+@pytest.mark.parametrize(
+    "module", [checkout_declaration, loader, units], ids=lambda module: module.__name__
+)
 def test_a_change_anywhere_in_litegate_reads_the_base_again(tmp_path, module):
     """Whichever package it is in: all of them decide what is read out of a base's files."""
     copy = tmp_path / "litegate"

@@ -17,7 +17,7 @@ from litegate.core.errors import ArtifactError
 from litegate.runtimes import sandbox
 from litegate.runtimes.inference import outputs
 from litegate.runtimes.litert import Kernels, load
-from litegate.runtimes.parallel_batches import BATCH, batch_of
+from litegate.runtimes.runner_threads import BATCH, batch_of
 from litegate.runtimes.sandbox import run_in_sandbox
 from litegate.spec import DataLocations, File, Kind
 from litegate.testing import Draft, edit, evaluation, tiny

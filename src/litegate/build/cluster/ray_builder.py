@@ -26,11 +26,12 @@ ADDRESS = "RAY_ADDRESS"
 """The environment variable with the cluster's address; Ray is started on this machine without."""
 LOST_WORKERS = 3
 """Times that a job is started again after its worker was lost: a node that is taken away costs one,
-and a build that kills its worker each time must end."""
+and a build that kills its worker each time must end. Three is a choice."""
 _LOOK = 0.5
 """Seconds between two looks at the cluster, as often as the tool chain reports."""
 _GRACE = 5.0
-"""Seconds for workers to end their builds after Ctrl-C; then Ray kills them with the run."""
+"""Seconds for workers to end their builds after Ctrl-C, which have 3 s themselves
+(`process.GRACE`); then Ray kills them with the run."""
 
 
 @final
@@ -85,8 +86,10 @@ class RayBuilder:
                 ray.init(
                     address=address,
                     runtime_env={"working_dir": str(archive)},
+                    # This builder reports the progress: Ray's lines would stand between the run's.
                     logging_level=logging.ERROR,
                     log_to_driver=False,
+                    # Only costs start-up, and a cluster that runs already has decided.
                     include_dashboard=False if address == "local" else None,
                 )
             except (ConnectionError, OSError, RuntimeError, ValueError) as error:
@@ -107,6 +110,7 @@ class RayBuilder:
             shared = "" if self.settings.remote else str(staging.resolve())
             ask = _by_value(ray, facts.facts)
             asked = [
+                # No CPU, so that a busy node answers, too.
                 ask.options(num_cpus=0, scheduling_strategy=_on(ray, node["NodeID"])).remote(
                     tuple(packages), shared
                 )
@@ -139,7 +143,9 @@ class _Run:
 
     def follow(self) -> None:
         """Start all jobs and wait for them; cancel them after any exception, such as Ctrl-C."""
+        # No CPU, so that the queue does not hold a core that a job needs.
         queue = self.ray.util.queue.Queue(actor_options={"num_cpus": 0})
+        # Only a lost worker is tried again, never an error of the build.
         submit = self.ray.remote(max_retries=LOST_WORKERS, retry_exceptions=False)(_task)
         arguments = (self.builder.settings, str(self.builder.project.resolve()), queue)
         pending = {
@@ -244,11 +250,13 @@ def _import_ray() -> Any:
 def _by_value(ray: Any, function: Callable[..., Any]) -> Any:
     """Return a remote function that does not need its module on the worker."""
     ray.cloudpickle.register_pickle_by_value(facts)
+    # A node that is lost is reported, not asked again.
     return ray.remote(max_retries=0)(function)
 
 
 def _on(ray: Any, node: str) -> Any:
     strategies = ray.util.scheduling_strategies
+    # Not soft: the answer must be that node's.
     return strategies.NodeAffinitySchedulingStrategy(node_id=node, soft=False)
 
 

@@ -38,7 +38,7 @@ def demand_same(
     expected = {"Python": here["python"], "litegate": version}
     expected |= {name: _PINNED[name] for name in packages if name in _PINNED}
     actual = {"Python": worker["python"]} | worker["versions"]
-    # A development version may have another source under the same number.
+    # A development version may have another source under the same number. Ten digits tell apart.
     expected["tool chain"], actual["tool chain"] = (it["toolchain"][:10] for it in (here, worker))
     expected |= {name: actual[name] or "any version" for name in packages if name not in expected}
     if differing := [name for name, text in expected.items() if actual[name] != text]:

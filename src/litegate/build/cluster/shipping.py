@@ -9,9 +9,11 @@ from litegate.core.errors import ConfigError
 from litegate.core.git import tracked_files
 
 MOST_BYTES = 100 * 10**6
-"""The largest project that is sent: Ray keeps the package in the memory of its head node."""
+"""The largest project that is sent: Ray keeps the package in the memory of its head node, and takes
+512 MiB in one message. A fifth of it leaves room, and is more than code needs."""
 _LARGEST = 5
-"""Files that the error names: to take the largest out of git is what helps."""
+"""Files that the error names: to take the largest out of git is what helps, and a few of them are
+most of the bytes."""
 
 
 def pack(project: Path, archive: Path) -> None:

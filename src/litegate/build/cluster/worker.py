@@ -66,6 +66,7 @@ def _build(
     _demand_same_keys(job, {name: pipeline.key(model, name) for name in job.keys})
     built = pipeline.ensure(model, job.keys)
     artifacts = {name: it for name, it in built.items() if isinstance(it, Artifact)}
+    # The split first, as in `ChildBuilder._put`.
     _share(store, {(EVALUATIONS, pipeline.split_key(model))} if artifacts else ())
     _share(store, [(BUILDS, job.keys[name]) for name in artifacts])
     for artifact in artifacts.values():
@@ -107,7 +108,7 @@ def _locations(settings: WorkerSettings, project: Path, store: Store) -> DataLoc
 
 def _model(job: Job, settings: WorkerSettings, project: Path) -> Model:
     """Load the model's file, with the seed, the device and the variants of the job."""
-    for folder in reversed(settings.import_folders):
+    for folder in reversed(settings.import_folders):  # each goes to the front, so the first is last
         if (path := str((project / folder).resolve())) not in sys.path:
             sys.path.insert(0, path)
     models = load_file(project / job.file, project)

@@ -16,7 +16,8 @@ _UPDATES = 100
 """Approximate number of times that pruning recomputes which weights are the smallest.
 
 More follow the schedule more closely; each one sorts all weights. A number of updates, not tfmot's
-fixed 100 steps between them, so that a short training gets as many as a long one.
+fixed 100 steps between them, so that a short training gets as many as a long one. A hundred is
+a choice.
 """
 
 

@@ -46,6 +46,7 @@ _OPTIONS = {
 }
 
 
+# TensorFlow's message: the exception has no type of its own.
 _NO_16X8 = re.compile(r"Quantization to 16x8-bit not yet supported for op: '(\w+)'")
 _FREE_BATCH_REFUSED = "'tf.TensorListReserve' op requires element_shape to be static"
 """TensorFlow's message about a recurrent layer whose batch is free: it lists the layer's steps in a
@@ -143,6 +144,7 @@ def _with_batch_of_one(frameworks: Frameworks, network: Network) -> Any:
         return dict(zip(network.output_names, several, strict=True))
 
     function = tf.function(answer).get_concrete_function(*specs)
+    # The network, so that its variables live as long as the converter needs them.
     return tf.lite.TFLiteConverter.from_concrete_functions([function], network)
 
 

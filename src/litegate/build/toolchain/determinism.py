@@ -74,7 +74,8 @@ def is_tensorflow_imported() -> bool:
 def fix_threads(threads: int) -> None:
     """Set the number of TensorFlow's threads before its import: a data set may use `tf.data`.
 
-    TensorFlow starts its threads at the first computation, and keeps their number from then on.
+    TensorFlow starts its threads at the first computation, and keeps their number from then on. One
+    operation runs at a time: which of two runs first must not depend on the machine.
     """
     os.environ |= {"TF_NUM_INTRAOP_THREADS": str(threads), "TF_NUM_INTEROP_THREADS": "1"}
 

@@ -71,4 +71,5 @@ def _driver_lines() -> list[str]:
     except OSError:
         return ["not installed"]
     lines = [line.strip() for line in finished.stdout.splitlines() if line.strip()]
+    # More than any machine has: another program of that name may print without end.
     return lines[:64] or [finished.last_output.partition("\n")[0] or "no answer"]

@@ -21,6 +21,7 @@ from litegate.build.toolchain.tensor_samples import (
 )
 from litegate.spec import Recipe
 
+# tfmot's message: the exception has no type of its own.
 _UNSUPPORTED = re.compile(r"[Ll]ayer (?P<name>[^\s:]+):<class '(?P<kind>[^']+)'> is not supported")
 _COUNTED = re.compile(r"(?s)(.*?)(?:_([0-9]+))?")
 """A layer's name, as tf_keras makes it of a stem and a counter, which starts without a number."""

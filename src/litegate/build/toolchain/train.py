@@ -32,8 +32,9 @@ from litegate.spec import Training
 _CALL = 0.25
 """Seconds that one call into TensorFlow should take.
 
-Longer calls cost less overhead; shorter ones report progress and check the loss more often. The
-losses do not depend on it, because a call is a loop over the same steps.
+Longer calls cost less overhead; shorter ones report progress and check the loss more often. A
+quarter of a second is half of the reporter's pause. The losses do not depend on it, because a call
+is a loop over the same steps.
 """
 
 

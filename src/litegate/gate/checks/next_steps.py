@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from litegate.core.errors import LitegateError
-from litegate.gate.checks.items import METRIC, case_of, fixtures_of
+from litegate.gate.checks.pytest_items import METRIC, case_of, fixtures_of
 from litegate.gate.checks.reproduce import check_command, prove_flags, run_command
-from litegate.gate.checks.skipped_checks import CANDIDATE
+from litegate.gate.checks.suppressed_checks import CANDIDATE
 from litegate.gate.checks.verdict_context import NETWORK_MISSES
 from litegate.gate.repair import KINDS
 from litegate.measures.names import RULES, Name

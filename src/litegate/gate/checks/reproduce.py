@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from litegate.core.options import OPTIONS
-from litegate.gate.checks.items import fixtures_of
+from litegate.gate.checks.pytest_items import fixtures_of
 from litegate.regression.base_commit import AUTO, NONE
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from litegate.core.units import Unit, text
-from litegate.gate.checks.items import case_of, fixtures_of
+from litegate.gate.checks.pytest_items import case_of, fixtures_of
 from litegate.gate.state import GATE
 from litegate.measures.measurement import Outcome, Verdict
 from litegate.measures.names import Name

@@ -11,8 +11,8 @@ import pytest
 
 from litegate.core.errors import ConfigError, LitegateError
 from litegate.core.files import shown_path
-from litegate.core.units import Unit, text
-from litegate.gate.checks.items import (
+from litegate.gate.checks.next_steps import error_steps, verdict_steps
+from litegate.gate.checks.pytest_items import (
     case_of,
     fixtures_of,
     overridden,
@@ -20,9 +20,8 @@ from litegate.gate.checks.items import (
     requires,
     runtime_of,
 )
-from litegate.gate.checks.next_steps import error_steps, verdict_steps
 from litegate.gate.checks.require import Require, RequirementFailed
-from litegate.gate.checks.skipped_checks import (
+from litegate.gate.checks.suppressed_checks import (
     CANDIDATE,
     NOT_GATED,
     OMITTED,
@@ -43,6 +42,7 @@ from litegate.gate.state import GATE, ROLES, Gate
 from litegate.measures.measurement import Measurement, Outcome, Verdict
 from litegate.measures.runtimes import on_runtime
 from litegate.measures.subjects import wrong_subject
+from litegate.report.junit import junit_property
 from litegate.report.outcomes import NOT_JUDGED_ON
 from litegate.report.run_record import Place, error_row, verdict_row
 from litegate.runtimes.runtime import demand, missing
@@ -215,7 +215,7 @@ def requirer(request: pytest.FixtureRequest) -> Iterator[Require]:
         if gate.scene is None and verdict.outcome is not Outcome.PASS:
             row["steps"] = verdict_steps(gate, item, row)
         rows.append(row)
-        item.user_properties.append(_junit_property(row, dict(item.user_properties)))
+        item.user_properties.append(junit_property(row, dict(item.user_properties)))
         return None if row["waived"] else verdict
 
     yield Require(gate.options.strict, record)
@@ -224,19 +224,6 @@ def requirer(request: pytest.FixtureRequest) -> Iterator[Require]:
             "this check uses the fixture `require` but never called it, so it judged nothing",
             remedy="call require(measurement <= limit), or remove the argument",
         )
-
-
-def _junit_property(row: Mapping[str, Any], earlier: Mapping[str, object]) -> tuple[str, str]:
-    """Return a verdict as a property of a JUnit test case: the measurement's name, and the rest.
-
-    A name that `earlier` properties of the test case have gets a number.
-    """
-    name, unit = str(row["measurement"]), Unit(row["unit"])
-    names = (name, *(f"{name} ({number})" for number in range(2, len(earlier) + 2)))
-    outcome = "waived" if row["waived"] else row["verdict"]
-    value, limit = text(row["value"], unit), text(row["limit"], unit)
-    unique = next(name for name in names if name not in earlier)
-    return unique, f"{value}, limit {row['relation']} {limit}, {outcome}"
 
 
 def _wrong_subject(item: pytest.Item, measurement: Measurement) -> str:

@@ -16,7 +16,8 @@ from litegate.spec import Artifact
 from litegate.tflite.graph import Graph, Tensor
 
 MOST_SHARES, MOST_CHANGES, MOST_OPERATORS = 24, 10, 60
-"""Rows of the page's tables, to keep it small; what is left out is counted below each."""
+"""Rows of the page's tables, to keep it small; what is left out is counted below each. The numbers
+are choices."""
 
 _KINDS = {Role.WEIGHT: "weight", Role.BIAS: "bias"}
 

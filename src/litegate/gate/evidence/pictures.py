@@ -24,7 +24,7 @@ size."""
 MOST_NUMBERS = 32
 """A longer row of numbers becomes a line: bars of 32 numbers are still apart in a small picture."""
 _MOST_FRAMES = 512
-"""Frames of a sequence in its picture: more would be averaged away."""
+"""Frames of a sequence in its picture: more would be averaged away. The number is a choice."""
 _POINT_BYTES = 10
 """Bytes of a line's point on the page, "x,y" with three digits each: an estimate, since a sheet is
 planned before it is drawn."""
@@ -36,7 +36,8 @@ _OBLONG = 2
 """Times its other side: a longer array of one channel is a map of features, since cameras have 4:3
 and 16:9."""
 _IMAGE_DOMAINS = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0), (-128.0, 127.0))
-"""Domains of cameras' pixels; an upright array with another domain is a map of features."""
+"""The usual scalings of 8-bit pixels: 0 to 1, -1 to 1, uint8 and int8. An upright array with
+another domain is a map of features, whose values no camera has."""
 _PNG = b"\x89PNG\r\n\x1a\n"
 _GRAY, _RGB, _PALETTE = 0, 2, 3
 """PNG's colour types."""
@@ -44,7 +45,8 @@ _VIRIDIS = bytes.fromhex("4401544828783e498931688e26828e1f9e8935b7796ece58b5de2b
 """Ten colours of the map viridis (van der Walt and Smith 2015), in even steps: lightness grows
 evenly, for colour-blind eyes and on gray paper, too."""
 _LEVELS = 64
-"""Colours of a map of features, between those of viridis."""
+"""Colours of a map of features, between those of viridis: fewer compress better (`MOST_FEATURES`),
+and the eye tells no more apart."""
 
 
 def picture_of(split: Evaluation, sample: int) -> Picture:

@@ -10,7 +10,7 @@ from _pytest.runner import runtestprotocol
 
 from litegate.core.units import Unit
 from litegate.gate.checks import verdicts
-from litegate.gate.checks.items import case_of, fixtures_of, is_latency, runtime_of
+from litegate.gate.checks.pytest_items import case_of, fixtures_of, is_latency, runtime_of
 from litegate.gate.state import SCENE
 from litegate.measures.measurement import Relation
 from litegate.measures.names import without_runtime

@@ -15,7 +15,7 @@ import pytest
 
 from litegate.core.errors import ConfigError, LitegateError
 from litegate.core.escaping import plain
-from litegate.gate.checks.items import calls_of, case_of, cases_of, requires
+from litegate.gate.checks.pytest_items import calls_of, case_of, cases_of, requires
 from litegate.gate.invocation import narrowed
 from litegate.gate.progress import uncaptured
 from litegate.gate.prove.rebuilds import add_rebuilds
@@ -79,6 +79,7 @@ def prove(gate: Gate, session: pytest.Session, faults: tuple[Fault, ...]) -> Non
 @contextmanager
 def _without_traces(gate: Gate) -> Iterator[None]:
     """Remove the planted files and their rows in the table of pytest-benchmark afterwards."""
+    # pytest-benchmark has no public way to its rows.
     benchmark_session: Any = getattr(gate.config, "_benchmarksession", None)
     rows_before = len(benchmark_session.benchmarks) if benchmark_session else 0
     try:

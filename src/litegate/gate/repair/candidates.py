@@ -22,7 +22,7 @@ _FLOAT_BYTES, _INT16_BYTES = 3, 4
 instead of int32."""
 _LEAST, _MOST = 1e-12, 1e12
 """Shares of noise power that a layer without measured noise, or without any signal, gets: the
-ranking needs a number."""
+ranking needs a number. 120 dB, beyond the 98 dB of 16 bits, the finest quantization."""
 
 
 def candidates(

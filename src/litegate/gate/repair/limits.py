@@ -36,7 +36,9 @@ from litegate.spec.metric import Metric
 from litegate.spec.targets import load
 
 _SMALL = 1e-9
-"""Excess of a limit that is kept but not proven although its one-sided limit lies within it."""
+"""Excess of a limit that is kept but not proven although its one-sided limit lies within it.
+
+Above 0, so that the search does not take it for proven, and below any excess that samples show."""
 Measure = Callable[[Artifact, Artifact], Measurement]
 """Measures a candidate, the second, beside its reference."""
 QUALITY_MEASURES: Mapping[str, tuple[Measure, Relation]] = {

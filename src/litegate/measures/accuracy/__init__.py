@@ -36,8 +36,8 @@ from litegate.measures.accuracy.shares import drop, share, worst_drop
 from litegate.measures.measurement import Measurement, Relation, Verdict
 from litegate.measures.names import Name
 from litegate.measures.statistics.proportions import FlipCounts
+from litegate.runtimes.answered_samples import Indices
 from litegate.runtimes.inference import predict
-from litegate.runtimes.known_answers import Indices
 from litegate.runtimes.outputs import Outputs
 from litegate.spec import Artifact
 

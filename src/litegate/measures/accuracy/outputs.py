@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from litegate.core.errors import ArtifactError, MeasurementError
 from litegate.measures.accuracy.decisions import demand_finite_values
 from litegate.measures.measurement import Measurement
+from litegate.runtimes.answered_samples import Indices
 from litegate.runtimes.inference import predict_all, predict_at
-from litegate.runtimes.known_answers import Indices
 from litegate.runtimes.outputs import Outputs
 from litegate.spec import Artifact
 from litegate.tflite.ports import find_port, join_names

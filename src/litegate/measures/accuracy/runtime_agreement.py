@@ -19,8 +19,8 @@ from litegate.measures.accuracy.outputs import class_outputs, measure_worst, pai
 from litegate.measures.accuracy.shares import share
 from litegate.measures.measurement import Measurement, Relation
 from litegate.measures.names import Name
+from litegate.runtimes.answered_samples import Indices
 from litegate.runtimes.inference import first_samples
-from litegate.runtimes.known_answers import Indices
 from litegate.runtimes.runtime import described
 from litegate.spec import Artifact
 from litegate.spec.runtimes import REFERENCE, XNNPACK

@@ -14,6 +14,7 @@ import numpy as np
 from litegate.core.errors import MeasurementError
 from litegate.measures.statistics.sequential import Floats
 
+# A budget is one of the wall clock; processor time would leave waiting out.
 _WALL_CLOCKS = (time.perf_counter, time.monotonic, time.time)
 _WORKER = "PYTEST_XDIST_WORKER"
 

@@ -44,7 +44,7 @@ BLOCK_SECONDS = 0.003
 """Seconds of invocations in a block; a longer invocation is a block of its own.
 
 The floor is a median of a block, not a single invocation, so that one lucky reading of the clock
-does not decide.
+does not decide. The experiments took blocks of 2 to 5 ms: a longer one is seldom left undisturbed.
 """
 FLOOR_TOLERANCE = 1.03
 """The ratio of floor to budget above which a model fails: room for the noise of the floor, whose CV

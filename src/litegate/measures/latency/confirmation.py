@@ -144,7 +144,8 @@ def time_and_confirm(
 ) -> ConfirmedDecision:
     """Time `here`; after a FAIL time once more `elsewhere`, with twice the budget.
 
-    A false FAIL must then happen twice, and only failing models pay for the second timing.
+    A false FAIL must then happen twice, and only failing models pay for the second timing. Twice
+    the budget, so that a real slowdown is seldom undecided the second time.
     """
     first = here(contest)
     if first.outcome is not Outcome.FAIL:

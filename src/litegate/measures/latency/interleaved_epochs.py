@@ -21,8 +21,8 @@ from litegate.measures.latency.timing import EPOCH_SECONDS, Clock, Clocks, Invok
 _MOST_PADS = 6
 """Allocations of random size that are kept, so that the next interpreters get other addresses.
 
-Six of 64 bytes (a cache line) to 64 KiB (sixteen pages): without them the allocator hands out the
-same addresses again, and more of them only take memory."""
+Of 64 bytes (a cache line) to 64 KiB (sixteen pages): without them the allocator hands out the same
+addresses again. The experiments kept up to six, and more only take memory."""
 
 
 @final
@@ -94,7 +94,8 @@ def _record_epoch(
     for _ in range(cost.warm_ups):
         candidate()
         reference()
-    # ABBA, BAAB, ...: drift of the machine cancels within a quad and between quads.
+    # ABBA, BAAB, ...: drift of the machine cancels within a quad and between quads. Who begins is
+    # drawn, so that no file is always the first of an epoch.
     outer, inner = (candidate, reference) if rng.integers(2) else (reference, candidate)
     candidate_outside = [outer is candidate]
     stamps = [_time_quad(outer, inner, clock.deciding, clock.wall)]
@@ -107,6 +108,7 @@ def _record_epoch(
 
 
 def _create_pair(pair: TimedPair, rng: np.random.Generator) -> tuple[Invoke, Invoke]:
+    # In random order, as the interpreter that is created first gets other memory.
     if rng.integers(2):
         candidate = pair.candidate()
         return candidate, pair.reference()

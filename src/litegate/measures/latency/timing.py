@@ -30,12 +30,12 @@ Creating and warming both costs 2.8 ms for the MNIST network. Less would time co
 would leave fewer draws of memory placement a second, which limit the precision.
 """
 LONG_INVOCATION = 0.060
-"""Seconds of an invocation above which an epoch has one quad, not three: else too few epochs would
-fit into the budget. Three give a median of six times of each model, which one disturbed invocation
-does not move."""
+"""Seconds of an invocation above which an epoch has one quad, not three: at 60 ms three quads and
+the first invocations take 0.84 s, so that eleven epochs, as many as a fail needs, fit into 10 s.
+Three give a median of six times of each model, which one disturbed invocation does not move."""
 _MOST_WARM_UPS = 19
 """Limits the invocations that a tiny model spends on warming up: its weights are in the cache after
-a few, and 1.5 ms would be hundreds."""
+a few, and 1.5 ms would be hundreds. With the first one they are twenty; the number is a choice."""
 _PACE_SECONDS = 0.002
 """Seconds of invocations of one model from which its pace is estimated.
 

@@ -55,7 +55,11 @@ class Saturation:
 
     @property
     def is_severe(self) -> bool:
-        """True if more than half of the values, or of the samples, are lost."""
+        """True if more than half of the values, or of the samples, are lost.
+
+        Clipping a few values is the price of a scale that suits the others; a scale that suits the
+        lesser part is a mistake.
+        """
         return 2 * self.outside > self.values or 2 * self.ruined > self.samples
 
     def __str__(self) -> str:

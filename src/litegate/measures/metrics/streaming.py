@@ -50,7 +50,8 @@ _THRESHOLDS = 15
 """Thresholds of the curve, beside the declared one: a line that bends has two or three points of
 each bend."""
 _SPREAD = 0.5
-"""Half of the range of thresholds in the curve, as a share of the declared one."""
+"""Half of the range of thresholds in the curve, as a share of the declared one: a choice, wide
+enough to show where both error rates bend."""
 
 
 def detector_of(metric: Metric) -> Detector:

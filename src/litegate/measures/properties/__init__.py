@@ -42,7 +42,8 @@ failing check pays for it, and fewer leave violations that are hard to read."""
 TOLERANCE = 1e-5
 """Largest change of float outputs in a batch, as a share of the sample's largest output.
 
-A batch may add floats in another order, which moves each sum by some float32 roundings (6e-8)."""
+A batch may add floats in another order, which moves each sum by some float32 roundings (6e-8): a
+hundred of them pass. A sample that leaks into another one moves outputs by far more."""
 
 
 @final
@@ -188,7 +189,8 @@ def _search(probe: Probe, prop: Property, examples: int) -> tuple[int, _BrokenEr
         for pair in _random_pairs(*probe.canvas.sizes, examples):
             check(pair[: prop.inputs])
     if broken:
-        # Late, here and below: hypothesis is slow to import, and only violations need it.
+        # Late, here and below: hypothesis is slow to import, and only violations need it. It raises
+        # Flaky if inputs break the property only once; what was found first is reported then.
         from hypothesis.errors import Flaky
 
         with suppress(_BrokenError, Flaky):
@@ -213,6 +215,8 @@ def _searches(
     from hypothesis import strategies as st
 
     kinds = families(*sizes)
+    # The same in every run, whatever earlier runs stored, and no test of hypothesis's own that a
+    # slow runtime would fail.
     silent = settings(
         max_examples=-(-examples // len(kinds)),
         derandomize=True,

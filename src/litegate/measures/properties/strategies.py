@@ -201,7 +201,7 @@ def random_patterns(size: int, samples: int, count: int) -> tuple[Pattern, ...]:
     """
     random = Random(0)
 
-    def level() -> int:
+    def level() -> int:  # half of them at the ends, where outputs saturate
         return random.choice((0, TOP)) if random.random() < 0.5 else random.randint(0, TOP)
 
     def hot() -> Hot:

@@ -31,10 +31,10 @@ BETS: Floats = np.array([0.95, *2.0 ** -np.arange(1, 8)])
 """Shares of the wealth that the gamblers stake on each sample; the evidence is their mean wealth.
 
 The best share is the distance of the mean from the limit, divided by the variance, which nobody
-knows beforehand: 0.95 where nothing flips, 0.07 for a distance of 0.4 points with 6 % flips. Steps
-of two cost at most log(8) in the exponent; on eleven drops, floors and agreements of 10,000
-samples, they stopped up to a half earlier than the paper's adaptive bet (aGRAPA), or a quarter
-later."""
+knows beforehand: 0.95 where nothing flips, 0.07 for a distance of 0.4 points with 6 % flips. 1
+would lose everything at the first contrary sample; that they end at 1/128 is a choice. Steps of two
+cost at most log(8) in the exponent; on eleven drops, floors and agreements of 10,000 samples, they
+stopped up to a half earlier than the paper's adaptive bet (aGRAPA), or a quarter later."""
 
 _ROUNDING = 1e-9
 """A mean that is nearer to 0 is rounding: of 1e8 samples a single one makes a mean of 1e-8."""

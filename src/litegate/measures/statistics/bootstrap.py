@@ -19,7 +19,7 @@ RESAMPLES = 2000
 A 95 % limit rests on the 100 outermost of 2,000: the share beyond it varies by 0.5 points (SD). The
 seed is fixed, so a verdict never changes between runs."""
 SEED = 20
-"""Seeds the resamples, so that the limits are the same in every run."""
+"""Seeds the resamples, so that the limits are the same in every run. The number is arbitrary."""
 METHOD = f"BCa bootstrap, {RESAMPLES:,} resamples"
 JACKKNIFE_GROUPS = 500
 """The most groups that the jackknife leaves out in turn, which bounds its cost for many samples.

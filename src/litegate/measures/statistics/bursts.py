@@ -20,7 +20,8 @@ _MOST_EVENTS = 20_000
 
 Of so many, a bootstrap over recordings shows the bursts."""
 _PASSES = 2
-"""Passes over the likelihood: the second is around the mean of the first."""
+"""Passes over the likelihood: the second is around the mean of the first, whose guess may be so far
+off that likely numbers underflow. Two are a choice."""
 
 
 def burst_limits(counts: Real, hours: Real, tail: float) -> tuple[float, float] | None:
@@ -72,6 +73,8 @@ def _guess(counts: Real, shares: Real) -> float:
 
     With a mean size of m the variance is 2m - 1 times that of single events.
     """
+    # Fewer than the events: the tilt has no bound if each is a burst of its own. How far below
+    # makes no difference, since this is only where the first pass starts.
     events, most = float(counts.sum()), 0.9 * float(counts.sum())
     expected = events * shares
     dispersion = float(((counts - expected) ** 2 / expected).sum()) / max(len(counts) - 1, 1)

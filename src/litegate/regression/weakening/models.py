@@ -143,7 +143,10 @@ _STRENGTH = {
     "weight_only_wi4_afp32": 1,
     "float32": 0,
 }
-"""Rank of each kind of recipe by what it guarantees of tensor types; a lower rank is weaker."""
+"""Rank of each kind of recipe by what it guarantees of tensor types; a lower rank is weaker.
+
+4: integers of 8 bits throughout; 3: activations of 16 bits; 2: weights of 8 bits that the kernels
+read; 1: some layers, or all arithmetic, in float; 0: nothing."""
 
 
 def _quantization(base: Declaration, head: Declaration) -> Iterator[Weakening]:

@@ -89,9 +89,13 @@ def _read_config(path: Path, name: str) -> dict[str, Any]:
 def _load_network(frameworks: Frameworks, path: Path, name: str, *, keras3: bool) -> Any:
     """Load a network whose configuration was checked; translate one of Keras 3."""
     # Late: tf_keras imports TensorFlow, whose flags must be set before (determinism).
+    # `load_model(safe_mode=True)` refuses lambdas of `.keras` files alone; this scope, which is not
+    # public, those of `.h5` files and SavedModels, too.
     from tf_keras.src.saving.serialization_lib import SafeModeScope
 
     try:
+        # Not compiled: optimizer and losses may be classes of the user's, and training sets its
+        # own.
         with SafeModeScope(safe_mode=True):
             network = _keras(frameworks, keras3=keras3).models.load_model(path, compile=False)
     except Exception as error:  # Keras raises many types for a damaged file

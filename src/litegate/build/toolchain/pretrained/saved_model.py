@@ -21,7 +21,8 @@ SIGNATURE = "serving_default"
 _BATCH = 250
 """Samples in one call, if the graph leaves the batch open: more need more memory, fewer more calls.
 
-Fixed, because the batch may decide the order of float sums, hence the stored outputs."""
+Fixed, because the batch may decide the order of float sums, hence the stored outputs; as in
+`networks`."""
 _UNSAFE_OPERATIONS = frozenset(
     ["EagerPyFunc", "MatchingFiles", "PyFunc", "PyFuncStateless", "ReadFile", "WriteFile"]
 )

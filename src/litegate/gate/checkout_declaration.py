@@ -16,7 +16,7 @@ from typing import Any, final
 
 from litegate.core.errors import ConfigError, LitegateError
 from litegate.core.git import repository_root, submodules
-from litegate.gate.collect import collect
+from litegate.gate.collect_only import collect
 from litegate.gate.project_settings import settings
 from litegate.gate.state import Gate
 from litegate.regression.base import NOTHING

@@ -10,10 +10,11 @@ from typing import Generic, TypeVar, final
 import pytest
 
 from litegate.core.errors import ConfigError
-from litegate.gate.checks.items import case_of, fixtures_of, requires
+from litegate.gate.checks.pytest_items import case_of, fixtures_of, requires
 from litegate.gate.state import GATE, Gate
 
 T = TypeVar("T")
+# Without a cache: a collection must not change what `--lf` remembers, nor write into a checkout.
 _ARGUMENTS = ("--collect-only", "-q", "-p", "no:cacheprovider")
 _ALREADY_IMPORTED = "ignore:Module already imported:pytest.PytestAssertRewriteWarning"
 """litegate is imported here before pytest; a project with warnings as errors must not stumble."""

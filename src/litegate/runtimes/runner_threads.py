@@ -27,14 +27,15 @@ ten times XNNPACK's time for each sample.
 MOST_RUNNERS = 4
 """The most interpreters that share the samples: each allocates activations for its own batch.
 
-More would be faster on larger machines and take memory in proportion. `batch_of` divides by it."""
+More would be faster on larger machines and take memory in proportion; runners of CI have two to
+four cores. `batch_of` divides by it."""
 _LARGE_BATCH = 1 << 20
 """The size of a batch in bytes above which batches shrink, down to `BATCH` samples for all runners
 together: activations take many times the memory of the samples. MNIST's batches (0.3 MB) stay
 whole; a batch of larger images gives up speed for a bounded memory."""
 _LEAST_TURNS = 4
 """The fewest turns of each worker, if there are enough batches; larger turns would leave workers
-waiting for the last one."""
+waiting for the last one. With four that is at most a quarter of the time."""
 _MOST_WEIGHT_COPIES = 256 << 20
 """The most bytes that all runners' copies of the weights may take: an interpreter may copy them, as
 XNNPACK does to reorder them. A file above 64 MiB gets fewer than four runners, above 128 MiB one:

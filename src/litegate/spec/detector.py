@@ -1,9 +1,8 @@
-"""Declare samples that are sequences of frames: the answer of a sequence, and a detector."""
+"""Declare a detector of events in the outputs of a sequence's frames."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, final
 
@@ -11,13 +10,9 @@ from litegate.core.errors import ConfigError
 from litegate.core.escaping import excerpt
 from litegate.core.units import Quantity, Unit, ms
 
-ANSWERS = ("last", "max", "mean")
-"""The named answers of a sequence, from the outputs of its frames."""
 _WHOLE = 1e-6
 """Tolerance, in frames, within which a time counts as a whole number of frames: times are floats,
 and a frame of 10 ms is no exact one."""
-
-
 _MOST_SCORE = 3.4e38
 """The largest score, rounded down: outputs are float32."""
 
@@ -61,8 +56,8 @@ class Detector:
                 got=excerpt(repr(self.of)),
             )
         if self.window is not None:
-            _check_time("Detector(window=...)", self.window)
-        _check_time("Detector(refractory=...)", self.refractory)
+            check_time("Detector(window=...)", self.window)
+        check_time("Detector(refractory=...)", self.refractory)
 
     @property
     def definition(self) -> dict[str, Any]:
@@ -92,44 +87,7 @@ class Detector:
         return max(1, math.ceil(float(self.refractory.value) / period - _WHOLE))
 
 
-Answer = str | Detector | Callable[[Any], Any]
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Frames:
-    """Declares that samples are sequences of frames, with state that lasts within a sequence.
-
-    Raises ConfigError for a period that is no time, or an answer that is none.
-    """
-
-    period: Quantity
-    """Time from one frame to the next: `litegate.ms(20)`."""
-    answer: Answer = "last"
-    """The answer of a sequence, from the outputs of its frames: "last", "max", "mean", a
-    `Detector`, or a named function from outputs, float32, shape (frames, ...), to an array of one
-    shape for all sequences."""
-
-    def __post_init__(self) -> None:
-        _check_time("Frames(period=...)", self.period)
-        is_function = callable(self.answer) and (
-            getattr(self.answer, "__qualname__", "").isidentifier()
-        )
-        if not (self.answer in ANSWERS or isinstance(self.answer, Detector) or is_function):
-            raise ConfigError(
-                "Frames(answer=...) cannot be computed from outputs of frames",
-                expected=f"{', '.join(ANSWERS)}, a litegate.Detector, or a function written with "
-                "def at the top of a module",
-                got=repr(self.answer),
-            )
-
-    @property
-    def seconds(self) -> float:
-        """The period of a frame in seconds."""
-        return float(self.period.value)
-
-
-def _check_time(what: str, time: object) -> None:
+def check_time(what: str, time: object) -> None:
     """Raise ConfigError unless `time` is a quantity of seconds, finite and above zero."""
     is_time = isinstance(time, Quantity) and time.unit is Unit.SECONDS
     if not (is_time and math.isfinite(time.value) and time.value > 0):  # type: ignore[attr-defined]
