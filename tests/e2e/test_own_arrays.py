@@ -21,7 +21,10 @@ LITEGATE = Path(sys.executable).with_name("litegate")
     ids=["grey pictures", "pictures with a channel", "features"],
 )
 def test_the_first_verdict_takes_two_commands(tmp_path, shape, dtype):
-    """The network that the file begins with is trained, quantized and judged as it stands."""
+    """The network that the file begins with is trained, quantized and judged as it stands.
+
+    900 samples are too few for the drop to be small each time: the verdict is not the test's.
+    """
     x, y = load_digits(return_X_y=True)
     images = (x.reshape(-1, 8, 8) * 15).repeat(2 if 16 in shape else 1, axis=1)
     images = images.repeat(2 if 16 in shape else 1, axis=2).reshape(-1, *shape).astype(dtype)
@@ -31,16 +34,15 @@ def test_the_first_verdict_takes_two_commands(tmp_path, shape, dtype):
     arrays |= {"x_test": images[900:], "y_test": y[900:]}
     np.savez(tmp_path / "arrays.npz", **arrays)
     _run(tmp_path, LITEGATE, "init", "--samples", "arrays.npz")
-    output = _run(tmp_path, sys.executable, "-m", "pytest", "checks/")
+    output = _run(tmp_path, sys.executable, "-m", "pytest", "checks/", statuses=(0, 1))
     assert "litegate: 1 model:" in output
     report = json.loads((tmp_path / ".litegate/report/report.json").read_text())
-    [row] = [it for it in report["verdicts"] if it["measurement"] == "top-1 drop"]
-    assert row["model"] == "arrays"
-    [value] = [it["value"] for it in report["verdicts"] if it["measurement"] == "size"]
-    assert value < 40_000
+    assert report["errors"] == []
+    [row] = [it for it in report["verdicts"] if it["measurement"] == "accuracy drop"]
+    assert (row["model"], row["recipe"], row["n"]) == ("arrays", "int8_qat", 897)
 
 
-def _run(folder, *arguments):
+def _run(folder, *arguments, statuses=(0,)):
     done = subprocess.run(
         arguments,
         cwd=folder,
@@ -49,5 +51,5 @@ def _run(folder, *arguments):
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode in statuses, done.stdout + done.stderr
     return done.stdout

@@ -17,8 +17,8 @@ from litegate.data.npz import read_arrays
 from litegate.spec import Array
 
 _NAMES = ("x_train", "y_train", "x_test", "y_test")
-_LEAST_SIDE = 8
-"""Pixels of the shorter side from which two convolutions with a stride of 2 leave 1x1 at least."""
+_LEAST_SIDE, _LARGE_SIDE = 8, 16
+"""Pixels of the shorter side from which one convolution, and two, with a stride of 2 leave 3x3."""
 _BY_HAND = "or write the model file by hand: docs/how-to/data.md"
 
 
@@ -74,12 +74,12 @@ class OwnArrays:
             f"        domain={low_high},  # what the device can produce, as the network reads it",
             f'        classes=tuple("{names}".split()),  # names, in the order of the outputs',
             "    ),",
-            "    training=lg.Training(epochs=5),  # from logits: no softmax at the end",
-            '    # For a microcontroller: int8_qat(input_type="int8", output_type="int8").',
-            "    recipes=[lg.recipes.int8_qat()],",
+            "    training=lg.Training(epochs=20),  # from logits: no softmax at the end",
+            '    # For a microcontroller add input_type="int8", output_type="int8".',
+            "    recipes=[lg.recipes.int8_qat(fine_tune_epochs=5)],",
             "    # accuracy=lg.percent(...), size=lg.kib(...), latency=lg.ms(...): the first run's",
             "    # table and notes show what to choose.",
-            "    budget=lg.Budget(accuracy_drop=lg.points(1)),",
+            "    budget=lg.Budget(accuracy_drop=lg.points(2)),",
             ")",
             f"def {self.name}(keras):",
             '    """Replace the layers with your own; `keras` is tf_keras, so import nothing."""',
@@ -141,7 +141,7 @@ def _layers(shape: tuple[int, ...], classes: int) -> Iterator[str]:
     if len(shape) == 2 and min(shape) >= _LEAST_SIDE:
         yield f"layers.Reshape(target_shape={(*shape, 1)})"
     if len(shape) in (2, 3) and min(shape[:2]) >= _LEAST_SIDE:
-        for filters in (8, 16):
+        for filters in (8, 16) if min(shape[:2]) >= _LARGE_SIDE else (8,):
             yield f'layers.Conv2D(filters={filters}, kernel_size=3, strides=2, activation="relu")'
     if len(shape) > 1:
         yield "layers.Flatten()"

@@ -46,8 +46,9 @@ def declared(init):
 @pytest.mark.parametrize(
     ("shape", "layers"),
     [
-        ((12, 10, 3), ["InputLayer", "Conv2D", "Conv2D", "Flatten", "Dense"]),
-        ((8, 8), ["InputLayer", "Reshape", "Conv2D", "Conv2D", "Flatten", "Dense"]),
+        ((17, 16, 3), ["InputLayer", "Conv2D", "Conv2D", "Flatten", "Dense"]),
+        ((20, 15, 3), ["InputLayer", "Conv2D", "Flatten", "Dense"]),
+        ((8, 8), ["InputLayer", "Reshape", "Conv2D", "Flatten", "Dense"]),
         ((7, 40), ["InputLayer", "Flatten", "Dense", "Dense"]),
         ((20,), ["InputLayer", "Dense", "Dense"]),
         ((4, 3, 2, 2), ["InputLayer", "Flatten", "Dense", "Dense"]),
