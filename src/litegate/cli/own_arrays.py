@@ -9,7 +9,7 @@ from typing import final
 
 import numpy as np
 
-from litegate.cli.ready_made import check_finite, code, domain_of, identifier, path_code
+from litegate.cli.ready_made import check_finite, code, docstring, domain_of, identifier, path_code
 from litegate.core.errors import ConfigError
 from litegate.core.escaping import listed
 from litegate.data.digests import array_digest, digests_code
@@ -48,7 +48,7 @@ class OwnArrays:
         scaled = "samples / np.float32(255)" if is_picture else "samples.astype(np.float32)"
         names = " ".join(map(str, range(classes)))
         lines = (
-            f'"""Classify the samples of {self.samples.name}."""',
+            docstring(f"Classify the samples of {self.samples.name}."),
             "",
             "import numpy as np",
             "",
@@ -110,7 +110,7 @@ def _labelled(file: Path) -> dict[str, Array]:
         )
     for x, y in (("x_train", "y_train"), ("x_test", "y_test")):
         check_finite(file, arrays[x])
-        _check_labels(file, y, arrays[y], len(arrays[x]))
+        _check_labels(file, y, arrays[y], arrays[x])
     if arrays["x_train"].shape[1:] != arrays["x_test"].shape[1:] or arrays["x_train"].ndim < 2:
         raise ConfigError(
             f"the samples of {file} do not have one shape",
@@ -120,11 +120,17 @@ def _labelled(file: Path) -> dict[str, Array]:
     return {name: arrays[name] for name in _NAMES}
 
 
-def _check_labels(file: Path, name: str, labels: Array, count: int) -> None:
-    if labels.shape != (count,) or labels.dtype.kind not in "iu" or labels.min() < 0:
+def _check_labels(file: Path, name: str, labels: Array, samples: Array) -> None:
+    n = len(samples)
+    # As many classes as samples are numbers of something else, such as of the samples themselves.
+    if (
+        labels.shape != (n,)
+        or labels.dtype.kind not in "iu"
+        or not 0 <= labels.min() <= labels.max() < n
+    ):
         raise ConfigError(
             f"{name} of {file} are not class numbers",
-            expected=f"integers from 0 of shape ({count:,},)",
+            expected=f"integers from 0, below the number of samples, of shape ({n:,},)",
             got=f"{labels.dtype} of shape {labels.shape}",
             remedy=f"convert one-hot labels with y.argmax(axis=1), {_BY_HAND}",
         )

@@ -84,7 +84,7 @@ def _model_file(files: ReadyMade, project: Path, data: Path | None) -> str:
     kind = arguments(_fitting(candidate, files.candidate), _DEFAULT)
     root = data if data and files.samples.resolve().is_relative_to(data.resolve()) else project
     lines = (
-        f'"""{files.candidate.name} against {files.reference.name}, both ready-made."""',
+        docstring(f"{files.candidate.name} against {files.reference.name}, both ready-made."),
         "",
         "import litegate as lg",
         "",
@@ -234,5 +234,11 @@ def path_code(file: Path, root: Path) -> str:
 
 
 def code(text: str) -> str:
-    """Return the code of a string, in double quotes unless it contains one."""
-    return repr(text) if '"' in text or "\\" in text else f'"{text}"'
+    """Return the code of a string, in double quotes unless it needs escapes."""
+    return f'"{text}"' if text.isprintable() and not set(text) & {'"', "\\"} else repr(text)
+
+
+def docstring(text: str) -> str:
+    """Return a docstring's code: a file's name may contain what would end it."""
+    plain = re.sub(r"[^\w ,.-]", "_", text)
+    return f'"""{plain}"""'

@@ -1,6 +1,7 @@
 """`litegate init --samples` alone: the model file of own arrays, and what it refuses."""
 
 import ast
+import sys
 
 import numpy as np
 import pytest
@@ -23,18 +24,14 @@ def arrays_of(shape, dtype="uint8", classes=3, n=30):
 
 
 @pytest.fixture
-def init(tmp_path, monkeypatch):
+def init(new_project):
     """Run the command in `project`, below the folder that holds the arrays."""
-    project = tmp_path / "project"
-    project.mkdir()
-    monkeypatch.chdir(project)
-    monkeypatch.delenv("LITEGATE_DATA", raising=False)
 
-    def run(*options, name="Key words.npz", folder=project, **arrays):
+    def run(*options, name="Key words.npz", folder=new_project, **arrays):
         np.savez(folder / name, **arrays)
         return CliRunner().invoke(app, ["init", "--samples", str(folder / name), *options])
 
-    run.project = project
+    run.project = new_project
     return run
 
 
@@ -108,6 +105,8 @@ def test_arrays_outside_of_the_project_are_read_there(init, tmp_path, monkeypatc
         ({"y_test": np.zeros((30, 3))}, "y_test of .* are not class numbers"),
         ({"y_train": np.zeros(30)}, "y_train of .* are not class numbers"),
         ({"y_train": np.full(30, -1)}, "y_train of .* are not class numbers"),
+        ({"y_train": np.full(30, 30)}, "y_train of .* are not class numbers"),
+        ({"y_test": np.full(30, 2**40)}, "y_test of .* are not class numbers"),
         ({"y_train": np.zeros(29, int)}, "y_train of .* are not class numbers"),
         ({"x_test": np.full((30, 8, 8), np.nan)}, "not all finite"),
         ({"x_test": np.zeros((30, 8, 9), np.uint8)}, "do not have one shape"),
@@ -123,6 +122,19 @@ def test_other_arrays_are_refused_before_anything_is_written(init, change, messa
     with pytest.raises(LitegateError, match=message):
         raise done.exception
     assert [path.name for path in init.project.iterdir()] == ["Key words.npz"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such file names")
+@pytest.mark.parametrize(
+    "name", ['"""\nraise SystemExit.npz', "back\\x.npz", 'a"b.npz', "line\nend.npz", "\udcff.npz"]
+)
+def test_a_hostile_name_stays_a_name(init, name):
+    """It stands in a docstring and in a path of the file that is written."""
+    arrays = arrays_of((20,))
+    done = init(name=name, **arrays)
+    assert done.exit_code == 0, done.output
+    splits = declared(init).data.load(DataLocations(project=init.project))
+    assert (splits.x_test == arrays["x_test"]).all()
 
 
 def test_a_file_that_is_no_archive_is_refused(init, tmp_path):

@@ -21,14 +21,10 @@ NAMES = ("reference", "candidate", "samples")
 
 
 @pytest.fixture
-def init(tmp_path, monkeypatch):
+def init(new_project):
     """Run the command in `project`, below the folder that holds the three files."""
-    project = tmp_path / "project"
-    project.mkdir()
-    monkeypatch.chdir(project)
-    monkeypatch.delenv("LITEGATE_DATA", raising=False)
 
-    def run(*options, folder=project, candidate=None, reference=None, **arrays):
+    def run(*options, folder=new_project, candidate=None, reference=None, **arrays):
         files = dict(zip(NAMES, ("tiny_f32.tflite", "tiny_i8.tflite", "tiny.npz"), strict=True))
         (folder / files["reference"]).write_bytes(reference or tiny(Kind.FLOAT32))
         (folder / files["candidate"]).write_bytes(candidate or tiny(Kind.INT8_PTQ))
@@ -36,7 +32,7 @@ def init(tmp_path, monkeypatch):
         given = (f"--{name}={folder / files[name]}" for name in NAMES)
         return CliRunner().invoke(app, ["init", *given, *options])
 
-    run.project = project
+    run.project = new_project
     return run
 
 
