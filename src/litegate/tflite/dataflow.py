@@ -46,6 +46,23 @@ def check_densified(subgraph: Subgraph) -> None:
             raise MalformedError(f"{what} reads the sparse tensor {min(read)} without a DENSIFY")
 
 
+def check_channel_scales(subgraph: Subgraph) -> None:
+    """Raise MalformedError if a hybrid DEPTHWISE_CONV_2D has not one scale for each channel.
+
+    LiteRT 2.3.0 compares their number with the dimension that the file names, which may be another
+    one of size 1, and then reads a scale for each channel: past the end of the list, so that
+    answers depend on what is in memory there. Its other hybrid kernels take a single scale too.
+    """
+    for operator in subgraph.operators:
+        if operator.name == "DEPTHWISE_CONV_2D" and len(operator.inputs) > 1:
+            data, weight = (subgraph.tensors[index] for index in operator.inputs[:2])
+            channels = weight.shape[-1] if weight.shape else 0
+            is_hybrid = data.dtype == "float32" and weight.dtype in ("int4", "int8")
+            if is_hybrid and len(weight.scales) != channels:
+                what = f"operator {operator.index}, {operator.name},"
+                raise MalformedError(f"{what} has {len(weight.scales)} of {channels} scales")
+
+
 def check_outputs(subgraph: Subgraph) -> None:
     """Raise MalformedError if an output is a constant that an operator unpacks.
 

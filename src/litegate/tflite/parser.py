@@ -25,7 +25,13 @@ from litegate.tflite.bounded_reads import (
     text,
     within,
 )
-from litegate.tflite.dataflow import check_calls, check_densified, check_order, check_outputs
+from litegate.tflite.dataflow import (
+    check_calls,
+    check_channel_scales,
+    check_densified,
+    check_order,
+    check_outputs,
+)
 from litegate.tflite.graph import (
     ABSENT,
     Buffer,
@@ -188,6 +194,7 @@ def _subgraphs(
         )
         check_order(subgraph)
         check_densified(subgraph)
+        check_channel_scales(subgraph)
         check_outputs(subgraph)
         yield subgraph
 

@@ -253,6 +253,27 @@ def test_a_file_that_contradicts_itself_is_refused(tflite, change, reason):
         parse(edit(tflite, change))
 
 
+@pytest.mark.parametrize(("dimension", "count"), [(0, 1), (1, 3)])
+def test_a_hybrid_depthwise_convolution_has_a_scale_for_each_channel(dimension, count):
+    """LiteRT counts the scales along the file's dimension, and reads one for each of 4 channels."""
+
+    def merge(draft: Draft) -> None:
+        quantization = next(
+            tensor.quantization
+            for tensor in draft.graph.tensors
+            if tensor.name == b"depthwise/weight"
+        )
+        quantization.quantizedDimension = dimension
+        quantization.scale = [quantization.scale[0]] * count
+        quantization.zeroPoint = [0] * count
+
+    sound = tiny(Kind.DYNAMIC_WI8_AFP32)
+    assert len(tensor(parse(sound), "depthwise/weight").scales) == 4
+    with pytest.raises(ArtifactError) as refused:
+        parse(edit(sound, lambda model: merge(Draft(model))))
+    assert refused.value.got == f"operator 1, DEPTHWISE_CONV_2D, has {count} of 4 scales"
+
+
 def test_a_name_that_runs_past_the_end_is_refused(tflite):
     """The reader beneath would cut it short in silence."""
     start = tflite.index(b"conv/bias") - 4

@@ -46,12 +46,23 @@ def float_weights(scene: Scene, grade: float) -> Scene:
 def merged_scales(scene: Scene, grade: float) -> Scene:
     """Layers have one scale for all weights instead of one for each channel."""
     _check_kind(scene, _FLOAT_KINDS - _BLOCKWISE)
+    is_hybrid = scene.recipe.kind not in _WEIGHT_ONLY
 
-    def merge(draft: Draft, layer: Layer) -> None:
-        dtype = dtype_of(layer.weight)
-        _pack(draft, layer, 7 if dtype == INT4 else 127, dtype=dtype, axes=None)
+    def merge(draft: Draft) -> None:
+        # LiteRT's hybrid DEPTHWISE_CONV_2D would read past the end of a single scale
+        # (`dataflow.check_channel_scales`)
+        mergeable = [
+            layer
+            for layer in _packed_layers(draft)
+            if not (is_hybrid and layer.kind == "DEPTHWISE_CONV_2D")
+        ]
+        if not mergeable:
+            raise Unplantable("only depthwise convolutions have packed weights")
+        for layer in mergeable[: int(grade)]:
+            dtype = dtype_of(layer.weight)
+            _pack(draft, layer, 7 if dtype == INT4 else 127, dtype=dtype, axes=None)
 
-    return _with_layers(scene, grade, merge)
+    return scene.with_edited(merge)
 
 
 @fault(family=Family.TYPES, ladder=_LAYERS, noticed_by=(_TENSORS,))
