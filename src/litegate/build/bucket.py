@@ -80,6 +80,14 @@ class Bucket:
         version = {"version": info.version} if info.version else {}
         return self._put(info.path, content, {"e_tag": info.etag} | version)
 
+    def demand_conditional_puts(self, path: str, content: bytes) -> None:
+        """Create an object twice; raise BucketDenied unless the second time is refused."""
+        self.create(path, content)
+        if self.create(path, content):
+            raise BucketDenied(
+                "it ignores If-None-Match, so that a second writer would overwrite the first"
+            )
+
     def info(self, path: str) -> ObjectInfo | None:
         """Return what the store knows of an object; None if there is none."""
         try:

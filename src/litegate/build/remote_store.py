@@ -197,7 +197,9 @@ class RemoteStore:
         if not (self._is_usable and self._is_writable):
             return True
         with self._failures("write"):
-            self._demand_conditional_puts()
+            if not self._is_probed:
+                self.bucket.demand_conditional_puts(MARKER, VERSION)
+                self._is_probed = True
             # The manifest last: whoever finds it finds its files, whenever this process is killed.
             for digest in dict.fromkeys(manifest.files.values()):
                 self._upload_object(digest, path_of(digest))
@@ -288,17 +290,6 @@ class RemoteStore:
     def _is_sound(self, info: ObjectInfo, size: int) -> bool:
         refused = self._refused.get(info.path)
         return info.size == size and (refused is None or refused.etag != info.etag)
-
-    def _demand_conditional_puts(self) -> None:
-        """Create the marker twice before the first write: the second time must be refused."""
-        if self._is_probed:
-            return
-        self.bucket.create(MARKER, VERSION)
-        if self.bucket.create(MARKER, VERSION):
-            raise BucketDenied(
-                "it ignores If-None-Match, so that a second writer would overwrite the first"
-            )
-        self._is_probed = True
 
     def _reject(self, entry: str, reason: str) -> None:
         """Remember an entry for the report; print the first with each reason."""

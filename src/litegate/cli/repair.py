@@ -22,7 +22,7 @@ from litegate.core.options import parse
 from litegate.core.units import Unit, text
 from litegate.gate.project_settings import settings
 from litegate.gate.session import GateSession, NotGated
-from litegate.measures.wording import interval
+from litegate.measures.verdict_text import interval
 from litegate.spec import Model, Recipe
 from litegate.spec.cases import Case
 from litegate.spec.loader import load_file

@@ -21,7 +21,7 @@ from litegate.data.validation import check_inputs, check_shapes, preprocess
 from litegate.spec import Array, Data, DataLocations, Samples, Splits
 
 if TYPE_CHECKING:
-    from litegate.data.equal_samples import Digests
+    from litegate.data.duplicates import Digests
 
 LEAKED = "leaked_samples.json"
 """The file with the number of evaluation samples that are also in the training split."""
@@ -94,7 +94,7 @@ def _save_leaked(raw: Splits, of_samples: list[Digests], folder: Path) -> None:
     """
     import numpy as np
 
-    from litegate.data.equal_samples import count_shared, sample_digests
+    from litegate.data.duplicates import count_shared, sample_digests
 
     if (
         raw.x_train is None

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from litegate.core.errors import DataError
 from litegate.data.digests import ArrayDigest
 from litegate.data.disk_arrays import IN_MEMORY, PART, ArrayWriter, in_parts, open_array
-from litegate.data.equal_samples import Digests, recorded
+from litegate.data.duplicates import Digests, recorded
 from litegate.data.validation import preprocess
 from litegate.spec import Data, Inputs, Splits, Stream
 

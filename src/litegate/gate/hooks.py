@@ -14,7 +14,7 @@ from litegate.core.options import GateOptions
 from litegate.gate import collection
 from litegate.gate.checks import fixtures, suppressed_checks, verdicts
 from litegate.gate.checks.pytest_items import cases_of, fixtures_of
-from litegate.gate.finish import finish
+from litegate.gate.exit_status import finish
 from litegate.gate.invocation import looks, narrow_times
 from litegate.gate.state import GATE, HEAD, Gate
 from litegate.gate.terminal_hook import count_failed_proofs, summarize, without_own_failures

@@ -9,9 +9,9 @@ from math import isfinite
 from typing import Any
 
 from litegate.core.errors import LitegateError, MeasurementError
+from litegate.data.duplicates import first_indices, originals, samples_in_words
 from litegate.measures.accuracy import accuracy, accuracy_drop, answers
 from litegate.measures.accuracy.decisions import chooses
-from litegate.measures.accuracy.duplicates import first_indices, originals, samples_in_words
 from litegate.measures.latency.timing import quick_times
 from litegate.measures.lints.constant_prediction import constant_prediction_notes
 from litegate.measures.lints.gains import reference_gain_notes

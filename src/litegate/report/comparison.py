@@ -12,7 +12,7 @@ from litegate.core.escaping import plain, plain_lines
 from litegate.core.units import Number, Unit, text
 from litegate.measures.measurement import Outcome, Verdict
 from litegate.measures.regression.file_comparison import ComparisonRow, FileComparison
-from litegate.measures.wording import headline, sentence
+from litegate.measures.verdict_text import headline, sentence
 from litegate.report.columns import console
 from litegate.report.run_record import Place, verdict_row
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from litegate.core.escaping import LISTED, plain
 from litegate.core.units import Unit, difference_text, text
 from litegate.measures.names import COUNTEREXAMPLES, Name, is_plural
-from litegate.measures.wording import margin_text
+from litegate.measures.verdict_text import margin_text
 from litegate.report.outcomes import OUTCOMES, PROOF, Report, Row, outcome_of, without_verdict
 
 _SHORT_HASH = 12

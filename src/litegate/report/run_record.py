@@ -8,7 +8,7 @@ from typing import Any, TypedDict, final
 
 from litegate.core.units import Quantity
 from litegate.measures.measurement import Outcome, Verdict
-from litegate.measures.wording import sentence
+from litegate.measures.verdict_text import sentence
 from litegate.report.outcomes import outcome_of, overall_verdict
 
 

@@ -9,7 +9,7 @@ from litegate.core.errors import ConfigError
 from litegate.core.escaping import plain, plain_lines, without_commands
 from litegate.core.units import Unit
 from litegate.measures.measurement import Measurement
-from litegate.measures.wording import sentence
+from litegate.measures.verdict_text import sentence
 from litegate.report.run_record import Run
 from litegate.report.terminal import lines
 

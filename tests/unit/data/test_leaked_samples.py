@@ -9,7 +9,7 @@ from litegate.build.store_arrays import stored_leaked_samples
 from litegate.core.errors import StoreCorrupt
 from litegate.data import prepare
 from litegate.data.digests import array_digest
-from litegate.data.equal_samples import are_distinct, count_shared, sample_digests
+from litegate.data.duplicates import are_distinct, count_shared, sample_digests
 from litegate.data.prepare import LEAKED, save_evaluation
 from litegate.spec import Data, DataLocations, Splits, Stream
 

@@ -9,7 +9,7 @@ from litegate.build.store_arrays import stored_evaluation
 from litegate.core.errors import DataError, StoreCorrupt
 from litegate.core.units import ms
 from litegate.data.digests import array_digests
-from litegate.data.equal_samples import sample_digests
+from litegate.data.duplicates import sample_digests
 from litegate.data.prepare import prepare, save_evaluation
 from litegate.spec import Data, DataLocations, Detector, Frames, Sequences, Splits, Stream
 from litegate.spec.artifact_keys import data_key

@@ -12,13 +12,13 @@ from tiny import artifact, selector
 from litegate.core.errors import ArtifactError, MeasurementError, StoreCorrupt
 from litegate.data import disk_arrays
 from litegate.data.disk_arrays import ArrayWriter, DiskArray
+from litegate.data.duplicates import originals
 from litegate.measures.accuracy import accuracy, accuracy_drop, class_drop
 from litegate.measures.accuracy.agreement import (
     agreement_with_reference,
     keras_difference,
 )
 from litegate.measures.accuracy.decisions import demand_finite_outputs
-from litegate.measures.accuracy.duplicates import originals
 from litegate.measures.accuracy.layer_error import layer_errors
 from litegate.measures.accuracy.output_error import output_error
 from litegate.measures.accuracy.runtime_agreement import runtime_agreement

@@ -13,8 +13,8 @@ from litegate.build.store import BUILDS, EVALUATIONS, Store
 from litegate.core.errors import StoreCorrupt
 from litegate.gate.evidence import Comparison, gather, in_memory, in_store, runtimes
 from litegate.gate.evidence import flips as sheets
-from litegate.gate.evidence.answers import predictions, shares
 from litegate.gate.evidence.pictures import page_bytes, picture
+from litegate.gate.evidence.predictions import predictions, probabilities
 from litegate.gate.page import rows
 from litegate.measures.accuracy import flips
 from litegate.report.html import page
@@ -177,8 +177,8 @@ def test_matrices_hold_every_sample():
 def test_many_classes_are_cut_to_those_with_mistakes():
     """A hundred names for four outputs would not fit the answers; so four hundred samples of 4."""
     names = tuple(f"c{number}" for number in range(20))
-    from litegate.gate.evidence.answers import Predictions
     from litegate.gate.evidence.confusion import MOST_SHOWN, confusions
+    from litegate.gate.evidence.predictions import Predictions
 
     labels = np.arange(200) % 20
     chosen = np.where(labels == 7, 8, labels)
@@ -191,9 +191,9 @@ def test_many_classes_are_cut_to_those_with_mistakes():
 
 
 def test_shares_are_softmax_unless_they_are_shares_already():
-    assert shares(np.float32([0.25, 0.75])).tolist() == pytest.approx([0.25, 0.75])
-    assert shares(np.float32([0.0, np.log(3)])).tolist() == pytest.approx([0.25, 0.75])
-    assert shares(np.float32([1000.0, -1000.0])).tolist() == [1.0, 0.0]
+    assert probabilities(np.float32([0.25, 0.75])).tolist() == pytest.approx([0.25, 0.75])
+    assert probabilities(np.float32([0.0, np.log(3)])).tolist() == pytest.approx([0.25, 0.75])
+    assert probabilities(np.float32([1000.0, -1000.0])).tolist() == [1.0, 0.0]
 
 
 def test_what_chooses_no_class_says_so_and_shows_the_rest():

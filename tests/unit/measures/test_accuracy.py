@@ -9,22 +9,22 @@ from tiny import artifact, rounder, selector
 from litegate import per_thousand, percent, points
 from litegate.core.errors import MeasurementError
 from litegate.core.units import Quantity, Unit
+from litegate.data import duplicates
+from litegate.data.duplicates import originals
 from litegate.measures.accuracy import (
     accuracy,
     accuracy_drop,
     answers,
     class_drop,
-    duplicates,
     error_growth,
     extra_errors,
     flips,
 )
 from litegate.measures.accuracy.decisions import decide
-from litegate.measures.accuracy.duplicates import originals
 from litegate.measures.measurement import Outcome
 from litegate.measures.statistics.proportions import FlipCounts, drop_limits
 from litegate.measures.statistics.sample_sizes import n_deciding, n_proving
-from litegate.measures.wording import sentence
+from litegate.measures.verdict_text import sentence
 from litegate.spec.recipes import float32, int8_ptq
 from litegate.testing import tiny_artifact
 

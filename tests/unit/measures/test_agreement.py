@@ -16,7 +16,7 @@ from litegate.measures.accuracy.agreement import (
 from litegate.measures.accuracy.quanta import output_grid_of
 from litegate.measures.accuracy.runtime_agreement import runtime_agreement
 from litegate.measures.measurement import Outcome
-from litegate.measures.wording import sentence
+from litegate.measures.verdict_text import sentence
 from litegate.tflite.parser import parse
 from litegate.tflite.ports import port_from_tensor
 

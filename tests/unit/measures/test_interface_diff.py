@@ -10,7 +10,7 @@ from several import Graph, crossed, write
 from litegate.core.errors import ArtifactError, ConfigError
 from litegate.measures.measurement import Outcome
 from litegate.measures.regression import SAME_BYTES, interface_changes
-from litegate.measures.wording import sentence
+from litegate.measures.verdict_text import sentence
 from litegate.spec import Kind, Regression
 from litegate.testing import artifact, edit, pad, tiny, tiny_artifact
 

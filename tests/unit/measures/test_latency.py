@@ -8,7 +8,7 @@ import pytest
 from litegate import recipes
 from litegate.core.errors import ConfigError, MeasurementError
 from litegate.core.units import ms
-from litegate.measures import wording
+from litegate.measures import verdict_text
 from litegate.measures.latency import latency_ratio
 from litegate.measures.latency.paired_test import Decision
 from litegate.measures.measurement import Outcome
@@ -70,7 +70,7 @@ def test_the_sentence_of_a_pass_carries_its_evidence():
     """Ratio, limit, interval, signs, both clocks, both times and who was timed against whom."""
     found = timed(decision())
     assert (found.value, found.n, found.artifacts) == (1.004, 8, ("int8_qat", "float32"))
-    assert wording.sentence(found <= 1.025) == (
+    assert verdict_text.sentence(found <= 1.025) == (
         "latency ratio of net/int8_qat is 1.004, must be at most 1.025 (0.021 to spare); "
         "95 % interval 0.991 to 1.010 (signs); against net/float32, "
         "8 fresh pairs in 150.00 ms, decided early, 0 above and 8 below the limit, "

@@ -8,7 +8,7 @@ import pytest
 from litegate.core.errors import ConfigError, MeasurementError
 from litegate.core.units import Unit, byte, percent, points
 from litegate.measures.measurement import Interval, Measurement, Outcome, violations, with_tail
-from litegate.measures.wording import sentence
+from litegate.measures.verdict_text import sentence
 
 DROP = Measurement(
     name="accuracy drop",

@@ -22,7 +22,7 @@ from litegate.measures.metrics.custom import Chunk
 from litegate.measures.metrics.sample_statistics import statistics
 from litegate.measures.metrics.values import mean_over_classes, metric_values
 from litegate.measures.statistics.bootstrap import jackknife_samples
-from litegate.measures.wording import sentence
+from litegate.measures.verdict_text import sentence
 from litegate.spec.metric import MetricKind
 
 RNG = np.random.default_rng(3)

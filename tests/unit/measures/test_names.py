@@ -21,7 +21,7 @@ from litegate.measures.names import (
     without_runtime,
     worst_name,
 )
-from litegate.measures.wording import sentence
+from litegate.measures.verdict_text import sentence
 from litegate.spec.metric import Better, Metric
 
 SOURCE = Path(litegate.__file__).parent

@@ -9,7 +9,7 @@ from litegate.core.errors import MeasurementError
 from litegate.measures.accuracy.agreement import agreement_with_reference
 from litegate.measures.accuracy.output_error import output_error
 from litegate.measures.measurement import Outcome
-from litegate.measures.wording import sentence
+from litegate.measures.verdict_text import sentence
 
 SAME, LARGER = selector(2, [0, 1]), selector(2, [0, 1], gain=1.01)
 X = np.random.default_rng(0).normal(size=(200, 2))

@@ -10,12 +10,12 @@ from tiny import artifact
 
 from litegate.core.errors import MeasurementError
 from litegate.core.units import percent
+from litegate.data.duplicates import first_indices, originals
 from litegate.measures.accuracy import accuracy, accuracy_drop
 from litegate.measures.accuracy.agreement import (
     agreement_with_reference,
     keras_agreement,
 )
-from litegate.measures.accuracy.duplicates import first_indices, originals
 from litegate.measures.accuracy.output_error import output_error
 from litegate.measures.accuracy.runtime_agreement import runtime_agreement
 from litegate.measures.latency.confirmation import LatencyContest, time_in_fresh_process
@@ -25,7 +25,7 @@ from litegate.measures.metrics import metric_loss
 from litegate.measures.properties import PROPERTIES, property_violations
 from litegate.measures.regression import agreement_with_base
 from litegate.measures.regression.file_comparison import compare
-from litegate.measures.wording import sentence
+from litegate.measures.verdict_text import sentence
 from litegate.runtimes.inference import all_outputs
 from litegate.spec import Inputs
 from litegate.spec.metrics import f1

@@ -37,7 +37,7 @@ from litegate.measures.properties.strategies import (
     families,
     random_patterns,
 )
-from litegate.measures.wording import sentence
+from litegate.measures.verdict_text import sentence
 from litegate.spec import Kind
 from litegate.spec.recipes import float32, int8_ptq
 from litegate.testing import revalue, tiny_artifact

@@ -26,7 +26,7 @@ from litegate.measures.regression import (
     operator_changes,
     size_growth,
 )
-from litegate.measures.wording import sentence
+from litegate.measures.verdict_text import sentence
 from litegate.spec import Kind
 from litegate.testing import (
     artifact,

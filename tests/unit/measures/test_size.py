@@ -11,7 +11,7 @@ from litegate.core.errors import MeasurementError
 from litegate.core.units import byte
 from litegate.measures.measurement import Outcome
 from litegate.measures.structure.size import bytes_saved, compressed_size, size, size_ratio
-from litegate.measures.wording import sentence
+from litegate.measures.verdict_text import sentence
 from litegate.spec import Kind
 from litegate.testing import pad, tiny_artifact
 

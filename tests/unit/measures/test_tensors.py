@@ -17,7 +17,7 @@ from litegate.measures.structure.tensors import (
     tensor_breaches,
     tensor_violations,
 )
-from litegate.measures.wording import sentence
+from litegate.measures.verdict_text import sentence
 from litegate.runtimes.inference import outputs
 from litegate.spec import Kind
 from litegate.testing import (

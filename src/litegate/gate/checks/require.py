@@ -8,7 +8,7 @@ from typing import final
 
 from litegate.core.errors import ConfigError
 from litegate.measures.measurement import Outcome, Verdict
-from litegate.measures.wording import lines
+from litegate.measures.verdict_text import lines
 
 
 class RequirementFailed(AssertionError):

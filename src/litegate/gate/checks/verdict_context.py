@@ -13,7 +13,7 @@ from litegate.gate.checks.pytest_items import case_of, fixtures_of
 from litegate.gate.state import GATE
 from litegate.measures.measurement import Outcome, Verdict
 from litegate.measures.names import Name
-from litegate.measures.wording import sentence
+from litegate.measures.verdict_text import sentence
 from litegate.regression.base_artifacts import Counterpart
 from litegate.spec import Artifact
 from litegate.spec.cases import Case

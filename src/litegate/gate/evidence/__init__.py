@@ -10,7 +10,6 @@ from typing import TypeVar, final
 
 from litegate.core.errors import LitegateError
 from litegate.gate.evidence import files
-from litegate.gate.evidence.answers import Predictions, predictions
 from litegate.gate.evidence.box_sheet import box_sheet
 from litegate.gate.evidence.comparison import (
     BoxMetrics,
@@ -23,6 +22,7 @@ from litegate.gate.evidence.comparison import (
 from litegate.gate.evidence.confusion import class_changes, confusions
 from litegate.gate.evidence.flips import Change, flip_sheet
 from litegate.gate.evidence.layers import layers
+from litegate.gate.evidence.predictions import Predictions, predictions
 from litegate.gate.evidence.runtimes import runtime_sheets
 from litegate.report.html.page_data import (
     MOST_ON_ONE_PAGE,

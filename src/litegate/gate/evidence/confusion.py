@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from litegate.gate.evidence.answers import Predictions
+from litegate.gate.evidence.predictions import Predictions
 from litegate.report.html.page_data import ClassChange, Confusions
 
 MOST_SHOWN = 14

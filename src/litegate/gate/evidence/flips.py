@@ -9,8 +9,8 @@ from typing import TypeVar, final
 
 import numpy as np
 
-from litegate.gate.evidence.answers import Predictions
 from litegate.gate.evidence.pictures import page_bytes, picture_of
+from litegate.gate.evidence.predictions import Predictions
 from litegate.report.html.page_data import Flip, FlippedClass, FlipSheet
 from litegate.spec import Evaluation
 

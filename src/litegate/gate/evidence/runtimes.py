@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.core.errors import MeasurementError
-from litegate.gate.evidence.answers import Predictions, predictions
 from litegate.gate.evidence.pictures import page_bytes, picture_of
+from litegate.gate.evidence.predictions import Predictions, predictions
 from litegate.report.html.page_data import Disagreement, RuntimeSheet
 from litegate.runtimes.inference import has_outputs
 from litegate.spec import Artifact, Evaluation

@@ -16,7 +16,7 @@ from litegate.gate.repair.limits import excess, file_verdicts, missed, quality_v
 from litegate.gate.repair.search import OutOfTrials, Trial
 from litegate.gate.session import GateSession
 from litegate.measures.measurement import Verdict
-from litegate.measures.wording import limit
+from litegate.measures.verdict_text import limit
 from litegate.spec import Artifact, Evaluation, Recipe
 from litegate.spec.cases import Case
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from litegate.core.errors import MeasurementError
 from litegate.core.units import Unit
+from litegate.data.duplicates import originals
 from litegate.measures.accuracy.decisions import (
     Decisions,
     decide,
@@ -20,7 +21,6 @@ from litegate.measures.accuracy.decisions import (
     demand_same_split,
     tie_evidence,
 )
-from litegate.measures.accuracy.duplicates import originals
 from litegate.measures.accuracy.layer_error import divergence
 from litegate.measures.accuracy.outputs import (
     class_outputs,

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.core.units import Number, Quantity
-from litegate.measures.accuracy.duplicates import first_indices, originals
+from litegate.data.duplicates import first_indices, originals
 from litegate.measures.measurement import Interval, Measurement, Outcome, Relation, Ruling
 from litegate.measures.statistics.betting import Decision, Limits, Losses
 from litegate.measures.statistics.proportions import TAIL

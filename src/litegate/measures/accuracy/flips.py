@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from litegate.core.errors import MeasurementError
 from litegate.core.escaping import listed
-from litegate.measures.accuracy.duplicates import first_indices, originals
+from litegate.data.duplicates import first_indices, originals
 from litegate.measures.accuracy.shares import PairedCounts
 from litegate.measures.statistics.proportions import FlipCounts
 from litegate.spec import Evaluation

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from litegate.core.errors import MeasurementError
 from litegate.core.units import Unit, text
 from litegate.data.disk_arrays import part_slices
+from litegate.data.duplicates import first_indices, originals, samples_in_words
 from litegate.measures.accuracy.decisions import demand_finite_outputs, demand_same_split
-from litegate.measures.accuracy.duplicates import first_indices, originals, samples_in_words
 from litegate.measures.accuracy.layer_error import divergence
 from litegate.measures.accuracy.outputs import measure_worst, pair_outputs
 from litegate.measures.measurement import Interval, Measurement

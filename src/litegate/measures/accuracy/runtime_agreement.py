@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.core.units import Quantity
+from litegate.data.duplicates import originals
 from litegate.measures.accuracy.agreement import spread_indices
 from litegate.measures.accuracy.decisions import decide
-from litegate.measures.accuracy.duplicates import originals
 from litegate.measures.accuracy.early_stopping import judge_samples, with_whole_split
 from litegate.measures.accuracy.operator_difference import largest_difference
 from litegate.measures.accuracy.outputs import class_outputs, measure_worst, pair_outputs

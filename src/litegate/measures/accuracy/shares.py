@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.core.units import Quantity, Unit, text
-from litegate.measures.accuracy.duplicates import first_indices, samples_in_words
+from litegate.data.duplicates import first_indices, samples_in_words
 from litegate.measures.measurement import (
     Interval,
     Measurement,

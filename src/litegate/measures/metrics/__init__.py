@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from litegate.core.units import text
 from litegate.data.disk_arrays import in_parts
+from litegate.data.duplicates import originals, samples_in_words
 from litegate.measures.accuracy.decisions import demand_comparable, demand_same_split
-from litegate.measures.accuracy.duplicates import originals, samples_in_words
 from litegate.measures.accuracy.flips import (
     Marks,
     class_masks,

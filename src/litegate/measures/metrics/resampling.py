@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.core.errors import MeasurementError
+from litegate.data.duplicates import originals
 from litegate.measures.accuracy.decisions import demand_finite_outputs, labels_are_of_frames
-from litegate.measures.accuracy.duplicates import originals
 from litegate.measures.metrics.custom import (
     Chunk,
     call_function,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from litegate.core.errors import MeasurementError
 from litegate.core.units import Quantity
-from litegate.measures.accuracy.duplicates import first_indices, originals
+from litegate.data.duplicates import first_indices, originals
 from litegate.measures.accuracy.flips import count_flips, demand_slices
 from litegate.measures.accuracy.shares import PairedCounts, drop, worst_drop
 from litegate.measures.measurement import (

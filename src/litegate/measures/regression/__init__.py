@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from litegate.core.digests import short_digest
 from litegate.core.errors import ConfigError, MeasurementError
 from litegate.core.units import Number, Quantity, Unit, text
+from litegate.data.duplicates import originals
 from litegate.measures.accuracy import accuracy, accuracy_drop, answers
 from litegate.measures.accuracy.decisions import decide
-from litegate.measures.accuracy.duplicates import originals
 from litegate.measures.accuracy.outputs import class_scores, measure_worst
 from litegate.measures.accuracy.shares import share
 from litegate.measures.latency import latency_ratio

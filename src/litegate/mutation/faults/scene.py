@@ -12,7 +12,7 @@ import numpy as np
 
 from litegate.core.errors import LitegateError
 from litegate.data import disk_arrays
-from litegate.data.equal_samples import sample_digests
+from litegate.data.duplicates import sample_digests
 from litegate.measures.accuracy.agreement import spread_indices
 from litegate.measures.accuracy.decisions import chooses
 from litegate.spec import Array, Artifact, Model, Recipe, Samples, Sequences, by_input

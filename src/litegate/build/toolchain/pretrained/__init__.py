@@ -10,6 +10,7 @@ from typing import Any
 from litegate.build.toolchain.determinism import Frameworks
 from litegate.build.toolchain.failures import ToolchainError
 from litegate.build.toolchain.keras3 import translate
+from litegate.build.toolchain.pretrained.allowed_layers import demand_own_classes
 from litegate.build.toolchain.pretrained.formats import (
     METADATA,
     damaged_error,
@@ -17,7 +18,6 @@ from litegate.build.toolchain.pretrained.formats import (
     read_keras_nodes,
     read_network,
 )
-from litegate.build.toolchain.pretrained.safety import demand_own_classes
 from litegate.build.toolchain.pretrained.saved_model import (
     ConvertedGraph,
     Shapes,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
-from litegate.build.toolchain.pretrained.safety import Config, start_error
+from litegate.build.toolchain.pretrained.allowed_layers import Config, start_error
 from litegate.core.escaping import excerpt
 
 _ZIP, _HDF5 = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litegate.build.toolchain.determinism import Frameworks
+from litegate.build.toolchain.pretrained.allowed_layers import start_error
 from litegate.build.toolchain.pretrained.formats import GRAPH, damaged_error
-from litegate.build.toolchain.pretrained.safety import start_error
 from litegate.spec import Kind, Recipe
 
 Shapes = Mapping[str, tuple[int, ...]]

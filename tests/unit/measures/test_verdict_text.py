@@ -4,7 +4,7 @@ from fractions import Fraction
 
 from litegate.core.units import Unit, points
 from litegate.measures.measurement import Interval, Measurement, violations
-from litegate.measures.wording import lines, sentence
+from litegate.measures.verdict_text import lines, sentence
 
 LOSS = Measurement(
     name="accuracy drop",

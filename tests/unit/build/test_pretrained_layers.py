@@ -3,7 +3,7 @@
 import pytest
 
 from litegate.build.toolchain.failures import ToolchainError
-from litegate.build.toolchain.pretrained.safety import demand_own_classes
+from litegate.build.toolchain.pretrained.allowed_layers import demand_own_classes
 
 LAYERS = frozenset({"Dense", "Flatten", "Bidirectional", "LSTM"})
 

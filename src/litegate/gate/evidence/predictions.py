@@ -37,9 +37,9 @@ class Predictions:
     """Shape (n, classes)."""
 
     def confidence(self, sample: int) -> float:
-        """Return the share of the predicted class, 0 to 1, as `shares` computes it."""
+        """Return the share of the predicted class, 0 to 1, as `probabilities` computes it."""
         scores = self.outputs[sample : sample + 1].real.ravel()
-        return float(shares(scores)[self.chosen[sample]])
+        return float(probabilities(scores)[self.chosen[sample]])
 
     def answer(self, sample: int, classes: Sequence[str]) -> Answer:
         """Return the answer to a sample; `classes` are the names of the classes."""
@@ -61,7 +61,7 @@ def predictions(artifact: Artifact) -> Predictions:
     )
 
 
-def shares(scores: NDArray[np.float32]) -> NDArray[np.float64]:
+def probabilities(scores: NDArray[np.float32]) -> NDArray[np.float64]:
     """Turn the scores of one sample, shape (classes,), into shares of 1.
 
     Scores that are not negative and sum to 1 are softmax outputs already; others get a softmax.
