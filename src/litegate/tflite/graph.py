@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import final
 
 FLOATS = frozenset({"float16", "bfloat16", "float32", "float64"})
@@ -80,6 +81,7 @@ class Tensor:
         return math.ceil(math.prod(self.shape) * size / 8) if size else None
 
 
+@cache
 def bits(dtype: str) -> int:
     """Bits of one element, read from the type's name; 0 for types without a fixed size."""
     digits = re.search(r"\d+", dtype)

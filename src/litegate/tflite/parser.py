@@ -212,8 +212,11 @@ def tensor_of(
     """
     what = f"tensor {index}"
     shape = numbers(file, raw.ShapeAsNumpy())
-    scales, zero_points, dimension = _quantization(file, what, shape, raw.Quantization())
-    block_scales, block_size = _blocks(schema, raw.Quantization(), tensors, what)
+    # Each access searches the table again, for tens of thousands of tensors.
+    quantization, sparsity = raw.Quantization(), raw.Sparsity()
+    buffer = within(raw.Buffer(), len(buffers), f"buffer of {what}")
+    scales, zero_points, dimension = _quantization(file, what, shape, quantization)
+    block_scales, block_size = _blocks(schema, quantization, tensors, what)
     tensor = Tensor(
         index=index,
         name=text(raw.Name()),
@@ -225,14 +228,14 @@ def tensor_of(
         quantized_dimension=dimension,
         block_scales=block_scales,
         block_size=block_size,
-        buffer=within(raw.Buffer(), len(buffers), f"buffer of {what}"),
+        buffer=buffer,
         # Buffer 0 stands for none: runtimes do not read what it may contain.
-        nbytes=buffers[raw.Buffer()].size if raw.Buffer() else 0,
+        nbytes=buffers[buffer].size if buffer else 0,
         is_variable=bool(raw.IsVariable()),
-        is_sparse=raw.Sparsity() is not None,
+        is_sparse=sparsity is not None,
     )
     _check_shape(what, shape, tensor.shape_signature)
-    _check_bytes(what, tensor, _stored_count(schema, file, what, tensor, raw.Sparsity()))
+    _check_bytes(what, tensor, _stored_count(schema, file, what, tensor, sparsity))
     return tensor
 
 

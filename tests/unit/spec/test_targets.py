@@ -14,7 +14,7 @@ from litegate.measures.structure.target import target_breaches, target_violation
 from litegate.spec import Kind
 from litegate.spec.targets import KNOWN, Rule, Target, load
 from litegate.testing import artifact, custom_operator, float_layer, tiny, tiny_artifact
-from litegate.tflite.graph import Graph, Subgraph
+from litegate.tflite.graph import ABSENT, Buffer, Graph, Subgraph
 from litegate.tflite.parser import parse
 
 INTEGER = {"input_type": "int8", "output_type": "int8"}
@@ -286,3 +286,70 @@ def test_an_operator_that_is_none_is_refused(tmp_path):
     (tmp_path / "mine.toml").write_text(text)
     with pytest.raises(ConfigError, match="did you mean FULLY_CONNECTED"):
         load("mine.toml", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("rule", "operand", "facts", "change"),
+    [
+        ({"types": ("int8",)}, 0, {"dtype": "int16"}, {}),
+        ({"weights": ("int8",)}, 1, {"dtype": "int4"}, {}),
+        ({"biases": ("int32",)}, 2, {"dtype": "int64"}, {}),
+        ({"alike": True}, 0, {"dtype": "int16"}, {}),
+        ({"conversions": ("int8 int8",)}, 0, {"dtype": "int16"}, {}),
+        ({"hybrid": False}, 1, {"dtype": "float32"}, {}),
+        ({"quantized": True}, 0, {"scales": (), "zero_points": ()}, {}),
+        ({"per_channel": False}, 1, {"scales": (0.5,) * 4, "zero_points": (0,) * 4}, {}),
+        ({"ranks": (4, 4)}, 0, {"shape": (10, 10)}, {}),
+        ({"sizes": (1, 10)}, 0, {"shape": (1, 11, 10, 1)}, {}),
+        ({"wide": 3}, 0, {"shape": (2, 10, 10, 1)}, {}),
+        ({"batch": 1}, 0, {"shape": (2, 10, 10, 1)}, {}),
+        ({"constant": (1,)}, 1, {"nbytes": 0}, {}),
+        ({"versions": (1, 9)}, 0, {}, {"version": 10}),
+        ({"strides": (1, 2)}, 0, {}, {"options": (("stride_h", 3),)}),
+        ({"activations": ("RELU",)}, 0, {}, {"activation": "TANH"}),
+        ({"required": (2,)}, 0, {}, {"inputs": (6, 1, ABSENT, 3)}),
+        ({"inputs": (4, 4)}, 0, {}, {"inputs": (6, 1)}),
+        ({"outputs": (1, 1)}, 0, {}, {"outputs": (3, 4)}),
+        ({"last_axis": 3}, 3, {"buffer": 2}, {}),
+    ],
+)
+def test_an_operator_unlike_a_sound_one_in_a_single_fact_is_judged_for_itself(
+    rule, operand, facts, change
+):
+    """Operators that are alike in all facts share a judgement, and no others do."""
+
+    def constant(index, dtype, buffer, shape, **more):
+        sound = {"dtype": dtype, "shape": shape, "buffer": buffer, "nbytes": 4}
+        return replace(example, index=index, name=f"operand {index}", **sound | more)
+
+    axes = [(3).to_bytes(4, "little"), (0).to_bytes(4, "little")]
+    graph = graph_of(Kind.INT8_QAT, **INTEGER)
+    conv, example = graph.main.operators[0], tensor(graph, "conv")
+    scale = {"scales": (0.5,), "zero_points": (0,)}
+    data = replace(example, index=0, shape=(1, 10, 10, 1), **scale)
+    weight, bias = (
+        constant(1, "int8", 3, (1, 2, 2, 1), **scale),
+        constant(2, "int32", 4, (1,), **scale),
+    )
+    axis = constant(3, "int32", 1, (), scales=(), zero_points=())
+    outputs = [replace(data, index=index) for index in (4, 5)]
+    operands = [data, weight, bias, axis]
+    unlike = replace(operands[operand], index=6, **facts)
+    sound = replace(conv, index=0, inputs=(0, 1, 2, 3), outputs=(4,))
+    second = replace(
+        sound,
+        index=1,
+        inputs=tuple(6 if place == operand else place for place in range(4)),
+        outputs=(5,),
+    )
+    main = replace(
+        graph.main,
+        tensors=(*operands, *outputs, unlike),
+        operators=(sound, replace(second, **change)),
+        inputs=(0, 6) if operand == 0 else (0,),
+        outputs=(4, 5),
+    )
+    buffers = tuple(Buffer(data=memoryview(content)) for content in (b"", *axes, b"", b""))
+    lone_graph = Graph(description="", subgraphs=(main,), buffers=buffers, metadata=())
+    (breach,) = breaches(target(**rule), lone_graph)
+    assert breach.startswith("operator 1 ")

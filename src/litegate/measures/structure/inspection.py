@@ -11,7 +11,7 @@ from litegate.core.errors import MeasurementError
 from litegate.measures.structure.arena import ArenaPlan, plan
 from litegate.measures.structure.macs import Cost, costs
 from litegate.measures.structure.operators import operator_breaches
-from litegate.measures.structure.target import target_breaches
+from litegate.measures.structure.target import breaches_by_target
 from litegate.measures.structure.tensor_roles import Role, layer_uses, roles
 from litegate.spec import Kind, Recipe
 from litegate.spec.targets import Target
@@ -121,7 +121,7 @@ def inspection(
         unplanned=reason,
         not_integer=_integer_breaches(graph),
         npu=npu_contents(graph),
-        targets={target.name: target_breaches(graph, target) for target in targets},
+        targets=breaches_by_target(graph, targets),
     )
 
 

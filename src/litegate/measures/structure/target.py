@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import final
@@ -66,30 +66,61 @@ def _asked(
 
 def target_breaches(graph: Graph, target: Target) -> tuple[str, ...]:
     """Return a sentence for each operator of a graph that a target does not take, in order."""
-    return tuple(
-        f"{graph_prefix(subgraph)}{operator_label(operator)}: {'; '.join(reasons)}"
-        for subgraph in graph.subgraphs
-        for operator, reasons in _target_breaches(graph, subgraph, target)
-    )
+    return breaches_by_target(graph, (target,))[target.name]
+
+
+def breaches_by_target(graph: Graph, targets: tuple[Target, ...]) -> dict[str, tuple[str, ...]]:
+    """Return the sentences of `target_breaches` for several targets, by their names."""
+    sentences: dict[str, list[str]] = {target.name: [] for target in targets}
+    for subgraph in graph.subgraphs:
+        for operator, target, reasons in _breaches(graph, subgraph, targets):
+            label = f"{graph_prefix(subgraph)}{operator_label(operator)}"
+            sentences[target.name].append(f"{label}: {'; '.join(reasons)}")
+    return {name: tuple(lines) for name, lines in sentences.items()}
 
 
 def refused_operators(graph: Graph, target: Target) -> dict[int, str]:
     """Return the reasons against operators of the main graph, by the operators' index."""
     return {
         operator.index: "; ".join(reasons)
-        for operator, reasons in _target_breaches(graph, graph.main, target)
+        for operator, _, reasons in _breaches(graph, graph.main, (target,))
     }
 
 
-def _target_breaches(
-    graph: Graph, subgraph: Subgraph, target: Target
-) -> Iterator[tuple[Operator, tuple[str, ...]]]:
+def _breaches(
+    graph: Graph, subgraph: Subgraph, targets: tuple[Target, ...]
+) -> Iterator[tuple[Operator, Target, tuple[str, ...]]]:
     tensor_roles = roles(subgraph)
+    facts = [_tensor_facts(*pair) for pair in zip(subgraph.tensors, tensor_roles, strict=True)]
+    # Large networks repeat a few kinds of operators thousands of times.
+    refusing: dict[Hashable, tuple[Target, ...]] = {}
     for operator in subgraph.operators:
+        kind = _operator_facts(operator, facts)
+        if (still_to_ask := refusing.get(kind, targets)) == ():
+            continue
         context = _context(graph, subgraph, operator, tensor_roles)
-        is_folded = target.folds_shapes and context.computes_shapes
-        if not is_folded and (reasons := tuple(_reasons(context, target))):
-            yield operator, reasons
+        breaches = [(target, tuple(_reasons(context, target))) for target in still_to_ask]
+        refusing[kind] = tuple(target for target, reasons in breaches if reasons)
+        yield from ((operator, target, reasons) for target, reasons in breaches if reasons)
+
+
+def _tensor_facts(tensor: Tensor, role: Role) -> Hashable:
+    """Return all that a condition may depend on; names are only printed."""
+    buffer = tensor.buffer if tensor.is_constant else None
+    scales = (len(tensor.scales), tensor.is_quantized)
+    return role, tensor.dtype, tensor.shape, scales, buffer
+
+
+def _operator_facts(operator: Operator, facts: Sequence[Hashable]) -> Hashable:
+    """Return all that a condition may depend on, with the facts of the tensors around it."""
+    operands = (*operator.inputs, *operator.outputs)
+    return (
+        (operator.name, operator.custom_code, operator.version),
+        (operator.activation, operator.options, len(operator.inputs)),
+        tuple(None if index == ABSENT else facts[index] for index in operands),
+        # one tensor may be two operands
+        tuple(map(operands.index, operands)),
+    )
 
 
 def _context(
@@ -107,6 +138,8 @@ def _context(
 
 
 def _reasons(context: OperatorContext, target: Target) -> Iterator[str]:
+    if target.folds_shapes and context.computes_shapes:
+        return
     operator = context.operator
     if operator.name == "CUSTOM":
         if operator.custom_code not in target.custom:
