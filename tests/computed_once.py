@@ -12,7 +12,7 @@ import typer.main
 import litegate.testing as helpers
 from litegate.build import external_files
 from litegate.cli import compare
-from litegate.regression import base
+from litegate.regression import base_declaration
 from litegate.spec import artifact_keys
 from litegate.testing import store as filling
 
@@ -26,8 +26,10 @@ def install():
         vars(module).update({name: once[name] for name in once if name in vars(module)})
     filling._file_outputs = _answered_once(filling._file_outputs)
     artifact_keys.source_digest = functools.lru_cache(maxsize=256)(artifact_keys.source_digest)
-    base._own_source = functools.cache(base._own_source)  # litegate's source does not change here
-    base._describe = _described_once(base._describe)
+    base_declaration._own_source = functools.cache(
+        base_declaration._own_source
+    )  # litegate's source does not change here
+    base_declaration._describe = _described_once(base_declaration._describe)
     external_files.run_in_sandbox = compare.run_in_sandbox = _passed_once(compare.run_in_sandbox)
     typer.main.get_command = functools.cache(typer.main.get_command)
     _describe_the_environment_once()

@@ -19,7 +19,7 @@ from litegate.core.git import repository_root, submodules
 from litegate.gate.collect_only import collect
 from litegate.gate.project_settings import settings
 from litegate.gate.state import Gate
-from litegate.regression.base import NOTHING
+from litegate.regression.base_declaration import NOTHING
 
 _AGAINST_NOTHING = ("--against=none", "--anchor=none")
 """The base of a base is not asked for."""

@@ -16,9 +16,9 @@ from litegate.core.options import GateOptions
 from litegate.core.units import text
 from litegate.gate.environment import describe
 from litegate.gate.trusted_store import open_builder, open_store
-from litegate.regression.base import Base, read_base
 from litegate.regression.base_artifacts import Counterpart
 from litegate.regression.base_commit import merge_base, resolve
+from litegate.regression.base_declaration import Base, read_base
 from litegate.report.run_record import Run
 from litegate.spec import Artifact, DataLocations, Model
 from litegate.spec.cases import (

@@ -26,8 +26,8 @@ from litegate.gate.recorder import Recorder
 from litegate.gate.session import GateSession
 from litegate.gate.trusted_store import demand_store
 from litegate.regression import waiver_file
-from litegate.regression.base import Base, read_head, with_sources
 from litegate.regression.base_commit import NONE
+from litegate.regression.base_declaration import Base, read_head, with_sources
 from litegate.regression.waivers import Waiver, find_waiver, today
 from litegate.regression.weakening import (
     WeakenedLimits,

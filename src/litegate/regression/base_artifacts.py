@@ -11,7 +11,7 @@ from litegate.build.build_request import BuildRequest
 from litegate.build.pipeline import Built, Pipeline
 from litegate.build.store import BUILDS
 from litegate.core.errors import BuildError, ConfigError, LitegateError
-from litegate.regression.base import Base
+from litegate.regression.base_declaration import Base
 from litegate.regression.declared_changes import declared_changes
 from litegate.regression.weakening import predecessor
 from litegate.spec import Artifact, File, Model

@@ -47,7 +47,7 @@ _WIDTH = 96
 """Columns of a preformatted block: more would scroll sideways in a comment on a wide screen."""
 _MOST_ACCEPTED = 3
 """Verdicts that one command of the last lines names; `litegate accept` lists more of them, and asks
-which."""
+which. Three fit on the lines above the fold of a comment; the number is a choice."""
 
 _VERDICT_HEAD = ("model/recipe", "measurement", "value", "limit", "margin", "evidence")
 _FAILED_HEAD = ("check", "value", "limit")

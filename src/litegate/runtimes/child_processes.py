@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from litegate.core.errors import MeasurementError
 from litegate.core.parallel import cores, in_order
+from litegate.runtimes.batch_sizes import MOST_RUNNERS, invocations
 from litegate.runtimes.child_runtime import SAMPLES, ChildRuntime
 from litegate.runtimes.finite_samples import demand_finite
 from litegate.runtimes.outputs import collect_outputs
-from litegate.runtimes.runner_threads import MOST_RUNNERS, invocations
 from litegate.runtimes.runtime import Reset
 from litegate.spec import Artifact, Samples, Sequences
 from litegate.spec.runtimes import GPU, XNNPACK, find_command

@@ -17,13 +17,13 @@ from litegate.core.parallel import in_order
 from litegate.data.disk_arrays import IN_MEMORY
 from litegate.runtimes.answer_cache import AnswerCache
 from litegate.runtimes.answered_samples import Indices, KnownAnswers
+from litegate.runtimes.batch_sizes import batch_of, invocations, runner_count, samples_at_once
 from litegate.runtimes.child_processes import opened, run_key, split_key
 from litegate.runtimes.child_runtime import SAMPLES
 from litegate.runtimes.finite_samples import demand_finite
 from litegate.runtimes.litert import Kernels, Runner, load, needs_sample_shapes
 from litegate.runtimes.outputs import Outputs, collect_outputs
 from litegate.runtimes.program import Refused
-from litegate.runtimes.runner_threads import batch_of, invocations, runner_count, samples_at_once
 from litegate.runtimes.sequence_answers import sequence_answers
 from litegate.spec import Artifact, Samples, Sequences
 from litegate.spec.runtimes import XNNPACK

@@ -138,8 +138,8 @@ def _run(
     tflite: bytes, kernels: Kernels, signature: str, report_step: Callable[[str], None]
 ) -> None:
     """Run zeros and random samples: one and, if the batch is free, as many as inference will."""
+    from litegate.runtimes.batch_sizes import batch_of
     from litegate.runtimes.litert import Runner
-    from litegate.runtimes.runner_threads import batch_of
 
     report_step(f"while it was loaded, {kernels} kernels")
     runner = Runner(tflite, kernels=kernels, signature=signature)

@@ -43,6 +43,7 @@ _WEIGHT_TYPES = {
 }
 """The type of the weights of each layer that litert-quantizer quantizes in a float network."""
 _BLOCK_SIZE = 32
+"""`b32` in the name of dynamic_wi4b32_afp32."""
 
 
 def tiny(

@@ -20,7 +20,7 @@ from litegate.mutation.faults import Expect, Unplantable, plumbing
 from litegate.mutation.faults.catalogue import faults_in
 from litegate.mutation.grades import FaultRun
 from litegate.mutation.remedies import Remedies
-from litegate.regression.base import NOTHING
+from litegate.regression.base_declaration import NOTHING
 from litegate.regression.weakening import compare_model, compare_project
 from litegate.spec import Artifact, Budget, Vela, metrics
 from litegate.testing import evaluation

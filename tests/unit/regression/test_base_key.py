@@ -22,7 +22,7 @@ def test_a_change_anywhere_in_litegate_reads_the_base_again(tmp_path, module):
     """Whichever package it is in: all of them decide what is read out of a base's files."""
     copy = tmp_path / "litegate"
     copytree(PACKAGE, copy)  # with its bytecode, else all of it would be compiled
-    script = "from litegate.regression.base import _own_source; print(_own_source())"
+    script = "from litegate.regression.base_declaration import _own_source; print(_own_source())"
 
     def digest():
         command = [sys.executable, "-c", script]

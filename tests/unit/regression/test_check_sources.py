@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from litegate.regression import check_sources, source_files
-from litegate.regression.base import NOTHING
+from litegate.regression.base_declaration import NOTHING
 from litegate.regression.check_sources import declared_sources
 from litegate.regression.weakening import weakenings
 

@@ -8,7 +8,7 @@ import pytest
 
 from litegate.core.errors import MeasurementError
 from litegate.measures.measurement import Outcome
-from litegate.regression.base import NOTHING
+from litegate.regression.base_declaration import NOTHING
 from litegate.regression.declaration import declared_model
 from litegate.regression.weakening import (
     WeakenedLimits,

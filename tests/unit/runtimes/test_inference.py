@@ -6,8 +6,8 @@ from tiny import artifact, selector
 
 from litegate.core.errors import MeasurementError
 from litegate.data.disk_arrays import DiskArray
+from litegate.runtimes.batch_sizes import BATCH, batch_of, runner_count
 from litegate.runtimes.inference import all_outputs, predict
-from litegate.runtimes.runner_threads import BATCH, batch_of, runner_count
 from litegate.spec import Inputs
 
 X = np.random.default_rng(5).normal(size=(3 * BATCH + 7, 4)).astype(np.float32)
@@ -15,7 +15,7 @@ X = np.random.default_rng(5).normal(size=(3 * BATCH + 7, 4)).astype(np.float32)
 
 @pytest.fixture(params=[1, 2, 64])
 def cores(request, monkeypatch):
-    monkeypatch.setattr("litegate.runtimes.runner_threads.cores", lambda: request.param)
+    monkeypatch.setattr("litegate.runtimes.batch_sizes.cores", lambda: request.param)
 
 
 @pytest.mark.parametrize("free", [True, False], ids=["batches", "one by one"])
@@ -66,7 +66,7 @@ def test_large_samples_are_invoked_a_few_at_a_time(values, expected):
 def test_large_models_are_held_once_and_small_sets_are_not_split(
     monkeypatch, cores, weights, batches, expected
 ):
-    monkeypatch.setattr("litegate.runtimes.runner_threads.cores", lambda: cores)
+    monkeypatch.setattr("litegate.runtimes.batch_sizes.cores", lambda: cores)
     assert runner_count(weights, batches) == expected
 
 
@@ -85,7 +85,7 @@ def test_large_models_are_held_once_and_small_sets_are_not_split(
 def test_a_worker_takes_several_small_batches_and_none_waits_for_long(
     monkeypatch, count, values, cores, expected, free
 ):
-    monkeypatch.setattr("litegate.runtimes.runner_threads.cores", lambda: cores)
+    monkeypatch.setattr("litegate.runtimes.batch_sizes.cores", lambda: cores)
     x, taken = np.ones((count, values), np.float32), []
     all_outputs(selector(values, [1], free=free), x, on_part=lambda part: taken.append(len(part)))
     assert sorted(taken) == sorted(expected)

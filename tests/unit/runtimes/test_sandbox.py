@@ -15,9 +15,9 @@ from litegate.build.store import BUILDS, Store
 from litegate.cli import app
 from litegate.core.errors import ArtifactError
 from litegate.runtimes import sandbox
+from litegate.runtimes.batch_sizes import BATCH, batch_of
 from litegate.runtimes.inference import outputs
 from litegate.runtimes.litert import Kernels, load
-from litegate.runtimes.runner_threads import BATCH, batch_of
 from litegate.runtimes.sandbox import run_in_sandbox
 from litegate.spec import DataLocations, File, Kind
 from litegate.testing import Draft, edit, evaluation, tiny

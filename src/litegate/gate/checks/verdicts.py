@@ -190,7 +190,11 @@ def shipped(request: pytest.FixtureRequest, case: Case) -> Path:
 
 
 def forget(item: pytest.Item) -> None:
-    """Reset a check that has run, so that it can run again."""
+    """Reset a check that has run, so that it can run again.
+
+    The whole stash, because pytest and its plugins keep facts of the last run there as well, such
+    as its log records and whether it may fail.
+    """
     item.stash = pytest.Stash()
     item.user_properties.clear()
 
