@@ -14,6 +14,8 @@ from toolchain_projects import ALL, Project, digests
 
 pytestmark = pytest.mark.slow
 
+RECIPES = ("float32", "int8_qat")
+
 
 def test_same_bytes_in_any_order(networks: Project, together: Path) -> None:
     """Every recipe reversed: the same files, outputs and histories."""
@@ -33,6 +35,17 @@ def test_same_bytes_with_random_layers(networks: Project) -> None:
     one = networks.build("random_layers", *names)
     other = networks.build("random_layers", *reversed(names))
     assert digests(one, *names) == digests(other, *names)
+
+
+def test_a_last_softmax_is_trained_on_its_logits(networks: Project) -> None:
+    """tf_keras looks for it, whatever `from_logits` says, in tfmot's wrapped network too."""
+    outputs = {
+        name: [np.load(networks.build(name, it) / it / "keras_outputs.npy") for it in RECIPES]
+        for name in ("as_shares", "as_logits")
+    }
+    for shares, logits in zip(*outputs.values(), strict=True):
+        assert np.array_equal(shares, logits)
+        assert shares.sum(axis=-1) == pytest.approx(1, abs=0.05)
 
 
 def test_training_is_that_of_keras_fit(networks: Project, together: Path, tmp_path: Path) -> None:

@@ -159,6 +159,23 @@ def random_layers(keras):
     )
 
 
+def with_softmax(keras):
+    network = layers(keras)
+    network.add(keras.layers.Softmax())
+    return network
+
+
+as_shares, as_logits = (
+    lg.model(
+        name=name,
+        data=lg.datasets.digits(),
+        training=lg.Training(epochs=2, from_logits=from_logits),
+        recipes=[float32(), int8_qat()],
+    )(with_softmax)
+    for name, from_logits in {"as_shares": False, "as_logits": True}.items()
+)
+
+
 @declared(TWO)
 def compiled_already(keras):
     network = layers(keras)

@@ -19,8 +19,8 @@ Block = tuple[str, list[str]]
 
 _INDENT = " " * 6
 """Before the lines below a headline; "FAIL" and the gap after it are as wide."""
-_COMMANDS = ("Reproduce: ", "Intended: ")
-"""Starts of lines with a command, which must stay on one line to be copied."""
+_COPIED = ("Reproduce: ", "Change: ", "Intended: ")
+"""Starts of lines with a command or a field's value, which must stay on one line to be copied."""
 
 
 def verdict_blocks(report: Report, outcome: str) -> Iterator[Block]:
@@ -48,13 +48,13 @@ def error_blocks(report: Report) -> Iterator[Block]:
 
 
 def indented(lines: Sequence[str], width: int) -> Iterator[str]:
-    """Yield a block's lines, wrapped except for the headline and commands.
+    """Yield a block's lines, wrapped except for the headline and what is copied.
 
     A `width` of 0 is unlimited.
     """
     yield lines[0]
     for line in lines[1:]:
-        limit = 0 if line.startswith(_COMMANDS) else width
+        limit = 0 if line.startswith(_COPIED) else width
         yield from wrapped(line, limit, _INDENT, f"{_INDENT}  ")
 
 

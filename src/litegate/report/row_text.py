@@ -196,7 +196,8 @@ def subject_of(row: Row) -> str:
 def figures(row: Row) -> tuple[str, str, str, str]:
     """Return a verdict's value, limit, margin and evidence as cells of a table."""
     unit = Unit(row["unit"])
-    margin = difference_text(row["margin"], unit, signed=True)
+    is_excused = _is_excused(row)
+    margin = "excused" if is_excused else difference_text(row["margin"], unit, signed=True)
     return text(row["value"], unit), _limit(row), margin, evidence(row)
 
 
@@ -204,7 +205,7 @@ def evidence(row: Row) -> str:
     """Return the sample count and the interval; "exact" if nothing was sampled.
 
     A pass whose interval reaches beyond the limit was proven by a one-sided limit, and says so. A
-    pass beyond its limit is excused by a note.
+    pass beyond its limit is excused by its note.
     """
     if _is_exact(row):
         return "exact"
@@ -214,9 +215,12 @@ def evidence(row: Row) -> str:
         low, high = (text(row["interval"][end], unit) for end in ("low", "high"))
         parts.append(f"{low} to {high}")
         parts += ["proven one-sided"] if _is_proven_one_sided(row) else []
-    if row["verdict"] == "pass" and row["margin"] < 0:
-        parts.append("excused by a note")
+    parts += [row["note"]] if _is_excused(row) else []
     return ", ".join(parts)
+
+
+def _is_excused(row: Row) -> bool:
+    return bool(row["verdict"] == "pass" and row["margin"] < 0)
 
 
 _COUNTED_SHARES = (Name.SPARSITY, Name.NPU_SHARE)

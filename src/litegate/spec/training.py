@@ -66,7 +66,9 @@ class Training:
     loss: str | Mapping[str, str] = "sparse_categorical_crossentropy"
     """Name of a Keras loss; for several outputs one for all, or a mapping from each output."""
     from_logits: bool = True
-    """For a cross-entropy: True if the network's last layer has no softmax."""
+    """For a cross-entropy: True if the network's last layer has no softmax.
+
+    tf_keras trains a last layer with a softmax on its logits in both cases."""
     threads: int = 1
     """Threads of one operation. Fixed, since the order of float sums decides the file's bytes; one
     by default, because every machine has it. More train faster, and give other bytes."""

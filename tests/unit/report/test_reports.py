@@ -199,17 +199,18 @@ def test_a_traceback_stays_where_pytest_prints_it(run):
 
 
 @pytest.mark.parametrize("width", [40, 100])
-def test_only_headlines_and_commands_are_wider_than_the_terminal(run, width):
-    """A command is copied as a whole, and a word has no place to break."""
+def test_only_headlines_and_steps_are_wider_than_the_terminal(run, width):
+    """A command or a declaration is copied as a whole, and a word has no place to break."""
     command = "pytest " + "checks/" * 20
     run.verdicts[1] |= {
         "evidence": ["many words " * 30, "x" * 120],
-        "steps": {"reproduce": command, "change": "words " * 30, "intended": command},
+        "steps": {"reproduce": command, "change": f"m.py:1 {command}", "intended": command},
     }
     run.notes = ["note " * 50]
     wide = [line for _, line in lines(run, width=width) if len(line) > width]
     assert [line for line in wide if command in line] == [
         f"      Reproduce: {command}",
+        f"      Change:    m.py:1 {command}",
         f"      Intended:  {command}",
     ]
     others = [line for line in wide if command not in line]

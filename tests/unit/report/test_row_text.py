@@ -5,7 +5,7 @@ from made_reports import error, verdict
 
 from litegate.core.units import Unit
 from litegate.measures.names import ALL_NAMES, is_plural, since_anchor_name
-from litegate.report.row_text import details, headline, step_lines
+from litegate.report.row_text import details, figures, headline, step_lines
 
 LONG = {"model": "m" * 10, "recipe": "r" * 9}
 """A subject of 20 characters."""
@@ -78,3 +78,11 @@ def test_steps_are_listed_as_far_as_there_are_any():
     steps = {"reproduce": "pytest a", "change": "m.py:1", "intended": None}
     assert step_lines(row(steps=steps)) == ["Reproduce: pytest a", "Change:    m.py:1"]
     assert step_lines(row()) == []
+
+
+def test_a_pass_beyond_its_limit_has_its_note_in_place_of_a_margin():
+    over = {"relation": "<=", "value": 0.0572, "limit": 0.025, "margin": -0.0322}
+    slower = row("latency growth", verdict="pass", note="slower, by less than 20 us", **over)
+    assert figures(slower)[:3] == ("5.72 %", "<= 2.50 %", "excused")
+    assert figures(slower)[3].endswith("slower, by less than 20 us")
+    assert figures(row("latency growth", note="slower", **over))[2] == "-3.22 points"
