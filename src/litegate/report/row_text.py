@@ -215,7 +215,7 @@ def evidence(row: Row) -> str:
         low, high = (text(row["interval"][end], unit) for end in ("low", "high"))
         parts.append(f"{low} to {high}")
         parts += ["proven one-sided"] if _is_proven_one_sided(row) else []
-    parts += [row["note"]] if _is_excused(row) else []
+    parts += [f"excused: {row['note']}"] if _is_excused(row) else []
     return ", ".join(parts)
 
 

@@ -84,5 +84,5 @@ def test_a_pass_beyond_its_limit_has_its_note_in_place_of_a_margin():
     over = {"relation": "<=", "value": 0.0572, "limit": 0.025, "margin": -0.0322}
     slower = row("latency growth", verdict="pass", note="slower, by less than 20 us", **over)
     assert figures(slower)[:3] == ("5.72 %", "<= 2.50 %", "excused")
-    assert figures(slower)[3].endswith("slower, by less than 20 us")
+    assert figures(slower)[3].endswith("excused: slower, by less than 20 us")
     assert figures(row("latency growth", note="slower", **over))[2] == "-3.22 points"
