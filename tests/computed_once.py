@@ -26,9 +26,8 @@ def install():
         vars(module).update({name: once[name] for name in once if name in vars(module)})
     filling._file_outputs = _answered_once(filling._file_outputs)
     artifact_keys.source_digest = functools.lru_cache(maxsize=256)(artifact_keys.source_digest)
-    base_declaration._own_source = functools.cache(
-        base_declaration._own_source
-    )  # litegate's source does not change here
+    # litegate's source does not change here
+    base_declaration._own_source = functools.cache(base_declaration._own_source)
     base_declaration._describe = _described_once(base_declaration._describe)
     external_files.run_in_sandbox = compare.run_in_sandbox = _passed_once(compare.run_in_sandbox)
     typer.main.get_command = functools.cache(typer.main.get_command)

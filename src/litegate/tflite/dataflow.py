@@ -54,13 +54,17 @@ def check_channel_scales(subgraph: Subgraph) -> None:
     answers depend on what is in memory there. Its other hybrid kernels take a single scale too.
     """
     for operator in subgraph.operators:
-        if operator.name == "DEPTHWISE_CONV_2D" and len(operator.inputs) > 1:
-            data, weight = (subgraph.tensors[index] for index in operator.inputs[:2])
-            channels = weight.shape[-1] if weight.shape else 0
-            is_hybrid = data.dtype == "float32" and weight.dtype in ("int4", "int8")
-            if is_hybrid and len(weight.scales) != channels:
-                what = f"operator {operator.index}, {operator.name},"
-                raise MalformedError(f"{what} has {len(weight.scales)} of {channels} scales")
+        if operator.name != "DEPTHWISE_CONV_2D":
+            continue
+        operands = [subgraph.tensors[index] for index in operator.inputs[:2] if index != ABSENT]
+        if len(operands) < 2:
+            continue  # LiteRT refuses it
+        data, weight = operands
+        channels = weight.shape[-1] if weight.shape else 0
+        is_hybrid = data.dtype == "float32" and weight.dtype in ("int4", "int8")
+        if is_hybrid and len(weight.scales) != channels:
+            what = f"operator {operator.index}, {operator.name},"
+            raise MalformedError(f"{what} has {len(weight.scales)} of {channels} scales")
 
 
 def check_outputs(subgraph: Subgraph) -> None:

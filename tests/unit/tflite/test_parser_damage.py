@@ -274,6 +274,18 @@ def test_a_hybrid_depthwise_convolution_has_a_scale_for_each_channel(dimension, 
     assert refused.value.got == f"operator 1, DEPTHWISE_CONV_2D, has {count} of 4 scales"
 
 
+def test_a_depthwise_convolution_of_no_tensor_is_read():
+    """A graph may have no tensors, and an operator may omit its operands: LiteRT refuses it."""
+
+    def omit(model):
+        graph, operator = model.subgraphs[0], model.subgraphs[0].operators[1]
+        operator.inputs, operator.outputs = [ABSENT, ABSENT], [ABSENT]
+        graph.operators, graph.tensors, graph.inputs, graph.outputs = [operator], [], [], []
+        model.signatureDefs = []
+
+    assert parse(edit(tiny(Kind.DYNAMIC_WI8_AFP32), omit)).main.tensors == ()
+
+
 def test_a_name_that_runs_past_the_end_is_refused(tflite):
     """The reader beneath would cut it short in silence."""
     start = tflite.index(b"conv/bias") - 4
