@@ -15,7 +15,7 @@ from typing import Any
 from litegate.core.digests import digest_of, short_digest
 from litegate.core.errors import ConfigError
 from litegate.core.units import Number, Quantity, Unit
-from litegate.regression.source_digests import function_digest
+from litegate.regression.source_digests import builder_digest, function_digest
 from litegate.regression.toolchain_pins import pinned_requirements
 from litegate.spec import ACCURACY_LIMITS, Budget, Command, Data, Model, Recipe, Regression, Vela
 from litegate.spec.artifact_keys import (
@@ -56,6 +56,7 @@ def declared_model(
         "stems": {name: stems(name) for name in _recipe_names(model)},
         "signature": model.signature,
         "prebuilt": {name: asdict(file) for name, file in model.prebuilt.items()},
+        "builder": "" if model.external_files else builder_digest(model.build, project),
         "start": {"file": asdict(model.start), "digest": start} if model.start else None,
     }
 

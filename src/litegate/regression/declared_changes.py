@@ -16,8 +16,8 @@ Declaration = Mapping[str, Any]
 def declared_changes(before: Declaration, after: Declaration, recipe: str) -> list[str]:
     """List the changes of a model that decide the bytes of one recipe's file, each as a phrase.
 
-    Source shows as its file, and only where nothing that is declared changed: any edit of a model's
-    file changes its source. Empty if the file depends on nothing that changed, and for ready-made
+    The rest of a model's file counts only where nothing else changed: any edit of a declaration is
+    one of the file, too. Empty if the file depends on nothing that changed, and for ready-made
     files, whose bytes are all that there is to compare.
     """
     if before["prebuilt"] or after["prebuilt"] or before["stems"].get(recipe) is None:
@@ -42,6 +42,8 @@ def _declared(before: Declaration, after: Declaration, recipe: str) -> Iterator[
         yield "`preprocess`"
     if before["start"] != _as_json(after["start"]):
         yield "the trained network"
+    if before["builder"] != after["builder"]:
+        yield f"the code that builds the network in {after['file']}"
 
 
 def _differences(before: Any, after: Any) -> Iterator[tuple[str, Any, Any]]:

@@ -34,6 +34,20 @@ def function_digest(function: Callable[..., Any], project: Path) -> str:
     return _digest(used, file, project)
 
 
+def builder_digest(builder: Callable[..., Any], project: Path) -> str:
+    """Digest a model's builder with all source that it uses, but not what its decorators declare.
+
+    Raises as `function_digest` does.
+    """
+    unwrapped = inspect.unwrap(builder)
+    file = Path(inspect.getsourcefile(unwrapped) or "").resolve()
+    body = parsed(file).body
+    for statement in body:
+        if isinstance(statement, ast.FunctionDef) and statement.name == unwrapped.__name__:
+            statement.decorator_list = []
+    return _digest(_used_statements(body, {unwrapped.__name__}), file, project)
+
+
 def _digest(body: list[ast.stmt], file: Path, project: Path) -> str:
     folders = roots(file, project)
     tree = ast.Module(body=body, type_ignores=[])

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from litegate.regression.source_digests import function_digest
+from litegate.regression.source_digests import builder_digest, function_digest
 
 PREPROCESSING = '''
 import numpy as np
@@ -35,10 +35,10 @@ SCALES = "BITS = 8\n"
 
 @pytest.fixture
 def digest(tmp_path, monkeypatch):
-    """A function that gives the digest of `scaled` as written, with a replacement."""
+    """A function that gives the digest of `scaled`, or of the builder, with a replacement."""
     monkeypatch.syspath_prepend(tmp_path)
 
-    def make(old="", new="", *, scales=SCALES):
+    def make(old="", new="", *, scales=SCALES, of="scaled"):
         file = tmp_path / "prepared.py"
         file.write_text(PREPROCESSING.replace(old, new) if old else PREPROCESSING)
         (tmp_path / "scales.py").write_text(scales)
@@ -48,6 +48,8 @@ def digest(tmp_path, monkeypatch):
         module = importlib.util.module_from_spec(spec)
         sys.modules["prepared"] = module
         spec.loader.exec_module(module)
+        if of == "net":
+            return builder_digest(module.net.build, tmp_path)
         return function_digest(module.scaled, tmp_path)
 
     return make
@@ -94,3 +96,17 @@ def test_a_local_module_that_it_imports_counts_as_a_whole(digest):
     """Comments aside."""
     assert digest(scales="BITS = 7\n") != digest()
     assert digest(scales=f"{SCALES}# more\n") == digest()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "counts"),
+    [
+        ("HIDDEN = 16", "HIDDEN = 32", True),
+        ("Dense(HIDDEN)", "Dense(HIDDEN, 'relu')", True),
+        ("kib(9)", "kib(99)", False),
+        ("int8_qat", "int8_ptq", False),
+        ("SCALE = 255", "SCALE = 128", False),
+    ],
+)
+def test_of_a_builder_its_source_counts_and_not_its_declaration(digest, old, new, counts):
+    assert (digest(old, new, of="net") != digest(of="net")) is counts
