@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import sys
@@ -104,8 +105,14 @@ for command in (digests, strip, export, accept, noise, repair, report, *cli_gith
 app.add_typer(store, name="store")
 
 
+_OBJECTS_BETWEEN_COLLECTIONS = 100_000
+"""New objects after which Python looks for garbage; its own 700 takes an eighth of the time of
+inspecting a file of 30,000 operators, whose objects are needed until the end."""
+
+
 def main() -> None:
     """Run a command; a `LitegateError` prints its message and exits with 1, without a traceback."""
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a console's encoding may lack characters
             stream.reconfigure(errors="backslashreplace")

@@ -76,8 +76,9 @@ def inspect(
         tflite = read(file)
         inspected, trials = trial(file, tflite)
         digest = hashlib.sha256(tflite).hexdigest()
-        documents.append({"file": str(file), "sha256": digest} | as_json(inspected, trials))
-        if not to_json:
+        if to_json:
+            documents.append({"file": str(file), "sha256": digest} | as_json(inspected, trials))
+        else:
             show(inspected, f"{file}: {len(tflite):,} B, sha256 {short_digest(digest)}", trials)
     if to_json:
         typer.echo(json.dumps(documents if len(files) > 1 else documents[0], indent=1))

@@ -34,10 +34,13 @@ class File(bytes):
     """
 
     _left: int
+    offsets: dict[int, dict[int, int]]
+    """The offset of each field that was looked up, by the position of its vtable; see `vtables`."""
 
     def __new__(cls, data: bytes) -> File:
         file = super().__new__(cls, data)
         file._left = _REREAD * len(data)
+        file.offsets = {}
         return file
 
     def __getitem__(self, key: Any) -> Any:
@@ -56,9 +59,11 @@ class File(bytes):
 
 def tables(file: File, length: int, get: Callable[[int], Any]) -> Iterator[Any]:
     """Iterate over a vector of `length` tables, read by `get`."""
+    from litegate.tflite.vtables import share_vtables  # late: flatbuffers imports NumPy
+
     smallest_table = 8  # bytes: a 4-byte offset in the vector and a 4-byte empty table
     file.spend(smallest_table * length)
-    return map(get, range(length))
+    return (share_vtables(get(index)) for index in range(length))
 
 
 def numbers(file: File, vector: Any) -> tuple[Any, ...]:

@@ -353,3 +353,27 @@ def test_an_operator_unlike_a_sound_one_in_a_single_fact_is_judged_for_itself(
     lone_graph = Graph(description="", subgraphs=(main,), buffers=buffers, metadata=())
     (breach,) = breaches(target(**rule), lone_graph)
     assert breach.startswith("operator 1 ")
+
+
+def test_operators_of_one_kind_are_refused_by_the_names_of_their_own_tensors():
+    """They share a judgement, but not the words."""
+    graph = graph_of(Kind.INT8_QAT, **INTEGER)
+    conv, example = graph.main.operators[0], tensor(graph, "conv")
+    operands = [graph.main.tensors[index] for index in conv.inputs]
+    tensors = [
+        *(replace(operand, index=index) for index, operand in enumerate(operands)),
+        replace(example, index=3, name="left"),
+        replace(example, index=4, name="right"),
+    ]
+    main = replace(
+        graph.main,
+        tensors=tuple(tensors),
+        operators=tuple(
+            replace(conv, index=index, inputs=(0, 1, 2), outputs=(3 + index,)) for index in (0, 1)
+        ),
+        inputs=(0,),
+        outputs=(3, 4),
+    )
+    left, right = breaches(target(results=("int16",)), replace(graph, subgraphs=(main,)))
+    assert left == "operator 0 CONV_2D v3: 'left' is int8, allowed: int16"
+    assert right == "operator 1 CONV_2D v3: 'right' is int8, allowed: int16"
