@@ -26,6 +26,10 @@ MOST_PASSED = 12
 """Passed verdicts shown without -v: with the failures they fit on a screen; those nearest to their
 limits come first, so that the cut drops the safest."""
 _HEAD = ("verdict", "model/recipe", "measurement", "value", "limit", "margin", "evidence")
+_ONE_TRAINING = (
+    "tighter limits fit these files; before a model that is trained again gets them, `litegate "
+    "noise MODEL` measures how far another training moves its accuracy"
+)
 _PROOF_HEAD = ("fault", "smallest noticed", "must be from", "noticed by, from grade")
 _OPTIONAL = ("compressed", "vs. float32", "arena")
 """Columns of the recipes that a narrow terminal does without, the most dispensable first: what the
@@ -101,6 +105,8 @@ def _notes(notes: Sequence[str], verbosity: int) -> Iterator[str]:
     loose = [note for note in notes if LOOSE in note]
     if verbosity > 0 or len(loose) < 2:
         yield from notes
+        if loose:
+            yield _ONE_TRAINING
         return
     yield from (note for note in notes if note not in loose)
     yield f"{len(loose)} limits are far from what was measured: -v, or the page, gives tighter ones"

@@ -106,6 +106,15 @@ def test_unproven_floor_says_what_would_decide():
     assert f"at these rates {needed:,} samples would prove it nine times in ten" in told
 
 
+def test_broken_floor_names_the_highest_one_that_its_samples_prove():
+    found = accuracy(flipped(200, wrong=10)[0])
+    assert "these samples prove a limit of at most 91.81 %" in sentence(found >= percent(97))
+    assert (found >= percent(91.81)).outcome is Outcome.PASS
+    assert (found >= percent(91.82)).outcome is Outcome.INCONCLUSIVE
+    assert "these samples prove" not in sentence(found <= percent(90))
+    assert "these samples prove" not in sentence(accuracy(flipped(9, wrong=9)[0]) >= percent(1))
+
+
 def test_unproven_floor_counts_distinct_samples():
     """Copies prove nothing, so more of them would not, either."""
     one = flipped(60, wrong=2)[0]

@@ -296,6 +296,7 @@ def test_advice_on_limits_is_one_line(run):
     assert "note: 2 limits are far from what was measured" in said
     assert LOOSE not in said
     assert _text(run, verbosity=1).count(LOOSE) == 2
+    assert _text(run, verbosity=1).count("litegate noise MODEL") == 1
     run.notes = loose[:1]
     assert _text(run).count(LOOSE) == 1
 

@@ -73,11 +73,16 @@ def _change(gate: Gate, item: pytest.Item, row: Row) -> str:
     if case is None:
         return _place(row)
     if field := _field(item, case, row):
-        return _change_of_field(item, case, row, *field)
+        # The next run would fail by a check that no step here has named.
+        judged = _JUDGED if gate.base is not None and not _is_compared(item) else ""
+        return _change_of_field(item, case, row, *field) + judged
     if row["measurement"] in RULES:
         return _change_of_file(item, case, row) or _change_of_rule(case, row, gate.config.rootpath)
     place = _subject(case) if _is_ready_made(case) else _place(row)
     return f"{place}, or the limit in {_place_of_check(gate, item)}"
+
+
+_JUDGED = "; a looser limit is judged too (weakened limits)"
 
 
 def _change_of_field(item: pytest.Item, case: Case, row: Row, owner: str, name: str) -> str:
@@ -217,14 +222,18 @@ def _place_of_check(gate: Gate, item: pytest.Item) -> str:
     return f"{file.as_posix()}:{(item.location[1] or 0) + 1}"
 
 
+def _is_compared(item: pytest.Item) -> bool:
+    """Return True if a check compares with another commit."""
+    return not {"base", "anchor", "weakened_limits"}.isdisjoint(fixtures_of(item))
+
+
 def _intended(gate: Gate, item: pytest.Item, row: Row) -> str | None:
     """Return the command that accepts a verdict against another commit; None for all others.
 
     A budget is the application's own limit: whoever needs more of it changes the line.
     """
     refused = ("fail", "inconclusive") if gate.options.strict else ("fail",)
-    is_compared = not {"base", "anchor", "weakened_limits"}.isdisjoint(fixtures_of(item))
-    if row["waived"] or row["verdict"] not in refused or not is_compared:
+    if row["waived"] or row["verdict"] not in refused or not _is_compared(item):
         return None
     report = gate.config.getoption("litegate_report")
     words = ["litegate", "accept", row["id"], *([f"--report={report}"] if report else [])]

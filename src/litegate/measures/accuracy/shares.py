@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import floor
 from typing import final
 
 import numpy as np
@@ -103,13 +104,36 @@ def share(
         high=high,
         limits_at=limits,
         evidence=(*evidence, *copies),
-        rule=_interval_rule_with_hint(
-            Relation.AT_LEAST,
+        rule=_floor_rule(
+            low,
             lambda limit: _needed_in_words(n_proving(rate, limit.value), all_distinct=all_distinct),
         ),
         artifacts=artifacts,
         why=why,
     )
+
+
+_FLOOR_STEP = Fraction(1, 10_000)
+"""Floors are proposed in hundredths of a percent, which tell the shares of 10,000 samples apart."""
+
+
+def _floor_rule(low: float, hint: Callable[[Quantity], str]) -> Rule:
+    """Return the interval rule of a share; a broken floor's note names the highest proven one.
+
+    `low` is the one-sided lower limit of the share. Inconclusive verdicts get a hint.
+    """
+    rule = _interval_rule_with_hint(Relation.AT_LEAST, hint)
+    proven = floor(low / _FLOOR_STEP) * _FLOOR_STEP
+
+    def with_proven(measurement: Measurement, relation: Relation, limit: Quantity) -> Ruling:
+        ruling = rule(measurement, relation, limit)
+        is_broken = ruling.outcome is Outcome.FAIL and relation is Relation.AT_LEAST
+        if not (is_broken and proven):
+            return ruling
+        proven_text = text(proven, measurement.unit)
+        return replace(ruling, note=f"these samples prove a limit of at most {proven_text}")
+
+    return with_proven
 
 
 def _interval_rule_with_hint(hinted: Relation, hint: Callable[[Quantity], str]) -> Rule:
