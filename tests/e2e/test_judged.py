@@ -99,7 +99,7 @@ def test_a_model_is_judged_by_its_metrics(tmp_path, name):
     assert row["verdict"] == "fail"
     assert f"{name}/{row['recipe']}  {measured} 0." in done.stdout
     assert "of the reference" in row["sentence"]
-    assert "the first layer that diverges: " in row["sentence"]
+    assert "the first layer that diverges from " in row["sentence"]
 
 
 FAMILIES = ("--prove", "--prove-family", "accuracy", "--prove-family", "plumbing")

@@ -11,7 +11,7 @@ from litegate.testing import tiny
 
 HEAD = "from litegate import points\nfrom litegate.measures.accuracy import accuracy_drop"
 CHECK = "require(accuracy_drop(reference, candidate) <= points({limit}))"
-NAMED = "the first layer that diverges: depthwise (SQNR "
+NAMED = "the first layer that diverges from tiny/float32: depthwise (SQNR "
 
 
 @pytest.fixture
@@ -34,7 +34,10 @@ def test_the_layer_stands_in_the_sentence_and_in_the_report(faulty):
     done, row = ran(faulty, 1)
     assert done.ret == 1
     done.stdout.fnmatch_lines(
-        ["FAIL  tiny/int8_qat  accuracy drop *", "      the first layer that diverges: *"]
+        [
+            "FAIL  tiny/int8_qat  accuracy drop *",
+            "      the first layer that diverges from tiny/float32: *",
+        ]
     )
     assert row["evidence"][-1].startswith(NAMED)
     assert NAMED in row["sentence"]

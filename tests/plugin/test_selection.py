@@ -184,7 +184,12 @@ def test_strict_fails_what_is_inconclusive(project):
     )
     done = project.run()
     assert done.ret == 0
-    done.stdout.fnmatch_lines(["INCONCLUSIVE*accuracy*", "litegate: 1 model: 1 inconclusive"])
+    done.stdout.fnmatch_lines(
+        [
+            "INCONCLUSIVE*accuracy*",
+            "litegate: 1 model: 1 inconclusive; inconclusive fails with --litegate-strict only",
+        ]
+    )
     assert project.run("checks/", "--litegate-strict").ret == 1
     report = json.loads((project.path / ".litegate/report/report.json").read_text())
     assert (report["verdict"], report["errors"]) == ("inconclusive", [])

@@ -85,7 +85,7 @@ def accept(
     last_run = _report(report_file(report) if report else options.report / JSON_NAME)
     last_day = _expiry_date(expires, day)
     rows = _named(last_run, which) if which else _ask_which(_failing(last_run))
-    rows = _without_waiver(rows, load(options.project, day), day)
+    rows = _without_waiver(rows, load(options.project, day), day, reason or "")
     if not rows:
         return
     text = _given_reason(reason)
@@ -110,12 +110,16 @@ def _unjudged_runtimes(report: Mapping[str, Any]) -> list[str]:
     return [plain(note) for note in notes if note.startswith(NOT_JUDGED_ON)]
 
 
-def _without_waiver(rows: Sequence[Row], waivers: Sequence[Waiver], today: date) -> list[Row]:
+def _without_waiver(
+    rows: Sequence[Row], waivers: Sequence[Waiver], today: date, reason: str
+) -> list[Row]:
     """Return the rows that no waiver of the file covers yet, and report the others."""
     pending = []
     for row in rows:
         if waiver := find_waiver(waivers, row, today):
             typer.echo(f"already accepted until {waiver.expires}: {plain(waiver.name)}")
+            if reason not in ("", waiver.reason):
+                typer.echo(f"  its reason stays, change it there: {plain(waiver.reason)}")
         else:
             pending.append(row)
     return pending

@@ -76,6 +76,9 @@ def _put_github(project: Path, folder: str, text: str) -> Iterator[str]:
     yield write(project, target, text)
 
 
+_ONE_PIPELINE = "it also needs `workflow:`, see docs/how-to/gitlab.md, Make it required"
+
+
 def _put_gitlab(project: Path, folder: str, job: str) -> Iterator[str]:
     """Write `.gitlab-ci.yml`; if it cannot hold the job alone, a file that it includes."""
     pipeline = repository_root(project) / ".gitlab-ci.yml"
@@ -93,7 +96,8 @@ def _put_gitlab(project: Path, folder: str, job: str) -> Iterator[str]:
     else:
         lacks_stage = "stages:" in _text(pipeline) and not re.search(r"\btest\b", _text(pipeline))
         stage = "; the job needs the stage `test`, or a line `stage:`" if lacks_stage else ""
-        what = f"add these lines, or the last one to its list `include:`{stage}"
+        pipelines = "" if "workflow:" in _text(pipeline) else f"; {_ONE_PIPELINE}"
+        what = f"add these lines, or the last one to its list `include:`{stage}{pipelines}"
         yield to_do(project, pipeline, what)
         yield from (f"           {line}" for line in entry.splitlines())
 

@@ -269,6 +269,11 @@ def _section(file: Path) -> str:
     return {"pyproject.toml": pyproject, "setup.cfg": "[tool:pytest]"}.get(file.name, "[pytest]")
 
 
+def _names(file: Path, line: str) -> bool:
+    """Return True if a .gitignore has a line, with or without the slashes around it."""
+    return _matches(re.compile(rf"^/?{re.escape(line.strip('/'))}/?\s*$", re.MULTILINE), file)
+
+
 def _put_gitignore(project: Path) -> Iterator[str]:
     own, root = project / ".gitignore", repository_root(project)
     above = [it / ".gitignore" for it in project.parents if it.is_relative_to(root)]
@@ -278,7 +283,8 @@ def _put_gitignore(project: Path) -> Iterator[str]:
             yield left(project, file, f"it names {_IGNORED}")
             return
     if is_taken(own):
-        yield to_do(project, own, f"add the line {_IGNORED}")
+        lines = [line for line in template("gitignore").split() if not _names(own, line)]
+        yield to_do(project, own, f"add the lines {', '.join(lines)}")
     else:
         yield write(project, own, template("gitignore"))
 

@@ -86,16 +86,19 @@ def _measured(session: GateSession, model: Model, recipe: Recipe, count: int) ->
     seeds = tuple(range(first, first + count))
     built = []
     correct = []
-    start = time.monotonic()
     session.pipeline.prepare((_seeded(model, seed), [recipe.name]) for seed in seeds)
     for count_done, seed in enumerate(seeds, start=1):
         built.append(_built(session, _seeded(model, seed), recipe.name))
         marked = answers(built[-1]).right
         correct.append(int(marked.sum()))
         share = text(float(marked.mean()), Unit.PERCENT)
-        remaining = (time.monotonic() - start) / count_done * (count - count_done)
         line = f"seed {seed}: {share}, {correct[-1]:,} of {len(marked):,} samples right"
-        typer.echo(f"{line}, about {remaining:.0f} s left" if count_done < count else line)
+        if count_done == 1:
+            start = time.monotonic()  # the first one is often in the store already
+        elif count_done < count:
+            remaining = (time.monotonic() - start) / (count_done - 1) * (count - count_done)
+            line += f", about {remaining:.0f} s left"
+        typer.echo(line)
     _check_seeds_matter(built)
     return NoiseRow(
         model=model.name,
@@ -143,7 +146,8 @@ def summary(row: NoiseRow, limit: Quantity) -> Iterator[str]:
     least = f"{estimate.least_limit}, {MIN_LIMIT_SD} SD"
     advice = f"the lowest limit that harmless changes keep: {least}"
     is_below = limit.value < estimate.least_limit.value
-    yield f"{advice}; the current limit, {limit}, is {'below' if is_below else 'not below'} it"
+    place = "below" if is_below else "not below"
+    yield f"{advice}; Regression(accuracy=...), now {limit}, is {place} it"
 
 
 def _ends(row: NoiseRow) -> tuple[float, float]:

@@ -68,7 +68,11 @@ class Waiver:
         """The accepted value or offenders, for messages."""
         named = f"{len(self.offenders)} named: {'; '.join(self.offenders)}"
         accepted = self.value or self.ceiling or named
-        return f"{accepted} (against the base {short_key(self.base)})" if self.base else accepted
+        return (
+            f"{accepted} (against the base's build {short_key(self.base)})"
+            if self.base
+            else accepted
+        )
 
     def to_row(self) -> dict[str, Any]:
         """Return the waiver in JSON types, for the report."""

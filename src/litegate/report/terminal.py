@@ -202,4 +202,6 @@ def _closing(run: Run) -> Line:
         "not_gated": [{"model": name} for name in run.not_gated],
         "unlimited": run.unlimited,
     }
-    return mark, f"litegate: {counts(report)}"
+    undecided = any(outcome_of(row) == "inconclusive" for row in run.verdicts)
+    tolerated = "; inconclusive fails with --litegate-strict only" if undecided else ""
+    return mark, f"litegate: {counts(report)}{'' if run.strict else tolerated}"

@@ -341,7 +341,7 @@ def test_a_comparison_with_the_base_is_accepted_up_to_a_ceiling(project):
     assert (waiver.ceiling, waiver.base, waiver.value) == ("size <= 8,736 B", BASE, "")
     assert covers(waiver, _growth(), TODAY)
     assert not covers(waiver, _growth(base="b" * 64), TODAY)
-    assert f"waiver accepts: size <= 8,736 B (against the base {BASE[:12]})" in done.output
+    assert f"waiver accepts: size <= 8,736 B (against the base's build {BASE[:12]})" in done.output
 
 
 @pytest.mark.parametrize(

@@ -130,8 +130,8 @@ def test_the_faulty_layer_diverges_first(name, kind, seed):
     assert found.operator == kind
     (told,) = divergence(REFERENCE, candidate)
     assert told == (
-        f"the first layer that diverges: {name} "
-        f"(SQNR {found.sqnr:.1f} dB, {found.before:.1f} dB before)"
+        f"the first layer that diverges from {REFERENCE.name}: {name} "
+        f"(SQNR {found.sqnr:.1f} dB, {found.before:.1f} dB in its input)"
     )
 
 
@@ -180,7 +180,7 @@ def test_a_layer_that_gives_nan_has_no_signal():
     assert (conv.sqnr, depthwise.sqnr, dense.sqnr) == (math.inf, -math.inf, -math.inf)
     assert depthwise.relative_rms == math.inf
     (told,) = divergence(REFERENCE, candidate)
-    assert "depthwise (SQNR no signal, exact before)" in told
+    assert "depthwise (SQNR no signal, exact in its input)" in told
 
 
 def test_a_reference_that_is_zero_has_no_signal():
@@ -201,7 +201,9 @@ def test_files_without_a_common_layer_are_told():
     one, other = of_samples(selector(2, [0, 1]), x), of_samples(rounder(2, scale=0.1), x)
     with pytest.raises(MeasurementError, match=r"no layer of .* has a counterpart"):
         layer_errors(one, other)
-    assert divergence(one, other)[0].startswith("the first layer that diverges is not known: ")
+    assert divergence(one, other)[0].startswith(
+        f"the first layer that diverges from {one.name} is not known: "
+    )
 
 
 def test_a_damaged_candidate_is_told_and_not_raised():
@@ -212,7 +214,7 @@ def test_a_damaged_candidate_is_told_and_not_raised():
 
 
 def test_a_layer_behind_one_that_became_another_is_not_said_to_read_the_same(monkeypatch):
-    """The changed layer has no counterpart: "exact before" would send a reader to the wrong one."""
+    """The changed layer has no counterpart: "exact in its input" would blame the wrong one."""
     found = LayerError(
         name="dense",
         operator="FULLY_CONNECTED",
@@ -224,7 +226,7 @@ def test_a_layer_behind_one_that_became_another_is_not_said_to_read_the_same(mon
     monkeypatch.setattr(layer_error, "layer_errors", lambda *_: (found,))
     (said,) = divergence(of(tiny(Kind.FLOAT32)), of(tiny(Kind.INT8_QAT)))
     assert "dense (SQNR 3.0 dB, its inputs have no counterpart" in said
-    assert "exact before" not in said
+    assert "exact in its input" not in said
 
 
 def test_other_samples_are_refused():
@@ -242,7 +244,9 @@ def test_a_failing_verdict_of_accuracy_names_the_layer_when_it_is_explained(meas
     assert verdict.outcome is Outcome.FAIL
     assert not any("diverges" in one for one in verdict.measurement.evidence)
     told = verdict.explained().measurement.evidence
-    assert told[-1].startswith("the first layer that diverges: depthwise")
+    label = "the base's " if measure is accuracy_loss else ""
+    start = f"the first layer that diverges from {label}{REFERENCE.name}: depthwise"
+    assert told[-1].startswith(start)
     assert told[:-1] == found.evidence
 
 
@@ -267,4 +271,6 @@ def test_a_layer_of_another_size_than_its_file_says_is_told():
         layer_errors(REFERENCE, candidate)
     assert (caught.value.expected, caught.value.got) == ("256 values, as the reference", "400")
     (told,) = divergence(REFERENCE, candidate)
-    assert told.startswith("the first layer that diverges is not known: a layer of")
+    assert told.startswith(
+        f"the first layer that diverges from {REFERENCE.name} is not known: a layer"
+    )

@@ -92,6 +92,7 @@ def _change_of_field(item: pytest.Item, case: Case, row: Row, owner: str, name: 
     if line is None and owner == "regression":
         limit = f"Budget(regression={limit})"
     network_misses = item.stash.get(NETWORK_MISSES, False)
+    is_trained = network_misses or row["measurement"] == Name.ACCURACY_REGRESSION
     may_help = row["verdict"] == "fail" and not network_misses
     repair = _repair(case, owner, name) if may_help else ""
     if line is None and _is_ready_made(case):
@@ -101,7 +102,7 @@ def _change_of_field(item: pytest.Item, case: Case, row: Row, owner: str, name: 
     declared = f"{row['file']}:{line} {limit}"
     # A file that the project brings is the likelier cause than a limit that it has kept so far.
     places = (_subject(case), declared) if _is_ready_made(case) else (declared, _subject(case))
-    training = " and its training" if network_misses and not case.model.prebuilt else ""
+    training = " and its training" if is_trained and not case.model.prebuilt else ""
     return repair + ", or ".join(places) + training
 
 

@@ -241,7 +241,7 @@ def _measure_drop(
         candidate.name,
         count_flips_of(samples.groups, before.right, after.right),
         unit=unit,
-        evidence=(*growth, *_ties(before, after)),
+        evidence=(*growth, *_ties(reference, before, after)),
         artifacts=(reference.sha256, candidate.sha256),
         why=partial(divergence, reference, candidate),
     )
@@ -255,9 +255,9 @@ def error_growth(before: int, after: int) -> str:
     return f"{after:,} errors where there were none" if after else "no errors in either"
 
 
-def _ties(before: Answers, after: Answers) -> tuple[str, ...]:
+def _ties(reference: Artifact, before: Answers, after: Answers) -> tuple[str, ...]:
     return (
-        *tie_evidence(before.ties, " in the reference"),
+        *tie_evidence(before.ties, f" in {reference.name}"),
         *tie_evidence(after.ties, " in the candidate"),
     )
 
@@ -274,7 +274,7 @@ def slice_drop(reference: Artifact, candidate: Artifact) -> Measurement:
         tuple(demand_slices(split)),
         count_flips_by_slice(split, before.right, after.right),
         noun="slice",
-        evidence=_ties(before, after),
+        evidence=_ties(reference, before, after),
         artifacts=(reference.sha256, candidate.sha256),
         why=partial(divergence, reference, candidate),
     )
@@ -294,7 +294,7 @@ def class_drop(reference: Artifact, candidate: Artifact) -> Measurement:
             count_flips_in(split, before.right, after.right, mask)
             for mask in class_masks(before.labels, names)
         ],
-        evidence=_ties(before, after),
+        evidence=_ties(reference, before, after),
         artifacts=(reference.sha256, candidate.sha256),
         why=partial(divergence, reference, candidate),
     )

@@ -209,14 +209,21 @@ def divergence(reference: Artifact, candidate: Artifact) -> tuple[str, ...]:
     try:
         errors = layer_errors(reference, candidate)
     except LitegateError as error:
-        return (f"the first layer that diverges is not known: {error.what}",)
+        return (f"{_first(reference)} is not known: {error.what}",)
     layer = first_diverging(errors)
     if layer:
-        before = f"{decibels(layer.before)} before" if layer.is_input_paired else _NO_COUNTERPART
-        change = f"SQNR {decibels(layer.sqnr)}, {before}"
-        return (f"the first layer that diverges: {layer.name} ({change})",)
+        before = f"{decibels(layer.before)} in its input"
+        change = (
+            f"SQNR {decibels(layer.sqnr)}, {before if layer.is_input_paired else _NO_COUNTERPART}"
+        )
+        return (f"{_first(reference)}: {layer.name} ({change})",)
     worst = min(errors, key=lambda layer: layer.sqnr)
     return (f"no single layer diverges: {worst.name} has the lowest SQNR, {decibels(worst.sqnr)}",)
+
+
+def _first(reference: Artifact) -> str:
+    """Name the file of the comparison: float and base may point to different layers."""
+    return f"the first layer that diverges from {reference.name}"
 
 
 def decibels(sqnr: float) -> str:

@@ -98,7 +98,7 @@ def latency_ratio(  # noqa: PLR0913 keywords only
         unit=Unit.RATIO,
         n=last.epochs,
         interval=_interval(last),
-        evidence=_evidence(result, reference.name),
+        evidence=_evidence(result, contest, reference.name),
         rule=_decision_rule(contest.limit, result),
         artifacts=(candidate.sha256, reference.sha256),
         series={"candidate": last.candidates, "reference": last.references},
@@ -181,11 +181,13 @@ def _repeats(decision: Decision) -> Repeats:
     return Repeats(low=decision.low, high=decision.high)
 
 
-def _evidence(result: ConfirmedDecision, reference: str) -> tuple[str, ...]:
+def _evidence(
+    result: ConfirmedDecision, contest: LatencyContest, reference: str
+) -> tuple[str, ...]:
     last = result.last
     facts = [f"against {reference}", _pair_text(last)]
     if result.outcome and last.epochs:
-        facts.append(f"{last.over} above and {last.under} below the limit")
+        facts.append(f"{last.over} above and {last.under} below {_limit_text(contest, last)}")
     facts.append(f"{last.clock} {text(last.ratio, Unit.RATIO)}")
     times = (text(seconds, Unit.SECONDS) for seconds in (last.candidate, last.reference))
     times_text = "{} against {}".format(*times)
@@ -198,6 +200,15 @@ def _evidence(result: ConfirmedDecision, reference: str) -> tuple[str, ...]:
         first = result.first
         facts.append(f"first process {text(first.ratio, Unit.RATIO)} in {first.epochs} fresh pairs")
     return tuple(facts)
+
+
+def _limit_text(contest: LatencyContest, decision: Decision) -> str:
+    """Name the growth that the pairs were compared with; of a small model the floor is wider."""
+    growth = contest.floor / decision.reference
+    if contest.limit is None or growth <= contest.limit - 1:
+        return "the limit"
+    allowed = text(contest.floor, Unit.SECONDS)
+    return f"a growth of {text(growth, Unit.PERCENT)}, the {allowed} that latency_floor allows"
 
 
 def _pair_text(decision: Decision) -> str:

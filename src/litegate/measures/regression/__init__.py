@@ -281,12 +281,11 @@ def latency_growth(
     _check_limit(limit)
     if same_bytes(base, candidate):
         return _unchanged(name, base, candidate, Unit.PERCENT)
-    floor_seconds = float(floor.value) if limit.value > 0 else 0.0
     ratio = latency_ratio(
         candidate,
         _labelled_base(base),
         float(1 + limit.value),
-        floor=floor_seconds,
+        floor=float(floor.value) if limit.value > 0 else 0.0,
         models=models,
         here=here,
         elsewhere=elsewhere,
@@ -297,14 +296,9 @@ def latency_growth(
         value=ratio.value - 1,
         unit=Unit.PERCENT,
         interval=ratio.interval and _minus_one(ratio.interval),
-        evidence=(*ratio.evidence, *_floor_text(floor, floor_seconds)),
         rule=_growth_rule(ratio, limit, floor),
         repeats=ratio.repeats and _minus_one(ratio.repeats),
     )
-
-
-def _floor_text(floor: Quantity, seconds: float) -> tuple[str, ...]:
-    return (f"latency_floor always allows a growth of {floor}",) if seconds else ()
 
 
 _Range = TypeVar("_Range", Interval, Repeats)
