@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import final
 
@@ -14,7 +15,7 @@ from litegate.build.certificate import CERTIFICATE, HISTORY, MODEL
 from litegate.build.store import BUILDS, EVALUATIONS, Store
 from litegate.core.digests import digest_of
 from litegate.core.errors import BuildError, ConfigError, DataError, LitegateError, StoreError
-from litegate.core.git import is_ignored
+from litegate.core.git import is_ignored, tracked_files
 from litegate.data import prepare
 from litegate.data.digests import ArrayDigest
 from litegate.data.prepare import current_digests, save_evaluation
@@ -54,13 +55,25 @@ class ExternalFiles:
         if file.sha256 and (path is None or file.command or not path.exists()):
             return file.sha256
         located = locate(file, self.locations, timeout=self.timeout, folder=folder)
-        if not (file.sha256 or file.command) and any(map(is_ignored, files_of(located))):
+        if not (file.sha256 or file.command) and any(map(self._is_ignored, files_of(located))):
             raise ConfigError(
                 f"git ignores {file}, so no commit records its contents",
                 expected="a file in git, or its digest, or a command that generates it",
                 remedy=f"litegate.File(path={file.path!r}, sha256={digest(located)!r})",
             )
         return digest(located)
+
+    def _is_ignored(self, file: Path) -> bool:
+        # One process lists what git tracks; asking for each file takes two milliseconds a model.
+        return file.resolve() not in self._tracked and is_ignored(file)
+
+    @cached_property
+    def _tracked(self) -> frozenset[Path]:
+        folder = (self.locations.project or Path()).resolve()
+        try:
+            return frozenset(folder / name for name in tracked_files(folder))
+        except ConfigError:  # outside of git
+            return frozenset()
 
     def store_file(self, file: File, key: str, locations: DataLocations | None = None) -> None:
         """Store a file under its key, with a birth certificate, after a sandbox run.

@@ -11,14 +11,26 @@ import ast
 import hashlib
 import inspect
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from litegate.core.digests import digest_of
 from litegate.core.options import GateOptions
 from litegate.regression.waivers import FILE
-from litegate.spec.relevant_source import local_imports, modules_digest, parsed, roots, tree_digest
+from litegate.spec.relevant_source import (
+    imported,
+    local_files,
+    modules_digest,
+    parse,
+    parsed,
+    read,
+    roots,
+    tree_digest,
+)
 
+Imports = tuple[tuple[str, int], ...]
+"""Names of imported modules, each with the number of its leading dots."""
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
@@ -29,9 +41,15 @@ def function_digest(function: Callable[..., Any], project: Path) -> str:
     """
     unwrapped = inspect.unwrap(function)
     file = Path(inspect.getsourcefile(unwrapped) or "").resolve()
-    module = _RemoveAnnotations().visit(parsed(file))
-    used = _used_statements(module.body, {unwrapped.__name__})
-    return _digest(used, file, project)
+    digest, imports = _used_of_module(read(file), str(file), unwrapped.__name__)
+    return _with_imports(digest, imports, file, project)
+
+
+@lru_cache(maxsize=4096)  # many models use the same functions, those of a data set
+def _used_of_module(source: bytes, file: str, name: str) -> tuple[str, Imports]:
+    """Return the digest of the statements that a function uses, and their imports."""
+    module = _RemoveAnnotations().visit(parse(source, file))
+    return _digest_and_imports(_used_statements(module.body, {name}))
 
 
 def builder_digest(builder: Callable[..., Any], project: Path) -> str:
@@ -45,14 +63,19 @@ def builder_digest(builder: Callable[..., Any], project: Path) -> str:
     for statement in body:
         if isinstance(statement, ast.FunctionDef) and statement.name == unwrapped.__name__:
             statement.decorator_list = []
-    return _digest(_used_statements(body, {unwrapped.__name__}), file, project)
+    digest, imports = _digest_and_imports(_used_statements(body, {unwrapped.__name__}))
+    return _with_imports(digest, imports, file, project)
 
 
-def _digest(body: list[ast.stmt], file: Path, project: Path) -> str:
-    folders = roots(file, project)
+def _digest_and_imports(body: list[ast.stmt]) -> tuple[str, Imports]:
     tree = ast.Module(body=body, type_ignores=[])
-    imported = modules_digest(local_imports(tree, file, folders), folders)
-    return digest_of([tree_digest(tree), imported])
+    imports = tuple(imported(tree))  # before tree_digest, which modifies the tree
+    return tree_digest(tree), imports
+
+
+def _with_imports(digest: str, imports: Imports, file: Path, project: Path) -> str:
+    folders = roots(file, project)
+    return digest_of([digest, modules_digest(local_files(imports, file, folders), folders)])
 
 
 def _used_statements(body: list[ast.stmt], start: set[str]) -> list[ast.stmt]:

@@ -55,8 +55,8 @@ def modules_digest(files: Iterable[Path], roots: Roots) -> str:
         file = pending.pop()
         if file in digests:
             continue
-        digest, imports = _digest_and_imports(_read(file), str(file))
-        pending += _local_files(imports, file, roots)
+        digest, imports = _digest_and_imports(read(file), str(file))
+        pending += local_files(imports, file, roots)
         digests[file] = digest
     return digest_of({_relative(file, roots): digest for file, digest in digests.items()})
 
@@ -75,17 +75,19 @@ def roots(file: Path, project: Path, *paths: Path) -> Roots:
 
 def parsed(file: Path) -> ast.Module:
     """Return the syntax tree of a module. Raises ConfigError if it is not readable as Python."""
-    return _parse(_read(file), str(file))
+    return parse(read(file), str(file))
 
 
-def _read(file: Path) -> bytes:
+def read(file: Path) -> bytes:
+    """Return the source of a module. Raises ConfigError if the file cannot be read."""
     try:
         return file.read_bytes()
     except OSError as error:
         raise ConfigError(f"{file} is not valid Python", got=str(error)) from error
 
 
-def _parse(source: bytes, file: str) -> ast.Module:
+def parse(source: bytes, file: str) -> ast.Module:
+    """Return the syntax tree of a source. Raises ConfigError if it is not Python."""
     try:
         return ast.parse(source)  # bytes: the file may declare its encoding
     except (SyntaxError, ValueError) as error:
@@ -95,7 +97,7 @@ def _parse(source: bytes, file: str) -> ast.Module:
 @lru_cache(maxsize=4096)  # more modules than a project has; an entry is a digest and some names
 def _digest_and_imports(source: bytes, file: str) -> tuple[str, tuple[tuple[str, int], ...]]:
     """Return a module's digest and its imports; cached, since all recipes need the same modules."""
-    tree = _parse(source, file)
+    tree = parse(source, file)
     imports = tuple(imported(tree))  # before tree_digest, which modifies the tree
     return tree_digest(tree), imports
 
@@ -108,12 +110,8 @@ def _relative(path: Path, roots: Roots) -> str:
     return path.name
 
 
-def local_imports(tree: ast.AST, file: Path, roots: Roots) -> Iterator[Path]:
-    """Yield the files of the local modules that a syntax tree imports, with their packages."""
-    yield from _local_files(imported(tree), file, roots)
-
-
-def _local_files(imports: Iterable[tuple[str, int]], file: Path, roots: Roots) -> Iterator[Path]:
+def local_files(imports: Iterable[tuple[str, int]], file: Path, roots: Roots) -> Iterator[Path]:
+    """Yield the files of the local modules among a module's imports, with their packages."""
     for name, level in imports:
         parts = name.split(".")
         for root in (file.parents[level - 1],) if level else roots:

@@ -1,6 +1,7 @@
 """Ready-made files and evaluation splits on their way into the store."""
 
 import hashlib
+import subprocess
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ from full_disk import full_disk
 
 from litegate.build.external_files import ExternalFiles
 from litegate.build.store import BUILDS, EVALUATIONS, Store
-from litegate.core.errors import ArtifactError, BuildError, DataError, StoreError
+from litegate.core import git
+from litegate.core.errors import ArtifactError, BuildError, ConfigError, DataError, StoreError
 from litegate.data import npz
 from litegate.data.digests import array_digest
 from litegate.runtimes.sandbox import run_in_sandbox
@@ -48,6 +50,23 @@ def test_a_file_is_looked_at_once(intake):
     with pytest.raises(BuildError, match="changed while it was read"):
         intake.store_file(FILE, KEY)
     assert not intake.store.has(BUILDS, KEY)
+
+
+def test_git_is_asked_once_for_all_files(intake, monkeypatch):
+    """A hundred models, each with a file, are no hundred processes; git ignores none it tracks."""
+    project = intake.locations.project
+    names = [f"{number}.tflite" for number in range(5)]
+    for name in names:
+        (project / name).write_bytes(BYTES)
+    for step in (["init", "-q"], ["add", *names]):
+        subprocess.run(["git", *step], cwd=project, check=True)
+    (project / ".gitignore").write_text("*.tflite\n")
+    runs = []
+    monkeypatch.setattr(git, "_run", lambda *a, real=git._run: runs.append(a) or real(*a))
+    assert {intake.key(File(path=name)) for name in names} == {KEY}
+    assert len(runs) == 2, "where the repository is, and what it tracks"
+    with pytest.raises(ConfigError, match=r"git ignores m\.tflite"):
+        intake.key(FILE)
 
 
 def test_a_pin_stands_for_a_file_that_is_elsewhere(intake):

@@ -12,9 +12,11 @@ from litegate.regression.base_declaration import NOTHING
 from litegate.regression.declaration import declared_model
 from litegate.regression.weakening import (
     WeakenedLimits,
+    compare,
     compare_model,
     compare_project,
     count_weakened,
+    models,
     weakenings,
 )
 from litegate.regression.weakening.models import LEAST, MOST
@@ -91,6 +93,15 @@ _DECLARED = {
 }
 BASE = json.loads(json.dumps(_DECLARED))
 """As it comes: no two parts of it are one object."""
+
+
+def test_each_model_is_compared_once(monkeypatch):
+    """Not once for each of the others: with a hundred models that would take seconds."""
+    seen = []
+    monkeypatch.setattr(models, "_model", lambda *sides: seen.append(sides) or ())
+    many = BASE | {"models": {f"net_{number}": deepcopy(MODEL) for number in range(9)}}
+    assert set(compare(many, deepcopy(many))) == {"", *many["models"]}
+    assert len(seen) == 9
 
 
 def _changed(*path, to, of=BASE):

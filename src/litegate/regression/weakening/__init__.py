@@ -19,7 +19,7 @@ change of a check, a conftest or a preprocessing counts, except for comments and
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -70,10 +70,17 @@ def compare_model(base: Declaration, head: Declaration, name: str) -> WeakenedLi
 
     Raises KeyError for a name that the head does not declare.
     """
+    return _of_model(base, head, name, weakenings(base, head))
+
+
+def _of_model(
+    base: Declaration, head: Declaration, name: str, found: Iterable[Weakening]
+) -> WeakenedLimits:
+    """Return those of the weakenings found that concern a model."""
     name_in_base = predecessor(base, head, name)
     return WeakenedLimits(
         subject=name,
-        weakenings=tuple(w for w in weakenings(base, head) if w.model == name),
+        weakenings=tuple(w for w in found if w.model == name),
         compared=_item_count(base["models"][name_in_base]) if name_in_base else 0,
         new=name_in_base is None,
     )
@@ -84,9 +91,14 @@ def compare_project(base: Declaration, head: Declaration) -> WeakenedLimits:
 
     A base without models and checks did not use litegate: the first change may bring what it likes.
     """
+    return _of_project(base, head, weakenings(base, head))
+
+
+def _of_project(base: Declaration, head: Declaration, found: Iterable[Weakening]) -> WeakenedLimits:
+    """Return those of the weakenings found that concern no model of the head."""
     sections = ("models", "checks", "settings", "conftests")
     is_new = not (base["models"] or base["checks"])
-    of_project = (w for w in weakenings(base, head) if w.model not in head["models"])
+    of_project = (w for w in found if w.model not in head["models"])
     return WeakenedLimits(
         subject="the project",
         weakenings=() if is_new else tuple(of_project),
@@ -97,8 +109,9 @@ def compare_project(base: Declaration, head: Declaration) -> WeakenedLimits:
 
 def compare(base: Declaration, head: Declaration) -> dict[str, WeakenedLimits]:
     """Return the weakenings of each model of the head by its name, and of the project by ""."""
-    models = {name: compare_model(base, head, name) for name in head["models"]}
-    return {"": compare_project(base, head)} | models
+    found = weakenings(base, head)  # once: with a hundred models it takes seconds for each
+    models = {name: _of_model(base, head, name, found) for name in head["models"]}
+    return {"": _of_project(base, head, found)} | models
 
 
 def weakenings(base: Declaration, head: Declaration) -> tuple[Weakening, ...]:
