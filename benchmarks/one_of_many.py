@@ -68,14 +68,14 @@ def main() -> None:
         many = _project(folder / "many", tflite, range(count))
         alone = _project(folder / "alone", tflite, [CHANGED])
         argv = [sys.executable, "-m", "pytest", "-q", "checks/", "--against", "main"]
+        chosen = [*argv, "--litegate-changed"]
         subprocess.run(argv, cwd=many, env=env, check=True, stdout=subprocess.DEVNULL)
 
         def forget() -> None:
             shutil.rmtree(cache, ignore_errors=True)
 
-        chosen = [*argv, "--litegate-model", f"net_{CHANGED}"]
         ours = Command(f"one changed model of {count}", chosen, env, str(many), forget)
-        theirs = Command("the changed model alone", argv, env, str(alone), forget)
+        theirs = Command("the changed model alone", chosen, env, str(alone), forget)
         compare(ours, theirs, rounds=ROUNDS)
         memory = [peak_memory(command)[0] for command in (ours, theirs)]
         print(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Any
 
 _DIGITS = 12
@@ -20,3 +21,8 @@ def digest_of(value: Any) -> str:
     """Return the SHA-256 of a JSON value in canonical form: sorted keys, no spaces, ASCII."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def file_digest(file: Path) -> str:
+    """Return the SHA-256 of a file's bytes; empty without a file."""
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""

@@ -120,6 +120,14 @@ OPTIONS = (
         repeated=True,
     ),
     Option(
+        name="litegate_changed",
+        parse=parse_switch,
+        allowed="true or false",
+        default="false",
+        help="with --against, judge only the models that differ from the base: in limits, source, "
+        "data, or in what judges all of them",
+    ),
+    Option(
         name="litegate_recipe",
         parse=parse_names,
         allowed="names of recipes",

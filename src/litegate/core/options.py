@@ -36,6 +36,8 @@ class GateOptions:
     report: Path
     history: Path
     only_models: tuple[str, ...]
+    only_changed: bool
+    """True if models that are as in the base are not judged."""
     only_recipes: tuple[str, ...]
     only_runtimes: tuple[str, ...]
     runtime_samples: int
@@ -88,6 +90,7 @@ def parse(
         report=project / read["litegate_report"],
         history=project / read["litegate_history"],
         only_models=read["litegate_model"],
+        only_changed=read["litegate_changed"],
         only_recipes=read["litegate_recipe"],
         only_runtimes=read["litegate_runtime"],
         runtime_samples=read["litegate_runtime_samples"],

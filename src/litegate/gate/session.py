@@ -49,6 +49,8 @@ class GateSession:
     on_wait: Callable[[str], None] | None = None
     """Called instead of `on_notice` with what this run waits for: the line must be seen at once."""
     _built: dict[tuple[str, str], Built] = field(default_factory=dict)
+    unchanged: frozenset[str] = frozenset()
+    """Models that are as in the base, and that this run was asked to leave out."""
 
     @cached_property
     def all_models(self) -> dict[str, Model]:
@@ -61,6 +63,11 @@ class GateSession:
 
     @cached_property
     def models(self) -> dict[str, Model]:
+        """The selected models that are not `unchanged`, by name. Raises as `selected`."""
+        return {name: it for name, it in self.selected.items() if name not in self.unchanged}
+
+    @cached_property
+    def selected(self) -> dict[str, Model]:
         """The selected models, by name. Raises ConfigError for a misspelt one, or for none."""
         models = self.all_models
         if not models:
@@ -193,7 +200,7 @@ class GateSession:
 
     def demand_selection(self) -> None:
         """Raise ConfigError if a model, recipe or runtime that was asked for does not exist."""
-        check_recipes(self.models, self.options.only_recipes)
+        check_recipes(self.selected, self.options.only_recipes)
         check_runtimes(self.options.only_runtimes)
 
     def unjudged_runtimes(self) -> list[str]:

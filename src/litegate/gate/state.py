@@ -28,6 +28,7 @@ from litegate.gate.trusted_store import demand_store
 from litegate.regression import waiver_file
 from litegate.regression.base_commit import NONE
 from litegate.regression.base_declaration import Base, read_head, with_sources
+from litegate.regression.unchanged import unchanged_models
 from litegate.regression.waivers import Waiver, find_waiver, today
 from litegate.regression.weakening import (
     WeakenedLimits,
@@ -105,6 +106,7 @@ class Gate:
         base, anchor = session.base, session.anchor
         head, weakened = _compare_with_base(config, options, base)
         if not looks(config):
+            session.unchanged = _left_out(options, base, head)
             session.demand_declarations()  # late: what this checkout weakens is known by now
         return cls(
             config=config,
@@ -203,6 +205,9 @@ class Gate:
         how = ", ".join(narrowed(self.config, checks, left_out=bool(left_out)))
         unjudged = self.session.unjudged_runtimes()
         notes = [f"only some of the checks were run: {plain(how)}"] if how else []
+        if unchanged := self.session.unchanged:
+            whole = f"{len(unchanged):,} of {len(self.session.all_models):,} models"
+            notes.append(f"{whole} are as in the base and not judged, as --litegate-changed asks")
         if unjudged:
             notes.append(f"{NOT_JUDGED_ON} {', '.join(unjudged)}, as --litegate-runtime asks")
         if left_out:
@@ -243,6 +248,22 @@ def _compare_with_base(
     except ConfigError as error:
         return None, error
     return head, compare(base.declaration, head)
+
+
+def _left_out(
+    options: GateOptions, base: Base | None, head: Mapping[str, Any] | None
+) -> frozenset[str]:
+    """Return the models that `--litegate-changed` leaves out. Raises ConfigError without a base."""
+    if not options.only_changed:
+        return frozenset()
+    if options.prove:
+        raise ConfigError(
+            "--litegate-changed leaves models out, and --prove proves the gate of all models",
+            remedy="run the two apart",
+        )
+    if base is None:
+        raise ConfigError("--litegate-changed needs a base to compare with", remedy=_AGAINST)
+    return unchanged_models(base.declaration, head) if head else frozenset()
 
 
 def _read_head(config: pytest.Config, options: GateOptions) -> Mapping[str, Any]:

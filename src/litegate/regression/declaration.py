@@ -12,7 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from litegate.core.digests import digest_of, short_digest
+from litegate.core.digests import digest_of, file_digest, short_digest
 from litegate.core.errors import ConfigError
 from litegate.core.units import Number, Quantity, Unit
 from litegate.regression.source_digests import builder_digest, function_digest
@@ -132,6 +132,7 @@ def _recipe(
         "metrics": _metrics(model.budget_of(recipe), project),
         "interface": list((model.budget_of(recipe).regression or Regression()).lasting_changes),
         "shipped": recipe.shipped,
+        "shipped_digest": file_digest(project / recipe.shipped) if recipe.shipped else "",
         "chosen_on_half": recipe.chosen_on_half,
         "target": _target(model.budget_of(recipe).target, project),
         "vela": _vela(model.budget_of(recipe).vela, project),

@@ -47,7 +47,7 @@ _NOT_COMPARED = frozenset(
 )
 """Settings that cannot change a verdict, and `addopts` and `litegate_strict`, which have rules of
 their own. A model that `litegate_models` loses is reported as a removed model."""
-_NARROWING = frozenset({"litegate_model", "litegate_recipe"})
+_NARROWING = frozenset({"litegate_model", "litegate_recipe", "litegate_changed"})
 """Settings that select some of the models or recipes, if they are set."""
 _ADDING = frozenset({"litegate_against", "litegate_anchor", "litegate_store_public_key"})
 """Settings that add a comparison or a demand, if they are set."""
@@ -158,7 +158,7 @@ def _value(settings: Mapping[str, str], name: str) -> str:
 def _is_wider(name: str, before: str, after: str) -> bool:
     """Return True if a change of a setting can only make the gate judge more."""
     if name in _NARROWING:
-        return not after
+        return after == _DEFAULTS[name]
     if name in _BOUNDS and before.isdigit() and after.isdigit():
         return int(after) == 0 or 0 < int(before) < int(after)
     return name in _ADDING and before == _DEFAULTS.get(name, "")
