@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, final
 
 from litegate.core.digests import digest_of
-from litegate.core.errors import BuildError
+from litegate.core.errors import ArtifactError, BuildError
 from litegate.gate.repair.candidates import added_errors
 from litegate.gate.repair.limits import excess, file_verdicts, missed, quality_verdicts
 from litegate.gate.repair.search import OutOfTrials, Trial
@@ -31,7 +31,7 @@ class Tried:
 
     trial: Trial
     size: int
-    """Bytes of the file; 0 if it could not be built."""
+    """Bytes of the file; 0 if it could not be built, or a runtime refuses it."""
     quality: tuple[Verdict, ...]
 
 
@@ -70,11 +70,11 @@ class Trials:
     def _try(self, names: frozenset[str]) -> Tried:
         try:
             artifact = self.artifact(names)
-        except BuildError as error:
+            reference, candidate = map(self._on_split, (self.reference, artifact))
+            quality = tuple(quality_verdicts(reference, candidate, self.case))
+        except (BuildError, ArtifactError) as error:  # or a runtime refuses the mix of types
             trial = Trial(layers=names, excess=math.inf, blocked=(error.what,))
             return Tried(trial=trial, size=0, quality=())
-        reference, candidate = map(self._on_split, (self.reference, artifact))
-        quality = tuple(quality_verdicts(reference, candidate, self.case))
         project = self.session.options.project
         files = missed(list(file_verdicts(self.reference, artifact, self._case(names), project)))
         blocked = tuple(f"{it.measurement.name} {limit(it)}" for it in files)
@@ -120,7 +120,8 @@ class Trials:
         shown = "none keeps the limits yet"
         if best:
             shown = f"best so far {best.size:,} B with {named(best.trial.layers)}"
-        state = "limits kept" if tried.trial.keeps else "a limit missed"
+        missed_state = "a limit missed" if tried.size else tried.trial.blocked[0]
+        state = "limits kept" if tried.trial.keeps else missed_state
         number = f"{len(self.tried)} of at most {self.most}"
         return f"{number}: {named(tried.trial.layers)}, {state}; {shown}"
 
