@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, final
 
 import numpy as np
 
 from litegate.build.store import ANSWERS, Store
-from litegate.core.digests import digest_of
+from litegate.core.digests import digest_of, file_digest
 from litegate.core.errors import LitegateError
 from litegate.data.disk_arrays import open_array
 from litegate.runtimes.answered_samples import Indices
@@ -28,6 +29,8 @@ MOST_BYTES = 16 * 2**20
 
 10,000 samples of 400 float32 scores just fit; outputs of images, one per pixel, do not."""
 _PORTS = "ports.json"
+Digests = dict[str, dict[str, str]]
+"""The SHA-256 of each file of some answers, by their key in the store."""
 
 
 def keep_answers(
@@ -35,14 +38,17 @@ def keep_answers(
     artifact: Artifact,
     *,
     read: bool,
+    own: Digests | None = None,
     on_notice: Callable[[str], None] = lambda _: None,
 ) -> Artifact:
     """Put what `predict` computes for an artifact into the store; with `read` take it from there.
 
-    `on_notice` is called with a line to print before a run that may take minutes. Returns the
-    artifact.
+    `own` gets the digests of what is computed here. What it has, from another process of the same
+    run, is taken from the store without `read`, too. `on_notice` is called with a line to print
+    before a run that may take minutes. Returns the artifact.
     """
-    stored = StoredAnswers(store=store, artifact=artifact, read=read, on_notice=on_notice)
+    own = {} if own is None else own
+    stored = StoredAnswers(store=store, artifact=artifact, read=read, own=own, on_notice=on_notice)
     use_stored(artifact, stored)
     return artifact
 
@@ -61,6 +67,8 @@ class StoredAnswers:
     artifact: Artifact
     read: bool
     """Take stored outputs; else they are only written, for the page of `litegate report`."""
+    own: Digests = field(default_factory=dict)
+    """Outputs that processes of this run computed; these are taken in any case."""
     on_notice: Callable[[str], None] = lambda _: None
     """Called with a line to print."""
 
@@ -79,14 +87,19 @@ class StoredAnswers:
 
         Those of all samples, or those that were saved for the samples with the indices `chosen`.
         """
-        if not self.read:
-            return None
         key, count = self.key(runtime, chosen), len(frames_of(self.artifact.evaluation.x))
         count = count if chosen is None else len(chosen)
+        if not (self.read or key in self.own):
+            return None
         try:
             if not self.store.has(ANSWERS, key):
                 return None
             files = self.store.locate(ANSWERS, key)
+            if (
+                not self.read
+                and {name: file_digest(it) for name, it in files.items()} != self.own[key]
+            ):
+                return None
             outputs = {
                 name: Outputs(raw=open_array(files[f"{number}.npy"]), port=_port(fields))
                 for number, (name, fields) in enumerate(_ports(files[_PORTS].read_bytes()))
@@ -111,19 +124,23 @@ class StoredAnswers:
         """Store the outputs; a store that cannot be written to must not end the run."""
         if sum(output.raw.nbytes for output in outputs.values()) > MOST_BYTES:
             return
-        with suppress(LitegateError, OSError):
-            if not self.store.has(ANSWERS, key := self.key(runtime, chosen)):
-                self._put(key, outputs)
+        key = self.key(runtime, chosen)
+        with suppress(LitegateError, OSError), self.store.staging() as folder:
+            files = _written(folder, outputs)
+            self.own[key] = {name: file_digest(file) for name, file in files.items()}
+            if not self.store.has(ANSWERS, key):
+                self.store.put(ANSWERS, key, files)
 
-    def _put(self, key: str, outputs: dict[str, Outputs]) -> None:
-        ports = {name: asdict(output.port) for name, output in outputs.items()}
-        with self.store.staging() as folder:
-            (folder / _PORTS).write_text(json.dumps(ports, default=str))
-            files = {_PORTS: folder / _PORTS}
-            for number, output in enumerate(outputs.values()):
-                files[f"{number}.npy"] = folder / f"{number}.npy"
-                np.save(files[f"{number}.npy"], output.raw, allow_pickle=False)
-            self.store.put(ANSWERS, key, files)
+
+def _written(folder: Path, outputs: dict[str, Outputs]) -> dict[str, Path]:
+    """Write outputs to a folder, and return the files by name."""
+    ports = {name: asdict(output.port) for name, output in outputs.items()}
+    files = {_PORTS: folder / _PORTS}
+    files[_PORTS].write_text(json.dumps(ports, default=str))
+    for number, output in enumerate(outputs.values()):
+        files[f"{number}.npy"] = folder / f"{number}.npy"
+        np.save(files[f"{number}.npy"], output.raw, allow_pickle=False)
+    return files
 
 
 def _fits(output: Outputs, samples: int) -> bool:

@@ -112,12 +112,18 @@ def arrange(gate: Gate, items: list[pytest.Item]) -> None:
         checks=tuple(checks),
         proof_only=proof_only,
     )
-    items[:] = sorted(selected, key=is_latency)
+    items[:] = sorted(selected, key=_model_and_latency if gate.is_worker else is_latency)
     offered = [item for item in items if item in checks and item not in proof_only]
     gate.recorder.offered = [item.nodeid for item in offered]
     gate.recorder.run.unset_limits = {
         name: list(limits) for name, limits in coverage.unset.items() if limits
     }
+
+
+def _model_and_latency(item: pytest.Item) -> tuple[bool, bool, str]:
+    """Sort by model: workers of pytest-xdist get rows of checks, so most files run in one alone."""
+    case = case_of(item)
+    return is_latency(item), case is None, case.model.name if case else ""
 
 
 def _demand_requirements(checks: list[pytest.Item]) -> None:

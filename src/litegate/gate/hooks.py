@@ -164,6 +164,7 @@ class GateHooks:
         if output := getattr(node, "workeroutput", {}).get("litegate"):
             self.gate.recorder.add_worker_output(output)
             self.gate.session.add_store_incidents(output["store"])
+            self.gate.session.own_answers |= output["answers"]
 
     # Last: a hook of the project may change the exit status, which must agree with the verdicts.
     @pytest.hookimpl(trylast=True)
@@ -173,6 +174,7 @@ class GateHooks:
         if hasattr(session.config, "workeroutput"):
             output = self.gate.recorder.to_worker_output()
             output["store"] = self.gate.session.store_incidents()
+            output["answers"] = self.gate.session.own_answers
             session.config.workeroutput["litegate"] = output
 
     # First: around pytest's own sections and its list of failures.

@@ -49,6 +49,8 @@ class GateSession:
     on_wait: Callable[[str], None] | None = None
     """Called instead of `on_notice` with what this run waits for: the line must be seen at once."""
     _built: dict[tuple[str, str], Built] = field(default_factory=dict)
+    own_answers: dict[str, dict[str, str]] = field(default_factory=dict)
+    """The digests of the answers that this run's processes computed, as of `keep_answers`."""
     unchanged: frozenset[str] = frozenset()
     """Models that are as in the base, and that this run was asked to leave out."""
 
@@ -271,12 +273,14 @@ class GateSession:
     def with_stored_answers(self, artifact: Artifact) -> Artifact:
         """Return the artifact, whose outputs are put into the store, and on a laptop taken from it.
 
-        In CI all are computed: a store may have been filled by somebody else.
+        In CI all are computed, by this process or by a worker of pytest-xdist: a store may have
+        been filled by somebody else.
         """
         return keep_answers(
             self.pipeline.store,
             artifact,
             read=not self.options.in_ci,
+            own=self.own_answers,
             on_notice=self.on_wait or self.on_notice,
         )
 
