@@ -2,7 +2,8 @@
 
 On a warm store, gates 1, 16 and 48 pairs of ready-made files of MNIST's size on its 10,000 test
 images, each pair declared in a file of its own, and prints peak memory and CPU time of each run.
-With 16 pairs it compares the time of two workers of pytest-xdist with that of one process, too.
+With 16 pairs it compares the time of two workers of pytest-xdist with that of one process, too;
+there each file has bytes of its own, since a process runs equal files once.
 
     python benchmarks/many_models.py FLOAT.tflite INT8.tflite
 
@@ -14,10 +15,13 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from side_by_side import Command, compare, peak_memory
+
+from litegate.tflite.editing.draft import edit
 
 PROJECT = Path(__file__).resolve().parent.parent
 COUNTS = (1, 16, 48)
@@ -28,8 +32,8 @@ MODEL = '''
 import litegate as lg
 
 pair_{number} = lg.prebuilt(
-    reference=lg.File(path="float.tflite"),
-    candidate=lg.File(path="int8.tflite"),
+    reference=lg.File(path="{folder}float.tflite"),
+    candidate=lg.File(path="{folder}int8.tflite"),
     data=lg.datasets.mnist(),
     budget=lg.Budget(accuracy=lg.percent(90), accuracy_drop=lg.points(2)),
 )
@@ -61,7 +65,8 @@ def _write(folder: Path, files: list[Path], count: int) -> None:
     for file, name in zip(files, ("float.tflite", "int8.tflite"), strict=True):
         shutil.copy(file, folder / name)
     for number in range(count):
-        (folder / "models" / f"pair_{number}.py").write_text(MODEL.format(number=number))
+        text = MODEL.format(number=number, folder="")
+        (folder / "models" / f"pair_{number}.py").write_text(text)
     (folder / "pyproject.toml").write_text("[tool.pytest.ini_options]\n")
 
 
@@ -71,9 +76,22 @@ def _run(folder: Path) -> tuple[float, float]:
 
 def _share(folder: Path) -> None:
     """Time two workers against one process, where every file runs, as on a new commit."""
+    for number in range(SHARED):
+        (folder / f"{number}").mkdir()
+        for name in ("float.tflite", "int8.tflite"):
+            described = partial(_describe, text=f"pair {number}")
+            tflite = edit((folder / name).read_bytes(), described)
+            (folder / f"{number}" / name).write_bytes(tflite)
+        text = MODEL.format(number=number, folder=f"{number}/")
+        (folder / "models" / f"pair_{number}.py").write_text(text)
+    _run(folder)
     env = os.environ | {"CI": "true"}
     workers = Command("pytest checks/ -n 2", [*ARGV, "-n", "2"], env, str(folder))
     compare(workers, Command("pytest checks/", ARGV, env, str(folder)), rounds=5)
+
+
+def _describe(model: object, text: str) -> None:
+    model.description = text  # type: ignore[attr-defined]
 
 
 if __name__ == "__main__":
