@@ -69,7 +69,8 @@ def test_qat_is_judged_first_and_confirms_the_smallest_sets(tmp_path, monkeypatc
     assert "Change:    litegate repair planted int8_qat, or " in output
     status, output = run("-c", COMMAND, "repair", "planted", "int8_qat", "--write")
     assert status == 0, output
-    assert output.count("1 of at most ") == 2, "quantization after training orders, QAT confirms"
+    assert "to order the sets, 1 of at most " in output, "quantization after training"
+    assert "\n1 of at most 4: no layer, a limit missed" in output, "QAT, of the recipe first"
     assert "proven on the samples that judge" in output
     [layers] = re.findall(r"\+ .*float_layers=\(([^)]*)\)", output)
     assert "depthwise" in layers

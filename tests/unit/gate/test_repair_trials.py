@@ -61,7 +61,9 @@ def test_a_set_that_gives_no_file_to_run_is_one_that_misses(tmp_path, build, rea
     trial = trials(tmp_path, build, lines)(frozenset({"conv"}))
     assert (trial.excess, trial.keeps) == (math.inf, False)
     assert reason in trial.blocked[0]
-    assert lines[0].startswith(f"1 of at most 9: conv, {trial.blocked[0]}; none keeps the limits")
+    assert lines[0].startswith(
+        f"1 of at most 9: conv, blocked by {trial.blocked[0]}; none keeps the limits"
+    )
 
 
 def test_a_set_that_keeps_the_limits(tmp_path):

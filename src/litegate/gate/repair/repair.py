@@ -169,7 +169,9 @@ class Repair:
         )
         return replace(result, seconds=_seconds(trials, result.pareto()))
 
-    def _trials(self, case: Case, reference: Artifact, chosen: Choice) -> Trials:
+    def _trials(
+        self, case: Case, reference: Artifact, chosen: Choice, *, label: str = ""
+    ) -> Trials:
         return Trials(
             session=self.session,
             case=case,
@@ -178,6 +180,7 @@ class Repair:
             split=chosen.chooses,
             deadline=self.deadline,
             on_line=self.on_line,
+            label=label,
         )
 
     def _confirm(self, trials: Trials, chosen: Choice) -> tuple[list[Layer], dict[str, str]]:
@@ -188,7 +191,7 @@ class Repair:
         model, recipe = self.case.model, _recipe(self.case)
         order = Case(model=model, recipe=_after_training(recipe))
         baseline = self.session.artifact(model, BASELINE)
-        quick = self._trials(order, baseline, chosen)
+        quick = self._trials(order, baseline, chosen, label="to order the sets, ")
         layers, barred = self._layers(baseline, quick.artifact(frozenset()), chosen)
         quick.most = len(layers) + SPARE_TRIALS
         quick_trials = search(layers, quick, quick.most)

@@ -49,6 +49,8 @@ class Trials:
     deadline: float
     """The moment of `time.monotonic` after which nothing further is tried."""
     on_line: Callable[[str], None]
+    label: str = ""
+    """What the sets are built by, before the lines of the output; empty for the recipe itself."""
     most: int = 0
     """The largest number of sets that are tried, for the output."""
     tried: dict[frozenset[str], Tried] = field(default_factory=dict)
@@ -120,10 +122,14 @@ class Trials:
         shown = "none keeps the limits yet"
         if best:
             shown = f"best so far {best.size:,} B with {named(best.trial.layers)}"
-        missed_state = "a limit missed" if tried.size else tried.trial.blocked[0]
-        state = "limits kept" if tried.trial.keeps else missed_state
-        number = f"{len(self.tried)} of at most {self.most}"
-        return f"{number}: {named(tried.trial.layers)}, {state}; {shown}"
+        number = f"{self.label}{len(self.tried)} of at most {self.most}"
+        return f"{number}: {named(tried.trial.layers)}, {_state(tried.trial)}; {shown}"
+
+
+def _state(trial: Trial) -> str:
+    if trial.keeps:
+        return "limits kept"
+    return f"blocked by {trial.blocked[0]}" if trial.blocked else "a limit missed"
 
 
 def named(layers: frozenset[str]) -> str:
