@@ -1,4 +1,4 @@
-"""Claim: two Ray workers build ten models in at most 0.75 times the time of one after the other.
+"""Claim: two Ray workers build ten models in at most 0.9 times the time of one after the other.
 
 Trains, quantizes and converts ten small networks on scikit-learn's digits from an empty store: with
 `--litegate-builder ray` on a cluster of two nodes with a core each, both on this machine, and in

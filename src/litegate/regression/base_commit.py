@@ -22,7 +22,8 @@ _NO_COMMIT = "0" * 40
 def merge_base(against: str, project: Path, env: Mapping[str, str] | None = None) -> Commit | None:
     """Return the merge base of HEAD and a ref; None for `none`.
 
-    With `auto` the ref is the target branch of GitHub's event, the upstream branch, or origin/HEAD.
+    With `auto` the ref is the target branch of GitHub's event, the upstream branch unless it is the
+    branch's own copy, or origin/HEAD.
 
     Raises ConfigError with a remedy for a folder outside git, an unknown ref, a shallow clone
     without the merge base, unrelated histories, or if `auto` finds no branch.
@@ -81,11 +82,7 @@ def _shallow_remedy(project: Path) -> str:
 
 
 def _auto_ref(project: Path, env: Mapping[str, str]) -> str:
-    ref = (
-        _from_github(env)
-        or _git(project, "rev-parse", "--abbrev-ref", "--symbolic-full-name", "@{upstream}")
-        or _git(project, "rev-parse", "--abbrev-ref", "origin/HEAD")
-    )
+    ref = _from_github(env) or _from_branches(project)
     if not ref:
         raise ConfigError(
             "--against auto finds no target branch",
@@ -93,6 +90,18 @@ def _auto_ref(project: Path, env: Mapping[str, str]) -> str:
             remedy=f"name it: --against {'origin/main' if _git(project, 'remote') else 'main'}",
         )
     return ref
+
+
+def _from_branches(project: Path) -> str | None:
+    """Return the upstream branch, else the remote's default branch."""
+
+    def name_of(*words: str) -> str | None:
+        return _git(project, "rev-parse", "--abbrev-ref", *words)
+
+    upstream, default = name_of("--symbolic-full-name", "@{upstream}"), name_of("origin/HEAD")
+    # A branch that was pushed follows its own copy, which is nothing to compare it with.
+    is_own_copy = upstream == f"origin/{name_of('HEAD')}"
+    return (default if is_own_copy else upstream) or upstream or default
 
 
 def _from_github(env: Mapping[str, str]) -> str:

@@ -88,6 +88,21 @@ def test_auto_is_the_upstream_branch(repository, tmp_path):
     assert found.ref == "auto: origin/main"
 
 
+def test_auto_is_not_the_branchs_own_copy(repository, tmp_path):
+    """A branch that was pushed and follows its copy is compared with the default branch."""
+    clone = Repository(tmp_path / "clone")
+    clone.git("remote", "add", "origin", str(repository.path))
+    clone.git("fetch", "-q")
+    clone.git("checkout", "-qb", "topic", "origin/main")
+    clone.commit("topic")
+    clone.git("update-ref", "refs/remotes/origin/topic", "HEAD")
+    clone.git("branch", "-q", "--set-upstream-to", "origin/topic")
+    assert merge_base("auto", clone.path, {}).ref == "auto: origin/topic", "no default branch known"
+    clone.git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/main")
+    assert merge_base("auto", clone.path, {}).ref == "auto: origin/main"
+    assert merge_base("auto", clone.path, {}).sha == repository.first
+
+
 def test_auto_without_a_target_is_refused(repository):
     """The remedy is to name it: there is no origin/main without a remote."""
     with pytest.raises(ConfigError, match="finds no target branch") as error:
