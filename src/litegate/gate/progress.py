@@ -1,18 +1,25 @@
-"""Show the progress of builds: a live line on a terminal, plain lines in CI."""
+"""Show the progress of builds: live on a terminal, plain lines in CI.
+
+Live is a line, or a table of the builds that workers of a cluster run at once.
+"""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import pytest
 
 from litegate.build import process
 from litegate.core.escaping import plain
+
+if TYPE_CHECKING:
+    from rich.live import Live
+    from rich.table import Table
 
 EVERY = 10.0
 """Seconds between plain lines of one stage, as CI logs show them: enough to see a build alive; more
@@ -30,8 +37,9 @@ class Progress:
     _has_live_line: bool = False
     _shown: dict[str, tuple[tuple[str, ...], float]] = field(default_factory=dict)
     """The stage of each model's last line, and the time of that line."""
-    _running: dict[str, str] = field(default_factory=dict)
-    """The stage of each model's build: several run at once on a cluster."""
+    _running: dict[str, tuple[str, str, str]] = field(default_factory=dict)
+    """What is built of each model by a worker, its stage, and the worker."""
+    _table: Live | None = None
     _last: float = 0.0
     _notices: list[str] = field(default_factory=list)
 
@@ -49,6 +57,7 @@ class Progress:
             yield
         finally:
             self._clear()
+            self._running.clear()
 
     def on_notice(self, notice: str) -> None:
         """Show a line for the person; kept until there is a terminal to show it on."""
@@ -62,15 +71,19 @@ class Progress:
         self._line(notice)
 
     def on_event(self, model: str, event: process.Event) -> None:
-        """Show where a build stands; on a live line where all builds stand."""
+        """Show where a build stands; on a terminal all that workers build."""
         if isinstance(event, process.Ready):
-            self._running.pop(model, None)
+            if self._running.pop(model, None):
+                self._show_table()
             return
-        subject = f"{model}/{event.recipe}" if event.recipe else model
-        line = plain(f"{subject}: {_words(event)}")
-        self._running[model] = line
+        subject, words = f"{model}/{event.recipe}" if event.recipe else model, _words(event)
+        if self._live and event.worker:
+            self._running[model] = subject, words, event.worker
+            self._show_table()
+            return
+        line = plain(f"{subject}: {words}" + (f" on {event.worker}" if event.worker else ""))
         if self._live:
-            self._rewrite(" | ".join(self._running.values()) if event.worker else line)
+            self._rewrite(line)
             return
         now, stage = time.monotonic(), (event.recipe, event.stage, event.worker)
         last_stage, last = self._shown.get(model, ((), -EVERY))
@@ -102,7 +115,20 @@ class Progress:
             self._reporter.rewrite(line[: self._width()], erase=True)
             self._has_live_line = bool(line)
 
+    def _show_table(self) -> None:
+        """Show a row for each build that runs now, below the lines that stay."""
+        if not self._running:
+            self._clear()
+            return
+        if self._table is None:
+            self._table = _live_table()
+            self._table.start()
+        self._table.update(_rows(self._running.values()), refresh=True)
+
     def _clear(self) -> None:
+        if self._table:
+            self._table.stop()
+            self._table = None
         if self._has_live_line:  # else the line has pytest's own dots
             self._rewrite("")
 
@@ -118,15 +144,39 @@ def uncaptured(config: pytest.Config) -> Any:
     return capture.global_and_fixture_disabled() if capture else nullcontext()
 
 
+def _live_table() -> Live:
+    """Return a table that leaves nothing on the screen; starting it hides the cursor."""
+    from rich.console import Console  # late: pytest starts without it
+    from rich.live import Live
+
+    return Live(
+        console=Console(),
+        auto_refresh=False,
+        transient=True,
+        # `_line` writes through pytest's terminal, after `_clear`.
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
+
+
+def _rows(builds: Iterable[tuple[str, str, str]]) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("building", "stage", "worker", box=None, pad_edge=False)
+    for build in builds:
+        table.add_row(*(Text(plain(cell), no_wrap=True, overflow="ellipsis") for cell in build))
+    return table
+
+
 def _words(event: process.Stage | process.Progress) -> str:
     """Return the stage, and for training the epoch, loss, accuracy if any, and time left.
 
     There is no estimate after the first step, which compiles the network: it would be hours.
     """
-    on = f" on {event.worker}" if event.worker else ""
     if isinstance(event, process.Stage):
-        return f"{event.stage}{on}"
+        return event.stage
     done = f"{event.stage} epoch {event.epoch}/{event.epochs} step {event.step}/{event.steps}"
     right = "" if event.accuracy is None else f", accuracy {event.accuracy:.4f}"
     left = "" if event.step == 1 < event.steps else f", {event.eta:.0f} s left"
-    return f"{done}, loss {event.loss:.4f}{right}{left}{on}"
+    return f"{done}, loss {event.loss:.4f}{right}{left}"

@@ -1,13 +1,50 @@
 """The line that shows where a training stands."""
 
+import fcntl
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+from contextlib import suppress
+from itertools import groupby
 from types import SimpleNamespace
 from unittest.mock import Mock
 
 import pytest
 
 from litegate.build.process import Progress as Event
-from litegate.build.process import Ready, Stage
+from litegate.build.process import Stage
 from litegate.gate.progress import Progress
+
+ERASE_LINE = "\x1b[2K"
+SHOW_CURSOR = "\x1b[?25h"
+CLUSTER = """
+import sys
+
+import pytest
+
+from litegate.build.process import Ready, Stage
+from litegate.gate.progress import Progress, uncaptured
+
+
+class Builds:
+    def pytest_collection_finish(self, session):
+        progress = Progress()
+        with uncaptured(session.config), progress.shown(session.config):
+            progress.on_event("kws", Stage(recipe="int8", stage="train", worker="node1"))
+            progress.on_event("ic", Stage(recipe="int8", stage="data", worker="node2"))
+            progress.on_event("kws", Ready(recipe=""))
+            progress.on_notice("a notice")
+            progress.on_event("ic", Stage(recipe="int8", stage="data", worker="node2"))
+        with uncaptured(session.config), progress.shown(session.config):
+            progress.on_notice("the end")
+
+
+sys.exit(pytest.main(["-p", "no:cacheprovider"], plugins=[Builds()]))
+"""
 
 
 @pytest.mark.parametrize(
@@ -67,17 +104,44 @@ def test_builds_on_a_cluster_have_a_line_for_each_stage_of_each_model(capfd):
     ]
 
 
-def test_a_terminal_shows_all_builds_of_a_cluster_on_one_line():
-    """Those that run; a build that has ended makes room."""
-    reporter = Mock(isatty=True)
-    reporter.config.get_terminal_writer().fullwidth = 80
-    config = SimpleNamespace(pluginmanager=SimpleNamespace(getplugin=lambda _: reporter))
-    progress = Progress()
-    with progress.shown(config):
-        progress.on_event("kws", Stage(recipe="", stage="data", worker="a"))
-        progress.on_event("ic", Stage(recipe="", stage="data", worker="b"))
-        progress.on_event("kws", Ready(recipe=""))
-        progress.on_event("ic", Stage(recipe="", stage="train", worker="b"))
-    lines = [call.args[0] for call in reporter.rewrite.mock_calls]
-    assert lines[:2] == ["kws: data on a", "kws: data on a | ic: data on b"]
-    assert lines[2] == "ic: train on b"
+def test_a_terminal_shows_all_builds_of_a_cluster_in_a_table(tmp_path):
+    """Of those that run: a build that has ended makes room. At the end nothing of it is left."""
+    written = in_terminal(CLUSTER, tmp_path)
+    before, notice, after = written.partition("litegate: a notice")
+    kws, ic = ("kws/int8", "train", "node1"), ("ic/int8", "data", "node2")
+    assert notice
+    assert tables(before) == [[kws], [kws, ic], [ic]]
+    assert tables(after) == [[ic]]
+    last = after[after.rindex("node2") : after.index("litegate: the end")]
+    assert ERASE_LINE in last
+    assert SHOW_CURSOR in last
+
+
+def tables(written):
+    """Return the rows of each table that was drawn, once if it was drawn again as it was."""
+    frames = written.split("building")[1:]
+    rows = [re.findall(r"(\S+/int8) +(\S.*?) +(node\d)", frame) for frame in frames]
+    return [drawn for drawn, _ in groupby(rows)]
+
+
+def in_terminal(script, folder):
+    """Run a script in a terminal of 80 columns; return all that it writes."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    env = {**os.environ, "TERM": "xterm", "COLUMNS": "80", "LINES": "24"}
+    child = subprocess.Popen(
+        [sys.executable, "-c", script],
+        cwd=folder,
+        env=env,
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+    )
+    os.close(slave)
+    written = b""
+    with suppress(OSError):  # Linux's end of file, after the last writer has closed
+        while piece := os.read(master, 4096):
+            written += piece
+    os.close(master)
+    assert child.wait() == pytest.ExitCode.NO_TESTS_COLLECTED
+    return written.decode()
