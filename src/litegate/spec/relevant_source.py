@@ -47,8 +47,21 @@ def module_digest(file: Path, project: Path) -> str:
     return modules_digest([file.resolve()], roots(file, project))
 
 
+def module_files(file: Path, project: Path) -> tuple[Path, ...]:
+    """List a module and all local modules that `module_digest` digests with it."""
+    return tuple(_module_digests([file.resolve()], roots(file, project)))
+
+
 def modules_digest(files: Iterable[Path], roots: Roots) -> str:
     """Digest modules, given by their paths, and all local modules that they import."""
+    by_name: dict[str, list[str]] = {}
+    for file, digest in _module_digests(files, roots).items():
+        by_name.setdefault(_relative(file, roots), []).append(digest)
+    # Two roots may have a module of one name each.
+    return digest_of({name: it[0] if len(it) == 1 else it for name, it in by_name.items()})
+
+
+def _module_digests(files: Iterable[Path], roots: Roots) -> dict[Path, str]:
     digests: dict[Path, str] = {}
     pending = list(files)
     while pending:
@@ -58,7 +71,7 @@ def modules_digest(files: Iterable[Path], roots: Roots) -> str:
         digest, imports = _digest_and_imports(read(file), str(file))
         pending += local_files(imports, file, roots)
         digests[file] = digest
-    return digest_of({_relative(file, roots): digest for file, digest in digests.items()})
+    return digests
 
 
 def roots(file: Path, project: Path, *paths: Path) -> Roots:
