@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,13 @@ def branched(project):
         shutil.copy(CHECKS / name, project.path / "checks")
     for name in ("left", "right"):
         project.model("size=lg.kib(99)", name=name)
+    (project.path / "models" / "_layers.py").write_text("X = 1\n")
+    _edit(
+        project, "models/left.py", "import litegate as lg", "import _layers\nimport litegate as lg"
+    )
+    tools = project.path / "tools"
+    tools.mkdir()
+    (tools / "limits.json").write_text("{}")
     return project.as_base()
 
 
@@ -56,7 +64,6 @@ def test_the_changed_model_fails_as_in_a_whole_run(branched):
 def test_a_change_of_no_model_passes(branched):
     """Documentation alone: the project's check is the verdict."""
     (branched.path / "notes.md").write_text("documentation\n")
-    _edit(branched, "models/left.py", "import litegate as lg", "import litegate as lg  # gate")
     done, models, notes = _judged(branched)
     assert (done.ret, models) == (0, {""})
     assert NOTE.format(2) in notes
@@ -64,6 +71,15 @@ def test_a_change_of_no_model_passes(branched):
 
 def _tighter(project):
     _edit(project, "models/left.py", "lg.kib(99)", "lg.kib(98)")
+
+
+def _comment(project):
+    """What a comment is to Python may be a setting to another tool."""
+    _edit(project, "models/left.py", "import litegate as lg", "import litegate as lg  # gate")
+
+
+def _imported(project):
+    (project.path / "models" / "_layers.py").write_text("X = 2\n")
 
 
 def _check(project):
@@ -98,24 +114,49 @@ def _workflow(project):
     (folder / "gate.yml").write_text("jobs: {gate: {steps: [run: pytest checks/ --against x]}}\n")
 
 
+def _unnamed(project):
+    """A check or a preprocessing may read it."""
+    (project.path / "checks" / "limits.json").write_text("{}")
+
+
+def _deleted(project):
+    (project.path / "tools" / "limits.json").unlink()
+
+
+def _committed(project):
+    (project.path / "tools" / "limits.json").write_text('{"size": 1}')
+    identity = ("-c", "user.name=a", "-c", "user.email=a@example.com")
+    git = ["git", "-C", str(project.path), *identity, "commit", "-qam", "change"]
+    subprocess.run(git, check=True)
+
+
+ALL = {"", "left", "right"}
+
+
 @pytest.mark.parametrize(
     ("change", "judged"),
     [
         (_tighter, {"", "left"}),
-        (_check, {"", "left", "right"}),
-        (_conftest, {"", "left", "right"}),
-        (_module, {"", "left", "right"}),
-        (_setting, {"", "left", "right"}),
-        (_waiver, {"", "left", "right"}),
-        (_noise, {"", "left", "right"}),
-        (_workflow, {"", "left", "right"}),
+        (_comment, {"", "left"}),
+        (_imported, {"", "left"}),
+        (_check, ALL),
+        (_conftest, ALL),
+        (_module, ALL),
+        (_setting, ALL),
+        (_waiver, ALL),
+        (_noise, ALL),
+        (_workflow, ALL),
+        (_unnamed, ALL),
+        (_deleted, ALL),
+        (_committed, ALL),
     ],
 )
 def test_whatever_may_change_a_verdict_is_judged(branched, change, judged):
-    """A limit concerns its model; what judges every model concerns all."""
+    """A model's own file concerns that model; any other may concern all, and is named."""
     change(branched)
-    _, models, _ = _judged(branched)
+    done, models, _ = _judged(branched)
     assert models == judged
+    assert ("litegate: all models are judged: " in done.stdout.str()) is (judged == ALL)
 
 
 def test_the_file_that_ships_counts(project):

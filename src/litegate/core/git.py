@@ -175,6 +175,26 @@ def tracked_files(folder: Path) -> list[str]:
     return _tracked(folder, ".")
 
 
+def changed_files(project: Path, commit: Commit) -> frozenset[str]:
+    """Return the files of the whole repository that differ from a commit, relative to the project.
+
+    Files that git does not track count too, unless it ignores them or Python has cached them.
+    Raises ConfigError if git cannot compare.
+    """
+    flags = ("--name-only", "--no-renames", "--no-relative", "--ignore-submodules=none", "-z")
+    excluded = ("--others", "--exclude-standard", "--exclude=__pycache__/")
+    lists = (
+        _git(project, "diff", *flags, commit.sha, "--", ":/"),
+        _git(project, "ls-files", *excluded, "--full-name", "-z", "--", ":/"),
+    )
+    if None in lists:
+        raise ConfigError(f"git cannot compare the checkout with {commit.short}")
+    names = {name for names in lists for name in (names or "").split("\0") if name}
+    return frozenset(
+        Path(os.path.relpath(name, prefix(project) or ".")).as_posix() for name in names
+    )
+
+
 def _tracked(folder: Path, name: str) -> list[str]:
     """List the files of the index below a path, relative to `folder`."""
     # Literal, since a * or a [ in a folder's name would be a pattern; -z, since git quotes unusual

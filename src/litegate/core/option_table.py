@@ -124,8 +124,8 @@ OPTIONS = (
         parse=parse_switch,
         allowed="true or false",
         default="false",
-        help="with --against, judge only the models that differ from the base: in limits, source, "
-        "data, or in what judges all of them",
+        help="with --against, judge only the models whose files differ from the base, or all if "
+        "another file of the repository differs",
     ),
     Option(
         name="litegate_recipe",

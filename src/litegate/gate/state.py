@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,7 @@ import pytest
 
 from litegate.core.errors import ConfigError, LitegateError
 from litegate.core.escaping import plain
-from litegate.core.git import commit_hash
+from litegate.core.git import changed_files, commit_hash
 from litegate.core.import_paths import own_folders
 from litegate.core.options import OPTIONS, GateOptions
 from litegate.gate.checks.coverage import LimitCoverage
@@ -28,7 +28,7 @@ from litegate.gate.trusted_store import demand_store
 from litegate.regression import waiver_file
 from litegate.regression.base_commit import NONE
 from litegate.regression.base_declaration import Base, read_head, with_sources
-from litegate.regression.unchanged import unchanged_models
+from litegate.regression.unchanged import shared_change, unchanged_models
 from litegate.regression.waivers import Waiver, find_waiver, today
 from litegate.regression.weakening import (
     WeakenedLimits,
@@ -106,7 +106,7 @@ class Gate:
         base, anchor = session.base, session.anchor
         head, weakened = _compare_with_base(config, options, base)
         if not looks(config):
-            session.unchanged = _left_out(options, base, head)
+            session.unchanged = _left_out(options, base, head, on_notice=progress.on_notice)
             session.demand_declarations()  # late: what this checkout weakens is known by now
         return cls(
             config=config,
@@ -251,7 +251,11 @@ def _compare_with_base(
 
 
 def _left_out(
-    options: GateOptions, base: Base | None, head: Mapping[str, Any] | None
+    options: GateOptions,
+    base: Base | None,
+    head: Mapping[str, Any] | None,
+    *,
+    on_notice: Callable[[str], None],
 ) -> frozenset[str]:
     """Return the models that `--litegate-changed` leaves out. Raises ConfigError without a base."""
     if not options.only_changed:
@@ -263,7 +267,17 @@ def _left_out(
         )
     if base is None:
         raise ConfigError("--litegate-changed needs a base to compare with", remedy=_AGAINST)
-    return unchanged_models(base.declaration, head) if head else frozenset()
+    if head is None:
+        return frozenset()  # nothing is known of this checkout: all of it is judged
+    written = (options.store, options.report, options.history)
+    changed = [
+        file
+        for file in changed_files(options.project, base.commit)
+        if not any((options.project / file).is_relative_to(folder) for folder in written)
+    ]
+    if file := shared_change(base.models, head["models"], changed):
+        on_notice(f"all models are judged: {file} differs from the base and belongs to none")
+    return unchanged_models(base.models, head["models"], changed)
 
 
 def _read_head(config: pytest.Config, options: GateOptions) -> Mapping[str, Any]:

@@ -21,14 +21,12 @@ from typing import Any, final
 from litegate.build.store import Store
 from litegate.build.store_folder import DECLARATIONS
 from litegate.core.child_process import ChildError, Finished, environment_for, own_module, run
-from litegate.core.digests import digest_of, file_digest
+from litegate.core.digests import digest_of
 from litegate.core.errors import ConfigError, StoreCorrupt
 from litegate.core.escaping import listed
 from litegate.core.git import Commit, models_elsewhere, prefix, worktree
 from litegate.core.import_paths import PACKAGE, own_folders, path_for
-from litegate.measures.noise import RECORD as NOISE
 from litegate.regression.check_sources import declared_sources
-from litegate.regression.waivers import FILE as WAIVERS
 from litegate.regression.workflow_files import declared_workflows
 from litegate.spec.training import CPU
 
@@ -131,8 +129,7 @@ def with_sources(collected: Mapping[str, Any], project: Path) -> dict[str, Any]:
     nodes, folder = declaration.pop("nodes"), project / declaration.pop("folder")
     paths = [project / path for path in declaration.pop("paths")]
     sources = declared_sources(nodes, project, folder, paths)
-    records = {str(name): file_digest(project / name) for name in (WAIVERS, NOISE)}
-    return declaration | sources | {"workflows": declared_workflows(project), "records": records}
+    return declaration | sources | {"workflows": declared_workflows(project)}
 
 
 def _refuse_moved(commit: Commit, project: Path, models: Path) -> None:

@@ -4,7 +4,8 @@ import subprocess
 
 import pytest
 
-from litegate.core.git import repository_page, tracked_in
+from litegate.core.errors import ConfigError
+from litegate.core.git import Commit, changed_files, commit_hash, repository_page, tracked_in
 
 
 @pytest.fixture
@@ -107,3 +108,36 @@ def test_ci_names_the_page_of_the_repository(repository, monkeypatch):
     monkeypatch.setenv("GITHUB_REPOSITORY", "o/n")
     monkeypatch.setenv("GITHUB_SERVER_URL", "https://github.example.org")
     assert repository_page(repository.project) == "https://github.example.org/o/n"
+
+
+def test_changed_files_are_those_of_the_whole_repository(repository):
+    """Relative to the project, whatever git's settings: staged, removed, renamed, untracked."""
+    names = ("ml/same.py", "ml/edited.py", "ml/removed.py", "ml/old.py", "app/\u00e9\n.c")
+    for name in names:
+        (repository.project / name).parent.mkdir(exist_ok=True)
+        (repository.project / name).write_text(f"of the base: {name}\n")
+    (repository.project / ".gitignore").write_text("ignored.py\n")
+    repository("add", "-A")
+    repository("commit", "-qm", "base")
+    project = repository.project / "ml"
+    base = Commit(sha=commit_hash(project, "HEAD"), ref="main")
+    assert changed_files(project, base) == frozenset()
+    repository("config", "diff.relative", "true")
+    repository("config", "diff.renames", "copies")
+    (project / "edited.py").write_text("committed\n")
+    repository("commit", "-qam", "change")
+    (project / "removed.py").unlink()
+    repository("mv", "ml/old.py", "ml/new.py")
+    (repository.project / "app/\u00e9\n.c").write_text("edited\n")
+    cached = project / "__pycache__" / "edited.pyc"
+    cached.parent.mkdir()
+    for file in (cached, project / "ignored.py", project / "untracked.py"):
+        file.write_text("new\n")
+    own = {"edited.py", "removed.py", "old.py", "new.py", "untracked.py"}
+    assert changed_files(project, base) == own | {"../app/\u00e9\n.c"}
+
+
+def test_a_commit_that_is_gone_is_an_error(repository):
+    """Nothing that differs would look like nothing."""
+    with pytest.raises(ConfigError, match="git cannot compare the checkout with 0000000000"):
+        changed_files(repository.project, Commit(sha="0" * 40, ref="main"))
