@@ -120,8 +120,8 @@ def covers(waiver: Waiver, row: Row, today: date) -> bool:
 
 
 def find_waiver(waivers: Iterable[Waiver], row: Row, today: date) -> Waiver | None:
-    """Return the first waiver that covers a verdict, or None."""
-    return next((waiver for waiver in waivers if covers(waiver, row, today)), None)
+    """Return the waiver that covers a verdict, or None; of several the last, the newest."""
+    return next((waiver for waiver in reversed([*waivers]) if covers(waiver, row, today)), None)
 
 
 def matches(waiver: Waiver, row: Row) -> bool:
@@ -192,39 +192,47 @@ def _ceiling_refusal(waiver: Waiver, row: Row) -> str:
 def _value_refusal(waiver: Waiver, row: Row) -> str:
     if not waiver.value:
         return f"it names {waiver.ceiling}, but this verdict has a value and no ceiling"
-    repeats = row.get("repeats")
+    repeats, accepted = row.get("repeats"), units.read(waiver.value)
     if not repeats:
-        return _excess(waiver.value, units.read(waiver.value), row["value"], row)
+        return _excess(waiver.value, accepted, row["value"], row)
     # The same bytes give another number next time: only what is proven exceeds the waiver.
     proven = repeats["low" if row["relation"] == "<=" else "high"]
-    return _excess(waiver.value, units.read(waiver.value), proven, row)
+    return _excess(waiver.value, accepted, proven, row, is_proven=True)
 
 
-def _excess(text: str, accepted: Amount, value: float, row: Row) -> str:
+def _excess(text: str, accepted: Amount, value: float, row: Row, *, is_proven: bool = False) -> str:
     """Return why a value in the unit of `row` is worse than what is accepted; empty if it is not.
 
-    `row` is a verdict's, or its number in the unit of the file.
+    `row` is a verdict's, or its number in the unit of the file. A value `is_proven` if it is the
+    better end of a range.
     """
     unit, bound = Unit(row["unit"]), float(accepted.value)
     if unit not in accepted.units:
         return f"it accepts {text}, but this verdict is in {unit}"
-    if (value <= bound) if row["relation"] == "<=" else (value >= bound):
+    is_most = row["relation"] == "<="
+    if (value <= bound) if is_most else (value >= bound):
         return ""
-    return f"it accepts {text}, but this verdict measured {units.exactly(value, unit)}"
+    if is_proven:
+        measured = (
+            f"at {'least' if is_most else 'most'} {units.outward(value, unit, up=not is_most)}"
+        )
+    else:
+        measured = units.exactly(value, unit)
+    return f"it accepts {text}, but this verdict measured {measured}"
 
 
 def waiver_notes(waivers: Iterable[Waiver], rows: Iterable[Row], today: date) -> Iterator[str]:
     """Yield a line for each waiver: what it excuses, or why it excuses nothing."""
-    verdicts = list(rows)
-    for waiver in waivers:
-        yield plain(f"{waiver.name}: {_state(waiver, verdicts, today)}")
+    every, verdicts = [*waivers], [*rows]
+    for waiver in every:
+        yield plain(f"{waiver.name}: {_state(waiver, every, verdicts, today)}")
 
 
-def _state(waiver: Waiver, rows: list[Row], today: date) -> str:
+def _state(waiver: Waiver, waivers: Iterable[Waiver], rows: list[Row], today: date) -> str:
     """Say what a waiver does. Only a check that ran can show that it is not needed."""
     matching = [row for row in rows if matches(waiver, row)]
     broken = [row for row in matching if row["verdict"] != "pass"]
-    if any(covers(waiver, row, today) for row in broken):
+    if any(find_waiver(waivers, row, today) == waiver for row in broken):
         return f"accepts {waiver.accepts} until {waiver.expires}, because: {waiver.reason}"
     if broken and all(row.get("waived") for row in broken):
         return "is unused, since another waiver covers this verdict: remove it"

@@ -389,7 +389,7 @@ def test_a_value_may_be_given(project, row, value, accepted):
 @pytest.mark.parametrize(
     ("rows", "value", "reason"),
     [
-        ([_latency()], "1.09 ms", "but this verdict measured 1.1 ms"),
+        ([_latency()], "1.09 ms", "but this verdict measured at least 1.1 ms"),
         ([_growth()], "8,735 B", "but this verdict measured 8,736 B"),
         ([_growth()], "19 %", "but this verdict is in B"),
         ([_drop(0.007)], "x", "cannot be read"),

@@ -100,6 +100,16 @@ def test_a_fail_shows_both_processes(again, outcome, note):
     assert "first process 1.060 in 11 fresh pairs" in verdict.measurement.evidence
 
 
+def test_a_repetition_may_measure_what_either_process_did():
+    """The same files, placed in memory anew: a waiver covers both, and one without an interval."""
+    first = decision(Outcome.FAIL, ratio=1.178, low=1.169, high=1.191, over=11, under=0)
+    again = decision(Outcome.FAIL, ratio=1.145, low=1.136, high=1.157, over=11, under=0)
+    found = timed(first, again)
+    assert (found.repeats.low, found.repeats.high) == (1.136, 1.191)
+    found = timed(first, decision(Outcome.FAIL, ratio=1.2, low=None, high=None))
+    assert (found.repeats.low, found.repeats.high) == (0.0, 1.2)
+
+
 @pytest.mark.parametrize(
     ("undecided", "note"),
     [

@@ -294,6 +294,16 @@ def test_a_timing_exceeds_a_waiver_only_where_it_is_proven(proven, covered):
     assert covers(WAIVER, row, TODAY) is covered
 
 
+def test_of_two_waivers_the_newer_one_counts():
+    """Whoever accepts more by a second one reads that the first can go."""
+    wider = replace(WAIVER, value="0.9 points")
+    row = _drop(0.007) | {"waived": wider.to_row()}
+    assert find_waiver([WAIVER, wider], row, TODAY) is wider
+    older, newer = waiver_notes([WAIVER, wider], [row], TODAY)
+    assert "is unused, since another waiver covers this verdict: remove it" in older
+    assert "accepts 0.9 points" in newer
+
+
 def test_a_waiver_stands_in_the_report_as_json():
     """Whose verdict, what it accepts, why and until when."""
     row = json.loads(json.dumps(replace(WAIVER, line=3).to_row()))

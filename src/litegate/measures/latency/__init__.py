@@ -102,7 +102,7 @@ def latency_ratio(  # noqa: PLR0913 keywords only
         rule=_decision_rule(contest.limit, result),
         artifacts=(candidate.sha256, reference.sha256),
         series={"candidate": last.candidates, "reference": last.references},
-        repeats=_repeats(last),
+        repeats=_repeats(result),
     )
 
 
@@ -174,11 +174,15 @@ def _interval(decision: Decision) -> Interval | None:
     return Interval(low=decision.low, high=decision.high, method=decision.method)
 
 
-def _repeats(decision: Decision) -> Repeats:
-    """Return the interval; without one, nothing is proven but that times are positive."""
-    if decision.low is None or decision.high is None:
-        return Repeats(low=0.0, high=decision.ratio)
-    return Repeats(low=decision.low, high=decision.high)
+def _repeats(result: ConfirmedDecision) -> Repeats:
+    """Return the range of both processes' intervals: memory is placed anew in each.
+
+    Without an interval, nothing is proven but that times are positive.
+    """
+    decisions = (result.first, result.confirmation or result.first)
+    lows = [0.0 if it.low is None else it.low for it in decisions]
+    highs = [it.ratio if it.high is None else it.high for it in decisions]
+    return Repeats(low=min(lows), high=max(highs))
 
 
 def _evidence(
