@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import Field, asdict
 from fractions import Fraction
 from pathlib import Path
@@ -26,7 +26,7 @@ from litegate.spec.artifact_keys import (
     toolchain_digest,
 )
 from litegate.spec.budget import limit_fields
-from litegate.spec.relevant_source import module_files
+from litegate.spec.relevant_source import module_digests
 from litegate.spec.targets import load
 
 Declaration = Mapping[str, Any]
@@ -47,7 +47,7 @@ def declared_model(
     return {
         "file": _relative(model.file, project.resolve()),
         "line": model.line,
-        "files": sorted({_relative(file, project.resolve()) for file in _files(model, project)}),
+        "files": _files(model, project),
         "renamed_from": model.renamed_from,
         "data": _data(model.data, project),
         "training": model.training.spec() | {"device": model.training.device},
@@ -63,12 +63,17 @@ def declared_model(
     }
 
 
-def _files(model: Model, project: Path) -> Iterator[Path]:
-    """Yield the files that this model's declaration is made of, or judges, and no other's."""
-    yield from module_files(model.file, project)
+def _files(model: Model, project: Path) -> dict[str, str]:
+    """Return the files that this model is made of or judges, with the digests of modules.
+
+    The bytes of the others are part of the model's keys.
+    """
+    root = project.resolve()
     declared = [file.path for file in model.external_files]
     declared += [*model.data.files, *(recipe.shipped or "" for recipe in model.recipes)]
-    yield from (project.resolve() / name for name in declared if name)
+    files = {_relative(root / name, root): "" for name in declared if name}
+    modules = module_digests(model.file, project)
+    return files | {_relative(file, root): digest for file, digest in modules.items()}
 
 
 def _relative(file: Path, project: Path) -> str:

@@ -43,7 +43,8 @@ def _declared(before: Declaration, after: Declaration, recipe: str) -> Iterator[
     if before["start"] != _as_json(after["start"]):
         yield "the trained network"
     if before["builder"] != after["builder"]:
-        yield f"the code that builds the network in {after['file']}"
+        changed = [file for file, *_ in _differences(before["files"], after["files"])]
+        yield f"the code that builds the network in {', '.join(changed) or after['file']}"
 
 
 def _differences(before: Any, after: Any) -> Iterator[tuple[str, Any, Any]]:

@@ -47,9 +47,9 @@ def module_digest(file: Path, project: Path) -> str:
     return modules_digest([file.resolve()], roots(file, project))
 
 
-def module_files(file: Path, project: Path) -> tuple[Path, ...]:
-    """List a module and all local modules that `module_digest` digests with it."""
-    return tuple(_module_digests([file.resolve()], roots(file, project)))
+def module_digests(file: Path, project: Path) -> dict[Path, str]:
+    """Return the digests of a module, and of all local modules that it imports, by their files."""
+    return _module_digests([file.resolve()], roots(file, project))
 
 
 def modules_digest(files: Iterable[Path], roots: Roots) -> str:
