@@ -174,10 +174,11 @@ def _outcome(result: Result) -> Iterator[str]:
                 f"it was judged (limit {after.relation} {after.limit})"
             )
     if result.recipe is None:
-        miss = result.nearest()
+        trial, verdicts = result.nearest()
+        place = " where it was judged" if result.judged else ""
         yield "no set keeps the limits"
-        yield f"  nearest: {named(miss.trial.layers)}, {shortfall(miss.quality)}"
-        yield from (f"  blocked by {limit}" for limit in miss.trial.blocked)
+        yield f"  nearest: {named(trial.layers)}, {shortfall(verdicts)}{place}"
+        yield from (f"  blocked by {limit}" for limit in trial.blocked)
 
 
 def _declare(

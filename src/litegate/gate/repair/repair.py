@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from typing import Any, final
 
 from litegate.core.errors import ConfigError
@@ -19,6 +20,7 @@ from litegate.gate.repair.search import (
     SPARE_TRIALS,
     Layer,
     OutOfTrials,
+    Trial,
     cheapest,
     cost_of,
     likely_sets,
@@ -93,10 +95,16 @@ class Result:
     def _rank(self, tried: Tried) -> tuple[int, float]:
         return cost_of(self.layers, tried.trial.layers), tried.trial.excess
 
-    def nearest(self) -> Tried:
-        """Return the set that misses the limits least."""
+    def nearest(self) -> tuple[Trial, Sequence[Verdict]]:
+        """Return the set that misses the limits least, with its verdicts on the samples that judge.
+
+        If none kept the limits where it was chosen, so that none was judged, those are returned.
+        """
+        if self.judged:
+            judged = min(self.judged, key=lambda it: excess(it.verdicts))
+            return judged.tried.trial, judged.verdicts
         best = nearest(self.layers, [it.trial for it in self.tried])
-        return next(it for it in self.tried if it.trial is best)
+        return best, next(it.quality for it in self.tried if it.trial is best)
 
 
 @final
@@ -127,6 +135,7 @@ class Repair:
         verdicts = tuple(quality_verdicts(before, after, self.case))
         if not missed(verdicts):
             return Result(plain=verdicts)
+        _demand_quantizer()
         files = self.session.pipeline.external_files
         chosen = choice(files, model, recipe, plain.evaluation)
         if unprovable := self._unprovable(reference, chosen):
@@ -268,6 +277,15 @@ def _demand_recipe(case: Case, field: str) -> Recipe:
     return recipe
 
 
+def _demand_quantizer() -> None:
+    """Raise ConfigError without litert-quantizer, before the first of many builds does."""
+    if find_spec("litert_quantizer") is None:
+        raise ConfigError(
+            "litegate repair needs litert-quantizer, which is not installed",
+            remedy='pip install "litegate[quantizer]"',
+        )
+
+
 def _after_training(recipe: Recipe) -> Recipe:
     """Return the recipe that quantizes the float file in the place of QAT, with its limits."""
     return Recipe(
@@ -291,7 +309,7 @@ def _need(verdict: Verdict) -> str:
         square = upper_quantile(TAIL / JUDGED) ** 2
         needed = math.ceil(square * (1 - float(limit.value)) / float(limit.value))
         return f"{start}; {needed:,} samples prove it if no decision changes"
-    return f"{start}; {verdict.note or 'not proven'}"
+    return f"{start}; the float reference itself has {value}, {verdict.note or 'not proven'}"
 
 
 def shortfall(verdicts: Sequence[Verdict]) -> str:
