@@ -46,9 +46,11 @@ def newcomer(tmp_path):
 def test_the_first_verdict_of_the_readme(newcomer, tmp_path):
     """A newcomer's arrays, and the network that the model file begins with."""
     subprocess.run([sys.executable, "-c", ARRAYS], cwd=tmp_path, check=True)
-    verdict, *more = (it for it in blocks("sh", pages=[README]) if "ARRAYS.npz" in it.text)
-    assert more == []
-    assert "PASS     arrays/int8_qat" in newcomer(verdict)
+    [block] = (it for it in blocks("sh", pages=[README]) if "ARRAYS.npz" in it.text)
+    # The environment is this one.
+    _, pip, commands = block.text.partition('"litegate[edit,train]"\n')
+    assert pip
+    assert "PASS     arrays/int8_qat" in newcomer(replace(block, text=commands))
 
 
 ARRAYS = """
@@ -69,7 +71,21 @@ for split in ("train", "test"):
         for index in range(64):
             image = rng.integers(0, 100, (32, 32, 3)) + 150 * np.eye(3, dtype=int)[number]
             png = tf.io.encode_png(image.astype(np.uint8))
-            tf.io.write_file(f"data/{split}/{name}/{index}.png", png)
+            tf.io.write_file(f"signs/{split}/{name}/{index}.png", png)
+"""
+NETWORK = """
+def sign_net():
+    import keras
+
+    return keras.Sequential(
+        [
+            keras.Input((32, 32, 3)),
+            keras.layers.Conv2D(8, 3, activation="relu"),
+            keras.layers.MaxPooling2D(4),
+            keras.layers.Flatten(),
+            keras.layers.Dense(2),
+        ]
+    )
 """
 
 
@@ -77,12 +93,26 @@ for split in ("train", "test"):
 def test_pictures_and_a_keras_3_network_are_gated(newcomer, tmp_path):
     """Red noise is to go, green noise is to stop."""
     start, gate, *_ = (block for block in blocks("sh", pages=[KERAS3]))
-    declaration, *_ = blocks("python", pages=[KERAS3])
+    builder, *_ = blocks("python", pages=[KERAS3])
     (tmp_path / "write.py").write_text(PICTURES)
     subprocess.run([sys.executable, "write.py"], cwd=tmp_path, check=True)
     newcomer(start)
-    (tmp_path / "models" / "signs.py").write_text(declaration.text, "utf-8")
     assert "PASS     signs/int8_qat" in newcomer(gate)
+    model = tmp_path / "models" / "signs.py"
+    declared, _, _ = model.read_text("utf-8").partition("def signs(")
+    model.write_text(f"{declared}{builder.text}\n", "utf-8")
+    (tmp_path / "network.py").write_text(NETWORK)
+    assert "PASS     signs/int8_qat" in newcomer(gate)
+
+
+@pytest.mark.slow
+def test_the_first_verdict_on_pictures_of_the_readme(newcomer, tmp_path):
+    """With the network that the model file begins with."""
+    [verdict] = (it for it in blocks("sh", pages=[README]) if "--pictures" in it.text)
+    (tmp_path / "write.py").write_text(PICTURES)
+    subprocess.run([sys.executable, "write.py"], cwd=tmp_path, check=True)
+    commands = verdict.text.replace("FOLDER", "signs")
+    assert "PASS     signs/int8_qat" in newcomer(replace(verdict, text=commands))
 
 
 def _failures(*pages):

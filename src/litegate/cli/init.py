@@ -29,11 +29,14 @@ from litegate.cli.new_files import (
     write,
 )
 from litegate.cli.own_arrays import OwnArrays
+from litegate.cli.own_pictures import OwnPictures
 from litegate.cli.ready_made import ReadyMade
 from litegate.core.errors import ConfigError
 from litegate.core.options import OPTIONS, parse
 from litegate.gate.project_settings import pytest_file, settings
 
+Own = ReadyMade | OwnArrays | OwnPictures
+"""What `init` declares in the place of the example."""
 EXAMPLE = "my_model.py"
 _DEFAULTS = {option.name: option.default for option in OPTIONS}
 _IGNORED = ".litegate/"
@@ -85,23 +88,36 @@ def init(
             "Of two .tflite files: x, as the reference takes them, and labels y.",
         ),
     ] = None,
+    pictures: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="A folder with pictures in train/CLASS/ and test/CLASS/."
+        ),
+    ] = None,
 ) -> None:
     """Add an example, checks, a workflow and settings to the project in this folder.
 
-    With --samples alone, the model file of your own arrays takes the example's place, with a small
-    network to replace; with --reference and --candidate that of two ready-made files. In a folder
-    of a larger repository, the workflow is written at the repository's root. No existing file is
-    changed; a line for each says what was written and what is left to do.
+    With --samples alone or --pictures, the model file of your own data takes the example's place,
+    with a small network to replace; with --reference and --candidate that of two ready-made files.
+    In a folder of a larger repository, the workflow is written at the repository's root. No
+    existing file is changed; a line for each says what was written and what is left to do.
     """
-    own = _own_files(reference, candidate, samples)
+    own = _own_files(reference, candidate, samples, pictures)
     for line in put(Path.cwd(), models=models, gitlab=gitlab, own=own):
         typer.echo(line)
 
 
 def _own_files(
-    reference: Path | None, candidate: Path | None, samples: Path | None
-) -> ReadyMade | OwnArrays | None:
+    reference: Path | None, candidate: Path | None, samples: Path | None, pictures: Path | None
+) -> Own | None:
     """Return the files that were given. Raises ConfigError for a .tflite file without the rest."""
+    if pictures and (reference or candidate or samples):
+        raise ConfigError(
+            "--pictures declares the data of a network, and so do the other options",
+            remedy="give --pictures alone",
+        )
+    if pictures:
+        return OwnPictures(pictures=pictures)
     if reference and candidate and samples:
         return ReadyMade(reference=reference, candidate=candidate, samples=samples)
     if reference or candidate:
@@ -118,7 +134,7 @@ def put(
     *,
     models: str | None = None,
     gitlab: bool | None = None,
-    own: ReadyMade | OwnArrays | None = None,
+    own: Own | None = None,
 ) -> Iterator[str]:
     """Write the files that `project` lacks; yield a line for each file, and the next steps.
 
@@ -198,7 +214,7 @@ def _imports_litegate(file: Path) -> bool:
     return file.suffix == ".py" and _matches(_IMPORTS_LITEGATE, file)
 
 
-def _put_model(project: Path, folder: str, own: ReadyMade | OwnArrays | None) -> Iterator[str]:
+def _put_model(project: Path, folder: str, own: Own | None) -> Iterator[str]:
     if own:
         target = project / folder / f"{own.name}.py"
         data = parse(project, {}, settings(project)).data
@@ -289,16 +305,17 @@ def _put_gitignore(project: Path) -> Iterator[str]:
         yield write(project, own, template("gitignore"))
 
 
-def _first_steps(
-    project: Path, folder: str, checks: str, own: ReadyMade | OwnArrays | None
-) -> list[str]:
+def _first_steps(project: Path, folder: str, checks: str, own: Own | None) -> list[str]:
     """Return the steps to the first verdict."""
     gates = f"`pytest {checks}/` gates the models of {folder}/"
     steps = [] if find_spec("tensorflow") else [_TENSORFLOW]
     if own:
-        limits = f"name the classes and choose the limits in {folder}/{own.name}.py"
+        classes = "" if isinstance(own, OwnPictures) else "name the classes and "
+        limits = f"{classes}choose the limits in {folder}/{own.name}.py"
         if isinstance(own, ReadyMade):
             return [gates, limits, _INSTALL]
+        if isinstance(own, OwnPictures):
+            steps.append(f"`litegate digests {own.name} --write` reads the pictures and pins them")
         trains = f"`pytest {checks}/` trains the network of {folder}/{own.name}.py and gates it"
         return [*steps, trains, f"put your own network in its place, {limits}", _INSTALL]
     if not (project / folder / EXAMPLE).exists():

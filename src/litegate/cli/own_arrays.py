@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
@@ -16,7 +16,7 @@ from litegate.data.digests import array_digest, digests_code
 from litegate.data.npz import read_arrays
 from litegate.spec import Array
 
-_NAMES = ("x_train", "y_train", "x_test", "y_test")
+NAMES = ("x_train", "y_train", "x_test", "y_test")
 _LEAST_SIDE, _LARGE_SIDE = 8, 16
 """Pixels of the shorter side from which one convolution, and two, with a stride of 2 leave 3x3."""
 _BY_HAND = "or write the model file by hand: docs/how-to/data.md"
@@ -44,57 +44,23 @@ class OwnArrays:
         arrays = _labelled(self.samples)
         classes = int(max(arrays["y_train"].max(), arrays["y_test"].max())) + 1
         is_picture = arrays["x_train"].dtype == np.uint8
-        low_high = "(0, 1)" if is_picture else domain_of(arrays["x_train"], arrays["x_test"])
-        scaled = "samples / np.float32(255)" if is_picture else "samples.astype(np.float32)"
         names = " ".join(map(str, range(classes)))
-        lines = (
-            docstring(f"Classify the samples of {self.samples.name}."),
-            "",
-            "import numpy as np",
-            "",
-            "import litegate as lg",
-            "",
-            "",
-            "def load(locations):",
-            f"    with np.load({self._path(project, data)}) as arrays:",
-            f"        names = ({', '.join(map(code, _NAMES))})",
-            "        return lg.Splits(**{name: arrays[name] for name in names})",
-            "",
-            "",
-            "def preprocess(samples):",
-            f"    return {scaled}  # the application must do the same",
-            "",
-            "",
-            "@lg.model(",
-            "    data=lg.Data(",
-            f"        name={code(self.name)},",
-            "        load=load,",
-            *_digests(arrays),
-            "        preprocess=preprocess,",
-            f"        domain={low_high},  # what the device can produce, as the network reads it",
-            f'        classes=tuple("{names}".split()),  # names, in the order of the outputs',
-            "    ),",
-            "    training=lg.Training(epochs=20, batch_size=32),",
-            '    # For a microcontroller add input_type="int8", output_type="int8".',
-            "    # A few epochs of fine-tuning: as many as of training would hide a bad training.",
-            "    recipes=[lg.recipes.int8_qat(fine_tune_epochs=5)],",
-            "    # accuracy=lg.percent(...), size=lg.kib(...): the first run's table shows what to",
-            "    # choose. latency=lg.ms(...): what your application has; a next run measures it.",
-            "    # Another training moves the accuracy:",
-            f"    # `litegate noise {self.name}` trains twelve times and measures how far.",
-            "    # regression=lg.Regression(accuracy=...) must allow that. Commit its file.",
-            "    budget=lg.Budget(accuracy_drop=lg.points(2)),",
-            ")",
-            f"def {self.name}(keras):",
-            '    """Your layers, with or without softmax; `keras` is tf_keras: import nothing."""',
-            "    layers = keras.layers",
-            "    return keras.Sequential(",
-            "        [",
-            *(f"            {layer}," for layer in _layers(arrays["x_train"].shape[1:], classes)),
-            "        ]",
-            "    )",
+        return model_file(
+            title=f"Classify the samples of {self.samples.name}.",
+            name=self.name,
+            load=(
+                "",
+                "def load(locations):",
+                f"    with np.load({self._path(project, data)}) as arrays:",
+                f"        names = ({', '.join(map(code, NAMES))})",
+                "        return lg.Splits(**{name: arrays[name] for name in names})",
+            ),
+            digests=[*_digests(arrays)],
+            domain="(0, 1)" if is_picture else domain_of(arrays["x_train"], arrays["x_test"]),
+            classes=f'tuple("{names}".split()),  # names, in the order of the outputs',
+            layers=[*layers(arrays["x_train"].shape[1:], classes)],
+            is_picture=is_picture,
         )
-        return "\n".join(lines) + "\n"
 
     def _path(self, project: Path, data: Path | None) -> str:
         if data and self.samples.resolve().is_relative_to(data.resolve()):
@@ -102,12 +68,79 @@ class OwnArrays:
         return path_code(self.samples, project)
 
 
+def model_file(  # noqa: PLR0913 keywords only
+    *,
+    title: str,
+    name: str,
+    load: Iterable[str],
+    digests: Iterable[str],
+    domain: str,
+    classes: str,
+    layers: Iterable[str],
+    is_picture: bool,
+) -> str:
+    """Return the text of a model file, made of lines of code.
+
+    `load` are those of the function with this name and of what it uses, `digests` and `classes`
+    those of the arguments, `layers` the network's. Samples are uint8 if each `is_picture`.
+    """
+    scaled = "samples / np.float32(255)" if is_picture else "samples.astype(np.float32)"
+    lines = (
+        docstring(title),
+        "",
+        "import numpy as np",
+        "",
+        "import litegate as lg",
+        "",
+        *load,
+        "",
+        "",
+        "def preprocess(samples):",
+        f"    return {scaled}  # the application must do the same",
+        "",
+        "",
+        "@lg.model(",
+        "    data=lg.Data(",
+        f"        name={code(name)},",
+        "        load=load,",
+        *digests,
+        "        preprocess=preprocess,",
+        f"        domain={domain},  # what the device can produce, as the network reads it",
+        f"        classes={classes}",
+        "    ),",
+        "    training=lg.Training(epochs=20, batch_size=32),",
+        '    # For a microcontroller add input_type="int8", output_type="int8".',
+        "    # A few epochs of fine-tuning: as many as of training would hide a bad training.",
+        "    recipes=[lg.recipes.int8_qat(fine_tune_epochs=5)],",
+        "    # accuracy=lg.percent(...), size=lg.kib(...): the first run's table shows what to",
+        "    # choose. latency=lg.ms(...): what your application has; a next run measures it.",
+        "    # Another training moves the accuracy:",
+        f"    # `litegate noise {name}` trains twelve times and measures how far.",
+        "    # regression=lg.Regression(accuracy=...) must allow that. Commit its file.",
+        "    budget=lg.Budget(accuracy_drop=lg.points(2)),",
+        ")",
+        f"def {name}(keras):",
+        '    """Your layers, with or without softmax; `keras` is tf_keras: import nothing.',
+        "",
+        "    A network of yours in a module, of tf_keras or Keras 3, takes two lines instead:",
+        "    `from network import build` and `return build()`.",
+        '    """',
+        "    layers = keras.layers",
+        "    return keras.Sequential(",
+        "        [",
+        *(f"            {layer}," for layer in layers),
+        "        ]",
+        "    )",
+    )
+    return "\n".join(lines) + "\n"
+
+
 def _labelled(file: Path) -> dict[str, Array]:
     """Return the four arrays. Raises ConfigError or DataError if they are not labelled samples."""
     arrays = read_arrays(file)
-    if not all(name in arrays for name in _NAMES):
+    if not all(name in arrays for name in NAMES):
         raise ConfigError(
-            f"{file} does not have the arrays {', '.join(_NAMES)}",
+            f"{file} does not have the arrays {', '.join(NAMES)}",
             expected="samples to train on and to judge with, and their labels",
             got=listed([f"{it} {array.shape}" for it, array in arrays.items()]) or "no array",
             remedy=f"save them with np.savez(FILE, x_train=..., ...), {_BY_HAND}",
@@ -121,7 +154,7 @@ def _labelled(file: Path) -> dict[str, Array]:
             expected="x_train and x_test of shape (n, ...), the same after n",
             got=f"{arrays['x_train'].shape} and {arrays['x_test'].shape}",
         )
-    return {name: arrays[name] for name in _NAMES}
+    return {name: arrays[name] for name in NAMES}
 
 
 def _check_labels(file: Path, name: str, labels: Array, samples: Array) -> None:
@@ -145,7 +178,7 @@ def _digests(arrays: Mapping[str, Array]) -> Iterator[str]:
     yield from (f"    {line}" for line in digests_code(digests).splitlines() if line)
 
 
-def _layers(shape: tuple[int, ...], classes: int) -> Iterator[str]:
+def layers(shape: tuple[int, ...], classes: int) -> Iterator[str]:
     """Yield the layers of a network for samples of this shape: any that trains in a minute."""
     yield f"layers.InputLayer(input_shape={shape})"
     if len(shape) == 2 and min(shape) >= _LEAST_SIDE:
