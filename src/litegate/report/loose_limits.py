@@ -1,7 +1,8 @@
 """Find loose limits: so far from a model's value that it could get much worse unnoticed.
 
 A limit allows an amount: bytes, errors, points. The amount that a model needs is its value with a
-tenth on top if it is exact, and the far end of its 95 % interval if it is statistical. If that is
+tenth on top if it is exact, and the far end of its 95 % interval if it is statistical, but at least
+as many samples as can prove a limit. If that is
 at most 60 % of the allowed amount, a note gives a tighter limit, written as in the model's file.
 Times are left out: they depend on the machine that measured them.
 """
@@ -15,6 +16,7 @@ from fractions import Fraction
 from typing import Any, final
 
 from litegate.core.units import Quantity, Unit, text
+from litegate.measures.lints.undecidable_limits import MIN_SAMPLES
 from litegate.measures.names import Name, bounded_by, without_runtime
 from litegate.report.row_text import subject_of
 from litegate.spec import Budget, Metric
@@ -122,8 +124,10 @@ def _needed(row: Row, notation: _Notation) -> Fraction:
     """Return the amount that a limit must allow for the model to keep it, with confidence."""
     if row["interval"] is None:
         return _room(_exact(row["value"]), notation) * HEADROOM
-    far = row["interval"]["high" if notation.whole is None else "low"]
-    return _room(_exact(far), notation)
+    far = _room(_exact(row["interval"]["high" if notation.whole is None else "low"]), notation)
+    is_share = row["n"] and notation.function in ("percent", "points", "per_thousand")
+    # Below it, the next run would print that so few samples cannot decide the limit.
+    return max(far, Fraction(MIN_SAMPLES, row["n"])) if is_share else far
 
 
 def _exact(reported: float) -> Fraction:

@@ -16,9 +16,10 @@ def sum_of(outputs):
     return outputs.sum(axis=1)
 
 
-def found(name, value, unit, interval=None):
+def found(name, value, unit, interval=None, n=None):
     ends = interval and Interval(low=interval[0], high=interval[1], method="m")
-    return Measurement(name=name, subject="net/int8_qat", value=value, unit=unit, interval=ends)
+    subject = "net/int8_qat"
+    return Measurement(name=name, subject=subject, value=value, unit=unit, interval=ends, n=n)
 
 
 def size(value):
@@ -81,6 +82,18 @@ def test_a_drop_is_judged_by_its_interval(high, said):
     budget = Budget(accuracy_drop=points(1))
     measured = found("accuracy drop", -0.001, Unit.POINTS, (-0.008, high))
     assert bool(notes(budget, measured <= budget.accuracy_drop)) is said
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"), [(2.0, "accuracy_drop=lg.points(0.34)"), (0.5, "")], ids=["loose", "tight"]
+)
+def test_a_proposed_drop_can_be_decided(limit, said):
+    """Three of 900 samples, although a file that got better needs none."""
+    budget = Budget(accuracy_drop=points(limit))
+    drop = found("accuracy drop", -0.0056, Unit.POINTS, (-0.015, 0.0003), n=900)
+    printed = " ".join(notes(budget, drop <= budget.accuracy_drop))
+    assert printed.endswith(said)
+    assert bool(printed) is bool(said)
 
 
 def test_extra_errors_are_told_per_thousand():
