@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import sysconfig
 import traceback
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -44,8 +44,12 @@ def own_folders(project: Path) -> tuple[Path, ...]:
 
     Excludes the folders of installed packages, even if their environment lies in the project.
     """
-    root = project.resolve()
-    folders = (Path(entry or ".").resolve() for entry in sys.path if not _holds_packages(entry))
+    return _own_folders(project.resolve(), Path.cwd(), tuple(sys.path))
+
+
+@lru_cache(maxsize=64)  # the keys of each model ask for them
+def _own_folders(root: Path, current: Path, entries: tuple[str, ...]) -> tuple[Path, ...]:
+    folders = ((current / it).resolve() for it in entries if not _holds_packages(it))
     own = (folder for folder in folders if folder.is_relative_to(root) and folder.is_dir())
     return tuple(dict.fromkeys(folder for folder in own if not installed(folder)))
 
